@@ -1,0 +1,26 @@
+//! The daemon and everything that works without one: parse, run, print, exit code.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use rolloutd::cli::{exit, rolloutd as command};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = command::Cli::parse();
+    if cli.logs() {
+        log();
+    }
+    exit::finish("rolloutd", command::run(cli).await)
+}
+
+/// Lines for people on a terminal and in the journal; `ROLLOUTD_LOG` filters them.
+fn log() {
+    let filter = EnvFilter::try_from_env("ROLLOUTD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // The journal has its own clock.
+    if std::env::var_os("JOURNAL_STREAM").is_some() { lines.without_time().init() } else { lines.init() }
+}

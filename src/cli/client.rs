@@ -1,0 +1,126 @@
+//! The daemon over its HTTP API, for `rolloutctl`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::exit::{Exit, Failure};
+use crate::web::problem::Problem;
+
+/// Where the daemon is and who asks.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Connection {
+    /// The daemon's address
+    #[arg(long, env = "ROLLOUTCTL_URL", default_value = "http://127.0.0.1:8640", global = true)]
+    pub url: String,
+    /// A file with the token that says who you are; only needed to change something
+    #[arg(long, env = "ROLLOUTCTL_TOKEN_FILE", global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// A connection to the daemon.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+}
+
+/// How long an answer may take. The slowest walks the whole logbook.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+impl Client {
+    /// A client for the daemon at the connection's address.
+    ///
+    /// # Errors
+    /// When the token file cannot be read.
+    pub fn new(connection: &Connection) -> Result<Self, Failure> {
+        let token = match &connection.token_file {
+            Some(path) => Some(
+                std::fs::read_to_string(path)
+                    .map_err(|e| Failure::new(Exit::Usage, format!("could not read {}: {e}", path.display())))?
+                    .trim()
+                    .to_owned(),
+            ),
+            None => None,
+        };
+        // The daemon is near: a proxy of the environment would only see tokens that are none of its business.
+        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
+        let http = http.map_err(|e| Failure::new(Exit::Usage, e))?;
+        Ok(Self { http, url: connection.url.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// Reads something.
+    ///
+    /// # Errors
+    /// When there is no daemon, or it refuses.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.send(Method::GET, path, None::<&()>).await
+    }
+
+    /// Asks for a change.
+    ///
+    /// # Errors
+    /// When there is no daemon, or it refuses.
+    pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn send<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<T, Failure> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        // `/readyz` answers 503 with the same document.
+        if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && path == "/readyz") {
+            return serde_json::from_slice(&bytes).map_err(|e| {
+                Failure::new(Exit::NoDaemon, format!("{} does not answer as rolloutd does: {e}", self.url))
+            });
+        }
+        Err(refused(status, &bytes, self.token.is_some()))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let mut why = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            why = error.to_string();
+            cause = error.source();
+        }
+        Failure::new(Exit::NoDaemon, format!("no daemon answers at {}: {why}", self.url))
+            .hint("is it running? `systemctl status rolloutd`; another address goes into --url or ROLLOUTCTL_URL")
+    }
+}
+
+fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
+    let Ok(problem) = serde_json::from_slice::<Problem>(bytes) else {
+        return Failure::new(Exit::Refused, format!("the daemon answered {status}"));
+    };
+    let mut message = format!("{}: {}", problem.title, problem.detail);
+    if !problem.findings.is_empty() {
+        message = problem.title;
+        for finding in problem.findings.iter().filter(|f| f.verdict != "pass") {
+            let _ = write!(message, "\n  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
+        }
+    }
+    let failure = Failure::new(Exit::Refused, message);
+    if status == StatusCode::UNAUTHORIZED && !has_token {
+        return failure.hint("say who you are with --token-file FILE or ROLLOUTCTL_TOKEN_FILE");
+    }
+    failure
+}

@@ -1,0 +1,285 @@
+//! `rolloutd demo`: a complete example site on this machine.
+//!
+//! Everything lies in one directory: keys that are made on the spot, four trees, packages that are
+//! built and signed in process, a configuration file like a real one, and two small scripts, so that
+//! what is printed can be typed as it stands. The daemon is the real one.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::exit::{Exit, Failure, Outcome};
+use super::run;
+use crate::daemon::assemble;
+use crate::engine::view::Shared;
+use crate::format::sample::{self, Recipe};
+use crate::format::signing::{self, Signer};
+use crate::link::clock::Clock;
+use crate::store::disk::{self, Access, Disk as _, Kernel};
+
+/// Runs a complete example site on this machine and says what to try
+///
+/// Example: rolloutd demo --dir /tmp/site --port 8650
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Where the site is made [default: rolloutd-demo in the state directory of your home]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The port of the daemon on this machine
+    #[arg(long, default_value_t = 8640)]
+    port: u16,
+}
+
+/// How many of the packages are signed, and so are taken in.
+const SIGNED: u64 = 3;
+
+/// How long the example may take to take them in, on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The distribution of the example.
+const DIST: &str = "umd/3/sl6/x86_64";
+
+/// Makes the site if it is not there yet, and runs it.
+///
+/// # Errors
+/// Why it cannot be made or run.
+pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
+    let dir = match args.dir {
+        Some(dir) => std::path::absolute(&dir).map_err(|e| Failure::new(Exit::Usage, e))?,
+        None => default_dir()?,
+    };
+    let site = Site { dir, port: args.port };
+    let now = Clock.now();
+    site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not make the example site: {e}")))?;
+    let settings =
+        assemble::load(&site.config(), now).map_err(|e| Failure::new(Exit::Refused, super::exit::chain(&e)))?;
+    let served = run::serve(settings, |daemon| announce(&site, Arc::clone(daemon.handle().shared()))).await;
+    served.map_err(|failure| match args.port {
+        8640 => failure.hint("if another program uses the port, choose one with --port"),
+        _ => failure,
+    })
+}
+
+fn default_dir() -> Result<PathBuf, Failure> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let base = state.or_else(home).ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is no home directory to make the site in").hint("say where with --dir")
+    })?;
+    Ok(base.join("rolloutd-demo"))
+}
+
+struct Site {
+    dir: PathBuf,
+    port: u16,
+}
+
+type Made = Result<(), Box<dyn std::error::Error>>;
+
+impl Site {
+    fn config(&self) -> PathBuf {
+        self.dir.join("rolloutd.toml")
+    }
+
+    fn untested(&self) -> PathBuf {
+        self.dir.join("sw/untested").join(DIST)
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn make(&self, now: Timestamp) -> Made {
+        let disk = Kernel::default();
+        for dir in [self.dir.join("keys"), self.dir.join("state"), self.untested()] {
+            disk.make_dir(&dir)?;
+        }
+        let put = |path: &Path, text: &str, access| disk::put(&disk, path, text.as_bytes(), access);
+        let secret = self.dir.join("keys/signing.asc");
+        if !secret.exists() {
+            let made = signing::generate("rolloutd example <demo@example.org>", now)?;
+            put(&self.dir.join("keys/RPM-GPG-KEY-example"), &made.public, Access::Everybody)?;
+            put(&secret, &made.secret, Access::Owner)?;
+            put(&self.dir.join("keys/token"), &random()?, Access::Owner)?;
+            put(&self.dir.join("keys/hook"), &random()?, Access::Owner)?;
+            let signer = Signer::read(made.secret.as_bytes(), now)?;
+            self.packages(&disk, &signer, now)?;
+        }
+        // The port may be another one this time.
+        put(&self.config(), &self.configuration(), Access::Everybody)?;
+        self.script("rolloutctl", &self.ctl_script()?)?;
+        self.script("webhook", &self.webhook_script())
+    }
+
+    fn script(&self, name: &str, text: &str) -> Made {
+        let path = self.dir.join(name);
+        disk::put(&Kernel::default(), &path, text.as_bytes(), Access::Everybody)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+        Ok(())
+    }
+
+    fn packages(&self, disk: &Kernel, signer: &Signer, now: Timestamp) -> Made {
+        for (recipe, signed) in recipes(now) {
+            let bytes = sample::build(&recipe, signed.then_some(signer), now)?;
+            let name = format!("{}-{}-{}.{}.rpm", recipe.name, recipe.version, recipe.release, recipe.arch);
+            disk::put(disk, &self.untested().join(name), &bytes, Access::Everybody)?;
+        }
+        Ok(())
+    }
+
+    fn configuration(&self) -> String {
+        let dir = self.dir.display();
+        let url = self.url();
+        format!(
+            r#"# The example site of `rolloutd demo`. A real one looks the same.
+
+[site]
+name     = "Example software repository"
+root     = "{dir}/sw"
+state    = "{dir}/state"
+base_url = "{url}/sw"
+
+[http]
+listen      = "127.0.0.1:{port}"
+serve_trees = true
+
+[watch]
+quiet = "500ms"
+
+[[distribution]]
+path        = "{DIST}"
+procedure   = "egi"
+trees       = ["untested", "testing", "delta", "production"]
+  [distribution.keys]
+  "*" = ["{dir}/keys/RPM-GPG-KEY-example"]
+
+[signing]
+key = "{dir}/keys/signing.asc"
+
+[[webhook]]
+name   = "tracker"
+kind   = "generic"
+secret = {{ file = "{dir}/keys/hook" }}
+
+[[token]]
+actor = "demo"
+roles = ["admin"]
+secret = {{ file = "{dir}/keys/token" }}
+"#,
+            port = self.port,
+        )
+    }
+
+    fn ctl_script(&self) -> Result<String, std::io::Error> {
+        let program = std::env::current_exe()?;
+        Ok(format!(
+            "#!/bin/sh\n# rolloutctl, with the address and the token of the example site.\n\
+             ROLLOUTCTL_URL='{}' ROLLOUTCTL_TOKEN_FILE='{}' ROLLOUTCTL_AS=\"$0\" exec '{}' ctl \"$@\"\n",
+            self.url(),
+            self.dir.join("keys/token").display(),
+            program.display(),
+        ))
+    }
+
+    fn webhook_script(&self) -> String {
+        format!(
+            r#"#!/bin/sh
+# What a tracker would send: webhook ROLLOUT STATE. Needs curl and openssl.
+body=$(printf '{{"delivery":"%s","rollout":"%s","state":"%s","actor":"demo","at":"%s"}}' \
+    "$(date +%s%N)" "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")
+mac=$(printf %s "$body" | openssl dgst -sha256 -mac HMAC -macopt "key:$(cat '{hook}')" -r | cut -d' ' -f1)
+curl --noproxy '*' -sS -o /dev/null -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$mac" --data-binary "$body" '{url}/hooks/tracker'
+"#,
+            hook = self.dir.join("keys/hook").display(),
+            url = self.url(),
+        )
+    }
+}
+
+/// Three packages to promote, and one that nobody signed, so that a refusal can be seen.
+fn recipes(now: Timestamp) -> Vec<(Recipe, bool)> {
+    let recipe = |name: &str, version: &str, summary: &str, requires: &[&str]| Recipe {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        release: "1.el6".to_owned(),
+        arch: "noarch".to_owned(),
+        summary: summary.to_owned(),
+        requires: requires.iter().map(|r| (*r).to_owned()).collect(),
+        files: vec![(format!("/usr/share/{name}/version"), format!("{name} {version}\n").into_bytes())],
+        changelog: vec![(now, "rolloutd example <demo@example.org>".to_owned(), format!("- version {version}"))],
+        build_time: now,
+        ..Recipe::default()
+    };
+    vec![
+        (recipe("example-server", "1.0", "A service that sites run", &["example-libs >= 1.0"]), true),
+        (recipe("example-libs", "1.0", "Libraries of the service", &[]), true),
+        (recipe("example-client", "2.3", "A client of the service", &["example-libs >= 1.0"]), true),
+        (recipe("example-unsigned", "0.1", "A package that nobody signed", &[]), false),
+    ]
+}
+
+/// 32 random bytes in hexadecimal, one line.
+fn random() -> Result<String, aws_lc_rs::error::Unspecified> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes)?;
+    Ok(format!("{}\n", hex::encode(bytes)))
+}
+
+/// Says what to try, once the packages are there to try it on.
+async fn announce(site: &Site, shared: Arc<Shared>) {
+    let taken_in = || shared.read().trees().iter().map(|tree| tree.packages).sum::<u64>() >= SIGNED;
+    let patience = tokio::time::timeout(PATIENCE, async {
+        while !taken_in() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    if patience.await.is_err() {
+        tracing::warn!("the packages of the example have not been taken in yet");
+    }
+    let _ = std::io::stdout().write_all(words(&site.dir, &site.url()).as_bytes());
+    let _ = std::io::stdout().flush();
+}
+
+/// What is printed when the site runs.
+fn words(dir: &Path, url: &str) -> String {
+    let ctl = dir.join("rolloutctl");
+    let ctl = ctl.display();
+    let mut text = String::new();
+    let _ = writeln!(text, "\nAn example site runs in {}", dir.display());
+    let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
+    let _ = writeln!(text, "Three signed packages and one unsigned were dropped into the tree `untested`.");
+    let _ = writeln!(text, "In another terminal, one after the other:\n");
+    let _ = writeln!(text, "  {ctl} trees");
+    let _ = writeln!(text, "  {ctl} submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch");
+    let _ = writeln!(text, "  {ctl} move example-1 InVerification");
+    let _ = writeln!(text, "  {ctl} move example-1 StageRollOut      # untested -> testing");
+    let _ = writeln!(text, "  {ctl} move example-1 Production        # testing -> production");
+    let _ = writeln!(text, "  {ctl} show example-1\n");
+    let _ = writeln!(text, "The same as a tracker does it: {}/webhook ROLLOUT STATE", dir.display());
+    let _ = writeln!(text, "Why the unsigned package stayed out: {}/state/rejected/\n", dir.display());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_names_every_step_to_production() {
+        let text = words(Path::new("/d"), "http://127.0.0.1:8640");
+        for step in ["submit example-1", "InVerification", "StageRollOut", "Production"] {
+            assert!(text.contains(step), "{step}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_of_the_example_is_one_that_the_daemon_takes() {
+        let site = Site { dir: PathBuf::from("/srv/example"), port: 8640 };
+        crate::config::load(&site.configuration(), Path::new("/srv/example/rolloutd.toml")).expect("good");
+    }
+}

@@ -1,0 +1,339 @@
+//! `rolloutctl ...`: what people say to a running daemon.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use super::client::{Client, Connection};
+use super::exit::{Exit, Failure, Outcome};
+use super::table;
+use crate::web::api::{EntryBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody, WhyBody};
+use crate::web::health::ReadyBody;
+
+/// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
+const MOVE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Speaks to a running rolloutd: rollouts, trees, logbook.
+///
+/// Example: rolloutctl move rt-1234 StageRollOut --reason "verified by hand"
+#[derive(Debug, Parser)]
+#[command(name = "rolloutctl", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+    /// One JSON document on standard output and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists all rollouts, newest change first
+    ///
+    /// Example: rolloutctl list
+    List,
+    /// Shows one rollout: its state, its packages and where they lie, what it can do next
+    ///
+    /// Example: rolloutctl show rt-1234
+    Show {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+    },
+    /// Says what stands between a rollout and each state that it can go to
+    ///
+    /// Example: rolloutctl why rt-1234
+    Why {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+    },
+    /// Shows the logbook, or a rollout's part of it
+    ///
+    /// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --verify
+    Log {
+        /// Only entries about this rollout
+        rollout: Option<String>,
+        /// From this number on
+        #[arg(long)]
+        from: Option<u64>,
+        /// At most so many entries
+        #[arg(long)]
+        limit: Option<usize>,
+        /// Walk the whole hash chain instead: is every entry as it was written?
+        #[arg(long, conflicts_with_all = ["rollout", "from", "limit"])]
+        verify: bool,
+    },
+    /// Lists all trees with their revisions and addresses
+    ///
+    /// Example: rolloutctl trees
+    Trees,
+    /// Makes a rollout of one or more packages
+    ///
+    /// Example: rolloutctl submit rt-1234 --distribution umd/3/sl6/x86_64 bdii-5.2.22-1.el6.noarch
+    Submit {
+        /// Its id: letters, digits and . _ -
+        rollout: String,
+        /// The packages: name-[epoch:]version-release.arch
+        #[arg(required = true)]
+        packages: Vec<String>,
+        /// The distribution, as in the configuration; may be left out when there is only one
+        #[arg(long)]
+        distribution: Option<String>,
+        /// One line for people
+        #[arg(long, default_value = "")]
+        title: String,
+    },
+    /// Moves a rollout to another state; packages move with it where the procedure says so
+    ///
+    /// Example: rolloutctl move rt-1234 Production
+    Move {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+        /// The state to reach; blanks, dashes and case do not count
+        state: String,
+        /// Why; goes into the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Do not wait until the packages have moved
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Checks the daemon for a monitoring system: one line and an exit code
+    ///
+    /// Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    ///
+    /// Example: rolloutctl check
+    Check,
+}
+
+/// Carries out one command.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let client = Client::new(&cli.connection)?;
+    let json = cli.json;
+    let width = table::width();
+    match cli.command {
+        Command::List => {
+            let all: Vec<RolloutBody> = client.get("/api/v1/rollouts").await?;
+            Ok(Outcome::done(if json { document(&all) } else { show_list(&all, width) }))
+        }
+        Command::Show { rollout } => {
+            let one = one(&client, &rollout).await?;
+            Ok(Outcome::done(if json { document(&one) } else { show_rollout(&one, &own_name()) }))
+        }
+        Command::Why { rollout } => {
+            let why: Vec<WhyBody> = client.get(&format!("/api/v1/rollouts/{}/why", escape(&rollout))).await?;
+            Ok(Outcome::done(if json { document(&why) } else { show_why(&rollout, &why) }))
+        }
+        Command::Log { verify: true, .. } => {
+            let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
+            let words = format!("the logbook is whole: {} entries, head {}\n", chain.entries, chain.head);
+            Ok(Outcome::done(if json { document(&chain) } else { words }))
+        }
+        Command::Log { rollout, from, limit, .. } => {
+            let mut query = format!("/api/v1/log?limit={}", limit.unwrap_or(100));
+            if let Some(from) = from {
+                let _ = write!(query, "&from={from}");
+            }
+            if let Some(rollout) = rollout {
+                let _ = write!(query, "&rollout={}", escape(&rollout));
+            }
+            let entries: Vec<EntryBody> = client.get(&query).await?;
+            Ok(Outcome::done(if json { document(&entries) } else { show_log(&entries, width) }))
+        }
+        Command::Trees => {
+            let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
+            Ok(Outcome::done(if json { document(&trees) } else { show_trees(&trees, width) }))
+        }
+        Command::Submit { rollout, packages, distribution, title } => {
+            let distribution = match distribution {
+                Some(given) => given,
+                None => only_distribution(&client).await?,
+            };
+            let body = SubmitBody { id: rollout, distribution, title, packages };
+            let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
+            let words = format!("{} is made, in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
+            Ok(Outcome::done(if json { document(&made) } else { words }))
+        }
+        Command::Move { rollout, state, reason, no_wait } => {
+            let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
+            let moved: MovedBody = client.post(&path, &MoveBody { state, reason }).await?;
+            let after = if no_wait { one(&client, &rollout).await? } else { at_rest(&client, &rollout).await? };
+            Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+        }
+        Command::Check => Ok(check(&client, json).await),
+    }
+}
+
+async fn one(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
+    client.get(&format!("/api/v1/rollouts/{}", escape(rollout))).await
+}
+
+/// The rollout as soon as nothing is being moved for it, or as it is when that takes too long.
+async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
+    let asked = std::time::Instant::now();
+    loop {
+        let now = one(client, rollout).await?;
+        if !now.moving || asked.elapsed() > MOVE_PATIENCE {
+            return Ok(now);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
+    let (count, plural) = (moved.packages, if moved.packages == 1 { "package" } else { "packages" });
+    let packages = match (count, after.moving) {
+        (0, _) => "nothing moved".to_owned(),
+        (_, false) => format!("{count} {plural} moved"),
+        (_, true) => format!("{count} {plural} on the way; `{program} show {}` tells how far they are", moved.id),
+    };
+    format!("{} is in {}; {packages}.\n{}", moved.id, moved.state, next_steps(after, program))
+}
+
+async fn only_distribution(client: &Client) -> Result<String, Failure> {
+    let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
+    let mut known: Vec<String> = trees.into_iter().map(|tree| tree.distribution).collect();
+    known.dedup();
+    match known.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(Failure::new(Exit::Usage, "there are several distributions")
+            .hint(format!("add --distribution and one of {}", known.join(", ")))),
+    }
+}
+
+fn document(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A path or query part: what is not plain is percent-encoded.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+fn show_list(all: &[RolloutBody], width: usize) -> String {
+    if all.is_empty() {
+        return "There is no rollout yet. `rolloutctl submit --help` says how to make one.\n".to_owned();
+    }
+    let row = |r: &RolloutBody| {
+        let state = if r.moving { format!("{} (moving)", r.state) } else { r.state.clone() };
+        vec![r.id.clone(), state, moment(&r.since), r.packages.len().to_string(), r.title.clone()]
+    };
+    table::lay_out(&["ROLLOUT", "STATE", "SINCE", "PACKAGES", "TITLE"], &all.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+fn show_rollout(r: &RolloutBody, program: &str) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "rollout       {}", r.id);
+    let _ = writeln!(text, "title         {}", r.title);
+    let _ = writeln!(text, "distribution  {}", r.distribution);
+    let moving = if r.moving { "; packages are being moved" } else { "" };
+    let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
+    if let Some(wanted) = &r.wanted {
+        let _ = writeln!(text, "wanted        {wanted}, as soon as nothing stands in the way");
+    }
+    for package in &r.packages {
+        let trees = if package.trees.is_empty() { "nowhere".to_owned() } else { package.trees.join(", ") };
+        let _ = writeln!(text, "package       {} in {trees}", package.nevra);
+    }
+    text + &next_steps(r, program)
+}
+
+/// A time as people read it; as it came when it is none.
+fn moment(at: &str) -> String {
+    let read = at.parse::<jiff::Timestamp>();
+    read.map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// How this program was called; the example site has a script of its own for it.
+fn own_name() -> String {
+    std::env::var("ROLLOUTCTL_AS").unwrap_or_else(|_| "rolloutctl".to_owned())
+}
+
+fn next_steps(r: &RolloutBody, program: &str) -> String {
+    if r.next.is_empty() {
+        return "This state is an end.\n".to_owned();
+    }
+    let mut text = "next:\n".to_owned();
+    let rows: Vec<(String, &str)> =
+        r.next.iter().map(|n| (format!("{program} move {} {}", r.id, n.state), n.effect.as_str())).collect();
+    let widest = rows.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, effect) in rows {
+        let _ = writeln!(text, "  {command:<widest$}  # {effect}");
+    }
+    text
+}
+
+fn show_why(rollout: &str, why: &[WhyBody]) -> String {
+    if why.is_empty() {
+        return format!("{rollout} is in a state that is an end.\n");
+    }
+    let mut text = String::new();
+    for step in why {
+        let _ = writeln!(text, "{}: {}", step.state, step.verdict);
+        for finding in &step.findings {
+            let _ = writeln!(text, "  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
+        }
+    }
+    text
+}
+
+fn show_log(entries: &[EntryBody], width: usize) -> String {
+    let row = |e: &EntryBody| {
+        let says = if e.why.is_empty() { e.says.clone() } else { format!("{} ({})", e.says, e.why) };
+        vec![e.seq.to_string(), moment(&e.at), e.who.clone(), says]
+    };
+    table::lay_out(&["NO.", "WHEN", "WHO", "WHAT"], &entries.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+fn show_trees(trees: &[TreeBody], width: usize) -> String {
+    let row = |t: &TreeBody| {
+        let published = t.published.as_deref().map_or_else(|| "not yet".to_owned(), moment);
+        vec![
+            t.distribution.clone(),
+            t.tree.clone(),
+            t.packages.to_string(),
+            t.revision.to_string(),
+            published,
+            t.url.clone(),
+        ]
+    };
+    let head = ["DISTRIBUTION", "TREE", "PACKAGES", "REVISION", "PUBLISHED", "URL"];
+    table::lay_out(&head, &trees.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+async fn check(client: &Client, json: bool) -> Outcome {
+    let ready: Result<ReadyBody, Failure> = client.get("/readyz").await;
+    let trees: Result<Vec<TreeBody>, Failure> = client.get("/api/v1/trees").await;
+    let (ready, trees) = match (ready, trees) {
+        (Ok(ready), Ok(trees)) => (ready, trees),
+        (Err(failure), _) | (_, Err(failure)) => {
+            return Outcome { text: format!("ROLLOUTD UNKNOWN - {}\n", failure.message), exit: Exit::NoDaemon };
+        }
+    };
+    let packages: u64 = trees.iter().map(|t| t.packages).sum();
+    let dirty = trees.iter().filter(|t| t.dirty).count();
+    let perfdata = format!("packages={packages};;;0 dirty_trees={dirty};;;0");
+    let (word, exit, words) = if ready.ready {
+        ("OK", Exit::Done, format!("{} trees, {packages} packages listed", trees.len()))
+    } else {
+        ("CRITICAL", Exit::Usage, ready.reasons.join("; "))
+    };
+    let text = if json { document(&ready) } else { format!("ROLLOUTD {word} - {words} | {perfdata}\n") };
+    Outcome { text, exit }
+}

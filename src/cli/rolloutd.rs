@@ -1,0 +1,60 @@
+//! `rolloutd ...`: the daemon and everything that works without one.
+
+use clap::{Parser, Subcommand};
+
+use super::exit::{Exit, Failure, Outcome, chain};
+use super::{check, demo, rolloutctl, run, verify};
+use crate::link::clock::Clock;
+
+/// Staged rollout for yum repositories.
+///
+/// Takes packages in, verifies their signatures, and moves them from tree to tree when a rollout
+/// changes state. `rolloutd demo` shows it on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "rolloutd", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    Check(check::CheckArgs),
+    Verify(verify::VerifyArgs),
+    Demo(demo::DemoArgs),
+    /// What `rolloutctl` does, for the scripts of the example site.
+    #[command(hide = true)]
+    Ctl(rolloutctl::Cli),
+}
+
+impl Cli {
+    /// Whether the command is the daemon itself, which logs.
+    pub fn logs(&self) -> bool {
+        matches!(self.command, Command::Run(_) | Command::Demo(_))
+    }
+}
+
+/// Carries out one command.
+///
+/// # Errors
+/// Why it could not be carried out.
+pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
+    match cli.command {
+        Command::Run(args) => run::run(args).await,
+        Command::Check(args) => Ok(check::run(&args)),
+        Command::Verify(args) => {
+            // Lines come out as they are found, so that a long list can be watched.
+            let exit = verify::run(&args, Clock.now(), &mut std::io::stdout().lock());
+            let exit = exit.map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+            let exit = match exit {
+                0 => Exit::Done,
+                1 => Exit::Refused,
+                _ => Exit::Usage,
+            };
+            Ok(Outcome { text: String::new(), exit })
+        }
+        Command::Demo(args) => demo::run(args).await,
+        Command::Ctl(cli) => rolloutctl::run(cli).await,
+    }
+}

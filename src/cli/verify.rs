@@ -1,0 +1,392 @@
+//! `rolloutd verify`: the gate's verdict on files, without a daemon and without a configuration.
+//!
+//! Owns: the arguments, the small policy file, opening files without being led astray, and how a
+//! verdict is written. The verdict is the one of the gate, by the same functions.
+//!
+//! What never happens here: a link or anything but a regular file is opened as a package, a package is
+//! held in memory, or a file of the ring that cannot be read is passed over.
+
+use crate::config::values;
+use crate::domain::checksum::ChecksumKind;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::trust::{Legacy, Lifted, Policy};
+use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint, Keyring};
+use crate::format::package::Package;
+use crate::format::reading::{Contents, Reading};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes that are read at once.
+const PIECE: usize = 256 * 1024;
+
+/// A policy file is a page of text.
+const POLICY_MAX: u64 = 1024 * 1024;
+
+/// Shows whether the gate would let packages in, and why not
+///
+/// Example: rolloutd verify --keyring /etc/pki/rpm-gpg/RPM-GPG-KEY-example *.rpm
+///
+/// A policy file has what a distribution has in the configuration:
+///
+///     min_signers = 1
+///
+///     [[legacy]]
+///     key   = "40D4223E36733C2E1B24E755B0B4183F192A7D7D"
+///     until = "2027-06-30"
+///     allow = ["v3", "header_payload", "sha1", "weak_key", "expired"]
+///
+/// Exit codes: 0 all accepted, 1 some refused, 2 something could not be read.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct VerifyArgs {
+    /// File or directory with OpenPGP certificates; may be given several times
+    #[arg(long, value_name = "PATH", required = true)]
+    pub keyring: Vec<PathBuf>,
+    /// TOML file with `min_signers` and `[[legacy]]` exceptions
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// When the packages arrive, for example 2026-11-20T12:00:00Z; now by default
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// Write one JSON document instead of lines
+    #[arg(long)]
+    pub json: bool,
+    /// Packages
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Why there is no verdict at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// A key file or a directory of them.
+    #[error("could not read {}", .path.display())]
+    Keyring {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The ring would not be what was asked for.
+    #[error("not usable as a key ring:\n{}", .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<KeyComplaint>),
+    /// No certificate in all of them.
+    #[error("there is no certificate in {0}")]
+    NoKeys(String),
+    /// The policy file.
+    #[error("could not read {}", .path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What the policy file says.
+    #[error("{}: {what}", .path.display())]
+    PolicyText {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with its place.
+        what: String,
+    },
+    /// The verdicts could not be written.
+    #[error("could not write the verdicts")]
+    Output(#[from] io::Error),
+}
+
+/// Judges all files and writes the verdicts.
+///
+/// `at` is when the packages arrive unless the arguments say otherwise. Gives the exit code: 0, 1, or
+/// 2 when a file could not be read.
+///
+/// # Errors
+/// When nothing could be judged at all; the exit code is then 2.
+pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8, VerifyError> {
+    let ring = ring(&args.keyring)?;
+    let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?;
+    let at = args.at.unwrap_or(at);
+    let bar = progress(args.files.len());
+    let mut answers = Vec::new();
+    let mut worst = 0;
+    for path in &args.files {
+        let answer = Answer::on(path, &ring, &policy, at);
+        worst = worst.max(answer.exit_code());
+        if args.json {
+            answers.push(answer);
+        } else {
+            bar.suspend(|| writeln!(out, "{}", answer.line()))?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &answers).map_err(io::Error::from)?;
+        writeln!(out)?;
+    }
+    out.flush()?;
+    Ok(worst)
+}
+
+/// A bar on a terminal, and nothing elsewhere: there the lines are the progress.
+fn progress(files: usize) -> ProgressBar {
+    if files < 2 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} {per_sec} {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// One file's verdict, as it is written in JSON.
+#[derive(Debug, Serialize)]
+struct Answer {
+    file: String,
+    verdict: &'static str,
+    nevra: Option<String>,
+    sha256: Option<String>,
+    fingerprints: Vec<String>,
+    code: Option<&'static str>,
+    rule: Option<&'static str>,
+    detail: Option<String>,
+    remedy: Option<&'static str>,
+    notes: Vec<String>,
+}
+
+impl Answer {
+    fn on(path: &Path, ring: &Keyring, policy: &Policy, at: Timestamp) -> Self {
+        let mut answer = Self {
+            file: path.to_string_lossy().into_owned(),
+            verdict: "refused",
+            nevra: None,
+            sha256: None,
+            fingerprints: Vec::new(),
+            code: None,
+            rule: None,
+            detail: None,
+            remedy: None,
+            notes: Vec::new(),
+        };
+        let contents = match read(path) {
+            Ok(contents) => contents,
+            Err(Unread::Refused(refusal)) => return answer.refused(&refusal),
+            Err(Unread::Failed(error)) => {
+                return Self { verdict: "unreadable", detail: Some(error.to_string()), ..answer };
+            }
+        };
+        answer.sha256 = Some(contents.sha256.to_hex());
+        let package = Package::read(&contents.header, &contents.signature_header, &contents.layout);
+        answer.nevra = package.as_ref().ok().map(|package| package.nevra.to_string());
+        // Who signed what is the first question; a package that nobody may list is refused after it.
+        match contents.judge(ring, policy, at).and_then(|accepted| package.map(|_| accepted)) {
+            Ok(accepted) => {
+                Self { verdict: "accepted", fingerprints: accepted.fingerprints, notes: accepted.notes, ..answer }
+            }
+            Err(refusal) => answer.refused(&refusal),
+        }
+    }
+
+    fn refused(self, refusal: &Refusal) -> Self {
+        Self {
+            code: Some(refusal.code.as_str()),
+            rule: Some(refusal.code.rule()),
+            detail: Some(refusal.detail.clone()),
+            remedy: Some(refusal.code.remedy()),
+            ..self
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self.verdict {
+            "accepted" => 0,
+            "refused" => 1,
+            _ => 2,
+        }
+    }
+
+    /// The line of the contract.
+    fn line(&self) -> String {
+        let file = one_line(&self.file);
+        let detail = one_line(self.detail.as_deref().unwrap_or_default());
+        match (self.verdict, self.code, self.remedy) {
+            (verdict, Some(code), Some(remedy)) => format!("{file}: {verdict} {code} {detail}. {remedy}"),
+            (verdict @ "accepted", ..) => {
+                let nevra = self.nevra.as_deref().unwrap_or_default();
+                format!("{file}: {verdict} {nevra} by {}", self.fingerprints.join(", "))
+            }
+            (verdict, ..) => format!("{file}: {verdict} {detail}"),
+        }
+    }
+}
+
+/// Names of files are text of strangers: no control characters to the terminal, no second line.
+fn one_line(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// Why a file has no contents.
+enum Unread {
+    /// The gate refuses it.
+    Refused(Refusal),
+    /// It is not there, or not for us.
+    Failed(io::Error),
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Reads a regular file in pieces. A pipe or a device does not stop it, a link does not lead it (B1).
+fn read(path: &Path) -> Result<Contents, Unread> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let opened = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(opened) => opened,
+        Err(Errno::LOOP) => return Err(not_regular("a symbolic link")),
+        Err(Errno::NXIO) => return Err(not_regular("a socket or a device")),
+        Err(error) => return Err(Unread::Failed(error.into())),
+    };
+    let mut file = File::from(opened);
+    let before = file.metadata()?;
+    if !before.is_file() {
+        return Err(not_regular("not a regular file"));
+    }
+    let mut reading = Reading::new(ChecksumKind::Sha256);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => reading.push(piece.get(..count).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let contents = reading.finish()?;
+    let after = file.metadata()?;
+    if contents.size != before.len() || after.len() != before.len() || after.modified()? != before.modified()? {
+        return Err(Refusal::new(Code::Unstable, "it changed while it was read").into());
+    }
+    Ok(contents)
+}
+
+fn not_regular(what: &str) -> Unread {
+    Refusal::new(Code::NotRegular, what).into()
+}
+
+/// The ring of all files, and of all files of all directories.
+fn ring(paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| VerifyError::Keyring { path, source }
+        };
+        // Links are followed: the admin names the ring, and distributions link their keys.
+        if !std::fs::metadata(path).map_err(failed(path))?.is_dir() {
+            files.push((path.display().to_string(), key_file(path).map_err(failed(path))?));
+            continue;
+        }
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(failed(path))? {
+            names.push(entry.map_err(failed(path))?.path());
+        }
+        names
+            .retain(|name| name.file_name().is_some_and(|n| !n.as_encoded_bytes().starts_with(b".")) && !name.is_dir());
+        names.sort();
+        for name in names {
+            files.push((name.display().to_string(), key_file(&name).map_err(failed(&name))?));
+        }
+    }
+    let ring = Keyring::read(&files).map_err(VerifyError::Keys)?;
+    if ring.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(VerifyError::NoKeys(names.join(", ")));
+    }
+    Ok(ring)
+}
+
+/// One octet more than a key file may have is enough for the ring to complain of it.
+fn key_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(KEY_FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The policy file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyFile {
+    #[serde(default)]
+    min_signers: usize,
+    #[serde(default)]
+    legacy: Vec<LegacyTable>,
+}
+
+/// `[[legacy]]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LegacyTable {
+    #[serde(alias = "fingerprint", deserialize_with = "fingerprint")]
+    key: String,
+    #[serde(deserialize_with = "until")]
+    until: Timestamp,
+    #[serde(deserialize_with = "allow")]
+    allow: Vec<Lifted>,
+}
+
+fn fingerprint<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    values::fingerprint(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+/// A whole day in UTC, or an instant; as text, or as TOML writes dates.
+fn until<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Date(toml::value::Datetime),
+        Text(String),
+    }
+    let text = match Written::deserialize(from)? {
+        Written::Date(date) => date.to_string(),
+        Written::Text(text) => text,
+    };
+    let end_of = |day: Date| day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    match text.parse::<Date>() {
+        Ok(day) if text.len() == 10 => end_of(day),
+        _ => text.parse().ok(),
+    }
+    .ok_or_else(|| serde::de::Error::custom(format!("`{}` is not a date such as 2027-06-30", text.escape_default())))
+}
+
+fn allow<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Lifted>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    words.iter().map(|word| word.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+fn policy(path: &Path) -> Result<Policy, VerifyError> {
+    let failed = |source| VerifyError::Policy { path: path.to_owned(), source };
+    let mut text = String::new();
+    File::open(path).and_then(|file| file.take(POLICY_MAX).read_to_string(&mut text)).map_err(failed)?;
+    let file: PolicyFile = toml::from_str(&text).map_err(|error| VerifyError::PolicyText {
+        path: path.to_owned(),
+        what: error.to_string().trim_end().to_owned(),
+    })?;
+    let legacy = |table: LegacyTable| Legacy { fingerprint: table.key, until: table.until, allow: table.allow };
+    Ok(Policy { min_signers: file.min_signers, legacy: file.legacy.into_iter().map(legacy).collect() })
+}

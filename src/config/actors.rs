@@ -1,0 +1,80 @@
+//! `[[webhook]]` and `[[token]]`: who may speak to the daemon, and as whom.
+//!
+//! A secret is always the name of a file; its content is `check`'s and the web floor's.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::document::{Section, Value};
+use super::mentions::{Notebook, Purpose, SECRET_EXAMPLE};
+use super::settings::{HookKind, Token, Webhook};
+use super::spelling::list_of;
+use super::values::{Names, set_of};
+use crate::domain::names::{Actor, HookName, Role};
+
+/// Every `[[webhook]]` in the order of the file; what is illegible is left out.
+pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {
+    let mut names = Names::default();
+    value.sections().into_iter().filter_map(|section| webhook(section, &mut names, notebook)).collect()
+}
+
+fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Webhook> {
+    let name = section.need("name", "name = \"rt\"").and_then(|v| {
+        let name: HookName = v.parse()?;
+        names.note(name.as_str(), &v, "is the name of two webhooks");
+        Some(name)
+    });
+    let kinds = [("rt", HookKind::Rt), ("generic", HookKind::Generic)];
+    let kind = section.need("kind", "kind = \"generic\"").and_then(|v| v.one_of(&kinds));
+    let secrets = section.need("secret", SECRET_EXAMPLE).and_then(|v| secrets(&v, notebook));
+    let actor = match section.get("actor") {
+        Some(value) => value.parse::<Actor>(),
+        None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
+    };
+    let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::Tracker])), |v| roles(&v));
+    section.close();
+    Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, roles: roles? })
+}
+
+/// Every `[[token]]` in the order of the file; what is illegible is left out.
+pub fn tokens(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Token> {
+    let mut names = Names::default();
+    value.sections().into_iter().filter_map(|section| token(section, &mut names, notebook)).collect()
+}
+
+fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Token> {
+    let actor = section.need("actor", "actor = \"jane\"").and_then(|v| {
+        let actor: Actor = v.parse()?;
+        names.note(actor.as_str(), &v, "has two tokens");
+        Some(actor)
+    });
+    let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v));
+    let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
+    section.close();
+    Some(Token { actor: actor?, roles: roles?, file: file? })
+}
+
+/// `{ file = ".." }`, or a list of two while the secret is being changed.
+fn secrets(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<PathBuf>> {
+    if !value.is_list() {
+        return notebook.secret(value, Purpose::Secret).map(|path| vec![path]);
+    }
+    let list = value.list()?;
+    if list.is_empty() || list.len() > 2 {
+        value.complain("must hold one secret, or two while it is being changed", None);
+        return None;
+    }
+    list.iter().map(|element| notebook.secret(element, Purpose::Secret)).collect()
+}
+
+fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
+    let words = Role::ALL.map(|role| (role.as_str(), role));
+    let roles = set_of(value, |v| v.one_of(&words))?;
+    if value.list()?.is_empty() {
+        value.complain(
+            "is empty, so this actor could do nothing",
+            Some(format!("one of {}", list_of(words.iter().map(|w| w.0)))),
+        );
+    }
+    Some(roles.into_iter().collect())
+}

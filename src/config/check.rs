@@ -1,0 +1,121 @@
+//! The whole check: the text, and then everything that only the disk, the key files and the clock
+//! can tell.
+//!
+//! Nothing is changed by a check, and no mistake keeps another from being found: what is legible of a
+//! broken file is compared with the world all the same.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::complaint::{Complaint, Findings, Level, Spot, sort};
+use super::mentions::Purpose;
+use super::reader::{Outcome, TEXT_MAX, read};
+use super::settings::{Distribution, Settings};
+use super::{directories, files, keyfiles, secrets};
+use crate::format::procedure;
+
+/// What a check has found.
+#[derive(Debug)]
+pub struct Report {
+    /// The settings; only when there is no complaint.
+    pub settings: Option<Settings>,
+    /// Complaints and notes, in the order of the file.
+    pub findings: Vec<Complaint>,
+}
+
+impl Report {
+    /// What keeps the daemon from starting.
+    pub fn complaints(&self) -> impl Iterator<Item = &Complaint> {
+        self.findings.iter().filter(|finding| finding.level == Level::Complaint)
+    }
+
+    /// What is worth knowing.
+    pub fn notes(&self) -> impl Iterator<Item = &Complaint> {
+        self.findings.iter().filter(|finding| finding.level == Level::Note)
+    }
+}
+
+/// Reads a configuration file and compares it with the world as it is `now`.
+pub fn check(file: &Path, now: Timestamp) -> Report {
+    let mut findings = Findings::new(file);
+    let start = Spot { line: 1, column: 1, key: String::new() };
+    let bytes = match files::content(file, TEXT_MAX) {
+        Ok((bytes, _)) => bytes,
+        Err(trouble) => {
+            findings.trouble(&start, trouble);
+            return Report { settings: None, findings: findings.list };
+        }
+    };
+    if let Some(trouble) = files::changeable_by_others(file) {
+        findings.trouble(&start, trouble);
+    }
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+            let before = String::from_utf8_lossy(good);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let what = "is not UTF-8 from here on, and TOML must be".to_owned();
+            findings.complain(&Spot { line, column, key: String::new() }, what, None);
+            return Report { settings: None, findings: findings.list };
+        }
+    };
+    let outcome = read(&text, file);
+    findings.list.extend(outcome.complaints.iter().cloned());
+    directories::look(&outcome, &mut findings);
+    keyfiles::look(&outcome, now, &mut findings);
+    secrets::look(&outcome.notebook.mentions, &mut findings);
+    procedures(&outcome, &mut findings);
+    reachability(&outcome, &mut findings);
+    let mut list = findings.list;
+    sort(&mut list);
+    let settings = outcome.settings.filter(|_| list.iter().all(|finding| finding.level == Level::Note));
+    Report { settings, findings: list }
+}
+
+/// Procedures that are files of the site.
+fn procedures(outcome: &Outcome, findings: &mut Findings) {
+    for mention in &outcome.notebook.mentions {
+        let Purpose::Procedure { distribution } = &mention.purpose else { continue };
+        let text = match files::content(&mention.path, procedure::FILE_MAX) {
+            Ok((bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(trouble) => {
+                findings.trouble(&mention.at, trouble);
+                continue;
+            }
+        };
+        let shown = mention.path.display();
+        match procedure::read(&text) {
+            Ok(workflow) => {
+                let of = outcome.distributions.iter().find(|(number, _)| number == distribution);
+                let misfits = of.map(|(_, Distribution { trees, .. })| workflow.misfits(trees)).unwrap_or_default();
+                for misfit in misfits {
+                    findings.complain(&mention.at, format!("{shown}: {misfit}"), None);
+                }
+            }
+            Err(bad) => {
+                for what in bad.0 {
+                    findings.complain(&mention.at, format!("{shown}: {what}"), None);
+                }
+            }
+        }
+    }
+}
+
+/// Who can reach the daemon at all, and whether others can too.
+fn reachability(outcome: &Outcome, findings: &mut Findings) {
+    let Some(settings) = &outcome.settings else { return };
+    let address = settings.http.listen;
+    if !address.ip().is_loopback() {
+        let what = format!("other machines can reach {address}, and tokens travel there without encryption");
+        let hint = "listen on 127.0.0.1 and put a web server with TLS before it".to_owned();
+        findings.note(&outcome.places.of("http.listen"), what, Some(hint));
+    }
+    if settings.tokens.is_empty() && settings.webhooks.is_empty() {
+        let at = Spot { line: 1, column: 1, key: String::new() };
+        let what = "there is neither a [[token]] nor a [[webhook]], so nobody can move a rollout".to_owned();
+        findings.note(&at, what, None);
+    }
+}

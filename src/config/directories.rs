@@ -1,0 +1,176 @@
+//! `site.root`, `site.state` and the trees: are they there, may they be used, do they lie apart?
+//!
+//! Trees need not exist yet; the daemon makes them. What must never be is that the web server serves
+//! our own state, or that a link below the root leads out of it (*contained*).
+
+use std::path::Path;
+
+use super::complaint::Findings;
+use super::files::{self, Directory};
+use super::mentions::{Mention, Purpose};
+use super::reader::Outcome;
+use super::settings::{Distribution, Watch};
+use crate::format::quantity;
+use crate::link::watch::{self, Mode};
+
+/// Below this a burst of uploads fills the disk.
+const SPACE_MIN: u64 = 1 << 30;
+
+/// Directories that are counted before the number of watches is judged.
+const COUNT_MAX: u64 = 100_000;
+
+/// Looks at all directories that the configuration names.
+pub fn look(outcome: &Outcome, findings: &mut Findings) {
+    let mention = |purpose: &Purpose| outcome.notebook.mentions.iter().find(|mention| mention.purpose == *purpose);
+    let root = mention(&Purpose::Root).and_then(|mention| one(mention, findings));
+    let state = mention(&Purpose::State).and_then(|mention| one(mention, findings));
+    if let (Some(root), Some(state)) = (&root, &state) {
+        apart(outcome, root, state, findings);
+    }
+    let (Some(_), Some(mention)) = (root, mention(&Purpose::Root)) else { return };
+    for (number, distribution) in &outcome.distributions {
+        trees(outcome, *number, distribution, &mention.path, findings);
+    }
+}
+
+/// One directory: usable, not open to everybody, with room.
+fn one(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
+    let path = &mention.path;
+    let directory = match files::directory(path) {
+        Ok(directory) => directory,
+        Err(trouble) => {
+            findings.trouble(&mention.at, trouble);
+            return None;
+        }
+    };
+    if directory.exists {
+        if let Some(trouble) = files::changeable_by_others(path) {
+            findings.trouble(&mention.at, trouble);
+        }
+    } else {
+        findings.note(&mention.at, format!("{} does not exist yet and will be made", path.display()), None);
+    }
+    if let Some((link, to)) = files::link_on_the_way(Path::new("/"), path) {
+        let what = format!("{} is a symbolic link to {}", link.display(), to.display());
+        findings.note(
+            &mention.at,
+            what,
+            Some("name the directory itself, so that nobody can lead it elsewhere".to_owned()),
+        );
+    }
+    if let Ok(space) = rustix::fs::statvfs(&directory.real) {
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        if free < SPACE_MIN {
+            let what = format!("{} has only {} MiB left", directory.real.display(), free >> 20);
+            findings.note(&mention.at, what, None);
+        }
+    }
+    Some(directory)
+}
+
+/// State and root after all links: neither inside the other, and a word when moving means copying.
+fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut Findings) {
+    let at = outcome.places.of("site.state");
+    let (r, s) = (&root.real, &state.real);
+    let nested = match (root.exists, state.exists) {
+        (true, true) => s.starts_with(r) || r.starts_with(s),
+        (true, false) => s.starts_with(r),
+        (false, true) => r.starts_with(s),
+        // Both will be made below what exists, and their names say how they lie.
+        (false, false) => false,
+    };
+    let named = outcome.site.as_ref();
+    let told = named.is_none_or(|site| site.state.starts_with(&site.root) || site.root.starts_with(&site.state));
+    if nested && !told {
+        let what = format!("leads to {}, and site.root to {}: one lies inside the other", s.display(), r.display());
+        findings.complain(&at, what, Some("state must lie where no web server looks".to_owned()));
+    }
+    if files::file_system(&root.metadata) != files::file_system(&state.metadata) {
+        let what = "lies on another file system than site.root, so withdrawn packages are copied instead of linked";
+        findings.note(&at, what.to_owned(), None);
+    }
+}
+
+/// The trees of one distribution, as far as they exist.
+fn trees(outcome: &Outcome, number: usize, distribution: &Distribution, root: &Path, findings: &mut Findings) {
+    let at = outcome.places.of(&format!("distribution[{number}].path"));
+    let mut first: Option<(u64, &str)> = None;
+    for (position, tree) in distribution.trees.iter().enumerate() {
+        let path = root.join(tree.as_str()).join(distribution.path.as_str());
+        if let Some((link, to)) = files::link_on_the_way(root, &path) {
+            let what = format!("{} is a symbolic link to {}", link.display(), to.display());
+            findings.complain(&at, what, Some("below site.root there must be none; use a bind mount".to_owned()));
+            continue;
+        }
+        let directory = match files::directory(&path) {
+            Ok(directory) => directory,
+            Err(trouble) => {
+                findings.trouble(&at, trouble);
+                continue;
+            }
+        };
+        let file_system = files::file_system(&directory.metadata);
+        match first {
+            Some((other, name)) if other != file_system => {
+                let what = format!("`{tree}` lies on another file system than `{name}`, so packages are copied there");
+                findings.note(&at, what, None);
+            }
+            Some(_) => {}
+            None => first = Some((file_system, tree.as_str())),
+        }
+        if position == 0 {
+            watched(outcome, number, &directory, findings);
+        } else if directory.exists
+            && let Some(trouble) = files::changeable_by_others(&path)
+        {
+            findings.trouble(&at, trouble);
+        }
+    }
+}
+
+/// Whether the kernel can tell of uploads.
+fn watched(outcome: &Outcome, number: usize, directory: &Directory, findings: &mut Findings) {
+    // With other complaints about the file the default is the best guess.
+    let watch = outcome.settings.as_ref().map_or_else(Watch::default, |settings| settings.watch);
+    if watch.mode == Mode::Poll {
+        return;
+    }
+    let at = outcome.places.of(&format!("distribution[{number}].path"));
+    let real = directory.real.display();
+    if let Some(name) = watch::without_events(&directory.real) {
+        let (every, hint) = match watch.mode {
+            Mode::Events => (watch.scan_every, Some("watch.mode = \"auto\" looks more often there".to_owned())),
+            Mode::Auto | Mode::Poll => (watch.poll_every, None),
+        };
+        let every = quantity::show_duration(every);
+        let what =
+            format!("{real} lies on {name}, which reports no changes made elsewhere; it is looked at every {every}");
+        findings.note(&at, what, hint);
+        return;
+    }
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches");
+    let limit = limit.ok().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(u64::MAX);
+    let wanted = directories_below(&directory.real);
+    if wanted > limit {
+        let every = quantity::show_duration(watch.scan_every);
+        let what = format!(
+            "{real} has {wanted} directories, and this kernel watches {limit}; all are looked at every {every}"
+        );
+        findings.note(&at, what, Some("raise fs.inotify.max_user_watches".to_owned()));
+    }
+}
+
+/// At most `COUNT_MAX`; links are not followed.
+fn directories_below(path: &Path) -> u64 {
+    let mut waiting = vec![path.to_owned()];
+    let mut count = 0;
+    while let Some(dir) = waiting.pop() {
+        count += 1;
+        if count == COUNT_MAX {
+            break;
+        }
+        let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+        waiting.extend(entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()));
+    }
+    count
+}

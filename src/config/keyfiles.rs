@@ -1,0 +1,216 @@
+//! Key rings and the signing key: can they be read, and will what they sign be accepted?
+//!
+//! A key that can sign nothing today is a note while its ring has another one, so that a key which
+//! expires overnight does not keep the daemon from starting; a ring without any usable key is a
+//! complaint. Nothing here decides about packages: that is `domain/trust`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::complaint::{Findings, Spot};
+use super::files;
+use super::mentions::{Exception, Mention, Purpose};
+use super::reader::Outcome;
+use crate::domain::names::TreeName;
+use crate::format::openpgp::{CertSummary, KEY_FILE_MAX, Keyring};
+use crate::format::signing::Signer;
+
+/// A key that expires within this time is worth a word: its successor has to reach every client first.
+const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
+
+/// What is known of the ring of one tree of one distribution.
+#[derive(Default)]
+struct Ring<'o> {
+    /// The first file that is named for it.
+    at: Option<&'o Spot>,
+    /// Certificates by fingerprint, and whether they can sign.
+    certs: BTreeMap<String, bool>,
+    /// A file that could not be read may hold anything.
+    incomplete: bool,
+    /// What will be said about keys that cannot sign, once it is known how grave that is.
+    unusable: Vec<(&'o Spot, String)>,
+}
+
+/// Looks at every key that the configuration names.
+pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
+    let mut rings: BTreeMap<(usize, TreeName), Ring<'_>> = BTreeMap::new();
+    for mention in &outcome.notebook.mentions {
+        match &mention.purpose {
+            Purpose::Ring { distribution, trees } => {
+                let excepted = |fingerprint: &str| {
+                    let mut exceptions = outcome.notebook.exceptions.iter();
+                    exceptions.any(|e| {
+                        e.distribution == *distribution && e.legacy.until > now && e.legacy.fingerprint == fingerprint
+                    })
+                };
+                let certs = ring_file(mention, now, findings);
+                for tree in trees {
+                    let ring = rings.entry((*distribution, tree.clone())).or_default();
+                    ring.add(mention, certs.as_deref(), &excepted);
+                }
+            }
+            Purpose::SigningKey => signing_key(mention, now, findings),
+            _ => {}
+        }
+    }
+    for ring in rings.values() {
+        ring.judge(findings);
+    }
+    for exception in &outcome.notebook.exceptions {
+        let of = rings.iter().filter(|((distribution, _), _)| *distribution == exception.distribution);
+        look_at_exception(exception, of.map(|(_, ring)| ring), now, findings);
+    }
+    for (number, distribution) in &outcome.distributions {
+        for (tree, wanted) in &distribution.min_signers {
+            let Some(ring) = rings.get(&(*number, tree.clone())) else { continue };
+            if !ring.incomplete && ring.certs.len() < *wanted {
+                let at = outcome.places.of(&format!("distribution[{number}].min_signers.{tree}"));
+                let what = format!("`{tree}` asks for {wanted} signers, and its ring has {}", ring.certs.len());
+                findings.complain(&at, what, None);
+            }
+        }
+    }
+}
+
+impl<'o> Ring<'o> {
+    fn add(&mut self, mention: &'o Mention, certs: Option<&[CertSummary]>, excepted: &dyn Fn(&str) -> bool) {
+        self.at.get_or_insert(&mention.at);
+        let Some(certs) = certs else {
+            self.incomplete = true;
+            return;
+        };
+        for cert in certs {
+            let usable = cert.can_sign || (excepted(&cert.fingerprint) && !cert.revoked);
+            if !usable {
+                self.unusable.push((&mention.at, format!("{} cannot sign: {}", name(cert), why(cert))));
+            }
+            self.certs.insert(cert.fingerprint.clone(), usable);
+        }
+    }
+
+    fn judge(&self, findings: &mut Findings) {
+        let hopeless = !self.incomplete && !self.certs.values().any(|usable| *usable);
+        for (at, what) in &self.unusable {
+            if hopeless {
+                findings.complain(at, what.clone(), None);
+            } else {
+                findings.note(at, what.clone(), None);
+            }
+        }
+    }
+}
+
+/// The certificates of one file; what is wrong with it is told at once.
+fn ring_file(mention: &Mention, now: Timestamp, findings: &mut Findings) -> Option<Vec<CertSummary>> {
+    let shown = mention.path.display();
+    let bytes = match files::content(&mention.path, KEY_FILE_MAX) {
+        Ok((bytes, _)) => bytes,
+        Err(trouble) => {
+            findings.trouble(&mention.at, trouble);
+            return None;
+        }
+    };
+    if let Some(trouble) = files::changeable_by_others(&mention.path) {
+        findings.trouble(&mention.at, trouble);
+    }
+    let certs = match Keyring::read(&[(shown.to_string(), bytes)]) {
+        Ok(ring) => ring.certs(now),
+        Err(complaints) => {
+            for complaint in complaints {
+                findings.complain(&mention.at, complaint.to_string(), None);
+            }
+            return None;
+        }
+    };
+    if certs.len() > 1 {
+        findings.note(
+            &mention.at,
+            format!("{shown} holds {} certificates, and all of them are trusted", certs.len()),
+            None,
+        );
+    }
+    for cert in certs.iter().filter(|cert| cert.can_sign) {
+        expiry(&mention.at, cert, now, findings);
+    }
+    Some(certs)
+}
+
+fn expiry(at: &Spot, cert: &CertSummary, now: Timestamp, findings: &mut Findings) {
+    if let Some(end) = cert.expiry
+        && end.duration_since(now).unsigned_abs() <= EXPIRY_NOTICE
+    {
+        findings.note(at, format!("{} expires on {}", name(cert), day(end)), None);
+    }
+}
+
+fn signing_key(mention: &Mention, now: Timestamp, findings: &mut Findings) {
+    let (bytes, metadata) = match files::content(&mention.path, KEY_FILE_MAX) {
+        Ok(content) => content,
+        Err(trouble) => return findings.trouble(&mention.at, trouble),
+    };
+    if let Some(trouble) = files::open_to_others(&mention.path, &metadata) {
+        findings.trouble(&mention.at, trouble);
+    }
+    let signer = match Signer::read(&bytes, now) {
+        Ok(signer) => signer,
+        Err(error) => return findings.complain(&mention.at, format!("{}: {error}", mention.path.display()), None),
+    };
+    let public = signer.public_key_armored().map(String::into_bytes).unwrap_or_default();
+    for cert in Keyring::read(&[(String::new(), public)]).map(|ring| ring.certs(now)).unwrap_or_default() {
+        expiry(&mention.at, &cert, now, findings);
+    }
+}
+
+/// An exception must be about a key that is there, and must not be over; it is always listed.
+fn look_at_exception<'r, 'o: 'r>(
+    exception: &Exception,
+    mut rings: impl Iterator<Item = &'r Ring<'o>> + Clone,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
+    let legacy = &exception.legacy;
+    let known = rings.clone().any(|ring| ring.incomplete || ring.certs.contains_key(&legacy.fingerprint));
+    if !known && rings.next().is_some() {
+        let what = format!("{} is in no ring of this distribution", legacy.fingerprint);
+        findings.complain(&exception.key_at, what, None);
+    }
+    if legacy.until <= now {
+        let hint = "remove the exception, or decide anew how long it shall last".to_owned();
+        findings.complain(&exception.at, "this exception is over".to_owned(), Some(hint));
+    } else {
+        let lifted: Vec<&str> = legacy.allow.iter().map(|lifted| lifted.as_str()).collect();
+        let what = format!(
+            "weak signatures by {} are accepted before {}: {}",
+            legacy.fingerprint,
+            moment(legacy.until),
+            lifted.join(", ")
+        );
+        findings.note(&exception.at, what, None);
+    }
+}
+
+fn name(cert: &CertSummary) -> String {
+    match cert.user_ids.first() {
+        Some(user_id) => format!("{} ({user_id})", cert.fingerprint),
+        None => cert.fingerprint.clone(),
+    }
+}
+
+fn why(cert: &CertSummary) -> String {
+    match cert.remarks.as_slice() {
+        [] if cert.revoked => "it is revoked".to_owned(),
+        [] => "it has no key for signing".to_owned(),
+        remarks => remarks.join("; "),
+    }
+}
+
+/// The day, when the moment is its beginning in UTC.
+fn moment(at: Timestamp) -> String {
+    if at.as_second().rem_euclid(24 * 3600) == 0 { day(at) } else { at.to_string() }
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}

@@ -1,0 +1,272 @@
+//! The whole file: reads every section and never stops at a mistake.
+//!
+//! Reading is pure: the same text gives the same outcome on every machine. What only the disk can
+//! tell is `check`'s.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use super::complaint::Complaint;
+use super::document::{Places, Section, Sheet};
+use super::mentions::{Notebook, Purpose};
+use super::settings::{Distribution, Http, Intake, Settings, Signing, Site, Watch};
+use super::syntax::Mended;
+use super::values::{address, span, url, words};
+use super::{actors, distribution};
+use crate::format::quantity;
+use crate::link::watch::Mode;
+
+/// Below, an `scp` that stutters looks finished; above, people think that nothing happens.
+const QUIET: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_mins(10);
+/// Below, the daemon only lists directories.
+const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
+/// Above, a lost event is found the day after.
+const SCAN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+/// Below, a slow upload is refused in its middle; above, nobody learns that one was broken off.
+const INCOMPLETE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
+/// rpm itself cannot read more than 4 EiB; what is above 1 TiB is a typing mistake.
+const PACKAGE: RangeInclusive<u64> = 1024..=1 << 40;
+
+/// A configuration beyond this is none; it also bounds the work of finding syntax errors.
+pub const TEXT_MAX: usize = 1 << 20;
+
+/// What was read, whether or not all of it was right.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The settings; only when there is no complaint.
+    pub settings: Option<Settings>,
+    /// `[site]`, if it is legible.
+    pub site: Option<Site>,
+    /// The legible ones with their number in the file, from 0.
+    pub distributions: Vec<(usize, Distribution)>,
+    /// What is to be looked at on the disk.
+    pub notebook: Notebook,
+    /// Where everything stands.
+    pub places: Places,
+    /// All complaints, by position.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Reads the configuration, as far as it can be read without looking at the disk.
+///
+/// # Errors
+/// All complaints, in the order of the file.
+pub fn load(text: &str, file: &Path) -> Result<Settings, Vec<Complaint>> {
+    let outcome = read(text, file);
+    outcome.settings.ok_or(outcome.complaints)
+}
+
+/// Reads the configuration and everything that `check` wants to look at.
+pub fn read(text: &str, file: &Path) -> Outcome {
+    let length = text.len();
+    let mended = Mended::new(if length > TEXT_MAX { "" } else { text });
+    let (sheet, root) = Sheet::new(text, &mended, file);
+    if length > TEXT_MAX {
+        sheet.top(&root).complain("is larger than 1 MiB, which no configuration is", None);
+    }
+    let mut notebook = Notebook::default();
+    let mut top = sheet.top(&root);
+    let site = top.need("site", "[site]").and_then(|v| site(v.section()?, &mut notebook));
+    let http = top.get("http").map_or_else(|| Some(Http::default()), |v| http(v.section()?));
+    let distributions = top.need("distribution", "[[distribution]]");
+    let distributions = distributions.map(|v| distribution::all(&v, &mut notebook)).unwrap_or_default();
+    let signing = top.get("signing").map(|v| signing(v.section()?, &mut notebook));
+    let webhooks = top.get("webhook").map(|v| actors::webhooks(&v, &mut notebook)).unwrap_or_default();
+    let tokens = top.get("token").map(|v| actors::tokens(&v, &mut notebook)).unwrap_or_default();
+    let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
+    let intake = top.get("intake").map_or_else(|| Some(Intake::default()), |v| intake(v.section()?));
+    top.close();
+    let places = sheet.places(&root);
+    let complaints = sheet.into_complaints();
+    let settings = || {
+        Some(Settings {
+            source: file.to_owned(),
+            site: site.clone()?,
+            http: http?,
+            distributions: distributions.iter().map(|(_, distribution)| distribution.clone()).collect(),
+            signing: signing.map_or(Some(None), |signing| signing.map(Some))?,
+            webhooks,
+            tokens,
+            watch: watch?,
+            intake: intake?,
+        })
+    };
+    let settings = if complaints.is_empty() { settings() } else { None };
+    Outcome { settings, site, distributions, notebook, places, complaints }
+}
+
+fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {
+    let name = section.need("name", "name = \"Example software repository\"").and_then(|v| words(&v));
+    let root = section.need("root", "root = \"/srv/repo/sw\"");
+    let root = root.and_then(|v| notebook.path(&v, Purpose::Root));
+    let state_value = section.need("state", "state = \"/var/lib/rolloutd\"");
+    let state = state_value.as_ref().and_then(|v| notebook.path(v, Purpose::State));
+    let base_url = section
+        .need("base_url", "base_url = \"http://repository.example.org/sw\"")
+        .and_then(|v| v.read(|text| url(text).map(|u| u.trim_end_matches('/').to_owned())));
+    if let (Some(root), Some(state), Some(value)) = (&root, &state, state_value)
+        && let Some(what) = overlap(root, state)
+    {
+        value.complain(what, Some("for example: state = \"/var/lib/rolloutd\"".to_owned()));
+    }
+    section.close();
+    Some(Site { name: name?, root: root?, state: state?, base_url: base_url? })
+}
+
+fn signing(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Signing> {
+    let key = section.need("key", "key = \"/etc/rolloutd/signing.asc\"");
+    let key = key.and_then(|v| notebook.path(&v, Purpose::SigningKey));
+    section.close();
+    Some(Signing { key: key? })
+}
+
+fn http(mut section: Section<'_, '_>) -> Option<Http> {
+    let fallback = Http::default();
+    let listen = section.get("listen").map_or(Some(fallback.listen), |v| v.read(address));
+    let serve_trees = section.get("serve_trees").map_or(Some(fallback.serve_trees), |v| v.switch());
+    section.close();
+    Some(Http { listen: listen?, serve_trees: serve_trees? })
+}
+
+fn watch(mut section: Section<'_, '_>) -> Option<Watch> {
+    let fallback = Watch::default();
+    let modes = [("auto", Mode::Auto), ("events", Mode::Events), ("poll", Mode::Poll)];
+    let mode = section.get("mode").map_or(Some(fallback.mode), |v| v.one_of(&modes));
+    let quiet = span(&mut section, "quiet", fallback.quiet, &QUIET);
+    let poll_every = span(&mut section, "poll_every", fallback.poll_every, &POLL);
+    let scan_every = span(&mut section, "scan_every", fallback.scan_every, &SCAN);
+    section.close();
+    Some(Watch { mode: mode?, quiet: quiet?, poll_every: poll_every?, scan_every: scan_every? })
+}
+
+fn intake(mut section: Section<'_, '_>) -> Option<Intake> {
+    let fallback = Intake::default();
+    let max_package = section.get("max_package").map_or(Some(fallback.max_package), |v| {
+        v.quantity(quantity::size, |size| quantity::show_size(*size), &PACKAGE, "64MiB")
+    });
+    let jobs = section.get("jobs").map_or(Some(fallback.jobs), |v| v.number(1..=64).and_then(|n| n.try_into().ok()));
+    let incomplete_after = span(&mut section, "incomplete_after", fallback.incomplete_after, &INCOMPLETE);
+    section.close();
+    Some(Intake { max_package: max_package?, jobs: jobs?, incomplete_after: incomplete_after? })
+}
+
+/// How two directories lie in one another, if they do; both by their text only.
+fn overlap(root: &Path, state: &Path) -> Option<String> {
+    let says = |relation| format!("`{}` {relation} `{}`", state.display(), root.display());
+    if state == root {
+        Some("is the same directory as site.root, which the web server serves".to_owned())
+    } else if state.starts_with(root) {
+        Some(format!("{}, which the web server serves", says("lies under site.root")))
+    } else if root.starts_with(state) {
+        Some(says("contains site.root"))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    use crate::config::settings::{Grace, TREES};
+    use crate::domain::checksum::ChecksumKind;
+    use crate::domain::names::TreeName;
+    use crate::format::compress::Compression;
+
+    const CONTRACT: &str = r#"
+        [site]
+        name     = "Example software repository"
+        root     = "/srv/repo/sw"
+        state    = "/var/lib/rolloutd"
+        base_url = "http://repository.example.org/sw/"
+
+        [[distribution]]
+        path      = "umd/3/sl6/x86_64"
+        procedure = "egi"
+        [distribution.keys]
+        "*"        = ["/etc/rolloutd/keys/RPM-GPG-KEY-example"]
+        production = ["/etc/rolloutd/keys/RPM-GPG-KEY-release"]
+    "#;
+
+    fn tree(name: &str) -> TreeName {
+        name.parse().expect("a tree name")
+    }
+
+    #[test]
+    fn what_is_not_written_has_a_default() {
+        let settings = load(CONTRACT, Path::new("rolloutd.toml")).expect("a good configuration");
+        assert_eq!(settings.http, Http::default());
+        assert_eq!(settings.watch, Watch::default());
+        assert_eq!(settings.site.base_url, "http://repository.example.org/sw");
+        let [dist] = settings.distributions.as_slice() else { panic!("one distribution") };
+        assert_eq!(dist.trees.iter().map(TreeName::as_str).collect::<Vec<_>>(), TREES);
+        assert_eq!(dist.grace, Grace::default());
+        assert_eq!((dist.checksum, dist.compression, dist.blocks), (ChecksumKind::Sha256, Compression::Gz, true));
+        assert_eq!(dist.gpgkey_urls, [""; 0], "the keys beside the generated file");
+    }
+
+    #[test]
+    fn a_ring_of_its_own_replaces_the_ring_of_all_trees() {
+        let settings = load(CONTRACT, Path::new("rolloutd.toml")).expect("a good configuration");
+        let keys = &settings.distributions[0].keys;
+        assert_eq!(keys.len(), 4);
+        assert_eq!(keys[&tree("testing")], [Path::new("/etc/rolloutd/keys/RPM-GPG-KEY-example")]);
+        assert_eq!(keys[&tree("production")], [Path::new("/etc/rolloutd/keys/RPM-GPG-KEY-release")]);
+    }
+
+    #[test]
+    fn a_mistake_in_one_section_hides_none_in_another() {
+        let text = CONTRACT.replace("/var/lib", "var/lib").replace("\"egi\"", "\"egy\"") + "[http]\nlisten = 8640\n";
+        let complaints = load(&text, Path::new("rolloutd.toml")).expect_err("three mistakes");
+        let keys: Vec<&str> = complaints.iter().map(|c| c.at.key.as_str()).collect();
+        assert_eq!(keys, ["site.state", "distribution[0].procedure", "http.listen"]);
+    }
+
+    /// A piece of the contract's example, a piece of syntax, or anything at all.
+    fn piece() -> impl Strategy<Value = String> {
+        let lines: Vec<String> = CONTRACT.lines().map(|line| format!("{line}\n")).collect();
+        let syntax = [
+            "[",
+            "]",
+            "{",
+            "}",
+            "=",
+            "\"",
+            "\"\"\"",
+            "'",
+            "\n",
+            ",",
+            ".",
+            "#",
+            "legacy",
+            "until = 2027-01-01\n",
+            "keys = 1\n",
+        ];
+        prop_oneof![
+            4 => prop::sample::select(lines),
+            2 => prop::sample::select(syntax.map(str::to_owned).to_vec()),
+            1 => any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_loader_panic_and_every_complaint_has_a_place(
+            text in prop::collection::vec(piece(), 0..30).prop_map(|pieces| pieces.concat())
+        ) {
+            let lines = text.matches('\n').count() + 1;
+            match load(&text, Path::new("x.toml")) {
+                Ok(settings) => prop_assert!(!settings.distributions.is_empty()),
+                Err(complaints) => {
+                    prop_assert!(!complaints.is_empty());
+                    for complaint in &complaints {
+                        prop_assert!((1..=lines).contains(&complaint.at.line), "{complaint}");
+                        prop_assert!(!complaint.to_string().contains(char::is_control) || complaint.hint.is_some(), "{complaint:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Shared secrets and API tokens: are they there, hidden, long enough, and all different?
+//!
+//! A secret itself is never shown, not even in part.
+
+use std::path::Path;
+
+use super::complaint::Findings;
+use super::files;
+use super::mentions::{Mention, Purpose};
+
+/// Shorter secrets can be found by trying (RFC 2104 section 3 wants the length of the hash).
+pub const SECRET_MIN: usize = 16;
+
+/// Longer files are no secrets but a mistaken path.
+pub const SECRET_MAX: usize = 4096;
+
+/// Where the service manager puts secrets, and only while the service runs (`systemd.exec(5)`).
+const CREDENTIALS: &str = "/run/credentials";
+
+/// A secret as it is used: what an editor adds at the end of the file is no part of it.
+pub fn trimmed(bytes: &[u8]) -> &[u8] {
+    bytes.trim_ascii_end()
+}
+
+/// Looks at every secret that the configuration names.
+pub fn look(mentions: &[Mention], findings: &mut Findings) {
+    let mut seen: Vec<(Vec<u8>, usize)> = Vec::new();
+    for mention in mentions.iter().filter(|m| matches!(m.purpose, Purpose::Secret | Purpose::Token)) {
+        let Some(secret) = one(mention, findings) else { continue };
+        match seen.iter().find(|(other, _)| *other == secret) {
+            Some((_, line)) => {
+                let what = format!("{} holds the same secret as the file named in line {line}", mention.path.display());
+                let hint = "whoever knows one could speak for the other; make a new one".to_owned();
+                findings.complain(&mention.at, what, Some(hint));
+            }
+            None => seen.push((secret, mention.at.line)),
+        }
+    }
+}
+
+/// The secret, if it is one.
+fn one(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
+    let shown = mention.path.display();
+    let (bytes, metadata) = match files::content(&mention.path, SECRET_MAX) {
+        Ok(content) => content,
+        Err(_) if mention.path.starts_with(CREDENTIALS) && !Path::new(&mention.path).exists() => {
+            let hint = "the service manager puts it there while rolloutd runs: see LoadCredential= in the unit";
+            findings.note(&mention.at, format!("{shown} does not exist now"), Some(hint.to_owned()));
+            return None;
+        }
+        Err(trouble) => {
+            findings.trouble(&mention.at, trouble);
+            return None;
+        }
+    };
+    if let Some(trouble) = files::open_to_others(&mention.path, &metadata) {
+        findings.trouble(&mention.at, trouble);
+    }
+    let secret = trimmed(&bytes);
+    let make_one = || Some(format!("make one: head -c 32 /dev/urandom | base64 > {shown}"));
+    if secret.is_empty() {
+        findings.complain(&mention.at, format!("{shown} is empty"), make_one());
+        return None;
+    }
+    if secret.len() < SECRET_MIN {
+        let what = format!("{shown} holds {} bytes, and {SECRET_MIN} are the least", secret.len());
+        findings.complain(&mention.at, what, make_one());
+    }
+    if mention.purpose == Purpose::Token && !secret.iter().all(u8::is_ascii_graphic) {
+        let what = format!("{shown} has blanks or other characters that no bearer token may have");
+        findings.complain(&mention.at, what, make_one());
+    }
+    Some(secret.to_vec())
+}

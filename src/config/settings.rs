@@ -1,0 +1,214 @@
+//! What was checked: no `Option` that means "default".
+//!
+//! These are plain values. `reader` makes them, `check` compares them with the disk, and the floors
+//! above only read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::checksum::ChecksumKind;
+use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::trust::{Legacy, Policy};
+use crate::format::compress::Compression;
+use crate::link::watch::Mode;
+
+/// The trees of a distribution that names none, in the order of a promotion.
+pub const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
+
+/// Everything an admin has decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The configuration file.
+    pub source: PathBuf,
+    /// Where the trees and our own state are.
+    pub site: Site,
+    /// How people and trackers reach the daemon.
+    pub http: Http,
+    /// What is rolled out, in the order of the file; at least one.
+    pub distributions: Vec<Distribution>,
+    /// Who signs metadata; `None` means unsigned metadata.
+    pub signing: Option<Signing>,
+    /// Trackers that may send hints.
+    pub webhooks: Vec<Webhook>,
+    /// People and programs that may use the API.
+    pub tokens: Vec<Token>,
+    /// How new files are noticed.
+    pub watch: Watch,
+    /// How new files are taken in.
+    pub intake: Intake,
+}
+
+/// `[site]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// For pages and mails.
+    pub name: String,
+    /// `<root>/<tree>/<distribution path>/` is what the web server serves. Absolute.
+    pub root: PathBuf,
+    /// Logbook, index, rejected and retired files; never under `root`. Absolute.
+    pub state: PathBuf,
+    /// The URL of `root`, without a slash at the end.
+    pub base_url: String,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// Address and port; a socket from the service manager goes before it.
+    pub listen: SocketAddr,
+    /// Whether this daemon serves `root` too.
+    pub serve_trees: bool,
+}
+
+/// `[[distribution]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// Path below each tree.
+    pub path: DistPath,
+    /// `egi`, `glite`, or the absolute path of a procedure file.
+    pub procedure: String,
+    /// At least two, in the order of a promotion; uploads are dropped into the first.
+    pub trees: Vec<TreeName>,
+    /// Of packages and metadata.
+    pub checksum: ChecksumKind,
+    /// Of metadata.
+    pub compression: Compression,
+    /// `false`: one gzip member or zstd frame per metadata file.
+    pub blocks: bool,
+    /// How long superseded files stay.
+    pub grace: Grace,
+    /// Key files of every tree, `"*"` already expanded.
+    pub keys: BTreeMap<TreeName, Vec<PathBuf>>,
+    /// Dated exceptions for old keys.
+    pub legacy: Vec<Legacy>,
+    /// Signers that every tree asks for; at least 1.
+    pub min_signers: BTreeMap<TreeName, usize>,
+    /// Architectures that may come in; empty: all.
+    pub arches: Vec<String>,
+    /// `gpgkey=` of the generated `.repo` file; empty: the keys that the daemon puts beside that file.
+    pub gpgkey_urls: Vec<String>,
+}
+
+impl Distribution {
+    /// What `tree` asks of a package's signatures.
+    pub fn policy(&self, tree: &TreeName) -> Policy {
+        let min_signers = self.min_signers.get(tree).copied().unwrap_or(1);
+        Policy { legacy: self.legacy.clone(), min_signers }
+    }
+}
+
+/// `grace` of a distribution
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grace {
+    /// Superseded metadata.
+    pub metadata: Duration,
+    /// Withdrawn packages.
+    pub packages: Duration,
+}
+
+/// `[signing]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signing {
+    /// A secret OpenPGP key without passphrase. Absolute.
+    pub key: PathBuf,
+}
+
+/// `[[webhook]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// The last part of `/hooks/<name>`.
+    pub name: HookName,
+    /// How bodies are read.
+    pub kind: HookKind,
+    /// One file with the shared secret, or two while it is being changed.
+    pub secrets: Vec<PathBuf>,
+    /// Who acts when this webhook speaks.
+    pub actor: Actor,
+    /// What that actor may do.
+    pub roles: BTreeSet<Role>,
+}
+
+/// How the bodies of a webhook are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookKind {
+    /// Our own JSON.
+    Generic,
+    /// Request Tracker.
+    Rt,
+}
+
+/// `[[token]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Who acts.
+    pub actor: Actor,
+    /// What the actor may do.
+    pub roles: BTreeSet<Role>,
+    /// The file that holds the token. Absolute.
+    pub file: PathBuf,
+}
+
+/// `[watch]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Events, polling, or whatever the file system can.
+    pub mode: Mode,
+    /// How long a file must be quiet before it is looked at.
+    pub quiet: Duration,
+    /// Between two looks where there are no events.
+    pub poll_every: Duration,
+    /// Between two looks at everything, which finds what events missed.
+    pub scan_every: Duration,
+}
+
+/// Beyond this the disk is the limit, and every job holds a file open and a buffer.
+const JOBS_DEFAULT_MAX: usize = 8;
+
+/// `[intake]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intake {
+    /// Larger files are refused before they are read, in bytes.
+    pub max_package: u64,
+    /// Files taken in at the same time; at least 1, by default one for each core.
+    pub jobs: usize,
+    /// How long a file that is shorter than its headers say, or that does not fit its digests, may stay
+    /// unchanged before it is refused.
+    pub incomplete_after: Duration,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Auto,
+            quiet: Duration::from_secs(2),
+            poll_every: Duration::from_secs(30),
+            scan_every: Duration::from_mins(10),
+        }
+    }
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self {
+            max_package: 8 << 30,
+            // A transfer that was broken off is usually taken up within minutes; an hour is generous to
+            // people on trains.
+            incomplete_after: Duration::from_hours(1),
+            jobs: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(JOBS_DEFAULT_MAX)),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8640)), serve_trees: false }
+    }
+}
+
+impl Default for Grace {
+    fn default() -> Self {
+        Self { metadata: Duration::from_hours(24), packages: Duration::from_hours(7 * 24) }
+    }
+}

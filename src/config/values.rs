@@ -1,0 +1,186 @@
+//! Single values: text to paths, addresses, dates, and what is wrong with them otherwise.
+//!
+//! Everything here is about one value, or one beside another; which key it belongs to is the readers'.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::document::{Section, Value};
+use crate::format::quantity;
+
+/// A duration within `range`.
+pub fn span(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    fallback: Duration,
+    range: &RangeInclusive<Duration>,
+) -> Option<Duration> {
+    let Some(value) = section.get(key) else { return Some(fallback) };
+    value.quantity(quantity::duration, |duration| quantity::show_duration(*duration), range, "24h")
+}
+
+/// The elements of a list, each once.
+pub fn set_of<T: PartialEq>(value: &Value<'_, '_>, read: impl Fn(&Value<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
+    let mut all = Vec::new();
+    for element in value.list()? {
+        let Some(one) = read(&element) else { continue };
+        if all.contains(&one) {
+            element.complain("stands twice in this list", None);
+        } else {
+            all.push(one);
+        }
+    }
+    Some(all)
+}
+
+/// One line for people.
+pub fn words(value: &Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        value.complain("must be one line of text", None);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+/// An IP address and a port; names are not looked up, since their answer may change.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("`{}` is not an address and port such as 127.0.0.1:8640 or [::1]:8640", text.escape_default())
+    })
+}
+
+/// An absolute path whose text already says where it leads.
+pub fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    let shown = text.escape_default();
+    if !path.is_absolute() {
+        return Err(format!("`{shown}` is not an absolute path; the daemon has no directory of its own"));
+    }
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(format!("`{shown}` has a `..` in it; write where it leads"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(format!("`{shown}` has a control character"));
+    }
+    // Collecting the components drops `.`, doubled slashes and a slash at the end.
+    Ok(path.components().collect())
+}
+
+/// An `http` or `https` URL that other parts can be appended to.
+pub fn url(text: &str) -> Result<String, String> {
+    let shown = text.escape_default();
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
+        return Err(format!("`{shown}` does not begin with http:// or https://"));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() || host.starts_with(':') {
+        return Err(format!("`{shown}` has no host"));
+    }
+    if host.contains('@') {
+        return Err("has a user name in it, which every client would send in the clear".to_owned());
+    }
+    if text.contains(['?', '#']) {
+        return Err(format!("`{shown}` has a `?` or `#`, so nothing can be appended to it"));
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b)) {
+        return Err(format!("`{shown}` has a character that no URL may have; escape it with %"));
+    }
+    Ok(text.to_owned())
+}
+
+/// 40 or 64 hexadecimal digits in upper case; blanks, as key tools print them, are dropped.
+pub fn fingerprint(text: &str) -> Result<String, String> {
+    let digits: String = text.chars().filter(|c| *c != ' ').collect();
+    let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    match (is_hex, digits.len()) {
+        (true, 40 | 64) => Ok(digits.to_ascii_uppercase()),
+        (true, 8 | 16) => Err(format!("`{digits}` is a key id, which can be forged; the whole fingerprint is wanted")),
+        _ => Err(format!("`{}` is not a fingerprint: 40 or 64 hexadecimal digits are wanted", text.escape_default())),
+    }
+}
+
+/// The end of a day in UTC, or an instant.
+pub fn date(value: &Value<'_, '_>) -> Option<Timestamp> {
+    let text = value.date_text()?;
+    let end_of = |day: jiff::civil::Date| day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    let until = match text.parse::<jiff::civil::Date>() {
+        Ok(day) if text.len() == 10 => end_of(day).map(|zoned| zoned.timestamp()),
+        _ => text.parse::<Timestamp>().ok(),
+    };
+    if until.is_none() {
+        let hint = "write \"2027-06-30\", that whole day in UTC included, or \"2027-06-30T12:00:00Z\"".to_owned();
+        value.complain(format!("`{}` is not a date", text.escape_default()), Some(hint));
+    }
+    until
+}
+
+/// Names that must differ from one another.
+#[derive(Default)]
+pub struct Names(Vec<(String, usize)>);
+
+impl Names {
+    /// Complains when the name stood somewhere before.
+    pub fn note(&mut self, name: &str, value: &Value<'_, '_>, what: &str) {
+        match self.0.iter().find(|(other, _)| other == name) {
+            Some((_, line)) => value.complain(format!("`{name}` {what}"), Some(format!("the first is in line {line}"))),
+            None => self.0.push((name.to_owned(), value.spot().line)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_where_it_leads() {
+        assert_eq!(absolute("/srv//repo/./sw/"), Ok(PathBuf::from("/srv/repo/sw")));
+        assert_eq!(absolute("/"), Ok(PathBuf::from("/")));
+        for text in ["", "srv", "./srv", "/srv/../etc", "/srv\n", "~/srv"] {
+            assert!(absolute(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_can_be_appended_to() {
+        for text in ["http://a.example", "https://a.example:8443/sw", "http://[::1]:8640/", "http://a/%20"] {
+            assert_eq!(url(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            "a.example",
+            "ftp://a",
+            "http://",
+            "http:///sw",
+            "http://:80",
+            "http://u:p@a/",
+            "http://a/?x",
+            "http://a/#x",
+            "http://a/ b",
+            "http://a/é",
+        ] {
+            assert!(url(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_whole() {
+        let digits = "0123456789abcdefABCD".repeat(2);
+        assert_eq!(fingerprint(&digits).as_deref(), Ok(digits.to_ascii_uppercase().as_str()));
+        assert_eq!(fingerprint("0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567").map(|f| f.len()), Ok(40));
+        for text in ["", "0123456789ABCDEF", "01234567", "0x0123456789ABCDEF0123456789ABCDEF01234567"] {
+            assert!(fingerprint(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_port() {
+        assert!(address("127.0.0.1:8640").is_ok() && address("[::]:80").is_ok());
+        assert!(address("127.0.0.1").is_err() && address("localhost:8640").is_err());
+    }
+}

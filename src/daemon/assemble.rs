@@ -1,0 +1,389 @@
+//! The whole daemon, as `main` runs it and as the demo and the tests run it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::lookout::{self, Post, Rhythm};
+use super::prepare::{Prepared, Unusable, prepare};
+use super::supervise::{EndedEarly, Tasks};
+use crate::config;
+use crate::config::settings::Settings;
+use crate::engine::run::{Engine, EngineError, Handle, fold};
+use crate::engine::view::Shared;
+use crate::engine::worker::Workshop;
+use crate::link::clock::Clock;
+use crate::link::supervisor::{self, Supervisor};
+use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
+use crate::store::distribution::{DistError, Distribution, Listed};
+use crate::store::lock::{LockError, SiteLock, lock_site};
+use crate::store::logbook::{LogbookError, SqliteLogbook};
+use crate::web::context::Context;
+use crate::web::routes::{self, ServeTrees};
+
+/// How often the service manager hears how things are.
+const STATUS_EVERY: Duration = Duration::from_secs(2);
+
+/// Why the daemon cannot start, or why it ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The configuration has mistakes.
+    #[error("{0}")]
+    Config(String),
+    /// Keys, procedures or secrets cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// Somebody else writes here.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The logbook.
+    #[error(transparent)]
+    Logbook(#[from] LogbookError),
+    /// The history cannot be folded, or the engine ended.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A distribution cannot be opened.
+    #[error("distribution {dist}")]
+    Distribution {
+        /// Which.
+        dist: String,
+        /// Why.
+        #[source]
+        source: Box<DistError>,
+    },
+    /// The address cannot be listened on.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A task ended.
+    #[error(transparent)]
+    Ended(#[from] EndedEarly),
+}
+
+/// Reads the configuration and looks at everything that it names, as `rolloutd check` does: what check
+/// complains of, the daemon does not start with.
+///
+/// # Errors
+/// All complaints in one text.
+pub fn load(path: &Path, now: Timestamp) -> Result<Settings, DaemonError> {
+    let report = config::check(path, now);
+    let complaints: Vec<String> = report.complaints().map(ToString::to_string).collect();
+    match report.settings {
+        Some(settings) if complaints.is_empty() => {
+            for note in &report.findings {
+                tracing::warn!(note = %note, "configuration");
+            }
+            Ok(settings)
+        }
+        _ => Err(DaemonError::Config(complaints.join("\n"))),
+    }
+}
+
+/// A daemon that is put together and listens, and does nothing yet.
+pub struct Daemon {
+    settings: Settings,
+    _lock: SiteLock,
+    engine: Engine,
+    handle: Handle,
+    workshop: Arc<Workshop>,
+    context: Context,
+    listener: TcpListener,
+    on_ready: oneshot::Receiver<()>,
+    posts: Vec<Post>,
+    broken: Arc<AtomicBool>,
+    clock: Clock,
+    supervisor: Arc<Supervisor>,
+    address: SocketAddr,
+}
+
+/// Puts a daemon together: locks the site, folds the logbook, opens the trees, listens.
+///
+/// # Errors
+/// Nothing in the trees has changed then.
+pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
+    let clock = Clock;
+    let Prepared { rules, distributions, site } = prepare(&settings, clock.now())?;
+    let disk = Latched::new(Kernel::default());
+    let broken = disk.broken();
+    let disk: Arc<dyn Disk> = Arc::new(disk);
+    let state = settings.site.state.clone();
+    disk.make_dir(&state)?;
+    disk.make_dir(&settings.site.root)?;
+    let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
+    let lock = lock_site(&state, &settings.site.root, &who)?;
+
+    supervisor.still_starting("reading the logbook");
+    let logbook = state.join("logbook.sqlite");
+    let book = SqliteLogbook::open(&logbook)?;
+    let shared = Arc::new(Shared::default());
+    shared.begin(rules, |world| fold(&book, world))?;
+
+    let mut open = Vec::new();
+    for (path, ready) in distributions {
+        supervisor.still_starting(&format!("opening {path}"));
+        let listed: Vec<Listed> = {
+            let inside = shared.read();
+            let package = |(nevra, package): (&crate::domain::nevra::Nevra, &crate::engine::world::Package)| Listed {
+                nevra: nevra.clone(),
+                sha256: package.sha256,
+                trees: package.trees.iter().cloned().collect(),
+            };
+            inside.world.packages_of(&path).map(package).collect()
+        };
+        let upload = ready.gate.tree.clone();
+        let opened = Distribution::restore(ready, Arc::clone(&disk), listed);
+        let dist =
+            opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
+        open.push((path, upload, dist));
+    }
+    let posts: Vec<(crate::domain::names::DistPath, PathBuf)> = open
+        .iter()
+        .map(|(path, upload, _)| (path.clone(), settings.site.root.join(upload.as_str()).join(path.as_str())))
+        .collect();
+    let workshop = Arc::new(Workshop::new(Arc::clone(&shared), open));
+    let (rung, on_ready) = oneshot::channel();
+    let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workshop), shared, clock, rung);
+    let mode = settings.watch.mode;
+    let posts = posts.into_iter().map(|(dist, dir)| Post::new(dist, dir, mode, &handle)).collect();
+
+    let listener = listen(settings.http.listen).await?;
+    let address =
+        listener.local_addr().map_err(|source| DaemonError::Listen { address: settings.http.listen, source })?;
+    disk::put(disk.as_ref(), &state.join("http.addr"), format!("{address}\n").as_bytes(), Access::Everybody)?;
+    tracing::info!(%address, "listening");
+    let context = Context::new(handle.clone(), logbook, site);
+    Ok(Daemon {
+        settings,
+        _lock: lock,
+        engine,
+        handle,
+        workshop,
+        context,
+        listener,
+        on_ready,
+        posts,
+        broken,
+        clock,
+        supervisor,
+        address,
+    })
+}
+
+/// A socket of the service manager goes before the address in the configuration.
+async fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
+    let fail = |source| DaemonError::Listen { address, source };
+    match supervisor::listener().map_err(fail)? {
+        Some(socket) => TcpListener::from_std(socket).map_err(fail),
+        None => TcpListener::bind(address).await.map_err(fail),
+    }
+}
+
+/// The path below which the daemon serves the trees: that of the base URL.
+pub fn serve_trees(settings: &Settings) -> ServeTrees {
+    if !settings.http.serve_trees {
+        return ServeTrees::No;
+    }
+    let after_scheme = settings.site.base_url.split_once("://").map_or("", |(_, rest)| rest);
+    let path = after_scheme.split_once('/').map_or("", |(_, path)| path).trim_matches('/');
+    ServeTrees::Below(if path.is_empty() { String::new() } else { format!("/{path}") })
+}
+
+impl Daemon {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The way to its engine.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs until `stop`; `hup` rings for every reload.
+    ///
+    /// # Errors
+    /// The task that ended on its own.
+    pub async fn run(self, stop: CancellationToken, hup: tokio::sync::mpsc::Receiver<()>) -> Result<(), DaemonError> {
+        let mut tasks = Tasks::new(stop.clone());
+        tasks.add("the engine", self.engine.run(stop.clone()));
+        let router = routes::router(self.context.clone(), serve_trees(&self.settings));
+        let (web_stop, listener) = (stop.clone(), self.listener);
+        tasks.add("the web server", async move {
+            axum::serve(listener, router).with_graceful_shutdown(web_stop.cancelled_owned()).await
+        });
+        let rhythm = Rhythm {
+            mode: self.settings.watch.mode,
+            poll_every: self.settings.watch.poll_every,
+            scan_every: self.settings.watch.scan_every,
+        };
+        tasks.add("the lookout", lookout::run(self.posts, rhythm, self.handle.clone(), stop.clone()));
+        let reporter = Reporter {
+            shared: Arc::clone(self.handle.shared()),
+            supervisor: Arc::clone(&self.supervisor),
+            broken: self.broken,
+        };
+        tasks.add("the reporter", reporter.run(self.on_ready, stop.clone()));
+        let reloader = Reloader {
+            source: self.settings.source.clone(),
+            settings: self.settings,
+            handle: self.handle,
+            workshop: self.workshop,
+            context: self.context,
+            clock: self.clock,
+            supervisor: Arc::clone(&self.supervisor),
+        };
+        tasks.add("the reloader", reloader.run(hup, stop));
+        let ended = tasks.run().await;
+        self.supervisor.stopping();
+        ended?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Tells the service manager how things are: READY, STATUS, the watchdog.
+struct Reporter {
+    shared: Arc<Shared>,
+    supervisor: Arc<Supervisor>,
+    broken: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    async fn run(
+        self,
+        mut on_ready: oneshot::Receiver<()>,
+        stop: CancellationToken,
+    ) -> Result<(), std::convert::Infallible> {
+        let pace = self.supervisor.watchdog().map_or(STATUS_EVERY, |period| (period / 4).min(STATUS_EVERY));
+        let (mut ready, mut beat) = (false, 0);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                rung = &mut on_ready, if !ready => {
+                    ready = true;
+                    if rung.is_ok() {
+                        tracing::info!("ready");
+                        self.supervisor.ready();
+                    }
+                }
+                () = tokio::time::sleep(pace) => {}
+            }
+            if self.broken.load(Ordering::SeqCst) {
+                let why = "a sync failed, so nothing is written any more; check the disk and start the daemon again";
+                self.shared.trouble("disk", Some(why.to_owned()));
+            }
+            // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
+            // has to have gone round since the last time.
+            let now = self.shared.beats();
+            if now != beat {
+                self.supervisor.ping();
+                beat = now;
+            }
+            let status = self.status();
+            if ready { self.supervisor.status(&status) } else { self.supervisor.still_starting(&status) }
+        }
+    }
+
+    fn status(&self) -> String {
+        let inside = self.shared.read();
+        let packages: u64 = inside.trees().iter().map(|tree| tree.packages).sum();
+        let rollouts = inside.world.rollouts.len();
+        let entry = inside.world.last;
+        let doing: Vec<String> = inside.busy.iter().map(|(dist, label)| format!("{label} {dist}")).collect();
+        let doing = if doing.is_empty() { "idle".to_owned() } else { doing.join(", ") };
+        match inside.troubles.iter().next() {
+            Some((what, why)) => format!("DEGRADED ({what}: {why}); {packages} listed, logbook entry {entry}"),
+            None => format!("{packages} packages listed, {rollouts} rollouts, logbook entry {entry}; {doing}"),
+        }
+    }
+}
+
+/// Reads keys and settings again when it is told to.
+struct Reloader {
+    source: PathBuf,
+    settings: Settings,
+    handle: Handle,
+    workshop: Arc<Workshop>,
+    context: Context,
+    clock: Clock,
+    supervisor: Arc<Supervisor>,
+}
+
+impl Reloader {
+    async fn run(
+        mut self,
+        mut hup: tokio::sync::mpsc::Receiver<()>,
+        stop: CancellationToken,
+    ) -> Result<(), std::convert::Infallible> {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(()) = hup.recv() => {}
+            }
+            self.supervisor.reloading();
+            match self.reload().await {
+                Ok(()) => {
+                    tracing::info!("settings and keys were read again");
+                    self.handle.shared().trouble("reload", None);
+                }
+                Err(error) => {
+                    tracing::error!(error = %error, "nothing was reloaded; the old settings stay in force");
+                    self.handle.shared().trouble("reload", Some(error.to_string()));
+                }
+            }
+            self.supervisor.ready();
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), DaemonError> {
+        let new = load(&self.source, self.clock.now())?;
+        for what in needs_restart(&self.settings, &new) {
+            tracing::warn!(what, "changed in the configuration; takes effect at the next start");
+        }
+        // What needs a restart is taken from the settings in force.
+        let mut effective = new;
+        effective.site.root.clone_from(&self.settings.site.root);
+        effective.site.state.clone_from(&self.settings.site.state);
+        effective.http = self.settings.http.clone();
+        effective.distributions.retain(|dist| self.settings.distributions.iter().any(|old| old.path == dist.path));
+        let Prepared { rules, distributions, site } = prepare(&effective, self.clock.now())?;
+        for (path, ready) in distributions {
+            self.workshop.reload(&path, ready);
+        }
+        self.handle.reload(rules).await;
+        self.context.replace(site);
+        self.settings = effective;
+        for dist in &self.settings.distributions {
+            self.handle.touch(&dist.path);
+        }
+        Ok(())
+    }
+}
+
+/// Settings that hold from the next start on.
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let paths = |s: &Settings| s.distributions.iter().map(|d| (d.path.clone(), d.trees.clone())).collect::<Vec<_>>();
+    let checks = [
+        ("site.root", old.site.root != new.site.root),
+        ("site.state", old.site.state != new.site.state),
+        ("http", old.http != new.http),
+        ("the list of distributions and trees", paths(old) != paths(new)),
+        ("watch", old.watch != new.watch),
+    ];
+    checks.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
+}

@@ -1,0 +1,88 @@
+//! Looks at the upload trees when the kernel says so, and now and then anyhow.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::names::DistPath;
+use crate::engine::run::Handle;
+use crate::link::watch::{self, Mode, Watching};
+
+/// One upload tree that is watched.
+pub struct Post {
+    dist: DistPath,
+    dir: PathBuf,
+    watching: Watching,
+    /// Which directory the watch stands on; another one may have taken its name since.
+    identity: Option<(u64, u64)>,
+}
+
+/// When to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// How changes are noticed.
+    pub mode: Mode,
+    /// Between two looks where there are no events.
+    pub poll_every: Duration,
+    /// Between two looks where there are.
+    pub scan_every: Duration,
+}
+
+impl Post {
+    /// Begins to watch the upload tree of a distribution.
+    pub fn new(dist: DistPath, dir: PathBuf, mode: Mode, engine: &Handle) -> Self {
+        let (handle, name) = (engine.clone(), dist.clone());
+        // The identity is taken first: a directory that is swapped after it is noticed at the next look.
+        let identity = identity(&dir);
+        let watching = watch::watch(&dir, mode, move || handle.touch(&name));
+        if let Watching::Polling { why } = &watching {
+            tracing::info!(%dist, why, "uploads are polled");
+        }
+        Self { dist, dir, watching, identity }
+    }
+
+    fn stands(&self) -> bool {
+        self.identity.is_some() && self.identity == identity(&self.dir)
+    }
+}
+
+fn identity(dir: &std::path::Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Touches every distribution when its time has come, until `stop`.
+///
+/// # Errors
+/// None; the signature is that of every task.
+pub async fn run(
+    mut posts: Vec<Post>,
+    rhythm: Rhythm,
+    engine: Handle,
+    stop: CancellationToken,
+) -> Result<(), std::convert::Infallible> {
+    // A watch that was lost (the directory was replaced or mounted over) is found at this pace.
+    let step = rhythm.poll_every.min(rhythm.scan_every);
+    let mut since_scan = Duration::ZERO;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(step) => {}
+        }
+        since_scan = since_scan.saturating_add(step);
+        let scan = since_scan >= rhythm.scan_every;
+        for post in &mut posts {
+            if !post.stands() {
+                tracing::warn!(dist = %post.dist, dir = %post.dir.display(), "directory was replaced; watching the new one");
+                *post = Post::new(post.dist.clone(), post.dir.clone(), rhythm.mode, &engine);
+                engine.touch(&post.dist);
+            } else if scan || post.watching.polls() {
+                engine.touch(&post.dist);
+            }
+        }
+        if scan {
+            since_scan = Duration::ZERO;
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Puts it together, watches over it, ends it.
+
+/// Settings become rules, keys and places.
+pub mod prepare;
+/// Tasks have names, an owner and an end.
+pub mod supervise;
+/// Looks at the upload trees when the kernel says so, and now and then anyhow.
+pub mod lookout;
+/// The whole daemon.
+pub mod assemble;

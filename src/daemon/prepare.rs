@@ -1,0 +1,199 @@
+//! Settings become rules, keys and places: all that is read from other files than the configuration.
+//!
+//! Used at start and at every reload, so that both refuse the same things. All or nothing: with any
+//! complaint the old rules stay in force (*fail closed*).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::settings::{Distribution, Settings};
+use crate::domain::names::{DistPath, TreeName};
+use crate::domain::workflow::Workflow;
+use crate::engine::rules::{Caller, DistRules, Rules, Standing, Trust};
+use crate::format::openpgp::Keyring;
+use crate::format::procedure;
+use crate::format::signing::Signer;
+use crate::store::blocks::{Form, Members};
+use crate::store::distribution::DistSettings;
+use crate::store::intake::{Gate, Limits};
+use crate::web::auth::{HookSecrets, Tokens};
+use crate::web::context::SiteFacts;
+
+/// Everything that the settings lead to.
+pub struct Prepared {
+    /// For the engine.
+    pub rules: Rules,
+    /// For the store, by distribution.
+    pub distributions: BTreeMap<DistPath, DistSettings>,
+    /// For the web.
+    pub site: SiteFacts,
+}
+
+/// What cannot be used, all of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Unusable(pub Vec<String>);
+
+/// Reads keys, procedures, secrets and tokens.
+///
+/// # Errors
+/// All complaints, each with its file.
+pub fn prepare(settings: &Settings, now: Timestamp) -> Result<Prepared, Unusable> {
+    let mut wrong = Vec::new();
+    let signer = settings.signing.as_ref().and_then(|signing| {
+        let bytes = read(&signing.key, &mut wrong)?;
+        let signer = Signer::read(&bytes, now).map_err(|e| wrong.push(format!("{}: {e}", signing.key.display())));
+        signer.ok().map(Arc::new)
+    });
+    let mut rules = Rules::default();
+    let mut distributions = BTreeMap::new();
+    for dist in &settings.distributions {
+        if let Some(workflow) = workflow(dist, &mut wrong) {
+            rules.distributions.insert(dist.path.clone(), dist_rules(dist, workflow, now, &mut wrong));
+        }
+        if let Some(ready) = dist_settings(settings, dist, signer.clone(), &mut wrong) {
+            distributions.insert(dist.path.clone(), ready);
+        }
+    }
+    let mut secrets = HookSecrets::default();
+    for hook in &settings.webhooks {
+        let caller = Caller { actor: hook.actor.clone(), roles: hook.roles.clone() };
+        rules.hooks.insert(hook.name.clone(), caller);
+        for path in &hook.secrets {
+            if let Some(secret) = secret(path, &mut wrong) {
+                secrets.add(hook.name.clone(), &secret);
+            }
+        }
+    }
+    let mut tokens = Tokens::default();
+    for token in &settings.tokens {
+        if let Some(text) = secret(&token.file, &mut wrong) {
+            tokens.add(&text, Caller { actor: token.actor.clone(), roles: token.roles.clone() });
+        }
+    }
+    let site = SiteFacts {
+        name: settings.site.name.clone(),
+        base_url: settings.site.base_url.clone(),
+        root: settings.site.root.clone(),
+        tokens,
+        secrets,
+    };
+    if wrong.is_empty() { Ok(Prepared { rules, distributions, site }) } else { Err(Unusable(wrong)) }
+}
+
+fn read(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
+    std::fs::read(path).map_err(|e| wrong.push(format!("could not read {}: {e}", path.display()))).ok()
+}
+
+/// A secret is the file's content without the line end that an editor leaves.
+fn secret(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
+    let bytes = read(path, wrong)?;
+    let secret = bytes.trim_ascii_end().to_vec();
+    if secret.is_empty() {
+        wrong.push(format!("{} is empty; a secret is wanted", path.display()));
+        return None;
+    }
+    Some(secret)
+}
+
+fn workflow(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Workflow> {
+    let found = if let Some(workflow) = procedure::built_in(&dist.procedure) {
+        workflow
+    } else {
+        let path = Path::new(&dist.procedure);
+        let bytes = read(path, wrong)?;
+        let text = String::from_utf8_lossy(&bytes);
+        procedure::read(&text).map_err(|e| wrong.push(format!("{}: {e}", path.display()))).ok()?
+    };
+    let misfits = found.misfits(&dist.trees);
+    wrong.extend(misfits.iter().map(|why| format!("distribution {}, procedure {}: {why}", dist.path, found.name())));
+    misfits.is_empty().then_some(found)
+}
+
+fn dist_rules(dist: &Distribution, workflow: Workflow, now: Timestamp, wrong: &mut Vec<String>) -> DistRules {
+    let mut trust = BTreeMap::new();
+    for tree in &dist.trees {
+        let Some((ring, _)) = ring(dist, tree, wrong) else { continue };
+        let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
+        let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
+        trust.insert(tree.clone(), Trust { certs, min_signers: dist.policy(tree).min_signers });
+    }
+    DistRules {
+        workflow,
+        trees: dist.trees.clone(),
+        trust,
+        grace_metadata: dist.grace.metadata,
+        grace_packages: dist.grace.packages,
+    }
+}
+
+/// The key files of one tree and what is in them.
+fn ring(dist: &Distribution, tree: &TreeName, wrong: &mut Vec<String>) -> Option<(Keyring, BTreeMap<String, Vec<u8>>)> {
+    let paths = dist.keys.get(tree).map(Vec::as_slice).unwrap_or_default();
+    let files: Vec<(String, Vec<u8>)> =
+        paths.iter().filter_map(|path| Some((path.display().to_string(), read(path, wrong)?))).collect();
+    let beside = paths.iter().zip(&files).filter_map(|(path, (_, bytes))| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        Some((name, bytes.clone()))
+    });
+    let beside = beside.collect();
+    match Keyring::read(&files) {
+        Ok(ring) => Some((ring, beside)),
+        Err(complaints) => {
+            wrong.extend(complaints.iter().map(ToString::to_string));
+            None
+        }
+    }
+}
+
+fn dist_settings(
+    settings: &Settings,
+    dist: &Distribution,
+    signer: Option<Arc<Signer>>,
+    wrong: &mut Vec<String>,
+) -> Option<DistSettings> {
+    let upload = dist.trees.first()?.clone();
+    let (ring, key_files) = ring(dist, &upload, wrong)?;
+    let (root, state) = (settings.site.root.clone(), &settings.site.state);
+    let flat = dist.path.flat();
+    let mut metadata_key = None;
+    if let Some(signer) = &signer {
+        let armored = signer.public_key_armored().map_err(|e| wrong.push(format!("signing key: {e}"))).ok()?;
+        metadata_key = Some(("RPM-GPG-KEY-metadata".to_owned(), armored.into_bytes()));
+    }
+    let gate = Gate {
+        dir: root.join(upload.as_str()).join(dist.path.as_str()),
+        tree: upload.clone(),
+        rejected: state.join("rejected").join(&flat),
+        ring,
+        policy: dist.policy(&upload),
+        checksum: dist.checksum,
+        arches: dist.arches.clone(),
+        limits: Limits {
+            max_package: settings.intake.max_package,
+            quiet: settings.watch.quiet,
+            incomplete_after: settings.intake.incomplete_after,
+        },
+    };
+    Some(DistSettings {
+        path: dist.path.clone(),
+        trees: dist.trees.clone(),
+        retired: state.join("retired").join(&flat),
+        index: state.join("index").join(format!("{flat}.sqlite")),
+        root,
+        gate,
+        form: Form {
+            compression: dist.compression,
+            members: if dist.blocks { Members::Blocks } else { Members::One },
+            checksum: dist.checksum,
+        },
+        signer,
+        base_url: settings.site.base_url.clone(),
+        key_urls: dist.gpgkey_urls.clone(),
+        key_files,
+        metadata_key,
+    })
+}

@@ -1,0 +1,121 @@
+//! Tasks have names, an owner and an end. The only place that starts one.
+//!
+//! The first task that ends stops all; then comes a grace time; what is left is said in the log.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long tasks may take to end. The longest is a publication that has begun: some seconds. systemd
+/// kills after 90.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A task ended although nobody had asked it to.
+#[derive(Debug, thiserror::Error)]
+pub enum EndedEarly {
+    /// With an error.
+    #[error("{task} ended: {why}")]
+    Failed {
+        /// Which task.
+        task: &'static str,
+        /// What it said.
+        why: String,
+    },
+    /// Without one, or by a panic.
+    #[error("{task} ended on its own")]
+    Silently {
+        /// Which task.
+        task: &'static str,
+    },
+}
+
+/// The running tasks.
+#[derive(Debug)]
+pub struct Tasks {
+    stop: CancellationToken,
+    set: JoinSet<(&'static str, Result<(), String>)>,
+}
+
+impl Tasks {
+    /// No tasks yet; `stop` ends them all.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { stop, set: JoinSet::new() }
+    }
+
+    /// Starts a task.
+    pub fn add<E: std::fmt::Display + 'static>(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = Result<(), E>> + Send + 'static,
+    ) {
+        self.set.spawn(async move { (name, task.await.map_err(|e| e.to_string())) });
+    }
+
+    /// Runs until the first task ends or the stop token fires, then gives the rest some time.
+    ///
+    /// # Errors
+    /// No task may end on its own, so an early end is an error, whatever it returned.
+    pub async fn run(mut self) -> Result<(), EndedEarly> {
+        let first = tokio::select! {
+            () = self.stop.cancelled() => None,
+            ended = self.set.join_next() => ended,
+        };
+        let stopping = self.stop.is_cancelled();
+        self.stop.cancel();
+        let mut failed = first.filter(|_| !stopping).map(early);
+        let all_out = async {
+            while let Some(ended) = self.set.join_next().await {
+                if let Ok((task, Err(why))) = ended {
+                    failed.get_or_insert(EndedEarly::Failed { task, why });
+                }
+            }
+        };
+        if tokio::time::timeout(GRACE, all_out).await.is_err() {
+            tracing::warn!(tasks = self.set.len(), "did not stop in time");
+        }
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+fn early(ended: Result<(&'static str, Result<(), String>), tokio::task::JoinError>) -> EndedEarly {
+    match ended {
+        Ok((task, Err(why))) => EndedEarly::Failed { task, why },
+        Ok((task, Ok(()))) => EndedEarly::Silently { task },
+        Err(_) => EndedEarly::Silently { task: "a task that panicked" },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_on_its_own_stops_all_and_is_named() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let waiting = stop.clone();
+        tasks.add("waits", async move {
+            waiting.cancelled().await;
+            Ok::<(), String>(())
+        });
+        tasks.add("fails", async { Err("no more disk") });
+        let ended = tasks.run().await.expect_err("one failed");
+        assert_eq!(ended.to_string(), "fails ended: no more disk");
+        assert!(stop.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_stop_is_no_error() {
+        let stop = CancellationToken::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let waiting = stop.clone();
+        tasks.add("waits", async move {
+            waiting.cancelled().await;
+            Ok::<(), String>(())
+        });
+        stop.cancel();
+        assert!(tasks.run().await.is_ok());
+    }
+}

@@ -1,0 +1,20 @@
+//! Names, states and rules. Nothing here knows a file, a clock or a socket: time is an argument.
+
+/// Checksums as repodata spells them.
+pub mod checksum;
+/// Names of trees, distributions, rollouts and people.
+pub mod names;
+/// Why a file stays out: the one table of stable codes.
+pub mod refusal;
+/// Package identity: name, epoch, version, release, architecture, and their order.
+pub mod nevra;
+/// Whether what was found out about a file is enough to let it in.
+pub mod trust;
+/// Procedures as tables: states, transitions and what each of them moves.
+pub mod workflow;
+/// One rollout: which packages, in which state.
+pub mod rollout;
+/// Findings and how they are judged.
+pub mod gate;
+/// What a transition does to the trees, step by step, so that it can be carried out twice.
+pub mod plan;

@@ -1,0 +1,249 @@
+//! Names of trees, distributions, rollouts and people: outside text becomes a type at the door.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest name of any kind here. Several of them go into one path, which ends at 4096 bytes.
+pub const NAME_MAX: usize = 120;
+
+/// Text that is no name of its kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a {what}: {why}", text.escape_default())]
+pub struct BadName {
+    /// What was offered.
+    pub text: String,
+    /// What it should have been.
+    pub what: &'static str,
+    /// Which rule it breaks.
+    pub why: &'static str,
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadName;
+
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(text) {
+                    Ok(()) => Ok(Self(text.to_owned())),
+                    Err(why) => Err(BadName { text: text.to_owned(), what: $what, why }),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", self.0)
+            }
+        }
+    };
+}
+
+/// One component of a path below the site's root.
+fn component(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > NAME_MAX {
+        return Err("it is longer than 120 bytes");
+    }
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err("it must begin with a letter or a digit");
+    }
+    if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        return Err("only letters, digits and . _ - are allowed");
+    }
+    Ok(())
+}
+
+fn path(text: &str) -> Result<(), &'static str> {
+    if text.len() > NAME_MAX {
+        return Err("it is longer than 120 bytes");
+    }
+    for part in text.split('/') {
+        component(part).map_err(
+            |_| "each part between slashes begins with a letter or digit and has only letters, digits and . _ -",
+        )?;
+        if matches!(part, "repodata" | "Packages") {
+            return Err("`repodata` and `Packages` are names inside a tree");
+        }
+    }
+    Ok(())
+}
+
+fn line(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > NAME_MAX {
+        return Err("it is longer than 120 bytes");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it has a control character");
+    }
+    if text.trim() != text {
+        return Err("it begins or ends with a blank");
+    }
+    Ok(())
+}
+
+name_type! {
+    /// A tree: `untested`, `testing`, `delta`, `production`. One directory below the site's root.
+    TreeName, "tree name", component
+}
+name_type! {
+    /// A distribution as a path below each tree: `umd/3/sl6/x86_64`.
+    DistPath, "distribution path", path
+}
+name_type! {
+    /// A rollout, as people and trackers call it: `rt-1234`, `patch-4567`.
+    RolloutId, "rollout id", component
+}
+name_type! {
+    /// Who did something: a token's actor, a webhook's name with the tracker's user behind it.
+    Actor, "name of an actor", line
+}
+name_type! {
+    /// The name of a webhook, the last part of `/hooks/<name>`.
+    HookName, "webhook name", component
+}
+
+impl Actor {
+    /// An actor as the logbook has it; it was checked when it was written.
+    pub fn recorded(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl DistPath {
+    /// The parts between the slashes.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// A name for files about this distribution outside the trees: `umd_3_sl6_x86_64`.
+    ///
+    /// Two distributions never share it: `_` itself is written `__`.
+    pub fn flat(&self) -> String {
+        self.0.replace('_', "__").replace('/', "_")
+    }
+}
+
+/// What somebody may do (S0-07). A token or a webhook carries a set of them; a transition names which
+/// of them is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Everything that a person may do.
+    Admin,
+    /// Verifies components before the staged rollout.
+    Verifier,
+    /// Staged rollout manager.
+    Srm,
+    /// Early adopter.
+    Ea,
+    /// Decides on the priority of issues, and nothing else.
+    Dmsu,
+    /// May look.
+    Observer,
+    /// A tracker that speaks through a signed webhook.
+    Tracker,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 7] =
+        [Self::Admin, Self::Verifier, Self::Srm, Self::Ea, Self::Dmsu, Self::Observer, Self::Tracker];
+
+    /// The word in configuration and procedure files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Verifier => "verifier",
+            Self::Srm => "srm",
+            Self::Ea => "ea",
+            Self::Dmsu => "dmsu",
+            Self::Observer => "observer",
+            Self::Tracker => "tracker",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| BadName {
+            text: text.to_owned(),
+            what: "role",
+            why: "there are admin, verifier, srm, ea, dmsu, observer and tracker",
+        })
+    }
+}
+
+/// One tree of one distribution: the unit that is published.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TreeId {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+}
+
+impl fmt::Display for TreeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tree, self.dist)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_below_the_root() {
+        assert!("umd/3/sl6/x86_64".parse::<DistPath>().is_ok());
+        for text in ["", "/umd", "umd/", "umd//3", "../umd", "umd/../x", "umd/./x", "a b", "umd/repodata", "a/Packages"]
+        {
+            assert!(text.parse::<DistPath>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn flat_names_of_two_distributions_never_meet() {
+        let flat = |text: &str| text.parse::<DistPath>().expect("a path").flat();
+        assert_eq!(flat("umd/3/sl6/x86_64"), "umd_3_sl6_x86__64");
+        assert_ne!(flat("a_b"), flat("a/b"));
+    }
+
+    #[test]
+    fn an_actor_is_one_line() {
+        assert!("rt:Jane Doe <jane@example.org>".parse::<Actor>().is_ok());
+        for text in ["", " x", "a\nb", "a\u{1b}[0m"] {
+            assert!(text.parse::<Actor>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Package identity: name, epoch, version, release, architecture, and rpm's order of versions.
+//!
+//! The characters allowed are those that rpm itself allows a builder to use
+//! (`build/rpmbuild_internal.hh`), less `%`, `{` and `}`, which only an unexpanded macro puts there.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest name, version, release or architecture. File names end at 255 bytes, and all four are in one.
+pub const PART_MAX: usize = 200;
+
+/// Architectures that rpm of EL5 to EL10 and its relatives know, and `src`/`nosrc` for sources.
+///
+/// An unknown one would be published and never installed by anyone, so it is refused (threats N3).
+const ARCHES: &[&str] = &[
+    "noarch",
+    "src",
+    "nosrc",
+    "i386",
+    "i486",
+    "i586",
+    "i686",
+    "athlon",
+    "geode",
+    "pentium3",
+    "pentium4",
+    "x86_64",
+    "x86_64_v2",
+    "x86_64_v3",
+    "x86_64_v4",
+    "amd64",
+    "ia32e",
+    "ia64",
+    "alpha",
+    "alphaev5",
+    "alphaev56",
+    "alphaev6",
+    "alphaev67",
+    "alphapca56",
+    "sparc",
+    "sparcv8",
+    "sparcv9",
+    "sparcv9v",
+    "sparc64",
+    "sparc64v",
+    "s390",
+    "s390x",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "ppc64p7",
+    "ppcpseries",
+    "ppc64pseries",
+    "ppciseries",
+    "ppc64iseries",
+    "ppc8260",
+    "ppc8560",
+    "ppc32dy4",
+    "m68k",
+    "mips",
+    "mipsel",
+    "mips64",
+    "mips64el",
+    "mipsr6",
+    "mipsr6el",
+    "mips64r6",
+    "mips64r6el",
+    "armv3l",
+    "armv4b",
+    "armv4l",
+    "armv4tl",
+    "armv5tel",
+    "armv5tejl",
+    "armv5tl",
+    "armv6l",
+    "armv6hl",
+    "armv7l",
+    "armv7hl",
+    "armv7hnl",
+    "armv7b",
+    "armv8l",
+    "armv8hl",
+    "arm",
+    "aarch64",
+    "riscv",
+    "riscv32",
+    "riscv64",
+    "loongarch64",
+    "sh",
+    "sh3",
+    "sh4",
+    "sh4a",
+    "noarch64",
+    "znver1",
+    "e2k",
+    "e2kv4",
+];
+
+/// Which part of an identity is wrong, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}`: {why}", text.escape_default())]
+pub struct BadNevra {
+    /// The text that was offered.
+    pub text: String,
+    /// A lower-case fragment.
+    pub why: &'static str,
+}
+
+/// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and all are plain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Nevra {
+    name: String,
+    epoch: u32,
+    version: String,
+    release: String,
+    arch: String,
+}
+
+impl Nevra {
+    /// Checks each part by rpm's rules for builders (threats N2, N3).
+    ///
+    /// # Errors
+    /// Names the first part that has a character, a length or a beginning that rpm does not allow.
+    pub fn new(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> Result<Self, BadNevra> {
+        let bad = |text: &str, why| Err(BadNevra { text: text.to_owned(), why });
+        for part in [name, version, release, arch] {
+            if part.is_empty() {
+                return bad(part, "name, version, release and architecture must not be empty");
+            }
+            if part.len() > PART_MAX {
+                return bad(part, "longer than 200 bytes");
+            }
+        }
+        if !name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            return bad(name, "a name begins with a letter, a digit or `_`");
+        }
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_+".contains(&b)) {
+            return bad(name, "a name has only letters, digits and . - _ +");
+        }
+        for part in [version, release] {
+            if !part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~^".contains(&b)) {
+                return bad(part, "a version or release has only letters, digits and . _ + ~ ^");
+            }
+            if part.contains("..") {
+                return bad(part, "a version or release has no two dots in a row");
+            }
+        }
+        if name.contains("..") {
+            return bad(name, "a name has no two dots in a row");
+        }
+        if !ARCHES.contains(&arch) {
+            return bad(arch, "not an architecture that rpm knows");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            epoch,
+            version: version.to_owned(),
+            release: release.to_owned(),
+            arch: arch.to_owned(),
+        })
+    }
+
+    /// A value that sorts before or equal to every package of this name; no real identity.
+    pub fn first_of(name: &str) -> Self {
+        let low = || "~~".to_owned();
+        Self { name: name.to_owned(), epoch: 0, version: low(), release: low(), arch: String::new() }
+    }
+
+    /// The package's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The epoch; 0 when the package has none.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The release.
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The architecture; `src` or `nosrc` for sources.
+    pub fn arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// `NAME-VERSION-RELEASE.ARCH.rpm`, without the epoch, as rpm names files.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
+    }
+
+    /// Compares epoch, version and release as rpm does.
+    pub fn cmp_evr(&self, other: &Self) -> Ordering {
+        self.epoch
+            .cmp(&other.epoch)
+            .then_with(|| vercmp(&self.version, &other.version))
+            .then_with(|| vercmp(&self.release, &other.release))
+    }
+}
+
+impl Ord for Nevra {
+    /// By name, then rpm's version order, then text: a total order in which `1.0` and `1.00`, which
+    /// rpm calls equal, still have a fixed place.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name
+            .cmp(&other.name)
+            .then_with(|| self.cmp_evr(other))
+            .then_with(|| self.version.cmp(&other.version))
+            .then_with(|| self.release.cmp(&other.release))
+            .then_with(|| self.arch.cmp(&other.arch))
+    }
+}
+
+impl PartialOrd for Nevra {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Nevra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-", self.name)?;
+        if self.epoch != 0 {
+            write!(f, "{}:", self.epoch)?;
+        }
+        write!(f, "{}-{}.{}", self.version, self.release, self.arch)
+    }
+}
+
+impl FromStr for Nevra {
+    type Err = BadNevra;
+
+    fn from_str(text: &str) -> Result<Self, BadNevra> {
+        let bad = |why| BadNevra { text: text.to_owned(), why };
+        let bare = text.strip_suffix(".rpm").unwrap_or(text);
+        let (rest, arch) = bare.rsplit_once('.').ok_or_else(|| bad("no architecture after the last dot"))?;
+        let (rest, release) = rest.rsplit_once('-').ok_or_else(|| bad("no release after the last dash"))?;
+        let (name, ev) = rest.rsplit_once('-').ok_or_else(|| bad("no version between two dashes"))?;
+        let (epoch, version) = ev.split_once(':').unwrap_or(("0", ev));
+        let epoch = epoch.parse().map_err(|_| bad("the epoch is not a number"))?;
+        Self::new(name, epoch, version, release, arch).map_err(|e| BadNevra { text: text.to_owned(), why: e.why })
+    }
+}
+
+/// rpm's `rpmvercmp`: the order of two versions or releases.
+///
+/// `~` sorts before everything, also before the end; `^` sorts after the end but before anything
+/// else; numbers are compared as numbers of any length and beat letters.
+#[expect(clippy::match_same_arms, reason = "each arm is a rule of its own, in rpm's order")]
+pub fn vercmp(a: &str, b: &str) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        a = skip_separators(a);
+        b = skip_separators(b);
+        match (a.first(), b.first()) {
+            (Some(b'~'), Some(b'~')) | (Some(b'^'), Some(b'^')) => {
+                a = &a[1..];
+                b = &b[1..];
+                continue;
+            }
+            (None, None) => return Ordering::Equal,
+            // `~` before everything, also the end.
+            (Some(b'~'), _) => return Ordering::Less,
+            (_, Some(b'~')) => return Ordering::Greater,
+            // The end before `^`, and `^` before anything else.
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(b'^'), _) => return Ordering::Less,
+            (_, Some(b'^')) => return Ordering::Greater,
+            (Some(_), Some(_)) => {}
+        }
+        let digits = a[0].is_ascii_digit();
+        let (run_a, rest_a) = split_run(a, digits);
+        let (run_b, rest_b) = split_run(b, digits);
+        if run_b.is_empty() {
+            // Numbers are newer than letters.
+            return if digits { Ordering::Greater } else { Ordering::Less };
+        }
+        let order = if digits {
+            let (x, y) = (strip_zeros(run_a), strip_zeros(run_b));
+            x.len().cmp(&y.len()).then_with(|| x.cmp(y))
+        } else {
+            run_a.cmp(run_b)
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        a = rest_a;
+        b = rest_b;
+    }
+}
+
+fn skip_separators(s: &[u8]) -> &[u8] {
+    let at = s.iter().position(|&c| c.is_ascii_alphanumeric() || c == b'~' || c == b'^');
+    &s[at.unwrap_or(s.len())..]
+}
+
+fn split_run(s: &[u8], digits: bool) -> (&[u8], &[u8]) {
+    let in_run = |c: &u8| if digits { c.is_ascii_digit() } else { c.is_ascii_alphabetic() };
+    s.split_at(s.iter().position(|c| !in_run(c)).unwrap_or(s.len()))
+}
+
+fn strip_zeros(s: &[u8]) -> &[u8] {
+    &s[s.iter().position(|&c| c != b'0').unwrap_or(s.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(a: &str, sign: char, b: &str) {
+        let expected = match sign {
+            '<' => Ordering::Less,
+            '>' => Ordering::Greater,
+            _ => Ordering::Equal,
+        };
+        assert_eq!(vercmp(a, b), expected, "{a} {sign} {b}");
+        assert_eq!(vercmp(b, a), expected.reverse(), "{b} and {a} the other way round");
+    }
+
+    #[test]
+    fn versions_sort_as_rpm_sorts_them() {
+        check("1.0", '=', "1.0");
+        check("1.0", '<', "2.0");
+        check("2.0.1", '>', "2.0");
+        check("2.0.1a", '>', "2.0.1");
+        check("5.5p1", '<', "5.5p10");
+        check("10xyz", '<', "10.1xyz");
+        check("xyz10", '<', "xyz10.1");
+        check("xyz.4", '<', "8");
+        check("5.5p2", '<', "5.6p1");
+        check("6.0.rc1", '>', "6.0");
+        check("10b2", '>', "10a1");
+        check("1.0aa", '<', "1.0ab");
+        check("10.0001", '=', "10.1");
+        check("4.999.9", '<', "5.0");
+        check("20101121", '<', "20101122");
+        check("2_0", '=', "2.0");
+        check("1.0~rc1", '<', "1.0");
+        check("1.0~rc1~git123", '<', "1.0~rc1");
+        check("1.0^", '>', "1.0");
+        check("1.0^git1", '<', "1.01");
+        check("1.0^git1~pre", '<', "1.0^git1");
+        check("1.0~rc1^git1", '>', "1.0~rc1");
+        check("00123456789012345678901234567890", '<', "123456789012345678901234567891");
+    }
+
+    #[test]
+    fn a_nevra_reads_back_as_it_is_written() {
+        for text in ["glibc-2.5-12.x86_64", "bind-libs-32:9.8.2-0.el6.i686", "a-b-c-1.0~rc1-1^2.noarch", "x-0-0.src"] {
+            assert_eq!(text.parse::<Nevra>().map(|n| n.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_could_leave_the_tree_is_no_name() {
+        for name in ["../../evil", "a/b", ".", "..", "-x", "", "a b", "a\0b", "a%b", "ä", &"x".repeat(300)] {
+            assert!(Nevra::new(name, 0, "1", "1", "noarch").is_err(), "{name:?}");
+        }
+        for arch in ["x86_64/../../etc", "", "vax"] {
+            assert!(Nevra::new("a", 0, "1", "1", arch).is_err(), "{arch:?}");
+        }
+        assert!(Nevra::new("a", 0, "1-1", "1", "noarch").is_err());
+        assert!(Nevra::new("a", 0, "1", "1/1", "noarch").is_err());
+    }
+
+    #[test]
+    fn a_file_name_has_no_epoch() {
+        let nevra: Nevra = "bind-32:9.8.2-0.el6.i686".parse().expect("a nevra");
+        assert_eq!(nevra.file_name(), "bind-9.8.2-0.el6.i686.rpm");
+        assert_eq!(nevra.epoch(), 32);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn version_order_is_antisymmetric(a in "[0-9a-c.~^]{0,8}", b in "[0-9a-c.~^]{0,8}") {
+            proptest::prop_assert_eq!(vercmp(&a, &b), vercmp(&b, &a).reverse());
+        }
+
+        #[test]
+        fn reading_a_nevra_never_panics(text in ".{0,60}") {
+            let _ = text.parse::<Nevra>();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a transition does to the trees, in a form that can be carried out twice.
+//!
+//! A plan names bytes (NEVRA and SHA-256), never "whatever lies there". It is written to the logbook
+//! before the first tree changes and followed by a `done`; recovery carries out again every plan that
+//! has no `done`. Each step looks at what is there before it acts, so a second run changes nothing.
+
+use super::checksum::Sha256;
+use super::names::{DistPath, RolloutId, TreeName};
+use super::nevra::Nevra;
+
+/// One package of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Item {
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes that were accepted under it.
+    pub sha256: Sha256,
+    /// The trees that list it when the plan is made.
+    pub leaves: Vec<TreeName>,
+}
+
+/// What is to be done to the trees of one distribution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The rollout it belongs to.
+    pub rollout: RolloutId,
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree in which the packages appear; none for a withdrawal.
+    pub target: Option<TreeName>,
+    /// The packages, sorted.
+    pub items: Vec<Item>,
+}
+
+impl Plan {
+    /// The trees that change, target first: a package appears before it disappears (*no loss*).
+    pub fn trees(&self) -> Vec<TreeName> {
+        let mut trees: Vec<TreeName> = self.target.iter().cloned().collect();
+        for tree in self.items.iter().flat_map(|item| &item.leaves) {
+            if !trees.contains(tree) {
+                trees.push(tree.clone());
+            }
+        }
+        trees
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_changes_first() {
+        let tree = |t: &str| t.parse::<TreeName>().expect("a name");
+        let plan = Plan {
+            rollout: "r".parse().expect("an id"),
+            dist: "d".parse().expect("a path"),
+            target: Some(tree("testing")),
+            items: vec![Item {
+                nevra: "a-1-1.noarch".parse().expect("a nevra"),
+                sha256: Sha256([0; 32]),
+                leaves: vec![tree("untested")],
+            }],
+        };
+        assert_eq!(plan.trees(), [tree("testing"), tree("untested")]);
+    }
+}

@@ -1,0 +1,208 @@
+//! Why a file stays out: the one table of stable codes.
+//!
+//! Admins script against the codes, so a code never changes its meaning and never disappears. Every
+//! code says which rule was broken and what would change the verdict; a test holds the table complete.
+//! The codes follow the catalogue of hostile inputs: container and header (H), signatures (S), names
+//! and text (N), and what is no package at all (B).
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $rule:literal, $remedy:literal;)*) => {
+        /// A stable reason for which a file stays out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as it stands in output, logs and file names: lower case with underscores.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The rule that was broken, one sentence.
+            pub fn rule(self) -> &'static str {
+                match self { $(Self::$name => $rule,)* }
+            }
+
+            /// What would change the verdict, one sentence.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // What is no package at all.
+    /// Not a regular file, or a link (B1).
+    NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Copy the package itself into the tree.";
+    /// Beyond the size limit (rows 11, B2).
+    TooLarge = "too_large", "A file larger than the configured limit is not read.", "Raise `max_package` for this distribution, or split the package.";
+    /// Changed or vanished while it was read (rows 2, 5, B3, B4).
+    Unstable = "unstable", "The file changed while it was being read.", "Upload it again and leave it alone until it is taken in.";
+    /// Not an RPM (H2).
+    NotRpm = "not_rpm", "The file does not begin with the lead of an RPM package.", "Upload a package that `rpm -qp` can read.";
+
+    // Container and header.
+    /// Shorter than its headers say (H1).
+    Truncated = "truncated", "The file ends before the place where its headers say that it ends.", "Upload the whole file again.";
+    /// Wrong magic in a header (H4).
+    HeaderMagic = "header_magic", "All eight bytes that begin a header must be rpm's.", "Rebuild the package; its header is damaged.";
+    /// Counts or sizes beyond rpm's limits (H5 to H9).
+    HeaderLimits = "header_limits", "A header may not exceed rpm's limits for tags and data.", "Rebuild the package with fewer tags or less text.";
+    /// An entry that rpm would refuse (H10 to H17).
+    HeaderEntry = "header_entry", "Every header entry must have a known type, a possible count, and data inside the header.", "Rebuild the package; its header is damaged.";
+    /// The immutable region is missing or not the whole header (H18, H19).
+    Region = "region", "The main header must be exactly one immutable region.", "Rebuild the package; something was added to or taken from its header.";
+    /// A signature tag in the main header (H20).
+    SigtagInHeader = "sigtag_in_header", "A signature belongs into the signature header and nowhere else.", "Rebuild the package from its sources.";
+    /// A tag twice (H22).
+    DuplicateTag = "duplicate_tag", "No tag may appear twice, since readers differ in which one they take.", "Rebuild the package from its sources.";
+    /// Tags of a format 6 package out of order (H23).
+    TagOrder = "tag_order", "A package of format 6 has its tags in ascending order.", "Rebuild the package from its sources.";
+    /// Nonzero padding (H24).
+    Padding = "padding", "The padding after the signature header of a format 6 package is zero.", "Sign the package again with rpm itself.";
+    /// The recorded size is not the file's (H27).
+    Size = "size", "The size that the signature header records must be the size of header and payload.", "Upload the whole file again, or sign it again.";
+    /// File lists that do not fit together (H29).
+    FileList = "file_list", "The lists of base names, directories, modes and flags must have matching lengths.", "Rebuild the package from its sources.";
+    /// Dependency lists that do not fit together (N13).
+    DepList = "dep_list", "The lists of dependency names, versions and flags must have the same length.", "Rebuild the package from its sources.";
+    /// Name, version, release or architecture is missing (H30).
+    Nevra = "nevra", "A package must have a name, a version, a release and an architecture.", "Rebuild the package from its sources.";
+    /// Characters that no name may have (N2).
+    NevraChars = "nevra_chars", "Name, version and release have only the characters that rpm lets a builder use.", "Rebuild the package under a plain name.";
+    /// An unknown architecture (N3).
+    Arch = "arch", "The architecture must be one that rpm knows.", "Rebuild the package for a real architecture.";
+    /// Control characters in an identity field or in a dependency (N8).
+    Text = "text", "Names, versions and dependencies have no control characters and nothing that XML cannot carry.", "Rebuild the package without them.";
+    /// A file name that cannot be listed (N11).
+    FileName = "file_name", "Every file name must be text that XML can carry.", "Rebuild the package with other file names.";
+
+    // Digests.
+    /// A header digest is wrong (S14).
+    HeaderDigest = "header_digest", "Every digest of the header that the package carries must be right.", "Upload the package again; if it stays so, rebuild it.";
+    /// A payload digest is wrong (S3, H25, S17).
+    PayloadDigest = "payload_digest", "The payload must have the digest that the signed header records.", "Upload the package again; if it stays so, rebuild it.";
+    /// A payload digest of a form or strength that proves nothing (S16).
+    PayloadDigestFormat = "payload_digest_format", "The signed payload digest is one value, of SHA-256 or stronger.", "Rebuild the package with rpm 4.14 or newer.";
+
+    // Signatures.
+    /// No signature (S2).
+    Unsigned = "unsigned", "A package must be signed.", "Sign the package with a key of this tree's ring.";
+    /// Header signed, payload not (S4, S5).
+    PartiallySigned = "partially_signed", "Signatures must cover the header and, by a digest of SHA-256 or stronger, the payload.", "Rebuild with rpm 4.14 or newer and sign again, or grant the key a dated legacy exception.";
+    /// Only a signature over header and payload together (S6).
+    LegacySignature = "legacy_signature", "Signatures over header and payload together need a legacy exception for the key.", "Sign the header too (rpm 4.14 or newer), or grant the key a dated legacy exception.";
+    /// A signature that does not fit the bytes (S7 to S9).
+    BadSignature = "bad_signature", "Every signature in the package must be good.", "Sign the package again; it, or its signature, was altered.";
+    /// Signed by a key that the ring does not have (S10).
+    UnknownKey = "unknown_key", "Every signature must be by a key of this tree's ring.", "Sign with a key of the ring, or add the key to the ring of this tree.";
+    /// The key had expired when it signed (S18).
+    KeyExpired = "key_expired", "The key must not have expired when it signed.", "Sign again with a valid key.";
+    /// The key has expired since (S19).
+    KeyExpiredAtArrival = "key_expired_at_arrival", "The key must not have expired when the package arrives, whatever time the signature claims.", "Sign again with a valid key, or extend the key and update the ring.";
+    /// The key is revoked (S20 to S22).
+    KeyRevoked = "key_revoked", "The key must not be revoked, softly or hard, when the package arrives.", "Sign again with a valid key.";
+    /// The signature has an expiry and it has passed (S23).
+    SignatureExpired = "signature_expired", "A signature must not have expired.", "Sign again without an expiry.";
+    /// Made in the future (S24).
+    NotYetValid = "not_yet_valid", "A signature may be at most five minutes ahead of this machine's clock.", "Check the clocks of the signing machine and of this one.";
+    /// Older than its key (S25).
+    SignatureBeforeKey = "signature_before_key", "A signature cannot be older than the key that made it.", "Check the clock of the signing machine and sign again.";
+    /// Not one bare OpenPGP signature (S38, S39, S40).
+    SignatureFormat = "signature_format", "Each signature tag holds exactly one bare OpenPGP signature packet.", "Sign the package again with rpm itself.";
+    /// Issuer subpackets that contradict one another (S26, S27).
+    IssuerConflict = "issuer_conflict", "All issuer subpackets of a signature must name the same key.", "Sign the package again.";
+    /// The key may not sign (S28).
+    NotSigningKey = "not_signing_key", "The key must be marked as able to sign data.", "Sign with a signing key or subkey.";
+    /// The subkey is not bound to its certificate (S29, S32).
+    UnboundKey = "unbound_key", "The signing key must be bound to its certificate by signatures that are valid today, in both directions.", "Renew the key's binding signatures with a modern hash and update the ring.";
+    /// MD5, SHA-1 or RIPEMD (S31).
+    WeakHash = "weak_hash", "The signature's hash must be SHA-224 or stronger.", "Sign again with SHA-256, or grant the key a dated legacy exception.";
+    /// RSA below 2048 bits, DSA (S33).
+    WeakKey = "weak_key", "The key must be RSA or DSA of 2048 bits or more, or an elliptic curve.", "Sign with a stronger key, or grant the key a dated legacy exception.";
+    /// An algorithm that this build does not know (S33).
+    UnknownAlgorithm = "unknown_algorithm", "The signature's algorithms must be known to this program.", "Sign with RSA, ECDSA or EdDSA.";
+    /// A signature packet of version 2, 3 or 5 (S35).
+    SignatureVersion = "signature_version", "The signature packet must be of version 4 or 6.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
+    /// Not a signature over a binary document (S36).
+    SignatureType = "signature_type", "Only signatures over binary documents count.", "Sign the package with rpm itself.";
+    /// A critical subpacket that is not understood (S37).
+    SignatureCritical = "signature_critical", "A subpacket that is marked as critical must be understood.", "Sign the package again without it.";
+    /// Fewer signers than the tree wants (S12).
+    TooFewSigners = "too_few_signers", "This tree wants signatures by several different keys.", "Let another signer sign the package too.";
+
+    // Identity.
+    /// The same NEVRA with other bytes (N5, S45).
+    DuplicateNevra = "duplicate_nevra", "One name-version-release.arch has one content in all trees of a distribution.", "Raise the release and rebuild.";
+    /// Older bytes were rejected or withdrawn by a rollout (S0-03).
+    Withdrawn = "withdrawn", "A package that a rollout withdrew does not come back under the same name.", "Raise the release and rebuild.";
+    /// A kind of package that the distribution does not carry (N7).
+    WrongKind = "wrong_kind", "The architecture is not one that this distribution carries.", "Upload it to a distribution that carries it.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Text that is no code of the table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a refusal code")]
+pub struct UnknownCode(pub String);
+
+impl std::str::FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+}
+
+/// A refusal: the code and what exactly was found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code} {detail}")]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// What was found in this file: tag, offset, key, name. A lower-case fragment, one line.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal with its particulars.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    /// Whether more bytes may change the verdict, because the file may still be on its way.
+    pub fn may_be_incomplete(&self) -> bool {
+        matches!(self.code, Code::Truncated | Code::Unstable | Code::Size | Code::PayloadDigest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_of_codes_is_complete_and_plain() {
+        let texts: BTreeSet<&str> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len(), "a code stands twice");
+        for code in Code::ALL {
+            assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
+            assert_eq!(code.as_str().parse(), Ok(*code));
+            for sentence in [code.rule(), code.remedy()] {
+                assert!(sentence.ends_with('.') && sentence.len() > 20, "{code}: {sentence:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! One rollout: which packages, in which state, and what it waits for.
+
+use jiff::Timestamp;
+
+use super::names::{Actor, DistPath, RolloutId};
+use super::nevra::Nevra;
+use super::workflow::State;
+
+/// Most packages that one rollout may name. The largest bundle of the seeds has some 300; a list
+/// beyond this is a mistake, and its plan would not fit into one logbook entry that people can read.
+pub const PACKAGES_MAX: usize = 5000;
+
+/// A rollout as the world knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// How people and trackers call it.
+    pub id: RolloutId,
+    /// Where its packages belong.
+    pub dist: DistPath,
+    /// One line for people.
+    pub title: String,
+    /// Its packages, sorted, without repetition.
+    pub packages: Vec<Nevra>,
+    /// Where it stands in the procedure.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who put it there.
+    pub by: Actor,
+    /// A state that a tracker asked for and that cannot be reached yet.
+    pub wanted: Option<Wanted>,
+    /// The plan that is being carried out for it, by the number of its logbook entry.
+    pub plan: Option<u64>,
+}
+
+/// A state that a tracker asked for: kept until it can be reached or the tracker says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The state.
+    pub state: State,
+    /// Who asked.
+    pub by: Actor,
+    /// When it was asked for.
+    pub since: Timestamp,
+}

@@ -1,0 +1,386 @@
+//! Procedures as tables: states, transitions and what each of them moves.
+//!
+//! A [`Workflow`] is data, read from a file by `format/procedure`. One function, [`Workflow::step`],
+//! takes every step; a pair of states that is not in the table is refused with a value that says what
+//! would be possible, never by a panic.
+//!
+//! Source: seed S0, "Staged Rollout Workflow": a field of a ticket changes, and transitions that are
+//! labelled TR trigger a repository transition (S0-22 to S0-27).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::names::{Role, TreeName};
+
+/// The name of a state in its canonical spelling.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct State(String);
+
+impl State {
+    /// The canonical spelling.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A state as the logbook has it. It was checked when it was written; a procedure that has lost
+    /// it since refuses every step from it and says so.
+    pub fn recorded(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+/// What a transition does to the trees: the "TR" of the EGI diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing moves.
+    None,
+    /// The rollout's packages leave `from` and appear in `to`.
+    Move {
+        /// Where they are.
+        from: TreeName,
+        /// Where they go.
+        to: TreeName,
+    },
+    /// The rollout's packages leave every tree and are kept aside.
+    Withdraw,
+}
+
+/// A question that is asked before a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gate {
+    /// Every package of the rollout lies in the tree that the transition moves from.
+    PackagesPresent,
+    /// No package of the rollout is older than what the target tree already lists under its name.
+    NotOlder,
+}
+
+impl Gate {
+    /// Every gate that a procedure may name.
+    pub const ALL: [Self; 2] = [Self::PackagesPresent, Self::NotOlder];
+
+    /// The name in procedure files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PackagesPresent => "packages_present",
+            Self::NotOlder => "not_older",
+        }
+    }
+}
+
+/// One arrow of the diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The state it leaves.
+    pub from: State,
+    /// The state it reaches.
+    pub to: State,
+    /// Roles, one of which is enough.
+    pub who: BTreeSet<Role>,
+    /// Which gates are asked.
+    pub gates: Vec<Gate>,
+    /// What it does to the trees.
+    pub effect: Effect,
+}
+
+/// A procedure: the whole table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workflow {
+    name: String,
+    initial: State,
+    /// Normalised spelling to state.
+    spellings: BTreeMap<String, State>,
+    states: Vec<State>,
+    transitions: Vec<Transition>,
+}
+
+/// A procedure as it was written, before it is known to make sense.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// The procedure's name.
+    pub name: String,
+    /// The state in which a rollout begins.
+    pub initial: String,
+    /// States with the other spellings under which trackers know them.
+    pub states: Vec<(String, Vec<String>)>,
+    /// Transitions by the names of their states.
+    pub transitions: Vec<DraftTransition>,
+}
+
+/// A transition of a [`Draft`].
+#[derive(Clone, Debug)]
+pub struct DraftTransition {
+    /// The state it leaves, in any spelling.
+    pub from: String,
+    /// The state it reaches, in any spelling.
+    pub to: String,
+    /// Who may.
+    pub who: BTreeSet<Role>,
+    /// What is asked.
+    pub gates: Vec<Gate>,
+    /// What moves.
+    pub effect: Effect,
+}
+
+/// Why a step is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoStep {
+    /// The procedure has no such state.
+    #[error("the procedure {procedure} has no state `{}`; it has {}", asked.escape_default(), list(states))]
+    UnknownState {
+        /// What was asked for.
+        asked: String,
+        /// The procedure.
+        procedure: String,
+        /// What there is.
+        states: Vec<State>,
+    },
+    /// The rollout is there already.
+    #[error("it is in {0} already")]
+    Already(State),
+    /// No arrow between the two.
+    #[error("no transition leads from {from} to {to}; from {from} it can go to {}", list(possible))]
+    NoArrow {
+        /// Where it is.
+        from: State,
+        /// Where it should go.
+        to: State,
+        /// Where it can go.
+        possible: Vec<State>,
+    },
+}
+
+fn list(states: &[State]) -> String {
+    match states {
+        [] => "no other state".to_owned(),
+        _ => states.iter().map(State::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The form in which spellings are compared: letters and digits, lower case (S0-23).
+fn normal(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+impl Workflow {
+    /// Checks a draft: every state reachable, every name known, no arrow twice.
+    ///
+    /// # Errors
+    /// All complaints, not only the first.
+    pub fn check(draft: Draft) -> Result<Self, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut spellings = BTreeMap::new();
+        let mut states = Vec::new();
+        for (name, others) in &draft.states {
+            let state = State(name.clone());
+            for spelling in std::iter::once(name).chain(others) {
+                let key = normal(spelling);
+                if key.is_empty() {
+                    wrong.push(format!("state `{name}` has a spelling without letters"));
+                } else if spellings.insert(key, state.clone()).is_some_and(|other| other != state) {
+                    wrong.push(format!("the spelling `{spelling}` belongs to two states"));
+                }
+            }
+            if states.contains(&state) {
+                wrong.push(format!("state `{name}` stands twice"));
+            } else {
+                states.push(state);
+            }
+        }
+        let find = |name: &str, wrong: &mut Vec<String>| {
+            let found = spellings.get(&normal(name)).cloned();
+            if found.is_none() {
+                wrong.push(format!("`{name}` is not one of the states"));
+            }
+            found
+        };
+        let initial = find(&draft.initial, &mut wrong);
+        let mut transitions: Vec<Transition> = Vec::new();
+        for t in draft.transitions {
+            let (Some(from), Some(to)) = (find(&t.from, &mut wrong), find(&t.to, &mut wrong)) else { continue };
+            if from == to {
+                wrong.push(format!("a transition leads from {from} to itself"));
+            }
+            if t.who.is_empty() {
+                wrong.push(format!("nobody may take the transition from {from} to {to}"));
+            }
+            if let Effect::Move { from: a, to: b } = &t.effect
+                && a == b
+            {
+                wrong.push(format!("the transition from {from} to {to} moves packages from {a} to itself"));
+            }
+            if transitions.iter().any(|other| other.from == from && other.to == to) {
+                wrong.push(format!("the transition from {from} to {to} stands twice"));
+                continue;
+            }
+            transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect });
+        }
+        let Some(initial) = initial else { return Err(wrong) };
+        for state in unreachable(&initial, &states, &transitions) {
+            wrong.push(format!("no way leads from {initial} to {state}"));
+        }
+        if wrong.is_empty() {
+            Ok(Self { name: draft.name, initial, spellings, states, transitions })
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// The procedure's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The state in which a rollout begins.
+    pub fn initial(&self) -> &State {
+        &self.initial
+    }
+
+    /// All states in the order of the table.
+    pub fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// All transitions in the order of the table.
+    pub fn transitions(&self) -> &[Transition] {
+        &self.transitions
+    }
+
+    /// The state with this spelling: blanks, dashes and case do not count (S0-23).
+    ///
+    /// # Errors
+    /// The procedure has no such state.
+    pub fn state(&self, text: &str) -> Result<&State, NoStep> {
+        self.spellings.get(&normal(text)).ok_or_else(|| NoStep::UnknownState {
+            asked: text.to_owned(),
+            procedure: self.name.clone(),
+            states: self.states.clone(),
+        })
+    }
+
+    /// The transitions that leave `from`.
+    pub fn leaving<'s, 'f>(&'s self, from: &'f State) -> impl Iterator<Item = &'s Transition> + use<'s, 'f> {
+        self.transitions.iter().filter(move |t| t.from == *from)
+    }
+
+    /// The transition from one state to another, the only way in which a rollout changes.
+    ///
+    /// # Errors
+    /// Says where the rollout could go instead.
+    pub fn step(&self, from: &State, to: &State) -> Result<&Transition, NoStep> {
+        if from == to {
+            return Err(NoStep::Already(to.clone()));
+        }
+        self.leaving(from).find(|t| t.to == *to).ok_or_else(|| NoStep::NoArrow {
+            from: from.clone(),
+            to: to.clone(),
+            possible: self.leaving(from).map(|t| t.to.clone()).collect(),
+        })
+    }
+
+    /// What does not fit to a distribution that has only `trees`.
+    pub fn misfits(&self, trees: &[TreeName]) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for t in &self.transitions {
+            if let Effect::Move { from, to } = &t.effect {
+                for tree in [from, to] {
+                    if !trees.contains(tree) {
+                        wrong.push(format!("the transition from {} to {} needs the tree `{tree}`", t.from, t.to));
+                    }
+                }
+            }
+        }
+        wrong
+    }
+}
+
+fn unreachable(initial: &State, states: &[State], transitions: &[Transition]) -> Vec<State> {
+    let mut reached = BTreeSet::from([initial]);
+    loop {
+        let before = reached.len();
+        reached.extend(transitions.iter().filter(|t| reached.contains(&t.from)).map(|t| &t.to).collect::<Vec<_>>());
+        if reached.len() == before {
+            return states.iter().filter(|s| !reached.contains(s)).cloned().collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrow(from: &str, to: &str) -> DraftTransition {
+        DraftTransition {
+            from: from.into(),
+            to: to.into(),
+            who: BTreeSet::from([Role::Admin]),
+            gates: vec![],
+            effect: Effect::None,
+        }
+    }
+
+    fn draft(states: &[&str], arrows: &[(&str, &str)]) -> Draft {
+        Draft {
+            name: "test".into(),
+            initial: states[0].into(),
+            states: states.iter().map(|s| ((*s).to_owned(), vec![])).collect(),
+            transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
+        }
+    }
+
+    #[test]
+    fn a_state_is_known_under_every_spelling() {
+        let flow =
+            Workflow::check(draft(&["InVerification", "StageRollOut"], &[("In verification", "stage-roll-out")]))
+                .expect("a legal table");
+        for text in ["InVerification", "in verification", "In- Verification", "IN_VERIFICATION"] {
+            assert_eq!(flow.state(text).map(State::as_str), Ok("InVerification"), "{text}");
+        }
+        assert!(flow.state("Verification").is_err());
+    }
+
+    #[test]
+    fn a_pair_that_is_not_in_the_table_is_refused_with_what_would_be_possible() {
+        let flow = Workflow::check(draft(&["A", "B", "C"], &[("A", "B"), ("B", "C")])).expect("a legal table");
+        let (a, c) = (flow.state("a").expect("a").clone(), flow.state("c").expect("c").clone());
+        let refused = flow.step(&a, &c).expect_err("no arrow");
+        assert_eq!(refused.to_string(), "no transition leads from A to C; from A it can go to B");
+        assert_eq!(
+            flow.step(&c, &a).expect_err("a dead end").to_string(),
+            "no transition leads from C to A; from C it can go to no other state"
+        );
+        assert_eq!(flow.step(&a, &a), Err(NoStep::Already(a)));
+    }
+
+    #[test]
+    fn a_table_that_makes_no_sense_is_refused_with_all_its_mistakes() {
+        let mut wrong = draft(&["A", "B", "A b", "Island"], &[("A", "B"), ("A", "B"), ("B", "Nowhere"), ("B", "B")]);
+        wrong.states.push(("Other".into(), vec!["a-B".into()]));
+        wrong.transitions[0].who.clear();
+        let complaints = Workflow::check(wrong).expect_err("a bad table");
+        assert_eq!(
+            complaints,
+            [
+                "the spelling `a-B` belongs to two states",
+                "nobody may take the transition from A to B",
+                "the transition from A to B stands twice",
+                "`Nowhere` is not one of the states",
+                "a transition leads from B to itself",
+                "no way leads from A to A b",
+                "no way leads from A to Island",
+                "no way leads from A to Other",
+            ]
+        );
+    }
+}

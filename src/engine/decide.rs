@@ -1,0 +1,856 @@
+//! What an input calls for: entries for the logbook and an answer. Reads the world and changes nothing.
+//!
+//! A person's request is answered with all findings when it cannot be carried out. A tracker's word is
+//! remembered first (S0: the state of the ticket is what counts): what only has to wait is kept as the
+//! rollout's *wanted* state and tried again whenever something has changed; what can never be is
+//! written down as refused.
+
+use jiff::Timestamp;
+
+use super::entry::Fact;
+use super::input::{Ask, Hint, Input, WorkEnd};
+use super::rules::{Caller, DistRules, Rules, Standing, Trust};
+use super::world::World;
+use crate::domain::gate::{Finding, Judgement, Verdict, judge};
+use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::{Item, Plan};
+use crate::domain::rollout::{PACKAGES_MAX, Rollout};
+use crate::domain::workflow::{Effect, Gate, NoStep, State, Transition};
+
+/// An entry before it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Who caused it.
+    pub who: Actor,
+    /// Why, one sentence; may be empty.
+    pub why: String,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What an input calls for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// To be written and folded in, in this order, all or none.
+    pub entries: Vec<Entry>,
+    /// What whoever asked is told once they are written.
+    pub answer: Option<Answer>,
+}
+
+/// What whoever asked is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A rollout was made.
+    Submitted(RolloutId),
+    /// A rollout has its new state; packages move now, if any.
+    Moved {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Its state now.
+        state: State,
+        /// How many packages move.
+        packages: usize,
+    },
+    /// The hint is durable.
+    Remembered,
+    /// The hint was heard before.
+    Repeated,
+    /// No, for these reasons.
+    Refused(Judgement),
+    /// There is no such thing.
+    NotFound(String),
+    /// It exists already.
+    Conflict(String),
+}
+
+/// The actor of what nobody asked for.
+fn daemon() -> Actor {
+    Actor::recorded("rolloutd")
+}
+
+/// Reads the world and says what an input calls for.
+pub fn decide(world: &World, rules: &Rules, input: &Input, now: Timestamp) -> Decision {
+    match input {
+        Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
+            submit(world, rules, caller, rollout, dist, title, packages)
+        }
+        Input::Asked(caller, Ask::Move { rollout, state, reason }) => {
+            ask_move(world, rules, caller, rollout, state, reason)
+        }
+        Input::Heard(hint) => heard(world, rules, hint),
+        Input::WorkEnded(_, end) => ended(end),
+        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wanted(world, rules, now),
+    }
+}
+
+fn refused(findings: Vec<Finding>) -> Decision {
+    Decision { entries: vec![], answer: Some(Answer::Refused(judge(findings))) }
+}
+
+fn answer(answer: Answer) -> Decision {
+    Decision { entries: vec![], answer: Some(answer) }
+}
+
+fn submit(
+    world: &World,
+    rules: &Rules,
+    caller: &Caller,
+    id: &RolloutId,
+    dist: &DistPath,
+    title: &str,
+    packages: &[Nevra],
+) -> Decision {
+    let Some(dist_rules) = rules.distributions.get(dist) else {
+        let known: Vec<&str> = rules.distributions.keys().map(DistPath::as_str).collect();
+        return answer(Answer::NotFound(format!("there is no distribution {dist}; there are {}", known.join(", "))));
+    };
+    if let Some(known) = world.rollouts.get(id) {
+        return answer(Answer::Conflict(format!("the rollout {id} exists already, in state {}", known.state)));
+    }
+    let mut packages = packages.to_vec();
+    packages.sort();
+    packages.dedup();
+    let mut findings = Vec::new();
+    if !may(caller, &[Role::Admin, Role::Srm, Role::Verifier]) {
+        findings.push(Finding::new(
+            Verdict::NeedsAdmin,
+            "role",
+            format!("{} may not submit rollouts; that takes admin, srm or verifier.", caller.actor),
+        ));
+    }
+    if packages.is_empty() {
+        findings.push(Finding::new(Verdict::Reject, "no_packages", "A rollout names at least one package."));
+    }
+    if packages.len() > PACKAGES_MAX {
+        findings.push(Finding::new(
+            Verdict::Reject,
+            "too_many_packages",
+            format!("A rollout names at most {PACKAGES_MAX} packages."),
+        ));
+    }
+    for nevra in &packages {
+        if let Some(other) = open_rollout_of(world, rules, dist, nevra) {
+            findings.push(Finding::new(
+                Verdict::Reject,
+                "in_other_rollout",
+                format!("{nevra} belongs to the rollout {}, which is in {}.", other.id, other.state),
+            ));
+        }
+    }
+    if !findings.is_empty() {
+        return refused(findings);
+    }
+    let title =
+        if title.is_empty() { packages.first().map(ToString::to_string).unwrap_or_default() } else { title.to_owned() };
+    let fact = Fact::Submitted {
+        rollout: id.clone(),
+        dist: dist.clone(),
+        title,
+        packages,
+        state: dist_rules.workflow.initial().to_string(),
+    };
+    Decision {
+        entries: vec![Entry { who: caller.actor.clone(), why: String::new(), fact }],
+        answer: Some(Answer::Submitted(id.clone())),
+    }
+}
+
+/// A rollout that still has a way to go and names this package.
+fn open_rollout_of<'w>(world: &'w World, rules: &Rules, dist: &DistPath, nevra: &Nevra) -> Option<&'w Rollout> {
+    let workflow = &rules.distributions.get(dist)?.workflow;
+    let is_open = |r: &&Rollout| r.plan.is_some() || workflow.leaving(&r.state).next().is_some();
+    world.rollouts.values().filter(|r| r.dist == *dist && r.packages.binary_search(nevra).is_ok()).find(is_open)
+}
+
+fn may(caller: &Caller, roles: &[Role]) -> bool {
+    roles.iter().any(|role| caller.roles.contains(role))
+}
+
+fn ask_move(world: &World, rules: &Rules, caller: &Caller, id: &RolloutId, state: &str, reason: &str) -> Decision {
+    let Some(rollout) = world.rollouts.get(id) else {
+        return answer(Answer::NotFound(format!("there is no rollout {id}")));
+    };
+    let case = Case::new(world, rules, rollout, caller, state);
+    let judged = case.judge();
+    match case.step {
+        Ok(transition) if judged.verdict == Verdict::Pass => {
+            let (entry, packages) = case.moved(transition, reason);
+            let state = transition.to.clone();
+            Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout: id.clone(), state, packages }) }
+        }
+        _ => answer(Answer::Refused(judged)),
+    }
+}
+
+/// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.
+pub fn why(world: &World, rules: &Rules, caller: &Caller, rollout: &Rollout, state: &str) -> Judgement {
+    Case::new(world, rules, rollout, caller, state).judge()
+}
+
+fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
+    if world.heard(&hint.hook, &hint.delivery) {
+        return answer(Answer::Repeated);
+    }
+    let actor = Actor::recorded(&format!("{}:{}", hint.hook, hint.actor));
+    let entry = |fact| Entry { who: actor.clone(), why: format!("delivery {}", hint.delivery), fact };
+    let mut entries = vec![entry(Fact::Heard {
+        hook: hint.hook.clone(),
+        delivery: hint.delivery.clone(),
+        rollout: hint.rollout.clone(),
+        state: hint.state.clone(),
+    })];
+    let not_taken = |findings: &[Finding]| Fact::Refused {
+        rollout: hint.rollout.clone(),
+        state: hint.state.clone(),
+        findings: pairs(findings),
+    };
+    let rollout = hint.rollout.parse::<RolloutId>().ok().and_then(|id| world.rollouts.get(&id));
+    if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
+        let caller = Caller { actor: actor.clone(), roles: hook.roles.clone() };
+        entries.extend(toward(world, rules, rollout, &caller, &hint.state).map(entry));
+    } else {
+        let finding = Finding::new(
+            Verdict::Reject,
+            "no_rollout",
+            format!("There is no rollout {}.", hint.rollout.escape_default()),
+        );
+        entries.push(entry(not_taken(&[finding])));
+    }
+    Decision { entries, answer: Some(Answer::Remembered) }
+}
+
+/// The fact that follows from a tracker's wish: moved, awaited or refused; none when it is there already.
+fn toward(world: &World, rules: &Rules, rollout: &Rollout, caller: &Caller, state: &str) -> Option<Fact> {
+    let case = Case::new(world, rules, rollout, caller, state);
+    let judged = case.judge();
+    match &case.step {
+        Err(NoStep::Already(_)) => None,
+        Ok(transition) => Some(match judged.verdict {
+            Verdict::Pass => case.moved(transition, "").0.fact,
+            Verdict::Wait => Fact::Awaits {
+                rollout: rollout.id.clone(),
+                state: transition.to.to_string(),
+                findings: pairs(&judged.findings),
+            },
+            Verdict::NeedsAdmin | Verdict::Reject => refusal(rollout, state, &judged),
+        }),
+        Err(_) => Some(refusal(rollout, state, &judged)),
+    }
+}
+
+fn refusal(rollout: &Rollout, state: &str, judged: &Judgement) -> Fact {
+    Fact::Refused { rollout: rollout.id.to_string(), state: state.to_owned(), findings: pairs(&judged.findings) }
+}
+
+fn pairs(findings: &[Finding]) -> Vec<(String, String)> {
+    let telling = findings.iter().filter(|f| f.verdict != Verdict::Pass);
+    telling.map(|f| (f.code.to_owned(), f.sentence.clone())).collect()
+}
+
+/// Steps that trackers asked for and that have become possible.
+fn wanted(world: &World, rules: &Rules, _now: Timestamp) -> Decision {
+    let mut entries = Vec::new();
+    for rollout in world.rollouts.values() {
+        let Some(wanted) = &rollout.wanted else { continue };
+        let hook = wanted.by.as_str().split(':').next().and_then(|name| name.parse().ok());
+        let Some(roles) = hook.and_then(|hook| rules.hooks.get(&hook)).map(|hook| hook.roles.clone()) else { continue };
+        let caller = Caller { actor: wanted.by.clone(), roles };
+        match toward(world, rules, rollout, &caller, wanted.state.as_str()) {
+            // Still waiting; it is known already.
+            Some(Fact::Awaits { .. }) | None => {}
+            Some(fact) => {
+                entries.push(Entry { who: wanted.by.clone(), why: "asked for earlier".to_owned(), fact });
+                // One at a time: the next one is judged in the world that this one makes.
+                break;
+            }
+        }
+    }
+    Decision { entries, answer: None }
+}
+
+fn ended(end: &WorkEnd) -> Decision {
+    let entry = |fact| Entry { who: daemon(), why: String::new(), fact };
+    let entries = match end {
+        WorkEnd::Looked { took_in, turned_away, .. } => {
+            let took = took_in.iter().cloned().map(Fact::TookIn);
+            took.chain(turned_away.iter().cloned().map(Fact::TurnedAway)).map(entry).collect()
+        }
+        WorkEnd::Published(all) => all.iter().cloned().map(Fact::Published).map(entry).collect(),
+        WorkEnd::Promoted { plan, published } => {
+            let shown = published.iter().cloned().map(Fact::Published);
+            shown.chain([Fact::Done { plan: *plan }]).map(entry).collect()
+        }
+        WorkEnd::Retired { tree, files } => vec![entry(Fact::Retired { tree: tree.clone(), files: files.clone() })],
+        WorkEnd::Failed(_) => vec![],
+    };
+    Decision { entries, answer: None }
+}
+
+/// One step that somebody wants a rollout to take.
+struct Case<'a> {
+    world: &'a World,
+    rollout: &'a Rollout,
+    caller: &'a Caller,
+    dist: Option<&'a DistRules>,
+    step: Result<&'a Transition, NoStep>,
+}
+
+impl<'a> Case<'a> {
+    fn new(world: &'a World, rules: &'a Rules, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
+        let dist = rules.distributions.get(&rollout.dist);
+        let step = match dist {
+            Some(dist) => dist.workflow.state(state).and_then(|to| dist.workflow.step(&rollout.state, to)),
+            None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
+        };
+        Self { world, rollout, caller, dist, step }
+    }
+
+    /// Asks every gate.
+    fn judge(&self) -> Judgement {
+        if self.dist.is_none() {
+            let sentence = format!("The distribution {} is no longer configured.", self.rollout.dist);
+            return judge(vec![Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence)]);
+        }
+        let transition = match &self.step {
+            Ok(transition) => *transition,
+            Err(no_step) => {
+                let sentence = format!("{}: {no_step}.", self.rollout.id);
+                let code = match no_step {
+                    NoStep::UnknownState { .. } => "unknown_state",
+                    NoStep::Already(_) => "already",
+                    NoStep::NoArrow { .. } => "no_transition",
+                };
+                return judge(vec![Finding::new(Verdict::Reject, code, sentence)]);
+            }
+        };
+        let mut findings = vec![self.role(transition), self.busy()];
+        if self.rollout.plan.is_some() {
+            // The other gates would judge a world that is about to change.
+            return judge(findings);
+        }
+        findings.extend(self.trusted(transition));
+        findings.extend(transition.gates.iter().flat_map(|gate| match gate {
+            Gate::PackagesPresent => self.packages_present(transition),
+            Gate::NotOlder => self.not_older(transition),
+        }));
+        judge(findings)
+    }
+
+    fn role(&self, transition: &Transition) -> Finding {
+        let roles: Vec<&str> = transition.who.iter().map(|role| role.as_str()).collect();
+        if transition.who.iter().any(|role| self.caller.roles.contains(role)) {
+            return Finding::new(Verdict::Pass, "role", format!("{} may take this step.", self.caller.actor));
+        }
+        let sentence = format!("{} may not take this step; it takes {}.", self.caller.actor, roles.join(" or "));
+        Finding::new(Verdict::NeedsAdmin, "role", sentence)
+    }
+
+    fn busy(&self) -> Finding {
+        match self.rollout.plan {
+            None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
+            Some(plan) => {
+                let sentence = format!("Packages are still being moved for this rollout (logbook entry {plan}).");
+                Finding::new(Verdict::Wait, "busy", sentence)
+            }
+        }
+    }
+
+    /// Asked before every move, whatever the procedure says: does the target trust who signed?
+    fn trusted(&self, transition: &Transition) -> Vec<Finding> {
+        let Effect::Move { to, .. } = &transition.effect else { return vec![] };
+        let nobody = Trust::default();
+        let trust = self.dist.and_then(|dist| dist.trust.get(to)).unwrap_or(&nobody);
+        let of = |nevra: &Nevra| {
+            let package = self.world.package(&self.rollout.dist, nevra)?;
+            let standing = |signer: &&String| trust.certs.get(*signer).copied();
+            if let Some(revoked) = package.signers.iter().find(|s| standing(s) == Some(Standing::Revoked)) {
+                let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
+                return Some(Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence));
+            }
+            let good = package.signers.iter().filter(|s| standing(s) == Some(Standing::Good)).count();
+            let wanted = trust.min_signers.max(1);
+            (good < wanted).then(|| {
+                let signers = package.signers.join(" and ");
+                let sentence = format!(
+                    "{nevra} is signed by {signers}; {to} wants {wanted} of the keys in its ring, and {good} of these are."
+                );
+                Finding::new(Verdict::NeedsAdmin, "signer_not_trusted", sentence)
+            })
+        };
+        self.rollout.packages.iter().filter_map(of).collect()
+    }
+
+    fn packages_present(&self, transition: &Transition) -> Vec<Finding> {
+        let Effect::Move { from, .. } = &transition.effect else { return vec![] };
+        let missing: Vec<Finding> = self
+            .rollout
+            .packages
+            .iter()
+            .filter_map(|nevra| match self.world.package(&self.rollout.dist, nevra) {
+                Some(package) if package.trees.contains(from) => None,
+                Some(package) if package.trees.is_empty() => Some(Finding::new(
+                    Verdict::Reject,
+                    "package_withdrawn",
+                    format!("{nevra} was withdrawn and does not come back; raise its release."),
+                )),
+                Some(package) => {
+                    let trees: Vec<&str> =
+                        package.trees.iter().map(super::super::domain::names::TreeName::as_str).collect();
+                    let sentence = format!("{nevra} lies in {}, not in {from}.", trees.join(" and "));
+                    Some(Finding::new(Verdict::Reject, "package_elsewhere", sentence))
+                }
+                None => {
+                    let sentence = format!("{nevra} has not been taken into {from} yet.");
+                    Some(Finding::new(Verdict::Wait, "package_missing", sentence))
+                }
+            })
+            .collect();
+        if missing.is_empty() {
+            let sentence = format!("All {} packages lie in {from}.", self.rollout.packages.len());
+            return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];
+        }
+        missing
+    }
+
+    fn not_older(&self, transition: &Transition) -> Vec<Finding> {
+        let Effect::Move { to, .. } = &transition.effect else { return vec![] };
+        let older: Vec<Finding> = self
+            .rollout
+            .packages
+            .iter()
+            .filter_map(|nevra| {
+                let newest = self
+                    .world
+                    .packages_of(&self.rollout.dist)
+                    .filter(|(other, package)| {
+                        package.trees.contains(to)
+                            && other.name() == nevra.name()
+                            && other.arch() == nevra.arch()
+                            && !self.rollout.packages.contains(other)
+                    })
+                    .map(|(other, _)| other)
+                    .max_by(|a, b| a.cmp_evr(b))?;
+                newest.cmp_evr(nevra).is_gt().then(|| {
+                    let sentence = format!("{to} already lists {newest}, which is newer than {nevra}.");
+                    Finding::new(Verdict::Reject, "older_than_target", sentence)
+                })
+            })
+            .collect();
+        if older.is_empty() {
+            return vec![Finding::new(Verdict::Pass, "not_older", format!("Nothing newer lies in {to}."))];
+        }
+        older
+    }
+
+    /// The entry for a step that passed, and how many packages it moves.
+    fn moved(&self, transition: &Transition, reason: &str) -> (Entry, usize) {
+        let plan = self.plan(transition);
+        let packages = plan.as_ref().map_or(0, |plan| plan.items.len());
+        let fact = Fact::Moved {
+            rollout: self.rollout.id.clone(),
+            from: transition.from.to_string(),
+            to: transition.to.to_string(),
+            plan,
+        };
+        (Entry { who: self.caller.actor.clone(), why: reason.to_owned(), fact }, packages)
+    }
+
+    fn plan(&self, transition: &Transition) -> Option<Plan> {
+        let target = match &transition.effect {
+            Effect::None => return None,
+            Effect::Move { to, .. } => Some(to.clone()),
+            Effect::Withdraw => None,
+        };
+        let leaves = |trees: &std::collections::BTreeSet<_>| match &transition.effect {
+            Effect::Move { from, .. } => vec![from.clone()],
+            Effect::None | Effect::Withdraw => trees.iter().cloned().collect(),
+        };
+        let items: Vec<Item> = self
+            .rollout
+            .packages
+            .iter()
+            .filter_map(|nevra| {
+                let package = self.world.package(&self.rollout.dist, nevra)?;
+                let leaves = leaves(&package.trees);
+                // A withdrawal of what lies nowhere has nothing to do.
+                (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
+            })
+            .collect();
+        let plan = Plan { rollout: self.rollout.id.clone(), dist: self.rollout.dist.clone(), target, items };
+        (!plan.items.is_empty()).then_some(plan)
+    }
+}
+
+/// The trees of a distribution that a person may ask about.
+pub fn trees_of(dist: &DistPath, rules: &DistRules) -> Vec<TreeId> {
+    rules.trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::super::entry::TookIn;
+    use super::*;
+    use crate::domain::checksum::Sha256;
+    use crate::format::procedure;
+
+    const DIST: &str = "umd/3/sl6/x86_64";
+
+    /// A world that is told a story, and what it answered last.
+    struct Story {
+        world: World,
+        rules: Rules,
+        answer: Option<Answer>,
+        facts: Vec<Fact>,
+    }
+
+    fn trust(min_signers: usize, standing: Standing) -> Trust {
+        Trust { certs: [("AA".to_owned(), standing), ("BB".to_owned(), Standing::Good)].into(), min_signers }
+    }
+
+    fn caller(roles: &[Role]) -> Caller {
+        Caller { actor: "jane".parse().expect("an actor"), roles: roles.iter().copied().collect() }
+    }
+
+    impl Story {
+        fn new() -> Self {
+            let trees = ["untested", "testing", "delta", "production"];
+            let dist = DistRules {
+                workflow: procedure::built_in("egi").expect("it ships"),
+                trees: trees.iter().map(|t| t.parse().expect("a name")).collect(),
+                trust: trees.iter().map(|t| (t.parse().expect("a name"), trust(1, Standing::Good))).collect(),
+                grace_metadata: Duration::from_mins(1),
+                grace_packages: Duration::from_mins(1),
+            };
+            let mut rules = Rules::default();
+            rules.distributions.insert(DIST.parse().expect("a path"), dist);
+            rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
+            Self { world: World::default(), rules, answer: None, facts: vec![] }
+        }
+
+        fn tell(&mut self, input: &Input) -> &mut Self {
+            let decision = decide(&self.world, &self.rules, input, Timestamp::UNIX_EPOCH);
+            self.answer = decision.answer.or(self.answer.take());
+            for entry in decision.entries {
+                let seq = self.world.last + 1;
+                self.world.apply(seq, Timestamp::UNIX_EPOCH, entry.who.as_str(), &entry.fact);
+                self.facts.push(entry.fact);
+            }
+            self
+        }
+
+        fn arrives(&mut self, nevra: &str) -> &mut Self {
+            let took = TookIn {
+                dist: DIST.parse().expect("a path"),
+                tree: "untested".parse().expect("a name"),
+                nevra: nevra.parse().expect("a nevra"),
+                sha256: Sha256([1; 32]),
+                size: 1,
+                signers: vec!["AA".into()],
+                notes: vec![],
+                upload: String::new(),
+            };
+            let work = super::super::agenda::Work::TakeIn(DIST.parse().expect("a path"));
+            let end = WorkEnd::Looked { took_in: vec![took], turned_away: vec![], again: None, trouble: None };
+            self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
+        }
+
+        fn submit(&mut self, id: &str, packages: &[&str]) -> &mut Self {
+            let ask = Ask::Submit {
+                rollout: id.parse().expect("an id"),
+                dist: DIST.parse().expect("a path"),
+                title: String::new(),
+                packages: packages.iter().map(|p| p.parse().expect("a nevra")).collect(),
+            };
+            self.tell(&Input::Asked(caller(&[Role::Admin]), ask))
+        }
+
+        fn move_as(&mut self, roles: &[Role], id: &str, state: &str) -> &mut Self {
+            let ask = Ask::Move { rollout: id.parse().expect("an id"), state: state.into(), reason: String::new() };
+            self.tell(&Input::Asked(caller(roles), ask))
+        }
+
+        fn hint(&mut self, delivery: &str, id: &str, state: &str) -> &mut Self {
+            let hint = Hint {
+                hook: "rt".parse().expect("a name"),
+                delivery: delivery.into(),
+                rollout: id.into(),
+                state: state.into(),
+                actor: "jane".into(),
+            };
+            self.tell(&Input::Heard(hint))
+        }
+
+        /// Every plan that has no `done` yet is carried out.
+        fn carried_out(&mut self) -> &mut Self {
+            for (number, plan) in self.world.plans.clone() {
+                let work = super::super::agenda::Work::Promote(number, plan);
+                self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![] }));
+                self.tell(&Input::Tick);
+            }
+            self
+        }
+
+        fn state(&self, id: &str) -> String {
+            let id: RolloutId = id.parse().expect("an id");
+            self.world.rollouts[&id].state.to_string()
+        }
+
+        fn trees(&self, nevra: &str) -> Vec<String> {
+            let package = self.world.package(&DIST.parse().expect("a path"), &nevra.parse().expect("a nevra"));
+            package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
+        }
+
+        /// The codes of what stood in the way of the last request.
+        fn codes(&self) -> Vec<&'static str> {
+            match &self.answer {
+                Some(Answer::Refused(judged)) => {
+                    judged.findings.iter().filter(|f| f.verdict != Verdict::Pass).map(|f| f.code).collect()
+                }
+                _ => vec![],
+            }
+        }
+    }
+
+    const A: &str = "a-1-1.noarch";
+
+    #[test]
+    fn a_package_goes_from_untested_over_testing_to_production() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Verifier], "r", "in verification");
+        assert_eq!(story.trees(A), ["untested"]);
+        story.move_as(&[Role::Verifier], "r", "StageRollOut").carried_out();
+        assert_eq!(story.trees(A), ["testing"]);
+        story.move_as(&[Role::Srm], "r", "Production").carried_out();
+        assert_eq!((story.trees(A), story.state("r")), (vec!["production".to_owned()], "Production".to_owned()));
+    }
+
+    #[test]
+    fn nobody_takes_a_step_that_is_not_theirs() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Ea], "r", "InVerification");
+        assert_eq!((story.codes(), story.state("r")), (vec!["role"], "Unverified".to_owned()));
+        story.move_as(&[Role::Admin], "r", "InVerification").move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.move_as(&[Role::Verifier], "r", "Production");
+        assert_eq!((story.codes(), story.trees(A)), (vec!["role"], vec!["testing".to_owned()]));
+    }
+
+    #[test]
+    fn no_step_is_left_out() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "Production");
+        assert_eq!((story.codes(), story.trees(A)), (vec!["no_transition"], vec!["untested".to_owned()]));
+        story.move_as(&[Role::Admin], "r", "Moon");
+        assert_eq!(story.codes(), ["unknown_state"]);
+    }
+
+    #[test]
+    fn a_person_hears_all_the_reasons_and_nothing_happens() {
+        let mut story = Story::new();
+        story.submit("r", &[A, "b-1-1.noarch"]).move_as(&[Role::Admin], "r", "InVerification");
+        let before = story.world.last;
+        story.move_as(&[Role::Ea], "r", "StageRollOut");
+        assert_eq!(story.codes(), ["role", "package_missing", "package_missing"]);
+        assert_eq!(story.world.last, before);
+    }
+
+    #[test]
+    fn what_a_tracker_wants_happens_as_soon_as_it_can() {
+        let mut story = Story::new();
+        story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+        assert_eq!(story.state("r"), "InVerification");
+        story.arrives(A).carried_out();
+        assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+    }
+
+    #[test]
+    fn what_was_awaited_and_can_never_be_is_refused_once() {
+        let mut story = Story::new();
+        story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+        let dist = story.rules.distributions.get_mut(&DIST.parse::<DistPath>().expect("a path")).expect("known");
+        dist.trust.insert("testing".parse().expect("a name"), Trust::default());
+        story.arrives(A);
+        assert!(matches!(story.facts.last(), Some(Fact::Refused { .. })), "{:?}", story.facts.last());
+        let before = story.world.last;
+        story.tell(&Input::Tick);
+        assert_eq!((story.world.last, story.state("r")), (before, "InVerification".to_owned()));
+    }
+
+    #[test]
+    fn a_ticket_that_was_put_back_no_longer_wants_what_it_wanted() {
+        let mut story = Story::new();
+        story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+        story.hint("3", "r", "InVerification").arrives(A);
+        assert_eq!((story.state("r"), story.trees(A)), ("InVerification".to_owned(), vec!["untested".to_owned()]));
+    }
+
+    #[test]
+    fn a_step_that_comes_while_packages_move_waits_for_them() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+        story.hint("3", "r", "Production");
+        assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["untested".to_owned()]));
+        story.carried_out().carried_out();
+        assert_eq!((story.state("r"), story.trees(A)), ("Production".to_owned(), vec!["production".to_owned()]));
+    }
+
+    #[test]
+    fn the_same_delivery_twice_does_nothing_twice() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification");
+        let before = story.world.last;
+        story.hint("1", "r", "StageRollOut");
+        assert_eq!((story.answer.clone(), story.world.last), (Some(Answer::Repeated), before));
+    }
+
+    #[test]
+    fn a_hint_that_makes_no_sense_is_remembered_and_refused() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]);
+        for (delivery, id, state) in [("1", "nobody", "Production"), ("2", "r", "Production"), ("3", "../r", "x")] {
+            story.hint(delivery, id, state);
+            assert!(matches!(story.facts.last(), Some(Fact::Refused { .. })), "{id} {state}");
+        }
+        assert_eq!((story.state("r"), story.trees(A)), ("Unverified".to_owned(), vec!["untested".to_owned()]));
+    }
+
+    #[test]
+    fn a_rejected_rollout_withdraws_its_packages_for_good() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.move_as(&[Role::Srm], "r", "Rejected").carried_out();
+        assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
+        story.submit("again", &[A]).move_as(&[Role::Admin], "again", "InVerification");
+        story.move_as(&[Role::Admin], "again", "StageRollOut");
+        assert_eq!(story.codes(), ["package_withdrawn"]);
+    }
+
+    #[test]
+    fn a_rollout_of_nothing_that_arrived_can_be_rejected() {
+        let mut story = Story::new();
+        story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.state("r"), "Rejected");
+        assert!(story.world.plans.is_empty());
+    }
+
+    #[test]
+    fn a_package_belongs_to_one_open_rollout() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).submit("s", &[A]);
+        assert_eq!(story.codes(), ["in_other_rollout"]);
+        story.move_as(&[Role::Admin], "r", "Rejected").carried_out().submit("s", &[A]);
+        assert_eq!(story.answer, Some(Answer::Submitted("s".parse().expect("an id"))));
+    }
+
+    #[test]
+    fn a_tree_takes_only_what_its_own_ring_vouches_for() {
+        for (testing, code) in [
+            (trust(1, Standing::Good), None),
+            (trust(2, Standing::Good), Some("signer_not_trusted")),
+            (trust(1, Standing::Revoked), Some("signer_revoked")),
+            (Trust::default(), Some("signer_not_trusted")),
+        ] {
+            let mut story = Story::new();
+            let dist = story.rules.distributions.values_mut().next().expect("one");
+            dist.trust.insert("testing".parse().expect("a name"), testing);
+            story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+            story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+            assert_eq!(story.codes().first().copied(), code);
+            assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);
+        }
+    }
+
+    #[test]
+    fn nothing_older_than_the_target_is_promoted() {
+        let mut story = Story::new();
+        for (id, nevra) in [("new", "a-2-1.noarch"), ("old", A)] {
+            story.arrives(nevra).submit(id, &[nevra]).move_as(&[Role::Admin], id, "InVerification");
+            story.move_as(&[Role::Admin], id, "StageRollOut").carried_out();
+        }
+        assert_eq!((story.codes(), story.state("old")), (vec!["older_than_target"], "InVerification".to_owned()));
+        // Another architecture of the same name is another matter.
+        story.arrives("a-1-1.x86_64").submit("arch", &["a-1-1.x86_64"]).move_as(
+            &[Role::Admin],
+            "arch",
+            "InVerification",
+        );
+        story.move_as(&[Role::Admin], "arch", "StageRollOut").carried_out();
+        assert_eq!(story.trees("a-1-1.x86_64"), ["testing"]);
+    }
+
+    #[test]
+    fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
+        let mut story = Story::new();
+        story.submit("r", &[]);
+        assert_eq!(story.codes(), ["no_packages"]);
+        story.submit("r", &[A]).submit("r", &[A]);
+        assert!(matches!(story.answer, Some(Answer::Conflict(_))));
+        let ask = Ask::Submit {
+            rollout: "x".parse().expect("an id"),
+            dist: "nowhere".parse().expect("a path"),
+            title: String::new(),
+            packages: vec![],
+        };
+        story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+        assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+    }
+
+    proptest::proptest! {
+        /// S0-01: no sequence of events lets a package into production that never was in testing.
+        #[test]
+        fn nothing_reaches_production_that_was_not_in_testing(
+            steps in proptest::collection::vec((0..4_u8, 0..5_usize, proptest::bool::ANY), 1..40)
+        ) {
+            let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+            let mut story = Story::new();
+            let mut tested = BTreeSet::new();
+            story.submit("r", &[A]).submit("s", &["b-1-1.noarch"]);
+            for (n, (what, state, first)) in steps.iter().enumerate() {
+                let (id, nevra) = if *first { ("r", A) } else { ("s", "b-1-1.noarch") };
+                match what {
+                    0 if story.trees(nevra).is_empty() && story.state(id) != "Rejected" => { story.arrives(nevra); }
+                    1 => { story.move_as(&[Role::Admin], id, states[*state]); }
+                    2 => { story.hint(&n.to_string(), id, states[*state]); }
+                    _ => { story.carried_out(); }
+                }
+                for nevra in [A, "b-1-1.noarch"] {
+                    let trees = story.trees(nevra);
+                    if trees.contains(&"testing".to_owned()) {
+                        tested.insert(nevra);
+                    }
+                    proptest::prop_assert!(!trees.contains(&"production".to_owned()) || tested.contains(nevra));
+                    proptest::prop_assert!(trees.len() <= 1);
+                }
+            }
+        }
+
+        /// Folding the logbook again gives the same world: running and recovering cannot disagree.
+        #[test]
+        fn the_fold_of_what_was_written_is_the_world(
+            steps in proptest::collection::vec((0..3_u8, 0..5_usize), 1..20)
+        ) {
+            let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+            let mut story = Story::new();
+            story.arrives(A).submit("r", &[A]);
+            for (n, (what, state)) in steps.iter().enumerate() {
+                match what {
+                    0 => { story.move_as(&[Role::Admin], "r", states[*state]); }
+                    1 => { story.hint(&n.to_string(), "r", states[*state]); }
+                    _ => { story.carried_out(); }
+                }
+            }
+            let mut again = World::default();
+            for (n, fact) in story.facts.iter().enumerate() {
+                let read = super::super::entry::read(&super::super::entry::write(fact)).expect("readable");
+                again.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "jane", &read);
+            }
+            proptest::prop_assert_eq!(again.packages, story.world.packages);
+            proptest::prop_assert_eq!(again.plans, story.world.plans);
+            proptest::prop_assert_eq!(again.trees, story.world.trees);
+        }
+    }
+}

@@ -1,0 +1,592 @@
+//! What is written into the logbook, and its form there.
+//!
+//! A [`Fact`] is what the world folds. On disk it is JSON, `{"v":1,"took_in":{…}}`, with types of its
+//! own, so that renaming something here does not change old logbooks. Samples of every version lie
+//! in `fixtures/logbook/` and are read for ever.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::checksum::Sha256;
+use crate::domain::names::{DistPath, HookName, RolloutId, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::{Item, Plan};
+
+/// Rises by one with every change to an entry's form, also an added field.
+pub const ENTRY_FORMAT: u32 = 1;
+
+/// One thing that happened, as the world folds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The daemon began to run.
+    Started {
+        /// Its version.
+        version: String,
+    },
+    /// A package was accepted and lies in the upload tree.
+    TookIn(TookIn),
+    /// A file was refused.
+    TurnedAway(TurnedAway),
+    /// A rollout was made.
+    Submitted {
+        /// Its id.
+        rollout: RolloutId,
+        /// Its distribution.
+        dist: DistPath,
+        /// Its title.
+        title: String,
+        /// Its packages, sorted.
+        packages: Vec<Nevra>,
+        /// Its first state.
+        state: String,
+    },
+    /// A webhook was received and is remembered.
+    Heard {
+        /// Which webhook.
+        hook: HookName,
+        /// The tracker's unique id for it.
+        delivery: String,
+        /// The rollout that it names, as it names it.
+        rollout: String,
+        /// The state that it names.
+        state: String,
+    },
+    /// A step was asked for and not taken.
+    Refused {
+        /// The rollout, as it was named.
+        rollout: String,
+        /// The state, as it was named.
+        state: String,
+        /// Codes and sentences.
+        findings: Vec<(String, String)>,
+    },
+    /// A tracker wants a state that cannot be reached yet.
+    Awaits {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state.
+        state: String,
+        /// Codes and sentences of what it waits for.
+        findings: Vec<(String, String)>,
+    },
+    /// A rollout changed its state; with a plan when packages move.
+    Moved {
+        /// The rollout.
+        rollout: RolloutId,
+        /// From this state.
+        from: String,
+        /// To this state.
+        to: String,
+        /// What is done to the trees.
+        plan: Option<Plan>,
+    },
+    /// A plan was carried out.
+    Done {
+        /// The number of the entry that holds the plan.
+        plan: u64,
+    },
+    /// A tree shows new metadata.
+    Published(Published),
+    /// Files whose time had come were removed.
+    Retired {
+        /// The tree.
+        tree: TreeId,
+        /// Paths below the tree.
+        files: Vec<String>,
+    },
+}
+
+/// A package was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TookIn {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree in which it lies now.
+    pub tree: TreeName,
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Certificates that signed it.
+    pub signers: Vec<String>,
+    /// Exceptions that were used and other remarks.
+    pub notes: Vec<String>,
+    /// The path below the tree under which it was uploaded.
+    pub upload: String,
+}
+
+/// A file was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The path below the tree under which it was uploaded.
+    pub upload: String,
+    /// The bytes, when they could be read.
+    pub sha256: Option<Sha256>,
+    /// The stable code.
+    pub code: String,
+    /// What exactly was found.
+    pub detail: String,
+}
+
+/// A tree shows new metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The tree.
+    pub tree: TreeId,
+    /// Its revision.
+    pub revision: u64,
+    /// How many packages it lists.
+    pub packages: u64,
+    /// SHA-256 of `repomd.xml`.
+    pub repomd: Sha256,
+    /// Files in `repodata/` that nothing names any more.
+    pub superseded: Vec<String>,
+}
+
+/// A number with its noun, in the plural where that is due.
+pub fn count(n: impl fmt::Display, noun: &str) -> String {
+    let n = n.to_string();
+    let plural = if n == "1" { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+/// One sentence without a full stop, for the log of people; what it says stands in the entry itself.
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reasons = |findings: &[(String, String)]| {
+            findings.iter().map(|(code, sentence)| format!("{sentence} ({code})")).collect::<Vec<_>>().join(" ")
+        };
+        match self {
+            Self::Started { version } => write!(f, "rolloutd {version} started"),
+            Self::TookIn(t) => {
+                write!(f, "took {} into {}/{}, signed by {}", t.nevra, t.tree, t.dist, t.signers.join(" and "))?;
+                if t.notes.is_empty() { Ok(()) } else { write!(f, " ({})", t.notes.join("; ")) }
+            }
+            Self::TurnedAway(t) => {
+                write!(f, "refused {} of {}: {} {}", t.upload.escape_debug(), t.dist, t.code, t.detail)
+            }
+            Self::Submitted { rollout, dist, packages, state, .. } => {
+                let packages: Vec<String> = texts(packages);
+                write!(f, "made rollout {rollout} of {dist} in {state}: {}", packages.join(" "))
+            }
+            Self::Heard { hook, rollout, state, .. } => {
+                write!(f, "heard from {hook} that {rollout} should be in {state}")
+            }
+            Self::Refused { rollout, state, findings } => {
+                write!(f, "did not move {rollout} to {state}: {}", reasons(findings))
+            }
+            Self::Awaits { rollout, state, findings } => {
+                write!(f, "{rollout} waits for {state}: {}", reasons(findings))
+            }
+            Self::Moved { rollout, from, to, plan } => {
+                write!(f, "moved {rollout} from {from} to {to}")?;
+                let Some(plan) = plan else { return Ok(()) };
+                match &plan.target {
+                    Some(target) => write!(f, "; to {target}: {}", count(plan.items.len(), "package")),
+                    None => write!(f, "; withdrawn: {}", count(plan.items.len(), "package")),
+                }
+            }
+            Self::Done { plan } => write!(f, "carried out entry {plan}"),
+            Self::Published(p) => {
+                write!(f, "published {} with {}, revision {}", p.tree, count(p.packages, "package"), p.revision)
+            }
+            Self::Retired { tree, files } => write!(f, "removed {} from {tree}", count(files.len(), "file")),
+        }
+    }
+}
+
+/// An entry in the form in which it lies on the disk.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryOnDisk {
+    v: u32,
+    fact: FactOnDisk,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum FactOnDisk {
+    Started { version: String },
+    TookIn(TookInOnDisk),
+    TurnedAway(TurnedAwayOnDisk),
+    Submitted { rollout: String, dist: String, title: String, packages: Vec<String>, state: String },
+    Heard { hook: String, delivery: String, rollout: String, state: String },
+    Refused { rollout: String, state: String, findings: Vec<(String, String)> },
+    Awaits { rollout: String, state: String, findings: Vec<(String, String)> },
+    Moved { rollout: String, from: String, to: String, plan: Option<PlanOnDisk> },
+    Done { plan: u64 },
+    Published(PublishedOnDisk),
+    Retired { dist: String, tree: String, files: Vec<String> },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TookInOnDisk {
+    dist: String,
+    tree: String,
+    nevra: String,
+    sha256: String,
+    size: u64,
+    signers: Vec<String>,
+    notes: Vec<String>,
+    upload: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TurnedAwayOnDisk {
+    dist: String,
+    upload: String,
+    sha256: Option<String>,
+    code: String,
+    detail: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublishedOnDisk {
+    dist: String,
+    tree: String,
+    revision: u64,
+    packages: u64,
+    repomd: String,
+    superseded: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanOnDisk {
+    dist: String,
+    target: Option<String>,
+    items: Vec<ItemOnDisk>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemOnDisk {
+    nevra: String,
+    sha256: String,
+    leaves: Vec<String>,
+}
+
+/// An entry that this program cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("logbook entry {seq} ({at}) cannot be read: {why}")]
+pub struct UnreadableEntry {
+    /// Its number.
+    pub seq: u64,
+    /// Its time.
+    pub at: Timestamp,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// The body of an entry for the logbook.
+///
+/// # Panics
+/// Never: strings and numbers always have a JSON form.
+pub fn write(fact: &Fact) -> String {
+    let on_disk = EntryOnDisk { v: ENTRY_FORMAT, fact: to_disk(fact) };
+    serde_json::to_string(&on_disk).expect("strings and numbers always have a JSON form")
+}
+
+/// Reads the body of an entry.
+///
+/// # Errors
+/// A sentence that says what is wrong; a newer format is named as such.
+pub fn read(body: &str) -> Result<Fact, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u32,
+    }
+    let Version { v } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    if v > ENTRY_FORMAT {
+        return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
+    }
+    let entry: EntryOnDisk = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    from_disk(entry.fact)
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn to_disk(fact: &Fact) -> FactOnDisk {
+    match fact.clone() {
+        Fact::Started { version } => FactOnDisk::Started { version },
+        Fact::TookIn(t) => FactOnDisk::TookIn(TookInOnDisk {
+            dist: t.dist.to_string(),
+            tree: t.tree.to_string(),
+            nevra: t.nevra.to_string(),
+            sha256: t.sha256.to_hex(),
+            size: t.size,
+            signers: t.signers,
+            notes: t.notes,
+            upload: t.upload,
+        }),
+        Fact::TurnedAway(t) => FactOnDisk::TurnedAway(TurnedAwayOnDisk {
+            dist: t.dist.to_string(),
+            upload: t.upload,
+            sha256: t.sha256.map(Sha256::to_hex),
+            code: t.code,
+            detail: t.detail,
+        }),
+        Fact::Submitted { rollout, dist, title, packages, state } => FactOnDisk::Submitted {
+            rollout: rollout.to_string(),
+            dist: dist.to_string(),
+            title,
+            packages: texts(&packages),
+            state,
+        },
+        Fact::Heard { hook, delivery, rollout, state } => {
+            FactOnDisk::Heard { hook: hook.to_string(), delivery, rollout, state }
+        }
+        Fact::Refused { rollout, state, findings } => FactOnDisk::Refused { rollout, state, findings },
+        Fact::Awaits { rollout, state, findings } => {
+            FactOnDisk::Awaits { rollout: rollout.to_string(), state, findings }
+        }
+        Fact::Moved { rollout, from, to, plan } => {
+            let plan = plan.map(|p| PlanOnDisk {
+                dist: p.dist.to_string(),
+                target: p.target.map(|t| t.to_string()),
+                items: p
+                    .items
+                    .into_iter()
+                    .map(|i| ItemOnDisk {
+                        nevra: i.nevra.to_string(),
+                        sha256: i.sha256.to_hex(),
+                        leaves: texts(&i.leaves),
+                    })
+                    .collect(),
+            });
+            FactOnDisk::Moved { rollout: rollout.to_string(), from, to, plan }
+        }
+        Fact::Done { plan } => FactOnDisk::Done { plan },
+        Fact::Published(p) => FactOnDisk::Published(PublishedOnDisk {
+            dist: p.tree.dist.to_string(),
+            tree: p.tree.tree.to_string(),
+            revision: p.revision,
+            packages: p.packages,
+            repomd: p.repomd.to_hex(),
+            superseded: p.superseded,
+        }),
+        Fact::Retired { tree, files } => {
+            FactOnDisk::Retired { dist: tree.dist.to_string(), tree: tree.tree.to_string(), files }
+        }
+    }
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String>
+where
+    T::Err: ToString,
+{
+    text.parse().map_err(|e: T::Err| e.to_string())
+}
+
+fn parse_all<T: std::str::FromStr>(texts: &[String]) -> Result<Vec<T>, String>
+where
+    T::Err: ToString,
+{
+    texts.iter().map(|text| parse(text)).collect()
+}
+
+fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
+    Ok(match fact {
+        FactOnDisk::Started { version } => Fact::Started { version },
+        FactOnDisk::TookIn(t) => Fact::TookIn(TookIn {
+            dist: parse(&t.dist)?,
+            tree: parse(&t.tree)?,
+            nevra: parse(&t.nevra)?,
+            sha256: parse(&t.sha256)?,
+            size: t.size,
+            signers: t.signers,
+            notes: t.notes,
+            upload: t.upload,
+        }),
+        FactOnDisk::TurnedAway(t) => Fact::TurnedAway(TurnedAway {
+            dist: parse(&t.dist)?,
+            upload: t.upload,
+            sha256: t.sha256.as_deref().map(parse).transpose()?,
+            code: t.code,
+            detail: t.detail,
+        }),
+        FactOnDisk::Submitted { rollout, dist, title, packages, state } => Fact::Submitted {
+            rollout: parse(&rollout)?,
+            dist: parse(&dist)?,
+            title,
+            packages: parse_all(&packages)?,
+            state,
+        },
+        FactOnDisk::Heard { hook, delivery, rollout, state } => {
+            Fact::Heard { hook: parse(&hook)?, delivery, rollout, state }
+        }
+        FactOnDisk::Refused { rollout, state, findings } => Fact::Refused { rollout, state, findings },
+        FactOnDisk::Awaits { rollout, state, findings } => Fact::Awaits { rollout: parse(&rollout)?, state, findings },
+        FactOnDisk::Moved { rollout, from, to, plan } => {
+            let rollout: RolloutId = parse(&rollout)?;
+            let plan = plan.map(|p| plan_from_disk(&rollout, &p)).transpose()?;
+            Fact::Moved { rollout, from, to, plan }
+        }
+        FactOnDisk::Done { plan } => Fact::Done { plan },
+        FactOnDisk::Published(p) => Fact::Published(Published {
+            tree: TreeId { dist: parse(&p.dist)?, tree: parse(&p.tree)? },
+            revision: p.revision,
+            packages: p.packages,
+            repomd: parse(&p.repomd)?,
+            superseded: p.superseded,
+        }),
+        FactOnDisk::Retired { dist, tree, files } => {
+            Fact::Retired { tree: TreeId { dist: parse(&dist)?, tree: parse(&tree)? }, files }
+        }
+    })
+}
+
+fn plan_from_disk(rollout: &RolloutId, plan: &PlanOnDisk) -> Result<Plan, String> {
+    let items = plan.items.iter().map(|item| {
+        Ok(Item { nevra: parse(&item.nevra)?, sha256: parse(&item.sha256)?, leaves: parse_all(&item.leaves)? })
+    });
+    Ok(Plan {
+        rollout: rollout.clone(),
+        dist: parse(&plan.dist)?,
+        target: plan.target.as_deref().map(parse).transpose()?,
+        items: items.collect::<Result<_, String>>()?,
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! One of every fact, for tests of reading, folding and showing.
+
+    use super::*;
+
+    pub(crate) fn every_fact() -> Vec<Fact> {
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let tree = |name: &str| name.parse::<TreeName>().expect("a name");
+        let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let id = TreeId { dist: dist.clone(), tree: tree("testing") };
+        vec![
+            Fact::Started { version: "0.1.0".into() },
+            Fact::TookIn(TookIn {
+                dist: dist.clone(),
+                tree: tree("untested"),
+                nevra: nevra.clone(),
+                sha256: Sha256([7; 32]),
+                size: 1234,
+                signers: vec!["ABCD".into()],
+                notes: vec!["legacy: v3".into()],
+                upload: "incoming/x.rpm".into(),
+            }),
+            Fact::TurnedAway(TurnedAway {
+                dist: dist.clone(),
+                upload: "bad.rpm".into(),
+                sha256: None,
+                code: "unsigned".into(),
+                detail: "no signature".into(),
+            }),
+            Fact::Submitted {
+                rollout: rollout.clone(),
+                dist: dist.clone(),
+                title: "Staged Rollout EMI-1.0 bdii".into(),
+                packages: vec![nevra.clone()],
+                state: "Unverified".into(),
+            },
+            Fact::Heard {
+                hook: "rt".parse().expect("a name"),
+                delivery: "rt-55".into(),
+                rollout: "rt-1".into(),
+                state: "InVerification".into(),
+            },
+            Fact::Refused {
+                rollout: "rt-1".into(),
+                state: "Production".into(),
+                findings: vec![("no_arrow".into(), "No.".into())],
+            },
+            Fact::Awaits {
+                rollout: rollout.clone(),
+                state: "StageRollOut".into(),
+                findings: vec![("packages_missing".into(), "Not there yet.".into())],
+            },
+            Fact::Moved {
+                rollout: rollout.clone(),
+                from: "InVerification".into(),
+                to: "StageRollOut".into(),
+                plan: Some(Plan {
+                    rollout,
+                    dist,
+                    target: Some(tree("testing")),
+                    items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+                }),
+            },
+            Fact::Done { plan: 8 },
+            Fact::Published(Published {
+                tree: id.clone(),
+                revision: 1_795_172_517,
+                packages: 1,
+                repomd: Sha256([9; 32]),
+                superseded: vec!["abc-primary.xml.gz".into()],
+            }),
+            Fact::Retired { tree: id, files: vec!["repodata/abc-primary.xml.gz".into()] },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_reads_back_as_it_was_written() {
+        for fact in samples::every_fact() {
+            assert_eq!(read(&write(&fact)), Ok(fact));
+        }
+    }
+
+    /// The sample file holds one line for each fact of format 1; it is never rewritten.
+    #[test]
+    fn entries_of_format_1_are_read_for_ever() {
+        let sample = include_str!("../../fixtures/logbook/v1.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::every_fact());
+    }
+
+    #[test]
+    fn every_fact_is_a_sentence() {
+        let said: Vec<String> = samples::every_fact().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "rolloutd 0.1.0 started",
+                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+                "refused bad.rpm of umd/3/sl6/x86_64: unsigned no signature",
+                "made rollout rt-1 of umd/3/sl6/x86_64 in Unverified: bdii-1:5.2.22-1.el6.noarch",
+                "heard from rt that rt-1 should be in InVerification",
+                "did not move rt-1 to Production: No. (no_arrow)",
+                "rt-1 waits for StageRollOut: Not there yet. (packages_missing)",
+                "moved rt-1 from InVerification to StageRollOut; to testing: 1 package",
+                "carried out entry 8",
+                "published testing/umd/3/sl6/x86_64 with 1 package, revision 1795172517",
+                "removed 1 file from testing/umd/3/sl6/x86_64",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_newer_entry_is_refused_by_its_number() {
+        let why = read(r#"{"v":99,"fact":{"moon":{}}}"#).expect_err("newer");
+        assert!(why.contains("format 99"), "{why}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_never_panics(body in ".{0,200}") {
+            let _ = read(&body);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Everything that can wake the engine. What is not listed here cannot happen.
+
+use std::time::Duration;
+
+use super::agenda::Work;
+use super::entry::{Published, TookIn, TurnedAway};
+use super::rules::{Caller, Rules};
+use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
+use crate::domain::nevra::Nevra;
+
+/// Everything that can wake the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// A person asks for something, and waits for the answer.
+    Asked(Caller, Ask),
+    /// A tracker says something, and waits until it is remembered.
+    Heard(Hint),
+    /// Something changed below an upload tree.
+    Touched(DistPath),
+    /// A piece of work has ended.
+    WorkEnded(Work, WorkEnd),
+    /// The configuration was read again.
+    Reloaded(Box<Rules>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What a person may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A new rollout.
+    Submit {
+        /// Its id.
+        rollout: RolloutId,
+        /// Its distribution.
+        dist: DistPath,
+        /// One line for people.
+        title: String,
+        /// Its packages.
+        packages: Vec<Nevra>,
+    },
+    /// Another state for a rollout.
+    Move {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a webhook said: remembered first, believed only as far as the procedure goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The webhook.
+    pub hook: HookName,
+    /// The tracker's unique id for this delivery.
+    pub delivery: String,
+    /// The rollout, as the tracker names it.
+    pub rollout: String,
+    /// The state, as the tracker spells it.
+    pub state: String,
+    /// Who acted in the tracker.
+    pub actor: String,
+}
+
+/// How a piece of work ended.
+#[derive(Debug)]
+pub enum WorkEnd {
+    /// Uploads were looked at.
+    Looked {
+        /// Accepted, and lying in the upload tree.
+        took_in: Vec<TookIn>,
+        /// Refused.
+        turned_away: Vec<TurnedAway>,
+        /// When to look again although nothing is touched, because a file is not quiet yet.
+        again: Option<Duration>,
+        /// What ended the look early; what was decided before it holds all the same.
+        trouble: Option<String>,
+    },
+    /// Trees show new metadata, or showed it already.
+    Published(Vec<Published>),
+    /// A plan was carried out.
+    Promoted {
+        /// Its number.
+        plan: u64,
+        /// What was published on the way.
+        published: Vec<Published>,
+    },
+    /// Files were removed.
+    Retired {
+        /// From which tree.
+        tree: TreeId,
+        /// Which, below the tree.
+        files: Vec<String>,
+    },
+    /// It failed, and is tried again later.
+    Failed(String),
+}

@@ -1,0 +1,61 @@
+//! The rules that the configuration gives: procedures, trees, roles, grace times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::workflow::Workflow;
+
+/// What holds for a site; a reload puts a new one in its place between two inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// By distribution.
+    pub distributions: BTreeMap<DistPath, DistRules>,
+    /// What each webhook may do.
+    pub hooks: BTreeMap<HookName, Caller>,
+}
+
+/// What holds for one distribution.
+#[derive(Clone, Debug)]
+pub struct DistRules {
+    /// The procedure.
+    pub workflow: Workflow,
+    /// The trees; uploads arrive in the first.
+    pub trees: Vec<TreeName>,
+    /// Whom each tree trusts; a tree that is missing here trusts nobody.
+    pub trust: BTreeMap<TreeName, Trust>,
+    /// How long superseded metadata stays.
+    pub grace_metadata: Duration,
+    /// How long a package's file stays in a tree that no longer lists it.
+    pub grace_packages: Duration,
+}
+
+/// Whom a tree trusts, for packages that are promoted into it.
+///
+/// The signatures themselves were judged when the package was taken in; what can change afterwards is
+/// who is trusted: rings differ from tree to tree, and keys are revoked (threats 3.3, rows 19 and 21).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Fingerprints of the certificates in the tree's ring, and whether each is revoked.
+    pub certs: BTreeMap<String, Standing>,
+    /// How many different ones must have signed; 0 counts as 1.
+    pub min_signers: usize,
+}
+
+/// How a certificate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Good,
+    /// It was revoked, softly or hard.
+    Revoked,
+}
+
+/// Somebody who asks, and what they may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// May what.
+    pub roles: BTreeSet<Role>,
+}

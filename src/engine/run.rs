@@ -1,0 +1,557 @@
+//! The loop.
+//!
+//! It takes one input at a time, decides, appends, folds, and then starts what there is to do. Work
+//! runs on other threads and comes back as an input. Nothing else writes to the logbook.
+//!
+//! When the logbook cannot be written (a full disk), nothing is decided any more: people are told so,
+//! ends of work wait, and the loop tries again every second. When the chain is broken or somebody else
+//! has appended, the loop ends: to go on would be to act on a history that is not ours.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::agenda::{self, Work};
+use super::decide::{Answer, Decision, Entry, decide};
+use super::entry::{self, Fact, UnreadableEntry};
+use super::input::{Ask, Hint, Input, WorkEnd};
+use super::rules::{Caller, Rules};
+use super::view::Shared;
+use super::worker::Workshop;
+use crate::domain::names::{Actor, DistPath};
+use crate::link::clock::Clock;
+use crate::store::logbook::{Draft, Logbook, LogbookError};
+
+/// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
+/// again; nothing is dropped in silence.
+pub const INPUT_QUEUE: usize = 1024;
+
+/// Entries that are read at once when the logbook is folded.
+const FOLD_AT_ONCE: usize = 10_000;
+
+/// How often the loop looks at the time when nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// When a failed piece of work is tried again. It is data, so a test reads it without waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Retry {
+    /// The first pause.
+    pub first: Duration,
+    /// The longest pause.
+    pub most: Duration,
+}
+
+/// The plan in use: work never gives up, since a full disk may be emptied at any time.
+pub const RETRY: Retry = Retry { first: Duration::from_secs(1), most: Duration::from_mins(1) };
+
+impl Retry {
+    /// The pause after `failures` failures in a row.
+    pub fn pause(self, failures: u32) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+        doubled.min(self.most)
+    }
+}
+
+/// Why the engine ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The logbook cannot be used.
+    #[error(transparent)]
+    Logbook(#[from] LogbookError),
+    /// An entry cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEntry),
+}
+
+/// Names of distributions whose uploads want a look. A hint is never lost and never piles up.
+#[derive(Debug, Default)]
+pub struct Touches {
+    waiting: Mutex<BTreeSet<DistPath>>,
+    bell: Notify,
+}
+
+impl Touches {
+    /// Something may have changed below the upload tree of `dist`.
+    pub fn touch(&self, dist: &DistPath) {
+        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(dist.clone());
+        self.bell.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<DistPath> {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// An input with somebody who waits for the answer.
+#[derive(Debug)]
+pub struct Envelope {
+    input: Input,
+    reply: Option<oneshot::Sender<Answer>>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// Too many inputs wait.
+    #[error("too many requests are waiting; try again in a moment")]
+    Full,
+    /// The engine cannot write or is stopping.
+    #[error("the daemon cannot write its logbook now, or is stopping; nothing was changed; try again")]
+    Unavailable,
+}
+
+/// The way to the engine, for `web` and the watches.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inputs: mpsc::Sender<Envelope>,
+    touches: Arc<Touches>,
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Asks for something and waits for the answer.
+    ///
+    /// # Errors
+    /// When the engine is too busy or cannot write.
+    pub async fn ask(&self, caller: Caller, ask: Ask) -> Result<Answer, NoAnswer> {
+        self.send(Input::Asked(caller, ask)).await
+    }
+
+    /// Hands a hint over and waits until it is durable.
+    ///
+    /// # Errors
+    /// When the engine is too busy or cannot write.
+    pub async fn hear(&self, hint: Hint) -> Result<Answer, NoAnswer> {
+        self.send(Input::Heard(hint)).await
+    }
+
+    async fn send(&self, input: Input) -> Result<Answer, NoAnswer> {
+        let (reply, answer) = oneshot::channel();
+        self.inputs.try_send(Envelope { input, reply: Some(reply) }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
+            mpsc::error::TrySendError::Closed(_) => NoAnswer::Unavailable,
+        })?;
+        answer.await.map_err(|_| NoAnswer::Unavailable)
+    }
+
+    /// Puts new rules in force between two inputs.
+    pub async fn reload(&self, rules: Rules) {
+        let _ = self.inputs.send(Envelope { input: Input::Reloaded(Box::new(rules)), reply: None }).await;
+    }
+
+    /// Hints that something changed below an upload tree.
+    pub fn touch(&self, dist: &DistPath) {
+        self.touches.touch(dist);
+    }
+
+    /// What readers see.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+/// The engine before it runs.
+pub struct Engine {
+    book: Box<dyn Logbook>,
+    workshop: Arc<Workshop>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    touches: Arc<Touches>,
+    inputs: mpsc::Receiver<Envelope>,
+    ends: (mpsc::UnboundedSender<Envelope>, mpsc::UnboundedReceiver<Envelope>),
+    /// Inputs that could not be written down yet.
+    stalled: VecDeque<Envelope>,
+    busy: BTreeSet<DistPath>,
+    touched: BTreeSet<DistPath>,
+    again: BTreeMap<DistPath, Instant>,
+    /// Failures in a row of a piece of work, and until when it is left alone.
+    failures: BTreeMap<String, (u32, Instant)>,
+    first_look_over: BTreeSet<DistPath>,
+    on_ready: Option<oneshot::Sender<()>>,
+}
+
+/// Folds a whole logbook.
+///
+/// # Errors
+/// An entry that cannot be read or that breaks the chain.
+pub fn fold(book: &dyn Logbook, world: &mut super::world::World) -> Result<(), EngineError> {
+    loop {
+        let entries = book.read(world.last + 1, FOLD_AT_ONCE)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for recorded in entries {
+            let fact = entry::read(&recorded.draft.body).map_err(|why| UnreadableEntry {
+                seq: recorded.seq,
+                at: recorded.draft.at,
+                why,
+            })?;
+            world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
+        }
+    }
+}
+
+impl Engine {
+    /// An engine over a logbook that was folded into `shared`; `on_ready` is rung once when recovery
+    /// is over.
+    pub fn new(
+        book: Box<dyn Logbook>,
+        workshop: Arc<Workshop>,
+        shared: Arc<Shared>,
+        clock: Clock,
+        on_ready: oneshot::Sender<()>,
+    ) -> (Self, Handle) {
+        let (sender, inputs) = mpsc::channel(INPUT_QUEUE);
+        let touches = Arc::<Touches>::default();
+        let handle = Handle { inputs: sender, touches: Arc::clone(&touches), shared: Arc::clone(&shared) };
+        let engine = Self {
+            book,
+            workshop,
+            shared,
+            clock,
+            touches,
+            inputs,
+            ends: mpsc::unbounded_channel(),
+            stalled: VecDeque::new(),
+            busy: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            again: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            first_look_over: BTreeSet::new(),
+            on_ready: Some(on_ready),
+        };
+        (engine, handle)
+    }
+
+    /// Runs until `stop`; work that has begun is waited for, so that a stop falls between two steps.
+    ///
+    /// # Errors
+    /// When the logbook is broken or somebody else writes to it.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), EngineError> {
+        self.touched = self.shared.read().rules.distributions.keys().cloned().collect();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let start = Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started { version } };
+        self.record(&Decision { entries: vec![start], answer: None })?;
+        while !stop.is_cancelled() {
+            self.shared.beat();
+            self.schedule();
+            let wake = self.next_wake();
+            let envelope = tokio::select! {
+                () = stop.cancelled() => break,
+                Some(end) = self.ends.1.recv() => end,
+                () = self.touches.bell.notified() => Envelope { input: Input::Tick, reply: None },
+                Some(asked) = self.inputs.recv() => asked,
+                () = tokio::time::sleep_until(wake.into()) => Envelope { input: Input::Tick, reply: None },
+            };
+            self.take(envelope)?;
+        }
+        self.finish().await
+    }
+
+    /// Waits for work that has begun and writes down how it ended.
+    async fn finish(mut self) -> Result<(), EngineError> {
+        self.inputs.close();
+        // An end that cannot be written down has come all the same; the next start finds it out again.
+        let came = |envelope: &&Envelope| matches!(envelope.input, Input::WorkEnded(..));
+        while self.busy.len() > self.stalled.iter().filter(came).count() {
+            match self.ends.1.recv().await {
+                Some(end) => self.take(end)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn next_wake(&self) -> Instant {
+        let tick = self.clock.monotonic() + TICK;
+        let held = self.failures.values().map(|(_, until)| *until);
+        self.again.values().copied().chain(held).filter(|at| *at > self.clock.monotonic()).fold(tick, Instant::min)
+    }
+
+    /// Handles one input; when the logbook cannot be written it waits, with all that come after it.
+    fn take(&mut self, envelope: Envelope) -> Result<(), EngineError> {
+        self.touched.extend(self.touches.take());
+        if matches!(envelope.input, Input::Tick) {
+            self.unstall()?;
+        }
+        if self.stalled.is_empty() {
+            return self.handle(envelope);
+        }
+        self.stall(envelope);
+        Ok(())
+    }
+
+    /// Ends of work and reloads wait; people are told to come again.
+    fn stall(&mut self, envelope: Envelope) {
+        if matches!(envelope.input, Input::WorkEnded(..) | Input::Reloaded(_)) {
+            self.stalled.push_back(envelope);
+        }
+    }
+
+    fn unstall(&mut self) -> Result<(), EngineError> {
+        while let Some(envelope) = self.stalled.pop_front() {
+            let waiting = self.stalled.len();
+            self.handle(envelope)?;
+            if self.stalled.len() > waiting {
+                // It went to the end of the queue; bring it back to the front.
+                self.stalled.rotate_right(1);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, envelope: Envelope) -> Result<(), EngineError> {
+        let Envelope { input, reply } = envelope;
+        let now = self.clock.now();
+        if let Input::Reloaded(rules) = input {
+            self.shared.write().rules = *rules;
+            return self.wishes();
+        }
+        let decision = {
+            let inside = self.shared.read();
+            decide(&inside.world, &inside.rules, &input, now)
+        };
+        let answer = decision.answer.clone();
+        match self.record(&decision) {
+            Ok(()) => self.shared.trouble("logbook", None),
+            Err(LogbookError::Database { what, path, source }) => {
+                let why = format!("could not {what} {}: {source}", path.display());
+                tracing::error!(why, "logbook stalled");
+                self.shared.trouble("logbook", Some(why));
+                self.stall(Envelope { input, reply });
+                return Ok(());
+            }
+            Err(fatal) => return Err(fatal.into()),
+        }
+        if let Input::WorkEnded(work, end) = input {
+            self.work_ended(&work, &end);
+        }
+        if let (Some(reply), Some(answer)) = (reply, answer) {
+            let _ = reply.send(answer);
+        }
+        self.wishes()
+    }
+
+    /// Takes the steps that trackers asked for and that have become possible.
+    fn wishes(&mut self) -> Result<(), EngineError> {
+        loop {
+            let decision = {
+                let inside = self.shared.read();
+                decide(&inside.world, &inside.rules, &Input::Tick, self.clock.now())
+            };
+            if decision.entries.is_empty() {
+                return Ok(());
+            }
+            match self.record(&decision) {
+                Ok(()) => {}
+                // The next tick finds the same wish.
+                Err(LogbookError::Database { .. }) => return Ok(()),
+                Err(fatal) => return Err(fatal.into()),
+            }
+        }
+    }
+
+    /// Writes a decision down and folds it in.
+    fn record(&mut self, decision: &Decision) -> Result<(), LogbookError> {
+        if decision.entries.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let drafts: Vec<Draft> = decision
+            .entries
+            .iter()
+            .map(|e| Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body: entry::write(&e.fact) })
+            .collect();
+        let recorded = self.book.append(self.book.head(), &drafts)?;
+        let mut inside = self.shared.write();
+        for (recorded, entry) in recorded.iter().zip(&decision.entries) {
+            log_fact(recorded.seq, entry);
+            inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
+        }
+        Ok(())
+    }
+
+    fn work_ended(&mut self, work: &Work, end: &WorkEnd) {
+        let dist = work.dist().clone();
+        self.busy.remove(&dist);
+        let failed = matches!(end, WorkEnd::Failed(_));
+        {
+            let mut inside = self.shared.write();
+            inside.busy.remove(&dist);
+            let counts = inside.worked.entry(work.label()).or_default();
+            counts.0 += 1;
+            counts.1 += u64::from(failed);
+        }
+        let key = work.key();
+        match end {
+            WorkEnd::Failed(why) | WorkEnd::Looked { trouble: Some(why), .. } => {
+                let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
+                let pause = RETRY.pause(failures);
+                tracing::error!(work = key, why, ?pause, "failed");
+                self.failures.insert(key.clone(), (failures, self.clock.monotonic() + pause));
+                self.shared.trouble(&key, Some(why.clone()));
+                if matches!(work, Work::TakeIn(_)) {
+                    self.touched.insert(dist);
+                }
+                return;
+            }
+            WorkEnd::Looked { again, .. } => {
+                self.first_look_over.insert(dist.clone());
+                if let Some(wait) = again {
+                    let at = self.clock.monotonic() + *wait;
+                    let sooner = self.again.get(&dist).map_or(at, |known| (*known).min(at));
+                    self.again.insert(dist.clone(), sooner);
+                }
+            }
+            WorkEnd::Published(_) | WorkEnd::Promoted { .. } | WorkEnd::Retired { .. } => {}
+        }
+        self.failures.remove(&key);
+        self.shared.trouble(&key, None);
+    }
+
+    /// Starts what there is to do, one piece for each distribution.
+    fn schedule(&mut self) {
+        let now = self.clock.monotonic();
+        let due: Vec<DistPath> =
+            self.again.iter().filter(|(_, at)| **at <= now).map(|(dist, _)| dist.clone()).collect();
+        for dist in due {
+            self.again.remove(&dist);
+            self.touched.insert(dist);
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut inside = shared.write();
+        let dists: Vec<DistPath> = inside.rules.distributions.keys().cloned().collect();
+        for dist in dists {
+            if self.busy.contains(&dist) || !self.stalled.is_empty() {
+                continue;
+            }
+            let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
+            let touched = self.touched.contains(&dist);
+            let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
+            let mut todo = agenda::all(&inside.world, &dist, rules, touched, self.clock.now());
+            let Some(work) = todo.find(|work| !held(work)) else { continue };
+            drop(todo);
+            if matches!(work, Work::TakeIn(_)) {
+                self.touched.remove(&dist);
+            }
+            self.busy.insert(dist.clone());
+            inside.busy.insert(dist, work.label());
+            self.start(work);
+        }
+        if !inside.ready && self.recovered(&inside) {
+            inside.ready = true;
+            if let Some(bell) = self.on_ready.take() {
+                let _ = bell.send(());
+            }
+        }
+    }
+
+    /// Recovery is over when every plan is carried out, every tree published, and every upload tree
+    /// looked at once.
+    fn recovered(&self, inside: &super::view::Inside) -> bool {
+        let settled = |dist: &DistPath, rules: &super::rules::DistRules| {
+            let next = agenda::all(&inside.world, dist, rules, false, self.clock.now()).next();
+            !matches!(next, Some(Work::Promote(..) | Work::Publish(..))) && self.first_look_over.contains(dist)
+        };
+        inside.rules.distributions.iter().all(|(dist, rules)| settled(dist, rules))
+    }
+
+    fn start(&self, work: Work) {
+        let (workshop, ends, clock) = (Arc::clone(&self.workshop), self.ends.0.clone(), self.clock);
+        tokio::task::spawn_blocking(move || {
+            let carried = std::panic::AssertUnwindSafe(|| workshop.carry_out(&work, clock.now(), clock.monotonic()));
+            // A panic must not leave a distribution busy for ever: it is a failure like any other.
+            let end = std::panic::catch_unwind(carried)
+                .unwrap_or_else(|_| WorkEnd::Failed("it panicked; please report this with the log".to_owned()));
+            let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
+        });
+    }
+}
+
+/// One line for each entry; what an admin may have to act on is a warning.
+fn log_fact(seq: u64, entry: &Entry) {
+    let who = &entry.who;
+    match &entry.fact {
+        Fact::Started { version } => tracing::info!(seq, version, "started"),
+        Fact::TookIn(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
+        Fact::TurnedAway(t) => {
+            tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
+        }
+        Fact::Submitted { rollout, packages, .. } => {
+            tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
+        }
+        Fact::Heard { hook, delivery, rollout, state } => {
+            tracing::info!(seq, %hook, delivery, rollout, state, "heard");
+        }
+        Fact::Refused { rollout, state, findings } => {
+            tracing::warn!(seq, %who, rollout, state, ?findings, "step refused");
+        }
+        Fact::Awaits { rollout, state, .. } => tracing::info!(seq, %who, %rollout, state, "awaited"),
+        Fact::Moved { rollout, from, to, plan } => {
+            let packages = plan.as_ref().map_or(0, |p| p.items.len());
+            tracing::info!(seq, %who, %rollout, from, to, packages, "moved");
+        }
+        Fact::Done { plan } => tracing::info!(seq, plan, "carried out"),
+        Fact::Published(p) => {
+            tracing::info!(seq, tree = %p.tree, revision = p.revision, packages = p.packages, "published");
+        }
+        Fact::Retired { tree, files } => tracing::info!(seq, %tree, files = files.len(), "removed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::TurnedAway;
+    use super::*;
+    use crate::store::logbook::{Head, Recorded};
+
+    /// A logbook on a full disk.
+    struct Full;
+
+    impl Logbook for Full {
+        fn head(&self) -> Head {
+            Head::EMPTY
+        }
+
+        fn append(&mut self, _: Head, _: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
+            let source = rusqlite::Error::InvalidQuery;
+            Err(LogbookError::Database { what: "append to", path: "logbook".into(), source })
+        }
+
+        fn read(&self, _: u64, _: usize) -> Result<Vec<Recorded>, LogbookError> {
+            Ok(vec![])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_an_end_that_cannot_be_written_down() {
+        let shared = Arc::<Shared>::default();
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let (rung, _ready) = oneshot::channel();
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workshop, shared, Clock, rung);
+        let dist: DistPath = "d".parse().expect("a path");
+        let away = TurnedAway {
+            dist: dist.clone(),
+            upload: "a.rpm".into(),
+            sha256: None,
+            code: "unsigned".into(),
+            detail: String::new(),
+        };
+        let end = WorkEnd::Looked { took_in: vec![], turned_away: vec![away], again: None, trouble: None };
+        engine.busy.insert(dist.clone());
+        let input = Input::WorkEnded(Work::TakeIn(dist), end);
+        engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
+        let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
+        stopped.expect("it stops").expect("in order");
+    }
+
+    #[test]
+    fn pauses_grow_and_then_stay() {
+        let pauses: Vec<u64> = [1, 2, 3, 6, 7, 8, 40].into_iter().map(|n| RETRY.pause(n).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 32, 60, 60, 60]);
+    }
+}

@@ -1,0 +1,162 @@
+//! Work carried out on the store: each [`Work`] becomes calls on one distribution, and their outcome a
+//! [`WorkEnd`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::agenda::Work;
+use super::entry::{Published, TookIn, TurnedAway};
+use super::input::WorkEnd;
+use super::view::Shared;
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::store::distribution::{DistError, DistSettings, Distribution};
+use crate::store::intake::{Arrival, Departure};
+use crate::store::publication;
+
+/// All distributions of the site, each held by one piece of work at a time.
+#[derive(Debug)]
+pub struct Workshop {
+    shared: Arc<Shared>,
+    distributions: BTreeMap<DistPath, Bench>,
+}
+
+#[derive(Debug)]
+struct Bench {
+    upload: TreeName,
+    distribution: Mutex<Distribution>,
+    /// Settings that the next piece of work begins with.
+    pending: Mutex<Option<DistSettings>>,
+}
+
+impl Workshop {
+    /// A workshop over distributions; the name beside each is its upload tree.
+    pub fn new(shared: Arc<Shared>, distributions: Vec<(DistPath, TreeName, Distribution)>) -> Self {
+        let bench =
+            |upload, distribution| Bench { upload, distribution: Mutex::new(distribution), pending: Mutex::new(None) };
+        let distributions = distributions.into_iter().map(|(path, upload, dist)| (path, bench(upload, dist))).collect();
+        Self { shared, distributions }
+    }
+
+    /// Hands new settings over; they hold from the next piece of work on.
+    pub fn reload(&self, dist: &DistPath, settings: DistSettings) {
+        if let Some(bench) = self.distributions.get(dist) {
+            *lock(&bench.pending) = Some(settings);
+        }
+    }
+
+    /// Carries out a piece of work, whatever it takes.
+    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant) -> WorkEnd {
+        let Some(bench) = self.distributions.get(work.dist()) else {
+            return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
+        };
+        let mut dist = lock(&bench.distribution);
+        let settings = lock(&bench.pending).take();
+        let reloaded = settings.map_or(Ok(()), |settings| dist.reload(settings));
+        let done = reloaded.and_then(|()| self.on(&mut dist, bench, work, now, clock));
+        done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
+    }
+
+    fn on(
+        &self,
+        dist: &mut Distribution,
+        bench: &Bench,
+        work: &Work,
+        now: Timestamp,
+        clock: Instant,
+    ) -> Result<WorkEnd, DistError> {
+        match work {
+            Work::TakeIn(path) => {
+                let look = dist.look(now, clock)?;
+                Ok(WorkEnd::Looked {
+                    took_in: look.accepted.into_iter().map(|a| took_in(path, &bench.upload, a)).collect(),
+                    turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
+                    again: look.again,
+                    trouble: look.failed.as_ref().map(|error| chain(error)),
+                })
+            }
+            Work::Publish(path, trees) => {
+                let mut all = Vec::new();
+                for tree in trees {
+                    let id = TreeId { dist: path.clone(), tree: tree.clone() };
+                    let published = dist.publish(tree, self.floor(&id), now)?;
+                    all.push(entry(id, published));
+                }
+                Ok(WorkEnd::Published(all))
+            }
+            Work::Promote(number, plan) => {
+                let id = |tree: &TreeName| TreeId { dist: plan.dist.clone(), tree: tree.clone() };
+                let floors = plan.trees().into_iter().map(|tree| (tree.clone(), self.floor(&id(&tree)))).collect();
+                let published = dist.promote(plan, &floors, now)?;
+                let published = published.into_iter().map(|(tree, p)| entry(id(&tree), p)).collect();
+                Ok(WorkEnd::Promoted { plan: *number, published })
+            }
+            Work::Retire(id, files) => {
+                let gone = dist.retire(&id.tree, files)?;
+                Ok(WorkEnd::Retired { tree: id.clone(), files: gone })
+            }
+        }
+    }
+
+    fn floor(&self, id: &TreeId) -> u64 {
+        self.shared.read().world.trees.get(id).map_or(0, |tree| tree.revision)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// An error with all its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn entry(tree: TreeId, published: publication::Published) -> Published {
+    for note in &published.notes {
+        tracing::warn!(%tree, note, "metadata not carried along");
+    }
+    Published {
+        tree,
+        revision: published.revision,
+        packages: published.packages,
+        repomd: published.repomd,
+        superseded: published.superseded,
+    }
+}
+
+fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> TookIn {
+    let mut notes = arrival.signed.notes;
+    if !arrival.replaced_text.is_empty() {
+        notes.push(format!("characters replaced in {}", arrival.replaced_text.join(", ")));
+    }
+    TookIn {
+        dist: dist.clone(),
+        tree: tree.clone(),
+        nevra: arrival.nevra,
+        sha256: arrival.sha256,
+        size: arrival.size,
+        signers: arrival.signed.fingerprints,
+        notes,
+        upload: arrival.upload.to_string_lossy().into_owned(),
+    }
+}
+
+fn turned_away(dist: &DistPath, departure: Departure) -> TurnedAway {
+    TurnedAway {
+        dist: dist.clone(),
+        upload: departure.upload.to_string_lossy().into_owned(),
+        sha256: departure.sha256,
+        code: departure.refusal.code.to_string(),
+        detail: departure.refusal.detail,
+    }
+}

@@ -1,0 +1,292 @@
+//! The fold of all entries: what is so, as far as the logbook knows.
+//!
+//! [`World::apply`] cannot fail and is the same function when running and when recovering. Nothing
+//! here is stored: the world can be thrown away and folded again at any time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+
+use super::entry::{Fact, Published, TookIn, TurnedAway};
+use crate::domain::checksum::Sha256;
+use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::domain::rollout::{Rollout, Wanted};
+use crate::domain::workflow::State;
+
+/// Deliveries that are remembered for each webhook. A tracker repeats within minutes; at one a
+/// second this covers two days. An older repetition is harmless all the same: the rollout has moved on.
+pub const DELIVERIES_KEPT: usize = 200_000;
+
+/// Refused files that are remembered for display. All of them stay in the logbook.
+pub const TURNED_AWAY_KEPT: usize = 1_000;
+
+/// What is so.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// The number of the last entry.
+    pub last: u64,
+    /// Accepted packages by distribution.
+    pub packages: BTreeMap<DistPath, BTreeMap<Nevra, Package>>,
+    /// Rollouts.
+    pub rollouts: BTreeMap<RolloutId, Rollout>,
+    /// Trees that were ever published or that hold something.
+    pub trees: BTreeMap<TreeId, Tree>,
+    /// Plans that have no `done` yet, by the number of their entry.
+    pub plans: BTreeMap<u64, Plan>,
+    /// The newest refused files, newest last.
+    pub turned_away: VecDeque<(Timestamp, TurnedAway)>,
+    deliveries: BTreeMap<HookName, Deliveries>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Deliveries {
+    known: BTreeSet<String>,
+    order: VecDeque<String>,
+}
+
+/// An accepted package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// Certificates that signed it.
+    pub signers: Vec<String>,
+    /// The trees that list it; none after a withdrawal.
+    pub trees: BTreeSet<TreeName>,
+}
+
+/// What is known of one tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// The last revision that was published; 0 before the first.
+    pub revision: u64,
+    /// When that was.
+    pub published: Option<Timestamp>,
+    /// SHA-256 of the `repomd.xml` that was published last.
+    pub repomd: Option<Sha256>,
+    /// How many packages the last publication listed.
+    pub listed: u64,
+    /// Packages came or went since.
+    pub dirty: bool,
+    /// Names in `repodata/` that nothing names any more, and since when.
+    pub superseded: BTreeMap<String, Timestamp>,
+    /// Packages that are no longer listed and whose files are still there, and since when.
+    pub leaving: BTreeMap<Nevra, Timestamp>,
+}
+
+impl World {
+    /// Folds one entry in.
+    pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
+        self.last = seq;
+        match fact {
+            Fact::Started { .. } => {}
+            Fact::Refused { rollout, state, .. } => {
+                self.no_longer_wants(rollout, |w| w.by.as_str() == who && w.state.as_str() == state);
+            }
+            Fact::TookIn(took) => self.took_in(at, took),
+            Fact::TurnedAway(away) => {
+                if self.turned_away.len() == TURNED_AWAY_KEPT {
+                    self.turned_away.pop_front();
+                }
+                self.turned_away.push_back((at, away.clone()));
+            }
+            Fact::Submitted { rollout, dist, title, packages, state } => {
+                let made = Rollout {
+                    id: rollout.clone(),
+                    dist: dist.clone(),
+                    title: title.clone(),
+                    packages: packages.clone(),
+                    state: State::recorded(state),
+                    since: at,
+                    by: Actor::recorded(who),
+                    wanted: None,
+                    plan: None,
+                };
+                self.rollouts.insert(rollout.clone(), made);
+            }
+            Fact::Heard { hook, delivery, rollout, .. } => {
+                self.deliveries.entry(hook.clone()).or_default().remember(delivery);
+                // The newest word of a tracker is what counts; an `Awaits` may follow.
+                let same = |w: &Wanted| w.by.as_str().split(':').next() == Some(hook.as_str());
+                self.no_longer_wants(rollout, same);
+            }
+            Fact::Awaits { rollout, state, .. } => {
+                if let Some(known) = self.rollouts.get_mut(rollout) {
+                    known.wanted = Some(Wanted { state: State::recorded(state), by: Actor::recorded(who), since: at });
+                }
+            }
+            Fact::Moved { rollout, to, plan, .. } => {
+                if let Some(known) = self.rollouts.get_mut(rollout) {
+                    known.state = State::recorded(to);
+                    known.since = at;
+                    known.by = Actor::recorded(who);
+                    known.wanted = None;
+                    known.plan = plan.as_ref().map(|_| seq);
+                }
+                if let Some(plan) = plan {
+                    self.plans.insert(seq, plan.clone());
+                }
+            }
+            Fact::Done { plan } => self.done(at, *plan),
+            Fact::Published(published) => self.published(at, published),
+            Fact::Retired { tree, files } => self.retired(tree, files),
+        }
+    }
+
+    /// Whether this delivery of this webhook was heard before.
+    pub fn heard(&self, hook: &HookName, delivery: &str) -> bool {
+        self.deliveries.get(hook).is_some_and(|d| d.known.contains(delivery))
+    }
+
+    /// The packages of a distribution.
+    pub fn packages_of(&self, dist: &DistPath) -> impl Iterator<Item = (&Nevra, &Package)> {
+        self.packages.get(dist).into_iter().flatten()
+    }
+
+    /// One package of a distribution.
+    pub fn package(&self, dist: &DistPath, nevra: &Nevra) -> Option<&Package> {
+        self.packages.get(dist)?.get(nevra)
+    }
+
+    /// How many packages a tree lists.
+    pub fn listed(&self, id: &TreeId) -> usize {
+        self.packages_of(&id.dist).filter(|(_, p)| p.trees.contains(&id.tree)).count()
+    }
+
+    fn tree(&mut self, dist: &DistPath, tree: &TreeName) -> &mut Tree {
+        self.trees.entry(TreeId { dist: dist.clone(), tree: tree.clone() }).or_default()
+    }
+
+    /// Forgets what was wanted of a rollout, if it is `this`.
+    fn no_longer_wants(&mut self, rollout: &str, this: impl FnOnce(&Wanted) -> bool) {
+        let id = rollout.parse::<RolloutId>().ok();
+        if let Some(known) = id.and_then(|id| self.rollouts.get_mut(&id))
+            && known.wanted.as_ref().is_some_and(this)
+        {
+            known.wanted = None;
+        }
+    }
+
+    fn took_in(&mut self, at: Timestamp, took: &TookIn) {
+        let tree = self.tree(&took.dist, &took.tree);
+        tree.dirty = true;
+        tree.leaving.remove(&took.nevra);
+        let package = Package {
+            sha256: took.sha256,
+            size: took.size,
+            accepted: at,
+            signers: took.signers.clone(),
+            trees: BTreeSet::from([took.tree.clone()]),
+        };
+        let known = self.packages.entry(took.dist.clone()).or_default().entry(took.nevra.clone());
+        known.and_modify(|p| p.trees.extend(package.trees.iter().cloned())).or_insert(package);
+    }
+
+    fn done(&mut self, at: Timestamp, number: u64) {
+        let Some(plan) = self.plans.remove(&number) else { return };
+        for item in &plan.items {
+            if let Some(package) = self.packages.get_mut(&plan.dist).and_then(|all| all.get_mut(&item.nevra)) {
+                package.trees.extend(plan.target.iter().cloned());
+                for tree in &item.leaves {
+                    package.trees.remove(tree);
+                }
+            }
+            if let Some(target) = &plan.target {
+                self.tree(&plan.dist, target).leaving.remove(&item.nevra);
+            }
+            for tree in &item.leaves {
+                self.tree(&plan.dist, tree).leaving.insert(item.nevra.clone(), at);
+            }
+        }
+        if let Some(rollout) = self.rollouts.get_mut(&plan.rollout)
+            && rollout.plan == Some(number)
+        {
+            rollout.plan = None;
+        }
+    }
+
+    fn published(&mut self, at: Timestamp, published: &Published) {
+        let tree = self.tree(&published.tree.dist, &published.tree.tree);
+        tree.revision = published.revision;
+        tree.published = Some(at);
+        tree.repomd = Some(published.repomd);
+        tree.listed = published.packages;
+        tree.dirty = false;
+        // The list is all that lies there unnamed, so what is not on it is named again or gone.
+        tree.superseded.retain(|name, _| published.superseded.contains(name));
+        for name in &published.superseded {
+            tree.superseded.entry(name.clone()).or_insert(at);
+        }
+    }
+
+    fn retired(&mut self, id: &TreeId, files: &[String]) {
+        let tree = self.tree(&id.dist, &id.tree);
+        for file in files {
+            if let Some(name) = file.strip_prefix("repodata/") {
+                tree.superseded.remove(name);
+            }
+        }
+        let gone: BTreeSet<&str> = files.iter().filter_map(|f| f.rsplit('/').next()).collect();
+        tree.leaving.retain(|nevra, _| !gone.contains(nevra.file_name().as_str()));
+    }
+}
+
+impl Deliveries {
+    fn remember(&mut self, delivery: &str) {
+        if !self.known.insert(delivery.to_owned()) {
+            return;
+        }
+        self.order.push_back(delivery.to_owned());
+        if self.order.len() > DELIVERIES_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::samples::every_fact;
+    use super::*;
+
+    fn folded() -> World {
+        let mut world = World::default();
+        for (n, fact) in every_fact().iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        world
+    }
+
+    #[test]
+    fn a_promoted_package_is_in_the_target_and_its_file_leaves_the_source() {
+        let world = folded();
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let package = world.package(&dist, &nevra).expect("accepted");
+        assert_eq!(package.trees.iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing"]);
+        let untested = TreeId { dist, tree: "untested".parse().expect("a name") };
+        assert!(world.trees[&untested].leaving.contains_key(&nevra));
+        assert!(world.plans.is_empty());
+    }
+
+    #[test]
+    fn a_retired_file_is_no_longer_waited_for() {
+        let world = folded();
+        assert!(world.trees.values().all(|tree| tree.superseded.is_empty()));
+    }
+
+    #[test]
+    fn a_delivery_is_remembered() {
+        let world = folded();
+        let hook: HookName = "rt".parse().expect("a name");
+        assert!(world.heard(&hook, "rt-55"));
+        assert!(!world.heard(&hook, "rt-56"));
+    }
+}

@@ -1,0 +1,36 @@
+//! Bytes to values and back. Nothing here opens a file or asks the time.
+
+/// XML 1.0 text, written so that every client can read it, and a strict reader to prove it.
+pub mod xml;
+/// gzip and zstd members that can stand one after another.
+pub mod compress;
+/// Durations and sizes as people write them.
+pub mod quantity;
+/// Webhook bodies of the generic kind.
+pub mod hook;
+/// Procedure files.
+pub mod procedure;
+/// RPM's header structure, bounded, by rpm's own rules.
+pub mod header;
+/// The signatures and digests that a package carries.
+pub mod signature;
+/// OpenPGP: key rings and what they say about a signature.
+pub mod openpgp;
+/// A whole package file, pushed through in pieces: headers kept, everything hashed.
+pub mod reading;
+/// Signing of metadata with an OpenPGP key, in constant time.
+pub mod signing;
+/// What repodata needs to know of a package, read from its header.
+pub mod package;
+/// One package's part of `primary.xml`.
+pub mod primary;
+/// One package's part of `filelists.xml`.
+pub mod filelists;
+/// One package's part of `other.xml`.
+pub mod other;
+/// `repomd.xml`: written and read.
+pub mod repomd;
+/// The generated yum `.repo` file.
+pub mod repofile;
+/// Small signed packages made in process, for the demo and for tests.
+pub mod sample;

@@ -1,0 +1,900 @@
+//! What repodata needs to know of a package, read from its header.
+//!
+//! The rules are createrepo_c's as its output shows them (1.2.1; what 0.17.3 does otherwise is listed in
+//! `tests/it/corpus_metadata.rs`), since clients have been living with them for fifteen years:
+//!
+//! - `rpmlib(...)` is no requirement of a repository; nor is what the package itself provides in the
+//!   same words, nor a file of its own that `primary.xml` lists; of several `libc.so.6(...)` only the
+//!   highest is kept, and it comes last.
+//! - A requirement that says what the last one of its name said is left out, so `/bin/sh` for several
+//!   scripts is listed at most once with `pre` and once without in a row.
+//! - The newest ten changelog entries, oldest first; of several with the same time the older ones are
+//!   moved by a second each, so that sorting by time keeps the order.
+//!
+//! Text is UTF-8 or else Latin-1. What XML cannot carry refuses the package where it is part of an
+//! identity (names, versions, dependencies, file names), and becomes U+FFFD elsewhere; the fields in
+//! which that happened are named, so that it can be reported (threats N8 to N11).
+//!
+//! What never happens: a package listed with less than its header says and no word about it.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::nevra::{Nevra, vercmp};
+use crate::domain::refusal::{Code, Refusal};
+use crate::format::header::{Header, Layout, tag};
+use crate::format::xml;
+
+/// Changelog entries that `other.xml` gets, as createrepo_c's default has it. A header may have 10^5.
+pub const CHANGELOG_LIMIT: usize = 10;
+
+/// A package as its header describes it, in the order and the spelling that repodata uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Identity; the architecture of a source package is `src`.
+    pub nevra: Nevra,
+    /// One line.
+    pub summary: String,
+    /// Any number of lines.
+    pub description: String,
+    /// Who built it.
+    pub packager: String,
+    /// Where it comes from.
+    pub url: String,
+    /// License.
+    pub license: String,
+    /// Vendor.
+    pub vendor: String,
+    /// Group.
+    pub group: String,
+    /// Host on which it was built.
+    pub build_host: String,
+    /// File name of the source package; empty for a source package.
+    pub source_rpm: String,
+    /// Seconds since the epoch.
+    pub build_time: u64,
+    /// Bytes on disk when installed.
+    pub installed_size: u64,
+    /// Bytes of the uncompressed payload.
+    pub archive_size: u64,
+    /// First byte of the main header and first byte after it, counted from the file's beginning.
+    pub header_range: (u64, u64),
+    /// What it provides.
+    pub provides: Vec<Dependency>,
+    /// What it requires.
+    pub requires: Vec<Dependency>,
+    /// What it conflicts with.
+    pub conflicts: Vec<Dependency>,
+    /// What it obsoletes.
+    pub obsoletes: Vec<Dependency>,
+    /// Weak, forward, optional.
+    pub suggests: Vec<Dependency>,
+    /// Weak, backward, optional.
+    pub enhances: Vec<Dependency>,
+    /// Weak, forward, recommended.
+    pub recommends: Vec<Dependency>,
+    /// Weak, backward, recommended.
+    pub supplements: Vec<Dependency>,
+    /// Files in the order of the header.
+    pub files: Vec<File>,
+    /// Changelog entries in the order in which `other.xml` lists them, already limited.
+    pub changelog: Vec<Change>,
+    /// Free text in which something had to be replaced, for the report: names of fields.
+    pub replaced_text: Vec<&'static str>,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Name, or a rich expression in parentheses.
+    pub name: String,
+    /// `LT`, `GT`, `EQ`, `LE` or `GE`, when there is a comparison.
+    pub flags: Option<&'static str>,
+    /// Epoch as repodata writes it, when there is a version.
+    pub epoch: Option<String>,
+    /// Version.
+    pub version: Option<String>,
+    /// Release.
+    pub release: Option<String>,
+    /// Needed before installation.
+    pub pre: bool,
+}
+
+/// One file of a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Directory and base name as the header has them; absolute but for sources and a few odd builders.
+    pub path: String,
+    /// What kind of entry it is.
+    pub kind: FileKind,
+}
+
+/// The three kinds that filelists tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A file, a link, a device.
+    Plain,
+    /// A directory.
+    Dir,
+    /// Not in the payload.
+    Ghost,
+}
+
+/// One changelog entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Author with address and version, as written.
+    pub author: String,
+    /// Seconds since the epoch.
+    pub time: i64,
+    /// Text.
+    pub text: String,
+}
+
+/// What the header cannot know: where and as which bytes the package lies in a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Checksum of the file in the distribution's kind, lower-case hexadecimal.
+    pub pkgid: String,
+    /// The kind of that checksum.
+    pub checksum: crate::domain::checksum::ChecksumKind,
+    /// Modification time of the file, seconds since the epoch.
+    pub file_time: u64,
+    /// Size of the file in bytes.
+    pub package_size: u64,
+    /// Path below the tree, as clients fetch it, not yet escaped for XML.
+    pub location: String,
+}
+
+impl Package {
+    /// Reads what repodata tells of a package. `signature` is asked for one thing only, the size of the
+    /// uncompressed payload, which format 4 keeps there.
+    ///
+    /// # Errors
+    /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`],
+    /// [`Code::FileList`] and [`Code::FileName`]; whatever makes a package impossible to list as it is.
+    pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
+        let is_source = is_source(header);
+        let mut free = FreeText { header, replaced: Vec::new() };
+        let mut package = Self {
+            nevra: nevra(header, is_source)?,
+            summary: free.field(tag::SUMMARY, "summary"),
+            description: free.field(tag::DESCRIPTION, "description"),
+            packager: free.field(tag::PACKAGER, "packager"),
+            url: free.field(tag::URL, "url"),
+            license: free.field(tag::LICENSE, "license"),
+            vendor: free.field(tag::VENDOR, "vendor"),
+            group: free.field(tag::GROUP, "group"),
+            build_host: free.field(tag::BUILDHOST, "buildhost"),
+            source_rpm: free.field(tag::SOURCERPM, "sourcerpm"),
+            build_time: header.u64(tag::BUILDTIME).unwrap_or(0),
+            installed_size: header.u64(tag::LONGSIZE).or_else(|| header.u64(tag::SIZE)).unwrap_or(0),
+            archive_size: archive_size(header, signature),
+            header_range: (layout.main.start, layout.main.end),
+            provides: Vec::new(),
+            requires: Vec::new(),
+            conflicts: Vec::new(),
+            obsoletes: Vec::new(),
+            suggests: Vec::new(),
+            enhances: Vec::new(),
+            recommends: Vec::new(),
+            supplements: Vec::new(),
+            files: files(header)?,
+            changelog: Vec::new(),
+            replaced_text: Vec::new(),
+        };
+        package.changelog = changelog(&mut free);
+        package.read_dependencies(header, &mut free.replaced)?;
+        package.replaced_text = free.replaced;
+        Ok(package)
+    }
+}
+
+/// rpm's own sign of a source package is the tag; the oldest ones have only the lack of a source.
+fn is_source(header: &Header) -> bool {
+    header.u32(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !header.has(tag::SOURCERPM)
+}
+
+fn nevra(header: &Header, is_source: bool) -> Result<Nevra, Refusal> {
+    let part = |number, name: &str| {
+        let missing = || Refusal::new(Code::Nevra, format!("no {name}"));
+        let bytes = header.string(number).filter(|bytes| !bytes.is_empty()).ok_or_else(missing)?;
+        identity(bytes, Code::Text, name)
+    };
+    let name = part(tag::NAME, "name")?;
+    let version = part(tag::VERSION, "version")?;
+    let release = part(tag::RELEASE, "release")?;
+    let arch = if is_source { Cow::Borrowed("src") } else { part(tag::ARCH, "architecture")? };
+    let epoch = header.u32(tag::EPOCH).unwrap_or(0);
+    let refuse = |code| move |bad: crate::domain::nevra::BadNevra| Refusal::new(code, bad.to_string());
+    // With an architecture that is certainly right, what is left to complain of is the rest.
+    Nevra::new(&name, epoch, &version, &release, "noarch").map_err(refuse(Code::NevraChars))?;
+    Nevra::new(&name, epoch, &version, &release, &arch).map_err(refuse(Code::Arch))
+}
+
+/// Format 3 keeps it in the main header, format 4 in the signature header (`headerMergeLegacySigs`).
+/// Format 6 has a new tag for it, which createrepo_c does not look at: it writes 0, and no client asks.
+fn archive_size(header: &Header, signature: &Header) -> u64 {
+    signature
+        .u64(tag::sig::LONGARCHIVESIZE)
+        .or_else(|| header.u64(tag::sig::LONGARCHIVESIZE))
+        .or_else(|| signature.u64(tag::sig::PAYLOADSIZE))
+        .or_else(|| header.u64(tag::ARCHIVESIZE))
+        .unwrap_or(0)
+}
+
+/// Text that may lose a character, and of which it is said that it did.
+struct FreeText<'a> {
+    header: &'a Header,
+    replaced: Vec<&'static str>,
+}
+
+impl FreeText<'_> {
+    fn field(&mut self, number: u32, name: &'static str) -> String {
+        let bytes = self.header.string(number).unwrap_or_default();
+        words(bytes, name, &mut self.replaced)
+    }
+}
+
+fn words(bytes: &[u8], name: &'static str, replaced: &mut Vec<&'static str>) -> String {
+    let (words, whole) = decode(bytes);
+    if whole && xml::first_bad_char(&words).is_none() {
+        return words.into_owned();
+    }
+    note(replaced, name);
+    words.chars().map(|c| if xml::is_char(c) { c } else { xml::REPLACEMENT }).collect()
+}
+
+fn note(replaced: &mut Vec<&'static str>, name: &'static str) {
+    if !replaced.contains(&name) {
+        replaced.push(name);
+    }
+}
+
+/// UTF-8, or else Latin-1, and whether nothing was left out.
+///
+/// Of Latin-1 createrepo_c leaves out 0x80 to 0xBF: the lower half of these are control characters, so
+/// that text is most likely another code page's, and then the upper half means other characters too.
+fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
+    if let Ok(words) = str::from_utf8(bytes) {
+        return (Cow::Borrowed(words), true);
+    }
+    let known = |byte: &u8| !(0x80..0xc0).contains(byte);
+    let words = bytes.iter().copied().filter(known).map(char::from).collect();
+    (Cow::Owned(words), bytes.iter().all(known))
+}
+
+/// Text that must not lose anything.
+fn identity<'a>(bytes: &'a [u8], code: Code, name: &str) -> Result<Cow<'a, str>, Refusal> {
+    match decode(bytes) {
+        (words, true) if xml::first_bad_char(&words).is_none() => Ok(words),
+        _ => Err(Refusal::new(code, format!("{name} `{}`", bytes.escape_ascii()))),
+    }
+}
+
+/// File type bits of a mode, and the one that says directory.
+const MODE_TYPE: u16 = 0o170_000;
+const MODE_DIR: u16 = 0o040_000;
+
+/// `RPMFILE_GHOST`.
+const FILE_GHOST: u32 = 1 << 6;
+
+/// Files in the order of the header; the lists must fit together (H29).
+fn files(header: &Header) -> Result<Vec<File>, Refusal> {
+    let paths = paths(header)?;
+    let (modes, flags) = (header.count(tag::FILEMODES) as usize, header.count(tag::FILEFLAGS) as usize);
+    if modes != paths.len() || flags != paths.len() {
+        let detail = format!("{} names, {modes} modes, {flags} flags", paths.len());
+        return Err(Refusal::new(Code::FileList, detail));
+    }
+    let kinds = header.u16s(tag::FILEMODES).zip(header.u32s(tag::FILEFLAGS)).map(|(mode, flags)| {
+        if mode & MODE_TYPE == MODE_DIR {
+            FileKind::Dir
+        } else if flags & FILE_GHOST != 0 {
+            FileKind::Ghost
+        } else {
+            FileKind::Plain
+        }
+    });
+    // Relative names are listed too (N11): a source package has its sources so, some builders everything.
+    let file = |(path, kind): (Cow<'_, [u8]>, FileKind)| {
+        Ok(File { path: identity(&path, Code::FileName, "file name")?.into_owned(), kind })
+    };
+    paths.into_iter().zip(kinds).map(file).collect()
+}
+
+/// Directory and base name put together; packages from before rpm 4 have whole names instead.
+fn paths(header: &Header) -> Result<Vec<Cow<'_, [u8]>>, Refusal> {
+    if !header.has(tag::BASENAMES) {
+        return Ok(header.strings(tag::OLDFILENAMES).map(Cow::Borrowed).collect());
+    }
+    let dirs: Vec<&[u8]> = header.strings(tag::DIRNAMES).collect();
+    let (names, indexes) = (header.count(tag::BASENAMES), header.count(tag::DIRINDEXES));
+    if names != indexes {
+        return Err(Refusal::new(Code::FileList, format!("{names} base names, {indexes} directory numbers")));
+    }
+    let whole = |(name, index): (&[u8], u32)| {
+        let missing = || Refusal::new(Code::FileList, format!("no directory number {index}"));
+        let dir = usize::try_from(index).ok().and_then(|i| dirs.get(i)).ok_or_else(missing)?;
+        Ok(Cow::Owned([dir, name].concat()))
+    };
+    header.strings(tag::BASENAMES).zip(header.u32s(tag::DIRINDEXES)).map(whole).collect()
+}
+
+/// Whether `primary.xml` lists a file too: what other packages may require by its path.
+///
+/// `bin/` anywhere in the name, since yum has always taken it so.
+pub fn is_primary(path: &str) -> bool {
+    path.starts_with("/etc/") || path == "/usr/lib/sendmail" || path.contains("bin/")
+}
+
+/// The newest entries, oldest first, no two at the same time (N14).
+fn changelog(free: &mut FreeText<'_>) -> Vec<Change> {
+    let header = free.header;
+    let times = header.u32s(tag::CHANGELOGTIME);
+    let said = header.strings(tag::CHANGELOGNAME).zip(header.strings(tag::CHANGELOGTEXT));
+    let mut changes: Vec<Change> = Vec::new();
+    let mut last = 0;
+    for (time, (author, text)) in times.zip(said).take(CHANGELOG_LIMIT) {
+        let time = i64::from(time);
+        // Entries are newest first, and an older one at the same time pushes the newer ones ahead, as
+        // long as the time fits into the `int` that createrepo_c counts it in.
+        if time == last && i32::try_from(time).is_ok() {
+            for (taken, newer) in (time..).zip(changes.iter_mut().rev()) {
+                if newer.time != taken {
+                    break;
+                }
+                newer.time += 1;
+            }
+        }
+        last = time;
+        let author = words(author, "changelog author", &mut free.replaced);
+        let text = words(text, "changelog text", &mut free.replaced);
+        changes.push(Change { author: author.trim_end_matches(' ').to_owned(), time, text });
+    }
+    changes.reverse();
+    changes
+}
+
+/// `RPMSENSE_*`: the bits of a dependency's flags that repodata shows.
+mod sense {
+    pub(super) const COMPARISON: u32 = 0xf;
+    /// Needed before installation or in it: `PREREQ`, `SCRIPT_PRE`, `SCRIPT_POST`, `PRETRANS`,
+    /// `POSTTRANS`; what removal needs (`SCRIPT_PREUN`, `SCRIPT_POSTUN`) is none of them.
+    pub(super) const PRE: u32 = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 7 | 1 << 5;
+    /// Old spelling of a weak requirement.
+    pub(super) const MISSINGOK: u32 = 1 << 19;
+    /// Old spelling of a recommendation among suggestions, and of a supplement among enhancements.
+    pub(super) const STRONG: u32 = 1 << 27;
+}
+
+/// One dependency as the header has it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Raw<'a> {
+    name: &'a [u8],
+    flags: u32,
+    evr: &'a [u8],
+}
+
+impl<'a> Raw<'a> {
+    fn comparison(self) -> Option<&'static str> {
+        match self.flags & sense::COMPARISON {
+            2 => Some("LT"),
+            4 => Some("GT"),
+            8 => Some("EQ"),
+            10 => Some("LE"),
+            12 => Some("GE"),
+            _ => None,
+        }
+    }
+
+    /// What makes two of them the same to a client.
+    fn words(self) -> (&'a [u8], Option<&'static str>, &'a [u8]) {
+        (self.name, self.comparison(), self.evr)
+    }
+}
+
+/// Three lists side by side, which must be of one length (N13). Packages from before rpm 3.0.3 have
+/// provides without versions, and then neither flags nor versions at all.
+fn list<'a>(header: &'a Header, what: &str, tags: [u32; 3]) -> Result<Vec<Raw<'a>>, Refusal> {
+    let [names, flags, versions] = tags.map(|number| header.count(number));
+    if names > 0 && flags == 0 && versions == 0 {
+        return Ok(header.strings(tags[0]).map(|name| Raw { name, flags: 0, evr: b"" }).collect());
+    }
+    if names != flags || names != versions {
+        let detail = format!("{what}: {names} names, {flags} flags, {versions} versions");
+        return Err(Refusal::new(Code::DepList, detail));
+    }
+    let rest = header.u32s(tags[1]).zip(header.strings(tags[2]));
+    Ok(header.strings(tags[0]).zip(rest).map(|(name, (flags, evr))| Raw { name, flags, evr }).collect())
+}
+
+impl Package {
+    fn read_dependencies(&mut self, header: &Header, replaced: &mut Vec<&'static str>) -> Result<(), Refusal> {
+        let mut read = |what: &'static str, tags: [u32; 3]| -> Result<Vec<(u32, Dependency)>, Refusal> {
+            let mut found = Vec::new();
+            for raw in list(header, what, tags)? {
+                found.extend(dependency(raw, what, replaced)?.map(|dependency| (raw.flags, dependency)));
+            }
+            Ok(found)
+        };
+        let all = |found: Vec<(u32, Dependency)>| found.into_iter().map(|(_, dependency)| dependency).collect();
+        self.provides = all(read("provides", [tag::PROVIDENAME, tag::PROVIDEFLAGS, tag::PROVIDEVERSION])?);
+        self.conflicts = all(read("conflicts", [tag::CONFLICTNAME, tag::CONFLICTFLAGS, tag::CONFLICTVERSION])?);
+        self.obsoletes = all(read("obsoletes", [tag::OBSOLETENAME, tag::OBSOLETEFLAGS, tag::OBSOLETEVERSION])?);
+        self.suggests = all(read("suggests", [tag::SUGGESTNAME, tag::SUGGESTFLAGS, tag::SUGGESTVERSION])?);
+        self.enhances = all(read("enhances", [tag::ENHANCENAME, tag::ENHANCEFLAGS, tag::ENHANCEVERSION])?);
+        let recommends = all(read("recommends", [tag::RECOMMENDNAME, tag::RECOMMENDFLAGS, tag::RECOMMENDVERSION])?);
+        self.supplements =
+            all(read("supplements", [tag::SUPPLEMENTNAME, tag::SUPPLEMENTFLAGS, tag::SUPPLEMENTVERSION])?);
+        let suggests = read("suggests", [tag::OLDSUGGESTSNAME, tag::OLDSUGGESTSFLAGS, tag::OLDSUGGESTSVERSION])?;
+        let enhances = read("enhances", [tag::OLDENHANCESNAME, tag::OLDENHANCESFLAGS, tag::OLDENHANCESVERSION])?;
+
+        self.read_requires(header, replaced)?;
+        self.recommends.extend::<Vec<_>>(recommends);
+        for (flags, dependency) in suggests {
+            let strong = flags & sense::STRONG != 0;
+            if strong { self.recommends.push(dependency) } else { self.suggests.push(dependency) }
+        }
+        for (flags, dependency) in enhances {
+            let strong = flags & sense::STRONG != 0;
+            if strong { self.supplements.push(dependency) } else { self.enhances.push(dependency) }
+        }
+        Ok(())
+    }
+
+    fn read_requires(&mut self, header: &Header, replaced: &mut Vec<&'static str>) -> Result<(), Refusal> {
+        let provides = list(header, "provides", [tag::PROVIDENAME, tag::PROVIDEFLAGS, tag::PROVIDEVERSION])?;
+        let provided: HashSet<_> = provides.into_iter().map(Raw::words).collect();
+        let own_files: HashSet<&str> =
+            self.files.iter().map(|file| file.path.as_str()).filter(|path| is_primary(path)).collect();
+        let mut last: HashMap<&[u8], _> = HashMap::new();
+        let mut libc: Option<Dependency> = None;
+        let mut requires: Vec<Dependency> = Vec::new();
+
+        for raw in list(header, "requires", [tag::REQUIRENAME, tag::REQUIREFLAGS, tag::REQUIREVERSION])? {
+            if raw.name.starts_with(b"rpmlib(") || provided.contains(&raw.words()) {
+                continue;
+            }
+            let pre = raw.flags & sense::PRE != 0;
+            if last.get(raw.name) == Some(&(raw.words(), pre)) {
+                continue;
+            }
+            let Some(mut dependency) = dependency(raw, "requires", replaced)? else { continue };
+            if own_files.contains(dependency.name.as_str()) {
+                continue;
+            }
+            if raw.flags & sense::MISSINGOK != 0 {
+                self.recommends.push(dependency);
+                continue;
+            }
+            dependency.pre = pre;
+            if dependency.name.starts_with("libc.so.6") {
+                if libc.as_ref().is_none_or(|kept| is_higher(&dependency.name, &kept.name)) {
+                    libc = Some(dependency);
+                }
+                continue;
+            }
+            last.insert(raw.name, (raw.words(), pre));
+            requires.push(dependency);
+        }
+        requires.extend(libc);
+        self.requires = requires;
+        Ok(())
+    }
+}
+
+/// Whether `libc.so.6(GLIBC_2.4)(64bit)` is higher than another one: by the number in the first
+/// parentheses; below any number are letters alone, then nothing in them, then no parentheses.
+fn is_higher(new: &str, kept: &str) -> bool {
+    fn rank(name: &str) -> (u8, &str) {
+        let inside = name.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(inside, _)| inside);
+        match inside {
+            None => (0, ""),
+            Some("") => (1, ""),
+            Some(words) => words.find(|c: char| c.is_ascii_digit()).map_or((2, ""), |at| (3, &words[at..])),
+        }
+    }
+    let ((new, number), (kept, other)) = (rank(new), rank(kept));
+    new.cmp(&kept).then_with(|| vercmp(number, other)).is_gt()
+}
+
+/// Text of a dependency; `None`, and a note, for one without a name and one whose epoch is no number,
+/// which createrepo_c leaves out and no client could compare.
+fn dependency(
+    raw: Raw<'_>,
+    what: &'static str,
+    replaced: &mut Vec<&'static str>,
+) -> Result<Option<Dependency>, Refusal> {
+    let name = identity(raw.name, Code::Text, what)?.into_owned();
+    if name.is_empty() {
+        note(replaced, what);
+        return Ok(None);
+    }
+    let evr = identity(raw.evr, Code::Text, what)?;
+    let mut dependency =
+        Dependency { name, flags: raw.comparison(), epoch: None, version: None, release: None, pre: false };
+    if evr.is_empty() {
+        return Ok(Some(dependency));
+    }
+    let (epoch, rest) = evr.split_once(':').unwrap_or(("0", &evr));
+    if !epoch.bytes().all(|b| b.is_ascii_digit()) {
+        note(replaced, what);
+        return Ok(None);
+    }
+    let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+    let some = |part: &str| Some(part.to_owned()).filter(|part| !part.is_empty());
+    dependency.epoch = Some(if epoch.is_empty() { "0" } else { epoch }.to_owned());
+    dependency.version = some(version);
+    dependency.release = some(release);
+    Ok(Some(dependency))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::header::{Part, kind};
+
+    enum Value<'a> {
+        Text(&'a [u8]),
+        Texts(&'a [&'a [u8]]),
+        Numbers(&'a [u32]),
+        Modes(&'a [u16]),
+        Long(u64),
+    }
+    use Value::{Long, Modes, Numbers, Text, Texts};
+
+    fn small(length: usize) -> u32 {
+        u32::try_from(length).expect("a small header")
+    }
+
+    /// A header as rpm wrote it before version 4, without a region.
+    fn header(part: Part, entries: &[(u32, Value<'_>)]) -> Header {
+        let (mut index, mut data) = (Vec::new(), Vec::new());
+        let mut sorted: Vec<_> = entries.iter().collect();
+        sorted.sort_by_key(|(tag, _)| *tag);
+        for (tag, value) in sorted {
+            let (kind, count, align) = match value {
+                Text(_) if matches!(*tag, tag::SUMMARY | tag::DESCRIPTION | tag::GROUP) => (kind::I18NSTRING, 1, 1),
+                Text(_) => (kind::STRING, 1, 1),
+                Texts(texts) => (kind::STRING_ARRAY, texts.len(), 1),
+                Numbers(numbers) => (kind::INT32, numbers.len(), 4),
+                Modes(modes) => (kind::INT16, modes.len(), 2),
+                Long(_) => (kind::INT64, 1, 8),
+            };
+            while data.len() % align != 0 {
+                data.push(0);
+            }
+            for number in [*tag, kind, small(data.len()), small(count)] {
+                index.extend_from_slice(&number.to_be_bytes());
+            }
+            match value {
+                Text(text) => data.extend_from_slice(&[*text, b"\0"].concat()),
+                Texts(texts) => texts.iter().for_each(|text| data.extend_from_slice(&[*text, b"\0"].concat())),
+                Numbers(numbers) => numbers.iter().for_each(|n| data.extend_from_slice(&n.to_be_bytes())),
+                Modes(modes) => modes.iter().for_each(|n| data.extend_from_slice(&n.to_be_bytes())),
+                Long(number) => data.extend_from_slice(&number.to_be_bytes()),
+            }
+        }
+        let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+        bytes.extend_from_slice(&small(entries.len()).to_be_bytes());
+        bytes.extend_from_slice(&small(data.len()).to_be_bytes());
+        bytes.extend_from_slice(&index);
+        bytes.extend_from_slice(&data);
+        Header::read(&bytes, part).expect("a header that rpm would read")
+    }
+
+    fn layout() -> Layout {
+        Layout { signature: 96..280, main: 280..2000 }
+    }
+
+    fn read_with<'a>(more: impl IntoIterator<Item = (u32, Value<'a>)>) -> Result<Package, Refusal> {
+        let mut entries: Vec<(u32, Value<'a>)> = more.into_iter().collect();
+        let base = [
+            (tag::NAME, Text(b"tool")),
+            (tag::VERSION, Text(b"1.0")),
+            (tag::RELEASE, Text(b"2")),
+            (tag::ARCH, Text(b"noarch")),
+            (tag::SOURCERPM, Text(b"tool-1.0-2.src.rpm")),
+            (tag::SUMMARY, Text(b"a tool")),
+        ];
+        for (number, value) in base {
+            if !entries.iter().any(|(tag, _)| *tag == number) {
+                entries.push((number, value));
+            }
+        }
+        let signature = header(Part::Signature, &[(tag::sig::PAYLOADSIZE, Numbers(&[448]))]);
+        Package::read(&header(Part::Main, &entries), &signature, &layout())
+    }
+
+    #[track_caller]
+    fn refuse<'a>(more: impl IntoIterator<Item = (u32, Value<'a>)>, code: Code) {
+        assert_eq!(read_with(more).map(|p| p.nevra.to_string()).map_err(|refusal| refusal.code), Err(code));
+    }
+
+    /// `name flags version` of each, as `primary.xml` would show them.
+    fn show(list: &[Dependency]) -> Vec<String> {
+        let show = |d: &Dependency| {
+            let parts =
+                [Some(d.name.as_str()), d.flags, d.epoch.as_deref(), d.version.as_deref(), d.release.as_deref()];
+            let pre = d.pre.then_some("pre");
+            parts.into_iter().chain([pre]).flatten().collect::<Vec<_>>().join(" ")
+        };
+        list.iter().map(show).collect()
+    }
+
+    fn requires(list: &[(&str, u32, &str)]) -> Vec<String> {
+        let names: Vec<&[u8]> = list.iter().map(|one| one.0.as_bytes()).collect();
+        let flags: Vec<u32> = list.iter().map(|one| one.1).collect();
+        let versions: Vec<&[u8]> = list.iter().map(|one| one.2.as_bytes()).collect();
+        let package = read_with([
+            (tag::REQUIRENAME, Texts(&names)),
+            (tag::REQUIREFLAGS, Numbers(&flags)),
+            (tag::REQUIREVERSION, Texts(&versions)),
+            (tag::PROVIDENAME, Texts(&[b"tool", b"virtual"])),
+            (tag::PROVIDEFLAGS, Numbers(&[8, 0])),
+            (tag::PROVIDEVERSION, Texts(&[b"1.0-2", b""])),
+            (tag::BASENAMES, Texts(&[b"tool", b"data"])),
+            (tag::DIRNAMES, Texts(&[b"/usr/bin/", b"/usr/share/"])),
+            (tag::DIRINDEXES, Numbers(&[0, 1])),
+            (tag::FILEMODES, Modes(&[0o100_755, 0o100_644])),
+            (tag::FILEFLAGS, Numbers(&[0, 0])),
+        ]);
+        show(&package.expect("a package").requires)
+    }
+
+    #[test]
+    fn a_package_is_read_as_its_header_says() {
+        let package = read_with([
+            (tag::EPOCH, Numbers(&[u32::MAX])),
+            (tag::BUILDTIME, Numbers(&[u32::MAX])),
+            (tag::LONGSIZE, Long(u64::MAX)),
+            (tag::VENDOR, Text(b"Caf\xc3\xa9")),
+        ])
+        .expect("a package");
+        assert_eq!(package.nevra.to_string(), "tool-4294967295:1.0-2.noarch");
+        assert_eq!(package.build_time, u64::from(u32::MAX));
+        assert_eq!((package.installed_size, package.archive_size), (u64::MAX, 448));
+        assert_eq!(package.header_range, (280, 2000));
+        assert_eq!(package.vendor, "Café");
+        assert_eq!(package.replaced_text, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_package_without_a_source_is_a_source() {
+        let entries = [(tag::NAME, Text(b"a")), (tag::VERSION, Text(b"1")), (tag::RELEASE, Text(b"1"))];
+        let signature = header(Part::Signature, &[(tag::sig::SIZE, Numbers(&[1]))]);
+        let package = Package::read(&header(Part::Main, &entries), &signature, &layout()).expect("a package");
+        assert_eq!(package.nevra.to_string(), "a-1-1.src");
+        let package = read_with([(tag::SOURCEPACKAGE, Numbers(&[1]))]).expect("a package");
+        assert_eq!(package.nevra.arch(), "src");
+    }
+
+    #[test]
+    fn an_identity_that_cannot_be_written_is_refused() {
+        refuse([(tag::NAME, Text(b""))], Code::Nevra);
+        refuse([(tag::NAME, Text(b"../../evil"))], Code::NevraChars);
+        refuse([(tag::VERSION, Text(b"1-1"))], Code::NevraChars);
+        refuse([(tag::NAME, Text(b"a\x1bb"))], Code::Text);
+        refuse([(tag::RELEASE, Text(b"1\x80"))], Code::Text);
+        refuse([(tag::ARCH, Text(b"vax"))], Code::Arch);
+        refuse([(tag::ARCH, Text(b"x86_64/../.."))], Code::Arch);
+    }
+
+    #[test]
+    fn free_text_loses_what_xml_cannot_carry_and_says_so() {
+        let text = "a\u{1}b\u{fffe}c\td\n".as_bytes();
+        let package = read_with([(tag::SUMMARY, Text(text)), (tag::URL, Text(b"caf\xe9"))]).expect("a package");
+        assert_eq!(package.summary, "a\u{fffd}b\u{fffd}c\td\n");
+        assert_eq!(package.url, "café", "Latin-1 that loses nothing is not worth a word");
+        assert_eq!(package.replaced_text, ["summary"]);
+
+        let package = read_with([(tag::DESCRIPTION, Text(b"it\x92s caf\xe9"))]).expect("a package");
+        assert_eq!((package.description.as_str(), package.replaced_text), ("its café", vec!["description"]));
+        // Encoded surrogates and overlong forms are no UTF-8, so they are read as Latin-1.
+        let package = read_with([(tag::SUMMARY, Text(b"\xed\xa0\x80\xc0\x80"))]).expect("a package");
+        assert_eq!(package.summary, "\u{ed}\u{c0}");
+    }
+
+    #[test]
+    fn requirements_that_no_repository_can_or_need_fulfil_are_left_out() {
+        assert_eq!(
+            requires(&[
+                ("rpmlib(CompressedFileNames)", 0x0100_000a, "3.0.4-1"),
+                ("/usr/bin/tool", 0, ""),
+                ("/usr/share/data", 0, ""),
+                ("tool", 8, "1.0-2"),
+                ("tool", 12, "1.0-2"),
+                ("virtual", 0, ""),
+                ("other", 0, ""),
+            ]),
+            ["/usr/share/data", "tool GE 0 1.0 2", "other"]
+        );
+    }
+
+    #[test]
+    fn a_requirement_twice_in_a_row_is_listed_once() {
+        assert_eq!(
+            requires(&[
+                ("/bin/sh", 0x500, ""),
+                ("/bin/sh", 0x900, ""),
+                ("/bin/sh", 0x1100, ""),
+                ("/bin/sh", 0x120, ""),
+                ("a", 8, "1"),
+                ("a", 8, "1"),
+                ("a", 8, "2"),
+            ]),
+            ["/bin/sh pre", "/bin/sh", "/bin/sh pre", "a EQ 0 1", "a EQ 0 2"]
+        );
+    }
+
+    #[test]
+    fn only_the_highest_libc_is_required_and_it_comes_last() {
+        assert_eq!(
+            requires(&[
+                ("libc.so.6()(64bit)", 0x4000, ""),
+                ("libc.so.6(GLIBC_2.14)(64bit)", 0x4000, ""),
+                ("libc.so.6(GLIBC_2.4)(64bit)", 0x4000, ""),
+                ("z", 0, ""),
+            ]),
+            ["z", "libc.so.6(GLIBC_2.14)(64bit)"]
+        );
+        let private = ("libc.so.6(GLIBC_PRIVATE)(64bit)", 0, "");
+        assert_eq!(requires(&[("libc.so.6()(64bit)", 0, ""), private]), [private.0]);
+        assert_eq!(requires(&[("libc.so.6(", 0, ""), ("libc.so.6", 0, "")]), ["libc.so.6("]);
+        assert_eq!(requires(&[("libc.so.6", 0, ""), ("libc.so.6()", 0, "")]), ["libc.so.6()"]);
+    }
+
+    #[test]
+    fn versions_of_dependencies_fall_into_three() {
+        assert_eq!(
+            requires(&[
+                ("a", 2, "1:2-3"),
+                ("b", 4, "2"),
+                ("c", 10, ":2-3-4"),
+                ("d", 8, "00:2"),
+                ("e", 0, "2-3"),
+                ("f", 6, "2"),
+                ("g", 8, "x:2"),
+                ("(h if i)", 0, ""),
+            ]),
+            ["a LT 1 2 3", "b GT 0 2", "c LE 0 2 3-4", "d EQ 00 2", "e 0 2 3", "f 0 2", "(h if i)"]
+        );
+    }
+
+    #[test]
+    fn weak_dependencies_of_all_ages_find_their_place() {
+        let weak = |name, flags, version| {
+            [(name, Texts(&[b"a", b"b"])), (flags, Numbers(&[0, 1 << 27])), (version, Texts(&[b"", b""]))]
+        };
+        let old = weak(tag::OLDSUGGESTSNAME, tag::OLDSUGGESTSFLAGS, tag::OLDSUGGESTSVERSION);
+        let older = weak(tag::OLDENHANCESNAME, tag::OLDENHANCESFLAGS, tag::OLDENHANCESVERSION);
+        let oldest = [
+            (tag::REQUIRENAME, Texts(&[b"m", b"n"])),
+            (tag::REQUIREFLAGS, Numbers(&[1 << 19, 0])),
+            (tag::REQUIREVERSION, Texts(&[b"", b""])),
+        ];
+        let package = read_with(old.into_iter().chain(older).chain(oldest)).expect("a package");
+        assert_eq!((show(&package.suggests), show(&package.enhances)), (vec!["a".to_owned()], vec!["a".to_owned()]));
+        assert_eq!(show(&package.recommends), ["m", "b"]);
+        assert_eq!((show(&package.supplements), show(&package.requires)), (vec!["b".to_owned()], vec!["n".to_owned()]));
+
+        let package = read_with(weak(tag::RECOMMENDNAME, tag::RECOMMENDFLAGS, tag::RECOMMENDVERSION));
+        assert_eq!(show(&package.expect("a package").recommends), ["a", "b"]);
+    }
+
+    #[test]
+    fn dependency_lists_of_different_lengths_are_refused() {
+        let names = Texts(&[b"a", b"b"]);
+        refuse(
+            [(tag::PROVIDENAME, names), (tag::PROVIDEFLAGS, Numbers(&[0, 0])), (tag::PROVIDEVERSION, Texts(&[b""]))],
+            Code::DepList,
+        );
+        refuse([(tag::PROVIDEFLAGS, Numbers(&[0])), (tag::PROVIDEVERSION, Texts(&[b""]))], Code::DepList);
+        let old = read_with([(tag::PROVIDENAME, Texts(&[b"lib.so.2"]))]).expect("names alone are the oldest form");
+        assert_eq!(show(&old.provides), ["lib.so.2"]);
+    }
+
+    #[test]
+    fn dependency_names_must_be_text() {
+        let bad: [&[u8]; 4] = [b"a\x01", b"a\xef\xbf\xbe", b"\x92a\xe9", b"a\x7f\x1f"];
+        for name in bad {
+            let flags = (tag::CONFLICTFLAGS, Numbers(&[0]));
+            refuse([(tag::CONFLICTNAME, Texts(&[name])), flags, (tag::CONFLICTVERSION, Texts(&[b""]))], Code::Text);
+        }
+    }
+
+    type FileList<'a> = (&'a [&'a [u8]], &'a [&'a [u8]], &'a [u32], &'a [u16], &'a [u32]);
+
+    fn with_files((names, dirs, indexes, modes, flags): FileList<'_>) -> Result<Package, Refusal> {
+        read_with([
+            (tag::BASENAMES, Texts(names)),
+            (tag::DIRNAMES, Texts(dirs)),
+            (tag::DIRINDEXES, Numbers(indexes)),
+            (tag::FILEMODES, Modes(modes)),
+            (tag::FILEFLAGS, Numbers(flags)),
+        ])
+    }
+
+    #[test]
+    fn files_are_of_three_kinds() {
+        let package = with_files((
+            &[b"a", b"b", b"c", b"d"],
+            &[b"/x/", b"/y/"],
+            &[1, 0, 0, 1],
+            &[0o100_644, 0o040_755, 0o100_644, 0o040_755],
+            &[0, 0, 0x40, 0x40],
+        ))
+        .expect("a package");
+        let files: Vec<_> = package.files.iter().map(|file| (file.path.as_str(), file.kind)).collect();
+        let kinds = [FileKind::Plain, FileKind::Dir, FileKind::Ghost, FileKind::Dir];
+        assert_eq!(files, ["/y/a", "/x/b", "/x/c", "/y/d"].into_iter().zip(kinds).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn file_lists_that_do_not_fit_together_are_refused() {
+        let (names, dirs): (&[&[u8]], &[&[u8]]) = (&[b"a", b"b"], &[b"/x/"]);
+        let code = |list: FileList<'_>| with_files(list).map(|p| p.files).map_err(|refusal| refusal.code);
+        assert_eq!(code((names, dirs, &[0, 1], &[0, 0], &[0, 0])), Err(Code::FileList), "no such directory");
+        assert_eq!(code((names, dirs, &[0, u32::MAX], &[0, 0], &[0, 0])), Err(Code::FileList));
+        assert_eq!(code((names, dirs, &[0], &[0, 0], &[0, 0])), Err(Code::FileList));
+        assert_eq!(code((names, dirs, &[0, 0], &[0], &[0, 0])), Err(Code::FileList));
+        assert_eq!(code((names, dirs, &[0, 0], &[0, 0], &[0, 0, 0])), Err(Code::FileList));
+        assert_eq!(code((names, &[b"x/"], &[0, 0], &[0, 0], &[0, 0])).map(|files| files.len()), Ok(2), "relative");
+        assert_eq!(code((&[b"a\n\x02"], dirs, &[0], &[0], &[0])), Err(Code::FileName));
+        assert_eq!(code((&[b"\x92"], dirs, &[0], &[0], &[0])), Err(Code::FileName));
+        let odd = code((&[b"a\n\"'//../ \xe9"], dirs, &[0], &[0], &[0])).expect("representable");
+        assert_eq!(odd[0].path, "/x/a\n\"'//../ é");
+    }
+
+    #[test]
+    fn whole_file_names_of_the_oldest_packages_are_read() {
+        let package = read_with([
+            (tag::OLDFILENAMES, Texts(&[b"/usr/bin/a", b"/usr/doc"])),
+            (tag::FILEMODES, Modes(&[0o100_755, 0o040_755])),
+            (tag::FILEFLAGS, Numbers(&[0, 0])),
+        ])
+        .expect("a package");
+        assert_eq!(package.files.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["/usr/bin/a", "/usr/doc"]);
+    }
+
+    fn changes(times: &[u32]) -> Vec<(i64, String)> {
+        let texts: Vec<String> = (0..times.len()).map(|n| n.to_string()).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+        let names: Vec<&[u8]> = vec![b" who\t  "; times.len()];
+        let package = read_with([
+            (tag::CHANGELOGTIME, Numbers(times)),
+            (tag::CHANGELOGNAME, Texts(&names)),
+            (tag::CHANGELOGTEXT, Texts(&texts)),
+        ])
+        .expect("a package");
+        assert!(package.changelog.iter().all(|change| change.author == " who\t"), "blanks at the end only");
+        package.changelog.into_iter().map(|change| (change.time, change.text)).collect()
+    }
+
+    #[test]
+    fn the_newest_ten_changes_come_oldest_first() {
+        let times: Vec<u32> = (0..15).map(|n| 1000 - n).collect();
+        let listed = changes(&times);
+        assert_eq!(listed.len(), CHANGELOG_LIMIT);
+        assert_eq!((listed[0].clone(), listed[9].clone()), ((991, "9".to_owned()), (1000, "0".to_owned())));
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_moved_apart() {
+        let times = |times: &[u32]| changes(times).into_iter().map(|(time, _)| time).collect::<Vec<_>>();
+        assert_eq!(times(&[50, 50, 50, 40]), [40, 50, 51, 52]);
+        assert_eq!(times(&[51, 50, 50]), [50, 51, 52], "and what is in the way is moved too");
+        assert_eq!(times(&[u32::MAX, u32::MAX]), [i64::from(u32::MAX), i64::from(u32::MAX)]);
+    }
+
+    #[test]
+    fn primary_files_are_those_that_yum_expects() {
+        for path in ["/etc/a", "/usr/bin/a", "/opt/x/sbin/y", "/usr/lib/sendmail", "/usr/share/robin/x"] {
+            assert!(is_primary(path), "{path}");
+        }
+        for path in ["/usr/lib/sendmail2", "/usr/etc/a", "/usr/bin", "/home/x"] {
+            assert!(!is_primary(path), "{path}");
+        }
+    }
+}

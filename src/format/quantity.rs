@@ -1,0 +1,149 @@
+//! Durations and sizes as people write them: `7d`, `90s`, `64MiB`.
+//!
+//! A quantity is a whole number and a unit, nothing else: no sign, no fraction, no sum. A number
+//! without a unit is never guessed at, and nothing wraps: what does not fit is refused.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Text that is no quantity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not a {what}: {why}", text.escape_default())]
+pub struct BadQuantity {
+    /// What was offered.
+    pub text: String,
+    /// What it should have been.
+    pub what: &'static str,
+    /// Which rule it breaks.
+    pub why: &'static str,
+}
+
+/// Units of time from the largest to the smallest, in milliseconds.
+const TIME: [(&str, u64); 6] =
+    [("w", 7 * 24 * 3_600_000), ("d", 24 * 3_600_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// Units of size from the largest to the smallest, in bytes.
+const BYTES: [(&str, u64); 5] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+/// Splits a quantity and finds its unit.
+fn read(text: &str, what: &'static str, units: &[(&str, u64)], no_unit: &'static str) -> Result<u64, BadQuantity> {
+    let bad = |why| BadQuantity { text: text.to_owned(), what, why };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    if number.is_empty() {
+        return Err(bad("it must begin with a whole number"));
+    }
+    if unit.is_empty() {
+        return Err(bad(no_unit));
+    }
+    let Some((_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
+        return Err(bad(no_unit));
+    };
+    let number: u64 = number.parse().map_err(|_| bad("the number is too large"))?;
+    number.checked_mul(*factor).ok_or_else(|| bad("the number is too large"))
+}
+
+/// Reads `7d`, `2h`, `30m`, `90s`, `500ms`, `1w`.
+///
+/// # Errors
+/// When the text is not one whole number with one of these units, or is too large for 64 bits.
+pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
+    let why = "it needs one of the units ms, s, m, h, d, w";
+    read(text, "duration", &TIME, why).map(Duration::from_millis)
+}
+
+/// Reads `64MiB`, `8GiB`, `512B`.
+///
+/// # Errors
+/// When the text is not one whole number with one of these units, or is too large for 64 bits.
+pub fn size(text: &str) -> Result<u64, BadQuantity> {
+    read(text, "size", &BYTES, "it needs one of the units B, KiB, MiB, GiB, TiB")
+}
+
+/// A quantity in the largest unit that needs no fraction.
+struct Shown(u64, &'static [(&'static str, u64)], &'static str);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(value, units, zero) = *self;
+        match units.iter().find(|(_, factor)| value >= *factor && value.is_multiple_of(*factor)) {
+            Some((unit, factor)) => write!(f, "{}{unit}", value / factor),
+            None => f.write_str(zero),
+        }
+    }
+}
+
+/// Writes a duration so that [`duration`] reads it back; what is below a millisecond is dropped.
+pub fn show_duration(value: Duration) -> String {
+    Shown(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), &TIME, "0s").to_string()
+}
+
+/// Writes a size so that [`size`] reads it back.
+pub fn show_size(value: u64) -> String {
+    Shown(value, &BYTES, "0B").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_have_one_number_and_one_unit() {
+        for (text, seconds) in [("7d", 604_800), ("1w", 604_800), ("2h", 7_200), ("30m", 1_800), ("90s", 90), ("0s", 0)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for text in ["", "7", "d", "7 d", " 7d", "7d ", "-7d", "+7d", "1.5h", "1h30m", "7D", "7days", "7µs", "٧d"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_count_in_powers_of_two_and_say_so() {
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("8GiB"), Ok(8 << 30));
+        assert_eq!(size("1TiB"), Ok(1 << 40));
+        assert_eq!(size("512B"), Ok(512));
+        for text in ["", "64", "64MB", "64M", "64mib", "64 MiB", "MiB", "0x40MiB", "1e3B"] {
+            assert!(size(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_does_not_wrap() {
+        assert!(duration("18446744073709551615w").is_err());
+        assert!(duration("99999999999999999999999s").is_err());
+        assert!(size("16777216TiB").is_err());
+        assert_eq!(size("16777215TiB"), Ok(16_777_215 << 40));
+    }
+
+    #[test]
+    fn the_largest_fitting_unit_is_written() {
+        assert_eq!(show_duration(Duration::from_hours(24)), "1d");
+        assert_eq!(show_duration(Duration::from_mins(90)), "90m");
+        assert_eq!(show_duration(Duration::ZERO), "0s");
+        assert_eq!(show_size(64 << 20), "64MiB");
+        assert_eq!(show_size((64 << 20) + 1), "67108865B");
+        assert_eq!(show_size(0), "0B");
+    }
+
+    proptest! {
+        #[test]
+        fn a_written_duration_reads_back(ms: u64) {
+            let value = Duration::from_millis(ms);
+            prop_assert_eq!(duration(&show_duration(value)), Ok(value));
+        }
+
+        #[test]
+        fn a_written_size_reads_back(bytes: u64) {
+            prop_assert_eq!(size(&show_size(bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text: String) {
+            let _ = (duration(&text), size(&text));
+        }
+    }
+}

@@ -1,0 +1,722 @@
+//! Signing of metadata and of sample packages with an OpenPGP key.
+//!
+//! Owns: reading a secret key, choosing the key that signs, the signature packet, making a new key.
+//!
+//! The private-key operation is done by aws-lc in constant time (RSA with blinding, Ed25519, ECDSA
+//! over the NIST curves), never by the crate `rsa` that sequoia's Rust backend would use, which
+//! leaks through its timing (RUSTSEC-2023-0071). sequoia reads the key and writes the packets; what
+//! it does with secrets here is copying. The one computation on secrets that is ours, the CRT
+//! exponents that OpenPGP does not store, runs without a branch or an index that depends on them.
+//! Algorithms that aws-lc does not sign with (DSA, Brainpool curves, Ed448, ...) are refused.
+//!
+//! Each signature is checked with the public key before it leaves, so that a fault in the
+//! computation cannot give the key away. Secrets are held in memory that is wiped on release, and
+//! no `Debug` shows them.
+//!
+//! A signature is version 4, binary, with creation time and issuer fingerprint hashed and the key
+//! id beside them, none of it critical: what gpg makes, which gpg 1.4 and the rpm of EL5 read too.
+//! It carries no random salt: the same bytes signed at the same second with RSA or Ed25519 give the
+//! same signature, so a publication that is repeated after a crash is the same publication.
+//! (ECDSA draws a nonce.)
+//!
+//! What never happens here: a file or the clock is read; a key that has expired, is revoked or is
+//! protected by a passphrase signs.
+
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+    RsaPublicKeyComponents, RsaSignatureEncoding,
+};
+use jiff::Timestamp;
+use sequoia_openpgp::armor;
+use sequoia_openpgp::cert::{Cert, CertParser};
+use sequoia_openpgp::crypto::hash::Hash as _;
+use sequoia_openpgp::crypto::mem::Protected;
+use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::key::{Key4, PrimaryRole, PublicParts, SecretKeyMaterial, SecretParts, UnspecifiedRole};
+use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketValue};
+use sequoia_openpgp::packet::signature::{Signature4, SignatureBuilder};
+use sequoia_openpgp::packet::{Key, Packet, Signature, UserID};
+use sequoia_openpgp::parse::Parse as _;
+use sequoia_openpgp::policy::StandardPolicy;
+use sequoia_openpgp::serialize::{Serialize as _, SerializeInto as _};
+use sequoia_openpgp::types::{
+    Curve, HashAlgorithm, KeyFlags, PublicKeyAlgorithm, SignatureType, SymmetricAlgorithm, Timestamp as PgpTime,
+};
+use std::fmt;
+use std::io::Write as _;
+use std::time::SystemTime;
+
+static RSA_SHA256: RsaSignatureEncoding = RSA_PKCS1_SHA256;
+static RSA_SHA384: RsaSignatureEncoding = RSA_PKCS1_SHA384;
+static RSA_SHA512: RsaSignatureEncoding = RSA_PKCS1_SHA512;
+static P256: EcdsaSigningAlgorithm = ECDSA_P256_SHA256_FIXED_SIGNING;
+static P384: EcdsaSigningAlgorithm = ECDSA_P384_SHA384_FIXED_SIGNING;
+static P521: EcdsaSigningAlgorithm = ECDSA_P521_SHA512_FIXED_SIGNING;
+
+/// Why a key cannot sign, or did not.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The bytes are no OpenPGP key at all.
+    #[error("no OpenPGP key can be read from it: {0}")]
+    Unreadable(String),
+    /// Several keys in one file: which one is meant is not for us to guess.
+    #[error("it holds {0} OpenPGP keys, and exactly one is wanted")]
+    Several(usize),
+    /// A public key where the secret one is needed.
+    #[error("{fingerprint} is a public key only: export the secret key (gpg --export-secret-keys)")]
+    PublicOnly {
+        /// Fingerprint of the certificate.
+        fingerprint: String,
+    },
+    /// Protected by a passphrase, which a daemon has nobody to ask for.
+    #[error(
+        "the secret key of {fingerprint} is protected by a passphrase: store it without one, readable by the daemon only"
+    )]
+    Encrypted {
+        /// Fingerprint of the certificate.
+        fingerprint: String,
+    },
+    /// Expired, revoked, not yet valid, or not meant for signing.
+    #[error("no key of {fingerprint} may sign at {at}: {why}")]
+    NotUsable {
+        /// Fingerprint of the certificate.
+        fingerprint: String,
+        /// The moment that was asked about.
+        at: Timestamp,
+        /// What sequoia says about it, or what is missing.
+        why: String,
+    },
+    /// An algorithm or size that cannot be used in constant time here.
+    #[error(
+        "{fingerprint} is a {what} key: use RSA of 2048 to 8192 bits, Ed25519, or ECDSA over P-256, P-384 or P-521"
+    )]
+    Algorithm {
+        /// Fingerprint of the key.
+        fingerprint: String,
+        /// Algorithm and, where that matters, size or curve.
+        what: String,
+    },
+    /// Secret and public part do not belong together, or numbers are missing.
+    #[error("the secret key of {fingerprint} is damaged: {why}")]
+    Damaged {
+        /// Fingerprint of the key.
+        fingerprint: String,
+        /// Which check failed.
+        why: String,
+    },
+    /// A time that an OpenPGP packet cannot hold (before 1970 or after 2106).
+    #[error("{0} cannot be written as the time of a signature")]
+    Time(Timestamp),
+    /// The signature did not verify with our own public key; it was thrown away.
+    #[error("a signature that was just made does not verify: memory or processor fault")]
+    Fault,
+    /// The library failed.
+    #[error("failed to sign: {0}")]
+    Library(String),
+}
+
+/// A secret key that signs.
+pub struct Signer {
+    cert: Cert,
+    pair: Pair,
+    /// Hash that goes with the key; for ECDSA the curve decides.
+    hash: HashAlgorithm,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// Reads one transferable secret key, armored or binary, and chooses the key in it that signs.
+    ///
+    /// As gpg does, the newest key wins that is alive at `at`, not revoked, flagged for signing and
+    /// has its secret here without a passphrase; so a primary key kept elsewhere is no obstacle.
+    pub fn read(secret_key: &[u8], at: Timestamp) -> Result<Self, SigningError> {
+        let mut certs = Vec::new();
+        for cert in CertParser::from_bytes(secret_key).map_err(unreadable)? {
+            certs.push(cert.map_err(unreadable)?);
+        }
+        let held = certs.len();
+        let cert = certs.pop().ok_or_else(|| SigningError::Unreadable("it is empty".to_owned()))?;
+        if held != 1 {
+            return Err(SigningError::Several(held));
+        }
+        let pair = Pair::new(&chosen(&cert, at)?)?;
+        let hash = pair.hash();
+        Ok(Self { cert: cert.strip_secret_key_material(), pair, hash })
+    }
+
+    /// Fingerprint of the certificate (its primary key), upper-case hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        self.cert.fingerprint().to_hex()
+    }
+
+    /// Fingerprint of the key that signs: the primary key or a subkey, upper-case hexadecimal.
+    pub fn signing_fingerprint(&self) -> String {
+        self.pair.public.fingerprint().to_hex()
+    }
+
+    /// Whether signatures are RSA, which decides where a package carries them.
+    pub fn signs_with_rsa(&self) -> bool {
+        matches!(self.pair.secret, Secret::Rsa(_))
+    }
+
+    /// The certificate without secrets, armored, as clients import it.
+    pub fn public_key_armored(&self) -> Result<String, SigningError> {
+        armored(armor::Kind::PublicKey, |out| self.cert.export(out))
+    }
+
+    /// Signs `bytes` and gives the armored detached signature, as `repomd.xml.asc` holds it.
+    pub fn sign_detached_armored(&self, bytes: &[u8], at: Timestamp) -> Result<String, SigningError> {
+        let signature = self.signature(bytes, at)?;
+        armored(armor::Kind::Signature, |out| Packet::from(signature).serialize(out))
+    }
+
+    /// Signs `bytes` and gives the signature packet, as an RPM header holds it.
+    pub fn sign_detached(&self, bytes: &[u8], at: Timestamp) -> Result<Vec<u8>, SigningError> {
+        Packet::from(self.signature(bytes, at)?).to_vec().map_err(library)
+    }
+
+    /// Whether `signature` (one armored or binary packet) is one over `bytes` by the key that signs here.
+    pub fn made(&self, signature: &[u8], bytes: &[u8]) -> bool {
+        let packet = sequoia_openpgp::PacketPile::from_bytes(signature).ok().and_then(|pile| {
+            let only = pile.into_children().collect::<Vec<_>>();
+            <[Packet; 1]>::try_from(only).ok()
+        });
+        match packet {
+            Some([Packet::Signature(signature)]) => signature.verify_message(&self.pair.public, bytes).is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Whether the certificate has expired, been revoked or otherwise ceased to be good at `at`.
+    pub fn usable(&self, at: Timestamp) -> Result<(), SigningError> {
+        let not = |why: String| SigningError::NotUsable { fingerprint: self.fingerprint(), at, why };
+        let policy = policy();
+        let valid = self.cert.with_policy(&policy, SystemTime::from(at)).map_err(|e| not(format!("{e:#}")))?;
+        valid.alive().map_err(|e| not(format!("{e:#}")))?;
+        let ours = self.pair.public.fingerprint();
+        let good = valid.keys().alive().revoked(false).for_signing().supported().any(|k| k.key().fingerprint() == ours);
+        if good { Ok(()) } else { Err(not(format!("{} is expired, revoked or not for signing", ours.to_hex()))) }
+    }
+
+    fn signature(&self, bytes: &[u8], at: Timestamp) -> Result<Signature, SigningError> {
+        self.usable(at)?;
+        let time = pgp_time(at)?;
+        let public = &self.pair.public;
+        let plain = |value| Subpacket::new(value, false);
+        let hashed = SubpacketArea::new(vec![
+            plain(SubpacketValue::IssuerFingerprint(public.fingerprint())).map_err(library)?,
+            plain(SubpacketValue::SignatureCreationTime(time)).map_err(library)?,
+        ])
+        .map_err(library)?;
+        let unhashed = SubpacketArea::new(vec![plain(SubpacketValue::Issuer(public.keyid())).map_err(library)?])
+            .map_err(library)?;
+        let packet = |prefix, mpis| {
+            let (hashed, unhashed) = (hashed.clone(), unhashed.clone());
+            Signature4::new(SignatureType::Binary, public.pk_algo(), self.hash, hashed, unhashed, prefix, mpis)
+        };
+
+        let mut context = self.hash.context().map_err(library)?.for_signature(4);
+        context.update(bytes);
+        // What is hashed of the packet does not depend on the numbers that come later.
+        let empty = mpi::Signature::Unknown { mpis: Box::default(), rest: Box::default() };
+        packet([0, 0], empty).hash(&mut context).map_err(library)?;
+        let digest = context.into_digest().map_err(library)?;
+        let prefix = match digest.as_slice() {
+            [a, b, ..] => [*a, *b],
+            _ => return Err(SigningError::Library("the digest is empty".to_owned())),
+        };
+        let signature = Signature::from(packet(prefix, self.pair.sign_digest(self.hash, &digest)?));
+        signature.verify_digest(public, &digest).map_err(|_| SigningError::Fault)?;
+        Ok(signature)
+    }
+}
+
+fn library(e: impl fmt::Display) -> SigningError {
+    SigningError::Library(format!("{e:#}"))
+}
+
+fn unreadable(e: impl fmt::Display) -> SigningError {
+    SigningError::Unreadable(format!("{e:#}"))
+}
+
+/// Our own key is trusted because of where it lies, so an old self-signature with SHA-1 does not
+/// make it unusable; expiry, revocation and flags still count.
+fn policy() -> StandardPolicy<'static> {
+    let mut policy = StandardPolicy::new();
+    policy.accept_hash(HashAlgorithm::SHA1);
+    policy
+}
+
+fn pgp_time(at: Timestamp) -> Result<PgpTime, SigningError> {
+    u32::try_from(at.as_second()).map(PgpTime::from).map_err(|_| SigningError::Time(at))
+}
+
+/// The newest key of `cert` that may sign at `at` and has its secret here in the clear.
+fn chosen(cert: &Cert, at: Timestamp) -> Result<Key<SecretParts, UnspecifiedRole>, SigningError> {
+    let fingerprint = cert.fingerprint().to_hex();
+    if !cert.is_tsk() {
+        return Err(SigningError::PublicOnly { fingerprint });
+    }
+    let policy = policy();
+    let not = |why: String| SigningError::NotUsable { fingerprint: fingerprint.clone(), at, why };
+    let valid = cert.with_policy(&policy, SystemTime::from(at)).map_err(|e| not(format!("{e:#}")))?;
+    valid.alive().map_err(|e| not(format!("{e:#}")))?;
+    let may_sign = || valid.keys().alive().revoked(false).for_signing();
+    let newest = may_sign().unencrypted_secret().max_by_key(|k| k.key().creation_time());
+    match newest {
+        Some(found) => Ok(found.key().clone().role_into_unspecified()),
+        None if may_sign().secret().next().is_some() => Err(SigningError::Encrypted { fingerprint }),
+        None => Err(not("none is alive, meant for signing and here with its secret".to_owned())),
+    }
+}
+
+/// The secret part, in the hands of aws-lc.
+enum Secret {
+    Rsa(RsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Ecdsa(EcdsaKeyPair, HashAlgorithm),
+}
+
+/// Public and secret part of one key.
+struct Pair {
+    public: Key<PublicParts, UnspecifiedRole>,
+    secret: Secret,
+}
+
+impl Pair {
+    fn new(key: &Key<SecretParts, UnspecifiedRole>) -> Result<Self, SigningError> {
+        let fingerprint = key.fingerprint().to_hex();
+        let damaged =
+            |why: &dyn fmt::Display| SigningError::Damaged { fingerprint: fingerprint.clone(), why: why.to_string() };
+        let refuse = |what: String| SigningError::Algorithm { fingerprint: fingerprint.clone(), what };
+        if key.version() != 4 {
+            // No rpm or gpg of EL5 to EL9 reads it.
+            return Err(refuse(format!("version {}", key.version())));
+        }
+        let secret = match key.secret() {
+            SecretKeyMaterial::Unencrypted(held) => held.map(|numbers| match (key.mpis(), numbers) {
+                (mpi::PublicKey::RSA { e, n }, mpi::SecretKeyMaterial::RSA { d, p, q, u }) => {
+                    if !(2048..=8192).contains(&n.bits()) {
+                        return Err(refuse(format!("{}-bit RSA", n.bits())));
+                    }
+                    let parts = KeyPairComponents {
+                        public_key: RsaPublicKeyComponents { n: n.value(), e: e.value() },
+                        d: d.value(),
+                        // OpenPGP's u is the inverse of p modulo q, PKCS#1's qInv that of q modulo p.
+                        p: q.value(),
+                        q: p.value(),
+                        dP: &*residue_below(d.value(), q.value()),
+                        dQ: &*residue_below(d.value(), p.value()),
+                        qInv: u.value(),
+                    };
+                    RsaKeyPair::from_components(&parts).map(Secret::Rsa).map_err(|e| damaged(&e))
+                }
+                (mpi::PublicKey::EdDSA { curve: Curve::Ed25519, q }, mpi::SecretKeyMaterial::EdDSA { scalar }) => {
+                    // RFC 4880bis: 0x40, then the native point.
+                    let point = q.value().get(1..).unwrap_or_default();
+                    Ed25519KeyPair::from_seed_and_public_key(&scalar.value_padded(32), point)
+                        .map(Secret::Ed25519)
+                        .map_err(|e| damaged(&e))
+                }
+                (mpi::PublicKey::Ed25519 { a }, mpi::SecretKeyMaterial::Ed25519 { x }) => {
+                    Ed25519KeyPair::from_seed_and_public_key(x, a.as_slice())
+                        .map(Secret::Ed25519)
+                        .map_err(|e| damaged(&e))
+                }
+                (mpi::PublicKey::ECDSA { curve, q }, mpi::SecretKeyMaterial::ECDSA { scalar }) => {
+                    let (algorithm, hash, size) = match curve {
+                        Curve::NistP256 => (&P256, HashAlgorithm::SHA256, 32),
+                        Curve::NistP384 => (&P384, HashAlgorithm::SHA384, 48),
+                        Curve::NistP521 => (&P521, HashAlgorithm::SHA512, 66),
+                        other => return Err(refuse(format!("ECDSA ({other})"))),
+                    };
+                    EcdsaKeyPair::from_private_key_and_public_key(algorithm, &scalar.value_padded(size), q.value())
+                        .map(|pair| Secret::Ecdsa(pair, hash))
+                        .map_err(|e| damaged(&e))
+                }
+                _ => Err(refuse(key.pk_algo().to_string())),
+            })?,
+            SecretKeyMaterial::Encrypted(_) => return Err(SigningError::Encrypted { fingerprint }),
+        };
+        Ok(Self { public: key.clone().parts_into_public(), secret })
+    }
+
+    /// The hash to sign with: SHA-256 is what the oldest clients read, and where the algorithm
+    /// prescribes a longer one there are no old clients.
+    fn hash(&self) -> HashAlgorithm {
+        match &self.secret {
+            Secret::Rsa(_) => HashAlgorithm::SHA256,
+            Secret::Ed25519(_) => HashAlgorithm::SHA512,
+            Secret::Ecdsa(_, hash) => *hash,
+        }
+    }
+
+    fn sign_digest(&self, hash: HashAlgorithm, bytes: &[u8]) -> Result<mpi::Signature, SigningError> {
+        let (algorithm, encoding) = match hash {
+            HashAlgorithm::SHA256 => (&digest::SHA256, &RSA_SHA256),
+            HashAlgorithm::SHA384 => (&digest::SHA384, &RSA_SHA384),
+            HashAlgorithm::SHA512 => (&digest::SHA512, &RSA_SHA512),
+            other => return Err(SigningError::Library(format!("{other} is not signed with"))),
+        };
+        let digest = Digest::import_less_safe(bytes, algorithm).map_err(library)?;
+        match &self.secret {
+            Secret::Rsa(pair) => {
+                let mut s = vec![0; pair.public_modulus_len()];
+                pair.sign_digest(encoding, &digest, &mut s).map_err(library)?;
+                Ok(mpi::Signature::RSA { s: mpi::MPI::new(&s) })
+            }
+            Secret::Ed25519(pair) => {
+                // RFC 9580, 5.2.3.3 and 5.2.3.4: the digest is the message.
+                let both = pair.try_sign(bytes).map_err(library)?;
+                let (r, s) = both.as_ref().split_at_checked(32).ok_or(SigningError::Fault)?;
+                if self.public.pk_algo() == PublicKeyAlgorithm::Ed25519 {
+                    let s = <[u8; 64]>::try_from(both.as_ref()).map_err(library)?;
+                    return Ok(mpi::Signature::Ed25519 { s: Box::new(s) });
+                }
+                Ok(mpi::Signature::EdDSA { r: mpi::MPI::new(r), s: mpi::MPI::new(s) })
+            }
+            Secret::Ecdsa(pair, _) => {
+                let both = pair.sign_digest(&digest).map_err(library)?;
+                let half = both.as_ref().len() / 2;
+                let (r, s) = both.as_ref().split_at_checked(half).ok_or(SigningError::Fault)?;
+                Ok(mpi::Signature::ECDSA { r: mpi::MPI::new(r), s: mpi::MPI::new(s) })
+            }
+        }
+    }
+}
+
+impl sequoia_openpgp::crypto::Signer for Pair {
+    fn public(&self) -> &Key<PublicParts, UnspecifiedRole> {
+        &self.public
+    }
+
+    fn sign(&mut self, hash: HashAlgorithm, bytes: &[u8]) -> sequoia_openpgp::Result<mpi::Signature> {
+        Ok(self.sign_digest(hash, bytes)?)
+    }
+}
+
+/// `value mod (prime - 1)` for an odd `prime`, both big-endian, in time that depends on the lengths
+/// only: one doubling and one masked subtraction for each bit.
+fn residue_below(value: &[u8], prime: &[u8]) -> Protected {
+    let mut modulus = Protected::from(prime);
+    if let Some(last) = modulus.last_mut() {
+        *last &= 0xfe;
+    }
+    let mut rest = Protected::new(modulus.len());
+    let mut less = Protected::new(modulus.len());
+    for byte in value {
+        for bit in (0..8).rev() {
+            let mut carry = (byte >> bit) & 1;
+            for digit in rest.iter_mut().rev() {
+                let out = *digit >> 7;
+                *digit = (*digit << 1) | carry;
+                carry = out;
+            }
+            let mut borrow = 0_u16;
+            for ((into, from), by) in less.iter_mut().zip(rest.iter()).zip(modulus.iter()).rev() {
+                let difference = 0x100 + u16::from(*from) - u16::from(*by) - borrow;
+                let [high, low] = difference.to_be_bytes();
+                *into = low;
+                borrow = 1 - u16::from(high);
+            }
+            let [_, borrowed] = borrow.to_be_bytes();
+            let mask = 0_u8.wrapping_sub(carry | (borrowed ^ 1));
+            for (kept, reduced) in rest.iter_mut().zip(less.iter()) {
+                *kept = (*reduced & mask) | (*kept & !mask);
+            }
+        }
+    }
+    rest
+}
+
+/// A key that was just made. `Debug` does not show its secret.
+pub struct Generated {
+    /// The transferable secret key, armored, without a passphrase.
+    pub secret: String,
+    /// The certificate, armored.
+    pub public: String,
+    /// Fingerprint of the certificate, upper-case hexadecimal.
+    pub fingerprint: String,
+}
+
+impl fmt::Debug for Generated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generated").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
+}
+
+/// Makes a key for the demo and for tests: RSA of 3072 bits, version 4, one user id, no expiry.
+///
+/// RSA, as everything from EL5's rpm to EL10's reads it; the primary key certifies and signs, as
+/// rpm before 4.9 knows nothing of subkeys; the flags stand on the user id, where old readers look.
+pub fn generate(user_id: &str, at: Timestamp) -> Result<Generated, SigningError> {
+    let time = pgp_time(at)?;
+    let made = RsaKeyPair::generate(KeySize::Rsa3072).map_err(library)?;
+    let document: Pkcs8V1Der<'_> = made.as_der().map_err(library)?;
+    let numbers = pkcs8_numbers(document.as_ref())
+        .ok_or_else(|| SigningError::Library("the new key was written in an unknown form".to_owned()))?;
+    let [modulus, exponent, d, p, q, _, _, q_inverse] = numbers;
+    let public = mpi::PublicKey::RSA { e: mpi::MPI::new(exponent), n: mpi::MPI::new(modulus) };
+    // OpenPGP's p is the smaller prime and u its inverse; PKCS#1 stores the inverse of the second.
+    let secret = mpi::SecretKeyMaterial::RSA { d: d.into(), p: q.into(), q: p.into(), u: q_inverse.into() };
+    let primary: Key<SecretParts, PrimaryRole> =
+        Key4::with_secret(SystemTime::from(at), PublicKeyAlgorithm::RSAEncryptSign, public, secret.into())
+            .map_err(library)?
+            .into();
+
+    let mut pair = Pair::new(&primary.clone().role_into_unspecified())?;
+    let name = UserID::from(user_id);
+    let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
+        .set_hash_algo(HashAlgorithm::SHA256)
+        .set_signature_creation_time(SystemTime::from(time))
+        .and_then(|b| b.set_key_flags(KeyFlags::empty().set_certification().set_signing()))
+        .and_then(|b| b.set_preferred_hash_algorithms(vec![HashAlgorithm::SHA256, HashAlgorithm::SHA512]))
+        .and_then(|b| b.set_preferred_symmetric_algorithms(vec![SymmetricAlgorithm::AES256]))
+        .and_then(|b| b.sign_userid_binding(&mut pair, primary.parts_as_public(), &name))
+        .map_err(library)?;
+    binding.verify_userid_binding(&pair.public, primary.parts_as_public(), &name).map_err(|_| SigningError::Fault)?;
+    let packets = vec![Packet::SecretKey(primary), Packet::UserID(name), Packet::Signature(binding)];
+    let cert = Cert::from_packets(packets.into_iter()).map_err(library)?;
+    Ok(Generated {
+        secret: armored(armor::Kind::SecretKey, |out| cert.as_tsk().serialize(out))?,
+        public: armored(armor::Kind::PublicKey, |out| cert.export(out))?,
+        fingerprint: cert.fingerprint().to_hex(),
+    })
+}
+
+/// The eight numbers of an RSA key in PKCS#8: n, e, d, p, q, dP, dQ, qInv (RFC 5208, RFC 8017 A.1.2).
+fn pkcs8_numbers(document: &[u8]) -> Option<[&[u8]; 8]> {
+    const INTEGER: u8 = 0x02;
+    const OCTETS: u8 = 0x04;
+    const SEQUENCE: u8 = 0x30;
+    let (mut outer, _) = der_item(document, SEQUENCE)?;
+    for skipped in [INTEGER, SEQUENCE] {
+        (_, outer) = der_item(outer, skipped)?;
+    }
+    let (inner, _) = der_item(outer, OCTETS)?;
+    let (key, _) = der_item(inner, SEQUENCE)?;
+    let (_version, mut rest) = der_item(key, INTEGER)?;
+    let mut numbers: [&[u8]; 8] = [&[]; 8];
+    for number in &mut numbers {
+        (*number, rest) = der_item(rest, INTEGER)?;
+    }
+    Some(numbers)
+}
+
+/// The content of a DER item that must have `tag`, and what follows it.
+fn der_item(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&found, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        let length = digits.iter().try_fold(0_usize, |n, d| n.checked_mul(256)?.checked_add(usize::from(*d)))?;
+        (length, rest)
+    };
+    (found == tag).then(|| rest.split_at_checked(length))?
+}
+
+/// Armor without header lines, with the checksum that rpm before 4.20 insists on.
+fn armored(
+    kind: armor::Kind,
+    write: impl FnOnce(&mut dyn std::io::Write) -> sequoia_openpgp::Result<()>,
+) -> Result<String, SigningError> {
+    let mut out = armor::Writer::new(Vec::new(), kind).map_err(library)?;
+    out.set_profile(sequoia_openpgp::Profile::RFC4880).map_err(library)?;
+    write(&mut out).map_err(library)?;
+    let mut bytes = out.finalize().map_err(library)?;
+    if bytes.last() != Some(&b'\n') {
+        bytes.write_all(b"\n").map_err(library)?;
+    }
+    String::from_utf8(bytes).map_err(library)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
+    use std::time::Duration;
+
+    const MADE: i64 = 1_700_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    /// A certificate of sequoia's making, with a signing subkey, armored with its secrets.
+    fn foreign(suite: CipherSuite, change: impl Fn(CertBuilder) -> CertBuilder) -> Vec<u8> {
+        let builder = CertBuilder::new()
+            .add_userid("Foreign <foreign@example.org>")
+            .set_cipher_suite(suite)
+            .set_creation_time(SystemTime::from(at(MADE)))
+            .add_signing_subkey();
+        let (cert, _) = change(builder).generate().unwrap();
+        cert.as_tsk().to_vec().unwrap()
+    }
+
+    fn unarmored(text: &str) -> Signature {
+        match Packet::from_bytes(text.as_bytes()) {
+            Ok(Packet::Signature(found)) => found,
+            other => panic!("no signature: {other:?}"),
+        }
+    }
+
+    fn verifies(signer: &Signer, bytes: &[u8], armored: &str) -> bool {
+        let packet = unarmored(armored);
+        let public = Cert::from_bytes(signer.public_key_armored().unwrap().as_bytes()).unwrap();
+        let mine = signer.signing_fingerprint();
+        let key = public.keys().find(|k| k.key().fingerprint().to_hex() == mine).unwrap();
+        packet.verify_message(key.key(), bytes).is_ok()
+    }
+
+    #[test]
+    fn a_generated_key_is_read_back_and_signs_the_same_bytes_the_same_way() {
+        let made = generate("Example <example@example.org>", at(MADE)).unwrap();
+        let signer = Signer::read(made.secret.as_bytes(), at(MADE + 1)).unwrap();
+        assert_eq!(signer.fingerprint(), made.fingerprint);
+        assert_eq!(signer.public_key_armored().unwrap(), made.public);
+
+        let first = signer.sign_detached_armored(b"<repomd/>", at(MADE + 2)).unwrap();
+        let again = signer.sign_detached_armored(b"<repomd/>", at(MADE + 2)).unwrap();
+        assert_eq!(first, again);
+        assert!(first.starts_with("-----BEGIN PGP SIGNATURE-----\n\n"), "{first}");
+        assert!(first.ends_with("-----END PGP SIGNATURE-----\n"), "{first}");
+        assert!(first.lines().any(|l| l.len() == 5 && l.starts_with('=')), "no checksum for old rpm: {first}");
+        assert!(verifies(&signer, b"<repomd/>", &first));
+        assert!(!verifies(&signer, b"<repomd>", &first));
+        let binary = signer.sign_detached(b"<repomd/>", at(MADE + 2)).unwrap();
+        assert_eq!(Packet::from_bytes(&binary).unwrap(), Packet::from_bytes(first.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn a_signature_has_what_old_readers_need_and_nothing_critical() {
+        let made = generate("Example <example@example.org>", at(MADE)).unwrap();
+        let signer = Signer::read(made.secret.as_bytes(), at(MADE)).unwrap();
+        let bytes = signer.sign_detached(b"x", at(MADE + 7)).unwrap();
+        let Packet::Signature(packet) = Packet::from_bytes(&bytes).unwrap() else { panic!("no signature") };
+        assert_eq!(packet.version(), 4);
+        assert_eq!(packet.typ(), SignatureType::Binary);
+        assert_eq!(packet.hash_algo(), HashAlgorithm::SHA256);
+        assert_eq!(packet.signature_creation_time(), Some(SystemTime::from(at(MADE + 7))));
+        assert_eq!(packet.issuer_fingerprints().next().unwrap().to_hex(), made.fingerprint);
+        assert!(made.fingerprint.ends_with(&packet.issuers().next().unwrap().to_hex()));
+        assert_eq!(packet.hashed_area().iter().chain(packet.unhashed_area().iter()).count(), 3);
+        assert!(packet.hashed_area().iter().chain(packet.unhashed_area().iter()).all(|s| !s.critical()));
+    }
+
+    #[test]
+    fn elliptic_keys_sign_in_constant_time_too() {
+        for (suite, hash) in [
+            (CipherSuite::Cv25519, HashAlgorithm::SHA512),
+            (CipherSuite::P256, HashAlgorithm::SHA256),
+            (CipherSuite::P384, HashAlgorithm::SHA384),
+            (CipherSuite::P521, HashAlgorithm::SHA512),
+        ] {
+            let signer = Signer::read(&foreign(suite, |b| b), at(MADE + 1)).unwrap();
+            assert_ne!(signer.fingerprint(), signer.signing_fingerprint(), "the subkey signs");
+            for n in 0..8_u8 {
+                let text = [n; 40];
+                let signed = signer.sign_detached_armored(&text, at(MADE + 2)).unwrap();
+                assert!(verifies(&signer, &text, &signed), "{suite:?}");
+                assert_eq!(unarmored(&signed).hash_algo(), hash);
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_style_ed25519_key_signs() {
+        let key: Key<SecretParts, PrimaryRole> = Key4::generate_ed25519().unwrap().into();
+        let pair = Pair::new(&key.role_into_unspecified()).unwrap();
+        let digest = [7_u8; 64];
+        let mpis = pair.sign_digest(HashAlgorithm::SHA512, &digest).unwrap();
+        assert!(matches!(mpis, mpi::Signature::Ed25519 { .. }));
+    }
+
+    #[test]
+    fn what_cannot_sign_is_refused_with_the_reason() {
+        let now = at(MADE + 100);
+        let why = |bytes: &[u8]| Signer::read(bytes, now).map(|_| ()).unwrap_err().to_string();
+        let key = foreign(CipherSuite::Cv25519, |b| b);
+        let public = Cert::from_bytes(&key).unwrap().strip_secret_key_material().to_vec().unwrap();
+
+        assert!(why(b"").contains("no OpenPGP key"), "{}", why(b""));
+        assert!(why(b"not a key").contains("no OpenPGP key"), "{}", why(b"not a key"));
+        assert!(why(&public).contains("public key only"));
+        assert!(why(&[key.clone(), key].concat()).contains("exactly one"));
+        let locked = foreign(CipherSuite::Cv25519, |b| b.set_password(Some("secret".into())));
+        assert!(why(&locked).contains("passphrase"), "{}", why(&locked));
+        let short = foreign(CipherSuite::Cv25519, |b| b.set_validity_period(Duration::from_secs(10)));
+        assert!(why(&short).contains("may sign at"), "{}", why(&short));
+        let future = Signer::read(&foreign(CipherSuite::Cv25519, |b| b), at(MADE - 10)).unwrap_err().to_string();
+        assert!(future.contains("may sign at"), "{future}");
+        let curve = foreign(CipherSuite::Cv448, |b| b);
+        assert!(why(&curve).contains("use RSA"), "{}", why(&curve));
+    }
+
+    #[test]
+    fn a_key_that_expires_while_the_daemon_runs_stops_signing() {
+        let day = Duration::from_hours(24);
+        let key = foreign(CipherSuite::Cv25519, |b| b.set_validity_period(day));
+        let signer = Signer::read(&key, at(MADE + 1)).unwrap();
+        signer.sign_detached(b"x", at(MADE + 86_399)).unwrap();
+        let late = signer.sign_detached(b"x", at(MADE + 86_401)).unwrap_err().to_string();
+        assert!(late.contains("may sign at"), "{late}");
+        assert!(matches!(signer.sign_detached(b"x", at(-1)), Err(SigningError::NotUsable { .. })));
+    }
+
+    #[test]
+    fn a_damaged_secret_is_found_when_it_is_read() {
+        let made = generate("Example <example@example.org>", at(MADE)).unwrap();
+        let cert = Cert::from_bytes(made.secret.as_bytes()).unwrap();
+        let key = cert.primary_key().key().clone().parts_into_secret().unwrap();
+        let SecretKeyMaterial::Unencrypted(held) = key.secret() else { panic!("it is locked") };
+        let bent = held.map(|numbers| match numbers {
+            mpi::SecretKeyMaterial::RSA { d, p, q, u } => {
+                let mut wrong = d.value().to_vec();
+                *wrong.last_mut().unwrap() ^= 2;
+                mpi::SecretKeyMaterial::RSA { d: wrong.into(), p: p.clone(), q: q.clone(), u: u.clone() }
+            }
+            _ => panic!("it is not RSA"),
+        });
+        let bent: Key<SecretParts, PrimaryRole> =
+            Key4::with_secret(key.creation_time(), key.pk_algo(), key.mpis().clone(), bent.into()).unwrap().into();
+        let refused = Pair::new(&bent.role_into_unspecified()).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("damaged"), "{refused}");
+    }
+
+    #[test]
+    fn debug_output_shows_no_secret() {
+        let made = generate("Example <example@example.org>", at(MADE)).unwrap();
+        let signer = Signer::read(made.secret.as_bytes(), at(MADE)).unwrap();
+        let expected = format!("Signer {{ fingerprint: \"{}\", .. }}", made.fingerprint);
+        assert_eq!(format!("{signer:?}"), expected);
+        assert_eq!(format!("{made:?}"), expected.replace("Signer", "Generated"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_residue_is_that_of_ordinary_arithmetic(value: u128, prime in 3_u64..) {
+            let prime = prime | 1;
+            let expected = value % u128::from(prime - 1);
+            let found = residue_below(&value.to_be_bytes(), &prime.to_be_bytes());
+            let found = found.iter().fold(0_u128, |n, b| n << 8 | u128::from(*b));
+            proptest::prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn der_of_any_bytes_is_read_without_panic(bytes: Vec<u8>) {
+            let _ = pkcs8_numbers(&bytes);
+            let _ = Signer::read(&bytes, Timestamp::UNIX_EPOCH);
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! The seam: every change rolloutd makes to the disk.
+//!
+//! A handful of verbs, so that a test can break each of them in turn. [`Kernel`] does them;
+//! [`Latched`] stops all writing after the first failed sync, because from then on it is unknown
+//! what lies on the disk, and a second `fsync` may say yes to pages that the kernel has already
+//! thrown away (Rebello et al., ATC 2020). A full disk or a missing permission is an ordinary error
+//! and stops nothing.
+//!
+//! What never happens: no verb follows a symbolic link in the last component of a path, and none
+//! creates a file under its final name before its bytes are synced. A name that appears is the name
+//! of a whole file.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+
+/// An I/O error with the path it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {what} {}", path.display())]
+pub struct DiskError {
+    /// What was tried, a verb.
+    pub what: &'static str,
+    /// On which file.
+    pub path: PathBuf,
+    /// What the kernel said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// An error for `path`.
+    pub fn new(what: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { what, path: path.to_owned(), source }
+    }
+
+    /// The error with its cause in one line.
+    pub fn sentence(&self) -> String {
+        format!("{self}: {}", self.source)
+    }
+
+    /// Whether the kernel said that there is no such file.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+
+    /// Whether the two paths lie on different file systems, or the file system has no links.
+    pub fn wants_copy(&self) -> bool {
+        // EMLINK: too many links to this inode; EPERM: the file system has none (FAT, some FUSE).
+        matches!(self.source.raw_os_error(), Some(code) if
+            code == rustix::io::Errno::XDEV.raw_os_error()
+            || code == rustix::io::Errno::MLINK.raw_os_error()
+            || code == rustix::io::Errno::PERM.raw_os_error()
+            || code == rustix::io::Errno::OPNOTSUPP.raw_os_error())
+    }
+}
+
+/// Adds the path to an I/O result.
+pub trait AtPath<T> {
+    /// What was tried, and on which file.
+    fn at(self, what: &'static str, path: &Path) -> Result<T, DiskError>;
+}
+
+impl<T> AtPath<T> for io::Result<T> {
+    fn at(self, what: &'static str, path: &Path) -> Result<T, DiskError> {
+        self.map_err(|source| DiskError::new(what, path, source))
+    }
+}
+
+impl<T> AtPath<T> for rustix::io::Result<T> {
+    fn at(self, what: &'static str, path: &Path) -> Result<T, DiskError> {
+        self.map_err(|source| DiskError::new(what, path, source.into()))
+    }
+}
+
+/// A new file that has no final name yet.
+#[derive(Debug)]
+pub struct Fresh {
+    /// Open for reading and writing.
+    pub file: File,
+    /// Its temporary name, where the file system has no unnamed files.
+    temporary: Option<PathBuf>,
+}
+
+/// The prefix of every temporary name. Names that begin with it are removed at start.
+pub const TEMPORARY: &str = ".rolloutd-";
+
+/// Whether the daemon's user alone may read a file, or everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// 0644: what clients fetch.
+    Everybody,
+    /// 0600: what is ours.
+    Owner,
+}
+
+impl Access {
+    fn mode(self) -> Mode {
+        match self {
+            Self::Everybody => Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH,
+            Self::Owner => Mode::RUSR | Mode::WUSR,
+        }
+    }
+}
+
+/// Every change rolloutd makes to the disk.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// A new file on the file system of `dir`, without a final name; it vanishes with a crash.
+    fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError>;
+    /// Appends bytes to a fresh file.
+    fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Makes the file's bytes durable.
+    fn sync(&self, file: &Fresh) -> Result<(), DiskError>;
+    /// Gives a synced file its final name, replacing atomically what had it before.
+    fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError>;
+    /// A second name for a file; an existing name is an error.
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Moves a name, replacing atomically what had it before.
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// Removes a name; a missing one is no error, so that every step can be repeated.
+    fn remove(&self, path: &Path) -> Result<(), DiskError>;
+    /// Makes a directory and its parents below a place that exists, mode 0755, each entry durable.
+    fn make_dir(&self, dir: &Path) -> Result<(), DiskError>;
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> Result<(), DiskError>;
+}
+
+/// The disk as the kernel gives it.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    counter: AtomicU64,
+}
+
+impl Kernel {
+    fn temporary(&self, dir: &Path) -> PathBuf {
+        let n = self.counter.fetch_add(1, Ordering::Relaxed);
+        dir.join(format!("{TEMPORARY}{}-{n}", std::process::id()))
+    }
+}
+
+impl Disk for Kernel {
+    fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(dir, flags, access.mode()) {
+            Ok(fd) => {
+                let file = File::from(fd);
+                // The umask took bits away; what clients fetch is readable whatever it is.
+                rustix::fs::fchmod(&file, access.mode()).at("set the mode of a new file in", dir)?;
+                Ok(Fresh { file, temporary: None })
+            }
+            // NFS, old overlayfs and some FUSE file systems have no unnamed files.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+                let path = self.temporary(dir);
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+                let fd = rustix::fs::open(&path, flags, access.mode()).at("create", &path)?;
+                rustix::fs::fchmod(&fd, access.mode()).at("set the mode of", &path)?;
+                Ok(Fresh { file: File::from(fd), temporary: Some(path) })
+            }
+            Err(error) => Err(DiskError::new("create a file in", dir, error.into())),
+        }
+    }
+
+    fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
+        file.file.write_all(bytes).at("write to", &file.label())
+    }
+
+    fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
+        file.file.sync_all().at("sync", &file.label())
+    }
+
+    fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
+        let dir = to.parent().unwrap_or(Path::new("."));
+        let temporary = if let Some(path) = file.temporary {
+            path
+        } else {
+            let unnamed = format!("/proc/self/fd/{}", file.file.as_raw_fd());
+            match rustix::fs::linkat(CWD, &unnamed, CWD, to, AtFlags::SYMLINK_FOLLOW) {
+                Ok(()) => return Ok(file.file),
+                // The name is taken: link beside it and rename over it.
+                Err(rustix::io::Errno::EXIST) => {
+                    let path = self.temporary(dir);
+                    rustix::fs::linkat(CWD, &unnamed, CWD, &path, AtFlags::SYMLINK_FOLLOW).at("name", &path)?;
+                    path
+                }
+                Err(error) => return Err(DiskError::new("name", to, error.into())),
+            }
+        };
+        let renamed = rustix::fs::rename(&temporary, to).at("name", to);
+        if renamed.is_err() {
+            let _ = rustix::fs::unlink(&temporary);
+        }
+        renamed.map(|()| file.file)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty()).at("link", to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        rustix::fs::rename(from, to).at("rename", to)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        match rustix::fs::unlink(path) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(error) => Err(DiskError::new("remove", path, error.into())),
+        }
+    }
+
+    fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        if dir.is_dir() {
+            return Ok(());
+        }
+        let parent = dir.parent().ok_or_else(|| {
+            DiskError::new("make", dir, io::Error::new(io::ErrorKind::InvalidInput, "it has no parent directory"))
+        })?;
+        self.make_dir(parent)?;
+        let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
+        match rustix::fs::mkdir(dir, mode) {
+            Ok(()) => rustix::fs::chmod(dir, mode).at("set the mode of", dir)?,
+            Err(rustix::io::Errno::EXIST) if dir.is_dir() => {}
+            Err(error) => return Err(DiskError::new("make", dir, error.into())),
+        }
+        self.sync_dir(parent)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(dir, flags, Mode::empty()).at("open", dir)?;
+        rustix::fs::fsync(&fd).at("sync", dir)
+    }
+}
+
+impl Fresh {
+    fn label(&self) -> PathBuf {
+        self.temporary.clone().unwrap_or_else(|| PathBuf::from("a new file"))
+    }
+}
+
+/// Stops all writing after the first failed sync.
+#[derive(Debug)]
+pub struct Latched<D> {
+    inner: D,
+    broken: Arc<AtomicBool>,
+}
+
+impl<D: Disk> Latched<D> {
+    /// A latch around `inner`, open.
+    pub fn new(inner: D) -> Self {
+        Self { inner, broken: Arc::default() }
+    }
+
+    /// A view of the latch: `true` once writing has stopped.
+    pub fn broken(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.broken)
+    }
+
+    fn open(&self, path: &Path) -> Result<(), DiskError> {
+        if self.broken.load(Ordering::SeqCst) {
+            let why = "an earlier sync failed; nothing is written until the daemon is started again";
+            return Err(DiskError::new("change", path, io::Error::other(why)));
+        }
+        Ok(())
+    }
+
+    fn watch<T>(&self, synced: Result<T, DiskError>) -> Result<T, DiskError> {
+        if synced.is_err() {
+            self.broken.store(true, Ordering::SeqCst);
+        }
+        synced
+    }
+}
+
+impl<D: Disk> Disk for Latched<D> {
+    fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
+        self.open(dir)?;
+        self.inner.fresh(dir, access)
+    }
+
+    fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
+        self.open(&file.label())?;
+        self.inner.write(file, bytes)
+    }
+
+    fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
+        self.open(&file.label())?;
+        self.watch(self.inner.sync(file))
+    }
+
+    fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
+        self.open(to)?;
+        self.inner.name(file, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.open(to)?;
+        self.inner.link(from, to)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.open(to)?;
+        self.inner.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), DiskError> {
+        self.open(path)?;
+        self.inner.remove(path)
+    }
+
+    fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.open(dir)?;
+        self.inner.make_dir(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+        self.open(dir)?;
+        self.watch(self.inner.sync_dir(dir))
+    }
+}
+
+/// Writes a whole small file: bytes synced, name given, directory synced.
+///
+/// # Errors
+/// With the file that was being written; the old content, if any, is then still there.
+pub fn put(disk: &dyn Disk, path: &Path, bytes: &[u8], access: Access) -> Result<(), DiskError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = disk.fresh(dir, access)?;
+    disk.write(&mut file, bytes)?;
+    disk.sync(&file)?;
+    disk.name(file, path)?;
+    disk.sync_dir(dir)
+}
+
+/// Gives the bytes at `from` the name `to`: by a link, or by a synced copy where links cannot be.
+///
+/// Returns whether a copy was made. `to` must not exist.
+///
+/// # Errors
+/// With the path at fault; nothing has the name `to` then.
+pub fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, DiskError> {
+    match disk.link(from, to) {
+        Ok(()) => Ok(false),
+        Err(error) if error.wants_copy() => copy(disk, from, to).map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
+fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
+    use std::io::Read as _;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
+    let modified = source.metadata().at("look at", from)?.modified().at("look at", from)?;
+    let dir = to.parent().unwrap_or(Path::new("."));
+    let mut file = disk.fresh(dir, Access::Everybody)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match source.read(&mut buffer).at("read", from)? {
+            0 => break,
+            n => disk.write(&mut file, buffer.get(..n).unwrap_or_default())?,
+        }
+    }
+    // The metadata of every tree names the same file time, wherever the bytes lie.
+    file.file.set_modified(modified).at("set the time of", to)?;
+    disk.sync(&file)?;
+    disk.name(file, to).map(drop)
+}
+
+/// Removes what a crash left under temporary names in `dir`; a missing directory has none.
+///
+/// # Errors
+/// With the path at fault.
+pub fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(DiskError::new("list", dir, error)),
+    };
+    for entry in entries {
+        let entry = entry.at("list", dir)?;
+        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+            disk.remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod failing {
+    //! A disk whose n-th change fails, for tests that fail at each step in turn.
+
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    /// Allows `calls` changes and then fails every one.
+    #[derive(Debug)]
+    pub(crate) struct FailingDisk {
+        inner: Kernel,
+        left: AtomicU32,
+    }
+
+    impl FailingDisk {
+        pub(crate) fn after(calls: u32) -> Self {
+            Self { inner: Kernel::default(), left: AtomicU32::new(calls) }
+        }
+
+        fn step(&self, path: &Path) -> Result<(), DiskError> {
+            self.left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .map(drop)
+                .map_err(|_| DiskError::new("change", path, io::Error::from(rustix::io::Errno::NOSPC)))
+        }
+    }
+
+    impl Disk for FailingDisk {
+        fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
+            self.step(dir)?;
+            self.inner.fresh(dir, access)
+        }
+        fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
+            self.step(Path::new("write"))?;
+            self.inner.write(file, bytes)
+        }
+        fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
+            self.step(Path::new("sync"))?;
+            self.inner.sync(file)
+        }
+        fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
+            self.step(to)?;
+            self.inner.name(file, to)
+        }
+        fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+            self.step(to)?;
+            self.inner.link(from, to)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+            self.step(to)?;
+            self.inner.rename(from, to)
+        }
+        fn remove(&self, path: &Path) -> Result<(), DiskError> {
+            self.step(path)?;
+            self.inner.remove(path)
+        }
+        fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
+            self.step(dir)?;
+            self.inner.make_dir(dir)
+        }
+        fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+            self.step(dir)?;
+            self.inner.sync_dir(dir)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_appears_is_the_name_of_a_whole_file() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("f");
+        let disk = Kernel::default();
+        for bytes in [&b"old"[..], b"new content"] {
+            put(&disk, &path, bytes, Access::Everybody).expect("written");
+            assert_eq!(std::fs::read(&path).expect("read"), bytes);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1, "no temporary name is left");
+    }
+
+    #[test]
+    fn a_put_that_fails_at_any_step_leaves_the_old_or_the_new_content() {
+        for calls in 0.. {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().join("f");
+            put(&Kernel::default(), &path, b"old", Access::Owner).expect("written");
+            let result = put(&failing::FailingDisk::after(calls), &path, b"new", Access::Owner);
+            let seen = std::fs::read(&path).expect("one of the two is there");
+            assert!(seen == b"old" || seen == b"new", "after {calls} steps");
+            if result.is_ok() {
+                assert_eq!(seen, b"new");
+                return;
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    struct LyingSync(Kernel);
+
+    impl Disk for LyingSync {
+        fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
+            self.0.fresh(dir, access)
+        }
+        fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
+            self.0.write(file, bytes)
+        }
+        fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
+            Err(DiskError::new("sync", &file.label(), io::Error::from(rustix::io::Errno::IO)))
+        }
+        fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
+            self.0.name(file, to)
+        }
+        fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+            self.0.link(from, to)
+        }
+        fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+            self.0.rename(from, to)
+        }
+        fn remove(&self, path: &Path) -> Result<(), DiskError> {
+            self.0.remove(path)
+        }
+        fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
+            self.0.make_dir(dir)
+        }
+        fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
+            self.0.sync_dir(dir)
+        }
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_written_any_more() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Latched::new(LyingSync(Kernel::default()));
+        let broken = disk.broken();
+        assert!(!broken.load(Ordering::SeqCst));
+        assert!(put(&disk, &dir.path().join("a"), b"x", Access::Owner).is_err());
+        assert!(broken.load(Ordering::SeqCst));
+        let later = disk.make_dir(&dir.path().join("d")).expect_err("the latch is shut");
+        assert!(later.sentence().contains("an earlier sync failed"), "{}", later.sentence());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Kernel::default();
+        for name in [".rolloutd-1-2", "keep.rpm", ".hidden"] {
+            put(&disk, &dir.path().join(name), b"", Access::Owner).expect("written");
+        }
+        sweep(&disk, dir.path()).expect("swept");
+        let mut left: Vec<_> =
+            std::fs::read_dir(dir.path()).expect("listed").map(|e| e.expect("entry").file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".hidden", "keep.rpm"]);
+        sweep(&disk, &dir.path().join("missing")).expect("nothing to do");
+    }
+}

@@ -1,0 +1,746 @@
+//! One distribution on this disk: its index, its uploads, its trees.
+//!
+//! Everything that is done to a distribution goes through one value of this type, and one piece of
+//! work at a time holds it. What is listed where comes from the logbook ([`Distribution::restore`]);
+//! the index and the blocks can be lost and are made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::blocks::{BlockCache, Form};
+use super::disk::{self, Access, Disk, DiskError};
+use super::index::{Index, IndexError};
+use super::intake::{self, Gate, IntakeError, Look, Uploads};
+use super::promotion::{self, Places};
+use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
+use super::retirement;
+use super::tree::{self, REPODATA};
+use crate::domain::checksum::Sha256;
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::format::repofile;
+use crate::format::repomd::Repomd;
+use crate::format::signing::Signer;
+
+/// Bytes of compressed blocks that are kept between two publications of a distribution. The three
+/// files of 10,000 packages have some 10 MiB, and four trees share most of their blocks.
+const BLOCKS_KEPT: usize = 64 << 20;
+
+/// What the configuration says of a distribution, ready for use.
+#[derive(Clone, Debug)]
+pub struct DistSettings {
+    /// The distribution.
+    pub path: DistPath,
+    /// Its trees; uploads arrive in the first.
+    pub trees: Vec<TreeName>,
+    /// The site's root.
+    pub root: PathBuf,
+    /// Where withdrawn packages are kept.
+    pub retired: PathBuf,
+    /// The index file.
+    pub index: PathBuf,
+    /// Where uploads are looked for and what is asked of them.
+    pub gate: Gate,
+    /// How metadata is written.
+    pub form: Form,
+    /// Who signs metadata.
+    pub signer: Option<Arc<Signer>>,
+    /// URL of the site's root.
+    pub base_url: String,
+    /// Where the admin says that clients find the packages' keys; empty: beside the yum file.
+    pub key_urls: Vec<String>,
+    /// Files that lie beside the generated yum file: the packages' public keys, by name.
+    pub key_files: BTreeMap<String, Vec<u8>>,
+    /// One more of them: the public key of the metadata, with its name.
+    pub metadata_key: Option<(String, Vec<u8>)>,
+}
+
+/// Why work on a distribution failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DistError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The upload tree.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// A publication.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+/// One distribution on this disk.
+#[derive(Debug)]
+pub struct Distribution {
+    settings: DistSettings,
+    disk: Arc<dyn Disk>,
+    index: Index,
+    uploads: Uploads,
+    cache: BlockCache,
+}
+
+/// A package as the logbook has it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Identity.
+    pub nevra: Nevra,
+    /// The accepted bytes.
+    pub sha256: Sha256,
+    /// The trees that list it.
+    pub trees: Vec<TreeName>,
+}
+
+impl Distribution {
+    /// Opens a distribution as the logbook has it: directories are made, the index is filled, and what
+    /// it has lost is made again from the packages.
+    ///
+    /// # Errors
+    /// A directory that cannot be used, or a package that is not where the logbook has it.
+    pub fn restore(
+        settings: DistSettings,
+        disk: Arc<dyn Disk>,
+        listed: impl IntoIterator<Item = Listed>,
+    ) -> Result<Self, DistError> {
+        for tree in &settings.trees {
+            let id = TreeId { dist: settings.path.clone(), tree: tree.clone() };
+            tree::plain(&settings.root, &id)?;
+            let dir = tree::dir(&settings.root, &id);
+            disk.make_dir(&dir)?;
+            disk::sweep(disk.as_ref(), &dir)?;
+        }
+        disk.make_dir(settings.index.parent().unwrap_or(&settings.root))?;
+        let index = Index::open(disk.as_ref(), &settings.index)?;
+        let cache = BlockCache::new(BLOCKS_KEPT);
+        let mut dist = Self { settings, disk, index, uploads: Uploads::default(), cache };
+        for package in listed {
+            dist.restore_package(&package)?;
+        }
+        dist.write_yum_files()?;
+        Ok(dist)
+    }
+
+    fn restore_package(&mut self, package: &Listed) -> Result<(), DistError> {
+        self.index.remember(&package.nevra, package.sha256);
+        for tree in &package.trees {
+            self.index.list(tree, &package.nevra, package.sha256);
+        }
+        if package.trees.is_empty() || self.index.has(package.sha256)? {
+            return Ok(());
+        }
+        let mut last = None;
+        for tree in &package.trees {
+            let path = self.dir(tree).join(tree::location(&package.nevra));
+            match intake::read_again(&path, package.sha256, self.settings.form.checksum) {
+                Ok(chunk) => return Ok(self.index.put(&chunk)?),
+                Err(error) => last = Some(error),
+            }
+        }
+        last.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// What the configuration says; a reload puts new settings in place between two pieces of work.
+    ///
+    /// # Errors
+    /// When the yum files cannot be written.
+    pub fn reload(&mut self, settings: DistSettings) -> Result<(), DistError> {
+        self.settings = settings;
+        self.write_yum_files()
+    }
+
+    fn id(&self, tree: &TreeName) -> TreeId {
+        TreeId { dist: self.settings.path.clone(), tree: tree.clone() }
+    }
+
+    fn dir(&self, tree: &TreeName) -> PathBuf {
+        tree::dir(&self.settings.root, &self.id(tree))
+    }
+
+    /// The generated `.repo` file and the keys beside it, written when they differ.
+    fn write_yum_files(&self) -> Result<(), DistError> {
+        let metadata =
+            if self.settings.signer.is_some() { repofile::Metadata::Signed } else { repofile::Metadata::Unsigned };
+        for tree in &self.settings.trees {
+            let dir = self.dir(tree);
+            let DistSettings { path, base_url, key_urls, key_files, metadata_key, .. } = &self.settings;
+            let beside = |name: &String| format!("{base_url}/{tree}/{path}/{}", repofile::url_part(name));
+            let mut urls = key_urls.clone();
+            if urls.is_empty() {
+                urls.extend(key_files.keys().map(beside));
+            }
+            urls.extend(metadata_key.iter().map(|(name, _)| beside(name)));
+            let text = repofile::write(path, tree, base_url, &urls, metadata);
+            let name = format!("{}.repo", repofile::id(&self.settings.path, tree));
+            let keys = key_files.iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
+            let keys = keys.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+            for (name, bytes) in keys.chain([(name.as_str(), text.as_bytes())]) {
+                let path = dir.join(name);
+                if std::fs::read(&path).ok().as_deref() != Some(bytes) {
+                    disk::put(self.disk.as_ref(), &path, bytes, Access::Everybody)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the uploads once.
+    ///
+    /// # Errors
+    /// When the tree or the index cannot be used at all.
+    pub fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
+        let disk = Arc::clone(&self.disk);
+        tree::plain(&self.settings.root, &self.id(&self.settings.gate.tree))?;
+        Ok(self.uploads.look(disk.as_ref(), &self.settings.gate, &mut self.index, now, clock)?)
+    }
+
+    /// Publishes what a tree lists. `floor` is its last revision, as far as the logbook knows.
+    ///
+    /// # Errors
+    /// Clients still see the old metadata then.
+    pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
+        let id = self.id(tree);
+        tree::plain(&self.settings.root, &id)?;
+        let spec = Spec { dir: tree::dir(&self.settings.root, &id), tree: tree.clone(), form: self.settings.form };
+        let signer = self.settings.signer.as_deref();
+        let outcome = publication::stage(self.disk.as_ref(), &spec, &self.index, &mut self.cache, signer, floor, now)?;
+        Ok(match outcome {
+            Outcome::Same(published) => published,
+            Outcome::New(staged) => staged.publish(self.disk.as_ref())?,
+        })
+    }
+
+    /// Carries out a plan; `floors` are the last revisions of the trees.
+    ///
+    /// # Errors
+    /// The plan can be carried out again from the beginning.
+    pub fn promote(
+        &mut self,
+        plan: &Plan,
+        floors: &BTreeMap<TreeName, u64>,
+        now: Timestamp,
+    ) -> Result<Vec<(TreeName, Published)>, DistError> {
+        for tree in plan.trees() {
+            tree::plain(&self.settings.root, &self.id(&tree))?;
+        }
+        let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
+        promotion::bring(self.disk.as_ref(), &places, plan)?;
+        if let Some(target) = &plan.target {
+            for item in &plan.items {
+                self.index.list(target, &item.nevra, item.sha256);
+            }
+        }
+        let mut published = Vec::new();
+        for tree in plan.trees() {
+            for item in plan.items.iter().filter(|item| item.leaves.contains(&tree)) {
+                self.index.unlist(&tree, &item.nevra);
+            }
+            let floor = floors.get(&tree).copied().unwrap_or_default();
+            published.push((tree.clone(), self.publish(&tree, floor, now)?));
+        }
+        Ok(published)
+    }
+
+    /// Removes files whose time has come; returns those that are gone.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Vec<String>, DistError> {
+        let dir = self.dir(tree);
+        tree::plain(&self.settings.root, &self.id(tree))?;
+        let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
+        let repomd = dir.join(REPODATA).join(REPOMD);
+        let bytes = std::fs::read(&repomd).map_err(|e| DiskError::new("read", &repomd, e))?;
+        let repomd = Repomd::read(&bytes).map_err(|e| DiskError::new("read", &repomd, std::io::Error::other(e)))?;
+        named.extend(repomd.data.iter().map(|data| data.location.clone()));
+        Ok(retirement::retire(self.disk.as_ref(), &dir, files, &named)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use super::super::blocks::Members;
+    use super::super::disk::{Kernel, failing::FailingDisk};
+    use super::super::intake::Limits;
+    use super::super::publication::file_checksum;
+    use super::*;
+    use crate::domain::checksum::ChecksumKind;
+    use crate::domain::plan::Item;
+    use crate::domain::trust::Policy;
+    use crate::format::compress::{self, Compression};
+    use crate::format::openpgp::Keyring;
+    use crate::format::sample::{self, Recipe};
+    use crate::format::signing;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_795_000_000).expect("a time")
+    }
+
+    /// One key for all tests of this module: making it is slow.
+    fn keys() -> &'static (signing::Generated, Signer) {
+        static KEYS: OnceLock<(signing::Generated, Signer)> = OnceLock::new();
+        KEYS.get_or_init(|| {
+            let made = signing::generate("Tester <tester@example.org>", now()).expect("a key");
+            let signer = Signer::read(made.secret.as_bytes(), now()).expect("it signs");
+            (made, signer)
+        })
+    }
+
+    fn package(name: &str, version: &str, signer: Option<&Signer>) -> Vec<u8> {
+        let recipe = Recipe {
+            name: name.into(),
+            version: version.into(),
+            release: "1".into(),
+            arch: "noarch".into(),
+            summary: "for a test".into(),
+            files: vec![(format!("/usr/share/{name}"), b"content".to_vec())],
+            build_time: now(),
+            ..Recipe::default()
+        };
+        sample::build(&recipe, signer, now()).expect("built")
+    }
+
+    struct Site {
+        dir: tempfile::TempDir,
+        clock: Instant,
+    }
+
+    impl Site {
+        fn new() -> Self {
+            Self { dir: tempfile::tempdir().expect("a directory"), clock: Instant::now() }
+        }
+
+        fn settings(&self) -> DistSettings {
+            let root = self.dir.path().join("sw");
+            let state = self.dir.path().join("state");
+            let (made, _) = keys();
+            let ring = Keyring::read(&[("key".to_owned(), made.public.clone().into_bytes())]).expect("a ring");
+            let untested: TreeName = "untested".parse().expect("a name");
+            DistSettings {
+                path: "d".parse().expect("a path"),
+                trees: ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect(),
+                retired: state.join("retired/d"),
+                index: state.join("index/d.sqlite"),
+                gate: Gate {
+                    dir: root.join("untested/d"),
+                    tree: untested,
+                    rejected: state.join("rejected/d"),
+                    ring,
+                    policy: Policy::default(),
+                    checksum: ChecksumKind::Sha256,
+                    arches: vec![],
+                    limits: Limits {
+                        max_package: 1 << 20,
+                        quiet: Duration::from_secs(2),
+                        incomplete_after: Duration::from_mins(1),
+                    },
+                },
+                root,
+                form: Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 },
+                signer: Signer::read(made.secret.as_bytes(), now()).ok().map(Arc::new),
+                base_url: "http://repository.example.org/sw".into(),
+                key_urls: vec!["http://repository.example.org/key".into()],
+                key_files: BTreeMap::from([("RPM-GPG-KEY-test".to_owned(), made.public.clone().into_bytes())]),
+                metadata_key: None,
+            }
+        }
+
+        fn open(&self, disk: Arc<dyn Disk>, listed: Vec<Listed>) -> Result<Distribution, DistError> {
+            Distribution::restore(self.settings(), disk, listed)
+        }
+
+        fn fresh(&self) -> Distribution {
+            self.open(Arc::new(Kernel::default()), vec![]).expect("opened")
+        }
+
+        fn drop_file(&self, relative: &str, bytes: &[u8]) {
+            let path = self.untested().join(relative);
+            let disk = Kernel::default();
+            disk.make_dir(path.parent().expect("a parent")).expect("made");
+            disk::put(&disk, &path, bytes, Access::Everybody).expect("written");
+        }
+
+        fn untested(&self) -> PathBuf {
+            self.dir.path().join("sw/untested/d")
+        }
+
+        /// Looks until nothing is left to settle: the first look sees, the next ones read, the last clears.
+        fn settle(&self, dist: &mut Distribution) -> (Vec<String>, Vec<String>) {
+            let (mut accepted, mut refused) = (vec![], vec![]);
+            for seconds in [0, 3, 6, 70, 73, 76] {
+                let look = dist.look(now(), self.clock + Duration::from_secs(seconds)).expect("a look");
+                accepted.extend(look.accepted.iter().map(|a| a.nevra.to_string()));
+                refused.extend(look.refused.iter().map(|d| format!("{} {}", d.upload.display(), d.refusal.code)));
+            }
+            (accepted, refused)
+        }
+    }
+
+    /// What a client sees: every file that repomd.xml names, whole, and the packages that primary names.
+    fn client_sees(tree: &Path) -> Option<Vec<String>> {
+        let bytes = std::fs::read(tree.join("repodata/repomd.xml")).ok()?;
+        let signature = std::fs::read(tree.join("repodata/repomd.xml.asc")).expect("signed");
+        assert!(keys().1.made(&signature, &bytes), "the signature fits");
+        client_that_asks_for_no_signature_sees(tree)
+    }
+
+    /// The same without the signature, which one step of a publication leaves behind (see
+    /// `publication`: two names cannot be renamed by one call).
+    fn client_that_asks_for_no_signature_sees(tree: &Path) -> Option<Vec<String>> {
+        let bytes = std::fs::read(tree.join("repodata/repomd.xml")).ok()?;
+        let repomd = Repomd::read(&bytes).expect("readable");
+        let mut names = vec![];
+        for data in &repomd.data {
+            let file = std::fs::File::open(tree.join(&data.location)).expect("named and there");
+            assert_eq!(file_checksum(file, ChecksumKind::Sha256).expect("read"), data.checksum.hex);
+            if data.kind == "primary" {
+                let packed = std::fs::read(tree.join(&data.location)).expect("read");
+                let xml = compress::open(Compression::Gz, &packed, 1 << 20).expect("opened");
+                let xml = String::from_utf8(xml).expect("text");
+                names = xml
+                    .split("<location href=\"")
+                    .skip(1)
+                    .filter_map(|s| s.split('"').next().map(str::to_owned))
+                    .collect();
+            }
+        }
+        assert!(names.iter().all(|name| tree.join(name).is_file()), "every listed package is there");
+        Some(names)
+    }
+
+    fn tree(name: &str) -> TreeName {
+        name.parse().expect("a name")
+    }
+
+    fn plan(dist: &Distribution, nevra: &str, target: Option<&str>, from: &str) -> Plan {
+        let nevra: Nevra = nevra.parse().expect("a nevra");
+        let sha256 = dist.index.identity(&nevra).expect("accepted");
+        Plan {
+            rollout: "r".parse().expect("an id"),
+            dist: "d".parse().expect("a path"),
+            target: target.map(tree),
+            items: vec![Item { nevra, sha256, leaves: vec![tree(from)] }],
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_anywhere_is_taken_in_under_its_own_name() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("deep/down/whatever.rpm", &package("b", "1", Some(&keys().1)));
+        site.drop_file("Packages/a/a-1-1.noarch.rpm", &package("a", "1", Some(&keys().1)));
+        let (accepted, refused) = site.settle(&mut dist);
+        assert_eq!((accepted, refused), (vec!["a-1-1.noarch".to_owned(), "b-1-1.noarch".to_owned()], vec![]));
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        let seen = client_sees(&site.untested());
+        assert_eq!(
+            seen,
+            Some(vec!["Packages/a/a-1-1.noarch.rpm".to_owned(), "Packages/b/b-1-1.noarch.rpm".to_owned()])
+        );
+        assert!(!site.untested().join("deep/down/whatever.rpm").exists(), "the upload is gone");
+    }
+
+    #[test]
+    fn what_is_refused_is_moved_away_with_its_code() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("unsigned.rpm", &package("a", "1", None));
+        site.drop_file("junk.rpm", b"<html>404</html>");
+        std::os::unix::fs::symlink("/etc/passwd", site.untested().join("link.rpm")).expect("linked");
+        let (accepted, refused) = site.settle(&mut dist);
+        assert_eq!(accepted, Vec::<String>::new());
+        assert_eq!(refused, ["junk.rpm not_rpm", "link.rpm not_regular", "unsigned.rpm unsigned"]);
+        let left = std::fs::read_dir(site.untested())
+            .expect("listed")
+            .filter(|e| e.as_ref().expect("an entry").path().extension().is_some_and(|x| x == "rpm"));
+        assert_eq!(left.count(), 0, "nothing of it stays in the tree");
+    }
+
+    #[test]
+    fn a_file_on_its_way_is_neither_read_early_nor_missed() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let bytes = package("a", "1", Some(&keys().1));
+        // What rsync and careful people write first.
+        site.drop_file(".a-1-1.noarch.rpm.Xy12", &bytes);
+        site.drop_file(".~tmp~/a-1-1.noarch.rpm", &bytes);
+        site.drop_file("a.rpm.part", &bytes);
+        assert_eq!(site.settle(&mut dist), (vec![], vec![]));
+        // Half of it, quiet for long but not for ever; then the rest.
+        let at = |seconds| site.clock + Duration::from_secs(seconds);
+        site.drop_file("a.rpm", &bytes[..bytes.len() / 2]);
+        for seconds in [100, 103, 150] {
+            let look = dist.look(now(), at(seconds)).expect("a look");
+            assert!(look.accepted.is_empty() && look.refused.is_empty(), "{seconds}");
+            assert!(look.again.is_some(), "it is looked at again without a hint");
+        }
+        site.drop_file("a.rpm", &bytes);
+        let accepted: usize =
+            [151, 154].into_iter().map(|s| dist.look(now(), at(s)).expect("a look").accepted.len()).sum();
+        assert_eq!(accepted, 1);
+    }
+
+    #[test]
+    fn a_file_that_never_gets_whole_is_refused_after_a_time() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let bytes = package("a", "1", Some(&keys().1));
+        site.drop_file("a.rpm", &bytes[..bytes.len() - 1]);
+        let (accepted, refused) = site.settle(&mut dist);
+        assert_eq!(accepted.len(), 0);
+        assert_eq!(refused.len(), 1, "{refused:?}");
+    }
+
+    /// A package that the index lists and the logbook never heard of would be published by nobody's decision.
+    #[test]
+    fn a_look_that_fails_at_any_step_reports_what_it_took_in_and_the_next_takes_the_rest() {
+        for calls in 0.. {
+            let site = Site::new();
+            drop(site.fresh());
+            for name in ["a", "b"] {
+                site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+            }
+            let Ok(mut dist) = site.open(Arc::new(FailingDisk::after(calls)), vec![]) else { continue };
+            let mut accepted = vec![];
+            let mut failed = false;
+            for seconds in [0, 3, 6] {
+                let look = dist.look(now(), site.clock + Duration::from_secs(seconds)).expect("a look");
+                accepted.extend(look.accepted.iter().map(|a| (a.nevra.clone(), a.sha256)));
+                failed |= look.failed.is_some();
+            }
+            let listed: Vec<(Nevra, Sha256)> =
+                dist.index.listed(&tree("untested")).map(|(nevra, sha256)| (nevra.clone(), sha256)).collect();
+            assert_eq!(listed, accepted, "after {calls} changes");
+            let known = accepted.iter().map(|(nevra, sha256)| Listed {
+                nevra: nevra.clone(),
+                sha256: *sha256,
+                trees: vec![tree("untested")],
+            });
+            let mut again = site.open(Arc::new(Kernel::default()), known.collect()).expect("opened");
+            site.settle(&mut again);
+            assert_eq!(again.index.listed(&tree("untested")).len(), 2, "after {calls} changes");
+            assert!(!site.untested().join("a.rpm").exists() && !site.untested().join("b.rpm").exists());
+            if !failed {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn one_name_has_one_content() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        assert_eq!(site.settle(&mut dist).0.len(), 1);
+        let mut other = package("a", "1", Some(&keys().1));
+        site.drop_file("again.rpm", &other);
+        assert_eq!(site.settle(&mut dist), (vec![], vec![]), "the same bytes again are no news");
+        assert!(!site.untested().join("again.rpm").exists());
+        let recipe = Recipe {
+            name: "a".into(),
+            version: "1".into(),
+            release: "1".into(),
+            arch: "noarch".into(),
+            summary: "rebuilt".into(),
+            build_time: now(),
+            ..Recipe::default()
+        };
+        other = sample::build(&recipe, Some(&keys().1), now()).expect("built");
+        site.drop_file("rebuilt.rpm", &other);
+        assert_eq!(site.settle(&mut dist).1, ["rebuilt.rpm duplicate_nevra"]);
+    }
+
+    #[test]
+    fn an_upload_over_the_published_file_gives_way_to_an_inode_of_ours() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let bytes = package("a", "1", Some(&keys().1));
+        site.drop_file("a.rpm", &bytes);
+        site.settle(&mut dist);
+        site.drop_file("Packages/a/a-1-1.noarch.rpm", &bytes);
+        let uploaded = std::fs::File::open(site.untested().join("Packages/a/a-1-1.noarch.rpm")).expect("there");
+        site.settle(&mut dist);
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+        let now_there = std::fs::metadata(site.untested().join("Packages/a/a-1-1.noarch.rpm")).expect("there");
+        assert_ne!(uploaded.metadata().expect("open").ino(), now_there.ino());
+    }
+
+    #[test]
+    fn a_listed_package_that_is_gone_is_put_back_when_it_is_uploaded_again() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let bytes = package("a", "1", Some(&keys().1));
+        site.drop_file("a.rpm", &bytes);
+        site.settle(&mut dist);
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        Kernel::default().rename(&site.untested().join("Packages"), &site.dir.path().join("gone")).expect("moved away");
+        site.drop_file("again.rpm", &bytes);
+        assert_eq!(site.settle(&mut dist), (vec![], vec![]));
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+        // The same with other bytes under its name, which are refused and put aside.
+        site.drop_file("Packages/a/a-1-1.noarch.rpm", b"other bytes");
+        site.settle(&mut dist);
+        site.drop_file("again.rpm", &bytes);
+        site.settle(&mut dist);
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+        assert!(!site.untested().join("again.rpm").exists());
+    }
+
+    #[test]
+    fn equal_content_is_not_published_again_and_the_revision_never_goes_back() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let first = dist.publish(&tree("untested"), 0, now()).expect("published");
+        let again = dist.publish(&tree("untested"), first.revision, now()).expect("published");
+        assert_eq!(first.revision, again.revision);
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let earlier = now() - jiff::SignedDuration::from_hours(24 * 400);
+        // Our key was made after that time, so this one is signed by nobody.
+        dist.settings.signer = None;
+        let later = dist.publish(&tree("untested"), first.revision, earlier).expect("published");
+        assert!(later.revision > first.revision, "also when the clock went back");
+    }
+
+    #[test]
+    fn what_others_put_into_repodata_is_carried_along() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        let repodata = site.untested().join("repodata");
+        let comps = b"<comps/>";
+        disk::put(&Kernel::default(), &repodata.join("x-comps.xml"), comps, Access::Everybody).expect("written");
+        let path = repodata.join("repomd.xml");
+        let mut repomd = Repomd::read(&std::fs::read(&path).expect("read")).expect("readable");
+        let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, comps);
+        let mut data = repomd.data[0].clone();
+        data.kind = "group".into();
+        data.location = "repodata/x-comps.xml".into();
+        data.checksum.hex = hex::encode(sum);
+        repomd.data.push(data);
+        disk::put(&Kernel::default(), &path, &repomd.write(), Access::Everybody).expect("written");
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let published = dist.publish(&tree("untested"), 0, now()).expect("published");
+        let repomd = Repomd::read(&std::fs::read(&path).expect("read")).expect("readable");
+        assert_eq!(
+            repomd.data.iter().map(|d| d.kind.as_str()).collect::<Vec<_>>(),
+            ["primary", "filelists", "other", "group"]
+        );
+        assert!(!published.superseded.contains(&"x-comps.xml".to_owned()));
+        // With other bytes than recorded it would break every client: named no longer, and said so.
+        disk::put(&Kernel::default(), &repodata.join("x-comps.xml"), b"<bad/>", Access::Everybody).expect("written");
+        let published = dist.publish(&tree("untested"), 0, now()).expect("published");
+        assert_eq!(published.notes.len(), 1, "{:?}", published.notes);
+    }
+
+    /// The heart of the matter: at each change to the disk the work fails; clients see the old state or
+    /// the new one, the package is listed somewhere, and the next try ends where it should.
+    #[test]
+    fn a_promotion_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_try() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        for name in ["untested", "testing"] {
+            dist.publish(&tree(name), 0, now()).expect("published");
+        }
+        let plan = plan(&dist, "a-1-1.noarch", Some("testing"), "untested");
+        let listed = |trees: &[&str]| {
+            vec![Listed {
+                nevra: plan.items[0].nevra.clone(),
+                sha256: plan.items[0].sha256,
+                trees: trees.iter().map(|t| tree(t)).collect(),
+            }]
+        };
+        let back = Plan {
+            target: Some(tree("untested")),
+            items: vec![Item { leaves: vec![tree("testing")], ..plan.items[0].clone() }],
+            ..plan.clone()
+        };
+        let mut failed_at = 0;
+        for calls in 0.. {
+            // The directories are there, so opening needs no change; then every change counts.
+            let disk = Arc::new(FailingDisk::after(calls));
+            let Ok(mut broken) = site.open(disk, listed(&["untested"])) else { continue };
+            let result = broken.promote(&plan, &BTreeMap::new(), now());
+            let seen: Vec<Vec<String>> = ["untested", "testing"]
+                .iter()
+                .map(|name| site.dir.path().join("sw").join(name).join("d"))
+                .map(|dir| client_that_asks_for_no_signature_sees(&dir).expect("metadata"))
+                .collect();
+            assert!(seen.iter().any(|names| !names.is_empty()), "after {calls} changes the package is nowhere");
+            // A restart finds the plan without its `done` and carries it out.
+            let mut next = site.open(Arc::new(Kernel::default()), listed(&["untested"])).expect("opened");
+            next.promote(&plan, &BTreeMap::new(), now()).expect("carried out");
+            assert_eq!(client_sees(&site.untested()), Some(vec![]), "after {calls} changes");
+            assert_eq!(client_sees(&site.dir.path().join("sw/testing/d")).map(|n| n.len()), Some(1));
+            if result.is_ok() {
+                break;
+            }
+            failed_at += 1;
+            // And back again for the next round.
+            let mut again = site.open(Arc::new(Kernel::default()), listed(&["testing"])).expect("opened");
+            again.promote(&back, &BTreeMap::new(), now()).expect("carried out");
+        }
+        assert!(failed_at > 20, "a promotion has more than {failed_at} steps that can fail");
+    }
+
+    #[test]
+    fn an_index_that_was_lost_is_made_again_from_the_packages() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        let before = std::fs::read(site.untested().join("repodata/repomd.xml")).expect("read");
+        let plan = plan(&dist, "a-1-1.noarch", Some("testing"), "untested");
+        drop(dist);
+        for entry in std::fs::read_dir(site.dir.path().join("state/index")).expect("listed") {
+            Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
+        }
+        let item = &plan.items[0];
+        let listed = vec![Listed { nevra: item.nevra.clone(), sha256: item.sha256, trees: vec![tree("untested")] }];
+        let mut dist = site.open(Arc::new(Kernel::default()), listed).expect("opened");
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        let after = std::fs::read(site.untested().join("repodata/repomd.xml")).expect("read");
+        assert_eq!(before, after, "incremental = full");
+    }
+
+    #[test]
+    fn the_yum_file_and_the_keys_lie_in_every_tree() {
+        let site = Site::new();
+        let _dist = site.fresh();
+        for name in ["untested", "testing"] {
+            let dir = site.dir.path().join("sw").join(name).join("d");
+            let repo = std::fs::read_dir(&dir).expect("listed").filter_map(|e| e.ok()?.file_name().into_string().ok());
+            let repo: Vec<String> = repo.filter(|n| Path::new(n).extension().is_some_and(|x| x == "repo")).collect();
+            assert_eq!(repo.len(), 1);
+            let text = std::fs::read_to_string(dir.join(&repo[0])).expect("read");
+            assert!(text.contains("gpgcheck=1\n") && text.contains("repo_gpgcheck=1\n"), "{text}");
+            assert!(dir.join("RPM-GPG-KEY-test").is_file());
+        }
+    }
+
+    #[test]
+    fn a_tree_that_became_a_link_stops_the_work() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let (tree_dir, aside) = (site.dir.path().join("sw/testing/d"), site.dir.path().join("aside"));
+        Kernel::default().rename(&tree_dir, &aside).expect("moved");
+        std::os::unix::fs::symlink(&aside, &tree_dir).expect("linked");
+        assert!(dist.publish(&tree("testing"), 0, now()).is_err());
+    }
+}

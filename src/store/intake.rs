@@ -1,0 +1,666 @@
+//! A dropped file becomes an inode of our own, or a refusal.
+//!
+//! Steps for one file, as in the plan of the house:
+//!
+//! 1. It is opened below the tree without following links; a regular file with one link.
+//! 2. It has been quiet for a while: same inode, size and times in two looks that far apart. Quiet is a
+//!    hint only. Whether it is *complete* is decided from its content; a file whose headers promise more
+//!    than there is counts as still on its way until [`Limits::incomplete_after`].
+//! 3. It is copied to an unnamed inode of the daemon's on the tree's file system, hashed and checked
+//!    while it is copied, and synced. **That** inode is judged and published, so whoever still has the
+//!    upload open can change nothing.
+//! 4. Accepted: the inode gets its canonical name, the directory is synced, the index gets its XML.
+//!    The upload itself is removed in a later look, after the logbook has the acceptance: a crash in
+//!    between finds the upload again and arrives at the same place.
+//! 5. Refused: the file moves to `rejected/`, also in a later look.
+//!
+//! What never happens: nothing is read through a link, nothing is decided from a file's name, and a
+//! name that was given is never taken from a package whose bytes were accepted before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::disk::{Access, AtPath as _, Disk, DiskError};
+use super::index::{Chunk, Index, IndexError};
+use super::rejected;
+use super::tree;
+use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::domain::names::TreeName;
+use crate::domain::nevra::Nevra;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::trust::{Accepted, Policy};
+use crate::format::openpgp::Keyring;
+use crate::format::package::{Package, Placed};
+use crate::format::reading::{Contents, Reading};
+use crate::format::{filelists, other, primary};
+
+/// Most files that one look examines; more wait for the next, so that a promotion never waits long
+/// behind a burst of uploads.
+pub const LOOK_AT_ONCE: usize = 64;
+
+/// Deepest directory below an upload tree that is searched. People drop `el6/x86_64/RPMS/`; a deeper
+/// tree is a mistake or an attack.
+const DEPTH_MAX: usize = 16;
+
+/// Begins the names of uploads that were taken aside to be removed. Not a temporary name of ours, as
+/// those are removed unread after a crash.
+const CLEARED: &str = ".cleared-by-rolloutd-";
+
+/// Most files that are remembered between two looks. Beyond it the rest is found when these are done.
+const SIGHTINGS_MAX: usize = 200_000;
+
+/// What bounds the taking in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Larger files are refused before they are read, in bytes.
+    pub max_package: u64,
+    /// How long a file must be quiet before it is read.
+    pub quiet: Duration,
+    /// How long an incomplete file may stay unchanged before it is refused.
+    pub incomplete_after: Duration,
+}
+
+/// Where uploads are looked for and what is asked of them.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// The upload tree's directory.
+    pub dir: PathBuf,
+    /// The upload tree.
+    pub tree: TreeName,
+    /// Where refused files go.
+    pub rejected: PathBuf,
+    /// The keys of the tree.
+    pub ring: Keyring,
+    /// What signatures must be like.
+    pub policy: Policy,
+    /// The distribution's checksum.
+    pub checksum: ChecksumKind,
+    /// Architectures that may come in; empty: all.
+    pub arches: Vec<String>,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Accepted, and lying under their canonical names.
+    pub accepted: Vec<Arrival>,
+    /// Refused; the files are still where they were.
+    pub refused: Vec<Departure>,
+    /// When to look again although nothing changes.
+    pub again: Option<Duration>,
+    /// What ended the look early, such as a full disk. What was decided before it holds all the same:
+    /// those packages lie under their names, so the logbook must hear of them.
+    pub failed: Option<IntakeError>,
+}
+
+/// A package that was accepted.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// By whom it is signed.
+    pub signed: Accepted,
+    /// Free text in which characters had to be replaced.
+    pub replaced_text: Vec<&'static str>,
+    /// The path below the tree under which it was uploaded.
+    pub upload: PathBuf,
+}
+
+/// A file that was refused.
+#[derive(Debug)]
+pub struct Departure {
+    /// The path below the tree under which it was uploaded.
+    pub upload: PathBuf,
+    /// The bytes, when they could be read.
+    pub sha256: Option<Sha256>,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// Why the tree could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// What identifies a state of a file; if it is the same in two looks, nobody wrote in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    dev: u64,
+    ino: u64,
+    size: u64,
+    mtime: (i64, i64),
+    ctime: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &std::fs::Metadata) -> Self {
+        Self {
+            dev: meta.dev(),
+            ino: meta.ino(),
+            size: meta.size(),
+            mtime: (meta.mtime(), meta.mtime_nsec()),
+            ctime: (meta.ctime(), meta.ctime_nsec()),
+        }
+    }
+}
+
+/// A file that was seen, and how far it is.
+#[derive(Debug)]
+struct Sighting {
+    stamp: Stamp,
+    /// Since when it has this stamp.
+    since: Instant,
+    outcome: Option<Outcome>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    /// Accepted; the upload can go.
+    TakenIn,
+    /// Refused; the file is to be moved away.
+    Refused(Refusal, Option<Sha256>),
+    /// Read, and more is to come.
+    Incomplete,
+    /// Refused, and it cannot be moved.
+    Stuck,
+}
+
+/// The uploads of one distribution, between two looks.
+#[derive(Debug, Default)]
+pub struct Uploads {
+    seen: BTreeMap<PathBuf, Sighting>,
+}
+
+/// A file as the search finds it.
+struct Found {
+    relative: PathBuf,
+    meta: std::fs::Metadata,
+}
+
+impl Uploads {
+    /// Looks at the upload tree once: settles what was decided before, examines what is quiet.
+    ///
+    /// `now` is the arrival time of what is accepted; `clock` is the monotonic time for quiet times.
+    ///
+    /// # Errors
+    /// When the tree or the index cannot be used at all; one bad file is never an error.
+    pub fn look(
+        &mut self,
+        disk: &dyn Disk,
+        gate: &Gate,
+        index: &mut Index,
+        now: Timestamp,
+        clock: Instant,
+    ) -> Result<Look, IntakeError> {
+        let found = search(&gate.dir)?;
+        let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
+        self.seen.retain(|path, _| names.contains(path));
+        let mut look = Look::default();
+        let mut examined = 0;
+        for file in &found {
+            if examined == LOOK_AT_ONCE {
+                look.again = Some(Duration::ZERO);
+                break;
+            }
+            match self.visit(disk, gate, index, file, (now, clock), &mut look) {
+                Ok(Visit::Cheap) => {}
+                Ok(Visit::Examined) => examined += 1,
+                Err(error) => {
+                    look.failed = Some(error);
+                    break;
+                }
+            }
+        }
+        if !look.accepted.is_empty() || !look.refused.is_empty() {
+            // What was decided now is settled once the logbook has it.
+            look.again = Some(Duration::ZERO);
+        }
+        Ok(look)
+    }
+
+    /// One file in this look.
+    fn visit(
+        &mut self,
+        disk: &dyn Disk,
+        gate: &Gate,
+        index: &mut Index,
+        file: &Found,
+        (now, clock): (Timestamp, Instant),
+        look: &mut Look,
+    ) -> Result<Visit, IntakeError> {
+        if is_ours(index, file)? {
+            return Ok(Visit::Cheap);
+        }
+        match self.step(disk, gate, file, clock)? {
+            Step::Nothing => Ok(Visit::Cheap),
+            Step::Later(wait) => {
+                look.again = Some(look.again.map_or(wait, |soonest| soonest.min(wait)));
+                Ok(Visit::Cheap)
+            }
+            Step::Examine => {
+                self.examine(disk, gate, index, file, now, look)?;
+                Ok(Visit::Examined)
+            }
+        }
+    }
+
+    /// What to do with a file in this look.
+    fn step(&mut self, disk: &dyn Disk, gate: &Gate, file: &Found, clock: Instant) -> Result<Step, IntakeError> {
+        let stamp = Stamp::of(&file.meta);
+        let full = self.seen.len() >= SIGHTINGS_MAX;
+        let sighting = match self.seen.get_mut(&file.relative) {
+            Some(known) if known.stamp == stamp => known,
+            Some(known) => {
+                *known = Sighting { stamp, since: clock, outcome: None };
+                return Ok(Step::Later(gate.limits.quiet));
+            }
+            None if full => return Ok(Step::Later(gate.limits.quiet)),
+            None => {
+                self.seen.insert(file.relative.clone(), Sighting { stamp, since: clock, outcome: None });
+                return Ok(Step::Later(gate.limits.quiet));
+            }
+        };
+        let waited = clock.saturating_duration_since(sighting.since);
+        let path = gate.dir.join(&file.relative);
+        match &sighting.outcome {
+            None if waited < gate.limits.quiet => Ok(Step::Later(gate.limits.quiet.saturating_sub(waited))),
+            Some(Outcome::Stuck) => Ok(Step::Nothing),
+            Some(Outcome::TakenIn) => {
+                let free = clear(disk, &path, stamp)?;
+                self.seen.remove(&file.relative);
+                Ok(if free { Step::Nothing } else { Step::Later(gate.limits.quiet) })
+            }
+            Some(Outcome::Incomplete) if waited < gate.limits.incomplete_after => {
+                Ok(Step::Later(gate.limits.incomplete_after.saturating_sub(waited)))
+            }
+            // Quiet; or nothing more came, and it is read once more and then refused for good.
+            None | Some(Outcome::Incomplete) => Ok(Step::Examine),
+            Some(Outcome::Refused(refusal, sha256)) => {
+                let to = rejected::place(&gate.rejected, *sha256, stamp.ino, &file.relative);
+                let moved = rejected::put_aside(disk, &path, &to, refusal, gate.limits.max_package)?;
+                if moved {
+                    self.seen.remove(&file.relative);
+                } else {
+                    sighting.outcome = Some(Outcome::Stuck);
+                }
+                Ok(Step::Nothing)
+            }
+        }
+    }
+
+    fn examine(
+        &mut self,
+        disk: &dyn Disk,
+        gate: &Gate,
+        index: &mut Index,
+        file: &Found,
+        now: Timestamp,
+        look: &mut Look,
+    ) -> Result<(), IntakeError> {
+        let Some(sighting) = self.seen.get_mut(&file.relative) else { return Ok(()) };
+        let last_try = matches!(sighting.outcome, Some(Outcome::Incomplete));
+        match take_in(disk, gate, index, file, sighting.stamp, now)? {
+            Examined::Accepted(arrival) => {
+                sighting.outcome = Some(Outcome::TakenIn);
+                look.accepted.push(*arrival);
+            }
+            Examined::Known => {
+                // The same bytes are here already, so the upload is a repetition.
+                sighting.outcome = Some(Outcome::TakenIn);
+                look.again = Some(Duration::ZERO);
+            }
+            Examined::Vanished => {
+                self.seen.remove(&file.relative);
+            }
+            Examined::Refused(refusal, _) if refusal.may_be_incomplete() && !last_try => {
+                let wait = gate.limits.incomplete_after;
+                look.again = Some(look.again.map_or(wait, |soonest| soonest.min(wait)));
+                sighting.outcome = Some(Outcome::Incomplete);
+            }
+            Examined::Refused(refusal, sha256) => {
+                sighting.outcome = Some(Outcome::Refused(refusal.clone(), sha256));
+                look.refused.push(Departure { upload: file.relative.clone(), sha256, refusal });
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that were seen and are not settled, for metrics.
+    pub fn waiting(&self) -> usize {
+        self.seen.len()
+    }
+}
+
+enum Visit {
+    Cheap,
+    Examined,
+}
+
+enum Step {
+    Nothing,
+    Later(Duration),
+    Examine,
+}
+
+enum Examined {
+    Accepted(Box<Arrival>),
+    /// The same bytes lie in a tree already.
+    Known,
+    /// It went away while it was looked at.
+    Vanished,
+    Refused(Refusal, Option<Sha256>),
+}
+
+/// All candidates below the tree, sorted by path; links to directories are not followed.
+fn search(dir: &Path) -> Result<Vec<Found>, DiskError> {
+    let mut found = Vec::new();
+    let mut todo = vec![(PathBuf::new(), 0)];
+    while let Some((relative, depth)) = todo.pop() {
+        let here = dir.join(&relative);
+        let entries = match std::fs::read_dir(&here) {
+            Ok(entries) => entries,
+            // A directory may go away or be closed to us while the tree is searched.
+            Err(_) if depth > 0 => continue,
+            Err(error) => return Err(DiskError::new("list", &here, error)),
+        };
+        for entry in entries {
+            let entry = entry.at("list", &here)?;
+            let name = entry.file_name();
+            // What a crash left aside is an upload like any other: see `clear`.
+            let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
+            // rsync's temporary names and partial directories begin with a dot (threats row 4).
+            if (name.as_bytes().starts_with(b".") && !aside)
+                || (depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes())
+            {
+                continue;
+            }
+            let path = relative.join(&name);
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                if depth < DEPTH_MAX {
+                    todo.push((path, depth + 1));
+                }
+            } else if aside || name.as_bytes().ends_with(b".rpm") {
+                found.push(Found { relative: path, meta });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.relative.cmp(&b.relative));
+    Ok(found)
+}
+
+/// Removes an upload that was taken in, unless somebody has put another file in its place meanwhile.
+///
+/// It is taken aside first, so that what is removed is what was looked at. Another file stays aside, and
+/// so does whatever a crash left there: the next look examines it like any upload. Returns whether the
+/// name is free now and nothing was left aside.
+fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> {
+    let aside = path.with_file_name(format!("{CLEARED}{}", stamp.ino));
+    match disk.rename(path, &aside) {
+        Err(error) if error.is_not_found() => return Ok(true),
+        other => other?,
+    }
+    let now = Stamp::of(&std::fs::symlink_metadata(&aside).at("look at", &aside)?);
+    let same = (now.dev, now.ino, now.size, now.mtime) == (stamp.dev, stamp.ino, stamp.size, stamp.mtime);
+    if same {
+        disk.remove(&aside)?;
+    }
+    Ok(same)
+}
+
+/// Whether a file is one that we put there: the canonical name, size and time of a package that the
+/// tree lists or listed. (A change that keeps all three is found by the scrub, not here.)
+fn is_ours(index: &Index, file: &Found) -> Result<bool, IntakeError> {
+    let Some(text) = file.relative.to_str() else { return Ok(false) };
+    let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else { return Ok(false) };
+    for nevra in index.named(name) {
+        if tree::location(&nevra) == text
+            && let Some(sha256) = index.identity(&nevra)
+            && let Some(known) = index.facts(sha256)?
+        {
+            return Ok(file.meta.is_file() && has_facts(&file.meta, known));
+        }
+    }
+    Ok(false)
+}
+
+/// Copies, hashes, checks, judges, names.
+fn take_in(
+    disk: &dyn Disk,
+    gate: &Gate,
+    index: &mut Index,
+    file: &Found,
+    stamp: Stamp,
+    now: Timestamp,
+) -> Result<Examined, IntakeError> {
+    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), None));
+    if !file.meta.is_file() {
+        return refused(Code::NotRegular, "a link, pipe, socket or device".to_owned());
+    }
+    let mut upload = match tree::open_beneath(&gate.dir, &file.relative) {
+        Ok(upload) => upload,
+        Err(error) if error.is_not_found() => return Ok(Examined::Vanished),
+        Err(error) => return refused(Code::NotRegular, error.sentence()),
+    };
+    let label = gate.dir.join(&file.relative);
+    let meta = upload.metadata().at("look at", &label)?;
+    if !meta.is_file() || meta.nlink() != 1 {
+        return refused(Code::NotRegular, format!("{} names lead to it", meta.nlink()));
+    }
+    if meta.size() > gate.limits.max_package {
+        return refused(Code::TooLarge, format!("{} bytes, allowed are {}", meta.size(), gate.limits.max_package));
+    }
+    if Stamp::of(&meta) != stamp {
+        return Ok(Examined::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
+    }
+
+    let mut copy = disk.fresh(&gate.dir, Access::Everybody)?;
+    let mut reading = Reading::new(gate.checksum);
+    let mut buffer = vec![0; 1 << 20];
+    let mut left = meta.size();
+    loop {
+        let n = upload.read(&mut buffer).at("read", &label)?;
+        let bytes = buffer.get(..n).unwrap_or_default();
+        if bytes.is_empty() {
+            break;
+        }
+        left = match left.checked_sub(bytes.len() as u64) {
+            Some(left) => left,
+            None => return refused(Code::Unstable, "it grew while it was read".to_owned()),
+        };
+        if let Err(refusal) = reading.push(bytes) {
+            return Ok(Examined::Refused(refusal, None));
+        }
+        disk.write(&mut copy, bytes)?;
+    }
+    let after = upload.metadata().at("look at", &label)?;
+    if Stamp::of(&after) != stamp {
+        return refused(Code::Unstable, "it changed while it was read".to_owned());
+    }
+    let contents = match reading.finish() {
+        Ok(contents) => contents,
+        Err(refusal) => return Ok(Examined::Refused(refusal, None)),
+    };
+    let sha256 = contents.sha256;
+    let (package, signed) = match judge(gate, &contents, now) {
+        Ok(judged) => judged,
+        Err(refusal) => return Ok(Examined::Refused(refusal, Some(sha256))),
+    };
+    match index.identity(&package.nevra) {
+        Some(known) if known != sha256 => {
+            let detail = format!("{} is known as {known}, this is {sha256}", package.nevra);
+            return Ok(Examined::Refused(Refusal::new(Code::DuplicateNevra, detail), Some(sha256)));
+        }
+        Some(_) if index.listed_anywhere(&package.nevra) => {
+            restore(disk, gate, index, file, &package.nevra, copy)?;
+            return Ok(Examined::Known);
+        }
+        Some(_) => {
+            let detail = format!("{} was withdrawn", package.nevra);
+            return Ok(Examined::Refused(Refusal::new(Code::Withdrawn, detail), Some(sha256)));
+        }
+        None => {}
+    }
+
+    // The time of the copy is the time of arrival; every tree shows the same one.
+    let file_time = now.as_second().max(0);
+    let stamp_time = std::time::UNIX_EPOCH + Duration::from_secs(file_time.unsigned_abs());
+    copy.file.set_modified(stamp_time).at("set the time of the copy of", &label)?;
+    disk.sync(&copy)?;
+    let location = tree::location(&package.nevra);
+    let canonical = gate.dir.join(&location);
+    let parent = canonical.parent().unwrap_or(&gate.dir);
+    disk.make_dir(parent)?;
+    disk.name(copy, &canonical)?;
+    disk.sync_dir(parent)?;
+    index.put(&chunk(&package, &contents, file_time.unsigned_abs(), gate.checksum))?;
+    index.list(&gate.tree, &package.nevra, sha256);
+    Ok(Examined::Accepted(Box::new(Arrival {
+        nevra: package.nevra,
+        sha256,
+        size: contents.size,
+        signed,
+        replaced_text: package.replaced_text,
+        upload: file.relative.clone(),
+    })))
+}
+
+/// Puts an inode of our own back under the canonical name: where an upload has replaced it, and where
+/// a package that the tree lists is gone.
+///
+/// In the first case the bytes are the same, but the inode is the uploader's, who may still have it
+/// open. In the second this upload may be the last copy that there is.
+fn restore(
+    disk: &dyn Disk,
+    gate: &Gate,
+    index: &Index,
+    file: &Found,
+    nevra: &Nevra,
+    copy: super::disk::Fresh,
+) -> Result<(), IntakeError> {
+    let location = tree::location(nevra);
+    let canonical = gate.dir.join(&location);
+    let known = index.identity(nevra).map(|sha256| index.facts(sha256)).transpose()?.flatten();
+    if file.relative != Path::new(&location) {
+        let lies_there = match std::fs::symlink_metadata(&canonical) {
+            Ok(meta) => meta.is_file() && known.is_some_and(|known| has_facts(&meta, known)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(DiskError::new("look at", &canonical, error).into()),
+        };
+        if lies_there || !index.lists(&gate.tree, nevra) {
+            return Ok(());
+        }
+    }
+    let parent = canonical.parent().unwrap_or(&gate.dir);
+    disk.make_dir(parent)?;
+    if let Some((_, time)) = known {
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(time);
+        copy.file.set_modified(time).at("set the time of", &canonical)?;
+    }
+    disk.sync(&copy)?;
+    disk.name(copy, &canonical)?;
+    Ok(disk.sync_dir(parent)?)
+}
+
+/// Whether a file has this size and time.
+fn has_facts(meta: &std::fs::Metadata, (size, time): (u64, u64)) -> bool {
+    meta.size() == size && u64::try_from(meta.mtime()) == Ok(time)
+}
+
+fn judge(gate: &Gate, contents: &Contents, now: Timestamp) -> Result<(Package, Accepted), Refusal> {
+    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
+    let signed = contents.judge(&gate.ring, &gate.policy, now)?;
+    let arch = package.nevra.arch();
+    if !gate.arches.is_empty() && !gate.arches.iter().any(|allowed| allowed == arch) {
+        let detail = format!("{arch} is not one of {}", gate.arches.join(", "));
+        return Err(Refusal::new(Code::WrongKind, detail));
+    }
+    Ok((package, signed))
+}
+
+/// A package's XML, for the index.
+pub fn chunk(package: &Package, contents: &Contents, file_time: u64, checksum: ChecksumKind) -> Chunk {
+    let placed = Placed {
+        pkgid: contents.pkgid.clone(),
+        checksum,
+        file_time,
+        package_size: contents.size,
+        location: tree::location(&package.nevra),
+    };
+    let mut xml = [Vec::new(), Vec::new(), Vec::new()];
+    let [primary_xml, filelists_xml, other_xml] = &mut xml;
+    primary::write(primary_xml, package, &placed);
+    filelists::write(filelists_xml, package, &placed);
+    other::write(other_xml, package, &placed);
+    Chunk { sha256: contents.sha256, pkgid: placed.pkgid, size: placed.package_size, file_time, xml }
+}
+
+/// Reads a package that lies in a tree already, for an index that has lost it.
+///
+/// # Errors
+/// When the file is not there, or is no longer the bytes that were accepted.
+pub fn read_again(path: &Path, expected: Sha256, checksum: ChecksumKind) -> Result<Chunk, DiskError> {
+    let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));
+    let mut file = std::fs::File::open(path).at("open", path)?;
+    let meta = file.metadata().at("look at", path)?;
+    let mut reading = Reading::new(checksum);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).at("read", path)? {
+            0 => break,
+            n => reading.push(buffer.get(..n).unwrap_or_default()).map_err(|e| unfit(e.to_string()))?,
+        }
+    }
+    let contents = reading.finish().map_err(|e| unfit(e.to_string()))?;
+    if contents.sha256 != expected {
+        return Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", contents.sha256)));
+    }
+    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)
+        .map_err(|e| unfit(e.to_string()))?;
+    Ok(chunk(&package, &contents, u64::try_from(meta.mtime()).unwrap_or_default(), checksum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::{Kernel, put, sweep};
+    use super::*;
+
+    #[test]
+    fn what_took_the_place_of_an_upload_is_not_cleared_away_with_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Kernel::default();
+        let upload = dir.path().join("a.rpm");
+        put(&disk, &upload, b"taken in", Access::Everybody).expect("written");
+        let looked_at = Stamp::of(&std::fs::symlink_metadata(&upload).expect("there"));
+        // Somebody uploads another file under the same name.
+        put(&disk, &upload, b"new", Access::Everybody).expect("written");
+        assert!(!clear(&disk, &upload, looked_at).expect("looked at"), "something was left");
+
+        sweep(&disk, dir.path()).expect("swept");
+        let found = search(dir.path()).expect("listed");
+        let [aside] = found.as_slice() else { panic!("one file") };
+        let path = dir.path().join(&aside.relative);
+        assert_eq!(std::fs::read(&path).expect("kept"), b"new");
+        assert!(clear(&disk, &path, Stamp::of(&aside.meta)).expect("removed"));
+        assert!(search(dir.path()).expect("listed").is_empty());
+        assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
+    }
+}

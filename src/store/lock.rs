@@ -1,0 +1,93 @@
+//! Who may write here: one daemon for each site.
+//!
+//! `<state>/lock` and `<root>/.rolloutd.lock` are locked with `flock` for as long as the daemon lives;
+//! the kernel lets go when the process dies, so a lock is never stale. The files hold the process id
+//! and the configuration of the holder, for the message to whoever comes second, and they are never
+//! removed: a lock on a removed file would protect nothing. Both places are locked, since two
+//! configurations may share the trees and differ in their state, or the reverse.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::disk::{AtPath as _, DiskError};
+
+/// Proof that this process is the only writer of a site; the locks live as long as it.
+#[derive(Debug)]
+pub struct SiteLock {
+    _files: Vec<File>,
+}
+
+/// Why the site cannot be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else has it.
+    #[error("{} is held by another rolloutd ({holder}); stop it first, or give this one another site", path.display())]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// What the holder wrote into it.
+        holder: String,
+    },
+    /// The lock file cannot be opened.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Locks a site: its state directory and its root.
+///
+/// `who` is written into the lock files, one line: what the second daemon is told about the first.
+///
+/// # Errors
+/// Names the holder when there is one.
+pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
+    let files = [state.join("lock"), root.join(".rolloutd.lock")];
+    files.iter().map(|path| lock_file(path, who)).collect::<Result<_, _>>().map(|files| SiteLock { _files: files })
+}
+
+fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).at("open", path)?);
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            // The holder writes one short line; more would not be its.
+            let mut holder = String::new();
+            let _ = (&mut file).take(400).read_to_string(&mut holder);
+            return Err(LockError::Held { path: path.to_owned(), holder: holder.trim().to_owned() });
+        }
+        Err(error) => return Err(DiskError::new("lock", path, error.into()).into()),
+    }
+    file.set_len(0).at("write to", path)?;
+    file.rewind().at("write to", path)?;
+    writeln!(file, "{who}").at("write to", path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_daemon_refuses_and_names_the_first() {
+        let (state, root) = (tempfile::tempdir().expect("state"), tempfile::tempdir().expect("root"));
+        let first = lock_site(state.path(), root.path(), "pid 42, /etc/a.toml").expect("free");
+        let refused = lock_site(state.path(), root.path(), "pid 43").expect_err("held");
+        assert!(refused.to_string().contains("pid 42, /etc/a.toml"), "{refused}");
+        drop(first);
+        lock_site(state.path(), root.path(), "pid 44").expect("the lock dies with its holder");
+    }
+
+    #[test]
+    fn two_states_cannot_share_one_root() {
+        let (one, two, root) = (
+            tempfile::tempdir().expect("state"),
+            tempfile::tempdir().expect("state"),
+            tempfile::tempdir().expect("root"),
+        );
+        let _first = lock_site(one.path(), root.path(), "pid 42").expect("free");
+        assert!(matches!(lock_site(two.path(), root.path(), "pid 43"), Err(LockError::Held { .. })));
+    }
+}

@@ -1,0 +1,416 @@
+//! The logbook: what has been decided, in order, hash-chained. The only state that is ours.
+//!
+//! One SQLite file, `<state>/logbook.sqlite` (WAL, `synchronous=FULL`), one table:
+//!
+//! ```text
+//! entry(seq INTEGER PRIMARY KEY, at TEXT, who TEXT, why TEXT, body TEXT, hash BLOB)
+//! ```
+//!
+//! `hash` is the SHA-256 of the hash before it (32 zero bytes before the first) followed by `seq` as
+//! eight bytes big-endian and by `at`, `who`, `why` and `body`, each preceded by its length as eight
+//! bytes big-endian. So no entry can be changed, removed or put in between without breaking the chain,
+//! and no text can slide from one field into the next.
+//!
+//! - A row never changes once written. Rows are appended in one transaction, all or none.
+//! - An append names the head it builds on; a head that moved meanwhile is a refusal. So two writers
+//!   cannot both believe that they are the one.
+//! - Every read checks the chain. A broken chain stops the daemon: it would have to act on entries
+//!   that somebody else wrote.
+//!
+//! The trait is small on purpose: append if head is H, read from N. A second implementation for
+//! several nodes needs no more. `rusqlite` stands here and not an asynchronous pool, since there is
+//! one writer, which must wait for the disk anyhow, and `store` knows no runtime.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use crate::domain::checksum::Sha256;
+
+/// What is written next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub who: String,
+    /// Why, one sentence; may be empty.
+    pub why: String,
+    /// What, as JSON with a version; opaque here.
+    pub body: String,
+}
+
+/// An entry as it stands in the logbook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number, from 1 without gaps.
+    pub seq: u64,
+    /// What it says.
+    pub draft: Draft,
+    /// The hash of the chain up to and with it.
+    pub hash: Sha256,
+}
+
+/// The end of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last entry; 0 for an empty logbook.
+    pub seq: u64,
+    /// Its hash; zeros for an empty logbook.
+    pub hash: Sha256,
+}
+
+impl Head {
+    /// The head of an empty logbook.
+    pub const EMPTY: Self = Self { seq: 0, hash: Sha256([0; 32]) };
+
+    /// The head after one more entry.
+    fn after(self, draft: &Draft) -> Self {
+        let seq = self.seq + 1;
+        let at = draft.at.to_string();
+        let mut sum = digest::Context::new(&digest::SHA256);
+        sum.update(&self.hash.0);
+        sum.update(&seq.to_be_bytes());
+        for text in [&at, &draft.who, &draft.why, &draft.body] {
+            sum.update(&(text.len() as u64).to_be_bytes());
+            sum.update(text.as_bytes());
+        }
+        let mut hash = [0; 32];
+        hash.copy_from_slice(sum.finish().as_ref());
+        Self { seq, hash: Sha256(hash) }
+    }
+}
+
+/// Why the logbook cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogbookError {
+    /// The database did not do what it was asked.
+    #[error("could not {what} the logbook {}", path.display())]
+    Database {
+        /// What was tried, a verb.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The chain is broken: an entry was changed, removed or put in.
+    #[error("entry {seq} of the logbook {} does not fit the chain: {why}; restore the logbook from a backup", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The first entry that does not fit.
+        seq: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Somebody else has appended.
+    #[error("the logbook {} ends at entry {found}, not at {expected}: another writer is at work", path.display())]
+    Moved {
+        /// The file.
+        path: PathBuf,
+        /// Where the caller thought that it ends.
+        expected: u64,
+        /// Where it ends.
+        found: u64,
+    },
+    /// Written by a newer program.
+    #[error("the logbook {} has format {found}; this program knows {known} and refuses to write to it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+/// Append-only entries, each bound to the one before.
+pub trait Logbook: Send {
+    /// The end of the chain.
+    fn head(&self) -> Head;
+
+    /// Appends all `drafts` durably if the chain still ends at `head`; all or none.
+    fn append(&mut self, head: Head, drafts: &[Draft]) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// Up to `limit` entries from number `from` on, each checked against the chain.
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+}
+
+/// Rises with every change of the table.
+const FORMAT: i64 = 1;
+
+/// The logbook in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteLogbook {
+    path: PathBuf,
+    db: Connection,
+    head: Head,
+}
+
+impl SqliteLogbook {
+    /// Opens the logbook, makes it when it is missing, and checks the whole chain.
+    ///
+    /// # Errors
+    /// A database that cannot be used, a newer format, or the first entry that breaks the chain.
+    pub fn open(path: &Path) -> Result<Self, LogbookError> {
+        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let db = Connection::open(path).map_err(fail("open"))?;
+        db.execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;
+             CREATE TABLE IF NOT EXISTS entry(
+                 seq INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,
+                 body TEXT NOT NULL, hash BLOB NOT NULL) STRICT;",
+        )
+        .map_err(fail("prepare"))?;
+        Self::agree_on_format(path, &db)?;
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY };
+        book.head = book.verify()?;
+        Ok(book)
+    }
+
+    /// Opens an existing logbook to look at it; nothing is written.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`], and a missing file.
+    pub fn open_to_read(path: &Path) -> Result<Self, LogbookError> {
+        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY };
+        book.head = book.verify()?;
+        Ok(book)
+    }
+
+    /// Some entries, for a reader beside the writer; the chain is checked within them.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`].
+    pub fn slice(path: &Path, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        Self::beside(path)?.read(from, limit)
+    }
+
+    /// The first entries from `from` on whose body names `word` as a whole JSON string.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`].
+    pub fn find(path: &Path, word: &str, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        let book = Self::beside(path)?;
+        let quoted = format!("\"{word}\"");
+        let mut found = Vec::new();
+        let before = book.head_before(from.max(1))?;
+        book.each(from.max(1), i64::MAX, before, |entry| {
+            if found.len() < limit && entry.draft.body.contains(&quoted) {
+                found.push(entry);
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn beside(path: &Path) -> Result<Self, LogbookError> {
+        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
+        // Read-only, so the head only bounds what `read` looks for.
+        Ok(Self { path: path.to_owned(), db, head: Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) } })
+    }
+
+    fn agree_on_format(path: &Path, db: &Connection) -> Result<(), LogbookError> {
+        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail("read"))?;
+        match found {
+            0 => db.pragma_update(None, "user_version", FORMAT).map_err(fail("prepare")),
+            FORMAT => Ok(()),
+            _ => Err(LogbookError::Newer { path: path.to_owned(), found, known: FORMAT }),
+        }
+    }
+
+    /// Walks the whole chain.
+    ///
+    /// # Errors
+    /// The first entry that does not fit.
+    pub fn verify(&self) -> Result<Head, LogbookError> {
+        let mut head = Head::EMPTY;
+        self.each(1, i64::MAX, head, |entry| {
+            head = Head { seq: entry.seq, hash: entry.hash };
+        })?;
+        Ok(head)
+    }
+
+    fn broken(&self, seq: u64, why: impl Into<String>) -> LogbookError {
+        LogbookError::Broken { path: self.path.clone(), seq, why: why.into() }
+    }
+
+    fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> LogbookError + '_ {
+        move |source| LogbookError::Database { what, path: self.path.clone(), source }
+    }
+
+    /// Calls `found` for each entry from `from` on; `head` is the end of the chain before it.
+    fn each(&self, from: u64, limit: i64, mut head: Head, mut found: impl FnMut(Recorded)) -> Result<(), LogbookError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT seq, at, who, why, body, hash FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
+            .map_err(self.failed("read"))?;
+        let mut rows =
+            statement.query(params![i64::try_from(from).unwrap_or(i64::MAX), limit]).map_err(self.failed("read"))?;
+        while let Some(row) = rows.next().map_err(self.failed("read"))? {
+            let expected = head.seq + 1;
+            let field = |error: rusqlite::Error| self.broken(expected, format!("unreadable: {error}"));
+            let seq: i64 = row.get(0).map_err(field)?;
+            if u64::try_from(seq) != Ok(expected) {
+                return Err(self.broken(expected, format!("entry {seq} stands in its place")));
+            }
+            let at: String = row.get(1).map_err(field)?;
+            let at: Timestamp =
+                at.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
+            let draft = Draft {
+                at,
+                who: row.get(2).map_err(field)?,
+                why: row.get(3).map_err(field)?,
+                body: row.get(4).map_err(field)?,
+            };
+            let hash: Vec<u8> = row.get(5).map_err(field)?;
+            head = head.after(&draft);
+            if hash != head.hash.0 {
+                return Err(self.broken(expected, "its hash is not that of its content and of the entry before"));
+            }
+            found(Recorded { seq: expected, draft, hash: head.hash });
+        }
+        Ok(())
+    }
+
+    fn head_before(&self, seq: u64) -> Result<Head, LogbookError> {
+        let before = seq.saturating_sub(1);
+        if before == 0 {
+            return Ok(Head::EMPTY);
+        }
+        let hash: Option<Vec<u8>> = self
+            .db
+            .query_row("SELECT hash FROM entry WHERE seq = ?1", [i64::try_from(before).unwrap_or(i64::MAX)], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(self.failed("read"))?;
+        let hash = hash.and_then(|bytes| bytes.try_into().ok()).map(Sha256);
+        // Past the end there is nothing to read; `each` finds that out from the rows.
+        Ok(hash.map_or(Head { seq: before, hash: Sha256([0; 32]) }, |hash| Head { seq: before, hash }))
+    }
+}
+
+impl Logbook for SqliteLogbook {
+    fn head(&self) -> Head {
+        self.head
+    }
+
+    fn append(&mut self, head: Head, drafts: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
+        let path = self.path.clone();
+        let fail = |what| {
+            let path = path.clone();
+            move |source| LogbookError::Database { what, path, source }
+        };
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail("append to"))?;
+        let last: i64 =
+            tx.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0)).map_err(fail("read"))?;
+        if u64::try_from(last) != Ok(head.seq) || head != self.head {
+            let found = u64::try_from(last).unwrap_or_default();
+            return Err(LogbookError::Moved { path, expected: head.seq, found });
+        }
+        let mut end = head;
+        let mut recorded = Vec::with_capacity(drafts.len());
+        {
+            let mut insert = tx
+                .prepare_cached("INSERT INTO entry(seq, at, who, why, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+                .map_err(fail("append to"))?;
+            for draft in drafts {
+                end = end.after(draft);
+                let seq = i64::try_from(end.seq).unwrap_or(i64::MAX);
+                insert
+                    .execute(params![seq, draft.at.to_string(), draft.who, draft.why, draft.body, &end.hash.0[..]])
+                    .map_err(fail("append to"))?;
+                recorded.push(Recorded { seq: end.seq, draft: draft.clone(), hash: end.hash });
+            }
+        }
+        tx.commit().map_err(fail("append to"))?;
+        self.head = end;
+        Ok(recorded)
+    }
+
+    fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        let from = from.max(1);
+        let mut entries = Vec::new();
+        let before = self.head_before(from)?;
+        self.each(from, i64::try_from(limit).unwrap_or(i64::MAX), before, |entry| entries.push(entry))?;
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(text: &str) -> Draft {
+        Draft { at: Timestamp::UNIX_EPOCH, who: "me".into(), why: String::new(), body: text.into() }
+    }
+
+    fn filled(dir: &Path) -> PathBuf {
+        let path = dir.join("logbook.sqlite");
+        let mut book = SqliteLogbook::open(&path).expect("a new logbook");
+        for text in ["one", "two", "three"] {
+            book.append(book.head(), &[draft(text), draft("and")]).expect("appended");
+        }
+        path
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let book = SqliteLogbook::open(&path).expect("whole");
+        assert_eq!(book.head().seq, 6);
+        let bodies: Vec<String> = book.read(3, 2).expect("read").into_iter().map(|e| e.draft.body).collect();
+        assert_eq!(bodies, ["two", "and"]);
+        assert!(book.read(7, 10).expect("read").is_empty());
+    }
+
+    #[test]
+    fn a_writer_that_is_behind_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let (mut one, mut two) = (SqliteLogbook::open(&path).expect("open"), SqliteLogbook::open(&path).expect("open"));
+        one.append(one.head(), &[draft("x")]).expect("appended");
+        assert!(matches!(
+            two.append(two.head(), &[draft("y")]),
+            Err(LogbookError::Moved { expected: 6, found: 7, .. })
+        ));
+        assert_eq!(SqliteLogbook::open(&path).expect("whole").head().seq, 7);
+    }
+
+    #[test]
+    fn tampering_is_found_at_the_exact_entry() {
+        for (sql, seq) in [
+            ("UPDATE entry SET body = 'x' WHERE seq = 3", 3),
+            ("UPDATE entry SET who = 'mean', why = '' WHERE seq = 5", 5),
+            ("DELETE FROM entry WHERE seq = 2", 2),
+            ("UPDATE entry SET hash = zeroblob(32) WHERE seq = 1", 1),
+            ("UPDATE entry SET at = 'yesterday' WHERE seq = 4", 4),
+        ] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = filled(dir.path());
+            Connection::open(&path).expect("open").execute_batch(sql).expect("tampered");
+            match SqliteLogbook::open(&path) {
+                Err(LogbookError::Broken { seq: found, .. }) => assert_eq!(found, seq, "{sql}"),
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_logbook_of_a_newer_program_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        Connection::open(&path).expect("open").pragma_update(None, "user_version", 99).expect("set");
+        assert!(matches!(SqliteLogbook::open(&path), Err(LogbookError::Newer { found: 99, .. })));
+    }
+}

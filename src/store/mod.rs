@@ -1,0 +1,26 @@
+//! This machine's disk and the logbook. All writing goes through [`disk`].
+
+/// The seam: every change rolloutd makes to the disk.
+pub mod disk;
+/// Who may write here: one daemon for each site.
+pub mod lock;
+/// Where things lie in a tree.
+pub mod tree;
+/// What has been decided, in order, hash-chained.
+pub mod logbook;
+/// Files that were refused, and why.
+pub mod rejected;
+/// Superseded metadata and withdrawn packages, kept until their time has come.
+pub mod retirement;
+/// What is known of every package: identity and ready-made XML.
+pub mod index;
+/// Packages' XML gathered into independently compressed blocks.
+pub mod blocks;
+/// A dropped file becomes an inode of our own, or a refusal.
+pub mod intake;
+/// New metadata, staged where nobody looks, then made visible by one rename.
+pub mod publication;
+/// A plan carried out on the trees, from any point, any number of times.
+pub mod promotion;
+/// One distribution on this disk: its index, its uploads, its trees.
+pub mod distribution;

@@ -1,0 +1,429 @@
+//! New metadata, staged where nobody looks, then made visible by one rename.
+//!
+//! Clients fetch at all times from a plain web server. So (threats F10, F12):
+//!
+//! 1. The three files are written under names that hold their checksums, beside the old ones, and
+//!    synced; each is read back through its path by a strict reader; the directory is synced. A name
+//!    with a checksum never gets other bytes, so a client in the middle of the old set loses nothing.
+//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, then renamed
+//!    back to back, then the directory is synced. The rename of `repomd.xml` is the commit point.
+//! 3. What nothing names any more is reported, and removed much later by `retirement`.
+//!
+//! [`Staged`] is a type, so that a half of it cannot be forgotten. Equal content is not published
+//! again. The revision never goes back: it is one more than the last, or the time if that is later.
+//!
+//! Two names cannot be renamed by one call, so a client that fetches `repomd.xml` and its signature
+//! on both sides of the two renames sees a pair that does not fit, and has to try again. (Refused: a
+//! whole directory for each generation behind one link, since zypper and mirrors follow paths, and
+//! web servers cache directories.)
+//!
+//! Other types of data that `repodata/` holds (comps, modules, updateinfo, anything) are named again
+//! when their bytes are what `repomd.xml` said, and reported when they are not.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read as _, Write};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+
+use super::blocks::{self, BlockCache, Chunk, Form, Sums};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
+use super::index::{Index, IndexError, Part};
+use super::tree::{self, REPODATA};
+use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::domain::names::TreeName;
+use crate::format::repomd::{Data, Repomd};
+use crate::format::signing::{Signer, SigningError};
+use crate::format::{filelists, other, primary};
+
+/// The name of the index of a tree's metadata.
+pub const REPOMD: &str = "repomd.xml";
+/// The name of its detached signature.
+pub const REPOMD_ASC: &str = "repomd.xml.asc";
+
+/// Names under which step 2 prepares the pair.
+const REPOMD_NEW: &str = ".rolloutd-repomd.xml";
+const REPOMD_ASC_NEW: &str = ".rolloutd-repomd.xml.asc";
+
+/// A revision on the disk that is further ahead of the clock than this was not made by us, and
+/// following it would make clients believe in a far future (threats: fast-forward).
+const REVISION_AHEAD_MAX: u64 = 24 * 3600;
+
+/// How the metadata of a tree is written.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The tree's directory.
+    pub dir: PathBuf,
+    /// The tree.
+    pub tree: TreeName,
+    /// Compression, blocks and the kind of the checksums.
+    pub form: Form,
+}
+
+/// Why a tree could not be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Writing or compressing failed.
+    #[error("could not write the {part} metadata of {}", dir.display())]
+    Write {
+        /// Which file.
+        part: &'static str,
+        /// The tree.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was just written is not what a strict reader accepts: a fault of ours, and nothing was shown.
+    #[error("the new {part} metadata of {} does not read back: {why}; the old one stays", dir.display())]
+    Proof {
+        /// Which file.
+        part: &'static str,
+        /// The tree.
+        dir: PathBuf,
+        /// What the reader said.
+        why: String,
+    },
+    /// The key refused.
+    #[error("could not sign repomd.xml of {}", dir.display())]
+    Sign {
+        /// The tree.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: SigningError,
+    },
+}
+
+/// What clients see now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The revision.
+    pub revision: u64,
+    /// How many packages are listed.
+    pub packages: u64,
+    /// SHA-256 of `repomd.xml`.
+    pub repomd: Sha256,
+    /// Names in `repodata/` that nothing names any more.
+    pub superseded: Vec<String>,
+    /// Remarks about data that could not be carried along.
+    pub notes: Vec<String>,
+}
+
+/// New metadata that nobody sees yet.
+#[must_use = "publish() it or drop it"]
+#[derive(Debug)]
+pub struct Staged {
+    repodata: PathBuf,
+    signed: Signed,
+    published: Published,
+    /// Names that are in use from now on.
+    named: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signed {
+    Yes,
+    No,
+}
+
+/// The outcome of staging.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Clients see this content already.
+    Same(Published),
+    /// There is something new to show.
+    New(Staged),
+}
+
+/// Writes the metadata of what the index lists, where nobody looks yet.
+///
+/// `floor` is the last revision that was published, as far as the logbook knows.
+///
+/// # Errors
+/// Nothing that clients see has changed then.
+pub fn stage(
+    disk: &dyn Disk,
+    spec: &Spec,
+    index: &Index,
+    cache: &mut BlockCache,
+    signer: Option<&Signer>,
+    floor: u64,
+    now: Timestamp,
+) -> Result<Outcome, PublishError> {
+    let repodata = spec.dir.join(REPODATA);
+    disk.make_dir(&repodata)?;
+    disk::sweep(disk, &repodata)?;
+    let current = current(&repodata, signer);
+    let now_second = now.as_second().max(0).unsigned_abs();
+    let mut notes = Vec::new();
+    let mut named = BTreeSet::new();
+    let mut data = Vec::new();
+    for part in Part::ALL {
+        data.push(write_part(disk, spec, index, cache, part, now_second, current.as_ref())?);
+    }
+    data.extend(carried(&repodata, current.as_ref(), &mut notes));
+    named.extend(data.iter().map(|d| d.file_name().to_owned()));
+    named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
+
+    let packages = index.listed(&spec.tree).len() as u64;
+    if let Some(known) = &current
+        && known.whole
+        && known.repomd.data == data
+    {
+        let superseded = unnamed(&repodata, &named)?;
+        let revision = known.repomd.revision;
+        return Ok(Outcome::Same(Published { revision, packages, repomd: known.sha256, superseded, notes }));
+    }
+    let on_disk = current.as_ref().map_or(0, |known| known.repomd.revision);
+    let believable = if on_disk <= now_second.saturating_add(REVISION_AHEAD_MAX) { on_disk } else { 0 };
+    let revision = floor.max(believable).saturating_add(1).max(now_second);
+    let tags = current.map(|known| known.repomd.tags).unwrap_or_default();
+    let bytes = Repomd { revision, tags, data }.write();
+    // A reader of ours must accept what clients will get.
+    Repomd::read(&bytes).map_err(|e| PublishError::Proof {
+        part: "repomd",
+        dir: spec.dir.clone(),
+        why: e.to_string(),
+    })?;
+    let signed = prepare_pair(disk, spec, &repodata, &bytes, signer, now)?;
+    disk.sync_dir(&repodata)?;
+    let repomd = sha256(&bytes);
+    let published = Published { revision, packages, repomd, superseded: vec![], notes };
+    Ok(Outcome::New(Staged { repodata, signed, published, named }))
+}
+
+impl Staged {
+    /// Shows it: the old metadata is seen until the last rename and the new after it, also across a crash.
+    ///
+    /// # Errors
+    /// With the path at fault; whoever tries again ends in the same place.
+    pub fn publish(mut self, disk: &dyn Disk) -> Result<Published, PublishError> {
+        let at = |name: &str| self.repodata.join(name);
+        match self.signed {
+            Signed::Yes => disk.rename(&at(REPOMD_ASC_NEW), &at(REPOMD_ASC))?,
+            // A signature that fits no longer is worse than none.
+            Signed::No => disk.remove(&at(REPOMD_ASC))?,
+        }
+        disk.rename(&at(REPOMD_NEW), &at(REPOMD))?;
+        disk.sync_dir(&self.repodata)?;
+        self.published.superseded = unnamed(&self.repodata, &self.named)?;
+        Ok(self.published)
+    }
+}
+
+/// What lies there now, when it can be read.
+struct Current {
+    repomd: Repomd,
+    sha256: Sha256,
+    /// Whether its signature is there if one is wanted, and absent if none is.
+    whole: bool,
+}
+
+fn current(repodata: &Path, signer: Option<&Signer>) -> Option<Current> {
+    let bytes = read_small(&repodata.join(REPOMD))?;
+    let repomd = Repomd::read(&bytes).ok()?;
+    let signature = read_small(&repodata.join(REPOMD_ASC));
+    let whole = match (signer, signature) {
+        (None, None) => true,
+        (Some(signer), Some(signature)) => signer.made(&signature, &bytes),
+        _ => false,
+    };
+    Some(Current { repomd, sha256: sha256(&bytes), whole })
+}
+
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let file = tree::open_beneath(path.parent()?, Path::new(path.file_name()?)).ok()?;
+    let mut bytes = Vec::new();
+    // Ours are a few KiB; a larger one is not ours.
+    file.take(4 << 20).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn sha256(bytes: &[u8]) -> Sha256 {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    Sha256(sum)
+}
+
+/// Writes into a fresh file through the seam.
+struct Sink<'a> {
+    disk: &'a dyn Disk,
+    file: Fresh,
+    failed: Option<DiskError>,
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.disk.write(&mut self.file, bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(error) => {
+                self.failed = Some(error);
+                Err(std::io::Error::other("the disk refused"))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_part(
+    disk: &dyn Disk,
+    spec: &Spec,
+    index: &Index,
+    cache: &mut BlockCache,
+    part: Part,
+    now_second: u64,
+    current: Option<&Current>,
+) -> Result<Data, PublishError> {
+    let repodata = spec.dir.join(REPODATA);
+    let packages = index.listed(&spec.tree).len();
+    let (head, foot) = match part {
+        Part::Primary => (primary::head(packages), primary::foot()),
+        Part::Filelists => (filelists::head(packages), filelists::foot()),
+        Part::Other => (other::head(packages), other::foot()),
+    };
+    let mut sink = Sink { disk, file: disk.fresh(&repodata, Access::Everybody)?, failed: None };
+    let chunks: Vec<Vec<u8>> =
+        index.listed(&spec.tree).map(|(nevra, sha256)| index.xml(nevra, sha256, part)).collect::<Result<_, _>>()?;
+    let chunks = chunks.iter().map(|xml| Chunk::new(xml));
+    let written = blocks::assemble(spec.form, &head, chunks, foot, &mut sink, cache);
+    if let Some(error) = sink.failed {
+        return Err(error.into());
+    }
+    let sums = written.map_err(|source| PublishError::Write { part: part.as_str(), dir: spec.dir.clone(), source })?;
+    let data = data_of(part, &sums, spec, now_second, current);
+    let path = repodata.join(data.file_name());
+    if path.exists() {
+        // A name with a checksum has these bytes already; that is proven again below.
+        drop(sink.file);
+    } else {
+        disk.sync(&sink.file)?;
+        disk.name(sink.file, &path)?;
+    }
+    prove(spec, part, &path, packages as u64, &sums)?;
+    Ok(data)
+}
+
+fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Option<&Current>) -> Data {
+    let mut name = format!("{REPODATA}/{}-{}.xml", sums.checksum, part.as_str());
+    name.push_str(spec.form.compression.extension());
+    let data = sums.data(spec.form, part.as_str(), &name, now_second);
+    // The same file keeps its time, so that equal content gives an equal `repomd.xml`.
+    let known = current.and_then(|known| known.repomd.get(part.as_str()));
+    match known.filter(|known| known.checksum == data.checksum) {
+        Some(known) => Data { timestamp: known.timestamp, ..data },
+        None => data,
+    }
+}
+
+/// Reads a file back through its path: sizes and checksums of file and content, well-formed, right
+/// number of packages.
+fn prove(spec: &Spec, part: Part, path: &Path, packages: u64, sums: &Sums) -> Result<(), PublishError> {
+    let root = match part {
+        Part::Primary => "metadata",
+        Part::Filelists => "filelists",
+        Part::Other => "otherdata",
+    };
+    let file = File::open(path).at("open", path)?;
+    blocks::read_back(spec.form, sums, root, packages, file).map(drop).map_err(|error| {
+        let why = match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        PublishError::Proof { part: part.as_str(), dir: spec.dir.clone(), why }
+    })
+}
+
+/// The checksum of a file in hexadecimal, read in pieces.
+pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<String> {
+    let algorithm = match kind {
+        ChecksumKind::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        ChecksumKind::Sha256 => &digest::SHA256,
+        ChecksumKind::Sha512 => &digest::SHA512,
+    };
+    let mut sum = digest::Context::new(algorithm);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(sum.finish())),
+            n => sum.update(buffer.get(..n).unwrap_or_default()),
+        }
+    }
+}
+
+/// Data of other types, as far as their files are what `repomd.xml` says.
+fn carried(repodata: &Path, current: Option<&Current>, notes: &mut Vec<String>) -> Vec<Data> {
+    // Databases and zchunk forms of the three files would describe an older state of them.
+    let is_ours = |kind: &str| {
+        Part::ALL
+            .iter()
+            .any(|part| kind.strip_prefix(part.as_str()).is_some_and(|rest| matches!(rest, "" | "_db" | "_zck")))
+    };
+    let all = current.into_iter().flat_map(|known| &known.repomd.data);
+    let mut carried = Vec::new();
+    for data in all.filter(|data| !is_ours(&data.kind)) {
+        match check_carried(repodata, data) {
+            Ok(()) => carried.push(data.clone()),
+            Err(why) => notes.push(format!("{} is no longer named: {why}", data.location)),
+        }
+    }
+    carried
+}
+
+fn check_carried(repodata: &Path, data: &Data) -> Result<(), String> {
+    let file = tree::open_beneath(repodata, Path::new(data.file_name())).map_err(|e| e.sentence())?;
+    let kind: ChecksumKind = match data.checksum.kind.parse() {
+        Ok(kind) => kind,
+        // A kind that we would not write is kept as it is; clients that know it will check it.
+        Err(_) => return Ok(()),
+    };
+    let found = file_checksum(file, kind).map_err(|e| e.to_string())?;
+    if found == data.checksum.hex {
+        Ok(())
+    } else {
+        Err(format!("its checksum is {found}, recorded is {}", data.checksum.hex))
+    }
+}
+
+fn prepare_pair(
+    disk: &dyn Disk,
+    spec: &Spec,
+    repodata: &Path,
+    bytes: &[u8],
+    signer: Option<&Signer>,
+    now: Timestamp,
+) -> Result<Signed, PublishError> {
+    disk::put(disk, &repodata.join(REPOMD_NEW), bytes, Access::Everybody)?;
+    let Some(signer) = signer else { return Ok(Signed::No) };
+    let signature = signer
+        .sign_detached_armored(bytes, now)
+        .map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
+    disk::put(disk, &repodata.join(REPOMD_ASC_NEW), signature.as_bytes(), Access::Everybody)?;
+    Ok(Signed::Yes)
+}
+
+/// Files in `repodata/` that are not named, less temporary ones.
+fn unnamed(repodata: &Path, named: &BTreeSet<String>) -> Result<Vec<String>, DiskError> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(repodata).at("list", repodata)? {
+        let entry = entry.at("list", repodata)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && !name.starts_with('.') && !named.contains(&name) {
+            found.push(name);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

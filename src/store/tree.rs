@@ -1,0 +1,123 @@
+//! Where things lie in a tree.
+//!
+//! ```text
+//! <root>/<tree>/<distribution>/                       what clients call baseurl
+//!     repodata/                                       metadata, see `publication`
+//!     Packages/<first letter>/NAME-VERSION-RELEASE.ARCH.rpm
+//!     <ID>.repo                                       the generated yum file
+//! ```
+//!
+//! A path is made from names that were checked at the door (`domain/names`, `domain/nevra`), so none
+//! can lead out of the root. Whether the directories are what they seem is another matter: a swapped
+//! directory is found by [`plain`], which follows no link.
+
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::disk::{AtPath as _, DiskError};
+use crate::domain::names::TreeId;
+use crate::domain::nevra::Nevra;
+
+/// The directory of metadata in a tree.
+pub const REPODATA: &str = "repodata";
+/// The directory of packages in a tree.
+pub const PACKAGES: &str = "Packages";
+
+/// The directory of one tree of one distribution.
+pub fn dir(root: &Path, id: &TreeId) -> PathBuf {
+    root.join(id.tree.as_str()).join(id.dist.as_str())
+}
+
+/// Where a package lies below its tree, as metadata names it.
+pub fn location(nevra: &Nevra) -> String {
+    let first = nevra.name().chars().next().map_or('_', |c| c.to_ascii_lowercase());
+    format!("{PACKAGES}/{first}/{}", nevra.file_name())
+}
+
+/// Opens something below `base` without following any link, for reading.
+///
+/// Each component is opened from the one before it and may be no link, so a directory that was
+/// swapped for a link is an error and not a way out (threats row 6). `openat2` would do the same in
+/// one call, but systemd's `RestrictSUIDSGID=` takes it away, as no filter can see its flags.
+///
+/// # Errors
+/// With the path at fault.
+pub fn open_beneath(base: &Path, relative: &Path) -> Result<std::fs::File, DiskError> {
+    let whole = base.join(relative);
+    let out = || DiskError::new("open", &whole, std::io::Error::other("it is no name below its directory"));
+    let (parent, name) = relative.parent().zip(relative.file_name()).ok_or_else(out)?;
+    let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = rustix::fs::open(base, walk, Mode::empty()).at("open", base)?;
+    for part in parent.components() {
+        let Component::Normal(part) = part else { return Err(out()) };
+        here = rustix::fs::openat(&here, part, walk | OFlags::NOFOLLOW, Mode::empty()).at("open", &whole)?;
+    }
+    let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(&here, name, read, Mode::empty()).at("open", &whole)?;
+    Ok(std::fs::File::from(fd))
+}
+
+/// Whether every directory from `root` down to the tree is a directory and no link.
+///
+/// # Errors
+/// The first component that is a link or cannot be looked at; a missing one is no error.
+pub fn plain(root: &Path, id: &TreeId) -> Result<(), DiskError> {
+    let mut path = root.to_owned();
+    let below = [id.tree.as_str()].into_iter().chain(id.dist.parts()).chain([PACKAGES]);
+    for part in below {
+        path.push(part);
+        match std::fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_dir() => {}
+            Ok(_) => {
+                let why = std::io::Error::other("it is a link or a file where a directory should be");
+                return Err(DiskError::new("use", &path, why));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(DiskError::new("look at", &path, error)),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> TreeId {
+        TreeId { dist: "umd/3/sl6/x86_64".parse().expect("a path"), tree: "testing".parse().expect("a name") }
+    }
+
+    #[test]
+    fn a_tree_lies_where_the_seed_has_it() {
+        assert_eq!(dir(Path::new("/srv/repo/sw"), &id()), Path::new("/srv/repo/sw/testing/umd/3/sl6/x86_64"));
+        let nevra = "SE-DPM_mysql-1.8.0-1.x86_64".parse().expect("a nevra");
+        assert_eq!(location(&nevra), "Packages/s/SE-DPM_mysql-1.8.0-1.x86_64.rpm");
+    }
+
+    #[test]
+    fn nothing_is_opened_through_a_link() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        std::fs::create_dir(&inside).expect("made");
+        std::fs::create_dir(&outside).expect("made");
+        std::fs::File::create(outside.join("secret")).expect("made");
+        std::fs::create_dir(inside.join("sub")).expect("made");
+        std::fs::File::create(inside.join("sub/plain")).expect("made");
+        std::os::unix::fs::symlink(&outside, inside.join("link")).expect("linked");
+        std::os::unix::fs::symlink("../out/secret", inside.join("file")).expect("linked");
+        for path in ["link/secret", "file", "../out/secret", "/etc/passwd", "sub/../../out/secret", "sub/..", ".", ""] {
+            assert!(open_beneath(&inside, Path::new(path)).is_err(), "{path}");
+        }
+        assert!(open_beneath(&inside, Path::new("sub/plain")).is_ok());
+    }
+
+    #[test]
+    fn a_directory_swapped_for_a_link_is_noticed() {
+        let root = tempfile::tempdir().expect("a directory");
+        assert!(plain(root.path(), &id()).is_ok(), "a missing tree is no link");
+        std::fs::create_dir(root.path().join("elsewhere")).expect("made");
+        std::os::unix::fs::symlink("elsewhere", root.path().join("testing")).expect("linked");
+        assert!(plain(root.path(), &id()).is_err());
+    }
+}

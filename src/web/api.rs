@@ -1,0 +1,417 @@
+//! `/api/v1/...`: what people and programs may ask for.
+//!
+//! The bodies are types of their own, so that a change inside does not change what other programs
+//! read. They are the source of the OpenAPI document, and `rolloutctl` reads the same types.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::auth;
+use super::context::Context;
+use super::problem::{FindingBody, Problem, findings};
+use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::nevra::Nevra;
+use crate::engine::decide::Answer;
+use crate::engine::entry;
+use crate::engine::input::Ask;
+use crate::engine::rules::Caller;
+use crate::engine::view::{RolloutView, TreeView};
+use crate::store::logbook::{self, SqliteLogbook};
+
+/// Most logbook entries in one answer.
+pub const LOG_AT_ONCE: usize = 1_000;
+
+/// Longest title, state or reason. A title of the seeds has 60 characters; a reason may be a sentence or two.
+const TEXT_MAX: usize = 500;
+
+/// A new rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitBody {
+    /// Its id: letters, digits and . _ -
+    pub id: String,
+    /// Its distribution, as in the configuration.
+    pub distribution: String,
+    /// One line for people; the first package when it is empty.
+    #[serde(default)]
+    pub title: String,
+    /// `name-[epoch:]version-release.arch`, each.
+    pub packages: Vec<String>,
+}
+
+/// A step that somebody asks for.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveBody {
+    /// The state to reach, in any spelling.
+    pub state: String,
+    /// Why; goes into the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A step that is being taken.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MovedBody {
+    /// The rollout.
+    pub id: String,
+    /// Its state now.
+    pub state: String,
+    /// How many packages move now; 0 when nothing moves.
+    pub packages: usize,
+}
+
+/// A rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RolloutBody {
+    /// Its id.
+    pub id: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// One line for people.
+    pub title: String,
+    /// Its state.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+    /// Who put it there.
+    pub by: String,
+    /// Whether packages are being moved for it now.
+    pub moving: bool,
+    /// A state that a tracker asked for and that cannot be reached yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    /// Its packages and the trees in which each lies.
+    pub packages: Vec<RolloutPackage>,
+    /// The states to which it can go.
+    pub next: Vec<NextBody>,
+}
+
+/// A package of a rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RolloutPackage {
+    /// `name-[epoch:]version-release.arch`.
+    pub nevra: String,
+    /// The trees that list it.
+    pub trees: Vec<String>,
+}
+
+/// A state to which a rollout can go.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NextBody {
+    /// The state.
+    pub state: String,
+    /// What it does to the trees.
+    pub effect: String,
+}
+
+/// What stands between a rollout and one state.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct WhyBody {
+    /// The state.
+    pub state: String,
+    /// `pass`, `wait`, `needs-admin` or `reject`.
+    pub verdict: String,
+    /// All findings, worst first.
+    pub findings: Vec<FindingBody>,
+}
+
+/// A tree.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TreeBody {
+    /// Its name.
+    pub tree: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// What yum, dnf and zypper call baseurl.
+    pub url: String,
+    /// Packages that its metadata lists.
+    pub packages: u64,
+    /// The revision of its metadata; 0 before the first publication.
+    pub revision: u64,
+    /// When it was published last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// Files that wait for their removal.
+    pub retiring: usize,
+    /// Whether a publication is due.
+    pub dirty: bool,
+}
+
+/// An entry of the logbook.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EntryBody {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// What, in one sentence.
+    pub says: String,
+    /// What, as it stands in the logbook.
+    pub what: BTreeMap<String, serde_json::Value>,
+    /// The hash of the chain up to and with it.
+    pub hash: String,
+}
+
+/// The logbook's chain was walked.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerifiedBody {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The hash of the last one.
+    pub head: String,
+}
+
+/// Which entries of the logbook.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct LogQuery {
+    /// The first number; the newest hundred when it is missing.
+    pub from: Option<u64>,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// Only those that name this rollout.
+    pub rollout: Option<String>,
+}
+
+fn caller(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let hint = "send `Authorization: Bearer TOKEN` with a token of the configuration";
+    context.site().tokens.caller(headers).ok_or_else(|| Problem::unauthorized(hint))
+}
+
+fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
+    text.parse().map_err(|e: crate::domain::names::BadName| Problem::not_found(e.to_string()))
+}
+
+fn body<T>(read: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    read.map(|Json(body)| body).map_err(|e| {
+        let mut problem = Problem::bad_request(e.body_text());
+        problem.status = e.status().as_u16();
+        problem
+    })
+}
+
+fn line(what: &str, text: &str) -> Result<(), Problem> {
+    if text.len() > TEXT_MAX {
+        return Err(Problem::bad_request(format!("the {what} is longer than {TEXT_MAX} bytes")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::bad_request(format!("the {what} has a control character")));
+    }
+    Ok(())
+}
+
+/// Makes a rollout.
+#[utoipa::path(post, path = "/api/v1/rollouts", tag = "rollouts", request_body = SubmitBody, security(("token" = [])),
+    responses((status = 201, description = "Made", body = RolloutBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub async fn submit(
+    State(context): State<Context>,
+    headers: HeaderMap,
+    read: Result<Json<SubmitBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<RolloutBody>), Problem> {
+    let caller = caller(&context, &headers)?;
+    let asked = body(read)?;
+    line("title", &asked.title)?;
+    let rollout: RolloutId =
+        asked.id.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
+    let dist: DistPath =
+        asked.distribution.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
+    let packages: Vec<Nevra> = asked
+        .packages
+        .iter()
+        .map(|text| text.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string())))
+        .collect::<Result<_, _>>()?;
+    let ask = Ask::Submit { rollout, dist, title: asked.title, packages };
+    match context.engine.ask(caller, ask).await? {
+        Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
+            let view = context.engine.shared().read().rollout(&id);
+            let view = view.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
+            Ok((StatusCode::CREATED, Json(rollout_body(&view))))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+fn problem(answer: Answer) -> Problem {
+    match answer {
+        Answer::NotFound(why) => Problem::not_found(why),
+        Answer::Conflict(why) => Problem::conflict(why),
+        Answer::Refused(judgement) => Problem::refused(&judgement),
+        Answer::Submitted(_) | Answer::Moved { .. } | Answer::Remembered | Answer::Repeated => {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Unexpected answer", "please report this")
+        }
+    }
+}
+
+/// All rollouts, newest change first.
+#[utoipa::path(get, path = "/api/v1/rollouts", tag = "rollouts",
+    responses((status = 200, description = "All rollouts", body = Vec<RolloutBody>)))]
+pub async fn rollouts(State(context): State<Context>) -> Json<Vec<RolloutBody>> {
+    Json(context.engine.shared().read().rollouts().iter().map(rollout_body).collect())
+}
+
+/// One rollout.
+#[utoipa::path(get, path = "/api/v1/rollouts/{id}", tag = "rollouts",
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "The rollout", body = RolloutBody), (status = 404, body = Problem)))]
+pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<RolloutBody>, Problem> {
+    let id = rollout_id(&id)?;
+    let view = context.engine.shared().read().rollout(&id);
+    view.map(|view| Json(rollout_body(&view))).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))
+}
+
+/// What stands between a rollout and each state that it can go to.
+#[utoipa::path(get, path = "/api/v1/rollouts/{id}/why", tag = "rollouts",
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "The findings for each next state", body = Vec<WhyBody>), (status = 404, body = Problem)))]
+pub async fn why(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<WhyBody>>, Problem> {
+    let id = rollout_id(&id)?;
+    let caller = context.site().tokens.caller(&headers).unwrap_or_else(auth::nobody);
+    let why = context.engine.shared().read().why(&id, &caller);
+    let why = why.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
+    let body = |(state, judged): &(crate::domain::workflow::State, crate::domain::gate::Judgement)| WhyBody {
+        state: state.to_string(),
+        verdict: judged.verdict.to_string(),
+        findings: findings(judged),
+    };
+    Ok(Json(why.iter().map(body).collect()))
+}
+
+/// Asks for another state.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/move", tag = "rollouts", request_body = MoveBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 202, description = "The rollout has its new state; packages move now", body = MovedBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It has to wait", body = Problem),
+        (status = 422, description = "It is refused", body = Problem), (status = 503, body = Problem)))]
+pub async fn move_rollout(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    read: Result<Json<MoveBody>, JsonRejection>,
+) -> Result<(StatusCode, Json<MovedBody>), Problem> {
+    let caller = caller(&context, &headers)?;
+    let rollout = rollout_id(&id)?;
+    let asked = body(read)?;
+    line("state", &asked.state)?;
+    line("reason", &asked.reason)?;
+    let ask = Ask::Move { rollout, state: asked.state, reason: asked.reason };
+    match context.engine.ask(caller, ask).await? {
+        Answer::Moved { rollout, state, packages } => {
+            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
+            Ok((StatusCode::ACCEPTED, Json(body)))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+/// All trees.
+#[utoipa::path(get, path = "/api/v1/trees", tag = "trees",
+    responses((status = 200, description = "All trees", body = Vec<TreeBody>)))]
+pub async fn trees(State(context): State<Context>) -> Json<Vec<TreeBody>> {
+    let site = context.site();
+    let views = context.engine.shared().read().trees();
+    Json(views.iter().map(|view| tree_body(view, site.tree_url(&view.id))).collect())
+}
+
+/// Entries of the logbook, oldest first.
+#[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogQuery),
+    responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 500, body = Problem)))]
+pub async fn log(
+    State(context): State<Context>,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<Vec<EntryBody>>, Problem> {
+    let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
+    let path = context.logbook.clone();
+    let last = context.engine.shared().read().world.last;
+    let read = move || match &query.rollout {
+        Some(rollout) => SqliteLogbook::find(&path, rollout, query.from.unwrap_or(1), limit),
+        None => {
+            SqliteLogbook::slice(&path, query.from.unwrap_or_else(|| (last + 1).saturating_sub(limit as u64)), limit)
+        }
+    };
+    let entries = tokio::task::spawn_blocking(read).await.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
+    Ok(Json(entries.iter().map(entry_body).collect()))
+}
+
+/// Walks the whole chain of the logbook.
+#[utoipa::path(get, path = "/api/v1/log/verify", tag = "log",
+    responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
+pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
+    let path = context.logbook.clone();
+    let walk = move || SqliteLogbook::open_to_read(&path).map(|book| logbook::Logbook::head(&book));
+    let head = tokio::task::spawn_blocking(walk).await.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
+    Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
+}
+
+fn broken(error: &dyn std::error::Error) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "logbook", "The logbook cannot be read", error.to_string())
+}
+
+fn rollout_body(view: &RolloutView) -> RolloutBody {
+    let rollout = &view.rollout;
+    RolloutBody {
+        id: rollout.id.to_string(),
+        distribution: rollout.dist.to_string(),
+        title: rollout.title.clone(),
+        state: rollout.state.to_string(),
+        since: rollout.since.to_string(),
+        by: rollout.by.to_string(),
+        moving: rollout.plan.is_some(),
+        wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
+        packages: view
+            .packages
+            .iter()
+            .map(|(nevra, trees)| RolloutPackage { nevra: nevra.to_string(), trees: trees.clone() })
+            .collect(),
+        next: view
+            .next
+            .iter()
+            .map(|(state, effect)| NextBody { state: state.to_string(), effect: effect.clone() })
+            .collect(),
+    }
+}
+
+fn tree_body(view: &TreeView, url: String) -> TreeBody {
+    TreeBody {
+        tree: view.id.tree.to_string(),
+        distribution: view.id.dist.to_string(),
+        url,
+        packages: view.packages,
+        revision: view.revision,
+        published: view.published.map(|at| at.to_string()),
+        retiring: view.retiring,
+        dirty: view.dirty,
+    }
+}
+
+/// An entry in one sentence; as it stands when it cannot be read.
+pub fn says(entry: &logbook::Recorded) -> String {
+    entry::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
+}
+
+fn entry_body(entry: &logbook::Recorded) -> EntryBody {
+    EntryBody {
+        seq: entry.seq,
+        at: entry.draft.at.to_string(),
+        who: entry.draft.who.clone(),
+        why: entry.draft.why.clone(),
+        says: says(entry),
+        what: serde_json::from_str(&entry.draft.body).unwrap_or_default(),
+        hash: entry.hash.to_hex(),
+    }
+}

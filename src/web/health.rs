@@ -1,0 +1,131 @@
+//! `/healthz` (alive), `/readyz` (503 with reasons until ready and whenever degraded), `/metrics`
+//! (Prometheus text).
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use crate::engine::view::Inside;
+
+/// Whether the daemon is ready, and if not, why.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReadyBody {
+    /// Whether recovery is over and nothing is wrong.
+    pub ready: bool,
+    /// What is wrong or still going on.
+    pub reasons: Vec<String>,
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, description = "Alive")))]
+pub async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// Whether the daemon is ready.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses((status = 200, description = "Ready", body = ReadyBody), (status = 503, description = "Not ready, or degraded", body = ReadyBody)))]
+pub async fn ready(State(context): State<Context>) -> (StatusCode, Json<ReadyBody>) {
+    let reasons = reasons(&context.engine.shared().read());
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ReadyBody { ready: reasons.is_empty(), reasons }))
+}
+
+/// What is wrong or still going on; empty means ready.
+pub fn reasons(inside: &Inside) -> Vec<String> {
+    let recovering =
+        (!inside.ready).then(|| "recovery is not over: trees are being published and uploads looked at".to_owned());
+    recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TreeLabels {
+    distribution: String,
+    tree: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    distribution: String,
+    state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkLabels {
+    work: String,
+    outcome: String,
+}
+
+/// Figures for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
+pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
+    let text = encode(&context.engine.shared().read());
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+}
+
+fn encode(inside: &Inside) -> String {
+    let mut registry = Registry::with_prefix("rolloutd");
+    let packages = Family::<TreeLabels, Gauge>::default();
+    let revision = Family::<TreeLabels, Gauge>::default();
+    let published = Family::<TreeLabels, Gauge>::default();
+    let rollouts = Family::<StateLabels, Gauge>::default();
+    let ready = Gauge::<i64>::default();
+    let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    ready.set(i64::from(reasons(inside).is_empty()));
+    for tree in inside.trees() {
+        let labels = TreeLabels { distribution: tree.id.dist.to_string(), tree: tree.id.tree.to_string() };
+        packages.get_or_create(&labels).set(clamp(tree.packages));
+        revision.get_or_create(&labels).set(clamp(tree.revision));
+        published.get_or_create(&labels).set(tree.published.map_or(0, jiff::Timestamp::as_second));
+    }
+    for rollout in inside.world.rollouts.values() {
+        let labels = StateLabels { distribution: rollout.dist.to_string(), state: rollout.state.to_string() };
+        rollouts.get_or_create(&labels).inc();
+    }
+    let work = Family::<WorkLabels, prometheus_client::metrics::counter::Counter>::default();
+    for (label, (all, failed)) in &inside.worked {
+        let of = |outcome: &str| WorkLabels { work: (*label).to_owned(), outcome: outcome.to_owned() };
+        work.get_or_create(&of("done")).inc_by(all.saturating_sub(*failed));
+        work.get_or_create(&of("failed")).inc_by(*failed);
+    }
+    registry.register("ready", "1 when recovery is over and nothing is wrong", ready);
+    registry.register("tree_packages", "Packages that the tree's metadata lists", packages);
+    registry.register("tree_revision", "Revision of the tree's metadata", revision);
+    registry.register_with_unit("tree_published", "When the tree was published last", Unit::Seconds, published);
+    registry.register("rollouts", "Rollouts in each state", rollouts);
+    registry.register("logbook_entries", "Entries of the logbook", ConstCounter::new(inside.world.last));
+    registry.register("work", "Pieces of work that ended", work);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_recovers_is_not_ready_and_says_so() {
+        let mut inside = Inside::default();
+        assert_eq!(reasons(&inside).len(), 1);
+        inside.ready = true;
+        assert!(reasons(&inside).is_empty());
+        inside.troubles.insert("logbook".into(), "the disk is full".into());
+        assert_eq!(reasons(&inside), ["logbook: the disk is full"]);
+    }
+
+    #[test]
+    fn figures_end_as_the_format_wants() {
+        let text = encode(&Inside::default());
+        assert!(text.contains("rolloutd_ready 0") && text.ends_with("# EOF\n"), "{text}");
+    }
+}

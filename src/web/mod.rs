@@ -1,0 +1,20 @@
+//! Webhooks, API and pages: they send inputs to the engine and read its view.
+
+/// Errors as people and programs get them.
+pub mod problem;
+/// Who asks, and what they may.
+pub mod auth;
+/// The state that all handlers share.
+pub mod context;
+/// `POST /hooks/<name>`.
+pub mod hook;
+/// `/api/v1/...`.
+pub mod api;
+/// `/healthz`, `/readyz`, `/metrics`.
+pub mod health;
+/// Pages for people.
+pub mod pages;
+/// The trees, for small sites and the demo.
+pub mod trees;
+/// All routes.
+pub mod routes;

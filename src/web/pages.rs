@@ -1,0 +1,162 @@
+//! Pages for people; they work without JavaScript.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use jiff::Timestamp;
+
+use super::api::{self, LogQuery};
+use super::auth;
+use super::context::Context;
+use super::health;
+use super::problem::Problem;
+use crate::domain::gate::Judgement;
+use crate::domain::names::RolloutId;
+use crate::domain::workflow;
+use crate::engine::entry::TurnedAway;
+use crate::engine::view::{RolloutView, TreeView};
+use crate::format::repofile;
+use crate::store::logbook::{Recorded, SqliteLogbook};
+
+/// Entries on one page.
+const PAGE: usize = 100;
+
+/// Refused files on the first page.
+const REFUSED_SHOWN: usize = 20;
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Index {
+    site: String,
+    troubles: Vec<String>,
+    rollouts: Vec<RolloutView>,
+    trees: Vec<TreeRow>,
+    refused: Vec<(Timestamp, TurnedAway)>,
+}
+
+struct TreeRow {
+    view: TreeView,
+    repo: String,
+    repo_name: String,
+}
+
+#[derive(Template)]
+#[template(path = "rollout.html")]
+struct Rollout {
+    site: String,
+    view: RolloutView,
+    why: Vec<(workflow::State, Judgement)>,
+    entries: Vec<EntryRow>,
+}
+
+#[derive(Template)]
+#[template(path = "log.html")]
+struct Log {
+    site: String,
+    entries: Vec<EntryRow>,
+    older: Option<u64>,
+}
+
+/// A time as people read it.
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// An entry as a page shows it.
+struct EntryRow {
+    seq: u64,
+    at: String,
+    who: String,
+    why: String,
+    says: String,
+}
+
+fn rows(entries: Vec<Recorded>) -> Vec<EntryRow> {
+    let row = |e: Recorded| EntryRow {
+        seq: e.seq,
+        at: moment(e.draft.at),
+        says: api::says(&e),
+        who: e.draft.who,
+        why: e.draft.why,
+    };
+    entries.into_iter().map(row).collect()
+}
+
+fn page(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => {
+            // Nothing on a page runs, and nothing comes from elsewhere.
+            let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            ([("content-security-policy", policy), ("x-content-type-options", "nosniff")], Html(html)).into_response()
+        }
+        Err(error) => {
+            let kind = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(kind, "page", "The page cannot be made", error.to_string()).into_response()
+        }
+    }
+}
+
+/// The findings that do not depend on who asks: a page is for everybody.
+fn gates(mut why: Vec<(workflow::State, Judgement)>) -> Vec<(workflow::State, Judgement)> {
+    for (_, judged) in &mut why {
+        judged.findings.retain(|finding| finding.code != "role");
+    }
+    why
+}
+
+/// All rollouts, trees and refused files.
+pub async fn index(State(context): State<Context>) -> Response {
+    let site = context.site();
+    let template = {
+        let inside = context.engine.shared().read();
+        let row = |view: TreeView| {
+            let repo_name = format!("{}.repo", repofile::id(&view.id.dist, &view.id.tree));
+            TreeRow { repo: format!("{}{repo_name}", site.tree_url(&view.id)), repo_name, view }
+        };
+        Index {
+            site: site.name.clone(),
+            troubles: health::reasons(&inside),
+            rollouts: inside.rollouts(),
+            trees: inside.trees().into_iter().map(row).collect(),
+            refused: inside.world.turned_away.iter().rev().take(REFUSED_SHOWN).cloned().collect(),
+        }
+    };
+    page(&template)
+}
+
+/// One rollout with its history.
+pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let no_such = || Problem::not_found("there is no such rollout");
+    let id: RolloutId = id.parse().map_err(|_| no_such())?;
+    let (view, why) = {
+        let inside = context.engine.shared().read();
+        (inside.rollout(&id).ok_or_else(no_such)?, gates(inside.why(&id, &auth::nobody()).unwrap_or_default()))
+    };
+    let path = context.logbook.clone();
+    let entries = read(move || SqliteLogbook::find(&path, id.as_str(), 1, PAGE)).await?;
+    Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries: rows(entries) }))
+}
+
+/// The logbook, newest page first.
+pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) -> Result<Response, Problem> {
+    let last = context.engine.shared().read().world.last;
+    let newest = (last + 1).saturating_sub(PAGE as u64).max(1);
+    let from = query.from.unwrap_or(newest).max(1);
+    let path = context.logbook.clone();
+    let entries = read(move || SqliteLogbook::slice(&path, from, PAGE)).await?;
+    let older = (from > 1).then(|| from.saturating_sub(PAGE as u64).max(1));
+    Ok(page(&Log { site: context.site().name.clone(), entries: rows(entries), older }))
+}
+
+async fn read<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: std::error::Error + Send + 'static,
+{
+    let failed = |error: &dyn std::error::Error| {
+        let kind = StatusCode::INTERNAL_SERVER_ERROR;
+        Problem::new(kind, "logbook", "The logbook cannot be read", error.to_string())
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+}

@@ -1,0 +1,61 @@
+//! What the programs say of themselves: the help of every command is one file, so that a change of it
+//! is seen.
+#![expect(clippy::disallowed_methods, reason = "a golden file is no data of a site")]
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+const ROLLOUTD: &[&[&str]] = &[&[], &["run"], &["check"], &["verify"], &["demo"]];
+const ROLLOUTCTL: &[&[&str]] =
+    &[&[], &["list"], &["show"], &["why"], &["log"], &["trees"], &["submit"], &["move"], &["check"]];
+
+fn help(program: &str, path: &str, commands: &[&[&str]]) -> String {
+    let mut text = String::new();
+    for command in commands {
+        let mut call = Command::new(path);
+        call.args(*command).arg("--help").env("COLUMNS", "100");
+        let out = call.env_remove("ROLLOUTCTL_URL").env_remove("ROLLOUTCTL_TOKEN_FILE").output().expect("it runs");
+        assert!(out.status.success(), "{program} {command:?}");
+        let _ = writeln!(text, "$ {program} {} --help\n", command.join(" "));
+        text.push_str(&String::from_utf8_lossy(&out.stdout));
+        text.push('\n');
+    }
+    text
+}
+
+#[track_caller]
+fn check(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/help").join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, found).expect("written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == found, "{} differs; look at it and run with UPDATE_GOLDEN=1:\n{found}", path.display());
+}
+
+#[test]
+fn rolloutd_says_what_it_does() {
+    check("rolloutd.txt", &help("rolloutd", env!("CARGO_BIN_EXE_rolloutd"), ROLLOUTD));
+}
+
+#[test]
+fn rolloutctl_says_what_it_does() {
+    check("rolloutctl.txt", &help("rolloutctl", env!("CARGO_BIN_EXE_rolloutctl"), ROLLOUTCTL));
+}
+
+/// No command is left out of the lists above.
+#[test]
+fn every_command_has_help_with_an_example() {
+    for (path, known) in [(env!("CARGO_BIN_EXE_rolloutd"), ROLLOUTD), (env!("CARGO_BIN_EXE_rolloutctl"), ROLLOUTCTL)] {
+        let out = Command::new(path).arg("--help").output().expect("it runs");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let commands = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        for command in commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+            assert!(known.iter().any(|listed| listed.first() == Some(&command)), "{command} is not tested");
+            let help = Command::new(path).args([command, "--help"]).output().expect("it runs");
+            let help = String::from_utf8_lossy(&help.stdout).into_owned();
+            assert!(help.contains("Example"), "`{command} --help` has no example");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! One binary for every flow that is tested from outside: one file each.
+//!
+//! Tests that need other people's packages look for them in `../shared/corpus`, or where
+//! `ROLLOUTD_CORPUS` points, and say so when there are none. Tests that need other programs (dnf,
+//! zypper, createrepo_c, systemd) say which one is missing; with `ROLLOUTD_REQUIRE_PEERS=1`, as
+//! `tests/run` sets it, a missing program or corpus is a failure.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod clients;
+mod config_check;
+mod corpus_headers;
+mod corpus_metadata;
+mod corpus_verdicts;
+mod demo;
+mod forge;
+mod gate;
+mod help;
+mod judge;
+mod kill_loop;
+mod kill_points;
+mod metadata_readers;
+mod peers;
+mod service_unit;
+mod signing;
+mod site;
+mod uploads;
+mod verify;

@@ -1,0 +1,208 @@
+//! Uploads by every method that people use: never read early, never missed.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::peers;
+use crate::site::{Site, Wish, keys, package, recipe};
+
+/// The names of packages that the upload tree lists, from the API.
+fn listed(site: &Site) -> u64 {
+    let trees = site.document("/api/v1/trees");
+    let untested = trees.as_array().and_then(|all| all.iter().find(|tree| tree["tree"] == "untested").cloned());
+    untested.and_then(|tree| tree["packages"].as_u64()).unwrap_or_default()
+}
+
+#[track_caller]
+fn wait_until_listed(site: &mut Site, wanted: u64) {
+    site.wait(&format!("{wanted} packages to be listed"), |site| (listed(site) == wanted).then_some(()));
+    assert_eq!(site.rejected().len(), 0, "nothing was refused: {}", site.log());
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    package(&recipe(name, "1.0", &[]), Some(&keys().ours.1))
+}
+
+/// A Site whose configuration has other words under `[watch]`.
+fn with_watch(words: &str) -> Site {
+    let site = Site::prepare(&Wish::default());
+    let path = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("quiet = \"200ms\"", &format!("quiet = \"200ms\"\n{words}"))).unwrap();
+    site
+}
+
+fn run(program: &str, words: &[&str]) {
+    let out = Command::new(program).args(words).output().unwrap();
+    assert!(out.status.success(), "{program} {words:?}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn what_came_while_the_daemon_was_down_is_found() {
+    let mut site = Site::prepare(&Wish::default());
+    site.drop_package("early", "1.0", &[]);
+    site.up();
+    wait_until_listed(&mut site, 1);
+    assert!(site.stop().success());
+    site.drop_package("later", "1.0", &[]);
+    site.up();
+    wait_until_listed(&mut site, 2);
+}
+
+#[test]
+fn every_way_of_uploading_ends_with_the_package_taken_in() {
+    if !peers::have(&["rsync"]) {
+        return;
+    }
+    let mut site = Site::start(&Wish::default());
+    let aside = tempfile::tempdir().unwrap();
+    let from = |name: &str| {
+        let path = aside.path().join(format!("{name}.rpm"));
+        fs::write(&path, bytes(name)).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let to = format!("{}/", site.tree("untested").display());
+    run("rsync", &["-a", &from("rsync-plain"), &to]);
+    // Slow enough that the daemon looks while it is under way.
+    run("rsync", &["-a", "--inplace", "--bwlimit=2", &from("rsync-inplace"), &to]);
+    run("rsync", &["-a", "--delay-updates", &from("rsync-delayed"), &to]);
+    run("rsync", &["-a", "--partial-dir=.partial", &from("rsync-partial"), &to]);
+    run("rsync", &["-a", "--temp-dir=/dev/shm", &from("rsync-elsewhere"), &to]);
+    run("cp", &[&from("copied"), &to]);
+    run("mv", &[&from("moved"), &to]);
+    run("install", &["-m", "0640", &from("installed"), &to]);
+    wait_until_listed(&mut site, 8);
+}
+
+/// What scp and a browser do: the final name from the beginning, and the bytes as they come.
+#[test]
+fn a_file_that_grows_slowly_is_not_read_before_it_is_whole() {
+    let mut site = Site::start(&Wish::default());
+    let bytes = bytes("slow");
+    let mut file = fs::File::create(site.tree("untested").join("slow.rpm")).unwrap();
+    let there = |site: &Site, name: &str| {
+        let first = &name[..1];
+        site.tree("untested").join(format!("Packages/{first}/{name}-1.0-1.noarch.rpm")).is_file().then_some(())
+    };
+    for (n, piece) in bytes.chunks(bytes.len() / 4 + 1).enumerate() {
+        file.write_all(piece).unwrap();
+        if n == 3 {
+            break;
+        }
+        // A package that is dropped after the part goes all the way before the next part comes, so the
+        // part has been looked at.
+        let beside = format!("beside{n}");
+        site.drop_package(&beside, "1.0", &[]);
+        site.wait("the package beside it", |site| there(site, &beside));
+        assert!(there(&site, "slow").is_none() && site.rejected().is_empty(), "nothing is decided on a part");
+    }
+    drop(file);
+    site.wait("the slow package", |site| there(site, "slow"));
+    assert_eq!(site.rejected().len(), 0, "{}", site.log());
+}
+
+#[test]
+fn a_directory_that_appears_already_filled_is_found() {
+    let mut site = Site::start(&Wish::default());
+    let aside = site.path("root/filled");
+    fs::create_dir_all(aside.join("el6/RPMS")).unwrap();
+    for n in 0..20 {
+        fs::write(aside.join(format!("el6/RPMS/{n}.rpm")), bytes(&format!("filled{n}"))).unwrap();
+    }
+    fs::rename(&aside, site.tree("untested").join("batch")).unwrap();
+    wait_until_listed(&mut site, 20);
+}
+
+#[test]
+fn without_events_uploads_are_found_by_polling() {
+    let mut site = with_watch("mode = \"poll\"\npoll_every = \"200ms\"");
+    site.up();
+    assert!(site.log().contains("uploads are polled"), "{}", site.log());
+    site.drop_package("polled", "1.0", &[]);
+    wait_until_listed(&mut site, 1);
+}
+
+/// The watch stands on a directory that has lost its name; the new one of that name is watched instead.
+#[test]
+fn a_directory_that_was_replaced_is_watched_again() {
+    let mut site = with_watch("poll_every = \"200ms\"");
+    site.up();
+    let tree = site.tree("untested");
+    fs::rename(&tree, site.path("root/old")).unwrap();
+    fs::create_dir(&tree).unwrap();
+    site.wait("the new directory to be watched", |site| site.log().contains("directory was replaced").then_some(()));
+    site.drop_package("after", "1.0", &[]);
+    let there = |site: &Site| site.tree("untested").join("Packages/a/after-1.0-1.noarch.rpm").is_file().then_some(());
+    site.wait("the package in the new directory", there);
+}
+
+#[test]
+fn a_burst_is_taken_in_whole_and_published_in_few_revisions() {
+    let mut site = Site::start(&Wish::default());
+    for n in 0..200 {
+        site.drop_file(&format!("burst{n}.rpm"), &bytes(&format!("burst{n}")));
+    }
+    wait_until_listed(&mut site, 200);
+    let published = site.log().matches("published").count();
+    assert!(published < 40, "{published} publications for 200 packages");
+}
+
+/// A second daemon on the same site refuses and names the first.
+#[test]
+fn two_daemons_on_one_site_are_one_too_many() {
+    let site = Site::start(&Wish::default());
+    let config = site.path("rolloutd.toml");
+    let second = Command::new(env!("CARGO_BIN_EXE_rolloutd")).arg("run").arg("--config").arg(&config).output().unwrap();
+    let words = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{words}");
+    assert!(words.contains(&format!("pid {}", site.pid())) && words.contains(&config.display().to_string()), "{words}");
+    assert_eq!(site.document("/readyz")["ready"], true, "the first goes on");
+}
+
+/// A mounted file system that goes away with the value.
+struct Mount<'a>(&'a Path);
+
+impl<'a> Mount<'a> {
+    fn tmpfs(at: &'a Path) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs"]).arg(at).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Mount<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[test]
+fn trees_and_state_on_different_file_systems_work_by_copying() {
+    let mut site = Site::prepare(&Wish::default());
+    let (testing, state) = (site.path("root/testing"), site.path("state"));
+    let (Some(_testing), Some(_state)) = (Mount::tmpfs(&testing), Mount::tmpfs(&state)) else {
+        eprintln!("left out: mounting a file system needs root");
+        return;
+    };
+    let out = Command::new(env!("CARGO_BIN_EXE_rolloutd"))
+        .args(["check", "--config"])
+        .arg(site.path("rolloutd.toml"))
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && words.contains("file system"), "check says so: {words}");
+    site.up();
+    let nevra = site.drop_package("far", "1.0", &[]);
+    site.drop_file("unsigned.rpm", &package(&recipe("unsigned", "1.0", &[]), None));
+    site.wait_for_rejected("unsigned", 1);
+    site.submit("far", &[&nevra]);
+    for (state, tree) in [("InVerification", "untested"), ("StageRollOut", "testing"), ("Production", "production")] {
+        site.ctl_good(&["move", "far", state]);
+        site.wait("the packages to come to rest", |site| site.door.rests("far").then_some(()));
+        assert!(site.tree(tree).join("Packages/f/far-1.0-1.noarch.rpm").is_file(), "{tree}");
+    }
+    assert!(site.stop().success());
+}
