@@ -5,14 +5,21 @@
 //! that was filled before its watch stood, a watch that was lost and a file system without events
 //! all end in the same place: a look.
 //!
+//! The library reports a new directory before it watches it. Whatever comes into the directory in
+//! between makes no event, and a look after the first hint may have been too early for it. So a second
+//! thread, the follower, has every new directory watched once more, which returns when the kernel has
+//! the watch, and hints again: after that hint, everything either is seen by the look or makes an event.
+//!
 //! Where events cannot be had (network file systems do not report what other machines write; FUSE
 //! seldom does; the kernel may have no watch left), [`Watching::Polling`] says so, and the caller
 //! looks every so often instead. Everybody looks now and then anyhow.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 
-use notify::{EventKind, RecursiveMode, Watcher as _};
+use notify::event::{CreateKind, ModifyKind, RenameMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub enum Watching {
     /// The kernel tells.
-    Events(notify::RecommendedWatcher),
+    Events(Events),
     /// Nobody tells; look every so often.
     Polling {
         /// Why, for the log and the health report.
@@ -40,8 +47,20 @@ pub enum Watching {
 impl Watching {
     /// Whether the caller has to look on its own.
     pub fn polls(&self) -> bool {
-        matches!(self, Self::Polling { .. })
+        match self {
+            Self::Events(events) => events.gap.load(Ordering::Relaxed),
+            Self::Polling { .. } => true,
+        }
     }
+}
+
+/// The kernel's events.
+#[derive(Debug)]
+pub struct Events {
+    /// Whether a directory below could not be watched, so that the kernel tells of the others only.
+    gap: Arc<AtomicBool>,
+    /// Holds the watches.
+    _watcher: Arc<Mutex<RecommendedWatcher>>,
 }
 
 /// File systems on which other machines write without an event here, by their magic number
@@ -70,24 +89,77 @@ pub fn watch(dir: &Path, mode: Mode, hint: impl Fn() + Send + Sync + 'static) ->
     {
         return polling(format!("{} lies on {name}, which reports no changes made elsewhere", dir.display()));
     }
-    let hint = Arc::new(hint);
-    let lost: PathBuf = dir.to_owned();
-    let handler = move |event: notify::Result<notify::Event>| match event {
-        // Reading is no change; our own looks would wake us for ever.
-        Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan() => {}
-        Ok(_) => hint(),
-        Err(error) => {
-            tracing::warn!(dir = %lost.display(), error = %error, "watch is in trouble");
-            hint();
+    match watch_events(dir, Arc::new(hint)) {
+        Ok(events) => Watching::Events(events),
+        Err(error) => polling(format!("{} cannot be watched: {error}", dir.display())),
+    }
+}
+
+fn watch_events(dir: &Path, hint: Arc<impl Fn() + Send + Sync + 'static>) -> notify::Result<Events> {
+    let (appeared, appearing) = mpsc::channel();
+    let gap = Arc::<AtomicBool>::default();
+    let top = dir.to_owned();
+    let handler = {
+        let (hint, gap) = (Arc::clone(&hint), Arc::clone(&gap));
+        move |event: notify::Result<notify::Event>| match event {
+            // Reading is no change; our own looks would wake us for ever.
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan() => {}
+            Ok(event) => {
+                hint();
+                if event.need_rescan() {
+                    // Events were lost, and with them perhaps the news of a directory.
+                    let _ = appeared.send(top.clone());
+                } else if may_be_new_directory(event.kind) {
+                    event.paths.into_iter().for_each(|path| drop(appeared.send(path)));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(dir = %top.display(), error = %error, "watch is in trouble; uploads are polled too");
+                gap.store(true, Ordering::Relaxed);
+                hint();
+            }
         }
     };
-    let watcher = notify::recommended_watcher(handler).and_then(|mut watcher| {
-        watcher.watch(dir, RecursiveMode::Recursive)?;
-        Ok(watcher)
-    });
-    match watcher {
-        Ok(watcher) => Watching::Events(watcher),
-        Err(error) => polling(format!("{} cannot be watched: {error}", dir.display())),
+    let watcher = Arc::new(Mutex::new(notify::recommended_watcher(handler)?));
+    watcher.lock().unwrap_or_else(PoisonError::into_inner).watch(dir, RecursiveMode::Recursive)?;
+    let follower = Follower { watcher: Arc::downgrade(&watcher), gap: Arc::clone(&gap), appearing };
+    std::thread::Builder::new()
+        .name("watch follower".to_owned())
+        .spawn(move || follower.run(hint.as_ref()))
+        .map_err(notify::Error::io)?;
+    Ok(Events { gap, _watcher: watcher })
+}
+
+/// Whether the event may tell of a directory that nobody watches yet. A directory that was moved here
+/// is reported like a file that was.
+fn may_be_new_directory(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To)))
+}
+
+/// Watches what appeared and hints again, until the watcher is gone.
+struct Follower {
+    watcher: Weak<Mutex<RecommendedWatcher>>,
+    gap: Arc<AtomicBool>,
+    appearing: mpsc::Receiver<PathBuf>,
+}
+
+impl Follower {
+    fn run(self, hint: &impl Fn()) {
+        while let Ok(path) = self.appearing.recv() {
+            let Some(watcher) = self.watcher.upgrade() else { return };
+            // Uploads that are renamed into place are no directories, and some directories are gone again.
+            if !std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+                continue;
+            }
+            let watched = watcher.lock().unwrap_or_else(PoisonError::into_inner).watch(&path, RecursiveMode::Recursive);
+            if let Err(error) = watched
+                && path.is_dir()
+            {
+                tracing::warn!(dir = %path.display(), %error, "directory cannot be watched; uploads are polled too");
+                self.gap.store(true, Ordering::Relaxed);
+            }
+            hint();
+        }
     }
 }
 
@@ -116,6 +188,33 @@ mod tests {
         std::fs::DirBuilder::new().recursive(true).create(&filled).expect("made");
         std::fs::File::create(filled.join("x.rpm")).expect("made");
         told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+    }
+
+    #[test]
+    fn a_file_is_hinted_at_after_it_came_even_when_its_directory_came_a_moment_before() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = Arc::new(std::sync::Mutex::new(PathBuf::new()));
+        let (tell, told) = mpsc::channel();
+        let looked_at = Arc::clone(&place);
+        let _watching = watch(dir.path(), Mode::Events, move || {
+            // What a look would find at the moment of the hint.
+            let path = looked_at.lock().expect("nobody panics").clone();
+            if path.exists() {
+                let _ = tell.send(path);
+            }
+        });
+        for round in 0..500 {
+            let path = dir.path().join(format!("{round}/x.rpm"));
+            *place.lock().expect("nobody panics") = path.clone();
+            std::fs::create_dir(dir.path().join(round.to_string())).expect("made");
+            // Various moments between the hint at the directory and the watch upon it.
+            for _ in 0..round * 40 {
+                std::hint::spin_loop();
+            }
+            std::fs::File::create(&path).expect("made");
+            let deadline = Duration::from_secs(10);
+            while told.recv_timeout(deadline).unwrap_or_else(|_| panic!("round {round}: no hint")) != path {}
+        }
     }
 
     #[test]
