@@ -338,7 +338,10 @@ impl Engine {
 
     /// Takes the steps that trackers asked for and that have become possible.
     fn wishes(&mut self) -> Result<(), EngineError> {
-        loop {
+        // Each entry ends one wish. Were one to stay in spite of its entry, the loop must not fill the
+        // logbook with it: the other wishes wait for the next input then.
+        let wishes = self.shared.read().world.rollouts.values().filter(|rollout| rollout.wanted.is_some()).count();
+        for _ in 0..wishes {
             let decision = {
                 let inside = self.shared.read();
                 decide(&inside.world, &inside.rules, &Input::Tick, self.clock.now())
@@ -353,6 +356,7 @@ impl Engine {
                 Err(fatal) => return Err(fatal.into()),
             }
         }
+        Ok(())
     }
 
     /// Writes a decision down and folds it in.
