@@ -14,6 +14,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -114,6 +115,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError>;
     /// Appends bytes to a fresh file.
     fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError>;
+    /// Writes bytes into a file of the daemon's own at a place that nobody reads yet.
+    fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError>;
     /// Makes the file's bytes durable.
     fn sync(&self, file: &Fresh) -> Result<(), DiskError>;
     /// Gives a synced file its final name, replacing atomically what had it before.
@@ -167,6 +170,10 @@ impl Disk for Kernel {
 
     fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
         file.file.write_all(bytes).at("write to", &file.label())
+    }
+
+    fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        file.write_all_at(bytes, offset).at("write to", path)
     }
 
     fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
@@ -285,6 +292,11 @@ impl<D: Disk> Disk for Latched<D> {
     fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
         self.open(&file.label())?;
         self.inner.write(file, bytes)
+    }
+
+    fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        self.open(path)?;
+        self.inner.write_at(file, path, offset, bytes)
     }
 
     fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
@@ -425,6 +437,10 @@ pub(crate) mod failing {
             self.step(Path::new("write"))?;
             self.inner.write(file, bytes)
         }
+        fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+            self.step(path)?;
+            self.inner.write_at(file, path, offset, bytes)
+        }
         fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
             self.step(Path::new("sync"))?;
             self.inner.sync(file)
@@ -497,6 +513,9 @@ mod tests {
         }
         fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError> {
             self.0.write(file, bytes)
+        }
+        fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+            self.0.write_at(file, path, offset, bytes)
         }
         fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
             Err(DiskError::new("sync", &file.label(), io::Error::from(rustix::io::Errno::IO)))

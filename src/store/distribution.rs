@@ -11,13 +11,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::blocks::{BlockCache, Form};
+use super::assembly::{self, AssemblyError};
+use super::blocks::{Form, Members};
 use super::disk::{self, Access, Disk, DiskError};
 use super::index::{Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
 use super::promotion::{self, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
 use super::retirement;
+use super::shelf::{Shelf, ShelfError};
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
@@ -26,10 +28,6 @@ use crate::domain::plan::Plan;
 use crate::format::repofile;
 use crate::format::repomd::Repomd;
 use crate::format::signing::Signer;
-
-/// Bytes of compressed blocks that are kept between two publications of a distribution. The three
-/// files of 10,000 packages have some 10 MiB, and four trees share most of their blocks.
-const BLOCKS_KEPT: usize = 64 << 20;
 
 /// What the configuration says of a distribution, ready for use.
 #[derive(Clone, Debug)]
@@ -84,7 +82,9 @@ pub struct Distribution {
     disk: Arc<dyn Disk>,
     index: Index,
     uploads: Uploads,
-    cache: BlockCache,
+    shelf: Shelf,
+    /// What clients see of each tree, and the state of the index that it shows.
+    shown: BTreeMap<TreeName, (u64, Form, Published)>,
 }
 
 /// A package as the logbook has it.
@@ -118,8 +118,8 @@ impl Distribution {
         }
         disk.make_dir(settings.index.parent().unwrap_or(&settings.root))?;
         let index = Index::open(disk.as_ref(), &settings.index)?;
-        let cache = BlockCache::new(BLOCKS_KEPT);
-        let mut dist = Self { settings, disk, index, uploads: Uploads::default(), cache };
+        let shelf = Shelf::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
+        let mut dist = Self { settings, disk, index, uploads: Uploads::default(), shelf, shown: BTreeMap::new() };
         for package in listed {
             dist.restore_package(&package)?;
         }
@@ -132,14 +132,19 @@ impl Distribution {
         for tree in &package.trees {
             self.index.list(tree, &package.nevra, package.sha256);
         }
-        if package.trees.is_empty() || self.index.has(package.sha256)? {
+        if package.trees.is_empty() || self.index.has(package.sha256) {
             return Ok(());
         }
+        self.read_again(&package.nevra, package.sha256, &package.trees)
+    }
+
+    /// Makes the XML of a package anew from any of the trees.
+    fn read_again(&mut self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Result<(), DistError> {
         let mut last = None;
-        for tree in &package.trees {
-            let path = self.dir(tree).join(tree::location(&package.nevra));
-            match intake::read_again(&path, package.sha256, self.settings.form.checksum) {
-                Ok(chunk) => return Ok(self.index.put(&chunk)?),
+        for tree in trees {
+            let path = self.dir(tree).join(tree::location(nevra));
+            match intake::read_again(&path, sha256, self.settings.form.checksum) {
+                Ok(chunk) => return Ok(self.index.put(self.disk.as_ref(), &chunk)?),
                 Err(error) => last = Some(error),
             }
         }
@@ -208,12 +213,65 @@ impl Distribution {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
         let spec = Spec { dir: tree::dir(&self.settings.root, &id), tree: tree.clone(), form: self.settings.form };
-        let signer = self.settings.signer.as_deref();
-        let outcome = publication::stage(self.disk.as_ref(), &spec, &self.index, &mut self.cache, signer, floor, now)?;
-        Ok(match outcome {
+        let changes = self.index.changes(tree);
+        if let Some((seen, form, last)) = self.shown.get(tree)
+            && (*seen, *form) == (changes, spec.form)
+            && last.revision >= floor
+            && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), last)
+        {
+            return Ok(published);
+        }
+        let published = match self.stage(&spec, floor, now)? {
             Outcome::Same(published) => published,
             Outcome::New(staged) => staged.publish(self.disk.as_ref())?,
-        })
+        };
+        self.shown.insert(tree.clone(), (self.index.changes(tree), spec.form, published.clone()));
+        self.tidy()?;
+        Ok(published)
+    }
+
+    /// Stages; what index or shelf turn out to have lost is made again, each thing once.
+    fn stage(&mut self, spec: &Spec, floor: u64, now: Timestamp) -> Result<Outcome, DistError> {
+        let mut mended = BTreeSet::new();
+        loop {
+            let signer = self.settings.signer.as_deref();
+            let disk = Arc::clone(&self.disk);
+            let staged = publication::stage(disk.as_ref(), spec, &self.index, &mut self.shelf, signer, floor, now);
+            match staged {
+                Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
+                    let Some(sha256) = self.index.identity(&nevra) else { continue };
+                    tracing::warn!(dist = %self.settings.path, %nevra, "metadata was lost; making it again");
+                    self.index.forget(sha256);
+                    let trees = self.settings.trees.clone();
+                    self.read_again(&nevra, sha256, &trees)?;
+                }
+                Err(PublishError::Assembly { dir, source }) => match *source {
+                    AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if mended.insert(hex::encode(id.0)) => {
+                        tracing::warn!(dist = %self.settings.path, "a block was damaged; making it again");
+                        self.shelf.forget(&id);
+                    }
+                    source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
+                },
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Lets go of blocks that no tree has any more, now and then.
+    fn tidy(&mut self) -> Result<(), DistError> {
+        let Self { settings, disk, index, shelf, .. } = self;
+        if settings.form.members == Members::One {
+            return Ok(());
+        }
+        let wanted = || {
+            let ordered = settings.trees.iter().filter_map(|tree| index.ordered(tree).ok());
+            ordered.flat_map(|source| assembly::ids(settings.form, &source).collect::<Vec<_>>()).collect()
+        };
+        match shelf.tidy(disk.as_ref(), wanted) {
+            Ok(_) => Ok(()),
+            Err(ShelfError::Disk(error)) => Err(error.into()),
+            Err(error) => Err(DiskError::new("tidy", &settings.index, std::io::Error::other(error)).into()),
+        }
     }
 
     /// Carries out a plan; `floors` are the last revisions of the trees.

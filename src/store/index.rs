@@ -1,57 +1,37 @@
 //! What is known of every package of a distribution: identity, ready-made XML, and who lists it.
 //!
-//! `<state>/index/<distribution>.sqlite`, one table:
+//! `<state>/index/<distribution>.sqlite`, one table, and beside it `<distribution>.xml`, a [`Pile`] of
+//! all XML:
 //!
 //! ```text
-//! chunk(sha256 BLOB PRIMARY KEY, pkgid TEXT, size INTEGER, file_time INTEGER,
-//!       primary_xml BLOB, filelists_xml BLOB, other_xml BLOB)
+//! chunk(sha256 BLOB PRIMARY KEY, pkgid TEXT, size INTEGER, file_time INTEGER, place INTEGER,
+//!       primary_length INTEGER, filelists_length INTEGER, other_length INTEGER,
+//!       primary_key BLOB, filelists_key BLOB, other_key BLOB)
 //! ```
 //!
 //! A package's XML is made once, when it is taken in; every tree that lists the package uses it
-//! again. The file holds nothing that the trees and the logbook do not hold too: it can be removed at
-//! any time, and what is missing is made again from the package itself. So it is written without
-//! waiting for the disk (`synchronous=OFF`); a file that a power cut has torn is thrown away.
+//! again. The files hold nothing that the trees and the logbook do not hold too: they can be removed at
+//! any time, and what is missing is made again from the package itself. So they are written without
+//! waiting for the disk (`synchronous=OFF`); a table that a power cut has torn is thrown away, and XML
+//! that does not have its key is made again.
 //!
-//! In memory stands only which tree lists which identity, and under which bytes.
+//! In memory stands which tree lists which identity and under which bytes, and where its XML lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
+use super::blocks::{Key, Part, Piece};
 use super::disk::{Disk, DiskError};
+use super::pile::Pile;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
 /// Rises whenever the XML of the same package would come out differently, so that old chunks are
 /// made again.
-const CHUNK_FORMAT: i64 = 1;
-
-/// Which of the three files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// `primary.xml`.
-    Primary,
-    /// `filelists.xml`.
-    Filelists,
-    /// `other.xml`.
-    Other,
-}
-
-impl Part {
-    /// All three, in the order in which `repomd.xml` names them.
-    pub const ALL: [Self; 3] = [Self::Primary, Self::Filelists, Self::Other];
-
-    /// The name of the type in `repomd.xml`, and of the file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Filelists => "filelists",
-            Self::Other => "other",
-        }
-    }
-}
+const CHUNK_FORMAT: i64 = 2;
 
 /// A package's ready-made XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +65,16 @@ pub enum IndexError {
     /// The disk did not do what it was asked.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A package that a tree should list has no XML.
+    /// More XML than any package has.
+    #[error("the metadata of {sha256} is too long for {}", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The package's bytes.
+        sha256: Sha256,
+    },
+    /// A package that a tree should list has no XML, or not what was kept. Whoever forgets it can make it
+    /// again.
     #[error("the index {} has no metadata for {nevra}", path.display())]
     Missing {
         /// The file.
@@ -95,49 +84,127 @@ pub enum IndexError {
     },
 }
 
+/// Packages in the order of a file.
+pub trait Source: Sync {
+    /// How many.
+    fn packages(&self) -> usize;
+    /// What the cutting asks of one.
+    fn piece(&self, part: Part, at: usize) -> Piece;
+    /// Appends its XML.
+    ///
+    /// # Errors
+    /// When there is none, or not what its key says.
+    fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError>;
+}
+
+/// Where a package's XML lies.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    size: u64,
+    file_time: u64,
+    at: u64,
+    lengths: [u32; 3],
+    keys: [Key; 3],
+}
+
+impl Place {
+    fn end(&self) -> u64 {
+        self.lengths.iter().fold(self.at, |end, length| end.saturating_add(u64::from(*length)))
+    }
+}
+
+/// What a tree lists.
+#[derive(Debug, Default)]
+struct Listing {
+    packages: BTreeMap<Nevra, Sha256>,
+    changes: u64,
+}
+
 /// The index of one distribution.
 #[derive(Debug)]
 pub struct Index {
     path: PathBuf,
     db: Connection,
+    pile: Pile,
+    places: HashMap<Sha256, Place>,
     identities: BTreeMap<Nevra, Sha256>,
-    trees: BTreeMap<TreeName, BTreeMap<Nevra, Sha256>>,
+    trees: BTreeMap<TreeName, Listing>,
 }
 
 impl Index {
-    /// Opens the index file, or makes a new one when it is missing, torn or of another format.
+    /// Opens the index files, or makes new ones when they are missing, torn or of another format.
     ///
     /// # Errors
-    /// When not even a new one can be made.
+    /// When not even new ones can be made.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
-        let db = if let Ok(db) = Self::usable(path) {
-            db
-        } else {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                let mut name = path.as_os_str().to_owned();
-                name.push(suffix);
-                disk.remove(Path::new(&name))?;
-            }
-            Self::usable(path).map_err(|source| IndexError::Database { what: "make", path: path.to_owned(), source })?
-        };
-        Ok(Self { path: path.to_owned(), db, identities: BTreeMap::new(), trees: BTreeMap::new() })
+        let pile_path = path.with_extension("xml");
+        let pile = Pile::open(disk, &pile_path)?;
+        if let Ok((db, places)) = Self::usable(path, pile.end()) {
+            return Ok(Self::with(path, db, pile, places));
+        }
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            disk.remove(Path::new(&name))?;
+        }
+        let pile = Pile::begin(disk, &pile_path)?;
+        let (db, places) = Self::usable(path, 0).map_err(|source| IndexError::Database {
+            what: "make",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self::with(path, db, pile, places))
     }
 
-    fn usable(path: &Path) -> rusqlite::Result<Connection> {
+    fn with(path: &Path, db: Connection, pile: Pile, places: HashMap<Sha256, Place>) -> Self {
+        Self { path: path.to_owned(), db, pile, places, identities: BTreeMap::new(), trees: BTreeMap::new() }
+    }
+
+    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, HashMap<Sha256, Place>)> {
         let db = Connection::open(path)?;
-        db.execute_batch(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;
-             CREATE TABLE IF NOT EXISTS chunk(
-                 sha256 BLOB PRIMARY KEY, pkgid TEXT NOT NULL, size INTEGER NOT NULL, file_time INTEGER NOT NULL,
-                 primary_xml BLOB NOT NULL, filelists_xml BLOB NOT NULL, other_xml BLOB NOT NULL) STRICT;",
-        )?;
+        db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if format != CHUNK_FORMAT {
-            db.execute("DELETE FROM chunk", [])?;
+        let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+        if tables == 0 {
+            db.execute_batch(
+                "CREATE TABLE chunk(
+                     sha256 BLOB PRIMARY KEY, pkgid TEXT NOT NULL, size INTEGER NOT NULL, file_time INTEGER NOT NULL,
+                     place INTEGER NOT NULL, primary_length INTEGER NOT NULL, filelists_length INTEGER NOT NULL,
+                     other_length INTEGER NOT NULL, primary_key BLOB NOT NULL, filelists_key BLOB NOT NULL,
+                     other_key BLOB NOT NULL) STRICT;",
+            )?;
             db.pragma_update(None, "user_version", CHUNK_FORMAT)?;
+        } else if format != CHUNK_FORMAT {
+            return Err(rusqlite::Error::InvalidQuery);
         }
         let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-        if verdict == "ok" { Ok(db) } else { Err(rusqlite::Error::InvalidQuery) }
+        if verdict != "ok" {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        let places = Self::places(&db, end)?;
+        Ok((db, places))
+    }
+
+    fn places(db: &Connection, end: u64) -> rusqlite::Result<HashMap<Sha256, Place>> {
+        let mut all = db.prepare(
+            "SELECT sha256, size, file_time, place, primary_length, filelists_length, other_length,
+                    primary_key, filelists_key, other_key FROM chunk",
+        )?;
+        let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        let length = |row: &rusqlite::Row<'_>, column| row.get::<_, u32>(column);
+        let key = |row: &rusqlite::Row<'_>, column| row.get::<_, [u8; 32]>(column).map(Key);
+        let rows = all.query_map([], |row| {
+            let place = Place {
+                size: number(row, 1)?,
+                file_time: number(row, 2)?,
+                at: number(row, 3)?,
+                lengths: [length(row, 4)?, length(row, 5)?, length(row, 6)?],
+                keys: [key(row, 7)?, key(row, 8)?, key(row, 9)?],
+            };
+            Ok((Sha256(row.get(0)?), place))
+        })?;
+        // A power cut may have kept the row and lost the XML.
+        rows.filter(|row| row.as_ref().map_or(true, |(_, place)| place.end() <= end)).collect()
     }
 
     fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> IndexError + '_ {
@@ -145,68 +212,83 @@ impl Index {
     }
 
     /// Whether there is XML for these bytes.
-    ///
-    /// # Errors
-    /// SQLite failed.
-    pub fn has(&self, sha256: Sha256) -> Result<bool, IndexError> {
-        let mut find = self.db.prepare_cached("SELECT 1 FROM chunk WHERE sha256 = ?1").map_err(self.failed("read"))?;
-        find.exists([&sha256.0[..]]).map_err(self.failed("read"))
+    pub fn has(&self, sha256: Sha256) -> bool {
+        self.places.contains_key(&sha256)
     }
 
     /// Size and file time of the file that these bytes were taken in as.
-    ///
-    /// # Errors
-    /// SQLite failed.
-    pub fn facts(&self, sha256: Sha256) -> Result<Option<(u64, u64)>, IndexError> {
-        let mut find = self
-            .db
-            .prepare_cached("SELECT size, file_time FROM chunk WHERE sha256 = ?1")
-            .map_err(self.failed("read"))?;
-        let row = find
-            .query_row([&sha256.0[..]], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-            .optional()
-            .map_err(self.failed("read"))?;
-        Ok(row.map(|(size, time)| (size.unsigned_abs(), time.unsigned_abs())))
+    pub fn facts(&self, sha256: Sha256) -> Option<(u64, u64)> {
+        self.places.get(&sha256).map(|place| (place.size, place.file_time))
     }
 
     /// Keeps a package's XML.
     ///
     /// # Errors
-    /// SQLite failed.
-    pub fn put(&mut self, chunk: &Chunk) -> Result<(), IndexError> {
-        let [primary, filelists, other] = &chunk.xml;
+    /// The disk or SQLite failed.
+    pub fn put(&mut self, disk: &dyn Disk, chunk: &Chunk) -> Result<(), IndexError> {
+        let place = self.write(disk, chunk)?;
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let [primary, filelists, other] = place.lengths;
+        let keys = place.keys.each_ref().map(|key| &key.0[..]);
         let mut insert = self
             .db
-            .prepare_cached("INSERT OR REPLACE INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .prepare_cached("INSERT OR REPLACE INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
             .map_err(self.failed("write to"))?;
         insert
             .execute(params![
                 &chunk.sha256.0[..],
                 chunk.pkgid,
-                clamp(chunk.size),
-                clamp(chunk.file_time),
+                clamp(place.size),
+                clamp(place.file_time),
+                clamp(place.at),
                 primary,
                 filelists,
-                other
+                other,
+                keys[0],
+                keys[1],
+                keys[2]
             ])
-            .map(drop)
-            .map_err(self.failed("write to"))
+            .map_err(self.failed("write to"))?;
+        drop(insert);
+        self.places.insert(chunk.sha256, place);
+        self.trees.values_mut().for_each(|listing| listing.changes += 1);
+        Ok(())
     }
 
-    /// One part of a package's XML.
+    fn write(&self, disk: &dyn Disk, chunk: &Chunk) -> Result<Place, IndexError> {
+        let pieces = chunk.xml.each_ref().map(Vec::as_slice);
+        let lengths = pieces.map(|xml| u32::try_from(xml.len()).unwrap_or(u32::MAX));
+        if lengths.contains(&u32::MAX) {
+            return Err(IndexError::TooLong { path: self.pile.path().to_owned(), sha256: chunk.sha256 });
+        }
+        let at = self.pile.append(disk, &pieces)?;
+        Ok(Place { size: chunk.size, file_time: chunk.file_time, at, lengths, keys: pieces.map(Key::of) })
+    }
+
+    /// Finds a package's XML no longer, because it is damaged.
+    pub fn forget(&mut self, sha256: Sha256) {
+        self.places.remove(&sha256);
+    }
+
+    /// The packages that a tree lists with their XML, in the order of its metadata.
     ///
     /// # Errors
-    /// SQLite failed, or there is none.
-    pub fn xml(&self, nevra: &Nevra, sha256: Sha256, part: Part) -> Result<Vec<u8>, IndexError> {
-        let sql = match part {
-            Part::Primary => "SELECT primary_xml FROM chunk WHERE sha256 = ?1",
-            Part::Filelists => "SELECT filelists_xml FROM chunk WHERE sha256 = ?1",
-            Part::Other => "SELECT other_xml FROM chunk WHERE sha256 = ?1",
-        };
-        let mut find = self.db.prepare_cached(sql).map_err(self.failed("read"))?;
-        let found = find.query_row([&sha256.0[..]], |row| row.get(0)).optional().map_err(self.failed("read"))?;
-        found.ok_or_else(|| IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) })
+    /// When one of them has none.
+    pub fn ordered(&self, tree: &TreeName) -> Result<Ordered<'_>, IndexError> {
+        let packages = self.listed(tree).map(|(nevra, sha256)| match self.places.get(&sha256) {
+            Some(place) => Ok((nevra, place)),
+            None => Err(self.pile_lacks(nevra)),
+        });
+        Ok(Ordered { pile: &self.pile, packages: packages.collect::<Result<_, _>>()? })
+    }
+
+    fn pile_lacks(&self, nevra: &Nevra) -> IndexError {
+        IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }
+    }
+
+    /// How often what the tree shows has changed since the index was opened.
+    pub fn changes(&self, tree: &TreeName) -> u64 {
+        self.trees.get(tree).map_or(0, |listing| listing.changes)
     }
 
     /// The bytes that were accepted under an identity, also when no tree lists them any more.
@@ -222,25 +304,30 @@ impl Index {
     /// Lets a tree list a package.
     pub fn list(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
         self.remember(nevra, sha256);
-        self.trees.entry(tree.clone()).or_default().insert(nevra.clone(), sha256);
+        let listing = self.trees.entry(tree.clone()).or_default();
+        if listing.packages.insert(nevra.clone(), sha256) != Some(sha256) {
+            listing.changes += 1;
+        }
     }
 
     /// Lets a tree list a package no longer.
     pub fn unlist(&mut self, tree: &TreeName, nevra: &Nevra) {
-        if let Some(listed) = self.trees.get_mut(tree) {
-            listed.remove(nevra);
+        if let Some(listing) = self.trees.get_mut(tree)
+            && listing.packages.remove(nevra).is_some()
+        {
+            listing.changes += 1;
         }
     }
 
     /// The packages that a tree lists, in the order of its metadata.
     pub fn listed(&self, tree: &TreeName) -> impl ExactSizeIterator<Item = (&Nevra, Sha256)> {
         static NONE: BTreeMap<Nevra, Sha256> = BTreeMap::new();
-        self.trees.get(tree).unwrap_or(&NONE).iter().map(|(nevra, sha256)| (nevra, *sha256))
+        self.trees.get(tree).map_or(&NONE, |listing| &listing.packages).iter().map(|(nevra, sha256)| (nevra, *sha256))
     }
 
     /// Whether a tree lists a package.
     pub fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
-        self.trees.get(tree).is_some_and(|listed| listed.contains_key(nevra))
+        self.trees.get(tree).is_some_and(|listing| listing.packages.contains_key(nevra))
     }
 
     /// The packages, listed now or once, whose file has this name.
@@ -257,7 +344,71 @@ impl Index {
 
     /// Whether any tree lists a package.
     pub fn listed_anywhere(&self, nevra: &Nevra) -> bool {
-        self.trees.values().any(|listed| listed.contains_key(nevra))
+        self.trees.values().any(|listing| listing.packages.contains_key(nevra))
+    }
+}
+
+/// The packages of a tree, in the order of its metadata.
+#[derive(Debug)]
+pub struct Ordered<'a> {
+    pile: &'a Pile,
+    packages: Vec<(&'a Nevra, &'a Place)>,
+}
+
+impl Ordered<'_> {
+    fn at(&self, at: usize) -> (&Nevra, &Place) {
+        // The place comes from the cutting of this very list.
+        self.packages[at]
+    }
+}
+
+impl Source for Ordered<'_> {
+    fn packages(&self) -> usize {
+        self.packages.len()
+    }
+
+    fn piece(&self, part: Part, at: usize) -> Piece {
+        let (_, place) = self.at(at);
+        Piece { key: *part.of(&place.keys), len: *part.of(&place.lengths) as usize }
+    }
+
+    fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
+        let (nevra, place) = self.at(at);
+        let before: u64 = Part::ALL
+            .iter()
+            .take_while(|other| **other != part)
+            .map(|other| u64::from(*other.of(&place.lengths)))
+            .sum();
+        let begin = out.len();
+        let read = self.pile.read(place.at.saturating_add(before), *part.of(&place.lengths) as usize, out);
+        let xml = out.get(begin..).unwrap_or_default();
+        if read.is_err() || Key::of(xml) != *part.of(&place.keys) {
+            return Err(IndexError::Missing { path: self.pile.path().to_owned(), nevra: Box::new(nevra.clone()) });
+        }
+        Ok(())
+    }
+}
+
+/// Packages whose XML is in memory, for files that no index stands behind.
+#[derive(Clone, Debug, Default)]
+pub struct InMemory {
+    /// Of each file, in the order of [`Part::ALL`], the XML of all packages.
+    pub xml: [Vec<Vec<u8>>; 3],
+}
+
+impl Source for InMemory {
+    fn packages(&self) -> usize {
+        Part::Primary.of(&self.xml).len()
+    }
+
+    fn piece(&self, part: Part, at: usize) -> Piece {
+        let xml = part.of(&self.xml).get(at).map(Vec::as_slice).unwrap_or_default();
+        Piece { key: Key::of(xml), len: xml.len() }
+    }
+
+    fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
+        out.extend_from_slice(part.of(&self.xml).get(at).map(Vec::as_slice).unwrap_or_default());
+        Ok(())
     }
 }
 
@@ -276,29 +427,74 @@ mod tests {
         }
     }
 
+    /// The index with one package in one tree.
+    fn opened(path: &Path) -> (Index, TreeName) {
+        let mut index = Index::open(&Kernel::default(), path).expect("there");
+        let tree: TreeName = "untested".parse().expect("a name");
+        index.list(&tree, &"a-1-1.noarch".parse().expect("a nevra"), Sha256([1; 32]));
+        (index, tree)
+    }
+
+    fn filelists(index: &Index, tree: &TreeName) -> Result<Vec<u8>, IndexError> {
+        let mut out = Vec::new();
+        index.ordered(tree)?.append(Part::Filelists, 0, &mut out).map(|()| out)
+    }
+
     #[test]
     fn xml_is_found_again_after_a_restart() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("i.sqlite");
-        Index::open(&Kernel::default(), &path).expect("new").put(&chunk()).expect("kept");
-        let index = Index::open(&Kernel::default(), &path).expect("there");
+        Index::open(&Kernel::default(), &path).expect("new").put(&Kernel::default(), &chunk()).expect("kept");
+        let (mut index, tree) = opened(&path);
+        assert_eq!(filelists(&index, &tree).expect("there"), b"<f/>");
+        let piece = index.ordered(&tree).expect("there").piece(Part::Other, 0);
+        assert_eq!(piece, Piece { key: Key::of(b"<o/>"), len: 4 });
+        assert_eq!(index.facts(Sha256([1; 32])), Some((7, 9)));
+        assert!(!index.has(Sha256([2; 32])));
+        index.list(&tree, &"b-1-1.noarch".parse().expect("a nevra"), Sha256([2; 32]));
+        assert!(matches!(index.ordered(&tree), Err(IndexError::Missing { .. })));
+    }
+
+    #[test]
+    fn xml_that_was_changed_or_cut_off_is_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("i.sqlite");
+        Index::open(&Kernel::default(), &path).expect("new").put(&Kernel::default(), &chunk()).expect("kept");
+        let put = |bytes: &[u8]| {
+            use super::super::disk::{Access, put};
+            put(&Kernel::default(), &path.with_extension("xml"), bytes, Access::Owner).expect("written");
+        };
+        put(b"<p/><g/><o/>");
+        let (index, tree) = opened(&path);
+        assert!(matches!(filelists(&index, &tree), Err(IndexError::Missing { .. })), "changed");
+        put(b"<p/><f/>");
+        let (index, _) = opened(&path);
+        assert!(!index.has(Sha256([1; 32])), "cut off");
+    }
+
+    #[test]
+    fn what_a_tree_shows_is_counted_when_it_changes_and_only_then() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (mut index, tree) = opened(&dir.path().join("i.sqlite"));
         let nevra = "a-1-1.noarch".parse().expect("a nevra");
-        assert_eq!(index.xml(&nevra, Sha256([1; 32]), Part::Filelists).expect("there"), b"<f/>");
-        assert_eq!(index.facts(Sha256([1; 32])).expect("read"), Some((7, 9)));
-        assert!(!index.has(Sha256([2; 32])).expect("read"));
-        assert!(matches!(index.xml(&nevra, Sha256([2; 32]), Part::Other), Err(IndexError::Missing { .. })));
+        assert_eq!(index.changes(&tree), 1);
+        index.list(&tree, &nevra, Sha256([1; 32]));
+        assert_eq!(index.changes(&tree), 1, "the same once more");
+        index.unlist(&tree, &nevra);
+        index.unlist(&tree, &nevra);
+        assert_eq!(index.changes(&tree), 2);
     }
 
     #[test]
     fn a_torn_index_is_thrown_away_and_made_anew() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("i.sqlite");
-        Index::open(&Kernel::default(), &path).expect("new").put(&chunk()).expect("kept");
+        Index::open(&Kernel::default(), &path).expect("new").put(&Kernel::default(), &chunk()).expect("kept");
         let mut bytes = std::fs::read(&path).expect("read");
         bytes.truncate(100);
         bytes.extend([0x55; 5000]);
         super::super::disk::put(&Kernel::default(), &path, &bytes, super::super::disk::Access::Owner).expect("torn");
         let index = Index::open(&Kernel::default(), &path).expect("made anew");
-        assert!(!index.has(Sha256([1; 32])).expect("read"));
+        assert!(!index.has(Sha256([1; 32])));
     }
 }

@@ -246,7 +246,7 @@ impl Uploads {
         (now, clock): (Timestamp, Instant),
         look: &mut Look,
     ) -> Result<Visit, IntakeError> {
-        if is_ours(index, file)? {
+        if is_ours(index, file) {
             return Ok(Visit::Cheap);
         }
         match self.step(disk, gate, file, clock)? {
@@ -428,18 +428,18 @@ fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> 
 
 /// Whether a file is one that we put there: the canonical name, size and time of a package that the
 /// tree lists or listed. (A change that keeps all three is found by the scrub, not here.)
-fn is_ours(index: &Index, file: &Found) -> Result<bool, IntakeError> {
-    let Some(text) = file.relative.to_str() else { return Ok(false) };
-    let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else { return Ok(false) };
+fn is_ours(index: &Index, file: &Found) -> bool {
+    let Some(text) = file.relative.to_str() else { return false };
+    let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else { return false };
     for nevra in index.named(name) {
         if tree::location(&nevra) == text
             && let Some(sha256) = index.identity(&nevra)
-            && let Some(known) = index.facts(sha256)?
+            && let Some(known) = index.facts(sha256)
         {
-            return Ok(file.meta.is_file() && has_facts(&file.meta, known));
+            return file.meta.is_file() && has_facts(&file.meta, known);
         }
     }
-    Ok(false)
+    false
 }
 
 /// Copies, hashes, checks, judges, names.
@@ -531,7 +531,7 @@ fn take_in(
     disk.make_dir(parent)?;
     disk.name(copy, &canonical)?;
     disk.sync_dir(parent)?;
-    index.put(&chunk(&package, &contents, file_time.unsigned_abs(), gate.checksum))?;
+    index.put(disk, &chunk(&package, &contents, file_time.unsigned_abs(), gate.checksum))?;
     index.list(&gate.tree, &package.nevra, sha256);
     Ok(Examined::Accepted(Box::new(Arrival {
         nevra: package.nevra,
@@ -558,7 +558,7 @@ fn restore(
 ) -> Result<(), IntakeError> {
     let location = tree::location(nevra);
     let canonical = gate.dir.join(&location);
-    let known = index.identity(nevra).map(|sha256| index.facts(sha256)).transpose()?.flatten();
+    let known = index.identity(nevra).and_then(|sha256| index.facts(sha256));
     if file.relative != Path::new(&location) {
         let lies_there = match std::fs::symlink_metadata(&canonical) {
             Ok(meta) => meta.is_file() && known.is_some_and(|known| has_facts(&meta, known)),

@@ -12,10 +12,16 @@ pub mod logbook;
 pub mod rejected;
 /// Superseded metadata and withdrawn packages, kept until their time has come.
 pub mod retirement;
+/// Runs of bytes one after another in one file, for what can be made again.
+pub mod pile;
+/// Where packages' XML is cut into blocks, and what a file made of them is.
+pub mod blocks;
 /// What is known of every package: identity and ready-made XML.
 pub mod index;
-/// Packages' XML gathered into independently compressed blocks.
-pub mod blocks;
+/// Blocks that are ready to be published.
+pub mod shelf;
+/// The three files of a tree, made of blocks from the shelf.
+pub mod assembly;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// New metadata, staged where nobody looks, then made visible by one rename.

@@ -3,10 +3,12 @@
 //! Clients fetch at all times from a plain web server. So (threats F10, F12):
 //!
 //! 1. The three files are written under names that hold their checksums, beside the old ones, and
-//!    synced; each is read back through its path by a strict reader; the directory is synced. A name
+//!    synced. Every block in them was read back by a strict reader when it was made
+//!    ([`super::assembly`] says why that is enough); a file of one member is read back whole. A name
 //!    with a checksum never gets other bytes, so a client in the middle of the old set loses nothing.
-//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, then renamed
-//!    back to back, then the directory is synced. The rename of `repomd.xml` is the commit point.
+//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, the directory is
+//!    synced, they are renamed back to back, and the directory is synced once more. The rename of
+//!    `repomd.xml` is the commit point.
 //! 3. What nothing names any more is reported, and removed much later by `retirement`.
 //!
 //! [`Staged`] is a type, so that a half of it cannot be forgotten. Equal content is not published
@@ -28,15 +30,16 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 
-use super::blocks::{self, BlockCache, Chunk, Form, Sums};
+use super::assembly::{self, AssemblyError, Tally};
+use super::blocks::{self, Form, Members, Part, Sums};
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
-use super::index::{Index, IndexError, Part};
+use super::index::{Index, IndexError, Source as _};
+use super::shelf::Shelf;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::names::TreeName;
 use crate::format::repomd::{Data, Repomd};
 use crate::format::signing::{Signer, SigningError};
-use crate::format::{filelists, other, primary};
 
 /// The name of the index of a tree's metadata.
 pub const REPOMD: &str = "repomd.xml";
@@ -71,16 +74,14 @@ pub enum PublishError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// Writing or compressing failed.
-    #[error("could not write the {part} metadata of {}", dir.display())]
-    Write {
-        /// Which file.
-        part: &'static str,
+    /// The three files could not be put together.
+    #[error("could not make the metadata of {}", dir.display())]
+    Assembly {
         /// The tree.
         dir: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: Box<AssemblyError>,
     },
     /// What was just written is not what a strict reader accepts: a fault of ours, and nothing was shown.
     #[error("the new {part} metadata of {} does not read back: {why}; the old one stays", dir.display())]
@@ -116,6 +117,8 @@ pub struct Published {
     pub superseded: Vec<String>,
     /// Remarks about data that could not be carried along.
     pub notes: Vec<String>,
+    /// How many blocks were made anew for it.
+    pub blocks: Tally,
 }
 
 /// New metadata that nobody sees yet.
@@ -154,7 +157,7 @@ pub fn stage(
     disk: &dyn Disk,
     spec: &Spec,
     index: &Index,
-    cache: &mut BlockCache,
+    shelf: &mut Shelf,
     signer: Option<&Signer>,
     floor: u64,
     now: Timestamp,
@@ -166,10 +169,7 @@ pub fn stage(
     let now_second = now.as_second().max(0).unsigned_abs();
     let mut notes = Vec::new();
     let mut named = BTreeSet::new();
-    let mut data = Vec::new();
-    for part in Part::ALL {
-        data.push(write_part(disk, spec, index, cache, part, now_second, current.as_ref())?);
-    }
+    let (mut data, blocks) = write_files(disk, spec, index, shelf, now_second, current.as_ref())?;
     data.extend(carried(&repodata, current.as_ref(), &mut notes));
     named.extend(data.iter().map(|d| d.file_name().to_owned()));
     named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
@@ -181,7 +181,7 @@ pub fn stage(
     {
         let superseded = unnamed(&repodata, &named)?;
         let revision = known.repomd.revision;
-        return Ok(Outcome::Same(Published { revision, packages, repomd: known.sha256, superseded, notes }));
+        return Ok(Outcome::Same(Published { revision, packages, repomd: known.sha256, superseded, notes, blocks }));
     }
     let on_disk = current.as_ref().map_or(0, |known| known.repomd.revision);
     let believable = if on_disk <= now_second.saturating_add(REVISION_AHEAD_MAX) { on_disk } else { 0 };
@@ -197,7 +197,7 @@ pub fn stage(
     let signed = prepare_pair(disk, spec, &repodata, &bytes, signer, now)?;
     disk.sync_dir(&repodata)?;
     let repomd = sha256(&bytes);
-    let published = Published { revision, packages, repomd, superseded: vec![], notes };
+    let published = Published { revision, packages, repomd, superseded: vec![], notes, blocks };
     Ok(Outcome::New(Staged { repodata, signed, published, named }))
 }
 
@@ -254,6 +254,26 @@ fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sum)
 }
 
+/// What clients see is what was published before, and nothing the tree lists has changed since: says so
+/// without reading or writing more than `repomd.xml` and its signature.
+///
+/// `None` when somebody has changed, removed or added to it, so that it has to be looked at closely.
+pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Option<Published> {
+    let repodata = spec.dir.join(REPODATA);
+    let known = current(&repodata, signer)?;
+    let there = |data: &Data| {
+        let meta = std::fs::symlink_metadata(repodata.join(data.file_name()));
+        meta.is_ok_and(|meta| meta.is_file() && data.size == Some(meta.len()))
+    };
+    if !known.whole || known.sha256 != last.repomd || !known.repomd.data.iter().all(there) {
+        return None;
+    }
+    let mut named: BTreeSet<String> = known.repomd.data.iter().map(|d| d.file_name().to_owned()).collect();
+    named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
+    let superseded = unnamed(&repodata, &named).ok()?;
+    Some(Published { superseded, blocks: Tally::default(), ..last.clone() })
+}
+
 /// Writes into a fresh file through the seam.
 struct Sink<'a> {
     disk: &'a dyn Disk,
@@ -266,8 +286,9 @@ impl Write for Sink<'_> {
         match self.disk.write(&mut self.file, bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
+                let said = std::io::Error::other(error.sentence());
                 self.failed = Some(error);
-                Err(std::io::Error::other("the disk refused"))
+                Err(said)
             }
         }
     }
@@ -277,42 +298,46 @@ impl Write for Sink<'_> {
     }
 }
 
-fn write_part(
+/// Writes the three files under their names, where nothing names them yet.
+fn write_files(
     disk: &dyn Disk,
     spec: &Spec,
     index: &Index,
-    cache: &mut BlockCache,
-    part: Part,
+    shelf: &mut Shelf,
     now_second: u64,
     current: Option<&Current>,
-) -> Result<Data, PublishError> {
+) -> Result<(Vec<Data>, Tally), PublishError> {
     let repodata = spec.dir.join(REPODATA);
-    let packages = index.listed(&spec.tree).len();
-    let (head, foot) = match part {
-        Part::Primary => (primary::head(packages), primary::foot()),
-        Part::Filelists => (filelists::head(packages), filelists::foot()),
-        Part::Other => (other::head(packages), other::foot()),
-    };
-    let mut sink = Sink { disk, file: disk.fresh(&repodata, Access::Everybody)?, failed: None };
-    let chunks: Vec<Vec<u8>> =
-        index.listed(&spec.tree).map(|(nevra, sha256)| index.xml(nevra, sha256, part)).collect::<Result<_, _>>()?;
-    let chunks = chunks.iter().map(|xml| Chunk::new(xml));
-    let written = blocks::assemble(spec.form, &head, chunks, foot, &mut sink, cache);
-    if let Some(error) = sink.failed {
-        return Err(error.into());
+    let source = index.ordered(&spec.tree)?;
+    let sink = || Ok::<_, DiskError>(Sink { disk, file: disk.fresh(&repodata, Access::Everybody)?, failed: None });
+    let sinks = [sink()?, sink()?, sink()?];
+    let sync = |sink: &mut Sink<'_>| disk.sync(&sink.file);
+    let (files, tally) =
+        assembly::assemble(spec.form, disk, shelf, &source, sinks, sync).map_err(|error| match error {
+            AssemblyError::Index(error) => error.into(),
+            AssemblyError::Disk(error) => error.into(),
+            source => PublishError::Assembly { dir: spec.dir.clone(), source: Box::new(source) },
+        })?;
+    let mut all = Vec::with_capacity(files.len());
+    for (part, (sums, sink)) in Part::ALL.into_iter().zip(files) {
+        let data = data_of(part, &sums, spec, now_second, current);
+        let path = repodata.join(data.file_name());
+        if !lies_there(spec, &path, &sums) {
+            disk.name(sink.file, &path)?;
+        }
+        if spec.form.members == Members::One {
+            prove(spec, part, &path, source.packages() as u64, &sums)?;
+        }
+        all.push(data);
     }
-    let sums = written.map_err(|source| PublishError::Write { part: part.as_str(), dir: spec.dir.clone(), source })?;
-    let data = data_of(part, &sums, spec, now_second, current);
-    let path = repodata.join(data.file_name());
-    if path.exists() {
-        // A name with a checksum has these bytes already; that is proven again below.
-        drop(sink.file);
-    } else {
-        disk.sync(&sink.file)?;
-        disk.name(sink.file, &path)?;
-    }
-    prove(spec, part, &path, packages as u64, &sums)?;
-    Ok(data)
+    Ok((all, tally))
+}
+
+/// Whether a file has its name and its bytes already. One that was changed is replaced.
+fn lies_there(spec: &Spec, path: &Path, sums: &Sums) -> bool {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    let Ok(file) = tree::open_beneath(dir, Path::new(name)) else { return false };
+    file_checksum(file, spec.form.checksum).is_ok_and(|found| found == sums.checksum)
 }
 
 fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Option<&Current>) -> Data {
@@ -330,13 +355,8 @@ fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Optio
 /// Reads a file back through its path: sizes and checksums of file and content, well-formed, right
 /// number of packages.
 fn prove(spec: &Spec, part: Part, path: &Path, packages: u64, sums: &Sums) -> Result<(), PublishError> {
-    let root = match part {
-        Part::Primary => "metadata",
-        Part::Filelists => "filelists",
-        Part::Other => "otherdata",
-    };
     let file = File::open(path).at("open", path)?;
-    blocks::read_back(spec.form, sums, root, packages, file).map(drop).map_err(|error| {
+    blocks::read_back(spec.form, sums, part.root(), packages, file).map(drop).map_err(|error| {
         let why = match std::error::Error::source(&error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
@@ -404,12 +424,27 @@ fn prepare_pair(
     signer: Option<&Signer>,
     now: Timestamp,
 ) -> Result<Signed, PublishError> {
-    disk::put(disk, &repodata.join(REPOMD_NEW), bytes, Access::Everybody)?;
-    let Some(signer) = signer else { return Ok(Signed::No) };
+    // The directory is synced once, by the caller, for these two and the three files.
+    let put = |name: &str, bytes: &[u8]| {
+        let mut file = disk.fresh(repodata, Access::Everybody)?;
+        disk.write(&mut file, bytes)?;
+        disk.sync(&file)?;
+        disk.name(file, &repodata.join(name)).map(drop)
+    };
+    let Some(signer) = signer else {
+        put(REPOMD_NEW, bytes)?;
+        return Ok(Signed::No);
+    };
     let signature = signer
         .sign_detached_armored(bytes, now)
         .map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
-    disk::put(disk, &repodata.join(REPOMD_ASC_NEW), signature.as_bytes(), Access::Everybody)?;
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| put(REPOMD_NEW, bytes));
+        let second = put(REPOMD_ASC_NEW, signature.as_bytes());
+        (first.join(), second)
+    });
+    first.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    second?;
     Ok(Signed::Yes)
 }
 

@@ -15,12 +15,12 @@ use quick_xml::XmlVersion;
 use quick_xml::events::Event;
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::refusal::{Code, Refusal};
-use rolloutd::format::compress::{Compression, Press, open};
+use rolloutd::format::compress::{Compression, Press, member, open};
 use rolloutd::format::header::{Extent, Header, Part, extent};
 use rolloutd::format::package::{Package, Placed};
 use rolloutd::format::xml::prove;
 use rolloutd::format::{filelists, other, primary};
-use rolloutd::store::blocks::{BlockCache, Chunk, Form, Members, assemble, target};
+use rolloutd::store::blocks::{self, Key, Piece, target};
 
 use crate::peers;
 
@@ -512,25 +512,22 @@ fn blocks_cost_less_than_a_tenth_of_a_file() {
         let start = xml.find("<package ").expect("a package");
         let end = xml.rfind("</package>").expect("a package") + "</package>\n".len();
         let (head, foot) = (&xml[..start], &xml[end..]);
-        let chunks: Vec<Chunk<'_>> =
-            xml[start..end].split_inclusive("</package>\n").map(|xml| Chunk::new(xml.as_bytes())).collect();
+        let chunks: Vec<&str> = xml[start..end].split_inclusive("</package>\n").collect();
         for (compression, most) in [Compression::Gz, Compression::Zst].into_iter().zip(most) {
-            let size = |members| {
-                let form = Form { compression, members, checksum: ChecksumKind::Sha256 };
-                let mut out = Vec::new();
-                let mut cache = BlockCache::new(0);
-                let chunks = chunks.iter().copied();
-                let sums = assemble(form, head, chunks, foot, &mut out, &mut cache).expect("memory takes it");
-                (sums.size, cache.tally().made)
-            };
-            let ((one, _), (blocks, number)) = (size(Members::One), size(Members::Blocks));
+            let size = |xml: &str| member(compression, xml.as_bytes()).expect("memory takes it").len() as u64;
+            let pieces = chunks.iter().map(|xml| Piece { key: Key::of(xml.as_bytes()), len: xml.len() });
+            let blocks = blocks::cut(compression, pieces);
+            let number = blocks.len();
+            let one = size(&xml);
+            let inside: u64 = blocks.iter().map(|block| size(&chunks[block.packages.clone()].concat())).sum();
+            let blocks = size(head) + inside + size(foot);
             eprintln!(
                 "{prefix} {compression}: {} bytes of XML, one stream {one}, {number} blocks {blocks}, {:+} per mille",
                 xml.len(),
                 (blocks.cast_signed() - one.cast_signed()) * 1000 / one.cast_signed()
             );
             assert!(blocks * 100 <= one * (100 + most), "{prefix} {compression} grows from {one} to {blocks}");
-            let mean = chunks.iter().map(|c| c.xml.len()).sum::<usize>() / usize::try_from(number).expect("few");
+            let mean = chunks.iter().map(|xml| xml.len()).sum::<usize>() / number;
             assert!(mean < 4 * target(compression), "{mean} bytes in a block");
         }
     }

@@ -21,7 +21,11 @@ use rolloutd::format::repomd::Repomd;
 use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::xml::prove;
 use rolloutd::format::{filelists, other, primary};
-use rolloutd::store::blocks::{BlockCache, Chunk, Form, Members, assemble, read_back};
+use rolloutd::store::assembly::assemble;
+use rolloutd::store::blocks::{Form, Members, Part as Section, read_back};
+use rolloutd::store::disk::Kernel;
+use rolloutd::store::index::InMemory;
+use rolloutd::store::shelf::Shelf;
 use tempfile::TempDir;
 
 use crate::peers;
@@ -39,37 +43,34 @@ fn every_form() -> impl Iterator<Item = Form> {
 type Writer = fn(&mut Vec<u8>, &Package, &Placed);
 
 /// Writes `repodata/` of these packages into `dir`; returns how many blocks there were.
-fn publish(dir: &Path, form: Form, packages: &[(Package, Placed)]) -> u64 {
+fn publish(dir: &Path, form: Form, packages: &[(Package, Placed)]) -> usize {
     let repodata = dir.join("repodata");
     let _ = std::fs::remove_dir_all(&repodata);
     std::fs::create_dir_all(&repodata).expect("a directory");
-    let count = packages.len();
-    let kinds: [(&str, &str, String, Writer, &str); 3] = [
-        ("primary", "metadata", primary::head(count), primary::write, primary::foot()),
-        ("filelists", "filelists", filelists::head(count), filelists::write, filelists::foot()),
-        ("other", "otherdata", other::head(count), other::write, other::foot()),
-    ];
-    let mut cache = BlockCache::new(0);
+    let xml = |write: Writer| {
+        let one = |(package, placed): &(Package, Placed)| {
+            let mut xml = Vec::new();
+            write(&mut xml, package, placed);
+            xml
+        };
+        packages.iter().map(one).collect()
+    };
+    let source = InMemory { xml: [xml(primary::write), xml(filelists::write), xml(other::write)] };
+    let place = tempfile::tempdir().expect("a directory");
+    let disk = Kernel::default();
+    let mut shelf = Shelf::open(&disk, &place.path().join("shelf")).expect("begun");
+    let outs = [Vec::new(), Vec::new(), Vec::new()];
+    let (files, tally) = assemble(form, &disk, &mut shelf, &source, outs, |_| Ok(())).expect("memory takes it");
     let mut repomd = Repomd { revision: 7, ..Repomd::default() };
-    for (kind, root, head, write, foot) in kinds {
-        let chunks: Vec<Vec<u8>> = packages
-            .iter()
-            .map(|(package, placed)| {
-                let mut xml = Vec::new();
-                write(&mut xml, package, placed);
-                xml
-            })
-            .collect();
-        let mut out = Vec::new();
-        let chunks = chunks.iter().map(|xml| Chunk::new(xml));
-        let sums = assemble(form, &head, chunks, foot, &mut out, &mut cache).expect("memory takes it");
-        read_back(form, &sums, root, count as u64, out.as_slice()).expect("what was written");
+    for (part, (sums, out)) in Section::ALL.into_iter().zip(files) {
+        let (kind, count) = (part.as_str(), packages.len() as u64);
+        read_back(form, &sums, part.root(), count, out.as_slice()).expect("what was written");
         let name = format!("{}-{kind}.xml{}", sums.checksum, form.compression.extension());
         std::fs::write(repodata.join(&name), out).expect("written");
         repomd.data.push(sums.data(form, kind, &format!("repodata/{name}"), 1_700_000_000));
     }
     std::fs::write(repodata.join("repomd.xml"), repomd.write()).expect("written");
-    cache.tally().made
+    tally.made
 }
 
 fn read(dir: &Path, kind: &str) -> Vec<u8> {

@@ -1,0 +1,707 @@
+//! The three files of a tree, made of blocks from the shelf.
+//!
+//! First the blocks that are missing are compressed, by all threads, and proven: each is unpacked again
+//! and compared, and its XML is read by [`xml::prove`] between a head and a foot of its own. Then the
+//! files are put together. That is six streams: of each file its content is hashed, and its compressed
+//! bytes are hashed and written. The threads share them in slices, always taking the stream that has
+//! most to do still, so that no thread is left with a long one at the end. A file that is written
+//! whole is synced while the others are still hashed.
+//!
+//! Why the whole is well-formed although only changed blocks are parsed: a file is a head, blocks and a
+//! foot. Each block was parsed as the only content of a file of its kind, so it is a run of whole package
+//! elements in that namespace, and as many as were counted. The shelf hands out exactly those bytes
+//! (CRC-32 over both forms, at each reading). The head holds a number and nothing else that changes.
+//! Runs of whole elements after one another, between head and foot, are a well-formed file again.
+//!
+//! Refused: reading each new file back through its path. It costs as much as all the rest, grows with
+//! the tree, and finds nothing that the checksums do not: a client compares what it fetched with the
+//! sums that were made here, of the bytes that were handed to the kernel.
+//!
+//! What never happens: a file whose sums are of other bytes than were written.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
+use super::disk::{Disk, DiskError};
+use super::index::{IndexError, Source};
+use super::shelf::{Record, Shelf, ShelfError};
+use crate::format::compress::{self, Compression, Press};
+use crate::format::xml;
+
+/// Bytes that a thread hashes before it looks which stream has most to do.
+const SLICE: u64 = 4 << 20;
+
+/// Why files could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A package's XML.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A block.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Compressing or writing.
+    #[error("could not write the {} metadata", part.as_str())]
+    Write {
+        /// Which file.
+        part: Part,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What was compressed is not what a strict reader accepts: a fault of ours.
+    #[error("new {} metadata does not read back: {why}", part.as_str())]
+    Proof {
+        /// Which file.
+        part: Part,
+        /// What the reader said.
+        why: String,
+    },
+}
+
+/// What the making of a tree's files took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Blocks that were on the shelf.
+    pub found: usize,
+    /// Blocks that had to be compressed.
+    pub made: usize,
+}
+
+/// One file as it is put together.
+struct Plan {
+    part: Part,
+    blocks: Vec<Block>,
+    /// Head and foot as they are, and as members of their own.
+    ends: [Both; 2],
+}
+
+struct Both {
+    open: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Both {
+    fn new(form: Form, open: &[u8]) -> io::Result<Self> {
+        let packed = match form.compression {
+            Compression::None => Vec::new(),
+            compression => compress::member(compression, open)?,
+        };
+        Ok(Self { open: open.to_vec(), packed })
+    }
+
+    fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(if packed { &self.packed } else { &self.open });
+    }
+}
+
+impl Plan {
+    fn new(form: Form, part: Part, source: &impl Source) -> Result<Self, AssemblyError> {
+        let packages = source.packages();
+        let blocks = blocks::cut(form.compression, (0..packages).map(|at| source.piece(part, at)));
+        let end = |text: &str| Both::new(form, text.as_bytes()).map_err(|source| AssemblyError::Write { part, source });
+        let ends = [end(&part.head(packages))?, end(part.foot())?];
+        Ok(Self { part, blocks, ends })
+    }
+}
+
+/// The names of all blocks that a tree's files are made of.
+pub fn ids(form: Form, source: &impl Source) -> impl Iterator<Item = blocks::Id> {
+    let cut = |part| blocks::cut(form.compression, (0..source.packages()).map(|at| source.piece(part, at)));
+    let blocks: Vec<Block> = Part::ALL.into_iter().flat_map(cut).collect();
+    blocks.into_iter().map(|block| block.id)
+}
+
+/// Writes the three files of a tree and says what they are.
+///
+/// `outs` takes the files in the order of [`Part::ALL`]; each is handed to `ended` as soon as it is
+/// written whole, on a thread of its own.
+///
+/// # Errors
+/// Nothing that was written may be used then. [`ShelfError::Damaged`] can be mended by forgetting the block.
+pub fn assemble<W: Write + Send>(
+    form: Form,
+    disk: &dyn Disk,
+    shelf: &mut Shelf,
+    source: &impl Source,
+    outs: [W; 3],
+    ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
+) -> Result<(Vec<(Sums, W)>, Tally), AssemblyError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if form.members == Members::One && form.compression != Compression::None {
+        return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
+    }
+    let plans = [
+        Plan::new(form, Part::Primary, source)?,
+        Plan::new(form, Part::Filelists, source)?,
+        Plan::new(form, Part::Other, source)?,
+    ];
+    let tally = complete(form, disk, shelf, source, &plans, threads)?;
+    Ok((join(form, shelf, &plans, outs, threads, ended)?, tally))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the blocks that the shelf does not have.
+fn complete(
+    form: Form,
+    disk: &dyn Disk,
+    shelf: &mut Shelf,
+    source: &impl Source,
+    plans: &[Plan; 3],
+    threads: usize,
+) -> Result<Tally, AssemblyError> {
+    let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
+    let missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !shelf.has(&block.id)).collect();
+    let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
+    let tally = Tally { found: total - missing.len(), made: missing.len() };
+    let next = AtomicUsize::new(0);
+    let made = Mutex::new(Vec::with_capacity(missing.len()));
+    let failed = Mutex::new(None);
+    let work = || {
+        let mut maker = Maker { form, press: None, open: Vec::new() };
+        while lock(&failed).is_none() {
+            let Some((part, block)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
+            match maker.make(disk, shelf, source, *part, block) {
+                Ok(record) => lock(&made).push((block.id, record)),
+                Err(error) => *lock(&failed) = Some(error),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(missing.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    for (id, record) in made.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        shelf.know(id, record);
+    }
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(tally),
+    }
+}
+
+/// Makes blocks, one after another.
+struct Maker {
+    form: Form,
+    press: Option<Press>,
+    open: Vec<u8>,
+}
+
+impl Maker {
+    fn make(
+        &mut self,
+        disk: &dyn Disk,
+        shelf: &Shelf,
+        source: &impl Source,
+        part: Part,
+        block: &Block,
+    ) -> Result<Record, AssemblyError> {
+        self.open.clear();
+        for at in block.packages.clone() {
+            source.append(part, at, &mut self.open)?;
+        }
+        let packed = match self.form.compression {
+            Compression::None => Vec::new(),
+            _ => self.pack().map_err(|source| AssemblyError::Write { part, source })?,
+        };
+        self.prove(part, block, &packed).map_err(|why| AssemblyError::Proof { part, why })?;
+        Ok(shelf.write(disk, block.id, block.packages.len(), &self.open, &packed)?)
+    }
+
+    fn pack(&mut self) -> io::Result<Vec<u8>> {
+        let press = match &mut self.press {
+            Some(press) => press,
+            none => none.insert(Press::new(self.form.compression)?),
+        };
+        press.member(&self.open)
+    }
+
+    fn prove(&self, part: Part, block: &Block, packed: &[u8]) -> Result<(), String> {
+        use std::io::Read as _;
+        if !packed.is_empty() {
+            let limit = self.open.len() as u64 + 1;
+            let back = compress::open(self.form.compression, packed, limit).map_err(|e| e.to_string())?;
+            if back != self.open {
+                return Err("a block does not unpack to what was packed".to_owned());
+            }
+        }
+        let head = part.head(block.packages.len());
+        let whole = head.as_bytes().chain(self.open.as_slice()).chain(part.foot().as_bytes());
+        xml::prove(whole, part.root(), block.packages.len() as u64).map(drop).map_err(|e| e.to_string())
+    }
+}
+
+/// Which bytes of a file a stream goes through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// The content, to hash it.
+    Open,
+    /// The file, to hash and write it. Where nothing is compressed it is the content as well.
+    File,
+}
+
+/// A stream, between two slices.
+struct Stream<W> {
+    part: Part,
+    side: Side,
+    out: Option<W>,
+    counter: Counter,
+    /// 0 is the head, then the blocks, then the foot.
+    next: usize,
+    left: u64,
+}
+
+impl<W: Write> Stream<W> {
+    /// Goes on for a slice; whether that was the end.
+    fn slice(&mut self, form: Form, plan: &Plan, shelf: &Shelf, buffer: &mut Vec<u8>) -> Result<bool, AssemblyError> {
+        let packed = self.side == Side::File && form.compression != Compression::None;
+        let [head, foot] = &plan.ends;
+        let mut done = 0;
+        while done < SLICE {
+            let block = self.next.checked_sub(1).map(|at| plan.blocks.get(at));
+            match block {
+                Some(Some(block)) if packed => shelf.packed_bytes(&block.id, buffer)?,
+                Some(Some(block)) => shelf.open_bytes(&block.id, buffer)?,
+                None => head.put(packed, buffer),
+                Some(None) => foot.put(packed, buffer),
+            }
+            self.counter.count(buffer);
+            if let Some(out) = &mut self.out {
+                out.write_all(buffer).map_err(|source| AssemblyError::Write { part: self.part, source })?;
+            }
+            done += buffer.len() as u64;
+            self.left = self.left.saturating_sub(buffer.len() as u64);
+            self.next += 1;
+            if matches!(block, Some(None)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What the threads share.
+struct Rest<W> {
+    streams: Vec<Stream<W>>,
+    ended: Vec<Stream<W>>,
+    failed: Option<AssemblyError>,
+}
+
+impl<W> Rest<W> {
+    /// Files first, since they are synced while the rest is hashed; then the longest rest.
+    fn next(&mut self) -> Option<Stream<W>> {
+        let order = |stream: &Stream<W>| (stream.side == Side::File, stream.left);
+        let place = (0..self.streams.len()).max_by_key(|at| self.streams.get(*at).map(order))?;
+        Some(self.streams.swap_remove(place))
+    }
+
+    fn fail(&mut self, error: AssemblyError) {
+        self.streams.clear();
+        self.failed.get_or_insert(error);
+    }
+}
+
+fn join<W: Write + Send>(
+    form: Form,
+    shelf: &Shelf,
+    plans: &[Plan; 3],
+    outs: [W; 3],
+    threads: usize,
+    ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
+) -> Result<Vec<(Sums, W)>, AssemblyError> {
+    let rest = Mutex::new(Rest { streams: streams(form, shelf, plans, outs), ended: Vec::new(), failed: None });
+    let finish = |mut stream: Stream<W>| {
+        let synced = stream.out.as_mut().map_or(Ok(()), &ended);
+        let mut rest = lock(&rest);
+        match synced {
+            Ok(()) => rest.ended.push(stream),
+            Err(error) => rest.fail(error.into()),
+        }
+    };
+    std::thread::scope(|scope| {
+        let work = || {
+            let mut buffer = Vec::new();
+            // Nothing waiting means that every stream that is left has a thread already.
+            while let Some(mut stream) = { lock(&rest).next() } {
+                match stream.slice(form, stream.part.of(plans), shelf, &mut buffer) {
+                    Ok(false) => lock(&rest).streams.push(stream),
+                    Ok(true) if stream.out.is_some() => drop(scope.spawn(|| finish(stream))),
+                    Ok(true) => finish(stream),
+                    Err(error) => lock(&rest).fail(error),
+                }
+            }
+        };
+        for _ in 1..threads.min(6) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let Rest { ended, failed, .. } = rest.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.map_or_else(|| Ok(sums(ended)), Err)
+}
+
+/// All streams at their beginning.
+fn streams<W>(form: Form, shelf: &Shelf, plans: &[Plan; 3], outs: [W; 3]) -> Vec<Stream<W>> {
+    let mut streams = Vec::with_capacity(6);
+    for (plan, out) in plans.iter().zip(outs) {
+        let sizes = plan.blocks.iter().filter_map(|block| shelf.sizes(&block.id));
+        let (open, packed) = sizes.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        let stream = |side, left, out| Stream {
+            part: plan.part,
+            side,
+            out,
+            counter: Counter::new(form.checksum),
+            next: 0,
+            left,
+        };
+        if form.compression == Compression::None {
+            streams.push(stream(Side::File, open, Some(out)));
+        } else {
+            streams.push(stream(Side::File, packed, Some(out)));
+            streams.push(stream(Side::Open, open, None));
+        }
+    }
+    streams
+}
+
+/// What each file is, in the order of [`Part::ALL`].
+fn sums<W>(mut ended: Vec<Stream<W>>) -> Vec<(Sums, W)> {
+    ended.sort_by_key(|stream| (stream.part, stream.side == Side::Open));
+    let mut all: Vec<(Sums, W)> = Vec::with_capacity(3);
+    for Stream { out, counter, .. } in ended {
+        let (checksum, size) = counter.finish();
+        match (out, all.last_mut()) {
+            // A file that is not compressed is its own content.
+            (Some(out), _) => {
+                all.push((Sums { open_checksum: checksum.clone(), open_size: size, checksum, size }, out));
+            }
+            (None, Some((sums, _))) => (sums.open_checksum, sums.open_size) = (checksum, size),
+            (None, None) => {}
+        }
+    }
+    all
+}
+
+/// Files of one member each, for clients that read no more than one: everything is compressed anew.
+fn one_member_each<W: Write + Send>(
+    form: Form,
+    source: &impl Source,
+    outs: [W; 3],
+    ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
+) -> Result<Vec<(Sums, W)>, AssemblyError> {
+    let ended = &ended;
+    std::thread::scope(|scope| {
+        let file = |(part, out)| scope.spawn(move || one_member(form, part, source, out, ended));
+        let threads: Vec<_> = Part::ALL.into_iter().zip(outs).map(file).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
+            Ok(made) => made,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
+fn one_member<W: Write>(
+    form: Form,
+    part: Part,
+    source: &impl Source,
+    out: W,
+    ended: impl Fn(&mut W) -> Result<(), DiskError>,
+) -> Result<(Sums, W), AssemblyError> {
+    let write = |source| AssemblyError::Write { part, source };
+    let packages = source.packages();
+    let mut open = Counter::new(form.checksum);
+    let mut file = Counted { out, counter: Counter::new(form.checksum) };
+    let mut press = compress::single(form.compression, &mut file).map_err(write)?;
+    let mut both = |bytes: &[u8]| {
+        open.count(bytes);
+        press.write_all(bytes).map_err(write)
+    };
+    both(part.head(packages).as_bytes())?;
+    let mut xml = Vec::new();
+    for at in 0..packages {
+        xml.clear();
+        source.append(part, at, &mut xml)?;
+        both(&xml)?;
+    }
+    both(part.foot().as_bytes())?;
+    press.finish().map_err(write)?;
+    ended(&mut file.out)?;
+    let ((open_checksum, open_size), (checksum, size)) = (open.finish(), file.counter.finish());
+    Ok((Sums { open_checksum, open_size, checksum, size }, file.out))
+}
+
+/// Hashes and counts what is written through it.
+struct Counted<W> {
+    out: W,
+    counter: Counter,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write_all(bytes)?;
+        self.counter.count(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::blocks::{Key, read_back, target};
+    use super::super::disk::{Kernel, failing::FailingDisk};
+    use super::super::index::InMemory;
+    use super::*;
+    use crate::domain::checksum::ChecksumKind;
+    use crate::format::compress::open;
+    use proptest::prelude::{Strategy as _, any};
+
+    const GZ: Form = form(Compression::Gz, Members::Blocks);
+
+    const fn form(compression: Compression, members: Members) -> Form {
+        Form { compression, members, checksum: ChecksumKind::Sha256 }
+    }
+
+    fn every_form() -> impl Iterator<Item = Form> {
+        Compression::ALL.into_iter().flat_map(|kind| [Members::Blocks, Members::One].map(|members| form(kind, members)))
+    }
+
+    /// In the three files the packages differ in the white space behind them.
+    fn in_memory(xml: &[Vec<u8>]) -> InMemory {
+        let part = |behind: &[u8]| xml.iter().map(|xml| [xml, behind].concat()).collect();
+        InMemory { xml: [part(b""), part(b" \n"), part(b"  \n")] }
+    }
+
+    /// `number` of a package and how long its XML is.
+    fn package(number: u32, size: usize) -> Vec<u8> {
+        let id = hex::encode(Key::of(&number.to_be_bytes()).0);
+        let mut xml = format!("<package pkgid=\"{id}\" name=\"tool-{number}\">").into_bytes();
+        let mut line = number;
+        while xml.len() + 12 < size {
+            line = line.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            xml.extend_from_slice(format!("<file>/usr/share/doc/{line:x}</file>\n").as_bytes());
+        }
+        xml.extend_from_slice(b"</package>\n");
+        xml
+    }
+
+    struct Room {
+        dir: tempfile::TempDir,
+        shelf: Shelf,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let shelf = Shelf::open(&Kernel::default(), &dir.path().join("shelf")).expect("begun");
+            Self { dir, shelf }
+        }
+
+        fn files(&mut self, form: Form, packages: &[Vec<u8>]) -> (Vec<(Sums, Vec<u8>)>, Tally) {
+            let outs = [Vec::new(), Vec::new(), Vec::new()];
+            let source = in_memory(packages);
+            assemble(form, &Kernel::default(), &mut self.shelf, &source, outs, |_| Ok(())).expect("memory takes it")
+        }
+
+        fn shelf_file(&self) -> std::path::PathBuf {
+            self.dir.path().join("shelf")
+        }
+    }
+
+    fn fresh(form: Form, packages: &[Vec<u8>]) -> Vec<(Sums, Vec<u8>)> {
+        Room::new().files(form, packages).0
+    }
+
+    #[test]
+    fn files_are_what_their_sums_say_in_every_form() {
+        let packages: Vec<_> = (0..300).map(|n| package(n, 500 + 13 * n as usize)).collect();
+        for form in every_form() {
+            for checksum in ChecksumKind::ALL {
+                let form = Form { checksum, ..form };
+                for (part, (sums, bytes)) in Part::ALL.into_iter().zip(fresh(form, &packages)) {
+                    let xml = part.of(&in_memory(&packages).xml).concat();
+                    let content = [part.head(300).as_bytes(), &xml, part.foot().as_bytes()].concat();
+                    assert_eq!(open(form.compression, &bytes, 1 << 30).expect("readable"), content);
+                    let mut counter = Counter::new(checksum);
+                    counter.count(&bytes);
+                    assert_eq!(counter.finish(), (sums.checksum.clone(), sums.size));
+                    let proof = read_back(form, &sums, part.root(), 300, bytes.as_slice()).expect("as it was written");
+                    assert_eq!((proof.packages, proof.open_size), (300, sums.open_size));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_tree_is_a_head_and_a_foot() {
+        for form in every_form() {
+            for (part, (sums, bytes)) in Part::ALL.into_iter().zip(fresh(form, &[])) {
+                read_back(form, &sums, part.root(), 0, bytes.as_slice()).expect("as it was written");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_changed_after_writing_is_found() {
+        let packages: Vec<_> = (0..40).map(|n| package(n, 1500)).collect();
+        for form in every_form() {
+            let (sums, bytes) = fresh(form, &packages).swap_remove(1);
+            for at in (0..bytes.len()).step_by(bytes.len() / 40) {
+                let mut wrong = bytes.clone();
+                wrong[at] ^= 4;
+                assert!(read_back(form, &sums, "filelists", 40, wrong.as_slice()).is_err(), "{form:?} at {at}");
+            }
+            assert!(read_back(form, &sums, "filelists", 40, &bytes[..bytes.len() - 1]).is_err(), "{form:?} cut");
+            let more = [bytes.as_slice(), b"\n"].concat();
+            assert!(read_back(form, &sums, "filelists", 40, more.as_slice()).is_err(), "{form:?} longer");
+            assert!(read_back(form, &sums, "filelists", 41, bytes.as_slice()).is_err(), "{form:?} miscounted");
+            let twice = [bytes.as_slice(), &bytes].concat();
+            assert!(read_back(form, &sums, "filelists", 40, twice.as_slice()).is_err(), "{form:?} twice");
+        }
+    }
+
+    #[test]
+    fn what_is_no_run_of_packages_never_reaches_the_shelf() {
+        let good = package(1, 300);
+        let text = String::from_utf8(good.clone()).expect("text");
+        let bad = [
+            text.replace("</package>", ""),
+            text.replace("<package", "</filelists><package"),
+            format!("{text}{text}"),
+            text.replace("</package>", "&nbsp;</package>"),
+            "<other/>\n".to_owned(),
+        ];
+        for xml in bad {
+            for form in [GZ, form(Compression::Zst, Members::Blocks), form(Compression::None, Members::Blocks)] {
+                let mut room = Room::new();
+                let packages = [good.clone(), xml.clone().into_bytes()];
+                let outs = [Vec::new(), Vec::new(), Vec::new()];
+                let source = in_memory(&packages);
+                let made = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(()));
+                assert!(matches!(made, Err(AssemblyError::Proof { .. })), "{xml}");
+                assert!(room.shelf.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_the_disk_has_changed_is_named_and_can_be_made_again() {
+        let packages: Vec<_> = (0..200).map(|n| package(n, 2000)).collect();
+        let mut room = Room::new();
+        let (whole, _) = room.files(GZ, &packages);
+        let mut bytes = std::fs::read(room.shelf_file()).expect("read");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(room.shelf_file())
+            .and_then(|mut file| file.write_all(&bytes))
+            .expect("written in place");
+        let source = in_memory(&packages);
+        let outs = [Vec::new(), Vec::new(), Vec::new()];
+        let error = assemble(GZ, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(())).map(drop);
+        let Err(AssemblyError::Shelf(ShelfError::Damaged { id, .. })) = error else { panic!("{error:?}") };
+        room.shelf.forget(&id);
+        let (again, tally) = room.files(GZ, &packages);
+        assert!(again == whole);
+        assert_eq!(tally.made, 1);
+    }
+
+    #[test]
+    fn a_disk_that_fails_at_any_step_is_an_error_and_the_next_try_succeeds() {
+        let packages: Vec<_> = (0..200).map(|n| package(n, 2000)).collect();
+        let whole = fresh(GZ, &packages);
+        for calls in 0.. {
+            let mut room = Room::new();
+            let source = in_memory(&packages);
+            let outs = [Vec::new(), Vec::new(), Vec::new()];
+            let disk = FailingDisk::after(calls);
+            let done = assemble(GZ, &disk, &mut room.shelf, &source, outs, |_| Ok(())).is_ok();
+            assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps");
+            let shelf = Shelf::open(&Kernel::default(), &room.shelf_file()).expect("opened");
+            room.shelf = shelf;
+            assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps and a restart");
+            if done {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_handed_over_when_it_is_whole_and_what_goes_wrong_then_is_told() {
+        let packages: Vec<_> = (0..50).map(|n| package(n, 2000)).collect();
+        let source = in_memory(&packages);
+        for form in every_form() {
+            let mut room = Room::new();
+            let whole = Mutex::new(Vec::new());
+            let outs = [Vec::new(), Vec::new(), Vec::new()];
+            let see = |file: &mut Vec<u8>| {
+                lock(&whole).push(file.len());
+                Ok(())
+            };
+            let (files, _) = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, see).expect("memory");
+            let mut sizes: Vec<_> = files.iter().map(|(_, bytes)| bytes.len()).collect();
+            let mut seen = whole.into_inner().expect("nobody panics");
+            sizes.sort_unstable();
+            seen.sort_unstable();
+            assert_eq!(seen, sizes);
+            let fail = |_: &mut Vec<u8>| Err(DiskError::new("sync", std::path::Path::new("f"), io::Error::other("no")));
+            let outs = [Vec::new(), Vec::new(), Vec::new()];
+            let failed = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, fail).map(drop);
+            assert!(matches!(failed, Err(AssemblyError::Disk(_))), "{failed:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_compresses_few_blocks_again() {
+        let mut packages: Vec<_> = (0..1500).map(|n| package(n, 2000)).collect();
+        let mut room = Room::new();
+        let (_, tally) = room.files(GZ, &packages);
+        let expected = 1500 * 2000 / target(Compression::Gz);
+        assert!(tally.made > expected / 2, "{tally:?}");
+        packages.remove(700);
+        packages.insert(300, package(5000, 2500));
+        let (_, tally) = room.files(GZ, &packages);
+        assert!(tally.made <= 3 * 6, "{tally:?}");
+        assert_eq!(room.files(GZ, &packages).1.made, 0);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn incremental_is_full(
+            start in 0_u32..300,
+            steps in proptest::collection::vec((any::<bool>(), 0_u32..600, (1_u32..60).prop_map(|n| n * n * 20)), 1..12),
+            zst in any::<bool>(),
+        ) {
+            let form = if zst { form(Compression::Zst, Members::Blocks) } else { GZ };
+            let mut room = Room::new();
+            let mut set: std::collections::BTreeMap<u32, Vec<u8>> = (0..start).map(|n| (2 * n, package(2 * n, 2500))).collect();
+            for (add, number, size) in steps {
+                if add { set.insert(number, package(number, size as usize)); } else { set.remove(&number); }
+                let packages: Vec<Vec<u8>> = set.values().cloned().collect();
+                let (files, _) = room.files(form, &packages);
+                proptest::prop_assert!(files == fresh(form, &packages));
+                for (part, (sums, bytes)) in Part::ALL.into_iter().zip(files) {
+                    let back = read_back(form, &sums, part.root(), packages.len() as u64, bytes.as_slice());
+                    proptest::prop_assert!(back.is_ok());
+                }
+            }
+        }
+    }
+}

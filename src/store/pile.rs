@@ -1,0 +1,118 @@
+//! Runs of bytes one after another in one file, for what can be made again at any time.
+//!
+//! The index and the shelf keep XML and compressed blocks here. A pile only grows; nothing in it is
+//! changed in place, so a reader needs no lock. It is written without waiting for the disk: what a
+//! power cut has torn is found by the checksum of whoever reads it and is made again. When too much
+//! of it is no longer wanted, its owner writes a new one beside it and renames that over it.
+//!
+//! What never happens: a run is handed out that is shorter than what was asked for.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::disk::{Access, AtPath as _, Disk, DiskError};
+
+/// A file to which runs of bytes are appended, from several threads if need be.
+#[derive(Debug)]
+pub struct Pile {
+    path: PathBuf,
+    file: File,
+    end: AtomicU64,
+}
+
+impl Pile {
+    /// Opens a pile as it lies there, or begins one.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+        let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Self::begin(disk, path),
+            Err(error) => return Err(DiskError::new("open", path, error)),
+        };
+        let meta = file.metadata().at("look at", path)?;
+        if !meta.is_file() {
+            return Err(DiskError::new("open", path, std::io::Error::other("it is no regular file")));
+        }
+        Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(meta.len()) })
+    }
+
+    /// Begins a new pile in the place of whatever has the name.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn begin(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
+        let fresh = disk.fresh(path.parent().unwrap_or(Path::new(".")), Access::Owner)?;
+        let file = disk.name(fresh, path)?;
+        Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(0) })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes in it.
+    pub fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+
+    /// Lets the next run begin here, over what lies behind.
+    pub fn end_at(&mut self, end: u64) {
+        *self.end.get_mut() = end;
+    }
+
+    /// Appends the pieces as one run and says where it begins.
+    ///
+    /// The first piece is written last: a run that fails leaves a gap of zeros where it would begin.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn append(&self, disk: &dyn Disk, pieces: &[&[u8]]) -> Result<u64, DiskError> {
+        let len: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        let begin = self.end.fetch_add(len, Ordering::Relaxed);
+        let mut at = begin.saturating_add(len);
+        for piece in pieces.iter().rev() {
+            at = at.saturating_sub(piece.len() as u64);
+            disk.write_at(&self.file, &self.path, at, piece)?;
+        }
+        Ok(begin)
+    }
+
+    /// Appends `len` bytes that lie at `at` to `out`.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not there.
+    pub fn read(&self, at: u64, len: usize, out: &mut Vec<u8>) -> Result<(), DiskError> {
+        let begin = out.len();
+        out.resize(begin.saturating_add(len), 0);
+        let room = out.get_mut(begin..).unwrap_or_default();
+        self.file.read_exact_at(room, at).at("read", &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Kernel;
+    use super::*;
+
+    #[test]
+    fn runs_come_back_as_they_were_also_after_a_restart_and_never_shorter() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("pile");
+        let disk = Kernel::default();
+        let pile = Pile::open(&disk, &path).expect("begun");
+        assert_eq!(pile.append(&disk, &[b"one", b" and a half"]).expect("written"), 0);
+        let two = pile.append(&disk, &[b"two"]).expect("written");
+        drop(pile);
+        let pile = Pile::open(&disk, &path).expect("opened");
+        let mut out = b"> ".to_vec();
+        pile.read(two, 3, &mut out).expect("there");
+        assert_eq!((out.as_slice(), pile.end()), (&b"> two"[..], two + 3));
+        assert!(pile.read(two, 4, &mut out).is_err(), "one byte more than there is");
+    }
+}

@@ -1,0 +1,357 @@
+//! Blocks that are ready to be published: their XML side by side, and their compressed bytes.
+//!
+//! One file for each distribution, records one after another, so that a restart finds again what was
+//! compressed before, and no XML of a package stands in memory:
+//!
+//! ```text
+//! record: magic 8 | id 32 | packages 4 | open length 4 | packed length 4 | open crc 4 | packed crc 4
+//!         | crc of all that 4 | open bytes | packed bytes                       (little endian)
+//! ```
+//!
+//! A block is proven once, when it is put here (see [`super::assembly`]). From then on its two CRC-32
+//! stand for that proof, and they are checked at every reading: what the disk has changed since is
+//! thrown out and made again. The file holds nothing that the packages do not hold too; it can be
+//! removed at any time.
+//!
+//! What never happens: bytes are handed out that are not the ones that were proven (up to a CRC-32,
+//! against a disk that errs; who can write here can write to the trees as well).
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use super::blocks::Id;
+use super::disk::{Disk, DiskError};
+use super::pile::Pile;
+
+/// Begins a record. The last byte rises whenever the same packages would give other bytes.
+const MAGIC: [u8; 8] = *b"rolloud\x01";
+
+/// Bytes before a record's content.
+const RECORD: usize = 8 + 32 + 5 * 4 + 4;
+
+/// A shelf is written anew when more than this is unwanted, and more than what is wanted.
+const WASTE_MAX: u64 = 64 << 20;
+
+/// The blocks of a distribution.
+#[derive(Debug)]
+pub struct Shelf {
+    pile: Pile,
+    records: HashMap<Id, Record>,
+}
+
+/// Where a block lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    at: u64,
+    packages: u32,
+    open: Run,
+    packed: Run,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    len: u32,
+    crc: u32,
+}
+
+/// Why a block cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ShelfError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// It is not here, or no longer what was put here. Whoever forgets it can make it again.
+    #[error("a block of {} is damaged", path.display())]
+    Damaged {
+        /// The shelf.
+        path: std::path::PathBuf,
+        /// The block.
+        id: Id,
+    },
+    /// Longer than any block may be.
+    #[error("a block of {len} bytes is too long for {}", path.display())]
+    TooLong {
+        /// The shelf.
+        path: std::path::PathBuf,
+        /// Its length.
+        len: usize,
+    },
+}
+
+impl Shelf {
+    /// Opens a shelf as it lies there, or begins one. What follows a torn record is given up.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
+        let mut pile = Pile::open(disk, path)?;
+        let mut records = HashMap::new();
+        let mut at = 0;
+        let mut head = Vec::with_capacity(RECORD);
+        while at < pile.end() {
+            head.clear();
+            let read = pile.read(at, RECORD, &mut head);
+            let Some((id, record)) = read.ok().and_then(|()| Record::read(at, &head)) else { break };
+            if record.end() > pile.end() {
+                break;
+            }
+            at = record.end();
+            records.insert(id, record);
+        }
+        pile.end_at(at);
+        Ok(Self { pile, records })
+    }
+
+    /// Whether the block is here.
+    pub fn has(&self, id: &Id) -> bool {
+        self.records.contains_key(id)
+    }
+
+    /// Bytes of the block: its XML, and compressed.
+    pub fn sizes(&self, id: &Id) -> Option<(u64, u64)> {
+        self.records.get(id).map(|record| (u64::from(record.open.len), u64::from(record.packed.len)))
+    }
+
+    /// Number of blocks.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Writes a block that was proven. It is found after [`Shelf::know`].
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn write(
+        &self,
+        disk: &dyn Disk,
+        id: Id,
+        packages: usize,
+        open: &[u8],
+        packed: &[u8],
+    ) -> Result<Record, ShelfError> {
+        let run = |bytes: &[u8]| {
+            let len = u32::try_from(bytes.len())
+                .map_err(|_| ShelfError::TooLong { path: self.pile.path().to_owned(), len: bytes.len() })?;
+            Ok::<_, ShelfError>(Run { len, crc: crc32(bytes) })
+        };
+        let packages = u32::try_from(packages)
+            .map_err(|_| ShelfError::TooLong { path: self.pile.path().to_owned(), len: packages })?;
+        let mut record = Record { at: 0, packages, open: run(open)?, packed: run(packed)? };
+        record.at = self.pile.append(disk, &[&record.write(id), open, packed])?;
+        Ok(record)
+    }
+
+    /// Finds a block from now on.
+    pub fn know(&mut self, id: Id, record: Record) {
+        self.records.insert(id, record);
+    }
+
+    /// Finds a block no longer, because it is damaged.
+    pub fn forget(&mut self, id: &Id) {
+        self.records.remove(id);
+    }
+
+    /// Puts the XML of a block into `out`, in the place of what was there.
+    ///
+    /// # Errors
+    /// When it is not here or was damaged.
+    pub fn open_bytes(&self, id: &Id, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+        self.bytes(id, |record| (record.at.saturating_add(RECORD as u64), record.open), out)
+    }
+
+    /// Puts the compressed bytes of a block into `out`, in the place of what was there.
+    ///
+    /// # Errors
+    /// When it is not here or was damaged.
+    pub fn packed_bytes(&self, id: &Id, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+        let place = |record: &Record| {
+            let behind = RECORD as u64 + u64::from(record.open.len);
+            (record.at.saturating_add(behind), record.packed)
+        };
+        self.bytes(id, place, out)
+    }
+
+    fn bytes(&self, id: &Id, place: impl Fn(&Record) -> (u64, Run), out: &mut Vec<u8>) -> Result<(), ShelfError> {
+        out.clear();
+        let damaged = || ShelfError::Damaged { path: self.pile.path().to_owned(), id: *id };
+        let (at, run) = self.records.get(id).map(place).ok_or_else(damaged)?;
+        let read = self.pile.read(at, run.len as usize, out);
+        if read.is_err() || crc32(out) != run.crc {
+            return Err(damaged());
+        }
+        Ok(())
+    }
+
+    /// Writes the shelf anew with the blocks that are wanted, when too much of it is not.
+    ///
+    /// `wanted` is asked only when it may be worth it. Returns whether it was done.
+    ///
+    /// # Errors
+    /// With the path at fault; the old shelf is there still.
+    pub fn tidy(&mut self, disk: &dyn Disk, wanted: impl FnOnce() -> HashSet<Id>) -> Result<bool, ShelfError> {
+        if self.pile.end() <= WASTE_MAX {
+            return Ok(false);
+        }
+        let wanted = wanted();
+        let kept = |id: &&Id| wanted.contains(*id);
+        let size: u64 = self.records.iter().filter(|(id, _)| kept(id)).map(|(_, record)| record.size()).sum();
+        if self.pile.end().saturating_sub(size) <= WASTE_MAX.max(size) {
+            return Ok(false);
+        }
+        self.rewrite(disk, &wanted)?;
+        Ok(true)
+    }
+
+    fn rewrite(&mut self, disk: &dyn Disk, wanted: &HashSet<Id>) -> Result<(), ShelfError> {
+        let mut order: Vec<(Id, Record)> =
+            self.records.iter().filter(|(id, _)| wanted.contains(*id)).map(|(id, record)| (*id, *record)).collect();
+        order.sort_by_key(|(_, record)| record.at);
+        let path = self.pile.path().to_owned();
+        let mut beside = path.clone().into_os_string();
+        beside.push(".new");
+        let beside = Path::new(&beside);
+        let new = Self { pile: Pile::begin(disk, beside)?, records: HashMap::new() };
+        let mut records = HashMap::with_capacity(order.len());
+        let (mut open, mut packed) = (Vec::new(), Vec::new());
+        for (id, record) in order {
+            // What is damaged stays behind and is made again.
+            if self.open_bytes(&id, &mut open).is_ok() && self.packed_bytes(&id, &mut packed).is_ok() {
+                records.insert(id, new.write(disk, id, record.packages as usize, &open, &packed)?);
+            }
+        }
+        disk.rename(beside, &path)?;
+        drop(new);
+        *self = Self { pile: Pile::open(disk, &path)?, records };
+        Ok(())
+    }
+}
+
+impl Record {
+    fn size(&self) -> u64 {
+        RECORD as u64 + u64::from(self.open.len) + u64::from(self.packed.len)
+    }
+
+    fn end(&self) -> u64 {
+        self.at.saturating_add(self.size())
+    }
+
+    fn write(&self, id: Id) -> Vec<u8> {
+        let mut out = Vec::with_capacity(RECORD);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&id.0);
+        for number in [self.packages, self.open.len, self.packed.len, self.open.crc, self.packed.crc] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        let crc = crc32(&out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    fn read(at: u64, bytes: &[u8]) -> Option<(Id, Self)> {
+        let (content, crc) = bytes.split_last_chunk::<4>()?;
+        if crc32(content) != u32::from_le_bytes(*crc) {
+            return None;
+        }
+        let (magic, rest) = content.split_first_chunk::<8>()?;
+        let (id, rest) = rest.split_first_chunk::<32>()?;
+        let mut numbers = rest.chunks_exact(4).map(|chunk| chunk.try_into().map(u32::from_le_bytes));
+        let mut next = || numbers.next()?.ok();
+        let (packages, open, packed, open_crc, packed_crc) = (next()?, next()?, next()?, next()?, next()?);
+        let record =
+            Self { at, packages, open: Run { len: open, crc: open_crc }, packed: Run { len: packed, crc: packed_crc } };
+        (*magic == MAGIC).then_some((Id(*id), record))
+    }
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::{Access, Kernel, put};
+    use super::*;
+
+    fn id(n: u8) -> Id {
+        Id([n; 32])
+    }
+
+    fn shelf_of(path: &Path, blocks: u8) -> Shelf {
+        let disk = Kernel::default();
+        let mut shelf = Shelf::open(&disk, path).expect("begun");
+        for n in 0..blocks {
+            let open = vec![n; 100 + usize::from(n)];
+            let record = shelf.write(&disk, id(n), 1, &open, &[n, n]).expect("written");
+            shelf.know(id(n), record);
+        }
+        shelf
+    }
+
+    fn both(shelf: &Shelf, n: u8) -> Option<(Vec<u8>, Vec<u8>)> {
+        let (mut open, mut packed) = (Vec::new(), Vec::new());
+        shelf.open_bytes(&id(n), &mut open).ok()?;
+        shelf.packed_bytes(&id(n), &mut packed).ok()?;
+        Some((open, packed))
+    }
+
+    #[test]
+    fn blocks_are_found_again_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("shelf");
+        drop(shelf_of(&path, 5));
+        let shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
+        assert_eq!((shelf.len(), shelf.sizes(&id(4))), (5, Some((104, 2))));
+        assert_eq!(both(&shelf, 3), Some((vec![3; 103], vec![3, 3])));
+        assert!(both(&shelf, 9).is_none());
+    }
+
+    #[test]
+    fn a_byte_that_changed_anywhere_is_never_handed_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("shelf");
+        drop(shelf_of(&path, 3));
+        let good = std::fs::read(&path).expect("read");
+        for at in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x10;
+            put(&Kernel::default(), &path, &bytes, Access::Owner).expect("written");
+            let shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
+            for n in 0..3 {
+                let found = both(&shelf, n);
+                assert!(found.is_none_or(|found| found == (vec![n; 100 + usize::from(n)], vec![n, n])), "byte {at}");
+            }
+        }
+        for length in 0..good.len() {
+            put(&Kernel::default(), &path, &good[..length], Access::Owner).expect("written");
+            let mut shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
+            assert!(shelf.len() < 3);
+            // What is put here now is found by the next start, over the torn end.
+            let record = shelf.write(&Kernel::default(), id(7), 1, b"seven", b"7").expect("written");
+            shelf.know(id(7), record);
+            let again = Shelf::open(&Kernel::default(), &path).expect("opened");
+            assert_eq!(both(&again, 7), Some((b"seven".to_vec(), b"7".to_vec())), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn writing_anew_keeps_what_is_wanted_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("shelf");
+        let mut shelf = shelf_of(&path, 9);
+        assert!(!shelf.tidy(&Kernel::default(), HashSet::new).expect("looked"), "a small one is left alone");
+        let wanted: HashSet<Id> = [2, 5].map(id).into();
+        shelf.rewrite(&Kernel::default(), &wanted).expect("written");
+        for shelf in [shelf, Shelf::open(&Kernel::default(), &path).expect("opened")] {
+            assert_eq!(shelf.len(), 2);
+            assert_eq!(both(&shelf, 5), Some((vec![5; 105], vec![5, 5])));
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1);
+    }
+}
