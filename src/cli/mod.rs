@@ -9,6 +9,8 @@ pub mod client;
 pub mod table;
 /// `rolloutd verify`.
 pub mod verify;
+/// `rolloutd index`.
+pub mod index;
 /// `rolloutd run`.
 pub mod run;
 /// `rolloutd demo`.

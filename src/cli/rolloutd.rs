@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{check, demo, rolloutctl, run, verify};
+use super::{check, demo, index, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -22,6 +22,7 @@ enum Command {
     Run(run::RunArgs),
     Check(check::CheckArgs),
     Verify(verify::VerifyArgs),
+    Index(index::IndexArgs),
     Demo(demo::DemoArgs),
     /// What `rolloutctl` does, for the scripts of the example site.
     #[command(hide = true)]
@@ -54,6 +55,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
             };
             Ok(Outcome { text: String::new(), exit })
         }
+        Command::Index(args) => index::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Ctl(cli) => rolloutctl::run(cli).await,
     }

@@ -229,7 +229,7 @@ impl Answer {
 }
 
 /// Names of files are text of strangers: no control characters to the terminal, no second line.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
@@ -290,7 +290,31 @@ fn not_regular(what: &str) -> Unread {
 }
 
 /// The ring of all files, and of all files of all directories.
-fn ring(paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
+///
+/// # Errors
+/// When one of them cannot be read or is no key.
+pub fn ring(paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
+    ring_of(&key_files(paths)?, paths)
+}
+
+/// The ring of files that were read; `paths` is where they came from.
+///
+/// # Errors
+/// When one of them is no key, or there is none.
+pub fn ring_of(files: &[(String, Vec<u8>)], paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
+    let ring = Keyring::read(files).map_err(VerifyError::Keys)?;
+    if ring.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(VerifyError::NoKeys(names.join(", ")));
+    }
+    Ok(ring)
+}
+
+/// All key files, and all files of all directories of them, with what is in them.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn key_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, VerifyError> {
     let mut files = Vec::new();
     for path in paths {
         let failed = |path: &Path| {
@@ -313,12 +337,7 @@ fn ring(paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
             files.push((name.display().to_string(), key_file(&name).map_err(failed(&name))?));
         }
     }
-    let ring = Keyring::read(&files).map_err(VerifyError::Keys)?;
-    if ring.is_empty() {
-        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(VerifyError::NoKeys(names.join(", ")));
-    }
-    Ok(ring)
+    Ok(files)
 }
 
 /// One octet more than a key file may have is enough for the ring to complain of it.
@@ -379,7 +398,11 @@ fn allow<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Lifted>, D::Er
     words.iter().map(|word| word.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-fn policy(path: &Path) -> Result<Policy, VerifyError> {
+/// Reads a policy file.
+///
+/// # Errors
+/// When it cannot be read, with the place of what is wrong.
+pub fn policy(path: &Path) -> Result<Policy, VerifyError> {
     let failed = |source| VerifyError::Policy { path: path.to_owned(), source };
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(POLICY_MAX).read_to_string(&mut text)).map_err(failed)?;

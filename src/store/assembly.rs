@@ -20,10 +20,10 @@
 //! What never happens: a file whose sums are of other bytes than were written.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
+use super::crew;
 use super::disk::{Disk, DiskError};
 use super::index::{IndexError, Source};
 use super::shelf::{Record, Shelf, ShelfError};
@@ -133,7 +133,6 @@ pub fn assemble<W: Write + Send>(
     outs: [W; 3],
     ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
 ) -> Result<(Vec<(Sums, W)>, Tally), AssemblyError> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if form.members == Members::One && form.compression != Compression::None {
         return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
     }
@@ -142,8 +141,8 @@ pub fn assemble<W: Write + Send>(
         Plan::new(form, Part::Filelists, source)?,
         Plan::new(form, Part::Other, source)?,
     ];
-    let tally = complete(form, disk, shelf, source, &plans, threads)?;
-    Ok((join(form, shelf, &plans, outs, threads, ended)?, tally))
+    let tally = complete(form, disk, shelf, source, &plans)?;
+    Ok((join(form, shelf, &plans, outs, ended)?, tally))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -157,38 +156,22 @@ fn complete(
     shelf: &mut Shelf,
     source: &impl Source,
     plans: &[Plan; 3],
-    threads: usize,
 ) -> Result<Tally, AssemblyError> {
     let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
     let missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !shelf.has(&block.id)).collect();
     let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
     let tally = Tally { found: total - missing.len(), made: missing.len() };
-    let next = AtomicUsize::new(0);
-    let made = Mutex::new(Vec::with_capacity(missing.len()));
-    let failed = Mutex::new(None);
-    let work = || {
-        let mut maker = Maker { form, press: None, open: Vec::new() };
-        while lock(&failed).is_none() {
-            let Some((part, block)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-            match maker.make(disk, shelf, source, *part, block) {
-                Ok(record) => lock(&made).push((block.id, record)),
-                Err(error) => *lock(&failed) = Some(error),
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(missing.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    for (id, record) in made.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    let mut made = Vec::with_capacity(missing.len());
+    let all = crew::each(
+        &missing,
+        || Maker { form, press: None, open: Vec::new() },
+        |maker, (part, block)| maker.make(disk, shelf, source, *part, block),
+        |(_, block), record| made.push((block.id, record)),
+    );
+    for (id, record) in made {
         shelf.know(id, record);
     }
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(tally),
-    }
+    all.map(|()| tally)
 }
 
 /// Makes blocks, one after another.
@@ -317,7 +300,6 @@ fn join<W: Write + Send>(
     shelf: &Shelf,
     plans: &[Plan; 3],
     outs: [W; 3],
-    threads: usize,
     ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
 ) -> Result<Vec<(Sums, W)>, AssemblyError> {
     let rest = Mutex::new(Rest { streams: streams(form, shelf, plans, outs), ended: Vec::new(), failed: None });
@@ -342,7 +324,7 @@ fn join<W: Write + Send>(
                 }
             }
         };
-        for _ in 1..threads.min(6) {
+        for _ in 1..crew::threads().min(6) {
             scope.spawn(work);
         }
         work();

@@ -178,6 +178,26 @@ pub struct Form {
     pub checksum: ChecksumKind,
 }
 
+impl Form {
+    /// Three words: compression, members, checksum.
+    pub fn words(&self) -> String {
+        let members = if self.members == Members::One { "one" } else { "blocks" };
+        format!("{} {members} {}", self.compression, self.checksum)
+    }
+
+    /// The form that [`Form::words`] says.
+    pub fn from_words(words: &str) -> Option<Self> {
+        let mut words = words.split(' ');
+        let compression = words.next()?.parse().ok()?;
+        let members = match words.next()? {
+            "one" => Members::One,
+            "blocks" => Members::Blocks,
+            _ => return None,
+        };
+        Some(Self { compression, members, checksum: words.next()?.parse().ok()? })
+    }
+}
+
 /// What `repomd.xml` says of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sums {

@@ -212,7 +212,7 @@ impl Distribution {
     pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
-        let spec = Spec { dir: tree::dir(&self.settings.root, &id), tree: tree.clone(), form: self.settings.form };
+        let spec = Spec { dir: tree::dir(&self.settings.root, &id), form: self.settings.form };
         let changes = self.index.changes(tree);
         if let Some((seen, form, last)) = self.shown.get(tree)
             && (*seen, *form) == (changes, spec.form)
@@ -221,7 +221,7 @@ impl Distribution {
         {
             return Ok(published);
         }
-        let published = match self.stage(&spec, floor, now)? {
+        let published = match self.stage(tree, &spec, floor, now)? {
             Outcome::Same(published) => published,
             Outcome::New(staged) => staged.publish(self.disk.as_ref())?,
         };
@@ -231,12 +231,14 @@ impl Distribution {
     }
 
     /// Stages; what index or shelf turn out to have lost is made again, each thing once.
-    fn stage(&mut self, spec: &Spec, floor: u64, now: Timestamp) -> Result<Outcome, DistError> {
+    fn stage(&mut self, tree: &TreeName, spec: &Spec, floor: u64, now: Timestamp) -> Result<Outcome, DistError> {
         let mut mended = BTreeSet::new();
         loop {
             let signer = self.settings.signer.as_deref();
             let disk = Arc::clone(&self.disk);
-            let staged = publication::stage(disk.as_ref(), spec, &self.index, &mut self.shelf, signer, floor, now);
+            let staged = self.index.ordered(tree).map_err(PublishError::from).and_then(|source| {
+                publication::stage(disk.as_ref(), spec, &source, &mut self.shelf, signer, floor, now)
+            });
             match staged {
                 Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
                     let Some(sha256) = self.index.identity(&nevra) else { continue };

@@ -73,6 +73,14 @@ pub enum IndexError {
         /// The package's bytes.
         sha256: Sha256,
     },
+    /// The XML of a file is not what was kept.
+    #[error("the metadata of {package} in {} was lost", path.display())]
+    Lost {
+        /// The file with the XML.
+        path: PathBuf,
+        /// The package's file.
+        package: String,
+    },
     /// A package that a tree should list has no XML, or not what was kept. Whoever forgets it can make it
     /// again.
     #[error("the index {} has no metadata for {nevra}", path.display())]
@@ -97,20 +105,58 @@ pub trait Source: Sync {
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError>;
 }
 
-/// Where a package's XML lies.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    size: u64,
-    file_time: u64,
-    at: u64,
-    lengths: [u32; 3],
-    keys: [Key; 3],
+/// Where a package's XML lies in a pile, its three parts one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where the first begins.
+    pub at: u64,
+    /// Their lengths in bytes.
+    pub lengths: [u32; 3],
+    /// What they are.
+    pub keys: [Key; 3],
 }
 
 impl Place {
-    fn end(&self) -> u64 {
+    /// Puts XML on a pile; `None` when it is longer than any package's.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn write(disk: &dyn Disk, pile: &Pile, xml: &[Vec<u8>; 3]) -> Result<Option<Self>, DiskError> {
+        let pieces = xml.each_ref().map(Vec::as_slice);
+        let lengths = pieces.map(|xml| u32::try_from(xml.len()).unwrap_or(u32::MAX));
+        if lengths.contains(&u32::MAX) {
+            return Ok(None);
+        }
+        let at = pile.append(disk, &pieces)?;
+        Ok(Some(Self { at, lengths, keys: pieces.map(Key::of) }))
+    }
+
+    /// Where it ends in its pile.
+    pub fn end(&self) -> u64 {
         self.lengths.iter().fold(self.at, |end, length| end.saturating_add(u64::from(*length)))
     }
+
+    /// What the cutting asks.
+    pub fn piece(&self, part: Part) -> Piece {
+        Piece { key: *part.of(&self.keys), len: *part.of(&self.lengths) as usize }
+    }
+
+    /// Appends the XML of one part to `out`; whether it is there and has its key.
+    pub fn read(&self, pile: &Pile, part: Part, out: &mut Vec<u8>) -> bool {
+        let before = Part::ALL.iter().take_while(|other| **other != part);
+        let at = before.fold(self.at, |at, other| at.saturating_add(u64::from(*other.of(&self.lengths))));
+        let begin = out.len();
+        let Piece { key, len } = self.piece(part);
+        pile.read(at, len, out).is_ok() && Key::of(out.get(begin..).unwrap_or_default()) == key
+    }
+}
+
+/// A package that was taken in.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    size: u64,
+    file_time: u64,
+    place: Place,
 }
 
 /// What a tree lists.
@@ -126,7 +172,7 @@ pub struct Index {
     path: PathBuf,
     db: Connection,
     pile: Pile,
-    places: HashMap<Sha256, Place>,
+    known: HashMap<Sha256, Known>,
     identities: BTreeMap<Nevra, Sha256>,
     trees: BTreeMap<TreeName, Listing>,
 }
@@ -139,8 +185,8 @@ impl Index {
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let pile_path = path.with_extension("xml");
         let pile = Pile::open(disk, &pile_path)?;
-        if let Ok((db, places)) = Self::usable(path, pile.end()) {
-            return Ok(Self::with(path, db, pile, places));
+        if let Ok((db, known)) = Self::usable(path, pile.end()) {
+            return Ok(Self::with(path, db, pile, known));
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut name = path.as_os_str().to_owned();
@@ -148,19 +194,19 @@ impl Index {
             disk.remove(Path::new(&name))?;
         }
         let pile = Pile::begin(disk, &pile_path)?;
-        let (db, places) = Self::usable(path, 0).map_err(|source| IndexError::Database {
+        let (db, known) = Self::usable(path, 0).map_err(|source| IndexError::Database {
             what: "make",
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self::with(path, db, pile, places))
+        Ok(Self::with(path, db, pile, known))
     }
 
-    fn with(path: &Path, db: Connection, pile: Pile, places: HashMap<Sha256, Place>) -> Self {
-        Self { path: path.to_owned(), db, pile, places, identities: BTreeMap::new(), trees: BTreeMap::new() }
+    fn with(path: &Path, db: Connection, pile: Pile, known: HashMap<Sha256, Known>) -> Self {
+        Self { path: path.to_owned(), db, pile, known, identities: BTreeMap::new(), trees: BTreeMap::new() }
     }
 
-    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, HashMap<Sha256, Place>)> {
+    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, HashMap<Sha256, Known>)> {
         let db = Connection::open(path)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -181,11 +227,11 @@ impl Index {
         if verdict != "ok" {
             return Err(rusqlite::Error::InvalidQuery);
         }
-        let places = Self::places(&db, end)?;
-        Ok((db, places))
+        let known = Self::known(&db, end)?;
+        Ok((db, known))
     }
 
-    fn places(db: &Connection, end: u64) -> rusqlite::Result<HashMap<Sha256, Place>> {
+    fn known(db: &Connection, end: u64) -> rusqlite::Result<HashMap<Sha256, Known>> {
         let mut all = db.prepare(
             "SELECT sha256, size, file_time, place, primary_length, filelists_length, other_length,
                     primary_key, filelists_key, other_key FROM chunk",
@@ -195,16 +241,14 @@ impl Index {
         let key = |row: &rusqlite::Row<'_>, column| row.get::<_, [u8; 32]>(column).map(Key);
         let rows = all.query_map([], |row| {
             let place = Place {
-                size: number(row, 1)?,
-                file_time: number(row, 2)?,
                 at: number(row, 3)?,
                 lengths: [length(row, 4)?, length(row, 5)?, length(row, 6)?],
                 keys: [key(row, 7)?, key(row, 8)?, key(row, 9)?],
             };
-            Ok((Sha256(row.get(0)?), place))
+            Ok((Sha256(row.get(0)?), Known { size: number(row, 1)?, file_time: number(row, 2)?, place }))
         })?;
         // A power cut may have kept the row and lost the XML.
-        rows.filter(|row| row.as_ref().map_or(true, |(_, place)| place.end() <= end)).collect()
+        rows.filter(|row| row.as_ref().map_or(true, |(_, known)| known.place.end() <= end)).collect()
     }
 
     fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> IndexError + '_ {
@@ -213,12 +257,12 @@ impl Index {
 
     /// Whether there is XML for these bytes.
     pub fn has(&self, sha256: Sha256) -> bool {
-        self.places.contains_key(&sha256)
+        self.known.contains_key(&sha256)
     }
 
     /// Size and file time of the file that these bytes were taken in as.
     pub fn facts(&self, sha256: Sha256) -> Option<(u64, u64)> {
-        self.places.get(&sha256).map(|place| (place.size, place.file_time))
+        self.known.get(&sha256).map(|known| (known.size, known.file_time))
     }
 
     /// Keeps a package's XML.
@@ -226,7 +270,8 @@ impl Index {
     /// # Errors
     /// The disk or SQLite failed.
     pub fn put(&mut self, disk: &dyn Disk, chunk: &Chunk) -> Result<(), IndexError> {
-        let place = self.write(disk, chunk)?;
+        let place = Place::write(disk, &self.pile, &chunk.xml)?
+            .ok_or_else(|| IndexError::TooLong { path: self.pile.path().to_owned(), sha256: chunk.sha256 })?;
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let [primary, filelists, other] = place.lengths;
         let keys = place.keys.each_ref().map(|key| &key.0[..]);
@@ -238,8 +283,8 @@ impl Index {
             .execute(params![
                 &chunk.sha256.0[..],
                 chunk.pkgid,
-                clamp(place.size),
-                clamp(place.file_time),
+                clamp(chunk.size),
+                clamp(chunk.file_time),
                 clamp(place.at),
                 primary,
                 filelists,
@@ -250,24 +295,15 @@ impl Index {
             ])
             .map_err(self.failed("write to"))?;
         drop(insert);
-        self.places.insert(chunk.sha256, place);
+        let known = Known { size: chunk.size, file_time: chunk.file_time, place };
+        self.known.insert(chunk.sha256, known);
         self.trees.values_mut().for_each(|listing| listing.changes += 1);
         Ok(())
     }
 
-    fn write(&self, disk: &dyn Disk, chunk: &Chunk) -> Result<Place, IndexError> {
-        let pieces = chunk.xml.each_ref().map(Vec::as_slice);
-        let lengths = pieces.map(|xml| u32::try_from(xml.len()).unwrap_or(u32::MAX));
-        if lengths.contains(&u32::MAX) {
-            return Err(IndexError::TooLong { path: self.pile.path().to_owned(), sha256: chunk.sha256 });
-        }
-        let at = self.pile.append(disk, &pieces)?;
-        Ok(Place { size: chunk.size, file_time: chunk.file_time, at, lengths, keys: pieces.map(Key::of) })
-    }
-
     /// Finds a package's XML no longer, because it is damaged.
     pub fn forget(&mut self, sha256: Sha256) {
-        self.places.remove(&sha256);
+        self.known.remove(&sha256);
     }
 
     /// The packages that a tree lists with their XML, in the order of its metadata.
@@ -275,8 +311,8 @@ impl Index {
     /// # Errors
     /// When one of them has none.
     pub fn ordered(&self, tree: &TreeName) -> Result<Ordered<'_>, IndexError> {
-        let packages = self.listed(tree).map(|(nevra, sha256)| match self.places.get(&sha256) {
-            Some(place) => Ok((nevra, place)),
+        let packages = self.listed(tree).map(|(nevra, sha256)| match self.known.get(&sha256) {
+            Some(known) => Ok((nevra, &known.place)),
             None => Err(self.pile_lacks(nevra)),
         });
         Ok(Ordered { pile: &self.pile, packages: packages.collect::<Result<_, _>>()? })
@@ -368,24 +404,15 @@ impl Source for Ordered<'_> {
     }
 
     fn piece(&self, part: Part, at: usize) -> Piece {
-        let (_, place) = self.at(at);
-        Piece { key: *part.of(&place.keys), len: *part.of(&place.lengths) as usize }
+        self.at(at).1.piece(part)
     }
 
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
         let (nevra, place) = self.at(at);
-        let before: u64 = Part::ALL
-            .iter()
-            .take_while(|other| **other != part)
-            .map(|other| u64::from(*other.of(&place.lengths)))
-            .sum();
-        let begin = out.len();
-        let read = self.pile.read(place.at.saturating_add(before), *part.of(&place.lengths) as usize, out);
-        let xml = out.get(begin..).unwrap_or_default();
-        if read.is_err() || Key::of(xml) != *part.of(&place.keys) {
-            return Err(IndexError::Missing { path: self.pile.path().to_owned(), nevra: Box::new(nevra.clone()) });
+        if place.read(self.pile, part, out) {
+            return Ok(());
         }
-        Ok(())
+        Err(IndexError::Missing { path: self.pile.path().to_owned(), nevra: Box::new(nevra.clone()) })
     }
 }
 

@@ -47,6 +47,14 @@ pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockE
     files.iter().map(|path| lock_file(path, who)).collect::<Result<_, _>>().map(|files| SiteLock { _files: files })
 }
 
+/// Locks one file, for a program that is no daemon.
+///
+/// # Errors
+/// Names the holder when there is one.
+pub fn lock_one(path: &Path, who: &str) -> Result<SiteLock, LockError> {
+    Ok(SiteLock { _files: vec![lock_file(path, who)?] })
+}
+
 fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).at("open", path)?);

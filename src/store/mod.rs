@@ -12,6 +12,8 @@ pub mod logbook;
 pub mod rejected;
 /// Superseded metadata and withdrawn packages, kept until their time has come.
 pub mod retirement;
+/// Several threads for a list of independent pieces of work.
+pub mod crew;
 /// Runs of bytes one after another in one file, for what can be made again.
 pub mod pile;
 /// Where packages' XML is cut into blocks, and what a file made of them is.
@@ -30,3 +32,5 @@ pub mod publication;
 pub mod promotion;
 /// One distribution on this disk: its index, its uploads, its trees.
 pub mod distribution;
+/// A directory of packages that somebody else arranges, and its metadata.
+pub mod folder;

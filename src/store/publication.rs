@@ -33,11 +33,10 @@ use jiff::Timestamp;
 use super::assembly::{self, AssemblyError, Tally};
 use super::blocks::{self, Form, Members, Part, Sums};
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
-use super::index::{Index, IndexError, Source as _};
+use super::index::{IndexError, Source};
 use super::shelf::Shelf;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
-use crate::domain::names::TreeName;
 use crate::format::repomd::{Data, Repomd};
 use crate::format::signing::{Signer, SigningError};
 
@@ -59,8 +58,6 @@ const REVISION_AHEAD_MAX: u64 = 24 * 3600;
 pub struct Spec {
     /// The tree's directory.
     pub dir: PathBuf,
-    /// The tree.
-    pub tree: TreeName,
     /// Compression, blocks and the kind of the checksums.
     pub form: Form,
 }
@@ -147,7 +144,7 @@ pub enum Outcome {
     New(Staged),
 }
 
-/// Writes the metadata of what the index lists, where nobody looks yet.
+/// Writes the metadata of some packages, where nobody looks yet.
 ///
 /// `floor` is the last revision that was published, as far as the logbook knows.
 ///
@@ -156,7 +153,7 @@ pub enum Outcome {
 pub fn stage(
     disk: &dyn Disk,
     spec: &Spec,
-    index: &Index,
+    source: &impl Source,
     shelf: &mut Shelf,
     signer: Option<&Signer>,
     floor: u64,
@@ -169,12 +166,12 @@ pub fn stage(
     let now_second = now.as_second().max(0).unsigned_abs();
     let mut notes = Vec::new();
     let mut named = BTreeSet::new();
-    let (mut data, blocks) = write_files(disk, spec, index, shelf, now_second, current.as_ref())?;
+    let (mut data, blocks) = write_files(disk, spec, source, shelf, now_second, current.as_ref())?;
     data.extend(carried(&repodata, current.as_ref(), &mut notes));
     named.extend(data.iter().map(|d| d.file_name().to_owned()));
     named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
 
-    let packages = index.listed(&spec.tree).len() as u64;
+    let packages = source.packages() as u64;
     if let Some(known) = &current
         && known.whole
         && known.repomd.data == data
@@ -302,18 +299,17 @@ impl Write for Sink<'_> {
 fn write_files(
     disk: &dyn Disk,
     spec: &Spec,
-    index: &Index,
+    source: &impl Source,
     shelf: &mut Shelf,
     now_second: u64,
     current: Option<&Current>,
 ) -> Result<(Vec<Data>, Tally), PublishError> {
     let repodata = spec.dir.join(REPODATA);
-    let source = index.ordered(&spec.tree)?;
     let sink = || Ok::<_, DiskError>(Sink { disk, file: disk.fresh(&repodata, Access::Everybody)?, failed: None });
     let sinks = [sink()?, sink()?, sink()?];
     let sync = |sink: &mut Sink<'_>| disk.sync(&sink.file);
     let (files, tally) =
-        assembly::assemble(spec.form, disk, shelf, &source, sinks, sync).map_err(|error| match error {
+        assembly::assemble(spec.form, disk, shelf, source, sinks, sync).map_err(|error| match error {
             AssemblyError::Index(error) => error.into(),
             AssemblyError::Disk(error) => error.into(),
             source => PublishError::Assembly { dir: spec.dir.clone(), source: Box::new(source) },

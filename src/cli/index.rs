@@ -1,0 +1,182 @@
+//! `rolloutd index`: metadata of a directory of packages, without a daemon.
+//!
+//! The same engine as the daemon's: what was read of a file once is not read again, what was compressed is
+//! not compressed again, and what clients see changes by one rename.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::exit::{Exit, Failure, Outcome, chain};
+use super::verify;
+use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::domain::trust::Policy;
+use crate::format::compress::Compression;
+use crate::format::signing::Signer;
+use crate::link::clock::Clock;
+use crate::store::blocks::{Form, Key, Members};
+use crate::store::disk::{Kernel, Latched};
+use crate::store::folder::{Folder, Found, Terms};
+use crate::store::publication::Published;
+
+/// Writes repodata for a directory of packages, reading only those that are new
+///
+/// For repositories that no rollout moves. Packages may lie in any directory below; links are not
+/// followed. With --keyring, a package is listed only when the gate accepts its signatures. What was
+/// learned is kept below the state directory, which can be removed at any time.
+///
+/// Superseded files stay in repodata/ for clients that still fetch them, and are removed by a later run
+/// once they are older than --keep.
+///
+/// Example: rolloutd index --keyring /etc/pki/rpm-gpg /srv/mirror/el9
+///
+/// Exit codes: 0 every package is listed, 1 some were refused, 2 nothing could be done.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct IndexArgs {
+    /// The directory; its repodata/ is written
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Where what is known of the packages is kept; by default below $XDG_CACHE_HOME or ~/.cache
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// File or directory with OpenPGP certificates; list only what they have signed
+    #[arg(long, value_name = "PATH")]
+    keyring: Vec<PathBuf>,
+    /// TOML file with `min_signers` and `[[legacy]]` exceptions, as for `rolloutd verify`
+    #[arg(long, value_name = "FILE", requires = "keyring")]
+    policy: Option<PathBuf>,
+    /// Kind of the checksums: sha, sha256 or sha512
+    #[arg(long, value_name = "KIND", default_value = "sha256")]
+    checksum: ChecksumKind,
+    /// gz, zst or none
+    #[arg(long, value_name = "KIND", default_value = "gz")]
+    compression: Compression,
+    /// One gzip member or zstd frame in each file, for clients that read no more; slower
+    #[arg(long)]
+    single_stream: bool,
+    /// OpenPGP secret key, without a passphrase, that signs repomd.xml
+    #[arg(long, value_name = "FILE")]
+    signing_key: Option<PathBuf>,
+    /// How long superseded metadata stays, for example 24h
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    keep: String,
+    /// One JSON document on standard output and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks, publishes, and says what was done.
+///
+/// # Errors
+/// When nothing could be done; clients see the old metadata then.
+pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
+    let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, chain(error));
+    let now = Clock.now();
+    let keep = crate::format::quantity::duration(&args.keep)
+        .map_err(|e| Failure::new(Exit::Usage, format!("--keep {}: {e}", args.keep)))?;
+    let dir = std::fs::canonicalize(&args.dir)
+        .map_err(|e| Failure::new(Exit::Usage, format!("could not open {}: {e}", args.dir.display())))?;
+    let state = match &args.state {
+        Some(state) => state.clone(),
+        None => default_state(&dir)?,
+    };
+    let terms = terms(args)?;
+    let signer = args.signing_key.as_deref().map(|path| signer(path, now)).transpose()?;
+    let disk = Latched::new(Kernel::default());
+    let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
+    let mut folder = Folder::open(&disk, &dir, &state, terms, &who).map_err(|e| fail(&e))?;
+    let bar = progress();
+    let found = folder.look(&disk, now, |seen, all| {
+        bar.set_length(all as u64);
+        bar.set_position(seen as u64);
+    });
+    bar.finish_and_clear();
+    let found = found.map_err(|e| fail(&e))?;
+    let members = if args.single_stream { Members::One } else { Members::Blocks };
+    let form = Form { compression: args.compression, members, checksum: args.checksum };
+    let published = folder.publish(&disk, form, signer.as_ref(), now).map_err(|e| fail(&e))?;
+    let removed = folder.retire(&disk, &published, keep, now).map_err(|e| fail(&e))?;
+    let exit = if found.refused.is_empty() { Exit::Done } else { Exit::Refused };
+    let text = if args.json { show_json(&found, &published, removed) } else { show(&found, &published) };
+    Ok(Outcome { text, exit })
+}
+
+fn default_state(dir: &Path) -> Result<PathBuf, Failure> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    let cache = cache.ok_or_else(|| {
+        Failure::new(Exit::Usage, "neither XDG_CACHE_HOME nor HOME says where to keep what is known")
+            .hint("name a directory with --state")
+    })?;
+    let name = hex::encode(&Key::of(dir.as_os_str().as_encoded_bytes()).0[..8]);
+    Ok(cache.join("rolloutd/index").join(name))
+}
+
+fn terms(args: &IndexArgs) -> Result<Terms, Failure> {
+    let fail = |e: verify::VerifyError| Failure::new(Exit::Usage, chain(&e));
+    if args.keyring.is_empty() {
+        return Ok(Terms { checksum: args.checksum, gate: None, name: format!("{} unverified", args.checksum) });
+    }
+    let files = verify::key_files(&args.keyring).map_err(fail)?;
+    let ring = verify::ring_of(&files, &args.keyring).map_err(fail)?;
+    let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
+    // Other keys or other rules are other terms; a key that was revoked since is one of them.
+    let name = Key::of(format!("{files:?} {policy:?}").as_bytes());
+    let name = format!("{} {}", args.checksum, Sha256(name.0));
+    Ok(Terms { checksum: args.checksum, gate: Some((ring, policy)), name })
+}
+
+fn signer(path: &Path, now: jiff::Timestamp) -> Result<Signer, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|e| Failure::new(Exit::Usage, format!("could not read {}: {e}", path.display())))?;
+    Signer::read(&bytes, now).map_err(|e| Failure::new(Exit::Usage, format!("{}: {}", path.display(), chain(&e))))
+}
+
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} read {per_sec} {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show(found: &Found, published: &Published) -> String {
+    let mut text = String::new();
+    for (path, refusal) in &found.refused {
+        let line = format!("{path}: refused {} {}. {}", refusal.code, refusal.detail, refusal.code.remedy());
+        text.push_str(&verify::one_line(&line));
+        text.push('\n');
+    }
+    for note in &published.notes {
+        text.push_str(&verify::one_line(&format!("note: {note}")));
+        text.push('\n');
+    }
+    if found.links > 0 {
+        let _ = writeln!(text, "note: {} links were not followed", found.links);
+    }
+    let (packages, revision, refused) = (published.packages, published.revision, found.refused.len());
+    let Found { read, gone, .. } = found;
+    let _ = writeln!(
+        text,
+        "{packages} listed, {read} of them read now, {gone} gone, {refused} refused; revision {revision}"
+    );
+    text
+}
+
+fn show_json(found: &Found, published: &Published, removed: usize) -> String {
+    let refused: Vec<_> = found
+        .refused
+        .iter()
+        .map(|(path, refusal)| json!({"file": path, "code": refusal.code.as_str(), "detail": refusal.detail}))
+        .collect();
+    let document = json!({
+        "packages": published.packages, "read": found.read, "gone": found.gone, "links": found.links,
+        "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
+        "notes": published.notes, "blocks": {"found": published.blocks.found, "made": published.blocks.made},
+        "removed": removed,
+    });
+    format!("{document:#}\n")
+}

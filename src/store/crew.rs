@@ -1,0 +1,91 @@
+//! Several threads for a list of independent pieces of work.
+//!
+//! What never happens: a piece is done twice, or a result is lost between two threads. A panic in one
+//! thread is a panic of the whole.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+
+/// How many threads this machine has for us.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Does `work` for every item, on all threads, and hands each result to `done` on this one, in no order.
+///
+/// Each thread begins with a value of its own from `begin`. Results wait only until they are taken, so few
+/// of them are in memory at once.
+///
+/// # Errors
+/// The first that any piece ends with; nothing more is begun then.
+pub fn each<T: Sync, S, R: Send, E: Send>(
+    items: &[T],
+    begin: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
+    mut done: impl FnMut(&T, R),
+) -> Result<(), E> {
+    let threads = threads().min(items.len());
+    if threads <= 1 {
+        let mut own = begin();
+        return items.iter().try_for_each(|item| work(&mut own, item).map(|result| done(item, result)));
+    }
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(None);
+    std::thread::scope(|scope| {
+        let (told, results) = mpsc::sync_channel(4 * threads);
+        for _ in 0..threads {
+            let (told, next, failed, begin, work) = (told.clone(), &next, &failed, &begin, &work);
+            scope.spawn(move || {
+                let mut own = begin();
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match work(&mut own, item) {
+                        // Whoever listens does so until the last of us has ended.
+                        Ok(result) => drop(told.send((item, result))),
+                        Err(error) => {
+                            next.store(items.len(), Ordering::Relaxed);
+                            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+        drop(told);
+        for (item, result) in results {
+            done(item, result);
+        }
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_item_is_done_once() {
+        let items: Vec<u32> = (0..1000).collect();
+        let mut seen = BTreeSet::new();
+        let all: Result<(), ()> = each(
+            &items,
+            || 0,
+            |_, item| Ok(*item),
+            |item, result| {
+                assert_eq!(*item, result);
+                assert!(seen.insert(result));
+            },
+        );
+        assert_eq!((all, seen.len()), (Ok(()), 1000));
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let items: Vec<u32> = (0..100_000).collect();
+        let mut seen = 0;
+        let work = |(): &mut (), item: &u32| if *item == 10 { Err(*item) } else { Ok(()) };
+        assert_eq!(each(&items, || (), work, |_, ()| seen += 1), Err(10));
+        assert!(seen < 50_000, "{seen}");
+        assert_eq!(each(&[1_u32; 0], || (), work, |_, ()| ()), Ok(()));
+    }
+}
