@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::{self, Bounds};
 use super::lookout::{self, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare};
 use super::supervise::{EndedEarly, Tasks};
@@ -220,12 +221,16 @@ impl Daemon {
     /// The task that ended on its own.
     pub async fn run(self, stop: CancellationToken, hup: tokio::sync::mpsc::Receiver<()>) -> Result<(), DaemonError> {
         let mut tasks = Tasks::new(stop.clone());
-        tasks.add("the engine", self.engine.run(stop.clone()));
-        let router = routes::router(self.context.clone(), serve_trees(&self.settings));
-        let (web_stop, listener) = (stop.clone(), self.listener);
-        tasks.add("the web server", async move {
-            axum::serve(listener, router).with_graceful_shutdown(web_stop.cancelled_owned()).await
+        let engine_over = CancellationToken::new();
+        let (engine, over) = (self.engine.run(stop.clone()), engine_over.clone().drop_guard());
+        tasks.add("the engine", async move {
+            let _over = over;
+            engine.await
         });
+        let router = routes::router(self.context.clone(), serve_trees(&self.settings));
+        let connections =
+            connections::serve(self.listener, router, Bounds::of_this_process(), stop.clone(), engine_over);
+        tasks.add("the web server", connections);
         let rhythm = Rhythm {
             mode: self.settings.watch.mode,
             poll_every: self.settings.watch.poll_every,

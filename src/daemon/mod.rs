@@ -4,6 +4,8 @@
 pub mod prepare;
 /// Tasks have names, an owner and an end.
 pub mod supervise;
+/// The connections of the web server: bounded in number and in patience.
+pub mod connections;
 /// Looks at the upload trees when the kernel says so, and now and then anyhow.
 pub mod lookout;
 /// The whole daemon.

@@ -1,6 +1,7 @@
 //! Tasks have names, an owner and an end. The only place that starts one.
 //!
 //! The first task that ends stops all; then comes a grace time; what is left is said in the log.
+//! A task may own others that come and go, its [`Crowd`]; they end with it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -84,6 +85,36 @@ fn early(ended: Result<(&'static str, Result<(), String>), tokio::task::JoinErro
         Ok((task, Err(why))) => EndedEarly::Failed { task, why },
         Ok((task, Ok(()))) => EndedEarly::Silently { task },
         Err(_) => EndedEarly::Silently { task: "a task that panicked" },
+    }
+}
+
+/// Tasks of one kind that come and go while the task that owns them runs. They end with it: what is
+/// left when this goes out of scope is stopped where it waits.
+#[derive(Debug, Default)]
+pub struct Crowd(JoinSet<()>);
+
+impl Crowd {
+    /// Starts one.
+    pub fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    /// How many there are, with those whose end nobody has waited for yet.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Waits until one has ended, also by a panic, which ends nothing but itself. Waits for ever when
+    /// there is none.
+    pub async fn one_ends(&mut self) {
+        if self.0.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
