@@ -192,11 +192,7 @@ fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
 }
 
 fn body<T>(read: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    read.map(|Json(body)| body).map_err(|e| {
-        let mut problem = Problem::bad_request(e.body_text());
-        problem.status = e.status().as_u16();
-        problem
-    })
+    read.map(|Json(body)| body).map_err(|e| Problem::of_status(e.status(), e.body_text()))
 }
 
 fn line(what: &str, text: &str) -> Result<(), Problem> {
@@ -213,7 +209,8 @@ fn line(what: &str, text: &str) -> Result<(), Problem> {
 #[utoipa::path(post, path = "/api/v1/rollouts", tag = "rollouts", request_body = SubmitBody, security(("token" = [])),
     responses((status = 201, description = "Made", body = RolloutBody), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
 pub async fn submit(
     State(context): State<Context>,
     headers: HeaderMap,
@@ -297,7 +294,7 @@ pub async fn why(
     responses((status = 202, description = "The rollout has its new state; packages move now", body = MovedBody),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, description = "It has to wait", body = Problem),
-        (status = 422, description = "It is refused", body = Problem), (status = 503, body = Problem)))]
+        (status = 413, body = Problem), (status = 422, description = "It is refused", body = Problem), (status = 503, body = Problem)))]
 pub async fn move_rollout(
     State(context): State<Context>,
     Path(id): Path<String>,
@@ -330,7 +327,8 @@ pub async fn trees(State(context): State<Context>) -> Json<Vec<TreeBody>> {
 
 /// Entries of the logbook, oldest first.
 #[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogQuery),
-    responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 500, body = Problem)))]
+    responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 400, body = Problem),
+        (status = 500, body = Problem)))]
 pub async fn log(
     State(context): State<Context>,
     Query(query): Query<LogQuery>,

@@ -58,6 +58,13 @@ struct Log {
     older: Option<u64>,
 }
 
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Wrong<'a> {
+    site: String,
+    problem: &'a Problem,
+}
+
 /// A time as people read it.
 fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -95,6 +102,13 @@ fn page(template: &impl Template) -> Response {
             Problem::new(kind, "page", "The page cannot be made", error.to_string()).into_response()
         }
     }
+}
+
+/// A problem for people, who have asked for a page.
+pub fn problem(context: &Context, problem: &Problem) -> Response {
+    let mut response = page(&Wrong { site: context.site().name.clone(), problem });
+    *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
 }
 
 /// The findings that do not depend on who asks: a page is for everybody.

@@ -1,8 +1,11 @@
 //! Errors as people and programs get them: RFC 9457 problem documents.
 //!
 //! The only place where an answer of the engine becomes an HTTP status. There is no `_` arm, so a new
-//! kind of answer does not compile until somebody has decided what the caller is told.
+//! kind of answer does not compile until somebody has decided what the caller is told. What the library
+//! below refuses by itself (a path that is not there, a query that cannot be read) gets its document in
+//! [`worded`], so that no new route can forget it.
 
+use axum::body::to_bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -53,9 +56,27 @@ impl Problem {
         }
     }
 
+    /// What a status says by itself.
+    pub fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
+        let (kind, title) = match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ("bad-request", "The request cannot be read"),
+            StatusCode::NOT_FOUND => ("not-found", "Not found"),
+            StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This address does not take this method"),
+            StatusCode::REQUEST_TIMEOUT => ("timeout", "The request took too long"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The body is too large"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "The body is not of a kind that is read here"),
+            _ => {
+                let title = status.canonical_reason().unwrap_or("The request failed");
+                // RFC 9457 section 4.2.1: no more is said than the status says.
+                return Self { kind: "about:blank".to_owned(), ..Self::new(status, "", title, detail) };
+            }
+        };
+        Self::new(status, kind, title, detail)
+    }
+
     /// There is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+        Self::of_status(StatusCode::NOT_FOUND, detail)
     }
 
     /// It exists already.
@@ -65,7 +86,7 @@ impl Problem {
 
     /// The request cannot be read.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be read", detail)
+        Self::of_status(StatusCode::BAD_REQUEST, detail)
     }
 
     /// Nobody knows who asks.
@@ -121,6 +142,40 @@ impl IntoResponse for Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
+        // For the page that people get in its place.
+        response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Longest text of an error that is kept as the detail of its document.
+const DETAIL_MAX: usize = 4096;
+
+/// The answer with a problem document where it is an error that has none, such as those of the library
+/// below: an empty body, or a line of plain text, which becomes the detail.
+pub async fn worded(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !is_error || kind.is_some_and(|kind| !kind.starts_with(b"text/plain")) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let text = to_bytes(body, DETAIL_MAX).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    let allowed = parts.headers.get(header::ALLOW).and_then(|methods| methods.to_str().ok());
+    let detail = match (status, allowed) {
+        _ if !text.is_empty() => text,
+        (StatusCode::NOT_FOUND, _) => {
+            "there is nothing at this address; /api/v1/openapi.json says what there is".to_owned()
+        }
+        (StatusCode::METHOD_NOT_ALLOWED, Some(methods)) => format!("it takes {}", methods.replace(',', ", ")),
+        _ => format!("the answer is {status}"),
+    };
+    let mut document = Problem::of_status(status, detail).into_response();
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+        parts.headers.remove(name);
+    }
+    document.headers_mut().extend(parts.headers);
+    document
 }

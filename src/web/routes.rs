@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::context::Context;
+use super::problem::{Problem, worded};
 use super::{api, health, hook, pages, trees};
 
 /// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
@@ -71,7 +74,23 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
             routes.nest(&prefix, files)
         };
     }
-    routes.with_state(context)
+    routes.layer(middleware::from_fn_with_state(context.clone(), in_words)).with_state(context)
+}
+
+/// Every error says what is wrong: in a problem document, or on a page where somebody looks at pages.
+async fn in_words(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let for_people = !path.starts_with("/api/") && !path.starts_with("/hooks/") && wants_page(request.headers());
+    let mut response = worded(next.run(request).await).await;
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) if for_people => pages::problem(&context, &problem),
+        _ => response,
+    }
+}
+
+/// Whether the client asks for HTML, as a browser does.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok()).is_some_and(|kinds| kinds.contains("text/html"))
 }
 
 /// Whether the daemon also serves the trees.
@@ -85,7 +104,103 @@ pub enum ServeTrees {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use hyper::service::Service as _;
+    use hyper_util::service::TowerToHyperService;
+
     use super::*;
+    use crate::engine::run::Engine;
+    use crate::engine::view::Shared;
+    use crate::engine::worker::Workshop;
+    use crate::link::clock::Clock;
+    use crate::store::logbook::SqliteLogbook;
+    use crate::web::auth::Tokens;
+    use crate::web::context::SiteFacts;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    /// Asks the routes of a site without anything in it.
+    async fn ask(request: axum::http::request::Builder, body: impl Into<Body>) -> (StatusCode, HeaderMap, String) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let logbook = dir.path().join("logbook.sqlite");
+        let book = SqliteLogbook::open(&logbook).expect("a new logbook");
+        let shared = Arc::<Shared>::default();
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let (rung, _ready) = tokio::sync::oneshot::channel();
+        let (_engine, handle) = Engine::new(Box::new(book), workshop, shared, Clock, rung);
+        let mut tokens = Tokens::default();
+        tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
+        let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };
+        let router = router(Context::new(handle, logbook, site), ServeTrees::Below(String::new()));
+        let request = request.body(body.into()).expect("a request");
+        let response = TowerToHyperService::new(router).call(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.expect("a body");
+        (parts.status, parts.headers, String::from_utf8(bytes.into()).expect("text"))
+    }
+
+    fn to(method: &str, path: &str) -> axum::http::request::Builder {
+        let bearer = format!("Bearer {TOKEN}");
+        Request::builder().method(method).uri(path).header("authorization", bearer)
+    }
+
+    #[tokio::test]
+    async fn every_error_is_a_problem_document() {
+        let too_long = || vec![b' '; hook::BODY_MAX + 1];
+        for (method, path, body, status, kind) in [
+            ("GET", "/api/v1/nope", vec![], 404, "/problems/not-found"),
+            ("GET", "/nope", vec![], 404, "/problems/not-found"),
+            ("POST", "/hooks/x/", vec![], 404, "/problems/not-found"),
+            ("DELETE", "/api/v1/trees", vec![], 405, "/problems/method-not-allowed"),
+            ("GET", "/hooks/x", vec![], 405, "/problems/method-not-allowed"),
+            ("GET", "/api/v1/log?limit=x", vec![], 400, "/problems/bad-request"),
+            ("GET", "/api/v1/rollouts/%FF", vec![], 400, "/problems/bad-request"),
+            ("GET", "/log?from=x", vec![], 400, "/problems/bad-request"),
+            ("POST", "/hooks/x", too_long(), 413, "/problems/too-large"),
+            ("POST", "/api/v1/rollouts", too_long(), 413, "/problems/too-large"),
+            ("POST", "/api/v1/rollouts", b"{".to_vec(), 400, "/problems/bad-request"),
+            ("POST", "/api/v1/rollouts", b"{}".to_vec(), 422, "/problems/bad-request"),
+        ] {
+            let request = to(method, path).header("content-type", "application/json");
+            let (found, headers, text) = ask(request, body).await;
+            let problem: Problem =
+                serde_json::from_str(&text).unwrap_or_else(|e| panic!("{method} {path}: {e}: {text}"));
+            assert_eq!(
+                (found.as_u16(), problem.status, problem.kind.as_str()),
+                (status, status, kind),
+                "{method} {path}"
+            );
+            assert_eq!(headers["content-type"], "application/problem+json", "{method} {path}");
+            let length = headers.get("content-length").map(|length| length.to_str().expect("a number").to_owned());
+            assert!(length.is_none_or(|length| length == text.len().to_string()), "{method} {path}");
+            assert!(!problem.detail.is_empty() && !problem.title.is_empty(), "{text}");
+            assert_eq!(headers.contains_key("allow"), status == 405, "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn people_get_a_page_and_programs_a_document() {
+        for (path, accept, kind) in [
+            ("/rollouts/nope", "text/html,application/xhtml+xml;q=0.9", "text/html; charset=utf-8"),
+            ("/nope", "text/html", "text/html; charset=utf-8"),
+            ("/rollouts/nope", "*/*", "application/problem+json"),
+            ("/api/v1/rollouts/nope", "text/html", "application/problem+json"),
+        ] {
+            let (status, headers, text) = ask(to("GET", path).header("accept", accept), vec![]).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path} {accept}: {text}");
+            assert_eq!(headers["content-type"], kind, "{path} {accept}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_has_a_document_keeps_it() {
+        let (status, headers, text) = ask(to("GET", "/readyz"), vec![]).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(headers["content-type"], "application/json");
+        assert!(text.contains("\"ready\":false"), "{text}");
+    }
 
     #[test]
     fn every_route_of_the_api_is_in_the_document() {
