@@ -13,7 +13,8 @@ async fn main() -> ExitCode {
     if cli.logs() {
         log();
     }
-    exit::finish("rolloutd", command::run(cli).await)
+    let json = cli.json();
+    exit::finish("rolloutd", json, command::run(cli).await)
 }
 
 /// Lines for people on a terminal and in the journal; `ROLLOUTD_LOG` filters them.

@@ -26,7 +26,7 @@ pub struct CheckArgs {
     config: PathBuf,
     /// One JSON document on standard output and nothing else
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Says what was found; the exit code is 1 when there are complaints.

@@ -54,6 +54,11 @@ impl Client {
         Ok(Self { http, url: connection.url.trim_end_matches('/').to_owned(), token })
     }
 
+    /// Where the daemon is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Reads something.
     ///
     /// # Errors
@@ -113,12 +118,12 @@ fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
     };
     let mut message = format!("{}: {}", problem.title, problem.detail);
     if !problem.findings.is_empty() {
-        message = problem.title;
+        message.clone_from(&problem.title);
         for finding in problem.findings.iter().filter(|f| f.verdict != "pass") {
             let _ = write!(message, "\n  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
         }
     }
-    let failure = Failure::new(Exit::Refused, message);
+    let failure = Failure::new(Exit::Refused, message).because(problem);
     if status == StatusCode::UNAUTHORIZED && !has_token {
         return failure.hint("say who you are with --token-file FILE or ROLLOUTCTL_TOKEN_FILE");
     }

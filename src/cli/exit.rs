@@ -5,6 +5,10 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
+use crate::web::problem::Problem;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -54,12 +58,14 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What the daemon said, when it was the daemon that refused.
+    pub problem: Option<Box<Problem>>,
 }
 
 impl Failure {
     /// A failure without a hint.
     pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self { exit, message: message.to_string(), hint: None, problem: None }
     }
 
     /// The same with a hint.
@@ -67,6 +73,31 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same with the daemon's own words.
+    #[must_use]
+    pub fn because(mut self, problem: Problem) -> Self {
+        self.problem = Some(Box::new(problem));
+        self
+    }
+
+    /// The failure as a problem document (RFC 9457): the daemon's own where it sent one. The hint is an
+    /// extension of ours.
+    fn document(&self) -> Value {
+        let sent = self.problem.as_ref().and_then(|problem| serde_json::to_value(problem).ok());
+        let mut document = sent.unwrap_or_else(|| {
+            let (kind, title) = match self.exit {
+                Exit::Done | Exit::Refused => ("/problems/not-done", "It was not done"),
+                Exit::Usage => ("/problems/usage", "It was called in the wrong way"),
+                Exit::NoDaemon => ("/problems/no-daemon", "There is no daemon"),
+            };
+            json!({ "type": kind, "title": title, "detail": self.message })
+        });
+        if let (Some(members), Some(hint)) = (document.as_object_mut(), &self.hint) {
+            members.insert("hint".to_owned(), hint.as_str().into());
+        }
+        document
     }
 }
 
@@ -83,20 +114,63 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Prints what is to be said and gives the exit code. A reader that has gone away (`| head`) is no error.
-pub fn finish(program: &str, result: Result<Outcome, Failure>) -> ExitCode {
+///
+/// With `json` standard output gets exactly one document, whatever happened, and standard error nothing:
+/// a script reads one place. Without, what failed goes to standard error.
+pub fn finish(program: &str, json: bool, result: Result<Outcome, Failure>) -> ExitCode {
+    let (out, err, exit) = say(program, json, result);
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
+    let _ = io::stderr().lock().write_all(err.as_bytes());
+    exit.into()
+}
+
+/// The words for standard output and standard error.
+fn say(program: &str, json: bool, result: Result<Outcome, Failure>) -> (String, String, Exit) {
     match result {
-        Ok(outcome) => {
-            let mut out = io::stdout().lock();
-            let _ = out.write_all(outcome.text.as_bytes()).and_then(|()| out.flush());
-            outcome.exit.into()
-        }
+        Ok(outcome) => (outcome.text, String::new(), outcome.exit),
+        Err(failure) if json => (format!("{:#}\n", failure.document()), String::new(), failure.exit),
         Err(failure) => {
-            let mut err = io::stderr().lock();
-            let _ = writeln!(err, "{program}: {}", failure.message);
-            if let Some(hint) = &failure.hint {
-                let _ = writeln!(err, "hint: {hint}");
-            }
-            failure.exit.into()
+            let hint = failure.hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+            (String::new(), format!("{program}: {}\n{hint}", failure.message), failure.exit)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use super::*;
+
+    fn failure() -> Failure {
+        Failure::new(Exit::NoDaemon, "no daemon answers at x").hint("is it running?")
+    }
+
+    #[test]
+    fn people_read_a_failure_on_standard_error() {
+        let words = "rolloutctl: no daemon answers at x\nhint: is it running?\n";
+        assert_eq!(say("rolloutctl", false, Err(failure())), (String::new(), words.to_owned(), Exit::NoDaemon));
+    }
+
+    #[test]
+    fn programs_read_a_failure_as_one_document_on_standard_output() {
+        let (out, err, exit) = say("rolloutctl", true, Err(failure()));
+        assert_eq!((err.as_str(), exit), ("", Exit::NoDaemon));
+        let document: Value = serde_json::from_str(&out).expect("one document");
+        let expected = json!({
+            "type": "/problems/no-daemon", "title": "There is no daemon",
+            "detail": "no daemon answers at x", "hint": "is it running?",
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn what_the_daemon_said_is_handed_on_as_it_is() {
+        let problem = Problem::of_status(StatusCode::NOT_FOUND, "there is no rollout nope");
+        let failed = Failure::new(Exit::Refused, "words for people").because(problem.clone());
+        let (out, _, exit) = say("rolloutctl", true, Err(failed));
+        let read: Problem = serde_json::from_str(&out).expect("a problem document");
+        assert_eq!((read, exit), (problem, Exit::Refused));
     }
 }

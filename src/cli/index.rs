@@ -65,7 +65,7 @@ pub struct IndexArgs {
     keep: String,
     /// One JSON document on standard output and nothing else
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Looks, publishes, and says what was done.

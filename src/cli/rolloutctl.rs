@@ -15,6 +15,9 @@ use crate::web::health::ReadyBody;
 /// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
 const MOVE_PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long `check` may take. Monitoring kills a plug-in after ten seconds, and then nobody knows why.
+const CHECK_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Speaks to a running rolloutd: rollouts, trees, logbook.
 ///
 /// Example: rolloutctl move rt-1234 StageRollOut --reason "verified by hand"
@@ -24,6 +27,9 @@ pub struct Cli {
     #[command(flatten)]
     connection: Connection,
     /// One JSON document on standard output and nothing else
+    ///
+    /// What is refused or fails is a problem document (RFC 9457) with the findings; the exit code is the
+    /// same as without --json, and standard error stays empty.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -103,10 +109,18 @@ enum Command {
     },
     /// Checks the daemon for a monitoring system: one line and an exit code
     ///
-    /// Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    /// Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. There is an answer within 8 seconds, also when
+    /// the daemon gives none.
     ///
     /// Example: rolloutctl check
     Check,
+}
+
+impl Cli {
+    /// Whether what it says is one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
 }
 
 /// Carries out one command.
@@ -166,7 +180,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
             let after = if no_wait { one(&client, &rollout).await? } else { at_rest(&client, &rollout).await? };
             Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
         }
-        Command::Check => Ok(check(&client, json).await),
+        Command::Check => Ok(check(&client, json, CHECK_PATIENCE).await),
     }
 }
 
@@ -317,15 +331,26 @@ fn show_trees(trees: &[TreeBody], width: usize) -> String {
     table::lay_out(&head, &trees.iter().map(row).collect::<Vec<_>>(), width)
 }
 
-async fn check(client: &Client, json: bool) -> Outcome {
-    let ready: Result<ReadyBody, Failure> = client.get("/readyz").await;
-    let trees: Result<Vec<TreeBody>, Failure> = client.get("/api/v1/trees").await;
-    let (ready, trees) = match (ready, trees) {
-        (Ok(ready), Ok(trees)) => (ready, trees),
-        (Err(failure), _) | (_, Err(failure)) => {
-            return Outcome { text: format!("ROLLOUTD UNKNOWN - {}\n", failure.message), exit: Exit::NoDaemon };
-        }
+async fn check(client: &Client, json: bool, patience: Duration) -> Outcome {
+    let answers = async {
+        let ready: ReadyBody = client.get("/readyz").await?;
+        let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
+        Ok::<_, Failure>((ready, trees))
     };
+    let unknown = match tokio::time::timeout(patience, answers).await {
+        Ok(Ok((ready, trees))) => return checked(&ready, &trees, json),
+        Ok(Err(failure)) => failure.message,
+        Err(_) => format!("no answer from {} within {} s", client.url(), patience.as_secs_f32()),
+    };
+    let text = if json {
+        document(&ReadyBody { ready: false, reasons: vec![unknown] })
+    } else {
+        format!("ROLLOUTD UNKNOWN - {}\n", one_line(&unknown))
+    };
+    Outcome { text, exit: Exit::NoDaemon }
+}
+
+fn checked(ready: &ReadyBody, trees: &[TreeBody], json: bool) -> Outcome {
     let packages: u64 = trees.iter().map(|t| t.packages).sum();
     let dirty = trees.iter().filter(|t| t.dirty).count();
     let perfdata = format!("packages={packages};;;0 dirty_trees={dirty};;;0");
@@ -334,6 +359,41 @@ async fn check(client: &Client, json: bool) -> Outcome {
     } else {
         ("CRITICAL", Exit::Usage, ready.reasons.join("; "))
     };
-    let text = if json { document(&ready) } else { format!("ROLLOUTD {word} - {words} | {perfdata}\n") };
+    let text = if json { document(ready) } else { format!("ROLLOUTD {word} - {} | {perfdata}\n", one_line(&words)) };
     Outcome { text, exit }
+}
+
+/// Monitoring reads one line, and figures after the bar.
+fn one_line(words: &str) -> String {
+    words.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client of a daemon that accepts connections and never says a word.
+    async fn client_of_a_mute() -> (Client, tokio::net::TcpListener) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        (Client::new(&Connection { url, token_file: None }).expect("a client"), listener)
+    }
+
+    #[tokio::test]
+    async fn a_check_does_not_wait_for_a_daemon_that_says_nothing() {
+        let (client, _mute) = client_of_a_mute().await;
+        let outcome = check(&client, false, Duration::from_millis(100)).await;
+        assert_eq!(outcome.exit, Exit::NoDaemon);
+        assert!(outcome.text.starts_with("ROLLOUTD UNKNOWN - no answer from http://127.0.0.1:"), "{}", outcome.text);
+        assert_eq!(outcome.text.lines().count(), 1);
+        const { assert!(CHECK_PATIENCE.as_secs() < 10, "monitoring kills after ten") }
+    }
+
+    #[tokio::test]
+    async fn a_check_that_fails_is_one_document_too() {
+        let (client, _mute) = client_of_a_mute().await;
+        let outcome = check(&client, true, Duration::from_millis(100)).await;
+        let read: ReadyBody = serde_json::from_str(&outcome.text).expect("one document");
+        assert!(!read.ready && read.reasons.len() == 1 && outcome.exit == Exit::NoDaemon, "{}", outcome.text);
+    }
 }

@@ -34,6 +34,17 @@ impl Cli {
     pub fn logs(&self) -> bool {
         matches!(self.command, Command::Run(_) | Command::Demo(_))
     }
+
+    /// Whether what it says is one JSON document.
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Command::Check(args) => args.json,
+            Command::Verify(args) => args.json,
+            Command::Index(args) => args.json,
+            Command::Ctl(cli) => cli.json(),
+            Command::Run(_) | Command::Demo(_) => false,
+        }
+    }
 }
 
 /// Carries out one command.

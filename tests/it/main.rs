@@ -12,6 +12,7 @@ mod config_check;
 mod corpus_headers;
 mod corpus_metadata;
 mod corpus_verdicts;
+mod ctl;
 mod demo;
 mod forge;
 mod gate;
