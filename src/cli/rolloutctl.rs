@@ -56,18 +56,18 @@ enum Command {
         /// The rollout, as `rolloutctl list` prints it
         rollout: String,
     },
-    /// Shows the logbook, or a rollout's part of it
+    /// Shows the logbook, or a rollout's part of it: the newest entries, oldest first
     ///
     /// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --verify
     Log {
         /// Only entries about this rollout
         rollout: Option<String>,
-        /// From this number on
+        /// From this number on, instead of the newest
         #[arg(long)]
         from: Option<u64>,
         /// At most so many entries
-        #[arg(long)]
-        limit: Option<usize>,
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
         /// Walk the whole hash chain instead: is every entry as it was written?
         #[arg(long, conflicts_with_all = ["rollout", "from", "limit"])]
         verify: bool,
@@ -150,7 +150,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
             Ok(Outcome::done(if json { document(&chain) } else { words }))
         }
         Command::Log { rollout, from, limit, .. } => {
-            let mut query = format!("/api/v1/log?limit={}", limit.unwrap_or(100));
+            let mut query = format!("/api/v1/log?limit={limit}");
             if let Some(from) = from {
                 let _ = write!(query, "&from={from}");
             }

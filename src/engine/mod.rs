@@ -14,6 +14,8 @@
 pub mod rules;
 /// What is written into the logbook, and its form there.
 pub mod entry;
+/// What the logbook says about one rollout.
+pub mod history;
 /// The fold of all entries.
 pub mod world;
 /// What there is to do, seen from the world.

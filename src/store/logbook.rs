@@ -193,21 +193,12 @@ impl SqliteLogbook {
         Self::beside(path)?.read(from, limit)
     }
 
-    /// The first entries from `from` on whose body names `word` as a whole JSON string.
+    /// Shows `found` every entry in order, for a reader beside the writer; the chain is checked.
     ///
     /// # Errors
     /// As [`SqliteLogbook::open`].
-    pub fn find(path: &Path, word: &str, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
-        let book = Self::beside(path)?;
-        let quoted = format!("\"{word}\"");
-        let mut found = Vec::new();
-        let before = book.head_before(from.max(1))?;
-        book.each(from.max(1), i64::MAX, before, |entry| {
-            if found.len() < limit && entry.draft.body.contains(&quoted) {
-                found.push(entry);
-            }
-        })?;
-        Ok(found)
+    pub fn walk(path: &Path, found: impl FnMut(Recorded)) -> Result<(), LogbookError> {
+        Self::beside(path)?.each(1, i64::MAX, Head::EMPTY, found)
     }
 
     fn beside(path: &Path) -> Result<Self, LogbookError> {

@@ -18,6 +18,7 @@ use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::engine::decide::Answer;
 use crate::engine::entry;
+use crate::engine::history;
 use crate::engine::input::Ask;
 use crate::engine::rules::Caller;
 use crate::engine::view::{RolloutView, TreeView};
@@ -174,11 +175,11 @@ pub struct VerifiedBody {
 /// Which entries of the logbook.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct LogQuery {
-    /// The first number; the newest hundred when it is missing.
+    /// The first number; the newest entries when it is missing.
     pub from: Option<u64>,
-    /// How many at most.
+    /// How many at most; 100 when it is missing.
     pub limit: Option<usize>,
-    /// Only those that name this rollout.
+    /// Only those about this rollout.
     pub rollout: Option<String>,
 }
 
@@ -334,15 +335,13 @@ pub async fn log(
     Query(query): Query<LogQuery>,
 ) -> Result<Json<Vec<EntryBody>>, Problem> {
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
-    let path = context.logbook.clone();
     let last = context.engine.shared().read().world.last;
-    let read = move || match &query.rollout {
-        Some(rollout) => SqliteLogbook::find(&path, rollout, query.from.unwrap_or(1), limit),
-        None => {
-            SqliteLogbook::slice(&path, query.from.unwrap_or_else(|| (last + 1).saturating_sub(limit as u64)), limit)
-        }
+    let newest = (last + 1).saturating_sub(limit as u64);
+    let read = move |path: &std::path::Path| match &query.rollout {
+        Some(rollout) => history::of_rollout(path, rollout, query.from, limit),
+        None => SqliteLogbook::slice(path, query.from.unwrap_or(newest), limit),
     };
-    let entries = tokio::task::spawn_blocking(read).await.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
+    let entries = context.read_logbook(read).await?;
     Ok(Json(entries.iter().map(entry_body).collect()))
 }
 
@@ -350,14 +349,9 @@ pub async fn log(
 #[utoipa::path(get, path = "/api/v1/log/verify", tag = "log",
     responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
 pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
-    let path = context.logbook.clone();
-    let walk = move || SqliteLogbook::open_to_read(&path).map(|book| logbook::Logbook::head(&book));
-    let head = tokio::task::spawn_blocking(walk).await.map_err(|e| broken(&e))?.map_err(|e| broken(&e))?;
+    let walk = |path: &std::path::Path| SqliteLogbook::open_to_read(path).map(|book| logbook::Logbook::head(&book));
+    let head = context.read_logbook(walk).await?;
     Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
-}
-
-fn broken(error: &dyn std::error::Error) -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "logbook", "The logbook cannot be read", error.to_string())
 }
 
 fn rollout_body(view: &RolloutView) -> RolloutBody {

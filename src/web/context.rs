@@ -1,11 +1,19 @@
 //! The state that all handlers share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use axum::http::StatusCode;
+use tokio::sync::Semaphore;
+
 use super::auth::{HookSecrets, Tokens};
+use super::problem::Problem;
 use crate::domain::names::TreeId;
 use crate::engine::run::Handle;
+
+/// How many may read the logbook at a time. Each takes a thread and some descriptors, and whoever walks
+/// all of it takes a processor, too.
+const READERS: usize = 4;
 
 /// What handlers know of the site; a reload puts a new one in its place.
 #[derive(Default)]
@@ -34,15 +42,42 @@ impl SiteFacts {
 pub struct Context {
     /// The way to the engine.
     pub engine: Handle,
-    /// The logbook file, for readers.
-    pub logbook: PathBuf,
+    logbook: PathBuf,
+    readers: Arc<Semaphore>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
 }
 
 impl Context {
     /// A context over an engine.
     pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts) -> Self {
-        Self { engine, logbook, site: Arc::new(RwLock::new(Arc::new(site))) }
+        let readers = Arc::new(Semaphore::new(READERS));
+        Self { engine, logbook, readers, site: Arc::new(RwLock::new(Arc::new(site))) }
+    }
+
+    /// Reads the logbook file on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// A problem document when `read` fails.
+    pub async fn read_logbook<T, E>(
+        &self,
+        read: impl FnOnce(&Path) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: std::error::Error + Send + 'static,
+    {
+        let failed = |error: &dyn std::error::Error| {
+            let kind = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(kind, "logbook", "The logbook cannot be read", error.to_string())
+        };
+        let path = self.logbook.clone();
+        let place = Arc::clone(&self.readers).acquire_owned().await.map_err(|e| failed(&e))?;
+        let work = move || {
+            // Held until the work is over, also when nobody waits for it any more.
+            let _place = place;
+            read(&path)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
     /// What is known of the site now.

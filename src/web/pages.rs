@@ -15,6 +15,7 @@ use crate::domain::gate::Judgement;
 use crate::domain::names::RolloutId;
 use crate::domain::workflow;
 use crate::engine::entry::TurnedAway;
+use crate::engine::history;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::format::repofile;
 use crate::store::logbook::{Recorded, SqliteLogbook};
@@ -147,8 +148,7 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
         let inside = context.engine.shared().read();
         (inside.rollout(&id).ok_or_else(no_such)?, gates(inside.why(&id, &auth::nobody()).unwrap_or_default()))
     };
-    let path = context.logbook.clone();
-    let entries = read(move || SqliteLogbook::find(&path, id.as_str(), 1, PAGE)).await?;
+    let entries = context.read_logbook(move |path| history::of_rollout(path, id.as_str(), None, PAGE)).await?;
     Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries: rows(entries) }))
 }
 
@@ -157,20 +157,7 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
     let last = context.engine.shared().read().world.last;
     let newest = (last + 1).saturating_sub(PAGE as u64).max(1);
     let from = query.from.unwrap_or(newest).max(1);
-    let path = context.logbook.clone();
-    let entries = read(move || SqliteLogbook::slice(&path, from, PAGE)).await?;
+    let entries = context.read_logbook(move |path| SqliteLogbook::slice(path, from, PAGE)).await?;
     let older = (from > 1).then(|| from.saturating_sub(PAGE as u64).max(1));
     Ok(page(&Log { site: context.site().name.clone(), entries: rows(entries), older }))
-}
-
-async fn read<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Problem>
-where
-    T: Send + 'static,
-    E: std::error::Error + Send + 'static,
-{
-    let failed = |error: &dyn std::error::Error| {
-        let kind = StatusCode::INTERNAL_SERVER_ERROR;
-        Problem::new(kind, "logbook", "The logbook cannot be read", error.to_string())
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
 }
