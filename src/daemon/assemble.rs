@@ -119,7 +119,7 @@ pub struct Daemon {
 pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
     let clock = Clock;
     let Prepared { rules, distributions, site } = prepare(&settings, clock.now())?;
-    let disk = Latched::new(Kernel::default());
+    let disk = Latched::new(Kernel::below(vec![settings.site.root.clone()]));
     let broken = disk.broken();
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let state = settings.site.state.clone();
@@ -365,7 +365,14 @@ impl Reloader {
         effective.site.root.clone_from(&self.settings.site.root);
         effective.site.state.clone_from(&self.settings.site.state);
         effective.http = self.settings.http.clone();
-        effective.distributions.retain(|dist| self.settings.distributions.iter().any(|old| old.path == dist.path));
+        effective.distributions.retain_mut(|dist| {
+            let Some(old) = self.settings.distributions.iter().find(|old| old.path == dist.path) else { return false };
+            if (&dist.trees, dist.checksum) != (&old.trees, old.checksum) {
+                // Keys belong to trees, so the distribution stays as it is as a whole.
+                *dist = old.clone();
+            }
+            true
+        });
         let Prepared { rules, distributions, site } = prepare(&effective, self.clock.now())?;
         for (path, ready) in distributions {
             self.workshop.reload(&path, ready);
@@ -382,12 +389,14 @@ impl Reloader {
 
 /// Settings that hold from the next start on.
 fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let paths = |s: &Settings| s.distributions.iter().map(|d| (d.path.clone(), d.trees.clone())).collect::<Vec<_>>();
+    let paths = |s: &Settings| {
+        s.distributions.iter().map(|d| (d.path.clone(), d.trees.clone(), d.checksum)).collect::<Vec<_>>()
+    };
     let checks = [
         ("site.root", old.site.root != new.site.root),
         ("site.state", old.site.state != new.site.state),
         ("http", old.http != new.http),
-        ("the list of distributions and trees", paths(old) != paths(new)),
+        ("distributions, their trees or their checksum", paths(old) != paths(new)),
         ("watch", old.watch != new.watch),
     ];
     checks.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()

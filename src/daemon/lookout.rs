@@ -77,7 +77,12 @@ pub async fn run(
                 tracing::warn!(dist = %post.dist, dir = %post.dir.display(), "directory was replaced; watching the new one");
                 *post = Post::new(post.dist.clone(), post.dir.clone(), rhythm.mode, &engine);
                 engine.touch(&post.dist);
-            } else if scan || post.watching.polls() {
+                engine.doubt(&post.dist);
+            } else if scan {
+                engine.touch(&post.dist);
+                // Somebody may have changed what clients see, too.
+                engine.doubt(&post.dist);
+            } else if post.watching.polls() {
                 engine.touch(&post.dist);
             }
         }

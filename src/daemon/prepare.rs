@@ -167,6 +167,11 @@ fn dist_settings(
     let gate = Gate {
         dir: root.join(upload.as_str()).join(dist.path.as_str()),
         tree: upload.clone(),
+        trees: dist
+            .trees
+            .iter()
+            .map(|tree| (tree.clone(), root.join(tree.as_str()).join(dist.path.as_str())))
+            .collect(),
         rejected: state.join("rejected").join(&flat),
         ring,
         policy: dist.policy(&upload),
@@ -182,7 +187,8 @@ fn dist_settings(
         path: dist.path.clone(),
         trees: dist.trees.clone(),
         retired: state.join("retired").join(&flat),
-        index: state.join("index").join(format!("{flat}.sqlite")),
+        // The kind of the checksums is in every package's XML, so each kind has an index of its own.
+        index: state.join("index").join(format!("{flat}.{}.sqlite", dist.checksum)),
         root,
         gate,
         form: Form {

@@ -141,6 +141,8 @@ codes! {
     // Identity.
     /// The same NEVRA with other bytes (N5, S45).
     DuplicateNevra = "duplicate_nevra", "One name-version-release.arch has one content in all trees of a distribution.", "Raise the release and rebuild.";
+    /// Another package has the name of its file (epochs do not show in it).
+    FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ in nothing else would be one file.", "Raise the version or the release.";
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).
     Withdrawn = "withdrawn", "A package that a rollout withdrew does not come back under the same name.", "Raise the release and rebuild.";
     /// A kind of package that the distribution does not carry (N7).

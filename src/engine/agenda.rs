@@ -1,8 +1,10 @@
 //! What there is to do, seen from the world.
 //!
 //! For each distribution at most one piece of work runs at a time, so no two of them can meet in a
-//! tree. What comes first: plans (people wait for them), then publications, then uploads, then
-//! files whose time has come.
+//! tree. What comes first: the comparison of trees and logbook when there is doubt, then plans (people
+//! wait for them), then publications, then uploads, then files whose time has come.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -14,6 +16,8 @@ use crate::domain::plan::Plan;
 /// A piece of work on one distribution. Each can be carried out twice with the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
+    /// Compare all trees with the logbook.
+    Inspect(DistPath, Vec<TreeName>),
     /// Look at the upload tree.
     TakeIn(DistPath),
     /// Publish what the world says that the trees hold.
@@ -28,7 +32,7 @@ impl Work {
     /// The distribution it works on.
     pub fn dist(&self) -> &DistPath {
         match self {
-            Self::TakeIn(dist) | Self::Publish(dist, _) => dist,
+            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => dist,
             Self::Promote(_, plan) => &plan.dist,
             Self::Retire(id, _) => &id.dist,
         }
@@ -37,6 +41,7 @@ impl Work {
     /// One word for logs and metrics.
     pub fn label(&self) -> &'static str {
         match self {
+            Self::Inspect(..) => "inspect",
             Self::TakeIn(_) => "take-in",
             Self::Publish(..) => "publish",
             Self::Promote(..) => "promote",
@@ -52,30 +57,60 @@ impl Work {
         match self {
             Self::Promote(number, plan) => format!("promote {} (logbook entry {number})", plan.dist),
             Self::Retire(id, _) => format!("retire {id}"),
-            Self::TakeIn(dist) | Self::Publish(dist, _) => format!("{} {dist}", self.label()),
+            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => format!("{} {dist}", self.label()),
         }
     }
+
+    /// The trees that it shows to clients anew, or takes files from: nothing is done to one in which
+    /// something is wrong.
+    pub fn changes(&self) -> Vec<TreeId> {
+        let ids = |dist: &DistPath, trees: &[TreeName]| {
+            trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
+        };
+        match self {
+            Self::TakeIn(_) | Self::Inspect(..) => vec![],
+            Self::Publish(dist, trees) => ids(dist, trees),
+            Self::Promote(_, plan) => ids(&plan.dist, &plan.trees()),
+            Self::Retire(id, _) => vec![id.clone()],
+        }
+    }
+}
+
+/// What the engine knows beside the world.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Whether the uploads want a look.
+    pub touched: bool,
+    /// Whether the trees are to be compared with the logbook.
+    pub doubted: bool,
+    /// The time by which files are removed.
+    pub now: Timestamp,
 }
 
 /// Most files that one piece of retirement removes, so that a plan never waits long behind it.
 pub const RETIRE_AT_ONCE: usize = 1_000;
 
-/// What there is to do for a distribution, most urgent first; `touched` says whether its uploads want
-/// a look.
+/// What there is to do for a distribution, most urgent first. Trees in which something is wrong (`wrong`)
+/// are shown anew by nobody.
 pub fn all<'w>(
     world: &'w World,
     dist: &'w DistPath,
     rules: &'w DistRules,
-    touched: bool,
-    now: Timestamp,
+    wrong: &'w BTreeMap<TreeId, String>,
+    Moment { touched, doubted, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
     let promote = plans.map(|(number, plan)| Work::Promote(*number, plan.clone()));
-    let dirty: Vec<TreeName> = rules.trees.iter().filter(|tree| is_dirty(world, dist, tree)).cloned().collect();
+    let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
+    let may_show = |tree: &&TreeName| {
+        !wrong.contains_key(&TreeId { dist: dist.clone(), tree: (*tree).clone() }) && is_dirty(world, dist, tree)
+    };
+    let dirty: Vec<TreeName> = rules.trees.iter().filter(may_show).cloned().collect();
     let publish = (!dirty.is_empty()).then(|| Work::Publish(dist.clone(), dirty));
     let take_in = touched.then(|| Work::TakeIn(dist.clone()));
     let retire = rules.trees.iter().filter_map(move |tree| retire(world, dist, tree, rules, now));
-    promote.chain(publish).chain(take_in).chain(retire)
+    let all = inspect.into_iter().chain(promote).chain(publish).chain(take_in).chain(retire);
+    all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
 }
 
 /// A tree without any publication is dirty too: an empty tree has valid metadata.
@@ -133,7 +168,8 @@ mod tests {
     fn label(facts: &[Fact], touched: bool, now: i64) -> &'static str {
         let now = Timestamp::from_second(now).expect("a time");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        all(&world(facts), &dist, &rules(), touched, now).next().map_or("nothing", |work| work.label())
+        let moment = Moment { touched, doubted: false, now };
+        all(&world(facts), &dist, &rules(), &BTreeMap::new(), moment).next().map_or("nothing", |work| work.label())
     }
 
     #[test]
@@ -142,6 +178,21 @@ mod tests {
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
         assert_eq!(label(&facts[..=moved], true, 0), "promote");
         assert_ne!(label(&facts[..=moved + 1], true, 0), "promote");
+    }
+
+    #[test]
+    fn nothing_is_done_to_a_tree_in_which_something_is_wrong() {
+        let facts = every_fact();
+        let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let moment = Moment { touched: true, doubted: true, now: Timestamp::UNIX_EPOCH };
+        let todo = |wrong: &'static str| -> Vec<&'static str> {
+            let id: TreeName = wrong.parse().expect("a name");
+            let wrong = BTreeMap::from([(TreeId { dist: DistPath::clone(&dist), tree: id }, String::new())]);
+            all(&world(&facts[..=moved]), &dist, &rules(), &wrong, moment).map(|work| work.label()).collect()
+        };
+        assert_eq!(todo("delta"), ["inspect", "promote", "publish", "take-in"]);
+        assert_eq!(todo("testing"), ["inspect", "publish", "take-in"], "the other tree is published alone");
     }
 
     #[test]
@@ -163,7 +214,9 @@ mod tests {
         assert_eq!(label(&facts, false, -1000), "nothing", "a clock that went back waits");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let now = Timestamp::from_second(3600).expect("a time");
-        let Some(Work::Retire(id, files)) = all(&world(&facts), &dist, &rules(), false, now).next() else {
+        let moment = Moment { touched: false, doubted: false, now };
+        let Some(Work::Retire(id, files)) = all(&world(&facts), &dist, &rules(), &BTreeMap::new(), moment).next()
+        else {
             panic!("work")
         };
         assert_eq!((id.tree.as_str(), files), ("untested", vec!["Packages/b/bdii-5.2.22-1.el6.noarch.rpm".to_owned()]));

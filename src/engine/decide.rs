@@ -7,12 +7,12 @@
 
 use jiff::Timestamp;
 
-use super::entry::Fact;
+use super::entry::{Fact, Published};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, DistRules, Rules, Standing, Trust};
-use super::world::World;
+use super::world::{Package, World};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
-use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId};
+use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::domain::rollout::{PACKAGES_MAX, Rollout};
@@ -79,7 +79,7 @@ pub fn decide(world: &World, rules: &Rules, input: &Input, now: Timestamp) -> De
             ask_move(world, rules, caller, rollout, state, reason)
         }
         Input::Heard(hint) => heard(world, rules, hint),
-        Input::WorkEnded(_, end) => ended(end),
+        Input::WorkEnded(_, end) => ended(world, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wanted(world, rules, now),
     }
 }
@@ -136,6 +136,11 @@ fn submit(
                 "in_other_rollout",
                 format!("{nevra} belongs to the rollout {}, which is in {}.", other.id, other.state),
             ));
+        }
+        let end = world.package(dist, nevra).and_then(|package| package.brought.iter().next());
+        if let Some((tree, by)) = end {
+            let sentence = format!("{nevra} lies in {tree} already, where the rollout {by} has brought it.");
+            findings.push(Finding::new(Verdict::Reject, "already_rolled_out", sentence));
         }
     }
     if !findings.is_empty() {
@@ -199,6 +204,7 @@ fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
         delivery: hint.delivery.clone(),
         rollout: hint.rollout.clone(),
         state: hint.state.clone(),
+        at: hint.at,
     })];
     let not_taken = |findings: &[Finding]| Fact::Refused {
         rollout: hint.rollout.clone(),
@@ -206,7 +212,10 @@ fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
         findings: pairs(findings),
     };
     let rollout = hint.rollout.parse::<RolloutId>().ok().and_then(|id| world.rollouts.get(&id));
-    if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
+    if world.is_stale(&hint.hook, &hint.rollout, hint.at) {
+        let sentence = format!("{} has said something newer of {} already.", hint.hook, hint.rollout);
+        entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, "stale", sentence)])));
+    } else if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
         let caller = Caller { actor: actor.clone(), roles: hook.roles.clone() };
         entries.extend(toward(world, rules, rollout, &caller, &hint.state).map(entry));
     } else {
@@ -269,22 +278,38 @@ fn wanted(world: &World, rules: &Rules, _now: Timestamp) -> Decision {
     Decision { entries, answer: None }
 }
 
-fn ended(end: &WorkEnd) -> Decision {
+fn ended(world: &World, end: &WorkEnd) -> Decision {
     let entry = |fact| Entry { who: daemon(), why: String::new(), fact };
+    // What clients see already is no news.
+    let news = |published: &&Published| !shows(world, published);
     let entries = match end {
         WorkEnd::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::TookIn);
             took.chain(turned_away.iter().cloned().map(Fact::TurnedAway)).map(entry).collect()
         }
-        WorkEnd::Published(all) => all.iter().cloned().map(Fact::Published).map(entry).collect(),
+        WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
+            all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
+        }
         WorkEnd::Promoted { plan, published } => {
             let shown = published.iter().cloned().map(Fact::Published);
             shown.chain([Fact::Done { plan: *plan }]).map(entry).collect()
         }
-        WorkEnd::Retired { tree, files } => vec![entry(Fact::Retired { tree: tree.clone(), files: files.clone() })],
+        WorkEnd::Retired { tree, files, kept } => {
+            vec![entry(Fact::Retired { tree: tree.clone(), files: files.clone(), kept: kept.clone() })]
+        }
         WorkEnd::Failed(_) => vec![],
     };
     Decision { entries, answer: None }
+}
+
+/// Whether the world has a publication just as it is, and nothing came or went since.
+fn shows(world: &World, published: &Published) -> bool {
+    world.trees.get(&published.tree).is_some_and(|tree| {
+        !tree.dirty
+            && (tree.repomd, tree.revision, tree.listed)
+                == (Some(published.repomd), published.revision, published.packages)
+            && tree.superseded.keys().eq(published.superseded.iter().collect::<std::collections::BTreeSet<_>>())
+    })
 }
 
 /// One step that somebody wants a rollout to take.
@@ -415,6 +440,12 @@ impl<'a> Case<'a> {
 
     fn not_older(&self, transition: &Transition) -> Vec<Finding> {
         let Effect::Move { to, .. } = &transition.effect else { return vec![] };
+        // Packages that are on their way into the tree count as lying there.
+        let plans = self.world.plans.values();
+        let coming: std::collections::BTreeSet<&Nevra> = plans
+            .filter(|plan| plan.dist == self.rollout.dist && plan.target.as_ref() == Some(to))
+            .flat_map(|plan| plan.items.iter().map(|item| &item.nevra))
+            .collect();
         let older: Vec<Finding> = self
             .rollout
             .packages
@@ -424,7 +455,7 @@ impl<'a> Case<'a> {
                     .world
                     .packages_of(&self.rollout.dist)
                     .filter(|(other, package)| {
-                        package.trees.contains(to)
+                        (package.trees.contains(to) || coming.contains(other))
                             && other.name() == nevra.name()
                             && other.arch() == nevra.arch()
                             && !self.rollout.packages.contains(other)
@@ -462,9 +493,13 @@ impl<'a> Case<'a> {
             Effect::Move { to, .. } => Some(to.clone()),
             Effect::Withdraw => None,
         };
-        let leaves = |trees: &std::collections::BTreeSet<_>| match &transition.effect {
+        let leaves = |package: &Package| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
-            Effect::None | Effect::Withdraw => trees.iter().cloned().collect(),
+            // A rollout takes back what it brought, and uploads; never what another one has brought.
+            Effect::None | Effect::Withdraw => {
+                let own = |tree: &&TreeName| package.brought.get(*tree).is_none_or(|by| *by == self.rollout.id);
+                package.trees.iter().filter(own).cloned().collect()
+            }
         };
         let items: Vec<Item> = self
             .rollout
@@ -472,7 +507,7 @@ impl<'a> Case<'a> {
             .iter()
             .filter_map(|nevra| {
                 let package = self.world.package(&self.rollout.dist, nevra)?;
-                let leaves = leaves(&package.trees);
+                let leaves = leaves(package);
                 // A withdrawal of what lies nowhere has nothing to do.
                 (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
             })
@@ -554,7 +589,8 @@ mod tests {
                 upload: String::new(),
             };
             let work = super::super::agenda::Work::TakeIn(DIST.parse().expect("a path"));
-            let end = WorkEnd::Looked { took_in: vec![took], turned_away: vec![], again: None, trouble: None };
+            let end =
+                WorkEnd::Looked { took_in: vec![took], turned_away: vec![], again: None, trouble: None, stuck: vec![] };
             self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
         }
 
@@ -580,6 +616,19 @@ mod tests {
                 rollout: id.into(),
                 state: state.into(),
                 actor: "jane".into(),
+                at: None,
+            };
+            self.tell(&Input::Heard(hint))
+        }
+
+        fn hint_of(&mut self, delivery: &str, id: &str, state: &str, second: i64) -> &mut Self {
+            let hint = Hint {
+                hook: "rt".parse().expect("a name"),
+                delivery: delivery.into(),
+                rollout: id.into(),
+                state: state.into(),
+                actor: "jane".into(),
+                at: Timestamp::from_second(second).ok(),
             };
             self.tell(&Input::Heard(hint))
         }
@@ -626,6 +675,71 @@ mod tests {
         assert_eq!(story.trees(A), ["testing"]);
         story.move_as(&[Role::Srm], "r", "Production").carried_out();
         assert_eq!((story.trees(A), story.state("r")), (vec!["production".to_owned()], "Production".to_owned()));
+    }
+
+    #[test]
+    fn a_rejection_takes_back_what_the_rollout_brought_and_nothing_else() {
+        let mut story = Story::new();
+        story.arrives(A).submit("p1", &[A]).move_as(&[Role::Verifier], "p1", "InVerification");
+        story.submit("other", &[A]);
+        assert_eq!(story.codes(), ["in_other_rollout"]);
+        story.move_as(&[Role::Verifier], "p1", "StageRollOut").carried_out();
+        story.move_as(&[Role::Srm], "p1", "Production").carried_out();
+        story.submit("p2", &[A]);
+        assert_eq!(story.codes(), ["already_rolled_out"]);
+        // Also where the rollouts were made in another order: what another one brought stays.
+        let rollout = story.world.rollouts.values().next().expect("p1").clone();
+        let late = Rollout { id: "p3".parse().expect("an id"), state: State::recorded("Unverified"), ..rollout };
+        story.world.rollouts.insert(late.id.clone(), late);
+        story.move_as(&[Role::Admin], "p3", "Rejected").carried_out();
+        assert_eq!((story.trees(A), story.state("p3")), (vec!["production".to_owned()], "Rejected".to_owned()));
+    }
+
+    #[test]
+    fn a_package_on_its_way_into_a_tree_counts_as_lying_there() {
+        let (old, new) = ("a-1-1.noarch", "a-2-1.noarch");
+        let mut story = Story::new();
+        story.arrives(old).arrives(new).submit("old", &[old]).submit("new", &[new]);
+        story.move_as(&[Role::Verifier], "old", "InVerification").move_as(&[Role::Verifier], "new", "InVerification");
+        story.move_as(&[Role::Verifier], "new", "StageRollOut");
+        assert_eq!(story.world.plans.len(), 1, "the plan is not carried out yet");
+        story.move_as(&[Role::Verifier], "old", "StageRollOut");
+        assert_eq!(story.codes(), ["older_than_target"]);
+    }
+
+    #[test]
+    fn a_delivery_that_was_overtaken_changes_nothing() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]);
+        story.hint_of("2", "r", "InVerification", 20);
+        assert_eq!(story.state("r"), "InVerification");
+        story.hint_of("1", "r", "Rejected", 10);
+        assert_eq!(story.state("r"), "InVerification");
+        story.hint_of("3", "r", "StageRollOut", 20).carried_out();
+        assert_eq!(story.state("r"), "StageRollOut");
+    }
+
+    #[test]
+    fn what_clients_see_already_is_not_written_down_again() {
+        let mut story = Story::new();
+        let published = Published {
+            tree: TreeId { dist: DIST.parse().expect("a path"), tree: "testing".parse().expect("a name") },
+            revision: 7,
+            packages: 0,
+            repomd: Sha256([1; 32]),
+            superseded: vec!["b".into(), "a".into()],
+        };
+        let shown = |story: &mut Story, published: &Published| {
+            let before = story.world.last;
+            let work = super::super::agenda::Work::Inspect(DIST.parse().expect("a path"), vec![]);
+            let end = WorkEnd::Inspected { published: vec![published.clone()], wrong: vec![] };
+            story.tell(&Input::WorkEnded(work, end));
+            story.world.last - before
+        };
+        assert_eq!(shown(&mut story, &published), 1);
+        assert_eq!(shown(&mut story, &published), 0);
+        assert_eq!(shown(&mut story, &Published { superseded: vec!["a".into()], ..published.clone() }), 1);
+        assert_eq!(shown(&mut story, &Published { revision: 8, superseded: vec!["a".into()], ..published }), 1);
     }
 
     #[test]

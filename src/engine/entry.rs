@@ -15,7 +15,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 
 /// Rises by one with every change to an entry's form, also an added field.
-pub const ENTRY_FORMAT: u32 = 1;
+pub const ENTRY_FORMAT: u32 = 2;
 
 /// One thing that happened, as the world folds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub enum Fact {
         rollout: String,
         /// The state that it names.
         state: String,
+        /// When, by the tracker's clock; entries of format 1 do not say.
+        at: Option<Timestamp>,
     },
     /// A step was asked for and not taken.
     Refused {
@@ -95,6 +97,8 @@ pub enum Fact {
         tree: TreeId,
         /// Paths below the tree.
         files: Vec<String>,
+        /// Paths whose time had come too, and which stay because something names them again.
+        kept: Vec<String>,
     },
 }
 
@@ -196,7 +200,10 @@ impl fmt::Display for Fact {
             Self::Published(p) => {
                 write!(f, "published {} with {}, revision {}", p.tree, count(p.packages, "package"), p.revision)
             }
-            Self::Retired { tree, files } => write!(f, "removed {} from {tree}", count(files.len(), "file")),
+            Self::Retired { tree, files, kept } => {
+                write!(f, "removed {} from {tree}", count(files.len(), "file"))?;
+                if kept.is_empty() { Ok(()) } else { write!(f, "; {} stay", kept.len()) }
+            }
         }
     }
 }
@@ -212,17 +219,53 @@ struct EntryOnDisk {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum FactOnDisk {
-    Started { version: String },
+    Started {
+        version: String,
+    },
     TookIn(TookInOnDisk),
     TurnedAway(TurnedAwayOnDisk),
-    Submitted { rollout: String, dist: String, title: String, packages: Vec<String>, state: String },
-    Heard { hook: String, delivery: String, rollout: String, state: String },
-    Refused { rollout: String, state: String, findings: Vec<(String, String)> },
-    Awaits { rollout: String, state: String, findings: Vec<(String, String)> },
-    Moved { rollout: String, from: String, to: String, plan: Option<PlanOnDisk> },
-    Done { plan: u64 },
+    Submitted {
+        rollout: String,
+        dist: String,
+        title: String,
+        packages: Vec<String>,
+        state: String,
+    },
+    Heard {
+        hook: String,
+        delivery: String,
+        rollout: String,
+        state: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    Refused {
+        rollout: String,
+        state: String,
+        findings: Vec<(String, String)>,
+    },
+    Awaits {
+        rollout: String,
+        state: String,
+        findings: Vec<(String, String)>,
+    },
+    Moved {
+        rollout: String,
+        from: String,
+        to: String,
+        plan: Option<PlanOnDisk>,
+    },
+    Done {
+        plan: u64,
+    },
     Published(PublishedOnDisk),
-    Retired { dist: String, tree: String, files: Vec<String> },
+    Retired {
+        dist: String,
+        tree: String,
+        files: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<String>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -344,8 +387,8 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
             packages: texts(&packages),
             state,
         },
-        Fact::Heard { hook, delivery, rollout, state } => {
-            FactOnDisk::Heard { hook: hook.to_string(), delivery, rollout, state }
+        Fact::Heard { hook, delivery, rollout, state, at } => {
+            FactOnDisk::Heard { hook: hook.to_string(), delivery, rollout, state, at }
         }
         Fact::Refused { rollout, state, findings } => FactOnDisk::Refused { rollout, state, findings },
         Fact::Awaits { rollout, state, findings } => {
@@ -376,8 +419,8 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
             repomd: p.repomd.to_hex(),
             superseded: p.superseded,
         }),
-        Fact::Retired { tree, files } => {
-            FactOnDisk::Retired { dist: tree.dist.to_string(), tree: tree.tree.to_string(), files }
+        Fact::Retired { tree, files, kept } => {
+            FactOnDisk::Retired { dist: tree.dist.to_string(), tree: tree.tree.to_string(), files, kept }
         }
     }
 }
@@ -423,8 +466,8 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
             packages: parse_all(&packages)?,
             state,
         },
-        FactOnDisk::Heard { hook, delivery, rollout, state } => {
-            Fact::Heard { hook: parse(&hook)?, delivery, rollout, state }
+        FactOnDisk::Heard { hook, delivery, rollout, state, at } => {
+            Fact::Heard { hook: parse(&hook)?, delivery, rollout, state, at }
         }
         FactOnDisk::Refused { rollout, state, findings } => Fact::Refused { rollout, state, findings },
         FactOnDisk::Awaits { rollout, state, findings } => Fact::Awaits { rollout: parse(&rollout)?, state, findings },
@@ -441,8 +484,8 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
             repomd: parse(&p.repomd)?,
             superseded: p.superseded,
         }),
-        FactOnDisk::Retired { dist, tree, files } => {
-            Fact::Retired { tree: TreeId { dist: parse(&dist)?, tree: parse(&tree)? }, files }
+        FactOnDisk::Retired { dist, tree, files, kept } => {
+            Fact::Retired { tree: TreeId { dist: parse(&dist)?, tree: parse(&tree)? }, files, kept }
         }
     })
 }
@@ -502,6 +545,7 @@ pub(crate) mod samples {
                 delivery: "rt-55".into(),
                 rollout: "rt-1".into(),
                 state: "InVerification".into(),
+                at: None,
             },
             Fact::Refused {
                 rollout: "rt-1".into(),
@@ -532,7 +576,22 @@ pub(crate) mod samples {
                 repomd: Sha256([9; 32]),
                 superseded: vec!["abc-primary.xml.gz".into()],
             }),
-            Fact::Retired { tree: id, files: vec!["repodata/abc-primary.xml.gz".into()] },
+            Fact::Retired { tree: id, files: vec!["repodata/abc-primary.xml.gz".into()], kept: vec![] },
+        ]
+    }
+
+    /// What format 2 added.
+    pub(crate) fn of_format_2() -> Vec<Fact> {
+        let tree = TreeId { dist: "d".parse().expect("a path"), tree: "testing".parse().expect("a name") };
+        vec![
+            Fact::Heard {
+                hook: "rt".parse().expect("a name"),
+                delivery: "rt-56".into(),
+                rollout: "rt-1".into(),
+                state: "StageRollOut".into(),
+                at: Some(Timestamp::UNIX_EPOCH),
+            },
+            Fact::Retired { tree, files: vec![], kept: vec!["Packages/a/a-1-1.noarch.rpm".into()] },
         ]
     }
 }
@@ -543,9 +602,17 @@ mod tests {
 
     #[test]
     fn every_fact_reads_back_as_it_was_written() {
-        for fact in samples::every_fact() {
+        for fact in samples::every_fact().into_iter().chain(samples::of_format_2()) {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
+    }
+
+    /// The sample file holds what format 2 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_2_are_read_for_ever() {
+        let sample = include_str!("../../fixtures/logbook/v2.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::of_format_2());
     }
 
     /// The sample file holds one line for each fact of format 1; it is never rewritten.

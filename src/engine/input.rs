@@ -63,6 +63,8 @@ pub struct Hint {
     pub state: String,
     /// Who acted in the tracker.
     pub actor: String,
+    /// When, by the tracker's clock; only compared with what the same tracker said before.
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// How a piece of work ended.
@@ -78,6 +80,15 @@ pub enum WorkEnd {
         again: Option<Duration>,
         /// What ended the look early; what was decided before it holds all the same.
         trouble: Option<String>,
+        /// Uploads that cannot be handled now, and why.
+        stuck: Vec<(String, String)>,
+    },
+    /// Trees were compared with the logbook.
+    Inspected {
+        /// What was published on the way.
+        published: Vec<Published>,
+        /// Trees in which something is wrong, and what; nothing is published there until it is put right.
+        wrong: Vec<(TreeId, String)>,
     },
     /// Trees show new metadata, or showed it already.
     Published(Vec<Published>),
@@ -94,6 +105,8 @@ pub enum WorkEnd {
         tree: TreeId,
         /// Which, below the tree.
         files: Vec<String>,
+        /// Which were to be removed and stay, since something names them again.
+        kept: Vec<String>,
     },
     /// It failed, and is tried again later.
     Failed(String),

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::agenda::{self, Work};
+use super::agenda::{self, Moment, Work};
 use super::decide::{Answer, Decision, Entry, decide};
 use super::entry::{self, Fact, UnreadableEntry};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, Rules};
 use super::view::Shared;
 use super::worker::Workshop;
-use crate::domain::names::{Actor, DistPath};
+use crate::domain::names::{Actor, DistPath, TreeId};
 use crate::link::clock::Clock;
 use crate::store::logbook::{Draft, Logbook, LogbookError};
 
@@ -69,19 +69,35 @@ pub enum EngineError {
 /// Names of distributions whose uploads want a look. A hint is never lost and never piles up.
 #[derive(Debug, Default)]
 pub struct Touches {
-    waiting: Mutex<BTreeSet<DistPath>>,
+    waiting: Mutex<Waiting>,
     bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    touched: BTreeSet<DistPath>,
+    doubted: BTreeSet<DistPath>,
 }
 
 impl Touches {
     /// Something may have changed below the upload tree of `dist`.
     pub fn touch(&self, dist: &DistPath) {
-        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(dist.clone());
+        self.lock().touched.insert(dist.clone());
         self.bell.notify_one();
     }
 
-    fn take(&self) -> BTreeSet<DistPath> {
-        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// The trees of `dist` are to be compared with the logbook.
+    pub fn doubt(&self, dist: &DistPath) {
+        self.lock().doubted.insert(dist.clone());
+        self.bell.notify_one();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.lock())
     }
 }
 
@@ -147,6 +163,11 @@ impl Handle {
         self.touches.touch(dist);
     }
 
+    /// Asks for a comparison of the trees with the logbook.
+    pub fn doubt(&self, dist: &DistPath) {
+        self.touches.doubt(dist);
+    }
+
     /// What readers see.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
@@ -170,6 +191,12 @@ pub struct Engine {
     /// Failures in a row of a piece of work, and until when it is left alone.
     failures: BTreeMap<String, (u32, Instant)>,
     first_look_over: BTreeSet<DistPath>,
+    /// Distributions whose trees are to be compared with the logbook.
+    doubted: BTreeSet<DistPath>,
+    /// Trees in which something is wrong, and what.
+    wrong: BTreeMap<TreeId, String>,
+    /// When the loop began, by both clocks.
+    began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
 }
 
@@ -221,6 +248,9 @@ impl Engine {
             again: BTreeMap::new(),
             failures: BTreeMap::new(),
             first_look_over: BTreeSet::new(),
+            doubted: BTreeSet::new(),
+            wrong: BTreeMap::new(),
+            began: (clock.now(), clock.monotonic()),
             on_ready: Some(on_ready),
         };
         (engine, handle)
@@ -232,6 +262,7 @@ impl Engine {
     /// When the logbook is broken or somebody else writes to it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), EngineError> {
         self.touched = self.shared.read().rules.distributions.keys().cloned().collect();
+        self.doubted = self.touched.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let start = Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started { version } };
         self.record(&Decision { entries: vec![start], answer: None })?;
@@ -273,7 +304,9 @@ impl Engine {
 
     /// Handles one input; when the logbook cannot be written it waits, with all that come after it.
     fn take(&mut self, envelope: Envelope) -> Result<(), EngineError> {
-        self.touched.extend(self.touches.take());
+        let Waiting { touched, doubted } = self.touches.take();
+        self.touched.extend(touched);
+        self.doubted.extend(doubted);
         if matches!(envelope.input, Input::Tick) {
             self.unstall()?;
         }
@@ -308,6 +341,8 @@ impl Engine {
         let Envelope { input, reply } = envelope;
         let now = self.clock.now();
         if let Input::Reloaded(rules) = input {
+            // Keys, compression or signatures may be other ones now, and clients are to see it.
+            self.doubted.extend(rules.distributions.keys().cloned());
             self.shared.write().rules = *rules;
             return self.wishes();
         }
@@ -398,23 +433,84 @@ impl Engine {
                 tracing::error!(work = key, why, ?pause, "failed");
                 self.failures.insert(key.clone(), (failures, self.clock.monotonic() + pause));
                 self.shared.trouble(&key, Some(why.clone()));
-                if matches!(work, Work::TakeIn(_)) {
-                    self.touched.insert(dist);
+                match work {
+                    Work::TakeIn(_) => drop(self.touched.insert(dist)),
+                    Work::Inspect(..) => drop(self.doubted.insert(dist)),
+                    _ => {}
                 }
                 return;
             }
-            WorkEnd::Looked { again, .. } => {
+            WorkEnd::Looked { again, stuck, .. } => {
+                self.report_stuck(&dist, stuck);
                 self.first_look_over.insert(dist.clone());
+                if self.wrong.keys().any(|id| id.dist == dist) {
+                    // What was uploaded may be what a tree had lost.
+                    self.doubted.insert(dist.clone());
+                    self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+                }
                 if let Some(wait) = again {
                     let at = self.clock.monotonic() + *wait;
                     let sooner = self.again.get(&dist).map_or(at, |known| (*known).min(at));
                     self.again.insert(dist.clone(), sooner);
                 }
             }
+            WorkEnd::Inspected { wrong, .. } => {
+                self.inspected(&dist, wrong);
+                if !wrong.is_empty() {
+                    let pause = self.clock.monotonic() + RETRY.most;
+                    self.failures.insert(key.clone(), (1, pause));
+                    self.doubted.insert(dist);
+                    return;
+                }
+            }
             WorkEnd::Published(_) | WorkEnd::Promoted { .. } | WorkEnd::Retired { .. } => {}
         }
         self.failures.remove(&key);
         self.shared.trouble(&key, None);
+    }
+
+    /// Uploads that cannot be handled are a trouble of their own, which holds up nothing else.
+    fn report_stuck(&self, dist: &DistPath, stuck: &[(String, String)]) {
+        let why = stuck.first().map(|(path, why)| {
+            let more = if stuck.len() > 1 { format!(" (and {} more)", stuck.len() - 1) } else { String::new() };
+            format!("{}: {why}{more}", path.escape_debug())
+        });
+        let key = format!("uploads {dist}");
+        if let Some(why) = &why
+            && self.shared.read().troubles.get(&key) != Some(why)
+        {
+            tracing::error!(%dist, why, "an upload cannot be handled");
+        }
+        self.shared.trouble(&key, why);
+    }
+
+    /// Remembers in which trees something is wrong, and says so.
+    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, String)]) {
+        let mended: Vec<TreeId> = self
+            .wrong
+            .keys()
+            .filter(|id| id.dist == *dist && !wrong.iter().any(|(now, _)| now == *id))
+            .cloned()
+            .collect();
+        for id in mended {
+            tracing::info!(tree = %id, "the tree is as it should be again");
+            self.wrong.remove(&id);
+            self.shared.trouble(&format!("tree {id}"), None);
+        }
+        for (id, why) in wrong {
+            if self.wrong.insert(id.clone(), why.clone()).as_ref() != Some(why) {
+                tracing::error!(tree = %id, why, "nothing is published in this tree until it is put right");
+            }
+            self.shared.trouble(&format!("tree {id}"), Some(why.clone()));
+        }
+    }
+
+    /// The time by which files are removed: the wall clock, but never further ahead than time has passed since
+    /// the start, so that a clock that jumps ahead removes nothing early (threats row 81).
+    fn patient_now(&self) -> jiff::Timestamp {
+        let (wall, begun) = self.began;
+        let passed = self.clock.monotonic().saturating_duration_since(begun);
+        wall.checked_add(passed).map_or(wall, |steady| steady.min(self.clock.now()))
     }
 
     /// Starts what there is to do, one piece for each distribution.
@@ -436,11 +532,14 @@ impl Engine {
             let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
             let touched = self.touched.contains(&dist);
             let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
-            let mut todo = agenda::all(&inside.world, &dist, rules, touched, self.clock.now());
+            let moment = Moment { touched, doubted: self.doubted.contains(&dist), now: self.patient_now() };
+            let mut todo = agenda::all(&inside.world, &dist, rules, &self.wrong, moment);
             let Some(work) = todo.find(|work| !held(work)) else { continue };
             drop(todo);
-            if matches!(work, Work::TakeIn(_)) {
-                self.touched.remove(&dist);
+            match work {
+                Work::TakeIn(_) => drop(self.touched.remove(&dist)),
+                Work::Inspect(..) => drop(self.doubted.remove(&dist)),
+                _ => {}
             }
             self.busy.insert(dist.clone());
             inside.busy.insert(dist, work.label());
@@ -454,12 +553,18 @@ impl Engine {
         }
     }
 
-    /// Recovery is over when every plan is carried out, every tree published, and every upload tree
-    /// looked at once.
+    /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
+    /// published, and every upload tree looked at once. What has failed and is tried again later does not keep
+    /// the rest from being served: it is a trouble, and readiness says so.
     fn recovered(&self, inside: &super::view::Inside) -> bool {
+        let now = self.clock.monotonic();
+        let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
         let settled = |dist: &DistPath, rules: &super::rules::DistRules| {
-            let next = agenda::all(&inside.world, dist, rules, false, self.clock.now()).next();
-            !matches!(next, Some(Work::Promote(..) | Work::Publish(..))) && self.first_look_over.contains(dist)
+            let moment = Moment { touched: false, doubted: self.doubted.contains(dist), now: self.patient_now() };
+            let next = agenda::all(&inside.world, dist, rules, &self.wrong, moment).find(|work| !held(work));
+            let looked = self.first_look_over.contains(dist) || held(&Work::TakeIn(dist.clone()));
+            let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
+            looked && !pending && !self.busy.contains(dist)
         };
         inside.rules.distributions.iter().all(|(dist, rules)| settled(dist, rules))
     }
@@ -488,7 +593,7 @@ fn log_fact(seq: u64, entry: &Entry) {
         Fact::Submitted { rollout, packages, .. } => {
             tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
         }
-        Fact::Heard { hook, delivery, rollout, state } => {
+        Fact::Heard { hook, delivery, rollout, state, .. } => {
             tracing::info!(seq, %hook, delivery, rollout, state, "heard");
         }
         Fact::Refused { rollout, state, findings } => {
@@ -503,7 +608,9 @@ fn log_fact(seq: u64, entry: &Entry) {
         Fact::Published(p) => {
             tracing::info!(seq, tree = %p.tree, revision = p.revision, packages = p.packages, "published");
         }
-        Fact::Retired { tree, files } => tracing::info!(seq, %tree, files = files.len(), "removed"),
+        Fact::Retired { tree, files, kept } => {
+            tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
+        }
     }
 }
 
@@ -545,7 +652,8 @@ mod tests {
             code: "unsigned".into(),
             detail: String::new(),
         };
-        let end = WorkEnd::Looked { took_in: vec![], turned_away: vec![away], again: None, trouble: None };
+        let end =
+            WorkEnd::Looked { took_in: vec![], turned_away: vec![away], again: None, trouble: None, stuck: vec![] };
         engine.busy.insert(dist.clone());
         let input = Input::WorkEnded(Work::TakeIn(dist), end);
         engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");

@@ -12,9 +12,10 @@ use super::entry::{Published, TookIn, TurnedAway};
 use super::input::WorkEnd;
 use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
-use crate::store::distribution::{DistError, DistSettings, Distribution};
+use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
+use crate::store::retirement::Retired;
 
 /// All distributions of the site, each held by one piece of work at a time.
 #[derive(Debug)]
@@ -53,9 +54,10 @@ impl Workshop {
             return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
         };
         let mut dist = lock(&bench.distribution);
-        let settings = lock(&bench.pending).take();
-        let reloaded = settings.map_or(Ok(()), |settings| dist.reload(settings));
-        let done = reloaded.and_then(|()| self.on(&mut dist, bench, work, now, clock));
+        if let Some(settings) = lock(&bench.pending).take() {
+            dist.reload(settings);
+        }
+        let done = self.on(&mut dist, bench, work, now, clock);
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
     }
 
@@ -75,7 +77,20 @@ impl Workshop {
                     turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
                     again: look.again,
                     trouble: look.failed.as_ref().map(|error| chain(error)),
+                    stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
                 })
+            }
+            Work::Inspect(path, trees) => {
+                let (mut published, mut wrong) = (Vec::new(), Vec::new());
+                for tree in trees {
+                    let id = TreeId { dist: path.clone(), tree: tree.clone() };
+                    match dist.inspect(tree, self.expected(&id), now) {
+                        Ok(Some(shown)) => published.push(entry(id, shown)),
+                        Ok(None) => {}
+                        Err(error) => wrong.push((id, chain(&error))),
+                    }
+                }
+                Ok(WorkEnd::Inspected { published, wrong })
             }
             Work::Publish(path, trees) => {
                 let mut all = Vec::new();
@@ -94,10 +109,20 @@ impl Workshop {
                 Ok(WorkEnd::Promoted { plan: *number, published })
             }
             Work::Retire(id, files) => {
-                let gone = dist.retire(&id.tree, files)?;
-                Ok(WorkEnd::Retired { tree: id.clone(), files: gone })
+                let Retired { gone, kept } = dist.retire(&id.tree, files)?;
+                Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
             }
         }
+    }
+
+    /// What the world has of a tree.
+    fn expected(&self, id: &TreeId) -> Expected {
+        let inside = self.shared.read();
+        let plans = inside.world.plans.values();
+        let planned = plans.filter(|plan| plan.dist == id.dist).any(|plan| plan.trees().contains(&id.tree));
+        let Some(tree) = inside.world.trees.get(id) else { return Expected::default() };
+        let settled = tree.repomd.is_some() && !tree.dirty && !planned;
+        Expected { revision: tree.revision, repomd: tree.repomd, settled }
     }
 
     fn floor(&self, id: &TreeId) -> u64 {

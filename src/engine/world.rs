@@ -38,6 +38,8 @@ pub struct World {
     /// The newest refused files, newest last.
     pub turned_away: VecDeque<(Timestamp, TurnedAway)>,
     deliveries: BTreeMap<HookName, Deliveries>,
+    /// The newest time, by its own clock, at which a tracker has spoken of a rollout.
+    newest: BTreeMap<(HookName, RolloutId), Timestamp>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -59,6 +61,8 @@ pub struct Package {
     pub signers: Vec<String>,
     /// The trees that list it; none after a withdrawal.
     pub trees: BTreeSet<TreeName>,
+    /// Which rollout brought it into a tree; nothing for the tree into which it was uploaded.
+    pub brought: BTreeMap<TreeName, RolloutId>,
 }
 
 /// What is known of one tree.
@@ -110,11 +114,20 @@ impl World {
                 };
                 self.rollouts.insert(rollout.clone(), made);
             }
-            Fact::Heard { hook, delivery, rollout, .. } => {
+            Fact::Heard { hook, delivery, rollout, at: said, .. } => {
                 self.deliveries.entry(hook.clone()).or_default().remember(delivery);
+                if !self.is_stale(hook, rollout, *said)
+                    && let Ok(id) = rollout.parse::<RolloutId>()
+                    && let Some(said) = said
+                    && self.rollouts.contains_key(&id)
+                {
+                    self.newest.insert((hook.clone(), id), *said);
+                }
                 // The newest word of a tracker is what counts; an `Awaits` may follow.
                 let same = |w: &Wanted| w.by.as_str().split(':').next() == Some(hook.as_str());
-                self.no_longer_wants(rollout, same);
+                if !self.is_stale(hook, rollout, *said) {
+                    self.no_longer_wants(rollout, same);
+                }
             }
             Fact::Awaits { rollout, state, .. } => {
                 if let Some(known) = self.rollouts.get_mut(rollout) {
@@ -135,13 +148,24 @@ impl World {
             }
             Fact::Done { plan } => self.done(at, *plan),
             Fact::Published(published) => self.published(at, published),
-            Fact::Retired { tree, files } => self.retired(tree, files),
+            Fact::Retired { tree, files, kept } => {
+                self.retired(tree, files);
+                // What is named again waits for nothing any more.
+                self.retired(tree, kept);
+            }
         }
     }
 
     /// Whether this delivery of this webhook was heard before.
     pub fn heard(&self, hook: &HookName, delivery: &str) -> bool {
         self.deliveries.get(hook).is_some_and(|d| d.known.contains(delivery))
+    }
+
+    /// Whether the tracker has said something newer of this rollout already: deliveries overtake one another.
+    pub fn is_stale(&self, hook: &HookName, rollout: &str, said: Option<Timestamp>) -> bool {
+        let Ok(id) = rollout.parse::<RolloutId>() else { return false };
+        let newest = self.newest.get(&(hook.clone(), id));
+        newest.zip(said).is_some_and(|(newest, said)| said < *newest)
     }
 
     /// The packages of a distribution.
@@ -183,6 +207,7 @@ impl World {
             accepted: at,
             signers: took.signers.clone(),
             trees: BTreeSet::from([took.tree.clone()]),
+            brought: BTreeMap::new(),
         };
         let known = self.packages.entry(took.dist.clone()).or_default().entry(took.nevra.clone());
         known.and_modify(|p| p.trees.extend(package.trees.iter().cloned())).or_insert(package);
@@ -192,9 +217,13 @@ impl World {
         let Some(plan) = self.plans.remove(&number) else { return };
         for item in &plan.items {
             if let Some(package) = self.packages.get_mut(&plan.dist).and_then(|all| all.get_mut(&item.nevra)) {
-                package.trees.extend(plan.target.iter().cloned());
+                if let Some(target) = &plan.target {
+                    package.trees.insert(target.clone());
+                    package.brought.insert(target.clone(), plan.rollout.clone());
+                }
                 for tree in &item.leaves {
                     package.trees.remove(tree);
+                    package.brought.remove(tree);
                 }
             }
             if let Some(target) = &plan.target {

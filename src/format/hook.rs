@@ -26,7 +26,7 @@ pub struct Generic {
     pub state: String,
     /// Who acted in the tracker.
     pub actor: String,
-    /// When, by the tracker's clock; recorded and not trusted.
+    /// When, by the tracker's clock: recorded, and compared only with what the same tracker said before.
     pub at: Timestamp,
 }
 

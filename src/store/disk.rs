@@ -6,16 +6,17 @@
 //! thrown away (Rebello et al., ATC 2020). A full disk or a missing permission is an ordinary error
 //! and stops nothing.
 //!
-//! What never happens: no verb follows a symbolic link in the last component of a path, and none
-//! creates a file under its final name before its bytes are synced. A name that appears is the name
-//! of a whole file.
+//! What never happens: no verb follows a symbolic link in the last component of a path, or in any
+//! component below a root that [`Kernel::below`] was given; none creates a file under its final name
+//! before its bytes are synced. A name that appears is the name of a whole file.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -48,6 +49,19 @@ impl DiskError {
     /// Whether the kernel said that there is no such file.
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
+    }
+
+    /// Whether the kernel said that the name is taken.
+    pub fn is_taken(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AlreadyExists
+    }
+
+    /// Whether it is about this one path, such as a directory that somebody else keeps to himself, a
+    /// link, or a name that is too long: other files may fare better. A full or broken disk is none.
+    pub fn concerns_one_path(&self) -> bool {
+        use rustix::io::Errno;
+        let known = [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG];
+        self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     }
 
     /// Whether the two paths lie on different file systems, or the file system has no links.
@@ -91,11 +105,13 @@ pub struct Fresh {
 /// The prefix of every temporary name. Names that begin with it are removed at start.
 pub const TEMPORARY: &str = ".rolloutd-";
 
-/// Whether the daemon's user alone may read a file, or everybody.
+/// Who may read and write a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// 0644: what clients fetch.
     Everybody,
+    /// 0444: packages, which nobody changes any more; every tree that lists one has the same inode.
+    Sealed,
     /// 0600: what is ours.
     Owner,
 }
@@ -104,6 +120,7 @@ impl Access {
     fn mode(self) -> Mode {
         match self {
             Self::Everybody => Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH,
+            Self::Sealed => Mode::RUSR | Mode::RGRP | Mode::ROTH,
             Self::Owner => Mode::RUSR | Mode::WUSR,
         }
     }
@@ -121,6 +138,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn sync(&self, file: &Fresh) -> Result<(), DiskError>;
     /// Gives a synced file its final name, replacing atomically what had it before.
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError>;
+    /// Gives a synced file its final name; an existing name is an error, and the file is as it was.
+    fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError>;
     /// A second name for a file; an existing name is an error.
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Moves a name, replacing atomically what had it before.
@@ -137,19 +156,83 @@ pub trait Disk: Send + Sync + fmt::Debug {
 #[derive(Debug, Default)]
 pub struct Kernel {
     counter: AtomicU64,
+    roots: Vec<PathBuf>,
 }
 
+/// A directory that is held open, and a name in it.
+struct Place<'a> {
+    dir: OwnedFd,
+    name: &'a OsStr,
+}
+
+/// To get somewhere, search permission is enough.
+const WALK: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// What can be synced.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 impl Kernel {
+    /// The disk, where nothing below these directories is reached through a link, whoever swaps what for one
+    /// at whatever moment: each directory is opened from the one above it, and a change is made in the
+    /// directory that was opened.
+    pub fn below(roots: Vec<PathBuf>) -> Self {
+        Self { counter: AtomicU64::new(0), roots }
+    }
+
     fn temporary(&self, dir: &Path) -> PathBuf {
         let n = self.counter.fetch_add(1, Ordering::Relaxed);
         dir.join(format!("{TEMPORARY}{}-{n}", std::process::id()))
+    }
+
+    /// Opens a directory, below a root component by component and without following any link.
+    fn dir(&self, path: &Path) -> Result<OwnedFd, DiskError> {
+        let failed = |error: rustix::io::Errno| DiskError::new("open", path, error.into());
+        let root = self.roots.iter().find_map(|root| Some((root, path.strip_prefix(root).ok()?)));
+        let Some((root, below)) = root else {
+            return rustix::fs::open(path, WALK, Mode::empty()).map_err(failed);
+        };
+        let mut here = rustix::fs::open(root, WALK, Mode::empty()).map_err(failed)?;
+        for part in below.components() {
+            let Component::Normal(part) = part else { return Err(failed(rustix::io::Errno::INVAL)) };
+            here = rustix::fs::openat(&here, part, WALK | OFlags::NOFOLLOW, Mode::empty()).map_err(failed)?;
+        }
+        Ok(here)
+    }
+
+    /// The same for what needs more than to be there, such as a sync.
+    fn readable_dir(&self, path: &Path) -> Result<OwnedFd, DiskError> {
+        rustix::fs::openat(self.dir(path)?, ".", READ, Mode::empty()).at("open", path)
+    }
+
+    fn place<'a>(&self, path: &'a Path) -> Result<Place<'a>, DiskError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(DiskError::new("use", path, io::Error::other("it names no file in a directory")));
+        };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        Ok(Place { dir: self.dir(parent)?, name })
+    }
+
+    /// Links a fresh file to a name, which must be free.
+    fn link_fresh(&self, file: &Fresh, to: &Path) -> Result<(), DiskError> {
+        let place = self.place(to)?;
+        let linked = match &file.temporary {
+            None => {
+                let unnamed = format!("/proc/self/fd/{}", file.file.as_raw_fd());
+                rustix::fs::linkat(CWD, &unnamed, &place.dir, place.name, AtFlags::SYMLINK_FOLLOW)
+            }
+            Some(path) => {
+                let from = self.place(path)?;
+                rustix::fs::linkat(&from.dir, from.name, &place.dir, place.name, AtFlags::empty())
+            }
+        };
+        linked.at("name", to)
     }
 }
 
 impl Disk for Kernel {
     fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
+        let parent = self.dir(dir)?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(dir, flags, access.mode()) {
+        match rustix::fs::openat(&parent, ".", flags, access.mode()) {
             Ok(fd) => {
                 let file = File::from(fd);
                 // The umask took bits away; what clients fetch is readable whatever it is.
@@ -160,7 +243,8 @@ impl Disk for Kernel {
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
                 let path = self.temporary(dir);
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-                let fd = rustix::fs::open(&path, flags, access.mode()).at("create", &path)?;
+                let name = path.file_name().unwrap_or_default();
+                let fd = rustix::fs::openat(&parent, name, flags, access.mode()).at("create", &path)?;
                 rustix::fs::fchmod(&fd, access.mode()).at("set the mode of", &path)?;
                 Ok(Fresh { file: File::from(fd), temporary: Some(path) })
             }
@@ -181,65 +265,81 @@ impl Disk for Kernel {
     }
 
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
-        let dir = to.parent().unwrap_or(Path::new("."));
-        let temporary = if let Some(path) = file.temporary {
-            path
+        let temporary = if let Some(path) = &file.temporary {
+            path.clone()
         } else {
-            let unnamed = format!("/proc/self/fd/{}", file.file.as_raw_fd());
-            match rustix::fs::linkat(CWD, &unnamed, CWD, to, AtFlags::SYMLINK_FOLLOW) {
+            match self.link_fresh(&file, to) {
                 Ok(()) => return Ok(file.file),
                 // The name is taken: link beside it and rename over it.
-                Err(rustix::io::Errno::EXIST) => {
-                    let path = self.temporary(dir);
-                    rustix::fs::linkat(CWD, &unnamed, CWD, &path, AtFlags::SYMLINK_FOLLOW).at("name", &path)?;
+                Err(error) if error.is_taken() => {
+                    let path = self.temporary(to.parent().unwrap_or(Path::new(".")));
+                    self.link_fresh(&file, &path)?;
                     path
                 }
-                Err(error) => return Err(DiskError::new("name", to, error.into())),
+                Err(error) => return Err(error),
             }
         };
-        let renamed = rustix::fs::rename(&temporary, to).at("name", to);
+        let renamed = self.rename(&temporary, to);
         if renamed.is_err() {
-            let _ = rustix::fs::unlink(&temporary);
+            let _ = self.remove(&temporary);
         }
         renamed.map(|()| file.file)
     }
 
+    fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
+        self.link_fresh(file, to)?;
+        match file.temporary.take() {
+            Some(path) => self.remove(&path),
+            None => Ok(()),
+        }
+    }
+
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty()).at("link", to)
+        let (old, new) = (self.place(from)?, self.place(to)?);
+        rustix::fs::linkat(&old.dir, old.name, &new.dir, new.name, AtFlags::empty()).at("link", to)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        rustix::fs::rename(from, to).at("rename", to)
+        let (old, new) = (self.place(from)?, self.place(to)?);
+        rustix::fs::renameat(&old.dir, old.name, &new.dir, new.name).at("rename", to)
     }
 
     fn remove(&self, path: &Path) -> Result<(), DiskError> {
-        match rustix::fs::unlink(path) {
+        let place = match self.place(path) {
+            Ok(place) => place,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match rustix::fs::unlinkat(&place.dir, place.name, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
             Err(error) => Err(DiskError::new("remove", path, error.into())),
         }
     }
 
     fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        if dir.is_dir() {
-            return Ok(());
+        match self.dir(dir) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
         }
         let parent = dir.parent().ok_or_else(|| {
             DiskError::new("make", dir, io::Error::new(io::ErrorKind::InvalidInput, "it has no parent directory"))
         })?;
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         self.make_dir(parent)?;
+        let place = self.place(dir)?;
         let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
-        match rustix::fs::mkdir(dir, mode) {
-            Ok(()) => rustix::fs::chmod(dir, mode).at("set the mode of", dir)?,
-            Err(rustix::io::Errno::EXIST) if dir.is_dir() => {}
+        match rustix::fs::mkdirat(&place.dir, place.name, mode) {
+            // The umask took bits away. The directory is ours, so its name is no link yet.
+            Ok(()) => rustix::fs::fchmod(self.readable_dir(dir)?, mode).at("set the mode of", dir)?,
+            Err(rustix::io::Errno::EXIST) => drop(self.dir(dir)?),
             Err(error) => return Err(DiskError::new("make", dir, error.into())),
         }
         self.sync_dir(parent)
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(dir, flags, Mode::empty()).at("open", dir)?;
-        rustix::fs::fsync(&fd).at("sync", dir)
+        rustix::fs::fsync(self.readable_dir(dir)?).at("sync", dir)
     }
 }
 
@@ -276,7 +376,8 @@ impl<D: Disk> Latched<D> {
     }
 
     fn watch<T>(&self, synced: Result<T, DiskError>) -> Result<T, DiskError> {
-        if synced.is_err() {
+        // A directory that could not even be opened has lost nothing.
+        if synced.as_ref().is_err_and(|error| error.what == "sync") {
             self.broken.store(true, Ordering::SeqCst);
         }
         synced
@@ -307,6 +408,11 @@ impl<D: Disk> Disk for Latched<D> {
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
         self.open(to)?;
         self.inner.name(file, to)
+    }
+
+    fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
+        self.open(to)?;
+        self.inner.name_new(file, to)
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
@@ -362,13 +468,31 @@ pub fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, Dis
     }
 }
 
+/// The same for a name that something else may have: made beside it and renamed over it.
+///
+/// # Errors
+/// With the path at fault; what had the name has it still.
+pub fn link_over(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
+    match link_or_copy(disk, from, to) {
+        Err(error) if error.is_taken() => {
+            let mut beside = to.as_os_str().to_owned();
+            beside.push(".rolloutd-new");
+            let beside = PathBuf::from(beside);
+            disk.remove(&beside)?;
+            link_or_copy(disk, from, &beside)?;
+            disk.rename(&beside, to)
+        }
+        other => other.map(drop),
+    }
+}
+
 fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
     use std::io::Read as _;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
     let modified = source.metadata().at("look at", from)?.modified().at("look at", from)?;
     let dir = to.parent().unwrap_or(Path::new("."));
-    let mut file = disk.fresh(dir, Access::Everybody)?;
+    let mut file = disk.fresh(dir, Access::Sealed)?;
     let mut buffer = vec![0; 1 << 20];
     loop {
         match source.read(&mut buffer).at("read", from)? {
@@ -413,14 +537,23 @@ pub(crate) mod failing {
     pub(crate) struct FailingDisk {
         inner: Kernel,
         left: AtomicU32,
+        kept: Option<PathBuf>,
     }
 
     impl FailingDisk {
         pub(crate) fn after(calls: u32) -> Self {
-            Self { inner: Kernel::default(), left: AtomicU32::new(calls) }
+            Self { inner: Kernel::default(), left: AtomicU32::new(calls), kept: None }
+        }
+
+        /// Allows every change but those in a directory that somebody keeps to himself.
+        pub(crate) fn but_not_in(dir: &Path) -> Self {
+            Self { kept: Some(dir.to_owned()), ..Self::after(u32::MAX) }
         }
 
         fn step(&self, path: &Path) -> Result<(), DiskError> {
+            if self.kept.as_ref().is_some_and(|kept| path.starts_with(kept)) {
+                return Err(DiskError::new("change", path, io::Error::from(rustix::io::Errno::ACCESS)));
+            }
             self.left
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
                 .map(drop)
@@ -449,12 +582,17 @@ pub(crate) mod failing {
             self.step(to)?;
             self.inner.name(file, to)
         }
+        fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
+            self.step(to)?;
+            self.inner.name_new(file, to)
+        }
         fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             self.step(to)?;
             self.inner.link(from, to)
         }
         fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-            self.step(to)?;
+            let keeps = self.kept.as_ref().is_some_and(|kept| from.starts_with(kept));
+            self.step(if keeps { from } else { to })?;
             self.inner.rename(from, to)
         }
         fn remove(&self, path: &Path) -> Result<(), DiskError> {
@@ -486,6 +624,50 @@ mod tests {
             assert_eq!(std::fs::read(&path).expect("read"), bytes);
         }
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1, "no temporary name is left");
+    }
+
+    #[test]
+    fn nothing_below_a_root_is_changed_through_a_link() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, outside) = (dir.path().join("root"), dir.path().join("outside"));
+        let disk = Kernel::below(vec![root.clone()]);
+        for dir in [&root, &outside] {
+            Kernel::default().make_dir(dir).expect("made");
+        }
+        put(&disk, &outside.join("theirs"), b"old", Access::Everybody).expect("outside of the roots");
+        put(&disk, &root.join("ours"), b"ours", Access::Everybody).expect("written");
+        std::os::unix::fs::symlink(&outside, root.join("link")).expect("linked");
+        let through = root.join("link/theirs");
+        let tries: [Result<(), DiskError>; 8] = [
+            put(&disk, &through, b"new", Access::Everybody),
+            disk.link(&root.join("ours"), &root.join("link/ours")),
+            disk.link(&through, &root.join("taken")),
+            disk.rename(&root.join("ours"), &through),
+            disk.rename(&through, &root.join("taken")),
+            disk.remove(&through),
+            disk.make_dir(&root.join("link/dir")),
+            disk.sync_dir(&root.join("link")),
+        ];
+        for (which, tried) in tries.into_iter().enumerate() {
+            let error = tried.expect_err("it goes through a link");
+            assert!(error.concerns_one_path(), "{which}: {}", error.sentence());
+        }
+        assert_eq!(std::fs::read(outside.join("theirs")).expect("there"), b"old");
+        assert_eq!(std::fs::read_dir(&outside).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_stays_what_it_is_when_only_a_new_one_will_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Kernel::default();
+        let (taken, free) = (dir.path().join("taken"), dir.path().join("free"));
+        put(&disk, &taken, b"old", Access::Everybody).expect("written");
+        let mut fresh = disk.fresh(dir.path(), Access::Everybody).expect("made");
+        disk.write(&mut fresh, b"new").expect("written");
+        assert!(disk.name_new(&mut fresh, &taken).expect_err("taken").is_taken());
+        disk.name_new(&mut fresh, &free).expect("free");
+        assert_eq!(std::fs::read(&taken).expect("there"), b"old");
+        assert_eq!(std::fs::read(&free).expect("there"), b"new");
     }
 
     #[test]
@@ -522,6 +704,9 @@ mod tests {
         }
         fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
             self.0.name(file, to)
+        }
+        fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
+            self.0.name_new(file, to)
         }
         fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             self.0.link(from, to)

@@ -13,12 +13,13 @@ use jiff::Timestamp;
 
 use super::assembly::{self, AssemblyError};
 use super::blocks::{Form, Members};
+use super::crew;
 use super::disk::{self, Access, Disk, DiskError};
 use super::index::{Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
 use super::promotion::{self, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
-use super::retirement;
+use super::retirement::{self, Retired};
 use super::shelf::{Shelf, ShelfError};
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
@@ -73,7 +74,24 @@ pub enum DistError {
     /// A publication.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The tree and the logbook do not agree, and it is not clear which of them is right.
+    #[error("{0}")]
+    Disagrees(String),
 }
+
+/// What the logbook has of a tree, to compare the tree with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The last revision.
+    pub revision: u64,
+    /// SHA-256 of the `repomd.xml` that was published last; none before the first.
+    pub repomd: Option<Sha256>,
+    /// Whether nothing is under way, so that the tree must be just so.
+    pub settled: bool,
+}
+
+/// Most packages that a complaint names.
+const NAMED_MOST: usize = 3;
 
 /// One distribution on this disk.
 #[derive(Debug)]
@@ -120,22 +138,52 @@ impl Distribution {
         let index = Index::open(disk.as_ref(), &settings.index)?;
         let shelf = Shelf::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
         let mut dist = Self { settings, disk, index, uploads: Uploads::default(), shelf, shown: BTreeMap::new() };
+        let mut lost = Vec::new();
         for package in listed {
-            dist.restore_package(&package)?;
+            dist.index.remember(&package.nevra, package.sha256);
+            for tree in &package.trees {
+                dist.index.list(tree, &package.nevra, package.sha256);
+            }
+            if !package.trees.is_empty() && !dist.index.has(package.sha256) {
+                lost.push(package);
+            }
         }
-        dist.write_yum_files()?;
+        dist.recover(&lost)?;
         Ok(dist)
     }
 
-    fn restore_package(&mut self, package: &Listed) -> Result<(), DistError> {
-        self.index.remember(&package.nevra, package.sha256);
-        for tree in &package.trees {
-            self.index.list(tree, &package.nevra, package.sha256);
-        }
-        if package.trees.is_empty() || self.index.has(package.sha256) {
-            return Ok(());
-        }
-        self.read_again(&package.nevra, package.sha256, &package.trees)
+    /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
+    /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
+    fn recover(&mut self, lost: &[Listed]) -> Result<(), DistError> {
+        let (root, path, checksum) = (&self.settings.root, &self.settings.path, self.settings.form.checksum);
+        let read = |(): &mut (), package: &Listed| {
+            let mut last = None;
+            for tree in &package.trees {
+                let dir = tree::dir(root, &TreeId { dist: path.clone(), tree: tree.clone() });
+                let read = intake::read_again(&dir.join(tree::location(&package.nevra)), package.sha256, checksum);
+                let found = read.is_ok();
+                last = Some(read);
+                if found {
+                    break;
+                }
+            }
+            Ok::<_, DistError>(last)
+        };
+        let (index, disk) = (&mut self.index, self.disk.as_ref());
+        let mut kept = Ok(());
+        crew::each(
+            lost,
+            || (),
+            read,
+            |package, chunk| match chunk {
+                Some(Ok(chunk)) if kept.is_ok() => kept = index.put(disk, &chunk),
+                Some(Err(error)) => {
+                    tracing::error!(nevra = %package.nevra, why = error.sentence(), "a listed package cannot be read");
+                }
+                Some(Ok(_)) | None => {}
+            },
+        )?;
+        Ok(kept?)
     }
 
     /// Makes the XML of a package anew from any of the trees.
@@ -151,13 +199,10 @@ impl Distribution {
         last.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// What the configuration says; a reload puts new settings in place between two pieces of work.
-    ///
-    /// # Errors
-    /// When the yum files cannot be written.
-    pub fn reload(&mut self, settings: DistSettings) -> Result<(), DistError> {
+    /// What the configuration says; a reload puts new settings in place between two pieces of work. Clients
+    /// see what follows from them when the trees are inspected or published the next time.
+    pub fn reload(&mut self, settings: DistSettings) {
         self.settings = settings;
-        self.write_yum_files()
     }
 
     fn id(&self, tree: &TreeName) -> TreeId {
@@ -168,31 +213,110 @@ impl Distribution {
         tree::dir(&self.settings.root, &self.id(tree))
     }
 
-    /// The generated `.repo` file and the keys beside it, written when they differ.
-    fn write_yum_files(&self) -> Result<(), DistError> {
+    /// The generated `.repo` file of a tree and the keys beside it, written when they differ.
+    fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
         let metadata =
             if self.settings.signer.is_some() { repofile::Metadata::Signed } else { repofile::Metadata::Unsigned };
-        for tree in &self.settings.trees {
-            let dir = self.dir(tree);
-            let DistSettings { path, base_url, key_urls, key_files, metadata_key, .. } = &self.settings;
-            let beside = |name: &String| format!("{base_url}/{tree}/{path}/{}", repofile::url_part(name));
-            let mut urls = key_urls.clone();
-            if urls.is_empty() {
-                urls.extend(key_files.keys().map(beside));
-            }
-            urls.extend(metadata_key.iter().map(|(name, _)| beside(name)));
-            let text = repofile::write(path, tree, base_url, &urls, metadata);
-            let name = format!("{}.repo", repofile::id(&self.settings.path, tree));
-            let keys = key_files.iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
-            let keys = keys.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-            for (name, bytes) in keys.chain([(name.as_str(), text.as_bytes())]) {
-                let path = dir.join(name);
-                if std::fs::read(&path).ok().as_deref() != Some(bytes) {
-                    disk::put(self.disk.as_ref(), &path, bytes, Access::Everybody)?;
-                }
+        let dir = self.dir(tree);
+        let DistSettings { path, base_url, key_urls, key_files, metadata_key, .. } = &self.settings;
+        let beside = |name: &String| format!("{base_url}/{tree}/{path}/{}", repofile::url_part(name));
+        let mut urls = key_urls.clone();
+        if urls.is_empty() {
+            urls.extend(key_files.keys().map(beside));
+        }
+        urls.extend(metadata_key.iter().map(|(name, _)| beside(name)));
+        let text = repofile::write(path, tree, base_url, &urls, metadata);
+        let name = format!("{}.repo", repofile::id(&self.settings.path, tree));
+        let keys = key_files.iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
+        let keys = keys.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        for (name, bytes) in keys.chain([(name.as_str(), text.as_bytes())]) {
+            let path = dir.join(name);
+            if tree::read_small(&path, bytes.len() as u64).as_deref() != Some(bytes) {
+                disk::put(self.disk.as_ref(), &path, bytes, Access::Everybody)?;
             }
         }
         Ok(())
+    }
+
+    /// Compares a tree with what the logbook has of it and publishes it where only the metadata is missing or
+    /// is written in another form than the settings ask for. `None` when something is under way there that
+    /// will publish it anyhow.
+    ///
+    /// # Errors
+    /// [`DistError::Disagrees`] when a listed package is gone or changed, or when the metadata is not ours;
+    /// nothing has changed then, and nothing should be published there before it is put right.
+    pub fn inspect(
+        &mut self,
+        tree: &TreeName,
+        expected: Expected,
+        now: Timestamp,
+    ) -> Result<Option<Published>, DistError> {
+        tree::plain(&self.settings.root, &self.id(tree))?;
+        let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
+        if let Some(bytes) = tree::read_small(&repomd, publication::REPOMD_MAX) {
+            self.is_known(tree, &bytes, expected)?;
+        }
+        self.all_there(tree)?;
+        if !expected.settled {
+            return Ok(None);
+        }
+        self.publish(tree, expected.revision, now).map(Some)
+    }
+
+    /// Whether the metadata in a tree is what was published there last, or something older.
+    fn is_known(&self, tree: &TreeName, bytes: &[u8], expected: Expected) -> Result<(), DistError> {
+        let id = self.id(tree);
+        let Ok(repomd) = Repomd::read(bytes) else { return Ok(()) };
+        let Some(known) = expected.repomd else {
+            // The uploads of a tree that had metadata before are taken in; those of another would be lost.
+            let names_packages = publication::lists_packages(&self.dir(tree), &repomd);
+            if *tree == self.settings.gate.tree || !names_packages {
+                return Ok(());
+            }
+            return Err(DistError::Disagrees(format!(
+                "{id} has metadata of packages that this logbook knows nothing of; publishing would empty it. If this \
+                 site was another one's, start with the state directory that belongs to it; if the packages may go, \
+                 remove {REPODATA}/ there"
+            )));
+        };
+        if expected.settled && publication::sha256(bytes) != known && repomd.revision > expected.revision {
+            return Err(DistError::Disagrees(format!(
+                "{id} shows revision {}, which this logbook has not published (its last is {}). Either the state \
+                 directory is an old copy: put the newest one in place; or another program wrote there: remove \
+                 {REPODATA}/{REPOMD}",
+                repomd.revision, expected.revision
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
+    /// bytes where the time differs.
+    fn all_there(&self, tree: &TreeName) -> Result<(), DistError> {
+        let dir = self.dir(tree);
+        let mut wrong = Vec::new();
+        for (nevra, sha256) in self.index.listed(tree) {
+            let path = dir.join(tree::location(nevra));
+            let meta = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file);
+            let fits = meta.zip(self.index.facts(sha256)).is_some_and(|(meta, known)| {
+                intake::has_facts(&meta, known)
+                    || (meta.len() == known.0 && promotion::has(&path, sha256).is_ok_and(|has| has))
+            });
+            if !fits {
+                wrong.push(nevra.to_string());
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let more =
+            if wrong.len() > NAMED_MOST { format!(" and {} more", wrong.len() - NAMED_MOST) } else { String::new() };
+        wrong.truncate(NAMED_MOST);
+        Err(DistError::Disagrees(format!(
+            "{} lists {}{more}, whose files are gone or were changed; upload the accepted files once more, or put them back",
+            self.id(tree),
+            wrong.join(", ")
+        )))
     }
 
     /// Looks at the uploads once.
@@ -214,17 +338,26 @@ impl Distribution {
         tree::plain(&self.settings.root, &id)?;
         let spec = Spec { dir: tree::dir(&self.settings.root, &id), form: self.settings.form };
         let changes = self.index.changes(tree);
+        let unsigned = self.settings.signer.is_none();
         if let Some((seen, form, last)) = self.shown.get(tree)
             && (*seen, *form) == (changes, spec.form)
             && last.revision >= floor
             && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), last)
         {
+            self.write_yum_files(tree)?;
             return Ok(published);
+        }
+        // Clients must not be told of a signature before it is there, or after it is gone.
+        if unsigned {
+            self.write_yum_files(tree)?;
         }
         let published = match self.stage(tree, &spec, floor, now)? {
             Outcome::Same(published) => published,
             Outcome::New(staged) => staged.publish(self.disk.as_ref())?,
         };
+        if !unsigned {
+            self.write_yum_files(tree)?;
+        }
         self.shown.insert(tree.clone(), (self.index.changes(tree), spec.form, published.clone()));
         self.tidy()?;
         Ok(published)
@@ -307,16 +440,17 @@ impl Distribution {
         Ok(published)
     }
 
-    /// Removes files whose time has come; returns those that are gone.
+    /// Removes files whose time has come.
     ///
     /// # Errors
     /// With the path at fault.
-    pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Vec<String>, DistError> {
+    pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
         tree::plain(&self.settings.root, &self.id(tree))?;
         let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
-        let bytes = std::fs::read(&repomd).map_err(|e| DiskError::new("read", &repomd, e))?;
+        let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
+        let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;
         let repomd = Repomd::read(&bytes).map_err(|e| DiskError::new("read", &repomd, std::io::Error::other(e)))?;
         named.extend(repomd.data.iter().map(|data| data.location.clone()));
         Ok(retirement::retire(self.disk.as_ref(), &dir, files, &named)?)
@@ -395,6 +529,10 @@ mod tests {
                 gate: Gate {
                     dir: root.join("untested/d"),
                     tree: untested,
+                    trees: ["untested", "testing"]
+                        .iter()
+                        .map(|tree| (tree.parse().expect("a name"), root.join(tree).join("d")))
+                        .collect(),
                     rejected: state.join("rejected/d"),
                     ring,
                     policy: Policy::default(),
@@ -782,8 +920,9 @@ mod tests {
     #[test]
     fn the_yum_file_and_the_keys_lie_in_every_tree() {
         let site = Site::new();
-        let _dist = site.fresh();
+        let mut dist = site.fresh();
         for name in ["untested", "testing"] {
+            dist.publish(&tree(name), 0, now()).expect("published");
             let dir = site.dir.path().join("sw").join(name).join("d");
             let repo = std::fs::read_dir(&dir).expect("listed").filter_map(|e| e.ok()?.file_name().into_string().ok());
             let repo: Vec<String> = repo.filter(|n| Path::new(n).extension().is_some_and(|x| x == "repo")).collect();
@@ -802,5 +941,229 @@ mod tests {
         Kernel::default().rename(&tree_dir, &aside).expect("moved");
         std::os::unix::fs::symlink(&aside, &tree_dir).expect("linked");
         assert!(dist.publish(&tree("testing"), 0, now()).is_err());
+    }
+
+    /// What the logbook has after a publication.
+    fn settled(published: &Published) -> Expected {
+        Expected { revision: published.revision, repomd: Some(published.repomd), settled: true }
+    }
+
+    fn disagreement(found: Result<Option<Published>, DistError>) -> String {
+        match found {
+            Err(DistError::Disagrees(why)) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn two_packages_whose_files_would_have_one_name_do_not_both_come_in() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let epoch = |epoch| {
+            let recipe = Recipe {
+                name: "a".into(),
+                epoch,
+                version: "1".into(),
+                release: "1".into(),
+                arch: "noarch".into(),
+                summary: "for a test".into(),
+                build_time: now(),
+                ..Recipe::default()
+            };
+            sample::build(&recipe, Some(&keys().1), now()).expect("built")
+        };
+        site.drop_file("a.rpm", &epoch(None));
+        site.settle(&mut dist);
+        let first = std::fs::read(site.untested().join("Packages/a/a-1-1.noarch.rpm")).expect("there");
+        site.drop_file("b.rpm", &epoch(Some(5)));
+        let (accepted, refused) = site.settle(&mut dist);
+        assert_eq!((accepted, refused), (vec![], vec!["b.rpm file_name_taken".to_owned()]));
+        assert!(std::fs::read(site.untested().join("Packages/a/a-1-1.noarch.rpm")).expect("there") == first);
+    }
+
+    #[test]
+    fn an_upload_that_has_the_name_of_another_one_is_not_lost() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("A.rpm", &package("e", "1", Some(&keys().1)));
+        site.drop_file("Packages/e/e-1-1.noarch.rpm", &package("g", "1", Some(&keys().1)));
+        let (mut accepted, refused) = site.settle(&mut dist);
+        accepted.sort();
+        assert_eq!((accepted, refused), (vec!["e-1-1.noarch".to_owned(), "g-1-1.noarch".to_owned()], vec![]));
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(2));
+    }
+
+    #[test]
+    fn a_directory_that_somebody_keeps_to_himself_holds_up_nothing_else() {
+        let site = Site::new();
+        let kept = site.untested().join("kept");
+        let mut dist = site.open(Arc::new(FailingDisk::but_not_in(&kept)), vec![]).expect("opened");
+        site.drop_file("kept/a.rpm", &package("a", "1", Some(&keys().1)));
+        site.drop_file("kept/bad.rpm", b"no package");
+        site.drop_file("z.rpm", &package("z", "1", Some(&keys().1)));
+        let (accepted, _) = site.settle(&mut dist);
+        assert_eq!(accepted, ["a-1-1.noarch", "z-1-1.noarch"]);
+        site.drop_file("zz.rpm", &package("zz", "1", Some(&keys().1)));
+        assert_eq!(site.settle(&mut dist).0, ["zz-1-1.noarch"]);
+        let look = dist.look(now(), site.clock).expect("a look");
+        let stuck: Vec<_> = look.stuck.iter().map(|(path, _)| path.display().to_string()).collect();
+        assert_eq!(stuck, ["kept/a.rpm", "kept/bad.rpm"]);
+    }
+
+    #[test]
+    fn a_file_of_ours_that_somebody_wrote_into_is_named_and_stays() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let moved = dist
+            .promote(&plan(&dist, "a-1-1.noarch", Some("testing"), "untested"), &BTreeMap::new(), now())
+            .expect("moved");
+        let file = site.untested().join("Packages/a/a-1-1.noarch.rpm");
+        assert_eq!(std::fs::metadata(&file).expect("there").mode() & 0o777, 0o444, "nobody writes there by accident");
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&file)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"more"))
+            .expect("root may");
+        let look = dist.look(now(), site.clock).expect("a look");
+        assert!(look.stuck[0].1.contains("a-1-1.noarch was changed in place"), "{:?}", look.stuck);
+        let testing = moved.iter().find(|(name, _)| *name == tree("testing")).expect("published");
+        let found = dist.inspect(&tree("testing"), settled(&testing.1), now());
+        assert!(disagreement(found).contains("a-1-1.noarch"));
+    }
+
+    #[test]
+    fn a_link_in_the_upload_tree_leads_nowhere() {
+        for link in ["repodata", "Packages", "Packages/c"] {
+            let site = Site::new();
+            let disk = Arc::new(Kernel::below(vec![site.dir.path().join("sw")]));
+            let mut dist = site.open(disk, vec![]).expect("opened");
+            let testing = site.dir.path().join("sw/testing/d");
+            dist.publish(&tree("testing"), 0, now()).expect("published");
+            let before = client_sees(&testing);
+            let link = site.untested().join(link);
+            Kernel::default().make_dir(link.parent().expect("a parent")).expect("made");
+            std::os::unix::fs::symlink(testing.join("repodata"), &link).expect("linked");
+            site.drop_file("c.rpm", &package("c", "1", Some(&keys().1)));
+            for seconds in [0, 3, 6] {
+                let _ = dist.look(now(), site.clock + Duration::from_secs(seconds));
+            }
+            let _ = dist.publish(&tree("untested"), 0, now());
+            assert_eq!(client_sees(&testing), before, "{}", link.display());
+            let names =
+                std::fs::read_dir(testing.join("repodata")).expect("listed").map(|e| e.expect("entry").file_name());
+            let foreign = names.filter(|name| name.to_string_lossy().ends_with(".rpm")).count();
+            assert_eq!(foreign, 0, "{}", link.display());
+        }
+    }
+
+    #[test]
+    fn a_pipe_where_the_yum_file_should_be_waits_for_nobody() {
+        let site = Site::new();
+        site.fresh().publish(&tree("testing"), 0, now()).expect("published");
+        let dir = site.dir.path().join("sw/testing/d");
+        for entry in std::fs::read_dir(&dir).expect("listed") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|x| x == "repo") {
+                Kernel::default().remove(&path).expect("removed");
+                let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+                rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+                site.fresh().publish(&tree("testing"), 0, now()).expect("published");
+                assert!(std::fs::symlink_metadata(&path).expect("there").is_file());
+                return;
+            }
+        }
+        panic!("there is no yum file");
+    }
+
+    #[test]
+    fn an_inspection_publishes_what_is_missing_or_in_another_form() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let untested = tree("untested");
+        let first = dist.publish(&untested, 0, now()).expect("published");
+        let same = dist.inspect(&untested, settled(&first), now()).expect("all is well");
+        assert_eq!(same.map(|p| p.repomd), Some(first.repomd));
+        // Somebody has removed it.
+        for entry in std::fs::read_dir(site.untested().join("repodata")).expect("listed") {
+            Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
+        }
+        let second = dist.inspect(&untested, settled(&first), now()).expect("made again").expect("published");
+        assert!(second.revision > first.revision);
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+        // The settings have changed.
+        let mut settings = site.settings();
+        settings.form.compression = Compression::Zst;
+        settings.signer = None;
+        dist.reload(settings);
+        let third = dist.inspect(&untested, settled(&second), now()).expect("written anew").expect("published");
+        let names: Vec<String> = std::fs::read_dir(site.untested().join("repodata"))
+            .expect("listed")
+            .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+            .filter(|name| !third.superseded.contains(name))
+            .collect();
+        assert_eq!(names.iter().filter(|name| name.ends_with(".xml.zst")).count(), 3, "{names:?}");
+        assert!(!names.contains(&"repomd.xml.asc".to_owned()));
+    }
+
+    #[test]
+    fn an_inspection_names_packages_that_are_gone_until_they_are_put_back() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let bytes = package("a", "1", Some(&keys().1));
+        site.drop_file("a.rpm", &bytes);
+        site.settle(&mut dist);
+        let moved = dist.promote(&plan(&dist, "a-1-1.noarch", Some("testing"), "untested"), &BTreeMap::new(), now());
+        let moved: BTreeMap<TreeName, Published> = moved.expect("moved").into_iter().collect();
+        let testing = tree("testing");
+        let expected = settled(&moved[&testing]);
+        dist.inspect(&testing, expected, now()).expect("all is well");
+        let file = site.dir.path().join("sw/testing/d/Packages/a/a-1-1.noarch.rpm");
+        for kept in ["sw/untested/d/Packages/a/a-1-1.noarch.rpm", "sw/testing/d/Packages/a/a-1-1.noarch.rpm"] {
+            Kernel::default().remove(&site.dir.path().join(kept)).expect("removed");
+        }
+        let why = disagreement(dist.inspect(&testing, expected, now()));
+        assert!(why.contains("a-1-1.noarch") && why.contains("upload the accepted files"), "{why}");
+        // A start does not fail for it.
+        let item = Listed {
+            nevra: "a-1-1.noarch".parse().expect("a nevra"),
+            sha256: dist.index.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known"),
+            trees: vec![testing.clone()],
+        };
+        drop(dist);
+        Kernel::default().remove(&site.settings().index).expect("removed");
+        let mut dist = site.open(Arc::new(Kernel::default()), vec![item]).expect("opened");
+        disagreement(dist.inspect(&testing, expected, now()));
+        assert!(dist.publish(&testing, 0, now()).is_err());
+        site.drop_file("again.rpm", &bytes);
+        site.settle(&mut dist);
+        assert!(file.is_file(), "put back");
+        dist.inspect(&testing, expected, now()).expect("all is well again");
+    }
+
+    #[test]
+    fn metadata_that_the_logbook_does_not_know_is_not_overwritten() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let testing = tree("testing");
+        let empty = dist.publish(&testing, 0, now()).expect("published");
+        dist.promote(&plan(&dist, "a-1-1.noarch", Some("testing"), "untested"), &BTreeMap::new(), now())
+            .expect("moved");
+        drop(dist);
+        // The state is an old copy, or a new one over old trees.
+        let mut dist = site.fresh();
+        let why = disagreement(dist.inspect(&testing, settled(&empty), now()));
+        assert!(why.contains("old copy"), "{why}");
+        let why = disagreement(dist.inspect(&testing, Expected::default(), now()));
+        assert!(why.contains("knows nothing of"), "{why}");
+        // While something is under way, a newer revision is our own.
+        let under_way = Expected { settled: false, ..settled(&empty) };
+        assert_eq!(dist.inspect(&testing, under_way, now()).expect("no complaint"), None);
     }
 }

@@ -318,7 +318,7 @@ impl Folder {
             }
         }
         let named = BTreeSet::new();
-        let gone = retirement::retire(disk, &self.dir, &over, &named)?;
+        let gone = retirement::retire(disk, &self.dir, &over, &named)?.gone;
         for file in &gone {
             let name = file.rsplit('/').next().unwrap_or_default();
             self.db.execute("DELETE FROM superseded WHERE name = ?1", [name]).map_err(self.failed("write to"))?;

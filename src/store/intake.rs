@@ -14,8 +14,12 @@
 //!    between finds the upload again and arrives at the same place.
 //! 5. Refused: the file moves to `rejected/`, also in a later look.
 //!
-//! What never happens: nothing is read through a link, nothing is decided from a file's name, and a
-//! name that was given is never taken from a package whose bytes were accepted before.
+//! A file that cannot be handled, since it lies in a directory that somebody keeps to himself, is named
+//! in [`Look::stuck`] and left alone; the others are not held up by it.
+//!
+//! What never happens: nothing is read through a link, nothing is decided from a file's name, a
+//! name that was given is never taken from a package whose bytes were accepted before, and no file that
+//! nobody has read yet gives way to another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -26,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::disk::{Access, AtPath as _, Disk, DiskError};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError};
 use super::index::{Chunk, Index, IndexError};
 use super::rejected;
 use super::tree;
@@ -52,6 +56,9 @@ const DEPTH_MAX: usize = 16;
 /// those are removed unread after a crash.
 const CLEARED: &str = ".cleared-by-rolloutd-";
 
+/// After what time a file that could not be handled is tried again.
+const STUCK_AGAIN: Duration = Duration::from_mins(1);
+
 /// Most files that are remembered between two looks. Beyond it the rest is found when these are done.
 const SIGHTINGS_MAX: usize = 200_000;
 
@@ -73,6 +80,9 @@ pub struct Gate {
     pub dir: PathBuf,
     /// The upload tree.
     pub tree: TreeName,
+    /// All trees of the distribution with their directories; a package that one of them lists and has lost is
+    /// put back when it is uploaded again.
+    pub trees: Vec<(TreeName, PathBuf)>,
     /// Where refused files go.
     pub rejected: PathBuf,
     /// The keys of the tree.
@@ -94,6 +104,8 @@ pub struct Look {
     pub accepted: Vec<Arrival>,
     /// Refused; the files are still where they were.
     pub refused: Vec<Departure>,
+    /// Files that cannot be handled now, and why: all of them, at each look.
+    pub stuck: Vec<(PathBuf, String)>,
     /// When to look again although nothing changes.
     pub again: Option<Duration>,
     /// What ended the look early, such as a full disk. What was decided before it holds all the same:
@@ -171,6 +183,12 @@ struct Sighting {
     outcome: Option<Outcome>,
 }
 
+impl Sighting {
+    fn new(meta: &std::fs::Metadata, clock: Instant) -> Self {
+        Self { stamp: Stamp::of(meta), since: clock, outcome: None }
+    }
+}
+
 #[derive(Debug)]
 enum Outcome {
     /// Accepted; the upload can go.
@@ -179,8 +197,8 @@ enum Outcome {
     Refused(Refusal, Option<Sha256>),
     /// Read, and more is to come.
     Incomplete,
-    /// Refused, and it cannot be moved.
-    Stuck,
+    /// It cannot be handled now: why, since when, and what was known before.
+    Stuck(String, Instant, Option<Box<Outcome>>),
 }
 
 /// The uploads of one distribution, between two looks.
@@ -223,17 +241,38 @@ impl Uploads {
             match self.visit(disk, gate, index, file, (now, clock), &mut look) {
                 Ok(Visit::Cheap) => {}
                 Ok(Visit::Examined) => examined += 1,
+                Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
+                    self.is_stuck(&file.relative, error.sentence(), clock);
+                }
                 Err(error) => {
                     look.failed = Some(error);
                     break;
                 }
             }
         }
+        self.report_stuck(&mut look);
         if !look.accepted.is_empty() || !look.refused.is_empty() {
             // What was decided now is settled once the logbook has it.
             look.again = Some(Duration::ZERO);
         }
         Ok(look)
+    }
+
+    /// Remembers that a file cannot be handled.
+    fn is_stuck(&mut self, path: &Path, why: String, clock: Instant) {
+        if let Some(sighting) = self.seen.get_mut(path) {
+            let before = sighting.outcome.take().map(Box::new);
+            sighting.outcome = Some(Outcome::Stuck(why, clock, before));
+        }
+    }
+
+    fn report_stuck(&self, look: &mut Look) {
+        for (path, sighting) in &self.seen {
+            if let Some(Outcome::Stuck(why, ..)) = &sighting.outcome {
+                look.stuck.push((path.clone(), why.clone()));
+                look.again = Some(look.again.map_or(STUCK_AGAIN, |soonest| soonest.min(STUCK_AGAIN)));
+            }
+        }
     }
 
     /// One file in this look.
@@ -246,8 +285,19 @@ impl Uploads {
         (now, clock): (Timestamp, Instant),
         look: &mut Look,
     ) -> Result<Visit, IntakeError> {
-        if is_ours(index, file) {
-            return Ok(Visit::Cheap);
+        match standing(index, file) {
+            Standing::Ours => return Ok(Visit::Cheap),
+            // Moving it away would hide what happened: other trees have the same inode.
+            Standing::Changed(nevra) => {
+                let why = format!(
+                    "the accepted file of {nevra} was changed in place, with every tree that lists it; put the accepted bytes \
+                     back under another name here, and into those trees"
+                );
+                self.seen.entry(file.relative.clone()).or_insert_with(|| Sighting::new(&file.meta, clock));
+                self.is_stuck(&file.relative, why, clock);
+                return Ok(Visit::Cheap);
+            }
+            Standing::Upload => {}
         }
         match self.step(disk, gate, file, clock)? {
             Step::Nothing => Ok(Visit::Cheap),
@@ -280,9 +330,15 @@ impl Uploads {
         };
         let waited = clock.saturating_duration_since(sighting.since);
         let path = gate.dir.join(&file.relative);
+        if let Some(Outcome::Stuck(_, since, before)) = &mut sighting.outcome {
+            if clock.saturating_duration_since(*since) < STUCK_AGAIN {
+                return Ok(Step::Nothing);
+            }
+            sighting.outcome = before.take().map(|before| *before);
+        }
         match &sighting.outcome {
             None if waited < gate.limits.quiet => Ok(Step::Later(gate.limits.quiet.saturating_sub(waited))),
-            Some(Outcome::Stuck) => Ok(Step::Nothing),
+            Some(Outcome::Stuck(..)) => Ok(Step::Nothing),
             Some(Outcome::TakenIn) => {
                 let free = clear(disk, &path, stamp)?;
                 self.seen.remove(&file.relative);
@@ -299,7 +355,7 @@ impl Uploads {
                 if moved {
                     self.seen.remove(&file.relative);
                 } else {
-                    sighting.outcome = Some(Outcome::Stuck);
+                    self.is_stuck(&file.relative, "it was refused and cannot be moved away".to_owned(), clock);
                 }
                 Ok(Step::Nothing)
             }
@@ -426,20 +482,37 @@ fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> 
     Ok(same)
 }
 
+/// What a file in the tree is.
+enum Standing {
+    /// One that we put there.
+    Ours,
+    /// One that we put there, and somebody has written into it since.
+    Changed(Nevra),
+    /// One that somebody else put there.
+    Upload,
+}
+
 /// Whether a file is one that we put there: the canonical name, size and time of a package that the
 /// tree lists or listed. (A change that keeps all three is found by the scrub, not here.)
-fn is_ours(index: &Index, file: &Found) -> bool {
-    let Some(text) = file.relative.to_str() else { return false };
-    let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else { return false };
+fn standing(index: &Index, file: &Found) -> Standing {
+    let Some(text) = file.relative.to_str() else { return Standing::Upload };
+    let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else {
+        return Standing::Upload;
+    };
     for nevra in index.named(name) {
         if tree::location(&nevra) == text
             && let Some(sha256) = index.identity(&nevra)
             && let Some(known) = index.facts(sha256)
         {
-            return file.meta.is_file() && has_facts(&file.meta, known);
+            return match file.meta.is_file() {
+                true if has_facts(&file.meta, known) => Standing::Ours,
+                // An upload has one name; only ours is linked into other trees.
+                true if file.meta.nlink() > 1 => Standing::Changed(nevra),
+                _ => Standing::Upload,
+            };
         }
     }
-    false
+    Standing::Upload
 }
 
 /// Copies, hashes, checks, judges, names.
@@ -472,7 +545,7 @@ fn take_in(
         return Ok(Examined::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
     }
 
-    let mut copy = disk.fresh(&gate.dir, Access::Everybody)?;
+    let mut copy = disk.fresh(&gate.dir, Access::Sealed)?;
     let mut reading = Reading::new(gate.checksum);
     let mut buffer = vec![0; 1 << 20];
     let mut left = meta.size();
@@ -510,7 +583,12 @@ fn take_in(
             return Ok(Examined::Refused(Refusal::new(Code::DuplicateNevra, detail), Some(sha256)));
         }
         Some(_) if index.listed_anywhere(&package.nevra) => {
-            restore(disk, gate, index, file, &package.nevra, copy)?;
+            if !index.has(sha256) {
+                // The index was lost, and so was every file from which it could be made again.
+                let file_time = now.as_second().max(0).unsigned_abs();
+                index.put(disk, &chunk(&package, &contents, file_time, gate.checksum))?;
+            }
+            restore(disk, gate, index, file, stamp, &package.nevra, copy)?;
             return Ok(Examined::Known);
         }
         Some(_) => {
@@ -519,18 +597,19 @@ fn take_in(
         }
         None => {}
     }
+    let file_name = package.nevra.file_name();
+    if let Some(other) = index.named(&file_name).into_iter().find(|other| *other != package.nevra) {
+        let detail = format!("{} would have the same file as {other}", package.nevra);
+        return Ok(Examined::Refused(Refusal::new(Code::FileNameTaken, detail), Some(sha256)));
+    }
 
     // The time of the copy is the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0);
     let stamp_time = std::time::UNIX_EPOCH + Duration::from_secs(file_time.unsigned_abs());
     copy.file.set_modified(stamp_time).at("set the time of the copy of", &label)?;
     disk.sync(&copy)?;
-    let location = tree::location(&package.nevra);
-    let canonical = gate.dir.join(&location);
-    let parent = canonical.parent().unwrap_or(&gate.dir);
-    disk.make_dir(parent)?;
-    disk.name(copy, &canonical)?;
-    disk.sync_dir(parent)?;
+    let canonical = gate.dir.join(tree::location(&package.nevra));
+    give_name(disk, gate, file, stamp, copy, &canonical)?;
     index.put(disk, &chunk(&package, &contents, file_time.unsigned_abs(), gate.checksum))?;
     index.list(&gate.tree, &package.nevra, sha256);
     Ok(Examined::Accepted(Box::new(Arrival {
@@ -543,8 +622,33 @@ fn take_in(
     })))
 }
 
-/// Puts an inode of our own back under the canonical name: where an upload has replaced it, and where
-/// a package that the tree lists is gone.
+/// Gives a synced copy its canonical name. What has the name already is either the upload that was copied,
+/// which is removed, or a file that nobody has read yet, which is taken aside for the next look.
+fn give_name(
+    disk: &dyn Disk,
+    gate: &Gate,
+    file: &Found,
+    stamp: Stamp,
+    mut copy: disk::Fresh,
+    canonical: &Path,
+) -> Result<(), IntakeError> {
+    let parent = canonical.parent().unwrap_or(&gate.dir);
+    disk.make_dir(parent)?;
+    loop {
+        match disk.name_new(&mut copy, canonical) {
+            Ok(()) => return Ok(disk.sync_dir(parent)?),
+            Err(error) if error.is_taken() => {}
+            Err(error) => return Err(error.into()),
+        }
+        let is_upload = gate.dir.join(&file.relative) == canonical;
+        // A stamp of no file: whatever lies there is not the upload and stays.
+        let nothing = Stamp { ino: 0, ..stamp };
+        clear(disk, canonical, if is_upload { stamp } else { nothing })?;
+    }
+}
+
+/// Puts an inode of our own back under the canonical name: where an upload has replaced it, and in every
+/// tree that lists the package and has lost it.
 ///
 /// In the first case the bytes are the same, but the inode is the uploader's, who may still have it
 /// open. In the second this upload may be the last copy that there is.
@@ -553,35 +657,56 @@ fn restore(
     gate: &Gate,
     index: &Index,
     file: &Found,
+    stamp: Stamp,
     nevra: &Nevra,
-    copy: super::disk::Fresh,
+    copy: disk::Fresh,
 ) -> Result<(), IntakeError> {
     let location = tree::location(nevra);
-    let canonical = gate.dir.join(&location);
     let known = index.identity(nevra).and_then(|sha256| index.facts(sha256));
-    if file.relative != Path::new(&location) {
-        let lies_there = match std::fs::symlink_metadata(&canonical) {
-            Ok(meta) => meta.is_file() && known.is_some_and(|known| has_facts(&meta, known)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-            Err(error) => return Err(DiskError::new("look at", &canonical, error).into()),
-        };
-        if lies_there || !index.lists(&gate.tree, nevra) {
-            return Ok(());
+    let lies = |dir: &Path| match std::fs::symlink_metadata(dir.join(&location)) {
+        Ok(meta) => Ok(meta.is_file() && known.is_some_and(|known| has_facts(&meta, known))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::new("look at", &dir.join(&location), error)),
+    };
+    let mut missing = Vec::new();
+    for (_, dir) in gate.trees.iter().filter(|(tree, _)| index.lists(tree, nevra)) {
+        if !lies(dir)? {
+            missing.push(dir.as_path());
         }
     }
-    let parent = canonical.parent().unwrap_or(&gate.dir);
-    disk.make_dir(parent)?;
+    let replaced = file.relative == Path::new(&location);
+    if missing.is_empty() && !replaced {
+        return Ok(());
+    }
+    let here = gate.dir.join(&location);
     if let Some((_, time)) = known {
         let time = std::time::UNIX_EPOCH + Duration::from_secs(time);
-        copy.file.set_modified(time).at("set the time of", &canonical)?;
+        copy.file.set_modified(time).at("set the time of", &here)?;
     }
     disk.sync(&copy)?;
-    disk.name(copy, &canonical)?;
-    Ok(disk.sync_dir(parent)?)
+    let mut aside = None;
+    let from = if replaced || missing.contains(&gate.dir.as_path()) {
+        give_name(disk, gate, file, stamp, copy, &here)?;
+        here
+    } else {
+        let name = gate.dir.join(format!("{}restored-{}", disk::TEMPORARY, stamp.ino));
+        disk.name(copy, &name)?;
+        aside = Some(name.clone());
+        name
+    };
+    for dir in missing.into_iter().filter(|dir| *dir != gate.dir) {
+        let to = dir.join(&location);
+        let parent = to.parent().unwrap_or(dir);
+        disk.make_dir(parent)?;
+        disk::link_over(disk, &from, &to)?;
+        disk.sync_dir(parent)?;
+        tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
+    }
+    aside.map_or(Ok(()), |name| Ok(disk.remove(&name)?))
 }
 
 /// Whether a file has this size and time.
-fn has_facts(meta: &std::fs::Metadata, (size, time): (u64, u64)) -> bool {
+pub fn has_facts(meta: &std::fs::Metadata, (size, time): (u64, u64)) -> bool {
     meta.size() == size && u64::try_from(meta.mtime()) == Ok(time)
 }
 
@@ -619,8 +744,12 @@ pub fn chunk(package: &Package, contents: &Contents, file_time: u64, checksum: C
 /// When the file is not there, or is no longer the bytes that were accepted.
 pub fn read_again(path: &Path, expected: Sha256, checksum: ChecksumKind) -> Result<Chunk, DiskError> {
     let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));
-    let mut file = std::fs::File::open(path).at("open", path)?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut file = tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))?;
     let meta = file.metadata().at("look at", path)?;
+    if !meta.is_file() {
+        return Err(unfit("it is no regular file".to_owned()));
+    }
     let mut reading = Reading::new(checksum);
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -47,7 +47,7 @@ pub fn bring(disk: &dyn Disk, places: &Places, plan: &Plan) -> Result<(), DiskEr
         let from = source(places, plan, item)?;
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
         disk.make_dir(&dir)?;
-        put_in_place(disk, &from, &to)?;
+        disk::link_over(disk, &from, &to)?;
         dirs.insert(dir);
     }
     // Also when an earlier run made the links: it may have been stopped before it synced them.
@@ -64,23 +64,11 @@ fn id(plan: &Plan, tree: &TreeName) -> TreeId {
     TreeId { dist: plan.dist.clone(), tree: tree.clone() }
 }
 
-/// A link under a name that something else may have: made beside it and renamed over it.
-fn put_in_place(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
-    match disk::link_or_copy(disk, from, to) {
-        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
-            let mut beside = to.as_os_str().to_owned();
-            beside.push(".rolloutd-new");
-            let beside = PathBuf::from(beside);
-            disk.remove(&beside)?;
-            disk::link_or_copy(disk, from, &beside)?;
-            disk.rename(&beside, to)
-        }
-        other => other.map(drop),
-    }
-}
-
 /// Whether a file is there and has these bytes.
-fn has(path: &Path, sha256: Sha256) -> Result<bool, DiskError> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn has(path: &Path, sha256: Sha256) -> Result<bool, DiskError> {
     match open_plain(path) {
         Ok(file) => Ok(file_checksum(file, ChecksumKind::Sha256).at("read", path)? == sha256.to_hex()),
         Err(error) if error.is_not_found() => Ok(false),

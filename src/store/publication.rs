@@ -37,6 +37,7 @@ use super::index::{IndexError, Source};
 use super::shelf::Shelf;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::format::compress::{self, Compression};
 use crate::format::repomd::{Data, Repomd};
 use crate::format::signing::{Signer, SigningError};
 
@@ -52,6 +53,9 @@ const REPOMD_ASC_NEW: &str = ".rolloutd-repomd.xml.asc";
 /// A revision on the disk that is further ahead of the clock than this was not made by us, and
 /// following it would make clients believe in a far future (threats: fast-forward).
 const REVISION_AHEAD_MAX: u64 = 24 * 3600;
+
+/// Ours are a few KiB; a longer one is not ours.
+pub const REPOMD_MAX: u64 = 4 << 20;
 
 /// How the metadata of a tree is written.
 #[derive(Clone, Debug)]
@@ -226,9 +230,9 @@ struct Current {
 }
 
 fn current(repodata: &Path, signer: Option<&Signer>) -> Option<Current> {
-    let bytes = read_small(&repodata.join(REPOMD))?;
+    let bytes = tree::read_small(&repodata.join(REPOMD), REPOMD_MAX)?;
     let repomd = Repomd::read(&bytes).ok()?;
-    let signature = read_small(&repodata.join(REPOMD_ASC));
+    let signature = tree::read_small(&repodata.join(REPOMD_ASC), REPOMD_MAX);
     let whole = match (signer, signature) {
         (None, None) => true,
         (Some(signer), Some(signature)) => signer.made(&signature, &bytes),
@@ -237,15 +241,8 @@ fn current(repodata: &Path, signer: Option<&Signer>) -> Option<Current> {
     Some(Current { repomd, sha256: sha256(&bytes), whole })
 }
 
-fn read_small(path: &Path) -> Option<Vec<u8>> {
-    let file = tree::open_beneath(path.parent()?, Path::new(path.file_name()?)).ok()?;
-    let mut bytes = Vec::new();
-    // Ours are a few KiB; a larger one is not ours.
-    file.take(4 << 20).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
-}
-
-fn sha256(bytes: &[u8]) -> Sha256 {
+/// The SHA-256 of bytes in memory.
+pub fn sha256(bytes: &[u8]) -> Sha256 {
     let mut sum = [0; 32];
     sum.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     Sha256(sum)
@@ -351,7 +348,7 @@ fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Optio
 /// Reads a file back through its path: sizes and checksums of file and content, well-formed, right
 /// number of packages.
 fn prove(spec: &Spec, part: Part, path: &Path, packages: u64, sums: &Sums) -> Result<(), PublishError> {
-    let file = File::open(path).at("open", path)?;
+    let file = tree::open_beneath(&spec.dir.join(REPODATA), Path::new(path.file_name().unwrap_or_default()))?;
     blocks::read_back(spec.form, sums, part.root(), packages, file).map(drop).map_err(|error| {
         let why = match std::error::Error::source(&error) {
             Some(source) => format!("{error}: {source}"),
@@ -376,6 +373,18 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
             n => sum.update(buffer.get(..n).unwrap_or_default()),
         }
     }
+}
+
+/// Whether metadata that somebody wrote names any package, as far as can be seen: what cannot be read may.
+pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
+    let Some(primary) = repomd.get(Part::Primary.as_str()) else { return false };
+    let Ok(file) = tree::open_beneath(tree, Path::new(&primary.location)) else { return true };
+    let Some(compression) = Compression::of_name(&primary.location) else { return true };
+    let mut head = Vec::new();
+    // The number stands in the root element.
+    let read = compress::reader(compression, std::io::BufReader::new(file), u64::MAX)
+        .and_then(|content| content.take(1024).read_to_end(&mut head));
+    read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
 }
 
 /// Data of other types, as far as their files are what `repomd.xml` says.

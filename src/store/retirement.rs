@@ -13,35 +13,40 @@ use std::path::Path;
 use super::disk::{Disk, DiskError};
 use super::tree::{PACKAGES, REPODATA};
 
+/// What became of files whose time had come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// They are gone.
+    pub gone: Vec<String>,
+    /// They are named again, or are no paths of metadata or packages: they stay, and nobody need ask again.
+    pub kept: Vec<String>,
+}
+
 /// Removes files below a tree; paths that are named, or that are no paths of metadata or packages,
-/// are left alone. Returns what is gone.
+/// are left alone.
 ///
 /// # Errors
 /// With the path at fault; what was removed before is gone and will be found gone the next time.
-pub fn retire(
-    disk: &dyn Disk,
-    tree: &Path,
-    files: &[String],
-    named: &BTreeSet<String>,
-) -> Result<Vec<String>, DiskError> {
-    let mut gone = Vec::new();
+pub fn retire(disk: &dyn Disk, tree: &Path, files: &[String], named: &BTreeSet<String>) -> Result<Retired, DiskError> {
+    let mut retired = Retired::default();
     let mut dirs = BTreeSet::new();
     for file in files {
         let parts: Vec<&str> = file.split('/').collect();
         let plain = parts.iter().all(|part| !part.is_empty() && *part != "." && *part != "..");
         let ours = matches!(parts.as_slice(), [REPODATA, _] | [PACKAGES, _, _]);
         if !plain || !ours || named.contains(file) {
+            retired.kept.push(file.clone());
             continue;
         }
         let path = tree.join(file);
         disk.remove(&path)?;
         dirs.extend(path.parent().map(Path::to_owned));
-        gone.push(file.clone());
+        retired.gone.push(file.clone());
     }
     for dir in dirs.iter().filter(|dir| dir.is_dir()) {
         disk.sync_dir(dir)?;
     }
-    Ok(gone)
+    Ok(retired)
 }
 
 #[cfg(test)]
@@ -65,8 +70,9 @@ mod tests {
             .chain(["repodata/../secret".to_owned(), "repodata/gone".to_owned()])
             .collect();
         let named = BTreeSet::from(["repodata/new.xml.gz".to_owned()]);
-        let gone = retire(&disk, dir.path(), &ask, &named).expect("removed");
+        let Retired { gone, kept } = retire(&disk, dir.path(), &ask, &named).expect("removed");
         assert_eq!(gone, ["repodata/old.xml.gz", "Packages/a/a-1-1.noarch.rpm", "repodata/gone"]);
+        assert_eq!(kept, ["repodata/new.xml.gz", "secret", "repodata/../secret"]);
         assert!(dir.path().join("secret").exists() && dir.path().join("repodata/new.xml.gz").exists());
     }
 }

@@ -58,26 +58,48 @@ pub fn open_beneath(base: &Path, relative: &Path) -> Result<std::fs::File, DiskE
     Ok(std::fs::File::from(fd))
 }
 
-/// Whether every directory from `root` down to the tree is a directory and no link.
+/// Whether every directory from `root` down to the tree, and both in it, are directories and no links.
+///
+/// This says early and clearly what is wrong; that nothing is changed through a link that appears a moment
+/// later is what [`super::disk::Kernel::below`] sees to.
 ///
 /// # Errors
 /// The first component that is a link or cannot be looked at; a missing one is no error.
 pub fn plain(root: &Path, id: &TreeId) -> Result<(), DiskError> {
     let mut path = root.to_owned();
-    let below = [id.tree.as_str()].into_iter().chain(id.dist.parts()).chain([PACKAGES]);
-    for part in below {
+    for part in [id.tree.as_str()].into_iter().chain(id.dist.parts()) {
         path.push(part);
-        match std::fs::symlink_metadata(&path) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => {
-                let why = std::io::Error::other("it is a link or a file where a directory should be");
-                return Err(DiskError::new("use", &path, why));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(DiskError::new("look at", &path, error)),
+        if !is_plain_dir(&path)? {
+            return Ok(());
         }
     }
-    Ok(())
+    [PACKAGES, REPODATA].into_iter().try_for_each(|part| is_plain_dir(&path.join(part)).map(drop))
+}
+
+/// Whether a directory is there.
+fn is_plain_dir(path: &Path) -> Result<bool, DiskError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => Ok(true),
+        Ok(_) => {
+            let why = std::io::Error::other("it is a link or a file where a directory should be");
+            Err(DiskError::new("use", path, why))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::new("look at", path, error)),
+    }
+}
+
+/// What a small file of ours holds, read without following a link or waiting for a pipe; `None` when it is
+/// not there, is no regular file, or is longer than `most` bytes.
+pub fn read_small(path: &Path, most: u64) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let file = open_beneath(path.parent()?, Path::new(path.file_name()?)).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= most).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -119,5 +141,34 @@ mod tests {
         std::fs::create_dir(root.path().join("elsewhere")).expect("made");
         std::os::unix::fs::symlink("elsewhere", root.path().join("testing")).expect("linked");
         assert!(plain(root.path(), &id()).is_err());
+        for part in [PACKAGES, REPODATA] {
+            let root = tempfile::tempdir().expect("a directory");
+            let tree = dir(root.path(), &id());
+            std::fs::DirBuilder::new().recursive(true).create(&tree).expect("made");
+            assert!(plain(root.path(), &id()).is_ok());
+            std::os::unix::fs::symlink("..", tree.join(part)).expect("linked");
+            assert!(plain(root.path(), &id()).is_err(), "{part}");
+        }
+    }
+
+    #[test]
+    fn only_small_regular_files_are_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        super::super::disk::put(
+            &super::super::disk::Kernel::default(),
+            &path("file"),
+            b"four",
+            super::super::disk::Access::Owner,
+        )
+        .expect("written");
+        std::os::unix::fs::symlink("file", path("link")).expect("linked");
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+            .expect("made");
+        assert_eq!(read_small(&path("file"), 4), Some(b"four".to_vec()));
+        assert_eq!(read_small(&path("file"), 3), None);
+        for name in ["link", "pipe", "missing", "."] {
+            assert_eq!(read_small(&path(name), 4), None, "{name}");
+        }
     }
 }

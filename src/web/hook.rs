@@ -48,7 +48,8 @@ pub async fn receive(
         return Err(Problem::unauthorized(detail));
     };
     let said = hook::read(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let hint = Hint { hook, delivery: said.delivery, rollout: said.rollout, state: said.state, actor: said.actor };
+    let hook::Generic { delivery, rollout, state, actor, at } = said;
+    let hint = Hint { hook, delivery, rollout, state, actor, at: Some(at) };
     context.engine.hear(hint).await?;
     Ok(StatusCode::ACCEPTED)
 }

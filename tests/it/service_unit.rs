@@ -290,7 +290,7 @@ fn started_by_systemd_it_works_confined_reloads_and_stops_in_order() {
     let listed = format!("zcat {tree}/repodata/*primary.xml.gz | grep -q '<name>tool</name>'");
     machine.until("the package in the metadata", |m| m.run(&["sh", "-c", &listed]).status.success());
     let modes = machine.does(&["stat", "-c", "%a %U", &placed, &format!("{tree}/repodata/repomd.xml"), &tree]);
-    assert_eq!(modes, "644 rolloutd\n644 rolloutd\n755 rolloutd\n");
+    assert_eq!(modes, "444 rolloutd\n644 rolloutd\n755 rolloutd\n");
     assert_eq!(machine.does(&["stat", "-c", "%a %U", "/var/lib/rolloutd"]), "750 rolloutd\n");
 
     // A reload that cannot be is told of, and what was in force stays so.
