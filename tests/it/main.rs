@@ -14,6 +14,7 @@ mod corpus_metadata;
 mod corpus_verdicts;
 mod ctl;
 mod demo;
+mod disagreement;
 mod forge;
 mod gate;
 mod help;

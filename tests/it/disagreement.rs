@@ -1,0 +1,210 @@
+//! Trees that are not as the logbook has them, settings that change what clients see, and old copies of
+//! the state: each is put right or named, and nothing is published over it.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::judge::{self, Source};
+use crate::site::{Site, Wish};
+
+/// What keeps the daemon from being ready, once its recovery is over.
+fn reasons(site: &Site) -> Vec<String> {
+    let Ok(answer) = site.door.get("/readyz") else { return vec!["no answer".to_owned()] };
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let reasons = body["reasons"].as_array().cloned().unwrap_or_default();
+    reasons.iter().filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
+}
+
+#[track_caller]
+fn wait_for_reason(site: &mut Site, part: &str) {
+    site.wait(part, |site| reasons(site).iter().any(|reason| reason.contains(part)).then_some(()));
+}
+
+#[track_caller]
+fn wait_until_well(site: &mut Site) {
+    site.wait("no reasons", |site| reasons(site).is_empty().then_some(()));
+}
+
+/// Starts the daemon where something is wrong: it answers and is not ready.
+fn up_with_trouble(site: &mut Site) {
+    site.spawn();
+    site.wait("the daemon's address", |site| {
+        site.look_for_door();
+        site.door.address().ok()
+    });
+}
+
+fn packages(site: &Site, tree: &str) -> usize {
+    judge::read(&Source::Disk(site.tree(tree))).ok().flatten().map_or(0, |published| published.packages.len())
+}
+
+/// A site with one package in production and one in testing.
+fn settled() -> Site {
+    let mut site = Site::start(&Wish::default());
+    for (id, name, states) in [
+        ("1", "first", &["InVerification", "StageRollOut", "Production"][..]),
+        ("2", "second", &["InVerification", "StageRollOut"][..]),
+    ] {
+        let nevra = site.drop_package(name, "1.0", &[]);
+        site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+        site.submit(id, &[&nevra]);
+        for state in states {
+            site.ctl_good(&["move", id, state]);
+        }
+    }
+    site.wait("both to be where they belong", |site| {
+        ((packages(site, "production"), packages(site, "testing")) == (1, 1)).then_some(())
+    });
+    site
+}
+
+fn reload(site: &Site) {
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(site.pid().cast_signed()).unwrap(),
+        rustix::process::Signal::HUP,
+    )
+    .unwrap();
+}
+
+fn configure(site: &Site, from: &str, to: &str) {
+    let path = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn metadata_that_was_removed_is_made_again_by_a_reload_and_by_a_start() {
+    let mut site = settled();
+    fs::remove_dir_all(site.tree("production").join("repodata")).unwrap();
+    reload(&site);
+    site.wait("production to list its package", |site| (packages(site, "production") == 1).then_some(()));
+    assert!(site.stop().success());
+    fs::remove_dir_all(site.tree("production").join("repodata")).unwrap();
+    site.up();
+    assert_eq!(packages(&site, "production"), 1);
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn a_listed_package_that_is_gone_is_named_and_mended_by_uploading_it_again() {
+    let mut site = settled();
+    assert!(site.stop().success());
+    let lost = site.tree("production").join("Packages/f/first-1.0-1.noarch.rpm");
+    let bytes = fs::read(&lost).unwrap();
+    fs::remove_file(&lost).unwrap();
+    for entry in fs::read_dir(site.path("state/index")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    // What waits for its removal in the other trees is gone too.
+    for tree in ["untested", "testing"] {
+        let _ = fs::remove_file(site.tree(tree).join("Packages/f/first-1.0-1.noarch.rpm"));
+    }
+    up_with_trouble(&mut site);
+    wait_for_reason(&mut site, "first-1.0-1.noarch");
+    // The rest of the site works.
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    site.drop_file("incoming/again.rpm", &bytes);
+    site.wait("the package to be put back", |_| lost.is_file().then_some(()));
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn an_old_copy_of_the_state_publishes_nothing_over_newer_trees() {
+    let mut site = Site::start(&Wish::default());
+    assert!(site.stop().success());
+    let (state, old) = (site.path("state"), site.path("old"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let out = std::process::Command::new("cp").arg("-a").arg(from).arg(to).output().unwrap();
+        assert!(out.status.success());
+    };
+    copy(&state, &old);
+    site.up();
+    let nevra = site.drop_package("first", "1.0", &[]);
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    site.submit("1", &[&nevra]);
+    for to in ["InVerification", "StageRollOut", "Production"] {
+        site.ctl_good(&["move", "1", to]);
+    }
+    site.wait("it to be in production", |site| (packages(site, "production") == 1).then_some(()));
+    assert!(site.stop().success());
+    let newest = site.path("newest");
+    fs::rename(&state, &newest).unwrap();
+    fs::rename(&old, &state).unwrap();
+    let before = fs::read(site.tree("production").join("repodata/repomd.xml")).unwrap();
+    up_with_trouble(&mut site);
+    wait_for_reason(&mut site, "production/");
+    assert_eq!(fs::read(site.tree("production").join("repodata/repomd.xml")).unwrap(), before);
+    assert!(site.stop().success());
+    // The newest state is the cure.
+    fs::rename(&state, &old).unwrap();
+    fs::rename(&newest, &state).unwrap();
+    site.up();
+    wait_until_well(&mut site);
+    assert_eq!(packages(&site, "production"), 1);
+}
+
+#[test]
+fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
+    let mut site = settled();
+    let testing = site.tree("testing");
+    let key = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
+    configure(&site, &key, "");
+    configure(&site, "compression = \"gz\"", "compression = \"zst\"");
+    reload(&site);
+    site.wait("testing to be unsigned", |_| (!testing.join("repodata/repomd.xml.asc").exists()).then_some(()));
+    let repo = |site: &Site| {
+        let dir = fs::read_dir(site.tree("testing")).unwrap().map(|entry| entry.unwrap().path());
+        let repo = dir.into_iter().find(|path| path.extension().is_some_and(|x| x == "repo")).unwrap();
+        fs::read_to_string(repo).unwrap()
+    };
+    site.wait("the metadata to be zst", |_| {
+        let text = fs::read_to_string(testing.join("repodata/repomd.xml")).ok()?;
+        text.contains("primary.xml.zst").then_some(())
+    });
+    assert!(!repo(&site).contains("repo_gpgcheck=1"), "{}", repo(&site));
+    configure(&site, "[[webhook]]", &format!("{key}\n[[webhook]]"));
+    reload(&site);
+    site.wait("testing to be signed", |_| testing.join("repodata/repomd.xml.asc").exists().then_some(()));
+    site.wait("the yum file to say so", |site| repo(site).contains("repo_gpgcheck=1").then_some(()));
+    assert_eq!(packages(&site, "testing"), 1);
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn another_checksum_is_in_every_package_after_a_restart() {
+    let mut site = settled();
+    assert!(site.stop().success());
+    configure(&site, "checksum = \"sha256\"", "checksum = \"sha\"");
+    site.up();
+    site.wait("the metadata to have the other checksum", |site| {
+        let text = fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).ok()?;
+        (text.contains("type=\"sha\"") && !text.contains("type=\"sha256\"")).then_some(())
+    });
+    assert_eq!(packages(&site, "production"), 1);
+}
+
+#[test]
+fn metadata_that_is_named_again_stays_and_is_asked_about_once() {
+    let mut site = Site::start(&Wish { grace_metadata: "2s", ..Wish::default() });
+    site.drop_package("first", "1.0", &[]);
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    let repodata = site.tree("untested").join("repodata");
+    let old: Vec<_> = ["repomd.xml.asc", "repomd.xml"]
+        .map(|name| (repodata.join(name), fs::read(repodata.join(name)).unwrap()))
+        .into();
+    site.drop_package("second", "1.0", &[]);
+    site.wait("the second package to be taken in", |site| (packages(site, "untested") == 2).then_some(()));
+    for (path, bytes) in &old {
+        fs::write(path, bytes).unwrap();
+    }
+    site.wait("the removal to be given up", |site| site.ctl_good(&["log"]).contains(" stay").then_some(()));
+    // A loop would write thousands of entries until the next package is there.
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 3).then_some(()));
+    let log = site.ctl_good(&["log", "--limit", "1000"]);
+    assert!(log.lines().count() < 30, "{log}");
+}
