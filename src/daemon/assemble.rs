@@ -130,7 +130,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
 
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
-    let book = SqliteLogbook::open(&logbook)?;
+    let book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| fold(&book, world))?;
 

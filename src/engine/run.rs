@@ -32,6 +32,9 @@ pub const INPUT_QUEUE: usize = 1024;
 /// Entries that are read at once when the logbook is folded.
 const FOLD_AT_ONCE: usize = 10_000;
 
+/// The name of the trouble when the logbook cannot be sealed.
+const SEAL: &str = "logbook.head";
+
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -177,6 +180,8 @@ impl Handle {
 /// The engine before it runs.
 pub struct Engine {
     book: Box<dyn Logbook>,
+    /// Whether something was written that is worth a seal.
+    to_seal: bool,
     workshop: Arc<Workshop>,
     shared: Arc<Shared>,
     clock: Clock,
@@ -234,8 +239,10 @@ impl Engine {
         let (sender, inputs) = mpsc::channel(INPUT_QUEUE);
         let touches = Arc::<Touches>::default();
         let handle = Handle { inputs: sender, touches: Arc::clone(&touches), shared: Arc::clone(&shared) };
+        shared.write().head = book.head();
         let engine = Self {
             book,
+            to_seal: true,
             workshop,
             shared,
             clock,
@@ -269,6 +276,7 @@ impl Engine {
         while !stop.is_cancelled() {
             self.shared.beat();
             self.schedule();
+            self.seal();
             let wake = self.next_wake();
             let envelope = tokio::select! {
                 () = stop.cancelled() => break,
@@ -293,7 +301,26 @@ impl Engine {
                 None => break,
             }
         }
+        self.to_seal = true;
+        self.seal();
         Ok(())
+    }
+
+    /// Writes the end of the logbook down outside of it. Where that fails, a logbook that was cut off is found
+    /// out later or not at all, and nothing else depends on it; so it is a trouble and tried again.
+    fn seal(&mut self) {
+        if !std::mem::take(&mut self.to_seal) {
+            return;
+        }
+        let why = self.book.seal().err().map(|error| error.sentence());
+        self.to_seal = why.is_some();
+        let known = self.shared.read().troubles.contains_key(SEAL);
+        if let Some(why) = why.as_ref().filter(|_| !known) {
+            tracing::error!(why, "logbook not sealed");
+        }
+        if known || why.is_some() {
+            self.shared.trouble(SEAL, why);
+        }
     }
 
     fn next_wake(&self) -> Instant {
@@ -406,7 +433,9 @@ impl Engine {
             .map(|e| Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body: entry::write(&e.fact) })
             .collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
+        self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
+        inside.head = self.book.head();
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry);
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);

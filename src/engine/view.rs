@@ -17,6 +17,7 @@ use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State};
+use crate::store::logbook::Head;
 
 /// What the engine shares with its readers.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub struct Shared {
 pub struct Inside {
     /// The fold of the logbook.
     pub world: World,
+    /// The end of the logbook, as far as it is folded.
+    pub head: Head,
     /// The rules in force.
     pub rules: Rules,
     /// What is being done now, by distribution.

@@ -17,16 +17,35 @@
 //! - Every read checks the chain. A broken chain stops the daemon: it would have to act on entries
 //!   that somebody else wrote.
 //!
-//! The trait is small on purpose: append if head is H, read from N. A second implementation for
+//! # The seal
+//!
+//! A chain that is cut off at its end is still a chain. So the daemon writes down where its logbook ends,
+//! outside of it: `<state>/logbook.head`, one line with the number and the hash of an entry. It does so at
+//! its start, after publications and at its stop, and not after every append, which would cost two more
+//! syncs each. The same line goes into the log of the daemon, where the journal of the machine keeps it.
+//!
+//! - Found at the start: a logbook that ends before the sealed entry, or has another in its place. So an
+//!   old copy that was put back by mistake is found, and so is a cut. A logbook that goes on after the
+//!   sealed entry is in order, since a crash may come between.
+//! - Found by [`SqliteLogbook::holds`] while the daemon runs: anything that is missing from what it wrote.
+//! - Not found at the start: a cut behind the last seal, and one by whoever can write both files. Against
+//!   those the line in the journal helps, when the journal is kept on another machine.
+//!
+//! # The trait
+//!
+//! It is small on purpose: append if head is H, read from N. A second implementation for
 //! several nodes needs no more. `rusqlite` stands here and not an asynchronous pool, since there is
 //! one writer, which must wait for the disk anyhow, and `store` knows no runtime.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
+use super::disk::{self, Access, Disk, DiskError};
 use crate::domain::checksum::Sha256;
 
 /// What is written next.
@@ -62,6 +81,12 @@ pub struct Head {
     pub hash: Sha256,
 }
 
+impl Default for Head {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
 impl Head {
     /// The head of an empty logbook.
     pub const EMPTY: Self = Self { seq: 0, hash: Sha256([0; 32]) };
@@ -80,6 +105,36 @@ impl Head {
         let mut hash = [0; 32];
         hash.copy_from_slice(sum.finish().as_ref());
         Self { seq, hash: Sha256(hash) }
+    }
+}
+
+/// Who knows an entry that the logbook should have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// The daemon that runs: it wrote the entry.
+    Daemon,
+    /// The seal in this file.
+    Seal(PathBuf),
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon => f.write_str("the running daemon"),
+            Self::Seal(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Witness {
+    fn advice(&self) -> String {
+        match self {
+            Self::Daemon => "Stop the daemon and put the newest logbook back.".to_owned(),
+            Self::Seal(path) => format!(
+                "Put the newest logbook back; if this one is what you want, remove {} and start again.",
+                path.display()
+            ),
+        }
     }
 }
 
@@ -104,6 +159,31 @@ pub enum LogbookError {
         path: PathBuf,
         /// The first entry that does not fit.
         seq: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Entries are missing, or others stand in their place.
+    #[error(
+        "the logbook {} {why}, but {witness} has an entry {seq} with the hash {hash}: entries were removed, or another \
+         logbook was put in its place. {}", path.display(), witness.advice()
+    )]
+    Cut {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// Who knows better.
+        witness: Witness,
+        /// The entry that the witness knows.
+        seq: u64,
+        /// Its hash.
+        hash: String,
+    },
+    /// The seal cannot be read.
+    #[error("could not read {}: {why}; when the logbook is as it should be, remove this file and start again", path.display())]
+    Seal {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
@@ -139,6 +219,11 @@ pub trait Logbook: Send {
 
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// Writes the end of the chain down outside of the logbook, where there is such a place.
+    fn seal(&mut self) -> Result<(), DiskError> {
+        Ok(())
+    }
 }
 
 /// Rises with every change of the table.
@@ -150,6 +235,36 @@ pub struct SqliteLogbook {
     path: PathBuf,
     db: Connection,
     head: Head,
+    seal: Option<Seal>,
+}
+
+/// The place of the seal, and what stands there.
+#[derive(Debug)]
+struct Seal {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    last: Option<Head>,
+}
+
+impl Seal {
+    /// The seal beside a logbook.
+    fn beside(logbook: &Path, disk: Arc<dyn Disk>) -> Result<Self, LogbookError> {
+        let path = logbook.with_extension("head");
+        let last = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(read_seal(&text).ok_or_else(|| LogbookError::Seal {
+                path: path.clone(),
+                why: "it is not a number and a hash in one line".to_owned(),
+            })?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(LogbookError::Seal { path, why: error.to_string() }),
+        };
+        Ok(Self { disk, path, last })
+    }
+}
+
+fn read_seal(text: &str) -> Option<Head> {
+    let (seq, hash) = text.strip_suffix('\n')?.split_once(' ')?;
+    Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? })
 }
 
 impl SqliteLogbook {
@@ -168,9 +283,40 @@ impl SqliteLogbook {
         )
         .map_err(fail("prepare"))?;
         Self::agree_on_format(path, &db)?;
-        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY };
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None };
         book.head = book.verify()?;
         Ok(book)
+    }
+
+    /// The same with a seal, as the daemon opens it: refused when it is not the logbook that was sealed.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`], and what the seal says against it.
+    pub fn open_sealed(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, LogbookError> {
+        let mut book = Self::open(path)?;
+        let seal = Seal::beside(path, disk)?;
+        if let Some(head) = seal.last {
+            book.holds(head, Witness::Seal(seal.path.clone()))?;
+        }
+        book.seal = Some(seal);
+        Ok(book)
+    }
+
+    /// Whether the entry at the end of this chain is in the logbook.
+    ///
+    /// # Errors
+    /// When it is missing or another stands in its place, with who says so.
+    pub fn holds(&self, head: Head, witness: Witness) -> Result<(), LogbookError> {
+        let found = self.hash_of(head.seq)?;
+        if head == Head::EMPTY || found == Some(head.hash) {
+            return Ok(());
+        }
+        let why = match found {
+            None => format!("ends at entry {}", self.head.seq),
+            Some(hash) => format!("has another entry {}, with the hash {}", head.seq, hash.to_hex()),
+        };
+        let (path, hash) = (self.path.clone(), head.hash.to_hex());
+        Err(LogbookError::Cut { path, why, witness, seq: head.seq, hash })
     }
 
     /// Opens an existing logbook to look at it; nothing is written.
@@ -180,7 +326,7 @@ impl SqliteLogbook {
     pub fn open_to_read(path: &Path) -> Result<Self, LogbookError> {
         let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
-        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY };
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None };
         book.head = book.verify()?;
         Ok(book)
     }
@@ -205,7 +351,7 @@ impl SqliteLogbook {
         let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
         // Read-only, so the head only bounds what `read` looks for.
-        Ok(Self { path: path.to_owned(), db, head: Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) } })
+        Ok(Self { path: path.to_owned(), db, head: Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) }, seal: None })
     }
 
     fn agree_on_format(path: &Path, db: &Connection) -> Result<(), LogbookError> {
@@ -277,16 +423,19 @@ impl SqliteLogbook {
         if before == 0 {
             return Ok(Head::EMPTY);
         }
+        // Past the end there is nothing to read; `each` finds that out from the rows.
+        let hash = self.hash_of(before)?.unwrap_or(Head::EMPTY.hash);
+        Ok(Head { seq: before, hash })
+    }
+
+    fn hash_of(&self, seq: u64) -> Result<Option<Sha256>, LogbookError> {
+        let seq = i64::try_from(seq).unwrap_or(i64::MAX);
         let hash: Option<Vec<u8>> = self
             .db
-            .query_row("SELECT hash FROM entry WHERE seq = ?1", [i64::try_from(before).unwrap_or(i64::MAX)], |row| {
-                row.get(0)
-            })
+            .query_row("SELECT hash FROM entry WHERE seq = ?1", [seq], |row| row.get(0))
             .optional()
             .map_err(self.failed("read"))?;
-        let hash = hash.and_then(|bytes| bytes.try_into().ok()).map(Sha256);
-        // Past the end there is nothing to read; `each` finds that out from the rows.
-        Ok(hash.map_or(Head { seq: before, hash: Sha256([0; 32]) }, |hash| Head { seq: before, hash }))
+        Ok(hash.and_then(|bytes| bytes.try_into().ok()).map(Sha256))
     }
 }
 
@@ -334,6 +483,16 @@ impl Logbook for SqliteLogbook {
         let before = self.head_before(from)?;
         self.each(from, i64::try_from(limit).unwrap_or(i64::MAX), before, |entry| entries.push(entry))?;
         Ok(entries)
+    }
+
+    fn seal(&mut self) -> Result<(), DiskError> {
+        let Some(seal) = self.seal.as_mut().filter(|seal| seal.last != Some(self.head)) else { return Ok(()) };
+        let Head { seq, hash } = self.head;
+        let line = format!("{seq} {}\n", hash.to_hex());
+        disk::put(seal.disk.as_ref(), &seal.path, line.as_bytes(), Access::Owner)?;
+        seal.last = Some(self.head);
+        tracing::info!(seq, hash = hash.to_hex(), "logbook sealed");
+        Ok(())
     }
 }
 
@@ -403,5 +562,78 @@ mod tests {
         let path = filled(dir.path());
         Connection::open(&path).expect("open").pragma_update(None, "user_version", 99).expect("set");
         assert!(matches!(SqliteLogbook::open(&path), Err(LogbookError::Newer { found: 99, .. })));
+    }
+
+    fn kernel() -> Arc<dyn Disk> {
+        Arc::new(disk::Kernel::default())
+    }
+
+    /// A logbook of six entries, sealed, and then changed.
+    fn sealed_and(change: &str) -> Result<SqliteLogbook, LogbookError> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+        Connection::open(&path).expect("open").execute_batch(change).expect("changed");
+        SqliteLogbook::open_sealed(&path, kernel())
+    }
+
+    #[test]
+    fn a_logbook_that_was_cut_off_is_refused_and_the_way_on_is_named() {
+        for (last, why) in [(5, "ends at entry 5"), (0, "ends at entry 0")] {
+            let refused = sealed_and(&format!("DELETE FROM entry WHERE seq > {last}")).expect_err("it is cut");
+            let words = refused.to_string();
+            assert!(words.contains(why) && words.contains("has an entry 6 with the hash"), "{words}");
+            assert!(words.contains("remove") && words.contains("logbook.head and start again"), "{words}");
+        }
+    }
+
+    #[test]
+    fn another_logbook_of_the_same_length_is_refused() {
+        let (dir, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+        let (path, put_back) = (filled(dir.path()), other.path().join("logbook.sqlite"));
+        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+        let mut book = SqliteLogbook::open(&put_back).expect("a new logbook");
+        let six: Vec<Draft> = (0..6).map(|n| draft(&n.to_string())).collect();
+        book.append(book.head(), &six).expect("appended");
+        disk::put(
+            &disk::Kernel::default(),
+            &put_back.with_extension("head"),
+            &std::fs::read(path.with_extension("head")).expect("read"),
+            Access::Owner,
+        )
+        .expect("copied");
+        let refused = SqliteLogbook::open_sealed(&put_back, kernel()).expect_err("another one");
+        assert!(refused.to_string().contains("has another entry 6"), "{refused}");
+    }
+
+    #[test]
+    fn a_seal_that_is_behind_is_in_order_and_a_broken_one_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("a logbook without a seal");
+        book.seal().expect("sealed");
+        book.append(book.head(), &[draft("after the seal")]).expect("appended");
+        drop(book);
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("a crash may come between").head().seq, 7);
+        disk::put(&disk::Kernel::default(), &path.with_extension("head"), b"6", Access::Owner).expect("written");
+        assert!(matches!(SqliteLogbook::open_sealed(&path, kernel()), Err(LogbookError::Seal { .. })));
+    }
+
+    #[test]
+    fn a_seal_that_cannot_be_written_leaves_the_old_one() {
+        use super::super::disk::failing::FailingDisk;
+        for calls in 0.. {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = filled(dir.path());
+            SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+            let mut book = SqliteLogbook::open_sealed(&path, Arc::new(FailingDisk::after(calls))).expect("whole");
+            book.append(book.head(), &[draft("one more")]).expect("appended");
+            let sealed = book.seal();
+            drop(book);
+            SqliteLogbook::open_sealed(&path, kernel()).expect("the old seal or the new one");
+            if sealed.is_ok() {
+                return;
+            }
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::engine::history;
 use crate::engine::input::Ask;
 use crate::engine::rules::Caller;
 use crate::engine::view::{RolloutView, TreeView};
-use crate::store::logbook::{self, SqliteLogbook};
+use crate::store::logbook::{Logbook as _, LogbookError, Recorded, SqliteLogbook, Witness};
 
 /// Most logbook entries in one answer.
 pub const LOG_AT_ONCE: usize = 1_000;
@@ -345,11 +345,16 @@ pub async fn log(
     Ok(Json(entries.iter().map(entry_body).collect()))
 }
 
-/// Walks the whole chain of the logbook.
+/// Walks the whole chain of the logbook, which must have all that the running daemon wrote.
 #[utoipa::path(get, path = "/api/v1/log/verify", tag = "log",
     responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
 pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
-    let walk = |path: &std::path::Path| SqliteLogbook::open_to_read(path).map(|book| logbook::Logbook::head(&book));
+    let written = context.engine.shared().read().head;
+    let walk = move |path: &std::path::Path| {
+        let book = SqliteLogbook::open_to_read(path)?;
+        book.holds(written, Witness::Daemon)?;
+        Ok::<_, LogbookError>(book.head())
+    };
     let head = context.read_logbook(walk).await?;
     Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
 }
@@ -392,11 +397,11 @@ fn tree_body(view: &TreeView, url: String) -> TreeBody {
 }
 
 /// An entry in one sentence; as it stands when it cannot be read.
-pub fn says(entry: &logbook::Recorded) -> String {
+pub fn says(entry: &Recorded) -> String {
     entry::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
 }
 
-fn entry_body(entry: &logbook::Recorded) -> EntryBody {
+fn entry_body(entry: &Recorded) -> EntryBody {
     EntryBody {
         seq: entry.seq,
         at: entry.draft.at.to_string(),

@@ -1,5 +1,8 @@
 //! What people and scripts hear from `rolloutctl` when things go well and when they do not.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon")]
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -41,4 +44,40 @@ fn without_a_daemon_there_is_a_document_too() {
     assert_eq!((out.status.code(), &document(&out)["type"]), (Some(3), &Value::from("/problems/no-daemon")));
     let out = ctl(&["check"]);
     assert_eq!((out.status.code(), &document(&out)["ready"]), (Some(3), &Value::from(false)));
+}
+
+#[test]
+fn a_logbook_that_was_cut_off_is_found_out_while_running_and_at_the_next_start() {
+    let mut site = Site::start(&Wish::default());
+    let newest = site.document("/api/v1/log?limit=1")[0]["seq"].as_u64().unwrap();
+    let seal = site.path("state/logbook.head");
+    let sealed = |seal: &Path| fs::read_to_string(seal).ok()?.split(' ').next()?.parse::<u64>().ok();
+    site.wait("the seal of the publications", |_| (sealed(&seal) == Some(newest)).then_some(()));
+    assert!(site.ctl_good(&["log", "--verify"]).starts_with(&format!("the logbook is whole: {newest} entries")));
+
+    let logbook = rusqlite::Connection::open(site.path("state/logbook.sqlite")).unwrap();
+    logbook.execute("DELETE FROM entry WHERE seq = ?1", [i64::try_from(newest).unwrap()]).unwrap();
+    drop(logbook);
+    let out = site.ctl(&["log", "--verify"]);
+    let words = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(1));
+    assert!(words.contains(&format!("the running daemon has an entry {newest}")), "{words}");
+
+    site.kill();
+    site.spawn();
+    let began = std::time::Instant::now();
+    let ended = loop {
+        if let Some(status) = site.has_ended() {
+            break status;
+        }
+        assert!(began.elapsed().as_secs() < 60, "it starts on a logbook that was cut off");
+        std::thread::park_timeout(std::time::Duration::from_millis(15));
+    };
+    assert_eq!(ended.code(), Some(1));
+    assert!(site.log().contains(&format!("remove {} and start again", seal.display())), "{}", site.log());
+
+    fs::remove_file(&seal).unwrap();
+    site.up();
+    assert!(site.stop().success());
+    assert!(sealed(&seal).is_some_and(|seq| seq >= newest), "sealed at the stop");
 }
