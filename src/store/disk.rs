@@ -3,8 +3,8 @@
 //! A handful of verbs, so that a test can break each of them in turn. [`Kernel`] does them;
 //! [`Latched`] stops all writing after the first failed sync, because from then on it is unknown
 //! what lies on the disk, and a second `fsync` may say yes to pages that the kernel has already
-//! thrown away (Rebello et al., ATC 2020). A full disk or a missing permission is an ordinary error
-//! and stops nothing.
+//! thrown away (Rebello et al., ATC 2020). A full disk, a missing permission or too many open files is
+//! an ordinary error and stops nothing, also when it comes on the way to a sync.
 //!
 //! What never happens: no verb follows a symbolic link in the last component of a path, or in any
 //! component below a root that [`Kernel::below`] was given; none creates a file under its final name
@@ -35,6 +35,9 @@ pub struct DiskError {
     pub source: io::Error,
 }
 
+/// The verb of a sync that failed: the bytes were there, and what has become of them is unknown.
+const SYNC: &str = "sync";
+
 impl DiskError {
     /// An error for `path`.
     pub fn new(what: &'static str, path: &Path, source: io::Error) -> Self {
@@ -44,6 +47,11 @@ impl DiskError {
     /// The error with its cause in one line.
     pub fn sentence(&self) -> String {
         format!("{self}: {}", self.source)
+    }
+
+    /// Whether a sync itself failed, and not what had to be done before it.
+    fn is_of_sync(&self) -> bool {
+        self.what == SYNC
     }
 
     /// Whether the kernel said that there is no such file.
@@ -261,7 +269,7 @@ impl Disk for Kernel {
     }
 
     fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
-        file.file.sync_all().at("sync", &file.label())
+        file.file.sync_all().at(SYNC, &file.label())
     }
 
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
@@ -339,7 +347,7 @@ impl Disk for Kernel {
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
-        rustix::fs::fsync(self.readable_dir(dir)?).at("sync", dir)
+        rustix::fs::fsync(self.readable_dir(dir)?).at(SYNC, dir)
     }
 }
 
@@ -375,12 +383,11 @@ impl<D: Disk> Latched<D> {
         Ok(())
     }
 
-    fn watch<T>(&self, synced: Result<T, DiskError>) -> Result<T, DiskError> {
-        // A directory that could not even be opened has lost nothing.
-        if synced.as_ref().is_err_and(|error| error.what == "sync") {
+    fn watch<T>(&self, done: Result<T, DiskError>) -> Result<T, DiskError> {
+        if done.as_ref().is_err_and(DiskError::is_of_sync) {
             self.broken.store(true, Ordering::SeqCst);
         }
-        synced
+        done
     }
 }
 
@@ -432,7 +439,7 @@ impl<D: Disk> Disk for Latched<D> {
 
     fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
         self.open(dir)?;
-        self.inner.make_dir(dir)
+        self.watch(self.inner.make_dir(dir))
     }
 
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
@@ -686,8 +693,13 @@ mod tests {
         }
     }
 
+    /// The kernel, with syncs that fail.
     #[derive(Debug)]
     struct LyingSync(Kernel);
+
+    fn lost(path: &Path) -> Result<(), DiskError> {
+        Err(DiskError::new(SYNC, path, io::Error::from(rustix::io::Errno::IO)))
+    }
 
     impl Disk for LyingSync {
         fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError> {
@@ -700,7 +712,7 @@ mod tests {
             self.0.write_at(file, path, offset, bytes)
         }
         fn sync(&self, file: &Fresh) -> Result<(), DiskError> {
-            Err(DiskError::new("sync", &file.label(), io::Error::from(rustix::io::Errno::IO)))
+            lost(&file.label())
         }
         fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
             self.0.name(file, to)
@@ -718,23 +730,42 @@ mod tests {
             self.0.remove(path)
         }
         fn make_dir(&self, dir: &Path) -> Result<(), DiskError> {
-            self.0.make_dir(dir)
+            self.0.make_dir(dir)?;
+            lost(dir)
         }
         fn sync_dir(&self, dir: &Path) -> Result<(), DiskError> {
-            self.0.sync_dir(dir)
+            lost(dir)
         }
     }
+
+    type Sync<'a> = &'a dyn Fn(&dyn Disk) -> Result<(), DiskError>;
 
     #[test]
     fn after_a_failed_sync_nothing_is_written_any_more() {
         let dir = tempfile::tempdir().expect("a directory");
-        let disk = Latched::new(LyingSync(Kernel::default()));
-        let broken = disk.broken();
-        assert!(!broken.load(Ordering::SeqCst));
-        assert!(put(&disk, &dir.path().join("a"), b"x", Access::Owner).is_err());
-        assert!(broken.load(Ordering::SeqCst));
-        let later = disk.make_dir(&dir.path().join("d")).expect_err("the latch is shut");
-        assert!(later.sentence().contains("an earlier sync failed"), "{}", later.sentence());
+        let syncs: [(&str, Sync<'_>); 3] = [
+            ("a file", &|disk| put(disk, &dir.path().join("a"), b"x", Access::Owner)),
+            ("a directory", &|disk| disk.sync_dir(dir.path())),
+            ("a new directory", &|disk| disk.make_dir(&dir.path().join("new"))),
+        ];
+        for (what, sync) in syncs {
+            let disk = Latched::new(LyingSync(Kernel::default()));
+            let broken = disk.broken();
+            assert!(!broken.load(Ordering::SeqCst));
+            assert!(sync(&disk).is_err(), "{what}");
+            assert!(broken.load(Ordering::SeqCst), "{what}");
+            let later = disk.make_dir(&dir.path().join("d")).expect_err("the latch is shut");
+            assert!(later.sentence().contains("an earlier sync failed"), "{}", later.sentence());
+        }
+    }
+
+    /// As when there are no descriptors left: the directory cannot even be opened, so no sync was tried.
+    #[test]
+    fn a_directory_that_cannot_be_opened_stops_no_writing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Latched::new(Kernel::default());
+        assert!(disk.sync_dir(&dir.path().join("missing")).is_err());
+        put(&disk, &dir.path().join("a"), b"x", Access::Owner).expect("writing goes on");
     }
 
     #[test]
