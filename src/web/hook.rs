@@ -29,7 +29,7 @@ pub const BODY_MAX: usize = 1024 * 1024;
         (status = 202, description = "The hint is durable, or was heard before"),
         (status = 400, description = "The body cannot be read", body = Problem),
         (status = 401, description = "The MAC is missing or wrong", body = Problem),
-        (status = 413, description = "The body is larger than 1 MiB"),
+        (status = 413, description = "The body is larger than 1 MiB", body = Problem),
         (status = 503, description = "The queue is full; send it again", body = Problem),
     )
 )]
