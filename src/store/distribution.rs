@@ -252,6 +252,7 @@ impl Distribution {
         now: Timestamp,
     ) -> Result<Option<Published>, DistError> {
         tree::plain(&self.settings.root, &self.id(tree))?;
+        self.uploads.forget_dirs();
         let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
         if let Some(bytes) = tree::read_small(&repomd, publication::REPOMD_MAX) {
             self.is_known(tree, &bytes, expected)?;
@@ -992,6 +993,39 @@ mod tests {
         assert_eq!((accepted, refused), (vec!["e-1-1.noarch".to_owned(), "g-1-1.noarch".to_owned()], vec![]));
         dist.publish(&tree("untested"), 0, now()).expect("published");
         assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(2));
+    }
+
+    #[test]
+    fn directories_of_published_packages_are_read_again_when_something_comes_there_and_at_inspections() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        // Long after all this was written, so that its times can be trusted.
+        let later = Timestamp::from_second(1_895_000_000).expect("a time");
+        let mut at = 1000;
+        let mut looks = |dist: &mut Distribution| {
+            let mut found = Vec::new();
+            for _ in 0..3 {
+                at += 3;
+                let look = dist.look(later, site.clock + Duration::from_secs(at)).expect("a look");
+                found.extend(look.accepted.iter().map(|a| a.nevra.to_string()));
+                found.extend(look.refused.iter().map(|d| d.refusal.code.to_string()));
+            }
+            found
+        };
+        assert!(looks(&mut dist).is_empty());
+        site.drop_file("Packages/a/other.rpm", &package("other", "1", Some(&keys().1)));
+        assert_eq!(looks(&mut dist), ["other-1-1.noarch"]);
+        assert!(looks(&mut dist).is_empty());
+        // Written in place: nothing came and nothing went.
+        let file = site.untested().join("Packages/a/a-1-1.noarch.rpm");
+        let written = std::fs::OpenOptions::new().write(true).truncate(true).open(&file);
+        written.and_then(|mut file| std::io::Write::write_all(&mut file, b"no package")).expect("root may");
+        assert!(looks(&mut dist).is_empty());
+        let found = dist.inspect(&tree("untested"), Expected { settled: false, ..Expected::default() }, later);
+        assert!(disagreement(found).contains("a-1-1.noarch"));
+        assert_eq!(looks(&mut dist), ["not_rpm"]);
     }
 
     #[test]

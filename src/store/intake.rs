@@ -26,10 +26,12 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError};
 use super::index::{Chunk, Index, IndexError};
 use super::rejected;
@@ -46,7 +48,13 @@ use crate::format::{filelists, other, primary};
 
 /// Most files that one look examines; more wait for the next, so that a promotion never waits long
 /// behind a burst of uploads.
-pub const LOOK_AT_ONCE: usize = 64;
+pub const LOOK_AT_ONCE: usize = 256;
+
+/// Most bytes of them, for the same reason; one file is always examined.
+const LOOK_BYTES: u64 = 1 << 30;
+
+/// A directory whose time is younger than this may still change within the same tick of the clock.
+const RACY: Duration = Duration::from_secs(2);
 
 /// Deepest directory below an upload tree that is searched. People drop `el6/x86_64/RPMS/`; a deeper
 /// tree is a mistake or an attack.
@@ -172,6 +180,12 @@ impl Stamp {
             ctime: (meta.ctime(), meta.ctime_nsec()),
         }
     }
+
+    /// Whether the last change was so long ago that one in the same tick would show.
+    fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        self.mtime.0.max(self.ctime.0) < now.as_second().saturating_sub(age)
+    }
 }
 
 /// A file that was seen, and how far it is.
@@ -205,6 +219,9 @@ enum Outcome {
 #[derive(Debug, Default)]
 pub struct Uploads {
     seen: BTreeMap<PathBuf, Sighting>,
+    /// Directories of published packages in which nothing else was, as they were then: they are not read
+    /// again before something comes or goes there.
+    done: BTreeMap<PathBuf, Stamp>,
 }
 
 /// A file as the search finds it.
@@ -228,20 +245,27 @@ impl Uploads {
         now: Timestamp,
         clock: Instant,
     ) -> Result<Look, IntakeError> {
-        let found = search(&gate.dir)?;
+        let Searched { found, dirs } = search(&gate.dir, &self.done)?;
         let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
         self.seen.retain(|path, _| names.contains(path));
         let mut look = Look::default();
-        let mut examined = 0;
+        let (mut quiet, mut bytes) = (Vec::new(), 0_u64);
+        let mut foreign: BTreeSet<&Path> = BTreeSet::new();
         for file in &found {
-            if examined == LOOK_AT_ONCE {
+            if quiet.len() == LOOK_AT_ONCE || (bytes > LOOK_BYTES && !quiet.is_empty()) {
                 look.again = Some(Duration::ZERO);
                 break;
             }
-            match self.visit(disk, gate, index, file, (now, clock), &mut look) {
-                Ok(Visit::Cheap) => {}
-                Ok(Visit::Examined) => examined += 1,
+            match self.visit(disk, gate, index, file, clock, &mut look) {
+                Ok(Visit::Ours) => {}
+                Ok(Visit::Cheap) => drop(foreign.insert(file.relative.parent().unwrap_or(Path::new("")))),
+                Ok(Visit::Examine) => {
+                    foreign.insert(file.relative.parent().unwrap_or(Path::new("")));
+                    bytes = bytes.saturating_add(file.meta.len());
+                    quiet.push(file);
+                }
                 Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
+                    foreign.insert(file.relative.parent().unwrap_or(Path::new("")));
                     self.is_stuck(&file.relative, error.sentence(), clock);
                 }
                 Err(error) => {
@@ -250,6 +274,13 @@ impl Uploads {
                 }
             }
         }
+        if look.again != Some(Duration::ZERO) && look.failed.is_none() {
+            self.done = dirs
+                .into_iter()
+                .filter(|(dir, stamp)| !foreign.contains(dir.as_path()) && stamp.is_older_than(RACY, now))
+                .collect();
+        }
+        self.examine(disk, gate, index, &quiet, (now, clock), &mut look);
         self.report_stuck(&mut look);
         if !look.accepted.is_empty() || !look.refused.is_empty() {
             // What was decided now is settled once the logbook has it.
@@ -275,18 +306,23 @@ impl Uploads {
         }
     }
 
-    /// One file in this look.
+    /// Reads every directory again at the next look.
+    pub fn forget_dirs(&mut self) {
+        self.done.clear();
+    }
+
+    /// One file in this look, as far as that is possible without reading it.
     fn visit(
         &mut self,
         disk: &dyn Disk,
         gate: &Gate,
-        index: &mut Index,
+        index: &Index,
         file: &Found,
-        (now, clock): (Timestamp, Instant),
+        clock: Instant,
         look: &mut Look,
     ) -> Result<Visit, IntakeError> {
         match standing(index, file) {
-            Standing::Ours => return Ok(Visit::Cheap),
+            Standing::Ours => return Ok(Visit::Ours),
             // Moving it away would hide what happened: other trees have the same inode.
             Standing::Changed(nevra) => {
                 let why = format!(
@@ -305,10 +341,7 @@ impl Uploads {
                 look.again = Some(look.again.map_or(wait, |soonest| soonest.min(wait)));
                 Ok(Visit::Cheap)
             }
-            Step::Examine => {
-                self.examine(disk, gate, index, file, now, look)?;
-                Ok(Visit::Examined)
-            }
+            Step::Examine => Ok(Visit::Examine),
         }
     }
 
@@ -362,18 +395,61 @@ impl Uploads {
         }
     }
 
+    /// Reads files by all threads, then settles them one after the other in the order of their paths.
     fn examine(
         &mut self,
         disk: &dyn Disk,
         gate: &Gate,
         index: &mut Index,
-        file: &Found,
-        now: Timestamp,
+        quiet: &[&Found],
+        (now, clock): (Timestamp, Instant),
         look: &mut Look,
-    ) -> Result<(), IntakeError> {
-        let Some(sighting) = self.seen.get_mut(&file.relative) else { return Ok(()) };
+    ) {
+        let todo: Vec<(usize, &Found, Stamp)> = quiet
+            .iter()
+            .filter_map(|file| Some((*file, self.seen.get(&file.relative)?.stamp)))
+            .enumerate()
+            .map(|(at, (file, stamp))| (at, file, stamp))
+            .collect();
+        let failed = AtomicBool::new(false);
+        let read = |(): &mut (), (_, file, stamp): &(usize, &Found, Stamp)| {
+            // A disk that is full for one is full for all.
+            if failed.load(Ordering::Relaxed) {
+                return Ok::<_, std::convert::Infallible>(None);
+            }
+            let copied = copy(disk, gate, file, *stamp, now);
+            if matches!(&copied, Err(IntakeError::Disk(error)) if !error.concerns_one_path()) {
+                failed.store(true, Ordering::Relaxed);
+            }
+            Ok(Some(copied))
+        };
+        let mut copies: Vec<Option<Result<Copied, IntakeError>>> = todo.iter().map(|_| None).collect();
+        let keep = |(at, ..): &(usize, &Found, Stamp), copied| {
+            if let Some(place) = copies.get_mut(*at) {
+                *place = copied;
+            }
+        };
+        match crew::each(&todo, || (), read, keep) {
+            Ok(()) => {}
+            Err(never) => match never {},
+        }
+        for ((_, file, stamp), copied) in todo.into_iter().zip(copies) {
+            let Some(copied) = copied else { continue };
+            match copied.and_then(|copied| settle(disk, gate, index, file, stamp, copied)) {
+                Ok(examined) => self.conclude(gate, file, examined, look),
+                Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
+                    self.is_stuck(&file.relative, error.sentence(), clock);
+                }
+                Err(error) => drop(look.failed.get_or_insert(error)),
+            }
+        }
+    }
+
+    /// What follows from what a file turned out to be.
+    fn conclude(&mut self, gate: &Gate, file: &Found, examined: Examined, look: &mut Look) {
+        let Some(sighting) = self.seen.get_mut(&file.relative) else { return };
         let last_try = matches!(sighting.outcome, Some(Outcome::Incomplete));
-        match take_in(disk, gate, index, file, sighting.stamp, now)? {
+        match examined {
             Examined::Accepted(arrival) => {
                 sighting.outcome = Some(Outcome::TakenIn);
                 look.accepted.push(*arrival);
@@ -396,7 +472,6 @@ impl Uploads {
                 look.refused.push(Departure { upload: file.relative.clone(), sha256, refusal });
             }
         }
-        Ok(())
     }
 
     /// Files that were seen and are not settled, for metrics.
@@ -406,8 +481,12 @@ impl Uploads {
 }
 
 enum Visit {
+    /// A published package as we put it there.
+    Ours,
+    /// Nothing to read now.
     Cheap,
-    Examined,
+    /// To be read in this look.
+    Examine,
 }
 
 enum Step {
@@ -425,12 +504,29 @@ enum Examined {
     Refused(Refusal, Option<Sha256>),
 }
 
-/// All candidates below the tree, sorted by path; links to directories are not followed.
-fn search(dir: &Path) -> Result<Vec<Found>, DiskError> {
+/// What a search finds.
+struct Searched {
+    /// All candidates, sorted by path.
+    found: Vec<Found>,
+    /// The directories of published packages, as they were before they were read.
+    dirs: BTreeMap<PathBuf, Stamp>,
+}
+
+/// All candidates below the tree; links to directories are not followed, and directories that are as `done`
+/// has them are passed over.
+fn search(dir: &Path, done: &BTreeMap<PathBuf, Stamp>) -> Result<Searched, DiskError> {
     let mut found = Vec::new();
+    let mut dirs = BTreeMap::new();
     let mut todo = vec![(PathBuf::new(), 0)];
     while let Some((relative, depth)) = todo.pop() {
         let here = dir.join(&relative);
+        if depth == 2 && relative.starts_with(tree::PACKAGES) {
+            let Ok(stamp) = std::fs::symlink_metadata(&here).map(|meta| Stamp::of(&meta)) else { continue };
+            dirs.insert(relative.clone(), stamp);
+            if done.get(&relative) == Some(&stamp) {
+                continue;
+            }
+        }
         let entries = match std::fs::read_dir(&here) {
             Ok(entries) => entries,
             // A directory may go away or be closed to us while the tree is searched.
@@ -451,6 +547,8 @@ fn search(dir: &Path) -> Result<Vec<Found>, DiskError> {
             let path = relative.join(&name);
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() {
+                // A directory below one of ours is somebody's upload, whose changes show in itself alone.
+                dirs.remove(&relative);
                 if depth < DEPTH_MAX {
                     todo.push((path, depth + 1));
                 }
@@ -460,7 +558,7 @@ fn search(dir: &Path) -> Result<Vec<Found>, DiskError> {
         }
     }
     found.sort_by(|a, b| a.relative.cmp(&b.relative));
-    Ok(found)
+    Ok(Searched { found, dirs })
 }
 
 /// Removes an upload that was taken in, unless somebody has put another file in its place meanwhile.
@@ -515,22 +613,32 @@ fn standing(index: &Index, file: &Found) -> Standing {
     Standing::Upload
 }
 
-/// Copies, hashes, checks, judges, names.
-fn take_in(
-    disk: &dyn Disk,
-    gate: &Gate,
-    index: &mut Index,
-    file: &Found,
-    stamp: Stamp,
-    now: Timestamp,
-) -> Result<Examined, IntakeError> {
-    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), None));
+/// A file that was copied and judged, and has no name yet.
+enum Copied {
+    /// It is good as it is.
+    Good(Box<Good>),
+    /// It went away while it was looked at.
+    Vanished,
+    Refused(Refusal, Option<Sha256>),
+}
+
+struct Good {
+    copy: disk::Fresh,
+    nevra: Nevra,
+    signed: Accepted,
+    replaced_text: Vec<&'static str>,
+    chunk: Chunk,
+}
+
+/// Copies, hashes, checks and judges; nothing is known of it afterwards but what is returned.
+fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp) -> Result<Copied, IntakeError> {
+    let refused = |code, detail: String| Ok(Copied::Refused(Refusal::new(code, detail), None));
     if !file.meta.is_file() {
         return refused(Code::NotRegular, "a link, pipe, socket or device".to_owned());
     }
     let mut upload = match tree::open_beneath(&gate.dir, &file.relative) {
         Ok(upload) => upload,
-        Err(error) if error.is_not_found() => return Ok(Examined::Vanished),
+        Err(error) if error.is_not_found() => return Ok(Copied::Vanished),
         Err(error) => return refused(Code::NotRegular, error.sentence()),
     };
     let label = gate.dir.join(&file.relative);
@@ -542,7 +650,7 @@ fn take_in(
         return refused(Code::TooLarge, format!("{} bytes, allowed are {}", meta.size(), gate.limits.max_package));
     }
     if Stamp::of(&meta) != stamp {
-        return Ok(Examined::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
+        return Ok(Copied::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
     }
 
     let mut copy = disk.fresh(&gate.dir, Access::Sealed)?;
@@ -560,7 +668,7 @@ fn take_in(
             None => return refused(Code::Unstable, "it grew while it was read".to_owned()),
         };
         if let Err(refusal) = reading.push(bytes) {
-            return Ok(Examined::Refused(refusal, None));
+            return Ok(Copied::Refused(refusal, None));
         }
         disk.write(&mut copy, bytes)?;
     }
@@ -570,56 +678,68 @@ fn take_in(
     }
     let contents = match reading.finish() {
         Ok(contents) => contents,
-        Err(refusal) => return Ok(Examined::Refused(refusal, None)),
+        Err(refusal) => return Ok(Copied::Refused(refusal, None)),
     };
     let sha256 = contents.sha256;
     let (package, signed) = match judge(gate, &contents, now) {
         Ok(judged) => judged,
-        Err(refusal) => return Ok(Examined::Refused(refusal, Some(sha256))),
+        Err(refusal) => return Ok(Copied::Refused(refusal, Some(sha256))),
     };
-    match index.identity(&package.nevra) {
+    // The time of the copy is the time of arrival; every tree shows the same one.
+    let file_time = now.as_second().max(0).unsigned_abs();
+    set_time(&copy, file_time, &label)?;
+    disk.sync(&copy)?;
+    let chunk = chunk(&package, &contents, file_time, gate.checksum);
+    let Package { nevra, replaced_text, .. } = package;
+    Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
+}
+
+fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result<(), DiskError> {
+    let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+    copy.file.set_modified(time).at("set the time of the copy of", label)
+}
+
+/// Compares a copy with what is known, and gives it its name.
+fn settle(
+    disk: &dyn Disk,
+    gate: &Gate,
+    index: &mut Index,
+    file: &Found,
+    stamp: Stamp,
+    copied: Copied,
+) -> Result<Examined, IntakeError> {
+    let good = match copied {
+        Copied::Good(good) => good,
+        Copied::Vanished => return Ok(Examined::Vanished),
+        Copied::Refused(refusal, sha256) => return Ok(Examined::Refused(refusal, sha256)),
+    };
+    let Good { copy, nevra, signed, replaced_text, chunk } = *good;
+    let sha256 = chunk.sha256;
+    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)));
+    match index.identity(&nevra) {
         Some(known) if known != sha256 => {
-            let detail = format!("{} is known as {known}, this is {sha256}", package.nevra);
-            return Ok(Examined::Refused(Refusal::new(Code::DuplicateNevra, detail), Some(sha256)));
+            return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
         }
-        Some(_) if index.listed_anywhere(&package.nevra) => {
+        Some(_) if index.listed_anywhere(&nevra) => {
             if !index.has(sha256) {
                 // The index was lost, and so was every file from which it could be made again.
-                let file_time = now.as_second().max(0).unsigned_abs();
-                index.put(disk, &chunk(&package, &contents, file_time, gate.checksum))?;
+                index.put(disk, &chunk)?;
             }
-            restore(disk, gate, index, file, stamp, &package.nevra, copy)?;
+            restore(disk, gate, index, file, stamp, &nevra, copy)?;
             return Ok(Examined::Known);
         }
-        Some(_) => {
-            let detail = format!("{} was withdrawn", package.nevra);
-            return Ok(Examined::Refused(Refusal::new(Code::Withdrawn, detail), Some(sha256)));
-        }
+        Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
         None => {}
     }
-    let file_name = package.nevra.file_name();
-    if let Some(other) = index.named(&file_name).into_iter().find(|other| *other != package.nevra) {
-        let detail = format!("{} would have the same file as {other}", package.nevra);
-        return Ok(Examined::Refused(Refusal::new(Code::FileNameTaken, detail), Some(sha256)));
+    if let Some(other) = index.named(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
+        return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
     }
-
-    // The time of the copy is the time of arrival; every tree shows the same one.
-    let file_time = now.as_second().max(0);
-    let stamp_time = std::time::UNIX_EPOCH + Duration::from_secs(file_time.unsigned_abs());
-    copy.file.set_modified(stamp_time).at("set the time of the copy of", &label)?;
-    disk.sync(&copy)?;
-    let canonical = gate.dir.join(tree::location(&package.nevra));
-    give_name(disk, gate, file, stamp, copy, &canonical)?;
-    index.put(disk, &chunk(&package, &contents, file_time.unsigned_abs(), gate.checksum))?;
-    index.list(&gate.tree, &package.nevra, sha256);
-    Ok(Examined::Accepted(Box::new(Arrival {
-        nevra: package.nevra,
-        sha256,
-        size: contents.size,
-        signed,
-        replaced_text: package.replaced_text,
-        upload: file.relative.clone(),
-    })))
+    give_name(disk, gate, file, stamp, copy, &gate.dir.join(tree::location(&nevra)))?;
+    index.put(disk, &chunk)?;
+    index.list(&gate.tree, &nevra, sha256);
+    let size = chunk.size;
+    let upload = file.relative.clone();
+    Ok(Examined::Accepted(Box::new(Arrival { nevra, sha256, size, signed, replaced_text, upload })))
 }
 
 /// Gives a synced copy its canonical name. What has the name already is either the upload that was copied,
@@ -680,10 +800,9 @@ fn restore(
     }
     let here = gate.dir.join(&location);
     if let Some((_, time)) = known {
-        let time = std::time::UNIX_EPOCH + Duration::from_secs(time);
-        copy.file.set_modified(time).at("set the time of", &here)?;
+        set_time(&copy, time, &here)?;
+        disk.sync(&copy)?;
     }
-    disk.sync(&copy)?;
     let mut aside = None;
     let from = if replaced || missing.contains(&gate.dir.as_path()) {
         give_name(disk, gate, file, stamp, copy, &here)?;
@@ -784,12 +903,12 @@ mod tests {
         assert!(!clear(&disk, &upload, looked_at).expect("looked at"), "something was left");
 
         sweep(&disk, dir.path()).expect("swept");
-        let found = search(dir.path()).expect("listed");
+        let found = search(dir.path(), &BTreeMap::new()).expect("listed").found;
         let [aside] = found.as_slice() else { panic!("one file") };
         let path = dir.path().join(&aside.relative);
         assert_eq!(std::fs::read(&path).expect("kept"), b"new");
         assert!(clear(&disk, &path, Stamp::of(&aside.meta)).expect("removed"));
-        assert!(search(dir.path()).expect("listed").is_empty());
+        assert!(search(dir.path(), &BTreeMap::new()).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
     }
 }
