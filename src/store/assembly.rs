@@ -158,7 +158,10 @@ fn complete(
     plans: &[Plan; 3],
 ) -> Result<Tally, AssemblyError> {
     let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
-    let missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !shelf.has(&block.id)).collect();
+    // A block of these packages and of another length: one of their lengths is wrong, and reading their
+    // XML will say whose.
+    let fits = |block: &Block| shelf.sizes(&block.id).is_some_and(|(open, _)| open == block.len as u64);
+    let missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !fits(block)).collect();
     let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
     let tally = Tally { found: total - missing.len(), made: missing.len() };
     let mut made = Vec::with_capacity(missing.len());

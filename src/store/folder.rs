@@ -11,8 +11,16 @@
 //! <state>/lock              one at a time
 //! ```
 //!
-//! All of it can be removed at any time. What never happens: a link is followed, a file is listed that the
-//! gate refuses when there is one, or that changed while it was read.
+//! All of it can be removed at any time, and whatever of it was torn is made again: the metadata that comes
+//! out is that which comes out of an empty state. So nothing in it is believed. A file's row counts while the
+//! file has the row's times; the lengths and keys of a row are held against the XML, or against a block of
+//! just these keys; a block carries checksums.
+//!
+//! A file that changed a moment ago is listed and read again by the next look: another change within the
+//! same tick of the file system's clock would leave the times as they are.
+//!
+//! What never happens: a link is followed, a file is listed that the gate refuses when there is one, or that
+//! changed while it was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
@@ -20,11 +28,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::assembly::{AssemblyError, Tally};
-use super::blocks::{Form, Key, Part, Piece};
+use super::assembly::{self, AssemblyError, Tally};
+use super::blocks::{Form, Key, Members, Part, Piece};
 use super::crew;
 use super::disk::{AtPath as _, Disk, DiskError};
 use super::index::{IndexError, Place, Source};
@@ -41,13 +50,17 @@ use crate::format::openpgp::Keyring;
 use crate::format::package::{Package, Placed};
 use crate::format::reading::Reading;
 use crate::format::signing::Signer;
-use crate::format::{filelists, other, primary};
+use crate::format::{filelists, other, primary, xml};
 
 /// Rises whenever the table or the XML of the same package would be other ones.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-/// Deepest directory that is searched.
-const DEPTH_MAX: usize = 32;
+/// The XML is written anew when more than this is unwanted, and more than what is wanted.
+const WASTE_MAX: u64 = 64 << 20;
+
+/// How coarse the clock of a file system may be, in nanoseconds: of one that has fractions of a second, and
+/// of one that has none.
+const TICKS: [i64; 2] = [50_000_000, 2_000_000_000];
 
 /// What is asked of the packages.
 #[derive(Clone, Debug)]
@@ -67,7 +80,7 @@ pub struct Found {
     pub listed: usize,
     /// Of these, how many were read in this look.
     pub read: usize,
-    /// Packages that were listed before and are not there any more, or are other ones.
+    /// Packages that were listed before and are listed no longer.
     pub gone: usize,
     /// Links that were not followed.
     pub links: usize,
@@ -115,7 +128,23 @@ impl Stamp {
             nanoseconds(meta.ctime(), meta.ctime_nsec()),
         ])
     }
+
+    /// Whether the file could change once more and have the same times.
+    fn is_fresh(self, now: Timestamp) -> bool {
+        let [.., changed] = self.0;
+        let [fine, whole] = TICKS;
+        let tick = if changed % 1_000_000_000 == 0 { whole } else { fine };
+        let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
+        // Times in the future are somebody's wrong clock, and another change would have another one.
+        now.abs_diff(changed) < tick.unsigned_abs()
+    }
+
+    /// Of no file.
+    const NONE: Self = Self([0; 5]);
 }
+
+/// What is known of each file.
+type Files = BTreeMap<String, (Stamp, Place)>;
 
 /// A directory with what is known of it.
 #[derive(Debug)]
@@ -126,7 +155,7 @@ pub struct Folder {
     pile: Pile,
     shelf: Shelf,
     /// By path below the directory, which is the order of the metadata.
-    files: BTreeMap<String, (Stamp, Place)>,
+    files: Files,
     /// What clients see, while the listing is what it was then.
     shown: Option<(Form, Published)>,
     terms: Terms,
@@ -178,8 +207,8 @@ impl Folder {
         now: Timestamp,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Found, FolderError> {
-        let (there, links) = walk(&self.dir)?;
-        let mut found = Found { links, ..Found::default() };
+        let Walk { there, links, unfit } = Walk::through(&self.dir)?;
+        let mut found = Found { links, refused: unfit, ..Found::default() };
         let mut gone = Vec::new();
         self.files.retain(|path, (stamp, _)| {
             let stays = there.get(path) == Some(stamp);
@@ -188,9 +217,8 @@ impl Folder {
             }
             stays
         });
-        found.gone = gone.len();
         let wanted: Vec<(&String, &Stamp)> = there.iter().filter(|(path, _)| !self.files.contains_key(*path)).collect();
-        if found.gone > 0 || !wanted.is_empty() {
+        if !gone.is_empty() || !wanted.is_empty() {
             self.forget_shown()?;
         }
         let reader = Reader { disk, dir: &self.dir, pile: &self.pile, terms: &self.terms, now };
@@ -204,7 +232,10 @@ impl Folder {
                 seen += 1;
                 progress(seen, wanted.len());
                 match outcome {
-                    Ok(place) => read.push(((*path).clone(), **stamp, place)),
+                    Ok(place) => {
+                        let stamp = if stamp.is_fresh(now) { Stamp::NONE } else { **stamp };
+                        read.push(((*path).clone(), stamp, place));
+                    }
                     Err(refusal) => found.refused.push(((*path).clone(), refusal)),
                 }
             },
@@ -212,6 +243,7 @@ impl Folder {
         found.read = read.len();
         found.refused.sort_by(|a, b| a.0.cmp(&b.0));
         self.keep(read, &gone)?;
+        found.gone = gone.iter().filter(|path| !self.files.contains_key(*path)).count();
         found.listed = self.files.len();
         Ok(found)
     }
@@ -285,6 +317,7 @@ impl Folder {
             Outcome::New(staged) => staged.publish(disk)?,
         };
         self.remember(form, &published)?;
+        self.tidy(disk, form)?;
         Ok(published)
     }
 
@@ -305,25 +338,45 @@ impl Folder {
             let sum = name.split('-').next().unwrap_or_default();
             sum.len() >= 40 && sum.len() < name.len() && sum.bytes().all(|b| b.is_ascii_hexdigit())
         };
+        let known = self.superseded()?;
+        // What is named again begins anew when it is superseded again.
+        let back = known.keys().filter(|name| !published.superseded.contains(*name));
+        for name in back {
+            self.forget_superseded(name)?;
+        }
         let mut over = Vec::new();
         for name in published.superseded.iter().filter(ours) {
-            let insert = "INSERT INTO superseded VALUES(?1, ?2) ON CONFLICT DO NOTHING";
-            self.db.execute(insert, params![name, now.as_second()]).map_err(self.failed("write to"))?;
-            let since = "SELECT since FROM superseded WHERE name = ?1";
-            let since: i64 = self.db.query_row(since, [name], |row| row.get(0)).map_err(self.failed("read"))?;
+            let since = known.get(name).copied();
+            if since.is_none() {
+                let insert = "INSERT INTO superseded VALUES(?1, ?2)";
+                self.db.execute(insert, params![name, now.as_second()]).map_err(self.failed("write to"))?;
+            }
             // A clock that was set back counts as no waiting at all.
-            let waited = u64::try_from(now.as_second().saturating_sub(since)).unwrap_or_default();
-            if waited >= keep.as_secs() {
+            let waited = now.as_second().saturating_sub(since.unwrap_or(now.as_second()));
+            if u64::try_from(waited).unwrap_or_default() >= keep.as_secs() {
                 over.push(format!("{REPODATA}/{name}"));
             }
         }
-        let named = BTreeSet::new();
-        let gone = retirement::retire(disk, &self.dir, &over, &named)?.gone;
+        let gone = retirement::retire(disk, &self.dir, &over, &BTreeSet::new())?.gone;
         for file in &gone {
-            let name = file.rsplit('/').next().unwrap_or_default();
-            self.db.execute("DELETE FROM superseded WHERE name = ?1", [name]).map_err(self.failed("write to"))?;
+            self.forget_superseded(file.rsplit('/').next().unwrap_or_default())?;
         }
         Ok(gone.len())
+    }
+
+    /// Since when nothing names which file.
+    fn superseded(&self) -> Result<BTreeMap<String, i64>, FolderError> {
+        let read = || {
+            let mut all = self.db.prepare("SELECT name, since FROM superseded")?;
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(self.failed("read"))
+    }
+
+    fn forget_superseded(&self, name: &str) -> Result<(), FolderError> {
+        let done = self.db.execute("DELETE FROM superseded WHERE name = ?1", [name]);
+        done.map(drop).map_err(self.failed("write to"))
     }
 
     fn stage(
@@ -333,17 +386,15 @@ impl Folder {
         signer: Option<&Signer>,
         now: Timestamp,
     ) -> Result<Outcome, FolderError> {
+        let mut mended = BTreeSet::new();
         loop {
-            let source =
-                Listed { pile: &self.pile, files: self.files.iter().map(|(p, (_, place))| (p, place)).collect() };
+            let source = listed(&self.pile, &self.files);
             match publication::stage(disk, spec, &source, &mut self.shelf, signer, 0, now) {
-                Err(PublishError::Index(IndexError::Lost { package, .. })) => {
-                    // Its row goes, and the next look reads it again.
-                    self.files.remove(&package);
-                    self.look(disk, now, |_, _| {})?;
+                Err(PublishError::Index(IndexError::Lost { .. })) if mended.insert(None) => {
+                    self.read_lost_again(disk, now)?;
                 }
                 Err(PublishError::Assembly { dir, source }) => match *source {
-                    AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if self.shelf.has(&id) => {
+                    AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if mended.insert(Some(id)) => {
                         self.shelf.forget(&id);
                     }
                     source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
@@ -353,26 +404,92 @@ impl Folder {
         }
     }
 
+    /// Lets go of every file whose XML is not what was kept, and looks again.
+    fn read_lost_again(&mut self, disk: &dyn Disk, now: Timestamp) -> Result<(), FolderError> {
+        let lost = |place: &Place| place.read_all(&self.pile).is_none();
+        let lost: Vec<String> =
+            self.files.iter().filter(|(_, (_, place))| lost(place)).map(|(path, _)| path.clone()).collect();
+        self.files.retain(|path, _| lost.binary_search(path).is_err());
+        self.keep(Vec::new(), &lost)?;
+        self.look(disk, now, |_, _| {}).map(drop)
+    }
+
+    /// Lets go of blocks and XML that nothing needs any more, now and then.
+    fn tidy(&mut self, disk: &dyn Disk, form: Form) -> Result<(), FolderError> {
+        if form.members == Members::Blocks {
+            let wanted = || assembly::ids(form, &listed(&self.pile, &self.files)).collect();
+            match self.shelf.tidy(disk, wanted) {
+                Ok(_) => {}
+                Err(ShelfError::Disk(error)) => return Err(error.into()),
+                Err(error) => return Err(DiskError::new("tidy", &self.dir, std::io::Error::other(error)).into()),
+            }
+        }
+        let wanted: u64 = self.files.values().map(|(_, place)| place.len()).sum();
+        if self.pile.end().saturating_sub(wanted) > WASTE_MAX.max(wanted) {
+            self.write_pile_anew(disk)?;
+        }
+        Ok(())
+    }
+
+    fn write_pile_anew(&mut self, disk: &dyn Disk) -> Result<(), FolderError> {
+        let path = self.pile.path().to_owned();
+        let beside = path.with_extension("xml.new");
+        let new = Pile::begin(disk, &beside)?;
+        let mut moved = Vec::with_capacity(self.files.len());
+        for (file, (stamp, place)) in &self.files {
+            // What is damaged stays behind and is read again by the next look.
+            if let Some(xml) = place.read_all(&self.pile)
+                && let Some(place) = Place::write(disk, &new, &xml)?
+            {
+                moved.push((file.clone(), *stamp, place));
+            }
+        }
+        let all: Vec<String> = std::mem::take(&mut self.files).into_keys().collect();
+        // After a crash between the two, the rows do not have their XML, and the files are read again.
+        disk.rename(&beside, &path)?;
+        self.pile = Pile::open(disk, &path)?;
+        self.keep(moved, &all)
+    }
+
     /// What was published last, if the listing has not changed since.
     fn recall(&self) -> Option<(Form, Published)> {
-        let sql = "SELECT form, revision, packages, repomd FROM shown";
-        let row = |row: &rusqlite::Row<'_>| {
-            let numbers = (row.get::<_, i64>(1)?.unsigned_abs(), row.get::<_, i64>(2)?.unsigned_abs());
-            Ok((row.get::<_, String>(0)?, numbers, row.get::<_, [u8; 32]>(3)?))
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
+        let (form, listing, repomd): (_, [u8; 32], [u8; 32]) =
+            self.db.query_row("SELECT form, listing, repomd FROM shown", [], row).optional().ok()??;
+        // Rows may have been lost since, and what they told of may be gone as well.
+        if listing != self.listing() {
+            return None;
+        }
+        let published = Published {
+            revision: 0,
+            packages: self.files.len() as u64,
+            repomd: Sha256(repomd),
+            superseded: Vec::new(),
+            notes: Vec::new(),
+            blocks: Tally::default(),
         };
-        let (form, (revision, packages), repomd) = self.db.query_row(sql, [], row).optional().ok()??;
-        let form = Form::from_words(&form)?;
-        let (superseded, notes, blocks) = (Vec::new(), Vec::new(), Tally::default());
-        Some((form, Published { revision, packages, repomd: Sha256(repomd), superseded, notes, blocks }))
+        Some((Form::from_words(&form)?, published))
     }
 
     fn remember(&mut self, form: Form, published: &Published) -> Result<(), FolderError> {
-        let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.forget_shown()?;
-        let row = params![form.words(), clamp(published.revision), clamp(published.packages), &published.repomd.0[..]];
-        self.db.execute("INSERT INTO shown VALUES(?1, ?2, ?3, ?4)", row).map_err(self.failed("write to"))?;
+        let row = params![form.words(), self.listing(), &published.repomd.0[..]];
+        self.db.execute("INSERT INTO shown VALUES(?1, ?2, ?3)", row).map_err(self.failed("write to"))?;
         self.shown = Some((form, published.clone()));
         Ok(())
+    }
+
+    /// What is listed, in one number.
+    fn listing(&self) -> [u8; 32] {
+        let mut sum = digest::Context::new(&digest::SHA256);
+        for (path, (_, place)) in &self.files {
+            sum.update(&(path.len() as u64).to_le_bytes());
+            sum.update(path.as_bytes());
+            place.keys.iter().for_each(|key| sum.update(&key.0));
+        }
+        let mut listing = [0; 32];
+        listing.copy_from_slice(sum.finish().as_ref());
+        listing
     }
 
     fn forget_shown(&mut self) -> Result<(), FolderError> {
@@ -380,8 +497,6 @@ impl Folder {
         self.db.execute("DELETE FROM shown", []).map(drop).map_err(self.failed("write to"))
     }
 }
-
-type Files = BTreeMap<String, (Stamp, Place)>;
 
 fn usable_anew(database: &Path, terms: &str) -> Result<(Connection, Files), FolderError> {
     usable(database, terms, 0).map_err(|source| FolderError::Database {
@@ -402,19 +517,22 @@ fn usable(database: &Path, terms: &str, end: u64) -> rusqlite::Result<(Connectio
                  path TEXT PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
                  modified INTEGER NOT NULL, changed INTEGER NOT NULL, place INTEGER NOT NULL,
                  primary_length INTEGER NOT NULL, filelists_length INTEGER NOT NULL, other_length INTEGER NOT NULL,
-                 primary_key BLOB NOT NULL, filelists_key BLOB NOT NULL, other_key BLOB NOT NULL) STRICT;
+                 primary_key BLOB NOT NULL, filelists_key BLOB NOT NULL, other_key BLOB NOT NULL)
+                 STRICT, WITHOUT ROWID;
              CREATE TABLE terms(name TEXT NOT NULL) STRICT;
-             CREATE TABLE superseded(name TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT;
-             CREATE TABLE shown(form TEXT NOT NULL, revision INTEGER NOT NULL, packages INTEGER NOT NULL,
-                 repomd BLOB NOT NULL) STRICT;
+             CREATE TABLE superseded(name TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+             CREATE TABLE shown(form TEXT NOT NULL, listing BLOB NOT NULL, repomd BLOB NOT NULL) STRICT;
              COMMIT;",
         )?;
         db.execute("INSERT INTO terms VALUES(?1)", [terms])?;
         db.pragma_update(None, "user_version", FORMAT)?;
     }
     let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    // One that can be read and not written to is of no use either.
+    db.pragma_update(None, "user_version", format)?;
     let known: String = db.query_row("SELECT name FROM terms", [], |row| row.get(0))?;
-    if format != FORMAT || known != terms {
+    let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if format != FORMAT || known != terms || verdict != "ok" {
         return Err(rusqlite::Error::InvalidQuery);
     }
     let files = read_files(&db, end)?;
@@ -439,37 +557,62 @@ fn read_files(db: &Connection, end: u64) -> rusqlite::Result<Files> {
     rows.filter(|row| row.as_ref().map_or(true, |(_, (_, place))| place.end() <= end)).collect()
 }
 
-/// All packages below a directory by their path, and how many links there were.
-fn walk(dir: &Path) -> Result<(BTreeMap<String, Stamp>, usize), DiskError> {
-    let mut found = BTreeMap::new();
-    let mut links = 0;
-    let mut todo = vec![(String::new(), 0)];
-    while let Some((relative, depth)) = todo.pop() {
-        let here = dir.join(&relative);
-        for entry in std::fs::read_dir(&here).at("list", &here)? {
-            let entry = entry.at("list", &here)?;
-            // A name that is no text cannot be named in XML; a client could not fetch it.
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if name.starts_with('.') || (depth == 0 && name == REPODATA) {
-                continue;
-            }
-            let path = if relative.is_empty() { name } else { format!("{relative}/{name}") };
-            let is_package = path.as_bytes().ends_with(b".rpm");
-            let kind = entry.file_type().at("look at", &entry.path())?;
-            if kind.is_dir() && depth < DEPTH_MAX {
-                todo.push((path, depth + 1));
-            } else if kind.is_symlink() && is_package {
-                links += 1;
-            } else if kind.is_file() && is_package {
-                match entry.metadata() {
-                    Ok(meta) => drop(found.insert(path, Stamp::of(&meta))),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(DiskError::new("look at", &entry.path(), error)),
+/// What lies below a directory.
+#[derive(Default)]
+struct Walk {
+    /// Packages by their path.
+    there: BTreeMap<String, Stamp>,
+    /// How many links there were.
+    links: usize,
+    /// What cannot be listed whatever is in it, and why.
+    unfit: Vec<(String, Refusal)>,
+}
+
+impl Walk {
+    fn through(dir: &Path) -> Result<Self, DiskError> {
+        let mut walk = Self::default();
+        let mut todo = vec![PathBuf::new()];
+        while let Some(below) = todo.pop() {
+            let top = below.as_os_str().is_empty();
+            let here = if top { dir.to_owned() } else { dir.join(&below) };
+            let entries = match std::fs::read_dir(&here) {
+                // Whoever arranges the directory may do so now.
+                Err(error) if !top && error.kind() == std::io::ErrorKind::NotFound => continue,
+                entries => entries.at("list", &here)?,
+            };
+            for entry in entries {
+                let entry = entry.at("list", &here)?;
+                let name = entry.file_name();
+                if name.as_encoded_bytes().starts_with(b".") || (top && name == REPODATA) {
+                    continue;
+                }
+                let path = below.join(&name);
+                if entry.file_type().at("look at", &entry.path())?.is_dir() {
+                    todo.push(path);
+                } else if name.as_encoded_bytes().ends_with(b".rpm") {
+                    walk.meet(&path, &entry)?;
                 }
             }
         }
+        Ok(walk)
     }
-    Ok((found, links))
+
+    fn meet(&mut self, path: &Path, entry: &std::fs::DirEntry) -> Result<(), DiskError> {
+        let meta = match entry.metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            meta => meta.at("look at", &entry.path())?,
+        };
+        let mut refuse = |code, detail: &str| {
+            self.unfit.push((path.display().to_string(), Refusal::new(code, detail)));
+        };
+        match path.to_str().filter(|path| xml::first_bad_char(path).is_none()) {
+            _ if meta.is_symlink() => self.links += 1,
+            _ if !meta.is_file() => refuse(Code::NotRegular, "it is no regular file"),
+            None => refuse(Code::FileName, "its own path is no text that XML can carry"),
+            Some(path) => drop(self.there.insert(path.to_owned(), Stamp::of(&meta))),
+        }
+        Ok(())
+    }
 }
 
 /// Reads packages and puts their XML on the pile.
@@ -543,6 +686,10 @@ struct Listed<'a> {
     files: Vec<(&'a String, &'a Place)>,
 }
 
+fn listed<'a>(pile: &'a Pile, files: &'a Files) -> Listed<'a> {
+    Listed { pile, files: files.iter().map(|(path, (_, place))| (path, place)).collect() }
+}
+
 impl Source for Listed<'_> {
     fn packages(&self) -> usize {
         self.files.len()
@@ -558,5 +705,284 @@ impl Source for Listed<'_> {
             return Ok(());
         }
         Err(IndexError::Lost { path: self.pile.path().to_owned(), package: path.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::{Access, Kernel, put};
+    use super::*;
+    use crate::format::compress::Compression;
+    use crate::format::repomd::Repomd;
+    use crate::format::sample::{Recipe, build};
+
+    const GZ: Form = Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 };
+
+    fn package(name: &str) -> Vec<u8> {
+        let recipe = Recipe {
+            name: name.to_owned(),
+            version: "1.0".to_owned(),
+            release: "1".to_owned(),
+            arch: "noarch".to_owned(),
+            summary: format!("test package {name}"),
+            files: vec![(format!("/usr/share/{name}/version"), b"1.0\n".to_vec())],
+            ..Recipe::default()
+        };
+        build(&recipe, None, Timestamp::UNIX_EPOCH).expect("a package")
+    }
+
+    /// A directory of packages and a place for states.
+    struct Room {
+        dir: tempfile::TempDir,
+        state: tempfile::TempDir,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let [dir, state] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+            Self { dir, state }
+        }
+
+        fn of(names: &[&str]) -> Self {
+            let room = Self::new();
+            for name in names {
+                room.put(&format!("{name}.rpm"), &package(name));
+            }
+            room
+        }
+
+        fn put(&self, name: &str, bytes: &[u8]) {
+            let path = self.dir.path().join(name);
+            Kernel::default().make_dir(path.parent().expect("a parent")).expect("made");
+            put(&Kernel::default(), &path, bytes, Access::Everybody).expect("written");
+        }
+
+        fn open(&self, state: &str) -> Folder {
+            let terms = Terms { checksum: ChecksumKind::Sha256, gate: None, name: "any".to_owned() };
+            Folder::open(&Kernel::default(), self.dir.path(), &self.state.path().join(state), terms, "a test")
+                .expect("opened")
+        }
+
+        /// Long enough after every file has come that none of them is fresh.
+        fn later() -> Timestamp {
+            Timestamp::from_second(4_000_000_000).expect("a time")
+        }
+
+        fn look(&self, state: &str, now: Timestamp) -> (Folder, Found) {
+            let mut folder = self.open(state);
+            let found = folder.look(&Kernel::default(), now, |_, _| {}).expect("looked");
+            (folder, found)
+        }
+
+        /// Looks and publishes.
+        fn index(&self, state: &str) -> (Folder, Found, Published) {
+            let (mut folder, found) = self.look(state, Self::later());
+            let published = folder.publish(&Kernel::default(), GZ, None, Self::later()).expect("published");
+            (folder, found, published)
+        }
+
+        /// What clients see: names, sizes and sums of the three files.
+        fn shown(&self) -> Vec<crate::format::repomd::Data> {
+            let bytes = std::fs::read(self.dir.path().join("repodata/repomd.xml")).expect("there");
+            Repomd::read(&bytes).expect("ours").data
+        }
+
+        /// Takes the metadata away, so that nothing of it can be carried along.
+        fn hide_metadata(&self) {
+            for entry in std::fs::read_dir(self.dir.path().join(REPODATA)).expect("listed") {
+                Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
+            }
+        }
+
+        fn state_files(&self, state: &str) -> Vec<(PathBuf, Vec<u8>)> {
+            let all = std::fs::read_dir(self.state.path().join(state)).expect("listed");
+            let file = |path: PathBuf| (path.clone(), std::fs::read(path).expect("read"));
+            all.map(|entry| file(entry.expect("an entry").path())).collect()
+        }
+
+        /// Puts other files in the place of a state.
+        fn put_state(&self, state: &str, files: &[(PathBuf, Vec<u8>)]) {
+            for (path, _) in self.state_files(state) {
+                Kernel::default().remove(&path).expect("removed");
+            }
+            for (path, bytes) in files {
+                put(&Kernel::default(), path, bytes, Access::Owner).expect("written");
+            }
+        }
+    }
+
+    /// Checks that a state that `tear` has changed gives what an empty one gives.
+    #[track_caller]
+    fn check_torn(tears_of: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
+        let room = Room::of(&["a", "b", "c"]);
+        room.index("torn");
+        let whole = room.state_files("torn");
+        assert_eq!(whole.iter().filter(|(_, bytes)| !bytes.is_empty()).count(), 4, "{whole:?}");
+        // One more package, so that every block is another one and all XML is needed.
+        room.put("d.rpm", &package("d"));
+        room.hide_metadata();
+        room.index("empty");
+        let expected = room.shown();
+        for (which, (path, bytes)) in whole.iter().enumerate() {
+            for (number, torn) in tears_of(bytes).into_iter().enumerate() {
+                let mut files = whole.clone();
+                files[which].1 = torn;
+                room.put_state("torn", &files);
+                for _ in 0..2 {
+                    room.hide_metadata();
+                    let (folder, ..) = room.index("torn");
+                    assert_eq!(room.shown(), expected, "{} torn in way {number}", path.display());
+                    assert_eq!(folder.files.len(), 4);
+                }
+                let (_, found, _) = room.index("torn");
+                assert_eq!((found.read, found.gone), (0, 0), "{} is mended", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_with_a_byte_changed_anywhere_gives_what_an_empty_one_gives() {
+        check_torn(|bytes| {
+            // Where there are zeros nobody looks.
+            let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+            let places = places.iter().copied().step_by((places.len() / 100).max(1));
+            let flipped = |at: usize| {
+                let mut bytes = bytes.to_vec();
+                bytes[at] ^= 1 << (at % 8);
+                bytes
+            };
+            places.map(flipped).collect()
+        });
+    }
+
+    #[test]
+    fn a_state_that_was_cut_off_anywhere_gives_what_an_empty_one_gives() {
+        check_torn(|bytes| {
+            let places = (0..bytes.len()).step_by((bytes.len() / 30).max(1));
+            places.map(|at| bytes[..at].to_vec()).collect()
+        });
+    }
+
+    #[test]
+    fn a_state_full_of_zeros_gives_what_an_empty_one_gives() {
+        check_torn(|bytes| {
+            let middle = bytes.len() / 2;
+            let [mut front, mut back] = [bytes.to_vec(), bytes.to_vec()];
+            front[..middle].fill(0);
+            back[middle..].fill(0);
+            vec![vec![0; bytes.len()], front, back]
+        });
+    }
+
+    #[test]
+    fn what_was_lost_and_is_gone_as_well_is_listed_no_longer() {
+        for name in ["files.sqlite", "packages.xml", "blocks"] {
+            let room = Room::of(&["a", "b"]);
+            room.index("s");
+            Kernel::default().remove(&room.state.path().join("s").join(name)).expect("removed");
+            Kernel::default().remove(&room.dir.path().join("a.rpm")).expect("removed");
+            Kernel::default().remove(&room.dir.path().join("b.rpm")).expect("removed");
+            assert_eq!(room.index("s").2.packages, 0);
+            let shown = room.shown();
+            room.hide_metadata();
+            room.index("empty");
+            assert_eq!(shown, room.shown(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_may_have_changed_within_one_tick_is_read_again() {
+        let room = Room::of(&["a"]);
+        let meta = std::fs::metadata(room.dir.path().join("a.rpm")).expect("there");
+        let changed = Timestamp::new(meta.ctime(), i32::try_from(meta.ctime_nsec()).expect("small")).expect("a time");
+        let read = |now| room.look("s", now).1.read;
+        assert_eq!(read(changed), 1);
+        assert_eq!(read(changed), 1, "once more, for nobody knows");
+        let after = changed + Duration::from_mins(1);
+        assert_eq!(read(after), 1);
+        assert_eq!(read(after), 0);
+        assert_eq!(room.look("other", changed - Duration::from_hours(1)).1.read, 1, "a clock that was set back");
+        assert_eq!(room.look("other", changed).1.read, 0);
+    }
+
+    #[test]
+    fn a_clock_of_whole_seconds_ticks_slowly() {
+        let stamp = |changed| Stamp([1, 1, 1, 0, changed]);
+        let now = Timestamp::from_second(1_000_000_000).expect("a time");
+        let before = |nanoseconds: i64| stamp(now.as_second() * 1_000_000_000 - nanoseconds);
+        assert!(before(1_000_000_000).is_fresh(now), "no fraction");
+        assert!(!before(2_000_000_000).is_fresh(now));
+        assert!(before(49_999_999).is_fresh(now));
+        assert!(!before(50_000_001).is_fresh(now));
+        assert!(!before(-60_000_000_001).is_fresh(now), "from the future");
+    }
+
+    #[test]
+    fn what_is_named_again_begins_anew_when_it_is_superseded_again() {
+        let (room, disk, hour) = (Room::of(&["a"]), Kernel::default(), Duration::from_hours(1));
+        let at = |hours| Room::later() + hour * hours;
+        room.index("s");
+        let first = room.shown()[0].location.clone();
+        let there = || room.dir.path().join(&first).exists();
+        let step = |hours| {
+            let (mut folder, _, published) = room.index("s");
+            folder.retire(&disk, &published, hour * 24, at(hours)).expect("retired")
+        };
+        room.put("b.rpm", &package("b"));
+        assert_eq!(step(0), 0);
+        disk.remove(&room.dir.path().join("b.rpm")).expect("removed");
+        assert_eq!(step(20), 0, "the first is named again");
+        room.put("b.rpm", &package("b"));
+        assert_eq!(step(30), 0);
+        assert!(there(), "superseded since hour 30");
+        assert_eq!(step(53), 0);
+        assert_eq!((step(54), there()), (3, false));
+    }
+
+    #[test]
+    fn names_that_cannot_be_listed_are_refused_and_not_passed_over() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let room = Room::of(&["a"]);
+        let odd = std::ffi::OsStr::from_bytes(b"b\xff/c.rpm");
+        room.put("pipe.rpm/in a directory of that name.rpm", &package("p"));
+        room.put(".hidden.rpm", &package("h"));
+        room.put("a\u{1}.rpm", &package("x"));
+        let path = room.dir.path().join(odd);
+        Kernel::default().make_dir(path.parent().expect("a parent")).expect("made");
+        put(&Kernel::default(), &path, &package("c"), Access::Everybody).expect("written");
+        std::os::unix::fs::symlink("a.rpm", room.dir.path().join("link.rpm")).expect("linked");
+        let pipe = room.dir.path().join("fifo.rpm");
+        rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RWXU).expect("made");
+        let (folder, found) = room.look("s", Room::later());
+        let listed: Vec<&String> = folder.files.keys().collect();
+        assert_eq!(listed, ["a.rpm", "pipe.rpm/in a directory of that name.rpm"]);
+        let refused: Vec<(&str, Code)> = found.refused.iter().map(|(path, r)| (path.as_str(), r.code)).collect();
+        let expected =
+            [("a\u{1}.rpm", Code::FileName), ("b\u{fffd}/c.rpm", Code::FileName), ("fifo.rpm", Code::NotRegular)];
+        assert_eq!((refused, found.links), (expected.to_vec(), 1));
+    }
+
+    #[test]
+    fn xml_written_anew_is_what_it_was() {
+        let room = Room::of(&["a", "b", "c"]);
+        let (mut folder, ..) = room.index("s");
+        for name in ["a", "b"] {
+            room.put(&format!("{name}.rpm"), &package(&format!("other-{name}")));
+            folder.look(&Kernel::default(), Room::later(), |_, _| {}).expect("looked");
+            room.put(&format!("{name}.rpm"), &package(name));
+            folder.look(&Kernel::default(), Room::later(), |_, _| {}).expect("looked");
+        }
+        let before = folder.pile.end();
+        folder.write_pile_anew(&Kernel::default()).expect("written");
+        assert!(folder.pile.end() < before);
+        assert_eq!(folder.files.len(), 3);
+        drop(folder);
+        Kernel::default().remove(&room.state.path().join("s/blocks")).expect("removed");
+        room.hide_metadata();
+        let (_, found, _) = room.index("s");
+        let shown = room.shown();
+        room.hide_metadata();
+        room.index("empty");
+        assert_eq!((found.read, shown), (0, room.shown()));
     }
 }

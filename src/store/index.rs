@@ -133,7 +133,17 @@ impl Place {
 
     /// Where it ends in its pile.
     pub fn end(&self) -> u64 {
-        self.lengths.iter().fold(self.at, |end, length| end.saturating_add(u64::from(*length)))
+        self.at.saturating_add(self.len())
+    }
+
+    /// Bytes of all three.
+    pub fn len(&self) -> u64 {
+        self.lengths.iter().map(|length| u64::from(*length)).sum()
+    }
+
+    /// Whether there is nothing, as no package has.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// What the cutting asks.
@@ -148,6 +158,13 @@ impl Place {
         let begin = out.len();
         let Piece { key, len } = self.piece(part);
         pile.read(at, len, out).is_ok() && Key::of(out.get(begin..).unwrap_or_default()) == key
+    }
+
+    /// The XML of all parts, if it is there and has its keys.
+    pub fn read_all(&self, pile: &Pile) -> Option<[Vec<u8>; 3]> {
+        let mut xml = [Vec::new(), Vec::new(), Vec::new()];
+        let all = Part::ALL.into_iter().zip(&mut xml).all(|(part, xml)| self.read(pile, part, xml));
+        all.then_some(xml)
     }
 }
 

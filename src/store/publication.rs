@@ -265,7 +265,8 @@ pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Opti
     let mut named: BTreeSet<String> = known.repomd.data.iter().map(|d| d.file_name().to_owned()).collect();
     named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
     let superseded = unnamed(&repodata, &named).ok()?;
-    Some(Published { superseded, blocks: Tally::default(), ..last.clone() })
+    let revision = known.repomd.revision;
+    Some(Published { revision, superseded, blocks: Tally::default(), ..last.clone() })
 }
 
 /// Writes into a fresh file through the seam.
