@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome, chain};
@@ -24,8 +25,9 @@ use crate::store::publication::Published;
 /// Writes repodata for a directory of packages, reading only those that are new
 ///
 /// For repositories that no rollout moves. Packages may lie in any directory below; links are not
-/// followed. With --keyring, a package is listed only when the gate accepts its signatures. What was
-/// learned is kept below the state directory, which can be removed at any time.
+/// followed, and names that begin with a dot are passed over. With --keyring, a package is listed only
+/// when the gate accepts its signatures. What was learned is kept below the state directory, which can
+/// be removed at any time.
 ///
 /// Superseded files stay in repodata/ for clients that still fetch them, and are removed by a later run
 /// once they are older than --keep.
@@ -83,7 +85,7 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
         Some(state) => state.clone(),
         None => default_state(&dir)?,
     };
-    let terms = terms(args)?;
+    let terms = terms(args, now)?;
     let signer = args.signing_key.as_deref().map(|path| signer(path, now)).transpose()?;
     let disk = Latched::new(Kernel::default());
     let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
@@ -115,21 +117,23 @@ fn default_state(dir: &Path) -> Result<PathBuf, Failure> {
     Ok(cache.join("rolloutd/index").join(name))
 }
 
-fn terms(args: &IndexArgs) -> Result<Terms, Failure> {
+fn terms(args: &IndexArgs, now: Timestamp) -> Result<Terms, Failure> {
     let fail = |e: verify::VerifyError| Failure::new(Exit::Usage, chain(&e));
     if args.keyring.is_empty() {
         return Ok(Terms { checksum: args.checksum, gate: None, name: format!("{} unverified", args.checksum) });
     }
     let files = verify::key_files(&args.keyring).map_err(fail)?;
     let ring = verify::ring_of(&files, &args.keyring).map_err(fail)?;
-    let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
-    // Other keys or other rules are other terms; a key that was revoked since is one of them.
+    let mut policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
+    policy.legacy.retain(|legacy| now < legacy.until);
+    // Other keys or other rules are other terms; a key that was revoked since is one of them, and an
+    // exception that has ended.
     let name = Key::of(format!("{files:?} {policy:?}").as_bytes());
     let name = format!("{} {}", args.checksum, Sha256(name.0));
     Ok(Terms { checksum: args.checksum, gate: Some((ring, policy)), name })
 }
 
-fn signer(path: &Path, now: jiff::Timestamp) -> Result<Signer, Failure> {
+fn signer(path: &Path, now: Timestamp) -> Result<Signer, Failure> {
     let bytes = std::fs::read(path)
         .map_err(|e| Failure::new(Exit::Usage, format!("could not read {}: {e}", path.display())))?;
     Signer::read(&bytes, now).map_err(|e| Failure::new(Exit::Usage, format!("{}: {}", path.display(), chain(&e))))

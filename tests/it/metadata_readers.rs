@@ -73,7 +73,7 @@ fn publish(dir: &Path, form: Form, packages: &[(Package, Placed)]) -> usize {
     tally.made
 }
 
-fn read(dir: &Path, kind: &str) -> Vec<u8> {
+pub(crate) fn read(dir: &Path, kind: &str) -> Vec<u8> {
     let repomd = std::fs::read(dir.join("repodata/repomd.xml")).expect("repomd.xml");
     let repomd = Repomd::read(&repomd).expect("a repomd.xml that we would take over");
     let data = repomd.get(kind).expect("the data");
@@ -82,7 +82,7 @@ fn read(dir: &Path, kind: &str) -> Vec<u8> {
 }
 
 /// Each package's element in `primary.xml`, by location.
-fn elements(xml: &[u8]) -> BTreeMap<String, String> {
+pub(crate) fn elements(xml: &[u8]) -> BTreeMap<String, String> {
     let xml = str::from_utf8(xml).expect("UTF-8");
     let start = xml.find("<package ").unwrap_or(xml.len());
     let element = |text: &str| {
