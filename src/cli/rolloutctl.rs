@@ -1,7 +1,7 @@
 //! `rolloutctl ...`: what people say to a running daemon.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -14,6 +14,10 @@ use crate::web::health::ReadyBody;
 
 /// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
 const MOVE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long `move` waits on when the daemon says that the packages cannot be moved: it has tried three
+/// times then, and what is in the way needs somebody.
+const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long `check` may take. Monitoring kills a plug-in after ten seconds, and then nobody knows why.
 const CHECK_PATIENCE: Duration = Duration::from_secs(8);
@@ -94,6 +98,9 @@ enum Command {
     },
     /// Moves a rollout to another state; packages move with it where the procedure says so
     ///
+    /// Exit codes: 0 when the packages have moved; 1 when the step is refused, or when it is taken and the
+    /// packages cannot be moved, with what is in the way. The daemon goes on trying then.
+    ///
     /// Example: rolloutctl move rt-1234 Production
     Move {
         /// The rollout, as `rolloutctl list` prints it
@@ -142,7 +149,10 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         }
         Command::Why { rollout } => {
             let why: Vec<WhyBody> = client.get(&format!("/api/v1/rollouts/{}/why", escape(&rollout))).await?;
-            Ok(Outcome::done(if json { document(&why) } else { show_why(&rollout, &why) }))
+            if json {
+                return Ok(Outcome::done(document(&why)));
+            }
+            Ok(Outcome::done(show_why(&one(&client, &rollout).await?, &why)))
         }
         Command::Log { verify: true, .. } => {
             let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
@@ -178,6 +188,9 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
             let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
             let moved: MovedBody = client.post(&path, &MoveBody { state, reason }).await?;
             let after = if no_wait { one(&client, &rollout).await? } else { at_rest(&client, &rollout).await? };
+            if after.moving && !no_wait {
+                return Err(not_moved(&after, &own_name()));
+            }
             Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
         }
         Command::Check => Ok(check(&client, json, CHECK_PATIENCE).await),
@@ -190,14 +203,26 @@ async fn one(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
 
 /// The rollout as soon as nothing is being moved for it, or as it is when that takes too long.
 async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
+    let mut in_trouble: Option<Instant> = None;
     loop {
         let now = one(client, rollout).await?;
-        if !now.moving || asked.elapsed() > MOVE_PATIENCE {
+        in_trouble = now.trouble.as_ref().map(|_| in_trouble.unwrap_or_else(Instant::now));
+        let hopeless = in_trouble.is_some_and(|since| since.elapsed() > TROUBLE_PATIENCE);
+        if !now.moving || hopeless || asked.elapsed() > MOVE_PATIENCE {
             return Ok(now);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// The step is taken, and the packages are not where it wants them.
+fn not_moved(after: &RolloutBody, program: &str) -> Failure {
+    let why =
+        after.trouble.as_deref().unwrap_or("it takes longer than a minute, and nothing is known to be in the way");
+    let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
+    let hint = format!("the daemon goes on trying; `{program} show {}` tells how far it is", after.id);
+    Failure::new(Exit::Refused, words).hint(hint)
 }
 
 fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
@@ -245,7 +270,11 @@ fn show_list(all: &[RolloutBody], width: usize) -> String {
         return "There is no rollout yet. `rolloutctl submit --help` says how to make one.\n".to_owned();
     }
     let row = |r: &RolloutBody| {
-        let state = if r.moving { format!("{} (moving)", r.state) } else { r.state.clone() };
+        let state = match (r.moving, &r.trouble) {
+            (false, _) => r.state.clone(),
+            (true, None) => format!("{} (moving)", r.state),
+            (true, Some(_)) => format!("{} (held up)", r.state),
+        };
         vec![r.id.clone(), state, moment(&r.since), r.packages.len().to_string(), r.title.clone()]
     };
     table::lay_out(&["ROLLOUT", "STATE", "SINCE", "PACKAGES", "TITLE"], &all.iter().map(row).collect::<Vec<_>>(), width)
@@ -258,6 +287,9 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
     let _ = writeln!(text, "distribution  {}", r.distribution);
     let moving = if r.moving { "; packages are being moved" } else { "" };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
+    if let Some(why) = &r.trouble {
+        let _ = writeln!(text, "trouble       {why}");
+    }
     if let Some(wanted) = &r.wanted {
         let _ = writeln!(text, "wanted        {wanted}, as soon as nothing stands in the way");
     }
@@ -293,11 +325,14 @@ fn next_steps(r: &RolloutBody, program: &str) -> String {
     text
 }
 
-fn show_why(rollout: &str, why: &[WhyBody]) -> String {
-    if why.is_empty() {
-        return format!("{rollout} is in a state that is an end.\n");
-    }
+fn show_why(rollout: &RolloutBody, why: &[WhyBody]) -> String {
     let mut text = String::new();
+    if why.is_empty() {
+        let _ = writeln!(text, "{} is in {}, which is an end.", rollout.id, rollout.state);
+        if let Some(why) = &rollout.trouble {
+            let _ = writeln!(text, "Its packages cannot be moved so far: {why}");
+        }
+    }
     for step in why {
         let _ = writeln!(text, "{}: {}", step.state, step.verdict);
         for finding in &step.findings {
@@ -377,6 +412,40 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         (Client::new(&Connection { url, token_file: None }).expect("a client"), listener)
+    }
+
+    fn held_up(trouble: Option<&str>) -> RolloutBody {
+        RolloutBody {
+            id: "rt-1".into(),
+            distribution: "d".into(),
+            title: "a".into(),
+            state: "Production".into(),
+            since: "2026-11-20T12:00:00Z".into(),
+            by: "jane".into(),
+            moving: true,
+            trouble: trouble.map(str::to_owned),
+            wanted: None,
+            packages: vec![],
+            next: vec![],
+        }
+    }
+
+    #[test]
+    fn a_move_whose_packages_stay_where_they_are_is_not_done() {
+        let failure = not_moved(&held_up(Some("could not make the directory")), "rolloutctl");
+        assert_eq!(failure.exit, Exit::Refused);
+        let words = "rt-1 is in Production, but its packages have not moved yet: could not make the directory";
+        assert_eq!(failure.message, words);
+        assert!(not_moved(&held_up(None), "rolloutctl").message.contains("longer than a minute"));
+    }
+
+    #[test]
+    fn what_holds_a_rollout_up_is_shown_wherever_it_is() {
+        let held_up = held_up(Some("no room"));
+        assert!(show_rollout(&held_up, "rolloutctl").contains("trouble       no room\n"));
+        assert!(show_list(std::slice::from_ref(&held_up), 100).contains("Production (held up)"));
+        let why = "rt-1 is in Production, which is an end.\nIts packages cannot be moved so far: no room\n";
+        assert_eq!(show_why(&held_up, &[]), why);
     }
 
     #[tokio::test]

@@ -4,11 +4,13 @@
 //! show. They never wait for work on the disk, since the engine holds the lock only to fold an entry.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
+use super::agenda::Work;
 use super::decide;
 use super::rules::{Caller, DistRules, Rules};
 use super::world::World;
@@ -95,6 +97,8 @@ pub struct RolloutView {
     pub packages: Vec<(Nevra, Vec<String>)>,
     /// The states it can go to, with what each does to the trees.
     pub next: Vec<(State, String)>,
+    /// What keeps its packages from being moved now, when they are to be moved.
+    pub trouble: Option<String>,
 }
 
 /// A tree as readers see it.
@@ -125,7 +129,8 @@ impl Inside {
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
         let next =
             self.rules.distributions.get(&rollout.dist).map(|dist| steps(dist, &rollout.state)).unwrap_or_default();
-        Some(RolloutView { rollout, packages, next })
+        let trouble = self.in_the_way(&rollout);
+        Some(RolloutView { rollout, packages, next, trouble })
     }
 
     /// All rollouts, newest change first.
@@ -135,11 +140,28 @@ impl Inside {
         all
     }
 
+    /// What keeps the plan of a rollout from being carried out: its own failure, what is wrong in a tree that
+    /// it changes, or what stops everything.
+    fn in_the_way(&self, rollout: &Rollout) -> Option<String> {
+        let number = rollout.plan?;
+        let work = Work::Promote(number, self.world.plans.get(&number)?.clone());
+        let trees = work.changes().into_iter().map(|id| format!("tree {id}"));
+        let all = ["logbook", "disk"].map(str::to_owned);
+        std::iter::once(work.key()).chain(trees).chain(all).find_map(|key| self.troubles.get(&key).cloned())
+    }
+
     /// What stands between a rollout and each state that it can go to.
     pub fn why(&self, id: &RolloutId, caller: &Caller) -> Option<Vec<(State, Judgement)>> {
         let rollout = self.world.rollouts.get(id)?;
         let dist = self.rules.distributions.get(&rollout.dist)?;
-        let judge = |to: &State| decide::why(&self.world, &self.rules, caller, rollout, to.as_str());
+        let trouble = self.in_the_way(rollout);
+        let judge = |to: &State| {
+            let mut judged = decide::why(&self.world, &self.rules, caller, rollout, to.as_str());
+            if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
+                let _ = write!(busy.sentence, " It does not work so far: {why}");
+            }
+            judged
+        };
         Some(dist.workflow.leaving(&rollout.state).map(|t| (t.to.clone(), judge(&t.to))).collect())
     }
 
@@ -168,4 +190,57 @@ fn steps(dist: &DistRules, state: &State) -> Vec<(State, String)> {
         Effect::Withdraw => "packages are withdrawn".to_owned(),
     };
     dist.workflow.leaving(state).map(|t| (t.to.clone(), effect(&t.effect))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::{Fact, samples::every_fact};
+    use super::*;
+    use crate::format::procedure;
+
+    /// A rollout whose packages are to be moved, when something is wrong with this.
+    fn held_up_by(what: &str) -> (Option<String>, String) {
+        let mut inside = Inside::default();
+        let facts = every_fact();
+        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved { .. })).expect("one moves");
+        for (n, fact) in facts[..=moved].iter().enumerate() {
+            inside.world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        let rollout = inside.world.rollouts.values().find(|r| r.plan.is_some()).expect("one moves").clone();
+        let rules = DistRules {
+            workflow: procedure::built_in("egi").expect("it ships"),
+            trees: vec![],
+            trust: BTreeMap::new(),
+            grace_metadata: std::time::Duration::ZERO,
+            grace_packages: std::time::Duration::ZERO,
+        };
+        inside.rules.distributions.insert(rollout.dist.clone(), rules);
+        let number = rollout.plan.expect("it moves");
+        let what = what.replace("NUMBER", &number.to_string());
+        inside.troubles.insert(what, "no room".to_owned());
+        let caller =
+            Caller { actor: crate::domain::names::Actor::recorded("me"), roles: std::collections::BTreeSet::new() };
+        let why = inside.why(&rollout.id, &caller).expect("known");
+        let busy = why.iter().flat_map(|(_, judged)| &judged.findings).find(|f| f.code == "busy").expect("it is busy");
+        (inside.rollout(&rollout.id).expect("known").trouble, busy.sentence.clone())
+    }
+
+    #[test]
+    fn a_rollout_says_what_holds_its_packages_up() {
+        for what in
+            ["promote umd/3/sl6/x86_64 (logbook entry NUMBER)", "tree testing/umd/3/sl6/x86_64", "logbook", "disk"]
+        {
+            let (trouble, busy) = held_up_by(what);
+            assert_eq!(trouble.as_deref(), Some("no room"), "{what}");
+            assert!(busy.ends_with("It does not work so far: no room"), "{what}: {busy}");
+        }
+    }
+
+    #[test]
+    fn the_trouble_of_others_is_not_that_of_a_rollout() {
+        for what in ["promote umd/3/sl6/x86_64 (logbook entry 999)", "tree delta/umd/3/sl6/x86_64", "reload"] {
+            let (trouble, busy) = held_up_by(what);
+            assert!(trouble.is_none() && !busy.contains("no room"), "{what}: {busy}");
+        }
+    }
 }

@@ -84,6 +84,9 @@ pub struct RolloutBody {
     pub by: String,
     /// Whether packages are being moved for it now.
     pub moving: bool,
+    /// What keeps them from being moved; it is tried again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// A state that a tracker asked for and that cannot be reached yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
@@ -369,6 +372,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         since: rollout.since.to_string(),
         by: rollout.by.to_string(),
         moving: rollout.plan.is_some(),
+        trouble: view.trouble.clone(),
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
         packages: view
             .packages

@@ -81,3 +81,26 @@ fn a_logbook_that_was_cut_off_is_found_out_while_running_and_at_the_next_start()
     assert!(site.stop().success());
     assert!(sealed(&seal).is_some_and(|seq| seq >= newest), "sealed at the stop");
 }
+
+#[test]
+fn a_move_that_cannot_be_carried_out_is_not_done_and_says_why() {
+    let mut site = Site::start(&Wish::default());
+    let nevra = site.drop_package("held-up", "1.0", &[]);
+    site.wait("the package", |site| (site.document("/api/v1/trees")[0]["packages"] == 1).then_some(()));
+    site.submit("rt-1", &[&nevra]);
+    site.ctl_good(&["move", "rt-1", "InVerification"]);
+    // A file lies where the packages of the target are to lie.
+    let packages = site.tree("testing").join("Packages");
+    let _ = fs::remove_dir_all(&packages);
+    fs::write(&packages, "in the way").unwrap();
+    let out = site.ctl(&["move", "rt-1", "StageRollOut"]);
+    let words = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(1), "{words}");
+    assert!(words.contains("rt-1 is in StageRollOut, but its packages have not moved yet: "), "{words}");
+    assert!(words.contains(&packages.display().to_string()), "{words}");
+    for command in ["show", "why"] {
+        assert!(site.ctl_good(&[command, "rt-1"]).contains(&packages.display().to_string()), "{command}");
+    }
+    fs::remove_file(&packages).unwrap();
+    site.wait("the packages to move", |site| site.door.rests("rt-1").then_some(()));
+}
