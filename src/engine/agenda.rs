@@ -2,7 +2,8 @@
 //!
 //! For each distribution at most one piece of work runs at a time, so no two of them can meet in a
 //! tree. What comes first: the comparison of trees and logbook when there is doubt, then plans (people
-//! wait for them), then publications, then uploads, then files whose time has come.
+//! wait for them), then publications, then uploads, then files whose time has come. While uploads come
+//! in a burst they go before the publication for a moment, so that they are shown together.
 
 use std::collections::BTreeMap;
 
@@ -83,6 +84,8 @@ pub struct Moment {
     pub touched: bool,
     /// Whether the trees are to be compared with the logbook.
     pub doubted: bool,
+    /// Whether publications may wait for the uploads.
+    pub patient: bool,
     /// The time by which files are removed.
     pub now: Timestamp,
 }
@@ -97,7 +100,7 @@ pub fn all<'w>(
     dist: &'w DistPath,
     rules: &'w DistRules,
     wrong: &'w BTreeMap<TreeId, String>,
-    Moment { touched, doubted, now }: Moment,
+    Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
     let promote = plans.map(|(number, plan)| Work::Promote(*number, plan.clone()));
@@ -109,7 +112,8 @@ pub fn all<'w>(
     let publish = (!dirty.is_empty()).then(|| Work::Publish(dist.clone(), dirty));
     let take_in = touched.then(|| Work::TakeIn(dist.clone()));
     let retire = rules.trees.iter().filter_map(move |tree| retire(world, dist, tree, rules, now));
-    let all = inspect.into_iter().chain(promote).chain(publish).chain(take_in).chain(retire);
+    let (first, second) = if patient && touched { (take_in, publish) } else { (publish, take_in) };
+    let all = inspect.into_iter().chain(promote).chain(first).chain(second).chain(retire);
     all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
 }
 
@@ -168,7 +172,7 @@ mod tests {
     fn label(facts: &[Fact], touched: bool, now: i64) -> &'static str {
         let now = Timestamp::from_second(now).expect("a time");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        let moment = Moment { touched, doubted: false, now };
+        let moment = Moment { touched, doubted: false, patient: false, now };
         all(&world(facts), &dist, &rules(), &BTreeMap::new(), moment).next().map_or("nothing", |work| work.label())
     }
 
@@ -185,7 +189,7 @@ mod tests {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        let moment = Moment { touched: true, doubted: true, now: Timestamp::UNIX_EPOCH };
+        let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
         let todo = |wrong: &'static str| -> Vec<&'static str> {
             let id: TreeName = wrong.parse().expect("a name");
             let wrong = BTreeMap::from([(TreeId { dist: DistPath::clone(&dist), tree: id }, String::new())]);
@@ -193,6 +197,18 @@ mod tests {
         };
         assert_eq!(todo("delta"), ["inspect", "promote", "publish", "take-in"]);
         assert_eq!(todo("testing"), ["inspect", "publish", "take-in"], "the other tree is published alone");
+    }
+
+    #[test]
+    fn uploads_of_a_burst_go_before_the_publication_that_shows_them() {
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let first = |touched, patient| {
+            let moment = Moment { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
+            all(&World::default(), &dist, &rules(), &BTreeMap::new(), moment).next().map(|work| work.label())
+        };
+        assert_eq!(first(true, true), Some("take-in"));
+        assert_eq!(first(false, true), Some("publish"));
+        assert_eq!(first(true, false), Some("publish"));
     }
 
     #[test]
@@ -214,7 +230,7 @@ mod tests {
         assert_eq!(label(&facts, false, -1000), "nothing", "a clock that went back waits");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let now = Timestamp::from_second(3600).expect("a time");
-        let moment = Moment { touched: false, doubted: false, now };
+        let moment = Moment { touched: false, doubted: false, patient: false, now };
         let Some(Work::Retire(id, files)) = all(&world(&facts), &dist, &rules(), &BTreeMap::new(), moment).next()
         else {
             panic!("work")

@@ -38,6 +38,10 @@ const SEAL: &str = "logbook.head";
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long what was taken in may wait for more of the same burst before it is published. People wait for
+/// rollouts, which this does not hold up; and the quiet time of a file is as long.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// When a failed piece of work is tried again. It is data, so a test reads it without waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
@@ -196,6 +200,8 @@ pub struct Engine {
     /// Failures in a row of a piece of work, and until when it is left alone.
     failures: BTreeMap<String, (u32, Instant)>,
     first_look_over: BTreeSet<DistPath>,
+    /// Since when something that was taken in waits to be published.
+    waiting: BTreeMap<DistPath, Instant>,
     /// Distributions whose trees are to be compared with the logbook.
     doubted: BTreeSet<DistPath>,
     /// Trees in which something is wrong, and what.
@@ -255,6 +261,7 @@ impl Engine {
             again: BTreeMap::new(),
             failures: BTreeMap::new(),
             first_look_over: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             doubted: BTreeSet::new(),
             wrong: BTreeMap::new(),
             began: (clock.now(), clock.monotonic()),
@@ -469,7 +476,10 @@ impl Engine {
                 }
                 return;
             }
-            WorkEnd::Looked { again, stuck, .. } => {
+            WorkEnd::Looked { again, stuck, took_in, .. } => {
+                if !took_in.is_empty() {
+                    self.waiting.entry(dist.clone()).or_insert_with(|| self.clock.monotonic());
+                }
                 self.report_stuck(&dist, stuck);
                 self.first_look_over.insert(dist.clone());
                 if self.wrong.keys().any(|id| id.dist == dist) {
@@ -492,7 +502,8 @@ impl Engine {
                     return;
                 }
             }
-            WorkEnd::Published(_) | WorkEnd::Promoted { .. } | WorkEnd::Retired { .. } => {}
+            WorkEnd::Published(_) | WorkEnd::Promoted { .. } => drop(self.waiting.remove(&dist)),
+            WorkEnd::Retired { .. } => {}
         }
         self.failures.remove(&key);
         self.shared.trouble(&key, None);
@@ -561,7 +572,9 @@ impl Engine {
             let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
             let touched = self.touched.contains(&dist);
             let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
-            let moment = Moment { touched, doubted: self.doubted.contains(&dist), now: self.patient_now() };
+            let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
+            let doubted = self.doubted.contains(&dist);
+            let moment = Moment { touched, doubted, patient, now: self.patient_now() };
             let mut todo = agenda::all(&inside.world, &dist, rules, &self.wrong, moment);
             let Some(work) = todo.find(|work| !held(work)) else { continue };
             drop(todo);
@@ -589,7 +602,8 @@ impl Engine {
         let now = self.clock.monotonic();
         let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
         let settled = |dist: &DistPath, rules: &super::rules::DistRules| {
-            let moment = Moment { touched: false, doubted: self.doubted.contains(dist), now: self.patient_now() };
+            let doubted = self.doubted.contains(dist);
+            let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
             let next = agenda::all(&inside.world, dist, rules, &self.wrong, moment).find(|work| !held(work));
             let looked = self.first_look_over.contains(dist) || held(&Work::TakeIn(dist.clone()));
             let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
