@@ -120,9 +120,8 @@ impl Workshop {
         let inside = self.shared.read();
         let plans = inside.world.plans.values();
         let planned = plans.filter(|plan| plan.dist == id.dist).any(|plan| plan.trees().contains(&id.tree));
-        let Some(tree) = inside.world.trees.get(id) else { return Expected::default() };
-        let settled = tree.repomd.is_some() && !tree.dirty && !planned;
-        Expected { revision: tree.revision, repomd: tree.repomd, settled }
+        let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, ..Expected::default() } };
+        Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty }
     }
 
     fn floor(&self, id: &TreeId) -> u64 {

@@ -86,8 +86,17 @@ pub struct Expected {
     pub revision: u64,
     /// SHA-256 of the `repomd.xml` that was published last; none before the first.
     pub repomd: Option<Sha256>,
+    /// Whether a plan that is not carried out yet changes the tree.
+    pub planned: bool,
+    /// Whether packages came or went since the last publication.
+    pub dirty: bool,
+}
+
+impl Expected {
     /// Whether nothing is under way, so that the tree must be just so.
-    pub settled: bool,
+    fn settled(&self) -> bool {
+        self.repomd.is_some() && !self.planned && !self.dirty
+    }
 }
 
 /// Most packages that a complaint names.
@@ -253,42 +262,50 @@ impl Distribution {
     ) -> Result<Option<Published>, DistError> {
         tree::plain(&self.settings.root, &self.id(tree))?;
         self.uploads.forget_dirs();
-        let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
-        if let Some(bytes) = tree::read_small(&repomd, publication::REPOMD_MAX) {
-            self.is_known(tree, &bytes, expected)?;
-        }
         self.all_there(tree)?;
-        if !expected.settled {
+        let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
+        let bytes = tree::read_small(&repomd, publication::REPOMD_MAX);
+        if let Some(why) = bytes.and_then(|bytes| self.doubt(tree, &bytes, expected)) {
+            // A crash may have come between a publication of ours and the logbook; then the content is ours.
+            let spec = Spec { dir: self.dir(tree), form: self.settings.form };
+            match self.stage(tree, &spec, expected.revision, now)? {
+                Outcome::Same(_) => {}
+                Outcome::New(_) => return Err(DistError::Disagrees(why)),
+            }
+        }
+        if !expected.settled() {
             return Ok(None);
         }
         self.publish(tree, expected.revision, now).map(Some)
     }
 
-    /// Whether the metadata in a tree is what was published there last, or something older.
-    fn is_known(&self, tree: &TreeName, bytes: &[u8], expected: Expected) -> Result<(), DistError> {
+    /// Why the metadata in a tree may not be ours; `None` when it is what was published there last, something
+    /// older, or nothing that anybody would miss.
+    fn doubt(&self, tree: &TreeName, bytes: &[u8], expected: Expected) -> Option<String> {
         let id = self.id(tree);
-        let Ok(repomd) = Repomd::read(bytes) else { return Ok(()) };
+        let repomd = Repomd::read(bytes).ok()?;
         let Some(known) = expected.repomd else {
-            // The uploads of a tree that had metadata before are taken in; those of another would be lost.
+            // The packages of an upload tree that had metadata before are taken in; those of another would be
+            // lost.
+            let is_upload = *tree == self.settings.gate.tree;
             let names_packages = publication::lists_packages(&self.dir(tree), &repomd);
-            if *tree == self.settings.gate.tree || !names_packages {
-                return Ok(());
-            }
-            return Err(DistError::Disagrees(format!(
-                "{id} has metadata of packages that this logbook knows nothing of; publishing would empty it. If this \
-                 site was another one's, start with the state directory that belongs to it; if the packages may go, \
-                 remove {REPODATA}/ there"
-            )));
+            return (!is_upload && !expected.planned && names_packages).then(|| {
+                format!(
+                    "{id} has metadata of packages that this logbook knows nothing of; publishing would empty it. If \
+                     this site was another one's, start with the state directory that belongs to it; if the packages \
+                     may go, remove {REPODATA}/ there"
+                )
+            });
         };
-        if expected.settled && publication::sha256(bytes) != known && repomd.revision > expected.revision {
-            return Err(DistError::Disagrees(format!(
+        let newer = publication::sha256(bytes) != known && repomd.revision > expected.revision;
+        (expected.settled() && newer).then(|| {
+            format!(
                 "{id} shows revision {}, which this logbook has not published (its last is {}). Either the state \
                  directory is an old copy: put the newest one in place; or another program wrote there: remove \
                  {REPODATA}/{REPOMD}",
                 repomd.revision, expected.revision
-            )));
-        }
-        Ok(())
+            )
+        })
     }
 
     /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
@@ -946,7 +963,7 @@ mod tests {
 
     /// What the logbook has after a publication.
     fn settled(published: &Published) -> Expected {
-        Expected { revision: published.revision, repomd: Some(published.repomd), settled: true }
+        Expected { revision: published.revision, repomd: Some(published.repomd), ..Expected::default() }
     }
 
     fn disagreement(found: Result<Option<Published>, DistError>) -> String {
@@ -1023,7 +1040,7 @@ mod tests {
         let written = std::fs::OpenOptions::new().write(true).truncate(true).open(&file);
         written.and_then(|mut file| std::io::Write::write_all(&mut file, b"no package")).expect("root may");
         assert!(looks(&mut dist).is_empty());
-        let found = dist.inspect(&tree("untested"), Expected { settled: false, ..Expected::default() }, later);
+        let found = dist.inspect(&tree("untested"), Expected::default(), later);
         assert!(disagreement(found).contains("a-1-1.noarch"));
         assert_eq!(looks(&mut dist), ["not_rpm"]);
     }
@@ -1197,7 +1214,25 @@ mod tests {
         let why = disagreement(dist.inspect(&testing, Expected::default(), now()));
         assert!(why.contains("knows nothing of"), "{why}");
         // While something is under way, a newer revision is our own.
-        let under_way = Expected { settled: false, ..settled(&empty) };
+        let under_way = Expected { planned: true, ..settled(&empty) };
         assert_eq!(dist.inspect(&testing, under_way, now()).expect("no complaint"), None);
+    }
+
+    #[test]
+    fn a_publication_that_the_logbook_has_not_heard_of_yet_is_our_own() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let testing = tree("testing");
+        let first = dist.publish(&testing, 0, now()).expect("published");
+        let mut settings = site.settings();
+        settings.form.compression = Compression::Zst;
+        dist.reload(settings.clone());
+        let second = dist.inspect(&testing, settled(&first), now()).expect("published").expect("anew");
+        assert!(second.revision > first.revision);
+        drop(dist);
+        // A kill came before the logbook had it.
+        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
+        let found = dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("shown");
+        assert_eq!((found.revision, found.repomd), (second.revision, second.repomd));
     }
 }
