@@ -22,6 +22,7 @@ use std::path::Path;
 use super::blocks::Id;
 use super::disk::{Disk, DiskError};
 use super::pile::Pile;
+use crate::format::compress::crc32;
 
 /// Begins a record. The last byte rises whenever the same packages would give other bytes.
 const MAGIC: [u8; 8] = *b"rolloud\x01";
@@ -266,12 +267,6 @@ impl Record {
             Self { at, packages, open: Run { len: open, crc: open_crc }, packed: Run { len: packed, crc: packed_crc } };
         (*magic == MAGIC).then_some((Id(*id), record))
     }
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(bytes);
-    crc.sum()
 }
 
 #[cfg(test)]
