@@ -22,6 +22,7 @@ use crate::engine::view::Shared;
 use crate::engine::worker::Workshop;
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
+use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution, Listed};
 use crate::store::lock::{LockError, SiteLock, lock_site};
@@ -118,6 +119,7 @@ pub struct Daemon {
 /// Nothing in the trees has changed then.
 pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
     let clock = Clock;
+    crew::allow(settings.intake.jobs);
     let Prepared { rules, distributions, site } = prepare(&settings, clock.now())?;
     let disk = Latched::new(Kernel::below(vec![settings.site.root.clone()]));
     let broken = disk.broken();

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::names::DistPath;
 use crate::engine::run::Handle;
 use crate::link::watch::{self, Mode, Watching};
+use crate::store::intake::Uploads;
 
 /// One upload tree that is watched.
 pub struct Post {
@@ -36,7 +37,7 @@ impl Post {
         let (handle, name) = (engine.clone(), dist.clone());
         // The identity is taken first: a directory that is swapped after it is noticed at the next look.
         let identity = identity(&dir);
-        let watching = watch::watch(&dir, mode, move || handle.touch(&name));
+        let watching = watch::watch(&dir, mode, Uploads::may_be_one, move || handle.touch(&name));
         if let Watching::Polling { why } = &watching {
             tracing::info!(%dist, why, "uploads are polled");
         }

@@ -589,8 +589,14 @@ mod tests {
                 upload: String::new(),
             };
             let work = super::super::agenda::Work::TakeIn(DIST.parse().expect("a path"));
-            let end =
-                WorkEnd::Looked { took_in: vec![took], turned_away: vec![], again: None, trouble: None, stuck: vec![] };
+            let end = WorkEnd::Looked {
+                took_in: vec![took],
+                turned_away: vec![],
+                again: None,
+                trouble: None,
+                stuck: vec![],
+                repeated: false,
+            };
             self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
         }
 

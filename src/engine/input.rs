@@ -82,6 +82,8 @@ pub enum WorkEnd {
         trouble: Option<String>,
         /// Uploads that cannot be handled now, and why.
         stuck: Vec<(String, String)>,
+        /// Whether a file was known already: it may have put back what a tree had lost.
+        repeated: bool,
     },
     /// Trees were compared with the logbook.
     Inspected {

@@ -476,13 +476,13 @@ impl Engine {
                 }
                 return;
             }
-            WorkEnd::Looked { again, stuck, took_in, .. } => {
+            WorkEnd::Looked { again, stuck, took_in, repeated, .. } => {
                 if !took_in.is_empty() {
                     self.waiting.entry(dist.clone()).or_insert_with(|| self.clock.monotonic());
                 }
                 self.report_stuck(&dist, stuck);
                 self.first_look_over.insert(dist.clone());
-                if self.wrong.keys().any(|id| id.dist == dist) {
+                if *repeated && self.wrong.keys().any(|id| id.dist == dist) {
                     // What was uploaded may be what a tree had lost.
                     self.doubted.insert(dist.clone());
                     self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
@@ -494,10 +494,12 @@ impl Engine {
                 }
             }
             WorkEnd::Inspected { wrong, .. } => {
-                self.inspected(&dist, wrong);
+                self.inspected(&dist, wrong, matches!(work, Work::Inspect(..)));
                 if !wrong.is_empty() {
-                    let pause = self.clock.monotonic() + RETRY.most;
-                    self.failures.insert(key.clone(), (1, pause));
+                    let key = Work::Inspect(dist.clone(), vec![]).key();
+                    let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
+                    let until = self.clock.monotonic() + RETRY.pause(failures);
+                    self.failures.insert(key, (failures, until));
                     self.doubted.insert(dist);
                     return;
                 }
@@ -525,11 +527,13 @@ impl Engine {
     }
 
     /// Remembers in which trees something is wrong, and says so.
-    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, String)]) {
+    ///
+    /// `all` says whether all trees were looked at, so that those that are not named are well.
+    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, String)], all: bool) {
         let mended: Vec<TreeId> = self
             .wrong
             .keys()
-            .filter(|id| id.dist == *dist && !wrong.iter().any(|(now, _)| now == *id))
+            .filter(|id| all && id.dist == *dist && !wrong.iter().any(|(now, _)| now == *id))
             .cloned()
             .collect();
         for id in mended {
@@ -695,8 +699,14 @@ mod tests {
             code: "unsigned".into(),
             detail: String::new(),
         };
-        let end =
-            WorkEnd::Looked { took_in: vec![], turned_away: vec![away], again: None, trouble: None, stuck: vec![] };
+        let end = WorkEnd::Looked {
+            took_in: vec![],
+            turned_away: vec![away],
+            again: None,
+            trouble: None,
+            stuck: vec![],
+            repeated: false,
+        };
         engine.busy.insert(dist.clone());
         let input = Input::WorkEnded(Work::TakeIn(dist), end);
         engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");

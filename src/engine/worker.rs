@@ -73,6 +73,7 @@ impl Workshop {
             Work::TakeIn(path) => {
                 let look = dist.look(now, clock)?;
                 Ok(WorkEnd::Looked {
+                    repeated: look.repeated,
                     took_in: look.accepted.into_iter().map(|a| took_in(path, &bench.upload, a)).collect(),
                     turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
                     again: look.again,
@@ -93,13 +94,20 @@ impl Workshop {
                 Ok(WorkEnd::Inspected { published, wrong })
             }
             Work::Publish(path, trees) => {
-                let mut all = Vec::new();
+                let (mut published, mut wrong) = (Vec::new(), Vec::new());
                 for tree in trees {
                     let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                    let published = dist.publish(tree, self.floor(&id), now)?;
-                    all.push(entry(id, published));
+                    match dist.publish(tree, self.floor(&id), now) {
+                        Ok(shown) => published.push(entry(id, shown)),
+                        // It holds up no other tree.
+                        Err(error @ DistError::Disagrees(_)) => wrong.push((id, chain(&error))),
+                        Err(error) => return Err(error),
+                    }
                 }
-                Ok(WorkEnd::Published(all))
+                if wrong.is_empty() {
+                    return Ok(WorkEnd::Published(published));
+                }
+                Ok(WorkEnd::Inspected { published, wrong })
             }
             Work::Promote(number, plan) => {
                 let id = |tree: &TreeName| TreeId { dist: plan.dist.clone(), tree: tree.clone() };

@@ -76,10 +76,16 @@ const WITHOUT_EVENTS: &[(u64, &str)] = &[
     (0x6573_5546, "FUSE"),
 ];
 
-/// Watches `dir` and everything below it; `hint` is called from another thread.
+/// Watches `dir` and everything below it; `hint` is called from another thread when something changes that
+/// is `news`, by its path below `dir`. Whoever writes there itself must not be woken by that.
 ///
 /// Never fails: what cannot be watched is polled.
-pub fn watch(dir: &Path, mode: Mode, hint: impl Fn() + Send + Sync + 'static) -> Watching {
+pub fn watch(
+    dir: &Path,
+    mode: Mode,
+    news: impl Fn(&Path) -> bool + Send + 'static,
+    hint: impl Fn() + Send + Sync + 'static,
+) -> Watching {
     let polling = |why: String| Watching::Polling { why };
     if mode == Mode::Poll {
         return polling("the configuration says so".to_owned());
@@ -89,13 +95,17 @@ pub fn watch(dir: &Path, mode: Mode, hint: impl Fn() + Send + Sync + 'static) ->
     {
         return polling(format!("{} lies on {name}, which reports no changes made elsewhere", dir.display()));
     }
-    match watch_events(dir, Arc::new(hint)) {
+    match watch_events(dir, news, Arc::new(hint)) {
         Ok(events) => Watching::Events(events),
         Err(error) => polling(format!("{} cannot be watched: {error}", dir.display())),
     }
 }
 
-fn watch_events(dir: &Path, hint: Arc<impl Fn() + Send + Sync + 'static>) -> notify::Result<Events> {
+fn watch_events(
+    dir: &Path,
+    news: impl Fn(&Path) -> bool + Send + 'static,
+    hint: Arc<impl Fn() + Send + Sync + 'static>,
+) -> notify::Result<Events> {
     let (appeared, appearing) = mpsc::channel();
     let gap = Arc::<AtomicBool>::default();
     let top = dir.to_owned();
@@ -104,6 +114,7 @@ fn watch_events(dir: &Path, hint: Arc<impl Fn() + Send + Sync + 'static>) -> not
         move |event: notify::Result<notify::Event>| match event {
             // Reading is no change; our own looks would wake us for ever.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan() => {}
+            Ok(event) if !event.need_rescan() && !concerns(&event, &top, &news) => {}
             Ok(event) => {
                 hint();
                 if event.need_rescan() {
@@ -128,6 +139,11 @@ fn watch_events(dir: &Path, hint: Arc<impl Fn() + Send + Sync + 'static>) -> not
         .spawn(move || follower.run(hint.as_ref()))
         .map_err(notify::Error::io)?;
     Ok(Events { gap, _watcher: watcher })
+}
+
+/// Whether any path of an event is news; one without paths may be.
+fn concerns(event: &notify::Event, top: &Path, news: &impl Fn(&Path) -> bool) -> bool {
+    event.paths.is_empty() || event.paths.iter().any(|path| path.strip_prefix(top).map_or(true, news))
 }
 
 /// Whether the event may tell of a directory that nobody watches yet. A directory that was moved here
@@ -181,9 +197,14 @@ mod tests {
     fn a_file_in_a_directory_that_appears_filled_is_hinted_at() {
         let dir = tempfile::tempdir().expect("a directory");
         let (tell, told) = mpsc::channel();
-        let _watching = watch(dir.path(), Mode::Events, move || {
-            let _ = tell.send(());
-        });
+        let _watching = watch(
+            dir.path(),
+            Mode::Events,
+            |_| true,
+            move || {
+                let _ = tell.send(());
+            },
+        );
         let filled = dir.path().join("a/b");
         std::fs::DirBuilder::new().recursive(true).create(&filled).expect("made");
         std::fs::File::create(filled.join("x.rpm")).expect("made");
@@ -196,13 +217,18 @@ mod tests {
         let place = Arc::new(std::sync::Mutex::new(PathBuf::new()));
         let (tell, told) = mpsc::channel();
         let looked_at = Arc::clone(&place);
-        let _watching = watch(dir.path(), Mode::Events, move || {
-            // What a look would find at the moment of the hint.
-            let path = looked_at.lock().expect("nobody panics").clone();
-            if path.exists() {
-                let _ = tell.send(path);
-            }
-        });
+        let _watching = watch(
+            dir.path(),
+            Mode::Events,
+            |_| true,
+            move || {
+                // What a look would find at the moment of the hint.
+                let path = looked_at.lock().expect("nobody panics").clone();
+                if path.exists() {
+                    let _ = tell.send(path);
+                }
+            },
+        );
         for round in 0..500 {
             let path = dir.path().join(format!("{round}/x.rpm"));
             *place.lock().expect("nobody panics") = path.clone();
@@ -218,9 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_news_wakes_nobody() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (tell, told) = mpsc::channel();
+        let news = |path: &Path| !path.starts_with("ours");
+        let _watching = watch(dir.path(), Mode::Events, news, move || {
+            let _ = tell.send(());
+        });
+        std::fs::create_dir(dir.path().join("ours")).expect("made");
+        std::fs::File::create(dir.path().join("ours/file")).expect("made");
+        std::fs::File::create(dir.path().join("theirs")).expect("made");
+        // Events come in order, so the only hint is that for the last file.
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        assert!(told.try_recv().is_err(), "no other");
+    }
+
+    #[test]
     fn what_cannot_be_watched_is_polled_and_says_why() {
-        let watching = watch(Path::new("/nonexistent/dir"), Mode::Events, || {});
+        let watching = watch(Path::new("/nonexistent/dir"), Mode::Events, |_| true, || {});
         assert!(watching.polls());
-        assert!(watch(Path::new("/"), Mode::Poll, || {}).polls());
+        assert!(watch(Path::new("/"), Mode::Poll, |_| true, || {}).polls());
     }
 }

@@ -6,9 +6,20 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-/// How many threads this machine has for us.
+/// How many threads the admin allows; 0 as long as nobody has said.
+static ALLOWED: AtomicUsize = AtomicUsize::new(0);
+
+/// Allows so many threads, for the whole process: they share one machine, whatever they work on.
+pub fn allow(threads: usize) {
+    ALLOWED.store(threads, Ordering::Relaxed);
+}
+
+/// How many threads there are for one list: what is allowed, or as many as the machine has.
 pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    match ALLOWED.load(Ordering::Relaxed) {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        allowed => allowed,
+    }
 }
 
 /// Does `work` for every item, on all threads, and hands each result to `done` on this one, in no order.

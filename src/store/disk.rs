@@ -64,6 +64,13 @@ impl DiskError {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 
+    /// Whether what has the name cannot be opened as a file: a link, a socket, a device without a driver.
+    pub fn is_no_file(&self) -> bool {
+        use rustix::io::Errno;
+        let known = [Errno::LOOP, Errno::NXIO, Errno::NODEV, Errno::NOTDIR];
+        self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
+    }
+
     /// Whether it is about this one path, such as a directory that somebody else keeps to himself, a
     /// link, or a name that is too long: other files may fare better. A full or broken disk is none.
     pub fn concerns_one_path(&self) -> bool {

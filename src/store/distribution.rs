@@ -5,7 +5,8 @@
 //! the index and the blocks can be lost and are made again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -99,6 +100,31 @@ impl Expected {
     }
 }
 
+/// Which packages are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// All of them.
+    Everything,
+    /// Those in directories in which something came or went since the last time.
+    WhereSomethingChanged,
+}
+
+/// What tells one state of a directory from another: device, inode, time of the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct DirStamp(u64, u64, (i64, i64));
+
+impl DirStamp {
+    fn of(dir: &Path) -> Option<Self> {
+        let meta = std::fs::symlink_metadata(dir).ok().filter(std::fs::Metadata::is_dir)?;
+        Some(Self(meta.dev(), meta.ino(), (meta.ctime(), meta.ctime_nsec())))
+    }
+
+    fn is_older_than(self, age: std::time::Duration, now: Timestamp) -> bool {
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        self.2.0 < now.as_second().saturating_sub(age)
+    }
+}
+
 /// Most packages that a complaint names.
 const NAMED_MOST: usize = 3;
 
@@ -110,6 +136,8 @@ pub struct Distribution {
     index: Index,
     uploads: Uploads,
     shelf: Shelf,
+    /// Directories of packages in which every listed package was there, as they were then.
+    present: BTreeMap<TreeName, BTreeMap<String, DirStamp>>,
     /// What clients see of each tree, and the state of the index that it shows.
     shown: BTreeMap<TreeName, (u64, Form, Published)>,
 }
@@ -146,7 +174,15 @@ impl Distribution {
         disk.make_dir(settings.index.parent().unwrap_or(&settings.root))?;
         let index = Index::open(disk.as_ref(), &settings.index)?;
         let shelf = Shelf::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
-        let mut dist = Self { settings, disk, index, uploads: Uploads::default(), shelf, shown: BTreeMap::new() };
+        let mut dist = Self {
+            settings,
+            disk,
+            index,
+            uploads: Uploads::default(),
+            shelf,
+            present: BTreeMap::new(),
+            shown: BTreeMap::new(),
+        };
         let mut lost = Vec::new();
         for package in listed {
             dist.index.remember(&package.nevra, package.sha256);
@@ -262,7 +298,7 @@ impl Distribution {
     ) -> Result<Option<Published>, DistError> {
         tree::plain(&self.settings.root, &self.id(tree))?;
         self.uploads.forget_dirs();
-        self.all_there(tree)?;
+        self.all_there(tree, Ask::Everything, now)?;
         let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
         let bytes = tree::read_small(&repomd, publication::REPOMD_MAX);
         if let Some(why) = bytes.and_then(|bytes| self.doubt(tree, &bytes, expected)) {
@@ -297,7 +333,11 @@ impl Distribution {
                 )
             });
         };
-        let newer = publication::sha256(bytes) != known && repomd.revision > expected.revision;
+        let shown = publication::sha256(bytes);
+        if self.index.would_show(tree, shown) {
+            return None;
+        }
+        let newer = shown != known && repomd.revision > expected.revision;
         (expected.settled() && newer).then(|| {
             format!(
                 "{id} shows revision {}, which this logbook has not published (its last is {}). Either the state \
@@ -309,22 +349,50 @@ impl Distribution {
     }
 
     /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
-    /// bytes where the time differs.
-    fn all_there(&self, tree: &TreeName) -> Result<(), DistError> {
+    /// bytes where these differ, since it may be the index that errs.
+    fn all_there(&mut self, tree: &TreeName, ask: Ask, now: Timestamp) -> Result<(), DistError> {
         let dir = self.dir(tree);
-        let mut wrong = Vec::new();
+        if DirStamp::of(&dir).is_none() {
+            let why = "is not there any more; mount it again, or make the directory, and reload";
+            return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
+        }
+        let mut seen: BTreeMap<String, Option<DirStamp>> = BTreeMap::new();
+        let known = self.present.remove(tree).unwrap_or_default();
+        let mut odd = Vec::new();
         for (nevra, sha256) in self.index.listed(tree) {
-            let path = dir.join(tree::location(nevra));
-            let meta = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file);
-            let fits = meta.zip(self.index.facts(sha256)).is_some_and(|(meta, known)| {
-                intake::has_facts(&meta, known)
-                    || (meta.len() == known.0 && promotion::has(&path, sha256).is_ok_and(|has| has))
-            });
-            if !fits {
+            let location = tree::location(nevra);
+            let below = location.rsplit_once('/').map_or("", |(below, _)| below);
+            let stamp = if let Some(stamp) = seen.get(below) {
+                *stamp
+            } else {
+                let stamp = DirStamp::of(&dir.join(below));
+                seen.insert(below.to_owned(), stamp);
+                stamp
+            };
+            if ask == Ask::WhereSomethingChanged && stamp.is_some() && known.get(below) == stamp.as_ref() {
+                continue;
+            }
+            let meta = std::fs::symlink_metadata(dir.join(&location)).ok().filter(std::fs::Metadata::is_file);
+            let facts = self.index.facts(sha256);
+            if !meta.zip(facts).is_some_and(|(meta, known)| intake::has_facts(&meta, known)) {
+                odd.push((nevra.clone(), sha256));
+            }
+        }
+        let mut wrong = Vec::new();
+        for (nevra, sha256) in odd {
+            let path = dir.join(tree::location(&nevra));
+            if !promotion::has(&path, sha256).is_ok_and(|has| has) {
                 wrong.push(nevra.to_string());
+            } else if self.index.facts(sha256).map(|(size, _)| size) != std::fs::metadata(&path).ok().map(|m| m.len()) {
+                self.index.forget(sha256);
+                self.read_again(&nevra, sha256, std::slice::from_ref(tree))?;
             }
         }
         if wrong.is_empty() {
+            // A time of this moment may still be that of the next change.
+            let settled = seen.into_iter().filter_map(|(below, stamp)| Some((below, stamp?)));
+            let settled = settled.filter(|(_, stamp)| stamp.is_older_than(intake::RACY, now)).collect();
+            self.present.insert(tree.clone(), settled);
             return Ok(());
         }
         let more =
@@ -369,9 +437,13 @@ impl Distribution {
         if unsigned {
             self.write_yum_files(tree)?;
         }
+        self.all_there(tree, Ask::WhereSomethingChanged, now)?;
         let published = match self.stage(tree, &spec, floor, now)? {
             Outcome::Same(published) => published,
-            Outcome::New(staged) => staged.publish(self.disk.as_ref())?,
+            Outcome::New(staged) => {
+                self.index.will_show(tree, staged.repomd())?;
+                staged.publish(self.disk.as_ref())?
+            }
         };
         if !unsigned {
             self.write_yum_files(tree)?;
@@ -440,6 +512,10 @@ impl Distribution {
         for tree in plan.trees() {
             tree::plain(&self.settings.root, &self.id(&tree))?;
         }
+        // A tree whose file system is gone must not be begun anew in the place where it was mounted.
+        for tree in plan.trees() {
+            self.all_there(&tree, Ask::WhereSomethingChanged, now)?;
+        }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
         promotion::bring(self.disk.as_ref(), &places, plan)?;
         if let Some(target) = &plan.target {
@@ -477,8 +553,6 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt as _;
-    use std::path::Path;
     use std::sync::OnceLock;
     use std::time::Duration;
 
@@ -1230,9 +1304,64 @@ mod tests {
         let second = dist.inspect(&testing, settled(&first), now()).expect("published").expect("anew");
         assert!(second.revision > first.revision);
         drop(dist);
-        // A kill came before the logbook had it.
+        // A kill came before the logbook had it, and the settings were taken back before the next start.
+        let mut again = site.fresh();
+        again.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
+        drop(again);
         let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
-        let found = dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("shown");
-        assert_eq!((found.revision, found.repomd), (second.revision, second.repomd));
+        dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
+        let third = dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("shown");
+        assert!(third.revision > second.revision);
+    }
+
+    #[test]
+    fn nothing_is_published_over_a_package_that_is_gone_or_a_tree_that_is_gone() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        for name in ["a", "b"] {
+            site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+        }
+        site.settle(&mut dist);
+        let (a, b) = ("a-1-1.noarch", "b-1-1.noarch");
+        dist.promote(&plan(&dist, a, Some("testing"), "untested"), &BTreeMap::new(), now()).expect("moved");
+        let testing = site.dir.path().join("sw/testing/d");
+        let before = client_sees(&testing);
+        // A file system that was mounted there is gone.
+        let aside = site.dir.path().join("aside");
+        Kernel::default().rename(&testing, &aside).expect("unmounted");
+        let plan = plan(&dist, b, Some("testing"), "untested");
+        assert!(matches!(dist.promote(&plan, &BTreeMap::new(), now()), Err(DistError::Disagrees(_))));
+        assert!(!testing.exists(), "it is not begun anew");
+        Kernel::default().make_dir(&testing).expect("an empty mount point");
+        assert!(matches!(dist.promote(&plan, &BTreeMap::new(), now()), Err(DistError::Disagrees(_))));
+        std::fs::remove_dir(&testing).expect("empty still");
+        Kernel::default().rename(&aside, &testing).expect("mounted again");
+        assert_eq!(client_sees(&testing), before);
+        dist.promote(&plan, &BTreeMap::new(), now()).expect("moved");
+        // One file is gone when the next one comes.
+        Kernel::default().remove(&testing.join("Packages/a/a-1-1.noarch.rpm")).expect("removed");
+        assert!(matches!(dist.publish(&tree("testing"), 0, now()), Ok(_) | Err(DistError::Disagrees(_))));
+        dist.index.unlist(&tree("testing"), &b.parse().expect("a nevra"));
+        assert!(matches!(dist.publish(&tree("testing"), 0, now()), Err(DistError::Disagrees(_))));
+    }
+
+    #[test]
+    fn an_index_that_errs_about_a_size_is_put_right_by_the_file() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+        site.settle(&mut dist);
+        let published = dist.publish(&tree("untested"), 0, now()).expect("published");
+        let sha256 = dist.index.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known");
+        let right = dist.index.facts(sha256).expect("known");
+        drop(dist);
+        let db = rusqlite::Connection::open(site.settings().index).expect("opened");
+        db.execute("UPDATE chunk SET size = size + 4096", []).expect("changed");
+        drop(db);
+        let listed = Listed { nevra: "a-1-1.noarch".parse().expect("a nevra"), sha256, trees: vec![tree("untested")] };
+        let mut dist = site.open(Arc::new(Kernel::default()), vec![listed]).expect("opened");
+        assert_ne!(dist.index.facts(sha256), Some(right));
+        dist.inspect(&tree("untested"), settled(&published), now()).expect("all is well");
+        assert_eq!(dist.index.facts(sha256), Some(right));
     }
 }

@@ -7,7 +7,12 @@
 //! chunk(sha256 BLOB PRIMARY KEY, pkgid TEXT, size INTEGER, file_time INTEGER, place INTEGER,
 //!       primary_length INTEGER, filelists_length INTEGER, other_length INTEGER,
 //!       primary_key BLOB, filelists_key BLOB, other_key BLOB)
+//! showing(tree TEXT PRIMARY KEY, repomd BLOB, packages BLOB)
 //! ```
+//!
+//! `showing` says which `repomd.xml` was about to be shown last, and of which packages: whoever finds it after
+//! a crash that came before the logbook had heard of it knows that it is ours, as long as the logbook has
+//! just these packages.
 //!
 //! A package's XML is made once, when it is taken in; every tree that lists the package uses it
 //! again. The files hold nothing that the trees and the logbook do not hold too: they can be removed at
@@ -31,7 +36,7 @@ use crate::domain::nevra::Nevra;
 
 /// Rises whenever the XML of the same package would come out differently, so that old chunks are
 /// made again.
-const CHUNK_FORMAT: i64 = 2;
+const CHUNK_FORMAT: i64 = 3;
 
 /// A package's ready-made XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +239,8 @@ impl Index {
                      sha256 BLOB PRIMARY KEY, pkgid TEXT NOT NULL, size INTEGER NOT NULL, file_time INTEGER NOT NULL,
                      place INTEGER NOT NULL, primary_length INTEGER NOT NULL, filelists_length INTEGER NOT NULL,
                      other_length INTEGER NOT NULL, primary_key BLOB NOT NULL, filelists_key BLOB NOT NULL,
-                     other_key BLOB NOT NULL) STRICT;",
+                     other_key BLOB NOT NULL) STRICT;
+                 CREATE TABLE showing(tree TEXT PRIMARY KEY, repomd BLOB NOT NULL, packages BLOB NOT NULL) STRICT;",
             )?;
             db.pragma_update(None, "user_version", CHUNK_FORMAT)?;
         } else if format != CHUNK_FORMAT {
@@ -316,6 +322,30 @@ impl Index {
         self.known.insert(chunk.sha256, known);
         self.trees.values_mut().for_each(|listing| listing.changes += 1);
         Ok(())
+    }
+
+    /// Remembers which `repomd.xml` a tree is about to show for the packages that it lists now.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn will_show(&self, tree: &TreeName, repomd: Sha256) -> Result<(), IndexError> {
+        let row = params![tree.as_str(), &repomd.0[..], &self.packages(tree)[..]];
+        let insert = "INSERT OR REPLACE INTO showing VALUES(?1, ?2, ?3)";
+        self.db.execute(insert, row).map(drop).map_err(self.failed("write to"))
+    }
+
+    /// Whether a tree was about to show this `repomd.xml` last, for the packages that it lists now.
+    pub fn would_show(&self, tree: &TreeName, repomd: Sha256) -> bool {
+        let find = "SELECT repomd, packages FROM showing WHERE tree = ?1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, [u8; 32]>(1)?));
+        let last = self.db.query_row(find, [tree.as_str()], row);
+        last.is_ok_and(|last| last == (repomd.0, self.packages(tree)))
+    }
+
+    /// What a tree lists, in one number.
+    fn packages(&self, tree: &TreeName) -> [u8; 32] {
+        let all: Vec<u8> = self.listed(tree).flat_map(|(_, sha256)| sha256.0).collect();
+        Key::of(&all).0
     }
 
     /// Finds a package's XML no longer, because it is damaged.

@@ -54,7 +54,7 @@ pub const LOOK_AT_ONCE: usize = 256;
 const LOOK_BYTES: u64 = 1 << 30;
 
 /// A directory whose time is younger than this may still change within the same tick of the clock.
-const RACY: Duration = Duration::from_secs(2);
+pub const RACY: Duration = Duration::from_secs(2);
 
 /// Deepest directory below an upload tree that is searched. People drop `el6/x86_64/RPMS/`; a deeper
 /// tree is a mistake or an attack.
@@ -114,6 +114,8 @@ pub struct Look {
     pub refused: Vec<Departure>,
     /// Files that cannot be handled now, and why: all of them, at each look.
     pub stuck: Vec<(PathBuf, String)>,
+    /// Whether a file had bytes that are known already: it may have put back what a tree had lost.
+    pub repeated: bool,
     /// When to look again although nothing changes.
     pub again: Option<Duration>,
     /// What ended the look early, such as a full disk. What was decided before it holds all the same:
@@ -306,6 +308,13 @@ impl Uploads {
         }
     }
 
+    /// Whether a path below the upload tree may be an upload, or a directory of them: not what is written into
+    /// `repodata/`, and no temporary name, ours or anybody's.
+    pub fn may_be_one(path: &Path) -> bool {
+        let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+        !hidden && !path.starts_with(tree::REPODATA)
+    }
+
     /// Reads every directory again at the next look.
     pub fn forget_dirs(&mut self) {
         self.done.clear();
@@ -457,6 +466,7 @@ impl Uploads {
             Examined::Known => {
                 // The same bytes are here already, so the upload is a repetition.
                 sighting.outcome = Some(Outcome::TakenIn);
+                look.repeated = true;
                 look.again = Some(Duration::ZERO);
             }
             Examined::Vanished => {
@@ -567,7 +577,15 @@ fn search(dir: &Path, done: &BTreeMap<PathBuf, Stamp>) -> Result<Searched, DiskE
 /// so does whatever a crash left there: the next look examines it like any upload. Returns whether the
 /// name is free now and nothing was left aside.
 fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> {
-    let aside = path.with_file_name(format!("{CLEARED}{}", stamp.ino));
+    let lies_there = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta.ino(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(DiskError::new("look at", path, error)),
+    };
+    // What was taken aside before and is not settled yet has such a name too.
+    let free = |aside: &PathBuf| std::fs::symlink_metadata(aside).is_err();
+    let names = (0_u64..).map(|n| path.with_file_name(format!("{CLEARED}{lies_there}-{n}")));
+    let Some(aside) = names.into_iter().find(free) else { return Ok(false) };
     match disk.rename(path, &aside) {
         Err(error) if error.is_not_found() => return Ok(true),
         other => other?,
@@ -639,7 +657,9 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     let mut upload = match tree::open_beneath(&gate.dir, &file.relative) {
         Ok(upload) => upload,
         Err(error) if error.is_not_found() => return Ok(Copied::Vanished),
-        Err(error) => return refused(Code::NotRegular, error.sentence()),
+        // Links, sockets and devices; anything else may be otherwise in a moment.
+        Err(error) if error.is_no_file() => return refused(Code::NotRegular, error.sentence()),
+        Err(error) => return Err(error.into()),
     };
     let label = gate.dir.join(&file.relative);
     let meta = upload.metadata().at("look at", &label)?;
@@ -721,8 +741,8 @@ fn settle(
             return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
         }
         Some(_) if index.listed_anywhere(&nevra) => {
-            if !index.has(sha256) {
-                // The index was lost, and so was every file from which it could be made again.
+            if index.facts(sha256).is_none_or(|(size, _)| size != chunk.size) {
+                // The index was lost, and so was every file from which it could be made again; or it errs.
                 index.put(disk, &chunk)?;
             }
             restore(disk, gate, index, file, stamp, &nevra, copy)?;
@@ -910,5 +930,11 @@ mod tests {
         assert!(clear(&disk, &path, Stamp::of(&aside.meta)).expect("removed"));
         assert!(search(dir.path(), &BTreeMap::new()).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
+        // Each of several has a name of its own.
+        for n in 0..3_u8 {
+            put(&disk, &upload, &[n], Access::Everybody).expect("written");
+            assert!(!clear(&disk, &upload, looked_at).expect("looked at"));
+        }
+        assert_eq!(search(dir.path(), &BTreeMap::new()).expect("listed").found.len(), 3);
     }
 }

@@ -203,6 +203,11 @@ pub fn stage(
 }
 
 impl Staged {
+    /// SHA-256 of the `repomd.xml` that will be shown.
+    pub fn repomd(&self) -> Sha256 {
+        self.published.repomd
+    }
+
     /// Shows it: the old metadata is seen until the last rename and the new after it, also across a crash.
     ///
     /// # Errors
