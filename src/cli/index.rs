@@ -18,6 +18,7 @@ use crate::format::compress::Compression;
 use crate::format::signing::Signer;
 use crate::link::clock::Clock;
 use crate::store::blocks::{Form, Key, Members};
+use crate::store::crew;
 use crate::store::disk::{Kernel, Latched};
 use crate::store::folder::{Folder, Found, Terms};
 use crate::store::publication::Published;
@@ -65,6 +66,9 @@ pub struct IndexArgs {
     /// How long superseded metadata stays, for example 24h
     #[arg(long, value_name = "TIME", default_value = "24h")]
     keep: String,
+    /// How many packages are read at once; as many as there are processors by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
     /// One JSON document on standard output and nothing else
     #[arg(long)]
     pub json: bool,
@@ -77,6 +81,7 @@ pub struct IndexArgs {
 pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, chain(error));
     let now = Clock.now();
+    crew::allow(args.jobs.map_or(0, usize::from));
     let keep = crate::format::quantity::duration(&args.keep)
         .map_err(|e| Failure::new(Exit::Usage, format!("--keep {}: {e}", args.keep)))?;
     let dir = std::fs::canonicalize(&args.dir)
@@ -87,7 +92,7 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     };
     let terms = terms(args, now)?;
     let signer = args.signing_key.as_deref().map(|path| signer(path, now)).transpose()?;
-    let disk = Latched::new(Kernel::default());
+    let disk = Latched::new(Kernel::below(vec![dir.clone()]));
     let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
     let mut folder = Folder::open(&disk, &dir, &state, terms, &who).map_err(|e| fail(&e))?;
     let bar = progress();

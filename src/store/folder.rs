@@ -37,7 +37,7 @@ use super::blocks::{Form, Key, Members, Part, Piece};
 use super::crew;
 use super::disk::{AtPath as _, Disk, DiskError};
 use super::index::{IndexError, Place, Source};
-use super::lock::{LockError, SiteLock, lock_one};
+use super::lock::{LockError, SiteLock, lock_folder};
 use super::pile::Pile;
 use super::publication::{self, Outcome, PublishError, Published, Spec};
 use super::retirement;
@@ -171,7 +171,7 @@ impl Folder {
     /// Nothing has changed then.
     pub fn open(disk: &dyn Disk, dir: &Path, state: &Path, terms: Terms, who: &str) -> Result<Self, FolderError> {
         disk.make_dir(state)?;
-        let lock = lock_one(&state.join("lock"), who)?;
+        let lock = lock_folder(state, dir, who)?;
         let database = state.join("files.sqlite");
         let pile_path = state.join("packages.xml");
         let mut pile = Pile::open(disk, &pile_path)?;
@@ -207,11 +207,13 @@ impl Folder {
         now: Timestamp,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Found, FolderError> {
-        let Walk { there, links, unfit } = Walk::through(&self.dir)?;
+        let Walk { there, links, unfit, closed } = Walk::through(&self.dir)?;
         let mut found = Found { links, refused: unfit, ..Found::default() };
         let mut gone = Vec::new();
         self.files.retain(|path, (stamp, _)| {
-            let stays = there.get(path) == Some(stamp);
+            // What lies in a directory that cannot be listed now is not gone.
+            let unseen = || closed.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')));
+            let stays = there.get(path) == Some(stamp) || unseen();
             if !stays {
                 gone.push(path.clone());
             }
@@ -566,6 +568,8 @@ struct Walk {
     links: usize,
     /// What cannot be listed whatever is in it, and why.
     unfit: Vec<(String, Refusal)>,
+    /// Directories that are closed to us.
+    closed: Vec<String>,
 }
 
 impl Walk {
@@ -578,6 +582,12 @@ impl Walk {
             let entries = match std::fs::read_dir(&here) {
                 // Whoever arranges the directory may do so now.
                 Err(error) if !top && error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) if !top && error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    let why = format!("the directory cannot be listed: {error}; what is known of it stays listed");
+                    walk.unfit.push((below.display().to_string(), Refusal::new(Code::NotRegular, why)));
+                    walk.closed.extend(below.to_str().map(str::to_owned));
+                    continue;
+                }
                 entries => entries.at("list", &here)?,
             };
             for entry in entries {

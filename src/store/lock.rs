@@ -31,6 +31,14 @@ pub enum LockError {
         /// What the holder wrote into it.
         holder: String,
     },
+    /// The directory lies in a site.
+    #[error("{} belongs to the site in {}; its daemon alone writes metadata there", dir.display(), root.display())]
+    Site {
+        /// The directory.
+        dir: PathBuf,
+        /// The site's root.
+        root: PathBuf,
+    },
     /// The lock file cannot be opened.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -43,16 +51,32 @@ pub enum LockError {
 /// # Errors
 /// Names the holder when there is one.
 pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
-    let files = [state.join("lock"), root.join(".rolloutd.lock")];
+    let files = [state.join("lock"), root.join(ROOT_LOCK)];
     files.iter().map(|path| lock_file(path, who)).collect::<Result<_, _>>().map(|files| SiteLock { _files: files })
 }
 
-/// Locks one file, for a program that is no daemon.
+/// The lock file in the root of a site.
+const ROOT_LOCK: &str = ".rolloutd.lock";
+
+/// Locks what a program that is no daemon writes to: its state, by a file, and a directory by itself.
 ///
 /// # Errors
-/// Names the holder when there is one.
-pub fn lock_one(path: &Path, who: &str) -> Result<SiteLock, LockError> {
-    Ok(SiteLock { _files: vec![lock_file(path, who)?] })
+/// Names the holder when there is one; also when the directory belongs to a site, which is its daemon's.
+pub fn lock_folder(state: &Path, dir: &Path, who: &str) -> Result<SiteLock, LockError> {
+    if let Some(root) = dir.ancestors().find(|above| above.join(ROOT_LOCK).exists()) {
+        return Err(LockError::Site { dir: dir.to_owned(), root: root.to_owned() });
+    }
+    let file = lock_file(&state.join("lock"), who)?;
+    let opened = rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let folder = File::from(opened.at("open", dir)?);
+    match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(SiteLock { _files: vec![file, folder] }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held {
+            path: dir.to_owned(),
+            holder: "rolloutd index with another state directory".to_owned(),
+        }),
+        Err(error) => Err(DiskError::new("lock", dir, error.into()).into()),
+    }
 }
 
 fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
@@ -86,6 +110,25 @@ mod tests {
         assert!(refused.to_string().contains("pid 42, /etc/a.toml"), "{refused}");
         drop(first);
         lock_site(state.path(), root.path(), "pid 44").expect("the lock dies with its holder");
+    }
+
+    #[test]
+    fn a_directory_is_locked_whatever_the_state_is_and_never_below_a_site() {
+        let (one, two, dir) = (
+            tempfile::tempdir().expect("state"),
+            tempfile::tempdir().expect("state"),
+            tempfile::tempdir().expect("a directory"),
+        );
+        let first = lock_folder(one.path(), dir.path(), "pid 42").expect("free");
+        assert!(matches!(lock_folder(one.path(), dir.path(), "pid 43"), Err(LockError::Held { .. })));
+        assert!(matches!(lock_folder(two.path(), dir.path(), "pid 43"), Err(LockError::Held { .. })));
+        drop(first);
+        let root = tempfile::tempdir().expect("root");
+        let tree = root.path().join("untested");
+        std::fs::create_dir(&tree).expect("made");
+        drop(lock_site(one.path(), root.path(), "pid 44").expect("free"));
+        let refused = lock_folder(two.path(), &tree, "pid 45").expect_err("a site's");
+        assert!(refused.to_string().contains("its daemon alone"), "{refused}");
     }
 
     #[test]
