@@ -136,11 +136,14 @@ pub fn assemble<W: Write + Send>(
     if form.members == Members::One && form.compression != Compression::None {
         return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
     }
-    let plans = [
-        Plan::new(form, Part::Primary, source)?,
-        Plan::new(form, Part::Filelists, source)?,
-        Plan::new(form, Part::Other, source)?,
-    ];
+    let [primary, filelists, other] = std::thread::scope(|scope| {
+        let plan = |part| scope.spawn(move || Plan::new(form, part, source));
+        let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        Part::ALL.map(plan).map(joined)
+    });
+    let plans = [primary?, filelists?, other?];
     let tally = complete(form, disk, shelf, source, &plans)?;
     Ok((join(form, shelf, &plans, outs, ended)?, tally))
 }
@@ -161,7 +164,9 @@ fn complete(
     // A block of these packages and of another length: one of their lengths is wrong, and reading their
     // XML will say whose.
     let fits = |block: &Block| shelf.sizes(&block.id).is_some_and(|(open, _)| open == block.len as u64);
-    let missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !fits(block)).collect();
+    let mut missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !fits(block)).collect();
+    // The longest first, so that no thread is left with it at the end.
+    missing.sort_by_key(|(_, block)| std::cmp::Reverse(block.len));
     let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
     let tally = Tally { found: total - missing.len(), made: missing.len() };
     let mut made = Vec::with_capacity(missing.len());

@@ -6,9 +6,9 @@
 //!    synced. Every block in them was read back by a strict reader when it was made
 //!    ([`super::assembly`] says why that is enough); a file of one member is read back whole. A name
 //!    with a checksum never gets other bytes, so a client in the middle of the old set loses nothing.
-//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, the directory is
-//!    synced, they are renamed back to back, and the directory is synced once more. The rename of
-//!    `repomd.xml` is the commit point.
+//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, and so is the
+//!    directory with the names of the three; the two are renamed back to back, and the directory is synced
+//!    once more. The rename of `repomd.xml` is the commit point.
 //! 3. What nothing names any more is reported, and removed much later by `retirement`.
 //!
 //! [`Staged`] is a type, so that a half of it cannot be forgotten. Equal content is not published
@@ -196,7 +196,6 @@ pub fn stage(
         why: e.to_string(),
     })?;
     let signed = prepare_pair(disk, spec, &repodata, &bytes, signer, now)?;
-    disk.sync_dir(&repodata)?;
     let repomd = sha256(&bytes);
     let published = Published { revision, packages, repomd, superseded: vec![], notes, blocks };
     Ok(Outcome::New(Staged { repodata, signed, published, named }))
@@ -427,6 +426,8 @@ fn check_carried(repodata: &Path, data: &Data) -> Result<(), String> {
     }
 }
 
+/// Writes the pair under temporary names, and makes the names of the three files durable meanwhile. The
+/// temporary names need not be: what is renamed is what has been synced.
 fn prepare_pair(
     disk: &dyn Disk,
     spec: &Spec,
@@ -435,28 +436,27 @@ fn prepare_pair(
     signer: Option<&Signer>,
     now: Timestamp,
 ) -> Result<Signed, PublishError> {
-    // The directory is synced once, by the caller, for these two and the three files.
     let put = |name: &str, bytes: &[u8]| {
         let mut file = disk.fresh(repodata, Access::Everybody)?;
         disk.write(&mut file, bytes)?;
         disk.sync(&file)?;
         disk.name(file, &repodata.join(name)).map(drop)
     };
-    let Some(signer) = signer else {
-        put(REPOMD_NEW, bytes)?;
-        return Ok(Signed::No);
+    let sign = |signer: &Signer| {
+        let signature = signer.sign_detached_armored(bytes, now);
+        let signature = signature.map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
+        Ok::<_, PublishError>(put(REPOMD_ASC_NEW, signature.as_bytes())?)
     };
-    let signature = signer
-        .sign_detached_armored(bytes, now)
-        .map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
-    let (first, second) = std::thread::scope(|scope| {
-        let first = scope.spawn(|| put(REPOMD_NEW, bytes));
-        let second = put(REPOMD_ASC_NEW, signature.as_bytes());
-        (first.join(), second)
-    });
-    first.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    second?;
-    Ok(Signed::Yes)
+    // None of these waits for another; on most file systems they are one commit.
+    std::thread::scope(|scope| {
+        let names = scope.spawn(|| disk.sync_dir(repodata));
+        let pair = scope.spawn(|| put(REPOMD_NEW, bytes));
+        let signed = signer.map(sign);
+        for done in [names.join(), pair.join()] {
+            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))
+    })
 }
 
 /// Files in `repodata/` that are not named, less temporary ones.

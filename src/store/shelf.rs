@@ -38,6 +38,8 @@ const WASTE_MAX: u64 = 64 << 20;
 pub struct Shelf {
     pile: Pile,
     records: HashMap<Id, Record>,
+    /// How long the pile was when it was last asked what is wanted.
+    asked: u64,
 }
 
 /// Where a block lies.
@@ -100,7 +102,7 @@ impl Shelf {
             records.insert(id, record);
         }
         pile.end_at(at);
-        Ok(Self { pile, records })
+        Ok(Self { pile, records, asked: 0 })
     }
 
     /// Whether the block is here.
@@ -190,14 +192,15 @@ impl Shelf {
 
     /// Writes the shelf anew with the blocks that are wanted, when too much of it is not.
     ///
-    /// `wanted` is asked only when it may be worth it. Returns whether it was done.
+    /// `wanted` is asked only when enough was put here since it was asked before. Returns whether it was done.
     ///
     /// # Errors
     /// With the path at fault; the old shelf is there still.
     pub fn tidy(&mut self, disk: &dyn Disk, wanted: impl FnOnce() -> HashSet<Id>) -> Result<bool, ShelfError> {
-        if self.pile.end() <= WASTE_MAX {
+        if self.pile.end().saturating_sub(self.asked) <= WASTE_MAX {
             return Ok(false);
         }
+        self.asked = self.pile.end();
         let wanted = wanted();
         let kept = |id: &&Id| wanted.contains(*id);
         let size: u64 = self.records.iter().filter(|(id, _)| kept(id)).map(|(_, record)| record.size()).sum();
@@ -216,7 +219,7 @@ impl Shelf {
         let mut beside = path.clone().into_os_string();
         beside.push(".new");
         let beside = Path::new(&beside);
-        let new = Self { pile: Pile::begin(disk, beside)?, records: HashMap::new() };
+        let new = Self { pile: Pile::begin(disk, beside)?, records: HashMap::new(), asked: 0 };
         let mut records = HashMap::with_capacity(order.len());
         let (mut open, mut packed) = (Vec::new(), Vec::new());
         for (id, record) in order {
@@ -227,7 +230,8 @@ impl Shelf {
         }
         disk.rename(beside, &path)?;
         drop(new);
-        *self = Self { pile: Pile::open(disk, &path)?, records };
+        let pile = Pile::open(disk, &path)?;
+        *self = Self { asked: pile.end(), pile, records };
         Ok(())
     }
 }
