@@ -376,7 +376,11 @@ impl Engine {
         let now = self.clock.now();
         if let Input::Reloaded(rules) = input {
             // Keys, compression or signatures may be other ones now, and clients are to see it.
-            self.doubted.extend(rules.distributions.keys().cloned());
+            for dist in rules.distributions.keys() {
+                self.doubted.insert(dist.clone());
+                // Whoever reloads has perhaps put something right, and waits for it.
+                self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+            }
             self.shared.write().rules = *rules;
             return self.wishes();
         }
@@ -712,6 +716,20 @@ mod tests {
         engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
         let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
         stopped.expect("it stops").expect("in order");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ahead_makes_no_removal_due_and_one_that_goes_back_neither() {
+        let shared = Arc::<Shared>::default();
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let (rung, _ready) = oneshot::channel();
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workshop, shared, Clock, rung);
+        let (now, hour) = (Clock.now(), Duration::from_hours(1));
+        // It began an hour ago by the wall and just now by the other clock: the wall has jumped.
+        engine.began = (now.checked_sub(hour).expect("a time"), Clock.monotonic());
+        assert!(engine.patient_now() < now.checked_sub(hour / 2).expect("a time"));
+        engine.began = (now.checked_add(hour).expect("a time"), Clock.monotonic());
+        assert!(engine.patient_now() < now.checked_add(hour / 2).expect("a time"));
     }
 
     #[test]
