@@ -252,7 +252,9 @@ impl Site {
     /// Makes it anew, with its packages and without metadata.
     pub(crate) fn make(&self) {
         let _ = fs::remove_dir_all(&self.dir);
-        link(&self.root("first").join("Packages"), self.number);
+        for tree in ["first", "second"] {
+            link(&self.root(tree).join("Packages"), self.number);
+        }
     }
 
     /// The directory of one of its trees.
