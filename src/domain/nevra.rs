@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Longest name, version, release or architecture. File names end at 255 bytes, and all four are in one.
 pub const PART_MAX: usize = 200;
@@ -108,13 +109,15 @@ pub struct BadNevra {
 }
 
 /// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and all are plain.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+///
+/// A hundred thousand of them stand in several maps at once, so a clone shares its text.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Nevra {
-    name: String,
+    /// `NAME-VERSION-RELEASE.ARCH`.
+    stem: Arc<str>,
     epoch: u32,
-    version: String,
-    release: String,
-    arch: String,
+    /// Bytes of name, version and release.
+    lengths: [u8; 3],
 }
 
 impl Nevra {
@@ -152,24 +155,31 @@ impl Nevra {
         if !ARCHES.contains(&arch) {
             return bad(arch, "not an architecture that rpm knows");
         }
-        Ok(Self {
-            name: name.to_owned(),
-            epoch,
-            version: version.to_owned(),
-            release: release.to_owned(),
-            arch: arch.to_owned(),
-        })
+        Ok(Self::of(name, epoch, version, release, arch))
+    }
+
+    /// No part but the architecture may be longer than [`PART_MAX`].
+    fn of(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> Self {
+        let length = |part: &str| u8::try_from(part.len()).unwrap_or(u8::MAX);
+        let lengths = [name, version, release].map(length);
+        Self { stem: format!("{name}-{version}-{release}.{arch}").into(), epoch, lengths }
     }
 
     /// A value that sorts before or equal to every package of this name; no real identity.
     pub fn first_of(name: &str) -> Self {
-        let low = || "~~".to_owned();
-        Self { name: name.to_owned(), epoch: 0, version: low(), release: low(), arch: String::new() }
+        Self::of(name.get(..PART_MAX).unwrap_or(name), 0, "~~", "~~", "")
+    }
+
+    /// The text between two places, after so many parts and the separators behind them.
+    fn part(&self, number: usize) -> &str {
+        let before: usize = self.lengths.iter().take(number).map(|length| usize::from(*length) + 1).sum();
+        let end = self.lengths.get(number).map_or(self.stem.len(), |length| before + usize::from(*length));
+        self.stem.get(before..end).unwrap_or_default()
     }
 
     /// The package's name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.part(0)
     }
 
     /// The epoch; 0 when the package has none.
@@ -179,30 +189,30 @@ impl Nevra {
 
     /// The version.
     pub fn version(&self) -> &str {
-        &self.version
+        self.part(1)
     }
 
     /// The release.
     pub fn release(&self) -> &str {
-        &self.release
+        self.part(2)
     }
 
     /// The architecture; `src` or `nosrc` for sources.
     pub fn arch(&self) -> &str {
-        &self.arch
+        self.part(3)
     }
 
     /// `NAME-VERSION-RELEASE.ARCH.rpm`, without the epoch, as rpm names files.
     pub fn file_name(&self) -> String {
-        format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
+        format!("{}.rpm", self.stem)
     }
 
     /// Compares epoch, version and release as rpm does.
     pub fn cmp_evr(&self, other: &Self) -> Ordering {
         self.epoch
             .cmp(&other.epoch)
-            .then_with(|| vercmp(&self.version, &other.version))
-            .then_with(|| vercmp(&self.release, &other.release))
+            .then_with(|| vercmp(self.version(), other.version()))
+            .then_with(|| vercmp(self.release(), other.release()))
     }
 }
 
@@ -210,12 +220,12 @@ impl Ord for Nevra {
     /// By name, then rpm's version order, then text: a total order in which `1.0` and `1.00`, which
     /// rpm calls equal, still have a fixed place.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.name
-            .cmp(&other.name)
+        self.name()
+            .cmp(other.name())
             .then_with(|| self.cmp_evr(other))
-            .then_with(|| self.version.cmp(&other.version))
-            .then_with(|| self.release.cmp(&other.release))
-            .then_with(|| self.arch.cmp(&other.arch))
+            .then_with(|| self.version().cmp(other.version()))
+            .then_with(|| self.release().cmp(other.release()))
+            .then_with(|| self.arch().cmp(other.arch()))
     }
 }
 
@@ -227,11 +237,18 @@ impl PartialOrd for Nevra {
 
 impl fmt::Display for Nevra {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-", self.name)?;
+        let (name, rest) = self.stem.split_at_checked(usize::from(self.lengths[0]) + 1).unwrap_or(("", &self.stem));
+        f.write_str(name)?;
         if self.epoch != 0 {
             write!(f, "{}:", self.epoch)?;
         }
-        write!(f, "{}-{}.{}", self.version, self.release, self.arch)
+        f.write_str(rest)
+    }
+}
+
+impl fmt::Debug for Nevra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nevra({self})")
     }
 }
 
