@@ -5,8 +5,7 @@
 //! the index and the blocks can be lost and are made again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +17,7 @@ use super::crew;
 use super::disk::{self, Access, Disk, DiskError};
 use super::index::{Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
+use super::presence::Presence;
 use super::promotion::{self, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
 use super::retirement::{self, Retired};
@@ -105,24 +105,8 @@ impl Expected {
 enum Ask {
     /// All of them.
     Everything,
-    /// Those in directories in which something came or went since the last time.
+    /// Those that may have gone since the last time, and those that came.
     WhereSomethingChanged,
-}
-
-/// What tells one state of a directory from another: device, inode, time of the last change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct DirStamp(u64, u64, (i64, i64));
-
-impl DirStamp {
-    fn of(dir: &Path) -> Option<Self> {
-        let meta = std::fs::symlink_metadata(dir).ok().filter(std::fs::Metadata::is_dir)?;
-        Some(Self(meta.dev(), meta.ino(), (meta.ctime(), meta.ctime_nsec())))
-    }
-
-    fn is_older_than(self, age: std::time::Duration, now: Timestamp) -> bool {
-        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-        self.2.0 < now.as_second().saturating_sub(age)
-    }
 }
 
 /// Most packages that a complaint names.
@@ -136,8 +120,8 @@ pub struct Distribution {
     index: Index,
     uploads: Uploads,
     shelf: Shelf,
-    /// Directories of packages in which every listed package was there, as they were then.
-    present: BTreeMap<TreeName, BTreeMap<String, DirStamp>>,
+    /// What was seen of each tree when every listed package was there.
+    present: BTreeMap<TreeName, Presence>,
     /// What clients see of each tree, and the state of the index that it shows.
     shown: BTreeMap<TreeName, (u64, Form, Published)>,
 }
@@ -352,47 +336,25 @@ impl Distribution {
     /// bytes where these differ, since it may be the index that errs.
     fn all_there(&mut self, tree: &TreeName, ask: Ask, now: Timestamp) -> Result<(), DistError> {
         let dir = self.dir(tree);
-        if DirStamp::of(&dir).is_none() {
+        if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
             let why = "is not there any more; mount it again, or make the directory, and reload";
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
-        let mut seen: BTreeMap<String, Option<DirStamp>> = BTreeMap::new();
-        let known = self.present.remove(tree).unwrap_or_default();
-        let mut odd = Vec::new();
-        for (nevra, sha256) in self.index.listed(tree) {
-            let location = tree::location(nevra);
-            let below = location.rsplit_once('/').map_or("", |(below, _)| below);
-            let stamp = if let Some(stamp) = seen.get(below) {
-                *stamp
-            } else {
-                let stamp = DirStamp::of(&dir.join(below));
-                seen.insert(below.to_owned(), stamp);
-                stamp
-            };
-            if ask == Ask::WhereSomethingChanged && stamp.is_some() && known.get(below) == stamp.as_ref() {
-                continue;
-            }
-            let meta = std::fs::symlink_metadata(dir.join(&location)).ok().filter(std::fs::Metadata::is_file);
-            let facts = self.index.facts(sha256);
-            if !meta.zip(facts).is_some_and(|(meta, known)| intake::has_facts(&meta, known)) {
-                odd.push((nevra.clone(), sha256));
-            }
-        }
+        let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
+        let look = Presence::look(before, &dir, &self.index, tree, now);
         let mut wrong = Vec::new();
-        for (nevra, sha256) in odd {
-            let path = dir.join(tree::location(&nevra));
+        for &(ref nevra, sha256) in &look.doubtful {
+            let path = dir.join(tree::location(nevra));
             if !promotion::has(&path, sha256).is_ok_and(|has| has) {
                 wrong.push(nevra.to_string());
             } else if self.index.facts(sha256).map(|(size, _)| size) != std::fs::metadata(&path).ok().map(|m| m.len()) {
                 self.index.forget(sha256);
-                self.read_again(&nevra, sha256, std::slice::from_ref(tree))?;
+                self.read_again(nevra, sha256, std::slice::from_ref(tree))?;
             }
         }
         if wrong.is_empty() {
-            // A time of this moment may still be that of the next change.
-            let settled = seen.into_iter().filter_map(|(below, stamp)| Some((below, stamp?)));
-            let settled = settled.filter(|(_, stamp)| stamp.is_older_than(intake::RACY, now)).collect();
-            self.present.insert(tree.clone(), settled);
+            self.index.all_there(tree);
+            self.present.insert(tree.clone(), look.good());
             return Ok(());
         }
         let more =
@@ -553,6 +515,8 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
     use std::sync::OnceLock;
     use std::time::Duration;
 

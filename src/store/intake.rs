@@ -162,9 +162,9 @@ pub enum IntakeError {
     Index(#[from] IndexError),
 }
 
-/// What identifies a state of a file; if it is the same in two looks, nobody wrote in between.
+/// What identifies a state of a file or directory; if it is the same in two looks, nobody wrote in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     dev: u64,
     ino: u64,
     size: u64,
@@ -173,7 +173,8 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Self {
+    /// The state that the kernel tells.
+    pub fn of(meta: &std::fs::Metadata) -> Self {
         Self {
             dev: meta.dev(),
             ino: meta.ino(),
@@ -184,7 +185,7 @@ impl Stamp {
     }
 
     /// Whether the last change was so long ago that one in the same tick would show.
-    fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
+    pub fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
         let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         self.mtime.0.max(self.ctime.0) < now.as_second().saturating_sub(age)
     }

@@ -26,6 +26,8 @@ pub mod shelf;
 pub mod assembly;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
+/// Whether the packages that a tree lists still lie there.
+pub mod presence;
 /// New metadata, staged where nobody looks, then made visible by one rename.
 pub mod publication;
 /// A plan carried out on the trees, from any point, any number of times.

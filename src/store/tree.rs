@@ -31,8 +31,12 @@ pub fn dir(root: &Path, id: &TreeId) -> PathBuf {
 
 /// Where a package lies below its tree, as metadata names it.
 pub fn location(nevra: &Nevra) -> String {
-    let first = nevra.name().chars().next().map_or('_', |c| c.to_ascii_lowercase());
-    format!("{PACKAGES}/{first}/{}", nevra.file_name())
+    format!("{PACKAGES}/{}/{}", letter(nevra), nevra.file_name())
+}
+
+/// The directory in [`PACKAGES`] that holds a package.
+pub fn letter(nevra: &Nevra) -> char {
+    nevra.name().chars().next().map_or('_', |c| c.to_ascii_lowercase())
 }
 
 /// Opens something below `base` without following any link, for reading.
