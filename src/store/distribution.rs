@@ -105,7 +105,7 @@ impl Expected {
 enum Ask {
     /// All of them.
     Everything,
-    /// Those that may have gone since the last time, and those that came.
+    /// Those in directories in which something came or went since the last time.
     WhereSomethingChanged,
 }
 
@@ -341,7 +341,7 @@ impl Distribution {
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
         let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
-        let look = Presence::look(before, &dir, &self.index, tree, now);
+        let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now);
         let mut wrong = Vec::new();
         for &(ref nevra, sha256) in &look.doubtful {
             let path = dir.join(tree::location(nevra));
@@ -353,7 +353,6 @@ impl Distribution {
             }
         }
         if wrong.is_empty() {
-            self.index.all_there(tree);
             self.present.insert(tree.clone(), look.good());
             return Ok(());
         }

@@ -186,8 +186,6 @@ struct Known {
 struct Listing {
     packages: BTreeMap<Nevra, Sha256>,
     changes: u64,
-    /// Listed since somebody looked whether all are there.
-    came: Vec<Nevra>,
 }
 
 /// The index of one distribution.
@@ -392,20 +390,6 @@ impl Index {
         let listing = self.trees.entry(tree.clone()).or_default();
         if listing.packages.insert(nevra.clone(), sha256) != Some(sha256) {
             listing.changes += 1;
-            listing.came.push(nevra.clone());
-        }
-    }
-
-    /// The packages that a tree lists since [`Index::all_there`].
-    pub fn came(&self, tree: &TreeName) -> impl Iterator<Item = (&Nevra, Sha256)> {
-        let listing = self.trees.get(tree).into_iter();
-        listing.flat_map(|l| l.came.iter().filter_map(|nevra| Some((nevra, *l.packages.get(nevra)?))))
-    }
-
-    /// All packages that a tree lists lie there.
-    pub fn all_there(&mut self, tree: &TreeName) {
-        if let Some(listing) = self.trees.get_mut(tree) {
-            listing.came = Vec::new();
         }
     }
 

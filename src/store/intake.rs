@@ -21,7 +21,8 @@
 //! name that was given is never taken from a package whose bytes were accepted before, and no file that
 //! nobody has read yet gives way to another one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -163,7 +164,7 @@ pub enum IntakeError {
 }
 
 /// What identifies a state of a file or directory; if it is the same in two looks, nobody wrote in between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     dev: u64,
     ino: u64,
@@ -182,6 +183,23 @@ impl Stamp {
             mtime: (meta.mtime(), meta.mtime_nsec()),
             ctime: (meta.ctime(), meta.ctime_nsec()),
         }
+    }
+
+    /// The same, of a call that asks below an open directory.
+    pub fn of_raw(stat: &rustix::fs::Stat) -> Self {
+        let time = |seconds, nanoseconds| (seconds, i64::try_from(nanoseconds).unwrap_or(i64::MAX));
+        Self {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or(u64::MAX),
+            mtime: time(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: time(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// What the index remembers of a file: its size, and the time of its bytes in seconds since the epoch.
+    pub fn facts(&self) -> (u64, u64) {
+        (self.size, u64::try_from(self.mtime.0).unwrap_or(u64::MAX))
     }
 
     /// Whether the last change was so long ago that one in the same tick would show.
@@ -222,15 +240,34 @@ enum Outcome {
 #[derive(Debug, Default)]
 pub struct Uploads {
     seen: BTreeMap<PathBuf, Sighting>,
-    /// Directories of published packages in which nothing else was, as they were then: they are not read
-    /// again before something comes or goes there.
-    done: BTreeMap<PathBuf, Stamp>,
+    /// Directories of published packages, as they were when they were read last.
+    dirs: BTreeMap<PathBuf, PackageDir>,
+    /// Of the marks in them; nobody else knows how it hashes.
+    marks: RandomState,
+}
+
+/// What is known of a directory of published packages.
+#[derive(Debug)]
+struct PackageDir {
+    stamp: Stamp,
+    /// Nothing else was in it, so it is not read again before something comes or goes there.
+    done: bool,
+    /// The files in it that were found to be ours: hashes of name and state.
+    ours: HashSet<u64>,
+}
+
+impl PackageDir {
+    fn is_as_before(&self, stamp: Stamp) -> bool {
+        self.done && self.stamp == stamp
+    }
 }
 
 /// A file as the search finds it.
 struct Found {
     relative: PathBuf,
     meta: std::fs::Metadata,
+    /// What it is known by in a directory of packages when it turns out to be ours.
+    mark: Option<u64>,
 }
 
 impl Uploads {
@@ -248,7 +285,7 @@ impl Uploads {
         now: Timestamp,
         clock: Instant,
     ) -> Result<Look, IntakeError> {
-        let Searched { found, dirs } = search(&gate.dir, &self.done)?;
+        let Searched { found, mut dirs } = self.search(&gate.dir)?;
         let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
         self.seen.retain(|path, _| names.contains(path));
         let mut look = Look::default();
@@ -260,15 +297,19 @@ impl Uploads {
                 break;
             }
             match self.visit(disk, gate, index, file, clock, &mut look) {
-                Ok(Visit::Ours) => {}
-                Ok(Visit::Cheap) => drop(foreign.insert(file.relative.parent().unwrap_or(Path::new("")))),
+                Ok(Visit::Ours) => {
+                    if let Some((dir, mark)) = dirs.get_mut(file.dir()).zip(file.mark) {
+                        dir.ours.insert(mark);
+                    }
+                }
+                Ok(Visit::Cheap) => drop(foreign.insert(file.dir())),
                 Ok(Visit::Examine) => {
-                    foreign.insert(file.relative.parent().unwrap_or(Path::new("")));
+                    foreign.insert(file.dir());
                     bytes = bytes.saturating_add(file.meta.len());
                     quiet.push(file);
                 }
                 Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
-                    foreign.insert(file.relative.parent().unwrap_or(Path::new("")));
+                    foreign.insert(file.dir());
                     self.is_stuck(&file.relative, error.sentence(), clock);
                 }
                 Err(error) => {
@@ -278,10 +319,13 @@ impl Uploads {
             }
         }
         if look.again != Some(Duration::ZERO) && look.failed.is_none() {
-            self.done = dirs
-                .into_iter()
-                .filter(|(dir, stamp)| !foreign.contains(dir.as_path()) && stamp.is_older_than(RACY, now))
-                .collect();
+            for (path, dir) in &mut dirs {
+                dir.done = !foreign.contains(path.as_path()) && dir.stamp.is_older_than(RACY, now);
+            }
+            self.dirs.retain(|path, dir| dirs.get(path).is_some_and(|now| dir.is_as_before(now.stamp)));
+            for (path, dir) in dirs {
+                self.dirs.entry(path).or_insert(dir);
+            }
         }
         self.examine(disk, gate, index, &quiet, (now, clock), &mut look);
         self.report_stuck(&mut look);
@@ -290,6 +334,66 @@ impl Uploads {
             look.again = Some(Duration::ZERO);
         }
         Ok(look)
+    }
+
+    /// All candidates below the tree. Links to directories are not followed; what is known to be ours is passed
+    /// over, and so are directories that hold nothing else and are as they were.
+    fn search(&self, dir: &Path) -> Result<Searched, DiskError> {
+        let mut found = Vec::new();
+        let mut dirs = BTreeMap::new();
+        let mut todo = vec![(PathBuf::new(), 0)];
+        while let Some((relative, depth)) = todo.pop() {
+            let here = dir.join(&relative);
+            let mut known = None;
+            if depth == 2 && relative.starts_with(tree::PACKAGES) {
+                let Ok(stamp) = std::fs::symlink_metadata(&here).map(|meta| Stamp::of(&meta)) else { continue };
+                known = self.dirs.get(&relative);
+                dirs.insert(relative.clone(), PackageDir { stamp, done: false, ours: HashSet::new() });
+                if known.is_some_and(|known| known.is_as_before(stamp)) {
+                    continue;
+                }
+            }
+            let entries = match std::fs::read_dir(&here) {
+                Ok(entries) => entries,
+                // A directory may go away or be closed to us while the tree is searched.
+                Err(_) if depth > 0 => continue,
+                Err(error) => return Err(DiskError::new("list", &here, error)),
+            };
+            for entry in entries {
+                let entry = entry.at("list", &here)?;
+                let name = entry.file_name();
+                // What a crash left aside is an upload like any other: see `clear`.
+                let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
+                // rsync's temporary names and partial directories begin with a dot (threats row 4).
+                if (name.as_bytes().starts_with(b".") && !aside)
+                    || (depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes())
+                {
+                    continue;
+                }
+                let Ok(meta) = entry.metadata() else { continue };
+                let mut mark = None;
+                if let Some(dir) = dirs.get_mut(&relative) {
+                    let hash = self.marks.hash_one((&name, Stamp::of(&meta)));
+                    if known.is_some_and(|known| known.ours.contains(&hash)) {
+                        dir.ours.insert(hash);
+                        continue;
+                    }
+                    mark = Some(hash);
+                }
+                let path = relative.join(&name);
+                if meta.is_dir() {
+                    // A directory below one of ours is somebody's upload, whose changes show in itself alone.
+                    dirs.remove(&relative);
+                    if depth < DEPTH_MAX {
+                        todo.push((path, depth + 1));
+                    }
+                } else if aside || name.as_bytes().ends_with(b".rpm") {
+                    found.push(Found { relative: path, meta, mark });
+                }
+            }
+        }
+        found.sort_by(|a, b| a.relative.cmp(&b.relative));
+        Ok(Searched { found, dirs })
     }
 
     /// Remembers that a file cannot be handled.
@@ -318,7 +422,7 @@ impl Uploads {
 
     /// Reads every directory again at the next look.
     pub fn forget_dirs(&mut self) {
-        self.done.clear();
+        self.dirs.clear();
     }
 
     /// One file in this look, as far as that is possible without reading it.
@@ -519,57 +623,15 @@ enum Examined {
 struct Searched {
     /// All candidates, sorted by path.
     found: Vec<Found>,
-    /// The directories of published packages, as they were before they were read.
-    dirs: BTreeMap<PathBuf, Stamp>,
+    /// The directories of published packages, as they were before they were read, with what was found to be
+    /// ours at once.
+    dirs: BTreeMap<PathBuf, PackageDir>,
 }
 
-/// All candidates below the tree; links to directories are not followed, and directories that are as `done`
-/// has them are passed over.
-fn search(dir: &Path, done: &BTreeMap<PathBuf, Stamp>) -> Result<Searched, DiskError> {
-    let mut found = Vec::new();
-    let mut dirs = BTreeMap::new();
-    let mut todo = vec![(PathBuf::new(), 0)];
-    while let Some((relative, depth)) = todo.pop() {
-        let here = dir.join(&relative);
-        if depth == 2 && relative.starts_with(tree::PACKAGES) {
-            let Ok(stamp) = std::fs::symlink_metadata(&here).map(|meta| Stamp::of(&meta)) else { continue };
-            dirs.insert(relative.clone(), stamp);
-            if done.get(&relative) == Some(&stamp) {
-                continue;
-            }
-        }
-        let entries = match std::fs::read_dir(&here) {
-            Ok(entries) => entries,
-            // A directory may go away or be closed to us while the tree is searched.
-            Err(_) if depth > 0 => continue,
-            Err(error) => return Err(DiskError::new("list", &here, error)),
-        };
-        for entry in entries {
-            let entry = entry.at("list", &here)?;
-            let name = entry.file_name();
-            // What a crash left aside is an upload like any other: see `clear`.
-            let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
-            // rsync's temporary names and partial directories begin with a dot (threats row 4).
-            if (name.as_bytes().starts_with(b".") && !aside)
-                || (depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes())
-            {
-                continue;
-            }
-            let path = relative.join(&name);
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() {
-                // A directory below one of ours is somebody's upload, whose changes show in itself alone.
-                dirs.remove(&relative);
-                if depth < DEPTH_MAX {
-                    todo.push((path, depth + 1));
-                }
-            } else if aside || name.as_bytes().ends_with(b".rpm") {
-                found.push(Found { relative: path, meta });
-            }
-        }
+impl Found {
+    fn dir(&self) -> &Path {
+        self.relative.parent().unwrap_or(Path::new(""))
     }
-    found.sort_by(|a, b| a.relative.cmp(&b.relative));
-    Ok(Searched { found, dirs })
 }
 
 /// Removes an upload that was taken in, unless somebody has put another file in its place meanwhile.
@@ -622,7 +684,7 @@ fn standing(index: &Index, file: &Found) -> Standing {
             && let Some(known) = index.facts(sha256)
         {
             return match file.meta.is_file() {
-                true if has_facts(&file.meta, known) => Standing::Ours,
+                true if Stamp::of(&file.meta).facts() == known => Standing::Ours,
                 // An upload has one name; only ours is linked into other trees.
                 true if file.meta.nlink() > 1 => Standing::Changed(nevra),
                 _ => Standing::Upload,
@@ -805,7 +867,7 @@ fn restore(
     let location = tree::location(nevra);
     let known = index.identity(nevra).and_then(|sha256| index.facts(sha256));
     let lies = |dir: &Path| match std::fs::symlink_metadata(dir.join(&location)) {
-        Ok(meta) => Ok(meta.is_file() && known.is_some_and(|known| has_facts(&meta, known))),
+        Ok(meta) => Ok(meta.is_file() && known == Some(Stamp::of(&meta).facts())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(DiskError::new("look at", &dir.join(&location), error)),
     };
@@ -843,11 +905,6 @@ fn restore(
         tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
     }
     aside.map_or(Ok(()), |name| Ok(disk.remove(&name)?))
-}
-
-/// Whether a file has this size and time.
-pub fn has_facts(meta: &std::fs::Metadata, (size, time): (u64, u64)) -> bool {
-    meta.size() == size && u64::try_from(meta.mtime()) == Ok(time)
 }
 
 fn judge(gate: &Gate, contents: &Contents, now: Timestamp) -> Result<(Package, Accepted), Refusal> {
@@ -924,18 +981,18 @@ mod tests {
         assert!(!clear(&disk, &upload, looked_at).expect("looked at"), "something was left");
 
         sweep(&disk, dir.path()).expect("swept");
-        let found = search(dir.path(), &BTreeMap::new()).expect("listed").found;
+        let found = Uploads::default().search(dir.path()).expect("listed").found;
         let [aside] = found.as_slice() else { panic!("one file") };
         let path = dir.path().join(&aside.relative);
         assert_eq!(std::fs::read(&path).expect("kept"), b"new");
         assert!(clear(&disk, &path, Stamp::of(&aside.meta)).expect("removed"));
-        assert!(search(dir.path(), &BTreeMap::new()).expect("listed").found.is_empty());
+        assert!(Uploads::default().search(dir.path()).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
         // Each of several has a name of its own.
         for n in 0..3_u8 {
             put(&disk, &upload, &[n], Access::Everybody).expect("written");
             assert!(!clear(&disk, &upload, looked_at).expect("looked at"));
         }
-        assert_eq!(search(dir.path(), &BTreeMap::new()).expect("listed").found.len(), 3);
+        assert_eq!(Uploads::default().search(dir.path()).expect("listed").found.len(), 3);
     }
 }
