@@ -16,6 +16,8 @@ pub mod header;
 pub mod signature;
 /// OpenPGP: key rings and what they say about a signature.
 pub mod openpgp;
+/// RSA signatures over a digest, checked fast.
+mod rsa;
 /// A whole package file, pushed through in pieces: headers kept, everything hashed.
 pub mod reading;
 /// Signing of metadata with an OpenPGP key, in constant time.
