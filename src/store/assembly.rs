@@ -1,11 +1,7 @@
 //! The three files of a tree, made of blocks from the shelf.
 //!
-//! First the blocks that are missing are compressed, by all threads, and proven: each is unpacked again
-//! and compared, and its XML is read by [`xml::prove`] between a head and a foot of its own. Then the
-//! files are put together. That is six streams: of each file its content is hashed, and its compressed
-//! bytes are hashed and written. The threads share them in slices, always taking the stream that has
-//! most to do still, so that no thread is left with a long one at the end. A file that is written
-//! whole is synced while the others are still hashed.
+//! Here is decided which blocks a file is made of; [`super::splice`] makes those that are missing and puts the
+//! file together.
 //!
 //! Why the whole is well-formed although only changed blocks are parsed: a file is a head, blocks and a
 //! foot. Each block was parsed as the only content of a file of its kind, so it is a run of whole package
@@ -20,18 +16,13 @@
 //! What never happens: a file whose sums are of other bytes than were written.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
 
 use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
-use super::crew;
 use super::disk::{Disk, DiskError};
 use super::index::{IndexError, Source};
-use super::shelf::{Record, Shelf, ShelfError};
-use crate::format::compress::{self, Compression, Press};
-use crate::format::xml;
-
-/// Bytes that a thread hashes before it looks which stream has most to do.
-const SLICE: u64 = 4 << 20;
+use super::shelf::{Shelf, ShelfError};
+use super::splice;
+use crate::format::compress::{self, Compression};
 
 /// Why files could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -74,14 +65,17 @@ pub struct Tally {
 }
 
 /// One file as it is put together.
-struct Plan {
-    part: Part,
-    blocks: Vec<Block>,
+pub(super) struct Plan {
+    /// Which.
+    pub(super) part: Part,
+    /// What is between head and foot.
+    pub(super) blocks: Vec<Block>,
     /// Head and foot as they are, and as members of their own.
-    ends: [Both; 2],
+    pub(super) ends: [Both; 2],
 }
 
-struct Both {
+/// Some bytes, and a member made of them.
+pub(super) struct Both {
     open: Vec<u8>,
     packed: Vec<u8>,
 }
@@ -95,7 +89,8 @@ impl Both {
         Ok(Self { open: open.to_vec(), packed })
     }
 
-    fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
+    /// Puts one of them into `buffer`, in the place of what was there.
+    pub(super) fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
         buffer.clear();
         buffer.extend_from_slice(if packed { &self.packed } else { &self.open });
     }
@@ -144,243 +139,7 @@ pub fn assemble<W: Write + Send>(
         Part::ALL.map(plan).map(joined)
     });
     let plans = [primary?, filelists?, other?];
-    let tally = complete(form, disk, shelf, source, &plans)?;
-    Ok((join(form, shelf, &plans, outs, ended)?, tally))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Makes the blocks that the shelf does not have.
-fn complete(
-    form: Form,
-    disk: &dyn Disk,
-    shelf: &mut Shelf,
-    source: &impl Source,
-    plans: &[Plan; 3],
-) -> Result<Tally, AssemblyError> {
-    let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
-    // A block of these packages and of another length: one of their lengths is wrong, and reading their
-    // XML will say whose.
-    let fits = |block: &Block| shelf.sizes(&block.id).is_some_and(|(open, _)| open == block.len as u64);
-    let mut missing: Vec<(Part, &Block)> = all.filter(|(_, block)| !fits(block)).collect();
-    // The longest first, so that no thread is left with it at the end.
-    missing.sort_by_key(|(_, block)| std::cmp::Reverse(block.len));
-    let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
-    let tally = Tally { found: total - missing.len(), made: missing.len() };
-    let mut made = Vec::with_capacity(missing.len());
-    let all = crew::each(
-        &missing,
-        || Maker { form, press: None, open: Vec::new() },
-        |maker, (part, block)| maker.make(disk, shelf, source, *part, block),
-        |(_, block), record| made.push((block.id, record)),
-    );
-    for (id, record) in made {
-        shelf.know(id, record);
-    }
-    all.map(|()| tally)
-}
-
-/// Makes blocks, one after another.
-struct Maker {
-    form: Form,
-    press: Option<Press>,
-    open: Vec<u8>,
-}
-
-impl Maker {
-    fn make(
-        &mut self,
-        disk: &dyn Disk,
-        shelf: &Shelf,
-        source: &impl Source,
-        part: Part,
-        block: &Block,
-    ) -> Result<Record, AssemblyError> {
-        self.open.clear();
-        for at in block.packages.clone() {
-            source.append(part, at, &mut self.open)?;
-        }
-        let packed = match self.form.compression {
-            Compression::None => Vec::new(),
-            _ => self.pack().map_err(|source| AssemblyError::Write { part, source })?,
-        };
-        self.prove(part, block, &packed).map_err(|why| AssemblyError::Proof { part, why })?;
-        Ok(shelf.write(disk, block.id, block.packages.len(), &self.open, &packed)?)
-    }
-
-    fn pack(&mut self) -> io::Result<Vec<u8>> {
-        let press = match &mut self.press {
-            Some(press) => press,
-            none => none.insert(Press::new(self.form.compression)?),
-        };
-        press.member(&self.open)
-    }
-
-    fn prove(&self, part: Part, block: &Block, packed: &[u8]) -> Result<(), String> {
-        use std::io::Read as _;
-        if !packed.is_empty() {
-            let limit = self.open.len() as u64 + 1;
-            let back = compress::open(self.form.compression, packed, limit).map_err(|e| e.to_string())?;
-            if back != self.open {
-                return Err("a block does not unpack to what was packed".to_owned());
-            }
-        }
-        let head = part.head(block.packages.len());
-        let whole = head.as_bytes().chain(self.open.as_slice()).chain(part.foot().as_bytes());
-        xml::prove(whole, part.root(), block.packages.len() as u64).map(drop).map_err(|e| e.to_string())
-    }
-}
-
-/// Which bytes of a file a stream goes through.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    /// The content, to hash it.
-    Open,
-    /// The file, to hash and write it. Where nothing is compressed it is the content as well.
-    File,
-}
-
-/// A stream, between two slices.
-struct Stream<W> {
-    part: Part,
-    side: Side,
-    out: Option<W>,
-    counter: Counter,
-    /// 0 is the head, then the blocks, then the foot.
-    next: usize,
-    left: u64,
-}
-
-impl<W: Write> Stream<W> {
-    /// Goes on for a slice; whether that was the end.
-    fn slice(&mut self, form: Form, plan: &Plan, shelf: &Shelf, buffer: &mut Vec<u8>) -> Result<bool, AssemblyError> {
-        let packed = self.side == Side::File && form.compression != Compression::None;
-        let [head, foot] = &plan.ends;
-        let mut done = 0;
-        while done < SLICE {
-            let block = self.next.checked_sub(1).map(|at| plan.blocks.get(at));
-            match block {
-                Some(Some(block)) if packed => shelf.packed_bytes(&block.id, buffer)?,
-                Some(Some(block)) => shelf.open_bytes(&block.id, buffer)?,
-                None => head.put(packed, buffer),
-                Some(None) => foot.put(packed, buffer),
-            }
-            self.counter.count(buffer);
-            if let Some(out) = &mut self.out {
-                out.write_all(buffer).map_err(|source| AssemblyError::Write { part: self.part, source })?;
-            }
-            done += buffer.len() as u64;
-            self.left = self.left.saturating_sub(buffer.len() as u64);
-            self.next += 1;
-            if matches!(block, Some(None)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// What the threads share.
-struct Rest<W> {
-    streams: Vec<Stream<W>>,
-    ended: Vec<Stream<W>>,
-    failed: Option<AssemblyError>,
-}
-
-impl<W> Rest<W> {
-    /// Files first, since they are synced while the rest is hashed; then the longest rest.
-    fn next(&mut self) -> Option<Stream<W>> {
-        let order = |stream: &Stream<W>| (stream.side == Side::File, stream.left);
-        let place = (0..self.streams.len()).max_by_key(|at| self.streams.get(*at).map(order))?;
-        Some(self.streams.swap_remove(place))
-    }
-
-    fn fail(&mut self, error: AssemblyError) {
-        self.streams.clear();
-        self.failed.get_or_insert(error);
-    }
-}
-
-fn join<W: Write + Send>(
-    form: Form,
-    shelf: &Shelf,
-    plans: &[Plan; 3],
-    outs: [W; 3],
-    ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
-) -> Result<Vec<(Sums, W)>, AssemblyError> {
-    let rest = Mutex::new(Rest { streams: streams(form, shelf, plans, outs), ended: Vec::new(), failed: None });
-    let finish = |mut stream: Stream<W>| {
-        let synced = stream.out.as_mut().map_or(Ok(()), &ended);
-        let mut rest = lock(&rest);
-        match synced {
-            Ok(()) => rest.ended.push(stream),
-            Err(error) => rest.fail(error.into()),
-        }
-    };
-    std::thread::scope(|scope| {
-        let work = || {
-            let mut buffer = Vec::new();
-            // Nothing waiting means that every stream that is left has a thread already.
-            while let Some(mut stream) = { lock(&rest).next() } {
-                match stream.slice(form, stream.part.of(plans), shelf, &mut buffer) {
-                    Ok(false) => lock(&rest).streams.push(stream),
-                    Ok(true) if stream.out.is_some() => drop(scope.spawn(|| finish(stream))),
-                    Ok(true) => finish(stream),
-                    Err(error) => lock(&rest).fail(error),
-                }
-            }
-        };
-        for _ in 1..crew::threads().min(6) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let Rest { ended, failed, .. } = rest.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failed.map_or_else(|| Ok(sums(ended)), Err)
-}
-
-/// All streams at their beginning.
-fn streams<W>(form: Form, shelf: &Shelf, plans: &[Plan; 3], outs: [W; 3]) -> Vec<Stream<W>> {
-    let mut streams = Vec::with_capacity(6);
-    for (plan, out) in plans.iter().zip(outs) {
-        let sizes = plan.blocks.iter().filter_map(|block| shelf.sizes(&block.id));
-        let (open, packed) = sizes.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-        let stream = |side, left, out| Stream {
-            part: plan.part,
-            side,
-            out,
-            counter: Counter::new(form.checksum),
-            next: 0,
-            left,
-        };
-        if form.compression == Compression::None {
-            streams.push(stream(Side::File, open, Some(out)));
-        } else {
-            streams.push(stream(Side::File, packed, Some(out)));
-            streams.push(stream(Side::Open, open, None));
-        }
-    }
-    streams
-}
-
-/// What each file is, in the order of [`Part::ALL`].
-fn sums<W>(mut ended: Vec<Stream<W>>) -> Vec<(Sums, W)> {
-    ended.sort_by_key(|stream| (stream.part, stream.side == Side::Open));
-    let mut all: Vec<(Sums, W)> = Vec::with_capacity(3);
-    for Stream { out, counter, .. } in ended {
-        let (checksum, size) = counter.finish();
-        match (out, all.last_mut()) {
-            // A file that is not compressed is its own content.
-            (Some(out), _) => {
-                all.push((Sums { open_checksum: checksum.clone(), open_size: size, checksum, size }, out));
-            }
-            (None, Some((sums, _))) => (sums.open_checksum, sums.open_size) = (checksum, size),
-            (None, None) => {}
-        }
-    }
-    all
+    splice::splice(form, disk, shelf, source, &plans, outs, ended)
 }
 
 /// Files of one member each, for clients that read no more than one: everything is compressed anew.
@@ -637,10 +396,10 @@ mod tests {
         let source = in_memory(&packages);
         for form in every_form() {
             let mut room = Room::new();
-            let whole = Mutex::new(Vec::new());
+            let whole = std::sync::Mutex::new(Vec::new());
             let outs = [Vec::new(), Vec::new(), Vec::new()];
             let see = |file: &mut Vec<u8>| {
-                lock(&whole).push(file.len());
+                whole.lock().expect("nobody failed").push(file.len());
                 Ok(())
             };
             let (files, _) = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, see).expect("memory");
@@ -653,6 +412,54 @@ mod tests {
             let outs = [Vec::new(), Vec::new(), Vec::new()];
             let failed = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, fail).map(drop);
             assert!(matches!(failed, Err(AssemblyError::Disk(_))), "{failed:?}");
+        }
+    }
+
+    /// Packages of which one cannot be had.
+    struct WithoutOne<'a> {
+        source: &'a InMemory,
+        one: usize,
+        panics: bool,
+    }
+
+    impl Source for WithoutOne<'_> {
+        fn packages(&self) -> usize {
+            self.source.packages()
+        }
+
+        fn piece(&self, part: Part, at: usize) -> blocks::Piece {
+            self.source.piece(part, at)
+        }
+
+        fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
+            assert!(!(self.panics && at == self.one), "a panic on purpose");
+            if at == self.one {
+                return Err(IndexError::Lost { path: "index".into(), package: "one".to_owned() });
+            }
+            self.source.append(part, at, out)
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_block_that_will_not_be_made() {
+        let packages: Vec<_> = (0..600).map(|n| package(n, 3000)).collect();
+        let whole = in_memory(&packages);
+        for one in [0, 1, 150, 300, 599] {
+            for panics in [false, true] {
+                let mut room = Room::new();
+                let source = WithoutOne { source: &whole, one, panics };
+                let outs = [Vec::new(), Vec::new(), Vec::new()];
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    assemble(GZ, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(())).map(drop)
+                }));
+                match ended {
+                    Ok(ended) => assert!(!panics && matches!(ended, Err(AssemblyError::Index(_))), "{ended:?}"),
+                    Err(_) => assert!(panics),
+                }
+                let (files, tally) = room.files(GZ, &packages);
+                assert!(files == fresh(GZ, &packages), "what was made before it is good");
+                assert!(panics || tally.made > 0);
+            }
         }
     }
 

@@ -257,7 +257,7 @@ pub fn cut(compression: Compression, pieces: impl IntoIterator<Item = Piece>) ->
             blocks.push(open.close(at));
             open = Gathering::new(compression, at);
         }
-        open.name.update(&piece.key.0);
+        open.keys.extend_from_slice(&piece.key.0);
         open.len = open.len.saturating_add(piece.len);
         open.end = at + 1;
         if piece.ends_block(target) {
@@ -274,7 +274,8 @@ pub fn cut(compression: Compression, pieces: impl IntoIterator<Item = Piece>) ->
 
 /// A block that is not closed yet.
 struct Gathering {
-    name: digest::Context,
+    /// What its name is made of.
+    keys: Vec<u8>,
     begin: usize,
     end: usize,
     len: usize,
@@ -282,15 +283,11 @@ struct Gathering {
 
 impl Gathering {
     fn new(compression: Compression, begin: usize) -> Self {
-        let mut name = digest::Context::new(&digest::SHA256);
-        name.update(compression.as_str().as_bytes());
-        Self { name, begin, end: begin, len: 0 }
+        Self { keys: compression.as_str().as_bytes().to_vec(), begin, end: begin, len: 0 }
     }
 
     fn close(self, end: usize) -> Block {
-        let mut id = [0; 32];
-        id.copy_from_slice(self.name.finish().as_ref());
-        Block { id: Id(id), packages: self.begin..end, len: self.len }
+        Block { id: Id(sha256(&self.keys)), packages: self.begin..end, len: self.len }
     }
 }
 

@@ -22,6 +22,8 @@ pub mod blocks;
 pub mod index;
 /// Blocks that are ready to be published.
 pub mod shelf;
+/// Missing blocks made and files put together, by all threads at once.
+mod splice;
 /// The three files of a tree, made of blocks from the shelf.
 pub mod assembly;
 /// A dropped file becomes an inode of our own, or a refusal.

@@ -105,14 +105,14 @@ impl Shelf {
         Ok(Self { pile, records, asked: 0 })
     }
 
-    /// Whether the block is here.
-    pub fn has(&self, id: &Id) -> bool {
-        self.records.contains_key(id)
+    /// Where a block is.
+    pub fn find(&self, id: &Id) -> Option<Record> {
+        self.records.get(id).copied()
     }
 
-    /// Bytes of the block: its XML, and compressed.
-    pub fn sizes(&self, id: &Id) -> Option<(u64, u64)> {
-        self.records.get(id).map(|record| (u64::from(record.open.len), u64::from(record.packed.len)))
+    /// What there is to say of a block that is not here, or not as it was.
+    pub fn lacks(&self, id: &Id) -> ShelfError {
+        ShelfError::Damaged { path: self.pile.path().to_owned(), id: *id }
     }
 
     /// Number of blocks.
@@ -162,30 +162,25 @@ impl Shelf {
     /// Puts the XML of a block into `out`, in the place of what was there.
     ///
     /// # Errors
-    /// When it is not here or was damaged.
-    pub fn open_bytes(&self, id: &Id, out: &mut Vec<u8>) -> Result<(), ShelfError> {
-        self.bytes(id, |record| (record.at.saturating_add(RECORD as u64), record.open), out)
+    /// When it was damaged.
+    pub fn open_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+        self.bytes(id, record.at.saturating_add(RECORD as u64), record.open, out)
     }
 
     /// Puts the compressed bytes of a block into `out`, in the place of what was there.
     ///
     /// # Errors
-    /// When it is not here or was damaged.
-    pub fn packed_bytes(&self, id: &Id, out: &mut Vec<u8>) -> Result<(), ShelfError> {
-        let place = |record: &Record| {
-            let behind = RECORD as u64 + u64::from(record.open.len);
-            (record.at.saturating_add(behind), record.packed)
-        };
-        self.bytes(id, place, out)
+    /// When it was damaged.
+    pub fn packed_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+        let behind = RECORD as u64 + u64::from(record.open.len);
+        self.bytes(id, record.at.saturating_add(behind), record.packed, out)
     }
 
-    fn bytes(&self, id: &Id, place: impl Fn(&Record) -> (u64, Run), out: &mut Vec<u8>) -> Result<(), ShelfError> {
+    fn bytes(&self, id: &Id, at: u64, run: Run, out: &mut Vec<u8>) -> Result<(), ShelfError> {
         out.clear();
-        let damaged = || ShelfError::Damaged { path: self.pile.path().to_owned(), id: *id };
-        let (at, run) = self.records.get(id).map(place).ok_or_else(damaged)?;
         let read = self.pile.read(at, run.len as usize, out);
         if read.is_err() || crc32(out) != run.crc {
-            return Err(damaged());
+            return Err(self.lacks(id));
         }
         Ok(())
     }
@@ -224,7 +219,7 @@ impl Shelf {
         let (mut open, mut packed) = (Vec::new(), Vec::new());
         for (id, record) in order {
             // What is damaged stays behind and is made again.
-            if self.open_bytes(&id, &mut open).is_ok() && self.packed_bytes(&id, &mut packed).is_ok() {
+            if self.open_bytes(&id, record, &mut open).is_ok() && self.packed_bytes(&id, record, &mut packed).is_ok() {
                 records.insert(id, new.write(disk, id, record.packages as usize, &open, &packed)?);
             }
         }
@@ -237,6 +232,11 @@ impl Shelf {
 }
 
 impl Record {
+    /// Bytes of the block: its XML, and compressed.
+    pub fn sizes(&self) -> (u64, u64) {
+        (u64::from(self.open.len), u64::from(self.packed.len))
+    }
+
     fn size(&self) -> u64 {
         RECORD as u64 + u64::from(self.open.len) + u64::from(self.packed.len)
     }
@@ -295,8 +295,9 @@ mod tests {
 
     fn both(shelf: &Shelf, n: u8) -> Option<(Vec<u8>, Vec<u8>)> {
         let (mut open, mut packed) = (Vec::new(), Vec::new());
-        shelf.open_bytes(&id(n), &mut open).ok()?;
-        shelf.packed_bytes(&id(n), &mut packed).ok()?;
+        let record = shelf.find(&id(n))?;
+        shelf.open_bytes(&id(n), record, &mut open).ok()?;
+        shelf.packed_bytes(&id(n), record, &mut packed).ok()?;
         Some((open, packed))
     }
 
@@ -306,7 +307,7 @@ mod tests {
         let path = dir.path().join("shelf");
         drop(shelf_of(&path, 5));
         let shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
-        assert_eq!((shelf.len(), shelf.sizes(&id(4))), (5, Some((104, 2))));
+        assert_eq!((shelf.len(), shelf.find(&id(4)).map(|record| record.sizes())), (5, Some((104, 2))));
         assert_eq!(both(&shelf, 3), Some((vec![3; 103], vec![3, 3])));
         assert!(both(&shelf, 9).is_none());
     }
