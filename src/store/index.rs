@@ -173,7 +173,7 @@ impl Place {
     }
 }
 
-/// A package that was taken in.
+/// What is known of a file that was taken in.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     size: u64,
@@ -181,10 +181,59 @@ struct Known {
     place: Place,
 }
 
+/// A package's bytes.
+#[derive(Clone, Copy, Debug)]
+struct Content {
+    sha256: Sha256,
+    /// None when its XML was lost.
+    known: Option<Known>,
+}
+
+/// Names one of the [`Contents`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot(usize);
+
+/// All bytes that anything is known of. They are many and in several maps, so the maps name them by a number.
+#[derive(Debug, Default)]
+struct Contents {
+    all: Vec<Content>,
+    slots: HashMap<Sha256, Slot>,
+}
+
+impl Contents {
+    fn with_capacity(number: usize) -> Self {
+        Self { all: Vec::with_capacity(number), slots: HashMap::with_capacity(number) }
+    }
+
+    /// The slot of some bytes, a new one if need be.
+    fn slot(&mut self, sha256: Sha256) -> Slot {
+        *self.slots.entry(sha256).or_insert_with(|| {
+            self.all.push(Content { sha256, known: None });
+            Slot(self.all.len() - 1)
+        })
+    }
+
+    fn at(&self, slot: Slot) -> &Content {
+        // Only `slot` makes them, and nothing is ever taken away.
+        &self.all[slot.0]
+    }
+
+    fn known(&self, sha256: Sha256) -> Option<&Known> {
+        self.slots.get(&sha256).and_then(|slot| self.at(*slot).known.as_ref())
+    }
+
+    fn know(&mut self, sha256: Sha256, known: Option<Known>) {
+        let slot = self.slot(sha256);
+        if let Some(content) = self.all.get_mut(slot.0) {
+            content.known = known;
+        }
+    }
+}
+
 /// What a tree lists.
 #[derive(Debug, Default)]
 struct Listing {
-    packages: BTreeMap<Nevra, Sha256>,
+    packages: BTreeMap<Nevra, Slot>,
     changes: u64,
 }
 
@@ -194,8 +243,8 @@ pub struct Index {
     path: PathBuf,
     db: Connection,
     pile: Pile,
-    known: HashMap<Sha256, Known>,
-    identities: BTreeMap<Nevra, Sha256>,
+    contents: Contents,
+    identities: BTreeMap<Nevra, Slot>,
     trees: BTreeMap<TreeName, Listing>,
 }
 
@@ -207,8 +256,8 @@ impl Index {
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let pile_path = path.with_extension("xml");
         let pile = Pile::open(disk, &pile_path)?;
-        if let Ok((db, known)) = Self::usable(path, pile.end()) {
-            return Ok(Self::with(path, db, pile, known));
+        if let Ok((db, contents)) = Self::usable(path, pile.end()) {
+            return Ok(Self::with(path, db, pile, contents));
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut name = path.as_os_str().to_owned();
@@ -216,19 +265,19 @@ impl Index {
             disk.remove(Path::new(&name))?;
         }
         let pile = Pile::begin(disk, &pile_path)?;
-        let (db, known) = Self::usable(path, 0).map_err(|source| IndexError::Database {
+        let (db, contents) = Self::usable(path, 0).map_err(|source| IndexError::Database {
             what: "make",
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self::with(path, db, pile, known))
+        Ok(Self::with(path, db, pile, contents))
     }
 
-    fn with(path: &Path, db: Connection, pile: Pile, known: HashMap<Sha256, Known>) -> Self {
-        Self { path: path.to_owned(), db, pile, known, identities: BTreeMap::new(), trees: BTreeMap::new() }
+    fn with(path: &Path, db: Connection, pile: Pile, contents: Contents) -> Self {
+        Self { path: path.to_owned(), db, pile, contents, identities: BTreeMap::new(), trees: BTreeMap::new() }
     }
 
-    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, HashMap<Sha256, Known>)> {
+    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, Contents)> {
         let db = Connection::open(path)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -250,11 +299,13 @@ impl Index {
         if verdict != "ok" {
             return Err(rusqlite::Error::InvalidQuery);
         }
-        let known = Self::known(&db, end)?;
-        Ok((db, known))
+        let contents = Self::contents(&db, end)?;
+        Ok((db, contents))
     }
 
-    fn known(db: &Connection, end: u64) -> rusqlite::Result<HashMap<Sha256, Known>> {
+    fn contents(db: &Connection, end: u64) -> rusqlite::Result<Contents> {
+        let number: u32 = db.query_row("SELECT count(*) FROM chunk", [], |row| row.get(0))?;
+        let mut contents = Contents::with_capacity(number as usize);
         let mut all = db.prepare(
             "SELECT sha256, size, file_time, place, primary_length, filelists_length, other_length,
                     primary_key, filelists_key, other_key FROM chunk",
@@ -270,8 +321,14 @@ impl Index {
             };
             Ok((Sha256(row.get(0)?), Known { size: number(row, 1)?, file_time: number(row, 2)?, place }))
         })?;
-        // A power cut may have kept the row and lost the XML.
-        rows.filter(|row| row.as_ref().map_or(true, |(_, known)| known.place.end() <= end)).collect()
+        for row in rows {
+            let (sha256, known) = row?;
+            // A power cut may have kept the row and lost the XML.
+            if known.place.end() <= end {
+                contents.know(sha256, Some(known));
+            }
+        }
+        Ok(contents)
     }
 
     fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> IndexError + '_ {
@@ -280,12 +337,12 @@ impl Index {
 
     /// Whether there is XML for these bytes.
     pub fn has(&self, sha256: Sha256) -> bool {
-        self.known.contains_key(&sha256)
+        self.contents.known(sha256).is_some()
     }
 
     /// Size and file time of the file that these bytes were taken in as.
     pub fn facts(&self, sha256: Sha256) -> Option<(u64, u64)> {
-        self.known.get(&sha256).map(|known| (known.size, known.file_time))
+        self.contents.known(sha256).map(|known| (known.size, known.file_time))
     }
 
     /// Keeps a package's XML.
@@ -319,7 +376,7 @@ impl Index {
             .map_err(self.failed("write to"))?;
         drop(insert);
         let known = Known { size: chunk.size, file_time: chunk.file_time, place };
-        self.known.insert(chunk.sha256, known);
+        self.contents.know(chunk.sha256, Some(known));
         self.trees.values_mut().for_each(|listing| listing.changes += 1);
         Ok(())
     }
@@ -344,13 +401,15 @@ impl Index {
 
     /// What a tree lists, in one number.
     fn packages(&self, tree: &TreeName) -> [u8; 32] {
-        let all: Vec<u8> = self.listed(tree).flat_map(|(_, sha256)| sha256.0).collect();
+        let listed = self.listed(tree);
+        let mut all = Vec::with_capacity(listed.len() * 32);
+        listed.for_each(|(_, sha256)| all.extend_from_slice(&sha256.0));
         Key::of(&all).0
     }
 
     /// Finds a package's XML no longer, because it is damaged.
     pub fn forget(&mut self, sha256: Sha256) {
-        self.known.remove(&sha256);
+        self.contents.know(sha256, None);
     }
 
     /// The packages that a tree lists with their XML, in the order of its metadata.
@@ -358,7 +417,8 @@ impl Index {
     /// # Errors
     /// When one of them has none.
     pub fn ordered(&self, tree: &TreeName) -> Result<Ordered<'_>, IndexError> {
-        let packages = self.listed(tree).map(|(nevra, sha256)| match self.known.get(&sha256) {
+        let listed = self.trees.get(tree).into_iter().flat_map(|listing| &listing.packages);
+        let packages = listed.map(|(nevra, slot)| match &self.contents.at(*slot).known {
             Some(known) => Ok((nevra, &known.place)),
             None => Err(self.pile_lacks(nevra)),
         });
@@ -376,19 +436,21 @@ impl Index {
 
     /// The bytes that were accepted under an identity, also when no tree lists them any more.
     pub fn identity(&self, nevra: &Nevra) -> Option<Sha256> {
-        self.identities.get(nevra).copied()
+        self.identities.get(nevra).map(|slot| self.contents.at(*slot).sha256)
     }
 
     /// Remembers an identity, once for all trees of the distribution.
     pub fn remember(&mut self, nevra: &Nevra, sha256: Sha256) {
-        self.identities.insert(nevra.clone(), sha256);
+        let slot = self.contents.slot(sha256);
+        self.identities.insert(nevra.clone(), slot);
     }
 
     /// Lets a tree list a package.
     pub fn list(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
-        self.remember(nevra, sha256);
+        let slot = self.contents.slot(sha256);
+        self.identities.insert(nevra.clone(), slot);
         let listing = self.trees.entry(tree.clone()).or_default();
-        if listing.packages.insert(nevra.clone(), sha256) != Some(sha256) {
+        if listing.packages.insert(nevra.clone(), slot) != Some(slot) {
             listing.changes += 1;
         }
     }
@@ -404,8 +466,9 @@ impl Index {
 
     /// The packages that a tree lists, in the order of its metadata.
     pub fn listed(&self, tree: &TreeName) -> impl ExactSizeIterator<Item = (&Nevra, Sha256)> {
-        static NONE: BTreeMap<Nevra, Sha256> = BTreeMap::new();
-        self.trees.get(tree).map_or(&NONE, |listing| &listing.packages).iter().map(|(nevra, sha256)| (nevra, *sha256))
+        static NONE: BTreeMap<Nevra, Slot> = BTreeMap::new();
+        let listed = self.trees.get(tree).map_or(&NONE, |listing| &listing.packages).iter();
+        listed.map(|(nevra, slot)| (nevra, self.contents.at(*slot).sha256))
     }
 
     /// Whether a tree lists a package.
