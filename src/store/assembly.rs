@@ -99,7 +99,7 @@ impl Both {
 impl Plan {
     fn new(form: Form, part: Part, source: &impl Source) -> Result<Self, AssemblyError> {
         let packages = source.packages();
-        let blocks = blocks::cut(form.compression, (0..packages).map(|at| source.piece(part, at)));
+        let blocks = blocks::cut(form.compression, packages, |at| source.piece(part, at));
         let end = |text: &str| Both::new(form, text.as_bytes()).map_err(|source| AssemblyError::Write { part, source });
         let ends = [end(&part.head(packages))?, end(part.foot())?];
         Ok(Self { part, blocks, ends })
@@ -108,7 +108,7 @@ impl Plan {
 
 /// The names of all blocks that a tree's files are made of.
 pub fn ids(form: Form, source: &impl Source) -> impl Iterator<Item = blocks::Id> {
-    let cut = |part| blocks::cut(form.compression, (0..source.packages()).map(|at| source.piece(part, at)));
+    let cut = |part| blocks::cut(form.compression, source.packages(), |at| source.piece(part, at));
     let blocks: Vec<Block> = Part::ALL.into_iter().flat_map(cut).collect();
     blocks.into_iter().map(|block| block.id)
 }
@@ -325,8 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_no_run_of_packages_never_reaches_the_shelf() {
-        let good = package(1, 300);
-        let text = String::from_utf8(good.clone()).expect("text");
+        let text = String::from_utf8(package(1, 300)).expect("text");
         let bad = [
             text.replace("</package>", ""),
             text.replace("<package", "</filelists><package"),
@@ -337,7 +336,7 @@ mod tests {
         for xml in bad {
             for form in [GZ, form(Compression::Zst, Members::Blocks), form(Compression::None, Members::Blocks)] {
                 let mut room = Room::new();
-                let packages = [good.clone(), xml.clone().into_bytes()];
+                let packages = [xml.clone().into_bytes()];
                 let outs = [Vec::new(), Vec::new(), Vec::new()];
                 let source = in_memory(&packages);
                 let made = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(()));

@@ -515,8 +515,8 @@ fn blocks_cost_less_than_a_tenth_of_a_file() {
         let chunks: Vec<&str> = xml[start..end].split_inclusive("</package>\n").collect();
         for (compression, most) in [Compression::Gz, Compression::Zst].into_iter().zip(most) {
             let size = |xml: &str| member(compression, xml.as_bytes()).expect("memory takes it").len() as u64;
-            let pieces = chunks.iter().map(|xml| Piece { key: Key::of(xml.as_bytes()), len: xml.len() });
-            let blocks = blocks::cut(compression, pieces);
+            let piece = |at: usize| Piece { key: Key::of(chunks[at].as_bytes()), len: chunks[at].len() };
+            let blocks = blocks::cut(compression, chunks.len(), piece);
             let number = blocks.len();
             let one = size(&xml);
             let inside: u64 = blocks.iter().map(|block| size(&chunks[block.packages.clone()].concat())).sum();
