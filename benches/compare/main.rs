@@ -215,19 +215,25 @@ fn compare(number: usize, runs: usize) -> Table {
     let mut times = Times::default();
     for n in 0..runs {
         eprintln!("{number}: run {} of {runs}", n + 1);
+        quiet_disk();
         times.limit.push(limit::run(&daemon.dir()));
+        quiet_disk();
         let [look, publish] = daemon.upload();
         times.publish.push(publish);
         times.upload.push(look + publish);
         times.same.push(daemon.same());
+        quiet_disk();
         index.one_more(n);
         times.index_same.push(index.run().time);
         for peer in &mut peers {
+            quiet_disk();
             peer.one_more(n);
         }
+        quiet_disk();
         times.moved.push(daemon.moved());
     }
     for _ in 0..3 {
+        quiet_disk();
         times.burst.push(daemon.burst());
     }
     // Of the larger trees the first time of all is long enough to be measured once.
@@ -263,6 +269,11 @@ fn compare(number: usize, runs: usize) -> Table {
     }
     table.sizes(compare_sizes(number, sizes[0], nothing.as_ref(), &zst));
     table
+}
+
+/// Waits until what others wrote is on the disk, so that nobody's sync waits for his neighbour's files.
+fn quiet_disk() {
+    rustix::fs::sync();
 }
 
 /// What was measured of the daemon.

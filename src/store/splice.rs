@@ -26,7 +26,7 @@ use crate::format::compress::{self, Compression, Press};
 use crate::format::xml;
 
 /// Bytes that a thread hashes before it looks which stream has most to do.
-const SLICE: u64 = 4 << 20;
+const SLICE: u64 = 1 << 20;
 
 /// Makes what is missing and writes the three files; see [`super::assembly::assemble`].
 ///
