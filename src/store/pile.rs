@@ -90,7 +90,14 @@ impl Pile {
     pub fn read(&self, at: u64, len: usize, out: &mut Vec<u8>) -> Result<(), DiskError> {
         let begin = out.len();
         out.resize(begin.saturating_add(len), 0);
-        let room = out.get_mut(begin..).unwrap_or_default();
+        self.fill(at, out.get_mut(begin..).unwrap_or_default())
+    }
+
+    /// Reads as many bytes as there is room for, from `at` on.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not there.
+    pub fn fill(&self, at: u64, room: &mut [u8]) -> Result<(), DiskError> {
         self.file.read_exact_at(room, at).at("read", &self.path)
     }
 }

@@ -177,8 +177,9 @@ impl Shelf {
     }
 
     fn bytes(&self, id: &Id, at: u64, run: Run, out: &mut Vec<u8>) -> Result<(), ShelfError> {
-        out.clear();
-        let read = self.pile.read(at, run.len as usize, out);
+        // What is in it already need not be made zero first.
+        out.resize(run.len as usize, 0);
+        let read = self.pile.fill(at, out);
         if read.is_err() || crc32(out) != run.crc {
             return Err(self.lacks(id));
         }
