@@ -19,6 +19,7 @@ mod stock;
 mod limit;
 mod plot;
 mod table;
+mod tracker;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use rolloutd::format::compress::Compression;
 use rolloutd::format::repomd::Repomd;
 
 use table::{Row, Table};
+use tracker::Tracker;
 use worker::Worker;
 
 /// What one run of something took.
@@ -245,6 +247,7 @@ fn compare(number: usize, runs: usize) -> Table {
         }
     }
     let daemon_peak = daemon.peak();
+    let hooks = (number <= PROMOTED_MOST).then(|| promoted(number));
     let reference = peers.iter().find(|peer| peer.program == "createrepo_c").map(|peer| table::median(&taken(peer)));
     let first = nothing.as_ref().map(|peer| table::median(&taken(peer)));
     let mut table = Table::new(number, table::median(&times.limit), reference, first);
@@ -255,6 +258,13 @@ fn compare(number: usize, runs: usize) -> Table {
     table.push(row("daemon: nothing changed", &times.same, daemon_peak));
     table.push(row("daemon: one package moves, two trees shown", &times.moved, daemon_peak));
     table.push(row("daemon: 100 uploads at once", &times.burst, daemon_peak));
+    if let Some((taken, peak)) = &hooks {
+        let what = format!("whole daemon: from webhook to new repomd.xml in both trees ({} times)", taken.len());
+        table.push(row(&what, taken, *peak));
+        let mut sorted = taken.clone();
+        sorted.sort();
+        table.push(row("the same, 99 of 100 are faster", &[sorted[(sorted.len() * 99).div_ceil(100) - 1]], *peak));
+    }
     table.push(row("daemon: start, all packages known", &[daemon.started], daemon_peak));
     table.push(row("rolloutd index, own process: one package more", &taken(&index), peak(&index)));
     table.push(row("rolloutd index, own process: nothing changed", &times.index_same, peak(&index)));
@@ -274,6 +284,20 @@ fn compare(number: usize, runs: usize) -> Table {
 /// Waits until what others wrote is on the disk, so that nobody's sync waits for his neighbour's files.
 fn quiet_disk() {
     rustix::fs::sync();
+}
+
+/// In trees of more packages than this nothing is promoted by webhook: filling them takes too long.
+const PROMOTED_MOST: usize = 20_000;
+
+/// How often something is promoted by webhook.
+const PROMOTIONS: usize = 300;
+
+/// What promotions by webhook took, and the daemon's peak memory.
+fn promoted(number: usize) -> (Vec<Duration>, Option<u64>) {
+    eprintln!("{number}: a daemon takes in {} packages and promotes half of them", 2 * number);
+    let mut tracker = Tracker::start(number);
+    let taken = (0..PROMOTIONS).map(|_| tracker.one()).collect();
+    (taken, tracker.peak())
 }
 
 /// What was measured of the daemon.

@@ -170,6 +170,11 @@ fn file(recipe: &Recipe) -> String {
     format!("{}/{name}-{version}-{release}.{arch}.rpm", &name[..1])
 }
 
+/// Where package number `n` lies below [`place`].
+pub(crate) fn pooled(n: usize) -> PathBuf {
+    place().join("pool").join(file(&recipe(n)))
+}
+
 /// Does `work` for every number below `number`, on all threads.
 fn each(number: usize, work: impl Fn(usize) + Sync) {
     let next = AtomicUsize::new(0);
@@ -301,11 +306,12 @@ impl Site {
     fn listed(&self) -> Vec<Listed> {
         let listed = std::sync::Mutex::new(Vec::with_capacity(self.number));
         each(self.number, |n| {
-            let name = file(&recipe(n));
-            let bytes = fs::read(place().join("pool").join(&name)).expect("a package that was made here");
+            let path = pooled(n);
+            let bytes = fs::read(&path).expect("a package that was made here");
             let mut sum = [0; 32];
             sum.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
-            let nevra: Nevra = name.split_once('/').expect("a directory").1.parse().expect("a name");
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            let nevra: Nevra = name.parse().expect("a package's");
             let package = Listed { nevra, sha256: Sha256(sum), trees: ["first", "second"].map(tree).to_vec() };
             listed.lock().expect("nobody failed").push(package);
         });
