@@ -6,6 +6,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
+/// How many threads there are for each that works, where most of them wait.
+const WAITING: usize = 4;
+
 /// How many threads the admin allows; 0 as long as nobody has said.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 
@@ -33,9 +36,32 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
     items: &[T],
     begin: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
+    done: impl FnMut(&T, R),
+) -> Result<(), E> {
+    by(threads(), items, begin, work, done)
+}
+
+/// The same for pieces of work that wait for the disk most of the time, on more threads than the machine has.
+///
+/// # Errors
+/// As [`each`].
+pub fn each_waiting<T: Sync, S, R: Send, E: Send>(
+    items: &[T],
+    begin: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
+    done: impl FnMut(&T, R),
+) -> Result<(), E> {
+    by(threads() * WAITING, items, begin, work, done)
+}
+
+fn by<T: Sync, S, R: Send, E: Send>(
+    threads: usize,
+    items: &[T],
+    begin: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
     mut done: impl FnMut(&T, R),
 ) -> Result<(), E> {
-    let threads = threads().min(items.len());
+    let threads = threads.min(items.len());
     if threads <= 1 {
         let mut own = begin();
         return items.iter().try_for_each(|item| work(&mut own, item).map(|result| done(item, result)));

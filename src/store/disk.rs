@@ -44,6 +44,16 @@ impl DiskError {
         Self { what, path: path.to_owned(), source }
     }
 
+    /// The same error once more, where it concerns several files.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let source = match self.source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(self.source.kind(), self.source.to_string()),
+        };
+        Self { what: self.what, path: self.path.clone(), source }
+    }
+
     /// The error with its cause in one line.
     pub fn sentence(&self) -> String {
         format!("{self}: {}", self.source)

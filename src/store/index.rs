@@ -464,6 +464,12 @@ impl Index {
         }
     }
 
+    /// Forgets that a package was listed, as if it had never come.
+    pub fn disown(&mut self, tree: &TreeName, nevra: &Nevra) {
+        self.unlist(tree, nevra);
+        self.identities.remove(nevra);
+    }
+
     /// The packages that a tree lists, in the order of its metadata.
     pub fn listed(&self, tree: &TreeName) -> impl ExactSizeIterator<Item = (&Nevra, Sha256)> {
         static NONE: BTreeMap<Nevra, Slot> = BTreeMap::new();

@@ -197,6 +197,11 @@ impl Stamp {
         }
     }
 
+    /// Whether it is the same file with the same bytes under another name: a rename changes only the third time.
+    fn is_renamed(&self, before: &Self) -> bool {
+        (self.dev, self.ino, self.size, self.mtime) == (before.dev, before.ino, before.size, before.mtime)
+    }
+
     /// What the index remembers of a file: its size, and the time of its bytes in seconds since the epoch.
     pub fn facts(&self) -> (u64, u64) {
         (self.size, u64::try_from(self.mtime.0).unwrap_or(u64::MAX))
@@ -543,13 +548,26 @@ impl Uploads {
                 *place = copied;
             }
         };
-        match crew::each(&todo, || (), read, keep) {
+        match crew::each_waiting(&todo, || (), read, keep) {
             Ok(()) => {}
             Err(never) => match never {},
         }
+        let mut settled = Vec::with_capacity(todo.len());
         for ((_, file, stamp), copied) in todo.into_iter().zip(copies) {
             let Some(copied) = copied else { continue };
-            match copied.and_then(|copied| settle(disk, gate, index, file, stamp, copied)) {
+            settled.push((file, copied.and_then(|copied| settle(disk, gate, index, file, stamp, copied))));
+        }
+        let names = settled.iter().filter_map(|(_, settled)| settled.as_ref().ok()?.named.as_ref());
+        let lost = make_durable(disk, &names.collect::<Vec<_>>());
+        for (file, settled) in settled {
+            let settled = settled.and_then(|Settled { examined, named }| {
+                let Some(error) = named.and_then(|named| lost.get(&named.dir)) else { return Ok(examined) };
+                if let Examined::Accepted(arrival) = &examined {
+                    index.disown(&gate.tree, &arrival.nevra);
+                }
+                Err(IntakeError::Disk(error.again()))
+            });
+            match settled {
                 Ok(examined) => self.conclude(gate, file, examined, look),
                 Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
                     self.is_stuck(&file.relative, error.sentence(), clock);
@@ -640,25 +658,32 @@ impl Found {
 /// so does whatever a crash left there: the next look examines it like any upload. Returns whether the
 /// name is free now and nothing was left aside.
 fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> {
+    let Some((aside, now)) = take_aside(disk, path)? else { return Ok(std::fs::symlink_metadata(path).is_err()) };
+    let same = now.is_renamed(&stamp);
+    if same {
+        disk.remove(&aside)?;
+    }
+    Ok(same)
+}
+
+/// Gives a file another name beside it, of its own, and says which and what the file is. `None` when it is not
+/// there any more, or no name is free.
+fn take_aside(disk: &dyn Disk, path: &Path) -> Result<Option<(PathBuf, Stamp)>, DiskError> {
     let lies_there = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta.ino(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(DiskError::new("look at", path, error)),
     };
     // What was taken aside before and is not settled yet has such a name too.
     let free = |aside: &PathBuf| std::fs::symlink_metadata(aside).is_err();
     let names = (0_u64..).map(|n| path.with_file_name(format!("{CLEARED}{lies_there}-{n}")));
-    let Some(aside) = names.into_iter().find(free) else { return Ok(false) };
+    let Some(aside) = names.into_iter().find(free) else { return Ok(None) };
     match disk.rename(path, &aside) {
-        Err(error) if error.is_not_found() => return Ok(true),
+        Err(error) if error.is_not_found() => return Ok(None),
         other => other?,
     }
     let now = Stamp::of(&std::fs::symlink_metadata(&aside).at("look at", &aside)?);
-    let same = (now.dev, now.ino, now.size, now.mtime) == (stamp.dev, stamp.ino, stamp.size, stamp.mtime);
-    if same {
-        disk.remove(&aside)?;
-    }
-    Ok(same)
+    Ok(Some((aside, now)))
 }
 
 /// What a file in the tree is.
@@ -782,6 +807,61 @@ fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result<(), DiskEr
     copy.file.set_modified(time).at("set the time of the copy of", label)
 }
 
+/// What a copy turned out to be, and the name that it was given, which is not durable yet.
+struct Settled {
+    examined: Examined,
+    named: Option<Named>,
+}
+
+impl From<Examined> for Settled {
+    fn from(examined: Examined) -> Self {
+        Self { examined, named: None }
+    }
+}
+
+/// A name that was given to a copy.
+#[derive(Debug)]
+struct Named {
+    /// The directory that has it.
+    dir: PathBuf,
+    /// The upload that had the name before, under the one that it has now.
+    upload: Option<PathBuf>,
+}
+
+impl Named {
+    /// Makes the name durable; only then may the upload go.
+    fn keep(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        disk.sync_dir(&self.dir)?;
+        self.upload.as_ref().map_or(Ok(()), |upload| disk.remove(upload))
+    }
+}
+
+/// Makes names durable, with one wait for each directory, and removes the uploads that had them. Gives the
+/// directories that could not be synced, and why.
+fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskError> {
+    let dirs: BTreeSet<&Path> = names.iter().map(|named| named.dir.as_path()).collect();
+    let dirs: Vec<&Path> = dirs.into_iter().collect();
+    let mut lost = BTreeMap::new();
+    let keep = |dir: &&Path, synced: Result<(), DiskError>| {
+        if let Err(error) = synced {
+            lost.insert(dir.to_path_buf(), error);
+        }
+    };
+    let synced =
+        crew::each_waiting(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
+    match synced {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    for named in names.iter().filter(|named| !lost.contains_key(&named.dir)) {
+        if let Some(Err(error)) = named.upload.as_ref().map(|upload| disk.remove(upload)) {
+            // It is looked at again, like any upload, and turns out to be known.
+            tracing::warn!(why = error.sentence(), "an upload that was taken in stays");
+        }
+    }
+    lost
+}
+
 /// Compares a copy with what is known, and gives it its name.
 fn settle(
     disk: &dyn Disk,
@@ -790,15 +870,15 @@ fn settle(
     file: &Found,
     stamp: Stamp,
     copied: Copied,
-) -> Result<Examined, IntakeError> {
+) -> Result<Settled, IntakeError> {
     let good = match copied {
         Copied::Good(good) => good,
-        Copied::Vanished => return Ok(Examined::Vanished),
-        Copied::Refused(refusal, sha256) => return Ok(Examined::Refused(refusal, sha256)),
+        Copied::Vanished => return Ok(Examined::Vanished.into()),
+        Copied::Refused(refusal, sha256) => return Ok(Examined::Refused(refusal, sha256).into()),
     };
     let Good { copy, nevra, signed, replaced_text, chunk } = *good;
     let sha256 = chunk.sha256;
-    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)));
+    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
     match index.identity(&nevra) {
         Some(known) if known != sha256 => {
             return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
@@ -809,7 +889,7 @@ fn settle(
                 index.put(disk, &chunk)?;
             }
             restore(disk, gate, index, file, stamp, &nevra, copy)?;
-            return Ok(Examined::Known);
+            return Ok(Examined::Known.into());
         }
         Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
         None => {}
@@ -817,16 +897,17 @@ fn settle(
     if let Some(other) = index.named(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
         return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
     }
-    give_name(disk, gate, file, stamp, copy, &gate.dir.join(tree::location(&nevra)))?;
+    let named = give_name(disk, gate, file, stamp, copy, &gate.dir.join(tree::location(&nevra)))?;
     index.put(disk, &chunk)?;
     index.list(&gate.tree, &nevra, sha256);
     let size = chunk.size;
     let upload = file.relative.clone();
-    Ok(Examined::Accepted(Box::new(Arrival { nevra, sha256, size, signed, replaced_text, upload })))
+    let arrival = Arrival { nevra, sha256, size, signed, replaced_text, upload };
+    Ok(Settled { examined: Examined::Accepted(Box::new(arrival)), named: Some(named) })
 }
 
-/// Gives a synced copy its canonical name. What has the name already is either the upload that was copied,
-/// which is removed, or a file that nobody has read yet, which is taken aside for the next look.
+/// Gives a synced copy its canonical name. What has the name already is taken aside: it is either the upload that
+/// was copied, or a file that nobody has read yet and the next look examines.
 fn give_name(
     disk: &dyn Disk,
     gate: &Gate,
@@ -834,19 +915,23 @@ fn give_name(
     stamp: Stamp,
     mut copy: disk::Fresh,
     canonical: &Path,
-) -> Result<(), IntakeError> {
-    let parent = canonical.parent().unwrap_or(&gate.dir);
-    disk.make_dir(parent)?;
+) -> Result<Named, IntakeError> {
+    let dir = canonical.parent().unwrap_or(&gate.dir).to_owned();
+    disk.make_dir(&dir)?;
+    let is_upload = gate.dir.join(&file.relative) == canonical;
+    let mut upload = None;
     loop {
         match disk.name_new(&mut copy, canonical) {
-            Ok(()) => return Ok(disk.sync_dir(parent)?),
+            Ok(()) => return Ok(Named { dir, upload }),
             Err(error) if error.is_taken() => {}
             Err(error) => return Err(error.into()),
         }
-        let is_upload = gate.dir.join(&file.relative) == canonical;
-        // A stamp of no file: whatever lies there is not the upload and stays.
-        let nothing = Stamp { ino: 0, ..stamp };
-        clear(disk, canonical, if is_upload { stamp } else { nothing })?;
+        if let Some((aside, now)) = take_aside(disk, canonical)?
+            && is_upload
+            && now.is_renamed(&stamp)
+        {
+            upload = Some(aside);
+        }
     }
 }
 
@@ -888,7 +973,7 @@ fn restore(
     }
     let mut aside = None;
     let from = if replaced || missing.contains(&gate.dir.as_path()) {
-        give_name(disk, gate, file, stamp, copy, &here)?;
+        give_name(disk, gate, file, stamp, copy, &here)?.keep(disk)?;
         here
     } else {
         let name = gate.dir.join(format!("{}restored-{}", disk::TEMPORARY, stamp.ino));
