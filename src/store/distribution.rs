@@ -761,8 +761,9 @@ mod tests {
         for calls in 0.. {
             let site = Site::new();
             drop(site.fresh());
-            for name in ["a", "b"] {
-                site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+            // One of them has the name already that its copy will get.
+            for (name, path) in [("a", "a.rpm"), ("b", "Packages/b/b-1-1.noarch.rpm")] {
+                site.drop_file(path, &package(name, "1", Some(&keys().1)));
             }
             let Ok(mut dist) = site.open(Arc::new(FailingDisk::after(calls)), vec![]) else { continue };
             let mut accepted = vec![];
@@ -774,6 +775,7 @@ mod tests {
             }
             let listed: Vec<(Nevra, Sha256)> =
                 dist.index.listed(&tree("untested")).map(|(nevra, sha256)| (nevra.clone(), sha256)).collect();
+            accepted.sort();
             assert_eq!(listed, accepted, "after {calls} changes");
             let known = accepted.iter().map(|(nevra, sha256)| Listed {
                 nevra: nevra.clone(),
@@ -783,7 +785,7 @@ mod tests {
             let mut again = site.open(Arc::new(Kernel::default()), known.collect()).expect("opened");
             site.settle(&mut again);
             assert_eq!(again.index.listed(&tree("untested")).len(), 2, "after {calls} changes");
-            assert!(!site.untested().join("a.rpm").exists() && !site.untested().join("b.rpm").exists());
+            assert!(!site.untested().join("a.rpm").exists());
             if !failed {
                 return;
             }
