@@ -14,10 +14,10 @@ pub mod procedure;
 pub mod header;
 /// The signatures and digests that a package carries.
 pub mod signature;
-/// OpenPGP: key rings and what they say about a signature.
-pub mod openpgp;
 /// RSA signatures over a digest, checked fast.
 mod rsa;
+/// OpenPGP: key rings and what they say about a signature.
+pub mod openpgp;
 /// A whole package file, pushed through in pieces: headers kept, everything hashed.
 pub mod reading;
 /// Signing of metadata with an OpenPGP key, in constant time.

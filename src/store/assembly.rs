@@ -19,91 +19,19 @@ use std::io::{self, Write};
 
 use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
 use super::disk::{Disk, DiskError};
-use super::index::{IndexError, Source};
-use super::shelf::{Shelf, ShelfError};
-use super::splice;
+use super::index::Source;
+use super::shelf::Shelf;
+use super::splice::{self, Both, Plan};
+pub use super::splice::{AssemblyError, Tally};
 use crate::format::compress::{self, Compression};
 
-/// Why files could not be put together.
-#[derive(Debug, thiserror::Error)]
-pub enum AssemblyError {
-    /// A package's XML.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// A block.
-    #[error(transparent)]
-    Shelf(#[from] ShelfError),
-    /// The disk.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// Compressing or writing.
-    #[error("could not write the {} metadata", part.as_str())]
-    Write {
-        /// Which file.
-        part: Part,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// What was compressed is not what a strict reader accepts: a fault of ours.
-    #[error("new {} metadata does not read back: {why}", part.as_str())]
-    Proof {
-        /// Which file.
-        part: Part,
-        /// What the reader said.
-        why: String,
-    },
-}
-
-/// What the making of a tree's files took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Blocks that were on the shelf.
-    pub found: usize,
-    /// Blocks that had to be compressed.
-    pub made: usize,
-}
-
-/// One file as it is put together.
-pub(super) struct Plan {
-    /// Which.
-    pub(super) part: Part,
-    /// What is between head and foot.
-    pub(super) blocks: Vec<Block>,
-    /// Head and foot as they are, and as members of their own.
-    pub(super) ends: [Both; 2],
-}
-
-/// Some bytes, and a member made of them.
-pub(super) struct Both {
-    open: Vec<u8>,
-    packed: Vec<u8>,
-}
-
-impl Both {
-    fn new(form: Form, open: &[u8]) -> io::Result<Self> {
-        let packed = match form.compression {
-            Compression::None => Vec::new(),
-            compression => compress::member(compression, open)?,
-        };
-        Ok(Self { open: open.to_vec(), packed })
-    }
-
-    /// Puts one of them into `buffer`, in the place of what was there.
-    pub(super) fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
-        buffer.clear();
-        buffer.extend_from_slice(if packed { &self.packed } else { &self.open });
-    }
-}
-
-impl Plan {
-    fn new(form: Form, part: Part, source: &impl Source) -> Result<Self, AssemblyError> {
-        let packages = source.packages();
-        let blocks = blocks::cut(form.compression, packages, |at| source.piece(part, at));
-        let end = |text: &str| Both::new(form, text.as_bytes()).map_err(|source| AssemblyError::Write { part, source });
-        let ends = [end(&part.head(packages))?, end(part.foot())?];
-        Ok(Self { part, blocks, ends })
-    }
+/// Decides which blocks a file is made of.
+fn plan(form: Form, part: Part, source: &impl Source) -> Result<Plan, AssemblyError> {
+    let packages = source.packages();
+    let blocks = blocks::cut(form.compression, packages, |at| source.piece(part, at));
+    let end = |text: &str| Both::new(form, text.as_bytes()).map_err(|source| AssemblyError::Write { part, source });
+    let ends = [end(&part.head(packages))?, end(part.foot())?];
+    Ok(Plan { part, blocks, ends })
 }
 
 /// The names of all blocks that a tree's files are made of.
@@ -132,7 +60,7 @@ pub fn assemble<W: Write + Send>(
         return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
     }
     let [primary, filelists, other] = std::thread::scope(|scope| {
-        let plan = |part| scope.spawn(move || Plan::new(form, part, source));
+        let plan = |part| scope.spawn(move || plan(form, part, source));
         let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
@@ -213,7 +141,8 @@ impl<W: Write> Write for Counted<W> {
 mod tests {
     use super::super::blocks::{Key, read_back, target};
     use super::super::disk::{Kernel, failing::FailingDisk};
-    use super::super::index::InMemory;
+    use super::super::index::{InMemory, IndexError};
+    use super::super::shelf::ShelfError;
     use super::*;
     use crate::domain::checksum::ChecksumKind;
     use crate::format::compress::open;

@@ -16,17 +16,89 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::assembly::{AssemblyError, Plan, Tally};
 use super::blocks::{Block, Counter, Form, Id, Part, Sums};
 use super::crew;
 use super::disk::{Disk, DiskError};
-use super::index::Source;
+use super::index::{IndexError, Source};
 use super::shelf::{Record, Shelf, ShelfError};
 use crate::format::compress::{self, Compression, Press};
 use crate::format::xml;
 
 /// Bytes that a thread hashes before it looks which stream has most to do.
 const SLICE: u64 = 1 << 20;
+
+/// Why files could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    /// A package's XML.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A block.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Compressing or writing.
+    #[error("could not write the {} metadata", part.as_str())]
+    Write {
+        /// Which file.
+        part: Part,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What was compressed is not what a strict reader accepts: a fault of ours.
+    #[error("new {} metadata does not read back: {why}", part.as_str())]
+    Proof {
+        /// Which file.
+        part: Part,
+        /// What the reader said.
+        why: String,
+    },
+}
+
+/// What the making of a tree's files took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Blocks that were on the shelf.
+    pub found: usize,
+    /// Blocks that had to be compressed.
+    pub made: usize,
+}
+
+/// One file as it is put together.
+pub(super) struct Plan {
+    /// Which.
+    pub(super) part: Part,
+    /// What is between head and foot.
+    pub(super) blocks: Vec<Block>,
+    /// Head and foot as they are, and as members of their own.
+    pub(super) ends: [Both; 2],
+}
+
+/// Some bytes, and a member made of them.
+pub(super) struct Both {
+    open: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Both {
+    /// Compresses them.
+    pub(super) fn new(form: Form, open: &[u8]) -> io::Result<Self> {
+        let packed = match form.compression {
+            Compression::None => Vec::new(),
+            compression => compress::member(compression, open)?,
+        };
+        Ok(Self { open: open.to_vec(), packed })
+    }
+
+    /// Puts one of them into `buffer`, in the place of what was there.
+    pub(super) fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(if packed { &self.packed } else { &self.open });
+    }
+}
 
 /// Makes what is missing and writes the three files; see [`super::assembly::assemble`].
 ///
