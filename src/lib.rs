@@ -45,6 +45,8 @@ pub mod store;
 pub mod link;
 /// The one writer: input, decision, logbook, work.
 pub mod engine;
+/// What lies on the disk, read by other eyes than those that wrote it.
+pub mod audit;
 /// Webhooks, API and pages: sends inputs, reads views.
 pub mod web;
 /// The admin's file, turned into the settings of every floor above.

@@ -11,6 +11,8 @@ pub mod table;
 pub mod verify;
 /// `rolloutd index`.
 pub mod index;
+/// `rolloutd fsck`.
+pub mod fsck;
 /// `rolloutd run`.
 pub mod run;
 /// `rolloutd demo`.

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{check, demo, index, rolloutctl, run, verify};
+use super::{check, demo, fsck, index, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -23,6 +23,7 @@ enum Command {
     Check(check::CheckArgs),
     Verify(verify::VerifyArgs),
     Index(index::IndexArgs),
+    Fsck(fsck::FsckArgs),
     Demo(demo::DemoArgs),
     /// What `rolloutctl` does, for the scripts of the example site.
     #[command(hide = true)]
@@ -41,6 +42,7 @@ impl Cli {
             Command::Check(args) => args.json,
             Command::Verify(args) => args.json,
             Command::Index(args) => args.json,
+            Command::Fsck(args) => args.json,
             Command::Ctl(cli) => cli.json(),
             Command::Run(_) | Command::Demo(_) => false,
         }
@@ -67,6 +69,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
             Ok(Outcome { text: String::new(), exit })
         }
         Command::Index(args) => index::run(&args),
+        Command::Fsck(args) => fsck::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Ctl(cli) => rolloutctl::run(cli).await,
     }

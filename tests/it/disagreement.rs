@@ -41,7 +41,7 @@ fn packages(site: &Site, tree: &str) -> usize {
 }
 
 /// A site with one package in production and one in testing.
-fn settled() -> Site {
+pub(crate) fn settled() -> Site {
     let mut site = Site::start(&Wish::default());
     for (id, name, states) in [
         ("1", "first", &["InVerification", "StageRollOut", "Production"][..]),

@@ -3,7 +3,7 @@
 //! Uploads go on (whole, in two halves, under a temporary name first), several rollouts are moved by
 //! the API and by webhooks, readers fetch whole trees from a web server that is never killed. The
 //! daemon is killed, also while it recovers, and started again. After each READY the trees are read
-//! by the judge of these tests, which shares no code with the daemon:
+//! by `rolloutd fsck` and by the judge of these tests, which shares no code with the daemon:
 //!
 //! - every tree is consistent: signature, metadata, packages, all checksums and sizes;
 //! - every listed package has the bytes that were uploaded, and none is listed that must stay out;
@@ -16,6 +16,7 @@
 //! `ROLLOUTD_KILLS` sets the number of kills (20; 200 with `ROLLOUTD_LONG=1`), `ROLLOUTD_SEED` the seed.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
+use crate::fsck::fsck;
 use crate::judge::{self, Source, TORN, UNREACHABLE};
 use crate::site::{DISTRIBUTION, Door, Site, Wish, files_below, keys, package, recipe, tell};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -314,6 +315,9 @@ impl Memory {
     /// Reads all trees and judges them; gives where each package is listed.
     fn judge(&mut self, site: &Site, world: &World) -> BTreeMap<String, Vec<&'static str>> {
         self.log.extend(entries_after(site, self.log.len()));
+        for (place, what) in fsck(site, false).0 {
+            world.complain(format!("fsck after READY: {place}: {what}"));
+        }
         // READY promises that what was taken in before the start is listed; what was taken in since may
         // be on its way.
         let start = self.log.iter().rposition(|what| what.get("started").is_some()).unwrap_or_default();

@@ -16,6 +16,7 @@ mod ctl;
 mod demo;
 mod disagreement;
 mod forge;
+mod fsck;
 mod gate;
 mod help;
 mod index;

@@ -1,0 +1,181 @@
+//! `rolloutd fsck`: do trees, metadata and logbook agree?
+//!
+//! Reads everything with the readers of [`crate::audit`] and changes nothing. It may be run beside the daemon: what
+//! changes meanwhile is looked at again.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::parse::Parse as _;
+use serde_json::json;
+
+use super::exit::{Exit, Failure, Outcome, chain};
+use crate::audit::account;
+use crate::audit::tree::{self, Look};
+use crate::config::reader;
+use crate::config::settings::Settings;
+use crate::domain::names::TreeId;
+use crate::engine::run::fold;
+use crate::engine::world::World;
+use crate::store::logbook::SqliteLogbook;
+
+/// A site on which promotions never end is looked at so often.
+const TRIES: usize = 5;
+
+/// Compares trees, metadata and logbook, and changes nothing
+///
+/// Every file that a repomd.xml names must be there with its sizes and checksums, every listed
+/// package with its size, and the logbook must have accepted just these packages for just these
+/// trees. The logbook's own chain is checked, too. None of this uses the code that writes metadata.
+/// It can be run while the daemon runs; a tree in which something is under way is then compared
+/// with itself only.
+///
+/// Without --full the bytes of packages are not read, and a hundred thousand take some seconds.
+///
+/// Example: sudo -u rolloutd rolloutd fsck --full
+///
+/// Exit codes: 0 everything agrees, 1 something does not, 2 it could not be found out.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct FsckArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
+    config: PathBuf,
+    /// Read every byte of every listed package
+    #[arg(long)]
+    full: bool,
+    /// One JSON document on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A disagreement: where, and what it is.
+type Finding = (String, String);
+
+/// What was looked at.
+#[derive(Debug, Default)]
+struct Report {
+    findings: Vec<Finding>,
+    trees: usize,
+    packages: usize,
+    entries: u64,
+}
+
+/// Looks at everything and says what does not agree.
+///
+/// # Errors
+/// When it cannot be found out.
+pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
+    let settings = &settings(&args.config)?;
+    let look = if args.full { Look::AtBytes } else { Look::AtSizes };
+    let book = settings.site.state.join("logbook.sqlite");
+    let bar = progress(settings);
+    let mut report = once(settings, &book, look, &bar)?;
+    for _ in 1..TRIES {
+        if report.findings.is_empty() || world(&book)?.last == report.entries {
+            break;
+        }
+        // What was found may have been on its way; what is wrong is found again.
+        let before = report.findings;
+        report = once(settings, &book, look, &bar)?;
+        report.findings.retain(|finding| before.contains(finding));
+    }
+    bar.finish_and_clear();
+    let exit = if report.findings.is_empty() { Exit::Done } else { Exit::Refused };
+    Ok(Outcome { text: if args.json { show_json(&report) } else { show(&report) }, exit })
+}
+
+/// What the file says, whatever the state of what it speaks of: this command is for bad days.
+fn settings(path: &Path) -> Result<Settings, Failure> {
+    let unusable = |why: String| {
+        let message = format!("{} cannot be used: {why}", path.display());
+        Failure::new(Exit::Usage, message).hint("`rolloutd check` tells more")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+    let outcome = reader::read(&text, path);
+    let why: Vec<String> = outcome.complaints.iter().map(ToString::to_string).collect();
+    outcome.settings.ok_or_else(|| unusable(why.join("\n")))
+}
+
+fn world(book: &Path) -> Result<World, Failure> {
+    let mut world = World::default();
+    let opened = SqliteLogbook::open_to_read(book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    fold(&opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    Ok(world)
+}
+
+fn once(settings: &Settings, book: &Path, look: Look, bar: &ProgressBar) -> Result<Report, Failure> {
+    let world = world(book)?;
+    let mut report = Report { entries: world.last, ..Report::default() };
+    bar.set_position(0);
+    let cert = settings.signing.as_ref().map(|signing| {
+        Cert::from_file(&signing.key).map_err(|e| {
+            let message = format!("could not read {}: {e}", signing.key.display());
+            Failure::new(Exit::Usage, message).hint("run it as the user that runs the daemon")
+        })
+    });
+    let cert = cert.transpose()?;
+    let mut trees = BTreeSet::new();
+    for dist in &settings.distributions {
+        for name in &dist.trees {
+            let id = TreeId { dist: dist.path.clone(), tree: name.clone() };
+            let dir = settings.site.root.join(name.as_str()).join(dist.path.as_str());
+            let found = tree::read(&dir, look, cert.as_ref());
+            report.trees += 1;
+            report.packages += found.listed.len();
+            let account = account::of_tree(&world, &id, &found, dist.trees.first() == Some(name));
+            let below = |(file, what): Finding| (format!("{id}/{file}"), what);
+            report.findings.extend(found.findings.into_iter().chain(account).map(below));
+            trees.insert(id);
+            bar.inc(1);
+        }
+        let retired = settings.site.state.join("retired").join(dist.path.flat());
+        report.findings.extend(account::lost(&world, &dist.path, &retired));
+    }
+    for id in world.trees.keys().filter(|id| !trees.contains(*id)) {
+        if world.listed(id) > 0 {
+            let what = "the logbook has packages there, and the configuration does not have the tree";
+            report.findings.push((id.to_string(), what.to_owned()));
+        }
+    }
+    Ok(report)
+}
+
+fn progress(settings: &Settings) -> ProgressBar {
+    let trees: usize = settings.distributions.iter().map(|dist| dist.trees.len()).sum();
+    let bar = ProgressBar::with_draw_target(Some(trees as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} trees {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// For people: one line for each, and one that counts.
+fn show(report: &Report) -> String {
+    let mut text = String::new();
+    for (place, what) in &report.findings {
+        let _ = writeln!(text, "{}: {}", super::verify::one_line(place), super::verify::one_line(what));
+    }
+    let Report { findings, trees, packages, entries } = report;
+    let looked = format!("{trees} trees with {packages} packages, {entries} entries in the logbook");
+    let _ = match findings.len() {
+        0 => writeln!(text, "Everything agrees: {looked}"),
+        1 => writeln!(text, "One disagreement: {looked}"),
+        more => writeln!(text, "{more} disagreements: {looked}"),
+    };
+    text
+}
+
+/// For programs: one document.
+fn show_json(report: &Report) -> String {
+    let findings: Vec<_> =
+        report.findings.iter().map(|(place, what)| json!({ "place": place, "what": what })).collect();
+    let Report { trees, packages, entries, .. } = report;
+    let agrees = findings.is_empty();
+    let document =
+        json!({ "agrees": agrees, "trees": trees, "packages": packages, "entries": entries, "findings": findings });
+    format!("{document:#}\n")
+}
