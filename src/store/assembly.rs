@@ -18,6 +18,7 @@
 use std::io::{self, Write};
 
 use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
+use super::crew;
 use super::disk::{Disk, DiskError};
 use super::index::Source;
 use super::shelf::Shelf;
@@ -59,13 +60,10 @@ pub fn assemble<W: Write + Send>(
     if form.members == Members::One && form.compression != Compression::None {
         return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
     }
-    let [primary, filelists, other] = std::thread::scope(|scope| {
-        let plan = |part| scope.spawn(move || plan(form, part, source));
-        let joined = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        Part::ALL.map(plan).map(joined)
-    });
+    let ((primary, filelists), other) = crew::both(
+        || crew::both(|| plan(form, Part::Primary, source), || plan(form, Part::Filelists, source)),
+        || plan(form, Part::Other, source),
+    );
     let plans = [primary?, filelists?, other?];
     splice::splice(form, disk, shelf, source, &plans, outs, ended)
 }
@@ -77,16 +75,13 @@ fn one_member_each<W: Write + Send>(
     outs: [W; 3],
     ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
 ) -> Result<Vec<(Sums, W)>, AssemblyError> {
-    let ended = &ended;
-    std::thread::scope(|scope| {
-        let file = |(part, out)| scope.spawn(move || one_member(form, part, source, out, ended));
-        let threads: Vec<_> = Part::ALL.into_iter().zip(outs).map(file).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-            Ok(made) => made,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        threads.into_iter().map(join).collect()
-    })
+    let [primary, filelists, other] = outs;
+    let file = |part, out| one_member(form, part, source, out, &ended);
+    let ((primary, filelists), other) = crew::both(
+        || crew::both(|| file(Part::Primary, primary), || file(Part::Filelists, filelists)),
+        || file(Part::Other, other),
+    );
+    Ok(vec![primary?, filelists?, other?])
 }
 
 fn one_member<W: Write>(

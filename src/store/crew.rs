@@ -1,13 +1,14 @@
 //! Several threads for a list of independent pieces of work.
 //!
+//! The kernel may refuse a thread, where many run or memory is short. Then those that there are do the work, and be
+//! it this one alone.
+//!
 //! What never happens: a piece is done twice, or a result is lost between two threads. A panic in one
 //! thread is a panic of the whole.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
-
-/// How many threads there are for each that works, where most of them wait.
-const WAITING: usize = 4;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 /// How many threads the admin allows; 0 as long as nobody has said.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
@@ -25,6 +26,34 @@ pub fn threads() -> usize {
     }
 }
 
+/// Starts a thread, unless the kernel has none to give.
+pub fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Option<ScopedJoinHandle<'scope, T>> {
+    Builder::new().spawn_scoped(scope, work).ok()
+}
+
+/// Does two pieces of work beside one another, or one after the other where there is no thread for the second.
+///
+/// # Panics
+/// When one of them does.
+pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    let one = Mutex::new(Some(one));
+    let take = || one.lock().unwrap_or_else(PoisonError::into_inner).take().map(|one| one());
+    std::thread::scope(|scope| {
+        let thread = spawn(scope, take);
+        let second = other();
+        let first = match thread.map(ScopedJoinHandle::join) {
+            Some(Ok(first)) => first,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => take(),
+        };
+        // It is taken once, by the thread or here.
+        (first.expect("it was there"), second)
+    })
+}
+
 /// Does `work` for every item, on all threads, and hands each result to `done` on this one, in no order.
 ///
 /// Each thread begins with a value of its own from `begin`. Results wait only until they are taken, so few
@@ -36,32 +65,9 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
     items: &[T],
     begin: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
-    done: impl FnMut(&T, R),
-) -> Result<(), E> {
-    by(threads(), items, begin, work, done)
-}
-
-/// The same for pieces of work that wait for the disk most of the time, on more threads than the machine has.
-///
-/// # Errors
-/// As [`each`].
-pub fn each_waiting<T: Sync, S, R: Send, E: Send>(
-    items: &[T],
-    begin: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
-    done: impl FnMut(&T, R),
-) -> Result<(), E> {
-    by(threads() * WAITING, items, begin, work, done)
-}
-
-fn by<T: Sync, S, R: Send, E: Send>(
-    threads: usize,
-    items: &[T],
-    begin: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, &T) -> Result<R, E> + Sync,
     mut done: impl FnMut(&T, R),
 ) -> Result<(), E> {
-    let threads = threads.min(items.len());
+    let threads = threads().min(items.len());
     if threads <= 1 {
         let mut own = begin();
         return items.iter().try_for_each(|item| work(&mut own, item).map(|result| done(item, result)));
@@ -72,7 +78,7 @@ fn by<T: Sync, S, R: Send, E: Send>(
         let (told, results) = mpsc::sync_channel(4 * threads);
         for _ in 0..threads {
             let (told, next, failed, begin, work) = (told.clone(), &next, &failed, &begin, &work);
-            scope.spawn(move || {
+            let thread = move || {
                 let mut own = begin();
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                     match work(&mut own, item) {
@@ -85,13 +91,24 @@ fn by<T: Sync, S, R: Send, E: Send>(
                         }
                     }
                 }
-            });
+            };
+            if spawn(scope, thread).is_none() {
+                break;
+            }
         }
         drop(told);
         for (item, result) in results {
             done(item, result);
         }
     });
+    // Nothing is left unless there was no thread at all.
+    let mut own = begin();
+    while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+        match work(&mut own, item) {
+            Ok(result) => done(item, result),
+            Err(error) => return Err(error),
+        }
+    }
     failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
@@ -114,6 +131,19 @@ mod tests {
             },
         );
         assert_eq!((all, seen.len()), (Ok(()), 1000));
+    }
+
+    #[test]
+    fn both_are_done() {
+        let mut other = 0;
+        let done = both(
+            || 7,
+            || {
+                other += 1;
+                other
+            },
+        );
+        assert_eq!(done, (7, 1));
     }
 
     #[test]

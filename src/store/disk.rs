@@ -562,11 +562,12 @@ pub(crate) mod failing {
         inner: Kernel,
         left: AtomicU32,
         kept: Option<PathBuf>,
+        panics: bool,
     }
 
     impl FailingDisk {
         pub(crate) fn after(calls: u32) -> Self {
-            Self { inner: Kernel::default(), left: AtomicU32::new(calls), kept: None }
+            Self { inner: Kernel::default(), left: AtomicU32::new(calls), kept: None, panics: false }
         }
 
         /// Allows every change but those in a directory that somebody keeps to himself.
@@ -574,7 +575,13 @@ pub(crate) mod failing {
             Self { kept: Some(dir.to_owned()), ..Self::after(u32::MAX) }
         }
 
+        /// Allows `calls` changes and panics at every later one.
+        pub(crate) fn panicking_after(calls: u32) -> Self {
+            Self { panics: true, ..Self::after(calls) }
+        }
+
         fn step(&self, path: &Path) -> Result<(), DiskError> {
+            assert!(!self.panics || self.left.load(Ordering::SeqCst) > 0, "a panic on purpose");
             if self.kept.as_ref().is_some_and(|kept| path.starts_with(kept)) {
                 return Err(DiskError::new("change", path, io::Error::from(rustix::io::Errno::ACCESS)));
             }

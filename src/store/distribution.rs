@@ -341,7 +341,7 @@ impl Distribution {
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
         let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
-        let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now);
+        let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now)?;
         let mut wrong = Vec::new();
         for &(ref nevra, sha256) in &look.doubtful {
             let path = dir.join(tree::location(nevra));
@@ -787,6 +787,35 @@ mod tests {
             assert_eq!(again.index.listed(&tree("untested")).len(), 2, "after {calls} changes");
             assert!(!site.untested().join("a.rpm").exists());
             if !failed {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_that_panics_at_any_step_leaves_nothing_listed_that_nobody_was_told_of() {
+        for calls in 0.. {
+            let site = Site::new();
+            drop(site.fresh());
+            for name in ["a", "b", "c"] {
+                site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+            }
+            let opened = std::panic::catch_unwind(|| site.open(Arc::new(FailingDisk::panicking_after(calls)), vec![]));
+            let Ok(Ok(mut dist)) = opened else { continue };
+            let mut told = 0;
+            let mut panicked = false;
+            for seconds in [0, 3] {
+                let look = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    dist.look(now(), site.clock + Duration::from_secs(seconds)).expect("a look").accepted.len()
+                }));
+                panicked |= look.is_err();
+                told += look.unwrap_or_default();
+            }
+            assert_eq!(dist.index.listed(&tree("untested")).len(), told, "after {calls} changes");
+            let mut again = site.fresh();
+            site.settle(&mut again);
+            assert_eq!(again.index.listed(&tree("untested")).len(), 3, "after {calls} changes");
+            if !panicked {
                 return;
             }
         }

@@ -9,9 +9,10 @@
 //! 3. It is copied to an unnamed inode of the daemon's on the tree's file system, hashed and checked
 //!    while it is copied, and synced. **That** inode is judged and published, so whoever still has the
 //!    upload open can change nothing.
-//! 4. Accepted: the inode gets its canonical name, the directory is synced, the index gets its XML.
-//!    The upload itself is removed in a later look, after the logbook has the acceptance: a crash in
-//!    between finds the upload again and arrives at the same place.
+//! 4. Accepted: the inode gets its canonical name, the index gets its XML, and when that is done for all files of
+//!    a look, their directories are synced. The upload itself is removed in a later look, after the logbook
+//!    has the acceptance; one that had the canonical name itself goes when its copy has that name for good. A
+//!    crash in between finds the upload again, or the copy in its place, and arrives at the same place.
 //! 5. Refused: the file moves to `rejected/`, also in a later look.
 //!
 //! A file that cannot be handled, since it lies in a directory that somebody keeps to himself, is named
@@ -548,22 +549,24 @@ impl Uploads {
                 *place = copied;
             }
         };
-        match crew::each_waiting(&todo, || (), read, keep) {
+        match crew::each(&todo, || (), read, keep) {
             Ok(()) => {}
             Err(never) => match never {},
         }
         let mut settled = Vec::with_capacity(todo.len());
+        let mut listed = Unsaid { index, tree: &gate.tree, nevras: Vec::new() };
         for ((_, file, stamp), copied) in todo.into_iter().zip(copies) {
             let Some(copied) = copied else { continue };
-            settled.push((file, copied.and_then(|copied| settle(disk, gate, index, file, stamp, copied))));
+            settled.push((file, copied.and_then(|copied| settle(disk, gate, &mut listed, file, stamp, copied))));
         }
         let names = settled.iter().filter_map(|(_, settled)| settled.as_ref().ok()?.named.as_ref());
         let lost = make_durable(disk, &names.collect::<Vec<_>>());
+        listed.are_said();
         for (file, settled) in settled {
             let settled = settled.and_then(|Settled { examined, named }| {
                 let Some(error) = named.and_then(|named| lost.get(&named.dir)) else { return Ok(examined) };
                 if let Examined::Accepted(arrival) = &examined {
-                    index.disown(&gate.tree, &arrival.nevra);
+                    listed.index.disown(&gate.tree, &arrival.nevra);
                 }
                 Err(IntakeError::Disk(error.again()))
             });
@@ -819,20 +822,50 @@ impl From<Examined> for Settled {
     }
 }
 
+/// Packages that the index lists and nobody was told of. If it stays so, since the work ends in a panic, it
+/// lists them no longer: a package without an entry in the logbook must not be published.
+struct Unsaid<'a> {
+    index: &'a mut Index,
+    tree: &'a TreeName,
+    nevras: Vec<Nevra>,
+}
+
+impl Unsaid<'_> {
+    /// They are reported now: nothing that can fail comes in between any more.
+    fn are_said(&mut self) {
+        self.nevras.clear();
+    }
+}
+
+impl Drop for Unsaid<'_> {
+    fn drop(&mut self) {
+        for nevra in self.nevras.drain(..) {
+            self.index.disown(self.tree, &nevra);
+        }
+    }
+}
+
 /// A name that was given to a copy.
 #[derive(Debug)]
 struct Named {
     /// The directory that has it.
     dir: PathBuf,
-    /// The upload that had the name before, under the one that it has now.
-    upload: Option<PathBuf>,
+    /// The upload that had the name before, under the one that it has now, and as it was then.
+    upload: Option<(PathBuf, Stamp)>,
 }
 
 impl Named {
     /// Makes the name durable; only then may the upload go.
     fn keep(&self, disk: &dyn Disk) -> Result<(), DiskError> {
         disk.sync_dir(&self.dir)?;
-        self.upload.as_ref().map_or(Ok(()), |upload| disk.remove(upload))
+        self.let_upload_go(disk)
+    }
+
+    /// Removes the upload, unless somebody has written into it since: then the next look reads it.
+    fn let_upload_go(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let Some((upload, stamp)) = &self.upload else { return Ok(()) };
+        let now = std::fs::symlink_metadata(upload).map(|meta| Stamp::of(&meta));
+        if now.is_ok_and(|now| now == *stamp) { disk.remove(upload) } else { Ok(()) }
     }
 }
 
@@ -847,14 +880,13 @@ fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskErro
             lost.insert(dir.to_path_buf(), error);
         }
     };
-    let synced =
-        crew::each_waiting(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
+    let synced = crew::each(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
     match synced {
         Ok(()) => {}
         Err(never) => match never {},
     }
     for named in names.iter().filter(|named| !lost.contains_key(&named.dir)) {
-        if let Some(Err(error)) = named.upload.as_ref().map(|upload| disk.remove(upload)) {
+        if let Err(error) = named.let_upload_go(disk) {
             // It is looked at again, like any upload, and turns out to be known.
             tracing::warn!(why = error.sentence(), "an upload that was taken in stays");
         }
@@ -866,7 +898,7 @@ fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskErro
 fn settle(
     disk: &dyn Disk,
     gate: &Gate,
-    index: &mut Index,
+    listed: &mut Unsaid<'_>,
     file: &Found,
     stamp: Stamp,
     copied: Copied,
@@ -879,6 +911,7 @@ fn settle(
     let Good { copy, nevra, signed, replaced_text, chunk } = *good;
     let sha256 = chunk.sha256;
     let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
+    let index = &mut *listed.index;
     match index.identity(&nevra) {
         Some(known) if known != sha256 => {
             return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
@@ -899,6 +932,7 @@ fn settle(
     }
     let named = give_name(disk, gate, file, stamp, copy, &gate.dir.join(tree::location(&nevra)))?;
     index.put(disk, &chunk)?;
+    listed.nevras.push(nevra.clone());
     index.list(&gate.tree, &nevra, sha256);
     let size = chunk.size;
     let upload = file.relative.clone();
@@ -930,7 +964,7 @@ fn give_name(
             && is_upload
             && now.is_renamed(&stamp)
         {
-            upload = Some(aside);
+            upload = Some((aside, now));
         }
     }
 }

@@ -19,6 +19,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
+use super::disk::{AtPath as _, DiskError};
 use super::index::Index;
 use super::intake::{self, Stamp};
 use super::tree;
@@ -26,12 +27,21 @@ use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
-/// A directory, opened, and its state; none when there is none.
-fn open(dir: &Path) -> Option<(OwnedFd, Stamp)> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(dir, flags, Mode::empty()).ok()?;
-    let stamp = Stamp::of_raw(&rustix::fs::fstat(&fd).ok()?);
-    Some((fd, stamp))
+/// A directory, opened to look at what is in it, and its state; none when there is none.
+///
+/// # Errors
+/// When it cannot be said whether there is one: that is no word about the packages.
+fn open(dir: &Path) -> Result<Option<(OwnedFd, Stamp)>, DiskError> {
+    use rustix::io::Errno;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::open(dir, flags, Mode::empty()) {
+        Ok(fd) => {
+            let stamp = Stamp::of_raw(&rustix::fs::fstat(&fd).at("look at", dir)?);
+            Ok(Some((fd, stamp)))
+        }
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(DiskError::new("open", dir, error.into())),
+    }
 }
 
 /// What was seen of one tree when all its packages were there.
@@ -58,31 +68,50 @@ impl Look {
 }
 
 /// A directory in a look.
+#[derive(Clone, Copy)]
 enum Dir {
     AsBefore(Stamp),
-    /// It, opened, unless it is gone, and its state before the look.
-    ToLookAt(Option<(OwnedFd, Stamp)>),
+    /// Its state before the look, unless it is gone.
+    LookedAt(Option<Stamp>),
 }
 
 impl Presence {
     /// Looks at the packages that a tree lists, whose directory is `dir`. `before` is what was seen last; without
     /// it all of them are looked at.
-    pub fn look(before: Option<&Self>, dir: &Path, index: &Index, tree: &TreeName, now: Timestamp) -> Look {
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    pub fn look(
+        before: Option<&Self>,
+        dir: &Path,
+        index: &Index,
+        tree: &TreeName,
+        now: Timestamp,
+    ) -> Result<Look, DiskError> {
         let mut dirs: BTreeMap<char, Dir> = BTreeMap::new();
         let mut doubtful = Vec::new();
+        // Packages come by name, so that one directory is open at a time and most are opened once.
+        let mut here: Option<(char, Option<OwnedFd>)> = None;
         for (nevra, sha256) in index.listed(tree) {
             let letter = tree::letter(nevra);
-            let dir = dirs.entry(letter).or_insert_with(|| {
+            if here.as_ref().is_none_or(|(open, _)| *open != letter) {
+                let opened = open(&dir.join(tree::PACKAGES).join(letter.to_string()))?;
                 let known = before.and_then(|before| before.dirs.get(&letter));
-                match open(&dir.join(tree::PACKAGES).join(letter.to_string())) {
-                    Some((_, stamp)) if known == Some(&stamp) => Dir::AsBefore(stamp),
-                    found => Dir::ToLookAt(found),
-                }
-            });
-            let Dir::ToLookAt(found) = dir else { continue };
-            let stat = found
+                let state = opened.as_ref().map(|(_, stamp)| *stamp);
+                let seen = match state {
+                    Some(stamp) if known == Some(&stamp) => Dir::AsBefore(stamp),
+                    state => Dir::LookedAt(state),
+                };
+                dirs.entry(letter).or_insert(seen);
+                here = Some((letter, opened.map(|(fd, _)| fd)));
+            }
+            if matches!(dirs.get(&letter), Some(Dir::AsBefore(_))) {
+                continue;
+            }
+            let stat = here
                 .as_ref()
-                .and_then(|(dir, _)| rustix::fs::statat(dir, nevra.file_name(), AtFlags::SYMLINK_NOFOLLOW).ok());
+                .and_then(|(_, fd)| fd.as_ref())
+                .and_then(|dir| rustix::fs::statat(dir, nevra.file_name(), AtFlags::SYMLINK_NOFOLLOW).ok());
             let stat = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
             let facts = stat.map(|stat| Stamp::of_raw(&stat).facts());
             if facts.is_none() || facts != index.facts(sha256) {
@@ -92,10 +121,10 @@ impl Presence {
         let state = |(letter, dir)| match dir {
             Dir::AsBefore(stamp) => Some((letter, stamp)),
             // A time of this moment may still be that of the next change.
-            Dir::ToLookAt(found) => {
-                found.map(|(_, stamp)| (letter, stamp)).filter(|(_, stamp)| stamp.is_older_than(intake::RACY, now))
+            Dir::LookedAt(found) => {
+                found.filter(|stamp| stamp.is_older_than(intake::RACY, now)).map(|stamp| (letter, stamp))
             }
         };
-        Look { dirs: dirs.into_iter().filter_map(state).collect(), doubtful }
+        Ok(Look { dirs: dirs.into_iter().filter_map(state).collect(), doubtful })
     }
 }

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 
 use super::assembly::{self, AssemblyError, Tally};
 use super::blocks::{self, Form, Members, Part, Sums};
+use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
 use super::index::{IndexError, Source};
 use super::shelf::Shelf;
@@ -448,15 +449,11 @@ fn prepare_pair(
         Ok::<_, PublishError>(put(REPOMD_ASC_NEW, signature.as_bytes())?)
     };
     // None of these waits for another; on most file systems they are one commit.
-    std::thread::scope(|scope| {
-        let names = scope.spawn(|| disk.sync_dir(repodata));
-        let pair = scope.spawn(|| put(REPOMD_NEW, bytes));
-        let signed = signer.map(sign);
-        for done in [names.join(), pair.join()] {
-            done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))
-    })
+    let (names, (pair, signed)) =
+        crew::both(|| disk.sync_dir(repodata), || crew::both(|| put(REPOMD_NEW, bytes), || signer.map(sign)));
+    names?;
+    pair?;
+    signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))
 }
 
 /// Files in `repodata/` that are not named, less temporary ones.

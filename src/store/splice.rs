@@ -392,6 +392,11 @@ fn work<W: Write + Send>(
             Err(error) => rest.fail(stock, error.into()),
         }
     };
+    let whole = Mutex::new(Vec::new());
+    let finish_one = |whole: &Mutex<Vec<Stream<W>>>| {
+        let stream = lock(whole).pop();
+        stream.into_iter().for_each(&finish);
+    };
     std::thread::scope(|scope| {
         let work = || {
             let _leaving = Leaving(stock);
@@ -411,14 +416,22 @@ fn work<W: Write + Send>(
                 }
                 match stream.slice(form, stream.part.of(plans), stock, &mut buffer) {
                     Ok(Turn::More | Turn::Waits) => lock(&rest).streams.push(stream),
-                    Ok(Turn::Through) if stream.out.is_some() => drop(scope.spawn(|| finish(stream))),
+                    Ok(Turn::Through) if stream.out.is_some() => {
+                        // A thread takes it from there, or this one if there is none.
+                        lock(&whole).push(stream);
+                        if crew::spawn(scope, || finish_one(&whole)).is_none() {
+                            finish_one(&whole);
+                        }
+                    }
                     Ok(Turn::Through) => finish(stream),
                     Err(error) => lock(&rest).fail(stock, error),
                 }
             }
         };
         for _ in 1..crew::threads().min(stock.missing.len().max(6)) {
-            scope.spawn(work);
+            if crew::spawn(scope, work).is_none() {
+                break;
+            }
         }
         work();
     });
