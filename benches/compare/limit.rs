@@ -1,4 +1,5 @@
-//! What no program can do without.
+//! What no program can do without: hashing, and then writing and syncing. A program that does both at once may
+//! come below the sum.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rolloutd::format::compress::{Compression, open};
 use rolloutd::format::repomd::Repomd;
 
-/// Hashes the three files of a tree and what is in them with two threads, then writes and syncs the three.
+/// Hashes the three files of a tree and what is in them with all threads, then writes and syncs the three.
 pub(crate) fn run(dir: &Path) -> Duration {
     let repomd = std::fs::read(dir.join("repodata/repomd.xml")).expect("published");
     let data = Repomd::read(&repomd).expect("ours").data;
@@ -18,7 +19,7 @@ pub(crate) fn run(dir: &Path) -> Duration {
     let content = |packed: &Vec<u8>| open(Compression::Gz, packed, 1 << 40).expect("ours");
     let mut all: Vec<Vec<u8>> = packed.iter().map(content).collect();
     all.extend(packed.iter().cloned());
-    // The longest first is how two threads end at about the same time.
+    // The longest first is how the threads end at about the same time.
     all.sort_by_key(Vec::len);
     let begin = Instant::now();
     let rest = Mutex::new(all.iter().collect::<Vec<_>>());
@@ -27,8 +28,11 @@ pub(crate) fn run(dir: &Path) -> Duration {
             std::hint::black_box(digest(&SHA256, bytes));
         }
     };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        scope.spawn(hash);
+        for _ in 1..threads {
+            scope.spawn(hash);
+        }
         hash();
     });
     let out = dir.join("limit");

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Runs alternate, so that a machine that grows slower is slower for everybody. Medians are shown. The *limit* is
-//! what no program can do without: hashing all bytes of the new metadata, compressed and open, with two
-//! threads, and writing and syncing the three files. Everything is in the page cache, for everybody.
+//! what no program can do without: hashing all bytes of the new metadata, compressed and open, with all
+//! threads, and then writing and syncing the three files. Everything is in the page cache, for everybody.
 //!
 //! The daemon's work is done by the daemon's own layers in a process of its own, see `worker`.
 #![expect(clippy::disallowed_methods, reason = "a bench writes below target and asks for the time")]
@@ -252,10 +252,10 @@ fn compare(number: usize, runs: usize) -> Table {
     let first = nothing.as_ref().map(|peer| table::median(&taken(peer)));
     let mut table = Table::new(number, table::median(&times.limit), reference, first);
     let row = |what: &str, times: &[Duration], peak| Row::new(what, times, peak);
-    table.push(row("limit: hash everything with two threads, write and sync", &times.limit, None));
+    table.push(row("limit: hash everything with all threads, then write and sync", &times.limit, None));
     table.push(row("daemon: one package more is listed, publish", &times.publish, daemon_peak));
-    table.push(row("daemon: one upload, from look to shown", &times.upload, daemon_peak));
-    table.push(row("daemon: nothing changed", &times.same, daemon_peak));
+    table.push(row("daemon: one upload, from the look that takes it in to shown", &times.upload, daemon_peak));
+    table.push(row("daemon: nothing changed", &times.same, daemon_peak).alone());
     table.push(row("daemon: one package moves, two trees shown", &times.moved, daemon_peak));
     table.push(row("daemon: 100 uploads at once", &times.burst, daemon_peak));
     if let Some((taken, peak)) = &hooks {
@@ -265,9 +265,9 @@ fn compare(number: usize, runs: usize) -> Table {
         sorted.sort();
         table.push(row("the same, 99 of 100 are faster", &[sorted[(sorted.len() * 99).div_ceil(100) - 1]], *peak));
     }
-    table.push(row("daemon: start, all packages known", &[daemon.started], daemon_peak));
+    table.push(row("daemon: start, all packages known", &[daemon.started], daemon_peak).alone());
     table.push(row("rolloutd index, own process: one package more", &taken(&index), peak(&index)));
-    table.push(row("rolloutd index, own process: nothing changed", &times.index_same, peak(&index)));
+    table.push(row("rolloutd index, own process: nothing changed", &times.index_same, peak(&index)).alone());
     for peer in &peers {
         let what = if peer.program == "createrepo_c" { CREATEREPO_C } else { peer.program };
         table.push(row(&format!("{what}: one package more"), &taken(peer), peak(peer)));

@@ -23,7 +23,18 @@ pub(crate) struct Row {
     pub(crate) median: Duration,
     slowest: Duration,
     peak: Option<u64>,
-    from_nothing: bool,
+    against: Against,
+}
+
+/// What of createrepo_c a row is held against.
+#[derive(Clone, Copy)]
+enum Against {
+    /// One package more.
+    OneMore,
+    /// All packages for the first time.
+    FromNothing,
+    /// It does no such thing.
+    Nothing,
 }
 
 /// The middle one.
@@ -51,12 +62,17 @@ impl Row {
     /// Something that was done several times, with the peak memory in KiB of who did it.
     pub(crate) fn new(what: &str, times: &[Duration], peak: Option<u64>) -> Self {
         let slowest = times.iter().max().copied().unwrap_or_default();
-        Self { what: what.to_owned(), median: median(times), slowest, peak, from_nothing: false }
+        Self { what: what.to_owned(), median: median(times), slowest, peak, against: Against::OneMore }
     }
 
     /// It began with nothing, so it is held against who began with nothing.
     pub(crate) fn first(self) -> Self {
-        Self { from_nothing: true, ..self }
+        Self { against: Against::FromNothing, ..self }
+    }
+
+    /// createrepo_c has nothing to hold it against.
+    pub(crate) fn alone(self) -> Self {
+        Self { against: Against::Nothing, ..self }
     }
 }
 
@@ -87,7 +103,11 @@ impl fmt::Display for Table {
         writeln!(f, "|---|--:|--:|--:|--:|--:|")?;
         for row in &self.rows {
             let limit = number(row.median.as_secs_f64() / self.limit.as_secs_f64());
-            let reference = if row.from_nothing { self.first } else { self.reference };
+            let reference = match row.against {
+                Against::OneMore => self.reference,
+                Against::FromNothing => self.first,
+                Against::Nothing => None,
+            };
             let times = reference.map(|time| format!("{} x", number(time.as_secs_f64() / row.median.as_secs_f64())));
             let peak = row.peak.map(|kib| number(kib as f64 / 1024.0));
             let Row { what, median, slowest, .. } = row;
