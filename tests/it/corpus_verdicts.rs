@@ -34,13 +34,13 @@ const NO_RINGS: &[(&str, &str)] = &[
     ("repos/SUSE+rmt/spec/fixtures/files/dummy_product/product/repodata/repomd.xml.key", "no OpenPGP certificate"),
 ];
 
-struct Corpus {
+pub(crate) struct Corpus {
     place: PathBuf,
     rows: Vec<BTreeMap<String, String>>,
 }
 
 impl Corpus {
-    fn open() -> Option<Self> {
+    pub(crate) fn open() -> Option<Self> {
         let place = peers::corpus()?;
         let manifest = std::fs::read_to_string(place.join("MANIFEST.tsv")).unwrap();
         let mut lines = manifest.lines();
@@ -49,15 +49,15 @@ impl Corpus {
         Some(Self { rows: lines.map(row).collect(), place })
     }
 
-    fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
         self.rows.iter().filter(move |row| row["kind"] == kind).map(|row| (row["path"].as_str(), row))
     }
 
-    fn bytes(&self, path: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
         std::fs::read(self.place.join(path)).unwrap()
     }
 
-    fn key_files(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn key_files(&self) -> Vec<(String, Vec<u8>)> {
         self.of_kind("openpgp-key").map(|(path, _)| (path.to_owned(), self.bytes(path))).collect()
     }
 
@@ -80,7 +80,7 @@ impl Corpus {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Contents, Refusal> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Contents, Refusal> {
     let mut reading = Reading::new(ChecksumKind::Sha256);
     for piece in bytes.chunks(64 * 1024) {
         reading.push(piece)?;
@@ -88,7 +88,7 @@ fn read(bytes: &[u8]) -> Result<Contents, Refusal> {
     reading.finish()
 }
 
-fn at() -> Timestamp {
+pub(crate) fn at() -> Timestamp {
     AT.parse().unwrap()
 }
 

@@ -14,6 +14,7 @@ mod corpus_metadata;
 mod corpus_verdicts;
 mod ctl;
 mod demo;
+mod differential;
 mod disagreement;
 mod forge;
 mod fsck;
