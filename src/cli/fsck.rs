@@ -5,22 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::parse::Parse as _;
 use serde_json::json;
 
-use super::exit::{Exit, Failure, Outcome, chain};
+use super::exit::{Exit, Failure, Outcome};
+use super::offline;
 use crate::audit::account;
 use crate::audit::tree::{self, Look};
-use crate::config::reader;
 use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
-use crate::engine::run::fold;
-use crate::engine::world::World;
-use crate::store::logbook::SqliteLogbook;
 
 /// A site on which promotions never end is looked at so often.
 const TRIES: usize = 5;
@@ -69,18 +66,17 @@ struct Report {
 /// # Errors
 /// When it cannot be found out.
 pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
-    let settings = &settings(&args.config)?;
+    let settings = &offline::settings(&args.config)?;
     let look = if args.full { Look::AtBytes } else { Look::AtSizes };
-    let book = settings.site.state.join("logbook.sqlite");
     let bar = progress(settings);
-    let mut report = once(settings, &book, look, &bar)?;
+    let mut report = once(settings, look, &bar)?;
     for _ in 1..TRIES {
-        if report.findings.is_empty() || world(&book)?.last == report.entries {
+        if report.findings.is_empty() || offline::world(settings)?.last == report.entries {
             break;
         }
         // What was found may have been on its way; what is wrong is found again.
         let before = report.findings;
-        report = once(settings, &book, look, &bar)?;
+        report = once(settings, look, &bar)?;
         report.findings.retain(|finding| before.contains(finding));
     }
     bar.finish_and_clear();
@@ -88,27 +84,8 @@ pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
     Ok(Outcome { text: if args.json { show_json(&report) } else { show(&report) }, exit })
 }
 
-/// What the file says, whatever the state of what it speaks of: this command is for bad days.
-fn settings(path: &Path) -> Result<Settings, Failure> {
-    let unusable = |why: String| {
-        let message = format!("{} cannot be used: {why}", path.display());
-        Failure::new(Exit::Usage, message).hint("`rolloutd check` tells more")
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
-    let outcome = reader::read(&text, path);
-    let why: Vec<String> = outcome.complaints.iter().map(ToString::to_string).collect();
-    outcome.settings.ok_or_else(|| unusable(why.join("\n")))
-}
-
-fn world(book: &Path) -> Result<World, Failure> {
-    let mut world = World::default();
-    let opened = SqliteLogbook::open_to_read(book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
-    fold(&opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
-    Ok(world)
-}
-
-fn once(settings: &Settings, book: &Path, look: Look, bar: &ProgressBar) -> Result<Report, Failure> {
-    let world = world(book)?;
+fn once(settings: &Settings, look: Look, bar: &ProgressBar) -> Result<Report, Failure> {
+    let world = offline::world(settings)?;
     let mut report = Report { entries: world.last, ..Report::default() };
     bar.set_position(0);
     let cert = settings.signing.as_ref().map(|signing| {

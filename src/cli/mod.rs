@@ -11,8 +11,12 @@ pub mod table;
 pub mod verify;
 /// `rolloutd index`.
 pub mod index;
+/// The configuration and the logbook, for commands that need no daemon.
+pub mod offline;
 /// `rolloutd fsck`.
 pub mod fsck;
+/// `rolloutd keys`.
+pub mod keys;
 /// `rolloutd run`.
 pub mod run;
 /// `rolloutd demo`.

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{check, demo, fsck, index, rolloutctl, run, verify};
+use super::{check, demo, fsck, index, keys, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -24,6 +24,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Index(index::IndexArgs),
     Fsck(fsck::FsckArgs),
+    Keys(keys::KeysArgs),
     Demo(demo::DemoArgs),
     /// What `rolloutctl` does, for the scripts of the example site.
     #[command(hide = true)]
@@ -43,6 +44,7 @@ impl Cli {
             Command::Verify(args) => args.json,
             Command::Index(args) => args.json,
             Command::Fsck(args) => args.json,
+            Command::Keys(args) => args.json,
             Command::Ctl(cli) => cli.json(),
             Command::Run(_) | Command::Demo(_) => false,
         }
@@ -70,6 +72,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         }
         Command::Index(args) => index::run(&args),
         Command::Fsck(args) => fsck::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Demo(args) => demo::run(args).await,
         Command::Ctl(cli) => rolloutctl::run(cli).await,
     }

@@ -2,7 +2,9 @@
 //!
 //! A key that can sign nothing today is a note while its ring has another one, so that a key which
 //! expires overnight does not keep the daemon from starting; a ring without any usable key is a
-//! complaint. Nothing here decides about packages: that is `domain/trust`.
+//! complaint. Revoked keys are another matter: a revocation has to come into force, with a reload and at
+//! once, above all where it is the only key that was stolen. So a ring of which every key is revoked is good;
+//! nothing is accepted there and nothing that these keys signed moves. Nothing here decides about packages: that is `domain/trust`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,12 +27,22 @@ const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
 struct Ring<'o> {
     /// The first file that is named for it.
     at: Option<&'o Spot>,
-    /// Certificates by fingerprint, and whether they can sign.
-    certs: BTreeMap<String, bool>,
+    /// Certificates by fingerprint, and what they are good for.
+    certs: BTreeMap<String, Use>,
     /// A file that could not be read may hold anything.
     incomplete: bool,
     /// What will be said about keys that cannot sign, once it is known how grave that is.
     unusable: Vec<(&'o Spot, String)>,
+}
+
+/// What a certificate is good for today.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Signs,
+    /// It can sign nothing, now or ever.
+    Revoked,
+    /// It can sign nothing as it is.
+    Nothing,
 }
 
 /// Looks at every key that the configuration names.
@@ -82,22 +94,34 @@ impl<'o> Ring<'o> {
             return;
         };
         for cert in certs {
-            let usable = cert.can_sign || (excepted(&cert.fingerprint) && !cert.revoked);
-            if !usable {
+            let good_for = match cert {
+                cert if cert.can_sign => Use::Signs,
+                cert if cert.revoked => Use::Revoked,
+                cert if excepted(&cert.fingerprint) => Use::Signs,
+                _ => Use::Nothing,
+            };
+            if good_for != Use::Signs {
                 self.unusable.push((&mention.at, format!("{} cannot sign: {}", name(cert), why(cert))));
             }
-            self.certs.insert(cert.fingerprint.clone(), usable);
+            self.certs.insert(cert.fingerprint.clone(), good_for);
         }
     }
 
     fn judge(&self, findings: &mut Findings) {
-        let hopeless = !self.incomplete && !self.certs.values().any(|usable| *usable);
+        let only = |good_for: Use| self.certs.values().all(|known| *known == good_for);
+        let signs = self.certs.values().any(|known| *known == Use::Signs);
+        let all_revoked = only(Use::Revoked) && !self.certs.is_empty();
+        let hopeless = !self.incomplete && !signs && !all_revoked;
         for (at, what) in &self.unusable {
             if hopeless {
                 findings.complain(at, what.clone(), None);
             } else {
                 findings.note(at, what.clone(), None);
             }
+        }
+        if all_revoked && let Some(at) = self.at {
+            let what = "every key of this ring is revoked: nothing is accepted, and nothing that they signed moves";
+            findings.note(at, what.to_owned(), None);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-const ROLLOUTD: &[&[&str]] = &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["demo"]];
+const ROLLOUTD: &[&[&str]] = &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["keys"], &["demo"]];
 const ROLLOUTCTL: &[&[&str]] =
     &[&[], &["list"], &["show"], &["why"], &["log"], &["trees"], &["submit"], &["move"], &["check"]];
 

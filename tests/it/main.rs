@@ -15,6 +15,7 @@ mod corpus_verdicts;
 mod ctl;
 mod demo;
 mod differential;
+mod drill;
 mod disagreement;
 mod forge;
 mod fsck;

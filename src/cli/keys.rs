@@ -1,0 +1,224 @@
+//! `rolloutd keys`: which keys the trees trust, how long still, and what each has signed.
+//!
+//! For the day on which a key turns out to be compromised: put its revocation into the key file, reload the daemon, and
+//! no rollout moves what it has signed any more (the finding `signer_revoked`). This command then says what is
+//! where already. It reads configuration, key files and logbook, and needs no daemon.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use jiff::{SpanRound, Timestamp, Unit};
+use serde_json::json;
+
+use super::exit::{Exit, Failure, Outcome};
+use super::{offline, table, verify};
+use crate::config::settings::Settings;
+use crate::domain::names::TreeId;
+use crate::domain::nevra::Nevra;
+use crate::engine::world::World;
+use crate::format::openpgp::{CertSummary, Keyring};
+use crate::link::clock::Clock;
+
+/// A key that expires within so many days needs a successor that every client has by then: some have to be
+/// told a year before, and in the last week it is an emergency.
+const WARN_DAYS: [i64; 4] = [7, 30, 90, 400];
+
+/// Lists the keys that trees trust, until when, and what each has signed
+///
+/// With a fingerprint, or its end, all packages that this key has signed, by the tree that lists
+/// them; what was withdrawn comes last. That is the list to work through when a key was stolen. Put
+/// its revocation into its file in the ring and reload the daemon first: from then on no rollout
+/// moves what it has signed.
+///
+/// Example: rolloutd keys 5C1A3D9E8F7B6A59
+///
+/// Exit codes: 0 no key needs care, 1 one that has signed something is revoked, has expired, or is in
+/// no ring any more, 2 it could not be found out.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct KeysArgs {
+    /// Fingerprint of a key, or the last 8 digits of it at least
+    #[arg(value_name = "FINGERPRINT")]
+    key: Option<String>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
+    config: PathBuf,
+    /// One JSON document on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is known of one key.
+#[derive(Debug, Default)]
+struct Known {
+    summary: Option<CertSummary>,
+    /// The trees whose ring has it.
+    rings: BTreeSet<TreeId>,
+    /// What it has signed, by the tree that lists it.
+    signed: BTreeMap<TreeId, BTreeSet<Nevra>>,
+    /// What it has signed and no tree lists.
+    withdrawn: BTreeSet<Nevra>,
+}
+
+impl Known {
+    fn listed(&self) -> usize {
+        self.signed.values().map(BTreeSet::len).sum()
+    }
+
+    /// What there is to worry about, worst first, and whether it is more than a warning.
+    fn worry(&self, now: Timestamp) -> Option<(String, bool)> {
+        let Some(summary) = &self.summary else { return Some(("in no ring".to_owned(), self.listed() > 0)) };
+        if summary.revoked {
+            return Some(("revoked".to_owned(), true));
+        }
+        let Some(end) = summary.expiry else {
+            return (!summary.can_sign).then(|| ("it can sign nothing here".to_owned(), false));
+        };
+        if end <= now {
+            return Some((format!("expired on {}", day(end)), true));
+        }
+        let days = now.until(end).and_then(|left| left.round(SpanRound::new().largest(Unit::Day).days_are_24_hours()));
+        let days = days.map_or(0, |left| i64::from(left.get_days()));
+        let within = WARN_DAYS.into_iter().find(|limit| days < *limit)?;
+        Some((format!("expires on {}, within {within} days", day(end)), false))
+    }
+}
+
+fn day(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d").to_string()
+}
+
+/// Lists keys, or what one of them has signed.
+///
+/// # Errors
+/// When it cannot be found out, or there is no such key.
+pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
+    let now = Clock.now();
+    let settings = offline::settings(&args.config)?;
+    let world = offline::world(&settings)?;
+    let keys = gather(&settings, &world, now)?;
+    let asked: BTreeMap<&String, &Known> = match &args.key {
+        None => keys.iter().collect(),
+        Some(wanted) => BTreeMap::from([one(&keys, wanted)?]),
+    };
+    let care = asked.values().any(|key| key.worry(now).is_some_and(|(_, bad)| bad));
+    let text = if args.json {
+        show_json(&asked, now)
+    } else if args.key.is_some() {
+        asked.iter().map(|(fingerprint, key)| show_one(fingerprint, key, now)).collect()
+    } else {
+        show(&asked, now, table::width())
+    };
+    Ok(Outcome { text, exit: if care { Exit::Refused } else { Exit::Done } })
+}
+
+fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap<String, Known>, Failure> {
+    let mut keys: BTreeMap<String, Known> = BTreeMap::new();
+    for dist in &settings.distributions {
+        for (tree, paths) in &dist.keys {
+            let id = TreeId { dist: dist.path.clone(), tree: tree.clone() };
+            let ring: Keyring = verify::ring(paths).map_err(|e| Failure::new(Exit::Usage, super::exit::chain(&e)))?;
+            for summary in ring.certs(now) {
+                let known = keys.entry(summary.fingerprint.clone()).or_default();
+                known.rings.insert(id.clone());
+                // Of several copies, the one that says most against it.
+                let worse = known.summary.as_ref().is_none_or(|before| summary.revoked && !before.revoked);
+                if worse {
+                    known.summary = Some(summary);
+                }
+            }
+        }
+    }
+    for (dist, packages) in &world.packages {
+        for (nevra, package) in packages {
+            for signer in &package.signers {
+                let known = keys.entry(signer.clone()).or_default();
+                for tree in &package.trees {
+                    let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+                    known.signed.entry(id).or_default().insert(nevra.clone());
+                }
+                if package.trees.is_empty() {
+                    known.withdrawn.insert(nevra.clone());
+                }
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// The one key whose fingerprint ends so.
+fn one<'a>(keys: &'a BTreeMap<String, Known>, wanted: &str) -> Result<(&'a String, &'a Known), Failure> {
+    let digits: String = wanted.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
+    let digits = digits.strip_prefix("0X").unwrap_or(&digits);
+    if digits.len() < 8 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let message =
+            format!("`{}` is no fingerprint: at least 8 of its last digits are wanted", wanted.escape_debug());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let mut fits = keys.iter().filter(|(fingerprint, _)| fingerprint.ends_with(digits));
+    match (fits.next(), fits.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => {
+            Err(Failure::new(Exit::Usage, format!("no key ends in {digits}, and none such has signed anything"))
+                .hint("`rolloutd keys` lists them"))
+        }
+        (Some((one, _)), Some((other, _))) => {
+            Err(Failure::new(Exit::Usage, format!("both {one} and {other} end in {digits}")))
+        }
+    }
+}
+
+fn name(key: &Known) -> String {
+    let names = key.summary.as_ref().and_then(|summary| summary.user_ids.first());
+    names.map_or_else(|| "?".to_owned(), |name| verify::one_line(name))
+}
+
+fn show(keys: &BTreeMap<&String, &Known>, now: Timestamp, width: usize) -> String {
+    let row = |(fingerprint, key): (&&String, &&Known)| {
+        let end = key.summary.as_ref().and_then(|summary| summary.expiry).map_or_else(|| "-".to_owned(), day);
+        let worry = key.worry(now).map_or_else(String::new, |(worry, _)| format!("{worry}! "));
+        let number = |n: usize| n.to_string();
+        let (rings, listed, withdrawn) = (number(key.rings.len()), number(key.listed()), number(key.withdrawn.len()));
+        vec![(*fingerprint).clone(), end, rings, listed, withdrawn, format!("{worry}{}", name(key))]
+    };
+    let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
+    table::lay_out(&["KEY", "EXPIRES", "RINGS", "LISTED", "WITHDRAWN", "WHOSE"], &rows, width)
+}
+
+fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
+    let mut text = format!("{fingerprint} {}\n", name(key));
+    if let Some((worry, _)) = key.worry(now) {
+        let _ = writeln!(text, "{worry}");
+    }
+    for (tree, packages) in &key.signed {
+        for nevra in packages {
+            let _ = writeln!(text, "{tree} {nevra}");
+        }
+    }
+    for nevra in &key.withdrawn {
+        let _ = writeln!(text, "withdrawn {nevra}");
+    }
+    let _ = writeln!(text, "{} listed, {} withdrawn", key.listed(), key.withdrawn.len());
+    text
+}
+
+fn show_json(keys: &BTreeMap<&String, &Known>, now: Timestamp) -> String {
+    let texts = |all: &BTreeSet<Nevra>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let all = keys.iter().map(|(fingerprint, key)| {
+        let signed: BTreeMap<String, Vec<String>> =
+            key.signed.iter().map(|(tree, packages)| (tree.to_string(), texts(packages))).collect();
+        let summary = key.summary.as_ref();
+        json!({
+            "fingerprint": fingerprint,
+            "user_ids": summary.map(|summary| &summary.user_ids),
+            "expires": summary.and_then(|summary| summary.expiry).map(|end| end.to_string()),
+            "revoked": summary.map(|summary| summary.revoked),
+            "rings": key.rings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "worry": key.worry(now).map(|(worry, _)| worry),
+            "signed": signed,
+            "withdrawn": texts(&key.withdrawn),
+        })
+    });
+    format!("{:#}\n", json!({ "keys": all.collect::<Vec<_>>() }))
+}

@@ -1,0 +1,37 @@
+//! What the commands read that need no daemon: the configuration and the logbook.
+
+use std::path::Path;
+
+use super::exit::{Exit, Failure, chain};
+use crate::config::reader;
+use crate::config::settings::Settings;
+use crate::engine::run::fold;
+use crate::engine::world::World;
+use crate::store::logbook::SqliteLogbook;
+
+/// What the configuration says, whatever the state of what it speaks of: these commands are for bad days.
+///
+/// # Errors
+/// When it cannot be read or understood.
+pub fn settings(path: &Path) -> Result<Settings, Failure> {
+    let unusable = |why: String| {
+        let message = format!("{} cannot be used: {why}", path.display());
+        Failure::new(Exit::Usage, message).hint("`rolloutd check` tells more")
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+    let outcome = reader::read(&text, path);
+    let why: Vec<String> = outcome.complaints.iter().map(ToString::to_string).collect();
+    outcome.settings.ok_or_else(|| unusable(why.join("\n")))
+}
+
+/// What the logbook says; its chain is checked on the way.
+///
+/// # Errors
+/// When it is not there or broken.
+pub fn world(settings: &Settings) -> Result<World, Failure> {
+    let book = settings.site.state.join("logbook.sqlite");
+    let opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    let mut world = World::default();
+    fold(&opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    Ok(world)
+}

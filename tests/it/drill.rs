@@ -1,0 +1,92 @@
+//! The day on which a key turns out to be compromised.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and puts files in place as people do")]
+
+use std::fs;
+use std::process::Command;
+
+use sequoia_openpgp::Cert;
+use sequoia_openpgp::Packet;
+use sequoia_openpgp::cert::CertRevocationBuilder;
+use sequoia_openpgp::parse::Parse as _;
+use sequoia_openpgp::serialize::SerializeInto as _;
+use sequoia_openpgp::types::ReasonForRevocation;
+use serde_json::Value;
+
+use crate::disagreement::settled;
+use crate::site::{Site, keys};
+
+fn asked(site: &Site, words: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+    let output = command.arg("keys").args(words).arg("--config").arg(site.path("rolloutd.toml")).output().unwrap();
+    (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+}
+
+/// Our certificate with the word that its secret was stolen.
+fn revoked() -> Vec<u8> {
+    let cert = Cert::from_bytes(keys().ours.0.secret.as_bytes()).unwrap();
+    let mut signer = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+    let revocation = CertRevocationBuilder::new()
+        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"it was stolen")
+        .unwrap()
+        .build(&mut signer, &cert, None)
+        .unwrap();
+    let (cert, _) = cert.insert_packets(vec![Packet::from(revocation)]).unwrap();
+    cert.strip_secret_key_material().armored().to_vec().unwrap()
+}
+
+#[test]
+fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
+    let mut site = settled();
+    let (all, code) = asked(&site, &["--json"]);
+    assert_eq!(code, Some(0), "{all}");
+    let all: Value = serde_json::from_str(&all).unwrap();
+    let key = all["keys"][0]["fingerprint"].as_str().unwrap().to_owned();
+    assert_eq!((all["keys"].as_array().unwrap().len(), &all["keys"][0]["worry"]), (1, &Value::Null));
+
+    fs::write(site.path("keys/RPM-GPG-KEY-example"), revoked()).unwrap();
+    let (list, code) = asked(&site, &[&key[24..]]);
+    assert_eq!(code, Some(1), "{list}");
+    let owner = "Example repository <repository@example.org>";
+    let wanted = format!(
+        "{key} {owner}\nrevoked\nproduction/umd/3/sl6/x86_64 first-1.0-1.noarch\n\
+         testing/umd/3/sl6/x86_64 second-1.0-1.noarch\n2 listed, 0 withdrawn\n"
+    );
+    assert_eq!(list, wanted);
+
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(site.pid().cast_signed()).unwrap(),
+        rustix::process::Signal::HUP,
+    )
+    .unwrap();
+    let held = |site: &Site| {
+        let output = site.ctl(&["move", "2", "Production"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        (!output.status.success() && said.contains("which is revoked")).then_some(())
+    };
+    let why = |site: &Site| {
+        let output = site.ctl(&["why", "2"]);
+        String::from_utf8_lossy(&output.stdout).contains("which is revoked").then_some(())
+    };
+    site.wait("the reload", why);
+    site.wait("the hold", held);
+    assert_eq!(site.door.state("2").as_deref(), Some("StageRollOut"));
+
+    // What was listed stays listed until somebody decides otherwise; what was not taken back is named.
+    site.ctl_good(&["move", "2", "Rejected"]);
+    site.wait("the withdrawal", |site| site.door.rests("2").then_some(()));
+    let (list, _) = asked(&site, &[&key]);
+    assert!(list.ends_with("withdrawn second-1.0-1.noarch\n1 listed, 1 withdrawn\n"), "{list}");
+}
+
+#[test]
+fn a_fingerprint_that_nobody_has_is_said_to_be_none() {
+    let site = Site::start(&crate::site::Wish::default());
+    for (words, says) in [
+        ("ABCDEF01", "no key ends in ABCDEF01"),
+        ("12", "at least 8 of its last digits are wanted"),
+        ("nonsense", "is no fingerprint"),
+    ] {
+        let (said, code) = asked(&site, &[words]);
+        assert!(said.contains(says) && code == Some(2), "{said}");
+    }
+}
