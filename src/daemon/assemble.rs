@@ -349,7 +349,7 @@ impl Reloader {
                     self.handle.shared().trouble("reload", None);
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "nothing was reloaded; the old settings stay in force");
+                    tracing::error!(error = %error, "the configuration was refused; the old settings stay in force");
                     self.handle.shared().trouble("reload", Some(error.to_string()));
                 }
             }
@@ -357,8 +357,19 @@ impl Reloader {
         }
     }
 
+    /// A configuration that is refused changes nothing. Keys are read again all the same, as the settings in force
+    /// name them: a mistake elsewhere in the file must not keep a revocation out.
     async fn reload(&mut self) -> Result<(), DaemonError> {
-        let new = load(&self.source, self.clock.now())?;
+        let new = match load(&self.source, self.clock.now()) {
+            Ok(new) => new,
+            Err(refused) => {
+                match self.apply(self.settings.clone()).await {
+                    Ok(()) => tracing::warn!("keys and procedures were read again, as the settings in force name them"),
+                    Err(error) => tracing::error!(error = %error, "keys could not be read again either"),
+                }
+                return Err(refused);
+            }
+        };
         for what in needs_restart(&self.settings, &new) {
             tracing::warn!(what, "changed in the configuration; takes effect at the next start");
         }
@@ -375,6 +386,11 @@ impl Reloader {
             }
             true
         });
+        self.apply(effective).await
+    }
+
+    /// Reads what the settings name and puts all of it in force.
+    async fn apply(&mut self, effective: Settings) -> Result<(), DaemonError> {
         let Prepared { rules, distributions, site } = prepare(&effective, self.clock.now())?;
         for (path, ready) in distributions {
             self.workshop.reload(&path, ready);

@@ -60,7 +60,7 @@ pub(crate) fn settled() -> Site {
     site
 }
 
-fn reload(site: &Site) {
+pub(crate) fn reload(site: &Site) {
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(site.pid().cast_signed()).unwrap(),
         rustix::process::Signal::HUP,

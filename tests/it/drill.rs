@@ -12,7 +12,7 @@ use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::ReasonForRevocation;
 use serde_json::Value;
 
-use crate::disagreement::settled;
+use crate::disagreement::{reload, settled};
 use crate::site::{Site, keys};
 
 fn asked(site: &Site, words: &[&str]) -> (String, Option<i32>) {
@@ -53,11 +53,7 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     );
     assert_eq!(list, wanted);
 
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(site.pid().cast_signed()).unwrap(),
-        rustix::process::Signal::HUP,
-    )
-    .unwrap();
+    reload(&site);
     let held = |site: &Site| {
         let output = site.ctl(&["move", "2", "Production"]);
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -76,6 +72,25 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     site.wait("the withdrawal", |site| site.door.rests("2").then_some(()));
     let (list, _) = asked(&site, &[&key]);
     assert!(list.ends_with("withdrawn second-1.0-1.noarch\n1 listed, 1 withdrawn\n"), "{list}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_does_not_keep_a_revocation_out() {
+    let mut site = settled();
+    fs::write(site.path("keys/RPM-GPG-KEY-example"), revoked()).unwrap();
+    let configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    fs::write(site.path("rolloutd.toml"), configuration + "\n[nonsense]\n").unwrap();
+    reload(&site);
+    site.wait("the hold", |site| {
+        let output = site.ctl(&["why", "2"]);
+        String::from_utf8_lossy(&output.stdout).contains("which is revoked").then_some(())
+    });
+    assert!(!site.ctl(&["move", "2", "Production"]).status.success());
+    // That the configuration was refused is not forgotten over this.
+    site.wait("the reason", |site| {
+        let answer = site.door.get("/readyz").ok()?;
+        String::from_utf8_lossy(&answer.body).contains("nonsense").then_some(())
+    });
 }
 
 #[test]
