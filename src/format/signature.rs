@@ -215,6 +215,12 @@ impl Claims {
             }
         }
         claims.payload_size = main.u64(tag::PAYLOADSIZE);
+        // A good signature says more; but rpm 4 asks for a digest beside it and would not install this.
+        let covers_the_header = |digest: &Expected| matches!(digest.span, Span::Header | Span::HeaderAndPayload);
+        if !claims.digests.iter().any(covers_the_header) {
+            let detail = "there is no digest of the header beside the signature, and rpm asks for one";
+            claims.faults.push(Refusal::new(Code::HeaderDigest, detail));
+        }
         claims
     }
 
