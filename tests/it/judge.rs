@@ -15,6 +15,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// What goes wrong is told in words.
 pub(crate) type Verdict<T> = Result<T, String>;
@@ -42,6 +43,9 @@ impl Source {
 
 /// Marks what a reader cannot hold against a server that was killed meanwhile.
 pub(crate) const UNREACHABLE: &str = "no whole answer:";
+
+/// How long the two renames may be apart, on a machine on which everybody wants the processor.
+const TORN_FOR: Duration = Duration::from_secs(2);
 
 /// Marks a pair of repomd.xml and its signature that are not of one publication: a kill between the two
 /// renames leaves them so until the daemon is back. A client sees a bad signature and installs nothing.
@@ -73,7 +77,7 @@ pub(crate) struct Listed {
 /// renamed one after the other, and between the two a reader sees an old and a new one (so does dnf,
 /// which then fetches again).
 pub(crate) fn read(source: &Source) -> Verdict<Option<Published>> {
-    let mut attempt = 0;
+    let began = Instant::now();
     loop {
         let signature = match source.fetch("repodata/repomd.xml.asc") {
             Err(e) if is_missing(&e) => {
@@ -92,8 +96,8 @@ pub(crate) fn read(source: &Source) -> Verdict<Option<Published>> {
         let fits = |asc: Vec<u8>| repomd.clone().and_then(|repomd| signed_by_us(&repomd, &asc).map(|()| repomd));
         match signature.and_then(fits) {
             Ok(repomd) => return contents(source, &repomd).map(Some),
-            Err(e) if attempt >= 50 || e.contains(UNREACHABLE) => return Err(e),
-            Err(_) => attempt += 1,
+            Err(e) if began.elapsed() > TORN_FOR || e.contains(UNREACHABLE) => return Err(e),
+            Err(_) => std::thread::park_timeout(Duration::from_millis(1)),
         }
     }
 }
