@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sequoia_openpgp::Cert;
@@ -19,8 +20,12 @@ use crate::audit::tree::{self, Look};
 use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
 
-/// A site on which promotions never end is looked at so often.
-const TRIES: usize = 5;
+/// What was found is looked at again, so often at most: a site on which promotions never end.
+const LOOKS: usize = 10;
+
+/// Between two looks. A publication takes milliseconds; where the disk is slow or everybody wants the processor,
+/// some more.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Compares trees, metadata and logbook, and changes nothing
 ///
@@ -59,6 +64,10 @@ struct Report {
     trees: usize,
     packages: usize,
     entries: u64,
+    /// The trees in which something was found.
+    doubtful: BTreeSet<TreeId>,
+    /// Whether, as far as the logbook knows, nothing was under way when the look began.
+    quiet: bool,
 }
 
 /// Looks at everything and says what does not agree.
@@ -69,24 +78,47 @@ pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
     let settings = &offline::settings(&args.config)?;
     let look = if args.full { Look::AtBytes } else { Look::AtSizes };
     let bar = progress(settings);
-    let mut report = once(settings, look, &bar)?;
-    for _ in 1..TRIES {
-        if report.findings.is_empty() || offline::world(settings)?.last == report.entries {
-            break;
-        }
-        // What was found may have been on its way; what is wrong is found again.
-        let before = report.findings;
-        report = once(settings, look, &bar)?;
-        report.findings.retain(|finding| before.contains(finding));
-    }
+    let report = settle(|trees| {
+        let Some(trees) = trees else { return once(settings, look, &bar, |_| true) };
+        std::thread::sleep(PAUSE);
+        once(settings, look, &bar, |id| trees.contains(id))
+    })?;
     bar.finish_and_clear();
     let exit = if report.findings.is_empty() { Exit::Done } else { Exit::Refused };
     Ok(Outcome { text: if args.json { show_json(&report) } else { show(&report) }, exit })
 }
 
-fn once(settings: &Settings, look: Look, bar: &ProgressBar) -> Result<Report, Failure> {
+/// Looks at everything, and again at the trees in which something was found: that may have been on its way, and
+/// what is wrong is found again. The logbook tells of a publication after it, so that it has nothing new does not
+/// mean that nothing happens; but once nothing is under way and the logbook has stayed as it was from one look to
+/// the next, what was found both times stands.
+fn settle(mut look: impl FnMut(Option<&BTreeSet<TreeId>>) -> Result<Report, Failure>) -> Result<Report, Failure> {
+    let mut report = look(None)?;
+    for _ in 1..LOOKS {
+        if report.findings.is_empty() {
+            break;
+        }
+        let again = look(Some(&report.doubtful))?;
+        let quiet = again.quiet && report.quiet && again.entries == report.entries;
+        report.findings.retain(|finding| again.findings.contains(finding));
+        report = Report { trees: report.trees, packages: report.packages, findings: report.findings, ..again };
+        if quiet {
+            break;
+        }
+    }
+    Ok(report)
+}
+
+/// One look, at the trees that `wanted` picks.
+fn once(
+    settings: &Settings,
+    look: Look,
+    bar: &ProgressBar,
+    wanted: impl Fn(&TreeId) -> bool,
+) -> Result<Report, Failure> {
     let world = offline::world(settings)?;
-    let mut report = Report { entries: world.last, ..Report::default() };
+    let quiet = world.plans.is_empty() && !world.trees.values().any(|tree| tree.dirty);
+    let mut report = Report { entries: world.last, quiet, ..Report::default() };
     bar.set_position(0);
     let cert = settings.signing.as_ref().map(|signing| {
         Cert::from_file(&signing.key).map_err(|e| {
@@ -99,15 +131,22 @@ fn once(settings: &Settings, look: Look, bar: &ProgressBar) -> Result<Report, Fa
     for dist in &settings.distributions {
         for name in &dist.trees {
             let id = TreeId { dist: dist.path.clone(), tree: name.clone() };
+            bar.inc(1);
+            trees.insert(id.clone());
+            if !wanted(&id) {
+                continue;
+            }
             let dir = settings.site.root.join(name.as_str()).join(dist.path.as_str());
             let found = tree::read(&dir, look, cert.as_ref());
             report.trees += 1;
             report.packages += found.listed.len();
             let account = account::of_tree(&world, &id, &found, dist.trees.first() == Some(name));
             let below = |(file, what): Finding| (format!("{id}/{file}"), what);
+            let before = report.findings.len();
             report.findings.extend(found.findings.into_iter().chain(account).map(below));
-            trees.insert(id);
-            bar.inc(1);
+            if report.findings.len() > before {
+                report.doubtful.insert(id);
+            }
         }
         let retired = settings.site.state.join("retired").join(dist.path.flat());
         report.findings.extend(account::lost(&world, &dist.path, &retired));
@@ -136,7 +175,7 @@ fn show(report: &Report) -> String {
     for (place, what) in &report.findings {
         let _ = writeln!(text, "{}: {}", super::verify::one_line(place), super::verify::one_line(what));
     }
-    let Report { findings, trees, packages, entries } = report;
+    let Report { findings, trees, packages, entries, .. } = report;
     let looked = format!("{trees} trees with {packages} packages, {entries} entries in the logbook");
     let _ = match findings.len() {
         0 => writeln!(text, "Everything agrees: {looked}"),
@@ -155,4 +194,46 @@ fn show_json(report: &Report) -> String {
     let document =
         json!({ "agrees": agrees, "trees": trees, "packages": packages, "entries": entries, "findings": findings });
     format!("{document:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a look finds, how far the logbook is, and whether nothing is under way.
+    type Seen = (&'static [&'static str], u64, bool);
+
+    /// What stays of some looks, and how many were taken.
+    fn settled(looks: &[Seen]) -> (Vec<String>, usize) {
+        let mut taken = 0;
+        let report = settle(|trees| {
+            assert_eq!(trees.is_some(), taken > 0, "all trees are looked at first, and only then");
+            let (findings, entries, quiet) = looks[taken.min(looks.len() - 1)];
+            taken += 1;
+            let findings = findings.iter().map(|what| ((*what).to_owned(), String::new())).collect();
+            Ok(Report { findings, entries, quiet, ..Report::default() })
+        });
+        (report.unwrap_or_default().findings.into_iter().map(|(place, _)| place).collect(), taken)
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_no_disagreement() {
+        assert_eq!(settled(&[(&[], 7, true)]), (vec![], 1));
+        // The publication is over, and the logbook has not heard of it yet.
+        assert_eq!(settled(&[(&["torn"], 7, false), (&[], 7, false)]), (vec![], 2));
+        assert_eq!(settled(&[(&["torn"], 7, true), (&[], 7, true)]), (vec![], 2));
+        assert_eq!(settled(&[(&["torn"], 7, false), (&["torn"], 7, false), (&["other"], 8, true)]), (vec![], 3));
+    }
+
+    #[test]
+    fn what_is_wrong_is_found_again() {
+        let wrong = vec!["gone".to_owned()];
+        assert_eq!(settled(&[(&["gone"], 7, true), (&["gone"], 7, true)]), (wrong.clone(), 2));
+        assert_eq!(
+            settled(&[(&["gone", "torn"], 7, true), (&["gone"], 8, true), (&["gone"], 8, true)]),
+            (wrong.clone(), 3)
+        );
+        // A daemon that was killed leaves its work for ever.
+        assert_eq!(settled(&[(&["gone"], 7, false)]), (wrong, LOOKS));
+    }
 }

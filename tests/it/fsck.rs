@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::disagreement::settled;
+use crate::peers;
 use crate::site::Site;
 
 /// What it says, and how it ends.
@@ -189,19 +190,46 @@ fn what_was_withdrawn_is_kept_or_named() {
 
 #[test]
 fn beside_a_daemon_that_works_nothing_is_wrong() {
+    beside(&mut settled(), 8);
+}
+
+/// Each rename and each sync takes its time, so that what is half done is there to be seen.
+#[test]
+fn beside_a_daemon_on_a_slow_disk_nothing_is_wrong() {
+    if !peers::have(&["strace"]) {
+        return;
+    }
     let mut site = settled();
-    for round in 0..8 {
+    assert!(site.stop().success());
+    let slow = "rename,renameat,renameat2,fsync,fdatasync";
+    let fixed = ["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o", "/dev/null", "-e"].map(str::to_owned);
+    let aim = [format!("trace={slow}"), "-e".to_owned(), format!("inject={slow}:delay_exit=30000")];
+    site.under = fixed.into_iter().chain(aim).collect();
+    site.up();
+    beside(&mut site, 3);
+}
+
+fn beside(site: &mut Site, rounds: usize) {
+    for round in 0..rounds {
+        let agrees_until = |site: &mut Site, what: &str, done: &dyn Fn(&Site) -> bool| {
+            site.wait(what, |site| {
+                let over = done(site);
+                assert_eq!(fsck(site, round % 2 == 0), (Vec::new(), Some(0)), "{what}, round {round}");
+                over.then_some(())
+            });
+        };
         let nevra = site.drop_package(&format!("more{round}"), "1.0", &[]);
-        site.wait("the package", |site| {
-            let answer = site.door.get("/api/v1/log?limit=5").ok()?;
-            String::from_utf8_lossy(&answer.body).contains(&nevra).then_some(())
+        agrees_until(site, "the package", &|site| {
+            let answer = site.door.get("/api/v1/log?limit=5").unwrap();
+            String::from_utf8_lossy(&answer.body).contains(&nevra)
         });
         let id = format!("m{round}");
         site.submit(&id, &[&nevra]);
         for state in ["InVerification", "StageRollOut", "Production"] {
-            site.ctl_good(&["move", &id, state]);
-            let (findings, code) = fsck(&site, round % 2 == 0);
-            assert_eq!((findings, code), (Vec::new(), Some(0)), "{id} {state}");
+            let body = serde_json::json!({"state": state, "reason": "on a slow disk"});
+            let answer = site.door.post(&format!("/api/v1/rollouts/{id}/move"), &body).unwrap();
+            assert_eq!(answer.status / 100, 2, "{}", answer.text());
+            agrees_until(site, state, &|site| site.door.state(&id).as_deref() == Some(state) && site.door.rests(&id));
         }
     }
 }

@@ -506,7 +506,7 @@ impl Drop for Site {
         }
         if std::thread::panicking() {
             let log = self.log();
-            let tail: Vec<&str> = log.lines().rev().take(120).collect();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
             eprintln!("--- the end of the daemon's log ---");
             tail.iter().rev().for_each(|line| eprintln!("{line}"));
         }
