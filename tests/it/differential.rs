@@ -12,6 +12,7 @@
 
 use crate::corpus_verdicts::{Corpus, at, read};
 use crate::peers;
+use crate::random::Random;
 use crate::site::{keys, package, recipe, tell};
 use rolloutd::domain::refusal::{Code, Refusal};
 use rolloutd::domain::trust::{Accepted, Policy};
@@ -33,23 +34,6 @@ const AT_ONCE: usize = 400;
 const KEPT: usize = 10;
 /// No mutant may take longer.
 const TIME_MAX: Duration = Duration::from_secs(2);
-
-/// Numbers that tell the same story for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).unwrap()
-    }
-}
 
 /// A package that both accept.
 struct Good {
@@ -158,39 +142,39 @@ fn good(dir: &Path, rpm: &Rpm) -> (Vec<Good>, Keyring) {
 const FIELDS: [u32; 14] = [0, 1, 2, 3, 6, 7, 8, 9, 62, 267, 268, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 /// One mutant of a package; `other` gives what is taken from elsewhere.
-fn mutant(of: &Good, other: &Good, dice: &mut Dice) -> Vec<u8> {
+fn mutant(of: &Good, other: &Good, dice: &mut Random) -> Vec<u8> {
     let mut bytes = of.bytes.clone();
-    for _ in 0..=dice.below(4).saturating_sub(1) {
+    for _ in 0..=dice.place(4).saturating_sub(1) {
         change(&mut bytes, of, other, dice);
     }
     bytes
 }
 
-fn change(bytes: &mut Vec<u8>, of: &Good, other: &Good, dice: &mut Dice) {
+fn change(bytes: &mut Vec<u8>, of: &Good, other: &Good, dice: &mut Random) {
     // Most of it is about what stands before the payload.
-    let end = if dice.below(8) == 0 { bytes.len() } else { of.main.end.min(bytes.len()) };
-    let place = dice.below(end);
-    let longest = if dice.below(4) == 0 { 2000 } else { 32 };
-    let length = 1 + dice.below(longest);
+    let end = if dice.place(8) == 0 { bytes.len() } else { of.main.end.min(bytes.len()) };
+    let place = dice.place(end);
+    let longest = if dice.place(4) == 0 { 2000 } else { 32 };
+    let length = 1 + dice.place(longest);
     let stop = (place + length).min(bytes.len());
-    match dice.below(12) {
-        0..=2 => bytes[place] ^= 1 << dice.below(8),
-        3 => bytes[place] = u8::try_from(dice.below(256)).unwrap(),
+    match dice.place(12) {
+        0..=2 => bytes[place] ^= 1 << dice.place(8),
+        3 => bytes[place] = u8::try_from(dice.place(256)).unwrap(),
         4 | 5 => {
             // A field of an entry: tag, type, offset or count of either header, by its place.
-            let header = if dice.below(2) == 0 { 96 } else { of.main.start };
-            let at = header + 8 + 4 * dice.below(40);
+            let header = if dice.place(2) == 0 { 96 } else { of.main.start };
+            let at = header + 8 + 4 * dice.place(40);
             if at + 4 <= bytes.len() {
                 let before = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
                 let values =
-                    [FIELDS[dice.below(FIELDS.len())], before.wrapping_add(1), before.wrapping_sub(1), !before];
-                bytes[at..at + 4].copy_from_slice(&values[dice.below(4)].to_be_bytes());
+                    [FIELDS[dice.place(FIELDS.len())], before.wrapping_add(1), before.wrapping_sub(1), !before];
+                bytes[at..at + 4].copy_from_slice(&values[dice.place(4)].to_be_bytes());
             }
         }
         6 => {
             // Two entries change places.
-            let header = if dice.below(2) == 0 { 96 } else { of.main.start };
-            let (one, two) = (header + 16 + 16 * dice.below(12), header + 16 + 16 * dice.below(12));
+            let header = if dice.place(2) == 0 { 96 } else { of.main.start };
+            let (one, two) = (header + 16 + 16 * dice.place(12), header + 16 + 16 * dice.place(12));
             if one.max(two) + 16 <= bytes.len() {
                 for n in 0..16 {
                     bytes.swap(one + n, two + n);
@@ -200,18 +184,18 @@ fn change(bytes: &mut Vec<u8>, of: &Good, other: &Good, dice: &mut Dice) {
         7 => drop(bytes.drain(place..stop)),
         8 => {
             let run = bytes[place..stop].to_vec();
-            let at = dice.below(bytes.len());
+            let at = dice.place(bytes.len());
             bytes.splice(at..at, run);
         }
         9 => {
-            let from = dice.below(other.bytes.len());
+            let from = dice.place(other.bytes.len());
             let run = &other.bytes[from..(from + length).min(other.bytes.len())];
             let stop = (place + run.len()).min(bytes.len());
             bytes.splice(place..stop, run.iter().copied());
         }
         10 => {
             // The signatures of one package on the rest of another, or the other way round.
-            let spliced = if dice.below(2) == 0 {
+            let spliced = if dice.place(2) == 0 {
                 [&other.bytes[..other.main.start], &of.bytes[of.main.start..]].concat()
             } else {
                 [&of.bytes[..of.main.end], &other.bytes[other.main.end..]].concat()
@@ -219,8 +203,8 @@ fn change(bytes: &mut Vec<u8>, of: &Good, other: &Good, dice: &mut Dice) {
             *bytes = spliced;
         }
         _ => {
-            if dice.below(2) == 0 {
-                bytes.truncate(dice.below(bytes.len()));
+            if dice.place(2) == 0 {
+                bytes.truncate(dice.place(bytes.len()));
             } else {
                 bytes.extend((0..length).map(|n| u8::try_from(n % 251).unwrap()));
             }
@@ -245,7 +229,7 @@ fn no_mutant_is_accepted_here_and_refused_by_rpm() {
     fs::create_dir(&rpm.keys).unwrap();
     let (good, ring) = good(dir.path(), &rpm);
     assert!(good.len() >= 3, "{} packages that both accept", good.len());
-    let mut dice = Dice(seed);
+    let mut dice = Random(seed);
     let (mut both, mut neither, mut format_6, mut wrong) = (0_u64, 0_u64, 0_u64, Vec::new());
     let mut stricter: BTreeMap<Code, u64> = BTreeMap::new();
     let mut slowest = Duration::ZERO;
@@ -254,7 +238,7 @@ fn no_mutant_is_accepted_here_and_refused_by_rpm() {
         let some = AT_ONCE.min(usize::try_from(wanted - done).unwrap());
         let mut batch = Vec::with_capacity(some);
         for n in 0..some {
-            let (of, other) = (&good[dice.below(good.len())], &good[dice.below(good.len())]);
+            let (of, other) = (&good[dice.place(good.len())], &good[dice.place(good.len())]);
             let bytes = mutant(of, other, &mut dice);
             let begin = Instant::now();
             let verdict = judge(&bytes, &ring);

@@ -18,6 +18,7 @@
 
 use crate::fsck::fsck;
 use crate::judge::{self, Source, TORN, UNREACHABLE};
+use crate::random::Random;
 use crate::site::{DISTRIBUTION, Door, Site, Wish, files_below, keys, package, recipe, tell};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -35,27 +36,6 @@ const DISTRIBUTIONS: [&str; 2] = [DISTRIBUTION, "umd/3/sl5/x86_64"];
 const TREES: [&str; 3] = ["untested", "testing", "production"];
 /// Packages that may be uploaded for each kill; bounds a long campaign.
 const QUOTA: usize = 5;
-
-/// A small generator of random numbers (splitmix64), so that a seed is enough to tell a story again.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn pause(&mut self, from: u64, to: u64) {
-        thread::sleep(Duration::from_millis(from + self.below(to - from)));
-    }
-}
 
 /// What was uploaded.
 struct Upload {

@@ -27,6 +27,7 @@ mod kill_loop;
 mod kill_points;
 mod metadata_readers;
 mod peers;
+mod random;
 mod sequences;
 mod service_unit;
 mod signing;
