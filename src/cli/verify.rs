@@ -12,7 +12,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Legacy, Lifted, Policy};
 use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint, Keyring};
 use crate::format::package::Package;
-use crate::format::reading::{Contents, Reading};
+use crate::format::reading::{Contents, Reading, Unread};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -233,26 +233,6 @@ pub fn one_line(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// Why a file has no contents.
-enum Unread {
-    /// The gate refuses it.
-    Refused(Refusal),
-    /// It is not there, or not for us.
-    Failed(io::Error),
-}
-
-impl From<Refusal> for Unread {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<io::Error> for Unread {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
 /// Reads a regular file in pieces. A pipe or a device does not stop it, a link does not lead it (B1).
 fn read(path: &Path) -> Result<Contents, Unread> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -267,17 +247,7 @@ fn read(path: &Path) -> Result<Contents, Unread> {
     if !before.is_file() {
         return Err(not_regular("not a regular file"));
     }
-    let mut reading = Reading::new(ChecksumKind::Sha256);
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(count) => reading.push(piece.get(..count).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let contents = reading.finish()?;
+    let contents = Reading::whole(ChecksumKind::Sha256, &mut file, &mut vec![0; PIECE])?;
     let after = file.metadata()?;
     if contents.size != before.len() || after.len() != before.len() || after.modified()? != before.modified()? {
         return Err(Refusal::new(Code::Unstable, "it changed while it was read").into());

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use md5::Digest as _;
 use sequoia_openpgp::crypto::hash::Context;
 use std::fmt;
+use std::io::{self, Read};
 
 /// A package on its way through.
 pub struct Reading {
@@ -66,7 +67,44 @@ struct Hashed {
     claim: Result<(Claim, Context), Refusal>,
 }
 
+/// Why a file has no contents.
+#[derive(Debug)]
+pub enum Unread {
+    /// The gate refuses it.
+    Refused(Refusal),
+    /// It is not there, or not for us.
+    Failed(io::Error),
+}
+
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Reading {
+    /// Reads a file to its end, piece by piece as they fit into `buffer`.
+    ///
+    /// # Errors
+    /// As [`Reading::push`] and [`Reading::finish`], and when it cannot be read.
+    pub fn whole(kind: ChecksumKind, file: &mut impl Read, buffer: &mut [u8]) -> Result<Contents, Unread> {
+        let mut reading = Self::new(kind);
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok(reading.finish()?),
+                Ok(n) => reading.push(buffer.get(..n).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Begins a file whose checksum in repodata will be of `kind`.
     pub fn new(kind: ChecksumKind) -> Self {
         Self {

@@ -15,7 +15,7 @@ use super::assembly::{self, AssemblyError};
 use super::blocks::{Form, Members};
 use super::crew;
 use super::disk::{self, Access, Disk, DiskError};
-use super::index::{Index, IndexError};
+use super::index::{Chunk, Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
 use super::presence::Presence;
 use super::promotion::{self, Places};
@@ -58,6 +58,28 @@ pub struct DistSettings {
     pub key_files: BTreeMap<String, Vec<u8>>,
     /// One more of them: the public key of the metadata, with its name.
     pub metadata_key: Option<(String, Vec<u8>)>,
+}
+
+impl DistSettings {
+    fn id(&self, tree: &TreeName) -> TreeId {
+        TreeId { dist: self.path.clone(), tree: tree.clone() }
+    }
+
+    fn dir(&self, tree: &TreeName) -> PathBuf {
+        tree::dir(&self.root, &self.id(tree))
+    }
+
+    /// Reads a package again from the first of some trees that has it as it was accepted. `None` without a tree.
+    fn read_again(&self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
+        let mut failed = None;
+        for tree in trees {
+            match intake::read_again(&self.dir(tree).join(tree::location(nevra)), sha256, self.form.checksum) {
+                Ok(chunk) => return Some(Ok(chunk)),
+                Err(error) => failed = Some(Err(error)),
+            }
+        }
+        failed
+    }
 }
 
 /// Why work on a distribution failed.
@@ -184,19 +206,9 @@ impl Distribution {
     /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
     /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
     fn recover(&mut self, lost: &[Listed]) -> Result<(), DistError> {
-        let (root, path, checksum) = (&self.settings.root, &self.settings.path, self.settings.form.checksum);
+        let settings = &self.settings;
         let read = |(): &mut (), package: &Listed| {
-            let mut last = None;
-            for tree in &package.trees {
-                let dir = tree::dir(root, &TreeId { dist: path.clone(), tree: tree.clone() });
-                let read = intake::read_again(&dir.join(tree::location(&package.nevra)), package.sha256, checksum);
-                let found = read.is_ok();
-                last = Some(read);
-                if found {
-                    break;
-                }
-            }
-            Ok::<_, DistError>(last)
+            Ok::<_, DistError>(settings.read_again(&package.nevra, package.sha256, &package.trees))
         };
         let (index, disk) = (&mut self.index, self.disk.as_ref());
         let mut kept = Ok(());
@@ -217,15 +229,10 @@ impl Distribution {
 
     /// Makes the XML of a package anew from any of the trees.
     fn read_again(&mut self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Result<(), DistError> {
-        let mut last = None;
-        for tree in trees {
-            let path = self.dir(tree).join(tree::location(nevra));
-            match intake::read_again(&path, sha256, self.settings.form.checksum) {
-                Ok(chunk) => return Ok(self.index.put(self.disk.as_ref(), &chunk)?),
-                Err(error) => last = Some(error),
-            }
+        match self.settings.read_again(nevra, sha256, trees) {
+            Some(chunk) => Ok(self.index.put(self.disk.as_ref(), &chunk?)?),
+            None => Ok(()),
         }
-        last.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// What the configuration says; a reload puts new settings in place between two pieces of work. Clients
@@ -235,11 +242,11 @@ impl Distribution {
     }
 
     fn id(&self, tree: &TreeName) -> TreeId {
-        TreeId { dist: self.settings.path.clone(), tree: tree.clone() }
+        self.settings.id(tree)
     }
 
     fn dir(&self, tree: &TreeName) -> PathBuf {
-        tree::dir(&self.settings.root, &self.id(tree))
+        self.settings.dir(tree)
     }
 
     /// The generated `.repo` file of a tree and the keys beside it, written when they differ.

@@ -23,7 +23,6 @@
 //! changed while it was read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +32,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::assembly::{self, AssemblyError, Tally};
-use super::blocks::{Form, Key, Members, Part, Piece};
+use super::blocks::{self, Form, Key, Members, Part, Piece};
 use super::crew;
 use super::disk::{AtPath as _, Disk, DiskError};
 use super::index::{IndexError, Place, Source};
@@ -48,9 +47,9 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::Policy;
 use crate::format::openpgp::Keyring;
 use crate::format::package::{Package, Placed};
-use crate::format::reading::Reading;
+use crate::format::reading::{Reading, Unread};
 use crate::format::signing::Signer;
-use crate::format::{filelists, other, primary, xml};
+use crate::format::xml;
 
 /// Rises whenever the table or the XML of the same package would be other ones.
 const FORMAT: i64 = 2;
@@ -650,16 +649,10 @@ impl Reader<'_> {
         let not_regular = |error: DiskError| Refusal::new(Code::NotRegular, error.sentence());
         let mut file = tree::open_beneath(self.dir, Path::new(path)).map_err(not_regular)?;
         let unreadable = |error: std::io::Error| Refusal::new(Code::NotRegular, error.to_string());
-        let mut reading = Reading::new(self.terms.checksum);
-        loop {
-            match file.read(buffer) {
-                Ok(0) => break,
-                Ok(n) => reading.push(buffer.get(..n).unwrap_or_default())?,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(unreadable(error)),
-            }
-        }
-        let contents = reading.finish()?;
+        let contents = Reading::whole(self.terms.checksum, &mut file, buffer).map_err(|unread| match unread {
+            Unread::Refused(refusal) => refusal,
+            Unread::Failed(error) => unreadable(error),
+        })?;
         let meta = file.metadata().map_err(unreadable)?;
         if Stamp::of(&meta) != stamp {
             return Err(unstable());
@@ -681,12 +674,7 @@ impl Reader<'_> {
             package_size: contents.size,
             location: path.to_owned(),
         };
-        let mut xml = [Vec::new(), Vec::new(), Vec::new()];
-        let [primary_xml, filelists_xml, other_xml] = &mut xml;
-        primary::write(primary_xml, &package, &placed);
-        filelists::write(filelists_xml, &package, &placed);
-        other::write(other_xml, &package, &placed);
-        Ok(xml)
+        Ok(blocks::xml_of(&package, &placed))
     }
 }
 

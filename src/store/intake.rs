@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::blocks;
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError};
 use super::index::{Chunk, Index, IndexError};
@@ -45,8 +46,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Accepted, Policy};
 use crate::format::openpgp::Keyring;
 use crate::format::package::{Package, Placed};
-use crate::format::reading::{Contents, Reading};
-use crate::format::{filelists, other, primary};
+use crate::format::reading::{Contents, Reading, Unread};
 
 /// Most files that one look examines; more wait for the next, so that a promotion never waits long
 /// behind a burst of uploads.
@@ -1046,11 +1046,7 @@ pub fn chunk(package: &Package, contents: &Contents, file_time: u64, checksum: C
         package_size: contents.size,
         location: tree::location(&package.nevra),
     };
-    let mut xml = [Vec::new(), Vec::new(), Vec::new()];
-    let [primary_xml, filelists_xml, other_xml] = &mut xml;
-    primary::write(primary_xml, package, &placed);
-    filelists::write(filelists_xml, package, &placed);
-    other::write(other_xml, package, &placed);
+    let xml = blocks::xml_of(package, &placed);
     Chunk { sha256: contents.sha256, pkgid: placed.pkgid, size: placed.package_size, file_time, xml }
 }
 
@@ -1066,15 +1062,10 @@ pub fn read_again(path: &Path, expected: Sha256, checksum: ChecksumKind) -> Resu
     if !meta.is_file() {
         return Err(unfit("it is no regular file".to_owned()));
     }
-    let mut reading = Reading::new(checksum);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).at("read", path)? {
-            0 => break,
-            n => reading.push(buffer.get(..n).unwrap_or_default()).map_err(|e| unfit(e.to_string()))?,
-        }
-    }
-    let contents = reading.finish().map_err(|e| unfit(e.to_string()))?;
+    let contents = Reading::whole(checksum, &mut file, &mut vec![0; 1 << 20]).map_err(|unread| match unread {
+        Unread::Refused(refusal) => unfit(refusal.to_string()),
+        Unread::Failed(error) => DiskError::new("read", path, error),
+    })?;
     if contents.sha256 != expected {
         return Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", contents.sha256)));
     }

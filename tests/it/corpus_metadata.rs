@@ -495,7 +495,7 @@ const GROWTH: &[(&str, [u64; 2])] = &[
     ("osbuild+images/test/data/testrepo/repodata/7b999336", [10, 10]),
     ("geodentel+pgdg-common/repodata/6996fe16", [10, 10]),
     ("osbuild+images/test/data/testrepo/repodata/13049403", [10, 20]),
-    ("The-Cloud-Source+elrepo-tools/repodata/cbe5ffac", [10, 120]),
+    ("The-Cloud-Source+elrepo-tools/repodata/cbe5ffac", [10, 90]),
 ];
 
 #[test]

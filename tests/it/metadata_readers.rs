@@ -204,7 +204,7 @@ fn createrepo_c_updates_what_we_published_and_finds_every_package_unchanged() {
 }
 
 /// Enough for several blocks of either kind.
-const PACKAGES: usize = 6000;
+const PACKAGES: usize = 9000;
 
 /// Packages with names, texts and files of their own.
 fn many() -> Vec<(Package, Placed)> {
