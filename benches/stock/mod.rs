@@ -26,7 +26,6 @@ use rolloutd::domain::checksum::{ChecksumKind, Sha256};
 use rolloutd::domain::names::TreeName;
 use rolloutd::domain::nevra::Nevra;
 use rolloutd::domain::plan::{Item, Plan};
-use rolloutd::domain::trust::Policy;
 use rolloutd::format::compress::Compression;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::sample::{Recipe, build};
@@ -34,6 +33,7 @@ use rolloutd::format::signing::{Signer, generate};
 use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::Kernel;
 use rolloutd::store::distribution::{DistSettings, Distribution, Listed};
+use rolloutd::store::examination::{Here, Terms};
 use rolloutd::store::intake::{Arrival, Gate, Limits};
 
 /// When everything here was made.
@@ -280,10 +280,8 @@ impl Site {
                 tree: trees[0].clone(),
                 trees: trees.iter().map(|tree| (tree.clone(), self.root(tree.as_str()))).collect(),
                 rejected: state.join("rejected"),
-                ring,
-                policy: Policy::default(),
-                checksum: ChecksumKind::Sha256,
-                arches: Vec::new(),
+                terms: Arc::new(Terms { ring, ..Terms::default() }),
+                examiner: Arc::new(Here),
                 limits: Limits {
                     max_package: 1 << 30,
                     quiet: Duration::ZERO,

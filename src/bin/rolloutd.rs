@@ -7,9 +7,13 @@ use clap::Parser as _;
 use rolloutd::cli::{exit, rolloutd as command};
 use tracing_subscriber::EnvFilter;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = command::Cli::parse();
+    cli.alone().unwrap_or_else(|| with_others(cli))
+}
+
+#[tokio::main]
+async fn with_others(cli: command::Cli) -> ExitCode {
     if cli.logs() {
         log();
     }

@@ -21,6 +21,8 @@ pub mod keys;
 pub mod run;
 /// `rolloutd demo`.
 pub mod demo;
+/// `rolloutd gate`.
+pub mod gate;
 /// `rolloutd check`.
 pub mod check;
 /// `rolloutctl ...`: all commands that speak to one.

@@ -1,9 +1,11 @@
 //! `rolloutd ...`: the daemon and everything that works without one.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{check, demo, fsck, index, keys, rolloutctl, run, verify};
+use super::{check, demo, fsck, gate, index, keys, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -26,12 +28,22 @@ enum Command {
     Fsck(fsck::FsckArgs),
     Keys(keys::KeysArgs),
     Demo(demo::DemoArgs),
+    #[command(hide = true)]
+    Gate(gate::GateArgs),
     /// What `rolloutctl` does, for the scripts of the example site.
     #[command(hide = true)]
     Ctl(rolloutctl::Cli),
 }
 
 impl Cli {
+    /// Carries out the command that gives up everything, if it is that: it must be alone in its process.
+    pub fn alone(&self) -> Option<ExitCode> {
+        match &self.command {
+            Command::Gate(args) => Some(gate::run(args)),
+            _ => None,
+        }
+    }
+
     /// Whether the command is the daemon itself, which logs.
     pub fn logs(&self) -> bool {
         matches!(self.command, Command::Run(_) | Command::Demo(_))
@@ -46,7 +58,7 @@ impl Cli {
             Command::Fsck(args) => args.json,
             Command::Keys(args) => args.json,
             Command::Ctl(cli) => cli.json(),
-            Command::Run(_) | Command::Demo(_) => false,
+            Command::Run(_) | Command::Demo(_) | Command::Gate(_) => false,
         }
     }
 }
@@ -74,6 +86,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Fsck(args) => fsck::run(&args),
         Command::Keys(args) => keys::run(&args),
         Command::Demo(args) => demo::run(args).await,
+        Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
         Command::Ctl(cli) => rolloutctl::run(cli).await,
     }
 }

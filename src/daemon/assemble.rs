@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Bounds};
+use super::gatehouse::Gatehouse;
 use super::lookout::{self, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare};
 use super::supervise::{EndedEarly, Tasks};
@@ -25,6 +26,7 @@ use crate::link::supervisor::{self, Supervisor};
 use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution, Listed};
+use crate::store::examination::Examiner;
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LogbookError, SqliteLogbook};
 use crate::web::context::Context;
@@ -108,6 +110,7 @@ pub struct Daemon {
     on_ready: oneshot::Receiver<()>,
     posts: Vec<Post>,
     broken: Arc<AtomicBool>,
+    examiner: Arc<dyn Examiner>,
     clock: Clock,
     supervisor: Arc<Supervisor>,
     address: SocketAddr,
@@ -120,7 +123,9 @@ pub struct Daemon {
 pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
     let clock = Clock;
     crew::allow(settings.intake.jobs);
-    let Prepared { rules, distributions, site } = prepare(&settings, clock.now())?;
+    let gatehouse = Arc::new(Gatehouse::of_this_program());
+    let examiner: Arc<dyn Examiner> = gatehouse.clone();
+    let Prepared { rules, distributions, site } = prepare(&settings, &examiner, clock.now())?;
     let disk = Latched::new(Kernel::below(vec![settings.site.root.clone()]));
     let broken = disk.broken();
     let disk: Arc<dyn Disk> = Arc::new(disk);
@@ -130,6 +135,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
 
+    gatehouse.open();
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
     let book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
@@ -181,6 +187,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         on_ready,
         posts,
         broken,
+        examiner,
         clock,
         supervisor,
         address,
@@ -251,6 +258,7 @@ impl Daemon {
             handle: self.handle,
             workshop: self.workshop,
             context: self.context,
+            examiner: self.examiner,
             clock: self.clock,
             supervisor: Arc::clone(&self.supervisor),
         };
@@ -327,6 +335,7 @@ struct Reloader {
     handle: Handle,
     workshop: Arc<Workshop>,
     context: Context,
+    examiner: Arc<dyn Examiner>,
     clock: Clock,
     supervisor: Arc<Supervisor>,
 }
@@ -391,7 +400,7 @@ impl Reloader {
 
     /// Reads what the settings name and puts all of it in force.
     async fn apply(&mut self, effective: Settings) -> Result<(), DaemonError> {
-        let Prepared { rules, distributions, site } = prepare(&effective, self.clock.now())?;
+        let Prepared { rules, distributions, site } = prepare(&effective, &self.examiner, self.clock.now())?;
         for (path, ready) in distributions {
             self.workshop.reload(&path, ready);
         }

@@ -8,5 +8,7 @@ pub mod supervise;
 pub mod connections;
 /// Looks at the upload trees when the kernel says so, and now and then anyhow.
 pub mod lookout;
+/// Packages are read by confined processes.
+pub mod gatehouse;
 /// The whole daemon.
 pub mod assemble;

@@ -18,6 +18,7 @@ use crate::format::procedure;
 use crate::format::signing::Signer;
 use crate::store::blocks::{Form, Members};
 use crate::store::distribution::DistSettings;
+use crate::store::examination::{Examiner, Terms};
 use crate::store::intake::{Gate, Limits};
 use crate::web::auth::{HookSecrets, Tokens};
 use crate::web::context::SiteFacts;
@@ -37,11 +38,11 @@ pub struct Prepared {
 #[error("{}", .0.join("\n"))]
 pub struct Unusable(pub Vec<String>);
 
-/// Reads keys, procedures, secrets and tokens.
+/// Reads keys, procedures, secrets and tokens. Packages will be read by `examiner`.
 ///
 /// # Errors
 /// All complaints, each with its file.
-pub fn prepare(settings: &Settings, now: Timestamp) -> Result<Prepared, Unusable> {
+pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp) -> Result<Prepared, Unusable> {
     let mut wrong = Vec::new();
     let signer = settings.signing.as_ref().and_then(|signing| {
         let bytes = read(&signing.key, &mut wrong)?;
@@ -54,7 +55,7 @@ pub fn prepare(settings: &Settings, now: Timestamp) -> Result<Prepared, Unusable
         if let Some(workflow) = workflow(dist, &mut wrong) {
             rules.distributions.insert(dist.path.clone(), dist_rules(dist, workflow, now, &mut wrong));
         }
-        if let Some(ready) = dist_settings(settings, dist, signer.clone(), &mut wrong) {
+        if let Some(ready) = dist_settings(settings, dist, signer.clone(), examiner, &mut wrong) {
             distributions.insert(dist.path.clone(), ready);
         }
     }
@@ -153,6 +154,7 @@ fn dist_settings(
     settings: &Settings,
     dist: &Distribution,
     signer: Option<Arc<Signer>>,
+    examiner: &Arc<dyn Examiner>,
     wrong: &mut Vec<String>,
 ) -> Option<DistSettings> {
     let upload = dist.trees.first()?.clone();
@@ -173,10 +175,13 @@ fn dist_settings(
             .map(|tree| (tree.clone(), root.join(tree.as_str()).join(dist.path.as_str())))
             .collect(),
         rejected: state.join("rejected").join(&flat),
-        ring,
-        policy: dist.policy(&upload),
-        checksum: dist.checksum,
-        arches: dist.arches.clone(),
+        terms: Arc::new(Terms {
+            ring,
+            policy: dist.policy(&upload),
+            checksum: dist.checksum,
+            arches: dist.arches.clone(),
+        }),
+        examiner: Arc::clone(examiner),
         limits: Limits {
             max_package: settings.intake.max_package,
             quiet: settings.watch.quiet,

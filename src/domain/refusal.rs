@@ -48,6 +48,9 @@ codes! {
     /// Not an RPM (H2).
     NotRpm = "not_rpm", "The file does not begin with the lead of an RPM package.", "Upload a package that `rpm -qp` can read.";
 
+    /// The process that reads it ended or went on for ever (row 26).
+    ReaderFailed = "reader_failed", "The process that reads packages must come to an end with a file, within its time and memory.", "Report the file and the daemon's log; it stays out until the program can read it.";
+
     // Container and header.
     /// Shorter than its headers say (H1).
     Truncated = "truncated", "The file ends before the place where its headers say that it ends.", "Upload the whole file again.";

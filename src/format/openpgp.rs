@@ -46,6 +46,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of one key file. The largest that a distribution ships has some 100 KB; a key that was
@@ -94,6 +95,8 @@ pub struct Keyring {
     certs: Vec<Cert>,
     /// Every key and subkey, bound or not, by its 64-bit id: several may have the same one.
     by_id: BTreeMap<KeyID, Vec<Candidate>>,
+    /// The files from which it was read.
+    files: Arc<[(String, Vec<u8>)]>,
 }
 
 #[derive(Clone)]
@@ -134,7 +137,15 @@ impl Keyring {
                 }
             }
         }
-        if complaints.is_empty() { Ok(Self::of(merged.into_values().collect())) } else { Err(complaints) }
+        if !complaints.is_empty() {
+            return Err(complaints);
+        }
+        Ok(Self { files: files.into(), ..Self::of(merged.into_values().collect()) })
+    }
+
+    /// The files from which it was read, as [`Keyring::read`] takes them.
+    pub fn files(&self) -> &[(String, Vec<u8>)] {
+        &self.files
     }
 
     fn of(certs: Vec<Cert>) -> Self {
@@ -145,7 +156,7 @@ impl Keyring {
                 by_id.entry(KeyID::from(&key)).or_default().push(Candidate { cert, key });
             }
         }
-        Self { certs, by_id }
+        Self { certs, by_id, files: Arc::default() }
     }
 
     /// Whether no certificate is in it; then nothing can be accepted.

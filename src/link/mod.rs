@@ -6,3 +6,7 @@ pub mod clock;
 pub mod supervisor;
 /// Hints that something changed below a directory.
 pub mod watch;
+/// A process gives up everything that it does not need.
+pub mod confinement;
+/// Questions about an open file, answered by a process that can reach nothing else.
+pub mod confined;

@@ -73,7 +73,7 @@ impl DistSettings {
     fn read_again(&self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
         let mut failed = None;
         for tree in trees {
-            match intake::read_again(&self.dir(tree).join(tree::location(nevra)), sha256, self.form.checksum) {
+            match intake::read_again(&self.gate, &self.dir(tree).join(tree::location(nevra)), sha256) {
                 Ok(chunk) => return Some(Ok(chunk)),
                 Err(error) => failed = Some(Err(error)),
             }
@@ -533,11 +533,11 @@ mod tests {
     use super::*;
     use crate::domain::checksum::ChecksumKind;
     use crate::domain::plan::Item;
-    use crate::domain::trust::Policy;
     use crate::format::compress::{self, Compression};
     use crate::format::openpgp::Keyring;
     use crate::format::sample::{self, Recipe};
     use crate::format::signing;
+    use crate::store::examination::{Here, Terms};
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_795_000_000).expect("a time")
@@ -596,10 +596,8 @@ mod tests {
                         .map(|tree| (tree.parse().expect("a name"), root.join(tree).join("d")))
                         .collect(),
                     rejected: state.join("rejected/d"),
-                    ring,
-                    policy: Policy::default(),
-                    checksum: ChecksumKind::Sha256,
-                    arches: vec![],
+                    terms: Arc::new(Terms { ring, ..Terms::default() }),
+                    examiner: Arc::new(Here),
                     limits: Limits {
                         max_package: 1 << 20,
                         quiet: Duration::from_secs(2),

@@ -28,25 +28,23 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::blocks;
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError};
+use super::examination::{Answer, BEGINNING, Examiner, Known, Question, Terms};
 use super::index::{Chunk, Index, IndexError};
 use super::rejected;
 use super::tree;
-use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::trust::{Accepted, Policy};
-use crate::format::openpgp::Keyring;
-use crate::format::package::{Package, Placed};
-use crate::format::reading::{Contents, Reading, Unread};
+use crate::domain::trust::Accepted;
 
 /// Most files that one look examines; more wait for the next, so that a promotion never waits long
 /// behind a burst of uploads.
@@ -95,14 +93,10 @@ pub struct Gate {
     pub trees: Vec<(TreeName, PathBuf)>,
     /// Where refused files go.
     pub rejected: PathBuf,
-    /// The keys of the tree.
-    pub ring: Keyring,
-    /// What signatures must be like.
-    pub policy: Policy,
-    /// The distribution's checksum.
-    pub checksum: ChecksumKind,
-    /// Architectures that may come in; empty: all.
-    pub arches: Vec<String>,
+    /// What is asked of a package.
+    pub terms: Arc<Terms>,
+    /// Who finds it out.
+    pub examiner: Arc<dyn Examiner>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -137,7 +131,7 @@ pub struct Arrival {
     /// By whom it is signed.
     pub signed: Accepted,
     /// Free text in which characters had to be replaced.
-    pub replaced_text: Vec<&'static str>,
+    pub replaced_text: Vec<String>,
     /// The path below the tree under which it was uploaded.
     pub upload: PathBuf,
 }
@@ -735,7 +729,7 @@ struct Good {
     copy: disk::Fresh,
     nevra: Nevra,
     signed: Accepted,
-    replaced_text: Vec<&'static str>,
+    replaced_text: Vec<String>,
     chunk: Chunk,
 }
 
@@ -765,44 +759,61 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     }
 
     let mut copy = disk.fresh(&gate.dir, Access::Sealed)?;
-    let mut reading = Reading::new(gate.checksum);
     let mut buffer = vec![0; 1 << 20];
-    let mut left = meta.size();
+    let size = meta.size();
+    let mut left = size;
+    let ask = |copy: &disk::Fresh, size, question| {
+        let file = read_only(copy).at("open again the copy of", &label)?;
+        let answer = gate.examiner.examine(file, size, &gate.terms, question).at("have examined", &label)?;
+        Ok::<_, DiskError>(answer)
+    };
     loop {
         let n = upload.read(&mut buffer).at("read", &label)?;
         let bytes = buffer.get(..n).unwrap_or_default();
         if bytes.is_empty() {
             break;
         }
+        let before = size.saturating_sub(left);
         left = match left.checked_sub(bytes.len() as u64) {
             Some(left) => left,
             None => return refused(Code::Unstable, "it grew while it was read".to_owned()),
         };
-        if let Err(refusal) = reading.push(bytes) {
+        disk.write(&mut copy, bytes)?;
+        // Whatever is no package at all need not be copied to its end.
+        let here = size.saturating_sub(left);
+        if before < BEGINNING
+            && (BEGINNING..size).contains(&here)
+            && let Answer::Refused(refusal, _) = ask(&copy, here, Question::IsItABeginning)?
+        {
             return Ok(Copied::Refused(refusal, None));
         }
-        disk.write(&mut copy, bytes)?;
     }
     let after = upload.metadata().at("look at", &label)?;
     if Stamp::of(&after) != stamp {
         return refused(Code::Unstable, "it changed while it was read".to_owned());
     }
-    let contents = match reading.finish() {
-        Ok(contents) => contents,
-        Err(refusal) => return Ok(Copied::Refused(refusal, None)),
-    };
-    let sha256 = contents.sha256;
-    let (package, signed) = match judge(gate, &contents, now) {
-        Ok(judged) => judged,
-        Err(refusal) => return Ok(Copied::Refused(refusal, Some(sha256))),
-    };
     // The time of the copy is the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0).unsigned_abs();
+    let known = match ask(&copy, size, Question::MayItComeIn { at: now, file_time })? {
+        Answer::Good(known) => known,
+        Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256)),
+        Answer::SoFar => return Err(DiskError::new("have examined", &label, not_an_answer()).into()),
+    };
     set_time(&copy, file_time, &label)?;
     disk.sync(&copy)?;
-    let chunk = chunk(&package, &contents, file_time, gate.checksum);
-    let Package { nevra, replaced_text, .. } = package;
+    let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = *known;
+    let chunk = Chunk { sha256, pkgid, size, file_time, xml };
     Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
+}
+
+/// A copy opened once more, from its beginning and only for reading: for somebody who may not change it.
+fn read_only(copy: &disk::Fresh) -> std::io::Result<std::fs::File> {
+    use std::os::fd::AsRawFd as _;
+    std::fs::File::open(format!("/proc/self/fd/{}", copy.file.as_raw_fd()))
+}
+
+fn not_an_answer() -> std::io::Error {
+    std::io::Error::other("the answer was to another question")
 }
 
 fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result<(), DiskError> {
@@ -1026,52 +1037,29 @@ fn restore(
     aside.map_or(Ok(()), |name| Ok(disk.remove(&name)?))
 }
 
-fn judge(gate: &Gate, contents: &Contents, now: Timestamp) -> Result<(Package, Accepted), Refusal> {
-    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
-    let signed = contents.judge(&gate.ring, &gate.policy, now)?;
-    let arch = package.nevra.arch();
-    if !gate.arches.is_empty() && !gate.arches.iter().any(|allowed| allowed == arch) {
-        let detail = format!("{arch} is not one of {}", gate.arches.join(", "));
-        return Err(Refusal::new(Code::WrongKind, detail));
-    }
-    Ok((package, signed))
-}
-
-/// A package's XML, for the index.
-pub fn chunk(package: &Package, contents: &Contents, file_time: u64, checksum: ChecksumKind) -> Chunk {
-    let placed = Placed {
-        pkgid: contents.pkgid.clone(),
-        checksum,
-        file_time,
-        package_size: contents.size,
-        location: tree::location(&package.nevra),
-    };
-    let xml = blocks::xml_of(package, &placed);
-    Chunk { sha256: contents.sha256, pkgid: placed.pkgid, size: placed.package_size, file_time, xml }
-}
-
 /// Reads a package that lies in a tree already, for an index that has lost it.
 ///
 /// # Errors
 /// When the file is not there, or is no longer the bytes that were accepted.
-pub fn read_again(path: &Path, expected: Sha256, checksum: ChecksumKind) -> Result<Chunk, DiskError> {
+pub fn read_again(gate: &Gate, path: &Path, expected: Sha256) -> Result<Chunk, DiskError> {
     let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))?;
+    let file = tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))?;
     let meta = file.metadata().at("look at", path)?;
     if !meta.is_file() {
         return Err(unfit("it is no regular file".to_owned()));
     }
-    let contents = Reading::whole(checksum, &mut file, &mut vec![0; 1 << 20]).map_err(|unread| match unread {
-        Unread::Refused(refusal) => unfit(refusal.to_string()),
-        Unread::Failed(error) => DiskError::new("read", path, error),
-    })?;
-    if contents.sha256 != expected {
-        return Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", contents.sha256)));
+    let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
+    let question = Question::WhatIsIt { file_time };
+    match gate.examiner.examine(file, meta.len(), &gate.terms, question).at("read", path)? {
+        Answer::Good(known) if known.sha256 == expected => {
+            let Known { sha256, pkgid, size, xml, .. } = *known;
+            Ok(Chunk { sha256, pkgid, size, file_time, xml })
+        }
+        Answer::Good(known) => Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", known.sha256))),
+        Answer::Refused(refusal, _) => Err(unfit(refusal.to_string())),
+        Answer::SoFar => Err(unfit(not_an_answer().to_string())),
     }
-    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)
-        .map_err(|e| unfit(e.to_string()))?;
-    Ok(chunk(&package, &contents, u64::try_from(meta.mtime()).unwrap_or_default(), checksum))
 }
 
 #[cfg(test)]

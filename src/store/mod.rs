@@ -26,6 +26,8 @@ pub mod shelf;
 mod splice;
 /// The three files of a tree, made of blocks from the shelf.
 pub mod assembly;
+/// What is asked of a package file before it comes in, who answers, and both as bytes.
+pub mod examination;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// Whether the packages that a tree lists still lie there.

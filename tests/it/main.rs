@@ -9,6 +9,7 @@
 
 mod clients;
 mod config_check;
+mod confined;
 mod corpus_headers;
 mod corpus_metadata;
 mod corpus_verdicts;

@@ -1,0 +1,209 @@
+//! `rolloutd gate`: the process that reads packages for the daemon, and a look at what it can do.
+
+#![expect(clippy::disallowed_methods, reason = "the attempts are what must fail, on files of their own")]
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use rustix::process::{Pid, Signal};
+
+use super::exit::{Exit, Failure, Outcome};
+use crate::link::confined;
+use crate::link::confinement;
+use crate::store::examination::{self, Question, Terms};
+
+/// Reads packages for the daemon, which starts it
+///
+/// It answers questions that come over its standard input, a socket, about files whose descriptors come with them. It
+/// gives up everything else first.
+///
+/// With --probe it tries what somebody would who had taken it over, before it gives everything up and after, and
+/// prints a table.
+///
+/// Example: rolloutd gate --probe
+///
+/// Exit codes with --probe: 0 all that was possible before is denied after, 1 something is not.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct GateArgs {
+    /// Try what it must not be able to do
+    #[arg(long)]
+    probe: bool,
+    /// The confined half of --probe, on what lies there
+    #[arg(long, hide = true, value_name = "DIR")]
+    inside: Option<PathBuf>,
+}
+
+/// Runs it; nothing else may run in this process.
+pub fn run(args: &GateArgs) -> ExitCode {
+    if args.probe {
+        return super::exit::finish("rolloutd", false, probe());
+    }
+    if let Some(dir) = &args.inside {
+        return super::exit::finish("rolloutd", false, inside(dir));
+    }
+    let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
+    let confined = confinement::confine();
+    let learn = |bytes: &[u8]| Terms::from_bytes(bytes).map_err(io::Error::other);
+    let answer = |mut file: File, terms: &Terms, bytes: &[u8]| {
+        let question = Question::from_bytes(bytes).map_err(io::Error::other)?;
+        let answer = examination::examine(&mut file, terms, question);
+        Ok(answer.map(|answer| answer.to_bytes()).map_err(|error| error.to_string()))
+    };
+    match confined::serve(socket, &confined.sentence(), learn, answer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Something that a process that was taken over would try.
+type Attempt = (&'static str, fn(&Prey) -> io::Result<()>);
+
+/// What the attempts are made on: things of our own, which are there.
+struct Prey {
+    dir: PathBuf,
+    file: PathBuf,
+    unix: PathBuf,
+    tcp: TcpListener,
+    own: Pid,
+    parent: Pid,
+}
+
+impl Prey {
+    fn in_dir(dir: &Path) -> io::Result<Self> {
+        let tcp = TcpListener::bind("127.0.0.1:0")?;
+        let (own, parent) = (rustix::process::getpid(), rustix::process::getppid().unwrap_or(Pid::INIT));
+        Ok(Self { dir: dir.to_owned(), file: dir.join("file"), unix: dir.join("socket"), tcp, own, parent })
+    }
+}
+
+const ATTEMPTS: &[Attempt] = &[
+    ("read a file", |prey| File::open(&prey.file).map(drop)),
+    ("read the accounts", |_| File::open("/etc/passwd").map(drop)),
+    ("read its own memory", |_| File::open("/proc/self/mem").map(drop)),
+    ("write into a file", |prey| File::options().append(true).open(&prey.file).map(drop)),
+    ("make a file", |prey| File::create(prey.dir.join("new")).map(drop)),
+    ("make an unnamed file", |prey| {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&prey.dir, flags, Mode::RUSR | Mode::WUSR).map(drop)?)
+    }),
+    ("make a file in memory", |_| Ok(rustix::fs::memfd_create("new", rustix::fs::MemfdFlags::CLOEXEC).map(drop)?)),
+    ("list a directory", |prey| fs::read_dir(&prey.dir).map(drop)),
+    ("look at a file", |prey| fs::symlink_metadata(&prey.file).map(drop)),
+    ("make a directory", |prey| fs::create_dir(prey.dir.join("dir"))),
+    ("make a link", |prey| fs::hard_link(&prey.file, prey.dir.join("link"))),
+    ("make a symbolic link", |prey| std::os::unix::fs::symlink(&prey.file, prey.dir.join("symlink"))),
+    ("make a pipe with a name", |prey| {
+        use rustix::fs::{CWD, FileType, Mode};
+        Ok(rustix::fs::mknodat(CWD, prey.dir.join("pipe"), FileType::Fifo, Mode::RUSR, 0)?)
+    }),
+    ("rename a file", |prey| {
+        fs::rename(&prey.file, prey.dir.join("renamed"))?;
+        fs::rename(prey.dir.join("renamed"), &prey.file)
+    }),
+    ("change a file's mode", |prey| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&prey.file, fs::Permissions::from_mode(0o600))
+    }),
+    ("remove a file", |prey| {
+        fs::remove_file(&prey.file)?;
+        File::create(&prey.file).map(drop)
+    }),
+    ("connect by TCP", |prey| TcpStream::connect(prey.tcp.local_addr()?).map(drop)),
+    ("listen for TCP", |_| TcpListener::bind("127.0.0.1:0").map(drop)),
+    ("accept a connection", |prey| {
+        prey.tcp.set_nonblocking(true)?;
+        match prey.tcp.accept() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }),
+    ("send by UDP", |_| UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", "127.0.0.1:9").map(drop)),
+    ("connect to a local service", |prey| UnixStream::connect(&prey.unix).map(drop)),
+    ("make a pair of sockets", |_| UnixStream::pair().map(drop)),
+    ("run a program", |_| Command::new("/proc/self/exe").arg("--version").output().map(drop)),
+    ("start a thread", |_| {
+        std::thread::Builder::new().spawn(|| ())?.join().map_err(|_| io::Error::other("it panicked"))
+    }),
+    ("signal another process", |prey| Ok(rustix::process::test_kill_process(prey.parent)?)),
+    ("signal itself by another way", |prey| Ok(rustix::process::kill_process(prey.own, Signal::URG)?)),
+    ("hold a process", |prey| {
+        Ok(rustix::process::pidfd_open(prey.parent, rustix::process::PidfdFlags::empty()).map(drop)?)
+    }),
+    ("change its directory", |prey| std::env::set_current_dir(&prey.dir)),
+    ("change its limits", |_| {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
+    }),
+];
+
+/// What one half found: what confines it, and what each attempt came to.
+type Found = (String, Vec<Result<(), String>>);
+
+fn attempts(prey: &Prey, sentence: String) -> Found {
+    let tried = ATTEMPTS.iter().map(|(_, attempt)| attempt(prey).map_err(|error| error.to_string()));
+    (sentence, tried.collect())
+}
+
+fn probe() -> Result<Outcome, Failure> {
+    let dir = std::env::temp_dir().join(format!("rolloutd-gate-probe-{}", std::process::id()));
+    let found = both_halves(&dir);
+    let _ = fs::remove_dir_all(&dir);
+    let ((_, before), inside) =
+        found.map_err(|error| Failure::new(Exit::Usage, format!("could not try it in {}: {error}", dir.display())))?;
+    Ok(show(&before, &inside))
+}
+
+fn both_halves(dir: &Path) -> io::Result<(Found, Found)> {
+    fs::create_dir(dir)?;
+    let prey = Prey::in_dir(dir)?;
+    let _listener = UnixListener::bind(&prey.unix)?;
+    File::create(&prey.file)?;
+    let before = attempts(&prey, String::new());
+    for name in ["new", "dir", "link", "symlink", "pipe"] {
+        let path = dir.join(name);
+        if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            fs::remove_dir(&path)?;
+        } else {
+            let _ = fs::remove_file(&path);
+        }
+    }
+    let inside = Command::new("/proc/self/exe").args(["gate", "--inside"]).arg(dir).output()?;
+    let found = serde_json::from_slice(&inside.stdout).map_err(|error| {
+        let said = String::from_utf8_lossy(&inside.stderr);
+        io::Error::other(format!("the confined half ended with {}: {error}; {said}", inside.status))
+    })?;
+    Ok((before, found))
+}
+
+fn inside(dir: &Path) -> Result<Outcome, Failure> {
+    let fail = |error: io::Error| Failure::new(Exit::Usage, error.to_string());
+    let prey = Prey::in_dir(dir).map_err(fail)?;
+    let found = attempts(&prey, confinement::confine().sentence());
+    let text = serde_json::to_string(&found).map_err(io::Error::from).map_err(fail)?;
+    Ok(Outcome { text, exit: Exit::Done })
+}
+
+fn show(before: &[Result<(), String>], (sentence, inside): &Found) -> Outcome {
+    let mut text = format!("confined by {sentence}\n");
+    let (mut tried, mut possible) = (0, 0);
+    for (((what, _), before), inside) in ATTEMPTS.iter().zip(before).zip(inside) {
+        let word = match (before, inside) {
+            (Err(why), _) => format!("not possible without it either: {why}"),
+            (Ok(()), Err(why)) => format!("denied: {why}"),
+            (Ok(()), Ok(())) => "POSSIBLE".to_owned(),
+        };
+        tried += usize::from(before.is_ok());
+        possible += usize::from(before.is_ok() && inside.is_ok());
+        let _ = writeln!(text, "{what:<32} {word}");
+    }
+    let _ = writeln!(text, "{tried} attempts that work for any process, {possible} of them in the confined one");
+    Outcome { text, exit: if possible == 0 { Exit::Done } else { Exit::Refused } }
+}

@@ -1,0 +1,333 @@
+//! Questions about an open file, answered by a process of the same program that can reach nothing else.
+//!
+//! ```text
+//! asks:     Terms   what is to be known for later questions, once for each process
+//!           Ask     a question, with the file's descriptor
+//! answers:  Hello   what confines it (`confinement`), before anything is asked
+//!           Answer  the answer, or
+//!           Failed  why the file could not be read
+//! ```
+//!
+//! Each is a byte that says which, four bytes with the length, and so many bytes. What they mean is the business of
+//! whoever asks and answers; here they are bytes.
+//!
+//! - A process that ends, or takes longer than it may, is one file's misfortune: it is killed, and the next question
+//!   goes to a new one.
+//! - There are never more of them than questions at the same time. They end when the socket does, so none outlives
+//!   the daemon, however that ends.
+//! - They inherit no environment, and of the daemon's own descriptors only the one for complaints.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+
+const TERMS: u8 = b'T';
+const ASK: u8 = b'Q';
+const HELLO: u8 = b'H';
+const ANSWER: u8 = b'A';
+const FAILED: u8 = b'F';
+
+/// Longest frame, in bytes. A package's largest header makes some times its size of XML.
+const FRAME_MAX: u32 = 512 << 20;
+
+/// How long a new process may take until it says hello. Where everybody wants the processor, it is slow.
+const HELLO_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// No process could be started; it is nobody's fault.
+    #[error("could not start the process that reads packages")]
+    NotStarted(#[source] io::Error),
+    /// It ended instead of answering.
+    #[error("the process that reads packages ended: {0}")]
+    Ended(String),
+    /// It did not answer in time.
+    #[error("the process that reads packages had no answer after {0:?}")]
+    Late(Duration),
+    /// The file could not be read.
+    #[error("{0}")]
+    Unread(String),
+}
+
+/// Processes that answer, and wait for questions in between.
+#[derive(Debug)]
+pub struct Pool {
+    program: PathBuf,
+    words: Vec<String>,
+    idle: Mutex<Vec<Answerer>>,
+}
+
+impl Pool {
+    /// Processes of this program, called with these words. None is started before there is a question.
+    pub fn new(program: PathBuf, words: &[&str]) -> Self {
+        Self { program, words: words.iter().map(|word| (*word).to_owned()).collect(), idle: Mutex::default() }
+    }
+
+    /// Asks one of them about a file, which it may read, and waits for the answer. `terms` are told to it
+    /// before, unless it knows them: the same `Arc` is the same terms.
+    ///
+    /// # Errors
+    /// Why there is no answer. A process that has failed is gone then.
+    pub fn ask(&self, file: &File, terms: &Arc<[u8]>, question: &[u8], within: Duration) -> Result<Vec<u8>, NoAnswer> {
+        let mut answerer = match self.idle().pop() {
+            Some(answerer) => answerer,
+            None => self.start()?,
+        };
+        match answerer.ask(file, terms, question, within) {
+            Ok(answer) => {
+                self.idle().push(answerer);
+                Ok(answer)
+            }
+            Err(Trouble::Unread(why)) => {
+                self.idle().push(answerer);
+                Err(NoAnswer::Unread(why))
+            }
+            Err(Trouble::Broken(error)) if is_late(&error) => Err(NoAnswer::Late(within)),
+            Err(Trouble::Broken(error)) => Err(NoAnswer::Ended(answerer.end(&error))),
+        }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Answerer>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts one and waits until it is confined; gives what it says of that.
+    ///
+    /// # Errors
+    /// When there can be none.
+    pub fn try_one(&self) -> Result<String, NoAnswer> {
+        let answerer = self.start()?;
+        let hello = answerer.hello.clone();
+        self.idle().push(answerer);
+        Ok(hello)
+    }
+
+    fn start(&self) -> Result<Answerer, NoAnswer> {
+        let started = || {
+            let (ours, theirs) = UnixStream::pair()?;
+            let child = Command::new(&self.program)
+                .arg0("rolloutd")
+                .args(&self.words)
+                .env_clear()
+                .current_dir("/")
+                .stdin(Stdio::from(OwnedFd::from(theirs)))
+                .stdout(Stdio::null())
+                .spawn()?;
+            Ok(Answerer { child, socket: ours, terms: None, hello: String::new() })
+        };
+        let mut answerer = started().map_err(NoAnswer::NotStarted)?;
+        let hello = receive(&mut answerer.socket, Instant::now() + HELLO_WITHIN);
+        match hello {
+            Ok((HELLO, hello)) => {
+                answerer.hello = String::from_utf8_lossy(&hello).into_owned();
+                Ok(answerer)
+            }
+            Ok((kind, _)) => Err(NoAnswer::NotStarted(io::Error::other(format!("it said {kind} instead of hello")))),
+            Err(error) => Err(NoAnswer::NotStarted(io::Error::other(answerer.end(&error)))),
+        }
+    }
+}
+
+/// Why a process has no answer: it is gone or useless, or the file is.
+enum Trouble {
+    Broken(io::Error),
+    Unread(String),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// One process.
+#[derive(Debug)]
+struct Answerer {
+    child: Child,
+    socket: UnixStream,
+    /// What it knows.
+    terms: Option<Arc<[u8]>>,
+    hello: String,
+}
+
+impl Answerer {
+    fn ask(&mut self, file: &File, terms: &Arc<[u8]>, question: &[u8], within: Duration) -> Result<Vec<u8>, Trouble> {
+        let until = Instant::now() + within;
+        self.socket.set_write_timeout(Some(within))?;
+        if !self.terms.as_ref().is_some_and(|known| Arc::ptr_eq(known, terms)) {
+            self.terms = None;
+            send(&mut self.socket, TERMS, terms, None)?;
+            self.terms = Some(Arc::clone(terms));
+        }
+        send(&mut self.socket, ASK, question, Some(file))?;
+        match receive(&mut self.socket, until)? {
+            (ANSWER, answer) => Ok(answer),
+            (FAILED, why) => Err(Trouble::Unread(String::from_utf8_lossy(&why).into_owned())),
+            (kind, _) => Err(Trouble::Broken(io::Error::other(format!("it said {kind}, which is no answer")))),
+        }
+    }
+
+    /// How it ended, or what it did instead.
+    fn end(&mut self, error: &io::Error) -> String {
+        // It closes its socket as it ends, so that it is over in a moment; otherwise it is ended here.
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(1) {
+            match self.child.try_wait() {
+                Ok(Some(status)) => {
+                    return match (status.signal(), status.code()) {
+                        (Some(signal), _) => format!("killed by signal {signal}"),
+                        (_, Some(code)) => format!("exit code {code}"),
+                        _ => status.to_string(),
+                    };
+                }
+                Ok(None) => std::thread::park_timeout(Duration::from_millis(1)),
+                Err(_) => break,
+            }
+        }
+        error.to_string()
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// Sends one frame, and a descriptor with its first bytes.
+fn send(socket: &mut UnixStream, kind: u8, bytes: &[u8], file: Option<&File>) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= FRAME_MAX);
+    let length = length.ok_or_else(|| io::Error::other("more than fits into a frame"))?.to_be_bytes();
+    let head = [kind, length[0], length[1], length[2], length[3]];
+    match file {
+        None => socket.write_all(&head)?,
+        Some(file) => {
+            let files = [file.as_fd()];
+            let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            control.push(SendAncillaryMessage::ScmRights(&files));
+            let flags = SendFlags::NOSIGNAL;
+            let sent = rustix::net::sendmsg(&*socket, &[IoSlice::new(&head)], &mut control, flags)?;
+            socket.write_all(head.get(sent..).unwrap_or_default())?;
+        }
+    }
+    socket.write_all(bytes)
+}
+
+/// Receives one frame.
+fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)> {
+    let mut head = [0; 5];
+    receive_all(socket, &mut head, until)?;
+    let [kind, length @ ..] = head;
+    let length = u32::from_be_bytes(length);
+    if length > FRAME_MAX {
+        return Err(io::Error::other("more than fits into a frame"));
+    }
+    // Grows with what arrives, never with what is promised.
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    let mut left = usize::try_from(length).unwrap_or(usize::MAX);
+    while left > 0 {
+        let piece = piece.get_mut(..left.min(1 << 16)).unwrap_or_default();
+        receive_all(socket, piece, until)?;
+        bytes.extend_from_slice(piece);
+        left -= piece.len();
+    }
+    Ok((kind, bytes))
+}
+
+fn receive_all(socket: &mut UnixStream, mut space: &mut [u8], until: Instant) -> io::Result<()> {
+    while !space.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        match socket.read(space) {
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it said nothing more")),
+            Ok(n) => space = space.get_mut(n..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Answers questions that come over a socket until it ends. It is the other end of [`Pool::ask`].
+///
+/// `learn` makes terms of bytes; `answer` answers a question about a file by them, or says why the file could not be
+/// read.
+///
+/// # Errors
+/// When something else comes than questions.
+pub fn serve<T>(
+    socket: OwnedFd,
+    hello: &str,
+    mut learn: impl FnMut(&[u8]) -> io::Result<T>,
+    mut answer: impl FnMut(File, &T, &[u8]) -> io::Result<Result<Vec<u8>, String>>,
+) -> io::Result<()> {
+    let mut socket = UnixStream::from(socket);
+    send(&mut socket, HELLO, hello.as_bytes(), None)?;
+    let mut terms = None;
+    while let Some((kind, bytes, file)) = next(&mut socket)? {
+        match (kind, file, &terms) {
+            (TERMS, ..) => terms = Some(learn(&bytes)?),
+            (ASK, Some(file), Some(terms)) => match answer(file, terms, &bytes)? {
+                Ok(answer) => send(&mut socket, ANSWER, &answer, None)?,
+                Err(why) => send(&mut socket, FAILED, why.as_bytes(), None)?,
+            },
+            _ => return Err(io::Error::other("a question without terms or file")),
+        }
+    }
+    Ok(())
+}
+
+/// What it is, what it says, and the descriptor that came with it.
+type Frame = (u8, Vec<u8>, Option<File>);
+
+/// The next frame; `None` when there will be none.
+fn next(socket: &mut UnixStream) -> io::Result<Option<Frame>> {
+    let mut head = [0; 5];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [IoSliceMut::new(&mut head)];
+    let got = loop {
+        match rustix::net::recvmsg(&*socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other?.bytes,
+        }
+    };
+    let mut file = None;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(files) = message {
+            file = files.last().map(File::from);
+        }
+    }
+    if got == 0 {
+        return Ok(None);
+    }
+    socket.read_exact(head.get_mut(got..).unwrap_or_default())?;
+    let [kind, length @ ..] = head;
+    let mut bytes = Vec::new();
+    let length = u64::from(u32::from_be_bytes(length));
+    if (&mut *socket).take(length).read_to_end(&mut bytes)? as u64 != length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some((kind, bytes, file)))
+}

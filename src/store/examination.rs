@@ -1,0 +1,388 @@
+//! What is asked of a package file before it comes in, who answers, and both as bytes.
+//!
+//! The one function that reads a package, [`examine`], takes an open file and gives values. It is called
+//! through [`Examiner`], so that it can run somewhere else: the daemon has it run in a process of its own that
+//! can reach nothing but that file (threats 26, 92; `link/confined`), for which questions and answers have a form
+//! as bytes. [`Here`] runs it in this process, for tests and benches.
+//!
+//! ```text
+//! question: a line of JSON, then nothing          Terms: a line of JSON, then the key files one after another
+//! answer:   a line of JSON, then the three pieces of XML one after another
+//! ```
+//!
+//! What is believed of an answer that comes from such a process: whether the package may come in, which is what it is
+//! there for. What is not: a name or a size that cannot be one, so an answer is checked as it is read.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::blocks;
+use super::tree;
+use crate::domain::checksum::{ChecksumKind, Sha256};
+use crate::domain::nevra::Nevra;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::trust::{Accepted, Legacy, Policy};
+use crate::format::openpgp::Keyring;
+use crate::format::package::{Package, Placed};
+use crate::format::reading::{Contents, Reading};
+
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 20;
+
+/// So much of a large file is looked at before all of it is copied: what is no package is refused then.
+pub const BEGINNING: u64 = 1 << 20;
+
+/// What a distribution asks of a package.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The keys of the tree.
+    pub ring: Keyring,
+    /// What signatures must be like.
+    pub policy: Policy,
+    /// The distribution's checksum.
+    pub checksum: ChecksumKind,
+    /// Architectures that may come in; empty: all.
+    pub arches: Vec<String>,
+}
+
+/// One question about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Whether it may come in at this time, and what the metadata says of it then.
+    MayItComeIn {
+        /// When it arrives.
+        at: Timestamp,
+        /// The time that it will have, in seconds since the epoch.
+        file_time: u64,
+    },
+    /// What the metadata says of it; its signatures were judged when it came in.
+    WhatIsIt {
+        /// The time that it has, in seconds since the epoch.
+        file_time: u64,
+    },
+    /// Whether this may be the beginning of a package.
+    IsItABeginning,
+}
+
+/// What was found out about a whole package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Its checksum in the distribution's kind.
+    pub pkgid: String,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// By whom it is signed; nobody, where that was not asked.
+    pub signed: Accepted,
+    /// Free text in which characters had to be replaced: names of fields.
+    pub replaced_text: Vec<String>,
+    /// Its element of each file, in the order of [`blocks::Part::ALL`].
+    pub xml: [Vec<u8>; 3],
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may come in, or is what it was.
+    Good(Box<Known>),
+    /// Nothing speaks against the beginning of it.
+    SoFar,
+    /// It stays out, and what its bytes are if they were all read.
+    Refused(Refusal, Option<Sha256>),
+}
+
+/// Who answers questions about files. An error is no verdict: it could not be found out now.
+pub trait Examiner: Send + Sync + fmt::Debug {
+    /// Reads a file from its beginning, which is open for reading and nothing else, and answers.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or nobody is there to do it.
+    fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer>;
+}
+
+/// Reads files in this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Here;
+
+impl Examiner for Here {
+    fn examine(&self, mut file: File, _: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer> {
+        examine(&mut file, terms, question)
+    }
+}
+
+/// Reads a file to its end and answers.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn examine(file: &mut File, terms: &Terms, question: Question) -> std::io::Result<Answer> {
+    let mut reading = Reading::new(terms.checksum);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(n) => {
+                if let Err(refusal) = reading.push(piece.get(..n).unwrap_or_default()) {
+                    return Ok(Answer::Refused(refusal, None));
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if question == Question::IsItABeginning {
+        return Ok(Answer::SoFar);
+    }
+    let contents = match reading.finish() {
+        Ok(contents) => contents,
+        Err(refusal) => return Ok(Answer::Refused(refusal, None)),
+    };
+    Ok(match known(&contents, terms, question) {
+        Ok(known) => Answer::Good(Box::new(known)),
+        Err(refusal) => Answer::Refused(refusal, Some(contents.sha256)),
+    })
+}
+
+fn known(contents: &Contents, terms: &Terms, question: Question) -> Result<Known, Refusal> {
+    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
+    let mut signed = Accepted { fingerprints: Vec::new(), notes: Vec::new() };
+    let file_time = match question {
+        Question::MayItComeIn { at, file_time } => {
+            signed = contents.judge(&terms.ring, &terms.policy, at)?;
+            let arch = package.nevra.arch();
+            if !terms.arches.is_empty() && !terms.arches.iter().any(|allowed| allowed == arch) {
+                let detail = format!("{arch} is not one of {}", terms.arches.join(", "));
+                return Err(Refusal::new(Code::WrongKind, detail));
+            }
+            file_time
+        }
+        Question::WhatIsIt { file_time } => file_time,
+        Question::IsItABeginning => 0,
+    };
+    let placed = Placed {
+        pkgid: contents.pkgid.clone(),
+        checksum: terms.checksum,
+        file_time,
+        package_size: contents.size,
+        location: tree::location(&package.nevra),
+    };
+    let xml = blocks::xml_of(&package, &placed);
+    let Package { nevra, replaced_text, .. } = package;
+    let replaced_text = replaced_text.into_iter().map(str::to_owned).collect();
+    let Contents { sha256, size, .. } = contents;
+    Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, xml })
+}
+
+/// Bytes that are no question, answer or terms.
+#[derive(Debug, thiserror::Error)]
+#[error("not understood: {0}")]
+pub struct NotUnderstood(String);
+
+impl From<serde_json::Error> for NotUnderstood {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn wrong<T>(why: &str) -> Result<T, NotUnderstood> {
+    Err(NotUnderstood(why.to_owned()))
+}
+
+/// A line of JSON, and what follows it.
+fn with_tail(head: &impl Serialize, tail: &[&[u8]]) -> Vec<u8> {
+    // Serializing plain structs of texts and numbers cannot fail.
+    let mut bytes = serde_json::to_vec(head).unwrap_or_default();
+    bytes.push(b'\n');
+    for part in tail {
+        bytes.extend_from_slice(part);
+    }
+    bytes
+}
+
+fn head_and_tail<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, &'de [u8]), NotUnderstood> {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return wrong("no end of the first line") };
+    let (head, tail) = bytes.split_at(end);
+    Ok((serde_json::from_slice(head)?, tail.get(1..).unwrap_or_default()))
+}
+
+/// The next so many bytes.
+fn cut<'a>(tail: &mut &'a [u8], length: u64) -> Result<&'a [u8], NotUnderstood> {
+    match usize::try_from(length).ok().and_then(|length| tail.split_at_checked(length)) {
+        Some((part, rest)) => {
+            *tail = rest;
+            Ok(part)
+        }
+        None => wrong("less follows than was said"),
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct TermsHead {
+    checksum: String,
+    arches: Vec<String>,
+    min_signers: usize,
+    legacy: Vec<LegacyHead>,
+    keys: Vec<(String, u64)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LegacyHead {
+    fingerprint: String,
+    until: Timestamp,
+    allow: Vec<String>,
+}
+
+impl Terms {
+    /// As bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let files = self.ring.files();
+        let legacy = |legacy: &Legacy| LegacyHead {
+            fingerprint: legacy.fingerprint.clone(),
+            until: legacy.until,
+            allow: legacy.allow.iter().map(ToString::to_string).collect(),
+        };
+        let head = TermsHead {
+            checksum: self.checksum.to_string(),
+            arches: self.arches.clone(),
+            min_signers: self.policy.min_signers,
+            legacy: self.policy.legacy.iter().map(legacy).collect(),
+            keys: files.iter().map(|(label, bytes)| (label.clone(), bytes.len() as u64)).collect(),
+        };
+        let tail: Vec<&[u8]> = files.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+        with_tail(&head, &tail)
+    }
+
+    /// From what [`Terms::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// When it is something else. Less than was said is never enough: a ring that lacks a key file is none.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotUnderstood> {
+        let (head, mut tail): (TermsHead, _) = head_and_tail(bytes)?;
+        let mut files = Vec::with_capacity(head.keys.len());
+        for (label, length) in head.keys {
+            files.push((label, cut(&mut tail, length)?.to_vec()));
+        }
+        let ring = Keyring::read(&files).or_else(|complaints| match complaints.first() {
+            Some(complaint) => wrong(&complaint.to_string()),
+            None => wrong("a ring"),
+        })?;
+        let mut legacy = Vec::with_capacity(head.legacy.len());
+        for LegacyHead { fingerprint, until, allow } in head.legacy {
+            let allow = allow.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+            legacy.push(Legacy { fingerprint, until, allow: allow.or_else(|_| wrong("an exception"))? });
+        }
+        Ok(Self {
+            ring,
+            policy: Policy { legacy, min_signers: head.min_signers },
+            checksum: head.checksum.parse().or_else(|_| wrong("a checksum"))?,
+            arches: head.arches,
+        })
+    }
+}
+
+impl Question {
+    /// As bytes.
+    pub fn to_bytes(self) -> Vec<u8> {
+        with_tail(&self, &[])
+    }
+
+    /// From what [`Question::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotUnderstood> {
+        Ok(head_and_tail(bytes)?.0)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AnswerHead {
+    Good {
+        nevra: String,
+        sha256: String,
+        pkgid: String,
+        size: u64,
+        fingerprints: Vec<String>,
+        notes: Vec<String>,
+        replaced_text: Vec<String>,
+        xml: [u64; 3],
+    },
+    SoFar,
+    Refused {
+        code: String,
+        detail: String,
+        sha256: Option<String>,
+    },
+}
+
+impl Answer {
+    /// As bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let refused = |refusal: &Refusal, sha256: Option<Sha256>| AnswerHead::Refused {
+            code: refusal.code.to_string(),
+            detail: refusal.detail.clone(),
+            sha256: sha256.map(Sha256::to_hex),
+        };
+        match self {
+            Self::Good(known) => {
+                let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = known.as_ref();
+                let head = AnswerHead::Good {
+                    nevra: nevra.to_string(),
+                    sha256: sha256.to_hex(),
+                    pkgid: pkgid.clone(),
+                    size: *size,
+                    fingerprints: signed.fingerprints.clone(),
+                    notes: signed.notes.clone(),
+                    replaced_text: replaced_text.clone(),
+                    xml: [0, 1, 2].map(|n| xml.get(n).map_or(0, |part| part.len() as u64)),
+                };
+                with_tail(&head, &[&xml[0], &xml[1], &xml[2]])
+            }
+            Self::SoFar => with_tail(&AnswerHead::SoFar, &[]),
+            Self::Refused(refusal, sha256) => with_tail(&refused(refusal, *sha256), &[]),
+        }
+    }
+
+    /// From what [`Answer::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// When it is something else: a name that no package may have, a code that there is not, a checksum of another
+    /// kind than `checksum`.
+    pub fn from_bytes(bytes: &[u8], checksum: ChecksumKind) -> Result<Self, NotUnderstood> {
+        let (head, mut tail): (AnswerHead, _) = head_and_tail(bytes)?;
+        let sum = |text: String| text.parse::<Sha256>().or_else(|_| wrong("a SHA-256"));
+        match head {
+            AnswerHead::SoFar => Ok(Self::SoFar),
+            AnswerHead::Refused { code, detail, sha256 } => {
+                let code = code.parse().or_else(|_| wrong("a code"))?;
+                Ok(Self::Refused(Refusal::new(code, detail), sha256.map(sum).transpose()?))
+            }
+            AnswerHead::Good { nevra, sha256, pkgid, size, fingerprints, notes, replaced_text, xml } => {
+                let nevra: Nevra = nevra.parse().or_else(|_| wrong("a NEVRA"))?;
+                let digits = match checksum {
+                    ChecksumKind::Sha1 => 40,
+                    ChecksumKind::Sha256 => 64,
+                    ChecksumKind::Sha512 => 128,
+                };
+                if pkgid.len() != digits || !pkgid.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+                    return wrong("a pkgid");
+                }
+                let mut part = |length| cut(&mut tail, length).map(<[u8]>::to_vec);
+                let [primary, filelists, other] = xml;
+                let xml = [part(primary)?, part(filelists)?, part(other)?];
+                let signed = Accepted { fingerprints, notes };
+                let sha256 = sum(sha256)?;
+                Ok(Self::Good(Box::new(Known { nevra, sha256, pkgid, size, signed, replaced_text, xml })))
+            }
+        }
+    }
+}
