@@ -14,15 +14,12 @@ use serde_json::json;
 use super::exit::{Exit, Failure, Outcome};
 use super::{offline, table, verify};
 use crate::config::settings::Settings;
+use crate::daemon::expiry::WARN_DAYS;
 use crate::domain::names::TreeId;
 use crate::domain::nevra::Nevra;
 use crate::engine::world::World;
 use crate::format::openpgp::{CertSummary, Keyring};
 use crate::link::clock::Clock;
-
-/// A key that expires within so many days needs a successor that every client has by then: some have to be
-/// told a year before, and in the last week it is an emergency.
-const WARN_DAYS: [i64; 4] = [7, 30, 90, 400];
 
 /// Lists the keys that trees trust, until when, and what each has signed
 ///

@@ -23,6 +23,8 @@ const QUIET: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::fr
 const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
 /// Above, a lost event is found the day after.
 const SCAN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
+/// Below, the disk has nothing else to do; above, the backups are gone from which a rotten package could be put back.
+const SCRUB: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(365 * 24);
 /// Below, a slow upload is refused in its middle; above, nobody learns that one was broken off.
 const INCOMPLETE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 /// rpm itself cannot read more than 4 EiB; what is above 1 TiB is a typing mistake.
@@ -136,8 +138,15 @@ fn watch(mut section: Section<'_, '_>) -> Option<Watch> {
     let quiet = span(&mut section, "quiet", fallback.quiet, &QUIET);
     let poll_every = span(&mut section, "poll_every", fallback.poll_every, &POLL);
     let scan_every = span(&mut section, "scan_every", fallback.scan_every, &SCAN);
+    let scrub_within = span(&mut section, "scrub_within", fallback.scrub_within, &SCRUB);
     section.close();
-    Some(Watch { mode: mode?, quiet: quiet?, poll_every: poll_every?, scan_every: scan_every? })
+    Some(Watch {
+        mode: mode?,
+        quiet: quiet?,
+        poll_every: poll_every?,
+        scan_every: scan_every?,
+        scrub_within: scrub_within?,
+    })
 }
 
 fn intake(mut section: Section<'_, '_>) -> Option<Intake> {

@@ -161,6 +161,8 @@ pub struct Watch {
     pub poll_every: Duration,
     /// Between two looks at everything, which finds what events missed.
     pub scan_every: Duration,
+    /// In what time every listed package is read again and compared with what was accepted.
+    pub scrub_within: Duration,
 }
 
 /// Beyond this the disk is the limit, and every job holds a file open and a buffer.
@@ -185,6 +187,7 @@ impl Default for Watch {
             quiet: Duration::from_secs(2),
             poll_every: Duration::from_secs(30),
             scan_every: Duration::from_mins(10),
+            scrub_within: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -12,9 +12,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Bounds};
+use super::expiry::Expiries;
 use super::gatehouse::Gatehouse;
 use super::lookout::{self, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare};
+use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
 use crate::config::settings::Settings;
@@ -110,6 +112,7 @@ pub struct Daemon {
     on_ready: oneshot::Receiver<()>,
     posts: Vec<Post>,
     broken: Arc<AtomicBool>,
+    disk: Arc<dyn Disk>,
     examiner: Arc<dyn Examiner>,
     clock: Clock,
     supervisor: Arc<Supervisor>,
@@ -187,6 +190,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         on_ready,
         posts,
         broken,
+        disk,
         examiner,
         clock,
         supervisor,
@@ -245,11 +249,21 @@ impl Daemon {
             poll_every: self.settings.watch.poll_every,
             scan_every: self.settings.watch.scan_every,
         };
+        let scrub = Scrub {
+            shared: Arc::clone(self.handle.shared()),
+            root: self.settings.site.root.clone(),
+            place: self.settings.site.state.join("scrub"),
+            disk: Arc::clone(&self.disk),
+            period: self.settings.watch.scrub_within,
+        };
+        tasks.add("the scrub", scrub.run(stop.clone()));
         tasks.add("the lookout", lookout::run(self.posts, rhythm, self.handle.clone(), stop.clone()));
         let reporter = Reporter {
             shared: Arc::clone(self.handle.shared()),
             supervisor: Arc::clone(&self.supervisor),
             broken: self.broken,
+            clock: self.clock,
+            expiries: Expiries::default(),
         };
         tasks.add("the reporter", reporter.run(self.on_ready, stop.clone()));
         let reloader = Reloader {
@@ -276,11 +290,13 @@ struct Reporter {
     shared: Arc<Shared>,
     supervisor: Arc<Supervisor>,
     broken: Arc<AtomicBool>,
+    clock: Clock,
+    expiries: Expiries,
 }
 
 impl Reporter {
     async fn run(
-        self,
+        mut self,
         mut on_ready: oneshot::Receiver<()>,
         stop: CancellationToken,
     ) -> Result<(), std::convert::Infallible> {
@@ -301,6 +317,9 @@ impl Reporter {
             if self.broken.load(Ordering::SeqCst) {
                 let why = "a sync failed, so nothing is written any more; check the disk and start the daemon again";
                 self.shared.trouble("disk", Some(why.to_owned()));
+            }
+            for words in self.expiries.due(&self.shared.read().rules.expiries, self.clock.now()) {
+                tracing::warn!("{words}; see `rolloutd keys`");
             }
             // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
             // has to have gone round since the last time.

@@ -6,6 +6,10 @@ pub mod prepare;
 pub mod supervise;
 /// The connections of the web server: bounded in number and in patience.
 pub mod connections;
+/// Keys that are about to expire.
+pub mod expiry;
+/// Every listed package is read again within a period.
+pub mod scrub;
 /// Looks at the upload trees when the kernel says so, and now and then anyhow.
 pub mod lookout;
 /// Packages are read by confined processes.

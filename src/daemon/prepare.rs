@@ -50,10 +50,14 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         signer.ok().map(Arc::new)
     });
     let mut rules = Rules::default();
+    let public = signer.as_ref().and_then(|signer| signer.public_key_armored().ok());
+    let own = public.and_then(|armored| Keyring::read(&[(String::new(), armored.into_bytes())]).ok());
+    rules.expiries.extend(own.iter().flat_map(|ring| expiries(ring, now)));
     let mut distributions = BTreeMap::new();
     for dist in &settings.distributions {
         if let Some(workflow) = workflow(dist, &mut wrong) {
-            rules.distributions.insert(dist.path.clone(), dist_rules(dist, workflow, now, &mut wrong));
+            let of_dist = dist_rules(dist, workflow, now, &mut rules.expiries, &mut wrong);
+            rules.distributions.insert(dist.path.clone(), of_dist);
         }
         if let Some(ready) = dist_settings(settings, dist, signer.clone(), examiner, &mut wrong) {
             distributions.insert(dist.path.clone(), ready);
@@ -114,10 +118,23 @@ fn workflow(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Workflow> {
     misfits.is_empty().then_some(found)
 }
 
-fn dist_rules(dist: &Distribution, workflow: Workflow, now: Timestamp, wrong: &mut Vec<String>) -> DistRules {
+/// When the keys of a ring expire that can still sign.
+fn expiries(ring: &Keyring, now: Timestamp) -> impl Iterator<Item = (String, Timestamp)> {
+    let ends = ring.certs(now).into_iter().filter(|cert| !cert.revoked);
+    ends.filter_map(|cert| Some((cert.fingerprint, cert.expiry?)))
+}
+
+fn dist_rules(
+    dist: &Distribution,
+    workflow: Workflow,
+    now: Timestamp,
+    ends: &mut BTreeMap<String, Timestamp>,
+    wrong: &mut Vec<String>,
+) -> DistRules {
     let mut trust = BTreeMap::new();
     for tree in &dist.trees {
         let Some((ring, _)) = ring(dist, tree, wrong) else { continue };
+        ends.extend(expiries(&ring, now));
         let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
         let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
         trust.insert(tree.clone(), Trust { certs, min_signers: dist.policy(tree).min_signers });

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
 use crate::domain::workflow::Workflow;
 
@@ -13,6 +15,8 @@ pub struct Rules {
     pub distributions: BTreeMap<DistPath, DistRules>,
     /// What each webhook may do.
     pub hooks: BTreeMap<HookName, Caller>,
+    /// When each key expires that a tree trusts or that signs metadata, by fingerprint.
+    pub expiries: BTreeMap<String, Timestamp>,
 }
 
 /// What holds for one distribution.

@@ -210,63 +210,58 @@ fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Sends one frame, and a descriptor with its first bytes.
+/// Sends one frame, and a descriptor with its first bytes; in one call, unless it is long.
 fn send(socket: &mut UnixStream, kind: u8, bytes: &[u8], file: Option<&File>) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= FRAME_MAX);
     let length = length.ok_or_else(|| io::Error::other("more than fits into a frame"))?.to_be_bytes();
     let head = [kind, length[0], length[1], length[2], length[3]];
-    match file {
-        None => socket.write_all(&head)?,
-        Some(file) => {
-            let files = [file.as_fd()];
-            let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut control = SendAncillaryBuffer::new(&mut space);
-            control.push(SendAncillaryMessage::ScmRights(&files));
-            let flags = SendFlags::NOSIGNAL;
-            let sent = rustix::net::sendmsg(&*socket, &[IoSlice::new(&head)], &mut control, flags)?;
-            socket.write_all(head.get(sent..).unwrap_or_default())?;
-        }
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let files = file.map(|file| [file.as_fd()]);
+    if let Some(files) = &files {
+        control.push(SendAncillaryMessage::ScmRights(files));
     }
-    socket.write_all(bytes)
+    let parts = [IoSlice::new(&head), IoSlice::new(bytes)];
+    let sent = rustix::net::sendmsg(&*socket, &parts, &mut control, SendFlags::NOSIGNAL)?;
+    socket.write_all(head.get(sent..).unwrap_or_default())?;
+    socket.write_all(bytes.get(sent.saturating_sub(head.len())..).unwrap_or_default())
 }
 
-/// Receives one frame.
+/// Receives one frame. Nothing follows it before the next question.
 fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)> {
-    let mut head = [0; 5];
-    receive_all(socket, &mut head, until)?;
-    let [kind, length @ ..] = head;
-    let length = u32::from_be_bytes(length);
-    if length > FRAME_MAX {
-        return Err(io::Error::other("more than fits into a frame"));
-    }
     // Grows with what arrives, never with what is promised.
     let mut bytes = Vec::new();
     let mut piece = vec![0; 1 << 16];
-    let mut left = usize::try_from(length).unwrap_or(usize::MAX);
-    while left > 0 {
-        let piece = piece.get_mut(..left.min(1 << 16)).unwrap_or_default();
-        receive_all(socket, piece, until)?;
-        bytes.extend_from_slice(piece);
-        left -= piece.len();
-    }
-    Ok((kind, bytes))
-}
-
-fn receive_all(socket: &mut UnixStream, mut space: &mut [u8], until: Instant) -> io::Result<()> {
-    while !space.is_empty() {
+    loop {
+        if let Some((kind, length)) = bytes.first_chunk().copied().map(head_of) {
+            if length > u64::from(FRAME_MAX) {
+                return Err(io::Error::other("more than fits into a frame"));
+            }
+            match (bytes.len() as u64).checked_sub(HEAD as u64 + length) {
+                None => {}
+                Some(0) => return Ok((kind, bytes.split_off(HEAD))),
+                Some(_) => return Err(io::Error::other("it said more than it was asked")),
+            }
+        }
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         socket.set_read_timeout(Some(left))?;
-        match socket.read(space) {
+        match socket.read(&mut piece) {
             Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it said nothing more")),
-            Ok(n) => space = space.get_mut(n..).unwrap_or_default(),
+            Ok(n) => bytes.extend_from_slice(piece.get(..n).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+}
+
+/// Bytes that begin a frame.
+const HEAD: usize = 5;
+
+fn head_of([kind, length @ ..]: [u8; HEAD]) -> (u8, u64) {
+    (kind, u64::from(u32::from_be_bytes(length)))
 }
 
 /// Answers questions that come over a socket until it ends. It is the other end of [`Pool::ask`].
@@ -303,7 +298,7 @@ type Frame = (u8, Vec<u8>, Option<File>);
 
 /// The next frame; `None` when there will be none.
 fn next(socket: &mut UnixStream) -> io::Result<Option<Frame>> {
-    let mut head = [0; 5];
+    let mut head = [0; HEAD];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(&mut head)];
@@ -323,9 +318,8 @@ fn next(socket: &mut UnixStream) -> io::Result<Option<Frame>> {
         return Ok(None);
     }
     socket.read_exact(head.get_mut(got..).unwrap_or_default())?;
-    let [kind, length @ ..] = head;
+    let (kind, length) = head_of(head);
     let mut bytes = Vec::new();
-    let length = u64::from(u32::from_be_bytes(length));
     if (&mut *socket).take(length).read_to_end(&mut bytes)? as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }

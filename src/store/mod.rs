@@ -34,6 +34,8 @@ pub mod intake;
 pub mod presence;
 /// New metadata, staged where nobody looks, then made visible by one rename.
 pub mod publication;
+/// Published packages read again, for bits that have changed.
+pub mod scrub;
 /// A plan carried out on the trees, from any point, any number of times.
 pub mod promotion;
 /// One distribution on this disk: its index, its uploads, its trees.

@@ -64,6 +64,11 @@ struct WorkLabels {
     outcome: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    key: String,
+}
+
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
 pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
@@ -96,6 +101,11 @@ fn encode(inside: &Inside) -> String {
         work.get_or_create(&of("done")).inc_by(all.saturating_sub(*failed));
         work.get_or_create(&of("failed")).inc_by(*failed);
     }
+    let expires = Family::<KeyLabels, Gauge>::default();
+    for (key, end) in &inside.rules.expiries {
+        expires.get_or_create(&KeyLabels { key: key.clone() }).set(end.as_second());
+    }
+    registry.register_with_unit("key_expires", "When the key expires", Unit::Seconds, expires);
     registry.register("ready", "1 when recovery is over and nothing is wrong", ready);
     registry.register("tree_packages", "Packages that the tree's metadata lists", packages);
     registry.register("tree_revision", "Revision of the tree's metadata", revision);

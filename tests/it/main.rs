@@ -29,6 +29,7 @@ mod kill_points;
 mod metadata_readers;
 mod peers;
 mod random;
+mod scrub;
 mod sequences;
 mod service_unit;
 mod signing;

@@ -1,0 +1,78 @@
+//! Keys that are about to expire are named in time: their successors have to reach every client first.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// So many days ahead. Some sites have to be told a year before, and in the last week it is an emergency.
+pub const WARN_DAYS: [i64; 4] = [7, 30, 90, 400];
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// What has been said of each key.
+#[derive(Debug, Default)]
+pub struct Expiries {
+    /// The limit that was crossed, in days; -1 for the end itself.
+    said: BTreeMap<String, i64>,
+}
+
+impl Expiries {
+    /// What is to be said now of keys that expire then, by fingerprint: once for each limit that one crosses.
+    pub fn due(&mut self, ends: &BTreeMap<String, Timestamp>, now: Timestamp) -> Vec<String> {
+        self.said.retain(|key, _| ends.contains_key(key));
+        let mut words = Vec::new();
+        for (key, end) in ends {
+            let left = end.as_second().saturating_sub(now.as_second());
+            let limit = if left <= 0 { Some(-1) } else { WARN_DAYS.into_iter().find(|days| left <= days * DAY) };
+            let Some(limit) = limit else {
+                self.said.remove(key);
+                continue;
+            };
+            if self.said.insert(key.clone(), limit).is_none_or(|before| limit < before) {
+                let day = end.strftime("%F");
+                words.push(match left / DAY {
+                    _ if left <= 0 => format!("the key {key} has expired on {day}"),
+                    0 => format!("the key {key} expires on {day}, within a day"),
+                    1 => format!("the key {key} expires on {day}, in a day"),
+                    days => format!("the key {key} expires on {day}, in {days} days"),
+                });
+            }
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(n: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + n * DAY).expect("a time")
+    }
+
+    #[test]
+    fn each_limit_is_said_once() {
+        let mut expiries = Expiries::default();
+        let ends = BTreeMap::from([("AB".to_owned(), days(500))]);
+        let said: Vec<(i64, String)> = (0..=502)
+            .flat_map(|day| expiries.due(&ends, days(day)).into_iter().map(move |words| (day, words)))
+            .collect();
+        let at: Vec<i64> = said.iter().map(|(day, _)| *day).collect();
+        assert_eq!(at, [100, 410, 470, 493, 500]);
+        assert_eq!(said[1].1, "the key AB expires on 2025-03-28, in 90 days");
+        assert_eq!(said[4].1, "the key AB has expired on 2025-03-28");
+    }
+
+    #[test]
+    fn a_start_says_where_things_stand_and_an_extension_begins_anew() {
+        let mut expiries = Expiries::default();
+        let mut ends = BTreeMap::from([("AB".to_owned(), days(20)), ("CD".to_owned(), days(1000))]);
+        assert_eq!(expiries.due(&ends, days(0)).len(), 1);
+        assert_eq!(expiries.due(&ends, days(1)).len(), 0);
+        ends.insert("AB".to_owned(), days(900));
+        assert_eq!(expiries.due(&ends, days(1)).len(), 0);
+        assert_eq!(expiries.due(&ends, days(880)).len(), 2, "both are near then");
+        ends.clear();
+        assert_eq!(expiries.due(&ends, days(881)).len(), 0);
+    }
+}

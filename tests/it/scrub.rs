@@ -1,0 +1,124 @@
+//! Bits that change on the disk are found by reading, and keys that are about to expire are named.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as disks do")]
+
+use crate::forge::{Hand, builder};
+use crate::random::Random;
+use crate::site::{Site, Wish, files_below, keys, package, recipe, tell};
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+const PACKAGES: usize = 40;
+
+fn configured(site: &Site, from: &str, to: &str) {
+    let path = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+fn scrubbed() -> Site {
+    let site = Site::prepare(&Wish::default());
+    configured(&site, "quiet = \"200ms\"", "quiet = \"200ms\"\nscrub_within = \"1s\"");
+    site
+}
+
+/// Flips one bit and changes nothing else, not even the time.
+fn flip(path: &Path, random: &mut Random) {
+    let mut bytes = fs::read(path).unwrap();
+    let place = random.place(bytes.len());
+    bytes[place] ^= 1 << random.place(8);
+    let time = fs::metadata(path).unwrap().modified().unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+fn packages(site: &Site) -> Vec<PathBuf> {
+    let mut all = files_below(&site.tree("untested").join("Packages"));
+    all.sort();
+    all
+}
+
+fn reasons(site: &Site) -> String {
+    site.door.get("/readyz").unwrap().text()
+}
+
+#[test]
+fn every_bit_that_flips_is_found_within_the_period() {
+    let mut site = scrubbed();
+    for n in 0..PACKAGES {
+        site.drop_file(&format!("p{n}.rpm"), &package(&recipe(&format!("p{n}"), "1.0", &[]), Some(&keys().ours.1)));
+    }
+    site.up();
+    site.wait("all packages", |site| (packages(site).len() == PACKAGES).then_some(()));
+    site.wait("a round without findings", |site| {
+        site.log().lines().any(|line| line.contains("read everything again") && line.contains("wrong=0")).then_some(())
+    });
+    assert_eq!(site.door.get("/readyz").unwrap().status, 200);
+
+    let seed = u64::from(std::process::id());
+    tell(&format!("scrub: seed {seed}"));
+    let mut random = Random(seed);
+    for path in packages(&site) {
+        flip(&path, &mut random);
+    }
+    let named = |site: &Site| -> BTreeSet<String> {
+        let log = site.log();
+        let lines = log.lines().filter(|line| line.contains("a published package is not what was accepted"));
+        lines.filter_map(|line| line.split("nevra=").nth(1)?.split(' ').next().map(str::to_owned)).collect()
+    };
+    site.wait("every flip to be found", |site| (named(site).len() == PACKAGES).then_some(()));
+    site.wait("readiness to tell of it", |site| {
+        let text = reasons(site);
+        (text.contains("was accepted") && text.contains(&format!("and {} more", PACKAGES - 5))).then_some(())
+    });
+
+    // What it advises: away with the file, and the package once more.
+    for (n, path) in packages(&site).into_iter().enumerate() {
+        fs::remove_file(path).unwrap();
+        site.drop_file(&format!("p{n}.rpm"), &package(&recipe(&format!("p{n}"), "1.0", &[]), Some(&keys().ours.1)));
+    }
+    site.wait("all to be well again", |site| (site.door.get("/readyz").unwrap().status == 200).then_some(()));
+    assert_eq!(packages(&site).len(), PACKAGES);
+}
+
+#[test]
+fn where_it_got_to_survives_a_restart() {
+    let mut site = scrubbed();
+    site.drop_package("one", "1.0", &[]);
+    site.up();
+    site.wait("a round", |site| site.log().contains("read everything again packages=1").then_some(()));
+    assert!(site.stop().success());
+    assert!(site.path("state/scrub").exists());
+    fs::write(site.path("state/scrub"), "what is no checksum\n").unwrap();
+    site.up();
+    let before = site.log().matches("read everything again packages=1").count();
+    site.wait("another round", |site| {
+        (site.log().matches("read everything again packages=1").count() > before).then_some(())
+    });
+}
+
+#[test]
+fn a_key_that_is_about_to_expire_is_named() {
+    let mut site = Site::prepare(&Wish::default());
+    let made = SystemTime::now() - Duration::from_hours(24);
+    let builder = builder("Short").set_creation_time(made).set_validity_period(Duration::from_hours(24 * 22));
+    let hand = Hand::from_builder(builder);
+    let path = site.path("short.key");
+    fs::write(&path, hand.public()).unwrap();
+    configured(&site, "\"*\" = [", &format!("\"*\" = [\"{}\", ", path.display()));
+    site.up();
+    let fingerprint = hand.fingerprint();
+    site.wait("a word of it", |site| {
+        let log = site.log();
+        let said =
+            |line: &str| line.contains(&format!("the key {fingerprint} expires on")) && line.contains("in 20 days");
+        log.lines().any(said).then_some(())
+    });
+    let metrics = site.door.get("/metrics").unwrap().text();
+    assert!(metrics.contains(&format!("rolloutd_key_expires_seconds{{key=\"{fingerprint}\"}} ")), "{metrics}");
+}
