@@ -221,6 +221,14 @@ impl Claims {
             let detail = "there is no digest of the header beside the signature, and rpm asks for one";
             claims.faults.push(Refusal::new(Code::HeaderDigest, detail));
         }
+        // What covers the header alone covers its region (rpm's `hdrblobDigestUpdate`). Where there is none,
+        // rpm hashes nothing and refuses; only packages from before rpm 4 may be so, and those have neither.
+        let of_the_header = claims.digests.iter().any(|digest| digest.span == Span::Header)
+            || claims.signatures.iter().any(|carried| carried.range == Range::Header);
+        if of_the_header && !main.has_region() {
+            let detail = "the main header has no region, and something in the package is over the header alone";
+            claims.faults.push(Refusal::new(Code::Region, detail));
+        }
         claims
     }
 

@@ -47,6 +47,10 @@ pub(crate) enum Value {
     Word(u32),
     Long(u64),
     Bin(Vec<u8>),
+    Shorts(Vec<u16>),
+    Words(Vec<u32>),
+    /// Any type and any count, whether or not they fit the bytes.
+    As(u32, u32, Vec<u8>),
 }
 
 pub(crate) fn text(value: impl AsRef<[u8]>) -> Value {
@@ -61,9 +65,14 @@ pub(crate) fn texts(values: &[&str]) -> Value {
 pub(crate) fn header(region: u32, entries: &[(u32, Value)]) -> Vec<u8> {
     let mut entries = entries.to_vec();
     entries.sort_by_key(|(tag, _)| *tag);
+    laid_out(Some(region), &entries)
+}
+
+/// Lays out entries in the order in which they come, with or without a region.
+pub(crate) fn laid_out(region: Option<u32>, entries: &[(u32, Value)]) -> Vec<u8> {
     let mut index = Vec::new();
     let mut data = Vec::new();
-    for (tag, value) in &entries {
+    for (tag, value) in entries {
         let (kind, align, count, bytes) = match value {
             Value::Text(v) => (6, 1, 1, joined(std::slice::from_ref(v))),
             Value::Texts(v) => (8, 1, v.len(), joined(v)),
@@ -71,6 +80,12 @@ pub(crate) fn header(region: u32, entries: &[(u32, Value)]) -> Vec<u8> {
             Value::Word(v) => (4, 4, 1, v.to_be_bytes().to_vec()),
             Value::Long(v) => (5, 8, 1, v.to_be_bytes().to_vec()),
             Value::Bin(v) => (7, 1, v.len(), v.clone()),
+            Value::Shorts(v) => (3, 2, v.len(), v.iter().flat_map(|n| n.to_be_bytes()).collect()),
+            Value::Words(v) => (4, 4, v.len(), v.iter().flat_map(|n| n.to_be_bytes()).collect()),
+            Value::As(kind, count, v) => {
+                let align = [1, 1, 1, 2, 4, 8].get(*kind as usize).copied().unwrap_or(1);
+                (*kind, align, *count as usize, v.clone())
+            }
         };
         while data.len() % align != 0 {
             data.push(0);
@@ -78,10 +93,12 @@ pub(crate) fn header(region: u32, entries: &[(u32, Value)]) -> Vec<u8> {
         index.push([*tag, kind, u32::try_from(data.len()).unwrap(), u32::try_from(count).unwrap()]);
         data.extend(bytes);
     }
-    let all = u32::try_from(entries.len() + 1).unwrap();
-    index.insert(0, [region, 7, u32::try_from(data.len()).unwrap(), 16]);
-    for word in [region, 7, (all * 16).wrapping_neg(), 16] {
-        data.extend(word.to_be_bytes());
+    let all = u32::try_from(entries.len() + usize::from(region.is_some())).unwrap();
+    if let Some(region) = region {
+        index.insert(0, [region, 7, u32::try_from(data.len()).unwrap(), 16]);
+        for word in [region, 7, (all * 16).wrapping_neg(), 16] {
+            data.extend(word.to_be_bytes());
+        }
     }
     let mut out = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
     out.extend(all.to_be_bytes());
@@ -130,6 +147,10 @@ pub(crate) struct Draft {
     pub(crate) instead: Vec<(u32, Option<Value>)>,
     /// In the manner of format 6.
     pub(crate) format6: bool,
+    /// A main header that was laid out otherwise than [`header`] does it.
+    pub(crate) laid: Option<Vec<u8>>,
+    /// The same for the signature header.
+    pub(crate) laid_signatures: Option<Vec<u8>>,
 }
 
 impl Draft {
@@ -139,7 +160,16 @@ impl Draft {
         let mut main = Self::plain();
         main.push((5092, texts(&[&hex::encode(sha256(&payload))])));
         main.push((5093, Value::Word(8)));
-        Self { main, payload, signatures: Vec::new(), padding: 0, instead: Vec::new(), format6: false }
+        Self {
+            main,
+            payload,
+            signatures: Vec::new(),
+            padding: 0,
+            instead: Vec::new(),
+            format6: false,
+            laid: None,
+            laid_signatures: None,
+        }
     }
 
     /// A package as rpm made it before 4.14: the header has no digest of the payload.
@@ -173,7 +203,7 @@ impl Draft {
 
     /// The main header as it will lie in the file.
     pub(crate) fn header(&self) -> Vec<u8> {
-        header(63, &self.main)
+        self.laid.clone().unwrap_or_else(|| header(63, &self.main))
     }
 
     /// Main header and payload.
@@ -214,8 +244,16 @@ impl Draft {
         self.with(268, packet)
     }
 
-    /// The file.
-    pub(crate) fn file(&self) -> Vec<u8> {
+    /// Changes the main header as it was laid out; what is signed afterwards is signed over that.
+    pub(crate) fn relaid(mut self, change: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut bytes = self.header();
+        change(&mut bytes);
+        self.laid = Some(bytes);
+        self
+    }
+
+    /// The entries of the signature header.
+    pub(crate) fn signature_entries(&self) -> Vec<(u32, Value)> {
         let header_bytes = self.header();
         let both = self.both();
         let mut entries = vec![(273, text(hex::encode(sha256(&header_bytes))))];
@@ -232,15 +270,21 @@ impl Draft {
             entries.retain(|(t, _)| t != tag);
             entries.extend(value.clone().map(|v| (*tag, v)));
         }
+        entries
+    }
+
+    /// The file.
+    pub(crate) fn file(&self) -> Vec<u8> {
+        let signatures = self.laid_signatures.clone().unwrap_or_else(|| header(62, &self.signature_entries()));
         let mut file = vec![0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0];
         file.resize(78, 0);
         file.extend([0, 5]);
         file.resize(96, 0);
-        file.extend(header(62, &entries));
+        file.extend(signatures);
         while file.len() % 8 != 0 {
             file.push(self.padding);
         }
-        file.extend(both);
+        file.extend(self.both());
         file
     }
 }

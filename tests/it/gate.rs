@@ -1,6 +1,10 @@
 //! The gate's verdicts on signatures and digests, row by row of the catalogue of hostile inputs
 //! (S1 to S44, H24 to H27): from the bytes of a file and of a key ring to a code.
 
+use crate::certs::{
+    DAY, armored, assemble, back_signature, bound_by, ed25519, flip, next_in_alphabet, odd_rsa, revoked, rsa,
+    self_signed_again, valid_until, with_subkey,
+};
 use crate::forge::{
     ARRIVES, BORN, Draft, Hand, MADE, Raw, Value, accepted, builder, framed, header, judge, judge_by, read, refused,
     ring, ring_of, sha1, sha256, sub, system, text, texts, time,
@@ -21,12 +25,6 @@ use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, PublicKeyAlgorithm, Reason
 use sequoia_openpgp::{Profile, armor};
 use std::io::Write as _;
 use std::time::Duration;
-
-const DAY: Duration = Duration::from_hours(24);
-
-fn flip(bytes: &mut [u8], at: usize) {
-    bytes[at] ^= 1;
-}
 
 /// A policy with one exception, which ends after the packages of these tests arrive.
 fn allowing(fingerprint: &str, allow: &[Lifted]) -> Policy {
@@ -361,11 +359,6 @@ fn s17_the_uncompressed_payload_is_another_file() {
 
 // S18 to S25: time.
 
-fn valid_until(end: &str) -> Hand {
-    let span = system(end).duration_since(system(BORN)).unwrap();
-    Hand::from_builder(builder("a").set_validity_period(span))
-}
-
 #[test]
 fn s18_a_key_that_had_expired_when_it_signed_is_refused() {
     let by = valid_until("2026-05-01T00:00:00Z");
@@ -397,17 +390,6 @@ fn s19_a_key_that_has_expired_since_is_refused_on_arrival() {
     assert_eq!(verdict.map(|a| a.fingerprints), Ok(vec![by.fingerprint()]));
     let verdict = read(&file).unwrap().judge(&ring(&[&by]), &Policy::default(), time("2026-09-01T00:00:00Z"));
     assert_eq!(verdict.unwrap_err().code, Code::KeyExpiredAtArrival);
-}
-
-fn revoked(by: &Hand, when: &str, reason: ReasonForRevocation) -> Cert {
-    let revocation = CertRevocationBuilder::new()
-        .set_signature_creation_time(system(when))
-        .unwrap()
-        .set_reason_for_revocation(reason, b"a reason")
-        .unwrap()
-        .build(&mut by.primary().1, &by.cert, None)
-        .unwrap();
-    by.cert.clone().insert_packets(revocation).unwrap().0
 }
 
 #[test]
@@ -597,61 +579,6 @@ fn s27_issuers_that_contradict_one_another_are_refused() {
     }
 }
 
-/// Makes a certificate from a primary key with one self-signature and whatever else.
-fn assemble(
-    key: &Key<SecretParts, PrimaryRole>,
-    flags: KeyFlags,
-    hash: HashAlgorithm,
-    when: &str,
-    more: Vec<Packet>,
-) -> Cert {
-    let user_id = UserID::from("hand made");
-    let binding = SignatureBuilder::new(SignatureType::PositiveCertification)
-        .set_hash_algo(hash)
-        .set_signature_creation_time(system(when))
-        .unwrap()
-        .set_key_flags(flags)
-        .unwrap()
-        .sign_userid_binding(&mut key.clone().into_keypair().unwrap(), key.parts_as_public(), &user_id)
-        .unwrap();
-    let packets = [Packet::from(key.clone()), user_id.into(), binding.into()].into_iter().chain(more);
-    Cert::from_packets(packets).unwrap()
-}
-
-/// The certificate with another self-signature on its user id.
-fn self_signed_again(
-    by: &Hand,
-    when: &str,
-    hash: HashAlgorithm,
-    change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
-) -> Cert {
-    by.cert.clone().insert_packets(self_signature(by, when, hash, change)).unwrap().0
-}
-
-fn self_signature(
-    by: &Hand,
-    when: &str,
-    hash: HashAlgorithm,
-    change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
-) -> Vec<Packet> {
-    let (primary, mut signer) = by.primary();
-    let user_id = by.cert.userids().next().unwrap().userid().clone();
-    let builder = SignatureBuilder::new(SignatureType::PositiveCertification)
-        .set_hash_algo(hash)
-        .set_signature_creation_time(system(when))
-        .unwrap()
-        .set_key_flags(KeyFlags::empty().set_certification().set_signing())
-        .unwrap();
-    let signature = change(builder).sign_userid_binding(&mut signer, Some(&primary), &user_id).unwrap();
-    vec![user_id.into(), signature.into()]
-}
-
-fn ed25519<R: sequoia_openpgp::packet::key::KeyRole>() -> Key<SecretParts, R> {
-    let mut key: Key4<SecretParts, R> = Key4::generate_ecc(true, sequoia_openpgp::types::Curve::Ed25519).unwrap();
-    key.set_creation_time(system(BORN)).unwrap();
-    key.into()
-}
-
 #[test]
 fn s28_a_key_that_is_not_for_signing_is_refused() {
     let none = KeyFlags::empty();
@@ -665,61 +592,6 @@ fn s28_a_key_that_is_not_for_signing_is_refused() {
         let (primary, by) = with_subkey(|b| b.set_key_flags(flags).unwrap(), |_, _| None);
         refused(&Draft::new().signed(&by).file(), &ring(&[&primary]), Code::NotSigningKey);
     }
-}
-
-/// A certificate with a subkey whose binding is made by `change`, with the back-signature that
-/// `back` gives, and the hand of that subkey.
-fn with_subkey(
-    change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
-    back: impl FnOnce(&Key<SecretParts, PrimaryRole>, &Key<SecretParts, SubordinateRole>) -> Option<Signature>,
-) -> (Hand, Hand) {
-    let primary: Key<SecretParts, PrimaryRole> = ed25519();
-    let subkey: Key<SecretParts, SubordinateRole> = ed25519();
-    let mut builder = SignatureBuilder::new(SignatureType::SubkeyBinding)
-        .set_signature_creation_time(system(BORN))
-        .unwrap()
-        .set_key_flags(KeyFlags::empty().set_signing())
-        .unwrap();
-    if let Some(back) = back(&primary, &subkey) {
-        builder = builder.set_embedded_signature(back).unwrap();
-    }
-    let binding = change(builder)
-        .sign_subkey_binding(
-            &mut primary.clone().into_keypair().unwrap(),
-            primary.parts_as_public(),
-            subkey.parts_as_public(),
-        )
-        .unwrap();
-    bound_by(&primary, &subkey, Some(binding))
-}
-
-fn bound_by(
-    primary: &Key<SecretParts, PrimaryRole>,
-    subkey: &Key<SecretParts, SubordinateRole>,
-    binding: Option<Signature>,
-) -> (Hand, Hand) {
-    let mut more = vec![Packet::from(subkey.clone())];
-    more.extend(binding.map(Packet::from));
-    let cert = assemble(primary, KeyFlags::empty().set_certification(), HashAlgorithm::SHA512, BORN, more);
-    let by = Hand { cert: cert.clone(), key: subkey.clone().role_into_unspecified() };
-    (Hand { cert, key: primary.clone().role_into_unspecified() }, by)
-}
-
-/// The back-signature that a signing subkey gives to its primary key.
-fn back_signature(
-    by: &Key<SecretParts, SubordinateRole>,
-    primary: &Key<SecretParts, PrimaryRole>,
-    subkey: &Key<SecretParts, SubordinateRole>,
-) -> Signature {
-    SignatureBuilder::new(SignatureType::PrimaryKeyBinding)
-        .set_signature_creation_time(system(BORN))
-        .unwrap()
-        .sign_primary_key_binding(
-            &mut by.clone().into_keypair().unwrap(),
-            primary.parts_as_public(),
-            subkey.parts_as_public(),
-        )
-        .unwrap()
 }
 
 #[test]
@@ -854,15 +726,6 @@ fn s32_a_key_that_is_bound_by_sha1_is_refused_whenever_that_was_made() {
     }
 }
 
-fn rsa(bits: usize) -> Hand {
-    let mut key: Key4<SecretParts, PrimaryRole> = Key4::generate_rsa(bits).unwrap();
-    key.set_creation_time(system(BORN)).unwrap();
-    let key = Key::from(key);
-    let flags = KeyFlags::empty().set_certification().set_signing();
-    let cert = assemble(&key, flags, HashAlgorithm::SHA512, BORN, Vec::new());
-    Hand { cert, key: key.role_into_unspecified() }
-}
-
 #[test]
 fn s33_rsa_below_2048_bits_needs_the_exception() {
     let by = rsa(1024);
@@ -895,27 +758,6 @@ fn s33_an_algorithm_that_nobody_knows_is_refused_also_beside_a_good_signature() 
     let unknown = by.raw(&Raw { algorithm: Some(100), ..Raw::four(&by) }, &draft.header());
     refused(&draft.clone().with(268, unknown.clone()).file(), &ring(&[&by]), Code::UnknownAlgorithm);
     refused(&draft.with(267, unknown).signed(&by).file(), &ring(&[&by]), Code::UnknownAlgorithm);
-}
-
-/// A certificate with an RSA key of these numbers, and a signature that names it.
-fn odd_rsa(e: &[u8], n: &[u8]) -> (Cert, Vec<u8>) {
-    let public = mpi::PublicKey::RSA { e: mpi::MPI::new(e), n: mpi::MPI::new(n) };
-    let key: Key4<PublicParts, PrimaryRole> =
-        Key4::new(system(BORN), PublicKeyAlgorithm::RSAEncryptSign, public).unwrap();
-    let key: Key<PublicParts, PrimaryRole> = key.into();
-    let id = key.keyid().as_bytes().to_vec();
-    let cert = Cert::from_packets([Packet::from(key), UserID::from("odd").into()].into_iter()).unwrap();
-    let hashed = sub(2, &crate::forge::seconds(MADE));
-    let unhashed = sub(16, &id);
-    let mut body = vec![4, 0, 1, 8];
-    for area in [hashed, unhashed] {
-        body.extend(u16::try_from(area.len()).unwrap().to_be_bytes());
-        body.extend(area);
-    }
-    body.extend([0, 0]);
-    body.extend(u16::try_from(n.len() * 8).unwrap().to_be_bytes());
-    body.extend(n.iter().map(|_| 0xff));
-    (cert, framed(2, &body))
 }
 
 #[test]
@@ -1107,13 +949,6 @@ fn s39_many_signatures_over_a_large_header_do_not_cost_more_than_they_are_worth(
     refused(&large.with_array(&vec![packet; 7]).file(), &ring(&[&by]), Code::SignatureFormat);
 }
 
-/// The last character before two `=`, with a bit set that means nothing.
-fn next_in_alphabet(text: &str) -> char {
-    let last = text.trim_end_matches('=').chars().last().unwrap();
-    assert!(matches!(last, 'A' | 'Q' | 'g' | 'w'), "{last}");
-    char::from(u8::try_from(u32::from(last) + 1).unwrap())
-}
-
 #[test]
 fn s40_malformed_numbers_are_refused() {
     let by = Hand::new("a");
@@ -1215,12 +1050,6 @@ fn complains(bytes: Vec<u8>, about: &str) {
     let complaints = Keyring::read(&[("ring".to_owned(), bytes)]).unwrap_err();
     assert!(complaints.iter().any(|c| c.what.contains(about)), "{complaints:?}");
     assert!(complaints.iter().all(|c| c.label == "ring"));
-}
-
-fn armored(cert: &[u8], kind: armor::Kind) -> Vec<u8> {
-    let mut writer = armor::Writer::new(Vec::new(), kind).unwrap();
-    writer.write_all(cert).unwrap();
-    [writer.finalize().unwrap(), b"\n".to_vec()].concat()
 }
 
 #[test]

@@ -7,6 +7,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod attack;
+mod catalogue;
+mod certs;
 mod clients;
 mod config_check;
 mod confined;
