@@ -494,8 +494,78 @@ mod tests {
     }
 
     #[test]
+    fn only_what_an_algorithm_makes_weak_is_left_out_of_account_beside_a_good_signature() {
+        use PayloadDigest::{Absent, Present};
+        use Range::{Header, HeaderAndPayload};
+        for (weak, forgiven) in [
+            (Code::WeakHash, true),
+            (Code::WeakKey, true),
+            (Code::SignatureVersion, true),
+            (Code::UnboundKey, false),
+            (Code::KeyExpiredAtArrival, false),
+        ] {
+            let with = |payload, good: &[Range]| {
+                let good = good.iter().map(|range| (*range, sound(A, &[])));
+                facts(payload, good.chain([(Header, sound(B, &[(weak, None)]))]).collect())
+            };
+            let verdict = judge(&with(Present, &[Header]), &Policy::default(), at());
+            if forgiven {
+                let notes = verdict.map(|accepted| accepted.notes);
+                assert_eq!(notes, Ok(vec![format!("not counted ({weak}): tag 1: it is {weak}")]));
+            } else {
+                assert_eq!(verdict.map_err(|refusal| refusal.code), Err(weak));
+            }
+            // Alone it is what must be told, and beside a good one with a gap the gap is.
+            assert_eq!(code(&with(Present, &[])), Err(weak));
+            let gap = |code| Err(if forgiven { code } else { weak });
+            assert_eq!(code(&with(Absent, &[Header])), gap(Code::PartiallySigned));
+            assert_eq!(code(&with(Absent, &[HeaderAndPayload])), gap(Code::LegacySignature));
+        }
+    }
+
+    #[test]
+    fn a_good_legacy_signature_with_its_exception_is_good_enough_to_be_told_of() {
+        let weak = sound(B, &[(Code::WeakHash, None)]);
+        let facts = facts(PayloadDigest::Absent, vec![(Range::HeaderAndPayload, sound(A, &[])), (Range::Header, weak)]);
+        let policy = Policy {
+            legacy: vec![Legacy {
+                fingerprint: A.to_owned(),
+                until: Timestamp::MAX,
+                allow: vec![Lifted::HeaderPayload],
+            }],
+            min_signers: 2,
+        };
+        assert_eq!(judge(&facts, &policy, at()).map_err(|refusal| refusal.code), Err(Code::TooFewSigners));
+    }
+
+    #[test]
+    fn a_refusal_names_the_exception_that_would_do() {
+        use PayloadDigest::{Absent, Present};
+        use Range::{Header, HeaderAndPayload};
+        let hint = |payload, range, weaknesses: &[(Code, Option<Lifted>)]| {
+            let facts = facts(payload, vec![(range, sound(A, weaknesses))]);
+            let detail = judge(&facts, &Policy::default(), at()).unwrap_err().detail;
+            detail.split_once(" (a legacy exception for AAAA would have to allow ").map(|(_, names)| names.to_owned())
+        };
+        let weak = [(Code::WeakHash, Some(Lifted::Sha1))];
+        assert_eq!(hint(Present, Header, &weak).as_deref(), Some("sha1)"));
+        assert_eq!(hint(Present, HeaderAndPayload, &weak).as_deref(), Some("header_payload, sha1)"));
+        assert_eq!(hint(Absent, Header, &weak).as_deref(), Some("header_payload, sha1)"));
+        let two = [(Code::WeakHash, Some(Lifted::Sha1)), (Code::SignatureVersion, Some(Lifted::V3))];
+        assert_eq!(hint(Present, Header, &two).as_deref(), Some("v3, sha1)"));
+        let hopeless = [(Code::WeakHash, Some(Lifted::Sha1)), (Code::WeakKey, None)];
+        assert_eq!(hint(Present, Header, &hopeless), None);
+    }
+
+    #[test]
+    fn a_clock_may_be_five_minutes_behind() {
+        assert_eq!(CLOCK_SKEW_SECONDS, 300);
+    }
+
+    #[test]
     fn every_rule_that_can_be_lifted_reads_back_as_it_is_written() {
         for lifted in Lifted::ALL {
+            assert_eq!(lifted.to_string(), lifted.as_str());
             assert_eq!(lifted.as_str().parse(), Ok(lifted));
         }
         assert!("everything".parse::<Lifted>().is_err());

@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::nevra::{Nevra, vercmp};
 use crate::domain::refusal::{Code, Refusal};
-use crate::format::header::{Header, Layout, tag};
+use crate::format::header::{HEADER_MAX, Header, Layout, tag};
 use crate::format::xml;
 
 /// Changelog entries that `other.xml` gets, as createrepo_c's default has it. A header may have 10^5.
@@ -279,9 +279,19 @@ const MODE_DIR: u16 = 0o040_000;
 /// `RPMFILE_GHOST`.
 const FILE_GHOST: u32 = 1 << 6;
 
+/// Bytes of all file names of a package with their directories before them: as many as the whole names of a
+/// package from before rpm 4 could have at most. A header names a directory once for any number of files, and a
+/// few megabytes of it would make terabytes of names.
+const PATHS_MAX: u64 = HEADER_MAX;
+
 /// Files in the order of the header; the lists must fit together (H29).
 fn files(header: &Header) -> Result<Vec<File>, Refusal> {
     let paths = paths(header)?;
+    let bytes = paths.iter().flatten().fold(0_u64, |sum, part| sum.saturating_add(part.len() as u64));
+    if bytes > PATHS_MAX {
+        let detail = format!("{} file names of {bytes} bytes together, {PATHS_MAX} are possible", paths.len());
+        return Err(Refusal::new(Code::HeaderLimits, detail));
+    }
     let (modes, flags) = (header.count(tag::FILEMODES) as usize, header.count(tag::FILEFLAGS) as usize);
     if modes != paths.len() || flags != paths.len() {
         let detail = format!("{} names, {modes} modes, {flags} flags", paths.len());
@@ -297,28 +307,31 @@ fn files(header: &Header) -> Result<Vec<File>, Refusal> {
         }
     });
     // Relative names are listed too (N11): a source package has its sources so, some builders everything.
-    let file = |(path, kind): (Cow<'_, [u8]>, FileKind)| {
-        Ok(File { path: identity(&path, Code::FileName, "file name")?.into_owned(), kind })
-    };
-    paths.into_iter().zip(kinds).map(file).collect()
+    let mut files = Vec::with_capacity(paths.len());
+    for (path, kind) in paths.into_iter().zip(kinds) {
+        let path = identity(&path.concat(), Code::FileName, "file name")?.into_owned();
+        files.push(File { path, kind });
+    }
+    Ok(files)
 }
 
-/// Directory and base name put together; packages from before rpm 4 have whole names instead.
-fn paths(header: &Header) -> Result<Vec<Cow<'_, [u8]>>, Refusal> {
+/// Directory and base name of each; packages from before rpm 4 have whole names instead.
+fn paths(header: &Header) -> Result<Vec<[&[u8]; 2]>, Refusal> {
     if !header.has(tag::BASENAMES) {
-        return Ok(header.strings(tag::OLDFILENAMES).map(Cow::Borrowed).collect());
+        return Ok(header.strings(tag::OLDFILENAMES).map(|name| [&[][..], name]).collect());
     }
     let dirs: Vec<&[u8]> = header.strings(tag::DIRNAMES).collect();
     let (names, indexes) = (header.count(tag::BASENAMES), header.count(tag::DIRINDEXES));
     if names != indexes {
         return Err(Refusal::new(Code::FileList, format!("{names} base names, {indexes} directory numbers")));
     }
-    let whole = |(name, index): (&[u8], u32)| {
+    let mut paths = Vec::with_capacity(names as usize);
+    for (name, index) in header.strings(tag::BASENAMES).zip(header.u32s(tag::DIRINDEXES)) {
         let missing = || Refusal::new(Code::FileList, format!("no directory number {index}"));
         let dir = usize::try_from(index).ok().and_then(|i| dirs.get(i)).ok_or_else(missing)?;
-        Ok(Cow::Owned([dir, name].concat()))
-    };
-    header.strings(tag::BASENAMES).zip(header.u32s(tag::DIRINDEXES)).map(whole).collect()
+        paths.push([*dir, name]);
+    }
+    Ok(paths)
 }
 
 /// Whether `primary.xml` lists a file too: what other packages may require by its path.
@@ -845,6 +858,20 @@ mod tests {
         assert_eq!(code((&[b"\x92"], dirs, &[0], &[0], &[0])), Err(Code::FileName));
         let odd = code((&[b"a\n\"'//../ \xe9"], dirs, &[0], &[0], &[0])).expect("representable");
         assert_eq!(odd[0].path, "/x/a\n\"'//../ é");
+    }
+
+    #[test]
+    fn a_long_directory_of_many_files_is_refused_before_the_names_are_put_together() {
+        let dir = vec![b'd'; 1 << 20];
+        let with = |files: usize| {
+            let names: Vec<&[u8]> = vec![b""; files];
+            let file = with_files((&names, &[&dir], &vec![0; files], &vec![0; files], &vec![0; files]));
+            file.map(|package| package.files.len()).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(with(64), Ok(64));
+        assert_eq!(with(65), Err(Code::HeaderLimits));
+        // 100 GB.
+        assert_eq!(with(100_000), Err(Code::HeaderLimits));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::forge::{self, Draft, Hand, text};
 use jiff::{SignedDuration, Timestamp};
 use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
+use rolloutd::format::header::{Extent, Header, Part, extent, tag};
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::package::Package;
 use sequoia_openpgp::cert::Cert;
@@ -39,9 +40,9 @@ use std::sync::OnceLock;
 /// Rows of one distribution have one policy, and their keys lie in one ring.
 pub(crate) const USUAL: &str = "usual";
 /// Two signers are asked for.
-pub(crate) const TWO_SIGNERS: &str = "two-signers";
+pub(crate) const TWO_SIGNERS: &str = "pairs";
 /// Only packages for one architecture.
-pub(crate) const ONE_ARCH: &str = "x86_64-only";
+pub(crate) const ONE_ARCH: &str = "onearch";
 /// Packages that are too large to be listed with the others.
 pub(crate) const LARGE: &str = "large";
 
@@ -83,6 +84,8 @@ pub(crate) struct Row {
     pub(crate) shows: Vec<String>,
     /// Bytes of its headers.
     pub(crate) header: u64,
+    /// Files and dependencies that they speak of.
+    pub(crate) listed: u64,
 }
 
 impl Row {
@@ -95,7 +98,7 @@ impl Row {
 
     /// A dated exception for this key.
     pub(crate) fn allowing(&mut self, by: &Hand, allow: &[Lifted]) -> &mut Self {
-        self.legacy = Some((by.fingerprint(), allow.to_vec()));
+        self.legacy = (!allow.is_empty()).then(|| (by.fingerprint(), allow.to_vec()));
         self
     }
 
@@ -189,9 +192,9 @@ impl Table {
     }
 
     fn row(&mut self, id: &'static str, what: &str, input: Input, by: &[&Hand], expected: Verdict) -> &mut Row {
-        let header = match &input {
+        let (header, listed) = match &input {
             Input::File(file) => header_bytes(file),
-            Input::Made(_) => 0,
+            Input::Made(_) => (0, 0),
         };
         self.rows.push(Row {
             id,
@@ -206,6 +209,7 @@ impl Table {
             notes: Vec::new(),
             shows: Vec::new(),
             header,
+            listed,
         });
         self.rows.last_mut().unwrap()
     }
@@ -218,14 +222,7 @@ impl Table {
     }
 
     /// A file that is refused, with these in the ring.
-    pub(crate) fn bad(
-        &mut self,
-        id: &'static str,
-        what: &str,
-        code: Code,
-        ring: &[&Hand],
-        file: Vec<u8>,
-    ) -> &mut Row {
+    pub(crate) fn bad(&mut self, id: &'static str, what: &str, code: Code, ring: &[&Hand], file: Vec<u8>) -> &mut Row {
         self.row(id, what, Input::File(file), ring, Err(code))
     }
 
@@ -240,13 +237,16 @@ impl Table {
     }
 }
 
-/// Bytes of both headers with all before them, or what there is of them.
-fn header_bytes(file: &[u8]) -> u64 {
-    use rolloutd::format::header::{Extent, extent};
-    match extent(file) {
-        Ok(Extent::Known(layout)) => layout.main.end.min(file.len() as u64),
-        _ => 0,
-    }
+/// Bytes of both headers with all before them, or what there is of them; and how many files and dependencies the
+/// main header speaks of, if it can be read.
+fn header_bytes(file: &[u8]) -> (u64, u64) {
+    let Ok(Extent::Known(layout)) = extent(file) else { return (0, 0) };
+    let end = layout.main.end.min(file.len() as u64);
+    let place = |at: u64| usize::try_from(at).unwrap();
+    let main = file.get(place(layout.main.start)..place(end)).unwrap_or_default();
+    let lists = [tag::BASENAMES, tag::REQUIRENAME, tag::PROVIDENAME, tag::CONFLICTNAME, tag::OBSOLETENAME];
+    let listed = Header::read(main, Part::Main).map_or(0, |header| lists.iter().map(|tag| header.count(*tag)).sum());
+    (end, listed.into())
 }
 
 /// Who signs what is not about keys.
@@ -279,9 +279,10 @@ fn judge(row: &Row, file: &[u8]) -> (Verdict, BTreeSet<String>, Vec<String>) {
     let files: Vec<(String, Vec<u8>)> =
         row.keys.iter().enumerate().map(|(n, key)| (format!("key {n}"), key.clone())).collect();
     let ring = Keyring::read(&files).unwrap();
+    // Who signed what is the first question, as `verify` has it.
     let judged = forge::read(file).and_then(|contents| {
-        let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
         let mut accepted = contents.judge(&ring, &row.policy(), now())?;
+        let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
         if !package.replaced_text.is_empty() {
             accepted.notes.push(format!("characters replaced in {}", package.replaced_text.join(", ")));
         }

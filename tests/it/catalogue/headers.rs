@@ -375,7 +375,8 @@ fn tags(table: &mut Table) {
     let both = table.draft().set(1046, Some(Value::Word(7))).signed(usual()).but(1007, Some(Value::Word(7)));
     table.bad("H20", "the size of the archive in both headers", Code::SigtagInHeader, &[usual()], both.file());
     let one = table.draft().set(1046, Some(Value::Word(7))).signed(usual());
-    table.good("H20", "the size of the archive in the main header alone", &[usual()], one.file())
+    table
+        .good("H20", "the size of the archive in the main header alone", &[usual()], one.file())
         .showing("archive=\"7\"");
     let six = table.six().set(1046, Some(Value::Word(7)));
     let signature = usual().sign(&six.header());
@@ -396,7 +397,8 @@ fn tags(table: &mut Table) {
     }
     let unknown = table.draft().signed(usual()).with(300, b"nobody knows this".to_vec());
     let unknown = unknown.but(1011, Some(text("A Vendor That Nobody Signed")));
-    table.good("H21", "tags that nobody knows in the signature header", &[usual()], unknown.file())
+    table
+        .good("H21", "tags that nobody knows in the signature header", &[usual()], unknown.file())
         .showing("<rpm:vendor/>|<rpm:vendor></rpm:vendor>");
 
     let mut twice = table.draft();

@@ -64,21 +64,20 @@ fn expiry(table: &mut Table) {
 
 fn revocation(table: &mut Table) {
     for reason in [ReasonForRevocation::KeyRetired, ReasonForRevocation::KeySuperseded] {
-        let by = Hand::new("a");
-        let cert = revoked(&by, SINCE, reason);
-        let file = table.draft().signed(&by).file();
-        table
-            .bad("S20", &format!("{reason} after it signed"), Code::KeyRevoked, &[], file)
-            .ring(&[&cert])
-            .allowing(&by, &Lifted::ALL);
+        for lifted in [&[][..], &Lifted::ALL] {
+            let by = Hand::new("a");
+            let cert = revoked(&by, SINCE, reason);
+            let file = table.draft().signed(&by).file();
+            let what = format!("{reason} after it signed, with {} exceptions", lifted.len());
+            table.bad("S20", &what, Code::KeyRevoked, &[], file).ring(&[&cert]).allowing(&by, lifted);
+        }
         let by = Hand::new("a");
         let cert = revoked(&by, &days_from_now(30), reason);
         let file = table.draft().signed(&by).file();
         table.good("S20", &format!("{reason} next month"), &[&by], file).ring(&[&cert]);
     }
     let by = Hand::new("a");
-    let retired =
-        Hand { cert: revoked(&by, "2026-03-01T00:00:00Z", ReasonForRevocation::KeyRetired), ..by.clone() };
+    let retired = Hand { cert: revoked(&by, "2026-03-01T00:00:00Z", ReasonForRevocation::KeyRetired), ..by.clone() };
     let again = self_signed_again(&retired, "2026-04-01T00:00:00Z", HashAlgorithm::SHA512, |b| b);
     let file = table.draft().signed(&by).file();
     table.bad("S20", "retired, and signed itself again later", Code::KeyRevoked, &[], file).ring(&[&again]);
@@ -145,8 +144,7 @@ fn subkeys(table: &mut Table) {
         table.bad("S22", what, code, &[&primary], file);
     }
     let span = Duration::try_from(in_days(-2).duration_since(BORN.parse().unwrap())).unwrap();
-    let short =
-        builder("a").set_validity_period(span).add_subkey(KeyFlags::empty().set_signing(), DAY * 9000, None);
+    let short = builder("a").set_validity_period(span).add_subkey(KeyFlags::empty().set_signing(), DAY * 9000, None);
     let primary = Hand::from_builder(short);
     let file = table.draft().signed(&primary.subkey()).file();
     table.bad("S22", "the certificate expired before its subkey", Code::KeyExpiredAtArrival, &[&primary], file);
@@ -193,7 +191,7 @@ fn issuers(table: &mut Table) {
     let both = [fingerprint.clone(), id.clone()].concat();
     for (what, hashed, unhashed) in [
         ("named by id outside the signed part", created.clone(), id.clone()),
-        ("named by fingerprint and id outside the signed part", created.clone(), both),
+        ("named by fingerprint and id outside the signed part", created.clone(), both.clone()),
     ] {
         let file = with(table.draft(), hashed, unhashed);
         table.good("S26", what, &[by], file);
@@ -217,6 +215,8 @@ fn issuers(table: &mut Table) {
         table.bad("S26", &what, Code::SignatureFormat, &[by], file);
     }
 
+    let file = with(table.draft(), [&created[..], &both].concat(), both);
+    table.good("S27", "named twice by fingerprint and id", &[by], file);
     let other = Hand::new("b");
     let own = [("fingerprint", sub(33, &by.issuer_fingerprint())), ("id", sub(16, &by.id()))];
     let foreign = [("fingerprint", sub(33, &other.issuer_fingerprint())), ("id", sub(16, &other.id()))];
@@ -428,9 +428,7 @@ fn rings(table: &mut Table) {
     let cert = assemble(&key, flags, HashAlgorithm::SHA512, "2026-08-01T00:00:00Z", Vec::new());
     let by = Hand { cert, key: key.role_into_unspecified() };
     let file = table.draft().signed(&by).file();
-    table
-        .good("S43", "a key whose old self-signature is gone", &[&by], file)
-        .noting("was judged as it is now");
+    table.good("S43", "a key whose old self-signature is gone", &[&by], file).noting("was judged as it is now");
     let by = usual();
     let draft = table.draft();
     let (once, again) = (by.sign(&draft.header()), by.sign_at("2026-07-01T00:00:00Z", &draft.header()));

@@ -42,6 +42,17 @@ fn files(table: &mut Table) {
     let names = Value::As(8, MOST as u32, b"a\0".repeat(MOST));
     let draft = with_files(table.draft(), names, &[b"/x/"], vec![0; MOST], MOST, MOST);
     table.good("H29", "1048575 files", &[usual()], draft.signed(usual()).file()).arriving_in(LARGE);
+    const MANY: usize = 100_000;
+    let (names, dir) = (Value::As(8, MANY as u32, b"a\0".repeat(MANY)), vec![b'd'; 1 << 20]);
+    for (what, signed) in [("signed", true), ("not even signed", false)] {
+        let draft = with_files(table.draft(), names.clone(), &[&dir], vec![0; MANY], MANY, MANY);
+        let file = if signed { draft.signed(usual()).file() } else { draft.file() };
+        let what = format!("one directory of 1 MiB for 100,000 files, {what}");
+        let row = table.bad("H29", &what, Code::HeaderLimits, &[usual()], file);
+        if !signed {
+            row.alone(Err(Code::Unsigned));
+        }
+    }
 }
 
 fn identity(table: &mut Table) {
@@ -75,7 +86,8 @@ fn file_names(table: &mut Table) {
     }
     let long = [b'a'; 5000];
     let file = named(table.draft(), b"/x/", &long);
-    table.good("N11", "a file name of 5000 octets", &[usual()], file)
+    table
+        .good("N11", "a file name of 5000 octets", &[usual()], file)
         .showing(format!("/x/{}</file>", "a".repeat(5000)));
     for (what, name) in [
         ("a control character", &b"a\x02"[..]),
@@ -133,24 +145,29 @@ fn dependencies(table: &mut Table) {
         ("a carriage return and a tabulator", (b"a\r\tb", 0, b""), "name=\"a&#xD;&#x9;b\"|name=\"a&#13;&#9;b\""),
     ] {
         let draft = depending(table.draft(), REQUIRES, &[one]);
-        let id = if what.starts_with("markup") || what.contains("return") || what.contains("line") { "N10" } else { "N13" };
+        let id =
+            if what.starts_with("markup") || what.contains("return") || what.contains("line") { "N10" } else { "N13" };
         table.good(id, &format!("a requirement: {what}"), &[usual()], draft.signed(usual()).file()).showing(shows);
     }
     let long = vec![b'x'; 100 * 1024];
     let draft = depending(table.draft(), REQUIRES, &[(&long, 0, b"")]);
-    table.good("N13", "a requirement of 100 KiB", &[usual()], draft.signed(usual()).file())
+    table
+        .good("N13", "a requirement of 100 KiB", &[usual()], draft.signed(usual()).file())
         .showing(format!("name=\"{}\"", "x".repeat(100 * 1024)));
     let draft = depending(table.draft(), REQUIRES, &[(b"rpmlib(Whatever)", 0x0100_000a, b"1"), (b"a", 0, b"")]);
-    table.good("N13", "a requirement of rpm itself is not listed", &[usual()], draft.signed(usual()).file())
+    table
+        .good("N13", "a requirement of rpm itself is not listed", &[usual()], draft.signed(usual()).file())
         .showing("!rpmlib(Whatever)");
     let draft = depending(table.draft(), PROVIDES, &[(b"kernel", 0, b""), (b"glibc", 8, b"99")]);
     let draft = depending(draft, [1090, 1114, 1115], &[(b"systemd", 0, b"")]);
-    table.good("N18", "obsoletes systemd and provides the kernel", &[usual()], draft.signed(usual()).file())
+    table
+        .good("N18", "obsoletes systemd and provides the kernel", &[usual()], draft.signed(usual()).file())
         .showing("<rpm:entry name=\"systemd\"/>");
     let many: Vec<Vec<u8>> = (0..200_000).map(|n| format!("lib{n}.so").into_bytes()).collect();
     let list: Vec<(&[u8], u32, &[u8])> = many.iter().map(|name| (&name[..], 0, &b""[..])).collect();
     let draft = depending(depending(table.draft(), REQUIRES, &list), PROVIDES, &list);
-    table.good("N13", "200,000 requirements and as many provides", &[usual()], draft.signed(usual()).file())
+    table
+        .good("N13", "200,000 requirements and as many provides", &[usual()], draft.signed(usual()).file())
         .arriving_in(LARGE);
 }
 
@@ -173,7 +190,8 @@ fn changelogs(table: &mut Table) {
         table.good("N14", &format!("a changelog with {what}"), &[usual()], file).showing(shows);
     }
     let file = with(table.draft(), (0..100_000).rev().collect(), "a", b"- text".to_vec());
-    table.good("N14", "a changelog of 100,000 entries, ten of which are listed", &[usual()], file)
+    table
+        .good("N14", "a changelog of 100,000 entries, ten of which are listed", &[usual()], file)
         .showing("date=\"99990\"")
         .showing("!date=\"99989\"");
     let file = with(table.draft(), vec![1], "a", vec![b'x'; 50 << 20]);

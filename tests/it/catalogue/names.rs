@@ -20,7 +20,8 @@ fn signed(draft: Draft) -> Vec<u8> {
 
 fn identity(table: &mut Table) {
     let file = signed(table.draft());
-    table.good("N1", "a file whose name is not the package's", &[usual()], file)
+    table
+        .good("N1", "a file whose name is not the package's", &[usual()], file)
         .showing("<location href=\"Packages/r/row");
     for name in ["../../evil", "a/b", ".", "..", "-x", "a..b", "a b", "a%b", "%{name}", "ä", "a\\b", "~a"] {
         let file = signed(Draft::new().set(1000, Some(text(name))));
@@ -135,7 +136,8 @@ fn control(table: &mut Table) {
     };
     for (tag, field) in FREE {
         let file = signed(table.draft().set(tag, Some(text("a\u{1}b\u{1b}c\td"))));
-        table.good("N8", &format!("control characters in {field}"), &[usual()], file)
+        table
+            .good("N8", &format!("control characters in {field}"), &[usual()], file)
             .noting(noting(field))
             .showing("a\u{fffd}b\u{fffd}c\td");
     }
@@ -144,11 +146,13 @@ fn control(table: &mut Table) {
         signed(draft.set(1081, Some(texts(&[author]))).set(1082, Some(texts(&[words]))))
     };
     let file = changed(table.draft(), "a\u{2}b", "- text");
-    table.good("N8", "a control character in the author of a change", &[usual()], file)
+    table
+        .good("N8", "a control character in the author of a change", &[usual()], file)
         .noting("characters replaced in changelog author")
         .showing("author=\"a\u{fffd}b\"");
     let file = changed(table.draft(), "a", "- te\u{3}xt");
-    table.good("N8", "a control character in the text of a change", &[usual()], file)
+    table
+        .good("N8", "a control character in the text of a change", &[usual()], file)
         .noting("characters replaced in changelog text")
         .showing("- te\u{fffd}xt");
     let file = signed(table.draft().set(1155, Some(text("a\u{1}b"))));
@@ -188,9 +192,9 @@ fn encodings(table: &mut Table) {
 
 fn markup(table: &mut Table) {
     for (what, words, shows) in [
-        ("markup", "<a href='x'>&\"</summary>", "<summary>&lt;a href='x'>&amp;\"&lt;/summary></summary>"),
+        ("markup", "<a href='x'>&\"</summary>", "<summary>&lt;a href='x'&gt;&amp;\"&lt;/summary&gt;</summary>"),
         ("the end of a CDATA section", "]]>", "<summary>]]&gt;</summary>"),
-        ("the beginning of a comment", "<!-- -->", "<summary>&lt;!-- --></summary>"),
+        ("the beginning of a comment", "<!-- -->", "<summary>&lt;!-- --&gt;</summary>"),
         ("an entity", "&amp; &#0; &x;", "<summary>&amp;amp; &amp;#0; &amp;x;</summary>"),
         ("carriage returns", "a\r\nb\rc", "<summary>a&#13;\nb&#13;c</summary>"),
         ("blanks at both ends", "  a  ", "<summary>  a  </summary>"),
@@ -215,7 +219,8 @@ fn rest(table: &mut Table) {
     let names: Vec<&str> = languages.iter().map(String::as_str).collect();
     for (what, locales) in [("as many as there are", &names[..]), ("one", &["C"]), ("sixty", &["x"; 60])] {
         let draft = table.draft().set(100, Some(texts(locales))).set(1004, Some(summaries.clone()));
-        table.good("N16", &format!("50 languages, and the table says {what}"), &[usual()], signed(draft))
+        table
+            .good("N16", &format!("50 languages, and the table says {what}"), &[usual()], signed(draft))
             .showing("<summary>language 0</summary>");
     }
     let draft = table.draft().set(100, None).set(1004, Some(summaries));

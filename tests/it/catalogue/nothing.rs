@@ -6,7 +6,6 @@ use rolloutd::domain::refusal::Code;
 use rustix::fs::{CWD, FileType, Mode, mkfifoat, mknodat};
 use std::fs;
 
-
 pub(super) fn rows(table: &mut Table) {
     table.made("B1", "a pipe", Code::NotRegular, |path| mkfifoat(CWD, path, Mode::RWXU).unwrap());
     table.made("B1", "a socket", Code::NotRegular, |path| {
@@ -55,14 +54,26 @@ pub(super) fn rows(table: &mut Table) {
 const ELSEWHERE: [[&str; 3]; 10] = [
     ["B1", "a directory named .rpm", "it is searched like any other: a directory of uploads may have any name"],
     ["B3", "a file that grows", "it is what happens to a file and not a file: tests/it/uploads.rs"],
-    ["B4", "a file that shrinks", "likewise; what is cut anywhere is H1, and the state of the file is compared after it \
-      was read (src/store/intake.rs)"],
+    [
+        "B4",
+        "a file that shrinks",
+        "likewise; what is cut anywhere is H1, and the state of the file is compared after it \
+      was read (src/store/intake.rs)",
+    ],
     ["B5", "a file system that blocks for ever", "it needs a FUSE mount, which these tests do not make"],
     ["B6", "a lease or a lock on the file", "both are hints that a reader need not ask for; none is asked for"],
-    ["B7", "a file that cannot be read", "a daemon that is root reads everything; that one which cannot be handled \
-      holds up no other is shown in tests/it/disagreement.rs"],
-    ["B8", "metadata of others", "no upload is ever read as metadata; `index` and `fsck` read it: tests/it/index.rs, \
-      tests/it/fsck.rs, and the limits of XML and compression in src/format/xml.rs and src/format/compress.rs"],
+    [
+        "B7",
+        "a file that cannot be read",
+        "a daemon that is root reads everything; that one which cannot be handled \
+      holds up no other is shown in tests/it/disagreement.rs",
+    ],
+    [
+        "B8",
+        "metadata of others",
+        "no upload is ever read as metadata; `index` and `fsck` read it: tests/it/index.rs, \
+      tests/it/fsck.rs, and the limits of XML and compression in src/format/xml.rs and src/format/compress.rs",
+    ],
     ["B9", "key rings", "S42 to S44"],
     ["B10", "bodies of webhooks", "no files: src/web/hook.rs, src/format/hook.rs"],
     ["B11", "configurations", "no uploads: tests/it/config_check.rs and fixtures/config"],

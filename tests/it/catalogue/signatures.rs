@@ -2,8 +2,8 @@
 
 use super::{TWO_SIGNERS, Table, usual};
 use crate::certs::{armored, flip, next_in_alphabet};
-use crate::forge::{Draft, Hand, Raw, Value, builder, framed, seconds, sha1, sha256, sha512, sub, text, texts};
 use crate::forge::MADE;
+use crate::forge::{Draft, Hand, Raw, Value, builder, framed, seconds, sha1, sha256, sha512, sub, text, texts};
 use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::Lifted;
 use sequoia_openpgp::Profile;
@@ -124,7 +124,7 @@ fn cover(table: &mut Table) {
         .allowing(&own, &Lifted::ALL);
 
     for old in [false, true] {
-        for bad_header in [true, false] {
+        for (bad_header, lifted) in [(true, true), (true, false), (false, true), (false, false)] {
             let own = Hand::new("lifted");
             let draft = if old { table.old() } else { table.draft() };
             let (header, both, bad) = (own.sign(&draft.header()), own.sign(&draft.both()), own.sign(b"something else"));
@@ -133,9 +133,11 @@ fn cover(table: &mut Table) {
                 false => (header, bad, "of header and payload"),
             };
             let what = format!("the signature {what} is bad{}", if old { ", format of rpm 4.4" } else { "" });
-            table
-                .bad("S7", &what, Code::BadSignature, &[&own], draft.with(268, one).with(1002, other).file())
-                .allowing(&own, &[Lifted::HeaderPayload]);
+            let file = draft.with(268, one).with(1002, other).file();
+            let row = table.bad("S7", &what, Code::BadSignature, &[&own], file);
+            if lifted {
+                row.allowing(&own, &[Lifted::HeaderPayload]);
+            }
         }
     }
     let other = table.draft();
@@ -162,9 +164,9 @@ fn several(table: &mut Table) {
             table.bad("S9", &what, Code::BadSignature, &[&a, &b], draft.with_array(&packets).file());
         }
     }
-    for tags in [(268, 267), (267, 268), (268, 1002), (267, 1005)] {
+    for (tags, by) in [((268, 267), &a), ((267, 268), &a), ((268, 267), &b), ((267, 268), &b), ((268, 1002), &b)] {
         let draft = table.draft();
-        let (good, bad) = (a.sign(&draft.header()), b.sign(b"something else"));
+        let (good, bad) = (a.sign(&draft.header()), by.sign(b"something else"));
         let what = format!("a good signature in tag {} and a bad one in tag {}", tags.0, tags.1);
         let file = draft.with(tags.0, good).with(tags.1, bad).file();
         table.bad("S13", &what, Code::BadSignature, &[&a, &b], file);
@@ -197,13 +199,18 @@ fn several(table: &mut Table) {
     table
         .bad("S11", "a signature by SHA-1 does not make a second signer", Code::TooFewSigners, &[&a, &b], file)
         .arriving_in(TWO_SIGNERS);
+    let draft = table.draft();
+    let weak = weakly(&draft, &b);
+    let file = draft.with(267, weak).signed(&a).file();
+    table.good("S11", "nor a first one", &[&a], file).ring(&[&a.cert, &b.cert]);
 
     let primary = Hand::from_builder(builder("a").add_signing_subkey());
     let subkey = primary.subkey();
     let draft = table.six();
     let once = primary.sign(&draft.header());
     let (again, below) = (primary.sign_at(LATER, &draft.header()), subkey.sign(&draft.header()));
-    for (what, second) in [("the same signature twice", once.clone()), ("one key twice", again), ("its subkey", below)] {
+    for (what, second) in [("the same signature twice", once.clone()), ("one key twice", again), ("its subkey", below)]
+    {
         let file = draft.clone().with_array(&[once.clone(), second]).file();
         table
             .bad("S12", &format!("two signers are wanted: {what}"), Code::TooFewSigners, &[&primary], file)
