@@ -28,15 +28,15 @@ fn run(home: &Path, program: &str, args: &[&str]) -> Output {
     out
 }
 
-fn said(out: &Output) -> String {
+pub(crate) fn said(out: &Output) -> String {
     String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
 }
 
 /// An early adopter's machine: its own root, caches and configuration.
-struct Machine(TempDir);
+pub(crate) struct Machine(TempDir);
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = TempDir::with_prefix("rolloutd-client-").unwrap();
         let c = dir.path().display();
         for name in ["root/etc/zypp/repos.d", "cache", "log", "repos", "vars", "persist"] {
@@ -56,19 +56,19 @@ impl Machine {
     }
 
     /// Points dnf at a tree.
-    fn dnf_repo(&self, url: &str, key: &str) {
+    pub(crate) fn dnf_repo(&self, url: &str, key: &str) {
         let text = format!("[test]\nname=test\nbaseurl={url}\ngpgkey={key}\nenabled=1\n");
         fs::write(self.path("repos/test.repo"), text).unwrap();
     }
 
-    fn dnf(&self, words: &[&str]) -> Output {
+    pub(crate) fn dnf(&self, words: &[&str]) -> Output {
         let (conf, root) = (self.path("dnf.conf"), self.path("root"));
         let (conf, root) = (conf.display().to_string(), format!("--installroot={}", root.display()));
         let fixed = ["-c", &conf, &root, "--releasever=6", "--disableplugin=*"];
         run(self.0.path(), "/usr/bin/dnf", &[&fixed[..], words].concat())
     }
 
-    fn zypper_repo(&self, url: &str, key: &str) {
+    pub(crate) fn zypper_repo(&self, url: &str, key: &str) {
         let text = format!(
             "[test]\nname=test\nbaseurl={url}\ntype=rpm-md\ngpgcheck=1\nrepo_gpgcheck=1\npkg_gpgcheck=1\n\
              gpgkey={key}\nenabled=1\nautorefresh=0\n"
@@ -76,7 +76,7 @@ impl Machine {
         fs::write(self.path("root/etc/zypp/repos.d/test.repo"), text).unwrap();
     }
 
-    fn zypper(&self, words: &[&str]) -> Output {
+    pub(crate) fn zypper(&self, words: &[&str]) -> Output {
         let root = self.path("root").display().to_string();
         let fixed = ["--root", &root, "--non-interactive", "--gpg-auto-import-keys"];
         run(self.0.path(), "/usr/bin/zypper", &[&fixed[..], words].concat())
@@ -190,7 +190,7 @@ fn tools_read(site: &Site, tree: &str, wish: &Wish) {
     assert_eq!(same(&after), same(&before), "{tree}: createrepo_c lists other packages than we do");
 }
 
-fn run_as_root() -> bool {
+pub(crate) fn run_as_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let root = fs::metadata("/proc/self").unwrap().uid() == 0;
     if !root {

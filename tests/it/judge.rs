@@ -45,7 +45,7 @@ impl Source {
 pub(crate) const UNREACHABLE: &str = "no whole answer:";
 
 /// How long the two renames may be apart, on a machine on which everybody wants the processor.
-const TORN_FOR: Duration = Duration::from_secs(2);
+pub(crate) const TORN_FOR: Duration = Duration::from_secs(2);
 
 /// Marks a pair of repomd.xml and its signature that are not of one publication: a kill between the two
 /// renames leaves them so until the daemon is back. A client sees a bad signature and installs nothing.
@@ -144,7 +144,7 @@ fn contents(source: &Source, repomd: &[u8]) -> Verdict<Published> {
     Ok(Published { revision, packages, files })
 }
 
-fn signed_by_us(repomd: &[u8], asc: &[u8]) -> Verdict<()> {
+pub(crate) fn signed_by_us(repomd: &[u8], asc: &[u8]) -> Verdict<()> {
     let cert = Cert::from_bytes(keys().ours.0.public.as_bytes()).map_err(|e| e.to_string())?;
     match Packet::from_bytes(asc) {
         Ok(Packet::Signature(signature)) => signature
@@ -156,19 +156,19 @@ fn signed_by_us(repomd: &[u8], asc: &[u8]) -> Verdict<()> {
 
 /// One `<data>` of `repomd.xml`.
 #[derive(Default)]
-struct Data {
-    kind: String,
-    location: String,
-    algorithm: String,
-    checksum: String,
+pub(crate) struct Data {
+    pub(crate) kind: String,
+    pub(crate) location: String,
+    pub(crate) algorithm: String,
+    pub(crate) checksum: String,
     open_checksum: String,
-    size: u64,
+    pub(crate) size: u64,
     open_size: u64,
 }
 
 impl Data {
     /// Compares with the bytes and gives them uncompressed.
-    fn check(&self, bytes: &[u8]) -> Verdict<Vec<u8>> {
+    pub(crate) fn check(&self, bytes: &[u8]) -> Verdict<Vec<u8>> {
         let wrong = |what: &str| Err(format!("{}: {what} is not what repomd.xml says", self.location));
         if bytes.len() as u64 != self.size {
             return wrong("its size");
@@ -199,7 +199,7 @@ impl Data {
     }
 }
 
-fn checksum(algorithm: &str, bytes: &[u8]) -> Verdict<String> {
+pub(crate) fn checksum(algorithm: &str, bytes: &[u8]) -> Verdict<String> {
     let algorithm = match algorithm {
         "sha" => &digest::SHA1_FOR_LEGACY_USE_ONLY,
         "sha256" => &digest::SHA256,
@@ -259,7 +259,7 @@ fn attribute(attributes: &BTreeMap<String, String>, key: &str) -> Verdict<String
     attributes.get(key).cloned().ok_or_else(|| format!("no attribute {key}"))
 }
 
-fn read_repomd(xml: &[u8]) -> Verdict<(u64, Vec<Data>)> {
+pub(crate) fn read_repomd(xml: &[u8]) -> Verdict<(u64, Vec<Data>)> {
     let mut revision = None;
     let mut all = Vec::new();
     let mut data = Data::default();
@@ -286,7 +286,7 @@ fn read_repomd(xml: &[u8]) -> Verdict<(u64, Vec<Data>)> {
     Ok((revision.ok_or("repomd.xml has no revision")?, all))
 }
 
-fn read_primary(xml: &[u8]) -> Verdict<BTreeMap<String, Listed>> {
+pub(crate) fn read_primary(xml: &[u8]) -> Verdict<BTreeMap<String, Listed>> {
     let mut packages = BTreeMap::new();
     let (mut name, mut arch, mut evr) = (String::new(), String::new(), String::new());
     let mut package = Listed { location: String::new(), checksum: String::new(), size: 0, sha256: String::new() };
@@ -326,7 +326,7 @@ fn read_primary(xml: &[u8]) -> Verdict<BTreeMap<String, Listed>> {
     Ok(packages)
 }
 
-fn read_ids(xml: &[u8]) -> Verdict<BTreeSet<String>> {
+pub(crate) fn read_ids(xml: &[u8]) -> Verdict<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
     let mut announced = None;
     walk(xml, |names, attributes, _| {
