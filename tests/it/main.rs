@@ -29,6 +29,7 @@ mod index;
 mod judge;
 mod kill_loop;
 mod kill_points;
+mod load;
 mod metadata_readers;
 mod peers;
 mod random;

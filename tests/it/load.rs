@@ -1,0 +1,431 @@
+//! More than the daemon wants: many uploads in every way, junk at the hooks, a disk that is full.
+//!
+//! **Uploads.** Every way in which people upload, by several hands at once, into several distributions,
+//! while the daemon is killed and stopped. Every upload has to come to the verdict that it deserves,
+//! once, and within [`IN_TIME`] after its last byte was written. None is judged while it is incomplete:
+//! one that was would be refused, and each refusal has to be an expected one.
+//!
+//! `ROLLOUTD_UPLOADS` sets how many uploads there are (200), in rounds, after each of which what
+//! was taken in is withdrawn. `ROLLOUTD_SMALL_QUEUE=1` starts the daemon with room for 16 events of the
+//! kernel, so that most of them are lost; for that moment it changes `fs.inotify.max_queued_events` of the
+//! whole machine, and puts it back. `ROLLOUTD_SEED` sets the seed. The campaign:
+//!
+//! ```text
+//! ROLLOUTD_UPLOADS=100000 ROLLOUTD_SMALL_QUEUE=1 cargo test --test it -- --exact \
+//!     load::every_upload_comes_to_its_verdict_once_and_none_is_judged_early
+//! ```
+//!
+//! **Junk.** A thousand requests a second that are wrong in every way (`ROLLOUTD_JUNK` sets how many there
+//! are): each is answered with what it deserves, never with a fault of ours, and promotions go on.
+//!
+//! **Full disk.** Trees and state on a file system of their own (which needs root), which is filled to the
+//! last byte and emptied again.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::peers;
+use crate::random::Random;
+use crate::site::{DISTRIBUTION, Site, Wish, keys, package, recipe, tell};
+
+const DISTRIBUTIONS: [&str; 2] = [DISTRIBUTION, "umd/3/sl5/x86_64"];
+/// By when there must be a verdict after the last byte (threats R7).
+const IN_TIME: Duration = Duration::from_mins(1);
+/// Uploads of one round, after which the trees are emptied.
+const ROUND: u64 = 1_000;
+/// The hands that upload at the same time; most of the time they wait, as slow lines do.
+const HANDS: u64 = 8;
+
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+/// The ways of uploading.
+const WAYS: [&str; 15] = [
+    "renamed in place",
+    "moved from elsewhere",
+    "written at once",
+    "written in two halves",
+    "written in crumbs",
+    "empty for a while",
+    "half written and then replaced",
+    "half written and then written anew",
+    "in a directory that appears filled",
+    "uploaded twice",
+    "rsync",
+    "rsync --inplace",
+    "hard link that stays",
+    "hard link whose other name goes",
+    "link to a file",
+];
+
+/// What has to become of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Taken in, with these bytes.
+    TakenIn(String),
+    Refused(&'static str),
+}
+
+/// An upload that is over.
+struct Upload {
+    wanted: Verdict,
+    way: usize,
+    last_byte: Timestamp,
+}
+
+struct World {
+    /// The upload trees.
+    trees: [PathBuf; 2],
+    /// On the same file system, out of sight.
+    aside: PathBuf,
+    rsync: bool,
+    /// By NEVRA where it is good, by path below its tree where it is not.
+    uploads: Mutex<BTreeMap<(usize, String), Upload>>,
+}
+
+impl World {
+    fn note(&self, dist: usize, key: String, wanted: Verdict, way: usize) {
+        let last_byte = Timestamp::now();
+        self.uploads.lock().unwrap().insert((dist, key), Upload { wanted, way, last_byte });
+    }
+}
+
+/// One pair of hands: uploads so many packages, one after the other.
+fn upload(world: &World, hand: u64, numbers: std::ops::Range<u64>, mut random: Random) {
+    for number in numbers {
+        let dist = random.place(DISTRIBUTIONS.len());
+        let name = format!("u{number}");
+        let mut made = recipe(&name, "1.0", &[]);
+        let filling = random.place(20_000);
+        made.files.push((format!("/usr/share/{name}/filling"), vec![b'x'; filling]));
+        let (mut bytes, mut wanted) = (package(&made, Some(&keys().ours.1)), None);
+        match random.below(12) {
+            0 => (bytes, wanted) = (package(&made, None), Some("unsigned")),
+            1 => (bytes, wanted) = (package(&made, Some(&keys().foreign.1)), Some("unknown_key")),
+            2 => (bytes, wanted) = (b"this is no package".repeat(50), Some("not_rpm")),
+            _ => {}
+        }
+        let way = random.place(WAYS.len());
+        if matches!(WAYS[way], "hard link that stays" | "link to a file") {
+            wanted = Some("not_regular");
+        }
+        let dir = format!("by{hand}/{}", number % 7);
+        fs::create_dir_all(world.trees[dist].join(&dir)).unwrap();
+        let path = put(world, dist, &dir, &name, &bytes, way, &mut random);
+        let sha256 = hex::encode(digest(&SHA256, &bytes));
+        let key = if wanted.is_some() { path } else { format!("{name}-1.0-1.noarch") };
+        world.note(dist, key, wanted.map_or(Verdict::TakenIn(sha256), Verdict::Refused), way);
+    }
+}
+
+/// Uploads one file; gives its path below the tree.
+fn put(world: &World, dist: usize, dir: &str, name: &str, bytes: &[u8], way: usize, random: &mut Random) -> String {
+    let tree = &world.trees[dist];
+    let mut path = format!("{dir}/{name}.rpm");
+    let place = tree.join(&path);
+    let aside = world.aside.join(format!("{name}.rpm"));
+    let half = bytes.len() / 2;
+    let append = |pieces: &[&[u8]], random: &mut Random| {
+        let mut file = fs::File::create(&place).unwrap();
+        for (n, piece) in pieces.iter().enumerate() {
+            if n > 0 {
+                // Shorter and longer than the quiet time.
+                random.pause(20, 450);
+            }
+            file.write_all(piece).unwrap();
+        }
+    };
+    match WAYS[way] {
+        "renamed in place" => {
+            let hidden = tree.join(format!("{dir}/.{name}.rpm.x7Kq2a"));
+            fs::write(&hidden, bytes).unwrap();
+            fs::rename(hidden, place).unwrap();
+        }
+        "moved from elsewhere" => {
+            fs::write(&aside, bytes).unwrap();
+            fs::rename(aside, place).unwrap();
+        }
+        "rsync" | "rsync --inplace" | "written at once" if WAYS[way] == "written at once" || !world.rsync => {
+            fs::write(place, bytes).unwrap();
+        }
+        "written in two halves" => append(&[&bytes[..half], &bytes[half..]], random),
+        "written in crumbs" => {
+            let crumbs: Vec<&[u8]> = bytes.chunks(bytes.len() / 5 + 1).collect();
+            append(&crumbs, random);
+        }
+        "empty for a while" => append(&[&[], bytes], random),
+        "half written and then replaced" => {
+            append(&[&bytes[..half], &[]], random);
+            fs::write(&aside, bytes).unwrap();
+            fs::rename(aside, place).unwrap();
+        }
+        "half written and then written anew" => {
+            append(&[&bytes[..half], &[]], random);
+            fs::write(place, bytes).unwrap();
+        }
+        "in a directory that appears filled" => {
+            let filled = world.aside.join(format!("{name}.d"));
+            fs::create_dir_all(filled.join("el6")).unwrap();
+            fs::write(filled.join(format!("el6/{name}.rpm")), bytes).unwrap();
+            fs::rename(filled, tree.join(format!("{dir}/{name}.d"))).unwrap();
+            path = format!("{dir}/{name}.d/el6/{name}.rpm");
+        }
+        "uploaded twice" => {
+            // What is refused is refused as often as it is uploaded; only the first counts here.
+            fs::write(place, bytes).unwrap();
+            if random.below(2) == 0 {
+                random.pause(1, 400);
+            }
+            let again = if package_is_good(bytes) { format!("{dir}/again-{name}.rpm") } else { path.clone() };
+            let _ = fs::write(tree.join(again), bytes);
+        }
+        words @ ("rsync" | "rsync --inplace") => {
+            fs::write(&aside, bytes).unwrap();
+            let mut rsync = Command::new("rsync");
+            rsync.args(words.split(' ').skip(1)).args(["--bwlimit=100"]).arg(&aside).arg(&place);
+            assert!(rsync.status().unwrap().success());
+            fs::remove_file(aside).unwrap();
+        }
+        "hard link that stays" => {
+            fs::write(&aside, bytes).unwrap();
+            fs::hard_link(&aside, place).unwrap();
+        }
+        "hard link whose other name goes" => {
+            fs::write(&aside, bytes).unwrap();
+            // Were it seen with both names for long enough, it would be refused with reason.
+            let hidden = tree.join(format!("{dir}/.{name}.rpm"));
+            fs::hard_link(&aside, &hidden).unwrap();
+            fs::remove_file(aside).unwrap();
+            fs::rename(hidden, place).unwrap();
+        }
+        "link to a file" => {
+            fs::write(&aside, bytes).unwrap();
+            symlink(&aside, place).unwrap();
+        }
+        other => panic!("no such way: {other}"),
+    }
+    path
+}
+
+/// Whether the bytes are a package that is to be taken in: a good one has its signature early.
+fn package_is_good(bytes: &[u8]) -> bool {
+    let ours = sequoia_openpgp::Fingerprint::from_hex(&fingerprint()).unwrap();
+    let wanted = ours.as_bytes();
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+fn fingerprint() -> String {
+    use sequoia_openpgp::parse::Parse as _;
+    let cert = sequoia_openpgp::Cert::from_bytes(keys().ours.0.public.as_bytes()).unwrap();
+    cert.fingerprint().to_hex()
+}
+
+/// What the logbook says of uploads, and when it was said.
+#[derive(Default)]
+struct Verdicts {
+    read: usize,
+    found: BTreeMap<(usize, String), Vec<(Verdict, Timestamp)>>,
+}
+
+impl Verdicts {
+    /// Reads what is new.
+    fn read(&mut self, site: &Site) {
+        loop {
+            let Ok(answer) = site.door.get(&format!("/api/v1/log?from={}&limit=1000", self.read + 1)) else { return };
+            let entries: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let Some(entries) = entries.as_array().filter(|entries| !entries.is_empty()) else { return };
+            for entry in entries {
+                self.read += 1;
+                assert_eq!(entry["seq"], json!(self.read), "an entry is missing");
+                self.hear(entry);
+            }
+        }
+    }
+
+    fn hear(&mut self, entry: &Value) {
+        let fact = &entry["what"]["fact"];
+        let (what, key, taken) = if fact.get("took_in").is_some() {
+            (&fact["took_in"], "nevra", true)
+        } else if fact.get("turned_away").is_some() {
+            (&fact["turned_away"], "upload", false)
+        } else {
+            return;
+        };
+        let text = |key: &str| what[key].as_str().unwrap().to_owned();
+        let dist = DISTRIBUTIONS.iter().position(|dist| what["dist"] == *dist).unwrap();
+        let verdict = if taken {
+            Verdict::TakenIn(text("sha256"))
+        } else {
+            let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"];
+            let code = text("code");
+            let code = known.into_iter().find(|known| *known == code);
+            Verdict::Refused(code.unwrap_or_else(|| panic!("{} was refused: {what}", text("upload"))))
+        };
+        let at = entry["at"].as_str().unwrap().parse().unwrap();
+        self.found.entry((dist, text(key))).or_default().push((verdict, at));
+    }
+}
+
+/// The kernel's room for events that nobody has read yet; put back when it goes out of scope.
+struct SmallQueue(String);
+
+impl SmallQueue {
+    const PLACE: &str = "/proc/sys/fs/inotify/max_queued_events";
+
+    fn set() -> Self {
+        let before = fs::read_to_string(Self::PLACE).unwrap();
+        let guard = Self(before);
+        fs::write(Self::PLACE, "16").unwrap();
+        guard
+    }
+}
+
+impl Drop for SmallQueue {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(Self::PLACE, self.0.trim()) {
+            tell(&format!("{} is still 16: {error}", Self::PLACE));
+        }
+    }
+}
+
+/// Starts the daemon; what it asks of the kernel at its start counts for its whole life.
+fn up(site: &mut Site) {
+    let wanted = std::env::var("ROLLOUTD_SMALL_QUEUE").is_ok_and(|v| v == "1");
+    let _small = wanted.then(SmallQueue::set);
+    site.up();
+}
+
+#[test]
+fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
+    let total = setting("ROLLOUTD_UPLOADS", 200);
+    let seed = setting("ROLLOUTD_SEED", u64::try_from(Timestamp::now().as_millisecond()).unwrap());
+    tell(&format!("uploads: ROLLOUTD_SEED={seed} ROLLOUTD_UPLOADS={total}"));
+    let mut random = Random(seed);
+    let mut site = Site::prepare(&Wish {
+        distributions: DISTRIBUTIONS.to_vec(),
+        grace_packages: "1s",
+        grace_metadata: "1s",
+        ..Wish::default()
+    });
+    let aside = site.path("aside");
+    fs::create_dir(&aside).unwrap();
+    let world = World {
+        trees: DISTRIBUTIONS.map(|dist| site.tree_of("untested", dist)),
+        aside,
+        rsync: peers::have(&["rsync"]),
+        uploads: Mutex::default(),
+    };
+    up(&mut site);
+    let mut verdicts = Verdicts::default();
+    let (mut kills, mut stops, mut slowest, mut done) = (0, 0, Duration::ZERO, 0);
+    let mut by_way: BTreeMap<&str, u64> = BTreeMap::new();
+    let began = Instant::now();
+    while done < total {
+        let now = ROUND.min(total - done);
+        let shares: Vec<std::ops::Range<u64>> =
+            (0..HANDS).map(|hand| done + now * hand / HANDS..done + now * (hand + 1) / HANDS).collect();
+        thread::scope(|scope| {
+            let hands: Vec<_> = (0..HANDS)
+                .zip(shares)
+                .map(|(hand, share)| {
+                    let (world, random) = (&world, Random(random.next()));
+                    scope.spawn(move || upload(world, hand, share, random))
+                })
+                .collect();
+            while hands.iter().any(|hand| !hand.is_finished()) {
+                random.pause(300, 3_000);
+                verdicts.read(&site);
+                if random.below(2) == 0 {
+                    site.kill();
+                    kills += 1;
+                } else {
+                    assert!(site.stop().success(), "SIGTERM ends it in order");
+                    stops += 1;
+                }
+                if random.below(2) == 0 {
+                    random.pause(1, 500);
+                }
+                up(&mut site);
+            }
+        });
+        done += now;
+        let uploads = std::mem::take(&mut *world.uploads.lock().unwrap());
+        site.wait("every upload of the round to have its verdict", |site| {
+            verdicts.read(site);
+            uploads.keys().all(|key| verdicts.found.contains_key(key)).then_some(())
+        });
+        // What was uploaded twice goes away without a word.
+        site.wait("the upload trees to be cleared", |_| {
+            let left =
+                |tree: &PathBuf| crate::site::files_below(tree).into_iter().filter(|f| is_upload(tree, f)).count();
+            world.trees.iter().all(|tree| left(tree) == 0).then_some(())
+        });
+        verdicts.read(&site);
+        for (key, upload) in &uploads {
+            let found = &verdicts.found[key];
+            let words = WAYS[upload.way];
+            let same: BTreeSet<bool> = found.iter().map(|(verdict, _)| *verdict == upload.wanted).collect();
+            assert!(
+                same == BTreeSet::from([true]),
+                "{key:?} ({words}, seed {seed}): {found:?}, not {:?}",
+                upload.wanted
+            );
+            // A kill between the refusal's entry and the file's move has it refused again.
+            assert!(
+                found.len() == 1 || matches!(upload.wanted, Verdict::Refused(_)),
+                "{key:?} ({words}, seed {seed}) was taken in {} times",
+                found.len()
+            );
+            let took = Duration::try_from(found[0].1.duration_since(upload.last_byte)).unwrap_or_default();
+            slowest = slowest.max(took);
+            assert!(took <= IN_TIME, "{key:?} ({words}, seed {seed}) had its verdict after {took:?}");
+            *by_way.entry(words).or_default() += 1;
+        }
+        let strange: Vec<_> = verdicts.found.keys().filter(|key| !uploads.contains_key(*key)).collect();
+        assert!(strange.is_empty(), "verdicts on what nobody has uploaded (seed {seed}): {strange:?}");
+        verdicts.found.clear();
+        withdraw(&mut site, &uploads, done);
+    }
+    let took = began.elapsed();
+    site.ctl_good(&["log", "--verify"]);
+    tell(&format!(
+        "uploads: seed {seed}: {total} uploads in {took:.0?}, all with the right verdict, none early, slowest verdict \
+         {slowest:.1?} after the last byte; {kills} kills and {stops} stops meanwhile; by way: {by_way:?}"
+    ));
+}
+
+/// Whether a file of an upload tree is one that waits.
+fn is_upload(tree: &Path, file: &Path) -> bool {
+    let below = file.strip_prefix(tree).unwrap();
+    file.extension().is_some_and(|extension| extension == "rpm") && !below.starts_with("Packages")
+}
+
+/// Takes everything of a round out of the trees again, so that they stay small.
+fn withdraw(site: &mut Site, uploads: &BTreeMap<(usize, String), Upload>, round: u64) {
+    for (dist, path) in DISTRIBUTIONS.iter().enumerate() {
+        let good = |(key, upload): (&(usize, String), &Upload)| {
+            (key.0 == dist && matches!(upload.wanted, Verdict::TakenIn(_))).then(|| key.1.clone())
+        };
+        let packages: Vec<String> = uploads.iter().filter_map(good).collect();
+        let id = format!("out{dist}-{round}");
+        let body = json!({"id": id, "distribution": path, "title": "over", "packages": packages});
+        let answer = site.door.post("/api/v1/rollouts", &body).unwrap();
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        let answer = site.door.post(&format!("/api/v1/rollouts/{id}/move"), &json!({"state": "Rejected"})).unwrap();
+        assert!(answer.status < 300, "{}", answer.text());
+        site.wait("the round to be withdrawn", |site| site.door.rests(&id).then_some(()));
+    }
+}
