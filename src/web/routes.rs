@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -64,7 +65,8 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
-        .layer(DefaultBodyLimit::max(hook::BODY_MAX));
+        // One that says by itself that it is too large is refused before a byte of it has come.
+        .layer(RequestBodyLimitLayer::new(hook::BODY_MAX));
     if let ServeTrees::Below(prefix) = serve_trees {
         // A download may take hours, so the time limit above does not hold here.
         let files = trees::router(&context);

@@ -10,7 +10,7 @@ use crate::judge::{self, Source};
 use crate::site::{Site, Wish};
 
 /// What keeps the daemon from being ready, once its recovery is over.
-fn reasons(site: &Site) -> Vec<String> {
+pub(crate) fn reasons(site: &Site) -> Vec<String> {
     let Ok(answer) = site.door.get("/readyz") else { return vec!["no answer".to_owned()] };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let reasons = body["reasons"].as_array().cloned().unwrap_or_default();
@@ -18,17 +18,17 @@ fn reasons(site: &Site) -> Vec<String> {
 }
 
 #[track_caller]
-fn wait_for_reason(site: &mut Site, part: &str) {
+pub(crate) fn wait_for_reason(site: &mut Site, part: &str) {
     site.wait(part, |site| reasons(site).iter().any(|reason| reason.contains(part)).then_some(()));
 }
 
 #[track_caller]
-fn wait_until_well(site: &mut Site) {
+pub(crate) fn wait_until_well(site: &mut Site) {
     site.wait("no reasons", |site| reasons(site).is_empty().then_some(()));
 }
 
 /// Starts the daemon where something is wrong: it answers and is not ready.
-fn up_with_trouble(site: &mut Site) {
+pub(crate) fn up_with_trouble(site: &mut Site) {
     site.spawn();
     site.wait("the daemon's address", |site| {
         site.look_for_door();
@@ -36,7 +36,7 @@ fn up_with_trouble(site: &mut Site) {
     });
 }
 
-fn packages(site: &Site, tree: &str) -> usize {
+pub(crate) fn packages(site: &Site, tree: &str) -> usize {
     judge::read(&Source::Disk(site.tree(tree))).ok().flatten().map_or(0, |published| published.packages.len())
 }
 

@@ -24,11 +24,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,9 +38,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
+use crate::judge::{self, Source};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Site, Wish, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, hook_mac, keys, package, recipe, tell};
+use crate::snapshot::read_head;
+use crate::uploads::Mount;
 
 const DISTRIBUTIONS: [&str; 2] = [DISTRIBUTION, "umd/3/sl5/x86_64"];
 /// By when there must be a verdict after the last byte (threats R7).
@@ -428,4 +434,254 @@ fn withdraw(site: &mut Site, uploads: &BTreeMap<(usize, String), Upload>, round:
         assert!(answer.status < 300, "{}", answer.text());
         site.wait("the round to be withdrawn", |site| site.door.rests(&id).then_some(()));
     }
+}
+
+/// What is sent to the hook that must not be taken, and what it deserves.
+const JUNK: [(&str, u16); 9] = [
+    ("a signature of zeros", 401),
+    ("a signature of another body", 401),
+    ("no signature", 401),
+    ("an unknown hook", 401),
+    ("no JSON, well signed", 400),
+    ("JSON of another kind, well signed", 400),
+    ("two mebibytes announced", 413),
+    ("another method", 405),
+    ("no HTTP", 400),
+];
+
+/// One request of junk on a connection that stays where it can; gives the status.
+fn junk(kind: &str, address: SocketAddr, open: &mut Option<BufReader<TcpStream>>, number: u64) -> io::Result<u16> {
+    let body = Site::hook_body(&format!("junk-{number}"), "1", "Production");
+    let (mut path, mut method, mut length) = ("/hooks/tracker", "POST", None);
+    let (mut mac, mut body) = (Some(hook_mac(&body)), body);
+    match kind {
+        "a signature of zeros" => mac = Some(format!("sha256={}", "0".repeat(64))),
+        "a signature of another body" => body.push(' '),
+        "no signature" => mac = None,
+        "an unknown hook" => path = "/hooks/nobody",
+        "no JSON, well signed" => {
+            "production, please".clone_into(&mut body);
+            mac = Some(hook_mac(&body));
+        }
+        "JSON of another kind, well signed" => {
+            "[{\"delivery\": 7}]".clone_into(&mut body);
+            mac = Some(hook_mac(&body));
+        }
+        "two mebibytes announced" => length = Some(2 << 20),
+        "another method" => method = "PUT",
+        _ => {}
+    }
+    let mac = mac.map_or(String::new(), |mac| format!("X-Hub-Signature-256: {mac}\r\n"));
+    let length = length.unwrap_or(body.len());
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{mac}Content-Length: {length}\r\n\r\n");
+    if length == body.len() {
+        request.push_str(&body);
+    }
+    if kind == "no HTTP" {
+        "\u{16}\u{3}\u{1}\u{2}\0 hello\r\n\r\n".clone_into(&mut request);
+    }
+    let mut stream = match open.take() {
+        Some(stream) => stream,
+        None => BufReader::new(TcpStream::connect(address)?),
+    };
+    stream.get_mut().set_read_timeout(Some(IN_TIME))?;
+    stream.get_mut().write_all(request.as_bytes())?;
+    let head = read_head(&mut stream)?;
+    let mut rest = vec![0; head.length];
+    stream.read_exact(&mut rest)?;
+    if !matches!(kind, "two mebibytes announced" | "no HTTP") {
+        *open = Some(stream);
+    }
+    Ok(head.status)
+}
+
+/// Tells threads to end when it goes out of scope.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn promotions_go_on_while_the_hooks_are_flooded_with_junk() {
+    const MOVES: usize = 12;
+    let total = setting("ROLLOUTD_JUNK", 4_000);
+    let mut site = Site::start(&Wish::default());
+    // Clients that connect and say nothing take places, too.
+    let silent: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(site.address()).unwrap()).collect();
+    let (sent, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let wrong = Mutex::new(Vec::new());
+    let address = site.address();
+    let mut moved: Vec<Duration> = Vec::new();
+    let began = Instant::now();
+    thread::scope(|scope| {
+        let floods: Vec<_> = (0..4)
+            .map(|_| {
+                let (sent, stop, wrong) = (&sent, &stop, &wrong);
+                scope.spawn(move || {
+                    let mut open = None;
+                    while !stop.load(Ordering::Relaxed) {
+                        let number = sent.fetch_add(1, Ordering::Relaxed);
+                        let (kind, deserved) = JUNK[usize::try_from(number).unwrap() % JUNK.len()];
+                        let old = open.is_some();
+                        match junk(kind, address, &mut open, number) {
+                            Ok(status) if status == deserved => {}
+                            // A connection that stood idle may be closed.
+                            Err(_) if old => {}
+                            other => wrong.lock().unwrap().push(format!("{kind}: {other:?}, not {deserved}")),
+                        }
+                    }
+                })
+            })
+            .collect();
+        // Whoever fails here must not leave the floods running, for which the scope would wait.
+        let _end = Stop(&stop);
+        let mut number = 0;
+        while moved.len() < MOVES || sent.load(Ordering::Relaxed) < total {
+            number += 1;
+            let nevra = site.drop_package(&format!("calm{number}"), "1.0", &[]);
+            site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+            let id = number.to_string();
+            let body = json!({"id": id, "distribution": DISTRIBUTION, "title": "calm", "packages": [nevra]});
+            assert_eq!(site.door.post("/api/v1/rollouts", &body).unwrap().status, 201);
+            for state in ["InVerification", "StageRollOut", "Production"] {
+                let asked = Instant::now();
+                let hook = Site::hook_body(&format!("{id}-{state}"), &id, state);
+                assert_eq!(site.door.hook(&hook).unwrap().status, 202);
+                site.wait("the step to be taken", |site| {
+                    (site.door.state(&id).as_deref() == Some(state) && site.door.rests(&id)).then_some(())
+                });
+                if state != "InVerification" {
+                    moved.push(asked.elapsed());
+                }
+            }
+            assert!(floods.iter().all(|flood| !flood.is_finished()), "a flood has dried up");
+        }
+    });
+    let took = began.elapsed();
+    drop(silent);
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{} of {sent:?} answers: {:#?}", wrong.len(), &wrong[..wrong.len().min(10)]);
+    // Nothing of it has reached the logbook.
+    let log = site.ctl_good(&["log", "--limit", "10000"]);
+    assert!(!log.contains("junk-"), "{log}");
+    wait_until_well(&mut site);
+    moved.sort();
+    let (sent, half) = (sent.into_inner(), moved[moved.len() / 2]);
+    tell(&format!(
+        "junk: {sent} requests in {took:.1?} ({} a second), every answer as deserved, beside 64 silent connections; {} \
+         promotions by webhook meanwhile, half of them within {half:.0?}, all within {:.0?}",
+        u128::from(sent) * 1_000 / took.as_millis().max(1),
+        moved.len(),
+        moved[moved.len() - 1],
+    ));
+}
+
+/// Takes every byte that becomes free, until it goes out of scope; then all is free again.
+struct Ballast<'a> {
+    dirs: Vec<&'a Path>,
+    stop: &'a AtomicBool,
+}
+
+impl Ballast<'_> {
+    /// Takes what is free now; says whether that was anything.
+    fn press(&self) -> bool {
+        let mut took = false;
+        for dir in &self.dirs {
+            let mut file = fs::OpenOptions::new().create(true).append(true).open(dir.join(".ballast")).unwrap();
+            for size in [1 << 20, 1 << 16, 1 << 12] {
+                while file.write_all(&vec![b'x'; size]).is_ok() {
+                    took = true;
+                }
+            }
+        }
+        took
+    }
+
+    fn hold(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            if !self.press() {
+                thread::park_timeout(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+/// Fills file systems while a package waits to be taken in and another one to be moved.
+#[track_caller]
+fn fill(names: &[&str]) {
+    let mut site = Site::prepare(&Wish::default());
+    let paths: Vec<PathBuf> = ["root", "state"].map(|name| site.path(name)).into();
+    let mounts: Vec<Option<Mount<'_>>> = paths.iter().map(|path| Mount::tmpfs(path, "6m")).collect();
+    if mounts.iter().any(Option::is_none) {
+        assert!(std::env::var("ROLLOUTD_REQUIRE_PEERS").is_err(), "tests/run runs this as root");
+        eprintln!("left out: mounting a file system needs root");
+        return;
+    }
+    fs::create_dir_all(site.tree("untested")).unwrap();
+    site.up();
+    let before = site.drop_package("before", "1.0", &[]);
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    site.submit("1", &[&before]);
+    site.ctl_good(&["move", "1", "InVerification"]);
+    let waiting = package(&recipe("waiting", "1.0", &[]), Some(&keys().ours.1));
+    let hidden = site.tree("untested").join(".waiting.rpm");
+    fs::write(&hidden, &waiting).unwrap();
+    let trees = ["untested", "testing", "production"];
+    let read = |site: &Site| {
+        for tree in trees {
+            judge::read(&Source::Disk(site.tree(tree))).unwrap_or_else(|e| panic!("{tree} on a full disk: {e}"));
+        }
+    };
+    let stop = AtomicBool::new(false);
+    let dirs: Vec<PathBuf> = names.iter().map(|name| site.path(name)).collect();
+    let ballast = Ballast { dirs: dirs.iter().map(PathBuf::as_path).collect(), stop: &stop };
+    ballast.press();
+    thread::scope(|scope| {
+        let end = Stop(&stop);
+        let holder = scope.spawn(|| ballast.hold());
+        fs::rename(&hidden, site.tree("untested").join("waiting.rpm")).unwrap();
+        let asked = site.door.post("/api/v1/rollouts/1/move", &json!({"state": "StageRollOut"})).unwrap();
+        let taken = asked.status < 300;
+        assert!(taken || asked.status == 503, "{}: {}", asked.status, asked.text());
+        wait_for_reason(&mut site, "No space left");
+        assert_eq!(site.door.get("/healthz").unwrap().status, 200, "it lives");
+        read(&site);
+        drop(end);
+        holder.join().unwrap();
+        for dir in &dirs {
+            fs::remove_file(dir.join(".ballast")).unwrap();
+        }
+        // By itself: what was asked before and what was uploaded come about.
+        let waits = if taken { 1 } else { 2 };
+        site.wait("the upload to be taken in", |site| (packages(site, "untested") == waits).then_some(()));
+        wait_until_well(&mut site);
+        if !taken {
+            site.ctl_good(&["move", "1", "StageRollOut"]);
+        }
+    });
+    site.wait("the move to be carried out", |site| (packages(site, "testing") == 1).then_some(()));
+    wait_until_well(&mut site);
+    read(&site);
+    assert_eq!(packages(&site, "untested"), 1);
+    assert!(reasons(&site).is_empty() && site.rejected().is_empty());
+    site.ctl_good(&["log", "--verify"]);
+    assert!(site.stop().success());
+}
+
+#[test]
+fn when_the_disk_of_the_trees_was_full_everything_goes_on_by_itself() {
+    fill(&["root"]);
+}
+
+#[test]
+fn when_the_disk_of_the_state_was_full_everything_goes_on_by_itself() {
+    fill(&["state"]);
+}
+
+#[test]
+fn when_every_disk_was_full_everything_goes_on_by_itself() {
+    fill(&["root", "state"]);
 }

@@ -18,7 +18,7 @@
 //! - A revision that goes back is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -68,9 +68,9 @@ impl Miss {
 }
 
 /// The head of an answer.
-struct Head {
-    status: u16,
-    length: usize,
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) length: usize,
     range: Option<String>,
 }
 
@@ -159,7 +159,8 @@ impl Line {
     }
 }
 
-fn read_head(stream: &mut BufReader<Box<dyn Conversation>>) -> io::Result<Head> {
+/// Reads the head of an answer on a connection that stays.
+pub(crate) fn read_head(stream: &mut impl BufRead) -> io::Result<Head> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut head = Head { status: 0, length: 0, range: None };
     let mut line = String::new();

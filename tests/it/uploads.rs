@@ -168,12 +168,13 @@ fn two_daemons_on_one_site_are_one_too_many() {
 }
 
 /// A mounted file system that goes away with the value.
-struct Mount<'a>(&'a Path);
+pub(crate) struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
-    fn tmpfs(at: &'a Path) -> Option<Self> {
+    pub(crate) fn tmpfs(at: &'a Path, size: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64m,mode=755", "tmpfs"]).arg(at).status();
+        let options = format!("size={size},mode=755");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(at))
     }
 }
@@ -188,7 +189,7 @@ impl Drop for Mount<'_> {
 fn trees_and_state_on_different_file_systems_work_by_copying() {
     let mut site = Site::prepare(&Wish::default());
     let (testing, state) = (site.path("root/testing"), site.path("state"));
-    let (Some(_testing), Some(_state)) = (Mount::tmpfs(&testing), Mount::tmpfs(&state)) else {
+    let (Some(_testing), Some(_state)) = (Mount::tmpfs(&testing, "64m"), Mount::tmpfs(&state, "64m")) else {
         eprintln!("left out: mounting a file system needs root");
         return;
     };
