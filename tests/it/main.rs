@@ -23,6 +23,8 @@ mod drill;
 mod disagreement;
 mod forge;
 mod fsck;
+mod fuzz_corpus;
+mod fuzz_replay;
 mod gate;
 mod help;
 mod index;
