@@ -6,7 +6,11 @@
 //! only panics: pieces do not matter, what is accepted can be written and read again, what a second reader
 //! sees is what the first one saw, and nobody without a key is let in.
 //!
-//! Nothing here asks the clock, the disk or a random number: the same input gives the same outcome.
+//! No target asks the clock, the disk or a random number: the same input gives the same outcome. Around all of them
+//! stands [`bounded`], which asks the kernel how much work an input was.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 pub mod config;
 pub mod genuine;
@@ -43,6 +47,30 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("config", config::target),
     ("logbook", logbook::target),
 ];
+
+/// No input may need more work. It is the processor's time, since on a busy machine the clock tells of others, too.
+pub const WORK_MAX: Duration = Duration::from_secs(1);
+
+/// Gives an input to a target.
+///
+/// # Panics
+/// When a property does not hold, and when it was more work than `most`.
+pub fn bounded(target: Target, most: Duration, data: &[u8]) -> Outcome {
+    let before = worked();
+    let outcome = target(data);
+    let work = worked().saturating_sub(before);
+    assert!(work <= most, "too slow: it took {work:?} of a processor, and {most:?} are allowed");
+    outcome
+}
+
+/// How long this thread has been running on a processor, to some milliseconds; by the clock where the kernel does
+/// not say.
+pub fn worked() -> Duration {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = said.and_then(|said| said.split_whitespace().next()?.parse().ok());
+    nanos.map_or_else(|| BEGIN.elapsed(), Duration::from_nanos)
+}
 
 /// Numbers that follow from an input, for choices that must not take bytes away from it (splitmix64, seeded by FNV).
 pub struct Dice(u64);

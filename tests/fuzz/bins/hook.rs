@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = targets::hook::target(data);
+    targets::bounded(targets::hook::target, targets::WORK_MAX, data);
 });

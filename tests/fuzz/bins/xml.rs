@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let _ = targets::listing::target(data);
+    targets::bounded(targets::listing::target, targets::WORK_MAX, data);
 });
