@@ -137,6 +137,8 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     disk.make_dir(&settings.site.root)?;
     let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
+    // A name of before the crash may be the first that this process makes: in a container it has the same number.
+    disk::sweep(disk.as_ref(), &state)?;
 
     gatehouse.open();
     supervisor.still_starting("reading the logbook");

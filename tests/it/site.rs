@@ -386,6 +386,15 @@ impl Site {
         daemon.wait().unwrap();
     }
 
+    /// Ends the daemon if it runs, however.
+    pub(crate) fn end(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        self.door.set(None);
+    }
+
     /// SIGTERM, and waits for the orderly end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         let mut daemon = self.daemon.take().expect("it does not run");
@@ -500,10 +509,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        if let Some(mut daemon) = self.daemon.take() {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
+        self.end();
         if std::thread::panicking() {
             let log = self.log();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();

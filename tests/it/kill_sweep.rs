@@ -1,0 +1,289 @@
+//! The daemon is killed before every one of its calls that changes a file, and again while it recovers.
+//!
+//! Where the random kills of `kill_loop` find what is likely, this finds what is possible. Each of the scenarios is
+//! told once to count the calls (`calls.py` counts over all threads), then once for each of them with a kill before it.
+//! After one restart the site must be whole, nothing lost, and the scenario must come to its end (`scenarios`). What
+//! the kill had left is kept, and from it the recovery is killed before its own calls, too.
+//!
+//! Threads take turns in no fixed order, so the n-th call is not the same call each time; that is why every number is
+//! tried up to the first with which a story passes unkilled.
+//!
+//! An ordinary run tries a few points, picked by `ROLLOUTD_SEED`. What sets the length:
+//!
+//! - `ROLLOUTD_SWEEP`: how many points of each scenario (2), or `all`;
+//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (40; 10 with `all`);
+//! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
+//! - `ROLLOUTD_LONG=1`: 40 points of each scenario.
+#![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
+
+use crate::calls::{self, Calls, Order};
+use crate::random::Random;
+use crate::scenarios::{self, End, SCENARIOS, Scenario};
+use crate::site::{Site, Wish, tell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a campaign is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// So many points of each scenario.
+    Some(usize),
+    /// Every point.
+    All,
+}
+
+/// What is set for a campaign.
+pub(crate) struct Campaign {
+    pub(crate) extent: Extent,
+    pub(crate) seed: u64,
+    only: String,
+}
+
+pub(crate) fn number(name: &str) -> Option<usize> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+impl Campaign {
+    /// What the variable says: a number or `all`.
+    pub(crate) fn of(variable: &str, few: usize, long: usize) -> Self {
+        let is_long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
+        let extent = match std::env::var(variable) {
+            Ok(text) if text == "all" => Extent::All,
+            _ => Extent::Some(number(variable).unwrap_or(if is_long { long } else { few })),
+        };
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
+        let seed = number("ROLLOUTD_SEED").map_or(now, |seed| seed as u64);
+        Self { extent, seed, only: std::env::var("ROLLOUTD_SWEEP_ONLY").unwrap_or_default() }
+    }
+
+    /// Hands each scenario to two threads at most, several times over in parts when all is to be tried; each part
+    /// has its own site.
+    pub(crate) fn each(&self, work: impl Fn(&Scenario, Part) -> Figures + Sync) -> BTreeMap<&'static str, Figures> {
+        let parts = if self.extent == Extent::All { 2 } else { 1 };
+        let mut all: Vec<(&Scenario, Part)> = Vec::new();
+        for scenario in SCENARIOS.iter().filter(|scenario| scenario.name.contains(&self.only)) {
+            all.extend((0..parts).map(|part| (scenario, Part { part, parts })));
+        }
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<&str, Figures>::new()));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while let Some((scenario, part)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let figures = work(scenario, *part);
+                        found.lock().unwrap().entry(scenario.name).or_default().add(figures);
+                    }
+                });
+            }
+        });
+        found.into_inner().unwrap()
+    }
+}
+
+/// Which of the numbers are this one's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    part: usize,
+    parts: usize,
+}
+
+impl Part {
+    pub(crate) fn has(self, number: usize) -> bool {
+        number % self.parts == self.part
+    }
+
+    /// A seed of its own for each part of each scenario.
+    pub(crate) fn random(self, campaign: &Campaign, scenario: &Scenario) -> Random {
+        let name = scenario.name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        Random(campaign.seed ^ name ^ (self.part as u64) << 40)
+    }
+}
+
+/// What was tried and what came out.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Calls of the story that was only counted.
+    pub(crate) calls: usize,
+    /// Stories in which something was struck.
+    pub(crate) points: usize,
+    /// Recoveries in which something was struck.
+    pub(crate) again: usize,
+    /// Stories that passed before what was aimed at.
+    pub(crate) missed: usize,
+    /// Words of each campaign's own.
+    pub(crate) more: BTreeMap<&'static str, usize>,
+    pub(crate) slowest: Duration,
+    pub(crate) violations: Vec<String>,
+}
+
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.calls = self.calls.max(other.calls);
+        self.points += other.points;
+        self.again += other.again;
+        self.missed += other.missed;
+        self.slowest = self.slowest.max(other.slowest);
+        self.violations.extend(other.violations);
+        for (word, times) in other.more {
+            *self.more.entry(word).or_default() += times;
+        }
+    }
+
+    /// Does something that panics when a promise is broken, and writes that down with all there is to say.
+    pub(crate) fn judge<T>(&mut self, what: &str, site: &mut Site, done: impl FnOnce(&mut Site) -> T) -> Option<T> {
+        match catch_unwind(AssertUnwindSafe(|| done(site))) {
+            Ok(value) => Some(value),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                let log = site.log();
+                let tail: Vec<&str> = log.lines().rev().take(12).collect();
+                let tail: String = tail.iter().rev().map(|line| format!("\n    {line}")).collect();
+                let told = format!("{what}: {}{tail}", text.unwrap_or_default());
+                tell(&format!("VIOLATION {told}"));
+                self.violations.push(told);
+                None
+            }
+        }
+    }
+}
+
+/// Prints what came out, and fails when a promise was broken.
+pub(crate) fn report(title: &str, found: &BTreeMap<&'static str, Figures>) {
+    tell(&format!("{title}:\n{:32}{:>7}{:>8}{:>8}{:>8}{:>9}{:>12}", "scenario", "calls", "points", "again", "missed", "slowest", "violations"));
+    let mut all = Figures::default();
+    for (name, figures) in found {
+        let Figures { calls, points, again, missed, slowest, violations, more } = figures;
+        let more: String = more.iter().map(|(word, times)| format!("  {word} {times}")).collect();
+        let slowest = format!("{:.1} s", slowest.as_secs_f64());
+        tell(&format!("{name:32}{calls:>7}{points:>8}{again:>8}{missed:>8}{slowest:>9}{:>12}{more}", violations.len()));
+        all.points += points;
+        all.again += again;
+        all.violations.extend(violations.iter().cloned());
+    }
+    tell(&format!("{:32}{:>15}{:>8}{:>29}", "all", all.points, all.again, all.violations.len()));
+    assert!(all.points > 0, "nothing was struck, so nothing was tried");
+    assert!(all.violations.is_empty(), "{} violations:\n{}", all.violations.len(), all.violations.join("\n"));
+}
+
+/// Tells the story and gives the calls.
+pub(crate) fn count(scenario: &Scenario, site: &mut Site) -> Vec<String> {
+    let calls = scenario.begin(site, Order::Count);
+    assert_eq!(scenario.run(site), End::Over, "nobody kills it here");
+    calls.counted()
+}
+
+/// Starts a daemon on what a kill has left, counting its calls until it is ready.
+fn recover(scenario: &Scenario, site: &mut Site) -> usize {
+    let calls = Calls::watch(site, Order::Count);
+    site.up();
+    let recovery = calls.counted().len();
+    scenario.check(site);
+    recovery
+}
+
+/// What was left by a kill is started with another one before the n-th call; gives whether it came to that.
+fn strike_again(scenario: &Scenario, site: &mut Site, n: usize) -> bool {
+    scenarios::restore(site, "killed");
+    let calls = Calls::watch(site, Order::Kill(n));
+    site.spawn();
+    let struck = scenario.run(site) == End::Killed;
+    assert_eq!(struck, calls.struck().is_some());
+    if struck {
+        site.spawn();
+        scenario.check(site);
+    }
+    struck
+}
+
+/// A kill before the n-th call, the restart, and of the recovery's calls one in `again`; gives whether it was struck.
+fn strike(
+    scenario: &Scenario,
+    site: &mut Site,
+    n: usize,
+    (again, random): (usize, &mut Random),
+    figures: &mut Figures,
+) -> Option<bool> {
+    let what = format!("{}, kill before call {n}", scenario.name);
+    let call = figures.judge(&what, site, |site| {
+        let calls = scenario.begin(site, Order::Kill(n));
+        let end = scenario.run(site);
+        let struck = calls.struck();
+        assert_eq!(end == End::Killed, struck.is_some());
+        struck
+    })?;
+    let Some(call) = call else {
+        figures.missed += 1;
+        return Some(false);
+    };
+    figures.points += 1;
+    scenarios::keep(site, "killed");
+    let what = format!("{}, killed before call {call}", scenario.name);
+    let began = Instant::now();
+    let recovery = figures.judge(&what, site, |site| recover(scenario, site));
+    figures.slowest = figures.slowest.max(began.elapsed());
+    for second in 1..=recovery.unwrap_or_default() {
+        if random.below(again as u64) == 0 {
+            let what = format!("{what} and before call {second} of the recovery");
+            let struck = figures.judge(&what, site, |site| strike_again(scenario, site, second));
+            figures.again += usize::from(struck != Some(false));
+        }
+    }
+    *figures.more.entry("recovery calls").or_default() += recovery.unwrap_or_default();
+    Some(true)
+}
+
+#[test]
+fn what_a_crash_left_in_the_state_is_gone_after_the_next_start() {
+    let mut site = Site::prepare(&Wish::default());
+    // In a container every daemon is process 1, and would meet its own name of before.
+    let left = site.path("state/.rolloutd-1-0");
+    fs::write(&left, "half a file").unwrap();
+    site.up();
+    assert!(!left.exists());
+    assert!(site.stop().success());
+}
+
+#[test]
+fn a_kill_before_any_call_that_changes_a_file_is_recovered_from_and_so_is_the_next() {
+    if !calls::can_be_counted() {
+        return;
+    }
+    let campaign = Campaign::of("ROLLOUTD_SWEEP", 2, 40);
+    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.extent == Extent::All { 10 } else { 40 }).max(1);
+    let found = campaign.each(|scenario, part| {
+        let mut random = part.random(&campaign, scenario);
+        let mut figures = Figures::default();
+        let mut site = scenario.site();
+        figures.calls = count(scenario, &mut site).len();
+        match campaign.extent {
+            Extent::All => {
+                let mut n = 0;
+                loop {
+                    n += 1;
+                    if !part.has(n) {
+                        continue;
+                    }
+                    let struck = strike(scenario, &mut site, n, (again, &mut random), &mut figures);
+                    if struck == Some(false) && n > figures.calls {
+                        break;
+                    }
+                    assert!(n < 10 * figures.calls + 100, "{}: the story does not get past call {n}", scenario.name);
+                }
+            }
+            Extent::Some(points) => {
+                for _ in 0..points {
+                    let n = 1 + random.place(figures.calls);
+                    strike(scenario, &mut site, n, (again, &mut random), &mut figures);
+                }
+            }
+        }
+        tell(&format!("{}: {} points, {} again", scenario.name, figures.points, figures.again));
+        figures
+    });
+    report(&format!("kill sweep: ROLLOUTD_SEED={}", campaign.seed), &found);
+}

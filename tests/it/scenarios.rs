@@ -1,0 +1,384 @@
+//! What a daemon does, cut into scenarios that begin at a site at rest and come to an end that can be seen.
+//!
+//! Each is told by where it begins, what is asked, and how one sees that it is over; so it can be told again and
+//! again from the same beginning while the daemon is killed, or its calls fail, at one place after the other. The
+//! judge looks at the whole site, whatever the scenario was.
+#![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
+
+use crate::calls::{Calls, Order};
+use crate::fsck::fsck;
+use crate::judge::{self, Published, Source};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
+/// The packages that are moved.
+const PACKAGES: [&str; 2] = ["demo-1.0-1.noarch", "demo-libs-1.0-1.noarch"];
+/// A request whose answer was lost is made again after this long.
+const ASK_AGAIN: Duration = Duration::from_millis(400);
+
+/// One thing that a daemon does.
+#[derive(Clone, Copy)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// Brings a daemon that runs to where the scenario begins.
+    before: fn(&mut Site),
+    /// What is laid down after it was stopped.
+    lay: fn(&mut Site),
+    /// Whether it begins with the start of the daemon, and not when it is ready.
+    pub(crate) from_start: bool,
+    /// Whether all trees are whole when it begins.
+    pub(crate) whole: bool,
+    /// What is done once.
+    act: fn(&Site),
+    /// What is asked until it is over, any number of times.
+    ask: fn(&Site),
+    over: fn(&Site) -> bool,
+}
+
+fn nothing(_: &Site) {}
+fn nothing_first(_: &mut Site) {}
+
+const QUIET: Scenario = Scenario {
+    name: "",
+    before: nothing_first,
+    lay: nothing_first,
+    from_start: false,
+    whole: true,
+    act: nothing,
+    ask: nothing,
+    over: |_| true,
+};
+
+/// All of them.
+pub(crate) const SCENARIOS: [Scenario; 9] = [
+    Scenario {
+        name: "first start",
+        lay: |site| {
+            // As if it had never run.
+            empty(site);
+            fs::create_dir_all(site.tree("untested")).unwrap();
+        },
+        from_start: true,
+        over: |site| TREES.iter().all(|tree| published(site, tree).is_some_and(|shown| shown.packages.is_empty())),
+        ..QUIET
+    },
+    Scenario {
+        name: "restart after a kill",
+        before: |site| reach(site, &["InVerification", "StageRollOut"]),
+        lay: killed_in_a_promotion,
+        from_start: true,
+        ask: |site| ask_for(site, "Production"),
+        over: |site| promoted(site, "Production", &["production"]),
+        ..QUIET
+    },
+    Scenario {
+        name: "new packages",
+        act: |site| {
+            site.drop_package("demo-libs", "1.0", &[]);
+            site.drop_package("demo", "1.0", &["demo-libs >= 1.0"]);
+        },
+        over: |site| uploads(site) == 0 && lists(site, "untested", &PACKAGES),
+        ..QUIET
+    },
+    Scenario {
+        name: "repeated, duplicate, unsigned",
+        before: |site| reach(site, &["InVerification", "StageRollOut"]),
+        act: |site| {
+            let place = site.tree("testing").join("Packages/d/demo-1.0-1.noarch.rpm");
+            site.drop_file("incoming/again.rpm", &fs::read(place).unwrap());
+            let mut other = recipe("demo-libs", "1.0", &[]);
+            "other content".clone_into(&mut other.summary);
+            site.drop_file("incoming/duplicate.rpm", &package(&other, Some(&keys().ours.1)));
+            site.drop_file("incoming/unsigned.rpm", &package(&recipe("nobodys", "1.0", &[]), None));
+        },
+        over: |site| {
+            let codes: BTreeSet<String> = site.rejected().into_iter().map(|(code, _)| code).collect();
+            let refused = codes.contains("duplicate_nevra") && codes.contains("unsigned");
+            refused && uploads(site) == 0 && lists(site, "testing", &PACKAGES) && lists(site, "untested", &[])
+        },
+        ..QUIET
+    },
+    Scenario {
+        name: "to testing",
+        before: |site| reach(site, &["InVerification"]),
+        ask: |site| ask_for(site, "StageRollOut"),
+        over: |site| promoted(site, "StageRollOut", &["testing"]),
+        ..QUIET
+    },
+    Scenario {
+        name: "to production",
+        before: |site| reach(site, &["InVerification", "StageRollOut"]),
+        ask: |site| ask_for(site, "Production"),
+        over: |site| promoted(site, "Production", &["production"]),
+        ..QUIET
+    },
+    Scenario {
+        name: "withdrawal",
+        before: |site| reach(site, &["InVerification", "StageRollOut"]),
+        ask: |site| ask_for(site, "Rejected"),
+        over: |site| {
+            let kept = files_below(&site.path("state/retired")).len() == PACKAGES.len();
+            promoted(site, "Rejected", &[]) && kept
+        },
+        ..QUIET
+    },
+    Scenario {
+        name: "a lost package restored",
+        before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
+        lay: |site| {
+            let lost = site.tree("production").join("Packages/d/demo-1.0-1.noarch.rpm");
+            let bytes = fs::read(&lost).unwrap();
+            for tree in TREES {
+                let _ = fs::remove_file(site.tree(tree).join("Packages/d/demo-1.0-1.noarch.rpm"));
+            }
+            let _ = fs::remove_dir_all(site.path("state/index"));
+            site.drop_file("incoming/found.rpm", &bytes);
+        },
+        from_start: true,
+        whole: false,
+        over: |site| uploads(site) == 0 && lists(site, "production", &PACKAGES),
+        ..QUIET
+    },
+    Scenario {
+        name: "retirement",
+        before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
+        lay: |site| {
+            let path = site.path("rolloutd.toml");
+            let text = fs::read_to_string(&path).unwrap();
+            let short = text.replace(r#"metadata = "24h", packages = "7d""#, r#"metadata = "2s", packages = "2s""#);
+            assert_ne!(text, short, "the grace is to be short");
+            fs::write(path, short).unwrap();
+        },
+        from_start: true,
+        over: |site| TREES.iter().all(|tree| bare(site, tree)) && lists(site, "production", &PACKAGES),
+        ..QUIET
+    },
+];
+
+/// Takes the packages in and moves their rollout through these states.
+fn reach(site: &mut Site, states: &[&str]) {
+    site.drop_package("demo-libs", "1.0", &[]);
+    site.drop_package("demo", "1.0", &["demo-libs >= 1.0"]);
+    site.wait("the packages to be taken in", |site| lists(site, "untested", &PACKAGES).then_some(()));
+    site.submit("7", &PACKAGES);
+    for state in states {
+        site.ctl_good(&["move", "7", state]);
+        site.wait(state, |site| (site.door.state("7").as_deref() == Some(*state) && site.door.rests("7")).then_some(()));
+    }
+}
+
+/// Leaves the site as a daemon does that died half way through a promotion.
+fn killed_in_a_promotion(site: &mut Site) {
+    let calls = Calls::watch(site, Order::Off);
+    site.up();
+    // Some calls after the step is in the logbook and before the tree is shown.
+    calls.order(Order::Kill(24));
+    ask_for(site, "Production");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while site.has_ended().is_none() {
+        assert!(Instant::now() < deadline, "it is not killed");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    assert!(!lists(site, "production", &PACKAGES), "the promotion was over before the kill");
+}
+
+fn ask_for(site: &Site, state: &str) {
+    if site.door.state("7").as_deref() != Some(state) {
+        // The answer is lost when the daemon dies meanwhile.
+        let _ = site.door.post("/api/v1/rollouts/7/move", &json!({"state": state, "reason": "the story goes on"}));
+    }
+}
+
+fn promoted(site: &Site, state: &str, listed: &[&str]) -> bool {
+    let there = site.door.state("7").as_deref() == Some(state) && site.door.rests("7");
+    there && TREES.iter().all(|tree| lists(site, tree, if listed.contains(tree) { &PACKAGES } else { &[] }))
+}
+
+fn published(site: &Site, tree: &str) -> Option<Published> {
+    judge::read(&Source::Disk(site.tree(tree))).ok().flatten()
+}
+
+fn lists(site: &Site, tree: &str, packages: &[&str]) -> bool {
+    published(site, tree).is_some_and(|shown| shown.packages.keys().eq(packages))
+}
+
+/// Whether nothing lies in a tree that its metadata does not name.
+fn bare(site: &Site, tree: &str) -> bool {
+    let dir = site.tree(tree);
+    let Some(shown) = published(site, tree) else { return false };
+    let mut named: BTreeSet<_> = shown.packages.values().map(|package| dir.join(&package.location)).collect();
+    named.extend(shown.files.iter().map(|file| dir.join(file)));
+    named.extend(["repomd.xml", "repomd.xml.asc"].map(|name| dir.join("repodata").join(name)));
+    let there = [files_below(&dir.join("repodata")), files_below(&dir.join("Packages"))].concat();
+    there.into_iter().all(|file| named.contains(&file))
+}
+
+/// How many uploads wait.
+fn uploads(site: &Site) -> usize {
+    let dir = site.tree("untested");
+    let (packages, rpm) = (dir.join("Packages"), Some("rpm".as_ref()));
+    files_below(&dir).iter().filter(|file| file.extension() == rpm && !file.starts_with(&packages)).count()
+}
+
+fn empty(site: &Site) {
+    for name in ["root", "state"] {
+        let _ = fs::remove_dir_all(site.path(name));
+        fs::create_dir(site.path(name)).unwrap();
+    }
+}
+
+/// Keeps what lies on the disk under a name.
+pub(crate) fn keep(site: &Site, name: &str) {
+    let to = site.path(name);
+    let _ = fs::remove_dir_all(&to);
+    fs::create_dir(&to).unwrap();
+    copy(&[site.path("root"), site.path("state")], &to);
+}
+
+/// Brings back what was kept; the log of the daemon begins anew.
+pub(crate) fn restore(site: &mut Site, name: &str) {
+    site.end();
+    let from = site.path(name);
+    for part in ["root", "state"] {
+        let _ = fs::remove_dir_all(site.path(part));
+    }
+    copy(&[from.join("root"), from.join("state")], &site.path(""));
+    let _ = fs::remove_file(site.path("daemon.log"));
+}
+
+fn copy(from: &[std::path::PathBuf], to: &std::path::Path) {
+    // Links stay links: trees share their packages.
+    let done = Command::new("cp").args(["-a", "--"]).args(from).arg(to).stdin(Stdio::null()).status().unwrap();
+    assert!(done.success(), "cp: {done}");
+}
+
+/// How a story went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The daemon was killed.
+    Killed,
+    /// It came to its end first.
+    Over,
+}
+
+impl Scenario {
+    /// A site at which the scenario can begin, kept as "before".
+    pub(crate) fn site(&self) -> Site {
+        let mut site = Site::start(&Wish::default());
+        (self.before)(&mut site);
+        assert!(site.stop().success());
+        (self.lay)(&mut site);
+        keep(&site, "before");
+        site
+    }
+
+    /// Begins anew with a daemon whose calls are watched; the order holds from where the scenario begins.
+    pub(crate) fn begin(&self, site: &mut Site, order: Order) -> Calls {
+        restore(site, "before");
+        let calls = Calls::watch(site, if self.from_start { order } else { Order::Off });
+        site.spawn();
+        if !self.from_start {
+            site.ready();
+            calls.order(order);
+        }
+        (self.act)(site);
+        calls
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_over(&self, site: &Site) -> bool {
+        (self.over)(site)
+    }
+
+    /// Asks for what may have been lost, and looks; gives whether it is over in time.
+    pub(crate) fn goes_on(&self, site: &mut Site, patience: Duration, mut enough: impl FnMut(&mut Site) -> bool) -> bool {
+        let began = Instant::now();
+        let mut asked: Option<Instant> = None;
+        while !enough(site) && began.elapsed() < patience {
+            site.look_for_door();
+            if asked.is_none_or(|at| at.elapsed() > ASK_AGAIN) {
+                (self.ask)(site);
+                asked = Some(Instant::now());
+            }
+            let ready = site.door.get("/readyz").is_ok_and(|answer| answer.status == 200);
+            if ready && self.is_over(site) {
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        false
+    }
+
+    /// Until it is over or the daemon was killed, also while it is stopped in the end.
+    pub(crate) fn run(&self, site: &mut Site) -> End {
+        let mut ended = None;
+        let over = self.goes_on(site, Duration::from_mins(1), |site| {
+            ended = site.has_ended();
+            ended.is_some()
+        });
+        let end = match ended {
+            Some(status) => status,
+            None if over => site.stop(),
+            None => panic!("it does not come to its end"),
+        };
+        match std::os::unix::process::ExitStatusExt::signal(&end) {
+            Some(9) => End::Killed,
+            _ if end.success() => End::Over,
+            _ => panic!("the daemon ended by itself with {end}"),
+        }
+    }
+
+    /// After a start of the daemon: the site is whole, nothing is lost, and the scenario comes to its end.
+    pub(crate) fn check(&self, site: &mut Site) {
+        site.ready();
+        whole(site);
+        assert!(self.goes_on(site, Duration::from_secs(30), |_| false), "it does not come to its end");
+        whole(site);
+        assert!(site.stop().success(), "SIGTERM ends it in order");
+        for file in [files_below(&site.path("root")), files_below(&site.path("state"))].concat() {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            assert!(!name.contains(".rolloutd-"), "{} was left behind", file.display());
+        }
+    }
+}
+
+/// fsck, the logbook's chain, the judge, and that what was accepted is somewhere.
+pub(crate) fn whole(site: &Site) {
+    assert_eq!(fsck(site, true), (Vec::new(), Some(0)), "fsck --full");
+    site.ctl_good(&["log", "--verify"]);
+    let mut somewhere: BTreeSet<String> = BTreeSet::new();
+    for tree in TREES {
+        match judge::read(&Source::Disk(site.tree(tree))) {
+            Ok(shown) => somewhere.extend(shown.unwrap_or_default().packages.into_keys()),
+            Err(why) => panic!("{tree}: {why}"),
+        }
+        for dir in ["repodata", "Packages"] {
+            let files = files_below(&site.tree(tree).join(dir));
+            let hollow = files.iter().find(|file| fs::metadata(file).is_ok_and(|meta| meta.len() == 0));
+            assert_eq!(hollow, None, "an empty file was published");
+        }
+    }
+    let kept: Vec<String> = files_below(&site.path("state/retired")).iter().map(|file| file.display().to_string()).collect();
+    for nevra in accepted(site) {
+        let retired = kept.iter().any(|name| name.ends_with(&format!("-{nevra}.rpm")));
+        assert!(somewhere.contains(&nevra) || retired, "{nevra} was accepted and is nowhere");
+    }
+}
+
+/// The packages that the logbook has as taken in.
+pub(crate) fn accepted(site: &Site) -> Vec<String> {
+    let Value::Array(log) = site.document("/api/v1/log?from=1&limit=1000") else { panic!("the log is no list") };
+    assert!(log.len() < 1000, "the log is longer than was asked for");
+    let name = |entry: &Value| entry["what"]["fact"]["took_in"]["nevra"].as_str().map(str::to_owned);
+    log.iter().filter_map(name).collect()
+}
+
+/// For a scenario that submits something of its own.
+pub(crate) fn submission(id: &str, packages: &[String]) -> Value {
+    json!({"id": id, "distribution": DISTRIBUTION, "title": "a story", "packages": packages})
+}
