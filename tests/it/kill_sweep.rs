@@ -172,6 +172,7 @@ pub(crate) fn report(title: &str, found: &BTreeMap<&'static str, Figures>) {
 
 /// Tells the story and gives the calls.
 pub(crate) fn count(scenario: &Scenario, site: &mut Site) -> Vec<String> {
+    scenarios::restore(site, "before");
     let calls = scenario.begin(site, Order::Count);
     assert_eq!(scenario.run(site), End::Over, "nobody kills it here");
     calls.counted()
@@ -210,6 +211,7 @@ fn strike(
 ) -> Option<bool> {
     let what = format!("{}, kill before call {n}", scenario.name);
     let call = figures.judge(&what, site, |site| {
+        scenarios::restore(site, "before");
         let calls = scenario.begin(site, Order::Kill(n));
         let end = scenario.run(site);
         let struck = calls.struck();

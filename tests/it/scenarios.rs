@@ -277,9 +277,9 @@ impl Scenario {
         site
     }
 
-    /// Begins anew with a daemon whose calls are watched; the order holds from where the scenario begins.
+    /// Begins, on a site as it was before, with a daemon whose calls are watched; the order holds from where the
+    /// scenario begins.
     pub(crate) fn begin(&self, site: &mut Site, order: Order) -> Calls {
-        restore(site, "before");
         let calls = Calls::watch(site, if self.from_start { order } else { Order::Off });
         site.spawn();
         if !self.from_start {

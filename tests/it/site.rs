@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rolloutd::format::sample::{self, Recipe};
 use rolloutd::format::signing::{Generated, Signer, generate};
 use serde_json::Value;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
@@ -183,7 +183,12 @@ impl Site {
 
     /// All but starting the daemon.
     pub(crate) fn prepare(wish: &Wish) -> Self {
-        let dir = TempDir::with_prefix("rolloutd-site-").unwrap();
+        Self::prepare_in(&std::env::temp_dir(), wish)
+    }
+
+    /// The same in a directory of the caller's, such as another file system.
+    pub(crate) fn prepare_in(parent: &Path, wish: &Wish) -> Self {
+        let dir = TempDir::with_prefix_in("rolloutd-site-", parent).unwrap();
         let at = dir.path();
         // dnf and zypper drop privileges for some things, and then must reach their files.
         fs::set_permissions(at, fs::Permissions::from_mode(0o755)).unwrap();
@@ -198,7 +203,7 @@ impl Site {
         secret(&at.join("keys/signing.asc"), keys.ours.0.secret.as_bytes());
         secret(&at.join("keys/hook"), HOOK_SECRET);
         secret(&at.join("keys/token"), TOKEN.as_bytes());
-        let files = FileServer::start(&at.join("root"), &at.join("files.log"));
+        let files = FileServer::start(&at.join("root"));
         let site = Self { dir, daemon: None, door: Door::default(), files, starts: 0, under: Vec::new() };
         fs::write(site.path("rolloutd.toml"), site.configuration(wish)).unwrap();
         site
@@ -560,14 +565,15 @@ struct FileServer {
 }
 
 impl FileServer {
-    fn start(root: &Path, log: &Path) -> Self {
+    fn start(root: &Path) -> Self {
         let mut child = Command::new("/usr/bin/python3")
             .args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory"])
             .arg(root)
             .arg("0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(log).unwrap())
+            // A log in the site's directory would keep its file system from being unmounted.
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         // "Serving HTTP on 127.0.0.1 port 41234 (http://127.0.0.1:41234/) ..."

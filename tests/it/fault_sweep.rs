@@ -1,0 +1,221 @@
+//! The disk fails at one call after the other, once or from then on, and the daemon says so and goes on.
+//!
+//! The scenarios are those of the kill sweep. In each a call that changes a file fails with ENOSPC, EDQUOT, EIO,
+//! EMFILE or EROFS; or all of them do from that call on, until the fault is over. Or a sync claims to have worked and
+//! did not, which nobody can see as long as the power is on. Meanwhile a reader reads all trees: each is whole at
+//! every moment, but for a signature that is not yet of its repomd.xml. Then the daemon goes on by itself or after one
+//! restart, and comes to where the scenario ends. Where it could not go on at once, `/readyz` or the log has said so.
+//!
+//! An ordinary run tries a few, picked by `ROLLOUTD_SEED`. What sets the length:
+//!
+//! - `ROLLOUTD_FAULTS`: how many faults of each scenario (1), or `all`: each call with each error, once and lasting;
+//! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
+//! - `ROLLOUTD_LONG=1`: 40 faults of each scenario.
+
+use crate::calls::{self, Order};
+use crate::judge::{self, Source, TORN};
+use crate::kill_sweep::{Campaign, Extent, Figures, count, report};
+use crate::random::Random;
+use crate::scenarios::{Scenario, TREES, restore, whole};
+use crate::site::{Site, tell};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const ERRORS: [&str; 5] = ["ENOSPC", "EDQUOT", "EIO", "EMFILE", "EROFS"];
+/// A sync that only claims to have worked.
+const LIE: &str = "lie";
+
+/// How long a lasting fault lasts when nothing comes of it.
+const LASTS: Duration = Duration::from_secs(4);
+/// How long it lasts on after the daemon has said that something is wrong.
+const LASTS_ON: Duration = Duration::from_millis(500);
+/// How long the daemon may take to go on by itself: its pauses double from one second on.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A reader that was held up for longer than this may meet what was retired meanwhile.
+const SLOW_READ: Duration = Duration::from_millis(1500);
+
+/// Reads all trees over and over until it is told to stop; gives how often, and what was wrong.
+fn read_on(trees: &[PathBuf], stop: &AtomicBool) -> (usize, Vec<String>) {
+    let (mut reads, mut wrong) = (0, Vec::new());
+    while !stop.load(Ordering::Relaxed) {
+        for tree in trees {
+            let began = Instant::now();
+            match judge::read(&Source::Disk(tree.clone())) {
+                Ok(_) => reads += 1,
+                Err(why) if why.contains(TORN) || began.elapsed() > SLOW_READ => {}
+                Err(why) => wrong.push(format!("a reader of {}: {why}", tree.display())),
+            }
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    (reads, wrong)
+}
+
+/// Whether the daemon has said that something is wrong: in `/readyz`, in its log, or as its last words.
+fn has_said(site: &Site) -> bool {
+    let log = site.log();
+    let line_says = |line: &str| {
+        let refusal = line.contains("refused seq=");
+        line.contains(" ERROR ") || (line.contains(" WARN ") && !refusal) || !line.starts_with("20")
+    };
+    let reasons = || {
+        let answer = site.door.get("/readyz").ok()?;
+        let body: Value = serde_json::from_slice(&answer.body).ok()?;
+        let reasons = body["reasons"].as_array()?.clone();
+        Some(reasons.iter().any(|reason| !reason.as_str().is_some_and(|text| text.starts_with("recovery is not over"))))
+    };
+    log.lines().any(line_says) || reasons() == Some(true)
+}
+
+/// How the daemon came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// What failed was not needed, or was tried again at once.
+    Unharmed,
+    /// It said what is wrong and went on by itself.
+    WentOn,
+    /// It had to be started again.
+    Restarted,
+    /// It ended by itself and was started again.
+    Ended,
+    /// The story passed before the call.
+    Missed,
+}
+
+fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
+    let lasting = matches!(order, Order::FailFrom(..));
+    let calls = scenario.begin(site, order);
+    let (mut ended, mut said) = (None, None::<Instant>);
+    let watch = |site: &mut Site, ended: &mut Option<_>, said: &mut Option<Instant>| {
+        *ended = site.has_ended();
+        if said.is_none() && has_said(site) {
+            *said = Some(Instant::now());
+        }
+        // Once a sync has failed, nothing is written until the next start.
+        ended.is_some() || site.log().contains("until the daemon is started again")
+    };
+    let mut over = scenario.goes_on(site, if lasting { LASTS } else { PATIENCE }, |site| {
+        watch(site, &mut ended, &mut said) || (lasting && said.is_some_and(|at| at.elapsed() > LASTS_ON))
+    });
+    calls.order(Order::Off);
+    if !over && ended.is_none() {
+        over = scenario.goes_on(site, PATIENCE, |site| watch(site, &mut ended, &mut said));
+    }
+    let struck = calls.struck();
+    if let Some(status) = ended {
+        assert!(status.code().is_some(), "it was ended by a signal: {status}");
+        assert!(said.is_some() || has_said(site), "it ended with {status} and did not say why");
+        site.spawn();
+        scenario.check(site);
+        return Outcome::Ended;
+    }
+    let said = said.is_some() || has_said(site);
+    assert!(over || said, "it neither went on nor said why (struck: {struck:?})");
+    if over {
+        whole(site);
+    }
+    site.stop();
+    site.spawn();
+    scenario.check(site);
+    match (struck, over, said) {
+        (None, ..) => Outcome::Missed,
+        (_, false, _) => Outcome::Restarted,
+        (_, true, true) => Outcome::WentOn,
+        (_, true, false) => Outcome::Unharmed,
+    }
+}
+
+/// One fault, with a reader beside it.
+fn strike(scenario: &Scenario, site: &mut Site, order: Order, figures: &mut Figures) {
+    let trees: Vec<PathBuf> =
+        if scenario.whole { TREES.iter().map(|tree| site.tree(tree)).collect() } else { Vec::new() };
+    let what = format!("{}, {order:?}", scenario.name);
+    let began = Instant::now();
+    let outcome = figures.judge(&what, site, |site| {
+        restore(site, "before");
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Also when the story fails, the reader must come to its end.
+            struct Stop<'a>(&'a AtomicBool);
+            impl Drop for Stop<'_> {
+                fn drop(&mut self) {
+                    self.0.store(true, Ordering::Relaxed);
+                }
+            }
+            let reader = scope.spawn(|| read_on(&trees, &stop));
+            let outcome = {
+                let _stop = Stop(&stop);
+                suffer(scenario, site, order)
+            };
+            let (reads, wrong) = reader.join().unwrap();
+            assert_eq!(wrong, Vec::<String>::new(), "bad trees were seen");
+            (outcome, reads)
+        })
+    });
+    let Some((outcome, reads)) = outcome else {
+        figures.points += 1;
+        return;
+    };
+    figures.slowest = figures.slowest.max(began.elapsed());
+    *figures.more.entry("reads").or_default() += reads;
+    let word = match outcome {
+        Outcome::Missed => {
+            figures.missed += 1;
+            return;
+        }
+        Outcome::Unharmed => "unharmed",
+        Outcome::WentOn => "went on",
+        Outcome::Restarted => "restarted",
+        Outcome::Ended => "ended",
+    };
+    figures.points += 1;
+    *figures.more.entry(word).or_default() += 1;
+}
+
+/// A fault at one of so many calls, or a lie at one of so many syncs.
+fn any_fault(random: &mut Random, calls: usize, syncs: usize) -> Order {
+    let error = [ERRORS.as_slice(), &[LIE]].concat()[random.place(ERRORS.len() + 1)];
+    let n = 1 + random.place(if error == LIE { syncs } else { calls });
+    if random.below(2) == 0 { Order::Fail(error, n) } else { Order::FailFrom(error, n) }
+}
+
+#[test]
+fn an_error_of_the_disk_at_any_call_is_said_and_survived() {
+    if !calls::can_be_counted() {
+        return;
+    }
+    let campaign = Campaign::of("ROLLOUTD_FAULTS", 1, 40);
+    let found = campaign.each(|scenario, part| {
+        let mut random = part.random(&campaign, scenario);
+        let mut figures = Figures::default();
+        let mut site = scenario.site();
+        let counted = count(scenario, &mut site);
+        let syncs = counted.iter().filter(|line| line.contains(" fsync ") || line.contains(" fdatasync ")).count();
+        figures.calls = counted.len();
+        match campaign.extent {
+            Extent::All => {
+                for n in (1..=figures.calls).filter(|n| part.has(*n)) {
+                    for error in ERRORS {
+                        strike(scenario, &mut site, Order::Fail(error, n), &mut figures);
+                        strike(scenario, &mut site, Order::FailFrom(error, n), &mut figures);
+                    }
+                }
+                for n in (1..=syncs).filter(|n| part.has(*n)) {
+                    strike(scenario, &mut site, Order::Fail(LIE, n), &mut figures);
+                    strike(scenario, &mut site, Order::FailFrom(LIE, n), &mut figures);
+                }
+            }
+            Extent::Some(faults) => {
+                for _ in 0..faults {
+                    let order = any_fault(&mut random, figures.calls, syncs);
+                    strike(scenario, &mut site, order, &mut figures);
+                }
+            }
+        }
+        tell(&format!("{}: {} faults", scenario.name, figures.points));
+        figures
+    });
+    report(&format!("fault sweep: ROLLOUTD_SEED={}", campaign.seed), &found);
+}

@@ -1,0 +1,275 @@
+//! The power is cut in the middle of promotions, on ext4, XFS and Btrfs.
+//!
+//! A whole site lies on a file system of its own in an image, and packages are uploaded and promoted without a pause.
+//! At random moments the image is copied: what the copy has is what a disk would have, had the machine lost its
+//! power then, for what the kernel still keeps in memory is not in it. Each copy is mounted, with the recovery of the
+//! file system itself, and a daemon is started on it. It becomes ready, the site is whole, no published file is empty,
+//! every entry of the logbook that was readable before the cut is there, nothing that was accepted is lost, and
+//! everything that was begun comes to its end.
+//!
+//! A copy must be of one instant, and copying takes a while. So the image lies on an XFS of its own, in memory where
+//! there is room, and is cloned there: the clone shares the blocks and waits for no writer.
+//!
+//! - `ROLLOUTD_POWER_CUTS`: how many cuts on each file system; without it none is made, as it wants root, loop devices,
+//!   `mkfs.xfs` and `mkfs.btrfs`;
+//! - `ROLLOUTD_POWER_CUTS_ON`: the file systems, `ext4,xfs,btrfs` unless it says otherwise;
+//! - `ROLLOUTD_SEED`: the moments, as far as two busy cores repeat them.
+#![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
+
+use crate::calls::{self, Calls, Order};
+use crate::kill_sweep::{Figures, number};
+use crate::peers;
+use crate::random::Random;
+use crate::scenarios::{submission, whole};
+use crate::site::{Door, Site, Wish, keys, package, recipe, tell};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Cuts of one run of the daemon; then it begins on a new file system.
+const CUTS_AT_ONCE: usize = 20;
+/// mkfs.xfs refuses less than 300 MiB.
+const IMAGE: u64 = 320 << 20;
+/// Room for an image and what its clones do not share.
+const OUTER: u64 = 4 << 30;
+
+fn run(words: &[&str]) {
+    let out = Command::new(words[0]).args(&words[1..]).output().unwrap();
+    assert!(out.status.success(), "{words:?}: {}{}", out.status, String::from_utf8_lossy(&out.stderr));
+}
+
+/// A mounted image; unmounted when it goes.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn new(image: &Path, at: &Path) -> Self {
+        // Btrfs remembers file systems by their ids, and all copies have the same one.
+        let _ = Command::new("btrfs").args(["device", "scan", "--forget"]).output();
+        run(&["mount", "-o", "loop", &image.display().to_string(), &at.display().to_string()]);
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let unmount = |how: &[&str]| Command::new("umount").args(how).arg(&self.0).output().is_ok_and(|out| out.status.success());
+        // A process that was killed may still hold it for a moment.
+        for _ in 0..200 {
+            if unmount(&[]) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        unmount(&["-l"]);
+    }
+}
+
+/// Where images are: an XFS in an image of its own. Declared in the order in which they have to go.
+struct Ground {
+    inner: PathBuf,
+    _outer: Mount,
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+        let dir = TempDir::with_prefix_in("rolloutd-power-", parent).unwrap();
+        let (image, images, inner) = (dir.path().join("outer.img"), dir.path().join("images"), dir.path().join("disk"));
+        fs::create_dir(&images).unwrap();
+        fs::create_dir(&inner).unwrap();
+        File::create(&image).unwrap().set_len(OUTER).unwrap();
+        run(&["mkfs.xfs", "-q", "-m", "reflink=1", &image.display().to_string()]);
+        let outer = Mount::new(&image, &images);
+        Self { inner, _outer: outer, dir }
+    }
+
+    fn image(&self, name: &str) -> PathBuf {
+        self.dir.path().join("images").join(name)
+    }
+
+    /// A new file system.
+    fn format(&self, kind: &str) -> PathBuf {
+        let image = self.image("disk.img");
+        let _ = fs::remove_file(&image);
+        File::create(&image).unwrap().set_len(IMAGE).unwrap();
+        let force = if kind == "ext4" { "-F" } else { "-f" };
+        run(&[&format!("mkfs.{kind}"), "-q", force, &image.display().to_string()]);
+        image
+    }
+}
+
+/// Uploads packages and promotes them until it is told to stop.
+struct Load {
+    door: Door,
+    incoming: PathBuf,
+    stop: AtomicBool,
+    begun: AtomicUsize,
+}
+
+impl Load {
+    fn insist(&self, mut done: impl FnMut() -> bool) {
+        while !done() && !self.stop.load(Ordering::Relaxed) {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+
+    fn go(&self, mut random: Random) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let id = format!("r{}", self.begun.fetch_add(1, Ordering::Relaxed));
+            let mut packages = Vec::new();
+            for which in 0..=random.below(2) {
+                let name = format!("{id}p{which}");
+                let mut made = recipe(&name, "1.0", &[]);
+                let filling = vec![b'x'; random.place(90_000)];
+                made.files.push((format!("/usr/share/{name}/filling"), filling));
+                fs::create_dir_all(&self.incoming).unwrap();
+                fs::write(self.incoming.join(format!("{name}.rpm")), package(&made, Some(&keys().ours.1))).unwrap();
+                packages.push(format!("{name}-1.0-1.noarch"));
+            }
+            let asks = |path: &str, body: &Value| self.door.post(path, body).is_ok_and(|answer| answer.status / 100 == 2);
+            self.insist(|| asks("/api/v1/rollouts", &submission(&id, &packages)));
+            let last = if random.below(5) == 0 { "Rejected" } else { "Production" };
+            for state in ["InVerification", "StageRollOut", last] {
+                let body = json!({"state": state, "reason": "until the light goes out"});
+                self.insist(|| asks(&format!("/api/v1/rollouts/{id}/move"), &body));
+            }
+        }
+    }
+}
+
+/// One entry of the logbook: the newest that can be read, or that of a number.
+fn entry(site: &Site, number: Option<u64>) -> Value {
+    let from = number.map(|number| format!("&from={number}")).unwrap_or_default();
+    site.document(&format!("/api/v1/log?limit=1{from}")).get_mut(0).map(Value::take).unwrap_or_default()
+}
+
+/// What was left by a cut, started again; `known` was in the logbook before it.
+fn check(site: &mut Site, known: &Value) -> bool {
+    site.up();
+    let found = entry(site, known["seq"].as_u64());
+    assert_eq!(found["hash"], known["hash"], "entry {} is not what it was before the cut", known["seq"]);
+    whole(site);
+    site.wait("every rollout to rest", |site| {
+        let Value::Array(all) = site.document("/api/v1/rollouts") else { panic!("no list of rollouts") };
+        all.iter().all(|rollout| rollout["moving"] == json!(false)).then_some(())
+    });
+    whole(site);
+    let Value::Array(log) = site.document("/api/v1/log?from=1&limit=1000") else { panic!("the log is no list") };
+    let fact = |entry: &Value, kind: &str| !entry["what"]["fact"][kind].is_null();
+    let start = log.iter().rposition(|entry| fact(entry, "started")).unwrap();
+    // Whether there was anything to recover.
+    log[start..].iter().any(|entry| fact(entry, "published") || fact(entry, "done"))
+}
+
+/// Some cuts of one run of the daemon.
+fn cut(ground: &Ground, kind: &str, cuts: usize, lies: bool, random: &mut Random, figures: &mut Figures) {
+    let image = ground.format(kind);
+    let mount = Mount::new(&image, &ground.inner);
+    let mut site = Site::prepare_in(&ground.inner, &Wish::default());
+    // Configuration and keys were there long before the daemon.
+    run(&["sync", "-f", &ground.inner.display().to_string()]);
+    let lie = lies.then(|| Calls::watch(&mut site, Order::Off));
+    site.up();
+    if let Some(calls) = lie {
+        calls.order(Order::FailFrom("lie", 1));
+    }
+    let load = Load {
+        door: site.door.clone(),
+        incoming: site.tree("untested").join("incoming"),
+        stop: AtomicBool::new(false),
+        begun: AtomicUsize::new(0),
+    };
+    let mut known = Vec::new();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let random = Random(random.next());
+            scope.spawn(|| load.go(random));
+        }
+        for cut in 0..cuts {
+            random.pause(5, 900);
+            known.push(entry(&site, None));
+            let to = ground.image(&format!("cut-{cut}.img"));
+            run(&["cp", "--reflink=always", "--", &image.display().to_string(), &to.display().to_string()]);
+        }
+        load.stop.store(true, Ordering::Relaxed);
+    });
+    site.end();
+    drop(mount);
+    for (cut, known) in known.iter().enumerate() {
+        let image = ground.image(&format!("cut-{cut}.img"));
+        let mount = Mount::new(&image, &ground.inner);
+        let began = Instant::now();
+        let what = format!("{kind}, cut {cut} after entry {}", known["seq"]);
+        let recovered = figures.judge(&what, &mut site, |site| check(site, known));
+        figures.slowest = figures.slowest.max(began.elapsed());
+        figures.points += 1;
+        figures.again += usize::from(recovered == Some(true));
+        site.end();
+        drop(mount);
+        fs::remove_file(image).unwrap();
+    }
+    // The directory of the site lies in an image that is mounted no more; only its mount point is left to go.
+}
+
+fn file_systems() -> Vec<String> {
+    let named = std::env::var("ROLLOUTD_POWER_CUTS_ON").unwrap_or_else(|_| "ext4,xfs,btrfs".to_owned());
+    named.split(',').map(str::to_owned).collect()
+}
+
+/// How many cuts are wanted, if they can be made here.
+fn wanted() -> Option<usize> {
+    let cuts = number("ROLLOUTD_POWER_CUTS");
+    if cuts.is_none() {
+        eprintln!("left out: ROLLOUTD_POWER_CUTS does not say how many");
+    }
+    cuts.filter(|_| peers::root("loop devices") && peers::have(&["mkfs.xfs", "mkfs.btrfs", "mkfs.ext4", "btrfs", "mount"]))
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
+    let Some(cuts) = wanted() else { return };
+    let seed = number("ROLLOUTD_SEED").map_or_else(|| u64::from(std::process::id()), |seed| seed as u64);
+    let (kinds, next, violations) = (file_systems(), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(kind) = kinds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (mut figures, mut random) = (Figures::default(), Random(seed));
+                    let ground = Ground::new();
+                    while figures.points < cuts {
+                        let some = CUTS_AT_ONCE.min(cuts - figures.points);
+                        cut(&ground, kind, some, false, &mut random, &mut figures);
+                    }
+                    let Figures { points, again, slowest, violations: wrong, .. } = figures;
+                    tell(&format!(
+                        "power cuts on {kind}: ROLLOUTD_SEED={seed}: {points} cuts, {again} of them with work to finish, \
+                         slowest recovery with its judgement {slowest:.1?}, {} violations",
+                        wrong.len()
+                    ));
+                    violations.lock().unwrap().extend(wrong);
+                }
+            });
+        }
+    });
+    let violations = violations.into_inner().unwrap();
+    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+}
+
+/// Where syncs only claim to work, these tests must find something.
+#[test]
+fn a_disk_that_lies_is_found_out_by_a_power_cut() {
+    if wanted().is_none() || !calls::can_be_counted() {
+        return;
+    }
+    let mut figures = Figures::default();
+    cut(&Ground::new(), "ext4", 6, true, &mut Random(1), &mut figures);
+    tell(&format!("power cuts on a disk that lies: {} cuts, {} found out", figures.points, figures.violations.len()));
+    assert!(!figures.violations.is_empty(), "no cut has harmed anything, so nothing was tried");
+}
