@@ -42,6 +42,7 @@ REGISTERS = ctypes.c_ulonglong * 27
 RAX, ORIG_RAX = 10, 15
 # Registers of the arguments, first to fourth.
 ARGUMENTS = (14, 13, 12, 7)
+# O_CREAT, and O_TMPFILE without the O_DIRECTORY in it.
 CREATES = 0o100 | 0o20000000
 
 # number: name, which argument is the path, or minus one minus which is the descriptor
@@ -70,7 +71,7 @@ def filter_of_seccomp():
     for number in CALLS:
         if number in FLAGS:
             argument = 16 + 8 * FLAGS[number]
-            code += [(0x15, 0, 4, number), load(argument), (0x45, 0, 1, CREATES & ~0o200000), trace, allow]
+            code += [(0x15, 0, 4, number), load(argument), (0x45, 0, 1, CREATES), trace, allow]
         else:
             code += [(0x15, 0, 1, number), trace]
     code.append(allow)
@@ -148,7 +149,7 @@ class Tracer:
     @staticmethod
     def creates(memory, how):
         memory.seek(how)
-        return struct.unpack("Q", memory.read(8))[0] & (CREATES & ~0o200000) != 0
+        return struct.unpack("Q", memory.read(8))[0] & CREATES != 0
 
     def stopped(self, thread):
         """One of the calls is about to be made."""

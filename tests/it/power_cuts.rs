@@ -57,7 +57,8 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let unmount = |how: &[&str]| Command::new("umount").args(how).arg(&self.0).output().is_ok_and(|out| out.status.success());
+        let unmount =
+            |how: &[&str]| Command::new("umount").args(how).arg(&self.0).output().is_ok_and(|out| out.status.success());
         // A process that was killed may still hold it for a moment.
         for _ in 0..200 {
             if unmount(&[]) {
@@ -133,7 +134,8 @@ impl Load {
                 fs::write(self.incoming.join(format!("{name}.rpm")), package(&made, Some(&keys().ours.1))).unwrap();
                 packages.push(format!("{name}-1.0-1.noarch"));
             }
-            let asks = |path: &str, body: &Value| self.door.post(path, body).is_ok_and(|answer| answer.status / 100 == 2);
+            let asks =
+                |path: &str, body: &Value| self.door.post(path, body).is_ok_and(|answer| answer.status / 100 == 2);
             self.insist(|| asks("/api/v1/rollouts", &submission(&id, &packages)));
             let last = if random.below(5) == 0 { "Rejected" } else { "Production" };
             for state in ["InVerification", "StageRollOut", last] {
@@ -229,7 +231,9 @@ fn wanted() -> Option<usize> {
     if cuts.is_none() {
         eprintln!("left out: ROLLOUTD_POWER_CUTS does not say how many");
     }
-    cuts.filter(|_| peers::root("loop devices") && peers::have(&["mkfs.xfs", "mkfs.btrfs", "mkfs.ext4", "btrfs", "mount"]))
+    cuts.filter(|_| {
+        peers::root("loop devices") && peers::have(&["mkfs.xfs", "mkfs.btrfs", "mkfs.ext4", "btrfs", "mount"])
+    })
 }
 
 #[test]
