@@ -9,7 +9,7 @@
 //! An ordinary run tries a fault in each of four scenarios, picked by `ROLLOUTD_SEED`. What sets the length:
 //!
 //! - `ROLLOUTD_FAULTS`: how many faults of each scenario, or `all`: each call with each error, once and lasting;
-//! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
+//! - `ROLLOUTD_SWEEP_ONLY`, `ROLLOUTD_SWEEP_JOBS`: as in the kill sweep;
 //! - `ROLLOUTD_LONG=1`: 40 faults of each scenario.
 
 use crate::calls::{self, Order};

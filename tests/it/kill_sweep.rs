@@ -13,6 +13,7 @@
 //! - `ROLLOUTD_SWEEP`: how many points of each scenario (1), or `all`;
 //! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (40; 10 with `all`);
 //! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
+//! - `ROLLOUTD_SWEEP_JOBS`: how many stories are told at once (2);
 //! - `ROLLOUTD_LONG=1`: 40 points of each scenario.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
@@ -61,14 +62,15 @@ impl Campaign {
         Self { extent, seed, only: std::env::var("ROLLOUTD_SWEEP_ONLY").unwrap_or_default() }
     }
 
-    /// Hands each scenario to one of two threads, in parts when all is to be tried; each part has its own site. An
+    /// Hands each scenario to one of a few threads, in parts when all is to be tried; each part has its own site. An
     /// ordinary run takes `few` of the scenarios.
     pub(crate) fn each(
         &self,
         few: usize,
         work: impl Fn(&Scenario, Part) -> Figures + Sync,
     ) -> BTreeMap<&'static str, Figures> {
-        let parts = if self.extent == Extent::All { 2 } else { 1 };
+        let jobs = number("ROLLOUTD_SWEEP_JOBS").unwrap_or(2).max(1);
+        let parts = if self.extent == Extent::All { jobs } else { 1 };
         let mut scenarios: Vec<&Scenario> =
             SCENARIOS.iter().filter(|scenario| scenario.name.contains(&self.only)).collect();
         let mut random = Random(self.seed);
@@ -81,7 +83,7 @@ impl Campaign {
             .collect();
         let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<&str, Figures>::new()));
         std::thread::scope(|scope| {
-            for _ in 0..2 {
+            for _ in 0..jobs {
                 scope.spawn(|| {
                     while let Some((scenario, part)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
                         let figures = work(scenario, *part);
@@ -152,7 +154,7 @@ impl Figures {
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
                 let log = site.log();
                 let tail: Vec<&str> = log.lines().rev().take(12).collect();
-                let tail: String = tail.iter().rev().map(|line| format!("\n    {line}")).collect();
+                let tail = tail.iter().rev().fold(String::new(), |told, line| told + "\n    " + line);
                 let told = format!("{what}: {}{tail}", text.unwrap_or_default());
                 tell(&format!("VIOLATION {told}"));
                 self.violations.push(told);
@@ -171,7 +173,7 @@ pub(crate) fn report(title: &str, found: &BTreeMap<&'static str, Figures>) {
     let mut all = Figures::default();
     for (name, figures) in found {
         let Figures { calls, points, again, missed, slowest, violations, more } = figures;
-        let more: String = more.iter().map(|(word, times)| format!("  {word} {times}")).collect();
+        let more = more.iter().fold(String::new(), |told, (word, times)| format!("{told}  {word} {times}"));
         let slowest = format!("{:.1} s", slowest.as_secs_f64());
         tell(&format!("{name:32}{calls:>7}{points:>8}{again:>8}{missed:>8}{slowest:>9}{:>12}{more}", violations.len()));
         all.points += points;
