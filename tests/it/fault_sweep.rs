@@ -41,11 +41,19 @@ const SLOW_READ: Duration = Duration::from_millis(1500);
 /// Reads all trees over and over until it is told to stop; gives how often, and what was wrong.
 fn read_on(trees: &[PathBuf], stop: &AtomicBool) -> (usize, Vec<String>) {
     let (mut reads, mut wrong) = (0, Vec::new());
+    let mut revisions = vec![0; trees.len()];
     while !stop.load(Ordering::Relaxed) {
-        for tree in trees {
+        for (tree, last) in trees.iter().zip(&mut revisions) {
             let began = Instant::now();
             match judge::read(&Source::Disk(tree.clone())) {
-                Ok(_) => reads += 1,
+                Ok(shown) => {
+                    reads += 1;
+                    let revision = shown.map_or(0, |shown| shown.revision);
+                    if revision < *last {
+                        wrong.push(format!("the revision of {} went back from {last} to {revision}", tree.display()));
+                    }
+                    *last = revision;
+                }
                 Err(why) if why.contains(TORN) || began.elapsed() > SLOW_READ => {}
                 Err(why) => wrong.push(format!("a reader of {}: {why}", tree.display())),
             }

@@ -2,8 +2,9 @@
 //!
 //! Where the random kills of `kill_loop` find what is likely, this finds what is possible. Each of the scenarios is
 //! told once to count the calls (`calls.py` counts over all threads), then once for each of them with a kill before it.
-//! After one restart the site must be whole, nothing lost, and the scenario must come to its end (`scenarios`). What
-//! the kill had left is kept, and from it the recovery is killed before its own calls, too.
+//! While the daemon is down, clients see whole trees. After one restart the site must be whole, nothing lost, and the
+//! scenario must come to its end (`scenarios`). What the kill had left is kept, and from it the recovery is killed
+//! before its own calls, too.
 //!
 //! Threads take turns in no fixed order, so the n-th call is not the same call each time; that is why every number is
 //! tried up to the first with which a story passes unkilled.
@@ -19,7 +20,7 @@
 
 use crate::calls::{self, Calls, Order};
 use crate::random::Random;
-use crate::scenarios::{self, End, SCENARIOS, Scenario};
+use crate::scenarios::{self, End, SCENARIOS, Scenario, seen_by_clients};
 use crate::site::{Site, Wish, tell};
 use std::collections::BTreeMap;
 use std::fs;
@@ -210,6 +211,9 @@ fn strike_again(scenario: &Scenario, site: &mut Site, n: usize) -> bool {
     let struck = scenario.run(site) == End::Killed;
     assert_eq!(struck, calls.struck().is_some());
     if struck {
+        if scenario.whole {
+            seen_by_clients(site);
+        }
         site.spawn();
         scenario.check(site);
     }
@@ -241,6 +245,10 @@ fn strike(
     scenarios::keep(site, "killed");
     let what = format!("{}, killed before call {call}", scenario.name);
     let began = Instant::now();
+    if scenario.whole {
+        let torn = figures.judge(&what, site, |site| seen_by_clients(site)).unwrap_or_default();
+        *figures.more.entry("torn").or_default() += torn;
+    }
     let recovery = figures.judge(&what, site, |site| recover(scenario, site));
     figures.slowest = figures.slowest.max(began.elapsed());
     for second in 1..=recovery.unwrap_or_default() {

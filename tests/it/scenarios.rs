@@ -7,7 +7,7 @@
 
 use crate::calls::{Calls, Order};
 use crate::fsck::fsck;
-use crate::judge::{self, Published, Source};
+use crate::judge::{self, Published, Source, TORN};
 use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -379,6 +379,17 @@ pub(crate) fn whole(site: &Site) {
             assert_eq!(hollow, None, "an empty file was published");
         }
     }
+}
+
+/// What clients see while the daemon is down: whole trees, but for a signature that is not yet of its repomd.xml, as
+/// the two are renamed one after the other. Gives how many are torn so.
+pub(crate) fn seen_by_clients(site: &Site) -> usize {
+    let torn = |tree: &&&str| match judge::read(&Source::Disk(site.tree(tree))) {
+        Ok(_) => false,
+        Err(why) if why.contains(TORN) => true,
+        Err(why) => panic!("{tree}, while the daemon is down: {why}"),
+    };
+    TREES.iter().filter(torn).count()
 }
 
 /// What the judge finds in the trees, each of which must be whole, and what was withdrawn and is kept.
