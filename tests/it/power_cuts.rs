@@ -7,6 +7,10 @@
 //! every entry of the logbook that was readable before the cut is there, nothing that was accepted is lost, and
 //! everything that was begun comes to its end.
 //!
+//! That would be a disk that keeps what it was given. In every other run of the daemon the disk has a cache of its own
+//! and loses it: the image lies on a file system in an image, and it is this one that is copied. Then a copy has what
+//! was flushed, and of the rest whatever had been written back by chance, in any order.
+//!
 //! A copy must be of one instant, and copying takes a while. So the image lies on an XFS of its own, in memory where
 //! there is room, and is cloned there: the clone shares the blocks and waits for no writer.
 //!
@@ -70,11 +74,23 @@ impl Drop for Mount {
     }
 }
 
+/// Whether a disk keeps in a power cut what it was given and not told to flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cache {
+    Kept,
+    Lost,
+}
+
 /// Where images are: an XFS in an image of its own. Declared in the order in which they have to go.
 struct Ground {
-    inner: PathBuf,
     _outer: Mount,
     dir: TempDir,
+}
+
+/// A file system, and below it the one that plays the disk with a cache.
+struct Disk {
+    _mount: Mount,
+    _below: Option<Mount>,
 }
 
 impl Ground {
@@ -82,28 +98,50 @@ impl Ground {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
         let dir = TempDir::with_prefix_in("rolloutd-power-", parent).unwrap();
-        let (image, images, inner) = (dir.path().join("outer.img"), dir.path().join("images"), dir.path().join("disk"));
-        fs::create_dir(&images).unwrap();
-        fs::create_dir(&inner).unwrap();
-        File::create(&image).unwrap().set_len(OUTER).unwrap();
-        run(&["mkfs.xfs", "-q", "-m", "reflink=1", &image.display().to_string()]);
-        let outer = Mount::new(&image, &images);
-        Self { inner, _outer: outer, dir }
+        for name in ["images", "below", "disk"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        let image = dir.path().join("outer.img");
+        format(&image, OUTER, "xfs");
+        Self { _outer: Mount::new(&image, &dir.path().join("images")), dir }
     }
 
-    fn image(&self, name: &str) -> PathBuf {
-        self.dir.path().join("images").join(name)
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
-    /// A new file system.
-    fn format(&self, kind: &str) -> PathBuf {
-        let image = self.image("disk.img");
-        let _ = fs::remove_file(&image);
-        File::create(&image).unwrap().set_len(IMAGE).unwrap();
-        let force = if kind == "ext4" { "-F" } else { "-f" };
-        run(&[&format!("mkfs.{kind}"), "-q", force, &image.display().to_string()]);
+    /// A new file system; gives the image that a cut copies.
+    fn format(&self, kind: &str, cache: Cache) -> PathBuf {
+        let image = self.path("images/disk.img");
+        match cache {
+            Cache::Kept => format(&image, IMAGE, kind),
+            Cache::Lost => {
+                format(&image, 2 * IMAGE, "xfs");
+                let _below = Mount::new(&image, &self.path("below"));
+                format(&self.path("below/disk.img"), IMAGE, kind);
+            }
+        }
         image
     }
+
+    /// What is in an image, at the place where the site lies.
+    fn mount(&self, image: &Path, cache: Cache) -> Disk {
+        let place = self.path("disk");
+        match cache {
+            Cache::Kept => Disk { _mount: Mount::new(image, &place), _below: None },
+            Cache::Lost => {
+                let below = Mount::new(image, &self.path("below"));
+                Disk { _mount: Mount::new(&self.path("below/disk.img"), &place), _below: Some(below) }
+            }
+        }
+    }
+}
+
+fn format(image: &Path, size: u64, kind: &str) {
+    let _ = fs::remove_file(image);
+    File::create(image).unwrap().set_len(size).unwrap();
+    let force = if kind == "ext4" { "-F" } else { "-f" };
+    run(&[&format!("mkfs.{kind}"), "-q", force, &image.display().to_string()]);
 }
 
 /// Uploads packages and promotes them until it is told to stop.
@@ -171,12 +209,20 @@ fn check(site: &mut Site, known: &Value) -> bool {
 }
 
 /// Some cuts of one run of the daemon.
-fn cut(ground: &Ground, kind: &str, cuts: usize, lies: bool, random: &mut Random, figures: &mut Figures) {
-    let image = ground.format(kind);
-    let mount = Mount::new(&image, &ground.inner);
-    let mut site = Site::prepare_in(&ground.inner, &Wish::default());
+fn cut(
+    ground: &Ground,
+    (kind, cache): (&str, Cache),
+    cuts: usize,
+    lies: bool,
+    random: &mut Random,
+    figures: &mut Figures,
+) {
+    let image = ground.format(kind, cache);
+    let mount = ground.mount(&image, cache);
+    let place = ground.path("disk");
+    let mut site = Site::prepare_in(&place, &Wish::default());
     // Configuration and keys were there long before the daemon.
-    run(&["sync", "-f", &ground.inner.display().to_string()]);
+    run(&["sync", "-f", &place.display().to_string()]);
     let lie = lies.then(|| Calls::watch(&mut site, Order::Off));
     site.up();
     if let Some(calls) = lie {
@@ -197,7 +243,7 @@ fn cut(ground: &Ground, kind: &str, cuts: usize, lies: bool, random: &mut Random
         for cut in 0..cuts {
             random.pause(5, 900);
             known.push(entry(&site, None));
-            let to = ground.image(&format!("cut-{cut}.img"));
+            let to = ground.path(&format!("images/cut-{cut}.img"));
             run(&["cp", "--reflink=always", "--", &image.display().to_string(), &to.display().to_string()]);
         }
         load.stop.store(true, Ordering::Relaxed);
@@ -205,10 +251,10 @@ fn cut(ground: &Ground, kind: &str, cuts: usize, lies: bool, random: &mut Random
     site.end();
     drop(mount);
     for (cut, known) in known.iter().enumerate() {
-        let image = ground.image(&format!("cut-{cut}.img"));
-        let mount = Mount::new(&image, &ground.inner);
+        let image = ground.path(&format!("images/cut-{cut}.img"));
+        let mount = ground.mount(&image, cache);
         let began = Instant::now();
-        let what = format!("{kind}, cut {cut} after entry {}", known["seq"]);
+        let what = format!("{kind}, cache {cache:?}, cut {cut} after entry {}", known["seq"]);
         let recovered = figures.judge(&what, &mut site, |site| check(site, known));
         figures.slowest = figures.slowest.max(began.elapsed());
         figures.points += 1;
@@ -247,14 +293,18 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
                 while let Some(kind) = kinds.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let (mut figures, mut random) = (Figures::default(), Random(seed));
                     let ground = Ground::new();
+                    let mut lost = 0;
                     while figures.points < cuts {
-                        let some = CUTS_AT_ONCE.min(cuts - figures.points);
-                        cut(&ground, kind, some, false, &mut random, &mut figures);
+                        let some = CUTS_AT_ONCE.min(cuts.div_ceil(2)).min(cuts - figures.points);
+                        let cache = if lost * 2 < figures.points { Cache::Lost } else { Cache::Kept };
+                        lost += if cache == Cache::Lost { some } else { 0 };
+                        cut(&ground, (kind, cache), some, false, &mut random, &mut figures);
                     }
                     let Figures { points, again, slowest, violations: wrong, .. } = figures;
                     tell(&format!(
-                        "power cuts on {kind}: ROLLOUTD_SEED={seed}: {points} cuts, {again} of them with work to finish, \
-                         slowest recovery with its judgement {slowest:.1?}, {} violations",
+                        "power cuts on {kind}: ROLLOUTD_SEED={seed}: {points} cuts, in {lost} of them the disk's cache \
+                         was lost, {again} with work to finish, slowest recovery with its judgement {slowest:.1?}, \
+                         {} violations",
                         wrong.len()
                     ));
                     violations.lock().unwrap().extend(wrong);
@@ -273,7 +323,7 @@ fn a_disk_that_lies_is_found_out_by_a_power_cut() {
         return;
     }
     let mut figures = Figures::default();
-    cut(&Ground::new(), "ext4", 6, true, &mut Random(1), &mut figures);
+    cut(&Ground::new(), ("ext4", Cache::Kept), 6, true, &mut Random(1), &mut figures);
     tell(&format!("power cuts on a disk that lies: {} cuts, {} found out", figures.points, figures.violations.len()));
     assert!(!figures.violations.is_empty(), "no cut has harmed anything, so nothing was tried");
 }
