@@ -39,6 +39,8 @@ use tempfile::TempDir;
 const CUTS_AT_ONCE: usize = 20;
 /// mkfs.xfs refuses less than 300 MiB.
 const IMAGE: u64 = 320 << 20;
+/// Says that this process has a mount namespace of its own.
+const INSIDE: &str = "ROLLOUTD_POWER_CUTS_INSIDE";
 /// Room for an image and what its clones do not share.
 const OUTER: u64 = 4 << 30;
 
@@ -272,19 +274,31 @@ fn file_systems() -> Vec<String> {
 }
 
 /// How many cuts are wanted, if they can be made here.
-fn wanted() -> Option<usize> {
+///
+/// They are made in a mount namespace of their own, by this program run once more. There nobody else's namespace keeps
+/// what was unmounted here alive, and whatever is still mounted goes with the last process of it.
+fn wanted(test: &str) -> Option<usize> {
     let cuts = number("ROLLOUTD_POWER_CUTS");
     if cuts.is_none() {
         eprintln!("left out: ROLLOUTD_POWER_CUTS does not say how many");
     }
-    cuts.filter(|_| {
-        peers::root("loop devices") && peers::have(&["mkfs.xfs", "mkfs.btrfs", "mkfs.ext4", "btrfs", "mount"])
-    })
+    let programs = ["mkfs.xfs", "mkfs.btrfs", "mkfs.ext4", "btrfs", "mount", "unshare"];
+    let cuts = cuts.filter(|_| peers::root("loop devices") && peers::have(&programs))?;
+    if std::env::var_os(INSIDE).is_some() {
+        return Some(cuts);
+    }
+    let this = std::env::current_exe().unwrap();
+    let mut inside = Command::new("unshare");
+    inside.args(["--mount", "--propagation", "private", "--"]).arg(this);
+    inside.args(["--exact", &format!("power_cuts::{test}"), "--nocapture"]).env(INSIDE, "1");
+    let status = inside.status().unwrap();
+    assert!(status.success(), "{test}: {status}");
+    None
 }
 
 #[test]
 fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
-    let Some(cuts) = wanted() else { return };
+    let Some(cuts) = wanted("a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done") else { return };
     let seed = number("ROLLOUTD_SEED").map_or_else(|| u64::from(std::process::id()), |seed| seed as u64);
     let (kinds, next, violations) = (file_systems(), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -319,7 +333,7 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
 /// Where syncs only claim to work, these tests must find something.
 #[test]
 fn a_disk_that_lies_is_found_out_by_a_power_cut() {
-    if wanted().is_none() || !calls::can_be_counted() {
+    if wanted("a_disk_that_lies_is_found_out_by_a_power_cut").is_none() || !calls::can_be_counted() {
         return;
     }
     let mut figures = Figures::default();
