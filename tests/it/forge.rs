@@ -49,8 +49,6 @@ pub(crate) enum Value {
     Halves(Vec<u16>),
     Long(u64),
     Bin(Vec<u8>),
-    Shorts(Vec<u16>),
-    Words(Vec<u32>),
     /// Any type and any count, whether or not they fit the bytes.
     As(u32, u32, Vec<u8>),
 }
@@ -84,8 +82,6 @@ pub(crate) fn laid_out(region: Option<u32>, entries: &[(u32, Value)]) -> Vec<u8>
             Value::Halves(v) => (3, 2, v.len(), v.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::Long(v) => (5, 8, 1, v.to_be_bytes().to_vec()),
             Value::Bin(v) => (7, 1, v.len(), v.clone()),
-            Value::Shorts(v) => (3, 2, v.len(), v.iter().flat_map(|n| n.to_be_bytes()).collect()),
-            Value::Words(v) => (4, 4, v.len(), v.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::As(kind, count, v) => {
                 let align = [1, 1, 1, 2, 4, 8].get(*kind as usize).copied().unwrap_or(1);
                 (*kind, align, *count as usize, v.clone())

@@ -18,7 +18,7 @@ fn with_files(draft: Draft, names: Value, dirs: &[&[u8]], indexes: Vec<u32>, mod
         .set(1117, Some(names))
         .set(1118, Some(Value::Texts(dirs.iter().map(|dir| dir.to_vec()).collect())))
         .set(1116, Some(Value::Words(indexes)))
-        .set(1030, Some(Value::Shorts(vec![0o100_644; modes])))
+        .set(1030, Some(Value::Halves(vec![0o100_644; modes])))
         .set(1037, Some(Value::Words(vec![0; flags])))
 }
 

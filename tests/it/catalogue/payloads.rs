@@ -82,7 +82,7 @@ fn sizes(table: &mut Table) {
         .set(1117, Some(texts(&["a", "b"])))
         .set(1118, Some(texts(&["/x/"])))
         .set(1116, Some(Value::Words(vec![0, 0])))
-        .set(1030, Some(Value::Shorts(vec![0o100_644; 2])))
+        .set(1030, Some(Value::Halves(vec![0o100_644; 2])))
         .set(1037, Some(Value::Words(vec![0, 0])));
     table.good("H28", "two files whose sizes add up to more than 2^64", &[usual()], files.signed(usual()).file());
 }
