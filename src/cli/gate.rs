@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use super::exit::{Exit, Failure, Outcome};
 use crate::link::confined;
-use crate::link::confinement;
+use crate::link::confinement::{self, Layer};
 use crate::store::examination::{self, Question, Terms};
 
 /// Reads packages for the daemon, which starts it
@@ -24,7 +24,7 @@ use crate::store::examination::{self, Question, Terms};
 /// gives up everything else first.
 ///
 /// With --probe it tries what somebody would who had taken it over, before it gives everything up and after, and
-/// prints a table.
+/// prints a table; also of what each layer would deny alone.
 ///
 /// Example: rolloutd gate --probe
 ///
@@ -38,6 +38,9 @@ pub struct GateArgs {
     /// The confined half of --probe, on what lies there
     #[arg(long, hide = true, value_name = "DIR")]
     inside: Option<PathBuf>,
+    /// Confined by this layer alone
+    #[arg(long, hide = true, requires = "inside")]
+    layer: Option<String>,
 }
 
 /// Runs it; nothing else may run in this process.
@@ -46,10 +49,10 @@ pub fn run(args: &GateArgs) -> ExitCode {
         return super::exit::finish("rolloutd", false, probe());
     }
     if let Some(dir) = &args.inside {
-        return super::exit::finish("rolloutd", false, inside(dir));
+        return super::exit::finish("rolloutd", false, inside(dir, args.layer.as_deref()));
     }
     let Ok(socket) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
-    let confined = confinement::confine();
+    let confined = confinement::confine(&Layer::ALL);
     let learn = |bytes: &[u8]| Terms::from_bytes(bytes).map_err(io::Error::other);
     let answer = |mut file: File, terms: &Terms, bytes: &[u8]| {
         let question = Question::from_bytes(bytes).map_err(io::Error::other)?;
@@ -152,58 +155,83 @@ fn attempts(prey: &Prey, sentence: String) -> Found {
     (sentence, tried.collect())
 }
 
+/// Not confined, confined, and confined by each layer alone.
+struct Probed {
+    before: Found,
+    inside: Found,
+    alone: Vec<Found>,
+}
+
 fn probe() -> Result<Outcome, Failure> {
     let dir = std::env::temp_dir().join(format!("rolloutd-gate-probe-{}", std::process::id()));
-    let found = both_halves(&dir);
+    let probed = probe_in(&dir);
     let _ = fs::remove_dir_all(&dir);
-    let ((_, before), inside) =
-        found.map_err(|error| Failure::new(Exit::Usage, format!("could not try it in {}: {error}", dir.display())))?;
-    Ok(show(&before, &inside))
+    let probed =
+        probed.map_err(|error| Failure::new(Exit::Usage, format!("could not try it in {}: {error}", dir.display())))?;
+    Ok(show(&probed))
 }
 
-fn both_halves(dir: &Path) -> io::Result<(Found, Found)> {
-    fs::create_dir(dir)?;
-    let prey = Prey::in_dir(dir)?;
-    let _listener = UnixListener::bind(&prey.unix)?;
-    File::create(&prey.file)?;
-    let before = attempts(&prey, String::new());
-    for name in ["new", "dir", "link", "symlink", "pipe"] {
-        let path = dir.join(name);
-        if fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-            fs::remove_dir(&path)?;
-        } else {
-            let _ = fs::remove_file(&path);
+fn probe_in(dir: &Path) -> io::Result<Probed> {
+    // Each time on things that nobody has touched.
+    let anew = || {
+        let _ = fs::remove_dir_all(dir);
+        fs::create_dir(dir)?;
+        File::create(dir.join("file"))?;
+        UnixListener::bind(dir.join("socket"))
+    };
+    let half = |layer: Option<Layer>| {
+        let _listener = anew()?;
+        let mut command = Command::new("/proc/self/exe");
+        command.args(["gate", "--inside"]).arg(dir);
+        if let Some(layer) = layer {
+            command.args(["--layer", layer.as_str()]);
         }
-    }
-    let inside = Command::new("/proc/self/exe").args(["gate", "--inside"]).arg(dir).output()?;
-    let found = serde_json::from_slice(&inside.stdout).map_err(|error| {
-        let said = String::from_utf8_lossy(&inside.stderr);
-        io::Error::other(format!("the confined half ended with {}: {error}; {said}", inside.status))
-    })?;
-    Ok((before, found))
+        let out = command.output()?;
+        serde_json::from_slice::<Found>(&out.stdout).map_err(|error| {
+            let said = String::from_utf8_lossy(&out.stderr);
+            io::Error::other(format!("the confined half ended with {}: {error}; {said}", out.status))
+        })
+    };
+    let inside = half(None)?;
+    let alone = Layer::ALL.into_iter().map(|layer| half(Some(layer))).collect::<io::Result<_>>()?;
+    let _listener = anew()?;
+    let before = attempts(&Prey::in_dir(dir)?, String::new());
+    Ok(Probed { before, inside, alone })
 }
 
-fn inside(dir: &Path) -> Result<Outcome, Failure> {
+fn inside(dir: &Path, layer: Option<&str>) -> Result<Outcome, Failure> {
     let fail = |error: io::Error| Failure::new(Exit::Usage, error.to_string());
     let prey = Prey::in_dir(dir).map_err(fail)?;
-    let found = attempts(&prey, confinement::confine().sentence());
+    let layers: Vec<Layer> =
+        Layer::ALL.into_iter().filter(|known| layer.is_none_or(|wanted| wanted == known.as_str())).collect();
+    let found = attempts(&prey, confinement::confine(&layers).sentence());
     let text = serde_json::to_string(&found).map_err(io::Error::from).map_err(fail)?;
     Ok(Outcome { text, exit: Exit::Done })
 }
 
-fn show(before: &[Result<(), String>], (sentence, inside): &Found) -> Outcome {
-    let mut text = format!("confined by {sentence}\n");
-    let (mut tried, mut possible) = (0, 0);
-    for (((what, _), before), inside) in ATTEMPTS.iter().zip(before).zip(inside) {
-        let word = match (before, inside) {
-            (Err(why), _) => format!("not possible without it either: {why}"),
-            (Ok(()), Err(why)) => format!("denied: {why}"),
-            (Ok(()), Ok(())) => "POSSIBLE".to_owned(),
-        };
-        tried += usize::from(before.is_ok());
-        possible += usize::from(before.is_ok() && inside.is_ok());
-        let _ = writeln!(text, "{what:<32} {word}");
+fn show(probed: &Probed) -> Outcome {
+    let (sentence, inside) = &probed.inside;
+    let mut text = format!("confined by {sentence}\n\n{:<30}{:<14}", "", "confined");
+    for layer in Layer::ALL {
+        let _ = write!(text, "{:<16}", format!("{} alone", layer.as_str()));
     }
-    let _ = writeln!(text, "{tried} attempts that work for any process, {possible} of them in the confined one");
+    text.truncate(text.trim_end().len());
+    let (mut tried, mut possible) = (0, 0);
+    for (n, ((what, _), before)) in ATTEMPTS.iter().zip(&probed.before.1).enumerate() {
+        let _ = write!(text, "\n{what:<30}");
+        if let Err(why) = before {
+            let _ = write!(text, "not possible without it either: {why}");
+            continue;
+        }
+        let denied = |found: &[Result<(), String>]| found.get(n).is_some_and(Result::is_err);
+        tried += 1;
+        possible += usize::from(!denied(inside));
+        let _ = write!(text, "{:<14}", if denied(inside) { "denied" } else { "POSSIBLE" });
+        for (_, found) in &probed.alone {
+            let _ = write!(text, "{:<16}", if denied(found) { "denied" } else { "possible" });
+        }
+        text.truncate(text.trim_end().len());
+    }
+    let _ = writeln!(text, "\n\n{tried} attempts that work for any process, {possible} of them in the confined one");
     Outcome { text, exit: if possible == 0 { Exit::Done } else { Exit::Refused } }
 }

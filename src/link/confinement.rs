@@ -27,43 +27,59 @@ pub const ADDRESS_SPACE: u64 = 2 << 30;
 /// Descriptors: the standard ones, and what is passed.
 const DESCRIPTORS: u64 = 16;
 
-/// What confines this process now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confined {
-    /// Why resources are not limited; none: they are.
-    pub limits: Option<String>,
-    /// Why Landlock is not in force, or not all of it.
-    pub landlock: Option<String>,
-    /// Why calls are not filtered.
-    pub seccomp: Option<String>,
+/// One of the layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// Bounded resources.
+    Limits,
+    /// No path, no port, nobody else.
+    Landlock,
+    /// No call but the needed ones.
+    Seccomp,
 }
+
+impl Layer {
+    /// All of them, in the order in which they are put on: the last one allows no other.
+    pub const ALL: [Self; 3] = [Self::Limits, Self::Landlock, Self::Seccomp];
+
+    /// As it is called in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Limits => "limits",
+            Self::Landlock => "Landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+
+    /// Why it is not in force, or not all of it, after it was put on.
+    fn put_on(self) -> Option<String> {
+        match self {
+            Self::Limits => limits().err().map(|error| error.to_string()),
+            Self::Landlock => landlock().unwrap_or_else(|error| Some(error.to_string())),
+            Self::Seccomp => seccomp().err(),
+        }
+    }
+}
+
+/// What confines this process now: layers, and why one is not in force, if it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confined(Vec<(Layer, Option<String>)>);
 
 impl Confined {
     /// One line: what is in force, and what is not and why.
     pub fn sentence(&self) -> String {
-        let layers = [("limits", &self.limits), ("Landlock", &self.landlock), ("seccomp", &self.seccomp)];
-        let layer = |(name, missing): (&str, &Option<String>)| match missing {
-            None => name.to_owned(),
-            Some(why) => format!("NOT {name} ({why})"),
+        let layer = |(layer, missing): &(Layer, Option<String>)| match missing {
+            None => layer.as_str().to_owned(),
+            Some(why) => format!("NOT {} ({why})", layer.as_str()),
         };
-        layers.map(layer).join(", ")
-    }
-
-    /// Whether every layer is in force.
-    pub fn is_whole(&self) -> bool {
-        self.limits.is_none() && self.landlock.is_none() && self.seccomp.is_none()
+        self.0.iter().map(layer).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Confines this process, which must have no other thread, and says how far that went.
-pub fn confine() -> Confined {
-    let limits = limits().err().map(|error| error.to_string());
-    let landlock = match landlock() {
-        Ok(missing) => missing,
-        Err(error) => Some(error.to_string()),
-    };
-    let seccomp = seccomp().err();
-    Confined { limits, landlock, seccomp }
+/// Confines this process, which must have no other thread, and says how far that went. All layers, but for those who
+/// want to see what one does alone.
+pub fn confine(layers: &[Layer]) -> Confined {
+    Confined(layers.iter().map(|layer| (*layer, layer.put_on())).collect())
 }
 
 fn limits() -> io::Result<()> {
