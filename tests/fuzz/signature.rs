@@ -4,7 +4,8 @@
 //! which signatures stand.
 //!
 //! - A packet is exactly as long as it is: one octet more or less, and it is refused.
-//! - Whoever is said to have signed has signed these bytes and no others, and is in the ring.
+//! - Whoever is said to have signed has signed these bytes and no others, is in the ring, and has made this signature
+//!   when there still was a secret key.
 //! - It counts for nothing before it was made, and nothing without a ring.
 //! - A tag and the array of tags give the same verdict, and the verdict on the package is that on the signature.
 //! - What is accepted is a package that one of the keys has signed, see `headers`.
@@ -58,6 +59,10 @@ pub fn target(data: &[u8]) -> Outcome {
     let over_header = examined(&claim, header);
     let over_both = examined(&claim, both);
     assert!(over_header.is_err() || over_both.is_err(), "one signature over two files");
+
+    if over_header.is_ok() || over_both.is_ok() {
+        assert!(genuine::is_genuine_signature(data), "none of the keys has made it: {over_header:?}, {over_both:?}");
+    }
 
     let array = Value::Texts(STANDARD.encode(data));
     let plain = Value::Bytes(data.to_vec());

@@ -2,8 +2,9 @@
 //!
 //! They are made here, by `forge` and by our own writers, with keys whose secret halves nobody keeps: what is
 //! accepted by them later is one of these files, or a defect (`tests/fuzz/genuine.rs`). So they are made anew only
-//! as a whole, with `ROLLOUTD_FUZZ_CORPUS=write cargo test --test it fuzz_corpus`, when a target reads something
-//! else than before; files whose names begin with `found-` are inputs that a fuzzer has found, and are left alone.
+//! as a whole, with `ROLLOUTD_FUZZ_CORPUS=write cargo test --test it every_target_has_a_corpus`, when a target reads
+//! something else than before. Files whose names begin with `found-` are inputs that a fuzzer has found; they are
+//! left alone.
 #![expect(clippy::disallowed_methods, reason = "the corpora are written by this test, when it is told to")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
 use rolloutd::format::compress::{self, Compression};
-use rolloutd::format::openpgp::{CertSummary, Keyring};
+use rolloutd::format::openpgp::{CertSummary, Claim, Keyring};
 use rolloutd::format::package::{Package, Placed};
 use rolloutd::format::repomd::Repomd;
 use rolloutd::format::sample::Recipe;
@@ -34,7 +35,8 @@ use crate::forge::{
     ARRIVES, BORN, Draft, Hand, MADE, Raw, Value, builder, framed, header, judge_by, read, sha256, sub, system, text,
     texts, time,
 };
-use crate::fuzz_replay::{FOUND, corpus, targets};
+use crate::fuzz_replay::targets::{self, genuine};
+use crate::fuzz_replay::{FOUND, corpus};
 use crate::site::{keys, package, tell};
 
 /// All corpora together; they are part of every clone.
@@ -493,28 +495,42 @@ fn rows() -> Corpora {
     all
 }
 
+/// What the keys of a ring have signed of the corpora: main headers with payloads, and signatures.
+fn genuine_of(ring: &[u8]) -> [String; 2] {
+    let ring = Keyring::read(&[("ring".to_owned(), ring.to_vec())]).unwrap();
+    let every = |cert: CertSummary| Legacy {
+        fingerprint: cert.fingerprint,
+        until: time("2100-01-01T00:00:00Z"),
+        allow: Lifted::ALL.to_vec(),
+    };
+    let legacy = ring.certs(time(ARRIVES)).into_iter().map(every).collect();
+    let lenient = Policy { legacy, min_signers: 1 };
+    let signed = corpus("headers").into_iter().filter_map(|(_, file)| {
+        judge_by(&file, &ring, &lenient).ok()?;
+        let start = usize::try_from(read(&file).ok()?.layout.main.start).ok()?;
+        Some(hex::encode(sha256(&file[start..])) + "\n")
+    });
+    let (header, both) = (Draft::new().header(), Draft::new().both());
+    let made = corpus("signature").into_iter().filter_map(|(_, packet)| {
+        let over = |bytes: &[u8]| {
+            let claim = Claim::read(&packet)?;
+            let mut context = claim.context()?;
+            context.update(bytes);
+            claim.examine(&context, &ring, time(ARRIVES))
+        };
+        over(&header).or_else(|_| over(&both)).ok()?;
+        Some(genuine::tail(&packet) + "\n")
+    });
+    let lines = |all: BTreeSet<String>| all.into_iter().collect();
+    [lines(signed.collect()), lines(made.collect())]
+}
+
 fn write() {
     let hands = Hands::new();
     let mut ring: Vec<u8> = hands.ring().iter().flat_map(|hand| hand.public()).collect();
     let ours = Cert::from_bytes(keys().ours.0.public.as_bytes()).unwrap();
     ring.extend(SerializeInto::to_vec(&ours).unwrap());
     let mut all = packages(&hands);
-    let known = Keyring::read(&[("ring".to_owned(), ring.clone())]).unwrap();
-    let every = |cert: CertSummary| Legacy {
-        fingerprint: cert.fingerprint,
-        until: time("2100-01-01T00:00:00Z"),
-        allow: Lifted::ALL.to_vec(),
-    };
-    let legacy = known.certs(time(ARRIVES)).into_iter().map(every).collect();
-    let lenient = Policy { legacy, min_signers: 1 };
-    let signed = all.values().filter_map(|file| {
-        judge_by(file, &known, &lenient).ok()?;
-        let start = usize::try_from(read(file).ok()?.layout.main.start).ok()?;
-        Some(hex::encode(sha256(&file[start..])) + "\n")
-    });
-    let genuine: BTreeSet<String> = signed.collect();
-    fs::write(home().join("genuine.txt"), genuine.into_iter().collect::<String>()).unwrap();
-    fs::write(home().join("genuine.pgp"), ring).unwrap();
     for more in [signatures(&hands), key_files(&hands), hooks(), metadata(), configurations(), rows()] {
         all.extend(more);
     }
@@ -523,12 +539,25 @@ fn write() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
+    let [packages, signatures] = genuine_of(&ring);
+    fs::write(home().join("genuine.pgp"), ring).unwrap();
+    fs::write(home().join("genuine-packages.txt"), packages).unwrap();
+    fs::write(home().join("genuine-signatures.txt"), signatures).unwrap();
+}
+
+/// Nothing is called genuine but what the ring itself takes of the corpora.
+#[test]
+fn what_is_called_genuine_was_signed_by_the_keys() {
+    let [packages, signatures] = genuine_of(genuine::KEYS);
+    assert_eq!(packages, fs::read_to_string(home().join("genuine-packages.txt")).unwrap());
+    assert_eq!(signatures, fs::read_to_string(home().join("genuine-signatures.txt")).unwrap());
+    assert!(packages.lines().count() >= 5 && signatures.lines().count() >= 10, "{packages}{signatures}");
 }
 
 #[test]
 fn every_target_has_a_corpus_and_all_are_small() {
     if std::env::var_os("ROLLOUTD_FUZZ_CORPUS").is_some_and(|wish| wish == "write") {
-        write();
+        return write();
     }
     let mut size = 0;
     for (name, _) in targets::TARGETS {
