@@ -40,6 +40,10 @@ pub struct BadBody(pub String);
 /// # Errors
 /// Names the first field that is missing, unknown, doubled, empty, too long or no single line.
 pub fn read(body: &[u8]) -> Result<Generic, BadBody> {
+    // The derived reader would also take a list of five strings, which names no field.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(BadBody("it is no JSON object".to_owned()));
+    }
     let hook: Generic = serde_json::from_slice(body).map_err(|e| BadBody(e.to_string()))?;
     for (name, value) in
         [("delivery", &hook.delivery), ("rollout", &hook.rollout), ("state", &hook.state), ("actor", &hook.actor)]
@@ -87,6 +91,7 @@ mod tests {
         let long = GOOD.replace("jane", &"x".repeat(201));
         assert!(read(long.as_bytes()).is_err());
         assert!(read(&[0xff, 0xfe]).is_err());
+        assert!(read(br#"["rt-7","rt-1","StageRollOut","jane","2026-11-20T12:00:00Z"]"#).is_err());
         assert!(read("[".repeat(100_000).as_bytes()).is_err());
     }
 

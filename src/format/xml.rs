@@ -192,7 +192,8 @@ pub fn prove(input: impl BufRead, root: &str, packages: u64) -> Result<Proof, Fa
     prove_in_pieces(PIECE_MAX, input, root, packages)
 }
 
-fn prove_in_pieces(most: u64, input: impl BufRead, root: &str, packages: u64) -> Result<Proof, Fault> {
+fn prove_in_pieces(most: u64, mut input: impl BufRead, root: &str, packages: u64) -> Result<Proof, Fault> {
+    begins_with_markup(&mut input)?;
     let mut reader = Reader::from_reader(Bounded { input, most, used: 0 });
     let mut walk = Walk::new(root);
     let mut piece = Vec::new();
@@ -212,6 +213,21 @@ fn prove_in_pieces(most: u64, input: impl BufRead, root: &str, packages: u64) ->
             return walk.end(at, packages);
         }
         walk.step(&event).map_err(|why| Fault::Form { at, why: why.to_owned() })?;
+    }
+}
+
+/// quick-xml would pass over a byte order mark and not count it.
+fn begins_with_markup(input: &mut impl BufRead) -> Result<(), Fault> {
+    let first = loop {
+        match input.fill_buf() {
+            Ok(bytes) => break bytes.first().copied(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(Fault::Read { at: 0, source }),
+        }
+    };
+    match first {
+        None | Some(b'<') => Ok(()),
+        Some(_) => Err(Fault::Form { at: 0, why: "the file does not begin with an XML declaration".to_owned() }),
     }
 }
 
@@ -685,7 +701,8 @@ mod tests {
         assert!(prove(good.as_bytes(), "metadata", 1).is_ok());
         refuse(&good.replace("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", ""), "does not begin");
         refuse(&good.replace("UTF-8", "ISO-8859-1"), "declaration");
-        refuse(&format!(" {good}"), "");
+        refuse(&format!(" {good}"), "does not begin");
+        refuse(&format!("\u{feff}{good}"), "does not begin");
         refuse(&good.replace("<metadata", "<!DOCTYPE a [<!ENTITY b \"c\">]><metadata"), "document type");
         refuse(&format!("{good}<metadata/>"), "second root");
         refuse(&format!("{good}x"), "outside the root");

@@ -21,6 +21,9 @@ use rolloutd::format::{filelists, other, primary};
 use super::markup::{Element, carried, elements};
 use super::{Dice, Outcome};
 
+/// Parts of an input that become texts; each stands in several places.
+const PARTS_MAX: usize = 500;
+
 /// Shorter inputs stand in every place of a package.
 const SHORT: usize = 400;
 
@@ -32,8 +35,8 @@ pub fn target(data: &[u8]) -> Outcome {
 
 /// A package all of whose free texts come from `data`.
 fn package(data: &[u8]) -> (Package, Placed) {
-    let parts: Vec<String> =
-        data.split(|byte| *byte == 0xff).map(|p| String::from_utf8_lossy(p).into_owned()).collect();
+    let cut = data.split(|byte| *byte == 0xff).take(PARTS_MAX);
+    let parts: Vec<String> = cut.map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     // A long text stands in one place, so that the files grow with the input and not with its square.
     let times = if data.len() <= SHORT { usize::MAX } else { parts.len() };
     let mut next = parts.iter().cloned().cycle().take(times);
