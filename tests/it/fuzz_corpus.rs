@@ -3,8 +3,8 @@
 //! They are made here, by `forge` and by our own writers, with keys whose secret halves nobody keeps: what is
 //! accepted by them later is one of these files, or a defect (`tests/fuzz/genuine.rs`). So they are made anew only
 //! as a whole, with `ROLLOUTD_FUZZ_CORPUS=write cargo test --test it every_target_has_a_corpus`, when a target reads
-//! something else than before. Files whose names begin with `found-` are inputs that a fuzzer has found; they are
-//! left alone.
+//! something else than before. Files whose names begin with `found-` are inputs on which a target has failed
+//! once; they are left alone.
 #![expect(clippy::disallowed_methods, reason = "the corpora are written by this test, when it is told to")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -564,7 +564,7 @@ fn every_target_has_a_corpus_and_all_are_small() {
         let inputs = corpus(name);
         let found = inputs.iter().filter(|(file, _)| file.starts_with(FOUND)).count();
         let bytes: u64 = inputs.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        tell(&format!("corpus of {name}: {} inputs, {found} of them found by a fuzzer, {bytes} bytes", inputs.len()));
+        tell(&format!("corpus of {name}: {} inputs, of which {found} have failed once, {bytes} bytes", inputs.len()));
         assert!(inputs.len() >= 10 + found, "{name} has too few inputs");
         size += bytes;
     }

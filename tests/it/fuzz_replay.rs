@@ -22,7 +22,7 @@ use targets::{Outcome, Target, WORK_MAX, bounded, worked};
 #[path = "../fuzz/targets.rs"]
 pub(crate) mod targets;
 
-/// How the names of inputs begin that a fuzzer has found.
+/// How the names of inputs begin on which a target has failed once.
 pub(crate) const FOUND: &str = "found-";
 
 /// Mutants do not become longer than what a fuzzer gives.
@@ -151,7 +151,8 @@ fn replay(name: &str, share: u64) {
         "{name}: the corpus hardly gets through the door: {originals:?}"
     );
     assert!(originals.refused > 0, "{name}: nothing of the corpus is refused");
-    assert!(mutants.taken * 100 >= wanted, "{name}: mutants hardly get through the door: {mutants:?}");
+    // A handful says nothing.
+    assert!(wanted < 200 || mutants.taken * 100 >= wanted, "{name}: mutants hardly get through the door: {mutants:?}");
 }
 
 #[test]
