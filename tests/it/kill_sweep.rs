@@ -29,6 +29,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+/// A recovery that takes longer with all that is asked after it is worth a look.
+const SLOW: Duration = Duration::from_secs(20);
+
 /// How long a campaign is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -129,6 +132,7 @@ pub(crate) struct Figures {
     pub(crate) missed: usize,
     /// Words of each campaign's own.
     pub(crate) more: BTreeMap<&'static str, usize>,
+    /// The longest time until a daemon was ready, or had come through a fault.
     pub(crate) slowest: Duration,
     pub(crate) violations: Vec<String>,
 }
@@ -194,13 +198,17 @@ pub(crate) fn count(scenario: &Scenario, site: &mut Site) -> Vec<String> {
     calls.counted()
 }
 
-/// Starts a daemon on what a kill has left, counting its calls until it is ready.
-fn recover(scenario: &Scenario, site: &mut Site) -> usize {
+/// Starts a daemon on what a kill has left, counting its calls until it is ready; gives how long that took, too.
+fn recover(scenario: &Scenario, site: &mut Site) -> (usize, Duration) {
     let calls = Calls::watch(site, Order::Count);
+    let began = Instant::now();
     site.up();
-    let recovery = calls.counted().len();
+    let (recovery, taken) = (calls.counted().len(), began.elapsed());
     scenario.check(site);
-    recovery
+    if began.elapsed() > SLOW {
+        tell(&format!("slow, {:.1?} until all was judged:\n{}", began.elapsed(), site.log()));
+    }
+    (recovery, taken)
 }
 
 /// What was left by a kill is started with another one before the n-th call; gives whether it came to that.
@@ -244,21 +252,21 @@ fn strike(
     figures.points += 1;
     scenarios::keep(site, "killed");
     let what = format!("{}, killed before call {call}", scenario.name);
-    let began = Instant::now();
     if scenario.whole {
         let torn = figures.judge(&what, site, |site| seen_by_clients(site)).unwrap_or_default();
         *figures.more.entry("torn").or_default() += torn;
     }
     let recovery = figures.judge(&what, site, |site| recover(scenario, site));
-    figures.slowest = figures.slowest.max(began.elapsed());
-    for second in 1..=recovery.unwrap_or_default() {
+    let (recovery, taken) = recovery.unwrap_or_default();
+    figures.slowest = figures.slowest.max(taken);
+    for second in 1..=recovery {
         if random.below(again as u64) == 0 {
             let what = format!("{what} and before call {second} of the recovery");
             let struck = figures.judge(&what, site, |site| strike_again(scenario, site, second));
             figures.again += usize::from(struck != Some(false));
         }
     }
-    *figures.more.entry("recovery calls").or_default() += recovery.unwrap_or_default();
+    *figures.more.entry("recovery calls").or_default() += recovery;
     Some(true)
 }
 
