@@ -14,7 +14,7 @@
 
 use crate::calls::{self, Order};
 use crate::judge::{self, Source, TORN};
-use crate::kill_sweep::{Campaign, Extent, Figures, count, report};
+use crate::kill_sweep::{Campaign, Extent, Figures, Stop, count, report};
 use crate::random::Random;
 use crate::scenarios::{Scenario, TREES, restore, whole};
 use crate::site::{Site, tell};
@@ -147,13 +147,6 @@ fn strike(scenario: &Scenario, site: &mut Site, order: Order, figures: &mut Figu
         restore(site, "before");
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Also when the story fails, the reader must come to its end.
-            struct Stop<'a>(&'a AtomicBool);
-            impl Drop for Stop<'_> {
-                fn drop(&mut self) {
-                    self.0.store(true, Ordering::Relaxed);
-                }
-            }
             let reader = scope.spawn(|| read_on(&trees, &stop));
             let outcome = {
                 let _stop = Stop(&stop);

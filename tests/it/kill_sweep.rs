@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A recovery that takes longer with all that is asked after it is worth a look.
@@ -116,6 +116,15 @@ impl Part {
     pub(crate) fn random(self, campaign: &Campaign, scenario: &Scenario) -> Random {
         let name = scenario.name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         Random(campaign.seed ^ name ^ (self.part as u64) << 40)
+    }
+}
+
+/// Tells a thread beside the story to stop, also when the story fails.
+pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -21,7 +21,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
 use crate::calls::{self, Calls, Order};
-use crate::kill_sweep::{Figures, number};
+use crate::kill_sweep::{Figures, Stop, number};
 use crate::peers;
 use crate::random::Random;
 use crate::scenarios::{submission, whole};
@@ -242,13 +242,13 @@ fn cut(
             let random = Random(random.next());
             scope.spawn(|| load.go(random));
         }
+        let _stop = Stop(&load.stop);
         for cut in 0..cuts {
             random.pause(5, 900);
             known.push(entry(&site, None));
             let to = ground.path(&format!("images/cut-{cut}.img"));
             run(&["cp", "--reflink=always", "--", &image.display().to_string(), &to.display().to_string()]);
         }
-        load.stop.store(true, Ordering::Relaxed);
     });
     site.end();
     drop(mount);
