@@ -12,7 +12,7 @@
 //! - `ROLLOUTD_SWEEP_ONLY`, `ROLLOUTD_SWEEP_JOBS`: as in the kill sweep;
 //! - `ROLLOUTD_LONG=1`: 40 faults of each scenario.
 
-use crate::calls::{self, Order};
+use crate::calls::{self, Calls, Order};
 use crate::judge::{self, Source, TORN};
 use crate::kill_sweep::{Campaign, Extent, Figures, Stop, count, report};
 use crate::random::Random;
@@ -109,6 +109,9 @@ fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
     let mut over = scenario.goes_on(site, if lasting { LASTS } else { PATIENCE }, |site| {
         watch(site, &mut ended, &mut said) || (lasting && said.is_some_and(|at| at.elapsed() > LASTS_ON))
     });
+    if over && calls.struck().is_none() {
+        return suffer_at_the_end(scenario, site, &calls);
+    }
     calls.order(Order::Off);
     if !over && ended.is_none() {
         over = scenario.goes_on(site, PATIENCE, |site| watch(site, &mut ended, &mut said));
@@ -134,6 +137,23 @@ fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
         (_, false, _) => Outcome::Restarted,
         (_, true, true) => Outcome::WentOn,
         (_, true, false) => Outcome::Unharmed,
+    }
+}
+
+/// The call comes with the orderly end, or not at all.
+fn suffer_at_the_end(scenario: &Scenario, site: &mut Site, calls: &Calls) -> Outcome {
+    whole(site);
+    let status = site.stop();
+    assert!(status.code().is_some(), "it was ended by a signal: {status}");
+    assert!(status.success() || has_said(site), "it ended with {status} and did not say why");
+    let struck = calls.struck().is_some();
+    let said = has_said(site);
+    site.spawn();
+    scenario.check(site);
+    match (struck, said) {
+        (false, _) => Outcome::Missed,
+        (true, false) => Outcome::Unharmed,
+        (true, true) => Outcome::Restarted,
     }
 }
 
