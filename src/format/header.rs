@@ -918,7 +918,10 @@ mod tests {
             {
                 let mut altered = bytes.clone();
                 altered[at] ^= 1;
-                refused(&altered, part, Code::HeaderMagic);
+                let refusal = Header::read(&altered, part).unwrap_err();
+                assert_eq!(refusal.code, Code::HeaderMagic);
+                let which = if part == Part::Main { "main header: " } else { "signature header: " };
+                assert!(refusal.detail.starts_with(which), "{refusal}");
                 let mut altered = whole.clone();
                 altered[usize::try_from(start).unwrap() + at] ^= 1;
                 assert_eq!(extent(&altered).unwrap_err().code, Code::HeaderMagic, "{part:?} at {at}");

@@ -221,12 +221,12 @@ impl Claims {
             let detail = "there is no digest of the header beside the signature, and rpm asks for one";
             claims.faults.push(Refusal::new(Code::HeaderDigest, detail));
         }
-        // What covers the header alone covers its region (rpm's `hdrblobDigestUpdate`). Where there is none,
-        // rpm hashes nothing and refuses; only packages from before rpm 4 may be so, and those have neither.
+        // H18: only rpm before 4.0 made headers without a region, and signed header and payload together, which
+        // is for a dated exception to admit. Of a newer one rpm would check the types of no tag.
         let of_the_header = claims.digests.iter().any(|digest| digest.span == Span::Header)
             || claims.signatures.iter().any(|carried| carried.range == Range::Header);
         if of_the_header && !main.has_region() {
-            let detail = "the main header has no region, and something in the package is over the header alone";
+            let detail = "the main header is no region, and something beside it is over the header alone";
             claims.faults.push(Refusal::new(Code::Region, detail));
         }
         claims
@@ -346,4 +346,253 @@ fn too_large() -> Refusal {
 
 fn wrong_type(number: u32) -> Refusal {
     Refusal::new(Code::SignatureFormat, format!("tag {number} has the wrong type or is empty"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::header::Part;
+
+    /// The data of one entry.
+    #[derive(Clone)]
+    enum Value {
+        Text(String),
+        Texts(Vec<String>),
+        Bin(Vec<u8>),
+        Words(Vec<u32>),
+        Long(u64),
+    }
+    use Value::{Bin, Long, Text, Texts, Words};
+
+    fn small(number: usize) -> u32 {
+        u32::try_from(number).unwrap()
+    }
+
+    /// A header of these entries, with or without the region before them.
+    fn header(part: Part, region: bool, entries: &[(u32, Value)]) -> Header {
+        let (mut index, mut data) = (Vec::new(), Vec::new());
+        for (tag, value) in entries {
+            let nul = |text: &String| [text.as_bytes(), b"\0"].concat();
+            let (kind, align, count, bytes) = match value {
+                Text(text) => (6, 1, 1, nul(text)),
+                Texts(texts) => (8, 1, texts.len(), texts.iter().flat_map(nul).collect()),
+                Bin(bytes) => (7, 1, bytes.len(), bytes.clone()),
+                Words(words) => (4, 4, words.len(), words.iter().flat_map(|word| word.to_be_bytes()).collect()),
+                Long(long) => (5, 8, 1, long.to_be_bytes().to_vec()),
+            };
+            data.resize(data.len().next_multiple_of(align), 0);
+            index.push([*tag, kind, small(data.len()), small(count)]);
+            data.extend(bytes);
+        }
+        if region {
+            let tag = if part == Part::Main { 63 } else { 62 };
+            let back = (16 * small(index.len() + 1)).wrapping_neg();
+            index.insert(0, [tag, 7, small(data.len()), 16]);
+            data.extend([tag, 7, back, 16].into_iter().flat_map(u32::to_be_bytes));
+        }
+        let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+        bytes.extend([small(index.len()), small(data.len())].into_iter().flat_map(u32::to_be_bytes));
+        bytes.extend(index.iter().flatten().flat_map(|word| word.to_be_bytes()));
+        bytes.extend(data);
+        Header::read(&bytes, part).unwrap()
+    }
+
+    fn claims(signature: &[(u32, Value)], main: &[(u32, Value)]) -> Claims {
+        let name = [(tag::NAME, Text("tool".to_owned()))];
+        let main = [&name[..], main].concat();
+        Claims::read(&header(Part::Signature, true, signature), &header(Part::Main, true, &main))
+    }
+
+    /// A digest of the header, which has to be there, and is right in form.
+    fn sha256() -> (u32, Value) {
+        (sig::SHA256, Text("ab".repeat(32)))
+    }
+
+    fn faults(claims: &Claims) -> Vec<Code> {
+        claims.faults.iter().map(|fault| fault.code).collect()
+    }
+
+    /// The one payload digest of a package, or the fault.
+    fn payload(value: Value, algorithm: Option<Value>) -> Result<(Algorithm, usize), Code> {
+        let mut main = vec![(tag::PAYLOADSHA256, value)];
+        main.extend(algorithm.map(|algorithm| (tag::PAYLOADDIGESTALGO, algorithm)));
+        let claims = claims(&[sha256()], &main);
+        assert_eq!(claims.payload_vouched, claims.faults.is_empty());
+        match (&claims.digests[..], &claims.faults[..]) {
+            ([_, digest], []) => {
+                assert_eq!((digest.tag, digest.span), (tag::PAYLOADSHA256, Span::Payload));
+                Ok((digest.algorithm, digest.value.len()))
+            }
+            ([_], [fault]) => Err(fault.code),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_digest_of_the_payload_is_one_of_a_strong_algorithm() {
+        let hex = |bytes: usize| Texts(vec!["0F".repeat(bytes)]);
+        for (number, algorithm, bytes) in [
+            (8, Algorithm::Sha256, 32),
+            (9, Algorithm::Sha384, 48),
+            (10, Algorithm::Sha512, 64),
+            (12, Algorithm::Sha3_256, 32),
+            (14, Algorithm::Sha3_512, 64),
+        ] {
+            assert_eq!(payload(hex(bytes), Some(Words(vec![number]))), Ok((algorithm, bytes)));
+            assert_eq!(payload(hex(bytes - 1), Some(Words(vec![number]))), Err(Code::PayloadDigestFormat));
+            assert_eq!(payload(hex(bytes + 1), Some(Words(vec![number]))), Err(Code::PayloadDigestFormat));
+        }
+        assert_eq!(payload(hex(32), None), Ok((Algorithm::Sha256, 32)));
+        for number in [0, 1, 2, 3, 11, 13, 99] {
+            assert_eq!(payload(hex(32), Some(Words(vec![number]))), Err(Code::PayloadDigestFormat), "{number}");
+        }
+        let twice = Texts(vec!["0f".repeat(32), "0f".repeat(32)]);
+        assert_eq!(payload(twice, None), Err(Code::PayloadDigestFormat));
+        assert_eq!(payload(Texts(vec!["xy".repeat(32)]), None), Err(Code::PayloadDigestFormat));
+        let text = |detail: &Refusal| detail.detail.clone();
+        let told = claims(&[sha256()], &[(tag::PAYLOADSHA256, Texts(vec!["0f".to_owned()]))]);
+        assert_eq!(told.faults.iter().map(text).collect::<Vec<_>>(), ["tag 5092: a SHA-256 has 64 hexadecimal digits"]);
+    }
+
+    #[test]
+    fn the_newer_digests_of_the_payload_vouch_for_it_too() {
+        for (number, algorithm, bytes) in
+            [(tag::PAYLOADSHA512, Algorithm::Sha512, 64), (tag::PAYLOADSHA3_256, Algorithm::Sha3_256, 32)]
+        {
+            let good = claims(&[sha256()], &[(number, Text("aa".repeat(bytes)))]);
+            assert!(good.payload_vouched && good.faults.is_empty());
+            assert_eq!((good.digests[1].tag, good.digests[1].algorithm), (number, algorithm));
+            assert_eq!((good.digests[1].span, good.digests[1].code()), (Span::Payload, Code::PayloadDigest));
+            let bad = claims(&[sha256()], &[(number, Text("aa".repeat(bytes - 1)))]);
+            assert_eq!((bad.payload_vouched, faults(&bad)), (false, vec![Code::PayloadDigestFormat]));
+        }
+        assert!(!claims(&[sha256()], &[]).payload_vouched);
+    }
+
+    #[test]
+    fn every_digest_beside_the_signature_is_taken_with_what_it_is_over() {
+        let of = |tag: u32, value: Value| {
+            let claims = claims(&[(tag, value)], &[]);
+            claims.digests.iter().map(|d| (d.tag, d.span, d.algorithm, d.code(), d.name())).next()
+        };
+        let hex = |bytes: usize| Text("00".repeat(bytes));
+        assert_eq!(
+            of(sig::SHA1, hex(20)),
+            Some((269, Span::Header, Algorithm::Sha1, Code::HeaderDigest, "tag 269: the SHA-1 of the header".into()))
+        );
+        let sha3 = of(sig::SHA3_256, hex(32)).unwrap();
+        assert_eq!((sha3.2, sha3.4.as_str()), (Algorithm::Sha3_256, "tag 279: the SHA3-256 of the header"));
+        let md5 = of(sig::MD5, Bin(vec![7; 16])).unwrap();
+        assert_eq!((md5.1, md5.3), (Span::HeaderAndPayload, Code::PayloadDigest));
+        assert_eq!(md5.4, "tag 1004: the MD5 of header and payload");
+        assert_eq!(faults(&claims(&[(sig::SHA1, hex(19))], &[])), [Code::HeaderDigest, Code::HeaderDigest]);
+        let name = |algorithm, span| Expected { tag: 1, span, algorithm, value: Vec::new() }.name();
+        assert_eq!(name(Algorithm::Sha384, Span::Payload), "tag 1: the SHA-384 of the payload");
+        assert_eq!(name(Algorithm::Sha512, Span::Payload), "tag 1: the SHA-512 of the payload");
+        assert_eq!(name(Algorithm::Sha3_512, Span::Payload), "tag 1: the SHA3-512 of the payload");
+    }
+
+    #[test]
+    fn without_any_digest_of_the_header_rpm_would_refuse() {
+        assert_eq!(faults(&claims(&[(sig::SIZE, Words(vec![7]))], &[])), [Code::HeaderDigest]);
+        assert_eq!(faults(&claims(&[(sig::MD5, Bin(vec![7; 16]))], &[])), []);
+        // One of the payload alone is none of the header.
+        let payload = [(tag::PAYLOADSHA512, Text("aa".repeat(64)))];
+        assert_eq!(faults(&claims(&[(sig::SIZE, Words(vec![7]))], &payload)), [Code::HeaderDigest]);
+    }
+
+    #[test]
+    fn what_is_over_the_header_alone_wants_a_region() {
+        let main = |region| header(Part::Main, region, &[(tag::NAME, Text("tool".to_owned()))]);
+        let read = |region, entries: &[(u32, Value)]| {
+            faults(&Claims::read(&header(Part::Signature, true, entries), &main(region)))
+        };
+        let md5 = (sig::MD5, Bin(vec![7; 16]));
+        for alone in [sha256(), (sig::RSA, Bin(vec![1])), (sig::DSA, Bin(vec![1]))] {
+            let entries = [alone, md5.clone()];
+            assert_eq!((read(true, &entries), read(false, &entries)), (vec![], vec![Code::Region]));
+        }
+        // As rpm 3 signed.
+        assert_eq!(read(false, &[(sig::PGP, Bin(vec![1])), md5]), []);
+    }
+
+    #[test]
+    fn every_tag_of_a_signature_is_taken_with_what_it_is_over() {
+        let all = [sig::DSA, sig::RSA, sig::PGP, sig::GPG];
+        let entries: Vec<_> = all.iter().map(|tag| (*tag, Bin(vec![1, 2]))).chain([sha256()]).collect();
+        let found = claims(&entries, &[]).signatures;
+        let ranges: Vec<_> = found.iter().map(|carried| carried.range).collect();
+        assert_eq!(ranges, [Range::Header, Range::Header, Range::HeaderAndPayload, Range::HeaderAndPayload]);
+        assert!(found.iter().all(|carried| carried.packet == Ok(vec![1, 2])));
+        assert_eq!(found[0].place, "tag 267 (DSA over the header)");
+        let size = |bytes: usize| claims(&[(sig::RSA, Bin(vec![0; bytes])), sha256()], &[]).signatures.remove(0).packet;
+        assert_eq!(size(SIGNATURE_MAX).map(|packet| packet.len()), Ok(64 * 1024));
+        assert_eq!(size(SIGNATURE_MAX + 1).map_err(|refusal| refusal.code), Err(Code::SignatureFormat));
+    }
+
+    #[test]
+    fn signatures_in_base64_are_numbered_and_not_too_many_or_too_long() {
+        let with = |texts: Vec<String>| claims(&[sha256(), (sig::OPENPGP, Texts(texts))], &[]).signatures;
+        let two = with(vec!["AQI=".to_owned(), "AQ=".to_owned()]);
+        assert_eq!(two[0].packet, Ok(vec![1, 2]));
+        assert_eq!(two[1].packet.as_ref().map_err(|refusal| refusal.code), Err(Code::SignatureFormat));
+        assert_eq!(two[1].place, "tag 278 (signature 2 over the header)");
+        assert!(two.iter().all(|carried| carried.range == Range::Header));
+        let good = |texts: Vec<String>| with(texts).iter().filter(|carried| carried.packet.is_ok()).count();
+        let whole = |number: usize| with(vec!["AQI=".to_owned(); number]);
+        assert_eq!((whole(32).len(), good(vec!["AQI=".to_owned(); 32])), (32, 32));
+        assert_eq!((whole(33).len(), good(vec!["AQI=".to_owned(); 33])), (33, 32));
+        // What is longer than any signature is not even decoded: 64 KiB are 87384 letters.
+        assert_eq!(good(vec!["AAAA".repeat(64 * 1024 / 3)]), 1);
+        assert_eq!(good(vec!["AAAA".repeat(64 * 1024 / 3 + 1)]), 0);
+        let too_long = |letters: usize| match &with(vec!["A".repeat(letters)])[0].packet {
+            Err(refusal) => refusal.detail.contains("more than 65536 bytes"),
+            Ok(_) => panic!("decoded"),
+        };
+        assert!(too_long(2 * SIGNATURE_MAX + 4) && !too_long(2 * SIGNATURE_MAX - 3));
+    }
+
+    #[test]
+    fn a_large_header_is_hashed_for_fewer_signatures() {
+        let most = |bytes: usize| {
+            let large = [(tag::NAME, Text("tool".to_owned())), (tag::SOURCEPKGID, Bin(vec![0; bytes]))];
+            let main = header(Part::Main, true, &large);
+            let entries = [sha256(), (sig::OPENPGP, Texts(vec!["AQI=".to_owned(); 40]))];
+            let claims = Claims::read(&header(Part::Signature, true, &entries), &main);
+            claims.signatures.iter().filter(|carried| carried.packet.is_ok()).count()
+        };
+        assert_eq!(most(1000), 32);
+        assert_eq!(most(17 << 20), 15);
+        assert_eq!(most(60 << 20), 4);
+    }
+
+    #[test]
+    fn sizes_are_taken_from_whichever_tags_there_are() {
+        let found = claims(&[sha256(), (sig::LONGSIZE, Long(1 << 40)), (sig::SIZE, Words(vec![7]))], &[]);
+        assert_eq!((found.sizes, found.payload_size), (vec![(270, 1 << 40), (1000, 7)], None));
+        let found = claims(&[sha256()], &[(tag::PAYLOADSIZE, Long(11))]);
+        assert_eq!((found.sizes, found.payload_size), (vec![], Some(11)));
+    }
+
+    #[test]
+    fn legacy_tags_are_passed_over_only_where_signed_and_unsigned_header_speak_of_format_6() {
+        let sha3 = (sig::SHA3_256, Text("00".repeat(32)));
+        let room = (sig::RESERVED, Bin(vec![0; 4]));
+        let legacy = [(sig::PGP, Bin(vec![1])), (sig::MD5, Bin(vec![0; 16])), (sig::SIZE, Words(vec![7]))];
+        let both = [&[sha3.clone(), room][..], &legacy].concat();
+        let format = |number: u32| [(tag::RPMFORMAT, Words(vec![number]))];
+        for (entries, main, ignored) in [
+            (&both[..], &format(6)[..], true),
+            (&both, &format(7), true),
+            (&both, &format(4), false),
+            (&both, &[], false),
+            (&[&[sha3][..], &legacy].concat(), &format(6), false),
+        ] {
+            let claims = claims(entries, main);
+            assert_eq!(claims.format6, main.first().is_some_and(|_| !matches!(main, [(_, Words(w))] if w[0] < 6)));
+            let taken = (claims.signatures.len(), claims.sizes.len(), claims.digests.len());
+            assert_eq!(taken, if ignored { (0, 0, 1) } else { (1, 1, 2) });
+            assert_eq!(claims.notes.len(), if ignored { 3 } else { 0 });
+        }
+    }
 }

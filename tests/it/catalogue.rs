@@ -10,7 +10,8 @@
 //! where it is tried. Here the rows are judged in this process; `attack.rs` shows them to a running daemon and
 //! to `rolloutd verify`.
 //!
-//! `ROLLOUTD_LONG=1` cuts a package at each of its octets instead of at the interesting ones.
+//! `ROLLOUTD_LONG=1` cuts a package at each of its octets instead of at the interesting ones, and adds the largest
+//! headers that take the longest.
 #![expect(clippy::disallowed_methods, reason = "what expires or lies ahead is reckoned from now")]
 
 mod headers;

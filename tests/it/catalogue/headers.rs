@@ -147,10 +147,12 @@ fn limits(table: &mut Table) {
             _ => table.bad("H9", "a main header of 64 MiB and four octets", Code::HeaderLimits, &[usual()], file),
         };
     }
-    let texts = |length: usize| Value::As(8, 1_048_575, vec![0; length]);
-    let draft = table.draft().set(60_000, Some(texts(1_048_575)));
-    let draft = (0..59).fold(draft, |draft, n| draft.set(60_001 + n, Some(texts(1_048_575))));
-    table.good("H9", "60 lists of 1048575 empty strings", &[usual()], draft.signed(usual()).file()).arriving_in(LARGE);
+    if is_long() {
+        let texts = || Value::As(8, 1_048_575, vec![0; 1_048_575]);
+        let draft = (0..60).fold(table.draft(), |draft, n| draft.set(60_000 + n, Some(texts())));
+        let file = draft.signed(usual()).file();
+        table.good("H9", "60 lists of 1048575 empty strings", &[usual()], file).arriving_in(LARGE);
+    }
     let draft = (0..65_000).fold(table.draft(), |mut draft, n| {
         draft.main.push((10_000 + n, Value::Word(n)));
         draft
