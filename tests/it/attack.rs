@@ -25,6 +25,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+/// The first of January 2099.
+const AHEAD: Duration = Duration::from_hours(4_070_908_800 / 3600);
 /// Seconds of processor time for any file.
 const SECONDS: f64 = if cfg!(debug_assertions) { 2.0 * UNOPTIMISED } else { 2.0 };
 /// How much longer our own loops take when they are not optimised; a release build keeps to the two seconds.
@@ -124,7 +126,9 @@ fn upload_of(number: usize) -> String {
 
 /// Makes all files, and the keys of their rings.
 fn lay_out(site: &Site, rows: &[Row]) -> Vec<Vec<PathBuf>> {
-    DISTRIBUTIONS.iter().for_each(|distribution| fs::create_dir_all(aside(site, distribution)).unwrap());
+    for distribution in DISTRIBUTIONS {
+        fs::create_dir_all(aside(site, distribution)).unwrap();
+    }
     let mut files: BTreeMap<&[u8], PathBuf> = BTreeMap::new();
     let mut rings = Vec::new();
     for (number, row) in rows.iter().enumerate() {
@@ -134,7 +138,7 @@ fn lay_out(site: &Site, rows: &[Row]) -> Vec<Vec<PathBuf>> {
             Input::Made(make) => make(&path),
         }
         if row.what == catalogue::AHEAD {
-            let ahead = std::time::UNIX_EPOCH + Duration::from_secs(4_070_908_800);
+            let ahead = std::time::UNIX_EPOCH + AHEAD;
             fs::File::open(&path).unwrap().set_modified(ahead).unwrap();
         }
         let mut ring = Vec::new();
@@ -413,7 +417,7 @@ fn every_hostile_input_gets_its_verdict_from_daemon_and_verify() {
                 complain(format!("{who} names {:?} as signers", seen.signers));
             }
         }
-        let unsaid = |note: &&&str| !seen.notes.contains(**note);
+        let unsaid = |note: &&String| !seen.notes.contains(note.as_str());
         row.notes.iter().filter(unsaid).for_each(|note| complain(format!("`{note}` is not in {}", seen.notes)));
         if seen.verdict == "accepted" {
             match elements[row.distribution].get(sum) {

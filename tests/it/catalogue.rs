@@ -80,7 +80,7 @@ pub(crate) struct Row {
     /// Who has signed what is accepted.
     pub(crate) signers: BTreeSet<String>,
     /// What the verdict has to say beside it.
-    pub(crate) notes: Vec<&'static str>,
+    pub(crate) notes: Vec<String>,
     /// What the metadata has to say of it.
     pub(crate) shows: Vec<String>,
     /// Bytes of its headers.
@@ -122,8 +122,8 @@ impl Row {
         self
     }
 
-    pub(crate) fn noting(&mut self, note: &'static str) -> &mut Self {
-        self.notes.push(note);
+    pub(crate) fn noting(&mut self, note: impl Into<String>) -> &mut Self {
+        self.notes.push(note.into());
         self
     }
 
@@ -227,6 +227,18 @@ impl Table {
         self.row(id, what, Input::File(file), ring, Err(code))
     }
 
+    /// A file that is accepted when no code is due.
+    pub(crate) fn due(
+        &mut self,
+        id: &'static str,
+        what: &str,
+        code: Option<Code>,
+        by: &[&Hand],
+        file: Vec<u8>,
+    ) -> &mut Row {
+        if let Some(code) = code { self.bad(id, what, code, by, file) } else { self.good(id, what, by, file) }
+    }
+
     /// Something that is no plain file.
     pub(crate) fn made(&mut self, id: &'static str, what: &str, code: Code, make: fn(&Path)) -> &mut Row {
         self.row(id, what, Input::Made(make), &[usual()], Err(code))
@@ -309,7 +321,7 @@ fn every_row_gets_its_verdict_from_the_gate_itself() {
             wrong.push(format!("{} {}: {verdict:?} by {signers:?}, {right:?} is right: {notes:?}", row.id, row.what));
         }
         for note in &row.notes {
-            if !notes.iter().any(|said| said.contains(note)) {
+            if !notes.iter().any(|said| said.contains(note.as_str())) {
                 wrong.push(format!("{} {}: nothing says `{note}`: {notes:?}", row.id, row.what));
             }
         }

@@ -106,8 +106,11 @@ fn limits(table: &mut Table) {
     let (file, main) = (whole.file(), main_of(&whole));
     let with = |at: usize, entries: Option<u32>, data: Option<u32>| {
         let mut bytes = file.clone();
-        entries.into_iter().for_each(|n| set(&mut bytes, at + 8, n));
-        data.into_iter().for_each(|n| set(&mut bytes, at + 12, n));
+        for (place, number) in [(at + 8, entries), (at + 12, data)] {
+            if let Some(number) = number {
+                set(&mut bytes, place, number);
+            }
+        }
         bytes
     };
     for (id, at, entries, data) in [

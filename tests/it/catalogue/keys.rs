@@ -159,10 +159,7 @@ fn time(table: &mut Table) {
         let packet = by.build(builder.set_signature_validity_period(DAY * days).unwrap(), MADE, &draft.header());
         let file = draft.with(268, packet).file();
         let what = format!("a signature for {days} days");
-        match good {
-            true => table.good("S23", &what, &[by], file),
-            false => table.bad("S23", &what, Code::SignatureExpired, &[by], file),
-        };
+        table.due("S23", &what, (!good).then_some(Code::SignatureExpired), &[by], file);
     }
     // As far ahead of the clock on arrival as can be: what is made now arrives within some minutes.
     for (minutes, good) in [(4, true), (26, false), (31, false), (60 * 24 * 365 * 10, false)] {
@@ -170,10 +167,7 @@ fn time(table: &mut Table) {
         let when = (now() + SignedDuration::from_mins(minutes)).to_string();
         let file = draft.clone().with(268, by.sign_at(&when, &draft.header())).file();
         let what = format!("made {minutes} minutes ahead");
-        match good {
-            true => table.good("S24", &what, &[by], file),
-            false => table.bad("S24", &what, Code::NotYetValid, &[by], file),
-        };
+        table.due("S24", &what, (!good).then_some(Code::NotYetValid), &[by], file);
     }
     let draft = table.draft();
     let file = draft.clone().with(268, by.sign_at("2023-12-31T23:59:59Z", &draft.header())).file();
@@ -306,11 +300,12 @@ fn bindings(table: &mut Table) {
             .unwrap();
         let (adopter, _) = bound_by(&thief, &stolen.clone().parts_into_secret().unwrap(), Some(binding));
         let file = table.draft().signed(&by).file();
-        match only_the_thief {
-            true => table.bad("S29", "a subkey adopted by a thief", Code::UnboundKey, &[&adopter], file),
-            false => table
+        if only_the_thief {
+            table.bad("S29", "a subkey adopted by a thief", Code::UnboundKey, &[&adopter], file)
+        } else {
+            table
                 .good("S29", "a subkey adopted by a thief, and its owner in the ring", &[&owner], file)
-                .ring(&[&adopter.cert, &owner.cert]),
+                .ring(&[&adopter.cert, &owner.cert])
         }
         .arriving_in("adopted");
     }
@@ -373,10 +368,8 @@ fn strength(table: &mut Table) {
         let draft = table.draft();
         let unknown = by.raw(&Raw { algorithm: Some(100), ..Raw::four(by) }, &draft.header());
         let draft = draft.with(267, unknown);
-        let (what, draft) = match beside {
-            true => ("algorithm 100 beside a good signature", draft.signed(by)),
-            false => ("algorithm 100", draft),
-        };
+        let (what, draft) =
+            if beside { ("algorithm 100 beside a good signature", draft.signed(by)) } else { ("algorithm 100", draft) };
         table.bad("S33", what, Code::UnknownAlgorithm, &[by], draft.file());
     }
     let modulus = vec![0xd5; 256];
@@ -417,11 +410,8 @@ fn rings(table: &mut Table) {
             .unwrap();
         let cert = by.cert.clone().insert_packets(revocation).unwrap().0;
         let file = table.draft().signed(&by).file();
-        match good {
-            true => table.good("S42", "revoked by a stranger", &[&by], file),
-            false => table.bad("S42", "revoked by whom it named for that", Code::KeyRevoked, &[], file),
-        }
-        .ring(&[&cert, &who.cert]);
+        let what = if good { "revoked by a stranger" } else { "revoked by whom it named for that" };
+        table.due("S42", what, (!good).then_some(Code::KeyRevoked), &[&by], file).ring(&[&cert, &who.cert]);
     }
     let key: Key<SecretParts, PrimaryRole> = ed25519();
     let flags = KeyFlags::empty().set_certification().set_signing();

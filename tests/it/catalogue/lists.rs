@@ -4,6 +4,11 @@ use super::{LARGE, Table, is_long, usual};
 use crate::forge::{Draft, Value, text, texts};
 use rolloutd::domain::refusal::Code;
 
+/// As many files as a header can speak of.
+const MOST: usize = 1_048_575;
+/// Many, and not too many.
+const MANY: usize = 100_000;
+
 pub(super) fn rows(table: &mut Table) {
     files(table);
     identity(table);
@@ -38,12 +43,10 @@ fn files(table: &mut Table) {
     table.bad("H29", "names alone", Code::FileList, &[usual()], bare.signed(usual()).file());
     let good = with_files(table.draft(), texts(&["a", "b"]), &[b"/x/", b"/bin/"], vec![0, 1], 2, 2);
     table.good("H29", "lists that fit", &[usual()], good.signed(usual()).file()).showing("<file>/bin/b</file>");
-    const MOST: usize = 1_048_575;
-    let names = Value::As(8, MOST as u32, b"a\0".repeat(MOST));
+    let names = Value::As(8, u32::try_from(MOST).unwrap(), b"a\0".repeat(MOST));
     let draft = with_files(table.draft(), names, &[b"/x/"], vec![0; MOST], MOST, MOST);
     table.good("H29", "1048575 files", &[usual()], draft.signed(usual()).file()).arriving_in(LARGE);
-    const MANY: usize = 100_000;
-    let (names, dir) = (Value::As(8, MANY as u32, b"a\0".repeat(MANY)), vec![b'd'; 1 << 20]);
+    let (names, dir) = (Value::As(8, u32::try_from(MANY).unwrap(), b"a\0".repeat(MANY)), vec![b'd'; 1 << 20]);
     for (what, signed) in [("signed", true), ("not even signed", false)] {
         let draft = with_files(table.draft(), names.clone(), &[&dir], vec![0; MANY], MANY, MANY);
         let file = if signed { draft.signed(usual()).file() } else { draft.file() };

@@ -120,25 +120,11 @@ fn control(table: &mut Table) {
             table.bad("N8", &format!("{name} in the {what}"), Code::Text, &[usual()], file);
         }
     }
-    let noting = |field: &'static str| -> &'static str {
-        // The fields are few, so that each note can be written out.
-        match field {
-            "summary" => "characters replaced in summary",
-            "description" => "characters replaced in description",
-            "buildhost" => "characters replaced in buildhost",
-            "vendor" => "characters replaced in vendor",
-            "license" => "characters replaced in license",
-            "packager" => "characters replaced in packager",
-            "group" => "characters replaced in group",
-            "url" => "characters replaced in url",
-            _ => "characters replaced in sourcerpm",
-        }
-    };
     for (tag, field) in FREE {
         let file = signed(table.draft().set(tag, Some(text("a\u{1}b\u{1b}c\td"))));
         table
             .good("N8", &format!("control characters in {field}"), &[usual()], file)
-            .noting(noting(field))
+            .noting(format!("characters replaced in {field}"))
             .showing("a\u{fffd}b\u{fffd}c\td");
     }
     let changed = |draft: Draft, author: &str, words: &str| {

@@ -11,7 +11,7 @@ pub(super) fn rows(table: &mut Table) {
 }
 
 /// Makes the signature header so long that padding follows it, and puts something there.
-fn padded(draft: Draft) -> Draft {
+fn padded(draft: &Draft) -> Draft {
     let filled = |filler: usize| draft.clone().but(276, Some(texts(&[&"x".repeat(filler)])));
     let odd = |draft: &Draft| draft.file() != Draft { padding: 7, ..draft.clone() }.file();
     let draft = (0..8).map(filled).find(odd).expect("one of eight lengths is no multiple of eight");
@@ -20,10 +20,10 @@ fn padded(draft: Draft) -> Draft {
 
 fn padding(table: &mut Table) {
     let draft = table.draft().signed(usual());
-    table.good("H24", "something in the padding of format 4", &[usual()], padded(draft).file()).noting("padding");
+    table.good("H24", "something in the padding of format 4", &[usual()], padded(&draft).file()).noting("padding");
     let six = table.six();
     let six = six.clone().with_array(&[usual().sign(&six.header())]);
-    table.bad("H24", "something in the padding of format 6", Code::Padding, &[usual()], padded(six).file());
+    table.bad("H24", "something in the padding of format 6", Code::Padding, &[usual()], padded(&six).file());
 }
 
 fn behind(table: &mut Table) {
