@@ -498,11 +498,19 @@ impl Uploads {
             None | Some(Outcome::Incomplete) => Ok(Step::Examine),
             Some(Outcome::Refused(refusal, sha256)) => {
                 let to = rejected::place(&gate.rejected, *sha256, stamp.ino, &file.relative);
-                let moved = rejected::put_aside(disk, &path, &to, refusal, gate.limits.max_package)?;
-                if moved {
-                    self.seen.remove(&file.relative);
-                } else {
-                    self.is_stuck(&file.relative, "it was refused and cannot be moved away".to_owned(), clock);
+                let known = rejected::Known {
+                    is_it: &|meta| Stamp::of(meta).is_renamed(&stamp),
+                    clear: &|| clear(disk, &path, stamp),
+                };
+                match rejected::put_aside(disk, &path, &to, refusal, gate.limits.max_package, &known)? {
+                    rejected::Put::Aside => drop(self.seen.remove(&file.relative)),
+                    rejected::Put::Stays => {
+                        self.is_stuck(&file.relative, "it was refused and cannot be moved away".to_owned(), clock);
+                    }
+                    rejected::Put::Another => {
+                        self.seen.remove(&file.relative);
+                        return Ok(Step::Later(gate.limits.quiet));
+                    }
                 }
                 Ok(Step::Nothing)
             }

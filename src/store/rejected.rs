@@ -30,9 +30,29 @@ pub fn place(dir: &Path, sha256: Option<Sha256>, inode: u64, uploaded: &Path) ->
     dir.join(format!("{what}-{name}"))
 }
 
+/// What became of a file that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It lies beside its reason.
+    Aside,
+    /// It had to stay where it is.
+    Stays,
+    /// Another one has taken its place in the tree since it was refused. That one is left there, or given back.
+    Another,
+}
+
+/// How a refused file is told from one that somebody has put in its place.
+pub struct Known<'a> {
+    /// Whether this is the file that was refused, perhaps under another name.
+    pub is_it: &'a dyn Fn(&std::fs::Metadata) -> bool,
+    /// Removes it from the tree; false when another one lies there.
+    pub clear: &'a dyn Fn() -> Result<bool, DiskError>,
+}
+
 /// Moves a refused file out of the tree and writes the reason beside it.
 ///
-/// Returns `false` when it had to stay where it is.
+/// Whoever was told of the refusal may have uploaded a better file under that name by now. So what was moved is
+/// looked at once more.
 ///
 /// # Errors
 /// With the path at fault; the file is then still in one of the two places.
@@ -42,29 +62,55 @@ pub fn put_aside(
     to: &Path,
     refusal: &Refusal,
     max_copy: u64,
-) -> Result<bool, DiskError> {
+    known: &Known<'_>,
+) -> Result<Put, DiskError> {
     let dir = to.parent().unwrap_or(Path::new("."));
     disk.make_dir(dir)?;
     let mut why = to.as_os_str().to_owned();
     why.push(".why");
-    disk::put(disk, Path::new(&why), explain(upload, refusal).as_bytes(), Access::Owner)?;
+    let why = Path::new(&why);
+    disk::put(disk, why, explain(upload, refusal).as_bytes(), Access::Owner)?;
+    let look = |path: &Path| std::fs::symlink_metadata(path).map_err(|e| DiskError::new("look at", path, e));
     match disk.rename(upload, to) {
-        Ok(()) => {}
-        Err(error) if error.is_not_found() => return Ok(true),
+        Ok(()) if (known.is_it)(&look(to)?) => {}
+        Ok(()) => {
+            give_back(disk, to, upload)?;
+            disk.remove(why)?;
+            return Ok(Put::Another);
+        }
+        Err(error) if error.is_not_found() => return Ok(Put::Aside),
         Err(error) if error.wants_copy() => {
-            let meta = std::fs::symlink_metadata(upload).map_err(|e| DiskError::new("look at", upload, e))?;
+            let meta = look(upload)?;
             if !meta.is_file() || meta.len() > max_copy {
-                return Ok(false);
+                return Ok(Put::Stays);
             }
             disk.remove(to)?;
             disk::link_or_copy(disk, upload, to)?;
             disk.sync_dir(dir)?;
-            disk.remove(upload)?;
+            if !(known.clear)()? {
+                disk.remove(to)?;
+                disk.remove(why)?;
+                return Ok(Put::Another);
+            }
         }
         Err(error) => return Err(error),
     }
     disk.sync_dir(dir)?;
-    Ok(true)
+    Ok(Put::Aside)
+}
+
+/// Puts a file back under its name, or under one beside it when that is taken again.
+fn give_back(disk: &dyn Disk, from: &Path, name: &Path) -> Result<(), DiskError> {
+    let last = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let others = (1_u64..).map(|n| name.with_file_name(format!("again{n}-{last}")));
+    for place in std::iter::once(name.to_owned()).chain(others) {
+        match disk.link(from, &place) {
+            Ok(()) => break,
+            Err(error) if error.is_taken() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    disk.remove(from)
 }
 
 fn explain(upload: &Path, refusal: &Refusal) -> String {
@@ -83,6 +129,27 @@ mod tests {
     use super::*;
     use crate::domain::refusal::Code;
 
+    const IT: Known<'_> = Known { is_it: &|_| true, clear: &|| Ok(true) };
+
+    #[test]
+    fn what_was_uploaded_in_place_of_a_refused_file_stays_in_the_tree() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let upload = dir.path().join("a.rpm");
+        disk::put(&Kernel::default(), &upload, b"a better one", Access::Everybody).expect("written");
+        let to = place(&dir.path().join("rejected/d"), None, 1, &upload);
+        let refusal = Refusal::new(Code::NotRpm, "begins with `junk`");
+        let another = Known { is_it: &|_| false, ..IT };
+        let put = put_aside(&Kernel::default(), &upload, &to, &refusal, 100, &another).expect("given back");
+        assert_eq!(put, Put::Another);
+        assert_eq!(std::fs::read(&upload).expect("there"), b"a better one");
+        assert_eq!(std::fs::read_dir(to.parent().expect("a directory")).expect("listed").count(), 0);
+
+        // And one that was uploaded while that went on, too.
+        Kernel::default().link(&upload, &dir.path().join("moved")).expect("linked");
+        give_back(&Kernel::default(), &dir.path().join("moved"), &upload).expect("given back");
+        assert_eq!(std::fs::read(dir.path().join("again1-a.rpm")).expect("there"), b"a better one");
+    }
+
     #[test]
     fn a_refused_file_leaves_the_tree_with_its_reason_beside_it() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -91,7 +158,7 @@ mod tests {
         let to = place(&dir.path().join("rejected/d"), Some(Sha256([0xab; 32])), 1, &upload);
         assert!(to.ends_with("rejected/d/abababababababab-we_ird_.rpm"));
         let refusal = Refusal::new(Code::NotRpm, "begins with `junk`");
-        assert!(put_aside(&Kernel::default(), &upload, &to, &refusal, 100).expect("moved"));
+        assert_eq!(put_aside(&Kernel::default(), &upload, &to, &refusal, 100, &IT).expect("moved"), Put::Aside);
         assert!(!upload.exists());
         assert_eq!(std::fs::read(&to).expect("kept"), b"junk");
         let why =
