@@ -206,7 +206,7 @@ pub struct Engine {
     doubted: BTreeSet<DistPath>,
     /// Trees in which something is wrong, and what.
     wrong: BTreeMap<TreeId, String>,
-    /// When the loop began, by both clocks.
+    /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
 }
@@ -245,7 +245,16 @@ impl Engine {
         let (sender, inputs) = mpsc::channel(INPUT_QUEUE);
         let touches = Arc::<Touches>::default();
         let handle = Handle { inputs: sender, touches: Arc::clone(&touches), shared: Arc::clone(&shared) };
-        shared.write().head = book.head();
+        let began = {
+            let mut inside = shared.write();
+            inside.head = book.head();
+            // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
+            // a machine without a battery is. So the time since the last entry counts as no waiting.
+            let wall = clock.now();
+            let began = if inside.world.last == 0 { wall } else { inside.world.last_at.min(wall) };
+            inside.world.wait_from(began);
+            (began, clock.monotonic())
+        };
         let engine = Self {
             book,
             to_seal: true,
@@ -264,7 +273,7 @@ impl Engine {
             waiting: BTreeMap::new(),
             doubted: BTreeSet::new(),
             wrong: BTreeMap::new(),
-            began: (clock.now(), clock.monotonic()),
+            began,
             on_ready: Some(on_ready),
         };
         (engine, handle)
@@ -447,6 +456,7 @@ impl Engine {
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
         inside.head = self.book.head();
+        inside.world.steady = Some(self.steady());
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry);
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
@@ -553,12 +563,16 @@ impl Engine {
         }
     }
 
-    /// The time by which files are removed: the wall clock, but never further ahead than time has passed since
-    /// the start, so that a clock that jumps ahead removes nothing early (threats row 81).
+    /// The time by which things wait for their removal: it goes on as time passes, whatever the wall clock says.
+    fn steady(&self) -> jiff::Timestamp {
+        let (at, begun) = self.began;
+        at.checked_add(self.clock.monotonic().saturating_duration_since(begun)).unwrap_or(at)
+    }
+
+    /// The time by which files are removed: the wall clock, but never further ahead than time has passed, so
+    /// that a clock that jumps ahead removes nothing early (threats row 81).
     fn patient_now(&self) -> jiff::Timestamp {
-        let (wall, begun) = self.began;
-        let passed = self.clock.monotonic().saturating_duration_since(begun);
-        wall.checked_add(passed).map_or(wall, |steady| steady.min(self.clock.now()))
+        self.steady().min(self.clock.now())
     }
 
     /// Starts what there is to do, one piece for each distribution.
@@ -730,6 +744,23 @@ mod tests {
         assert!(engine.patient_now() < now.checked_sub(hour / 2).expect("a time"));
         engine.began = (now.checked_add(hour).expect("a time"), Clock.monotonic());
         assert!(engine.patient_now() < now.checked_add(hour / 2).expect("a time"));
+    }
+
+    #[test]
+    fn the_time_for_which_nobody_was_there_counts_as_no_waiting() {
+        let day = Duration::from_hours(24);
+        let start = |last_at| {
+            let shared = Arc::<Shared>::default();
+            let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+            let version = String::new();
+            shared.write().world.apply(1, last_at, "rolloutd", &Fact::Started { version });
+            Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0.patient_now()
+        };
+        let now = Clock.now();
+        let before = now.checked_sub(day).expect("a time");
+        assert!(start(before) < before.checked_add(day / 2).expect("a time"), "the wall clock may have jumped");
+        let ahead = now.checked_add(day).expect("a time");
+        assert!(start(ahead) < now.checked_add(day / 2).expect("a time"), "it was ahead when the last entry was made");
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub const TURNED_AWAY_KEPT: usize = 1_000;
 pub struct World {
     /// The number of the last entry.
     pub last: u64,
+    /// When it was written, by the wall clock.
+    pub last_at: Timestamp,
+    /// The newest time of any entry.
+    latest: Timestamp,
+    /// What begins to wait for its removal is dated by this where it is known. The wall clock may be wrong, and
+    /// put right a moment later; the engine knows how much time has really passed.
+    pub steady: Option<Timestamp>,
     /// Accepted packages by distribution.
     pub packages: BTreeMap<DistPath, BTreeMap<Nevra, Package>>,
     /// Rollouts.
@@ -88,6 +95,11 @@ impl World {
     /// Folds one entry in.
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
+        self.last_at = at;
+        self.latest = self.latest.max(at);
+        // Of an entry that is older than the one before it, the clock had gone back: it waits from the later
+        // time, lest it has waited for years when the clock is put right.
+        let since = self.steady.unwrap_or(self.latest);
         match fact {
             Fact::Started { .. } => {}
             Fact::Refused { rollout, state, .. } => {
@@ -146,13 +158,21 @@ impl World {
                     self.plans.insert(seq, plan.clone());
                 }
             }
-            Fact::Done { plan } => self.done(at, *plan),
-            Fact::Published(published) => self.published(at, published),
+            Fact::Done { plan } => self.done(since, *plan),
+            Fact::Published(published) => self.published(at, since, published),
             Fact::Retired { tree, files, kept } => {
                 self.retired(tree, files);
                 // What is named again waits for nothing any more.
                 self.retired(tree, kept);
             }
+        }
+    }
+
+    /// What is dated later than `now`, by a clock that was ahead, waits from now.
+    pub fn wait_from(&mut self, now: Timestamp) {
+        for tree in self.trees.values_mut() {
+            let all = tree.superseded.values_mut().chain(tree.leaving.values_mut());
+            all.for_each(|since| *since = (*since).min(now));
         }
     }
 
@@ -213,7 +233,7 @@ impl World {
         known.and_modify(|p| p.trees.extend(package.trees.iter().cloned())).or_insert(package);
     }
 
-    fn done(&mut self, at: Timestamp, number: u64) {
+    fn done(&mut self, since: Timestamp, number: u64) {
         let Some(plan) = self.plans.remove(&number) else { return };
         for item in &plan.items {
             if let Some(package) = self.packages.get_mut(&plan.dist).and_then(|all| all.get_mut(&item.nevra)) {
@@ -230,7 +250,7 @@ impl World {
                 self.tree(&plan.dist, target).leaving.remove(&item.nevra);
             }
             for tree in &item.leaves {
-                self.tree(&plan.dist, tree).leaving.insert(item.nevra.clone(), at);
+                self.tree(&plan.dist, tree).leaving.insert(item.nevra.clone(), since);
             }
         }
         if let Some(rollout) = self.rollouts.get_mut(&plan.rollout)
@@ -240,7 +260,7 @@ impl World {
         }
     }
 
-    fn published(&mut self, at: Timestamp, published: &Published) {
+    fn published(&mut self, at: Timestamp, since: Timestamp, published: &Published) {
         let tree = self.tree(&published.tree.dist, &published.tree.tree);
         tree.revision = published.revision;
         tree.published = Some(at);
@@ -250,7 +270,7 @@ impl World {
         // The list is all that lies there unnamed, so what is not on it is named again or gone.
         tree.superseded.retain(|name, _| published.superseded.contains(name));
         for name in &published.superseded {
-            tree.superseded.entry(name.clone()).or_insert(at);
+            tree.superseded.entry(name.clone()).or_insert(since);
         }
     }
 
@@ -303,6 +323,28 @@ mod tests {
         let untested = TreeId { dist, tree: "untested".parse().expect("a name") };
         assert!(world.trees[&untested].leaving.contains_key(&nevra));
         assert!(world.plans.is_empty());
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_dated_waits_neither_from_long_ago_nor_for_ever() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let facts = every_fact();
+        let done = facts.iter().position(|fact| matches!(fact, Fact::Done { .. })).expect("one is done");
+        let since = |last: i64, steady: Option<i64>| {
+            let mut world = World::default();
+            for (n, fact) in facts[..=done].iter().enumerate() {
+                if n == done {
+                    world.steady = steady.map(at);
+                }
+                world.apply(n as u64 + 1, at(if n == done { last } else { 1_000 }), "me", fact);
+            }
+            world.wait_from(at(5_000));
+            world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves").as_second()
+        };
+        assert_eq!(since(1_001, None), 1_001);
+        assert_eq!(since(3, None), 1_000, "the clock had gone back");
+        assert_eq!(since(9_000, None), 5_000, "the clock was ahead");
+        assert_eq!([since(3, Some(1_002)), since(9_000, Some(1_002))], [1_002; 2], "what has really passed is known");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod calls;
 mod catalogue;
 mod certs;
 mod clients;
+mod clock_jumps;
 mod config_check;
 mod confined;
 mod corpus_headers;
