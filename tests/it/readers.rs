@@ -374,12 +374,16 @@ fn with_curl(site: &ClientSite, tree: &str) -> Result<(), (bool, String)> {
     judge::read(&source).map_err(|why| (false, why)).map(drop)
 }
 
-/// A mirror of all trees, made as the README says.
+/// A mirror of all trees, made as the README says: `repomd.xml` is fetched first and put in place last.
 fn with_rsync(root: &Path) -> Result<(), (bool, String)> {
-    let mirror = TempDir::with_prefix("rolloutd-mirror-").unwrap();
-    let from = format!("{}/", root.display());
-    for words in [&["--exclude=repomd.xml*"][..], &[]] {
-        let out = Command::new("rsync").arg("-a").args(words).arg(&from).arg(mirror.path()).output().unwrap();
+    let home = TempDir::with_prefix("rolloutd-mirror-").unwrap();
+    let [root, stage, mirror] =
+        [root, &home.path().join("stage"), &home.path().join("mirror")].map(|dir| format!("{}/", dir.display()));
+    let pair = ["--include=*/", "--include=repomd.xml*", "--exclude=*"];
+    for (words, from, to) in
+        [(&pair[..], &root, &stage), (&["--exclude=repomd.xml*"], &root, &mirror), (&[], &stage, &mirror)]
+    {
+        let out = Command::new("rsync").arg("-a").args(words).args([from, to]).output().unwrap();
         // 24: files have vanished meanwhile, as uploads and what was retired do.
         if !matches!(out.status.code(), Some(0 | 24)) {
             return Err((false, said(&out)));
@@ -387,7 +391,7 @@ fn with_rsync(root: &Path) -> Result<(), (bool, String)> {
     }
     for dist in DISTRIBUTIONS {
         for tree in TREES {
-            let source = Source::Disk(mirror.path().join(tree).join(dist));
+            let source = Source::Disk(Path::new(&mirror).join(tree).join(dist));
             judge::read(&source).map_err(|why| (why.contains(TORN), format!("mirror of {tree}/{dist}: {why}")))?;
         }
     }
