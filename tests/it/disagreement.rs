@@ -6,8 +6,11 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::fsck::fsck;
 use crate::judge::{self, Source};
-use crate::site::{Site, Wish};
+use crate::peers;
+use crate::site::{Site, Wish, files_below, keys, package, recipe};
+use crate::uploads::Mount;
 
 /// What keeps the daemon from being ready, once its recovery is over.
 pub(crate) fn reasons(site: &Site) -> Vec<String> {
@@ -207,4 +210,210 @@ fn metadata_that_is_named_again_stays_and_is_asked_about_once() {
     site.wait("the third package to be taken in", |site| (packages(site, "untested") == 3).then_some(()));
     let log = site.ctl_good(&["log", "--limit", "1000"]);
     assert!(log.lines().count() < 30, "{log}");
+}
+
+/// A package that is signed as it should be and that no rollout has brought.
+fn stray(site: &Site, tree: &str) -> std::path::PathBuf {
+    let place = site.tree(tree).join("Packages/s/stray-1.0-1.noarch.rpm");
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, package(&recipe("stray", "1.0", &[]), Some(&keys().ours.1))).unwrap();
+    place
+}
+
+/// Asks for what cannot be done now; it is remembered, and the answer says what is in the way.
+#[track_caller]
+fn move_that_is_held(site: &Site) {
+    let out = site.ctl(&["move", "2", "Production"]);
+    assert_eq!(out.status.code(), Some(1), "it cannot have been carried out");
+}
+
+/// Names of what a tree lists, by the judge, who checks everything.
+fn names(site: &Site, tree: &str) -> Vec<String> {
+    let published = judge::read(&Source::Disk(site.tree(tree))).unwrap_or_else(|e| panic!("{tree}: {e}"));
+    published.map(|published| published.packages.into_keys().collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_package_that_was_put_into_a_published_tree_by_hand_is_never_listed_and_fsck_names_it() {
+    let mut site = settled();
+    stray(&site, "production");
+    reload(&site);
+    // A publication of that tree after it.
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the second package to be in production", |site| (packages(site, "production") == 2).then_some(()));
+    assert!(site.stop().success());
+    site.up();
+    assert_eq!(names(&site, "production"), ["first-1.0-1.noarch", "second-1.0-1.noarch"]);
+    let (findings, code) = fsck(&site, false);
+    assert!(findings.iter().any(|(place, _)| place.contains("stray-1.0-1.noarch.rpm")), "{findings:?}");
+    assert_ne!(code, Some(0));
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn a_published_package_that_was_edited_in_place_is_named_and_mended_by_uploading_it_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut site = settled();
+    let place = site.tree("production").join("Packages/f/first-1.0-1.noarch.rpm");
+    let good = fs::read(&place).unwrap();
+    let time = fs::metadata(&place).unwrap().modified().unwrap();
+    let edit = |keep_time: bool| {
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).unwrap();
+        let mut bent = good.clone();
+        let last = bent.len() - 1;
+        bent[last] ^= 1;
+        fs::write(&place, bent).unwrap();
+        if keep_time {
+            fs::File::options().write(true).open(&place).unwrap().set_modified(time).unwrap();
+        }
+    };
+    // Whoever covers his traces is found out by those who read every byte.
+    edit(true);
+    let (findings, _) = fsck(&site, true);
+    assert!(findings.iter().any(|(place, _)| place.contains("first-1.0-1.noarch")), "{findings:?}");
+    edit(false);
+    reload(&site);
+    wait_for_reason(&mut site, "first-1.0-1.noarch");
+    // Nothing is shown anew in that tree meanwhile, and the others go on.
+    move_that_is_held(&site);
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    let repomd = fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).unwrap();
+    fs::remove_file(&place).unwrap();
+    site.drop_file("incoming/again.rpm", &good);
+    site.wait("the package to be put back", |_| (fs::read(&place).ok()? == good).then_some(()));
+    // The copies that wait for their removal were the same file and are named, too; nothing lists them any more.
+    for tree in ["untested", "testing"] {
+        fs::remove_file(site.tree(tree).join("Packages/f/first-1.0-1.noarch.rpm")).unwrap();
+    }
+    wait_until_well(&mut site);
+    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    assert_ne!(repomd, fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).unwrap());
+    assert_eq!(names(&site, "production"), ["first-1.0-1.noarch", "second-1.0-1.noarch"]);
+}
+
+#[test]
+fn what_createrepo_c_wrote_out_of_habit_is_held_and_never_taken_over() {
+    if !peers::have(&["createrepo_c"]) {
+        return;
+    }
+    let mut site = settled();
+    let tree = site.tree("production");
+    stray(&site, "production");
+    let out = std::process::Command::new("createrepo_c").arg("--update").arg(&tree).output().unwrap();
+    assert!(out.status.success());
+    // Whether it is named or put right at once depends on whose clock was ahead.
+    reload(&site);
+    site.wait("it to be noticed", |site| {
+        let named = reasons(site).iter().any(|reason| reason.contains("production/"));
+        (named || packages(site, "production") == 1).then_some(())
+    });
+    site.ctl(&["move", "2", "Production"]);
+    let held = !reasons(&site).is_empty();
+    if held {
+        // What the reason and the README say.
+        let _ = fs::remove_file(tree.join("repodata/repomd.xml"));
+        reload(&site);
+    }
+    site.wait("the second package to be in production", |site| (packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+    assert_eq!(names(&site, "production"), ["first-1.0-1.noarch", "second-1.0-1.noarch"]);
+}
+
+#[test]
+fn through_a_link_in_the_place_of_a_tree_nothing_is_written() {
+    let mut site = settled();
+    let (tree, elsewhere) = (site.tree("production"), site.path("elsewhere"));
+    fs::rename(&tree, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &tree).unwrap();
+    let before: Vec<_> = files_below(&elsewhere).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    reload(&site);
+    wait_for_reason(&mut site, "production/");
+    move_that_is_held(&site);
+    // The rest of the site works.
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    // A start is refused with the reason.
+    assert!(site.stop().success());
+    site.spawn();
+    let began = std::time::Instant::now();
+    let status = loop {
+        if let Some(status) = site.has_ended() {
+            break status;
+        }
+        assert!(began.elapsed().as_secs() < 60, "it runs");
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
+    };
+    assert!(!status.success() && site.log().contains("is a symbolic link"), "{}", site.log());
+    let after: Vec<_> = files_below(&elsewhere).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+    assert!(before == after, "something was written through the link");
+    fs::remove_file(&tree).unwrap();
+    fs::rename(&elsewhere, &tree).unwrap();
+    site.up();
+    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn a_tree_that_is_not_mounted_is_named_and_not_made_anew_below_its_mount_point() {
+    let mut site = settled();
+    assert!(site.stop().success());
+    let (tree, disk) = (site.path("root/production"), site.path("disk"));
+    fs::rename(&tree, &disk).unwrap();
+    fs::create_dir(&tree).unwrap();
+    let Some(mount) = Mount::bind(&disk, &tree) else {
+        assert!(std::env::var("ROLLOUTD_REQUIRE_PEERS").is_err(), "tests/run runs this as root");
+        eprintln!("left out: mounting a file system needs root");
+        return;
+    };
+    site.up();
+    assert_eq!(packages(&site, "production"), 1);
+    drop(mount);
+    reload(&site);
+    wait_for_reason(&mut site, "production/");
+    move_that_is_held(&site);
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    let bare = |when: &str| {
+        let found = files_below(&tree);
+        let found: Vec<_> = found.iter().filter(|file| !file.ends_with("RPM-GPG-KEY-example")).collect();
+        assert!(found.is_empty(), "{when}: {found:?}");
+    };
+    bare("it ran on");
+    // Also a start without it.
+    assert!(site.stop().success());
+    up_with_trouble(&mut site);
+    wait_for_reason(&mut site, "production/");
+    bare("it was started");
+    let _mount = Mount::bind(&disk, &tree).unwrap();
+    reload(&site);
+    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+}
+
+#[test]
+fn an_old_copy_of_a_tree_is_named_and_not_shown_as_something_new() {
+    let mut site = settled();
+    let (tree, old) = (site.tree("production"), site.path("old"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        assert!(std::process::Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    };
+    copy(&tree, &old);
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the second package to be in production", |site| (packages(site, "production") == 2).then_some(()));
+    let newest = judge::read(&Source::Disk(tree.clone())).unwrap().unwrap().revision;
+    let second = fs::read(tree.join("Packages/s/second-1.0-1.noarch.rpm")).unwrap();
+    // What waits for its removal in the other trees is not there to help.
+    for other in ["untested", "testing"] {
+        let _ = fs::remove_file(site.tree(other).join("Packages/s/second-1.0-1.noarch.rpm"));
+    }
+    fs::remove_dir_all(&tree).unwrap();
+    fs::rename(&old, &tree).unwrap();
+    reload(&site);
+    wait_for_reason(&mut site, "second-1.0-1.noarch");
+    site.drop_file("incoming/again.rpm", &second);
+    site.wait("both packages to be listed again", |site| (packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+    let shown = judge::read(&Source::Disk(tree)).unwrap().unwrap().revision;
+    assert!(shown >= newest, "the revision went back from {newest} to {shown}");
 }

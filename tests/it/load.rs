@@ -310,8 +310,20 @@ impl Drop for SmallQueue {
 /// Starts the daemon; what it asks of the kernel at its start counts for its whole life.
 fn up(site: &mut Site) {
     let wanted = std::env::var("ROLLOUTD_SMALL_QUEUE").is_ok_and(|v| v == "1");
-    let _small = wanted.then(SmallQueue::set);
-    site.up();
+    let small = wanted.then(SmallQueue::set);
+    site.spawn();
+    // In a long campaign other people's work may stop the disk for a minute.
+    let began = Instant::now();
+    loop {
+        assert_eq!(site.has_ended(), None, "the daemon has ended at its start");
+        site.look_for_door();
+        if site.door.get("/readyz").is_ok_and(|answer| answer.status == 200) {
+            break;
+        }
+        assert!(began.elapsed() < 5 * IN_TIME, "not ready after {:?}: {:?}", began.elapsed(), reasons(site));
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    drop(small);
 }
 
 #[test]

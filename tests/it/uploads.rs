@@ -177,6 +177,12 @@ impl<'a> Mount<'a> {
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(at).status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(at))
     }
+
+    /// Shows a directory at another place, as a disk is.
+    pub(crate) fn bind(from: &Path, at: &'a Path) -> Option<Self> {
+        let mounted = Command::new("mount").arg("--bind").args([from, at]).status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(at))
+    }
 }
 
 impl Drop for Mount<'_> {
