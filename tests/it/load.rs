@@ -5,7 +5,7 @@
 //! once, and within [`IN_TIME`] after its last byte was written. None is judged while it is incomplete:
 //! one that was would be refused, and each refusal has to be an expected one.
 //!
-//! `ROLLOUTD_UPLOADS` sets how many uploads there are (200), in rounds, after each of which what
+//! `ROLLOUTD_UPLOADS` sets how many uploads there are (120), in rounds, after each of which what
 //! was taken in is withdrawn. `ROLLOUTD_SMALL_QUEUE=1` starts the daemon with room for 16 events of the
 //! kernel, so that most of them are lost; for that moment it changes `fs.inotify.max_queued_events` of the
 //! whole machine, and puts it back. `ROLLOUTD_SEED` sets the seed. The campaign:
@@ -19,7 +19,7 @@
 //! are): each is answered with what it deserves, never with a fault of ours, and promotions go on.
 //!
 //! **Full disk.** Trees and state on a file system of their own (which needs root), which is filled to the
-//! last byte and emptied again.
+//! last byte and emptied again; both at once with `ROLLOUTD_LONG=1`.
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -328,7 +328,7 @@ fn up(site: &mut Site) {
 
 #[test]
 fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
-    let total = setting("ROLLOUTD_UPLOADS", 200);
+    let total = setting("ROLLOUTD_UPLOADS", 120);
     let seed = setting("ROLLOUTD_SEED", u64::try_from(Timestamp::now().as_millisecond()).unwrap());
     tell(&format!("uploads: ROLLOUTD_SEED={seed} ROLLOUTD_UPLOADS={total}"));
     let mut random = Random(seed);
@@ -518,8 +518,8 @@ impl Drop for Stop<'_> {
 
 #[test]
 fn promotions_go_on_while_the_hooks_are_flooded_with_junk() {
-    const MOVES: usize = 12;
-    let total = setting("ROLLOUTD_JUNK", 4_000);
+    const MOVES: usize = 6;
+    let total = setting("ROLLOUTD_JUNK", 1_000);
     let mut site = Site::start(&Wish::default());
     // Clients that connect and say nothing take places, too.
     let silent: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(site.address()).unwrap()).collect();
@@ -661,10 +661,37 @@ fn fill(names: &[&str]) {
         wait_for_reason(&mut site, "No space left");
         assert_eq!(site.door.get("/healthz").unwrap().status, 200, "it lives");
         read(&site);
+        // A machine that is started again in the hope that this helps.
+        site.kill();
+        site.spawn();
+        let began = Instant::now();
+        let ended = loop {
+            if site.has_ended().is_some() {
+                let log = site.log();
+                let last = log.trim_end().lines().last().unwrap_or_default();
+                assert!(last.contains("disk is full") || last.contains("No space left"), "no reason: {last}");
+                break true;
+            }
+            site.look_for_door();
+            if reasons(&site).iter().any(|reason| reason.contains("No space left")) {
+                break false;
+            }
+            assert!(began.elapsed() < IN_TIME, "it neither ends nor says why: {:?}", reasons(&site));
+            thread::park_timeout(Duration::from_millis(10));
+        };
+        read(&site);
         drop(end);
         holder.join().unwrap();
         for dir in &dirs {
             fs::remove_file(dir.join(".ballast")).unwrap();
+        }
+        if ended {
+            // As systemd does.
+            site.spawn();
+            site.wait("the daemon's address", |site| {
+                site.look_for_door();
+                site.door.address().ok()
+            });
         }
         // By itself: what was asked before and what was uploaded come about.
         let waits = if taken { 1 } else { 2 };
@@ -695,5 +722,9 @@ fn when_the_disk_of_the_state_was_full_everything_goes_on_by_itself() {
 
 #[test]
 fn when_every_disk_was_full_everything_goes_on_by_itself() {
-    fill(&["root", "state"]);
+    if std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1") {
+        fill(&["root", "state"]);
+    } else {
+        eprintln!("left out: both disks at once, which ROLLOUTD_LONG=1 asks for");
+    }
 }
