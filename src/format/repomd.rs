@@ -257,6 +257,10 @@ impl Reading {
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| BadRepomd { why: error.to_string() })?;
+            // quick-xml resolves references to anything that is a character.
+            if xml::first_bad_char(&value).is_some() {
+                return bad("a reference to a character that XML 1.0 does not allow");
+            }
             match attribute.key.as_ref() {
                 key if key == wanted => self.attribute = Some(value.into_owned()),
                 "xml:base" if name == "location" => return bad("a location with `xml:base`, which is somewhere else"),
@@ -528,6 +532,7 @@ mod tests {
         refuse("<repomd ", "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><repomd ", "document type");
         refuse("<size>5", "<size>&b;5", "reference");
         refuse("<size>5", "<size>&#0;5", "reference");
+        refuse("<size>5", "<size a=\"&#12;\">5", "reference");
         refuse("<size>5", "<size><![CDATA[5]]>", "CDATA");
         refuse("</repomd>", "", "ends before");
         refuse("</repomd>", "</repomd><repomd/>", "root element");
