@@ -4,7 +4,7 @@
 //! it is run by the stable compiler in every run of the tests, so that a target cannot rot, an input that was once
 //! found stays mended, and a mistake that is easy to find is found before a fuzzer looks for it.
 //!
-//! `ROLLOUTD_FUZZ` says how many mutants of each target (2,000; 200,000 with `ROLLOUTD_LONG=1`; of those that take
+//! `ROLLOUTD_FUZZ` says how many mutants of each target (2,000; 50,000 with `ROLLOUTD_LONG=1`; of those that take
 //! their time a quarter or an eighth), `ROLLOUTD_SEED` from which seed. An input on which a target fails, or for which it needs more than a
 //! second of a processor, is kept in the directory for temporary files, and the message says where.
 #![expect(clippy::disallowed_methods, reason = "an input that was found is kept for people to look at")]
@@ -121,7 +121,7 @@ fn kept(name: &str, seed: u64, number: u64, bytes: &[u8]) -> String {
 fn replay(name: &str, share: u64) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
-    let wanted = number("ROLLOUTD_FUZZ").unwrap_or(if long { 200_000 } else { 2000 }) / share;
+    let wanted = number("ROLLOUTD_FUZZ").unwrap_or(if long { 50_000 } else { 2000 }) / share;
     let seed = number("ROLLOUTD_SEED").unwrap_or(20_261_121);
     let (_, target) = targets::TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
     let inputs = corpus(name);
