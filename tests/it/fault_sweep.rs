@@ -29,12 +29,12 @@ const LIE: &str = "lie";
 
 /// Scenarios of an ordinary run.
 const ORDINARY: usize = 4;
-/// How long a lasting fault lasts when nothing comes of it.
+/// How long a lasting fault lasts after the first call that failed when nothing comes of it.
 const LASTS: Duration = Duration::from_secs(4);
 /// How long it lasts on after the daemon has said that something is wrong.
 const LASTS_ON: Duration = Duration::from_millis(500);
-/// How long the daemon may take to go on by itself: its pauses double from one second on.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the daemon may take to go on by itself: its pauses double from one second on, and the machine is busy.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// A reader that was held up for longer than this may meet what was retired meanwhile.
 const SLOW_READ: Duration = Duration::from_millis(1500);
 
@@ -106,8 +106,13 @@ fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
         // Once a sync has failed, nothing is written until the next start.
         ended.is_some() || site.log().contains("until the daemon is started again")
     };
-    let mut over = scenario.goes_on(site, if lasting { LASTS } else { PATIENCE }, |site| {
-        watch(site, &mut ended, &mut said) || (lasting && said.is_some_and(|at| at.elapsed() > LASTS_ON))
+    let mut failed = None::<Instant>;
+    let mut over = scenario.goes_on(site, PATIENCE, |site| {
+        if lasting && failed.is_none() && calls.struck().is_some() {
+            failed = Some(Instant::now());
+        }
+        let enough = |since: Option<Instant>, long: Duration| since.is_some_and(|at| at.elapsed() > long);
+        watch(site, &mut ended, &mut said) || (lasting && (enough(failed, LASTS) || enough(said, LASTS_ON)))
     });
     if over && calls.struck().is_none() {
         return suffer_at_the_end(scenario, site, &calls);
