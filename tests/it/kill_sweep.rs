@@ -12,7 +12,7 @@
 //! An ordinary run tries a point or so of each, picked by `ROLLOUTD_SEED`. What sets the length:
 //!
 //! - `ROLLOUTD_SWEEP`: how many points of each scenario (1), or `all`;
-//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (40; 10 with `all`);
+//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (150; 10 with `all`);
 //! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
 //! - `ROLLOUTD_SWEEP_JOBS`: how many stories are told at once (2);
 //! - `ROLLOUTD_LONG=1`: 40 points of each scenario.
@@ -296,7 +296,7 @@ fn a_kill_before_any_call_that_changes_a_file_is_recovered_from_and_so_is_the_ne
         return;
     }
     let campaign = Campaign::of("ROLLOUTD_SWEEP", 1, 40);
-    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.extent == Extent::All { 10 } else { 40 }).max(1);
+    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.extent == Extent::All { 10 } else { 150 }).max(1);
     let found = campaign.each(SCENARIOS.len(), |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();
