@@ -10,7 +10,7 @@
 //!
 //! - `ROLLOUTD_FAULTS`: how many faults of each scenario, or `all`: each call with each error, once and lasting;
 //! - `ROLLOUTD_SWEEP_ONLY`, `ROLLOUTD_SWEEP_JOBS`: as in the kill sweep;
-//! - `ROLLOUTD_LONG=1`: 40 faults of each scenario.
+//! - `ROLLOUTD_LONG=1`: 20 faults of each scenario.
 
 use crate::calls::{self, Calls, Order};
 use crate::judge::{self, Source, TORN};
@@ -214,7 +214,7 @@ fn an_error_of_the_disk_at_any_call_is_said_and_survived() {
     if !calls::can_be_counted() {
         return;
     }
-    let campaign = Campaign::of("ROLLOUTD_FAULTS", 1, 40);
+    let campaign = Campaign::of("ROLLOUTD_FAULTS", 1, 20);
     let found = campaign.each(ORDINARY, |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();

@@ -12,10 +12,10 @@
 //! An ordinary run tries a point or so of each, picked by `ROLLOUTD_SEED`. What sets the length:
 //!
 //! - `ROLLOUTD_SWEEP`: how many points of each scenario (1), or `all`;
-//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (150; 10 with `all`);
+//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (150; 10 in a long run or with `all`);
 //! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
 //! - `ROLLOUTD_SWEEP_JOBS`: how many stories are told at once (2);
-//! - `ROLLOUTD_LONG=1`: 40 points of each scenario.
+//! - `ROLLOUTD_LONG=1`: 20 points of each scenario.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
 use crate::calls::{self, Calls, Order};
@@ -44,6 +44,7 @@ pub(crate) enum Extent {
 /// What is set for a campaign.
 pub(crate) struct Campaign {
     pub(crate) extent: Extent,
+    is_long: bool,
     pub(crate) seed: u64,
     only: String,
 }
@@ -63,7 +64,12 @@ impl Campaign {
         };
         let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
         let seed = number("ROLLOUTD_SEED").map_or(now, |seed| seed as u64);
-        Self { extent, seed, only: std::env::var("ROLLOUTD_SWEEP_ONLY").unwrap_or_default() }
+        Self {
+            extent,
+            is_long: is_long || extent == Extent::All,
+            seed,
+            only: std::env::var("ROLLOUTD_SWEEP_ONLY").unwrap_or_default(),
+        }
     }
 
     /// Hands each scenario to one of a few threads, in parts when all is to be tried; each part has its own site. An
@@ -295,8 +301,8 @@ fn a_kill_before_any_call_that_changes_a_file_is_recovered_from_and_so_is_the_ne
     if !calls::can_be_counted() {
         return;
     }
-    let campaign = Campaign::of("ROLLOUTD_SWEEP", 1, 40);
-    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.extent == Extent::All { 10 } else { 150 }).max(1);
+    let campaign = Campaign::of("ROLLOUTD_SWEEP", 1, 20);
+    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.is_long { 10 } else { 150 }).max(1);
     let found = campaign.each(SCENARIOS.len(), |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();
