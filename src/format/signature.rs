@@ -446,6 +446,11 @@ mod tests {
         for number in [0, 1, 2, 3, 11, 13, 99] {
             assert_eq!(payload(hex(32), Some(Words(vec![number]))), Err(Code::PayloadDigestFormat), "{number}");
         }
+        // Where there is no region nobody has looked at types.
+        let main = [(tag::PAYLOADSHA256, hex(32)), (tag::PAYLOADDIGESTALGO, Text("8".to_owned()))];
+        let signature = header(Part::Signature, true, &[(sig::MD5, Bin(vec![7; 16]))]);
+        let odd = Claims::read(&signature, &header(Part::Main, false, &main));
+        assert_eq!((odd.payload_vouched, faults(&odd)), (false, vec![Code::PayloadDigestFormat]));
         let twice = Texts(vec!["0f".repeat(32), "0f".repeat(32)]);
         assert_eq!(payload(twice, None), Err(Code::PayloadDigestFormat));
         assert_eq!(payload(Texts(vec!["xy".repeat(32)]), None), Err(Code::PayloadDigestFormat));
