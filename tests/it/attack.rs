@@ -51,8 +51,8 @@ for line in sys.stdin:
     actions = [(os.POSIX_SPAWN_OPEN, 1, out, flags, 0o600), (os.POSIX_SPAWN_DUP2, 1, 2)]
     pid = os.posix_spawn(words[0], words, os.environ, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)
-    end = [os.waitstatus_to_exitcode(status), time.monotonic() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]
-    print(json.dumps(end), flush=True)
+    code, spent = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+    print(json.dumps([code, time.monotonic() - begin, spent, usage.ru_maxrss]), flush=True)
 ";
 
 /// What a process did.
