@@ -8,8 +8,9 @@
 //! ```text
 //! a package arrives
 //!   inotify -> link/watch -> TreeTouched(tree) -> engine: quiet? -> Work::TakeIn
-//!      store/intake: copy to our own inode, format/reading hashes and checks while copying
-//!      format/openpgp finds out who signed what; domain/trust says whether that is enough
+//!      store/intake: copy to our own inode; daemon/gatehouse hands it to a confined process, in which
+//!      store/examination: format/reading hashes and checks, format/openpgp finds out who signed what,
+//!      domain/trust says whether that is enough, and the package's XML is made
 //!      -> store/index, or store/rejected with a reason code
 //!   <- WorkEnded -> decide -> logbook -> World -> Work::Publish(tree)
 //!      store/index -> store/blocks -> format/compress, repomd

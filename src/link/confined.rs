@@ -15,7 +15,7 @@
 //!   goes to a new one.
 //! - There are never more of them than questions at the same time. They end when the socket does, so none outlives
 //!   the daemon, however that ends.
-//! - They inherit no environment, and of the daemon's own descriptors only the one for complaints.
+//! - They inherit no environment and no descriptor of the daemon's own. What one says before it ends is told with it.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
@@ -42,6 +42,9 @@ const FRAME_MAX: u32 = 512 << 20;
 
 /// How long a new process may take until it says hello. Where everybody wants the processor, it is slow.
 const HELLO_WITHIN: Duration = Duration::from_secs(30);
+
+/// Bytes that are heard of the last words of a process.
+const WORDS_MAX: u64 = 512;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +126,7 @@ impl Pool {
                 .current_dir("/")
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 .stdout(Stdio::null())
+                .stderr(Stdio::piped())
                 .spawn()?;
             Ok(Answerer { child, socket: ours, terms: None, hello: String::new() })
         };
@@ -185,17 +189,31 @@ impl Answerer {
         while began.elapsed() < Duration::from_secs(1) {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
-                    return match (status.signal(), status.code()) {
+                    let how = match (status.signal(), status.code()) {
                         (Some(signal), _) => format!("killed by signal {signal}"),
                         (_, Some(code)) => format!("exit code {code}"),
                         _ => status.to_string(),
                     };
+                    let words = self.last_words();
+                    return if words.is_empty() { how } else { format!("{how}: {words}") };
                 }
                 Ok(None) => std::thread::park_timeout(Duration::from_millis(1)),
                 Err(_) => break,
             }
         }
         error.to_string()
+    }
+}
+
+impl Answerer {
+    /// What it said before it ended, on one line; by then nobody has the other end.
+    fn last_words(&mut self) -> String {
+        let mut said = Vec::new();
+        let pipe = self.child.stderr.take().map(|pipe| pipe.take(WORDS_MAX).read_to_end(&mut said));
+        drop(pipe);
+        let text = String::from_utf8_lossy(&said);
+        let plain = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
+        text.lines().map(|line| plain(line.trim())).find(|line| !line.is_empty()).unwrap_or_default()
     }
 }
 
