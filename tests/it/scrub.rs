@@ -106,7 +106,7 @@ fn where_it_got_to_survives_a_restart() {
 fn a_key_that_is_about_to_expire_is_named() {
     let mut site = Site::prepare(&Wish::default());
     let made = SystemTime::now() - Duration::from_hours(24);
-    let builder = builder("Short").set_creation_time(made).set_validity_period(Duration::from_hours(24 * 22));
+    let builder = builder("Short").set_creation_time(made).set_validity_period(Duration::from_hours(24 * 21 + 12));
     let hand = Hand::from_builder(builder);
     let path = site.path("short.key");
     fs::write(&path, hand.public()).unwrap();
