@@ -55,7 +55,7 @@ impl Gatehouse {
                 tracing::warn!(by = hello, "packages are read by a process that is not wholly confined");
             }
             Ok(hello) => tracing::info!(by = hello, "packages are read by a confined process"),
-            Err(error) => tracing::error!(why = chain(&error), "packages cannot be read; uploads wait"),
+            Err(error) => tracing::error!(why = %error, "packages cannot be read; uploads wait"),
         }
     }
 
@@ -81,22 +81,17 @@ impl Examiner for Gatehouse {
                     Err(error) => error.to_string(),
                 },
                 Err(error @ (NoAnswer::NotStarted(_) | NoAnswer::Unread(_))) => {
-                    return Err(io::Error::other(chain(&error)));
+                    return Err(io::Error::other(error.to_string()));
                 }
                 Err(error @ (NoAnswer::Ended(_) | NoAnswer::Late(_))) => error.to_string(),
             };
             tracing::warn!(why = error, again = first.is_none(), "a package could not be read");
-            match first {
-                None => first = Some(error),
-                Some(first) if first == error => {
-                    return Ok(Answer::Refused(Refusal::new(Code::ReaderFailed, format!("twice: {error}")), None));
-                }
-                Some(first) => {
-                    let detail = format!("{first}; then {error}");
-                    return Ok(Answer::Refused(Refusal::new(Code::ReaderFailed, detail), None));
-                }
-            }
-            rewind(&file)?;
+            let Some(before) = first.replace(error.clone()) else {
+                rewind(&file)?;
+                continue;
+            };
+            let detail = if before == error { format!("twice: {error}") } else { format!("{before}; then {error}") };
+            return Ok(Answer::Refused(Refusal::new(Code::ReaderFailed, detail), None));
         }
     }
 }
@@ -104,11 +99,4 @@ impl Examiner for Gatehouse {
 /// The process that ended has read from the same place.
 fn rewind(mut file: &File) -> io::Result<()> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(0)).map(drop)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }

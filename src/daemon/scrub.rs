@@ -6,6 +6,7 @@
 //! copy is the good one, if there is one, is for people to find out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::checksum::Sha256;
-use crate::domain::names::TreeId;
+use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::engine::view::Shared;
 use crate::store::disk::{self, Access, Disk};
@@ -31,13 +32,16 @@ const TOLD: usize = 5;
 /// The name of the trouble.
 const TROUBLE: &str = "scrub";
 
+/// Where it got to: distributions and their packages come one after the other.
+type Place = (DistPath, Nevra);
+
 /// One package and the trees that list it.
 #[derive(Clone, Debug)]
 struct Item {
+    place: Place,
     sha256: Sha256,
     size: u64,
-    nevra: Nevra,
-    trees: Vec<TreeId>,
+    trees: Vec<TreeName>,
 }
 
 /// What reads everything again.
@@ -57,6 +61,13 @@ pub struct Scrub {
 /// What is wrong with a package in a tree.
 type Findings = BTreeMap<(TreeId, Nevra), (Sha256, String)>;
 
+/// What has been read in this round.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    packages: u64,
+    bytes: u64,
+}
+
 impl Scrub {
     /// Reads until `stop`.
     ///
@@ -65,11 +76,12 @@ impl Scrub {
     pub async fn run(self, stop: CancellationToken) -> Result<(), std::convert::Infallible> {
         let scrub = Arc::new(self);
         let mut after = scrub.remembered();
-        let mut findings = Findings::new();
+        let (mut findings, mut told) = (Findings::new(), Findings::new());
         let (mut written, mut looked) = (Instant::now(), Instant::now());
-        let mut read = (0_u64, 0_u64);
+        let mut read = Tally::default();
+        let mut total = scrub.total();
         loop {
-            let (next, total) = scrub.next(after);
+            let next = scrub.next(after.as_ref());
             let pause = match &next {
                 Some(item) => share(scrub.period, item.size, total),
                 // A round is over. An empty site waits, too.
@@ -80,50 +92,61 @@ impl Scrub {
                 () = tokio::time::sleep(pause) => {}
             }
             if let Some(item) = next {
-                after = Some(item.sha256);
-                read = (read.0 + 1, read.1 + item.size);
+                after = Some(item.place.clone());
+                read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
                 findings.extend(scrub.examine(item).await);
             } else {
-                if read.0 > 0 {
-                    tracing::info!(packages = read.0, bytes = read.1, wrong = findings.len(), "read everything again");
+                let Tally { packages, bytes } = std::mem::take(&mut read);
+                if packages > 0 {
+                    tracing::info!(packages, bytes, wrong = findings.len(), "read everything again");
                 }
-                (after, read) = (None, (0, 0));
+                after = None;
+                total = scrub.total();
             }
             if looked.elapsed() > AGAIN_EVERY.min(scrub.period) && !findings.is_empty() {
                 looked = Instant::now();
                 findings = scrub.again(findings).await;
             }
-            scrub.tell(&findings);
+            if findings != told {
+                scrub.tell(&findings);
+                told.clone_from(&findings);
+            }
             if written.elapsed() > REMEMBER_EVERY {
                 written = Instant::now();
-                scrub.remember(after);
+                scrub.remember(after.as_ref());
             }
         }
-        scrub.remember(after);
+        scrub.remember(after.as_ref());
         Ok(())
     }
 
-    /// The listed package after a place, in the order of checksums, and the bytes of all.
-    fn next(&self, after: Option<Sha256>) -> (Option<Item>, u64) {
+    /// The bytes of all that is listed.
+    fn total(&self) -> u64 {
         let inside = self.shared.read();
-        let mut total = 0_u64;
-        let mut best: Option<Item> = None;
-        for (dist, packages) in &inside.world.packages {
-            for (nevra, package) in packages.iter().filter(|(_, package)| !package.trees.is_empty()) {
-                total = total.saturating_add(package.size);
-                let later = after.is_none_or(|after| package.sha256 > after);
-                if later && best.as_ref().is_none_or(|best| package.sha256 < best.sha256) {
-                    let id = |tree| TreeId { dist: dist.clone(), tree };
-                    let trees = package.trees.iter().cloned().map(id).collect();
-                    best = Some(Item { sha256: package.sha256, size: package.size, nevra: nevra.clone(), trees });
-                } else if let Some(best) = best.as_mut().filter(|best| best.sha256 == package.sha256) {
-                    // The same bytes in several distributions.
-                    let id = |tree| TreeId { dist: dist.clone(), tree };
-                    best.trees.extend(package.trees.iter().cloned().map(id));
-                }
-            }
-        }
-        (best, total)
+        let all = inside.world.packages.values().flat_map(BTreeMap::values);
+        all.filter(|package| !package.trees.is_empty()).fold(0, |sum, package| sum.saturating_add(package.size))
+    }
+
+    /// The listed package after a place.
+    fn next(&self, after: Option<&Place>) -> Option<Item> {
+        let inside = self.shared.read();
+        let from = after.map_or(Bound::Unbounded, |(dist, _)| Bound::Included(dist));
+        let dists = inside.world.packages.range::<DistPath, _>((from, Bound::Unbounded));
+        let mut rest = dists.flat_map(|(dist, packages)| {
+            let here = after.filter(|(last, _)| last == dist);
+            let from = here.map_or(Bound::Unbounded, |(_, nevra)| Bound::Excluded(nevra));
+            packages.range::<Nevra, _>((from, Bound::Unbounded)).map(move |(nevra, package)| (dist, nevra, package))
+        });
+        let (dist, nevra, package) = rest.find(|(_, _, package)| !package.trees.is_empty())?;
+        let trees = package.trees.iter().cloned().collect();
+        Some(Item { place: (dist.clone(), nevra.clone()), sha256: package.sha256, size: package.size, trees })
+    }
+
+    /// What is wrong with a package in a tree that lists it. `known` are files that were read just now.
+    fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
+        let compared = scrub::compare(&tree::dir(&self.root, id), nevra, sha256, known);
+        // A tree in which something moves had it a moment ago.
+        compared.err().filter(|_| self.is_listed(id, nevra))
     }
 
     /// Reads a package in every tree that lists it.
@@ -131,31 +154,27 @@ impl Scrub {
         let scrub = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
             let mut known = BTreeSet::new();
-            let mut found = Findings::new();
-            for id in item.trees {
-                let compared = scrub::compare(&tree::dir(&scrub.root, &id), &item.nevra, item.sha256, &mut known);
-                if let Err(why) = compared
-                    && scrub.is_listed(&id, &item.nevra)
-                {
-                    found.insert((id, item.nevra.clone()), (item.sha256, why));
-                }
-            }
-            found
+            let Item { place: (dist, nevra), sha256, trees, .. } = item;
+            let wrong = |tree| {
+                let id = TreeId { dist: dist.clone(), tree };
+                let why = scrub.look(&id, &nevra, sha256, &mut known)?;
+                Some(((id, nevra.clone()), (sha256, why)))
+            };
+            trees.into_iter().filter_map(wrong).collect()
         });
-        let found = read.await.unwrap_or_default();
+        let found: Findings = read.await.unwrap_or_default();
         for ((tree, nevra), (_, why)) in &found {
             tracing::error!(%tree, %nevra, why, "a published package is not what was accepted");
         }
         found
     }
 
-    /// What of it is still so. A tree in which something moves had a package a moment ago.
+    /// What of it is still so.
     async fn again(self: &Arc<Self>, findings: Findings) -> Findings {
         let scrub = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
             let wrong = |((id, nevra), (sha256, _)): ((TreeId, Nevra), (Sha256, String))| {
-                let compared = scrub::compare(&tree::dir(&scrub.root, &id), &nevra, sha256, &mut BTreeSet::new());
-                let why = compared.err().filter(|_| scrub.is_listed(&id, &nevra))?;
+                let why = scrub.look(&id, &nevra, sha256, &mut BTreeSet::new())?;
                 Some(((id, nevra), (sha256, why)))
             };
             findings.into_iter().filter_map(wrong).collect()
@@ -180,12 +199,14 @@ impl Scrub {
         self.shared.trouble(TROUBLE, (!told.is_empty()).then(|| told.join("; ") + advice));
     }
 
-    fn remembered(&self) -> Option<Sha256> {
-        std::fs::read_to_string(&self.place).ok()?.trim().parse().ok()
+    fn remembered(&self) -> Option<Place> {
+        let text = std::fs::read_to_string(&self.place).ok()?;
+        let (dist, nevra) = text.trim().split_once(' ')?;
+        Some((dist.parse().ok()?, nevra.parse().ok()?))
     }
 
-    fn remember(&self, after: Option<Sha256>) {
-        let text = after.map_or_else(String::new, |sha256| format!("{sha256}\n"));
+    fn remember(&self, after: Option<&Place>) {
+        let text = after.map_or_else(String::new, |(dist, nevra)| format!("{dist} {nevra}\n"));
         if let Err(error) = disk::put(self.disk.as_ref(), &self.place, text.as_bytes(), Access::Owner) {
             tracing::warn!(why = error.sentence(), "where the scrub is could not be written down");
         }

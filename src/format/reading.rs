@@ -95,10 +95,19 @@ impl Reading {
     /// As [`Reading::push`] and [`Reading::finish`], and when it cannot be read.
     pub fn whole(kind: ChecksumKind, file: &mut impl Read, buffer: &mut [u8]) -> Result<Contents, Unread> {
         let mut reading = Self::new(kind);
+        reading.push_all(file, buffer)?;
+        Ok(reading.finish()?)
+    }
+
+    /// Takes everything to the end of a file, which need not be the end of the package.
+    ///
+    /// # Errors
+    /// As [`Reading::push`], and when it cannot be read.
+    pub fn push_all(&mut self, file: &mut impl Read, buffer: &mut [u8]) -> Result<(), Unread> {
         loop {
             match file.read(buffer) {
-                Ok(0) => return Ok(reading.finish()?),
-                Ok(n) => reading.push(buffer.get(..n).unwrap_or_default())?,
+                Ok(0) => return Ok(()),
+                Ok(n) => self.push(buffer.get(..n).unwrap_or_default())?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }

@@ -50,8 +50,8 @@ const WORDS_MAX: u64 = 512;
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
     /// No process could be started; it is nobody's fault.
-    #[error("could not start the process that reads packages")]
-    NotStarted(#[source] io::Error),
+    #[error("could not start the process that reads packages: {0}")]
+    NotStarted(io::Error),
     /// It ended instead of answering.
     #[error("the process that reads packages ended: {0}")]
     Ended(String),

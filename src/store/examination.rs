@@ -15,7 +15,6 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -29,7 +28,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Accepted, Legacy, Policy};
 use crate::format::openpgp::Keyring;
 use crate::format::package::{Package, Placed};
-use crate::format::reading::{Contents, Reading};
+use crate::format::reading::{Contents, Reading, Unread};
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
@@ -125,18 +124,10 @@ impl Examiner for Here {
 /// When it cannot be read.
 pub fn examine(file: &mut File, terms: &Terms, question: Question) -> std::io::Result<Answer> {
     let mut reading = Reading::new(terms.checksum);
-    let mut piece = vec![0; PIECE];
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(n) => {
-                if let Err(refusal) = reading.push(piece.get(..n).unwrap_or_default()) {
-                    return Ok(Answer::Refused(refusal, None));
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    match reading.push_all(file, &mut vec![0; PIECE]) {
+        Ok(()) => {}
+        Err(Unread::Refused(refusal)) => return Ok(Answer::Refused(refusal, None)),
+        Err(Unread::Failed(error)) => return Err(error),
     }
     if question == Question::IsItABeginning {
         return Ok(Answer::SoFar);
