@@ -9,6 +9,7 @@
 //! `ROLLOUTD_LONG=1` one for each row.
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
 
+use crate::campaign;
 use crate::catalogue::{self, DISTRIBUTIONS, Input, ONE_ARCH, Row, TWO_SIGNERS, Table, Verdict};
 use crate::forge;
 use crate::judge::{self, Source};
@@ -445,7 +446,7 @@ fn every_hostile_input_gets_its_verdict_from_daemon_and_verify() {
         *line.verified.entry(alone.verdict.clone()).or_default() += 1;
         line.seconds = line.seconds.max(seconds);
         line.memory = line.memory.max(memory);
-        if catalogue::is_long() {
+        if campaign::is_long() {
             let (ms, mib) = (seconds * 1000.0, memory >> 20);
             tell(&format!("{} | {} | {} | {} | {ms:.0} | {mib}", row.id, row.what, seen.verdict, alone.verdict));
         }

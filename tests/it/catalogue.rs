@@ -283,10 +283,6 @@ pub(crate) fn days_from_now(days: i64) -> String {
     in_days(days).to_string()
 }
 
-pub(crate) fn is_long() -> bool {
-    std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1")
-}
-
 /// The verdict of the functions that daemon and `verify` call, and what it says beside it.
 fn judge(row: &Row, file: &[u8]) -> (Verdict, BTreeSet<String>, Vec<String>) {
     let files: Vec<(String, Vec<u8>)> =

@@ -29,6 +29,17 @@ pub(crate) fn revoked(by: &Hand, when: &str, reason: ReasonForRevocation) -> Cer
     by.cert.clone().insert_packets(revocation).unwrap().0
 }
 
+/// A key that is bound to its certificate by SHA-1, at that time.
+pub(crate) fn bound_by_sha1(when: &str) -> Hand {
+    let mut key: Key4<SecretParts, PrimaryRole> =
+        Key4::generate_ecc(true, sequoia_openpgp::types::Curve::Ed25519).unwrap();
+    key.set_creation_time(system("2022-01-01T00:00:00Z")).unwrap();
+    let key = Key::from(key);
+    let flags = KeyFlags::empty().set_certification().set_signing();
+    let cert = assemble(&key, flags, HashAlgorithm::SHA1, when, Vec::new());
+    Hand { cert, key: key.role_into_unspecified() }
+}
+
 /// Makes a certificate from a primary key with one self-signature and whatever else.
 pub(crate) fn assemble(
     key: &Key<SecretParts, PrimaryRole>,

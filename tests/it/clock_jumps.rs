@@ -28,7 +28,8 @@ use std::process::Command;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::disagreement::reasons;
+use crate::campaign;
+use crate::disagreement::{configure, reasons};
 use crate::fsck::fsck;
 use crate::judge::{self, Published, Source};
 use crate::peers;
@@ -113,31 +114,27 @@ time_t time(time_t *to)
 }
 "#;
 
-fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
 /// The daemon's wall clock.
 struct Hands {
-    library: PathBuf,
+    preload: PathBuf,
     shift: PathBuf,
 }
 
 impl Hands {
     fn make(dir: &Path) -> Self {
-        let (source, library, shift) = (dir.join("clock.c"), dir.join("clock.so"), dir.join("shift"));
+        let (source, preload, shift) = (dir.join("clock.c"), dir.join("clock.so"), dir.join("shift"));
         fs::write(&source, LIBRARY).unwrap();
         fs::write(&shift, 0_i64.to_ne_bytes()).unwrap();
         let cc =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source).output().unwrap();
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&preload).arg(&source).output().unwrap();
         assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
-        Self { library, shift }
+        Self { preload, shift }
     }
 
     /// The words before the daemon's own.
     fn under(&self) -> Vec<String> {
-        let library = format!("LD_PRELOAD={}", self.library.display());
-        vec!["env".to_owned(), library, format!("CLOCK_SHIFT={}", self.shift.display())]
+        let preload = format!("LD_PRELOAD={}", self.preload.display());
+        vec!["env".to_owned(), preload, format!("CLOCK_SHIFT={}", self.shift.display())]
     }
 
     /// Sets the clock so many seconds before or behind the right time.
@@ -167,9 +164,7 @@ struct Story {
 impl Story {
     fn begin() -> Self {
         let mut site = Site::prepare(&Wish::default());
-        let path = site.path("rolloutd.toml");
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, text.replace("quiet = \"200ms\"", "quiet = \"50ms\"")).unwrap();
+        configure(&site, "quiet = \"200ms\"", "quiet = \"50ms\"");
         let hands = Hands::make(&site.path("keys"));
         site.under = hands.under();
         site.up();
@@ -370,8 +365,8 @@ fn no_jump_of_the_clock_removes_refuses_or_loses_anything_that_the_right_time_wo
     if !peers::have(&["cc"]) {
         return;
     }
-    let seed = setting("ROLLOUTD_SEED", u64::try_from(Timestamp::now().as_millisecond()).unwrap());
-    let total = usize::try_from(setting("ROLLOUTD_JUMPS", 6)).unwrap();
+    let seed = campaign::seed();
+    let total = campaign::count("ROLLOUTD_JUMPS").unwrap_or(6);
     tell(&format!("clock: ROLLOUTD_SEED={seed} ROLLOUTD_JUMPS={total}"));
     let mut random = Random(seed);
     let mut story = Story::begin();

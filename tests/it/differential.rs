@@ -10,6 +10,7 @@
 //! `ROLLOUTD_MUTANTS` says how many (4,000; 200,000 with `ROLLOUTD_LONG=1`), `ROLLOUTD_SEED` from which seed.
 #![expect(clippy::disallowed_methods, reason = "mutants are written for rpm to read")]
 
+use crate::campaign;
 use crate::corpus_verdicts::{Corpus, at, read};
 use crate::peers;
 use crate::random::Random;
@@ -220,10 +221,8 @@ fn no_mutant_is_accepted_here_and_refused_by_rpm() {
     if !peers::have(&["rpmkeys"]) {
         return;
     }
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
-    let wanted = number("ROLLOUTD_MUTANTS").unwrap_or(if long { 200_000 } else { 4000 });
-    let seed = number("ROLLOUTD_SEED").unwrap_or(20_261_121);
+    let wanted = campaign::number("ROLLOUTD_MUTANTS").unwrap_or(if campaign::is_long() { 200_000 } else { 4000 });
+    let seed = campaign::number("ROLLOUTD_SEED").unwrap_or(20_261_121);
     let dir = tempfile::tempdir().unwrap();
     let rpm = Rpm { keys: dir.path().join("keys") };
     fs::create_dir(&rpm.keys).unwrap();

@@ -71,7 +71,7 @@ pub(crate) fn reload(site: &Site) {
     .unwrap();
 }
 
-fn configure(site: &Site, from: &str, to: &str) {
+pub(crate) fn configure(site: &Site, from: &str, to: &str) {
     let path = site.path("rolloutd.toml");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{text}");
@@ -227,6 +227,13 @@ fn move_that_is_held(site: &Site) {
     assert_eq!(out.status.code(), Some(1), "it cannot have been carried out");
 }
 
+#[track_caller]
+fn the_tree_is_held_and_the_others_go_on(site: &mut Site) {
+    move_that_is_held(site);
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+}
+
 /// Names of what a tree lists, by the judge, who checks everything.
 fn names(site: &Site, tree: &str) -> Vec<String> {
     let published = judge::read(&Source::Disk(site.tree(tree))).unwrap_or_else(|e| panic!("{tree}: {e}"));
@@ -257,27 +264,25 @@ fn a_published_package_that_was_edited_in_place_is_named_and_mended_by_uploading
     let place = site.tree("production").join("Packages/f/first-1.0-1.noarch.rpm");
     let good = fs::read(&place).unwrap();
     let time = fs::metadata(&place).unwrap().modified().unwrap();
-    let edit = |keep_time: bool| {
+    let edit = |later: u64| {
         fs::set_permissions(&place, fs::Permissions::from_mode(0o644)).unwrap();
         let mut bent = good.clone();
         let last = bent.len() - 1;
         bent[last] ^= 1;
         fs::write(&place, bent).unwrap();
-        if keep_time {
-            fs::File::options().write(true).open(&place).unwrap().set_modified(time).unwrap();
-        }
+        let time = time + std::time::Duration::from_secs(later);
+        fs::File::options().write(true).open(&place).unwrap().set_modified(time).unwrap();
     };
     // Whoever covers his traces is found out by those who read every byte.
-    edit(true);
+    edit(0);
     let (findings, _) = fsck(&site, true);
     assert!(findings.iter().any(|(place, _)| place.contains("first-1.0-1.noarch")), "{findings:?}");
-    edit(false);
+    // The time of a file is known by the second.
+    edit(1);
     reload(&site);
     wait_for_reason(&mut site, "first-1.0-1.noarch");
     // Nothing is shown anew in that tree meanwhile, and the others go on.
-    move_that_is_held(&site);
-    site.drop_package("third", "1.0", &[]);
-    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    the_tree_is_held_and_the_others_go_on(&mut site);
     let repomd = fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).unwrap();
     fs::remove_file(&place).unwrap();
     site.drop_file("incoming/again.rpm", &good);
@@ -371,9 +376,7 @@ fn a_tree_that_is_not_mounted_is_named_and_not_made_anew_below_its_mount_point()
     drop(mount);
     reload(&site);
     wait_for_reason(&mut site, "production/");
-    move_that_is_held(&site);
-    site.drop_package("third", "1.0", &[]);
-    site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    the_tree_is_held_and_the_others_go_on(&mut site);
     let bare = |when: &str| {
         let found = files_below(&tree);
         let found: Vec<_> = found.iter().filter(|file| !file.ends_with("RPM-GPG-KEY-example")).collect();

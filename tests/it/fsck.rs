@@ -35,17 +35,20 @@ fn file(dir: &Path, end: &str) -> PathBuf {
     fits.pop().unwrap_or_else(|| panic!("no {end} in {}", dir.display()))
 }
 
-/// Changes one byte in the middle and nothing else, not even the time.
-fn rot(path: &Path) {
+/// Flips a bit of one byte and changes nothing else, not even the time.
+pub(crate) fn flip(path: &Path, place: usize, bit: usize) {
     let mut bytes = fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    let time = fs::metadata(path).unwrap().modified().unwrap();
-    let mut permissions = fs::metadata(path).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
-    fs::set_permissions(path, permissions).unwrap();
+    bytes[place] ^= 1 << bit;
+    let before = fs::metadata(path).unwrap();
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     fs::write(path, bytes).unwrap();
-    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    fs::set_permissions(path, before.permissions()).unwrap();
+    fs::File::open(path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+}
+
+/// Flips a bit in the middle.
+fn rot(path: &Path) {
+    flip(path, usize::try_from(fs::metadata(path).unwrap().len()).unwrap() / 2, 0);
 }
 
 /// A way to break a tree, and what is said of it: a part of the place and of the words.

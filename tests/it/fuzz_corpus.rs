@@ -25,12 +25,13 @@ use rolloutd::format::sample::Recipe;
 use rolloutd::format::{filelists, other, primary};
 use sequoia_openpgp::Profile;
 use sequoia_openpgp::armor;
-use sequoia_openpgp::cert::{Cert, CertRevocationBuilder, CipherSuite};
+use sequoia_openpgp::cert::{Cert, CipherSuite};
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::serialize::SerializeInto;
 use sequoia_openpgp::types::{ReasonForRevocation, RevocationKey, SignatureType};
 
+use crate::certs;
 use crate::forge::{
     ARRIVES, BORN, Draft, Hand, MADE, Raw, Value, builder, framed, header, judge_by, read, sha256, sub, system, text,
     texts, time,
@@ -90,14 +91,7 @@ impl Hands {
 }
 
 fn retired(by: &Hand, reason: ReasonForRevocation) -> Cert {
-    let revocation = CertRevocationBuilder::new()
-        .set_signature_creation_time(system("2026-09-01T00:00:00Z"))
-        .unwrap()
-        .set_reason_for_revocation(reason, b"a reason")
-        .unwrap()
-        .build(&mut by.primary().1, &by.cert, None)
-        .unwrap();
-    by.cert.clone().insert_packets(revocation).unwrap().0
+    certs::revoked(by, "2026-09-01T00:00:00Z", reason)
 }
 
 /// RSA of 1024 bits, which no builder of certificates makes any more.

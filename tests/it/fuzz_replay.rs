@@ -14,6 +14,7 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::campaign;
 use crate::random::Random;
 use crate::site::tell;
 use targets::{Outcome, Target, WORK_MAX, bounded, worked};
@@ -119,10 +120,8 @@ fn kept(name: &str, seed: u64, number: u64, bytes: &[u8]) -> String {
 
 /// One of `share` mutants that were asked for, where each takes so much longer.
 fn replay(name: &str, share: u64) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    let long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
-    let wanted = number("ROLLOUTD_FUZZ").unwrap_or(if long { 50_000 } else { 2000 }) / share;
-    let seed = number("ROLLOUTD_SEED").unwrap_or(20_261_121);
+    let wanted = campaign::number("ROLLOUTD_FUZZ").unwrap_or(if campaign::is_long() { 50_000 } else { 2000 }) / share;
+    let seed = campaign::number("ROLLOUTD_SEED").unwrap_or(20_261_121);
     let (_, target) = targets::TARGETS.iter().find(|(known, _)| *known == name).expect("a target");
     let inputs = corpus(name);
     let begin = Instant::now();

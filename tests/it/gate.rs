@@ -1,10 +1,10 @@
 //! What a row of the catalogue cannot say about the gate: every octet altered and every length cut, exceptions
 //! that help only all together, moments to the second, rings that are none.
 
-use crate::certs::{armored, assemble, ed25519, flip, odd_rsa, revoked, rsa, self_signed_again, valid_until};
+use crate::certs::{armored, bound_by_sha1, ed25519, flip, odd_rsa, revoked, rsa, self_signed_again, valid_until};
 use crate::forge::{
     ARRIVES, BORN, Draft, Hand, Raw, accepted, framed, header, judge, judge_by, read, refused, ring, ring_of, sha1,
-    sha256, system, texts, time,
+    sha256, texts, time,
 };
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::refusal::Code;
@@ -13,10 +13,10 @@ use rolloutd::format::openpgp::{Claim, KEY_FILE_MAX, Keyring};
 use rolloutd::format::reading::Reading;
 use sequoia_openpgp::armor;
 use sequoia_openpgp::cert::Cert;
-use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts, SubordinateRole};
+use sequoia_openpgp::packet::key::{PrimaryRole, SecretParts, SubordinateRole};
 use sequoia_openpgp::packet::{Key, Packet};
 use sequoia_openpgp::serialize::SerializeInto as _;
-use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation};
+use sequoia_openpgp::types::{HashAlgorithm, ReasonForRevocation};
 use std::time::Duration;
 
 /// A policy with one exception, which ends after the packages of these tests arrive.
@@ -115,13 +115,7 @@ fn s31_sha1_is_admitted_by_its_exception_only() {
 #[test]
 fn s32_a_key_that_is_bound_by_sha1_is_refused_whenever_that_was_made() {
     for when in ["2022-01-01T00:00:00Z", BORN] {
-        let mut key: Key4<SecretParts, PrimaryRole> =
-            Key4::generate_ecc(true, sequoia_openpgp::types::Curve::Ed25519).unwrap();
-        key.set_creation_time(system("2022-01-01T00:00:00Z")).unwrap();
-        let key = Key::from(key);
-        let flags = KeyFlags::empty().set_certification().set_signing();
-        let cert = assemble(&key, flags, HashAlgorithm::SHA1, when, Vec::new());
-        let by = Hand { cert, key: key.role_into_unspecified() };
+        let by = bound_by_sha1(when);
         let file = Draft::new().signed(&by).file();
         admitted_only_by(&file, &by, Code::UnboundKey, &[Lifted::Sha1]);
 

@@ -16,6 +16,7 @@
 //! `ROLLOUTD_KILLS` sets the number of kills (20; 200 with `ROLLOUTD_LONG=1`), `ROLLOUTD_SEED` the seed.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
+use crate::campaign::{self, Course};
 use crate::fsck::fsck;
 use crate::judge::{self, Source, TORN, UNREACHABLE};
 use crate::random::Random;
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ struct Upload {
 struct World {
     root: PathBuf,
     door: Door,
-    stop: AtomicBool,
+    course: Course,
     /// How many packages may have been uploaded by now.
     allowed: AtomicUsize,
     uploads: Mutex<BTreeMap<String, Upload>>,
@@ -60,26 +61,14 @@ struct World {
     asked: AtomicUsize,
     /// Rollouts that came to an end: id, packages, final state.
     ended: Mutex<BTreeMap<String, (Vec<String>, &'static str)>>,
-    wrong: Mutex<Vec<String>>,
     reads: AtomicUsize,
     torn: AtomicUsize,
-}
-
-impl World {
-    fn going(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed)
-    }
-
-    fn complain(&self, what: String) {
-        eprintln!("WRONG: {what}");
-        self.wrong.lock().unwrap().push(what);
-    }
 }
 
 /// Uploads packages, good ones and some that must stay out, in the ways people do it.
 fn upload(world: &World, mut random: Random) {
     let mut number = 0;
-    while world.going() {
+    while world.course.goes_on() {
         if number >= world.allowed.load(Ordering::Relaxed) {
             thread::park_timeout(Duration::from_millis(20));
             continue;
@@ -130,7 +119,7 @@ fn put(dir: &Path, name: &str, bytes: &[u8], random: &mut Random) {
 /// Takes free packages, makes rollouts of them and moves each to its end.
 fn promote(world: &World, who: usize, mut random: Random) {
     let mut number = 0;
-    while world.going() {
+    while world.course.goes_on() {
         let packages = claim(world, &mut random);
         if packages.is_empty() {
             thread::park_timeout(Duration::from_millis(30));
@@ -205,7 +194,7 @@ fn insist(what: &str, mut done: impl FnMut() -> bool) {
 
 /// Fetches whole trees from a web server that knows nothing of the daemon.
 fn fetch(world: &World, places: &[(std::net::SocketAddr, String)], mut random: Random) {
-    while world.going() {
+    while world.course.goes_on() {
         let (address, path) = &places[usize::try_from(random.below(places.len() as u64)).unwrap()];
         match judge::read(&Source::Web(*address, path.clone())) {
             Ok(_) => {
@@ -215,7 +204,7 @@ fn fetch(world: &World, places: &[(std::net::SocketAddr, String)], mut random: R
             Err(e) if e.contains(TORN) => {
                 world.torn.fetch_add(1, Ordering::Relaxed);
             }
-            Err(e) => world.complain(format!("a reader of {path}: {e}")),
+            Err(e) => world.course.complain(format!("a reader of {path}: {e}")),
         }
         random.pause(1, 40);
     }
@@ -275,18 +264,18 @@ fn account(log: &[Value], world: &World) -> (usize, usize) {
                 open.insert(place as u64 + 1);
             }
         } else if what.get("done").is_some() && !what["done"]["plan"].as_u64().is_some_and(|plan| open.remove(&plan)) {
-            world.complain(format!("entry {} ends a plan that is not open", place + 1));
+            world.course.complain(format!("entry {} ends a plan that is not open", place + 1));
         }
     }
     for (nevra, times) in taken.iter().filter(|(_, times)| **times != 1) {
-        world.complain(format!("{nevra} was taken in {times} times"));
+        world.course.complain(format!("{nevra} was taken in {times} times"));
     }
     for ((rollout, state), times) in steps.iter().filter(|(_, times)| **times != 1) {
-        world.complain(format!("{rollout} reached {state} {times} times"));
+        world.course.complain(format!("{rollout} reached {state} {times} times"));
     }
     let ended = world.ended.lock().unwrap();
     if steps.len() != 3 * ended.len() || !open.is_empty() {
-        world.complain(format!("{} steps of {} rollouts, and {open:?} are open", steps.len(), ended.len()));
+        world.course.complain(format!("{} steps of {} rollouts, and {open:?} are open", steps.len(), ended.len()));
     }
     (plans, arrivals)
 }
@@ -296,7 +285,7 @@ impl Memory {
     fn judge(&mut self, site: &Site, world: &World) -> BTreeMap<String, Vec<&'static str>> {
         self.log.extend(entries_after(site, self.log.len()));
         for (place, what) in fsck(site, false).0 {
-            world.complain(format!("fsck after READY: {place}: {what}"));
+            world.course.complain(format!("fsck after READY: {place}: {what}"));
         }
         // READY promises that what was taken in before the start is listed; what was taken in since may
         // be on its way.
@@ -311,22 +300,28 @@ impl Memory {
                     Ok(Some(published)) => published,
                     Ok(None) => continue,
                     Err(e) => {
-                        world.complain(format!("{tree} of {distribution} after READY: {e}"));
+                        world.course.complain(format!("{tree} of {distribution} after READY: {e}"));
                         continue;
                     }
                 };
                 let last = self.revisions.insert((distribution, tree), published.revision).unwrap_or_default();
                 if published.revision < last {
                     let now = published.revision;
-                    world.complain(format!("the revision of {tree} of {distribution} went back from {last} to {now}"));
+                    world
+                        .course
+                        .complain(format!("the revision of {tree} of {distribution} went back from {last} to {now}"));
                 }
                 self.publications += u64::from(published.revision > last);
                 let uploads = world.uploads.lock().unwrap();
                 for (nevra, listed) in published.packages {
                     match uploads.get(&nevra) {
                         Some(u) if u.good && u.distribution == distribution && listed.sha256 == u.sha256 => {}
-                        Some(u) if !u.good => world.complain(format!("{nevra} is listed in {tree} and is unsigned")),
-                        _ => world.complain(format!("{nevra} in {tree} of {distribution} is not what was uploaded")),
+                        Some(u) if !u.good => {
+                            world.course.complain(format!("{nevra} is listed in {tree} and is unsigned"));
+                        }
+                        _ => world
+                            .course
+                            .complain(format!("{nevra} in {tree} of {distribution} is not what was uploaded")),
                     }
                     if tree == "untested" && self.offered.insert(nevra.clone()) {
                         world.free.lock().unwrap().insert(nevra.clone());
@@ -337,23 +332,17 @@ impl Memory {
         }
         let withdrawn = world.withdrawn.lock().unwrap();
         for lost in self.seen.iter().filter(|nevra| !places.contains_key(*nevra) && !withdrawn.contains(*nevra)) {
-            world.complain(format!("{lost} was listed and is in no tree"));
+            world.course.complain(format!("{lost} was listed and is in no tree"));
         }
         self.seen.extend(places.keys().cloned());
         places
     }
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
 #[test]
 fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice() {
-    let long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
-    let kills = setting("ROLLOUTD_KILLS").unwrap_or(if long { 200 } else { 20 });
-    let seed =
-        setting("ROLLOUTD_SEED").unwrap_or_else(|| u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap());
+    let kills = campaign::number("ROLLOUTD_KILLS").unwrap_or(if campaign::is_long() { 200 } else { 20 });
+    let seed = campaign::seed();
     tell(&format!("kill loop: ROLLOUTD_SEED={seed} ROLLOUTD_KILLS={kills}"));
     let mut random = Random(seed);
 
@@ -362,13 +351,12 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
     let world = Arc::new(World {
         root: site.path("root"),
         door: site.door.clone(),
-        stop: AtomicBool::new(false),
+        course: Course::default(),
         allowed: AtomicUsize::new(2 * QUOTA),
         uploads: Mutex::default(),
         free: Mutex::default(),
         withdrawn: Mutex::default(),
         ended: Mutex::default(),
-        wrong: Mutex::default(),
         asked: AtomicUsize::new(0),
         reads: AtomicUsize::new(0),
         torn: AtomicUsize::new(0),
@@ -416,7 +404,7 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
             site.ctl_good(&["log", "--verify"]);
         }
         world.allowed.fetch_add(QUOTA, Ordering::Relaxed);
-        let wrong = world.wrong.lock().unwrap().clone();
+        let wrong = world.course.wrong().clone();
         assert!(wrong.is_empty(), "after kill {} of {kills} (seed {seed}): {wrong:#?}", kill + 1);
         assert!(threads.iter().all(|t| !t.is_finished()), "a thread of the load has failed (seed {seed})");
     }
@@ -435,7 +423,7 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
     insist("every package to be part of a rollout that has ended", || {
         world.ended.lock().unwrap().values().map(|(packages, _)| packages.len()).sum::<usize>() == expected.len()
     });
-    world.stop.store(true, Ordering::Relaxed);
+    world.course.end();
     for thread in threads {
         thread.join().unwrap();
     }
@@ -446,7 +434,7 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
             let found = places.get(nevra).cloned().unwrap_or_default();
             let wanted: &[&str] = if *state == "Production" { &["production"] } else { &[] };
             if found != wanted {
-                world.complain(format!("{nevra} of {id} ({state}) is listed in {found:?}"));
+                world.course.complain(format!("{nevra} of {id} ({state}) is listed in {found:?}"));
             }
         }
     }
@@ -459,7 +447,7 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
         let withdrawn = world.withdrawn.lock().unwrap();
         let uploads = world.uploads.lock().unwrap();
         if code != "withdrawn" || !withdrawn.iter().any(|nevra| uploads.get(nevra).is_some_and(|u| u.sha256 == bytes)) {
-            world.complain(format!("{} was refused as {code}", file.display()));
+            world.course.complain(format!("{} was refused as {code}", file.display()));
         }
     }
     site.ctl_good(&["log", "--verify"]);
@@ -469,13 +457,13 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
     for file in files_below(&site.path("root")) {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         if name.starts_with('.') && name != ".rolloutd.lock" {
-            world.complain(format!("{} was left behind", file.display()));
+            world.course.complain(format!("{} was left behind", file.display()));
         }
     }
     let (plans, arrivals) = account(&memory.log, &world);
     // Chance must not make a loop of nothing look like a good one.
     assert!(kills < 20 || plans + arrivals > 0, "no kill has interrupted anything (seed {seed})");
-    let wrong = world.wrong.lock().unwrap();
+    let wrong = world.course.wrong();
     assert!(wrong.is_empty(), "in the end (seed {seed}): {wrong:#?}");
     tell(&format!(
         "kill loop: seed {seed}: {kills} kills under load and {early} during recovery ({plans} promotions and {arrivals} \

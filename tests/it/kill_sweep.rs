@@ -19,6 +19,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
 use crate::calls::{self, Calls, Order};
+use crate::campaign;
 use crate::random::Random;
 use crate::scenarios::{self, End, SCENARIOS, Scenario, seen_by_clients};
 use crate::site::{Site, Wish, tell};
@@ -49,25 +50,18 @@ pub(crate) struct Campaign {
     only: String,
 }
 
-pub(crate) fn number(name: &str) -> Option<usize> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
 impl Campaign {
     /// What the variable says: a number or `all`.
     pub(crate) fn of(variable: &str, few: usize, long: usize) -> Self {
-        let is_long = std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1");
+        let is_long = campaign::is_long();
         let extent = match std::env::var(variable) {
             Ok(text) if text == "all" => Extent::All,
-            _ => Extent::Some(number(variable).unwrap_or(if is_long { long } else { few })),
+            _ => Extent::Some(campaign::count(variable).unwrap_or(if is_long { long } else { few })),
         };
-        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
-        let seed = number("ROLLOUTD_SEED").map_or(now, |seed| seed as u64);
         Self {
             extent,
             is_long: is_long || extent == Extent::All,
-            seed,
+            seed: campaign::seed(),
             only: std::env::var("ROLLOUTD_SWEEP_ONLY").unwrap_or_default(),
         }
     }
@@ -79,7 +73,7 @@ impl Campaign {
         few: usize,
         work: impl Fn(&Scenario, Part) -> Figures + Sync,
     ) -> BTreeMap<&'static str, Figures> {
-        let jobs = number("ROLLOUTD_SWEEP_JOBS").unwrap_or(2).max(1);
+        let jobs = campaign::count("ROLLOUTD_SWEEP_JOBS").unwrap_or(2).max(1);
         let parts = if self.extent == Extent::All { jobs } else { 1 };
         let mut scenarios: Vec<&Scenario> =
             SCENARIOS.iter().filter(|scenario| scenario.name.contains(&self.only)).collect();
@@ -302,7 +296,7 @@ fn a_kill_before_any_call_that_changes_a_file_is_recovered_from_and_so_is_the_ne
         return;
     }
     let campaign = Campaign::of("ROLLOUTD_SWEEP", 1, 20);
-    let again = number("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.is_long { 10 } else { 150 }).max(1);
+    let again = campaign::count("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.is_long { 10 } else { 150 }).max(1);
     let found = campaign.each(SCENARIOS.len(), |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();

@@ -38,6 +38,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::campaign;
 use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
 use crate::peers;
@@ -53,10 +54,6 @@ const IN_TIME: Duration = Duration::from_mins(1);
 const ROUND: u64 = 1_000;
 /// The hands that upload at the same time; most of the time they wait, as slow lines do.
 const HANDS: u64 = 8;
-
-fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
 
 /// The ways of uploading.
 const WAYS: [&str; 15] = [
@@ -328,8 +325,8 @@ fn up(site: &mut Site) {
 
 #[test]
 fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
-    let total = setting("ROLLOUTD_UPLOADS", 120);
-    let seed = setting("ROLLOUTD_SEED", u64::try_from(Timestamp::now().as_millisecond()).unwrap());
+    let total = campaign::number("ROLLOUTD_UPLOADS").unwrap_or(120);
+    let seed = campaign::seed();
     tell(&format!("uploads: ROLLOUTD_SEED={seed} ROLLOUTD_UPLOADS={total}"));
     let mut random = Random(seed);
     let mut site = Site::prepare(&Wish {
@@ -519,7 +516,7 @@ impl Drop for Stop<'_> {
 #[test]
 fn promotions_go_on_while_the_hooks_are_flooded_with_junk() {
     const MOVES: usize = 6;
-    let total = setting("ROLLOUTD_JUNK", 1_000);
+    let total = campaign::number("ROLLOUTD_JUNK").unwrap_or(1_000);
     let mut site = Site::start(&Wish::default());
     // Clients that connect and say nothing take places, too.
     let silent: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(site.address()).unwrap()).collect();
@@ -722,7 +719,7 @@ fn when_the_disk_of_the_state_was_full_everything_goes_on_by_itself() {
 
 #[test]
 fn when_every_disk_was_full_everything_goes_on_by_itself() {
-    if std::env::var("ROLLOUTD_LONG").is_ok_and(|v| v == "1") {
+    if campaign::is_long() {
         fill(&["root", "state"]);
     } else {
         eprintln!("left out: both disks at once, which ROLLOUTD_LONG=1 asks for");

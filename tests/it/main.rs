@@ -9,6 +9,7 @@
 
 mod attack;
 mod calls;
+mod campaign;
 mod catalogue;
 mod certs;
 mod clients;

@@ -21,7 +21,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
 use crate::calls::{self, Calls, Order};
-use crate::kill_sweep::{Figures, Stop, number};
+use crate::campaign;
+use crate::kill_sweep::{Figures, Stop};
 use crate::peers;
 use crate::random::Random;
 use crate::scenarios::{submission, whole};
@@ -278,7 +279,7 @@ fn file_systems() -> Vec<String> {
 /// They are made in a mount namespace of their own, by this program run once more. There nobody else's namespace keeps
 /// what was unmounted here alive, and whatever is still mounted goes with the last process of it.
 fn wanted(test: &str) -> Option<usize> {
-    let cuts = number("ROLLOUTD_POWER_CUTS");
+    let cuts = campaign::count("ROLLOUTD_POWER_CUTS");
     if cuts.is_none() {
         eprintln!("left out: ROLLOUTD_POWER_CUTS does not say how many");
     }
@@ -299,7 +300,7 @@ fn wanted(test: &str) -> Option<usize> {
 #[test]
 fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
     let Some(cuts) = wanted("a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done") else { return };
-    let seed = number("ROLLOUTD_SEED").map_or_else(|| u64::from(std::process::id()), |seed| seed as u64);
+    let seed = campaign::number("ROLLOUTD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let (kinds, next, violations) = (file_systems(), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {

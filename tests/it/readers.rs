@@ -24,14 +24,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::campaign::{Course, number, seed};
 use crate::clients::{Machine, run_as_root, said};
 use crate::judge::{self, Source, TORN};
 use crate::peers;
@@ -67,26 +68,17 @@ fn procedure() -> String {
         + &back("Production", "Rejected", "withdraw = true")
 }
 
-fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
-
-fn seed() -> u64 {
-    setting("ROLLOUTD_SEED", u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap())
-}
-
 /// What all threads know.
 struct World {
     root: PathBuf,
     door: Door,
-    stop: AtomicBool,
+    course: Course,
     /// Plans that were carried out: moves in both directions and withdrawals.
     promotions: AtomicU64,
     recalls: AtomicU64,
     withdrawals: AtomicU64,
     tallies: [Tally; 3],
     clients: Clients,
-    wrong: Mutex<Vec<String>>,
 }
 
 /// How often other people's programs have read.
@@ -107,15 +99,6 @@ impl Clients {
 }
 
 impl World {
-    fn going(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed)
-    }
-
-    fn complain(&self, what: String) {
-        eprintln!("WRONG: {what}");
-        self.wrong.lock().unwrap().push(what);
-    }
-
     fn snapshots(&self) -> u64 {
         self.tallies.iter().map(|tally| tally.snapshots.load(Ordering::Relaxed)).sum()
     }
@@ -128,7 +111,7 @@ impl World {
 /// Waits for something that the daemon does; `false` when everything is over before.
 fn awaited(world: &World, what: &str, mut seen: impl FnMut() -> bool) -> bool {
     let began = Instant::now();
-    while world.going() {
+    while world.course.goes_on() {
         if seen() {
             return true;
         }
@@ -173,7 +156,7 @@ fn begin(world: &World, dist: usize, number: usize, random: &mut Random) -> Opti
 fn promote(world: &World, dist: usize, mut random: Random, share: impl Fn() -> bool) {
     let mut number = 0;
     let mut rollouts: Vec<Rollout> = Vec::new();
-    while world.going() {
+    while world.course.goes_on() {
         if rollouts.len() < ROLLOUTS {
             number += 1;
             rollouts.extend(begin(world, dist, number, &mut random));
@@ -288,7 +271,7 @@ fn content(world: &World, what: &str, runs: &AtomicU64, mut run: impl FnMut() ->
             Ok(()) => break,
             Err((true, _)) if attempt < 5 => drop(world.clients.again.fetch_add(1, Ordering::Relaxed)),
             Err((_, why)) => {
-                world.complain(format!("{what}, attempt {attempt}: {why}"));
+                world.course.complain(format!("{what}, attempt {attempt}: {why}"));
                 break;
             }
         }
@@ -307,7 +290,7 @@ fn visit(world: &World, site: &ClientSite, mut random: Random) {
         world.clients.dnf.fetch_add(1, Ordering::Relaxed);
         world.clients.zypper.fetch_add(1, Ordering::Relaxed);
     }
-    while world.going() {
+    while world.course.goes_on() {
         let tree = TREES[random.place(3)];
         if root {
             let machine = Machine::new();
@@ -321,7 +304,7 @@ fn visit(world: &World, site: &ClientSite, mut random: Random) {
         content(world, "curl", &world.clients.curl, || with_curl(site, tree));
         content(world, "rsync", &world.clients.rsync, || with_rsync(&world.root));
         for _ in 0..site.pause {
-            if world.going() {
+            if world.course.goes_on() {
                 thread::park_timeout(Duration::from_millis(100));
             }
         }
@@ -435,7 +418,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
         return;
     }
     let (snapshots, promotions, seed) =
-        (setting("ROLLOUTD_SNAPSHOTS", 3_000), setting("ROLLOUTD_PROMOTIONS", 40), seed());
+        (number("ROLLOUTD_SNAPSHOTS").unwrap_or(3_000), number("ROLLOUTD_PROMOTIONS").unwrap_or(40), seed());
     tell(&format!("readers: ROLLOUTD_SEED={seed} ROLLOUTD_SNAPSHOTS={snapshots} ROLLOUTD_PROMOTIONS={promotions}"));
     let mut random = Random(seed);
     let mut site = moving_site();
@@ -443,13 +426,12 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
     let world = Arc::new(World {
         root: site.path("root"),
         door: site.door.clone(),
-        stop: AtomicBool::new(false),
+        course: Course::default(),
         promotions: AtomicU64::new(0),
         recalls: AtomicU64::new(0),
         withdrawals: AtomicU64::new(0),
         tallies: Default::default(),
         clients: Clients::default(),
-        wrong: Mutex::default(),
     });
     let places: Vec<Place> = DISTRIBUTIONS
         .iter()
@@ -487,13 +469,13 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
             threads.push(thread::spawn(move || {
                 let manner = Manner { signed: true, packages: true, stale };
                 let mut reader = Reader::new(way, manner, &known, &w.tallies[n], r);
-                while w.going() {
+                while w.course.goes_on() {
                     if w.tallies[n].snapshots.load(Ordering::Relaxed) * 100 > (w.snapshots() + 100) * share {
                         thread::park_timeout(Duration::from_millis(2));
                         continue;
                     }
                     if let Err(why) = reader.snapshot(&places[choice.place(places.len())]) {
-                        w.complain(format!("{name}: {why}"));
+                        w.course.complain(format!("{name}: {why}"));
                     }
                 }
             }));
@@ -516,7 +498,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
             said_last = Instant::now();
             tell(&format!("readers: {} snapshots, {} promotions so far", world.snapshots(), world.promotions()));
         }
-        let wrong = world.wrong.lock().unwrap().len();
+        let wrong = world.course.wrong().len();
         let enough = world.snapshots() >= snapshots && world.promotions() >= promotions;
         if wrong >= 20 || enough && world.clients.all_have_run() && files_retired(&site) > 0 {
             break;
@@ -524,7 +506,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
         thread::park_timeout(Duration::from_millis(100));
     }
     let took = began.elapsed();
-    world.stop.store(true, Ordering::Relaxed);
+    world.course.end();
     for thread in threads {
         thread.join().unwrap();
     }
@@ -552,7 +534,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
         number(&clients.rsync),
         number(&clients.again),
     ));
-    let wrong = world.wrong.lock().unwrap();
+    let wrong = world.course.wrong();
     assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
     site.ctl_good(&["log", "--verify"]);
 }
@@ -577,8 +559,8 @@ fn the_same_readers_see_what_createrepo_c_does_to_its_readers() {
     if !peers::have(&["nginx", "createrepo_c"]) {
         return;
     }
-    let wanted = setting("ROLLOUTD_PROMOTIONS", 40) / CREATEREPO_SHARE;
-    let snapshots = setting("ROLLOUTD_SNAPSHOTS", 3_000) / CREATEREPO_SHARE;
+    let wanted = number("ROLLOUTD_PROMOTIONS").unwrap_or(40) / CREATEREPO_SHARE;
+    let snapshots = number("ROLLOUTD_SNAPSHOTS").unwrap_or(3_000) / CREATEREPO_SHARE;
     let mut random = Random(seed());
     let home = TempDir::with_prefix("rolloutd-createrepo-").unwrap();
     let root = home.path().join("root");

@@ -1,40 +1,23 @@
 //! Bits that change on the disk are found by reading, and keys that are about to expire are named.
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as disks do")]
 
+use crate::campaign;
+use crate::disagreement::configure;
 use crate::forge::{Hand, builder};
+use crate::fsck::flip;
 use crate::random::Random;
 use crate::site::{Site, Wish, files_below, keys, package, recipe, tell};
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 const PACKAGES: usize = 40;
 
-fn configured(site: &Site, from: &str, to: &str) {
-    let path = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{text}");
-    fs::write(&path, text.replace(from, to)).unwrap();
-}
-
 fn scrubbed() -> Site {
     let site = Site::prepare(&Wish::default());
-    configured(&site, "quiet = \"200ms\"", "quiet = \"200ms\"\nscrub_within = \"1s\"");
+    configure(&site, "quiet = \"200ms\"", "quiet = \"200ms\"\nscrub_within = \"1s\"");
     site
-}
-
-/// Flips one bit and changes nothing else, not even the time.
-fn flip(path: &Path, random: &mut Random) {
-    let mut bytes = fs::read(path).unwrap();
-    let place = random.place(bytes.len());
-    bytes[place] ^= 1 << random.place(8);
-    let time = fs::metadata(path).unwrap().modified().unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::write(path, bytes).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
-    fs::File::open(path).unwrap().set_modified(time).unwrap();
 }
 
 fn packages(site: &Site) -> Vec<PathBuf> {
@@ -60,11 +43,12 @@ fn every_bit_that_flips_is_found_within_the_period() {
     });
     assert_eq!(site.door.get("/readyz").unwrap().status, 200);
 
-    let seed = u64::from(std::process::id());
+    let seed = campaign::seed();
     tell(&format!("scrub: seed {seed}"));
     let mut random = Random(seed);
     for path in packages(&site) {
-        flip(&path, &mut random);
+        let length = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+        flip(&path, random.place(length), random.place(8));
     }
     let named = |site: &Site| -> BTreeSet<String> {
         let log = site.log();
@@ -110,7 +94,7 @@ fn a_key_that_is_about_to_expire_is_named() {
     let hand = Hand::from_builder(builder);
     let path = site.path("short.key");
     fs::write(&path, hand.public()).unwrap();
-    configured(&site, "\"*\" = [", &format!("\"*\" = [\"{}\", ", path.display()));
+    configure(&site, "\"*\" = [", &format!("\"*\" = [\"{}\", ", path.display()));
     site.up();
     let fingerprint = hand.fingerprint();
     site.wait("a word of it", |site| {

@@ -27,6 +27,7 @@ use rolloutd::store::folder::{Folder, FolderError, Terms};
 use rolloutd::store::lock::LockError;
 use tempfile::TempDir;
 
+use crate::campaign;
 use crate::index::check_against_createrepo_c;
 use crate::peers;
 
@@ -257,8 +258,8 @@ impl Room {
 
 /// How many histories are asked for.
 fn histories(by_default: u32) -> u32 {
-    let asked = std::env::var("ROLLOUTD_SEQUENCES").ok();
-    asked.map_or(by_default, |number| number.parse().expect("ROLLOUTD_SEQUENCES is a number"))
+    let asked = campaign::number("ROLLOUTD_SEQUENCES");
+    asked.map_or(by_default, |number| u32::try_from(number).expect("fewer histories"))
 }
 
 fn check(cases: u32, history: impl Fn(bool, &[Step]) -> Result<(), TestCaseError>) {

@@ -1,6 +1,7 @@
 //! H1 to H24: lead, headers, entries, regions.
 
-use super::{LARGE, Table, is_long, usual};
+use super::{LARGE, Table, usual};
+use crate::campaign::is_long;
 use crate::forge::{Draft, Value, header, laid_out, text, texts};
 use rolloutd::domain::refusal::Code;
 

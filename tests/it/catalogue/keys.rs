@@ -2,8 +2,8 @@
 
 use super::{Table, days_from_now, in_days, now, usual};
 use crate::certs::{
-    DAY, assemble, back_signature, bound_by, ed25519, flip, odd_rsa, revoked, rsa, self_signed_again, valid_until,
-    with_subkey,
+    DAY, assemble, back_signature, bound_by, bound_by_sha1, ed25519, flip, odd_rsa, revoked, rsa, self_signed_again,
+    valid_until, with_subkey,
 };
 use crate::forge::{BORN, Draft, Hand, MADE, Raw, builder, seconds, sub, system};
 use jiff::SignedDuration;
@@ -12,7 +12,7 @@ use rolloutd::domain::trust::Lifted;
 use sequoia_openpgp::Profile;
 use sequoia_openpgp::cert::{CertBuilder, CipherSuite, SubkeyRevocationBuilder};
 use sequoia_openpgp::packet::Key;
-use sequoia_openpgp::packet::key::{Key4, PrimaryRole, SecretParts, SubordinateRole};
+use sequoia_openpgp::packet::key::{PrimaryRole, SecretParts, SubordinateRole};
 use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, ReasonForRevocation, SignatureType};
 use std::time::Duration;
@@ -319,13 +319,7 @@ fn bindings(table: &mut Table) {
 
     for when in ["2022-01-01T00:00:00Z", BORN] {
         for lifted in [false, true] {
-            let mut key: Key4<SecretParts, PrimaryRole> =
-                Key4::generate_ecc(true, sequoia_openpgp::types::Curve::Ed25519).unwrap();
-            key.set_creation_time(system("2022-01-01T00:00:00Z")).unwrap();
-            let key = Key::from(key);
-            let flags = KeyFlags::empty().set_certification().set_signing();
-            let cert = assemble(&key, flags, HashAlgorithm::SHA1, when, Vec::new());
-            let by = Hand { cert, key: key.role_into_unspecified() };
+            let by = bound_by_sha1(when);
             let file = table.draft().signed(&by).file();
             let what = format!("a key bound by SHA-1 on {when}");
             if lifted {

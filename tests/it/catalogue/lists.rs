@@ -1,6 +1,7 @@
 //! H29, H30, N11, N13 and N14: lists that do not fit together, or are longer than anybody needs.
 
-use super::{LARGE, Table, is_long, usual};
+use super::{LARGE, Table, usual};
+use crate::campaign::is_long;
 use crate::forge::{Draft, Value, text, texts};
 use rolloutd::domain::refusal::Code;
 
