@@ -21,7 +21,7 @@ pub fn foot() -> &'static str {
 pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     open(out, package, placed);
     version(out, package);
-    for file in &package.files {
+    for file in package.files.iter() {
         out.extend_from_slice(b"  ");
         write_file(out, &file.path, file.kind);
     }

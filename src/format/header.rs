@@ -331,7 +331,7 @@ impl Header {
     ///
     /// An `I18NSTRING` is one string in several languages, also where an array is usual: rpm takes it
     /// so, and who lists what a package requires must not see more than rpm does.
-    pub fn strings(&self, tag: u32) -> impl Iterator<Item = &[u8]> {
+    pub fn strings(&self, tag: u32) -> impl Iterator<Item = &[u8]> + Clone {
         let entry = self.entry(tag).filter(|e| is_string(e.kind));
         let count = entry.map_or(0, |e| if e.kind == kind::I18NSTRING { 1 } else { e.count as usize });
         entry.map_or(&[][..], |e| self.bytes_of(e)).split(|byte| *byte == 0).take(count)

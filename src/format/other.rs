@@ -36,17 +36,16 @@ pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
 mod tests {
     use crate::domain::checksum::ChecksumKind;
     use crate::domain::nevra::Nevra;
-    use crate::format::package::{Change, Dependency, File, FileKind, Package, Placed};
+    use crate::format::package::{Change, DependencyList, File, FileKind, Package, Placed};
     use crate::format::{filelists, other, primary};
 
     fn example() -> (Package, Placed) {
-        let dependency = |name: &str, flags, version: Option<&str>| Dependency {
-            name: name.to_owned(),
-            flags,
-            epoch: version.map(|_| "1".to_owned()),
-            version: version.map(str::to_owned),
-            release: None,
-            pre: flags.is_none(),
+        let list = |entries: &[(&str, u32, &str)]| {
+            let mut list = DependencyList::default();
+            for (name, flags, evr) in entries {
+                list.push(name, *flags, evr, *flags == 0);
+            }
+            list
         };
         let file = |path: &str, kind| File { path: path.to_owned(), kind };
         let package = Package {
@@ -64,20 +63,22 @@ mod tests {
             installed_size: 3,
             archive_size: u64::MAX,
             header_range: (280, 2000),
-            provides: vec![dependency("p\"", Some("EQ"), Some("2")), dependency("q", None, Some("9"))],
-            requires: Vec::new(),
-            conflicts: vec![dependency("c", Some("LT"), None)],
-            obsoletes: Vec::new(),
-            suggests: Vec::new(),
-            enhances: Vec::new(),
-            recommends: vec![dependency("(a if b)", None, None)],
-            supplements: Vec::new(),
-            files: vec![
+            provides: list(&[("p\"", 8, "1:2"), ("q", 0, "1:9")]),
+            requires: list(&[]),
+            conflicts: list(&[("c", 2, "")]),
+            obsoletes: list(&[]),
+            suggests: list(&[]),
+            enhances: list(&[]),
+            recommends: list(&[("(a if b)", 0, "")]),
+            supplements: list(&[]),
+            files: [
                 file("/usr/bin/a&b", FileKind::Plain),
                 file("/etc/d", FileKind::Dir),
                 file("/etc/g", FileKind::Ghost),
                 file("/usr/share/x", FileKind::Plain),
-            ],
+            ]
+            .into_iter()
+            .collect(),
             changelog: vec![Change {
                 author: "J \"X\" <j@x>".to_owned(),
                 time: -1,

@@ -11,7 +11,7 @@
 
 use std::io::Write;
 
-use crate::format::package::{Dependency, FileKind, Package, Placed, is_primary};
+use crate::format::package::{DependencyList, FileKind, Package, Placed, is_primary};
 use crate::format::xml;
 
 /// What stands before the first package.
@@ -99,20 +99,20 @@ fn element(out: &mut Vec<u8>, open: &str, words: &str, close: &str) {
     out.extend_from_slice(close.as_bytes());
 }
 
-fn dependencies(out: &mut Vec<u8>, kind: &str, list: &[Dependency]) {
+fn dependencies(out: &mut Vec<u8>, kind: &str, list: &DependencyList) {
     if list.is_empty() {
         return;
     }
     numbers(out, format_args!("    <rpm:{kind}>\n"));
-    for one in list {
+    for one in list.iter() {
         out.extend_from_slice(b"      <rpm:entry name=\"");
-        xml::attribute(out, &one.name);
+        xml::attribute(out, one.name);
         // A version without a comparison says nothing, and createrepo_c does not show it.
         if let Some(flags) = one.flags {
             attribute(out, "flags", Some(flags));
-            attribute(out, "epoch", one.epoch.as_deref());
-            attribute(out, "ver", one.version.as_deref());
-            attribute(out, "rel", one.release.as_deref());
+            attribute(out, "epoch", one.epoch);
+            attribute(out, "ver", one.version);
+            attribute(out, "rel", one.release);
         }
         attribute(out, "pre", one.pre.then_some("1"));
         out.extend_from_slice(b"\"/>\n");

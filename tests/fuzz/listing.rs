@@ -14,7 +14,7 @@ use std::io::BufReader;
 use rolloutd::audit::metadata;
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::nevra::Nevra;
-use rolloutd::format::package::{Change, Dependency, File, FileKind, Package, Placed};
+use rolloutd::format::package::{Change, DependencyList, File, FileKind, Package, Placed};
 use rolloutd::format::xml::{Proof, prove};
 use rolloutd::format::{filelists, other, primary};
 
@@ -44,15 +44,16 @@ fn package(data: &[u8]) -> (Package, Placed) {
     let mut dice = Dice::of(data);
     let file = |path: String| File { path, kind: [FileKind::Plain, FileKind::Dir, FileKind::Ghost][dice.below(3)] };
     let files = parts.iter().cloned().map(file).collect();
-    let flags = [None, Some("LT"), Some("GT"), Some("EQ"), Some("LE"), Some("GE")];
     let mut list = || {
-        let mut depends = || {
-            let flags = flags[dice.below(flags.len())];
-            let mut word = || (dice.below(3) > 0).then(&mut text);
-            let (epoch, version, release) = (word(), word(), word());
-            Dependency { name: text(), flags, epoch, version, release, pre: dice.below(2) == 0 }
-        };
-        vec![depends(), depends()]
+        let mut list = DependencyList::default();
+        for _ in 0..2 {
+            let flags = [0, 2, 4, 8, 10, 12][dice.below(6)];
+            let mut word = || if dice.below(3) > 0 { text() } else { String::new() };
+            let evr = format!("{}:{}-{}", word(), word(), word());
+            let evr = if evr == ":-" { "" } else { &evr };
+            list.push(&text(), flags, evr, dice.below(2) == 0);
+        }
+        list
     };
     let (provides, requires, conflicts, obsoletes) = (list(), list(), list(), list());
     let (suggests, enhances, recommends, supplements) = (list(), list(), list(), list());
@@ -200,24 +201,24 @@ fn in_primary(package: &Package, placed: &Placed) -> Vec<Element> {
         &package.recommends,
         &package.supplements,
     ];
-    all.extend(lists.into_iter().flatten().map(|one| {
-        let mut attributes = vec![("name", one.name.as_str())];
+    all.extend(lists.into_iter().flat_map(DependencyList::iter).map(|one| {
+        let mut attributes = vec![("name", one.name)];
         if let Some(flags) = one.flags {
             attributes.push(("flags", flags));
-            attributes.extend(one.epoch.as_deref().map(|epoch| ("epoch", epoch)));
-            attributes.extend(one.version.as_deref().map(|version| ("ver", version)));
-            attributes.extend(one.release.as_deref().map(|release| ("rel", release)));
+            attributes.extend(one.epoch.map(|epoch| ("epoch", epoch)));
+            attributes.extend(one.version.map(|version| ("ver", version)));
+            attributes.extend(one.release.map(|release| ("rel", release)));
         }
         attributes.extend(one.pre.then_some(("pre", "1")));
         leaf("rpm:entry", &attributes, "")
     }));
     let wanted = |path: &str| path.starts_with("/etc/") || path.contains("bin/") || path == "/usr/lib/sendmail";
-    all.extend(package.files.iter().filter(|file| wanted(&file.path)).map(file));
+    all.extend(package.files.iter().filter(|file| wanted(&file.path)).map(|one| file(&one)));
     all
 }
 
 fn in_filelists(package: &Package) -> Vec<Element> {
-    std::iter::once(version(package)).chain(package.files.iter().map(file)).collect()
+    std::iter::once(version(package)).chain(package.files.iter().map(|one| file(&one))).collect()
 }
 
 fn in_other(package: &Package) -> Vec<Element> {

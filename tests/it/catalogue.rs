@@ -29,7 +29,7 @@ use crate::forge::{self, Draft, Hand, text};
 use jiff::{SignedDuration, Timestamp};
 use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
-use rolloutd::format::header::{Extent, Header, Part, extent, tag};
+use rolloutd::format::header::{Extent, extent};
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::package::Package;
 use sequoia_openpgp::cert::Cert;
@@ -85,8 +85,6 @@ pub(crate) struct Row {
     pub(crate) shows: Vec<String>,
     /// Bytes of its headers.
     pub(crate) header: u64,
-    /// Files and dependencies that they speak of.
-    pub(crate) listed: u64,
 }
 
 impl Row {
@@ -193,9 +191,9 @@ impl Table {
     }
 
     fn row(&mut self, id: &'static str, what: &str, input: Input, by: &[&Hand], expected: Verdict) -> &mut Row {
-        let (header, listed) = match &input {
+        let header = match &input {
             Input::File(file) => header_bytes(file),
-            Input::Made(_) => (0, 0),
+            Input::Made(_) => 0,
         };
         self.rows.push(Row {
             id,
@@ -210,7 +208,6 @@ impl Table {
             notes: Vec::new(),
             shows: Vec::new(),
             header,
-            listed,
         });
         self.rows.last_mut().unwrap()
     }
@@ -250,16 +247,10 @@ impl Table {
     }
 }
 
-/// Bytes of both headers with all before them, or what there is of them; and how many files and dependencies the
-/// main header speaks of, if it can be read.
-fn header_bytes(file: &[u8]) -> (u64, u64) {
-    let Ok(Extent::Known(layout)) = extent(file) else { return (0, 0) };
-    let end = layout.main.end.min(file.len() as u64);
-    let place = |at: u64| usize::try_from(at).unwrap();
-    let main = file.get(place(layout.main.start)..place(end)).unwrap_or_default();
-    let lists = [tag::BASENAMES, tag::REQUIRENAME, tag::PROVIDENAME, tag::CONFLICTNAME, tag::OBSOLETENAME];
-    let listed = Header::read(main, Part::Main).map_or(0, |header| lists.iter().map(|tag| header.count(*tag)).sum());
-    (end, listed.into())
+/// Bytes of both headers with all before them, or what there is of them.
+fn header_bytes(file: &[u8]) -> u64 {
+    let Ok(Extent::Known(layout)) = extent(file) else { return 0 };
+    layout.main.end.min(file.len() as u64)
 }
 
 /// Who signs what is not about keys.

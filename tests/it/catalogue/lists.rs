@@ -47,6 +47,16 @@ fn files(table: &mut Table) {
     let names = Value::As(8, u32::try_from(MOST).unwrap(), b"a\0".repeat(MOST));
     let draft = with_files(table.draft(), names, &[b"/x/"], vec![0; MOST], MOST, MOST);
     table.good("H29", "1048575 files", &[usual()], draft.signed(usual()).file()).arriving_in(LARGE);
+    // Each in a directory of its own, all of them in primary, and one of them required.
+    let numbers: Vec<u32> = (0..u32::try_from(MOST).unwrap()).collect();
+    let dirs = Value::As(8, u32::try_from(MOST).unwrap(), b"/etc/\0".repeat(MOST));
+    let names = Value::As(8, u32::try_from(MOST).unwrap(), b"a\0".repeat(MOST));
+    let draft = with_files(table.draft(), names, &[], numbers, MOST, MOST).set(1118, Some(dirs));
+    let draft = depending(draft, REQUIRES, &[(b"/etc/a", 0, b"")]);
+    table
+        .good("H29", "1048575 files and directories", &[usual()], draft.signed(usual()).file())
+        .arriving_in(LARGE)
+        .showing("!rpm:requires");
     let (names, dir) = (Value::As(8, u32::try_from(MANY).unwrap(), b"a\0".repeat(MANY)), vec![b'd'; 1 << 20]);
     for (what, signed) in [("signed", true), ("not even signed", false)] {
         let draft = with_files(table.draft(), names.clone(), &[&dir], vec![0; MANY], MANY, MANY);
@@ -167,11 +177,30 @@ fn dependencies(table: &mut Table) {
     table
         .good("N18", "obsoletes systemd and provides the kernel", &[usual()], draft.signed(usual()).file())
         .showing("<rpm:entry name=\"systemd\"/>");
-    let many: Vec<Vec<u8>> = (0..200_000).map(|n| format!("lib{n}.so").into_bytes()).collect();
+    many_dependencies(table);
+}
+
+/// Of all kinds together there may be 262,144.
+fn many_dependencies(table: &mut Table) {
+    const HALF: usize = 1 << 17;
+    let many: Vec<Vec<u8>> = (0..=2 * HALF).map(|n| format!("lib{n:x}.so").into_bytes()).collect();
     let list: Vec<(&[u8], u32, &[u8])> = many.iter().map(|name| (&name[..], 0, &b""[..])).collect();
-    let draft = depending(depending(table.draft(), REQUIRES, &list), PROVIDES, &list);
+    let draft = depending(depending(table.draft(), REQUIRES, &list[..HALF]), PROVIDES, &list[..HALF]);
     table
-        .good("N13", "200,000 requirements and as many provides", &[usual()], draft.signed(usual()).file())
+        .good("N13", "131,072 requirements and as many provides", &[usual()], draft.signed(usual()).file())
+        .arriving_in(LARGE);
+    let draft = depending(table.draft(), REQUIRES, &list[..2 * HALF]);
+    table.good("N13", "262,144 requirements", &[usual()], draft.signed(usual()).file()).arriving_in(LARGE);
+    let draft = depending(depending(table.draft(), REQUIRES, &list[..HALF]), PROVIDES, &list[..=HALF]);
+    let file = draft.signed(usual()).file();
+    table.bad("N13", "262,145 dependencies", Code::HeaderLimits, &[usual()], file).arriving_in(LARGE);
+    // Names that are as short as can be.
+    let letter = |n: usize| 33 + u8::try_from(n % 90).unwrap();
+    let short: Vec<Vec<u8>> = (0..2 * HALF).map(|n| vec![letter(n), letter(n / 90), letter(n / 8100)]).collect();
+    let list: Vec<(&[u8], u32, &[u8])> = short.iter().map(|name| (&name[..], 0, &b""[..])).collect();
+    let draft = depending(table.draft(), REQUIRES, &list);
+    table
+        .good("N13", "262,144 requirements of three letters", &[usual()], draft.signed(usual()).file())
         .arriving_in(LARGE);
 }
 

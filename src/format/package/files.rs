@@ -1,0 +1,148 @@
+//! The files of a package.
+//!
+//! A header names a directory once for any number of files, and a few megabytes of it could make terabytes of
+//! names; so they are kept as the header has them, and a name is put together when it is asked for.
+
+use super::identity;
+use super::texts::Texts;
+use crate::domain::refusal::{Code, Refusal};
+use crate::format::header::{HEADER_MAX, Header, tag};
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Directory and base name as the header has them; absolute but for sources and a few odd builders.
+    pub path: String,
+    /// What kind of entry it is.
+    pub kind: FileKind,
+}
+
+/// The three kinds that filelists tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A file, a link, a device.
+    Plain,
+    /// A directory.
+    Dir,
+    /// Not in the payload.
+    Ghost,
+}
+
+/// File type bits of a mode, and the one that says directory.
+const MODE_TYPE: u16 = 0o170_000;
+const MODE_DIR: u16 = 0o040_000;
+
+/// `RPMFILE_GHOST`.
+const FILE_GHOST: u32 = 1 << 6;
+
+impl FileKind {
+    fn of(mode: u16, flags: u32) -> Self {
+        if mode & MODE_TYPE == MODE_DIR {
+            Self::Dir
+        } else if flags & FILE_GHOST != 0 {
+            Self::Ghost
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Bytes of all file names of a package with their directories before them: as many as the whole names of a
+/// package from before rpm 4 could have at most. The metadata has them all.
+const PATHS_MAX: u64 = HEADER_MAX;
+
+/// The files of a package in the order of its header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileList {
+    dirs: Texts,
+    names: Texts,
+    /// Which directory each is in.
+    places: Vec<u32>,
+    kinds: Vec<FileKind>,
+}
+
+impl FileList {
+    /// Reads them; the lists must fit together (H29), and every name has to be text.
+    pub(super) fn read(header: &Header) -> Result<Self, Refusal> {
+        let list = Self::named(header)?;
+        let files = list.names.len();
+        let (modes, flags) = (header.count(tag::FILEMODES) as usize, header.count(tag::FILEFLAGS) as usize);
+        if modes != files || flags != files {
+            let detail = format!("{files} names, {modes} modes, {flags} flags");
+            return Err(Refusal::new(Code::FileList, detail));
+        }
+        let mut kinds = Vec::with_capacity(files);
+        kinds.extend(header.u16s(tag::FILEMODES).zip(header.u32s(tag::FILEFLAGS)).map(|(m, f)| FileKind::of(m, f)));
+        // Relative names are listed too (N11): a source package has its sources so, some builders everything.
+        for path in list.paths() {
+            identity(&path, Code::FileName, "file name")?;
+        }
+        Ok(Self { kinds, ..list })
+    }
+
+    /// Directory and base name of each; packages from before rpm 4 have whole names instead.
+    fn named(header: &Header) -> Result<Self, Refusal> {
+        let list = if header.has(tag::BASENAMES) {
+            let (names, indexes) = (header.count(tag::BASENAMES), header.count(tag::DIRINDEXES));
+            if names != indexes {
+                return Err(Refusal::new(Code::FileList, format!("{names} base names, {indexes} directory numbers")));
+            }
+            let mut places = Vec::with_capacity(names as usize);
+            places.extend(header.u32s(tag::DIRINDEXES));
+            let (dirs, names) = (header.strings(tag::DIRNAMES), header.strings(tag::BASENAMES));
+            Self { dirs: Texts::of(dirs), names: Texts::of(names), places, kinds: Vec::new() }
+        } else {
+            let names = Texts::of(header.strings(tag::OLDFILENAMES));
+            let places = vec![0; names.len()];
+            Self { dirs: Texts::of(std::iter::once(&b""[..])), names, places, kinds: Vec::new() }
+        };
+        if let Some(index) = list.places.iter().find(|index| **index as usize >= list.dirs.len()) {
+            return Err(Refusal::new(Code::FileList, format!("no directory number {index}")));
+        }
+        let bytes = list.parts().flatten().fold(0_u64, |sum, part| sum.saturating_add(part.len() as u64));
+        if bytes > PATHS_MAX {
+            let detail = format!("{} file names of {bytes} bytes together, {PATHS_MAX} are possible", list.names.len());
+            return Err(Refusal::new(Code::HeaderLimits, detail));
+        }
+        Ok(list)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = [&[u8]; 2]> {
+        let places = self.places.iter().enumerate();
+        places.map(|(file, dir)| [self.dirs.get(*dir as usize), self.names.get(file)])
+    }
+
+    fn paths(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.parts().map(|parts| parts.concat())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+
+    /// All of them; a name is made when it is its turn.
+    pub fn iter(&self) -> impl Iterator<Item = File> {
+        let text = |path: Vec<u8>| {
+            String::from_utf8(path).unwrap_or_else(|bytes| super::decode(bytes.as_bytes()).0.into_owned())
+        };
+        self.paths().zip(&self.kinds).map(move |(path, kind)| File { path: text(path), kind: *kind })
+    }
+}
+
+impl FromIterator<File> for FileList {
+    fn from_iter<I: IntoIterator<Item = File>>(files: I) -> Self {
+        let mut list = Self { dirs: Texts::of(std::iter::once(&b""[..])), ..Self::default() };
+        for File { path, kind } in files {
+            list.names.push(path.as_bytes());
+            list.places.push(0);
+            list.kinds.push(kind);
+        }
+        list
+    }
+}

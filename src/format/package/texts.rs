@@ -1,0 +1,50 @@
+//! Many short texts one after the other: where each has a place of its own it costs more than the text.
+
+/// Octets of many texts, and where each ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Texts {
+    /// With room for what an iterator gives, which is gone through twice so that nothing has to grow.
+    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let (count, bytes) = texts.clone().fold((0, 0), |(count, bytes), text| (count + 1, bytes + text.len()));
+        let mut all = Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(count) };
+        texts.for_each(|text| all.push(text));
+        all
+    }
+
+    /// # Panics
+    /// At four gigabytes; a header has 64 MiB at most.
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(u32::try_from(self.bytes.len()).expect("texts of a header are shorter"));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The text with a number; nothing where there is none.
+    pub(super) fn get(&self, number: usize) -> &[u8] {
+        let end = |number: usize| self.ends.get(number).map(|end| *end as usize);
+        let begin = number.checked_sub(1).map_or(Some(0), end);
+        begin.zip(end(number)).and_then(|(begin, end)| self.bytes.get(begin..end)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_comes_back_under_its_number() {
+        let words: [&[u8]; 4] = [b"", b"one", b"\xff", b""];
+        let texts = Texts::of(words.into_iter());
+        assert_eq!((texts.len(), texts.bytes.capacity(), texts.ends.capacity()), (4, 4, 4));
+        assert_eq!([0, 1, 2, 3].map(|number| texts.get(number)), words);
+        assert_eq!(texts.get(4), b"");
+    }
+}
