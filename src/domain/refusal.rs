@@ -57,7 +57,7 @@ codes! {
     /// Wrong magic in a header (H4).
     HeaderMagic = "header_magic", "All eight bytes that begin a header must be rpm's.", "Rebuild the package; its header is damaged.";
     /// Counts or sizes beyond rpm's limits (H5 to H9).
-    HeaderLimits = "header_limits", "A header may not exceed rpm's limits for tags and data.", "Rebuild the package with fewer tags or less text.";
+    HeaderLimits = "header_limits", "A header may not exceed the limits for tags, data, file names and dependencies.", "Rebuild it with less of them, or as several packages.";
     /// An entry that rpm would refuse (H10 to H17).
     HeaderEntry = "header_entry", "Every header entry must have a known type, a possible count, and data inside the header.", "Rebuild the package; its header is damaged.";
     /// The immutable region is missing or not the whole header (H18, H19).

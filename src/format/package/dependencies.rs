@@ -290,19 +290,21 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(header: &'a Header, files: &FileList) -> Result<Self, Refusal> {
         let mut last = HashMap::with_capacity(header.count(REQUIRES.tags[0]) as usize);
-        let mut by_text = HashSet::new();
+        let (mut asks_for_files, mut by_text) = (false, HashSet::new());
         for raw in list(header, &REQUIRES)? {
             last.insert(raw.name, None);
-            // Latin-1, which is another name as text.
-            if let Ok(name @ Cow::Owned(_)) = identity(raw.name, Code::Text, REQUIRES.what) {
-                by_text.insert(name);
+            let name = identity(raw.name, Code::Text, REQUIRES.what).unwrap_or_default();
+            if is_primary(&name) {
+                asks_for_files = true;
+                // Latin-1, which is another name as text.
+                by_text.extend(Some(name).filter(|name| matches!(name, Cow::Owned(_))));
             }
         }
         let provided = list(header, &PROVIDES)?.filter(|raw| last.contains_key(raw.name));
         let provided = provided.map(|raw| (raw.name, raw.words())).collect();
         let is_required = |path: &str| last.contains_key(path.as_bytes()) || by_text.contains(path);
         let own = files.iter().map(|file| file.path).filter(|path| is_primary(path) && is_required(path));
-        let own_files = own.collect();
+        let own_files = if asks_for_files { own.collect() } else { HashSet::new() };
         Ok(Self { last, provided, own_files })
     }
 
