@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
+use super::patience::Patient;
+
 /// An I/O error with the path it is about.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {what} {}", path.display())]
@@ -34,6 +36,9 @@ pub struct DiskError {
     #[source]
     pub source: io::Error,
 }
+
+/// The verb of reading a file that somebody uploaded.
+pub(super) const READ_UPLOAD: &str = "read the upload";
 
 /// The verb of a sync that failed: the bytes were there, and what has become of them is unknown.
 const SYNC: &str = "sync";
@@ -81,11 +86,20 @@ impl DiskError {
         self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     }
 
+    /// Whether a file system gave no answer.
+    pub(super) fn is_of_silence(&self) -> bool {
+        self.source.kind() == io::ErrorKind::TimedOut
+    }
+
     /// Whether it is about this one path, such as a directory that somebody else keeps to himself, a
-    /// link, or a name that is too long: other files may fare better. A full or broken disk is none.
+    /// link, a name that is too long, or an upload that cannot be read: other files may fare better. A full or
+    /// broken disk is none.
     pub fn concerns_one_path(&self) -> bool {
         use rustix::io::Errno;
         let known = [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG];
+        if self.is_of_silence() || self.what == READ_UPLOAD {
+            return true;
+        }
         self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     }
 
@@ -513,8 +527,10 @@ pub fn link_over(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskErro
 fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
     use std::io::Read as _;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
+    let source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
     let modified = source.metadata().at("look at", from)?.modified().at("look at", from)?;
+    // It lies on another file system, or there would be no copying.
+    let mut source = Patient::read(source).at("read", from)?;
     let dir = to.parent().unwrap_or(Path::new("."));
     let mut file = disk.fresh(dir, Access::Sealed)?;
     let mut buffer = vec![0; 1 << 20];

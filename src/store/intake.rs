@@ -24,20 +24,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::Read as _;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::crew;
-use super::disk::{self, Access, AtPath as _, Disk, DiskError};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
 use super::examination::{Answer, BEGINNING, Examiner, Known, Question, Terms};
 use super::index::{Chunk, Index, IndexError};
+use super::patience::Patient;
 use super::rejected;
 use super::tree;
 use crate::domain::checksum::Sha256;
@@ -534,7 +535,14 @@ impl Uploads {
             .map(|(at, (file, stamp))| (at, file, stamp))
             .collect();
         let failed = AtomicBool::new(false);
+        // File systems that give no answer; of each one file is waited for.
+        let silent = Mutex::new(BTreeSet::new());
+        let is_silent = |device| silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&device);
         let read = |(): &mut (), (_, file, stamp): &(usize, &Found, Stamp)| {
+            if is_silent(file.meta.dev()) {
+                let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system gives no answer");
+                return Ok(Some(Err(DiskError::new(READ_UPLOAD, &gate.dir.join(&file.relative), why).into())));
+            }
             // A disk that is full for one is full for all.
             if failed.load(Ordering::Relaxed) {
                 return Ok::<_, std::convert::Infallible>(None);
@@ -542,6 +550,9 @@ impl Uploads {
             let copied = copy(disk, gate, file, *stamp, now);
             if matches!(&copied, Err(IntakeError::Disk(error)) if !error.concerns_one_path()) {
                 failed.store(true, Ordering::Relaxed);
+            }
+            if matches!(&copied, Err(IntakeError::Disk(error)) if error.is_of_silence()) {
+                silent.lock().unwrap_or_else(PoisonError::into_inner).insert(file.meta.dev());
             }
             Ok(Some(copied))
         };
@@ -747,7 +758,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     if !file.meta.is_file() {
         return refused(Code::NotRegular, "a link, pipe, socket or device".to_owned());
     }
-    let mut upload = match tree::open_beneath(&gate.dir, &file.relative) {
+    let upload = match tree::open_beneath(&gate.dir, &file.relative) {
         Ok(upload) => upload,
         Err(error) if error.is_not_found() => return Ok(Copied::Vanished),
         // Links, sockets and devices; anything else may be otherwise in a moment.
@@ -767,6 +778,13 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     }
 
     let mut copy = disk.fresh(&gate.dir, Access::Sealed)?;
+    let ours = copy.file.metadata().at("look at the copy of", &label)?;
+    let mut uploaded: Box<dyn Read> = if meta.dev() == ours.dev() {
+        Box::new(&upload)
+    } else {
+        let again = upload.try_clone().at(READ_UPLOAD, &label)?;
+        Box::new(Patient::read(again).at(READ_UPLOAD, &label)?)
+    };
     let mut buffer = vec![0; 1 << 20];
     let size = meta.size();
     let mut left = size;
@@ -776,7 +794,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
         Ok::<_, DiskError>(answer)
     };
     loop {
-        let n = upload.read(&mut buffer).at("read", &label)?;
+        let n = uploaded.read(&mut buffer).at(READ_UPLOAD, &label)?;
         let bytes = buffer.get(..n).unwrap_or_default();
         if bytes.is_empty() {
             break;

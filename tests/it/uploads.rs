@@ -2,10 +2,11 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
 use crate::peers;
 use crate::site::{Site, Wish, keys, package, recipe};
 
@@ -189,6 +190,79 @@ impl Drop for Mount<'_> {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
     }
+}
+
+/// A file system that tells of a file and never its content, and lets nobody wait for it.
+struct Blocking<'a> {
+    server: std::process::Child,
+    said: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+    mount: Mount<'a>,
+}
+
+impl<'a> Blocking<'a> {
+    fn mount(at: &'a Path, name: &str) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/blocking.py");
+        let mut command = Command::new("python3");
+        command.args(["-I", script]).arg(at).args([name, "5000"]).stdout(Stdio::piped());
+        let mut server = command.spawn().unwrap();
+        let mut said = std::io::BufReader::new(server.stdout.take().unwrap()).lines();
+        let mounted = said.next().is_some_and(|line| line.unwrap() == "mounted");
+        let blocking = Self { server, said, mount: Mount(at) };
+        mounted.then_some(blocking)
+    }
+
+    /// Waits until somebody reads.
+    fn is_asked(&mut self) {
+        assert_eq!(self.said.next().unwrap().unwrap(), "asked");
+    }
+}
+
+impl Drop for Blocking<'_> {
+    fn drop(&mut self) {
+        // Whoever still waits gets an error as soon as nobody can answer any more.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = &self.mount;
+    }
+}
+
+#[test]
+fn a_file_system_that_never_answers_costs_one_file_and_holds_up_nothing_else() {
+    const OTHER: &str = "other/el9/x86_64";
+    let mut site = Site::prepare(&Wish { distributions: vec![crate::site::DISTRIBUTION, OTHER], ..Wish::default() });
+    let place = site.tree("untested").join("incoming/far");
+    let Some(mut blocking) = Blocking::mount(&place, "far.rpm") else {
+        eprintln!("left out: mounting a file system of our own needs root and /dev/fuse");
+        return;
+    };
+    site.up();
+    blocking.is_asked();
+    // Another distribution goes on, and so does everything that is asked of the daemon.
+    let incoming = site.tree_of("untested", OTHER).join("incoming");
+    fs::create_dir_all(&incoming).unwrap();
+    fs::write(incoming.join("a.rpm"), bytes("elsewhere")).unwrap();
+    let repodata = site.tree_of("production", OTHER).join("repodata/repomd.xml");
+    let before = fs::read(&repodata).unwrap();
+    site.wait("the other package to be taken in", |site| {
+        site.log().contains("nevra=elsewhere-1.0-1.noarch").then_some(())
+    });
+    site.ctl_good(&["submit", "1", "--distribution", OTHER, "elsewhere-1.0-1.noarch"]);
+    for state in ["InVerification", "StageRollOut", "Production"] {
+        site.ctl_good(&["move", "1", state]);
+    }
+    site.wait("the other package in production", |_| (fs::read(&repodata).unwrap() != before).then_some(()));
+    assert!(!reasons(&site).iter().any(|reason| reason.contains("far.rpm")), "it is still being read: {}", site.log());
+    // Its own distribution goes on when patience is over, and the file is named for as long as it is so.
+    wait_for_reason(&mut site, "far.rpm");
+    site.drop_package("here", "1.0", &[]);
+    site.wait("the next package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    assert!(place.join("far.rpm").exists(), "it stays where it is");
+    drop(blocking);
+    // The next look, which any upload brings about, finds it gone.
+    site.drop_package("last", "1.0", &[]);
+    wait_until_well(&mut site);
+    assert!(site.stop().success());
 }
 
 #[test]

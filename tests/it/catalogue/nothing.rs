@@ -60,7 +60,7 @@ const ELSEWHERE: [[&str; 3]; 10] = [
         "likewise; what is cut anywhere is H1, and the state of the file is compared after it \
       was read (src/store/intake.rs)",
     ],
-    ["B5", "a file system that blocks for ever", "it needs a FUSE mount, which these tests do not make"],
+    ["B5", "a file system that blocks for ever", "a mount and not a file: tests/it/uploads.rs makes one"],
     ["B6", "a lease or a lock on the file", "both are hints that a reader need not ask for; none is asked for"],
     [
         "B7",

@@ -1,0 +1,153 @@
+//! Reading what may never answer.
+//!
+//! A file of another file system than the trees' (a server's, or one that a program makes) can keep whoever reads it
+//! waiting for ever, and nothing ends that but the file system. So such a file is read by a thread of its own, which
+//! is left behind when patience is over; it ends by itself when it gets an answer after all.
+//!
+//! What never happens: the work of a distribution waits for ever for the bytes of a file that somebody uploaded.
+//! What still can: it waits for a directory or for what is told of a file. The kernel remembers these mostly,
+//! and whoever mounts a file system into a tree of uploads is the administrator.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// How long a piece may take; local disks take some seconds when they are broken.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 20;
+
+/// Most threads that wait at a time, so that files that are tried again and again are not.
+const WAITING_MAX: usize = 64;
+
+/// How many threads read or wait.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// A file, read by a thread that can be left behind.
+#[derive(Debug)]
+pub struct Patient {
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    /// What is left of the last piece, from a place on.
+    rest: (Vec<u8>, usize),
+    patience: Duration,
+}
+
+impl Patient {
+    /// Begins to read from where the file is.
+    ///
+    /// # Errors
+    /// When too many are waited for already, or no thread can be started.
+    pub fn read(from: impl Read + Send + 'static) -> io::Result<Self> {
+        Self::with(from, PATIENCE)
+    }
+
+    fn with(mut from: impl Read + Send + 'static, patience: Duration) -> io::Result<Self> {
+        let place = Place::take().ok_or_else(|| {
+            let why = format!("{WAITING_MAX} files are waited for whose file systems give no answer");
+            io::Error::new(io::ErrorKind::TimedOut, why)
+        })?;
+        let (said, pieces) = sync_channel(1);
+        let work = move || {
+            send_all(&mut from, &said);
+            drop(place);
+        };
+        std::thread::Builder::new().name("patience".to_owned()).spawn(work)?;
+        Ok(Self { pieces, rest: (Vec::new(), 0), patience })
+    }
+}
+
+/// Sends a file in pieces, of which the last one is an error or empty, until nobody listens any more.
+fn send_all(from: &mut impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut piece = vec![0; PIECE];
+        let read = match from.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read,
+        };
+        let is_last = !matches!(read, Ok(1..));
+        let piece = read.map(|length| {
+            piece.truncate(length);
+            piece
+        });
+        if to.send(piece).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (piece, place) = &mut self.rest;
+        if *place == piece.len() {
+            (*piece, *place) = match self.pieces.recv_timeout(self.patience) {
+                Ok(piece) => (piece?, 0),
+                Err(RecvTimeoutError::Disconnected) => (Vec::new(), 0),
+                Err(RecvTimeoutError::Timeout) => {
+                    let why = format!("its file system has given no answer for {} seconds", self.patience.as_secs());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, why));
+                }
+            };
+        }
+        let length = piece.get(*place..).unwrap_or_default().read(buffer)?;
+        *place += length;
+        Ok(length)
+    }
+}
+
+/// One of the threads that may wait.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        let one_more = |taken| (taken < WAITING_MAX).then_some(taken + 1);
+        WAITING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Self)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn everything_comes_in_order_and_then_nothing() {
+        let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|n| u8::try_from(n % 251).expect("small")).collect();
+        let mut read = Vec::new();
+        let mut patient = Patient::read(io::Cursor::new(bytes.clone())).expect("a thread");
+        assert_eq!(patient.read_to_end(&mut read).expect("read"), bytes.len());
+        assert!(read == bytes);
+        assert_eq!(patient.read(&mut [0; 9]).expect("the end"), 0);
+    }
+
+    #[test]
+    fn an_error_comes_after_what_was_read_before_it() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let mut patient = Patient::read(io::Cursor::new(b"abc").chain(Broken)).expect("a thread");
+        let mut read = Vec::new();
+        assert_eq!(patient.read_to_end(&mut read).expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(read, b"abc");
+    }
+
+    #[test]
+    fn whoever_never_answers_is_left_behind() {
+        // Nobody writes into the other end.
+        let (silent, other) = UnixStream::pair().expect("a pair");
+        let mut patient = Patient::with(silent, Duration::from_millis(50)).expect("a thread");
+        let error = patient.read(&mut [0; 9]).expect_err("nothing comes");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(other);
+    }
+}
