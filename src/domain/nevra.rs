@@ -98,14 +98,24 @@ const ARCHES: &[&str] = &[
     "e2kv4",
 ];
 
+/// Characters of an offered text that are told.
+const OFFERED_MAX: usize = 300;
+
 /// Which part of an identity is wrong, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}`: {why}", text.escape_default())]
 pub struct BadNevra {
-    /// The text that was offered.
+    /// The text that was offered, or its beginning.
     pub text: String,
     /// A lower-case fragment.
     pub why: &'static str,
+}
+
+impl BadNevra {
+    /// A header may offer megabytes, whose beginning is enough.
+    fn new(text: &str, why: &'static str) -> Self {
+        Self { text: text.chars().take(OFFERED_MAX).collect(), why }
+    }
 }
 
 /// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and all are plain.
@@ -126,7 +136,7 @@ impl Nevra {
     /// # Errors
     /// Names the first part that has a character, a length or a beginning that rpm does not allow.
     pub fn new(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> Result<Self, BadNevra> {
-        let bad = |text: &str, why| Err(BadNevra { text: text.to_owned(), why });
+        let bad = |text: &str, why| Err(BadNevra::new(text, why));
         for part in [name, version, release, arch] {
             if part.is_empty() {
                 return bad(part, "name, version, release and architecture must not be empty");
@@ -256,14 +266,14 @@ impl FromStr for Nevra {
     type Err = BadNevra;
 
     fn from_str(text: &str) -> Result<Self, BadNevra> {
-        let bad = |why| BadNevra { text: text.to_owned(), why };
+        let bad = |why| BadNevra::new(text, why);
         let bare = text.strip_suffix(".rpm").unwrap_or(text);
         let (rest, arch) = bare.rsplit_once('.').ok_or_else(|| bad("no architecture after the last dot"))?;
         let (rest, release) = rest.rsplit_once('-').ok_or_else(|| bad("no release after the last dash"))?;
         let (name, ev) = rest.rsplit_once('-').ok_or_else(|| bad("no version between two dashes"))?;
         let (epoch, version) = ev.split_once(':').unwrap_or(("0", ev));
         let epoch = epoch.parse().map_err(|_| bad("the epoch is not a number"))?;
-        Self::new(name, epoch, version, release, arch).map_err(|e| BadNevra { text: text.to_owned(), why: e.why })
+        Self::new(name, epoch, version, release, arch).map_err(|e| BadNevra::new(text, e.why))
     }
 }
 

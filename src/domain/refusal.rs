@@ -181,10 +181,29 @@ pub struct Refusal {
     pub detail: String,
 }
 
+/// Longest detail in characters. It is written into the logbook for good, and told in lists.
+const DETAIL_MAX: usize = 400;
+
+/// Octets of a header's text that are shown.
+const SHOWN_MAX: usize = 100;
+
+/// Octets of a package as people read them, cut where they are long.
+pub fn shown(bytes: &[u8]) -> String {
+    match bytes.split_at_checked(SHOWN_MAX) {
+        Some((beginning, [_, ..])) => format!("{}… ({} bytes)", beginning.escape_ascii(), bytes.len()),
+        _ => bytes.escape_ascii().to_string(),
+    }
+}
+
 impl Refusal {
-    /// A refusal with its particulars.
+    /// A refusal with its particulars, which are cut where they are long: whoever may upload a file must not
+    /// fill the logbook with it.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        let mut detail: String = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(DETAIL_MAX) {
+            detail = format!("{}… ({} bytes)", detail.get(..end).unwrap_or_default(), detail.len());
+        }
+        Self { code, detail }
     }
 
     /// Whether more bytes may change the verdict, because the file may still be on its way.
@@ -197,6 +216,15 @@ impl Refusal {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn what_is_told_of_a_file_is_short_however_long_its_words_are() {
+        let long = Refusal::new(Code::Text, "é".repeat(1000)).detail;
+        assert_eq!(long, "é".repeat(DETAIL_MAX) + "… (2000 bytes)");
+        assert_eq!(Refusal::new(Code::Text, "é".repeat(DETAIL_MAX)).detail, "é".repeat(DETAIL_MAX));
+        assert_eq!(shown(&[1; 101]), r"\x01".repeat(100) + "… (101 bytes)");
+        assert_eq!(shown(&[1; 100]), r"\x01".repeat(100));
+    }
 
     #[test]
     fn the_table_of_codes_is_complete_and_plain() {

@@ -17,9 +17,11 @@
 //!
 //! What never happens: a package listed with less than its header says and no word about it.
 
-mod dependencies;
-mod files;
 mod texts;
+
+mod files;
+
+mod dependencies;
 
 pub use dependencies::{Dependency, DependencyList};
 pub use files::{File, FileKind, FileList};
@@ -27,7 +29,7 @@ pub use files::{File, FileKind, FileList};
 use std::borrow::Cow;
 
 use crate::domain::nevra::Nevra;
-use crate::domain::refusal::{Code, Refusal};
+use crate::domain::refusal::{Code, Refusal, shown};
 use crate::format::header::{Header, Layout, tag};
 use crate::format::xml;
 
@@ -121,7 +123,7 @@ impl Package {
     ///
     /// # Errors
     /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`],
-    /// [`Code::FileList`] and [`Code::FileName`]; whatever makes a package impossible to list as it is.
+    /// [`Code::FileList`], [`Code::FileName`] and [`Code::HeaderLimits`]; whatever makes a package impossible to list as it is.
     pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
         let is_source = is_source(header);
         let mut free = FreeText { header, replaced: Vec::new() };
@@ -237,7 +239,7 @@ fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
 fn identity<'a>(bytes: &'a [u8], code: Code, name: &str) -> Result<Cow<'a, str>, Refusal> {
     match decode(bytes) {
         (words, true) if xml::first_bad_char(&words).is_none() => Ok(words),
-        _ => Err(Refusal::new(code, format!("{name} `{}`", bytes.escape_ascii()))),
+        _ => Err(Refusal::new(code, format!("{name} `{}`", shown(bytes)))),
     }
 }
 
