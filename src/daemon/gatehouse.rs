@@ -72,10 +72,14 @@ impl Gatehouse {
 impl Examiner for Gatehouse {
     fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: Question) -> io::Result<Answer> {
         let within = self.patience + Duration::from_secs(size / BYTES_A_SECOND);
-        let bytes = self.bytes_of(terms);
+        let (bytes, question) = (self.bytes_of(terms), question.to_bytes());
         let mut first = None;
         loop {
-            let error = match self.pool.ask(&file, &bytes, &question.to_bytes(), within) {
+            let answer = match first {
+                None => self.pool.ask(&file, &bytes, &question, within),
+                Some(_) => self.pool.ask_another(&file, &bytes, &question, within),
+            };
+            let error = match answer {
                 Ok(answer) => match Answer::from_bytes(&answer, terms.checksum) {
                     Ok(answer) => return Ok(answer),
                     Err(error) => error.to_string(),

@@ -83,10 +83,32 @@ impl Pool {
     /// # Errors
     /// Why there is no answer. A process that has failed is gone then.
     pub fn ask(&self, file: &File, terms: &Arc<[u8]>, question: &[u8], within: Duration) -> Result<Vec<u8>, NoAnswer> {
-        let mut answerer = match self.idle().pop() {
-            Some(answerer) => answerer,
-            None => self.start()?,
-        };
+        let idle = self.idle().pop();
+        self.ask_one(idle.map_or_else(|| self.start(), Ok)?, file, terms, question, within)
+    }
+
+    /// Asks one that was not there before: those that wait may have ended unseen.
+    ///
+    /// # Errors
+    /// As [`Pool::ask`].
+    pub fn ask_another(
+        &self,
+        file: &File,
+        terms: &Arc<[u8]>,
+        question: &[u8],
+        within: Duration,
+    ) -> Result<Vec<u8>, NoAnswer> {
+        self.ask_one(self.start()?, file, terms, question, within)
+    }
+
+    fn ask_one(
+        &self,
+        mut answerer: Answerer,
+        file: &File,
+        terms: &Arc<[u8]>,
+        question: &[u8],
+        within: Duration,
+    ) -> Result<Vec<u8>, NoAnswer> {
         match answerer.ask(file, terms, question, within) {
             Ok(answer) => {
                 self.idle().push(answerer);

@@ -1,6 +1,7 @@
 //! The process that reads packages: what it cannot do, what it says, and that its end is one file's misfortune.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
+use crate::disagreement::packages;
 use crate::forge::{ARRIVES, Draft, Hand, Value, ring, time};
 use crate::site::{Site, Wish, tell};
 use rolloutd::daemon::gatehouse::Gatehouse;
@@ -240,6 +241,13 @@ fn the_daemon_goes_on_when_they_are_killed_and_leaves_none_behind() {
     };
     assert!(open.iter().all(|path| known(path)), "{open:?}");
 
+    // As many as there are threads to ask them.
+    for number in 0..8 {
+        site.drop_package(&format!("many{number}"), "1.0", &[]);
+    }
+    site.wait("all of them", |site| (packages(site, "untested") == 8).then_some(()));
+    let several = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) > 1;
+    assert!(!several || children(site.pid()).len() > 1, "one for each thread");
     for round in 0..3 {
         for pid in children(site.pid()) {
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
