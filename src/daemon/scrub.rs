@@ -23,8 +23,14 @@ use crate::store::{scrub, tree};
 /// How often the place is written down.
 const REMEMBER_EVERY: Duration = Duration::from_mins(10);
 
-/// How often what was found is looked at again.
-const AGAIN_EVERY: Duration = Duration::from_mins(1);
+/// How soon what was found is looked at again, so that whoever mends it sees that he has.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// How much longer than the last such look the next one waits.
+const AGAIN_TIMES: u32 = 10;
+
+/// How long a round that is over waits for the next at most.
+const ROUND_PAUSE: Duration = Duration::from_mins(1);
 
 /// So many findings are told in full; a whole disk would fill the page.
 const TOLD: usize = 5;
@@ -77,35 +83,35 @@ impl Scrub {
         let scrub = Arc::new(self);
         let mut after = scrub.remembered();
         let (mut findings, mut told) = (Findings::new(), Findings::new());
-        let (mut written, mut looked) = (Instant::now(), Instant::now());
+        let mut written = Instant::now();
         let mut read = Tally::default();
         let mut total = scrub.total();
+        // The pause comes after the reading, so that each start brings it on, however short the daemon runs.
+        let (mut next, mut again) = (Instant::now(), Instant::now());
         loop {
-            let next = scrub.next(after.as_ref());
-            let pause = match &next {
-                Some(item) => share(scrub.period, item.size, total),
-                // A round is over. An empty site waits, too.
-                None => share(scrub.period, 1, 1000).min(AGAIN_EVERY),
-            };
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(pause) => {}
+            let now = Instant::now();
+            if now >= next {
+                let pause = if let Some(item) = scrub.next(after.as_ref()) {
+                    after = Some(item.place.clone());
+                    read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
+                    let pause = share(scrub.period, item.size, total);
+                    findings.extend(scrub.examine(item).await);
+                    pause
+                } else {
+                    // A round is over. An empty site waits, too.
+                    let Tally { packages, bytes } = std::mem::take(&mut read);
+                    if packages > 0 {
+                        tracing::info!(packages, bytes, wrong = findings.len(), "read everything again");
+                    }
+                    after = None;
+                    total = scrub.total();
+                    share(scrub.period, 1, 1000).min(ROUND_PAUSE)
+                };
+                next = now + pause;
             }
-            if let Some(item) = next {
-                after = Some(item.place.clone());
-                read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
-                findings.extend(scrub.examine(item).await);
-            } else {
-                let Tally { packages, bytes } = std::mem::take(&mut read);
-                if packages > 0 {
-                    tracing::info!(packages, bytes, wrong = findings.len(), "read everything again");
-                }
-                after = None;
-                total = scrub.total();
-            }
-            if looked.elapsed() > AGAIN_EVERY.min(scrub.period) && !findings.is_empty() {
-                looked = Instant::now();
+            if !findings.is_empty() && now >= again {
                 findings = scrub.again(findings).await;
+                again = Instant::now() + AGAIN_AFTER.max(now.elapsed() * AGAIN_TIMES);
             }
             if findings != told {
                 scrub.tell(&findings);
@@ -114,6 +120,11 @@ impl Scrub {
             if written.elapsed() > REMEMBER_EVERY {
                 written = Instant::now();
                 scrub.remember(after.as_ref());
+            }
+            let wake = if findings.is_empty() { next } else { next.min(again) };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(wake.into()) => {}
             }
         }
         scrub.remember(after.as_ref());

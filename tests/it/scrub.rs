@@ -87,6 +87,27 @@ fn where_it_got_to_survives_a_restart() {
 }
 
 #[test]
+fn a_daemon_that_never_runs_for_long_comes_round_all_the_same() {
+    let mut site = Site::start(&Wish::default());
+    for number in 0..3 {
+        site.drop_package(&format!("p{number}"), "1.0", &[]);
+    }
+    site.wait("all of them", |site| (packages(site).len() == 3).then_some(()));
+    // With a period of a week the next one would come in some days.
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        assert!(site.stop().success());
+        site.up();
+        let place = site.path("state/scrub");
+        places.push(fs::read_to_string(place).unwrap_or_default());
+    }
+    assert!(site.stop().success());
+    places.push(fs::read_to_string(site.path("state/scrub")).unwrap());
+    places.dedup();
+    assert!(places.len() > 2, "it stays where it is: {places:?}");
+}
+
+#[test]
 fn a_key_that_is_about_to_expire_is_named() {
     let mut site = Site::prepare(&Wish::default());
     let made = SystemTime::now() - Duration::from_hours(24);
