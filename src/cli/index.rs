@@ -159,7 +159,7 @@ fn show(found: &Found, published: &Published) -> String {
         text.push_str(&verify::one_line(&line));
         text.push('\n');
     }
-    for note in &published.notes {
+    for note in found.notes.iter().chain(&published.notes) {
         text.push_str(&verify::one_line(&format!("note: {note}")));
         text.push('\n');
     }
@@ -181,10 +181,11 @@ fn show_json(found: &Found, published: &Published, removed: usize) -> String {
         .iter()
         .map(|(path, refusal)| json!({"file": path, "code": refusal.code.as_str(), "detail": refusal.detail}))
         .collect();
+    let notes: Vec<&String> = found.notes.iter().chain(&published.notes).collect();
     let document = json!({
         "packages": published.packages, "read": found.read, "gone": found.gone, "links": found.links,
         "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
-        "notes": published.notes, "blocks": {"found": published.blocks.found, "made": published.blocks.made},
+        "notes": notes, "blocks": {"found": published.blocks.found, "made": published.blocks.made},
         "removed": removed,
     });
     format!("{document:#}\n")

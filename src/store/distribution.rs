@@ -291,10 +291,14 @@ impl Distribution {
         self.uploads.forget_dirs();
         self.all_there(tree, Ask::Everything, now)?;
         let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
-        let bytes = tree::read_small(&repomd, publication::REPOMD_MAX);
-        if let Some(why) = bytes.and_then(|bytes| self.doubt(tree, &bytes, expected)) {
+        let doubt = match tree::read_small(&repomd, publication::REPOMD_MAX) {
+            Some(bytes) => self.doubt(tree, &bytes, expected),
+            None if std::fs::symlink_metadata(&repomd).is_err() => None,
+            None => self.doubt_of_unread(tree, "it is no file that may be read", expected),
+        };
+        if let Some(why) = doubt {
             // A crash may have come between a publication of ours and the logbook; then the content is ours.
-            let spec = Spec { dir: self.dir(tree), form: self.settings.form };
+            let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
             match self.stage(tree, &spec, expected.revision, now)? {
                 Outcome::Same(_) => {}
                 Outcome::New(_) => return Err(DistError::Disagrees(why)),
@@ -310,13 +314,13 @@ impl Distribution {
     /// older, or nothing that anybody would miss.
     fn doubt(&self, tree: &TreeName, bytes: &[u8], expected: Expected) -> Option<String> {
         let id = self.id(tree);
-        let repomd = Repomd::read(bytes).ok()?;
+        let repomd = match Repomd::read(bytes) {
+            Ok(repomd) => repomd,
+            Err(why) => return self.doubt_of_unread(tree, &why.to_string(), expected),
+        };
         let Some(known) = expected.repomd else {
-            // The packages of an upload tree that had metadata before are taken in; those of another would be
-            // lost.
-            let is_upload = *tree == self.settings.gate.tree;
             let names_packages = publication::lists_packages(&self.dir(tree), &repomd);
-            return (!is_upload && !expected.planned && names_packages).then(|| {
+            return (self.may_be_anothers(tree, expected) && names_packages).then(|| {
                 format!(
                     "{id} has metadata of packages that this logbook knows nothing of; publishing would empty it. If \
                      this site was another one's, start with the state directory that belongs to it; if the packages \
@@ -335,6 +339,23 @@ impl Distribution {
                  directory is an old copy: put the newest one in place; or another program wrote there: remove \
                  {REPODATA}/{REPOMD}",
                 repomd.revision, expected.revision
+            )
+        })
+    }
+
+    /// Whether what a tree shows may be what another site or program has published there. The packages of an upload
+    /// tree are taken in, whatever it shows; those of another one would be lost.
+    fn may_be_anothers(&self, tree: &TreeName, expected: Expected) -> bool {
+        expected.repomd.is_none() && !expected.planned && *tree != self.settings.gate.tree
+    }
+
+    /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
+    fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: Expected) -> Option<String> {
+        self.may_be_anothers(tree, expected).then(|| {
+            format!(
+                "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
+                 publishing would lose what it names. If it may go, remove {REPODATA}/ there",
+                self.id(tree)
             )
         })
     }
@@ -390,7 +411,7 @@ impl Distribution {
     pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
-        let spec = Spec { dir: tree::dir(&self.settings.root, &id), form: self.settings.form };
+        let spec = Spec { dir: tree::dir(&self.settings.root, &id), form: self.settings.form, is_lent: false };
         let changes = self.index.changes(tree);
         let unsigned = self.settings.signer.is_none();
         if let Some((seen, form, last)) = self.shown.get(tree)

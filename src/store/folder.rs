@@ -85,6 +85,8 @@ pub struct Found {
     pub links: usize,
     /// Files that are not listed, by their path, and why.
     pub refused: Vec<(String, Refusal)>,
+    /// Remarks about what was read now.
+    pub notes: Vec<String>,
 }
 
 /// Why a directory cannot be worked on.
@@ -233,7 +235,11 @@ impl Folder {
                 seen += 1;
                 progress(seen, wanted.len());
                 match outcome {
-                    Ok(place) => {
+                    Ok((place, replaced)) => {
+                        if !replaced.is_empty() {
+                            let fields = replaced.join(", ");
+                            found.notes.push(format!("{path}: text was replaced or left out in its {fields}"));
+                        }
                         let stamp = if stamp.is_fresh(now) { Stamp::NONE } else { **stamp };
                         read.push(((*path).clone(), stamp, place));
                     }
@@ -243,6 +249,7 @@ impl Folder {
         )?;
         found.read = read.len();
         found.refused.sort_by(|a, b| a.0.cmp(&b.0));
+        found.notes.sort();
         self.keep(read, &gone)?;
         found.gone = gone.iter().filter(|path| !self.files.contains_key(*path)).count();
         found.listed = self.files.len();
@@ -306,7 +313,7 @@ impl Folder {
         signer: Option<&Signer>,
         now: Timestamp,
     ) -> Result<Published, FolderError> {
-        let spec = Spec { dir: self.dir.clone(), form };
+        let spec = Spec { dir: self.dir.clone(), form, is_lent: true };
         if let Some((seen, last)) = &self.shown
             && *seen == form
             && let Some(published) = publication::unchanged(&spec, signer, last)
@@ -468,6 +475,7 @@ impl Folder {
             superseded: Vec::new(),
             notes: Vec::new(),
             blocks: Tally::default(),
+            files: Vec::new(),
         };
         Some((Form::from_words(&form)?, published))
     }
@@ -578,32 +586,41 @@ impl Walk {
         while let Some(below) = todo.pop() {
             let top = below.as_os_str().is_empty();
             let here = if top { dir.to_owned() } else { dir.join(&below) };
-            let entries = match std::fs::read_dir(&here) {
+            match walk.list(&here, &below) {
+                Ok(dirs) => todo.extend(dirs),
                 // Whoever arranges the directory may do so now.
-                Err(error) if !top && error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) if !top && error.kind() == std::io::ErrorKind::PermissionDenied => {
-                    let why = format!("the directory cannot be listed: {error}; what is known of it stays listed");
+                Err(error) if !top && error.is_not_found() => {}
+                Err(error) if !top && error.source.kind() == std::io::ErrorKind::PermissionDenied => {
+                    let why = format!("the directory is closed: {}; what is known of it stays listed", error.source);
                     walk.unfit.push((below.display().to_string(), Refusal::new(Code::NotRegular, why)));
                     walk.closed.extend(below.to_str().map(str::to_owned));
-                    continue;
                 }
-                entries => entries.at("list", &here)?,
-            };
-            for entry in entries {
-                let entry = entry.at("list", &here)?;
-                let name = entry.file_name();
-                if name.as_encoded_bytes().starts_with(b".") || (top && name == REPODATA) {
-                    continue;
-                }
-                let path = below.join(&name);
-                if entry.file_type().at("look at", &entry.path())?.is_dir() {
-                    todo.push(path);
-                } else if name.as_encoded_bytes().ends_with(b".rpm") {
-                    walk.meet(&path, &entry)?;
-                }
+                Err(error) => return Err(error),
             }
         }
         Ok(walk)
+    }
+
+    /// Looks at one directory and gives those in it.
+    fn list(&mut self, here: &Path, below: &Path) -> Result<Vec<PathBuf>, DiskError> {
+        let mut dirs = Vec::new();
+        for entry in std::fs::read_dir(here).at("list", here)? {
+            let entry = entry.at("list", here)?;
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".") || (below.as_os_str().is_empty() && name == REPODATA) {
+                continue;
+            }
+            let path = below.join(&name);
+            let kind = entry.file_type().at("look at", &entry.path())?;
+            if kind.is_dir() {
+                dirs.push(path);
+            } else if name.as_encoded_bytes().ends_with(b".rpm") {
+                self.meet(&path, &entry)?;
+            } else if kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir()) {
+                self.links += 1;
+            }
+        }
+        Ok(dirs)
     }
 
     fn meet(&mut self, path: &Path, entry: &std::fs::DirEntry) -> Result<(), DiskError> {
@@ -624,6 +641,12 @@ impl Walk {
     }
 }
 
+/// A package's part of each file, and the fields in which text was replaced or left out.
+type Xml = ([Vec<u8>; 3], Vec<&'static str>);
+
+/// The same with where it lies on the pile.
+type Read = (Place, Vec<&'static str>);
+
 /// Reads packages and puts their XML on the pile.
 struct Reader<'a> {
     disk: &'a dyn Disk,
@@ -634,17 +657,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn place(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Result<Place, Refusal>, FolderError> {
+    fn place(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Result<Read, Refusal>, FolderError> {
         match self.xml(path, stamp, buffer) {
             Err(refusal) => Ok(Err(refusal)),
-            Ok(xml) => {
-                let place = Place::write(self.disk, self.pile, &xml)?;
+            Ok((xml, replaced)) => {
+                let place = Place::write(self.disk, self.pile, &xml)?.map(|place| (place, replaced));
                 Ok(place.ok_or_else(|| Refusal::new(Code::TooLarge, "its metadata is longer than 4 GiB")))
             }
         }
     }
 
-    fn xml(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<[Vec<u8>; 3], Refusal> {
+    fn xml(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Xml, Refusal> {
         let unstable = || Refusal::new(Code::Unstable, "it changed while it was read");
         let not_regular = |error: DiskError| Refusal::new(Code::NotRegular, error.sentence());
         let mut file = tree::open_beneath(self.dir, Path::new(path)).map_err(not_regular)?;
@@ -674,7 +697,7 @@ impl Reader<'_> {
             package_size: contents.size,
             location: path.to_owned(),
         };
-        Ok(blocks::xml_of(&package, &placed))
+        Ok((blocks::xml_of(&package, &placed), package.replaced_text))
     }
 }
 

@@ -1,5 +1,7 @@
 //! This machine's disk and the logbook. All writing goes through [`disk`].
 
+/// Reading what may never answer.
+pub mod patience;
 /// The seam: every change rolloutd makes to the disk.
 pub mod disk;
 /// Who may write here: one daemon for each site.
@@ -28,8 +30,6 @@ mod splice;
 pub mod assembly;
 /// What is asked of a package file before it comes in, who answers, and both as bytes.
 pub mod examination;
-/// Reading what may never answer.
-pub mod patience;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// Whether the packages that a tree lists still lie there.

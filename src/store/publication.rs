@@ -35,6 +35,7 @@ use super::blocks::{self, Form, Members, Part, Sums};
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
 use super::index::{IndexError, Source};
+use super::intake::Stamp;
 use super::shelf::Shelf;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
@@ -65,6 +66,9 @@ pub struct Spec {
     pub dir: PathBuf,
     /// Compression, blocks and the kind of the checksums.
     pub form: Form,
+    /// Whether the directory is somebody else's, who may have signed or written `repomd.xml` himself: his signature
+    /// stays as long as it fits, and what we cannot read is not replaced.
+    pub is_lent: bool,
 }
 
 /// Why a tree could not be published.
@@ -95,6 +99,14 @@ pub enum PublishError {
         /// What the reader said.
         why: String,
     },
+    /// Somebody else's `repomd.xml` cannot be read, and what it names would be lost.
+    #[error("cannot read {}, and what it names would be lost: {why}; remove it to begin anew", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The key refused.
     #[error("could not sign repomd.xml of {}", dir.display())]
     Sign {
@@ -121,6 +133,8 @@ pub struct Published {
     pub notes: Vec<String>,
     /// How many blocks were made anew for it.
     pub blocks: Tally,
+    /// The state of the files that it names, when they were known to be right; empty when that is forgotten.
+    pub files: Vec<Stamp>,
 }
 
 /// New metadata that nobody sees yet.
@@ -130,6 +144,7 @@ pub struct Staged {
     repodata: PathBuf,
     signed: Signed,
     published: Published,
+    data: Vec<Data>,
     /// Names that are in use from now on.
     named: BTreeSet<String>,
 }
@@ -167,11 +182,22 @@ pub fn stage(
     let repodata = spec.dir.join(REPODATA);
     disk.make_dir(&repodata)?;
     disk::sweep(disk, &repodata)?;
-    let current = current(&repodata, signer);
-    let now_second = now.as_second().max(0).unsigned_abs();
     let mut notes = Vec::new();
+    let current = match current(spec, &repodata, signer) {
+        Ok(current) => current,
+        Err(why) if spec.is_lent => return Err(PublishError::Foreign { path: repodata.join(REPOMD), why }),
+        Err(why) => {
+            notes.push(format!("{REPOMD} could not be read ({why}); what else it named is no longer named"));
+            None
+        }
+    };
+    let now_second = now.as_second().max(0).unsigned_abs();
     let mut named = BTreeSet::new();
-    let (mut data, blocks) = write_files(disk, spec, source, shelf, now_second, current.as_ref())?;
+    // yum goes by the latest time of all files and takes nothing that is older than what it has.
+    let is_believable = |second: &u64| *second <= now_second.saturating_add(REVISION_AHEAD_MAX);
+    let times = current.iter().flat_map(|known| &known.repomd.data).map(|data| data.timestamp);
+    let time = times.chain([floor]).filter(is_believable).fold(now_second, u64::max);
+    let (mut data, blocks) = write_files(disk, spec, source, shelf, time, current.as_ref())?;
     data.extend(carried(&repodata, current.as_ref(), &mut notes));
     named.extend(data.iter().map(|d| d.file_name().to_owned()));
     named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
@@ -182,14 +208,19 @@ pub fn stage(
         && known.repomd.data == data
     {
         let superseded = unnamed(&repodata, &named)?;
-        let revision = known.repomd.revision;
-        return Ok(Outcome::Same(Published { revision, packages, repomd: known.sha256, superseded, notes, blocks }));
+        let (revision, repomd) = (known.repomd.revision, known.sha256);
+        let files = states(&repodata, &data).unwrap_or_default();
+        return Ok(Outcome::Same(Published { revision, packages, repomd, superseded, notes, blocks, files }));
     }
-    let on_disk = current.as_ref().map_or(0, |known| known.repomd.revision);
-    let believable = if on_disk <= now_second.saturating_add(REVISION_AHEAD_MAX) { on_disk } else { 0 };
-    let revision = floor.max(believable).saturating_add(1).max(now_second);
+    let on_disk = current.as_ref().map(|known| known.repomd.revision).filter(is_believable);
+    let revision = floor.max(on_disk.unwrap_or(0)).saturating_add(1).max(now_second);
+    if signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
+        notes.push(format!("{REPOMD_ASC} fits no longer and is removed: sign {REPOMD} again"));
+    }
     let tags = current.map(|known| known.repomd.tags).unwrap_or_default();
-    let bytes = Repomd { revision, tags, data }.write();
+    let repomd = Repomd { revision, tags, data };
+    let bytes = repomd.write();
+    let data = repomd.data;
     // A reader of ours must accept what clients will get.
     Repomd::read(&bytes).map_err(|e| PublishError::Proof {
         part: "repomd",
@@ -198,8 +229,9 @@ pub fn stage(
     })?;
     let signed = prepare_pair(disk, spec, &repodata, &bytes, signer, now)?;
     let repomd = sha256(&bytes);
-    let published = Published { revision, packages, repomd, superseded: vec![], notes, blocks };
-    Ok(Outcome::New(Staged { repodata, signed, published, named }))
+    let (superseded, files) = (Vec::new(), Vec::new());
+    let published = Published { revision, packages, repomd, superseded, notes, blocks, files };
+    Ok(Outcome::New(Staged { repodata, signed, published, data, named }))
 }
 
 impl Staged {
@@ -222,28 +254,52 @@ impl Staged {
         disk.rename(&at(REPOMD_NEW), &at(REPOMD))?;
         disk.sync_dir(&self.repodata)?;
         self.published.superseded = unnamed(&self.repodata, &self.named)?;
+        self.published.files = states(&self.repodata, &self.data).unwrap_or_default();
         Ok(self.published)
     }
 }
 
-/// What lies there now, when it can be read.
+/// What lies there now.
 struct Current {
     repomd: Repomd,
     sha256: Sha256,
     /// Whether its signature is there if one is wanted, and absent if none is.
     whole: bool,
+    /// Whether anything is there that may be a signature.
+    is_signed: bool,
 }
 
-fn current(repodata: &Path, signer: Option<&Signer>) -> Option<Current> {
-    let bytes = tree::read_small(&repodata.join(REPOMD), REPOMD_MAX)?;
-    let repomd = Repomd::read(&bytes).ok()?;
+/// `None` when nothing lies there.
+///
+/// # Errors
+/// Why it cannot be read.
+fn current(spec: &Spec, repodata: &Path, signer: Option<&Signer>) -> Result<Option<Current>, String> {
+    let path = repodata.join(REPOMD);
+    let Some(bytes) = tree::read_small(&path, REPOMD_MAX) else {
+        return match std::fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            _ => Err(format!("it is no file that may be read, or longer than {REPOMD_MAX} bytes")),
+        };
+    };
+    let repomd = Repomd::read(&bytes).map_err(|error| error.to_string())?;
     let signature = tree::read_small(&repodata.join(REPOMD_ASC), REPOMD_MAX);
+    let is_signed = signature.is_some();
     let whole = match (signer, signature) {
         (None, None) => true,
+        (None, Some(_)) => spec.is_lent,
         (Some(signer), Some(signature)) => signer.made(&signature, &bytes),
-        _ => false,
+        (Some(_), None) => false,
     };
-    Some(Current { repomd, sha256: sha256(&bytes), whole })
+    Ok(Some(Current { repomd, sha256: sha256(&bytes), whole, is_signed }))
+}
+
+/// The state of files as `repomd.xml` has them; `None` when one is not there or has another size.
+fn states(repodata: &Path, all: &[Data]) -> Option<Vec<Stamp>> {
+    let state = |data: &Data| {
+        let meta = std::fs::symlink_metadata(repodata.join(data.file_name())).ok()?;
+        (meta.is_file() && data.size == Some(meta.len())).then(|| Stamp::of(&meta))
+    };
+    all.iter().map(state).collect()
 }
 
 /// The SHA-256 of bytes in memory.
@@ -256,15 +312,12 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
 /// What clients see is what was published before, and nothing the tree lists has changed since: says so
 /// without reading or writing more than `repomd.xml` and its signature.
 ///
-/// `None` when somebody has changed, removed or added to it, so that it has to be looked at closely.
+/// `None` when somebody has written into it, removed or added to it, or when it is not known how the files were, so
+/// that it has to be looked at closely.
 pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Option<Published> {
     let repodata = spec.dir.join(REPODATA);
-    let known = current(&repodata, signer)?;
-    let there = |data: &Data| {
-        let meta = std::fs::symlink_metadata(repodata.join(data.file_name()));
-        meta.is_ok_and(|meta| meta.is_file() && data.size == Some(meta.len()))
-    };
-    if !known.whole || known.sha256 != last.repomd || !known.repomd.data.iter().all(there) {
+    let known = current(spec, &repodata, signer).ok()??;
+    if !known.whole || known.sha256 != last.repomd || states(&repodata, &known.repomd.data)? != last.files {
         return None;
     }
     let mut named: BTreeSet<String> = known.repomd.data.iter().map(|d| d.file_name().to_owned()).collect();
@@ -397,9 +450,10 @@ pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
 fn carried(repodata: &Path, current: Option<&Current>, notes: &mut Vec<String>) -> Vec<Data> {
     // Databases and zchunk forms of the three files would describe an older state of them.
     let is_ours = |kind: &str| {
-        Part::ALL
-            .iter()
-            .any(|part| kind.strip_prefix(part.as_str()).is_some_and(|rest| matches!(rest, "" | "_db" | "_zck")))
+        Part::ALL.iter().any(|part| {
+            kind.strip_prefix(part.as_str())
+                .is_some_and(|rest| matches!(rest, "" | "_db" | "_zck" | "-ext" | "-ext_db" | "-ext_zck"))
+        })
     };
     let all = current.into_iter().flat_map(|known| &known.repomd.data);
     let mut carried = Vec::new();

@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::fsck::fsck;
+use crate::fsck::{flip, fsck};
 use crate::judge::{self, Source};
 use crate::peers;
 use crate::site::{Site, Wish, files_below, keys, package, recipe};
@@ -89,6 +89,43 @@ fn metadata_that_was_removed_is_made_again_by_a_reload_and_by_a_start() {
     site.up();
     assert_eq!(packages(&site, "production"), 1);
     wait_until_well(&mut site);
+}
+
+#[test]
+fn metadata_that_was_spoilt_in_place_is_made_again_by_a_reload() {
+    let mut site = settled();
+    let repodata = site.tree("production").join("repodata");
+    let primary = files_below(&repodata).into_iter().find(|path| path.to_string_lossy().ends_with("primary.xml.gz"));
+    let primary = primary.unwrap();
+    let good = fs::read(&primary).unwrap();
+    flip(&primary, good.len() / 2, 3);
+    reload(&site);
+    site.wait("the bytes to be right", |_| (fs::read(&primary).ok()? == good).then_some(()));
+    wait_until_well(&mut site);
+    assert_eq!(packages(&site, "production"), 1);
+}
+
+#[test]
+fn metadata_of_another_site_is_never_emptied_whether_it_can_be_read_or_not() {
+    let mut site = Site::prepare(&Wish::default());
+    let place = site.tree("production");
+    let stray = stray(&site, "production");
+    let repomd = place.join("repodata/repomd.xml");
+    if !peers::have(&["createrepo_c"]) {
+        return;
+    }
+    let out = std::process::Command::new("createrepo_c").arg(&place).output().unwrap();
+    assert!(out.status.success());
+    let readable = fs::read_to_string(&repomd).unwrap();
+    let unreadable = readable.replace("<location href", "<location xml:base=\"http://elsewhere/\" href");
+    for (text, says) in [(readable, "would empty it"), (unreadable, "cannot be read")] {
+        fs::write(&repomd, &text).unwrap();
+        up_with_trouble(&mut site);
+        wait_for_reason(&mut site, says);
+        assert_eq!(fs::read_to_string(&repomd).unwrap(), text);
+        assert!(stray.exists());
+        assert!(site.stop().success());
+    }
 }
 
 #[test]

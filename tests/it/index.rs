@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
+use rolloutd::format::header::tag;
 use rolloutd::format::repomd::Repomd;
 use rolloutd::format::sample::Recipe;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::forge::{Draft, text};
 use crate::metadata_readers::{elements, read};
 use crate::peers;
 use crate::site::{files_below, keys, package, recipe};
@@ -353,7 +355,7 @@ fn links_are_counted_and_not_followed() {
     std::os::unix::fs::symlink(outside.join("secret.rpm"), place.packages().join("secret.rpm")).unwrap();
     std::os::unix::fs::symlink("top-1.rpm", place.packages().join("again.rpm")).unwrap();
     let said = place.index(&[]);
-    assert!(said.starts_with("note: 2 links were not followed\n3 listed"), "{said}");
+    assert!(said.starts_with("note: 3 links were not followed\n3 listed"), "{said}");
     assert_eq!(place.listed(), set(["a/left-1.rpm", "b/c/right-1.rpm", "top-1.rpm"]));
     // A directory that was listed and is a link now.
     fs::rename(place.packages().join("a"), place.path("moved")).unwrap();
@@ -418,9 +420,86 @@ fn json_is_one_document_with_these_words() {
     });
     assert_eq!(said, expected);
     assert!(place.packages().join("repodata/repomd.xml.asc").exists());
-    // Without the key the signature would be wrong, so it goes.
+    // Whoever signs by hand does not lose his signature as long as it fits.
+    let asc = place.packages().join("repodata/repomd.xml.asc");
+    assert!(!place.index(&[]).contains("repomd.xml.asc"));
+    assert!(asc.exists());
+    place.put("more-1.rpm", &signed("more", "1"));
+    assert!(place.index(&[]).contains("note: repomd.xml.asc fits no longer and is removed: sign repomd.xml again\n"));
+    assert!(!asc.exists());
+}
+
+#[test]
+fn what_others_have_written_is_carried_along_or_the_run_is_refused() {
+    let place = Place::with_packages();
+    let repodata = place.packages().join("repodata");
+    fs::create_dir(&repodata).unwrap();
+    let named = |location: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<repomd xmlns=\"http://linux.duke.edu/metadata/repo\" \
+             xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n<revision>7</revision>\n<data type=\"group\">\n\
+             <checksum type=\"sha256\">{}</checksum>\n<location {location}/>\n<timestamp>9</timestamp>\n\
+             <size>8</size>\n</data>\n<data type=\"filelists-ext\">\n<checksum type=\"sha256\">{0}</checksum>\n\
+             <location href=\"repodata/x-filelists-ext.xml\"/>\n<timestamp>9</timestamp>\n<size>8</size>\n</data>\n\
+             </repomd>\n",
+            "5a3c3a7d6ea7a4c3f1b6b3c9a02fbbb8d1ec1f7c4b1e0c11bd8c25a4c1d6a4ac"
+        )
+    };
+    let repomd = repodata.join("repomd.xml");
+    // A location that we do not understand.
+    fs::write(&repomd, named("xml:base=\"http://elsewhere/\" href=\"repodata/comps.xml\"")).unwrap();
+    let before = fs::read(&repomd).unwrap();
+    let out = place.run(&[]);
+    assert_eq!(out.status.code(), Some(2), "{}", said(&out));
+    assert!(said(&out).contains("what it names would be lost"), "{}", said(&out));
+    assert_eq!(fs::read(&repomd).unwrap(), before);
+    // What would describe an older state of the packages is let go without a word.
+    fs::write(&repomd, named("href=\"repodata/comps.xml\"")).unwrap();
+    let notes = place.index(&[]);
+    assert!(notes.contains("repodata/comps.xml is no longer named") && !notes.contains("filelists-ext"), "{notes}");
+    assert_eq!(place.repomd().data.len(), 3);
+}
+
+#[test]
+fn no_time_in_the_metadata_goes_back_with_the_clock() {
+    let place = Place::with_packages();
     place.index(&[]);
-    assert!(!place.packages().join("repodata/repomd.xml.asc").exists());
+    let newest = |place: &Place| place.repomd().data.iter().map(|data| data.timestamp).max().unwrap();
+    let repomd = place.packages().join("repodata/repomd.xml");
+    // As if the clock had been two hours ahead.
+    let (now, ahead) = (newest(&place), newest(&place) + 7200);
+    let text = fs::read_to_string(&repomd).unwrap();
+    fs::write(&repomd, text.replace(&format!("<timestamp>{now}<"), &format!("<timestamp>{ahead}<"))).unwrap();
+    assert_eq!(newest(&place), ahead);
+    fs::remove_file(place.packages().join("top-1.rpm")).unwrap();
+    place.index(&[]);
+    assert_eq!(newest(&place), ahead);
+    assert_eq!(place.listed().len(), 2);
+}
+
+#[test]
+fn metadata_that_was_spoilt_in_place_is_made_again() {
+    let place = Place::with_packages();
+    place.index(&[]);
+    let primary = place.repomd().get("primary").unwrap().location.clone();
+    let path = place.packages().join(primary);
+    let good = fs::read(&path).unwrap();
+    let mut spoilt = good.clone();
+    let middle = spoilt.len() / 2;
+    spoilt[middle] ^= 0xff;
+    fs::write(&path, spoilt).unwrap();
+    place.index(&[]);
+    assert!(fs::read(&path).unwrap() == good);
+}
+
+#[test]
+fn text_that_is_left_out_is_named() {
+    let place = Place::new();
+    place.put("odd-1.rpm", &Draft::new().set(tag::SUMMARY, Some(text("a\u{1}b"))).file());
+    let words = "odd-1.rpm: text was replaced or left out in its summary";
+    assert!(place.index(&[]).starts_with(&format!("note: {words}\n1 listed")));
+    // Who has been told is not told again.
+    assert!(place.index(&[]).starts_with("1 listed"));
 }
 
 #[test]
