@@ -51,6 +51,9 @@ use crate::format::reading::{Reading, Unread};
 use crate::format::signing::Signer;
 use crate::format::xml;
 
+/// How long a run may take, in nanoseconds.
+const RUN_MAX: i64 = 3_600_000_000_000;
+
 /// Rises whenever the table or the XML of the same package would be other ones.
 const FORMAT: i64 = 2;
 
@@ -130,14 +133,15 @@ impl Stamp {
         ])
     }
 
-    /// Whether the file could change once more and have the same times.
+    /// Whether the file could change once more and have the same times. `now` is when the run began.
     fn is_fresh(self, now: Timestamp) -> bool {
         let [.., changed] = self.0;
         let [fine, whole] = TICKS;
         let tick = if changed % 1_000_000_000 == 0 { whole } else { fine };
         let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
-        // Times in the future are somebody's wrong clock, and another change would have another one.
-        now.abs_diff(changed) < tick.unsigned_abs()
+        // What has changed since this run began may do so again. Times further in the future are somebody's wrong
+        // clock, and another change would have another one.
+        changed > now.saturating_sub(tick) && changed < now.saturating_add(RUN_MAX)
     }
 
     /// Of no file.
@@ -935,7 +939,8 @@ mod tests {
         assert!(!before(2_000_000_000).is_fresh(now));
         assert!(before(49_999_999).is_fresh(now));
         assert!(!before(50_000_001).is_fresh(now));
-        assert!(!before(-60_000_000_001).is_fresh(now), "from the future");
+        assert!(before(-60_000_000_001).is_fresh(now), "changed in this run");
+        assert!(!before(-RUN_MAX).is_fresh(now), "from the future");
     }
 
     #[test]
