@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use rolloutd::format::repomd::Repomd;
 use serde_json::Value;
 
 use crate::fsck::{flip, fsck};
@@ -94,9 +95,9 @@ fn metadata_that_was_removed_is_made_again_by_a_reload_and_by_a_start() {
 #[test]
 fn metadata_that_was_spoilt_in_place_is_made_again_by_a_reload() {
     let mut site = settled();
-    let repodata = site.tree("production").join("repodata");
-    let primary = files_below(&repodata).into_iter().find(|path| path.to_string_lossy().ends_with("primary.xml.gz"));
-    let primary = primary.unwrap();
+    let tree = site.tree("production");
+    let repomd = Repomd::read(&fs::read(tree.join("repodata/repomd.xml")).unwrap()).unwrap();
+    let primary = tree.join(&repomd.get("primary").unwrap().location);
     let good = fs::read(&primary).unwrap();
     flip(&primary, good.len() / 2, 3);
     reload(&site);
