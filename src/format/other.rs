@@ -36,7 +36,7 @@ pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
 mod tests {
     use crate::domain::checksum::ChecksumKind;
     use crate::domain::nevra::Nevra;
-    use crate::format::package::{Change, DependencyList, File, FileKind, Package, Placed};
+    use crate::format::package::{Change, Dependencies, DependencyList, File, FileKind, Package, Placed};
     use crate::format::{filelists, other, primary};
 
     fn example() -> (Package, Placed) {
@@ -63,14 +63,12 @@ mod tests {
             installed_size: 3,
             archive_size: u64::MAX,
             header_range: (280, 2000),
-            provides: list(&[("p\"", 8, "1:2"), ("q", 0, "1:9")]),
-            requires: list(&[]),
-            conflicts: list(&[("c", 2, "")]),
-            obsoletes: list(&[]),
-            suggests: list(&[]),
-            enhances: list(&[]),
-            recommends: list(&[("(a if b)", 0, "")]),
-            supplements: list(&[]),
+            dependencies: Dependencies {
+                provides: list(&[("p\"", 8, "1:2"), ("q", 0, "1:9")]),
+                conflicts: list(&[("c", 2, "")]),
+                recommends: list(&[("(a if b)", 0, "")]),
+                ..Dependencies::default()
+            },
             files: [
                 file("/usr/bin/a&b", FileKind::Plain),
                 file("/etc/d", FileKind::Dir),

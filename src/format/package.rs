@@ -23,7 +23,7 @@ mod files;
 
 mod dependencies;
 
-pub use dependencies::{Dependency, DependencyList};
+pub use dependencies::{Dependencies, Dependency, DependencyList};
 pub use files::{File, FileKind, FileList};
 
 use std::borrow::Cow;
@@ -67,22 +67,8 @@ pub struct Package {
     pub archive_size: u64,
     /// First byte of the main header and first byte after it, counted from the file's beginning.
     pub header_range: (u64, u64),
-    /// What it provides.
-    pub provides: DependencyList,
-    /// What it requires.
-    pub requires: DependencyList,
-    /// What it conflicts with.
-    pub conflicts: DependencyList,
-    /// What it obsoletes.
-    pub obsoletes: DependencyList,
-    /// Weak, forward, optional.
-    pub suggests: DependencyList,
-    /// Weak, backward, optional.
-    pub enhances: DependencyList,
-    /// Weak, forward, recommended.
-    pub recommends: DependencyList,
-    /// Weak, backward, recommended.
-    pub supplements: DependencyList,
+    /// What it says of other packages.
+    pub dependencies: Dependencies,
     /// Files in the order of the header.
     pub files: FileList,
     /// Changelog entries in the order in which `other.xml` lists them, already limited.
@@ -122,8 +108,8 @@ impl Package {
     /// uncompressed payload, which format 4 keeps there.
     ///
     /// # Errors
-    /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`],
-    /// [`Code::FileList`], [`Code::FileName`] and [`Code::HeaderLimits`]; whatever makes a package impossible to list as it is.
+    /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`], [`Code::FileList`],
+    /// [`Code::FileName`] and [`Code::HeaderLimits`]; whatever makes a package impossible to list as it is.
     pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
         let is_source = is_source(header);
         let mut free = FreeText { header, replaced: Vec::new() };
@@ -142,20 +128,13 @@ impl Package {
             installed_size: header.u64(tag::LONGSIZE).or_else(|| header.u64(tag::SIZE)).unwrap_or(0),
             archive_size: archive_size(header, signature),
             header_range: (layout.main.start, layout.main.end),
-            provides: DependencyList::default(),
-            requires: DependencyList::default(),
-            conflicts: DependencyList::default(),
-            obsoletes: DependencyList::default(),
-            suggests: DependencyList::default(),
-            enhances: DependencyList::default(),
-            recommends: DependencyList::default(),
-            supplements: DependencyList::default(),
+            dependencies: Dependencies::default(),
             files: FileList::read(header)?,
             changelog: Vec::new(),
             replaced_text: Vec::new(),
         };
         package.changelog = changelog(&mut free);
-        package.read_dependencies(header, &mut free.replaced)?;
+        package.dependencies = Dependencies::read(header, &package.files, &mut free.replaced)?;
         package.replaced_text = free.replaced;
         Ok(package)
     }
@@ -387,7 +366,7 @@ mod tests {
             (tag::FILEMODES, Modes(&[0o100_755, 0o100_644])),
             (tag::FILEFLAGS, Numbers(&[0, 0])),
         ]);
-        show(&package.expect("a package").requires)
+        show(&package.expect("a package").dependencies.requires)
     }
 
     #[test]
@@ -522,12 +501,18 @@ mod tests {
             (tag::REQUIREVERSION, Texts(&[b"", b""])),
         ];
         let package = read_with(old.into_iter().chain(older).chain(oldest)).expect("a package");
-        assert_eq!((show(&package.suggests), show(&package.enhances)), (vec!["a".to_owned()], vec!["a".to_owned()]));
-        assert_eq!(show(&package.recommends), ["m", "b"]);
-        assert_eq!((show(&package.supplements), show(&package.requires)), (vec!["b".to_owned()], vec!["n".to_owned()]));
+        assert_eq!(
+            (show(&package.dependencies.suggests), show(&package.dependencies.enhances)),
+            (vec!["a".to_owned()], vec!["a".to_owned()])
+        );
+        assert_eq!(show(&package.dependencies.recommends), ["m", "b"]);
+        assert_eq!(
+            (show(&package.dependencies.supplements), show(&package.dependencies.requires)),
+            (vec!["b".to_owned()], vec!["n".to_owned()])
+        );
 
         let package = read_with(weak(tag::RECOMMENDNAME, tag::RECOMMENDFLAGS, tag::RECOMMENDVERSION));
-        assert_eq!(show(&package.expect("a package").recommends), ["a", "b"]);
+        assert_eq!(show(&package.expect("a package").dependencies.recommends), ["a", "b"]);
     }
 
     #[test]
@@ -539,7 +524,7 @@ mod tests {
         );
         refuse([(tag::PROVIDEFLAGS, Numbers(&[0])), (tag::PROVIDEVERSION, Texts(&[b""]))], Code::DepList);
         let old = read_with([(tag::PROVIDENAME, Texts(&[b"lib.so.2"]))]).expect("names alone are the oldest form");
-        assert_eq!(show(&old.provides), ["lib.so.2"]);
+        assert_eq!(show(&old.dependencies.provides), ["lib.so.2"]);
     }
 
     #[test]
@@ -564,7 +549,9 @@ mod tests {
                 (tag::REQUIREFLAGS, Numbers(&vec![0; requires])),
                 (tag::REQUIREVERSION, Texts(&needed)),
             ]);
-            package.map(|p| (p.provides.len(), p.requires.len())).map_err(|refusal| refusal.code)
+            package
+                .map(|p| (p.dependencies.provides.len(), p.dependencies.requires.len()))
+                .map_err(|refusal| refusal.code)
         };
         assert_eq!(with(1 << 17, 1 << 17), Ok((1 << 17, 1)));
         assert_eq!(with(1 << 17, (1 << 17) + 1), Err(Code::HeaderLimits));
@@ -583,7 +570,7 @@ mod tests {
                 (tag::FILEMODES, Modes(&[0o100_644])),
                 (tag::FILEFLAGS, Numbers(&[0])),
             ]);
-            package.expect("a package").requires.len()
+            package.expect("a package").dependencies.requires.len()
         };
         // UTF-8 and Latin-1.
         let [new, old]: [&[u8]; 2] = [b"caf\xc3\xa9", b"caf\xe9"];

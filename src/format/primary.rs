@@ -52,14 +52,9 @@ pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     element(out, "    <rpm:sourcerpm>", &package.source_rpm, "</rpm:sourcerpm>\n");
     let (start, end) = package.header_range;
     numbers(out, format_args!("    <rpm:header-range start=\"{start}\" end=\"{end}\"/>\n"));
-    dependencies(out, "provides", &package.provides);
-    dependencies(out, "requires", &package.requires);
-    dependencies(out, "conflicts", &package.conflicts);
-    dependencies(out, "obsoletes", &package.obsoletes);
-    dependencies(out, "suggests", &package.suggests);
-    dependencies(out, "enhances", &package.enhances);
-    dependencies(out, "recommends", &package.recommends);
-    dependencies(out, "supplements", &package.supplements);
+    for (kind, list) in package.dependencies.lists() {
+        dependencies(out, kind, list);
+    }
     for file in package.files.iter().filter(|file| is_primary(&file.path)) {
         out.extend_from_slice(b"    ");
         write_file(out, &file.path, file.kind);

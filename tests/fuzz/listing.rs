@@ -14,7 +14,7 @@ use std::io::BufReader;
 use rolloutd::audit::metadata;
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::nevra::Nevra;
-use rolloutd::format::package::{Change, DependencyList, File, FileKind, Package, Placed};
+use rolloutd::format::package::{Change, Dependencies, DependencyList, File, FileKind, Package, Placed};
 use rolloutd::format::xml::{Proof, prove};
 use rolloutd::format::{filelists, other, primary};
 
@@ -55,8 +55,16 @@ fn package(data: &[u8]) -> (Package, Placed) {
         }
         list
     };
-    let (provides, requires, conflicts, obsoletes) = (list(), list(), list(), list());
-    let (suggests, enhances, recommends, supplements) = (list(), list(), list(), list());
+    let dependencies = Dependencies {
+        provides: list(),
+        requires: list(),
+        conflicts: list(),
+        obsoletes: list(),
+        suggests: list(),
+        enhances: list(),
+        recommends: list(),
+        supplements: list(),
+    };
     let changelog = parts.iter().map(|part| Change { author: part.clone(), time: -7, text: text() }).collect();
     let package = Package {
         nevra: Nevra::new("a+b", 1, "2~3", "4^5", "noarch").expect("an identity"),
@@ -73,14 +81,7 @@ fn package(data: &[u8]) -> (Package, Placed) {
         installed_size: 0,
         archive_size: 1,
         header_range: (280, 2000),
-        provides,
-        requires,
-        conflicts,
-        obsoletes,
-        suggests,
-        enhances,
-        recommends,
-        supplements,
+        dependencies,
         files,
         changelog,
         replaced_text: Vec::new(),
@@ -191,17 +192,8 @@ fn in_primary(package: &Package, placed: &Placed) -> Vec<Element> {
         leaf("rpm:sourcerpm", &[], &package.source_rpm),
         leaf("rpm:header-range", &[("start", &range[0]), ("end", &range[1])], ""),
     ];
-    let lists = [
-        &package.provides,
-        &package.requires,
-        &package.conflicts,
-        &package.obsoletes,
-        &package.suggests,
-        &package.enhances,
-        &package.recommends,
-        &package.supplements,
-    ];
-    all.extend(lists.into_iter().flat_map(DependencyList::iter).map(|one| {
+    let lists = package.dependencies.lists();
+    all.extend(lists.into_iter().flat_map(|(_, list)| list.iter()).map(|one| {
         let mut attributes = vec![("name", one.name)];
         if let Some(flags) = one.flags {
             attributes.push(("flags", flags));

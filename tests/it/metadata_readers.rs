@@ -16,7 +16,7 @@ use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::nevra::Nevra;
 use rolloutd::format::compress::{Compression, open};
 use rolloutd::format::header::{Extent, Header, Part, extent};
-use rolloutd::format::package::{Change, DependencyList, File, FileKind, Package, Placed};
+use rolloutd::format::package::{Change, Dependencies, File, FileKind, Package, Placed};
 use rolloutd::format::repomd::Repomd;
 use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::xml::prove;
@@ -217,8 +217,8 @@ fn many() -> Vec<(Package, Placed)> {
     (0..PACKAGES)
         .map(|n| {
             let nevra = nevra(n);
-            let mut provides = DependencyList::default();
-            provides.push(nevra.name(), 8, "1.0-1", false);
+            let mut dependencies = Dependencies::default();
+            dependencies.provides.push(nevra.name(), 8, "1.0-1", false);
             let text: Vec<String> = (0..80).map(|_| word()).collect();
             let file = |_| File { path: format!("/usr/share/{}/{}", word(), n), kind: FileKind::Plain };
             let placed = Placed {
@@ -242,14 +242,7 @@ fn many() -> Vec<(Package, Placed)> {
                 installed_size: 1,
                 archive_size: 1,
                 header_range: (1, 2),
-                provides,
-                requires: DependencyList::default(),
-                conflicts: DependencyList::default(),
-                obsoletes: DependencyList::default(),
-                suggests: DependencyList::default(),
-                enhances: DependencyList::default(),
-                recommends: DependencyList::default(),
-                supplements: DependencyList::default(),
+                dependencies,
                 files: (0..30).map(file).collect(),
                 changelog: vec![Change { author: "a".to_owned(), time: 1, text: text.concat() }],
                 replaced_text: Vec::new(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::texts::Texts;
-use super::{FileList, Package, identity, is_primary, note};
+use super::{FileList, identity, is_primary, note};
 use crate::domain::nevra::vercmp;
 use crate::domain::refusal::{Code, Refusal};
 use crate::format::header::{Header, tag};
@@ -37,6 +37,27 @@ pub struct DependencyList {
     /// Of each its name and its epoch, version and release as the header has them.
     words: Texts,
     senses: Vec<Sense>,
+}
+
+/// All that a package says of other packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// What it provides.
+    pub provides: DependencyList,
+    /// What it requires.
+    pub requires: DependencyList,
+    /// What it conflicts with.
+    pub conflicts: DependencyList,
+    /// What it obsoletes.
+    pub obsoletes: DependencyList,
+    /// Weak, forward, optional.
+    pub suggests: DependencyList,
+    /// Weak, backward, optional.
+    pub enhances: DependencyList,
+    /// Weak, forward, recommended.
+    pub recommends: DependencyList,
+    /// Weak, backward, recommended.
+    pub supplements: DependencyList,
 }
 
 /// What is told of a dependency besides its words.
@@ -215,19 +236,31 @@ fn list<'a>(header: &'a Header, kind: &Kind) -> Result<impl Iterator<Item = Raw<
     Ok(header.strings(kind.tags[0]).zip(flags.zip(versions)).map(|(name, (flags, evr))| Raw { name, flags, evr }))
 }
 
-impl Package {
-    pub(super) fn read_dependencies(
-        &mut self,
-        header: &Header,
-        replaced: &mut Vec<&'static str>,
-    ) -> Result<(), Refusal> {
+impl Dependencies {
+    /// All kinds with the names that repodata has for them, in the order in which it lists them.
+    pub fn lists(&self) -> [(&'static str, &DependencyList); 8] {
+        [
+            ("provides", &self.provides),
+            ("requires", &self.requires),
+            ("conflicts", &self.conflicts),
+            ("obsoletes", &self.obsoletes),
+            ("suggests", &self.suggests),
+            ("enhances", &self.enhances),
+            ("recommends", &self.recommends),
+            ("supplements", &self.supplements),
+        ]
+    }
+
+    /// Reads those of a package with these files; adds to `replaced` the kinds of which one was left out.
+    pub(super) fn read(header: &Header, files: &FileList, replaced: &mut Vec<&'static str>) -> Result<Self, Refusal> {
         let count = ALL.iter().map(|kind| u64::from(header.count(kind.tags[0]))).sum::<u64>();
         if count > DEPENDENCIES_MAX {
             let detail = format!("{count} dependencies, {DEPENDENCIES_MAX} are possible");
             return Err(Refusal::new(Code::HeaderLimits, detail));
         }
         // What is required weakly comes before what is recommended.
-        self.read_requires(header, replaced)?;
+        let mut all = Self::default();
+        all.read_requires(header, files, replaced)?;
         let mut read = |kind: &Kind, weak: &mut DependencyList, mut strong: Option<&mut DependencyList>| {
             for raw in list(header, kind)? {
                 let Some(Text { name, evr }) = raw.text(kind.what, replaced)? else { continue };
@@ -236,20 +269,25 @@ impl Package {
             }
             Ok(())
         };
-        read(&PROVIDES, &mut self.provides, None)?;
-        read(&CONFLICTS, &mut self.conflicts, None)?;
-        read(&OBSOLETES, &mut self.obsoletes, None)?;
-        read(&SUGGESTS, &mut self.suggests, None)?;
-        read(&ENHANCES, &mut self.enhances, None)?;
-        read(&SUPPLEMENTS, &mut self.supplements, None)?;
-        read(&RECOMMENDS, &mut self.recommends, None)?;
-        read(&OLD_SUGGESTS, &mut self.suggests, Some(&mut self.recommends))?;
-        read(&OLD_ENHANCES, &mut self.enhances, Some(&mut self.supplements))?;
-        Ok(())
+        read(&PROVIDES, &mut all.provides, None)?;
+        read(&CONFLICTS, &mut all.conflicts, None)?;
+        read(&OBSOLETES, &mut all.obsoletes, None)?;
+        read(&SUGGESTS, &mut all.suggests, None)?;
+        read(&ENHANCES, &mut all.enhances, None)?;
+        read(&SUPPLEMENTS, &mut all.supplements, None)?;
+        read(&RECOMMENDS, &mut all.recommends, None)?;
+        read(&OLD_SUGGESTS, &mut all.suggests, Some(&mut all.recommends))?;
+        read(&OLD_ENHANCES, &mut all.enhances, Some(&mut all.supplements))?;
+        Ok(all)
     }
 
-    fn read_requires(&mut self, header: &Header, replaced: &mut Vec<&'static str>) -> Result<(), Refusal> {
-        let mut known = Known::of(header, &self.files)?;
+    fn read_requires(
+        &mut self,
+        header: &Header,
+        files: &FileList,
+        replaced: &mut Vec<&'static str>,
+    ) -> Result<(), Refusal> {
+        let mut known = Known::of(header, files)?;
         let mut libc: Option<(Text<'_>, Raw<'_>)> = None;
         for raw in list(header, &REQUIRES)? {
             if raw.name.starts_with(b"rpmlib(") || known.is_provided(raw) || known.is_what_was_said_last(raw) {
