@@ -290,11 +290,10 @@ impl Distribution {
         tree::plain(&self.settings.root, &self.id(tree))?;
         self.uploads.forget_dirs();
         self.all_there(tree, Ask::Everything, now)?;
-        let repomd = self.dir(tree).join(REPODATA).join(REPOMD);
-        let doubt = match tree::read_small(&repomd, publication::REPOMD_MAX) {
-            Some(bytes) => self.doubt(tree, &bytes, expected),
-            None if std::fs::symlink_metadata(&repomd).is_err() => None,
-            None => self.doubt_of_unread(tree, "it is no file that may be read", expected),
+        let doubt = match publication::shown(&self.dir(tree).join(REPODATA)) {
+            Ok(Some(bytes)) => self.doubt(tree, &bytes, expected),
+            Ok(None) => None,
+            Err(why) => self.doubt_of_unread(tree, &why, expected),
         };
         if let Some(why) = doubt {
             // A crash may have come between a publication of ours and the logbook; then the content is ours.

@@ -145,8 +145,6 @@ pub struct Staged {
     signed: Signed,
     published: Published,
     data: Vec<Data>,
-    /// Names that are in use from now on.
-    named: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,29 +190,26 @@ pub fn stage(
         }
     };
     let now_second = now.as_second().max(0).unsigned_abs();
-    let mut named = BTreeSet::new();
     // yum goes by the latest time of all files and takes nothing that is older than what it has.
     let is_believable = |second: &u64| *second <= now_second.saturating_add(REVISION_AHEAD_MAX);
     let times = current.iter().flat_map(|known| &known.repomd.data).map(|data| data.timestamp);
     let time = times.chain([floor]).filter(is_believable).fold(now_second, u64::max);
     let (mut data, blocks) = write_files(disk, spec, source, shelf, time, current.as_ref())?;
     data.extend(carried(&repodata, current.as_ref(), &mut notes));
-    named.extend(data.iter().map(|d| d.file_name().to_owned()));
-    named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
 
     let packages = source.packages() as u64;
     if let Some(known) = &current
         && known.whole
         && known.repomd.data == data
     {
-        let superseded = unnamed(&repodata, &named)?;
+        let superseded = unnamed(&repodata, &data)?;
         let (revision, repomd) = (known.repomd.revision, known.sha256);
         let files = states(&repodata, &data).unwrap_or_default();
         return Ok(Outcome::Same(Published { revision, packages, repomd, superseded, notes, blocks, files }));
     }
     let on_disk = current.as_ref().map(|known| known.repomd.revision).filter(is_believable);
     let revision = floor.max(on_disk.unwrap_or(0)).saturating_add(1).max(now_second);
-    if signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
+    if spec.is_lent && signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
         notes.push(format!("{REPOMD_ASC} fits no longer and is removed: sign {REPOMD} again"));
     }
     let tags = current.map(|known| known.repomd.tags).unwrap_or_default();
@@ -231,7 +226,7 @@ pub fn stage(
     let repomd = sha256(&bytes);
     let (superseded, files) = (Vec::new(), Vec::new());
     let published = Published { revision, packages, repomd, superseded, notes, blocks, files };
-    Ok(Outcome::New(Staged { repodata, signed, published, data, named }))
+    Ok(Outcome::New(Staged { repodata, signed, published, data }))
 }
 
 impl Staged {
@@ -253,7 +248,7 @@ impl Staged {
         }
         disk.rename(&at(REPOMD_NEW), &at(REPOMD))?;
         disk.sync_dir(&self.repodata)?;
-        self.published.superseded = unnamed(&self.repodata, &self.named)?;
+        self.published.superseded = unnamed(&self.repodata, &self.data)?;
         self.published.files = states(&self.repodata, &self.data).unwrap_or_default();
         Ok(self.published)
     }
@@ -269,18 +264,27 @@ struct Current {
     is_signed: bool,
 }
 
-/// `None` when nothing lies there.
+/// The `repomd.xml` that clients see; `None` when nothing lies there.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn shown(repodata: &Path) -> Result<Option<Vec<u8>>, String> {
+    let path = repodata.join(REPOMD);
+    if let Some(bytes) = tree::read_small(&path, REPOMD_MAX) {
+        return Ok(Some(bytes));
+    }
+    match std::fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => Err(format!("it is no file that may be read, or longer than {REPOMD_MAX} bytes")),
+    }
+}
+
+/// The same, understood.
 ///
 /// # Errors
 /// Why it cannot be read.
 fn current(spec: &Spec, repodata: &Path, signer: Option<&Signer>) -> Result<Option<Current>, String> {
-    let path = repodata.join(REPOMD);
-    let Some(bytes) = tree::read_small(&path, REPOMD_MAX) else {
-        return match std::fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            _ => Err(format!("it is no file that may be read, or longer than {REPOMD_MAX} bytes")),
-        };
-    };
+    let Some(bytes) = shown(repodata)? else { return Ok(None) };
     let repomd = Repomd::read(&bytes).map_err(|error| error.to_string())?;
     let signature = tree::read_small(&repodata.join(REPOMD_ASC), REPOMD_MAX);
     let is_signed = signature.is_some();
@@ -320,9 +324,7 @@ pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Opti
     if !known.whole || known.sha256 != last.repomd || states(&repodata, &known.repomd.data)? != last.files {
         return None;
     }
-    let mut named: BTreeSet<String> = known.repomd.data.iter().map(|d| d.file_name().to_owned()).collect();
-    named.extend([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
-    let superseded = unnamed(&repodata, &named).ok()?;
+    let superseded = unnamed(&repodata, &known.repomd.data).ok()?;
     let revision = known.repomd.revision;
     Some(Published { revision, superseded, blocks: Tally::default(), ..last.clone() })
 }
@@ -511,13 +513,14 @@ fn prepare_pair(
 }
 
 /// Files in `repodata/` that are not named, less temporary ones.
-fn unnamed(repodata: &Path, named: &BTreeSet<String>) -> Result<Vec<String>, DiskError> {
+fn unnamed(repodata: &Path, data: &[Data]) -> Result<Vec<String>, DiskError> {
+    let named: BTreeSet<&str> = data.iter().map(Data::file_name).chain([REPOMD, REPOMD_ASC]).collect();
     let mut found = Vec::new();
     for entry in std::fs::read_dir(repodata).at("list", repodata)? {
         let entry = entry.at("list", repodata)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if is_file && !name.starts_with('.') && !named.contains(&name) {
+        if is_file && !name.starts_with('.') && !named.contains(&*name) {
             found.push(name);
         }
     }
