@@ -95,7 +95,12 @@ impl Scrub {
                     after = Some(item.place.clone());
                     read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
                     let pause = share(scrub.period, item.size, total);
-                    findings.extend(scrub.examine(item).await);
+                    let found = scrub.examine(item).await;
+                    if findings.is_empty() {
+                        // What was found just now has just been looked at.
+                        again = Instant::now() + AGAIN_AFTER;
+                    }
+                    findings.extend(found);
                     pause
                 } else {
                     // A round is over. An empty site waits, too.
