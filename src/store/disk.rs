@@ -530,7 +530,7 @@ fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
     let source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
     let modified = source.metadata().at("look at", from)?.modified().at("look at", from)?;
     // It lies on another file system, or there would be no copying.
-    let mut source = Patient::read(source).at("read", from)?;
+    let mut source = Patient::begin(source).at("read", from)?;
     let dir = to.parent().unwrap_or(Path::new("."));
     let mut file = disk.fresh(dir, Access::Sealed)?;
     let mut buffer = vec![0; 1 << 20];

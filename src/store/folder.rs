@@ -649,7 +649,7 @@ impl Walk {
 type Xml = ([Vec<u8>; 3], Vec<&'static str>);
 
 /// The same with where it lies on the pile.
-type Read = (Place, Vec<&'static str>);
+type Written = (Place, Vec<&'static str>);
 
 /// Reads packages and puts their XML on the pile.
 struct Reader<'a> {
@@ -661,7 +661,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn place(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Result<Read, Refusal>, FolderError> {
+    fn place(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Result<Written, Refusal>, FolderError> {
         match self.xml(path, stamp, buffer) {
             Err(refusal) => Ok(Err(refusal)),
             Ok((xml, replaced)) => {

@@ -783,7 +783,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
         Box::new(&upload)
     } else {
         let again = upload.try_clone().at(READ_UPLOAD, &label)?;
-        Box::new(Patient::read(again).at(READ_UPLOAD, &label)?)
+        Box::new(Patient::begin(again).at(READ_UPLOAD, &label)?)
     };
     let mut buffer = vec![0; 1 << 20];
     let size = meta.size();

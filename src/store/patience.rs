@@ -39,7 +39,7 @@ impl Patient {
     ///
     /// # Errors
     /// When too many are waited for already, or no thread can be started.
-    pub fn read(from: impl Read + Send + 'static) -> io::Result<Self> {
+    pub fn begin(from: impl Read + Send + 'static) -> io::Result<Self> {
         Self::with(from, PATIENCE)
     }
 
@@ -121,7 +121,7 @@ mod tests {
     fn everything_comes_in_order_and_then_nothing() {
         let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|n| u8::try_from(n % 251).expect("small")).collect();
         let mut read = Vec::new();
-        let mut patient = Patient::read(io::Cursor::new(bytes.clone())).expect("a thread");
+        let mut patient = Patient::begin(io::Cursor::new(bytes.clone())).expect("a thread");
         assert_eq!(patient.read_to_end(&mut read).expect("read"), bytes.len());
         assert!(read == bytes);
         assert_eq!(patient.read(&mut [0; 9]).expect("the end"), 0);
@@ -135,7 +135,7 @@ mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }
-        let mut patient = Patient::read(io::Cursor::new(b"abc").chain(Broken)).expect("a thread");
+        let mut patient = Patient::begin(io::Cursor::new(b"abc").chain(Broken)).expect("a thread");
         let mut read = Vec::new();
         assert_eq!(patient.read_to_end(&mut read).expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(read, b"abc");

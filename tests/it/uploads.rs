@@ -196,7 +196,7 @@ impl Drop for Mount<'_> {
 struct Blocking<'a> {
     server: std::process::Child,
     said: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
-    mount: Mount<'a>,
+    _mount: Mount<'a>,
 }
 
 impl<'a> Blocking<'a> {
@@ -208,7 +208,7 @@ impl<'a> Blocking<'a> {
         let mut server = command.spawn().unwrap();
         let mut said = std::io::BufReader::new(server.stdout.take().unwrap()).lines();
         let mounted = said.next().is_some_and(|line| line.unwrap() == "mounted");
-        let blocking = Self { server, said, mount: Mount(at) };
+        let blocking = Self { server, said, _mount: Mount(at) };
         mounted.then_some(blocking)
     }
 
@@ -223,7 +223,6 @@ impl Drop for Blocking<'_> {
         // Whoever still waits gets an error as soon as nobody can answer any more.
         let _ = self.server.kill();
         let _ = self.server.wait();
-        let _ = &self.mount;
     }
 }
 
