@@ -74,6 +74,17 @@ impl Calls {
         text.lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
+    /// The numbers of the calls before which a kill leaves what none before it has left: all but those that follow
+    /// a sync, or a call on a file that has no name.
+    pub(crate) fn distinct(calls: &[String]) -> Vec<usize> {
+        let changes_nothing = |call: &String| {
+            let mut words = call.split(' ').skip(1);
+            words.next().is_some_and(|name| name.contains("sync")) || call.ends_with("(deleted)")
+        };
+        let after_nothing = std::iter::once(false).chain(calls.iter().map(changes_nothing));
+        after_nothing.zip(1..=calls.len()).filter(|(same, _)| !same).map(|(_, number)| number).collect()
+    }
+
     /// The first call that was struck.
     pub(crate) fn struck(&self) -> Option<String> {
         let done = ["kill", "lie", "ENOSPC", "EDQUOT", "EIO", "EMFILE", "EROFS"];

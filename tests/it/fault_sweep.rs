@@ -1,14 +1,15 @@
 //! The disk fails at one call after the other, once or from then on, and the daemon says so and goes on.
 //!
 //! The scenarios are those of the kill sweep. In each a call that changes a file fails with ENOSPC, EDQUOT, EIO,
-//! EMFILE or EROFS; or all of them do from that call on, until the fault is over. Or a sync claims to have worked and
-//! did not, which nobody can see as long as the power is on. Meanwhile a reader reads all trees: each is whole at
-//! every moment, but for a signature that is not yet of its repomd.xml. Then the daemon goes on by itself or after one
-//! restart, and comes to where the scenario ends. Where it could not go on at once, `/readyz` or the log has said so.
+//! EMFILE or EROFS, as far as a kernel has that error for it; or all calls do from that one on, until the fault is
+//! over. Or a sync claims to have worked and did not, which nobody can see as long as the power is on. Meanwhile a
+//! reader reads all trees: each is whole at every moment, but for a signature that is not yet of its repomd.xml. Then
+//! the daemon goes on by itself or after one restart, and comes to where the scenario ends. Where it could not go on
+//! at once, `/readyz` or the log has said so.
 //!
 //! An ordinary run tries a fault in each of four scenarios, picked by `ROLLOUTD_SEED`. What sets the length:
 //!
-//! - `ROLLOUTD_FAULTS`: how many faults of each scenario, or `all`: each call with each error, once and lasting;
+//! - `ROLLOUTD_FAULTS`: how many faults of each scenario, or `all`: each call, each of its errors, once and lasting;
 //! - `ROLLOUTD_SWEEP_ONLY`, `ROLLOUTD_SWEEP_JOBS`: as in the kill sweep;
 //! - `ROLLOUTD_LONG=1`: 20 faults of each scenario.
 
@@ -23,7 +24,22 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const ERRORS: [&str; 5] = ["ENOSPC", "EDQUOT", "EIO", "EMFILE", "EROFS"];
+/// The errors that a kernel has for a call, as their manual pages have it; the call is a line of the counter's.
+fn errors(call: &str) -> &'static [&'static str] {
+    let name = call.split(' ').nth(1).unwrap_or_default();
+    let is = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
+    if is(&["open", "creat"]) {
+        &["ENOSPC", "EDQUOT", "EIO", "EMFILE", "EROFS"]
+    } else if is(&["rename", "link", "symlink", "mkdir", "fsetxattr"]) {
+        &["ENOSPC", "EDQUOT", "EIO", "EROFS"]
+    } else if is(&["unlink", "rmdir", "chmod", "fchmod", "chown", "fchown", "utimensat", "truncate"]) {
+        &["EIO", "EROFS"]
+    } else {
+        // What writes to a descriptor, and what syncs it.
+        &["ENOSPC", "EDQUOT", "EIO"]
+    }
+}
+
 /// A sync that only claims to have worked.
 const LIE: &str = "lie";
 
@@ -203,9 +219,14 @@ fn strike(scenario: &Scenario, site: &mut Site, order: Order, figures: &mut Figu
 }
 
 /// A fault at one of so many calls, or a lie at one of so many syncs.
-fn any_fault(random: &mut Random, calls: usize, syncs: usize) -> Order {
-    let error = [ERRORS.as_slice(), &[LIE]].concat()[random.place(ERRORS.len() + 1)];
-    let n = 1 + random.place(if error == LIE { syncs } else { calls });
+fn any_fault(random: &mut Random, calls: &[String], syncs: usize) -> Order {
+    let (error, n) = if random.below(6) == 0 {
+        (LIE, 1 + random.place(syncs))
+    } else {
+        let n = random.place(calls.len());
+        let errors = errors(&calls[n]);
+        (errors[random.place(errors.len())], n + 1)
+    };
     if random.below(2) == 0 { Order::Fail(error, n) } else { Order::FailFrom(error, n) }
 }
 
@@ -224,8 +245,8 @@ fn an_error_of_the_disk_at_any_call_is_said_and_survived() {
         figures.calls = counted.len();
         match campaign.extent {
             Extent::All => {
-                for n in (1..=figures.calls).filter(|n| part.has(*n)) {
-                    for error in ERRORS {
+                for (n, call) in (1..).zip(&counted).filter(|(n, _)| part.has(*n)) {
+                    for error in errors(call) {
                         strike(scenario, &mut site, Order::Fail(error, n), &mut figures);
                         strike(scenario, &mut site, Order::FailFrom(error, n), &mut figures);
                     }
@@ -237,7 +258,7 @@ fn an_error_of_the_disk_at_any_call_is_said_and_survived() {
             }
             Extent::Some(faults) => {
                 for _ in 0..faults {
-                    let order = any_fault(&mut random, figures.calls, syncs);
+                    let order = any_fault(&mut random, &counted, syncs);
                     strike(scenario, &mut site, order, &mut figures);
                 }
             }

@@ -12,7 +12,8 @@
 //! An ordinary run tries a point or so of each, picked by `ROLLOUTD_SEED`. What sets the length:
 //!
 //! - `ROLLOUTD_SWEEP`: how many points of each scenario (1), or `all`;
-//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery one is struck (150; 10 in a long run or with `all`);
+//! - `ROLLOUTD_SWEEP_AGAIN`: of so many calls of a recovery, but for those whose kill would leave the same as the one
+//!   before, one is struck (150; 10 in a long run or with `all`);
 //! - `ROLLOUTD_SWEEP_ONLY`: scenarios whose names contain this;
 //! - `ROLLOUTD_SWEEP_JOBS`: how many stories are told at once (2);
 //! - `ROLLOUTD_LONG=1`: 20 points of each scenario.
@@ -207,12 +208,12 @@ pub(crate) fn count(scenario: &Scenario, site: &mut Site) -> Vec<String> {
     calls.counted()
 }
 
-/// Starts a daemon on what a kill has left, counting its calls until it is ready; gives how long that took, too.
-fn recover(scenario: &Scenario, site: &mut Site) -> (usize, Duration) {
+/// Starts a daemon on what a kill has left; gives its calls until it is ready, and how long that took.
+fn recover(scenario: &Scenario, site: &mut Site) -> (Vec<String>, Duration) {
     let calls = Calls::watch(site, Order::Count);
     let began = Instant::now();
     site.up();
-    let (recovery, taken) = (calls.counted().len(), began.elapsed());
+    let (recovery, taken) = (calls.counted(), began.elapsed());
     scenario.check(site);
     if began.elapsed() > SLOW {
         tell(&format!("slow, {:.1?} until all was judged:\n{}", began.elapsed(), site.log()));
@@ -268,14 +269,16 @@ fn strike(
     let recovery = figures.judge(&what, site, |site| recover(scenario, site));
     let (recovery, taken) = recovery.unwrap_or_default();
     figures.slowest = figures.slowest.max(taken);
-    for second in 1..=recovery {
+    let distinct = Calls::distinct(&recovery);
+    for second in distinct.iter().copied() {
         if random.below(again as u64) == 0 {
             let what = format!("{what} and before call {second} of the recovery");
             let struck = figures.judge(&what, site, |site| strike_again(scenario, site, second));
             figures.again += usize::from(struck != Some(false));
         }
     }
-    *figures.more.entry("recovery calls").or_default() += recovery;
+    *figures.more.entry("recovery calls").or_default() += recovery.len();
+    *figures.more.entry("distinct").or_default() += distinct.len();
     Some(true)
 }
 
