@@ -15,7 +15,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 
 /// Rises by one with every change to an entry's form, also an added field.
-pub const ENTRY_FORMAT: u32 = 2;
+pub const ENTRY_FORMAT: u32 = 3;
 
 /// One thing that happened, as the world folds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +213,8 @@ impl fmt::Display for Fact {
 #[serde(deny_unknown_fields)]
 struct EntryOnDisk {
     v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    steady: Option<Timestamp>,
     fact: FactOnDisk,
 }
 
@@ -335,7 +337,15 @@ pub struct UnreadableEntry {
 /// # Panics
 /// Never: strings and numbers always have a JSON form.
 pub fn write(fact: &Fact) -> String {
-    let on_disk = EntryOnDisk { v: ENTRY_FORMAT, fact: to_disk(fact) };
+    write_at(fact, None)
+}
+
+/// The same of a moment at which the time by which things wait for their removal was not the wall clock's.
+///
+/// # Panics
+/// Never, as above.
+pub fn write_at(fact: &Fact, steady: Option<Timestamp>) -> String {
+    let on_disk = EntryOnDisk { v: ENTRY_FORMAT, steady, fact: to_disk(fact) };
     serde_json::to_string(&on_disk).expect("strings and numbers always have a JSON form")
 }
 
@@ -344,6 +354,14 @@ pub fn write(fact: &Fact) -> String {
 /// # Errors
 /// A sentence that says what is wrong; a newer format is named as such.
 pub fn read(body: &str) -> Result<Fact, String> {
+    read_at(body).map(|(fact, _)| fact)
+}
+
+/// The same, with the time by which things waited for their removal, where it was not the wall clock's.
+///
+/// # Errors
+/// As above.
+pub fn read_at(body: &str) -> Result<(Fact, Option<Timestamp>), String> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
@@ -353,7 +371,7 @@ pub fn read(body: &str) -> Result<Fact, String> {
         return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
     }
     let entry: EntryOnDisk = serde_json::from_str(body).map_err(|e| e.to_string())?;
-    from_disk(entry.fact)
+    Ok((from_disk(entry.fact)?, entry.steady))
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
@@ -605,6 +623,16 @@ mod tests {
         for fact in samples::every_fact().into_iter().chain(samples::of_format_2()) {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
+    }
+
+    /// The sample file holds what format 3 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_3_are_read_for_ever() {
+        let sample = include_str!("../../fixtures/logbook/v3.jsonl");
+        let entries: Vec<_> = sample.lines().map(|line| read_at(line).expect("readable")).collect();
+        let fact = Fact::Started { version: "0.1.0".into() };
+        assert_eq!(entries, [(fact.clone(), Some(Timestamp::UNIX_EPOCH))]);
+        assert_eq!(write_at(&fact, Some(Timestamp::UNIX_EPOCH)), sample.trim_end());
     }
 
     /// The sample file holds what format 2 added; it is never rewritten.

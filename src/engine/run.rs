@@ -42,6 +42,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// rollouts, which this does not hold up; and the quiet time of a file is as long.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Closer together than this the wall clock and the time that has really passed are taken for the same.
+const SAME_TIME: Duration = Duration::from_secs(1);
+
 /// When a failed piece of work is tried again. It is data, so a test reads it without waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
@@ -222,11 +225,12 @@ pub fn fold(book: &dyn Logbook, world: &mut super::world::World) -> Result<(), E
             return Ok(());
         }
         for recorded in entries {
-            let fact = entry::read(&recorded.draft.body).map_err(|why| UnreadableEntry {
+            let (fact, steady) = entry::read_at(&recorded.draft.body).map_err(|why| UnreadableEntry {
                 seq: recorded.seq,
                 at: recorded.draft.at,
                 why,
             })?;
+            world.steady = steady;
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
         }
     }
@@ -251,7 +255,7 @@ impl Engine {
             // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
             // a machine without a battery is. So the time since the last entry counts as no waiting.
             let wall = clock.now();
-            let began = if inside.world.last == 0 { wall } else { inside.world.last_at.min(wall) };
+            let began = if inside.world.last == 0 { wall } else { inside.world.last_steady.min(wall) };
             inside.world.wait_from(began);
             (began, clock.monotonic())
         };
@@ -446,17 +450,20 @@ impl Engine {
         if decision.entries.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
-        let drafts: Vec<Draft> = decision
-            .entries
-            .iter()
-            .map(|e| Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body: entry::write(&e.fact) })
-            .collect();
+        let (now, steady) = (self.clock.now(), self.steady());
+        // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
+        // start must not take that for waiting.
+        let said = Some(steady).filter(|steady| now.duration_since(*steady).unsigned_abs() >= SAME_TIME);
+        let draft = |e: &Entry| {
+            let body = entry::write_at(&e.fact, said);
+            Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body }
+        };
+        let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
         inside.head = self.book.head();
-        inside.world.steady = Some(self.steady());
+        inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry);
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
@@ -749,18 +756,24 @@ mod tests {
     #[test]
     fn the_time_for_which_nobody_was_there_counts_as_no_waiting() {
         let day = Duration::from_hours(24);
-        let start = |last_at| {
+        let start = |last_at, steady| {
             let shared = Arc::<Shared>::default();
             let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
             let version = String::new();
-            shared.write().world.apply(1, last_at, "rolloutd", &Fact::Started { version });
+            let mut inside = shared.write();
+            inside.world.steady = steady;
+            inside.world.apply(1, last_at, "rolloutd", &Fact::Started { version });
+            drop(inside);
             Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0.patient_now()
         };
         let now = Clock.now();
         let before = now.checked_sub(day).expect("a time");
-        assert!(start(before) < before.checked_add(day / 2).expect("a time"), "the wall clock may have jumped");
+        assert!(start(before, None) < before.checked_add(day / 2).expect("a time"), "the wall clock may have jumped");
         let ahead = now.checked_add(day).expect("a time");
-        assert!(start(ahead) < now.checked_add(day / 2).expect("a time"), "it was ahead when the last entry was made");
+        let soon = now.checked_add(day / 2).expect("a time");
+        assert!(start(ahead, None) < soon, "it was ahead when the last entry was made");
+        let late = before.checked_add(day / 2).expect("a time");
+        assert!(start(ahead, Some(before)) < late, "it was ahead, and maybe still is");
     }
 
     #[test]

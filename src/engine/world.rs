@@ -27,8 +27,8 @@ pub const TURNED_AWAY_KEPT: usize = 1_000;
 pub struct World {
     /// The number of the last entry.
     pub last: u64,
-    /// When it was written, by the wall clock.
-    pub last_at: Timestamp,
+    /// When it was written, by the time by which things wait for their removal.
+    pub last_steady: Timestamp,
     /// The newest time of any entry.
     latest: Timestamp,
     /// What begins to wait for its removal is dated by this where it is known. The wall clock may be wrong, and
@@ -95,7 +95,7 @@ impl World {
     /// Folds one entry in.
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
-        self.last_at = at;
+        self.last_steady = self.steady.unwrap_or(at);
         self.latest = self.latest.max(at);
         // Of an entry that is older than the one before it, the clock had gone back: it waits from the later
         // time, lest it has waited for years when the clock is put right.

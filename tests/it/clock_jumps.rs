@@ -59,7 +59,7 @@ const JUMPS: [i64; 14] = [
 ];
 
 /// When it jumps.
-const STEPS: [&str; 4] = ["idle", "upload", "move", "restart"];
+const STEPS: [&str; 5] = ["idle", "upload", "move", "restart", "two restarts"];
 
 const TREES: [&str; 3] = ["untested", "testing", "production"];
 
@@ -317,22 +317,13 @@ impl Story {
                 self.places.insert(nevra, "production");
                 self.hands.set(seconds);
             }
-            "restart" => {
-                self.site.kill();
-                self.hands.set(seconds);
-                self.site.under = self.hands.under();
-                self.site.spawn();
-                if !self.starts() {
-                    self.not_started += 1;
-                    let log = self.site.log();
-                    assert!(
-                        log.trim_end().lines().last().is_some_and(|line| line.len() > 20),
-                        "{when}: no word: {log}"
-                    );
-                    self.hands.set(0);
-                    self.site.under = self.hands.under();
-                    self.site.up();
-                }
+            "restart" => self.restart(seconds, &when),
+            "two restarts" => {
+                // The second one finds entries of the wrong time, and the clock still as wrong.
+                self.restart(seconds, &when);
+                self.beat();
+                self.check(&when);
+                self.restart(seconds, &when);
             }
             other => panic!("no such step: {other}"),
         }
@@ -341,6 +332,22 @@ impl Story {
         self.hands.set(0);
         self.beat();
         self.check(&format!("{when}, and back"));
+    }
+
+    /// Starts the daemon anew with the clock so far ahead, or with the right time if it says that it cannot.
+    fn restart(&mut self, seconds: i64, when: &str) {
+        self.site.kill();
+        self.hands.set(seconds);
+        self.site.under = self.hands.under();
+        self.site.spawn();
+        if !self.starts() {
+            self.not_started += 1;
+            let log = self.site.log();
+            assert!(log.trim_end().lines().last().is_some_and(|line| line.len() > 20), "{when}: no word: {log}");
+            self.hands.set(0);
+            self.site.under = self.hands.under();
+            self.site.up();
+        }
     }
 
     /// Whether the daemon that was started answers and does not end.
