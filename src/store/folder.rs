@@ -34,7 +34,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::assembly::{self, AssemblyError, Tally};
 use super::blocks::{self, Form, Key, Members, Part, Piece};
 use super::crew;
-use super::disk::{AtPath as _, Disk, DiskError};
+use super::disk::{self, AtPath as _, Disk, DiskError};
 use super::index::{IndexError, Place, Source};
 use super::lock::{LockError, SiteLock, lock_folder};
 use super::pile::Pile;
@@ -177,6 +177,7 @@ impl Folder {
     pub fn open(disk: &dyn Disk, dir: &Path, state: &Path, terms: Terms, who: &str) -> Result<Self, FolderError> {
         disk.make_dir(state)?;
         let lock = lock_folder(state, dir, who)?;
+        disk::sweep(disk, state)?;
         let database = state.join("files.sqlite");
         let pile_path = state.join("packages.xml");
         let mut pile = Pile::open(disk, &pile_path)?;
@@ -863,6 +864,16 @@ mod tests {
                 assert_eq!((found.read, found.gone), (0, 0), "{} is mended", path.display());
             }
         }
+    }
+
+    #[test]
+    fn what_a_crash_left_in_the_state_is_gone_after_the_next_run() {
+        let room = Room::of(&["a"]);
+        room.index("state");
+        let left = room.state.path().join("state/.rolloutd-1-0");
+        put(&Kernel::default(), &left, b"half a pile", Access::Owner).expect("written");
+        room.open("state");
+        assert!(!left.exists());
     }
 
     #[test]

@@ -286,10 +286,13 @@ fn strike(
 fn what_a_crash_left_in_the_state_is_gone_after_the_next_start() {
     let mut site = Site::prepare(&Wish::default());
     // In a container every daemon is process 1, and would meet its own name of before.
-    let left = site.path("state/.rolloutd-1-0");
-    fs::write(&left, "half a file").unwrap();
+    let left = ["state/.rolloutd-1-0", "state/index/.rolloutd-1-0"].map(|name| site.path(name));
+    fs::create_dir(site.path("state/index")).unwrap();
+    for file in &left {
+        fs::write(file, "half a file").unwrap();
+    }
     site.up();
-    assert!(!left.exists());
+    assert!(!left.iter().any(|file| file.exists()));
     assert!(site.stop().success());
 }
 
