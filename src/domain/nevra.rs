@@ -177,7 +177,9 @@ impl Nevra {
 
     /// A value that sorts before or equal to every package of this name; no real identity.
     pub fn first_of(name: &str) -> Self {
-        Self::of(name.get(..PART_MAX).unwrap_or(name), 0, "~~", "~~", "")
+        // Nothing is older than a tilde, and nobody has room for more of them.
+        let oldest = "~".repeat(PART_MAX);
+        Self::of(name.get(..PART_MAX).unwrap_or(name), 0, &oldest, &oldest, "")
     }
 
     /// The text between two places, after so many parts and the separators behind them.
@@ -389,6 +391,50 @@ mod tests {
         for text in ["glibc-2.5-12.x86_64", "bind-libs-32:9.8.2-0.el6.i686", "a-b-c-1.0~rc1-1^2.noarch", "x-0-0.src"] {
             assert_eq!(text.parse::<Nevra>().map(|n| n.to_string()), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn every_part_is_told_as_it_was_given() {
+        let nevra = Nevra::new("bind-libs", 32, "9.8.2", "0.el6", "i686").expect("a nevra");
+        let parts = (nevra.name(), nevra.epoch(), nevra.version(), nevra.release(), nevra.arch());
+        assert_eq!(parts, ("bind-libs", 32, "9.8.2", "0.el6", "i686"));
+        assert_eq!(format!("{nevra:?}"), "Nevra(bind-libs-32:9.8.2-0.el6.i686)");
+    }
+
+    #[test]
+    fn packages_stand_by_name_then_version_then_text() {
+        let sorted = [
+            "a-9-9.noarch",
+            "b-1.0-01.noarch",
+            "b-1.0-1.i686",
+            "b-1.0-1.x86_64",
+            "b-1.00-1.noarch",
+            "b-1.0-2.noarch",
+            "b-1.1-1.noarch",
+            "b-1:0-0.noarch",
+        ]
+        .map(|text| text.parse::<Nevra>().expect("a nevra"));
+        for (n, one) in sorted.iter().enumerate() {
+            for (m, other) in sorted.iter().enumerate() {
+                assert_eq!(one.partial_cmp(other), Some(n.cmp(&m)), "{one} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_a_name_sorts_before_all_that_can_have_it() {
+        let most = "~".repeat(PART_MAX);
+        let before = Nevra::first_of("b");
+        for version in ["0", "~", "~~", "~~~", ".~~", "^", ".", most.as_str()] {
+            for release in ["1", "~~~", most.as_str()] {
+                let nevra = Nevra::new("b", 0, version, release, "noarch").expect("a nevra");
+                assert!(before < nevra, "{nevra}");
+            }
+        }
+        assert_eq!(before.name(), "b");
+        assert!(Nevra::new("a", 9, "9", "9", "noarch").is_ok_and(|of_a| of_a < before));
+        let longest = "b".repeat(PART_MAX);
+        assert_eq!(Nevra::first_of(&longest).name(), longest);
     }
 
     #[test]
