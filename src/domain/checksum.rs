@@ -102,7 +102,20 @@ mod tests {
     fn every_kind_reads_back_as_it_is_written() {
         for kind in ChecksumKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(kind.to_string(), kind.as_str());
         }
+    }
+
+    #[test]
+    fn createrepo_c_may_say_sha1_and_nobody_may_say_md5() {
+        assert_eq!("sha1".parse(), Ok(ChecksumKind::Sha1));
+        assert_eq!("md5".parse::<ChecksumKind>(), Err(UnknownChecksum("md5".to_owned())));
+    }
+
+    #[test]
+    fn a_sha256_is_told_by_its_digits() {
+        let sum = Sha256([0x9a; 32]);
+        assert_eq!(format!("{sum} {sum:?}"), format!("{0} {0}", "9a".repeat(32)));
     }
 
     #[test]

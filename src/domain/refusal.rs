@@ -227,12 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn only_what_more_bytes_may_mend_is_waited_for() {
+        let waits = |code: &Code| Refusal::new(*code, "").may_be_incomplete();
+        let waited_for: Vec<Code> = Code::ALL.iter().copied().filter(waits).collect();
+        assert_eq!(waited_for, [Code::Unstable, Code::Truncated, Code::Size, Code::PayloadDigest]);
+    }
+
+    #[test]
+    fn a_word_that_is_no_code_is_repeated() {
+        assert_eq!("unsinged".parse::<Code>(), Err(UnknownCode("unsinged".to_owned())));
+    }
+
+    #[test]
     fn the_table_of_codes_is_complete_and_plain() {
         let texts: BTreeSet<&str> = Code::ALL.iter().map(|c| c.as_str()).collect();
         assert_eq!(texts.len(), Code::ALL.len(), "a code stands twice");
         for code in Code::ALL {
             assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{code}");
             assert_eq!(code.as_str().parse(), Ok(*code));
+            assert_eq!(code.to_string(), code.as_str());
             for sentence in [code.rule(), code.remedy()] {
                 assert!(sentence.ends_with('.') && sentence.len() > 20, "{code}: {sentence:?}");
             }
