@@ -234,6 +234,16 @@ fn dependency(text: &str) -> Result<Dependency, SampleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::checksum::ChecksumKind;
+    use crate::domain::trust::Policy;
+    use crate::format::openpgp::Keyring;
+    use crate::format::reading::{Contents, Reading};
+    use crate::format::signing;
+    use sequoia_openpgp::cert::CertBuilder;
+    use sequoia_openpgp::serialize::SerializeInto as _;
+    use std::time::SystemTime;
+
+    const AT: Timestamp = Timestamp::constant(1_700_000_100, 0);
 
     fn recipe() -> Recipe {
         Recipe {
@@ -248,10 +258,62 @@ mod tests {
         }
     }
 
+    /// A package as the gate reads it, which is stricter than any rpm.
+    fn read(package: &[u8]) -> Contents {
+        let mut reading = Reading::new(ChecksumKind::Sha256);
+        reading.push(package).unwrap();
+        reading.finish().unwrap()
+    }
+
     #[test]
     fn the_same_recipe_gives_the_same_bytes() {
-        let at = Timestamp::from_second(1_700_000_100).unwrap();
-        assert_eq!(build(&recipe(), None, at).unwrap(), build(&recipe(), None, at).unwrap());
+        assert_eq!(build(&recipe(), None, AT).unwrap(), build(&recipe(), None, AT).unwrap());
+    }
+
+    #[test]
+    fn a_sample_gets_through_the_gate_whatever_the_kind_of_its_key() {
+        let rsa = signing::generate("Demo <demo@example.org>", recipe().build_time).unwrap().secret.into_bytes();
+        let elliptic = CertBuilder::general_purpose(Some("Demo <demo@example.org>"))
+            .set_creation_time(SystemTime::from(recipe().build_time))
+            .generate()
+            .unwrap();
+        for (secret, tag) in [(rsa, RSA_HEADER), (elliptic.0.as_tsk().to_vec().unwrap(), DSA_HEADER)] {
+            let signer = Signer::read(&secret, AT).unwrap();
+            let contents = read(&build(&recipe(), Some(&signer), AT).unwrap());
+            assert!(contents.signature_header.has(tag), "old rpm looks for the signature in tag {tag}");
+            assert_eq!((contents.faults.as_slice(), contents.notes.as_slice()), (&[][..], &[][..]));
+            let public = signer.public_key_armored().unwrap().into_bytes();
+            let ring = Keyring::read(&[("demo".to_owned(), public)]).unwrap();
+            let verdict = contents.judge(&ring, &Policy::default(), AT);
+            assert_eq!(verdict.map(|accepted| accepted.fingerprints), Ok(vec![signer.fingerprint()]));
+        }
+    }
+
+    #[test]
+    fn dependencies_are_written_with_their_comparison() {
+        let asked = ["a", "b = 1", "c < 1", "d <= 2:1-1", "e > 1", "f >= 1"].map(str::to_owned).to_vec();
+        let asking = Recipe { requires: asked.clone(), provides: asked, ..recipe() };
+        let header = read(&build(&asking, None, AT).unwrap()).header;
+        // Names, flags and versions (tags 1049, 1048 and 1050, and 1047, 1112 and 1113); of the flags, 2 is less,
+        // 4 is greater and 8 is equal.
+        for [names, flags, versions] in [[1049, 1048, 1050], [1047, 1112, 1113]] {
+            let written = header.strings(names).zip(header.u32s(flags).zip(header.strings(versions)));
+            let written: Vec<String> = written
+                .filter(|(name, _)| name.len() == 1)
+                .map(|(name, (flags, version))| format!("{} {flags} {}", name.escape_ascii(), version.escape_ascii()))
+                .collect();
+            assert_eq!(written, ["a 0 ", "b 8 1", "c 2 1", "d 10 2:1-1", "e 4 1", "f 12 1"]);
+        }
+    }
+
+    #[test]
+    fn an_epoch_and_a_changelog_are_written_and_none_is_left_out() {
+        let change = (recipe().build_time, "Demo <demo@example.org>".to_owned(), "- first".to_owned());
+        let with = Recipe { epoch: Some(3), changelog: vec![change], ..recipe() };
+        for (recipe, epoch, text) in [(with, Some(3), Some(&b"- first"[..])), (recipe(), None, None)] {
+            let header = read(&build(&recipe, None, AT).unwrap()).header;
+            assert_eq!((header.u32(1003), header.strings(1082).next()), (epoch, text));
+        }
     }
 
     #[test]
