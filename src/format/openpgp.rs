@@ -901,10 +901,16 @@ fn system_time(at: Timestamp) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sequoia_openpgp::cert::CertBuilder;
-    use sequoia_openpgp::packet::signature::SignatureBuilder;
+    use jiff::SignedDuration;
+    use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder};
+    use sequoia_openpgp::crypto::Signer as _;
+    use sequoia_openpgp::crypto::mpi::MPI;
+    use sequoia_openpgp::packet::UserID;
+    use sequoia_openpgp::packet::key::{Key4, Key6, PrimaryRole, SecretParts};
+    use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketTag, SubpacketValue};
+    use sequoia_openpgp::packet::signature::{Signature4, Signature6, SignatureBuilder};
     use sequoia_openpgp::serialize::SerializeInto as _;
-    use sequoia_openpgp::types::KeyFlags;
+    use sequoia_openpgp::types::{Curve, KeyFlags, PublicKeyAlgorithm, RevocationKey};
 
     const BORN: Timestamp = Timestamp::constant(1_700_000_000, 0);
     const NOW: Timestamp = Timestamp::constant(1_750_000_000, 0);
@@ -921,17 +927,102 @@ mod tests {
 
     /// A signature that names its key by the 64-bit id only.
     fn claim(by: &Cert, id: KeyID, bytes: &[u8]) -> (Claim, Context) {
+        claim_over(by, bytes, BORN, |builder| builder.set_issuer(id).unwrap())
+    }
+
+    /// A signature that was made then, or says so.
+    fn claim_at(
+        by: &Cert,
+        made: Timestamp,
+        change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
+    ) -> (Claim, Context) {
+        claim_over(by, b"text", made, |builder| change(builder.set_issuer(by.keyid()).unwrap()))
+    }
+
+    fn claim_over(
+        by: &Cert,
+        bytes: &[u8],
+        made: Timestamp,
+        change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
+    ) -> (Claim, Context) {
         let mut signer = by.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
-        let builder = SignatureBuilder::new(SignatureType::Binary)
-            .set_signature_creation_time(SystemTime::from(BORN))
-            .unwrap()
-            .set_issuer(id)
-            .unwrap();
+        let builder = SignatureBuilder::new(SignatureType::Binary);
+        let builder = change(builder.set_signature_creation_time(SystemTime::from(made)).unwrap());
         let signature = builder.sign_message(&mut signer, bytes).unwrap();
         let claim = Claim::read(&Packet::from(signature).to_vec().unwrap()).unwrap();
         let mut context = claim.context().unwrap();
         context.update(bytes);
         (claim, context)
+    }
+
+    fn since_born(end: Timestamp) -> Duration {
+        Duration::try_from(end.duration_since(BORN)).unwrap()
+    }
+
+    /// A key for certificates that are put together here.
+    fn own_key() -> Key<SecretParts, PrimaryRole> {
+        let mut key: Key4<SecretParts, PrimaryRole> = Key4::generate_ecc(true, Curve::Ed25519).unwrap();
+        key.set_creation_time(SystemTime::from(BORN)).unwrap();
+        key.into()
+    }
+
+    /// A self-signature over a key that may sign, unless that is changed.
+    fn self_signature(
+        key: &Key<SecretParts, PrimaryRole>,
+        made: Timestamp,
+        change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
+    ) -> Signature {
+        let builder = SignatureBuilder::new(SignatureType::DirectKey)
+            .set_signature_creation_time(SystemTime::from(made))
+            .unwrap()
+            .set_key_flags(KeyFlags::empty().set_certification().set_signing())
+            .unwrap();
+        change(builder).sign_direct_key(&mut key.clone().into_keypair().unwrap(), Some(key.parts_as_public())).unwrap()
+    }
+
+    /// A certificate with one self-signature, as old as its key.
+    fn self_signed(
+        key: &Key<SecretParts, PrimaryRole>,
+        change: impl FnOnce(SignatureBuilder) -> SignatureBuilder,
+    ) -> Cert {
+        let signature = self_signature(key, BORN, change);
+        Cert::from_packets([Packet::from(key.clone()), signature.into()].into_iter()).unwrap()
+    }
+
+    /// A signature of version 4 in which nothing has to be right.
+    fn signature(
+        hash: HashAlgorithm,
+        algorithm: PublicKeyAlgorithm,
+        said: &[SubpacketValue],
+        numbers: mpi::Signature,
+    ) -> Signature {
+        let none = SubpacketArea::default();
+        Signature4::new(SignatureType::Binary, algorithm, hash, area(said), none, [0; 2], numbers).into()
+    }
+
+    /// The same of version 6.
+    fn signature_6(said: &[SubpacketValue], numbers: mpi::Signature) -> Signature {
+        let (algorithm, hash, none) =
+            (PublicKeyAlgorithm::RSAEncryptSign, HashAlgorithm::SHA256, SubpacketArea::default());
+        let salt = vec![0; 16];
+        Signature6::new(SignatureType::Binary, algorithm, hash, area(said), none, [0; 2], salt, numbers).unwrap().into()
+    }
+
+    fn rsa_signature(hash: HashAlgorithm) -> Signature {
+        let number = mpi::Signature::RSA { s: MPI::new(&[7]) };
+        signature(hash, PublicKeyAlgorithm::RSAEncryptSign, &[made_on_birth()], number)
+    }
+
+    fn area(said: &[SubpacketValue]) -> SubpacketArea {
+        SubpacketArea::new(said.iter().map(|value| Subpacket::new(value.clone(), false).unwrap()).collect()).unwrap()
+    }
+
+    fn made_on_birth() -> SubpacketValue {
+        SubpacketValue::SignatureCreationTime(SystemTime::from(BORN).try_into().unwrap())
+    }
+
+    fn claim_of(signature: Signature) -> Claim {
+        Claim { signature, issuer: Issuer { id: KeyID::wildcard(), fingerprint: None }, made: BORN }
     }
 
     #[test]
@@ -985,5 +1076,457 @@ mod tests {
         assert!(allowed("2030-01-31T23:59:59Z", &[]));
         assert!(!allowed("2030-02-01T00:00:01Z", &[]));
         assert!(allowed("2031-01-01T00:00:00Z", &[Lifted::WeakKey]));
+    }
+
+    #[test]
+    fn a_ring_knows_its_files_and_whose_certificates_are_in_it() {
+        let (one, other) = (cert(), cert());
+        let files = [&one, &other].map(|cert| (fingerprint_of(cert), cert.to_vec().unwrap()));
+        let ring = Keyring::read(&files).unwrap();
+        assert_eq!(ring.files(), files);
+        let mut fingerprints = [&one, &other].map(|cert| cert.fingerprint().to_hex());
+        fingerprints.sort();
+        assert_eq!(format!("{ring:?}"), format!("{fingerprints:?}"));
+        assert!(!ring.is_empty());
+        assert!(Keyring::default().is_empty());
+    }
+
+    #[test]
+    fn s44_a_key_file_has_at_most_4_mib() {
+        // What stands before and after armor is passed over.
+        let mut file = cert().armored().to_vec().unwrap();
+        file.resize(4 * 1024 * 1024, b'\n');
+        let read = |file: &[u8]| Keyring::read(&[("padded".to_owned(), file.to_vec())]);
+        assert_eq!(read(&file).map(|ring| ring.certs.len()), Ok(1));
+        file.push(b'\n');
+        let complaints = read(&file).unwrap_err();
+        assert_eq!(complaints[0].to_string(), "padded: larger than 4194304 bytes");
+    }
+
+    #[test]
+    fn s44_a_key_file_has_at_most_1024_keys_and_20000_packets() {
+        let key = Packet::from(own_key().parts_into_public()).to_vec().unwrap();
+        let user_id = Packet::from(UserID::from("x")).to_vec().unwrap();
+        let mut packets = Vec::new();
+        // Several blocks of one file count together.
+        assert_eq!(packets_of(&key.repeat(1000), &mut packets), Ok(()));
+        assert_eq!(packets_of(&key.repeat(24), &mut packets), Ok(()));
+        let too_many = Err("more than 1024 keys or 20000 packets".to_owned());
+        assert_eq!(packets_of(&key, &mut packets.clone()), too_many);
+        assert_eq!(packets_of(&user_id.repeat(18_976), &mut packets), Ok(()));
+        assert_eq!(packets.len(), 20_000);
+        assert_eq!(packets_of(&user_id, &mut packets), too_many);
+    }
+
+    #[test]
+    fn s44_a_secret_key_is_named_as_such_whatever_its_version() {
+        let complaint = |file: Vec<u8>| Keyring::read(&[("file".to_owned(), file)]).unwrap_err().remove(0).to_string();
+        let secret = "file: holds a secret key: export the public key only";
+        assert_eq!(complaint(cert().as_tsk().to_vec().unwrap()), secret);
+        // Packets of types 5 and 7, secret key and secret subkey, and 6, public key; of versions that nobody has.
+        assert_eq!(complaint(vec![0xc5, 6, 99, 0, 0, 0, 0, 1]), secret);
+        assert_eq!(complaint([cert().to_vec().unwrap(), vec![0xc7, 6, 99, 0, 0, 0, 0, 1]].concat()), secret);
+        let unknown = complaint(vec![0xc6, 6, 99, 0, 0, 0, 0, 1]);
+        assert!(unknown.starts_with("file: holds a key of a version that is not supported: "), "{unknown}");
+    }
+
+    #[test]
+    fn what_another_program_keeps_beside_a_certificate_does_not_keep_it_out() {
+        let cert = cert();
+        // A signature of a version to come, a trust packet as in gpg's ring files, and a private packet.
+        for beside in [&[0xc2, 3, 99, 0, 0][..], &[0xcc, 2, 0, 0], &[0xfc, 1, 7]] {
+            let file = [&cert.to_vec().unwrap(), beside].concat();
+            let ring = Keyring::read(&[("ring".to_owned(), file)]);
+            let certs = ring.map(|ring| ring.certs.iter().map(fingerprint_of).collect());
+            assert_eq!(certs, Ok(vec![fingerprint_of(&cert)]), "{beside:?}");
+        }
+    }
+
+    #[test]
+    fn a_ring_says_until_when_its_keys_can_sign() {
+        let end = NOW.checked_add(SignedDuration::from_secs(60)).unwrap();
+        let minute_more = end.checked_add(SignedDuration::from_secs(60)).unwrap();
+        let signs = KeyFlags::empty().set_signing();
+        let certifies = || CertBuilder::new().set_creation_time(SystemTime::from(BORN));
+        let with_subkeys = |one: Duration, other: Duration| {
+            certifies().add_subkey(signs.clone(), one, None).add_subkey(signs.clone(), other, None)
+        };
+        let limited = || with_subkeys(since_born(end), since_born(minute_more));
+        let summary = |builder: CertBuilder, at| read(&[&builder.generate().unwrap().0]).certs(at).remove(0);
+        let told = |builder, at| {
+            let CertSummary { expiry, can_sign, revoked, remarks, .. } = summary(builder, at);
+            assert!(!revoked);
+            (expiry, can_sign, remarks.len())
+        };
+        assert_eq!(told(certifies(), NOW), (None, false, 0), "a key that signs no data is none that expires");
+        let key = || certifies().set_primary_key_flags(KeyFlags::empty().set_certification().set_signing());
+        assert_eq!(told(key(), NOW), (None, true, 0));
+        assert_eq!(told(limited(), NOW), (Some(minute_more), true, 0));
+        // One of the two has expired, to the second.
+        assert_eq!(told(limited(), end), (Some(minute_more), true, 1));
+        let expired = summary(key().set_validity_period(since_born(NOW)), NOW);
+        assert_eq!((expired.expiry, expired.can_sign), (None, false));
+        assert!(expired.remarks[0].ends_with(&format!(" expired on {NOW}")), "{:?}", expired.remarks);
+    }
+
+    #[test]
+    fn s41_a_fingerprint_is_not_taken_for_another_with_the_same_id() {
+        let (right, wrong) = (cert(), cert());
+        let (mut claim, context) = claim(&right, right.keyid(), b"text");
+        claim.issuer.fingerprint = Some(right.fingerprint());
+        let mut ring = read(&[&right, &wrong]);
+        assert_eq!(claim.examine(&context, &ring, NOW).map(|s| s.fingerprint), Ok(fingerprint_of(&right)));
+        let other = ring.by_id.get(&wrong.keyid()).unwrap().clone();
+        ring.by_id.insert(right.keyid(), other);
+        let refusal = claim.examine(&context, &ring, NOW).unwrap_err();
+        assert_eq!(refusal.code, Code::UnknownKey);
+        assert_eq!(refusal.detail, format!("made by {}, which is not in the ring", right.fingerprint()));
+        claim.issuer.fingerprint = None;
+        let refusal = claim.examine(&context, &Keyring::default(), NOW).unwrap_err();
+        assert_eq!(refusal.detail, format!("made by {}, which is not in the ring", right.keyid()));
+    }
+
+    #[test]
+    fn s41_of_several_keys_the_one_that_made_it_says_why_it_does_not_count() {
+        let (right, wrong) = (own_key(), cert());
+        let (claim, context) = claim_at(&self_signed(&right, |b| b), BORN, |b| b);
+        let certifies = self_signed(&right, |b| b.set_key_flags(KeyFlags::empty().set_certification()).unwrap());
+        for first in [true, false] {
+            let mut ring = read(&[&certifies, &wrong]);
+            let other = ring.by_id.get(&wrong.keyid()).unwrap().clone();
+            let same_id = ring.by_id.get_mut(&certifies.keyid()).unwrap();
+            same_id.extend(other);
+            if first {
+                same_id.reverse();
+            }
+            assert_eq!(claim.examine(&context, &ring, NOW).map_err(|r| r.code), Err(Code::NotSigningKey));
+        }
+    }
+
+    #[test]
+    fn of_two_certificates_with_one_key_the_one_with_fewer_weaknesses_speaks() {
+        let key = own_key();
+        let good = self_signed(&key, |b| b);
+        let by_sha1 = self_signed(&key, |b| b.set_hash_algo(HashAlgorithm::SHA1));
+        let expired = self_signed(&key, |b| b.set_key_validity_period(since_born(NOW)).unwrap());
+        let (claim, context) = claim_at(&good, BORN, |b| b);
+        let weaknesses = |certs: [&Cert; 2]| {
+            let ring = Keyring::of(certs.map(Cert::clone).to_vec());
+            let sound = claim.examine(&context, &ring, NOW).unwrap();
+            sound.weaknesses.iter().map(|weakness| weakness.code).collect::<Vec<_>>()
+        };
+        assert_eq!(weaknesses([&good, &by_sha1]), []);
+        assert_eq!(weaknesses([&by_sha1, &good]), []);
+        // Of two that are equal in that, the first.
+        assert_eq!(weaknesses([&by_sha1, &expired]), [Code::UnboundKey]);
+        assert_eq!(weaknesses([&expired, &by_sha1]), [Code::KeyExpiredAtArrival]);
+    }
+
+    /// The certificate with a revocation that says so much.
+    fn revoked(key: &Key<SecretParts, PrimaryRole>, cert: &Cert, made: Timestamp, reason: ReasonForRevocation) -> Cert {
+        let revocation = CertRevocationBuilder::new()
+            .set_signature_creation_time(SystemTime::from(made))
+            .unwrap()
+            .set_reason_for_revocation(reason, b"why")
+            .unwrap()
+            .build(&mut key.clone().into_keypair().unwrap(), cert, None)
+            .unwrap();
+        cert.clone().insert_packets(revocation).unwrap().0
+    }
+
+    #[test]
+    fn s20_a_key_that_is_revoked_in_one_certificate_does_not_count_by_another() {
+        let key = own_key();
+        let good = self_signed(&key, |b| b);
+        let (claim, context) = claim_at(&good, BORN, |b| b);
+        let revoked = revoked(&key, &good, BORN, ReasonForRevocation::KeyRetired);
+        for certs in [[&good, &revoked], [&revoked, &good]] {
+            let ring = Keyring::of(certs.map(Cert::clone).to_vec());
+            assert_eq!(claim.examine(&context, &ring, NOW).map_err(|r| r.code), Err(Code::KeyRevoked));
+        }
+    }
+
+    #[test]
+    fn s20_s21_a_soft_revocation_begins_when_it_says_and_a_hard_one_counts_at_all_times() {
+        use ReasonForRevocation as Reason;
+        let key = own_key();
+        let good = self_signed(&key, |b| b);
+        let (claim, context) = claim_at(&good, BORN, |b| b);
+        let told = |reasons: &[Reason], seconds| {
+            let cert = reasons.iter().fold(good.clone(), |cert, reason| revoked(&key, &cert, NOW, *reason));
+            let at = NOW.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+            claim.examine(&context, &Keyring::of(vec![cert]), at).map(|_| ()).map_err(|refusal| refusal.to_string())
+        };
+        let revoked_as = |reason: Reason| {
+            Err(format!("key_revoked key {} was revoked on {NOW}: {reason} (why)", good.fingerprint()))
+        };
+        let (soft, hard) = (Reason::KeyRetired, Reason::KeyCompromised);
+        for (reasons, before, since) in [
+            (&[soft][..], Ok(()), revoked_as(soft)),
+            (&[hard], revoked_as(hard), revoked_as(hard)),
+            (&[soft, hard], revoked_as(hard), revoked_as(hard)),
+            (&[hard, soft], revoked_as(hard), revoked_as(hard)),
+        ] {
+            let verdicts = [-1, 0, 1].map(|seconds| told(reasons, seconds));
+            assert_eq!(verdicts, [before, since.clone(), since], "{reasons:?}");
+        }
+    }
+
+    #[test]
+    fn s42_only_whom_a_certificate_named_for_that_may_revoke_it() {
+        let (named, stranger) = (cert(), cert());
+        let may_revoke = RevocationKey::new(named.primary_key().key().pk_algo(), named.fingerprint(), false);
+        let key = own_key();
+        let good = self_signed(&key, |b| b.set_revocation_key(may_revoke).unwrap());
+        let (claim, context) = claim_at(&good, BORN, |b| b);
+        for (by, right) in [(&named, Err(Code::KeyRevoked)), (&stranger, Ok(()))] {
+            let mut signer = by.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+            let revocation = SignatureBuilder::new(SignatureType::KeyRevocation)
+                .set_signature_creation_time(SystemTime::from(BORN))
+                .unwrap()
+                .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
+                .unwrap()
+                .sign_direct_key(&mut signer, Some(good.primary_key().key()))
+                .unwrap();
+            let cert = good.clone().insert_packets(revocation).unwrap().0;
+            let ring = Keyring::of(vec![cert, named.clone(), stranger.clone()]);
+            assert_eq!(claim.examine(&context, &ring, NOW).map(|_| ()).map_err(|refusal| refusal.code), right);
+        }
+    }
+
+    #[test]
+    fn the_times_of_a_signature_are_compared_to_the_second() {
+        #[track_caller]
+        fn check(by: &Cert, made: Timestamp, at: Timestamp, right: Result<&[Code], Code>) {
+            let (claim, context) =
+                claim_at(by, made, |b| b.set_signature_validity_period(Duration::from_hours(24)).unwrap());
+            let verdict = claim.examine(&context, &read(&[by]), at);
+            let codes = verdict.map(|sound| sound.weaknesses.iter().map(|weakness| weakness.code).collect::<Vec<_>>());
+            assert_eq!(codes.map_err(|refusal| refusal.code), right.map(<[Code]>::to_vec));
+        }
+        let after = |time: Timestamp, seconds| time.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+        let by = cert();
+        let expires = self_signed(&own_key(), |b| b.set_key_validity_period(since_born(NOW)).unwrap());
+        // S25: not older than its key.
+        check(&by, after(BORN, -1), BORN, Err(Code::SignatureBeforeKey));
+        check(&by, BORN, BORN, Ok(&[]));
+        // S23: a day after it was made it has expired.
+        check(&by, NOW, after(NOW, 86_399), Ok(&[]));
+        check(&by, NOW, after(NOW, 86_400), Err(Code::SignatureExpired));
+        // S24: five minutes ahead.
+        check(&by, after(NOW, 300), NOW, Ok(&[]));
+        check(&by, after(NOW, 301), NOW, Err(Code::NotYetValid));
+        // S18 and S19: before its key expires, and on arrival.
+        check(&expires, after(NOW, -1), after(NOW, -1), Ok(&[]));
+        check(&expires, after(NOW, -1), NOW, Ok(&[Code::KeyExpiredAtArrival]));
+        check(&expires, NOW, NOW, Err(Code::KeyExpired));
+    }
+
+    #[test]
+    fn s28_a_key_signs_only_if_it_might_when_it_signed_and_may_when_it_arrives() {
+        let key = own_key();
+        let (sign, certify) =
+            (KeyFlags::empty().set_certification().set_signing(), KeyFlags::empty().set_certification());
+        let halfway = Timestamp::constant(1_725_000_000, 0);
+        for (first, then, made, right) in [
+            (&sign, &sign, BORN, Ok(())),
+            (&certify, &sign, BORN, Err(Code::NotSigningKey)),
+            (&certify, &sign, halfway, Ok(())),
+            (&sign, &certify, BORN, Err(Code::NotSigningKey)),
+        ] {
+            let first = self_signed(&key, |b| b.set_key_flags(first.clone()).unwrap());
+            let again = self_signature(&key, halfway, |b| b.set_key_flags(then.clone()).unwrap());
+            let cert = first.insert_packets(again).unwrap().0;
+            let (claim, context) = claim_at(&cert, made, |b| b);
+            let verdict = claim.examine(&context, &Keyring::of(vec![cert]), NOW);
+            assert_eq!(verdict.map(|_| ()).map_err(|refusal| refusal.code), right, "made on {made}");
+        }
+    }
+
+    #[test]
+    fn s35_a_signature_of_version_6_is_by_a_key_of_version_6_and_no_other_is() {
+        let four: Key4<SecretParts, UnspecifiedRole> = Key4::generate_rsa(2048).unwrap();
+        let rsa = PublicKeyAlgorithm::RSAEncryptSign;
+        let six: Key6<PublicParts, UnspecifiedRole> =
+            Key6::new(SystemTime::from(BORN), rsa, four.mpis().clone()).unwrap();
+        let mut four = Key::from(four);
+        four.set_creation_time(SystemTime::from(BORN)).unwrap();
+        let digest = [7; 32];
+        let numbers = four.clone().into_keypair().unwrap().sign(HashAlgorithm::SHA256, &digest).unwrap();
+        let by_four = claim_of(signature(HashAlgorithm::SHA256, rsa, &[made_on_birth()], numbers.clone()));
+        let by_six = claim_of(signature_6(&[made_on_birth()], numbers));
+        let (four, six) = (four.parts_into_public(), Key::from(six));
+        assert!(by_four.was_made_by(&four, &digest) && by_six.was_made_by(&six, &digest));
+        // The arithmetic is right all the same.
+        assert!(!by_four.was_made_by(&six, &digest) && !by_six.was_made_by(&four, &digest));
+    }
+
+    #[test]
+    fn s34_an_rsa_key_is_odd_its_modulus_has_4096_bits_at_most_and_its_exponent_2_to_33() {
+        #[track_caller]
+        fn check(claim: &Claim, e: &[u8], n: &[u8], right: Result<(), Code>) {
+            let public = mpi::PublicKey::RSA { e: MPI::new(e), n: MPI::new(n) };
+            let key: Key4<PublicParts, UnspecifiedRole> =
+                Key4::new(SystemTime::from(BORN), PublicKeyAlgorithm::RSAEncryptSign, public).unwrap();
+            assert_eq!(claim.supported(&key.into()).map_err(|refusal| refusal.code), right);
+        }
+        let claim = claim_of(rsa_signature(HashAlgorithm::SHA256));
+        let modulus = [0xd5; 256];
+        for e in [&[3][..], &[1, 0, 1], &[1, 0, 0, 0, 1]] {
+            check(&claim, e, &modulus, Ok(()));
+        }
+        for e in [&[][..], &[1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1], &[0xd5; 64]] {
+            check(&claim, e, &modulus, Err(Code::WeakKey));
+        }
+        check(&claim, &[1, 0, 1], &[&modulus[1..], &[0xd4]].concat(), Err(Code::WeakKey));
+        check(&claim, &[1, 0, 1], &[0xd5; 512], Ok(()));
+        check(&claim, &[1, 0, 1], &[&[1][..], &[0xd5; 512]].concat(), Err(Code::UnknownAlgorithm));
+    }
+
+    #[test]
+    fn s33_what_is_not_compiled_in_is_told_and_not_held_to_be_wrong() {
+        let good = cert();
+        let key = good.primary_key().key().clone().role_into_unspecified();
+        let curve = Curve::Unknown([1, 2, 3].into());
+        let elsewhere: Key4<PublicParts, UnspecifiedRole> = Key4::new(
+            SystemTime::from(BORN),
+            PublicKeyAlgorithm::EdDSA,
+            mpi::PublicKey::EdDSA { curve, q: MPI::new(&[0x40; 33]) },
+        )
+        .unwrap();
+        let number = || mpi::Signature::RSA { s: MPI::new(&[7]) };
+        let of = |hash, algorithm| claim_of(signature(hash, algorithm, &[], number()));
+        let known = of(HashAlgorithm::SHA256, PublicKeyAlgorithm::EdDSA);
+        assert_eq!(known.supported(&key), Ok(()));
+        for (claim, key, detail) in [
+            (&known, &elsewhere.into(), "curve Unknown curve 0.1.2.3"),
+            (
+                &of(HashAlgorithm::Unknown(99), PublicKeyAlgorithm::EdDSA),
+                &key,
+                "hash algorithm Unknown hash algorithm 99",
+            ),
+            (&of(HashAlgorithm::SHA256, PublicKeyAlgorithm::Unknown(99)), &key, "signature algorithm Unknown algo 99"),
+        ] {
+            assert_eq!(claim.supported(key), refuse(Code::UnknownAlgorithm, detail));
+        }
+    }
+
+    #[test]
+    fn s31_only_sha_2_and_sha_3_are_strong_and_only_sha1_has_an_exception() {
+        use HashAlgorithm as H;
+        let found = |hash| {
+            let weaknesses = claim_of(rsa_signature(hash)).weaknesses_of_packet();
+            weaknesses.into_iter().map(|weakness| (weakness.code, weakness.lifted_by)).collect::<Vec<_>>()
+        };
+        for hash in [H::SHA224, H::SHA256, H::SHA384, H::SHA512, H::SHA3_256, H::SHA3_512] {
+            assert_eq!(found(hash), [], "{hash}");
+        }
+        assert_eq!(found(H::SHA1), [(Code::WeakHash, Some(Lifted::Sha1))]);
+        for hash in [H::MD5, H::RipeMD, H::Unknown(99)] {
+            assert_eq!(found(hash), [(Code::WeakHash, None)], "{hash}");
+        }
+    }
+
+    #[test]
+    fn s38_a_packet_is_framed_in_each_way_that_has_a_length_and_ends_with_it() {
+        // RFC 9580, 4.2.1: lengths of one, two and five octets; 4.2.2: of one, two and four.
+        for (header, length) in [
+            (&[0xc2, 1][..], 1),
+            (&[0xc2, 191], 191),
+            (&[0xc2, 192, 0], 192),
+            (&[0xc2, 223, 255], 8383),
+            (&[0xc2, 255, 0, 0, 0, 1], 1),
+            (&[0xc2, 255, 0, 1, 0, 2], 65_538),
+            (&[0x88, 200], 200),
+            (&[0x89, 1, 3], 259),
+            (&[0x8a, 0, 1, 0, 2], 65_538),
+        ] {
+            let packet = [header, &vec![4; length]].concat();
+            assert_eq!(framed(&packet), Ok(4), "{header:?}");
+            let longer = [&packet[..], &[0]].concat();
+            assert_eq!(framed(&longer), refuse(Code::SignatureFormat, "something follows the signature packet"));
+            if length > 1 {
+                let shorter = &packet[..packet.len() - 1];
+                assert_eq!(framed(shorter), refuse(Code::SignatureFormat, "the packet ends before its length"));
+            }
+        }
+        for (bytes, what) in [
+            (&[][..], "no bytes"),
+            (&[0x42, 1, 4], "not an OpenPGP packet"),
+            (&[0xc6, 1, 4], "a packet of type 6, not a signature"),
+            (&[0x98, 1, 4], "a packet of type 6, not a signature"),
+            (&[0xc2], "it ends in its header"),
+            (&[0xc2, 192], "it ends in its header"),
+            (&[0xc2, 255, 0, 0, 0], "it ends in its header"),
+            (&[0x89, 0], "it ends in its header"),
+            (&[0xc2, 224, 4], "a packet of partial length"),
+            (&[0xc2, 254, 4], "a packet of partial length"),
+            (&[0x8b, 4], "a packet of indeterminate length"),
+            (&[0xc2, 0], "an empty packet"),
+        ] {
+            assert_eq!(framed(bytes), refuse(Code::SignatureFormat, what), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn s27_all_that_a_signature_says_of_its_key_is_one_key() {
+        let (one, other) = (Fingerprint::V4([1; 20]), Fingerprint::V4([2; 20]));
+        // The last eight octets are the id.
+        let mut collides = [3; 20];
+        collides[12..].fill(1);
+        let collides = Fingerprint::V4(collides);
+        let by = SubpacketValue::IssuerFingerprint;
+        let id = |of: &Fingerprint| SubpacketValue::Issuer(KeyID::from(of));
+        let number = || mpi::Signature::RSA { s: MPI::new(&[7]) };
+        let asked = |said: &[SubpacketValue]| {
+            let (algorithm, hash) = (PublicKeyAlgorithm::RSAEncryptSign, HashAlgorithm::SHA256);
+            issuer_of(&signature(hash, algorithm, said, number())).map_err(|refusal| refusal.code)
+        };
+        let issuer =
+            |fingerprint: Option<&Fingerprint>| Ok(Issuer { id: KeyID::from(&one), fingerprint: fingerprint.cloned() });
+        assert_eq!(asked(&[id(&one)]), issuer(None));
+        assert_eq!(asked(&[id(&one), by(one.clone())]), issuer(Some(&one)));
+        assert_eq!(asked(&[by(one.clone()), by(one.clone()), id(&one), id(&one)]), issuer(Some(&one)));
+        for said in [
+            [id(&one), id(&other)],
+            [by(one.clone()), id(&other)],
+            [by(one.clone()), by(other)],
+            [by(one.clone()), by(collides)],
+        ] {
+            assert_eq!(asked(&said), Err(Code::IssuerConflict), "{said:?}");
+        }
+        assert_eq!(asked(&[]), Err(Code::SignatureFormat));
+        // By fingerprint alone only where rpm does not look for an id.
+        assert_eq!(asked(&[by(one.clone())]), Err(Code::SignatureFormat));
+        assert_eq!(issuer_of(&signature_6(&[by(one.clone())], number())).map_err(|r| r.code), issuer(Some(&one)));
+    }
+
+    #[test]
+    fn s37_only_what_is_critical_has_to_be_understood() {
+        for hash in [HashAlgorithm::SHA256, HashAlgorithm::SHA1, HashAlgorithm::MD5] {
+            for critical in [true, false] {
+                let mut signature = rsa_signature(hash);
+                let unknown = SubpacketValue::Unknown { tag: SubpacketTag::Private(100), body: vec![7] };
+                signature.hashed_area_mut().add(Subpacket::new(unknown, critical).unwrap()).unwrap();
+                let right = if critical { Err(Code::SignatureCritical) } else { Ok(()) };
+                assert_eq!(critical_is_understood(&signature).map_err(|refusal| refusal.code), right);
+            }
+        }
+    }
+
+    #[test]
+    fn what_strangers_wrote_is_told_in_one_line_of_300_characters() {
+        assert_eq!(printable(b"a\nb\x1b[1m"), "a\u{fffd}b\u{fffd}[1m");
+        assert_eq!(printable("é".repeat(1000).as_bytes()), "é".repeat(300));
+        assert_eq!(one_line(&anyhow::anyhow!("in\tside").context("outside")), "outside: in\u{fffd}side");
+    }
+
+    #[test]
+    fn a_subkey_is_named_with_its_certificate() {
+        let (cert, _) = CertBuilder::new().add_signing_subkey().generate().unwrap();
+        let names: Vec<String> = cert.keys().map(|key| name_of(&cert, &key)).collect();
+        let subkey = cert.keys().subkeys().next().unwrap().key().fingerprint();
+        let primary = cert.fingerprint();
+        assert_eq!(names, [format!("key {primary}"), format!("subkey {subkey} of {primary}")]);
     }
 }
