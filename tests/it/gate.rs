@@ -3,20 +3,21 @@
 
 use crate::certs::{armored, bound_by_sha1, ed25519, flip, odd_rsa, revoked, rsa, self_signed_again, valid_until};
 use crate::forge::{
-    ARRIVES, BORN, Draft, Hand, Raw, accepted, framed, header, judge, judge_by, read, refused, ring, ring_of, sha1,
-    sha256, texts, time,
+    ARRIVES, BORN, Draft, Hand, Raw, Value, accepted, framed, header, judge, judge_by, read, refused, ring, ring_of,
+    sha1, sha256, texts, time,
 };
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
 use rolloutd::format::openpgp::{Claim, KEY_FILE_MAX, Keyring};
-use rolloutd::format::reading::Reading;
+use rolloutd::format::reading::{Reading, Unread};
 use sequoia_openpgp::armor;
 use sequoia_openpgp::cert::Cert;
 use sequoia_openpgp::packet::key::{PrimaryRole, SecretParts, SubordinateRole};
 use sequoia_openpgp::packet::{Key, Packet};
 use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::{HashAlgorithm, ReasonForRevocation};
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 /// A policy with one exception, which ends after the packages of these tests arrive.
@@ -339,6 +340,8 @@ fn h24_the_padding_of_format_6_is_zero() {
         accepted(&six.file(), &ring(&[&by]), &[&by]);
         if let Some(spoilt) = ends_odd(&six) {
             refused(&spoilt.file(), &ring(&[&by]), Code::Padding);
+            // Whoever trusts those who put it there may read it all the same.
+            assert_eq!(faults(&spoilt.file()), [Code::Padding]);
             seen += 1;
         }
         let four = Draft::new().signed(&by).but(276, Some(texts(&[&"x".repeat(filler)])));
@@ -347,8 +350,84 @@ fn h24_the_padding_of_format_6_is_zero() {
             assert!(verdict.notes[0].contains("padding"), "{:?}", verdict.notes);
             seen += 1;
         }
+        assert_eq!(judge(&four.file(), &ring(&[&by])).unwrap().notes, Vec::<String>::new());
     }
     assert!(seen > 8, "{seen}");
+}
+
+/// What is wrong with the bytes of a file whose headers can be read.
+fn faults(file: &[u8]) -> Vec<Code> {
+    read(file).unwrap().faults.iter().map(|fault| fault.code).collect()
+}
+
+#[test]
+fn h20_what_the_headers_cannot_agree_on_leaves_nothing_to_read() {
+    // The size of the archive, which belongs into the signature header.
+    let six = Draft::six().set(1046, Some(Value::Word(1)));
+    assert_eq!(read(&six.file()).unwrap_err().code, Code::SigtagInHeader);
+}
+
+#[test]
+fn h27_a_wrong_size_is_told_unless_a_digest_tells_the_same() {
+    use Code::{PayloadDigest, Size, Truncated};
+    let long = |draft: &Draft| Some(Value::Word(u32::try_from(draft.both().len() + 1).unwrap()));
+    let short = |draft: &Draft| Some(Value::Word(u32::try_from(draft.both().len() - 1).unwrap()));
+    let (new, old, six) = (Draft::new(), Draft::old().but(1004, None), Draft::six());
+    let wrong_md5 = Some(Value::Bin(vec![0; 16]));
+    let (whole, at) = (new.file(), new.file().len() - 1);
+    let six_says = |bytes: usize| six.clone().set(5112, Some(Value::Long(bytes as u64))).file();
+    for (what, file, right) in [
+        ("as it should be", whole.clone(), &[][..]),
+        ("all there by its digests, and too short", new.clone().but(1000, long(&new)).file(), &[Size]),
+        ("all there by its digests, and too long", new.clone().but(1000, short(&new)).file(), &[Size]),
+        (
+            "all there by one digest only, and too short",
+            new.clone().but(1000, long(&new)).but(1004, wrong_md5.clone()).file(),
+            &[PayloadDigest, Truncated],
+        ),
+        ("without a digest, and too short", old.clone().but(1000, long(&old)).file(), &[Truncated]),
+        ("without a digest, and too long", old.clone().but(1000, short(&old)).file(), &[Size]),
+        ("cut", whole[..at].to_vec(), &[PayloadDigest, PayloadDigest, Truncated]),
+        ("something is appended", [&whole[..], b"x"].concat(), &[PayloadDigest, PayloadDigest]),
+        ("something is appended to format 6", [&six.file()[..], b"x"].concat(), &[PayloadDigest; 3]),
+        ("format 6 with too short a payload", six_says(six.payload.len() + 1), &[Size]),
+        ("format 6 with too long a payload", six_says(six.payload.len() - 1), &[Size]),
+    ] {
+        assert_eq!(faults(&file), right, "{what}");
+    }
+}
+
+/// Gives a file in small pieces and is disturbed before each of them; in the end it may fail.
+struct Disturbed<'a> {
+    pieces: std::slice::Chunks<'a, u8>,
+    interrupted: bool,
+    end: Option<ErrorKind>,
+}
+
+impl Read for Disturbed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let Some(piece) = self.pieces.next() else { return self.end.take().map_or(Ok(0), |kind| Err(kind.into())) };
+        buffer[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+}
+
+#[test]
+fn a_read_that_is_disturbed_goes_on_and_one_that_fails_is_no_verdict() {
+    let file = Draft::new().file();
+    let whole = |end| {
+        let mut from = Disturbed { pieces: file.chunks(500), interrupted: false, end };
+        Reading::whole(ChecksumKind::Sha256, &mut from, &mut [0; 500])
+    };
+    assert_eq!(whole(None).unwrap().sha256, read(&file).unwrap().sha256);
+    match whole(Some(ErrorKind::PermissionDenied)) {
+        Err(Unread::Failed(error)) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -408,6 +487,14 @@ fn the_pieces_in_which_a_file_comes_do_not_matter() {
             assert_eq!(verdict.map(|a| a.fingerprints), Ok(vec![by.fingerprint()]));
         }
     }
+}
+
+#[test]
+fn what_a_file_holds_is_told_in_short() {
+    let file = Draft::new().file();
+    let told = format!("{:?}", read(&file).unwrap());
+    let begins = format!("Contents {{ size: {}, sha256: {}, layout: ", file.len(), hex::encode(sha256(&file)));
+    assert!(told.starts_with(&begins) && told.ends_with(", faults: [], .. }"), "{told}");
 }
 
 #[test]
