@@ -224,7 +224,7 @@ const ALL: [Kind; 10] =
 /// provides without versions, and then neither flags nor versions at all.
 fn list<'a>(header: &'a Header, kind: &Kind) -> Result<impl Iterator<Item = Raw<'a>>, Refusal> {
     let [names, flags, versions] = kind.tags.map(|number| header.count(number));
-    let only_names = names > 0 && flags == 0 && versions == 0;
+    let only_names = flags == 0 && versions == 0;
     if !only_names && (names != flags || names != versions) {
         let detail = format!("{}: {names} names, {flags} flags, {versions} versions", kind.what);
         return Err(Refusal::new(Code::DepList, detail));
