@@ -417,6 +417,13 @@ mod tests {
 
         let package = read_with([(tag::DESCRIPTION, Text(b"it\x92s caf\xe9"))]).expect("a package");
         assert_eq!((package.description.as_str(), package.replaced_text), ("its café", vec!["description"]));
+        // Told once, however often it happens.
+        let package = read_with([
+            (tag::CHANGELOGTIME, Numbers(&[2, 1])),
+            (tag::CHANGELOGNAME, Texts(&[b"who", b"who"])),
+            (tag::CHANGELOGTEXT, Texts(&[b"\x01", b"\x02"])),
+        ]);
+        assert_eq!(package.map(|package| package.replaced_text), Ok(vec!["changelog text"]));
         // Encoded surrogates and overlong forms are no UTF-8, so they are read as Latin-1.
         let package = read_with([(tag::SUMMARY, Text(b"\xed\xa0\x80\xc0\x80"))]).expect("a package");
         assert_eq!(package.summary, "\u{ed}\u{c0}");
@@ -436,6 +443,16 @@ mod tests {
             ]),
             ["/usr/share/data", "tool GE 0 1.0 2", "other"]
         );
+    }
+
+    #[test]
+    fn what_installation_needs_is_marked_and_what_removal_needs_is_not() {
+        // POSTTRANS, PREREQ, PRETRANS, SCRIPT_PRE and SCRIPT_POST; then INTERP, SCRIPT_PREUN and SCRIPT_POSTUN.
+        for (bits, right) in [(&[5, 6, 7, 9, 10][..], "a pre"), (&[8, 11, 12], "a")] {
+            for bit in bits {
+                assert_eq!(requires(&[("a", 1 << bit, "")]), [right], "bit {bit}");
+            }
+        }
     }
 
     #[test]
@@ -516,6 +533,40 @@ mod tests {
     }
 
     #[test]
+    fn a_dependency_without_a_name_or_with_an_epoch_that_is_no_number_is_left_out_and_that_is_told() {
+        let required = ("requires", [tag::REQUIRENAME, tag::REQUIREFLAGS, tag::REQUIREVERSION]);
+        let provided = ("provides", [tag::PROVIDENAME, tag::PROVIDEFLAGS, tag::PROVIDEVERSION]);
+        for (what, [names, flags, versions]) in [required, provided] {
+            for (name, version) in [(&b""[..], &b""[..]), (b"a", b"x:1")] {
+                let entries = [(names, Texts(&[name])), (flags, Numbers(&[8])), (versions, Texts(&[version]))];
+                let package = read_with(entries).expect("a package");
+                assert!(package.dependencies.lists().iter().all(|(_, list)| list.is_empty()));
+                assert_eq!(package.replaced_text, [what]);
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_of_dependency_is_listed_under_its_name() {
+        let kinds = [
+            ("provides", tag::PROVIDENAME),
+            ("requires", tag::REQUIRENAME),
+            ("conflicts", tag::CONFLICTNAME),
+            ("obsoletes", tag::OBSOLETENAME),
+            ("suggests", tag::SUGGESTNAME),
+            ("enhances", tag::ENHANCENAME),
+            ("recommends", tag::RECOMMENDNAME),
+            ("supplements", tag::SUPPLEMENTNAME),
+        ];
+        let names = kinds.map(|(name, _)| [name.as_bytes()]);
+        let entries = kinds.iter().zip(&names).map(|((_, tag), name)| (*tag, Texts(name)));
+        let package = read_with(entries).expect("a package");
+        let listed = package.dependencies.lists().map(|(name, list)| (name, show(list)));
+        assert_eq!(listed, kinds.map(|(name, _)| (name, vec![name.to_owned()])));
+        assert!(package.dependencies.lists().iter().all(|(_, list)| !list.is_empty()));
+    }
+
+    #[test]
     fn dependency_lists_of_different_lengths_are_refused() {
         let names = Texts(&[b"a", b"b"]);
         refuse(
@@ -523,6 +574,9 @@ mod tests {
             Code::DepList,
         );
         refuse([(tag::PROVIDEFLAGS, Numbers(&[0])), (tag::PROVIDEVERSION, Texts(&[b""]))], Code::DepList);
+        let name = || (tag::PROVIDENAME, Texts(&[b"a"]));
+        refuse([name(), (tag::PROVIDEFLAGS, Numbers(&[0]))], Code::DepList);
+        refuse([name(), (tag::PROVIDEVERSION, Texts(&[b""]))], Code::DepList);
         let old = read_with([(tag::PROVIDENAME, Texts(&[b"lib.so.2"]))]).expect("names alone are the oldest form");
         assert_eq!(show(&old.dependencies.provides), ["lib.so.2"]);
     }
@@ -649,6 +703,16 @@ mod tests {
         ])
         .expect("a package");
         assert_eq!(package.files.iter().map(|f| f.path).collect::<Vec<_>>(), ["/usr/bin/a", "/usr/doc"]);
+        assert_eq!(package.files, package.files.iter().collect(), "as a list that is put together");
+    }
+
+    #[test]
+    fn a_package_may_have_no_file_and_say_nothing_of_others() {
+        let package = read_with([]).expect("a package");
+        assert!(package.files.is_empty());
+        assert!(package.dependencies.lists().iter().all(|(_, list)| list.is_empty()));
+        let package = with_files((&[b"a"], &[b"/"], &[0], &[0], &[0])).expect("a package");
+        assert!(!package.files.is_empty());
     }
 
     fn changes(times: &[u32]) -> Vec<(i64, String)> {
@@ -678,6 +742,7 @@ mod tests {
         let times = |times: &[u32]| changes(times).into_iter().map(|(time, _)| time).collect::<Vec<_>>();
         assert_eq!(times(&[50, 50, 50, 40]), [40, 50, 51, 52]);
         assert_eq!(times(&[51, 50, 50]), [50, 51, 52], "and what is in the way is moved too");
+        assert_eq!(times(&[60, 50, 50]), [50, 51, 60], "and nothing else is");
         assert_eq!(times(&[u32::MAX, u32::MAX]), [i64::from(u32::MAX), i64::from(u32::MAX)]);
     }
 

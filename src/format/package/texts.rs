@@ -41,10 +41,10 @@ mod tests {
 
     #[test]
     fn every_text_comes_back_under_its_number() {
-        let words: [&[u8]; 4] = [b"", b"one", b"\xff", b""];
+        let words: [&[u8]; 5] = [b"", b"one", b"\xff", b"", b""];
         let texts = Texts::of(words.into_iter());
-        assert_eq!((texts.len(), texts.bytes.capacity(), texts.ends.capacity()), (4, 4, 4));
-        assert_eq!([0, 1, 2, 3].map(|number| texts.get(number)), words);
-        assert_eq!(texts.get(4), b"");
+        assert_eq!((texts.len(), texts.bytes.capacity(), texts.ends.capacity()), (5, 4, 5));
+        assert_eq!([0, 1, 2, 3, 4].map(|number| texts.get(number)), words);
+        assert_eq!(texts.get(5), b"");
     }
 }
