@@ -1092,6 +1092,21 @@ mod tests {
     }
 
     #[test]
+    fn armor_that_begins_or_ends_in_the_wrong_place_is_no_key_file() {
+        let armored = String::from_utf8(cert().armored().to_vec().unwrap()).unwrap();
+        let begin = armored.split_inclusive('\n').next().unwrap();
+        let end = armored.trim_end().rsplit('\n').next().unwrap();
+        for (file, what) in [
+            (format!("{begin}{armored}"), "an armored block begins inside another"),
+            (format!("{armored}\n{end}"), "an armored block ends that has not begun"),
+            (armored.replace(end, ""), "its armor has no end"),
+        ] {
+            let complaints = Keyring::read(&[("file".to_owned(), file.into_bytes())]).unwrap_err();
+            assert_eq!(complaints, [KeyComplaint { label: "file".to_owned(), what: what.to_owned() }]);
+        }
+    }
+
+    #[test]
     fn s44_a_key_file_has_at_most_4_mib() {
         // What stands before and after armor is passed over.
         let mut file = cert().armored().to_vec().unwrap();

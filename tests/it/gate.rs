@@ -397,6 +397,23 @@ fn h27_a_wrong_size_is_told_unless_a_digest_tells_the_same() {
     }
 }
 
+#[test]
+fn s16_the_payload_digest_may_be_by_each_strong_algorithm() {
+    // Numbers as OpenPGP has them: SHA-256, SHA-384, SHA-512, SHA3-256 and SHA3-512.
+    for number in [8, 9, 10, 12, 14] {
+        let draft = Draft::new().but(1004, None);
+        let mut context = HashAlgorithm::from(number).context().unwrap().for_digest();
+        context.update(&draft.payload);
+        let digest = hex::encode(context.into_digest().unwrap());
+        let draft = draft.set(5092, Some(texts(&[&digest]))).set(5093, Some(Value::Word(number.into())));
+        let mut file = draft.file();
+        assert_eq!(faults(&file), [], "{number}");
+        let last = file.len() - 1;
+        flip(&mut file, last);
+        assert_eq!(faults(&file), [Code::PayloadDigest], "{number}");
+    }
+}
+
 /// Gives a file in small pieces and is disturbed before each of them; in the end it may fail.
 struct Disturbed<'a> {
     pieces: std::slice::Chunks<'a, u8>,
@@ -426,6 +443,10 @@ fn a_read_that_is_disturbed_goes_on_and_one_that_fails_is_no_verdict() {
     assert_eq!(whole(None).unwrap().sha256, read(&file).unwrap().sha256);
     match whole(Some(ErrorKind::PermissionDenied)) {
         Err(Unread::Failed(error)) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
+        other => panic!("{other:?}"),
+    }
+    match Reading::whole(ChecksumKind::Sha256, &mut &[1; 4096][..], &mut [0; 500]) {
+        Err(Unread::Refused(refusal)) => assert_eq!(refusal.code, Code::NotRpm),
         other => panic!("{other:?}"),
     }
 }
