@@ -92,6 +92,8 @@ impl Scrub {
             let now = Instant::now();
             if now >= next {
                 let pause = if let Some(item) = scrub.next(after.as_ref()) {
+                    // What has come since the round began is to be read in it, too.
+                    total = total.max(scrub.total());
                     after = Some(item.place.clone());
                     read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
                     let pause = share(scrub.period, item.size, total);

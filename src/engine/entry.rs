@@ -357,11 +357,37 @@ pub fn read(body: &str) -> Result<Fact, String> {
     read_at(body).map(|(fact, _)| fact)
 }
 
-/// The same, with the time by which things waited for their removal, where it was not the wall clock's.
+/// By what time things waited for their removal when an entry was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steady {
+    /// By this one.
+    At(Timestamp),
+    /// By the wall clock, which agreed with the time that had really passed.
+    Wall,
+    /// Entries of formats 1 and 2 do not say.
+    Unknown,
+}
+
+impl Steady {
+    fn of(format: u32) -> Self {
+        if format >= 3 { Self::Wall } else { Self::Unknown }
+    }
+
+    /// The time, of an entry with this one.
+    pub fn time(self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::At(steady) => Some(steady),
+            Self::Wall => Some(at),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// The same, with the time by which things waited for their removal.
 ///
 /// # Errors
 /// As above.
-pub fn read_at(body: &str) -> Result<(Fact, Option<Timestamp>), String> {
+pub fn read_at(body: &str) -> Result<(Fact, Steady), String> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
@@ -371,7 +397,7 @@ pub fn read_at(body: &str) -> Result<(Fact, Option<Timestamp>), String> {
         return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
     }
     let entry: EntryOnDisk = serde_json::from_str(body).map_err(|e| e.to_string())?;
-    Ok((from_disk(entry.fact)?, entry.steady))
+    Ok((from_disk(entry.fact)?, entry.steady.map_or(Steady::of(v), Steady::At)))
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
@@ -631,7 +657,7 @@ mod tests {
         let sample = include_str!("../../fixtures/logbook/v3.jsonl");
         let entries: Vec<_> = sample.lines().map(|line| read_at(line).expect("readable")).collect();
         let fact = Fact::Started { version: "0.1.0".into() };
-        assert_eq!(entries, [(fact.clone(), Some(Timestamp::UNIX_EPOCH))]);
+        assert_eq!(entries, [(fact.clone(), Steady::At(Timestamp::UNIX_EPOCH))]);
         assert_eq!(write_at(&fact, Some(Timestamp::UNIX_EPOCH)), sample.trim_end());
     }
 

@@ -43,7 +43,10 @@ const TICK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Closer together than this the wall clock and the time that has really passed are taken for the same.
-const SAME_TIME: Duration = Duration::from_secs(1);
+const SAME_TIME: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
+/// How often the logbook is sealed when nothing happens, and so how much of a wait is lost in a crash.
+const SEAL_EVERY: Duration = Duration::from_mins(10);
 
 /// When a failed piece of work is tried again. It is data, so a test reads it without waiting.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +192,8 @@ pub struct Engine {
     book: Box<dyn Logbook>,
     /// Whether something was written that is worth a seal.
     to_seal: bool,
+    /// When it was sealed last.
+    sealed: Instant,
     workshop: Arc<Workshop>,
     shared: Arc<Shared>,
     clock: Clock,
@@ -230,7 +235,7 @@ pub fn fold(book: &dyn Logbook, world: &mut super::world::World) -> Result<(), E
                 at: recorded.draft.at,
                 why,
             })?;
-            world.steady = steady;
+            world.steady = steady.time(recorded.draft.at);
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
         }
     }
@@ -255,13 +260,15 @@ impl Engine {
             // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
             // a machine without a battery is. So the time since the last entry counts as no waiting.
             let wall = clock.now();
-            let began = if inside.world.last == 0 { wall } else { inside.world.last_steady.min(wall) };
+            let last = book.steady().map_or(inside.world.last_steady, |sealed| sealed.max(inside.world.last_steady));
+            let began = if inside.world.last == 0 { wall } else { last.min(wall) };
             inside.world.wait_from(began);
             (began, clock.monotonic())
         };
         let engine = Self {
             book,
             to_seal: true,
+            sealed: began.1,
             workshop,
             shared,
             clock,
@@ -295,6 +302,7 @@ impl Engine {
         self.record(&Decision { entries: vec![start], answer: None })?;
         while !stop.is_cancelled() {
             self.shared.beat();
+            self.follow_the_wall();
             self.schedule();
             self.seal();
             let wake = self.next_wake();
@@ -329,10 +337,12 @@ impl Engine {
     /// Writes the end of the logbook down outside of it. Where that fails, a logbook that was cut off is found
     /// out later or not at all, and nothing else depends on it; so it is a trouble and tried again.
     fn seal(&mut self) {
-        if !std::mem::take(&mut self.to_seal) {
+        let is_old = self.clock.monotonic().saturating_duration_since(self.sealed) > SEAL_EVERY;
+        if !std::mem::take(&mut self.to_seal) && !is_old {
             return;
         }
-        let why = self.book.seal().err().map(|error| error.sentence());
+        let why = self.book.seal(Some(self.steady())).err().map(|error| error.sentence());
+        self.sealed = self.clock.monotonic();
         self.to_seal = why.is_some();
         let known = self.shared.read().troubles.contains_key(SEAL);
         if let Some(why) = why.as_ref().filter(|_| !known) {
@@ -453,7 +463,7 @@ impl Engine {
         let (now, steady) = (self.clock.now(), self.steady());
         // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
         // start must not take that for waiting.
-        let said = Some(steady).filter(|steady| now.duration_since(*steady).unsigned_abs() >= SAME_TIME);
+        let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
         let draft = |e: &Entry| {
             let body = entry::write_at(&e.fact, said);
             Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body }
@@ -576,6 +586,16 @@ impl Engine {
         at.checked_add(self.clock.monotonic().saturating_duration_since(begun)).unwrap_or(at)
     }
 
+    /// A wall clock that was ahead at the first start is put right later: then things wait from the right time on,
+    /// since nothing is removed by a later one than the wall clock's. Whatever was put right, nobody waits less by it.
+    fn follow_the_wall(&mut self) {
+        let wall = self.clock.now();
+        if self.steady().duration_since(wall) >= SAME_TIME {
+            self.began = (wall, self.clock.monotonic());
+            self.shared.write().world.wait_from(wall);
+        }
+    }
+
     /// The time by which files are removed: the wall clock, but never further ahead than time has passed, so
     /// that a clock that jumps ahead removes nothing early (threats row 81).
     fn patient_now(&self) -> jiff::Timestamp {
@@ -690,6 +710,7 @@ fn log_fact(seq: u64, entry: &Entry) {
 mod tests {
     use super::super::entry::TurnedAway;
     use super::*;
+    use crate::store::logbook::SqliteLogbook;
     use crate::store::logbook::{Head, Recorded};
 
     /// A logbook on a full disk.
@@ -774,6 +795,46 @@ mod tests {
         assert!(start(ahead, None) < soon, "it was ahead when the last entry was made");
         let late = before.checked_add(day / 2).expect("a time");
         assert!(start(ahead, Some(before)) < late, "it was ahead, and maybe still is");
+    }
+
+    #[test]
+    fn a_first_start_with_a_clock_that_is_ahead_delays_nothing_once_it_is_right() {
+        let shared = Arc::<Shared>::default();
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0;
+        let year = Duration::from_hours(24 * 365);
+        engine.began = (Clock.now().checked_add(year).expect("a time"), Clock.monotonic());
+        engine.follow_the_wall();
+        assert!(engine.steady() <= Clock.now());
+    }
+
+    /// Short runs add up, although each writes nothing but that it has started.
+    #[test]
+    fn what_was_waited_for_in_one_run_counts_in_the_next() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("logbook.sqlite");
+        let kernel: Arc<dyn crate::store::disk::Disk> = Arc::new(crate::store::disk::Kernel::default());
+        let hour = Duration::from_hours(1);
+        let long_ago = Clock.now().checked_sub(hour * 24).expect("a time");
+        let mut steady = long_ago;
+        for run in 1..4 {
+            let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
+            if run == 1 {
+                let body = entry::write_at(&Fact::Started { version: String::new() }, Some(long_ago));
+                let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body };
+                book.append(book.head(), &[draft]).expect("written");
+            }
+            let shared = Arc::<Shared>::default();
+            fold(&book, &mut shared.write().world).expect("folded");
+            let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+            let mut engine = Engine::new(Box::new(book), workshop, shared, Clock, oneshot::channel().0).0;
+            assert!(engine.steady() >= steady, "run {run}");
+            // It has run for an hour.
+            engine.began.0 = engine.began.0.checked_add(hour).expect("a time");
+            steady = engine.steady();
+            engine.seal();
+        }
+        assert!(steady >= long_ago.checked_add(hour * 3).expect("a time"));
     }
 
     #[test]

@@ -95,6 +95,10 @@ impl World {
     /// Folds one entry in.
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
+        if let Some(steady) = self.steady.filter(|steady| *steady < self.last_steady) {
+            // The time was put right, and what had been dated by the wrong one waits from then on.
+            self.wait_from(steady);
+        }
         self.last_steady = self.steady.unwrap_or(at);
         self.latest = self.latest.max(at);
         // Of an entry that is older than the one before it, the clock had gone back: it waits from the later
@@ -345,6 +349,24 @@ mod tests {
         assert_eq!(since(3, None), 1_000, "the clock had gone back");
         assert_eq!(since(9_000, None), 5_000, "the clock was ahead");
         assert_eq!([since(3, Some(1_002)), since(9_000, Some(1_002))], [1_002; 2], "what has really passed is known");
+    }
+
+    #[test]
+    fn what_was_dated_by_a_clock_that_was_put_right_waits_from_then_on_also_when_it_is_folded_again() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let facts = every_fact();
+        let done = facts.iter().position(|fact| matches!(fact, Fact::Done { .. })).expect("one is done");
+        let mut world = World::default();
+        for (n, fact) in facts[..=done].iter().enumerate() {
+            world.steady = Some(at(9_000));
+            world.apply(n as u64 + 1, at(9_000), "me", fact);
+        }
+        for steady in [2_000, 2_500, 3_000] {
+            world.steady = Some(at(steady));
+            world.apply(world.last + 1, at(steady), "me", &Fact::Started { version: String::new() });
+        }
+        let since = world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves");
+        assert_eq!(since, at(2_000));
     }
 
     #[test]

@@ -558,7 +558,8 @@ pub fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     };
     for entry in entries {
         let entry = entry.at("list", dir)?;
-        if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
             disk.remove(&entry.path())?;
         }
     }
@@ -820,6 +821,8 @@ mod tests {
             std::fs::read_dir(dir.path()).expect("listed").map(|e| e.expect("entry").file_name()).collect();
         left.sort();
         assert_eq!(left, [".hidden", "keep.rpm"]);
+        std::fs::create_dir(dir.path().join(".rolloutd-of-somebody")).expect("made");
+        sweep(&disk, dir.path()).expect("a directory is none of ours");
         sweep(&disk, &dir.path().join("missing")).expect("nothing to do");
     }
 }

@@ -21,8 +21,9 @@
 //!
 //! A chain that is cut off at its end is still a chain. So the daemon writes down where its logbook ends,
 //! outside of it: `<state>/logbook.head`, one line with the number and the hash of an entry. It does so at
-//! its start, after publications and at its stop, and not after every append, which would cost two more
-//! syncs each. The same line goes into the log of the daemon, where the journal of the machine keeps it.
+//! its start, after publications, every ten minutes and at its stop, and not after every append, which would cost
+//! two more syncs each. The same goes into the log of the daemon, where the journal of the machine keeps it. A third
+//! word is the time by which things wait for their removal, which no entry tells of while nothing happens.
 //!
 //! - Found at the start: a logbook that ends before the sealed entry, or has another in its place. So an
 //!   old copy that was put back by mistake is found, and so is a cut. A logbook that goes on after the
@@ -220,9 +221,15 @@ pub trait Logbook: Send {
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
 
-    /// Writes the end of the chain down outside of the logbook, where there is such a place.
-    fn seal(&mut self) -> Result<(), DiskError> {
+    /// Writes the end of the chain down outside of the logbook, where there is such a place, with the time by which
+    /// things wait for their removal.
+    fn seal(&mut self, _steady: Option<Timestamp>) -> Result<(), DiskError> {
         Ok(())
+    }
+
+    /// That time, as it was written down last.
+    fn steady(&self) -> Option<Timestamp> {
+        None
     }
 }
 
@@ -243,7 +250,7 @@ pub struct SqliteLogbook {
 struct Seal {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    last: Option<Head>,
+    last: Option<(Head, Option<Timestamp>)>,
 }
 
 impl Seal {
@@ -253,7 +260,7 @@ impl Seal {
         let last = match std::fs::read_to_string(&path) {
             Ok(text) => Some(read_seal(&text).ok_or_else(|| LogbookError::Seal {
                 path: path.clone(),
-                why: "it is not a number and a hash in one line".to_owned(),
+                why: "it is not a number, a hash and a time in one line".to_owned(),
             })?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(LogbookError::Seal { path, why: error.to_string() }),
@@ -262,9 +269,12 @@ impl Seal {
     }
 }
 
-fn read_seal(text: &str) -> Option<Head> {
-    let (seq, hash) = text.strip_suffix('\n')?.split_once(' ')?;
-    Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? })
+/// The time came later, so that a line without it is read as well.
+fn read_seal(text: &str) -> Option<(Head, Option<Timestamp>)> {
+    let (seq, rest) = text.strip_suffix('\n')?.split_once(' ')?;
+    let (hash, steady) = rest.split_once(' ').map_or((rest, None), |(hash, steady)| (hash, Some(steady)));
+    let head = Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? };
+    Some((head, steady.map(str::parse).transpose().ok()?))
 }
 
 impl SqliteLogbook {
@@ -295,7 +305,7 @@ impl SqliteLogbook {
     pub fn open_sealed(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, LogbookError> {
         let mut book = Self::open(path)?;
         let seal = Seal::beside(path, disk)?;
-        if let Some(head) = seal.last {
+        if let Some((head, _)) = seal.last {
             book.holds(head, Witness::Seal(seal.path.clone()))?;
         }
         book.seal = Some(seal);
@@ -485,14 +495,22 @@ impl Logbook for SqliteLogbook {
         Ok(entries)
     }
 
-    fn seal(&mut self) -> Result<(), DiskError> {
-        let Some(seal) = self.seal.as_mut().filter(|seal| seal.last != Some(self.head)) else { return Ok(()) };
+    fn seal(&mut self, steady: Option<Timestamp>) -> Result<(), DiskError> {
+        let now = (self.head, steady);
+        let Some(seal) = self.seal.as_mut().filter(|seal| seal.last != Some(now)) else { return Ok(()) };
         let Head { seq, hash } = self.head;
-        let line = format!("{seq} {}\n", hash.to_hex());
+        let time = steady.map(|steady| format!(" {steady}")).unwrap_or_default();
+        let line = format!("{seq} {}{time}\n", hash.to_hex());
         disk::put(seal.disk.as_ref(), &seal.path, line.as_bytes(), Access::Owner)?;
-        seal.last = Some(self.head);
-        tracing::info!(seq, hash = hash.to_hex(), "logbook sealed");
+        if seal.last.is_none_or(|(head, _)| head != self.head) {
+            tracing::info!(seq, hash = hash.to_hex(), "logbook sealed");
+        }
+        seal.last = Some(now);
         Ok(())
+    }
+
+    fn steady(&self) -> Option<Timestamp> {
+        self.seal.as_ref()?.last?.1
     }
 }
 
@@ -572,7 +590,7 @@ mod tests {
     fn sealed_and(change: &str) -> Result<SqliteLogbook, LogbookError> {
         let dir = tempfile::tempdir().expect("a directory");
         let path = filled(dir.path());
-        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal(None).expect("sealed");
         Connection::open(&path).expect("open").execute_batch(change).expect("changed");
         SqliteLogbook::open_sealed(&path, kernel())
     }
@@ -591,7 +609,7 @@ mod tests {
     fn another_logbook_of_the_same_length_is_refused() {
         let (dir, other) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         let (path, put_back) = (filled(dir.path()), other.path().join("logbook.sqlite"));
-        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal(None).expect("sealed");
         let mut book = SqliteLogbook::open(&put_back).expect("a new logbook");
         let six: Vec<Draft> = (0..6).map(|n| draft(&n.to_string())).collect();
         book.append(book.head(), &six).expect("appended");
@@ -611,7 +629,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = filled(dir.path());
         let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("a logbook without a seal");
-        book.seal().expect("sealed");
+        book.seal(None).expect("sealed");
         book.append(book.head(), &[draft("after the seal")]).expect("appended");
         drop(book);
         assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("a crash may come between").head().seq, 7);
@@ -625,10 +643,10 @@ mod tests {
         for calls in 0.. {
             let dir = tempfile::tempdir().expect("a directory");
             let path = filled(dir.path());
-            SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal().expect("sealed");
+            SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal(None).expect("sealed");
             let mut book = SqliteLogbook::open_sealed(&path, Arc::new(FailingDisk::after(calls))).expect("whole");
             book.append(book.head(), &[draft("one more")]).expect("appended");
-            let sealed = book.seal();
+            let sealed = book.seal(None);
             drop(book);
             SqliteLogbook::open_sealed(&path, kernel()).expect("the old seal or the new one");
             if sealed.is_ok() {

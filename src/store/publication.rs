@@ -209,8 +209,10 @@ pub fn stage(
     }
     let on_disk = current.as_ref().map(|known| known.repomd.revision).filter(is_believable);
     let revision = floor.max(on_disk.unwrap_or(0)).saturating_add(1).max(now_second);
-    if spec.is_lent && signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
-        notes.push(format!("{REPOMD_ASC} fits no longer and is removed: sign {REPOMD} again"));
+    if signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
+        let then =
+            if spec.is_lent { format!(": sign {REPOMD} again") } else { ", as nothing is signed here".to_owned() };
+        notes.push(format!("{REPOMD_ASC} fits no longer and is removed{then}"));
     }
     let tags = current.map(|known| known.repomd.tags).unwrap_or_default();
     let repomd = Repomd { revision, tags, data };
