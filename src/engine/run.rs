@@ -260,7 +260,7 @@ impl Engine {
             // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
             // a machine without a battery is. So the time since the last entry counts as no waiting.
             let wall = clock.now();
-            let last = book.steady().map_or(inside.world.last_steady, |sealed| sealed.max(inside.world.last_steady));
+            let last = book.steady().unwrap_or(inside.world.last_steady);
             let began = if inside.world.last == 0 { wall } else { last.min(wall) };
             inside.world.wait_from(began);
             (began, clock.monotonic())
@@ -593,6 +593,7 @@ impl Engine {
         if self.steady().duration_since(wall) >= SAME_TIME {
             self.began = (wall, self.clock.monotonic());
             self.shared.write().world.wait_from(wall);
+            self.to_seal = true;
         }
     }
 

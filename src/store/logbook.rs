@@ -227,7 +227,7 @@ pub trait Logbook: Send {
         Ok(())
     }
 
-    /// That time, as it was written down last.
+    /// That time, if it was written down after the last entry; else the entry knows better.
     fn steady(&self) -> Option<Timestamp> {
         None
     }
@@ -510,7 +510,8 @@ impl Logbook for SqliteLogbook {
     }
 
     fn steady(&self) -> Option<Timestamp> {
-        self.seal.as_ref()?.last?.1
+        let (head, steady) = self.seal.as_ref()?.last?;
+        steady.filter(|_| head == self.head)
     }
 }
 
@@ -584,6 +585,24 @@ mod tests {
 
     fn kernel() -> Arc<dyn Disk> {
         Arc::new(disk::Kernel::default())
+    }
+
+    #[test]
+    fn the_time_of_the_seal_counts_until_an_entry_is_written() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
+        let times = [1, 2].map(|second| Timestamp::from_second(second).expect("a time"));
+        for time in times {
+            book.seal(Some(time)).expect("sealed");
+        }
+        drop(book);
+        let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
+        assert_eq!(book.steady(), Some(times[1]));
+        book.append(book.head(), &[draft("seven")]).expect("appended");
+        assert_eq!(book.steady(), None);
+        drop(book);
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("whole").steady(), None);
     }
 
     /// A logbook of six entries, sealed, and then changed.
