@@ -354,40 +354,21 @@ pub fn write_at(fact: &Fact, steady: Option<Timestamp>) -> String {
 /// # Errors
 /// A sentence that says what is wrong; a newer format is named as such.
 pub fn read(body: &str) -> Result<Fact, String> {
-    read_at(body).map(|(fact, _)| fact)
+    read_body(body).map(|(fact, ..)| fact)
 }
 
-/// By what time things waited for their removal when an entry was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Steady {
-    /// By this one.
-    At(Timestamp),
-    /// By the wall clock, which agreed with the time that had really passed.
-    Wall,
-    /// Entries of formats 1 and 2 do not say.
-    Unknown,
-}
-
-impl Steady {
-    fn of(format: u32) -> Self {
-        if format >= 3 { Self::Wall } else { Self::Unknown }
-    }
-
-    /// The time, of an entry with this one.
-    pub fn time(self, at: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::At(steady) => Some(steady),
-            Self::Wall => Some(at),
-            Self::Unknown => None,
-        }
-    }
-}
-
-/// The same, with the time by which things waited for their removal.
+/// The same of an entry that was written at `at`, with the time by which things waited for their removal then;
+/// entries of formats 1 and 2 do not say. Where it is not written down, the wall clock agreed with it.
 ///
 /// # Errors
 /// As above.
-pub fn read_at(body: &str) -> Result<(Fact, Steady), String> {
+pub fn read_at(body: &str, at: Timestamp) -> Result<(Fact, Option<Timestamp>), String> {
+    let (fact, format, steady) = read_body(body)?;
+    Ok((fact, steady.or((format >= 3).then_some(at))))
+}
+
+/// The fact, the format and the time that is written down.
+fn read_body(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
     #[derive(Deserialize)]
     struct Version {
         v: u32,
@@ -397,7 +378,7 @@ pub fn read_at(body: &str) -> Result<(Fact, Steady), String> {
         return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
     }
     let entry: EntryOnDisk = serde_json::from_str(body).map_err(|e| e.to_string())?;
-    Ok((from_disk(entry.fact)?, entry.steady.map_or(Steady::of(v), Steady::At)))
+    Ok((from_disk(entry.fact)?, v, entry.steady))
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {
@@ -651,13 +632,18 @@ mod tests {
         }
     }
 
+    const AT: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
     /// The sample file holds what format 3 added; it is never rewritten.
     #[test]
     fn entries_of_format_3_are_read_for_ever() {
         let sample = include_str!("../../fixtures/logbook/v3.jsonl");
-        let entries: Vec<_> = sample.lines().map(|line| read_at(line).expect("readable")).collect();
+        let entries: Vec<_> = sample.lines().map(|line| read_at(line, AT).expect("readable")).collect();
         let fact = Fact::Started { version: "0.1.0".into() };
-        assert_eq!(entries, [(fact.clone(), Steady::At(Timestamp::UNIX_EPOCH))]);
+        assert_eq!(entries, [(fact.clone(), Some(Timestamp::UNIX_EPOCH))]);
+        assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(AT))));
+        let of_format_2 = include_str!("../../fixtures/logbook/v2.jsonl").lines().map(|line| read_at(line, AT));
+        assert!(of_format_2.into_iter().all(|entry| entry.is_ok_and(|(_, steady)| steady.is_none())));
         assert_eq!(write_at(&fact, Some(Timestamp::UNIX_EPOCH)), sample.trim_end());
     }
 

@@ -230,12 +230,9 @@ pub fn fold(book: &dyn Logbook, world: &mut super::world::World) -> Result<(), E
             return Ok(());
         }
         for recorded in entries {
-            let (fact, steady) = entry::read_at(&recorded.draft.body).map_err(|why| UnreadableEntry {
-                seq: recorded.seq,
-                at: recorded.draft.at,
-                why,
-            })?;
-            world.steady = steady.time(recorded.draft.at);
+            let (fact, steady) = entry::read_at(&recorded.draft.body, recorded.draft.at)
+                .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
+            world.steady = steady;
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
         }
     }
