@@ -15,7 +15,7 @@ use super::connections::{self, Bounds};
 use super::expiry::Expiries;
 use super::gatehouse::Gatehouse;
 use super::lookout::{self, Post, Rhythm};
-use super::prepare::{INDEX, Prepared, Unusable, prepare};
+use super::prepare::{Prepared, Unusable, prepare};
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
@@ -138,9 +138,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
     // A name of before the crash may be the first that this process makes: in a container it has the same number.
-    for dir in [&state, &state.join(INDEX)] {
-        disk::sweep(disk.as_ref(), dir)?;
-    }
+    disk::sweep(disk.as_ref(), &state)?;
 
     gatehouse.open();
     supervisor.still_starting("reading the logbook");

@@ -23,9 +23,6 @@ use crate::store::intake::{Gate, Limits};
 use crate::web::auth::{HookSecrets, Tokens};
 use crate::web::context::SiteFacts;
 
-/// Where the indexes of all distributions lie, below the state directory.
-pub const INDEX: &str = "index";
-
 /// Everything that the settings lead to.
 pub struct Prepared {
     /// For the engine.
@@ -213,7 +210,7 @@ fn dist_settings(
         trees: dist.trees.clone(),
         retired: state.join("retired").join(&flat),
         // The kind of the checksums is in every package's XML, so each kind has an index of its own.
-        index: state.join(INDEX).join(format!("{flat}.{}.sqlite", dist.checksum)),
+        index: state.join("index").join(format!("{flat}.{}.sqlite", dist.checksum)),
         root,
         gate,
         form: Form {

@@ -177,9 +177,11 @@ impl Distribution {
             disk.make_dir(&dir)?;
             disk::sweep(disk.as_ref(), &dir)?;
         }
-        disk::sweep(disk.as_ref(), &settings.gate.rejected)?;
-        disk::sweep(disk.as_ref(), &settings.retired)?;
-        disk.make_dir(settings.index.parent().unwrap_or(&settings.root))?;
+        let indexes = settings.index.parent().unwrap_or(&settings.root);
+        disk.make_dir(indexes)?;
+        for dir in [indexes, &settings.gate.rejected, &settings.retired] {
+            disk::sweep(disk.as_ref(), dir)?;
+        }
         let index = Index::open(disk.as_ref(), &settings.index)?;
         let shelf = Shelf::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
         let mut dist = Self {
