@@ -338,7 +338,7 @@ impl Story {
         self.check(&format!("{when}, and back"));
     }
 
-    /// Starts the daemon anew with the clock so far ahead, or with the right time if it says that it cannot.
+    /// Starts the daemon anew with the clock so many seconds off, or with the right time if it says that it cannot.
     fn restart(&mut self, seconds: i64, when: &str) {
         self.site.kill();
         self.hands.set(seconds);

@@ -1,7 +1,7 @@
 //! The disk fails at one call after the other, once or from then on, and the daemon says so and goes on.
 //!
 //! The scenarios are those of the kill sweep. In each a call that changes a file fails with ENOSPC, EDQUOT, EIO,
-//! EMFILE or EROFS, as far as a kernel has that error for it; or all calls do from that one on, until the fault is
+//! EMFILE or EROFS, as far as its manual page names that error; or all calls do from that one on, until the fault is
 //! over. Or a sync claims to have worked and did not, which nobody can see as long as the power is on. Meanwhile a
 //! reader reads all trees: each is whole at every moment, but for a signature that is not yet of its repomd.xml. Then
 //! the daemon goes on by itself or after one restart, and comes to where the scenario ends. Where it could not go on
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The errors that a kernel has for a call, as their manual pages have it; the call is a line of the counter's.
+/// The errors that the manual page of a call names; the call is a line of the counter's.
 fn errors(call: &str) -> &'static [&'static str] {
     let name = call.split(' ').nth(1).unwrap_or_default();
     let is = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
