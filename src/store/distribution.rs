@@ -175,7 +175,10 @@ impl Distribution {
             tree::plain(&settings.root, &id)?;
             let dir = tree::dir(&settings.root, &id);
             disk.make_dir(&dir)?;
-            disk::sweep(disk.as_ref(), &dir)?;
+            // A package that was being copied from another file system lies beside its place.
+            for dir in tree::package_dirs(&dir)?.iter().chain([&dir]) {
+                disk::sweep(disk.as_ref(), dir)?;
+            }
         }
         let indexes = settings.index.parent().unwrap_or(&settings.root);
         disk.make_dir(indexes)?;

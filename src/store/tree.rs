@@ -39,6 +39,25 @@ pub fn letter(nevra: &Nevra) -> char {
     nevra.name().chars().next().map_or('_', |c| c.to_ascii_lowercase())
 }
 
+/// The directories in a tree that hold packages. What is a link is left out; a tree that is not there yet has none.
+///
+/// # Errors
+/// With the path at fault.
+pub fn package_dirs(tree: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let packages = tree.join(PACKAGES);
+    if !is_plain_dir(&packages)? {
+        return Ok(Vec::new());
+    }
+    let mut dirs = Vec::new();
+    for entry in std::fs::read_dir(&packages).at("list", &packages)? {
+        let entry = entry.at("list", &packages)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            dirs.push(entry.path());
+        }
+    }
+    Ok(dirs)
+}
+
 /// Opens something below `base` without following any link, for reading.
 ///
 /// Each component is opened from the one before it and may be no link, so a directory that was
@@ -119,6 +138,21 @@ mod tests {
         assert_eq!(dir(Path::new("/srv/repo/sw"), &id()), Path::new("/srv/repo/sw/testing/umd/3/sl6/x86_64"));
         let nevra = "SE-DPM_mysql-1.8.0-1.x86_64".parse().expect("a nevra");
         assert_eq!(location(&nevra), "Packages/s/SE-DPM_mysql-1.8.0-1.x86_64.rpm");
+    }
+
+    #[test]
+    fn packages_lie_in_directories_and_in_no_links() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let packages = dir.path().join(PACKAGES);
+        assert_eq!(package_dirs(dir.path()).expect("listed"), Vec::<PathBuf>::new(), "none yet");
+        std::fs::create_dir(&packages).expect("made");
+        std::fs::create_dir(packages.join("b")).expect("made");
+        std::fs::File::create(packages.join("c")).expect("made");
+        std::os::unix::fs::symlink("b", packages.join("d")).expect("linked");
+        assert_eq!(package_dirs(dir.path()).expect("listed"), [packages.join("b")]);
+        let other = tempfile::tempdir().expect("a directory");
+        std::os::unix::fs::symlink(&packages, other.path().join(PACKAGES)).expect("linked");
+        assert!(package_dirs(other.path()).is_err(), "all of it through a link");
     }
 
     #[test]

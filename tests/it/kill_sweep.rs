@@ -283,16 +283,21 @@ fn strike(
 }
 
 #[test]
-fn what_a_crash_left_in_the_state_is_gone_after_the_next_start() {
+fn what_a_crash_left_anywhere_is_gone_after_the_next_start() {
     let mut site = Site::prepare(&Wish::default());
+    let tree = site.tree("testing");
+    let kept = ["rejected", "retired"].map(|dir| site.path("state").join(dir).join("umd_3_sl6_x86__64"));
+    let ours = ["state", "state/index"].map(|dir| site.path(dir)).into_iter().chain(kept);
+    let trees = [tree.clone(), tree.join("repodata"), tree.join("Packages/b")];
     // In a container every daemon is process 1, and would meet its own name of before.
-    let left = ["state/.rolloutd-1-0", "state/index/.rolloutd-1-0"].map(|name| site.path(name));
-    fs::create_dir(site.path("state/index")).unwrap();
+    let left: Vec<_> = ours.chain(trees).map(|dir| dir.join(".rolloutd-1-0")).collect();
     for file in &left {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, "half a file").unwrap();
     }
     site.up();
-    assert!(!left.iter().any(|file| file.exists()));
+    let stays: Vec<_> = left.iter().filter(|file| file.exists()).collect();
+    assert!(stays.is_empty(), "{stays:?}");
     assert!(site.stop().success());
 }
 
