@@ -12,6 +12,8 @@
 //! - an upload is refused only when the clock says that it was signed in the future, and taken in when it
 //!   is uploaded again with the right time; a move that could not be carried out is, with the right time.
 //!
+//! In the end the grace times are made short, and all that waits for its removal goes: no jump has it wait longer.
+//!
 //! `ROLLOUTD_JUMPS` sets how many pairs of a jump and a step there are (6 of all [`JUMPS`] at all [`STEPS`], in
 //! an order that `ROLLOUTD_SEED` sets). The campaign:
 //!
@@ -29,12 +31,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::campaign;
-use crate::disagreement::{configure, reasons};
+use crate::disagreement::{configure, reasons, reload};
 use crate::fsck::fsck;
 use crate::judge::{self, Published, Source};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Site, Wish, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe, tell};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -241,6 +243,20 @@ impl Story {
         self.not_ready += u64::from(answer.status != 200);
     }
 
+    /// Files that clients do not need any more and that are still there.
+    fn superseded(&self) -> Vec<PathBuf> {
+        let of_tree = |tree| {
+            let (dir, published) = (self.site.tree(tree), self.listed(tree));
+            let packages = published.packages.into_values().map(|listed| listed.location);
+            let repomd = ["repodata/repomd.xml", "repodata/repomd.xml.asc"].map(str::to_owned);
+            let named: Vec<PathBuf> =
+                packages.chain(published.files).chain(repomd).map(|file| dir.join(file)).collect();
+            let all = [files_below(&dir.join("Packages")), files_below(&dir.join("repodata"))].concat();
+            all.into_iter().filter(move |file| !named.contains(file))
+        };
+        TREES.into_iter().flat_map(of_tree).collect()
+    }
+
     /// Uploads a good package; gives its NEVRA when it is taken in, and the code when it is refused.
     fn upload(&mut self, name: &str) -> Result<String, String> {
         let bytes = package(&recipe(name, "1.0", &[]), Some(&keys().ours.1));
@@ -406,9 +422,18 @@ fn no_jump_of_the_clock_removes_refuses_or_loses_anything_that_the_right_time_wo
     for (jump, step) in all.into_iter().take(total) {
         story.jump(jump, step);
     }
+    let waiting = story.superseded().len();
+    assert!(waiting > 0, "nothing has waited");
     for (nevra, tree) in story.places.clone() {
         assert!(story.listed(tree).packages.contains_key(&nevra), "{nevra} is not in {tree} (seed {seed})");
     }
+    configure(
+        &story.site,
+        "grace = { metadata = \"24h\", packages = \"7d\" }",
+        "grace = { metadata = \"1s\", packages = \"1s\" }",
+    );
+    reload(&story.site);
+    story.wait("what nobody needs to go", |story| story.superseded().is_empty().then_some(()));
     story.site.ctl_good(&["log", "--verify"]);
     let (said, _) = fsck(&story.site, false);
     assert!(said.is_empty(), "seed {seed}: {said:?}");
@@ -416,7 +441,8 @@ fn no_jump_of_the_clock_removes_refuses_or_loses_anything_that_the_right_time_wo
         "clock: seed {seed}: {total} jumps of 1 s to 50 years in both directions and as many back, while idle, at uploads, \
          moves and restarts: 0 files removed early, 0 revisions back, 0 packages lost of {}; after {} checks it was not \
          ready and said why, {} good uploads were refused as signed in the future and taken in later, {} moves waited for \
-         the right time, {} starts were refused with the reason",
+         the right time, {} starts were refused with the reason; {waiting} files waited in the end, and went when the \
+         grace times were made short",
         story.places.len(),
         story.not_ready,
         story.refused,

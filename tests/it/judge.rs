@@ -57,7 +57,7 @@ pub(crate) struct Published {
     pub(crate) revision: u64,
     /// NEVRA (epoch 0 left out) to package.
     pub(crate) packages: BTreeMap<String, Listed>,
-    /// Names of the metadata files.
+    /// Where the metadata files lie below the tree.
     pub(crate) files: Vec<String>,
 }
 
