@@ -175,9 +175,13 @@ impl Distribution {
             tree::plain(&settings.root, &id)?;
             let dir = tree::dir(&settings.root, &id);
             disk.make_dir(&dir)?;
-            // A package that was being copied from another file system lies beside its place.
-            for dir in tree::package_dirs(&dir)?.iter().chain([&dir]) {
-                disk::sweep(disk.as_ref(), dir)?;
+            disk::sweep(disk.as_ref(), &dir)?;
+            // A package that was being copied from another file system lies beside its place. What a directory
+            // that cannot be used means for the tree is for the inspection to say.
+            for dir in tree::package_dirs(&dir)? {
+                if let Err(error) = disk::sweep(disk.as_ref(), &dir) {
+                    tracing::warn!(why = error.sentence(), "temporary files cannot be looked for");
+                }
             }
         }
         let indexes = settings.index.parent().unwrap_or(&settings.root);
@@ -1160,6 +1164,17 @@ mod tests {
         let look = dist.look(now(), site.clock).expect("a look");
         let stuck: Vec<_> = look.stuck.iter().map(|(path, _)| path.display().to_string()).collect();
         assert_eq!(stuck, ["kept/a.rpm", "kept/bad.rpm"]);
+    }
+
+    #[test]
+    fn a_copy_that_a_crash_left_beside_packages_goes_and_stops_no_start() {
+        let site = Site::new();
+        let dir = site.untested().join("Packages/a");
+        site.drop_file("Packages/a/.rolloutd-1-0", b"half a package");
+        site.open(Arc::new(FailingDisk::but_not_in(&dir)), vec![]).expect("opened all the same");
+        assert!(dir.join(".rolloutd-1-0").exists());
+        site.fresh();
+        assert!(!dir.join(".rolloutd-1-0").exists());
     }
 
     #[test]
