@@ -321,7 +321,7 @@ impl Site {
         fs::create_dir_all(self.dir.join("state")).expect("made");
         let listed = self.listed();
         let begin = Instant::now();
-        let dist = Distribution::restore(self.settings(), Arc::new(Kernel::default()), listed);
+        let dist = Distribution::restore(self.settings(), Arc::new(Kernel::default()), listed, &[]);
         let dist = dist.expect("a distribution");
         (Daemon { site: self, dist, next: 0 }, begin.elapsed())
     }

@@ -20,6 +20,7 @@ use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
 use crate::config::settings::Settings;
+use crate::domain::plan::Plan;
 use crate::engine::run::{Engine, EngineError, Handle, fold};
 use crate::engine::view::Shared;
 use crate::engine::worker::Workshop;
@@ -150,17 +151,18 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let mut open = Vec::new();
     for (path, ready) in distributions {
         supervisor.still_starting(&format!("opening {path}"));
-        let listed: Vec<Listed> = {
+        let (listed, begun): (Vec<Listed>, Vec<Plan>) = {
             let inside = shared.read();
             let package = |(nevra, package): (&crate::domain::nevra::Nevra, &crate::engine::world::Package)| Listed {
                 nevra: nevra.clone(),
                 sha256: package.sha256,
                 trees: package.trees.iter().cloned().collect(),
             };
-            inside.world.packages_of(&path).map(package).collect()
+            let begun = inside.world.plans.values().filter(|plan| plan.dist == path).cloned();
+            (inside.world.packages_of(&path).map(package).collect(), begun.collect())
         };
         let upload = ready.gate.tree.clone();
-        let opened = Distribution::restore(ready, Arc::clone(&disk), listed);
+        let opened = Distribution::restore(ready, Arc::clone(&disk), listed, &begun);
         let dist =
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
         open.push((path, upload, dist));

@@ -31,6 +31,8 @@ pub struct Rollout {
     pub wanted: Option<Wanted>,
     /// The plan that is being carried out for it, by the number of its logbook entry.
     pub plan: Option<u64>,
+    /// The state that it left with its last step.
+    pub left: Option<State>,
 }
 
 /// A state that a tracker asked for: kept until it can be reached or the tracker says otherwise.

@@ -94,7 +94,7 @@ pub struct Moment {
 pub const RETIRE_AT_ONCE: usize = 1_000;
 
 /// What there is to do for a distribution, most urgent first. Trees in which something is wrong (`wrong`)
-/// are shown anew by nobody.
+/// are shown anew by nobody, and what the rules no longer trust is not moved.
 pub fn all<'w>(
     world: &'w World,
     dist: &'w DistPath,
@@ -103,7 +103,8 @@ pub fn all<'w>(
     Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
-    let promote = plans.map(|(number, plan)| Work::Promote(*number, plan.clone()));
+    let may_go_on = move |(_, plan): &(&u64, &Plan)| world.objection(rules, plan).is_none();
+    let promote = plans.filter(may_go_on).map(|(number, plan)| Work::Promote(*number, plan.clone()));
     let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
     let may_show = |tree: &&TreeName| {
         !wrong.contains_key(&TreeId { dist: dist.clone(), tree: (*tree).clone() }) && is_dirty(world, dist, tree)
@@ -115,6 +116,18 @@ pub fn all<'w>(
     let (first, second) = if patient && touched { (take_in, publish) } else { (publish, take_in) };
     let all = inspect.into_iter().chain(promote).chain(first).chain(second).chain(retire);
     all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
+}
+
+/// Moves that were decided and are not carried out, as the rules no longer trust who signed: what each is, by its
+/// [`Work::key`], and why.
+pub fn held(world: &World, dist: &DistPath, rules: &DistRules) -> Vec<(String, String)> {
+    let plans = world.plans.iter().filter(|(_, plan)| plan.dist == *dist);
+    let held = plans.filter_map(|(number, plan)| {
+        let why = world.objection(rules, plan)?.sentence;
+        let advice = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
+        Some((Work::Promote(*number, plan.clone()).key(), advice))
+    });
+    held.collect()
 }
 
 /// A tree without any publication is dirty too: an empty tree has valid metadata.
@@ -148,14 +161,25 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
 mod tests {
     use super::super::entry::{Fact, samples::every_fact};
     use super::*;
+    use crate::engine::rules::{Standing, Trust};
     use crate::format::procedure;
     use std::time::Duration;
+
+    /// What the target of the sample move thinks of those who signed the sample package.
+    fn trust(standing: Standing) -> (TreeName, Trust) {
+        let signers = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::TookIn(took) => Some(took.signers),
+            _ => None,
+        });
+        let certs = signers.expect("one is taken in").into_iter().map(|signer| (signer, standing)).collect();
+        ("testing".parse().expect("a name"), Trust { certs, min_signers: 1 })
+    }
 
     fn rules() -> DistRules {
         DistRules {
             workflow: procedure::built_in("egi").expect("it ships"),
             trees: ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect(),
-            trust: std::collections::BTreeMap::new(),
+            trust: BTreeMap::from([trust(Standing::Good)]),
             grace_metadata: Duration::from_mins(1),
             grace_packages: Duration::from_hours(1),
         }
@@ -182,6 +206,31 @@ mod tests {
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
         assert_eq!(label(&facts[..=moved], true, 0), "promote");
         assert_ne!(label(&facts[..=moved + 1], true, 0), "promote");
+    }
+
+    #[test]
+    fn a_move_is_held_while_its_signer_is_not_trusted_any_more_and_nothing_else_is() {
+        let facts = every_fact();
+        let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
+        let world = world(&facts[..=moved]);
+        let with = |trust: BTreeMap<TreeName, Trust>| {
+            let rules = DistRules { trust, ..rules() };
+            let todo: Vec<_> = all(&world, &dist, &rules, &BTreeMap::new(), moment).map(|work| work.label()).collect();
+            (todo, held(&world, &dist, &rules))
+        };
+        let (todo, said) = with(BTreeMap::from([trust(Standing::Good)]));
+        assert_eq!((todo, said), (vec!["inspect", "promote", "publish", "take-in"], vec![]));
+        for (trust, why) in
+            [(BTreeMap::from([trust(Standing::Revoked)]), "which is revoked"), (BTreeMap::new(), "wants 1")]
+        {
+            let (todo, said) = with(trust);
+            assert_eq!(todo, ["inspect", "publish", "take-in"]);
+            let [(work, words)] = said.as_slice() else { panic!("one is held: {said:?}") };
+            assert_eq!(*work, format!("promote umd/3/sl6/x86_64 (logbook entry {})", moved + 1));
+            assert!(words.contains(why) && words.contains("withdraw it"), "{words}");
+        }
     }
 
     #[test]

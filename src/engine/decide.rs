@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::entry::{Fact, Published};
 use super::input::{Ask, Hint, Input, WorkEnd};
-use super::rules::{Caller, DistRules, Rules, Standing, Trust};
+use super::rules::{Caller, DistRules, Rules};
 use super::world::{Package, World};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
@@ -325,7 +325,10 @@ impl<'a> Case<'a> {
     fn new(world: &'a World, rules: &'a Rules, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
         let dist = rules.distributions.get(&rollout.dist);
         let step = match dist {
-            Some(dist) => dist.workflow.state(state).and_then(|to| dist.workflow.step(&rollout.state, to)),
+            Some(dist) => {
+                let from = world.standing(dist, rollout);
+                dist.workflow.state(state).and_then(|to| dist.workflow.step(from, to))
+            }
             None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
         };
         Self { world, rollout, caller, dist, step }
@@ -349,7 +352,7 @@ impl<'a> Case<'a> {
                 return judge(vec![Finding::new(Verdict::Reject, code, sentence)]);
             }
         };
-        let mut findings = vec![self.role(transition), self.busy()];
+        let mut findings = vec![self.role(transition), self.busy(transition)];
         if self.rollout.plan.is_some() {
             // The other gates would judge a world that is about to change.
             return judge(findings);
@@ -371,9 +374,13 @@ impl<'a> Case<'a> {
         Finding::new(Verdict::NeedsAdmin, "role", sentence)
     }
 
-    fn busy(&self) -> Finding {
+    fn busy(&self, transition: &Transition) -> Finding {
         match self.rollout.plan {
             None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
+            Some(plan) if transition.effect == Effect::Withdraw && self.held().is_some() => {
+                let sentence = format!("The move that is held (logbook entry {plan}) is given up for this.");
+                Finding::new(Verdict::Pass, "overtakes", sentence)
+            }
             Some(plan) => {
                 let sentence = format!("Packages are still being moved for this rollout (logbook entry {plan}).");
                 Finding::new(Verdict::Wait, "busy", sentence)
@@ -381,29 +388,16 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The plan that is not carried out, since its signers are no longer trusted.
+    fn held(&self) -> Option<&'a Plan> {
+        self.world.held(self.dist?, self.rollout)
+    }
+
     /// Asked before every move, whatever the procedure says: does the target trust who signed?
     fn trusted(&self, transition: &Transition) -> Vec<Finding> {
         let Effect::Move { to, .. } = &transition.effect else { return vec![] };
-        let nobody = Trust::default();
-        let trust = self.dist.and_then(|dist| dist.trust.get(to)).unwrap_or(&nobody);
-        let of = |nevra: &Nevra| {
-            let package = self.world.package(&self.rollout.dist, nevra)?;
-            let standing = |signer: &&String| trust.certs.get(*signer).copied();
-            if let Some(revoked) = package.signers.iter().find(|s| standing(s) == Some(Standing::Revoked)) {
-                let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
-                return Some(Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence));
-            }
-            let good = package.signers.iter().filter(|s| standing(s) == Some(Standing::Good)).count();
-            let wanted = trust.min_signers.max(1);
-            (good < wanted).then(|| {
-                let signers = package.signers.join(" and ");
-                let sentence = format!(
-                    "{nevra} is signed by {signers}; {to} wants {wanted} of the keys in its ring, and {good} of these are."
-                );
-                Finding::new(Verdict::NeedsAdmin, "signer_not_trusted", sentence)
-            })
-        };
-        self.rollout.packages.iter().filter_map(of).collect()
+        let Some(dist) = self.dist else { return vec![] };
+        self.world.objections(dist, &self.rollout.dist, to, &self.rollout.packages).collect()
     }
 
     fn packages_present(&self, transition: &Transition) -> Vec<Finding> {
@@ -493,12 +487,15 @@ impl<'a> Case<'a> {
             Effect::Move { to, .. } => Some(to.clone()),
             Effect::Withdraw => None,
         };
+        // A move that is given up may have got as far as its target.
+        let begun = self.held().and_then(|plan| plan.target.as_ref());
         let leaves = |package: &Package| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
             // A rollout takes back what it brought, and uploads; never what another one has brought.
             Effect::None | Effect::Withdraw => {
                 let own = |tree: &&TreeName| package.brought.get(*tree).is_none_or(|by| *by == self.rollout.id);
-                package.trees.iter().filter(own).cloned().collect()
+                let begun = begun.filter(|tree| !package.trees.contains(*tree));
+                package.trees.iter().filter(own).chain(begun).cloned().collect()
             }
         };
         let items: Vec<Item> = self
@@ -528,6 +525,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::entry::TookIn;
+    use super::super::rules::{Standing, Trust};
     use super::*;
     use crate::domain::checksum::Sha256;
     use crate::format::procedure;
@@ -882,6 +880,48 @@ mod tests {
             assert_eq!(story.codes().first().copied(), code);
             assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);
         }
+    }
+
+    #[test]
+    fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_withdrawal() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut");
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.codes(), ["busy"], "a move that goes on is waited for");
+        let dist = story.rules.distributions.values_mut().next().expect("one");
+        dist.trust.insert("testing".parse().expect("a name"), trust(1, Standing::Revoked));
+        story.move_as(&[Role::Admin], "r", "StageRollOut");
+        assert_eq!(story.codes(), ["busy"]);
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.state("r"), "Rejected");
+        // The move may have got as far as its target.
+        let (old, plan) = story.world.plans.iter().next().map(|(n, plan)| (*n - 1, plan.clone())).expect("one");
+        assert_eq!((story.world.plans.len(), &plan.target), (1, &None));
+        let leaves: Vec<&str> = plan.items.iter().flat_map(|item| &item.leaves).map(TreeName::as_str).collect();
+        assert_eq!(leaves, ["untested", "testing"]);
+        // Its end, should it come after all, changes nothing any more.
+        let work = super::super::agenda::Work::Promote(old, plan);
+        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+        assert_eq!(story.trees(A), ["untested"]);
+        story.carried_out();
+        assert_eq!((story.trees(A), story.world.plans.len()), (vec![], 0));
+    }
+
+    #[test]
+    fn a_move_to_an_end_that_is_held_can_be_given_up_like_before_it() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.move_as(&[Role::Admin], "r", "Production");
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.codes(), ["no_transition"], "Production is an end");
+        let dist = story.rules.distributions.values_mut().next().expect("one");
+        dist.trust.insert("production".parse().expect("a name"), trust(1, Standing::Revoked));
+        story.move_as(&[Role::Admin], "r", "Production");
+        assert_eq!(story.codes(), ["busy"], "it waits");
+        story.hint("1", "r", "Rejected").carried_out();
+        assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::nevra::Nevra;
 use crate::domain::workflow::Workflow;
 
 /// What holds for a site; a reload puts a new one in its place between two inputs.
@@ -44,6 +46,26 @@ pub struct Trust {
     pub certs: BTreeMap<String, Standing>,
     /// How many different ones must have signed; 0 counts as 1.
     pub min_signers: usize,
+}
+
+impl Trust {
+    /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
+    pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &[String]) -> Option<Finding> {
+        let standing = |signer: &&String| self.certs.get(*signer).copied();
+        if let Some(revoked) = signers.iter().find(|signer| standing(signer) == Some(Standing::Revoked)) {
+            let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
+            return Some(Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence));
+        }
+        let good = signers.iter().filter(|signer| standing(signer) == Some(Standing::Good)).count();
+        let wanted = self.min_signers.max(1);
+        (good < wanted).then(|| {
+            let signers = signers.join(" and ");
+            let sentence = format!(
+                "{nevra} is signed by {signers}; {tree} wants {wanted} of the keys in its ring, and {good} of these are."
+            );
+            Finding::new(Verdict::NeedsAdmin, "signer_not_trusted", sentence)
+        })
+    }
 }
 
 /// How a certificate stands.

@@ -214,6 +214,8 @@ pub struct Engine {
     doubted: BTreeSet<DistPath>,
     /// Trees in which something is wrong, and what.
     wrong: BTreeMap<TreeId, String>,
+    /// Moves that the rules no longer trust, and why.
+    held: BTreeMap<String, String>,
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
@@ -281,6 +283,7 @@ impl Engine {
             waiting: BTreeMap::new(),
             doubted: BTreeSet::new(),
             wrong: BTreeMap::new(),
+            held: BTreeMap::new(),
             began,
             on_ready: Some(on_ready),
         };
@@ -300,6 +303,7 @@ impl Engine {
         while !stop.is_cancelled() {
             self.shared.beat();
             self.follow_the_wall();
+            self.tell_held();
             self.schedule();
             self.seal();
             let wake = self.next_wake();
@@ -348,6 +352,27 @@ impl Engine {
         if known || why.is_some() {
             self.shared.trouble(SEAL, why);
         }
+    }
+
+    /// Says which moves are held, and no longer says it of those that are not or were given up.
+    fn tell_held(&mut self) {
+        let held: BTreeMap<String, String> = {
+            let inside = self.shared.read();
+            let all = inside.rules.distributions.iter();
+            all.flat_map(|(dist, rules)| agenda::held(&inside.world, dist, rules)).collect()
+        };
+        if held == self.held {
+            return;
+        }
+        for (key, why) in held.iter().filter(|(key, why)| self.held.get(*key) != Some(*why)) {
+            tracing::error!(work = key, why, "held");
+            self.shared.trouble(key, Some(why.clone()));
+        }
+        for key in self.held.keys().filter(|key| !held.contains_key(*key)) {
+            self.failures.remove(key);
+            self.shared.trouble(key, None);
+        }
+        self.held = held;
     }
 
     fn next_wake(&self) -> Instant {
@@ -410,6 +435,8 @@ impl Engine {
         };
         let answer = decision.answer.clone();
         match self.record(&decision) {
+            // What writes nothing says nothing of whether it can be written.
+            Ok(()) if decision.entries.is_empty() => {}
             Ok(()) => self.shared.trouble("logbook", None),
             Err(LogbookError::Database { what, path, source }) => {
                 let why = format!("could not {what} {}: {source}", path.display());
@@ -756,6 +783,29 @@ mod tests {
         engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
         let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
         stopped.expect("it stops").expect("in order");
+    }
+
+    #[test]
+    fn a_logbook_that_cannot_be_written_is_a_trouble_until_something_was_written() {
+        let shared = Arc::<Shared>::default();
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let tick = || Envelope { input: Input::Tick, reply: None };
+        engine.take(tick()).expect("nothing to write");
+        assert!(shared.read().troubles.is_empty());
+        let hint = Hint {
+            hook: "rt".parse().expect("a name"),
+            delivery: "1".into(),
+            rollout: "r".into(),
+            state: "s".into(),
+            actor: "jane".into(),
+            at: None,
+        };
+        engine.take(Envelope { input: Input::Heard(hint), reply: None }).expect("it waits");
+        for _ in 0..3 {
+            assert!(shared.read().troubles.contains_key("logbook"));
+            engine.take(tick()).expect("nothing to write");
+        }
     }
 
     #[test]

@@ -127,8 +127,8 @@ impl Inside {
             package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
         };
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
-        let next =
-            self.rules.distributions.get(&rollout.dist).map(|dist| steps(dist, &rollout.state)).unwrap_or_default();
+        let dist = self.rules.distributions.get(&rollout.dist);
+        let next = dist.map(|dist| steps(dist, self.world.standing(dist, &rollout))).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
         Some(RolloutView { rollout, packages, next, trouble })
     }
@@ -162,7 +162,8 @@ impl Inside {
             }
             judged
         };
-        Some(dist.workflow.leaving(&rollout.state).map(|t| (t.to.clone(), judge(&t.to))).collect())
+        let from = self.world.standing(dist, rollout);
+        Some(dist.workflow.leaving(from).map(|t| (t.to.clone(), judge(&t.to))).collect())
     }
 
     /// All trees in the order of the configuration.

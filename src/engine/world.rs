@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 
 use super::entry::{Fact, Published, TookIn, TurnedAway};
+use super::rules::{DistRules, Trust};
 use crate::domain::checksum::Sha256;
+use crate::domain::gate::Finding;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -127,6 +129,7 @@ impl World {
                     by: Actor::recorded(who),
                     wanted: None,
                     plan: None,
+                    left: None,
                 };
                 self.rollouts.insert(rollout.clone(), made);
             }
@@ -150,8 +153,12 @@ impl World {
                     known.wanted = Some(Wanted { state: State::recorded(state), by: Actor::recorded(who), since: at });
                 }
             }
-            Fact::Moved { rollout, to, plan, .. } => {
+            Fact::Moved { rollout, from, to, plan } => {
                 if let Some(known) = self.rollouts.get_mut(rollout) {
+                    if let Some(overtaken) = known.plan.take() {
+                        self.plans.remove(&overtaken);
+                    }
+                    known.left = Some(State::recorded(from));
                     known.state = State::recorded(to);
                     known.since = at;
                     known.by = Actor::recorded(who);
@@ -200,6 +207,37 @@ impl World {
     /// One package of a distribution.
     pub fn package(&self, dist: &DistPath, nevra: &Nevra) -> Option<&Package> {
         self.packages.get(dist)?.get(nevra)
+    }
+
+    /// Why packages may not be brought into a tree by what the rules say of those who signed them.
+    pub fn objections<'w>(
+        &'w self,
+        rules: &'w DistRules,
+        dist: &'w DistPath,
+        to: &'w TreeName,
+        packages: impl IntoIterator<Item = &'w Nevra>,
+    ) -> impl Iterator<Item = Finding> {
+        let nobody = Trust::default();
+        let trust = rules.trust.get(to).cloned().unwrap_or(nobody);
+        packages.into_iter().filter_map(move |nevra| trust.objection(to, nevra, &self.package(dist, nevra)?.signers))
+    }
+
+    /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time.
+    pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
+        let to = plan.target.as_ref()?;
+        self.objections(rules, &plan.dist, to, plan.items.iter().map(|item| &item.nevra)).next()
+    }
+
+    /// The plan of a rollout that is not carried out, since the rules no longer trust who signed.
+    pub fn held(&self, rules: &DistRules, rollout: &Rollout) -> Option<&Plan> {
+        let plan = self.plans.get(&rollout.plan?)?;
+        self.objection(rules, plan).map(|_| plan)
+    }
+
+    /// From where a rollout goes on: from the state that it has, or from the one before a move that is held.
+    pub fn standing<'r>(&self, rules: &DistRules, rollout: &'r Rollout) -> &'r State {
+        let before = rollout.left.as_ref().filter(|_| self.held(rules, rollout).is_some());
+        before.unwrap_or(&rollout.state)
     }
 
     /// How many packages a tree lists.

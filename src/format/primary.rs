@@ -9,7 +9,8 @@
 //!   dnf and zypper encode `+` and `^` themselves before they ask, so they would ask for another file.
 //! - Nothing reaches the file but through [`xml`].
 
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, Write};
 
 use crate::format::package::{DependencyList, FileKind, Package, Placed, is_primary};
 use crate::format::xml;
@@ -20,6 +21,30 @@ pub fn head(packages: usize) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata xmlns=\"http://linux.duke.edu/metadata/common\" \
          xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\" packages=\"{packages}\">\n"
     )
+}
+
+const LOCATION: &[u8] = b"  <location href=\"";
+const LOCATION_END: &[u8] = b"\"/>";
+
+/// Which of these locations a list names, as this module writes one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn named(list: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Result<BTreeSet<String>> {
+    let escaped = |location: &String| {
+        let mut out = Vec::new();
+        xml::attribute(&mut out, location);
+        out
+    };
+    let wanted: BTreeMap<Vec<u8>, &String> = wanted.iter().map(|location| (escaped(location), location)).collect();
+    let mut found = BTreeSet::new();
+    // Text never has a `<` of its own, so no line of a description looks like this.
+    for line in list.split(b'\n') {
+        let line = line?;
+        let location = line.strip_prefix(LOCATION).and_then(|rest| rest.strip_suffix(LOCATION_END));
+        found.extend(location.and_then(|location| wanted.get(location)).map(|location| (*location).clone()));
+    }
+    Ok(found)
 }
 
 /// What stands after the last package.
@@ -42,9 +67,10 @@ pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     numbers(out, format_args!("  <time file=\"{}\" build=\"{}\"/>\n", placed.file_time, package.build_time));
     let (size, installed, archive) = (placed.package_size, package.installed_size, package.archive_size);
     numbers(out, format_args!("  <size package=\"{size}\" installed=\"{installed}\" archive=\"{archive}\"/>\n"));
-    out.extend_from_slice(b"  <location href=\"");
+    out.extend_from_slice(LOCATION);
     xml::attribute(out, &placed.location);
-    out.extend_from_slice(b"\"/>\n  <format>\n");
+    out.extend_from_slice(LOCATION_END);
+    out.extend_from_slice(b"\n  <format>\n");
     element(out, "    <rpm:license>", &package.license, "</rpm:license>\n");
     element(out, "    <rpm:vendor>", &package.vendor, "</rpm:vendor>\n");
     element(out, "    <rpm:group>", &package.group, "</rpm:group>\n");

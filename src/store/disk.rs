@@ -138,7 +138,21 @@ pub struct Fresh {
     /// Open for reading and writing.
     pub file: File,
     /// Its temporary name, where the file system has no unnamed files.
-    temporary: Option<PathBuf>,
+    temporary: Option<Temporary>,
+}
+
+/// A name that goes with what holds it, as a file without a name does.
+#[derive(Debug)]
+struct Temporary {
+    dir: OwnedFd,
+    path: PathBuf,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It has been renamed, or is not needed any more; what cannot be removed is swept at the next start.
+        let _ = rustix::fs::unlinkat(&self.dir, self.path.file_name().unwrap_or_default(), AtFlags::empty());
+    }
 }
 
 /// The prefix of every temporary name. Names that begin with it are removed at start.
@@ -258,9 +272,9 @@ impl Kernel {
                 let unnamed = format!("/proc/self/fd/{}", file.file.as_raw_fd());
                 rustix::fs::linkat(CWD, &unnamed, &place.dir, place.name, AtFlags::SYMLINK_FOLLOW)
             }
-            Some(path) => {
-                let from = self.place(path)?;
-                rustix::fs::linkat(&from.dir, from.name, &place.dir, place.name, AtFlags::empty())
+            Some(Temporary { dir, path }) => {
+                let name = path.file_name().unwrap_or_default();
+                rustix::fs::linkat(dir, name, &place.dir, place.name, AtFlags::empty())
             }
         };
         linked.at("name", to)
@@ -284,8 +298,9 @@ impl Disk for Kernel {
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
                 let name = path.file_name().unwrap_or_default();
                 let fd = rustix::fs::openat(&parent, name, flags, access.mode()).at("create", &path)?;
-                rustix::fs::fchmod(&fd, access.mode()).at("set the mode of", &path)?;
-                Ok(Fresh { file: File::from(fd), temporary: Some(path) })
+                let file = Fresh { file: File::from(fd), temporary: Some(Temporary { dir: parent, path }) };
+                rustix::fs::fchmod(&file.file, access.mode()).at("set the mode of", &file.label())?;
+                Ok(file)
             }
             Err(error) => Err(DiskError::new("create a file in", dir, error.into())),
         }
@@ -304,8 +319,8 @@ impl Disk for Kernel {
     }
 
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError> {
-        let temporary = if let Some(path) = &file.temporary {
-            path.clone()
+        let temporary = if let Some(temporary) = &file.temporary {
+            temporary.path.clone()
         } else {
             match self.link_fresh(&file, to) {
                 Ok(()) => return Ok(file.file),
@@ -328,7 +343,7 @@ impl Disk for Kernel {
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
         self.link_fresh(file, to)?;
         match file.temporary.take() {
-            Some(path) => self.remove(&path),
+            Some(temporary) => self.remove(&temporary.path),
             None => Ok(()),
         }
     }
@@ -384,7 +399,7 @@ impl Disk for Kernel {
 
 impl Fresh {
     fn label(&self) -> PathBuf {
-        self.temporary.clone().unwrap_or_else(|| PathBuf::from("a new file"))
+        self.temporary.as_ref().map_or_else(|| PathBuf::from("a new file"), |temporary| temporary.path.clone())
     }
 }
 
@@ -672,6 +687,33 @@ mod tests {
             assert_eq!(std::fs::read(&path).expect("read"), bytes);
         }
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1, "no temporary name is left");
+    }
+
+    #[test]
+    fn a_file_that_needs_a_name_loses_it_with_whoever_made_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Kernel::default();
+        // As on a file system that has no unnamed files.
+        let fresh = || {
+            let path = disk.temporary(dir.path());
+            let file = std::fs::File::create_new(&path).expect("made");
+            let temporary = Temporary { dir: disk.dir(dir.path()).expect("opened"), path };
+            Fresh { file, temporary: Some(temporary) }
+        };
+        let names = || {
+            let entries = std::fs::read_dir(dir.path()).expect("listed");
+            let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+            names.sort();
+            names
+        };
+        drop(fresh());
+        assert!(names().is_empty());
+        disk.name(fresh(), &dir.path().join("a")).expect("named");
+        let mut second = fresh();
+        assert!(disk.name_new(&mut second, &dir.path().join("a")).is_err(), "it is taken");
+        disk.name_new(&mut second, &dir.path().join("b")).expect("named");
+        drop(second);
+        assert_eq!(names(), ["a", "b"]);
     }
 
     #[test]

@@ -161,7 +161,7 @@ pub struct Listed {
 
 impl Distribution {
     /// Opens a distribution as the logbook has it: directories are made, the index is filled, and what
-    /// it has lost is made again from the packages.
+    /// it has lost is made again from the packages. `begun` are the plans that have no end in the logbook yet.
     ///
     /// # Errors
     /// A directory that cannot be used, or a package that is not where the logbook has it.
@@ -169,6 +169,7 @@ impl Distribution {
         settings: DistSettings,
         disk: Arc<dyn Disk>,
         listed: impl IntoIterator<Item = Listed>,
+        begun: &[Plan],
     ) -> Result<Self, DistError> {
         for tree in &settings.trees {
             let id = TreeId { dist: settings.path.clone(), tree: tree.clone() };
@@ -211,7 +212,37 @@ impl Distribution {
             }
         }
         dist.recover(&lost)?;
+        for plan in begun {
+            dist.take_up(plan);
+        }
         Ok(dist)
+    }
+
+    /// Has the index list what clients see of a plan that was stopped on its way. It may have to wait, and until it
+    /// is carried out other work on its trees must neither drop a package from the only tree that shows it nor
+    /// bring back one that was withdrawn.
+    fn take_up(&mut self, plan: &Plan) {
+        let mut arrived = BTreeSet::new();
+        for tree in plan.trees() {
+            let is_target = plan.target.as_ref() == Some(&tree);
+            let items = plan.items.iter().filter(|item| is_target || item.leaves.contains(&tree));
+            let wanted: BTreeSet<String> = items.clone().map(|item| tree::location(&item.nevra)).collect();
+            // What it shows is unknown then, and made again from what the logbook has.
+            let Ok(named) = publication::named(&self.dir(&tree), &wanted) else { continue };
+            for item in items {
+                let location = tree::location(&item.nevra);
+                match (is_target, named.contains(&location)) {
+                    (true, true) => {
+                        self.index.list(&tree, &item.nevra, item.sha256);
+                        arrived.insert(location);
+                    }
+                    (false, false) if plan.target.is_none() || arrived.contains(&location) => {
+                        self.index.unlist(&tree, &item.nevra);
+                    }
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
@@ -552,6 +583,7 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek as _, Write as _};
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
     use std::sync::OnceLock;
@@ -568,7 +600,7 @@ mod tests {
     use crate::format::openpgp::Keyring;
     use crate::format::sample::{self, Recipe};
     use crate::format::signing;
-    use crate::store::examination::{Here, Terms};
+    use crate::store::examination::{Answer, Examiner, Here, Question, Terms};
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_795_000_000).expect("a time")
@@ -646,7 +678,7 @@ mod tests {
         }
 
         fn open(&self, disk: Arc<dyn Disk>, listed: Vec<Listed>) -> Result<Distribution, DistError> {
-            Distribution::restore(self.settings(), disk, listed)
+            Distribution::restore(self.settings(), disk, listed, &[])
         }
 
         fn fresh(&self) -> Distribution {
@@ -855,6 +887,96 @@ mod tests {
                 return;
             }
         }
+    }
+
+    /// Somebody who reads packages and says of one that it is another.
+    #[derive(Debug)]
+    struct Liar(Vec<u8>);
+
+    impl Examiner for Liar {
+        fn examine(&self, _: std::fs::File, _: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer> {
+            let mut other = tempfile::tempfile()?;
+            other.write_all(&self.0)?;
+            other.rewind()?;
+            Here.examine(other, self.0.len() as u64, terms, question)
+        }
+    }
+
+    #[test]
+    fn whoever_reads_a_package_cannot_pass_its_bytes_off_as_others() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        let good = package("a", "1", Some(&keys().1));
+        site.drop_file("a.rpm", &good);
+        site.settle(&mut dist);
+        let promoted = plan(&dist, "a-1-1.noarch", Some("testing"), "untested");
+        dist.promote(&promoted, &BTreeMap::new(), now()).expect("moved");
+        let lost = site.dir.path().join("sw/testing/d/Packages/a/a-1-1.noarch.rpm");
+        Kernel::default().remove(&lost).expect("removed");
+        dist.settings.gate.examiner = Arc::new(Liar(good.clone()));
+        let evil: Vec<u8> = good.iter().map(|byte| byte ^ 1).collect();
+        for (name, bytes) in [("longer.rpm", [&good[..], b"!"].concat()), ("evil.rpm", evil)] {
+            site.drop_file(name, &bytes);
+            for seconds in [0, 3, 6] {
+                let look = dist.look(now(), site.clock + Duration::from_secs(seconds)).expect("a look");
+                assert_eq!((look.accepted.len(), look.repeated), (0, false), "{name}");
+            }
+            assert!(!lost.exists(), "{name}");
+        }
+        // The very package is believed to be what it is.
+        for name in ["longer.rpm", "evil.rpm"] {
+            Kernel::default().remove(&site.untested().join(name)).expect("removed");
+        }
+        site.drop_file("again.rpm", &good);
+        site.settle(&mut dist);
+        assert_eq!(std::fs::read(&lost).expect("put back"), good);
+    }
+
+    #[test]
+    fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goes_on() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        for name in ["a", "b"] {
+            site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+        }
+        site.settle(&mut dist);
+        let moved = |dist: &mut Distribution, nevra, target, from| {
+            let plan = plan(dist, nevra, target, from);
+            dist.promote(&plan, &BTreeMap::new(), now()).expect("moved");
+            plan
+        };
+        moved(&mut dist, "b-1-1.noarch", Some("testing"), "untested");
+        let stopped = moved(&mut dist, "a-1-1.noarch", Some("testing"), "untested");
+        // The end of the second one was not written down: the logbook has `a` where it was.
+        let listed = |nevra: &str, trees: &[&str]| {
+            let nevra: Nevra = nevra.parse().expect("a nevra");
+            let sha256 = dist.index.identity(&nevra).expect("accepted");
+            Listed { nevra, sha256, trees: trees.iter().map(|name| tree(name)).collect() }
+        };
+        let known = vec![listed("a-1-1.noarch", &["untested"]), listed("b-1-1.noarch", &["testing"])];
+        let open = |known: Vec<Listed>, begun: &Plan| {
+            let disk = Arc::new(Kernel::default());
+            Distribution::restore(site.settings(), disk, known, std::slice::from_ref(begun)).expect("opened")
+        };
+        let file = |name: &str| format!("Packages/{name}/{name}-1-1.noarch.rpm");
+        let testing = site.dir.path().join("sw/testing/d");
+        let mut again = open(known, &stopped);
+        let kept = again.retire(&tree("testing"), &[file("a")]).expect("looked at").kept;
+        assert_eq!(kept, [file("a")], "it is listed there");
+        let recalled = moved(&mut again, "b-1-1.noarch", None, "testing");
+        assert_eq!(client_sees(&testing), Some(vec![file("a")]));
+        // The same with a withdrawal: it does not come back for a while.
+        let known = vec![listed("a-1-1.noarch", &["testing"]), listed("b-1-1.noarch", &["testing"])];
+        let mut again = open(known, &recalled);
+        again.publish(&tree("testing"), 0, now()).expect("published");
+        assert_eq!(client_sees(&testing), Some(vec![file("a")]));
+        // A move that has not shown anything yet is not ahead of itself.
+        let mut later = stopped;
+        later.target = Some(tree("untested"));
+        later.items[0].leaves = vec![tree("testing")];
+        let again = open(vec![listed("a-1-1.noarch", &["testing"])], &later);
+        assert!(again.index.lists(&tree("testing"), &later.items[0].nevra));
+        assert!(!again.index.lists(&tree("untested"), &later.items[0].nevra));
     }
 
     #[test]
@@ -1349,7 +1471,7 @@ mod tests {
         let mut again = site.fresh();
         again.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
         drop(again);
-        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
+        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![], &[]).expect("opened");
         dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
         let third = dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("shown");
         assert!(third.revision > second.revision);

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! What is believed of an answer that comes from such a process: whether the package may come in, which is what it is
-//! there for. What is not: a name or a size that cannot be one, so an answer is checked as it is read.
+//! there for. What is not: a name or a size that cannot be one, so an answer is checked as it is read; and which bytes
+//! the file has, which are hashed where they are copied (`intake`).
 
 use std::fmt;
 use std::fs::File;

@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 
 use super::crew;
@@ -786,6 +787,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
         Box::new(Patient::begin(again).at(READ_UPLOAD, &label)?)
     };
     let mut buffer = vec![0; 1 << 20];
+    let mut sum = digest::Context::new(&digest::SHA256);
     let size = meta.size();
     let mut left = size;
     let ask = |copy: &disk::Fresh, size, question| {
@@ -805,6 +807,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
             None => return refused(Code::Unstable, "it grew while it was read".to_owned()),
         };
         disk.write(&mut copy, bytes)?;
+        sum.update(bytes);
         // Whatever is no package at all need not be copied to its end.
         let here = size.saturating_sub(left);
         if before < BEGINNING
@@ -821,9 +824,12 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     // The time of the copy is the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0).unsigned_abs();
     let known = match ask(&copy, size, Question::MayItComeIn { at: now, file_time })? {
-        Answer::Good(known) => known,
+        // Which bytes these are is for nobody else to say: by their checksum a package is known from here on.
+        Answer::Good(known) if known.sha256.0 == *sum.finish().as_ref() && known.size == size => known,
         Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256)),
-        Answer::SoFar => return Err(DiskError::new("have examined", &label, not_an_answer()).into()),
+        Answer::Good(_) | Answer::SoFar => {
+            return Err(DiskError::new("have examined", &label, not_an_answer()).into());
+        }
     };
     set_time(&copy, file_time, &label)?;
     disk.sync(&copy)?;
@@ -839,7 +845,7 @@ fn read_only(copy: &disk::Fresh) -> std::io::Result<std::fs::File> {
 }
 
 fn not_an_answer() -> std::io::Error {
-    std::io::Error::other("the answer was to another question")
+    std::io::Error::other("the answer was to another question, or of another file")
 }
 
 fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result<(), DiskError> {

@@ -41,21 +41,14 @@ pub fn bring(disk: &dyn Disk, places: &Places, plan: &Plan) -> Result<(), DiskEr
             Some(target) => tree::dir(&places.root, &id(plan, target)).join(tree::location(&item.nevra)),
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
-        if has(&to, item.sha256)? {
-            continue;
-        }
-        let from = source(places, plan, item)?;
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
-        disk.make_dir(&dir)?;
-        disk::link_over(disk, &from, &to)?;
-        dirs.insert(dir);
-    }
-    // Also when an earlier run made the links: it may have been stopped before it synced them.
-    for item in &plan.items {
-        if let Some(target) = &plan.target {
-            let to = tree::dir(&places.root, &id(plan, target)).join(tree::location(&item.nevra));
-            dirs.extend(to.parent().map(Path::to_owned));
+        if !has(&to, item.sha256)? {
+            let from = source(places, plan, item)?;
+            disk.make_dir(&dir)?;
+            disk::link_over(disk, &from, &to)?;
         }
+        // Also when an earlier run made the link: it may have been stopped before it synced it.
+        dirs.insert(dir);
     }
     dirs.iter().try_for_each(|dir| disk.sync_dir(dir))
 }
@@ -169,6 +162,17 @@ mod tests {
         put(&Kernel::default(), &at, b"foreign", Access::Everybody).expect("written");
         bring(&Kernel::default(), &site.places(), &site.plan).expect("brought");
         assert_eq!(std::fs::read(at).expect("there"), b"the accepted bytes");
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_brought_is_made_durable_by_the_next() {
+        for target in [Some("testing"), None] {
+            let Site { dir, plan } = site(target);
+            let places = Places { root: dir.path().join("root"), retired: dir.path().join("retired") };
+            bring(&Kernel::default(), &places, &plan).expect("brought");
+            assert!(bring(&FailingDisk::after(0), &places, &plan).is_err(), "{target:?}: its directory is synced");
+            bring(&FailingDisk::after(1), &places, &plan).expect("and nothing else is done");
+        }
     }
 
     #[test]

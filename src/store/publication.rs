@@ -40,6 +40,7 @@ use super::shelf::Shelf;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::format::compress::{self, Compression};
+use crate::format::primary;
 use crate::format::repomd::{Data, Repomd};
 use crate::format::signing::{Signer, SigningError};
 
@@ -448,6 +449,21 @@ pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
     let read = compress::reader(compression, std::io::BufReader::new(file), u64::MAX)
         .and_then(|content| content.take(1024).read_to_end(&mut head));
     read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
+}
+
+/// Which of these locations the metadata of ours that clients see names.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn named(tree: &Path, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+    let Some(bytes) = shown(&tree.join(REPODATA))? else { return Ok(BTreeSet::new()) };
+    let repomd = Repomd::read(&bytes).map_err(|error| error.to_string())?;
+    let primary = repomd.get(Part::Primary.as_str()).ok_or("it names no primary")?;
+    let file = tree::open_beneath(tree, Path::new(&primary.location)).map_err(|error| error.sentence())?;
+    let compression = Compression::of_name(&primary.location).ok_or("its primary is packed in an unknown way")?;
+    compress::reader(compression, std::io::BufReader::new(file), u64::MAX)
+        .and_then(|list| primary::named(list, wanted))
+        .map_err(|error| format!("{}: {error}", primary.location))
 }
 
 /// Data of other types, as far as their files are what `repomd.xml` says.

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::campaign;
-use crate::disagreement::{configure, reasons, reload};
+use crate::disagreement::{configure, reasons, reasons_of, reload};
 use crate::fsck::fsck;
 use crate::judge::{self, Published, Source};
 use crate::peers;
@@ -238,7 +238,7 @@ impl Story {
         let lost: Vec<_> = self.places.keys().filter(|nevra| !found.contains_key(*nevra)).collect();
         assert!(lost.is_empty(), "{when}: lost {lost:?}");
         let answer = self.site.door.get("/readyz").unwrap();
-        let said = reasons(&self.site);
+        let said = reasons_of(&answer.body);
         assert!(answer.status == 200 || !said.is_empty(), "{when}: not ready and no reason");
         self.not_ready += u64::from(answer.status != 200);
     }

@@ -10,7 +10,6 @@ use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
 use rolloutd::store::examination::{Answer, Examiner, Here, Question, Terms};
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -67,8 +66,14 @@ impl Files {
     /// A program that does something before it becomes the one under test, or instead.
     fn script(&self, words: &str) -> PathBuf {
         let path = self.dir.path().join("gate.sh");
-        fs::write(&path, format!("#!/bin/sh\n{words}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // By another process: a child of another test that is not yet the program it will be would have the file
+        // open, and nobody could run it.
+        let mut writer = Command::new("sh");
+        writer
+            .args(["-c", "printf '%s\\n' '#!/bin/sh' \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"])
+            .arg(&path)
+            .arg(words);
+        assert!(writer.status().unwrap().success());
         path
     }
 }

@@ -16,7 +16,12 @@ use crate::uploads::Mount;
 /// What keeps the daemon from being ready, once its recovery is over.
 pub(crate) fn reasons(site: &Site) -> Vec<String> {
     let Ok(answer) = site.door.get("/readyz") else { return vec!["no answer".to_owned()] };
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    reasons_of(&answer.body)
+}
+
+/// The reasons in an answer.
+pub(crate) fn reasons_of(answer: &[u8]) -> Vec<String> {
+    let body: Value = serde_json::from_slice(answer).unwrap_or_default();
     let reasons = body["reasons"].as_array().cloned().unwrap_or_default();
     reasons.iter().filter_map(|reason| reason.as_str().map(str::to_owned)).collect()
 }

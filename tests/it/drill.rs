@@ -12,7 +12,8 @@ use sequoia_openpgp::serialize::SerializeInto as _;
 use sequoia_openpgp::types::ReasonForRevocation;
 use serde_json::Value;
 
-use crate::disagreement::{reload, settled};
+use crate::disagreement::{packages, reasons, reload, settled, up_with_trouble, wait_for_reason, wait_until_well};
+use crate::fsck::fsck;
 use crate::site::{Site, keys};
 
 fn asked(site: &Site, words: &[&str]) -> (String, Option<i32>) {
@@ -72,6 +73,41 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     site.wait("the withdrawal", |site| site.door.rests("2").then_some(()));
     let (list, _) = asked(&site, &[&key]);
     assert!(list.ends_with("withdrawn second-1.0-1.noarch\n1 listed, 1 withdrawn\n"), "{list}");
+}
+
+#[test]
+fn a_move_that_waits_when_the_key_is_revoked_is_held_and_can_only_be_given_up() {
+    let mut site = settled();
+    // A file where the directory of the packages should be: what is asked for has to wait.
+    let place = site.tree("production").join("Packages");
+    let aside = place.with_file_name("aside");
+    fs::rename(&place, &aside).unwrap();
+    fs::write(&place, "in the way").unwrap();
+    let output = site.ctl(&["move", "2", "Production"]);
+    assert_eq!(output.status.code(), Some(1), "it cannot have been carried out");
+    fs::write(site.path("keys/RPM-GPG-KEY-example"), revoked()).unwrap();
+    reload(&site);
+    wait_for_reason(&mut site, "which is revoked. Nothing is moved for 2; withdraw it, or trust the key again");
+    fs::remove_file(&place).unwrap();
+    fs::rename(&aside, &place).unwrap();
+    reload(&site);
+    // Nothing else is in the way any more, also not after a start.
+    let held = |site: &Site| {
+        let reasons = reasons(site);
+        (reasons.len() == 1 && reasons[0].contains("Nothing is moved for 2")).then_some(())
+    };
+    site.wait("the tree to be well again", held);
+    assert!(site.stop().success());
+    up_with_trouble(&mut site);
+    site.wait("the move to be held", held);
+    assert_eq!((packages(&site, "production"), packages(&site, "testing")), (1, 1));
+    let why = String::from_utf8(site.ctl(&["why", "2"]).stdout).unwrap();
+    assert!(why.contains("is given up for this") && why.contains("which is revoked"), "{why}");
+    site.ctl_good(&["move", "2", "Rejected"]);
+    wait_until_well(&mut site);
+    assert_eq!((packages(&site, "production"), packages(&site, "testing")), (1, 0));
+    site.ctl_good(&["log", "--verify"]);
+    assert_eq!(fsck(&site, true), (Vec::new(), Some(0)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Tests that need other people's packages look for them in `../shared/corpus`, or where
 //! `ROLLOUTD_CORPUS` points, and say so when there are none. Tests that need other programs (dnf,
 //! zypper, createrepo_c, systemd) say which one is missing; with `ROLLOUTD_REQUIRE_PEERS=1`, as
-//! `tests/run` sets it, a missing program or corpus is a failure.
+//! `tests/run` sets it, a missing program is a failure.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

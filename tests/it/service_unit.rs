@@ -320,13 +320,13 @@ fn a_daemon_that_hangs_or_is_killed_is_started_again() {
     if !containers() {
         return;
     }
-    let machine = Machine::boot(&[SECRETS, ("impatient.conf", "[Service]\nWatchdogSec=2s\nRestartSec=100ms\n")]);
+    let machine = Machine::boot(&[SECRETS, ("impatient.conf", "[Service]\nWatchdogSec=8s\nRestartSec=100ms\n")]);
     machine.does(&["systemctl", "start", "rolloutd.service"]);
     for (restarts, signal) in [(1, "STOP"), (2, "KILL")] {
         let before = machine.shows("MainPID");
         machine.does(&["kill", &format!("-{signal}"), &before]);
-        machine
-            .until("the restart", |m| m.shows("NRestarts") == restarts.to_string() && m.shows("SubState") == "running");
+        let restarted = |m: &Machine| m.shows("NRestarts").parse::<u32>().is_ok_and(|n| n >= restarts);
+        machine.until("the restart", |m| restarted(m) && m.shows("SubState") == "running");
         assert_ne!(machine.shows("MainPID"), before);
         machine.answers("/readyz");
     }
