@@ -56,10 +56,15 @@ impl Work {
     /// nothing but itself.
     pub fn key(&self) -> String {
         match self {
-            Self::Promote(number, plan) => format!("promote {} (logbook entry {number})", plan.dist),
+            Self::Promote(number, plan) => Self::key_of_promotion(&plan.dist, *number),
             Self::Retire(id, _) => format!("retire {id}"),
             Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => format!("{} {dist}", self.label()),
         }
+    }
+
+    /// The same of a plan, by the number of its logbook entry.
+    pub fn key_of_promotion(dist: &DistPath, number: u64) -> String {
+        format!("promote {dist} (logbook entry {number})")
     }
 
     /// The trees that it shows to clients anew, or takes files from: nothing is done to one in which
@@ -94,17 +99,19 @@ pub struct Moment {
 pub const RETIRE_AT_ONCE: usize = 1_000;
 
 /// What there is to do for a distribution, most urgent first. Trees in which something is wrong (`wrong`)
-/// are shown anew by nobody, and what the rules no longer trust is not moved.
+/// are shown anew by nobody, and the moves that are [`held`] wait.
 pub fn all<'w>(
     world: &'w World,
     dist: &'w DistPath,
     rules: &'w DistRules,
     wrong: &'w BTreeMap<TreeId, String>,
+    held: &'w BTreeMap<u64, String>,
     Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
-    let may_go_on = move |(_, plan): &(&u64, &Plan)| world.objection(rules, plan).is_none();
-    let promote = plans.filter(may_go_on).map(|(number, plan)| Work::Promote(*number, plan.clone()));
+    let promote = plans
+        .filter(|(number, _)| !held.contains_key(number))
+        .map(|(number, plan)| Work::Promote(*number, plan.clone()));
     let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
     let may_show = |tree: &&TreeName| {
         !wrong.contains_key(&TreeId { dist: dist.clone(), tree: (*tree).clone() }) && is_dirty(world, dist, tree)
@@ -118,14 +125,12 @@ pub fn all<'w>(
     all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
 }
 
-/// Moves that were decided and are not carried out, as the rules no longer trust who signed: what each is, by its
-/// [`Work::key`], and why.
-pub fn held(world: &World, dist: &DistPath, rules: &DistRules) -> Vec<(String, String)> {
+/// Moves that were decided and are not carried out, as the rules no longer trust who signed: their numbers and why.
+pub fn held(world: &World, dist: &DistPath, rules: &DistRules) -> BTreeMap<u64, String> {
     let plans = world.plans.iter().filter(|(_, plan)| plan.dist == *dist);
     let held = plans.filter_map(|(number, plan)| {
         let why = world.objection(rules, plan)?.sentence;
-        let advice = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
-        Some((Work::Promote(*number, plan.clone()).key(), advice))
+        Some((*number, format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout)))
     });
     held.collect()
 }
@@ -197,7 +202,9 @@ mod tests {
         let now = Timestamp::from_second(now).expect("a time");
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let moment = Moment { touched, doubted: false, patient: false, now };
-        all(&world(facts), &dist, &rules(), &BTreeMap::new(), moment).next().map_or("nothing", |work| work.label())
+        all(&world(facts), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment)
+            .next()
+            .map_or("nothing", |work| work.label())
     }
 
     #[test]
@@ -217,18 +224,20 @@ mod tests {
         let world = world(&facts[..=moved]);
         let with = |trust: BTreeMap<TreeName, Trust>| {
             let rules = DistRules { trust, ..rules() };
-            let todo: Vec<_> = all(&world, &dist, &rules, &BTreeMap::new(), moment).map(|work| work.label()).collect();
-            (todo, held(&world, &dist, &rules))
+            let held = held(&world, &dist, &rules);
+            let wrong = BTreeMap::new();
+            let todo: Vec<_> = all(&world, &dist, &rules, &wrong, &held, moment).map(|work| work.label()).collect();
+            (todo, held)
         };
         let (todo, said) = with(BTreeMap::from([trust(Standing::Good)]));
-        assert_eq!((todo, said), (vec!["inspect", "promote", "publish", "take-in"], vec![]));
+        assert_eq!((todo, said), (vec!["inspect", "promote", "publish", "take-in"], BTreeMap::new()));
         for (trust, why) in
             [(BTreeMap::from([trust(Standing::Revoked)]), "which is revoked"), (BTreeMap::new(), "wants 1")]
         {
             let (todo, said) = with(trust);
             assert_eq!(todo, ["inspect", "publish", "take-in"]);
-            let [(work, words)] = said.as_slice() else { panic!("one is held: {said:?}") };
-            assert_eq!(*work, format!("promote umd/3/sl6/x86_64 (logbook entry {})", moved + 1));
+            assert_eq!(said.keys().copied().collect::<Vec<_>>(), [moved as u64 + 1]);
+            let words = said.values().next().expect("one");
             assert!(words.contains(why) && words.contains("withdraw it"), "{words}");
         }
     }
@@ -242,7 +251,9 @@ mod tests {
         let todo = |wrong: &'static str| -> Vec<&'static str> {
             let id: TreeName = wrong.parse().expect("a name");
             let wrong = BTreeMap::from([(TreeId { dist: DistPath::clone(&dist), tree: id }, String::new())]);
-            all(&world(&facts[..=moved]), &dist, &rules(), &wrong, moment).map(|work| work.label()).collect()
+            all(&world(&facts[..=moved]), &dist, &rules(), &wrong, &BTreeMap::new(), moment)
+                .map(|work| work.label())
+                .collect()
         };
         assert_eq!(todo("delta"), ["inspect", "promote", "publish", "take-in"]);
         assert_eq!(todo("testing"), ["inspect", "publish", "take-in"], "the other tree is published alone");
@@ -253,7 +264,9 @@ mod tests {
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let first = |touched, patient| {
             let moment = Moment { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
-            all(&World::default(), &dist, &rules(), &BTreeMap::new(), moment).next().map(|work| work.label())
+            all(&World::default(), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment)
+                .next()
+                .map(|work| work.label())
         };
         assert_eq!(first(true, true), Some("take-in"));
         assert_eq!(first(false, true), Some("publish"));
@@ -280,7 +293,8 @@ mod tests {
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let now = Timestamp::from_second(3600).expect("a time");
         let moment = Moment { touched: false, doubted: false, patient: false, now };
-        let Some(Work::Retire(id, files)) = all(&world(&facts), &dist, &rules(), &BTreeMap::new(), moment).next()
+        let Some(Work::Retire(id, files)) =
+            all(&world(&facts), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment).next()
         else {
             panic!("work")
         };

@@ -326,8 +326,12 @@ impl<'a> Case<'a> {
         let dist = rules.distributions.get(&rollout.dist);
         let step = match dist {
             Some(dist) => {
-                let from = world.standing(dist, rollout);
-                dist.workflow.state(state).and_then(|to| dist.workflow.step(from, to))
+                let given_up = |to: &State| world.ways(dist, rollout).find(|way| way.to == *to);
+                let step = |to: &State| match dist.workflow.step(&rollout.state, to) {
+                    Err(no_step) => given_up(to).ok_or(no_step),
+                    step => step,
+                };
+                dist.workflow.state(state).and_then(step)
             }
             None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
         };
@@ -377,8 +381,10 @@ impl<'a> Case<'a> {
     fn busy(&self, transition: &Transition) -> Finding {
         match self.rollout.plan {
             None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
-            Some(plan) if transition.effect == Effect::Withdraw && self.held().is_some() => {
-                let sentence = format!("The move that is held (logbook entry {plan}) is given up for this.");
+            Some(number) if transition.effect == Effect::Withdraw && self.held().is_some() => {
+                let why = self.held().zip(self.dist).and_then(|(plan, dist)| self.world.objection(dist, plan));
+                let why = why.map(|finding| finding.sentence).unwrap_or_default();
+                let sentence = format!("{why} The move that is held for this (logbook entry {number}) is given up.");
                 Finding::new(Verdict::Pass, "overtakes", sentence)
             }
             Some(plan) => {
@@ -436,8 +442,10 @@ impl<'a> Case<'a> {
         let Effect::Move { to, .. } = &transition.effect else { return vec![] };
         // Packages that are on their way into the tree count as lying there.
         let plans = self.world.plans.values();
+        let goes_on = |plan: &&Plan| self.dist.is_some_and(|dist| self.world.objection(dist, plan).is_none());
         let coming: std::collections::BTreeSet<&Nevra> = plans
             .filter(|plan| plan.dist == self.rollout.dist && plan.target.as_ref() == Some(to))
+            .filter(goes_on)
             .flat_map(|plan| plan.items.iter().map(|item| &item.nevra))
             .collect();
         let older: Vec<Finding> = self
@@ -892,7 +900,12 @@ mod tests {
         let dist = story.rules.distributions.values_mut().next().expect("one");
         dist.trust.insert("testing".parse().expect("a name"), trust(1, Standing::Revoked));
         story.move_as(&[Role::Admin], "r", "StageRollOut");
-        assert_eq!(story.codes(), ["busy"]);
+        assert_eq!(story.codes(), ["already"]);
+        // What a tracker wants next is kept until it is trusted again, or given up.
+        story.hint("1", "r", "Production");
+        assert!(matches!(story.facts.last(), Some(Fact::Awaits { .. })), "{:?}", story.facts.last());
+        story.tell(&Input::Tick);
+        assert!(story.world.rollouts.values().all(|rollout| rollout.wanted.is_some()));
         story.move_as(&[Role::Admin], "r", "Rejected");
         assert_eq!(story.state("r"), "Rejected");
         // The move may have got as far as its target.
@@ -919,7 +932,7 @@ mod tests {
         let dist = story.rules.distributions.values_mut().next().expect("one");
         dist.trust.insert("production".parse().expect("a name"), trust(1, Standing::Revoked));
         story.move_as(&[Role::Admin], "r", "Production");
-        assert_eq!(story.codes(), ["busy"], "it waits");
+        assert_eq!(story.codes(), ["already"], "it is what was asked for");
         story.hint("1", "r", "Rejected").carried_out();
         assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
     }

@@ -32,6 +32,9 @@ pub const INPUT_QUEUE: usize = 1024;
 /// Entries that are read at once when the logbook is folded.
 const FOLD_AT_ONCE: usize = 10_000;
 
+/// The name of the trouble when the logbook cannot be written.
+const LOGBOOK: &str = "logbook";
+
 /// The name of the trouble when the logbook cannot be sealed.
 const SEAL: &str = "logbook.head";
 
@@ -215,7 +218,13 @@ pub struct Engine {
     /// Trees in which something is wrong, and what.
     wrong: BTreeMap<TreeId, String>,
     /// Moves that the rules no longer trust, and why.
-    held: BTreeMap<String, String>,
+    held: BTreeMap<u64, String>,
+    /// Which of them were told, by what name.
+    told: BTreeMap<u64, String>,
+    /// The moves that were judged, and where they are.
+    judged: BTreeMap<u64, DistPath>,
+    /// The rules are other ones now.
+    to_judge: bool,
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
@@ -284,6 +293,9 @@ impl Engine {
             doubted: BTreeSet::new(),
             wrong: BTreeMap::new(),
             held: BTreeMap::new(),
+            told: BTreeMap::new(),
+            judged: BTreeMap::new(),
+            to_judge: true,
             began,
             on_ready: Some(on_ready),
         };
@@ -303,7 +315,7 @@ impl Engine {
         while !stop.is_cancelled() {
             self.shared.beat();
             self.follow_the_wall();
-            self.tell_held();
+            self.hold();
             self.schedule();
             self.seal();
             let wake = self.next_wake();
@@ -354,25 +366,31 @@ impl Engine {
         }
     }
 
-    /// Says which moves are held, and no longer says it of those that are not or were given up.
-    fn tell_held(&mut self) {
-        let held: BTreeMap<String, String> = {
+    /// Finds out which moves are held, when the rules or the moves are other ones, and says so.
+    fn hold(&mut self) {
+        let held: BTreeMap<u64, String> = {
             let inside = self.shared.read();
+            let plans = &inside.world.plans;
+            if !std::mem::take(&mut self.to_judge) && plans.keys().eq(self.judged.keys()) {
+                return;
+            }
+            self.judged = plans.iter().map(|(number, plan)| (*number, plan.dist.clone())).collect();
             let all = inside.rules.distributions.iter();
             all.flat_map(|(dist, rules)| agenda::held(&inside.world, dist, rules)).collect()
         };
-        if held == self.held {
-            return;
-        }
-        for (key, why) in held.iter().filter(|(key, why)| self.held.get(*key) != Some(*why)) {
+        let before = std::mem::replace(&mut self.held, held);
+        for (number, why) in self.held.iter().filter(|(number, why)| before.get(*number) != Some(*why)) {
+            let Some(dist) = self.judged.get(number) else { continue };
+            let key = Work::key_of_promotion(dist, *number);
             tracing::error!(work = key, why, "held");
-            self.shared.trouble(key, Some(why.clone()));
+            self.shared.trouble(&key, Some(why.clone()));
+            self.told.insert(*number, key);
         }
-        for key in self.held.keys().filter(|key| !held.contains_key(*key)) {
-            self.failures.remove(key);
-            self.shared.trouble(key, None);
+        let held = &self.held;
+        for (_, key) in self.told.extract_if(.., |number, _| !held.contains_key(number)) {
+            self.failures.remove(&key);
+            self.shared.trouble(&key, None);
         }
-        self.held = held;
     }
 
     fn next_wake(&self) -> Instant {
@@ -388,6 +406,10 @@ impl Engine {
         self.doubted.extend(doubted);
         if matches!(envelope.input, Input::Tick) {
             self.unstall()?;
+            // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
+            if self.shared.read().troubles.contains_key(LOGBOOK) && self.book.may_be_written() {
+                self.shared.trouble(LOGBOOK, None);
+            }
         }
         if self.stalled.is_empty() {
             return self.handle(envelope);
@@ -427,6 +449,7 @@ impl Engine {
                 self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
             }
             self.shared.write().rules = *rules;
+            self.to_judge = true;
             return self.wishes();
         }
         let decision = {
@@ -435,13 +458,11 @@ impl Engine {
         };
         let answer = decision.answer.clone();
         match self.record(&decision) {
-            // What writes nothing says nothing of whether it can be written.
-            Ok(()) if decision.entries.is_empty() => {}
-            Ok(()) => self.shared.trouble("logbook", None),
+            Ok(()) => {}
             Err(LogbookError::Database { what, path, source }) => {
                 let why = format!("could not {what} {}: {source}", path.display());
                 tracing::error!(why, "logbook stalled");
-                self.shared.trouble("logbook", Some(why));
+                self.shared.trouble(LOGBOOK, Some(why));
                 self.stall(Envelope { input, reply });
                 return Ok(());
             }
@@ -494,6 +515,7 @@ impl Engine {
         };
         let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
+        self.shared.trouble(LOGBOOK, None);
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
         inside.head = self.book.head();
@@ -517,7 +539,10 @@ impl Engine {
             counts.1 += u64::from(failed);
         }
         let key = work.key();
+        let was_given_up =
+            matches!(work, Work::Promote(number, _) if !self.shared.read().world.plans.contains_key(number));
         match end {
+            WorkEnd::Failed(_) if was_given_up => {}
             WorkEnd::Failed(why) | WorkEnd::Looked { trouble: Some(why), .. } => {
                 let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
                 let pause = RETRY.pause(failures);
@@ -649,7 +674,7 @@ impl Engine {
             let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
             let doubted = self.doubted.contains(&dist);
             let moment = Moment { touched, doubted, patient, now: self.patient_now() };
-            let mut todo = agenda::all(&inside.world, &dist, rules, &self.wrong, moment);
+            let mut todo = agenda::all(&inside.world, &dist, rules, &self.wrong, &self.held, moment);
             let Some(work) = todo.find(|work| !held(work)) else { continue };
             drop(todo);
             match work {
@@ -678,7 +703,8 @@ impl Engine {
         let settled = |dist: &DistPath, rules: &super::rules::DistRules| {
             let doubted = self.doubted.contains(dist);
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
-            let next = agenda::all(&inside.world, dist, rules, &self.wrong, moment).find(|work| !held(work));
+            let next =
+                agenda::all(&inside.world, dist, rules, &self.wrong, &self.held, moment).find(|work| !held(work));
             let looked = self.first_look_over.contains(dist) || held(&Work::TakeIn(dist.clone()));
             let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
             looked && !pending && !self.busy.contains(dist)

@@ -12,13 +12,13 @@ use jiff::Timestamp;
 
 use super::agenda::Work;
 use super::decide;
-use super::rules::{Caller, DistRules, Rules};
+use super::rules::{Caller, Rules};
 use super::world::World;
 use crate::domain::gate::Judgement;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, State};
+use crate::domain::workflow::{Effect, State, Transition};
 use crate::store::logbook::Head;
 
 /// What the engine shares with its readers.
@@ -128,7 +128,7 @@ impl Inside {
         };
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
         let dist = self.rules.distributions.get(&rollout.dist);
-        let next = dist.map(|dist| steps(dist, self.world.standing(dist, &rollout))).unwrap_or_default();
+        let next = dist.map(|dist| self.world.ways(dist, &rollout).map(step).collect()).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
         Some(RolloutView { rollout, packages, next, trouble })
     }
@@ -162,8 +162,7 @@ impl Inside {
             }
             judged
         };
-        let from = self.world.standing(dist, rollout);
-        Some(dist.workflow.leaving(from).map(|t| (t.to.clone(), judge(&t.to))).collect())
+        Some(self.world.ways(dist, rollout).map(|t| (t.to.clone(), judge(&t.to))).collect())
     }
 
     /// All trees in the order of the configuration.
@@ -184,18 +183,20 @@ impl Inside {
     }
 }
 
-fn steps(dist: &DistRules, state: &State) -> Vec<(State, String)> {
-    let effect = |effect: &Effect| match effect {
+/// Where a way leads, and what it does to the packages.
+fn step(way: &Transition) -> (State, String) {
+    let effect = match &way.effect {
         Effect::None => "nothing moves".to_owned(),
         Effect::Move { from, to } => format!("{from} -> {to}"),
         Effect::Withdraw => "packages are withdrawn".to_owned(),
     };
-    dist.workflow.leaving(state).map(|t| (t.to.clone(), effect(&t.effect))).collect()
+    (way.to.clone(), effect)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::entry::{Fact, samples::every_fact};
+    use super::super::rules::DistRules;
     use super::*;
     use crate::format::procedure;
 

@@ -12,6 +12,7 @@ use super::entry::{Published, TookIn, TurnedAway};
 use super::input::WorkEnd;
 use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::plan::Plan;
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
@@ -126,8 +127,13 @@ impl Workshop {
     /// What the world has of a tree.
     fn expected(&self, id: &TreeId) -> Expected {
         let inside = self.shared.read();
-        let plans = inside.world.plans.values();
-        let planned = plans.filter(|plan| plan.dist == id.dist).any(|plan| plan.trees().contains(&id.tree));
+        // What is held is not under way.
+        let goes_on = |plan: &&Plan| {
+            let rules = inside.rules.distributions.get(&plan.dist);
+            rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
+        };
+        let plans = inside.world.plans.values().filter(|plan| plan.dist == id.dist && plan.trees().contains(&id.tree));
+        let planned = plans.filter(goes_on).count() > 0;
         let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, ..Expected::default() } };
         Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty }
     }

@@ -15,7 +15,7 @@ use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeNam
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Rollout, Wanted};
-use crate::domain::workflow::State;
+use crate::domain::workflow::{Effect, State, Transition};
 
 /// Deliveries that are remembered for each webhook. A tracker repeats within minutes; at one a
 /// second this covers two days. An older repetition is harmless all the same: the rollout has moved on.
@@ -217,9 +217,15 @@ impl World {
         to: &'w TreeName,
         packages: impl IntoIterator<Item = &'w Nevra>,
     ) -> impl Iterator<Item = Finding> {
-        let nobody = Trust::default();
-        let trust = rules.trust.get(to).cloned().unwrap_or(nobody);
-        packages.into_iter().filter_map(move |nevra| trust.objection(to, nevra, &self.package(dist, nevra)?.signers))
+        let trust = rules.trust.get(to);
+        packages.into_iter().filter_map(move |nevra| {
+            let signers = &self.package(dist, nevra)?.signers;
+            // A tree that the rules say nothing of trusts nobody.
+            trust.map_or_else(
+                || Trust::default().objection(to, nevra, signers),
+                |trust| trust.objection(to, nevra, signers),
+            )
+        })
     }
 
     /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time.
@@ -234,10 +240,21 @@ impl World {
         self.objection(rules, plan).map(|_| plan)
     }
 
-    /// From where a rollout goes on: from the state that it has, or from the one before a move that is held.
-    pub fn standing<'r>(&self, rules: &DistRules, rollout: &'r Rollout) -> &'r State {
-        let before = rollout.left.as_ref().filter(|_| self.held(rules, rollout).is_some());
-        before.unwrap_or(&rollout.state)
+    /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is held
+    /// withdrawals from the state before it, which give that step up.
+    pub fn ways<'r>(
+        &self,
+        rules: &'r DistRules,
+        rollout: &'r Rollout,
+    ) -> impl Iterator<Item = &'r Transition> + use<'r> {
+        let from_here = rules.workflow.leaving(&rollout.state);
+        let left = rollout.left.as_ref().filter(|_| self.held(rules, rollout).is_some());
+        let withdrawals = left.into_iter().flat_map(|left| rules.workflow.leaving(left));
+        let is_new = |way: &&Transition| {
+            let known = rules.workflow.leaving(&rollout.state).any(|other| other.to == way.to);
+            way.effect == Effect::Withdraw && way.to != rollout.state && !known
+        };
+        from_here.chain(withdrawals.filter(is_new))
     }
 
     /// How many packages a tree lists.

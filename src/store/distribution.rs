@@ -26,7 +26,7 @@ use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Item, Plan};
 use crate::format::repofile;
 use crate::format::repomd::Repomd;
 use crate::format::signing::Signer;
@@ -212,37 +212,49 @@ impl Distribution {
             }
         }
         dist.recover(&lost)?;
-        for plan in begun {
-            dist.take_up(plan);
-        }
+        dist.take_up(begun);
         Ok(dist)
     }
 
-    /// Has the index list what clients see of a plan that was stopped on its way. It may have to wait, and until it
-    /// is carried out other work on its trees must neither drop a package from the only tree that shows it nor
-    /// bring back one that was withdrawn.
-    fn take_up(&mut self, plan: &Plan) {
-        let mut arrived = BTreeSet::new();
-        for tree in plan.trees() {
-            let is_target = plan.target.as_ref() == Some(&tree);
-            let items = plan.items.iter().filter(|item| is_target || item.leaves.contains(&tree));
-            let wanted: BTreeSet<String> = items.clone().map(|item| tree::location(&item.nevra)).collect();
-            // What it shows is unknown then, and made again from what the logbook has.
-            let Ok(named) = publication::named(&self.dir(&tree), &wanted) else { continue };
-            for item in items {
-                let location = tree::location(&item.nevra);
-                match (is_target, named.contains(&location)) {
-                    (true, true) => {
-                        self.index.list(&tree, &item.nevra, item.sha256);
-                        arrived.insert(location);
-                    }
-                    (false, false) if plan.target.is_none() || arrived.contains(&location) => {
-                        self.index.unlist(&tree, &item.nevra);
-                    }
-                    _ => {}
+    /// Has the index list what clients see of plans that were stopped on their way. They may have to wait, and until
+    /// they are carried out other work on their trees must neither drop a package from the only tree that shows it
+    /// nor bring back one that was withdrawn.
+    fn take_up(&mut self, begun: &[Plan]) {
+        let location = |item: &Item| tree::location(&item.nevra);
+        let touches = |plan: &Plan, item: &Item, tree: &TreeName| {
+            plan.target.as_ref() == Some(tree) || item.leaves.contains(tree)
+        };
+        let mut shown = BTreeMap::new();
+        for tree in &self.settings.trees {
+            let items = begun.iter().flat_map(|plan| plan.items.iter().filter(|item| touches(plan, item, tree)));
+            let wanted: BTreeSet<String> = items.map(location).collect();
+            if !wanted.is_empty()
+                && let Some(named) = self.shows(tree, &wanted)
+            {
+                shown.insert(tree.clone(), named);
+            }
+        }
+        for (plan, item) in begun.iter().flat_map(|plan| plan.items.iter().map(move |item| (plan, item))) {
+            // What a tree shows may be unknown; then it has to do with what the logbook says.
+            let is_shown = |tree: &TreeName| shown.get(tree).map(|named| named.contains(&location(item)));
+            let target = plan.target.as_ref().filter(|tree| is_shown(tree) == Some(true));
+            if let Some(tree) = target {
+                self.index.list(tree, &item.nevra, item.sha256);
+            }
+            if plan.target.is_none() || target.is_some() {
+                for tree in item.leaves.iter().filter(|tree| is_shown(tree) == Some(false)) {
+                    self.index.unlist(tree, &item.nevra);
                 }
             }
         }
+    }
+
+    /// Which of these locations a tree shows to clients; `None` when that is not what was published there last.
+    fn shows(&self, tree: &TreeName, wanted: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let dir = self.dir(tree);
+        let repomd = publication::shown(&dir.join(REPODATA)).ok()??;
+        let is_ours = self.index.showing(tree) == Some(publication::sha256(&repomd));
+        if is_ours { publication::named(&dir, &repomd, wanted).ok() } else { None }
     }
 
     /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
@@ -548,7 +560,9 @@ impl Distribution {
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
         promotion::bring(self.disk.as_ref(), &places, plan)?;
+        let mut coming = Vec::new();
         if let Some(target) = &plan.target {
+            coming.extend(plan.items.iter().map(|item| &item.nevra).filter(|nevra| !self.index.lists(target, nevra)));
             for item in &plan.items {
                 self.index.list(target, &item.nevra, item.sha256);
             }
@@ -559,9 +573,23 @@ impl Distribution {
                 self.index.unlist(&tree, &item.nevra);
             }
             let floor = floors.get(&tree).copied().unwrap_or_default();
-            published.push((tree.clone(), self.publish(&tree, floor, now)?));
+            let shown = self.publish(&tree, floor, now);
+            if shown.is_err() && plan.target.as_ref() == Some(&tree) {
+                self.take_back(&tree, &coming);
+            }
+            published.push((tree, shown?));
         }
         Ok(published)
+    }
+
+    /// Has the index no longer list packages that a tree does not show after all: other work on it comes first perhaps,
+    /// and the plan may never be carried out.
+    fn take_back(&mut self, tree: &TreeName, coming: &[&Nevra]) {
+        let wanted = coming.iter().map(|nevra| tree::location(nevra)).collect();
+        let shown = self.shows(tree, &wanted).unwrap_or_default();
+        for nevra in coming.iter().filter(|nevra| !shown.contains(&tree::location(nevra))) {
+            self.index.unlist(tree, nevra);
+        }
     }
 
     /// Removes files whose time has come.
@@ -595,7 +623,6 @@ mod tests {
     use super::super::publication::file_checksum;
     use super::*;
     use crate::domain::checksum::ChecksumKind;
-    use crate::domain::plan::Item;
     use crate::format::compress::{self, Compression};
     use crate::format::openpgp::Keyring;
     use crate::format::sample::{self, Recipe};
@@ -977,6 +1004,36 @@ mod tests {
         let again = open(vec![listed("a-1-1.noarch", &["testing"])], &later);
         assert!(again.index.lists(&tree("testing"), &later.items[0].nevra));
         assert!(!again.index.lists(&tree("untested"), &later.items[0].nevra));
+    }
+
+    #[test]
+    fn a_move_that_fails_before_clients_see_it_is_shown_by_nobody_elses() {
+        let mut seen = BTreeSet::new();
+        for calls in 0.. {
+            let site = Site::new();
+            let mut dist = site.fresh();
+            for name in ["a", "b"] {
+                site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+            }
+            site.settle(&mut dist);
+            let [first, second] =
+                ["a-1-1.noarch", "b-1-1.noarch"].map(|nevra| plan(&dist, nevra, Some("testing"), "untested"));
+            dist.disk = Arc::new(FailingDisk::after(calls));
+            let ended = dist.promote(&first, &BTreeMap::new(), now());
+            let testing = site.dir.path().join("sw/testing/d");
+            let file = |name: &str| format!("Packages/{name}/{name}-1-1.noarch.rpm");
+            let shown = client_that_asks_for_no_signature_sees(&testing).is_some_and(|all| all.contains(&file("a")));
+            seen.insert((ended.is_ok(), shown));
+            dist.disk = Arc::new(Kernel::default());
+            dist.promote(&second, &BTreeMap::new(), now()).expect("moved");
+            let both = client_sees(&testing).expect("published");
+            assert_eq!(both.contains(&file("a")), shown, "after {calls} changes");
+            assert!(both.contains(&file("b")));
+            if ended.is_ok() {
+                break;
+            }
+        }
+        assert_eq!(seen, BTreeSet::from([(false, false), (false, true), (true, true)]));
     }
 
     #[test]

@@ -391,6 +391,12 @@ impl Index {
         self.db.execute(insert, row).map(drop).map_err(self.failed("write to"))
     }
 
+    /// The `repomd.xml` that a tree was about to show last.
+    pub fn showing(&self, tree: &TreeName) -> Option<Sha256> {
+        let find = "SELECT repomd FROM showing WHERE tree = ?1";
+        self.db.query_row(find, [tree.as_str()], |row| row.get(0).map(Sha256)).ok()
+    }
+
     /// Whether a tree was about to show this `repomd.xml` last, for the packages that it lists now.
     pub fn would_show(&self, tree: &TreeName, repomd: Sha256) -> bool {
         let find = "SELECT repomd, packages FROM showing WHERE tree = ?1";

@@ -221,6 +221,11 @@ pub trait Logbook: Send {
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
 
+    /// Whether an entry could be appended now; changes nothing.
+    fn may_be_written(&mut self) -> bool {
+        false
+    }
+
     /// Writes the end of the chain down outside of the logbook, where there is such a place, with the time by which
     /// things wait for their removal.
     fn seal(&mut self, _steady: Option<Timestamp>) -> Result<(), DiskError> {
@@ -454,6 +459,16 @@ impl Logbook for SqliteLogbook {
         self.head
     }
 
+    fn may_be_written(&mut self) -> bool {
+        let mut write = || {
+            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // What stands there already, in a page that has to be written all the same.
+            tx.pragma_update(None, "user_version", FORMAT)?;
+            tx.commit()
+        };
+        write().is_ok()
+    }
+
     fn append(&mut self, head: Head, drafts: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
         let path = self.path.clone();
         let fail = |what| {
@@ -541,6 +556,21 @@ mod tests {
         let bodies: Vec<String> = book.read(3, 2).expect("read").into_iter().map(|e| e.draft.body).collect();
         assert_eq!(bodies, ["two", "and"]);
         assert!(book.read(7, 10).expect("read").is_empty());
+    }
+
+    #[test]
+    fn whether_it_may_be_written_is_found_out_without_an_entry() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let mut book = SqliteLogbook::open(&path).expect("open");
+        let head = book.head();
+        assert!(book.may_be_written());
+        let other = Connection::open(&path).expect("open");
+        other.execute_batch("BEGIN IMMEDIATE").expect("held");
+        assert!(!book.may_be_written());
+        other.execute_batch("ROLLBACK").expect("let go");
+        assert!(book.may_be_written());
+        assert_eq!(SqliteLogbook::open(&path).expect("whole").head(), head);
     }
 
     #[test]

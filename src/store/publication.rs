@@ -451,17 +451,16 @@ pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
     read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
 }
 
-/// Which of these locations the metadata of ours that clients see names.
+/// Which of these locations a `repomd.xml` of ours leads to.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn named(tree: &Path, wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
-    let Some(bytes) = shown(&tree.join(REPODATA))? else { return Ok(BTreeSet::new()) };
-    let repomd = Repomd::read(&bytes).map_err(|error| error.to_string())?;
+pub fn named(tree: &Path, repomd: &[u8], wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
+    let repomd = Repomd::read(repomd).map_err(|error| error.to_string())?;
     let primary = repomd.get(Part::Primary.as_str()).ok_or("it names no primary")?;
     let file = tree::open_beneath(tree, Path::new(&primary.location)).map_err(|error| error.sentence())?;
     let compression = Compression::of_name(&primary.location).ok_or("its primary is packed in an unknown way")?;
-    compress::reader(compression, std::io::BufReader::new(file), u64::MAX)
+    compress::reader(compression, std::io::BufReader::new(file), primary.open_size.unwrap_or_default())
         .and_then(|list| primary::named(list, wanted))
         .map_err(|error| format!("{}: {error}", primary.location))
 }

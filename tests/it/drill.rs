@@ -101,8 +101,12 @@ fn a_move_that_waits_when_the_key_is_revoked_is_held_and_can_only_be_given_up() 
     up_with_trouble(&mut site);
     site.wait("the move to be held", held);
     assert_eq!((packages(&site, "production"), packages(&site, "testing")), (1, 1));
+    // The trees of the move are looked after as ever.
+    fs::remove_dir_all(site.tree("production").join("repodata")).unwrap();
+    reload(&site);
+    site.wait("the metadata to be made again", |site| (packages(site, "production") == 1).then_some(()));
     let why = String::from_utf8(site.ctl(&["why", "2"]).stdout).unwrap();
-    assert!(why.contains("is given up for this") && why.contains("which is revoked"), "{why}");
+    assert!(why.contains("is given up") && why.contains("which is revoked"), "{why}");
     site.ctl_good(&["move", "2", "Rejected"]);
     wait_until_well(&mut site);
     assert_eq!((packages(&site, "production"), packages(&site, "testing")), (1, 0));
