@@ -539,10 +539,16 @@ impl Engine {
             counts.1 += u64::from(failed);
         }
         let key = work.key();
-        let was_given_up =
-            matches!(work, Work::Promote(number, _) if !self.shared.read().world.plans.contains_key(number));
+        let (is_held, was_given_up) = match work {
+            Work::Promote(number, _) => {
+                (self.held.contains_key(number), !self.shared.read().world.plans.contains_key(number))
+            }
+            _ => (false, false),
+        };
         match end {
             WorkEnd::Failed(_) if was_given_up => {}
+            // What holds it is what people have to know; it is not tried again before.
+            WorkEnd::Failed(_) if is_held => return,
             WorkEnd::Failed(why) | WorkEnd::Looked { trouble: Some(why), .. } => {
                 let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
                 let pause = RETRY.pause(failures);
@@ -759,8 +765,10 @@ fn log_fact(seq: u64, entry: &Entry) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::TurnedAway;
+    use super::super::entry::{TurnedAway, samples::every_fact};
+    use super::super::rules::DistRules;
     use super::*;
+    use crate::format::procedure;
     use crate::store::logbook::SqliteLogbook;
     use crate::store::logbook::{Head, Recorded};
 
@@ -832,6 +840,43 @@ mod tests {
             assert!(shared.read().troubles.contains_key("logbook"));
             engine.take(tick()).expect("nothing to write");
         }
+    }
+
+    #[test]
+    fn a_move_that_fails_while_it_is_held_is_said_to_be_held_and_one_that_was_given_up_leaves_no_word() {
+        let shared = Arc::<Shared>::default();
+        let facts = every_fact();
+        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved { .. })).expect("one moves");
+        for (n, fact) in facts[..=moved].iter().enumerate() {
+            shared.write().world.apply(n as u64 + 1, jiff::Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        let (number, plan) =
+            shared.read().world.plans.iter().next().map(|(n, plan)| (*n, plan.clone())).expect("one is begun");
+        // A tree that the rules say nothing of trusts nobody.
+        let rules = DistRules {
+            workflow: procedure::built_in("egi").expect("it ships"),
+            trees: vec![],
+            trust: BTreeMap::new(),
+            grace_metadata: Duration::ZERO,
+            grace_packages: Duration::ZERO,
+        };
+        shared.write().rules.distributions.insert(plan.dist.clone(), rules);
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let work = Work::Promote(number, plan.clone());
+        let trouble = || shared.read().troubles.get(&work.key()).cloned();
+        engine.hold();
+        for _ in 0..2 {
+            assert!(trouble().is_some_and(|why| why.contains("Nothing is moved")), "{:?}", trouble());
+            engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
+            engine.hold();
+        }
+        let given_up = Fact::Moved { rollout: plan.rollout, from: String::new(), to: "Rejected".into(), plan: None };
+        shared.write().world.apply(moved as u64 + 2, jiff::Timestamp::UNIX_EPOCH, "me", &given_up);
+        engine.hold();
+        assert_eq!(trouble(), None);
+        engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
+        assert_eq!((trouble(), engine.failures.len()), (None, 0));
     }
 
     #[test]
