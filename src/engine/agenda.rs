@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::rules::DistRules;
+use super::rules::{DistRules, Rules};
 use super::world::World;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::plan::Plan;
@@ -105,7 +105,7 @@ pub fn all<'w>(
     dist: &'w DistPath,
     rules: &'w DistRules,
     wrong: &'w BTreeMap<TreeId, String>,
-    held: &'w BTreeMap<u64, String>,
+    held: &'w BTreeMap<u64, Held>,
     Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
@@ -125,12 +125,21 @@ pub fn all<'w>(
     all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
 }
 
-/// Moves that were decided and are not carried out, as the rules no longer trust who signed: their numbers and why.
-pub fn held(world: &World, dist: &DistPath, rules: &DistRules) -> BTreeMap<u64, String> {
-    let plans = world.plans.iter().filter(|(_, plan)| plan.dist == *dist);
-    let held = plans.filter_map(|(number, plan)| {
-        let why = world.objection(rules, plan)?.sentence;
-        Some((*number, format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout)))
+/// A move that was decided and is not carried out, as the rules no longer trust who signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What it is, as [`Work::key`] has it.
+    pub key: String,
+    /// Why, and what to do.
+    pub why: String,
+}
+
+/// All moves that are held, by the numbers of their logbook entries.
+pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
+    let held = world.plans.iter().filter_map(|(number, plan)| {
+        let why = world.objection(rules.distributions.get(&plan.dist)?, plan)?.sentence;
+        let why = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
+        Some((*number, Held { key: Work::key_of_promotion(&plan.dist, *number), why }))
     });
     held.collect()
 }
@@ -180,6 +189,15 @@ mod tests {
         ("testing".parse().expect("a name"), Trust { certs, min_signers: 1 })
     }
 
+    fn dist() -> DistPath {
+        "umd/3/sl6/x86_64".parse().expect("a path")
+    }
+
+    /// What comes first where nothing is wrong or held.
+    fn first(world: &World, moment: Moment) -> Option<Work> {
+        all(world, &dist(), &rules(), &BTreeMap::new(), &BTreeMap::new(), moment).next()
+    }
+
     fn rules() -> DistRules {
         DistRules {
             workflow: procedure::built_in("egi").expect("it ships"),
@@ -200,11 +218,8 @@ mod tests {
 
     fn label(facts: &[Fact], touched: bool, now: i64) -> &'static str {
         let now = Timestamp::from_second(now).expect("a time");
-        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let moment = Moment { touched, doubted: false, patient: false, now };
-        all(&world(facts), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment)
-            .next()
-            .map_or("nothing", |work| work.label())
+        first(&world(facts), moment).map_or("nothing", |work| work.label())
     }
 
     #[test]
@@ -215,20 +230,22 @@ mod tests {
         assert_ne!(label(&facts[..=moved + 1], true, 0), "promote");
     }
 
-    #[test]
-    fn a_move_is_held_while_its_signer_is_not_trusted_any_more_and_nothing_else_is() {
+    /// What is there to do at most, while a move is not carried out.
+    fn while_moving(rules: DistRules, wrong: &BTreeMap<TreeId, String>) -> (Vec<&'static str>, BTreeMap<u64, Held>) {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
-        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let dist = dist();
         let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
         let world = world(&facts[..=moved]);
-        let with = |trust: BTreeMap<TreeName, Trust>| {
-            let rules = DistRules { trust, ..rules() };
-            let held = held(&world, &dist, &rules);
-            let wrong = BTreeMap::new();
-            let todo: Vec<_> = all(&world, &dist, &rules, &wrong, &held, moment).map(|work| work.label()).collect();
-            (todo, held)
-        };
+        let rules = Rules { distributions: BTreeMap::from([(dist.clone(), rules)]), ..Rules::default() };
+        let held = held(&world, &rules);
+        let todo = all(&world, &dist, &rules.distributions[&dist], wrong, &held, moment).map(|work| work.label());
+        (todo.collect(), held.clone())
+    }
+
+    #[test]
+    fn a_move_is_held_while_its_signer_is_not_trusted_any_more_and_nothing_else_is() {
+        let with = |trust| while_moving(DistRules { trust, ..rules() }, &BTreeMap::new());
         let (todo, said) = with(BTreeMap::from([trust(Standing::Good)]));
         assert_eq!((todo, said), (vec!["inspect", "promote", "publish", "take-in"], BTreeMap::new()));
         for (trust, why) in
@@ -236,24 +253,18 @@ mod tests {
         {
             let (todo, said) = with(trust);
             assert_eq!(todo, ["inspect", "publish", "take-in"]);
-            assert_eq!(said.keys().copied().collect::<Vec<_>>(), [moved as u64 + 1]);
-            let words = said.values().next().expect("one");
+            let moved = every_fact().iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves") as u64 + 1;
+            let [(number, Held { key, why: words })] = &said.into_iter().collect::<Vec<_>>()[..] else { panic!("one") };
+            assert_eq!((*number, key.as_str()), (moved, &*format!("promote umd/3/sl6/x86_64 (logbook entry {moved})")));
             assert!(words.contains(why) && words.contains("withdraw it"), "{words}");
         }
     }
 
     #[test]
     fn nothing_is_done_to_a_tree_in_which_something_is_wrong() {
-        let facts = every_fact();
-        let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
-        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
-        let todo = |wrong: &'static str| -> Vec<&'static str> {
-            let id: TreeName = wrong.parse().expect("a name");
-            let wrong = BTreeMap::from([(TreeId { dist: DistPath::clone(&dist), tree: id }, String::new())]);
-            all(&world(&facts[..=moved]), &dist, &rules(), &wrong, &BTreeMap::new(), moment)
-                .map(|work| work.label())
-                .collect()
+        let todo = |wrong: &'static str| {
+            let id = TreeId { dist: dist(), tree: wrong.parse().expect("a name") };
+            while_moving(rules(), &BTreeMap::from([(id, String::new())])).0
         };
         assert_eq!(todo("delta"), ["inspect", "promote", "publish", "take-in"]);
         assert_eq!(todo("testing"), ["inspect", "publish", "take-in"], "the other tree is published alone");
@@ -261,16 +272,13 @@ mod tests {
 
     #[test]
     fn uploads_of_a_burst_go_before_the_publication_that_shows_them() {
-        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
-        let first = |touched, patient| {
+        let label = |touched, patient| {
             let moment = Moment { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
-            all(&World::default(), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment)
-                .next()
-                .map(|work| work.label())
+            first(&World::default(), moment).map(|work| work.label())
         };
-        assert_eq!(first(true, true), Some("take-in"));
-        assert_eq!(first(false, true), Some("publish"));
-        assert_eq!(first(true, false), Some("publish"));
+        assert_eq!(label(true, true), Some("take-in"));
+        assert_eq!(label(false, true), Some("publish"));
+        assert_eq!(label(true, false), Some("publish"));
     }
 
     #[test]
@@ -290,14 +298,9 @@ mod tests {
         assert_eq!(label(&facts, false, 59), "nothing");
         assert_eq!(label(&facts, false, 60), "retire");
         assert_eq!(label(&facts, false, -1000), "nothing", "a clock that went back waits");
-        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let now = Timestamp::from_second(3600).expect("a time");
         let moment = Moment { touched: false, doubted: false, patient: false, now };
-        let Some(Work::Retire(id, files)) =
-            all(&world(&facts), &dist, &rules(), &BTreeMap::new(), &BTreeMap::new(), moment).next()
-        else {
-            panic!("work")
-        };
+        let Some(Work::Retire(id, files)) = first(&world(&facts), moment) else { panic!("work") };
         assert_eq!((id.tree.as_str(), files), ("untested", vec!["Packages/b/bdii-5.2.22-1.el6.noarch.rpm".to_owned()]));
     }
 }

@@ -325,14 +325,10 @@ impl<'a> Case<'a> {
     fn new(world: &'a World, rules: &'a Rules, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
         let dist = rules.distributions.get(&rollout.dist);
         let step = match dist {
-            Some(dist) => {
-                let given_up = |to: &State| world.ways(dist, rollout).find(|way| way.to == *to);
-                let step = |to: &State| match dist.workflow.step(&rollout.state, to) {
-                    Err(no_step) => given_up(to).ok_or(no_step),
-                    step => step,
-                };
-                dist.workflow.state(state).and_then(step)
-            }
+            Some(dist) => dist.workflow.state(state).and_then(|to| {
+                let step = dist.workflow.step(&rollout.state, to);
+                step.or_else(|no_step| world.ways(dist, rollout).find(|way| way.to == *to).ok_or(no_step))
+            }),
             None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
         };
         Self { world, rollout, caller, dist, step }
@@ -381,9 +377,8 @@ impl<'a> Case<'a> {
     fn busy(&self, transition: &Transition) -> Finding {
         match self.rollout.plan {
             None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
-            Some(number) if transition.effect == Effect::Withdraw && self.held().is_some() => {
-                let why = self.held().zip(self.dist).and_then(|(plan, dist)| self.world.objection(dist, plan));
-                let why = why.map(|finding| finding.sentence).unwrap_or_default();
+            Some(number) if let (Effect::Withdraw, Some((_, why))) = (&transition.effect, self.held()) => {
+                let why = why.sentence;
                 let sentence = format!("{why} The move that is held for this (logbook entry {number}) is given up.");
                 Finding::new(Verdict::Pass, "overtakes", sentence)
             }
@@ -394,8 +389,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The plan that is not carried out, since its signers are no longer trusted.
-    fn held(&self) -> Option<&'a Plan> {
+    /// The plan that is not carried out, since its signers are no longer trusted, and why they are not.
+    fn held(&self) -> Option<(&'a Plan, Finding)> {
         self.world.held(self.dist?, self.rollout)
     }
 
@@ -496,7 +491,7 @@ impl<'a> Case<'a> {
             Effect::Withdraw => None,
         };
         // A move that is given up may have got as far as its target.
-        let begun = self.held().and_then(|plan| plan.target.as_ref());
+        let begun = self.held().and_then(|(plan, _)| plan.target.as_ref());
         let leaves = |package: &Package| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
             // A rollout takes back what it brought, and uploads; never what another one has brought.
@@ -580,6 +575,13 @@ mod tests {
                 self.world.apply(seq, Timestamp::UNIX_EPOCH, entry.who.as_str(), &entry.fact);
                 self.facts.push(entry.fact);
             }
+            self
+        }
+
+        /// A reload has a tree trust somebody else.
+        fn trusts(&mut self, tree: &str, trust: Trust) -> &mut Self {
+            let dist = self.rules.distributions.values_mut().next().expect("one");
+            dist.trust.insert(tree.parse().expect("a name"), trust);
             self
         }
 
@@ -881,9 +883,7 @@ mod tests {
             (Trust::default(), Some("signer_not_trusted")),
         ] {
             let mut story = Story::new();
-            let dist = story.rules.distributions.values_mut().next().expect("one");
-            dist.trust.insert("testing".parse().expect("a name"), testing);
-            story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+            story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
             story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
             assert_eq!(story.codes().first().copied(), code);
             assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);
@@ -897,8 +897,7 @@ mod tests {
         story.move_as(&[Role::Admin], "r", "StageRollOut");
         story.move_as(&[Role::Admin], "r", "Rejected");
         assert_eq!(story.codes(), ["busy"], "a move that goes on is waited for");
-        let dist = story.rules.distributions.values_mut().next().expect("one");
-        dist.trust.insert("testing".parse().expect("a name"), trust(1, Standing::Revoked));
+        story.trusts("testing", trust(1, Standing::Revoked));
         story.move_as(&[Role::Admin], "r", "StageRollOut");
         assert_eq!(story.codes(), ["already"]);
         // What a tracker wants next is kept until it is trusted again, or given up.
@@ -929,8 +928,7 @@ mod tests {
         story.move_as(&[Role::Admin], "r", "Production");
         story.move_as(&[Role::Admin], "r", "Rejected");
         assert_eq!(story.codes(), ["no_transition"], "Production is an end");
-        let dist = story.rules.distributions.values_mut().next().expect("one");
-        dist.trust.insert("production".parse().expect("a name"), trust(1, Standing::Revoked));
+        story.trusts("production", trust(1, Standing::Revoked));
         story.move_as(&[Role::Admin], "r", "Production");
         assert_eq!(story.codes(), ["already"], "it is what was asked for");
         story.hint("1", "r", "Rejected").carried_out();

@@ -48,6 +48,14 @@ pub struct Trust {
     pub min_signers: usize,
 }
 
+impl DistRules {
+    /// Whom a tree trusts.
+    pub fn trust(&self, tree: &TreeName) -> &Trust {
+        static NOBODY: Trust = Trust { certs: BTreeMap::new(), min_signers: 1 };
+        self.trust.get(tree).unwrap_or(&NOBODY)
+    }
+}
+
 impl Trust {
     /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
     pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &[String]) -> Option<Finding> {

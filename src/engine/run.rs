@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::agenda::{self, Moment, Work};
+use super::agenda::{self, Held, Moment, Work};
 use super::decide::{Answer, Decision, Entry, decide};
 use super::entry::{self, Fact, UnreadableEntry};
 use super::input::{Ask, Hint, Input, WorkEnd};
@@ -31,9 +31,6 @@ pub const INPUT_QUEUE: usize = 1024;
 
 /// Entries that are read at once when the logbook is folded.
 const FOLD_AT_ONCE: usize = 10_000;
-
-/// The name of the trouble when the logbook cannot be written.
-const LOGBOOK: &str = "logbook";
 
 /// The name of the trouble when the logbook cannot be sealed.
 const SEAL: &str = "logbook.head";
@@ -217,14 +214,10 @@ pub struct Engine {
     doubted: BTreeSet<DistPath>,
     /// Trees in which something is wrong, and what.
     wrong: BTreeMap<TreeId, String>,
-    /// Moves that the rules no longer trust, and why.
-    held: BTreeMap<u64, String>,
-    /// Which of them were told, by what name.
-    told: BTreeMap<u64, String>,
-    /// The moves that were judged, and where they are.
-    judged: BTreeMap<u64, DistPath>,
-    /// The rules are other ones now.
-    to_judge: bool,
+    /// Moves that the rules no longer trust.
+    held: BTreeMap<u64, Held>,
+    /// The moves that were judged by the rules that are in force; none after these have changed.
+    judged: Option<BTreeSet<u64>>,
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
@@ -293,9 +286,7 @@ impl Engine {
             doubted: BTreeSet::new(),
             wrong: BTreeMap::new(),
             held: BTreeMap::new(),
-            told: BTreeMap::new(),
-            judged: BTreeMap::new(),
-            to_judge: true,
+            judged: None,
             began,
             on_ready: Some(on_ready),
         };
@@ -368,28 +359,23 @@ impl Engine {
 
     /// Finds out which moves are held, when the rules or the moves are other ones, and says so.
     fn hold(&mut self) {
-        let held: BTreeMap<u64, String> = {
+        let held: BTreeMap<u64, Held> = {
             let inside = self.shared.read();
             let plans = &inside.world.plans;
-            if !std::mem::take(&mut self.to_judge) && plans.keys().eq(self.judged.keys()) {
+            if self.judged.as_ref().is_some_and(|judged| plans.keys().eq(judged)) {
                 return;
             }
-            self.judged = plans.iter().map(|(number, plan)| (*number, plan.dist.clone())).collect();
-            let all = inside.rules.distributions.iter();
-            all.flat_map(|(dist, rules)| agenda::held(&inside.world, dist, rules)).collect()
+            self.judged = Some(plans.keys().copied().collect());
+            agenda::held(&inside.world, &inside.rules)
         };
         let before = std::mem::replace(&mut self.held, held);
-        for (number, why) in self.held.iter().filter(|(number, why)| before.get(*number) != Some(*why)) {
-            let Some(dist) = self.judged.get(number) else { continue };
-            let key = Work::key_of_promotion(dist, *number);
+        for (_, Held { key, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
             tracing::error!(work = key, why, "held");
-            self.shared.trouble(&key, Some(why.clone()));
-            self.told.insert(*number, key);
+            self.shared.trouble(key, Some(why.clone()));
         }
-        let held = &self.held;
-        for (_, key) in self.told.extract_if(.., |number, _| !held.contains_key(number)) {
-            self.failures.remove(&key);
-            self.shared.trouble(&key, None);
+        for (_, Held { key, .. }) in before.iter().filter(|(number, _)| !self.held.contains_key(*number)) {
+            self.failures.remove(key);
+            self.shared.trouble(key, None);
         }
     }
 
@@ -449,7 +435,7 @@ impl Engine {
                 self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
             }
             self.shared.write().rules = *rules;
-            self.to_judge = true;
+            self.judged = None;
             return self.wishes();
         }
         let decision = {
@@ -515,9 +501,9 @@ impl Engine {
         };
         let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
-        self.shared.trouble(LOGBOOK, None);
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
+        inside.troubles.remove(LOGBOOK);
         inside.head = self.book.head();
         inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {

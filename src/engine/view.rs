@@ -146,7 +146,7 @@ impl Inside {
         let number = rollout.plan?;
         let work = Work::Promote(number, self.world.plans.get(&number)?.clone());
         let trees = work.changes().into_iter().map(|id| format!("tree {id}"));
-        let all = ["logbook", "disk"].map(str::to_owned);
+        let all = [LOGBOOK, "disk"].map(str::to_owned);
         std::iter::once(work.key()).chain(trees).chain(all).find_map(|key| self.troubles.get(&key).cloned())
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 
 use super::entry::{Fact, Published, TookIn, TurnedAway};
-use super::rules::{DistRules, Trust};
+use super::rules::DistRules;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Finding;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
@@ -217,15 +217,8 @@ impl World {
         to: &'w TreeName,
         packages: impl IntoIterator<Item = &'w Nevra>,
     ) -> impl Iterator<Item = Finding> {
-        let trust = rules.trust.get(to);
-        packages.into_iter().filter_map(move |nevra| {
-            let signers = &self.package(dist, nevra)?.signers;
-            // A tree that the rules say nothing of trusts nobody.
-            trust.map_or_else(
-                || Trust::default().objection(to, nevra, signers),
-                |trust| trust.objection(to, nevra, signers),
-            )
-        })
+        let trust = rules.trust(to);
+        packages.into_iter().filter_map(move |nevra| trust.objection(to, nevra, &self.package(dist, nevra)?.signers))
     }
 
     /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time.
@@ -234,10 +227,10 @@ impl World {
         self.objections(rules, &plan.dist, to, plan.items.iter().map(|item| &item.nevra)).next()
     }
 
-    /// The plan of a rollout that is not carried out, since the rules no longer trust who signed.
-    pub fn held(&self, rules: &DistRules, rollout: &Rollout) -> Option<&Plan> {
+    /// The plan of a rollout that is not carried out, since the rules no longer trust who signed, and why they do not.
+    pub fn held(&self, rules: &DistRules, rollout: &Rollout) -> Option<(&Plan, Finding)> {
         let plan = self.plans.get(&rollout.plan?)?;
-        self.objection(rules, plan).map(|_| plan)
+        self.objection(rules, plan).map(|why| (plan, why))
     }
 
     /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is held

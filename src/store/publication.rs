@@ -442,12 +442,11 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
 /// Whether metadata that somebody wrote names any package, as far as can be seen: what cannot be read may.
 pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
     let Some(primary) = repomd.get(Part::Primary.as_str()) else { return false };
-    let Ok(file) = tree::open_beneath(tree, Path::new(&primary.location)) else { return true };
-    let Some(compression) = Compression::of_name(&primary.location) else { return true };
     let mut head = Vec::new();
     // The number stands in the root element.
-    let read = compress::reader(compression, std::io::BufReader::new(file), u64::MAX)
-        .and_then(|content| content.take(1024).read_to_end(&mut head));
+    let read = content(tree, primary, u64::MAX).and_then(|content| {
+        content.take(1024).read_to_end(&mut head).map_err(|error| error.to_string())
+    });
     read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
 }
 
@@ -458,11 +457,19 @@ pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
 pub fn named(tree: &Path, repomd: &[u8], wanted: &BTreeSet<String>) -> Result<BTreeSet<String>, String> {
     let repomd = Repomd::read(repomd).map_err(|error| error.to_string())?;
     let primary = repomd.get(Part::Primary.as_str()).ok_or("it names no primary")?;
-    let file = tree::open_beneath(tree, Path::new(&primary.location)).map_err(|error| error.sentence())?;
-    let compression = Compression::of_name(&primary.location).ok_or("its primary is packed in an unknown way")?;
-    compress::reader(compression, std::io::BufReader::new(file), primary.open_size.unwrap_or_default())
-        .and_then(|list| primary::named(list, wanted))
-        .map_err(|error| format!("{}: {error}", primary.location))
+    content(tree, primary, primary.open_size.unwrap_or_default())
+        .and_then(|list| primary::named(list, wanted).map_err(|error| format!("{}: {error}", primary.location)))
+}
+
+/// A file that `repomd.xml` names, unpacked; more than `limit` bytes are an error.
+///
+/// # Errors
+/// Why it cannot be read.
+fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::io::BufRead + use<>, String> {
+    let file = tree::open_beneath(tree, Path::new(&data.location)).map_err(|error| error.sentence())?;
+    let wrong = |why: String| format!("{}: {why}", data.location);
+    let compression = Compression::of_name(&data.location).ok_or_else(|| wrong("packed in an unknown way".to_owned()))?;
+    compress::reader(compression, std::io::BufReader::new(file), limit).map_err(|error| wrong(error.to_string()))
 }
 
 /// Data of other types, as far as their files are what `repomd.xml` says.
