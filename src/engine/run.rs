@@ -19,7 +19,7 @@ use super::decide::{Answer, Decision, Entry, decide};
 use super::entry::{self, Fact, UnreadableEntry};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, Rules};
-use super::view::Shared;
+use super::view::{LOGBOOK, Shared};
 use super::worker::Workshop;
 use crate::domain::names::{Actor, DistPath, TreeId};
 use crate::link::clock::Clock;

@@ -21,6 +21,9 @@ use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::store::logbook::Head;
 
+/// The name of the trouble when the logbook cannot be written.
+pub(super) const LOGBOOK: &str = "logbook";
+
 /// What the engine shares with its readers.
 #[derive(Debug, Default)]
 pub struct Shared {
