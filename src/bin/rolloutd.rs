@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use rolloutd::cli::{exit, rolloutd as command};
@@ -12,13 +13,25 @@ fn main() -> ExitCode {
     cli.alone().unwrap_or_else(|| with_others(cli))
 }
 
-#[tokio::main]
-async fn with_others(cli: command::Cli) -> ExitCode {
+/// How long work that hangs on the disk may keep the process when all else has ended. Whatever it is, the next
+/// start finishes it.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
+fn with_others(cli: command::Cli) -> ExitCode {
     if cli.logs() {
         log();
     }
     let json = cli.json();
-    exit::finish("rolloutd", json, command::run(cli).await)
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = exit::Failure::new(exit::Exit::Refused, format!("could not start its threads: {error}"));
+            return exit::finish("rolloutd", json, Err(failure));
+        }
+    };
+    let code = exit::finish("rolloutd", json, runtime.block_on(command::run(cli)));
+    runtime.shutdown_timeout(LAST_WORK);
+    code
 }
 
 /// Lines for people on a terminal and in the journal; `ROLLOUTD_LOG` filters them.

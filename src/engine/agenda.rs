@@ -253,7 +253,8 @@ mod tests {
         {
             let (todo, said) = with(trust);
             assert_eq!(todo, ["inspect", "publish", "take-in"]);
-            let moved = every_fact().iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves") as u64 + 1;
+            let moved =
+                every_fact().iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves") as u64 + 1;
             let [(number, Held { key, why: words })] = &said.into_iter().collect::<Vec<_>>()[..] else { panic!("one") };
             assert_eq!((*number, key.as_str()), (moved, &*format!("promote umd/3/sl6/x86_64 (logbook entry {moved})")));
             assert!(words.contains(why) && words.contains("withdraw it"), "{words}");

@@ -883,7 +883,11 @@ mod tests {
             (Trust::default(), Some("signer_not_trusted")),
         ] {
             let mut story = Story::new();
-            story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+            story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(
+                &[Role::Admin],
+                "r",
+                "InVerification",
+            );
             story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
             assert_eq!(story.codes().first().copied(), code);
             assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);

@@ -444,9 +444,8 @@ pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
     let Some(primary) = repomd.get(Part::Primary.as_str()) else { return false };
     let mut head = Vec::new();
     // The number stands in the root element.
-    let read = content(tree, primary, u64::MAX).and_then(|content| {
-        content.take(1024).read_to_end(&mut head).map_err(|error| error.to_string())
-    });
+    let read = content(tree, primary, u64::MAX)
+        .and_then(|content| content.take(1024).read_to_end(&mut head).map_err(|error| error.to_string()));
     read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
 }
 
@@ -468,7 +467,8 @@ pub fn named(tree: &Path, repomd: &[u8], wanted: &BTreeSet<String>) -> Result<BT
 fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::io::BufRead + use<>, String> {
     let file = tree::open_beneath(tree, Path::new(&data.location)).map_err(|error| error.sentence())?;
     let wrong = |why: String| format!("{}: {why}", data.location);
-    let compression = Compression::of_name(&data.location).ok_or_else(|| wrong("packed in an unknown way".to_owned()))?;
+    let compression =
+        Compression::of_name(&data.location).ok_or_else(|| wrong("packed in an unknown way".to_owned()))?;
     compress::reader(compression, std::io::BufReader::new(file), limit).map_err(|error| wrong(error.to_string()))
 }
 

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use axum::http::StatusCode;
-use tokio::sync::Semaphore;
 
 use super::auth::{HookSecrets, Tokens};
 use super::problem::Problem;
+use super::readers::Readers;
 use crate::domain::names::TreeId;
 use crate::engine::run::Handle;
 
 /// How many may read the logbook at a time. Each takes a thread and some descriptors, and whoever walks
 /// all of it takes a processor, too.
-const READERS: usize = 4;
+const LOGBOOK_READERS: usize = 4;
+
+/// How many files are read at a time for clients: enough for a disk of any kind, and few for this machine.
+const FILE_READERS: usize = 16;
 
 /// What handlers know of the site; a reload puts a new one in its place.
 #[derive(Default)]
@@ -43,15 +46,16 @@ pub struct Context {
     /// The way to the engine.
     pub engine: Handle,
     logbook: PathBuf,
-    readers: Arc<Semaphore>,
+    walkers: Arc<Readers>,
+    readers: Arc<Readers>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
 }
 
 impl Context {
     /// A context over an engine.
     pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts) -> Self {
-        let readers = Arc::new(Semaphore::new(READERS));
-        Self { engine, logbook, readers, site: Arc::new(RwLock::new(Arc::new(site))) }
+        let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
+        Self { engine, logbook, walkers, readers, site: Arc::new(RwLock::new(Arc::new(site))) }
     }
 
     /// Reads the logbook file on a thread that may wait for the disk.
@@ -71,13 +75,12 @@ impl Context {
             Problem::new(kind, "logbook", "The logbook cannot be read", error.to_string())
         };
         let path = self.logbook.clone();
-        let place = Arc::clone(&self.readers).acquire_owned().await.map_err(|e| failed(&e))?;
-        let work = move || {
-            // Held until the work is over, also when nobody waits for it any more.
-            let _place = place;
-            read(&path)
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+        self.walkers.read(move || read(&path)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+    }
+
+    /// Threads that read files for clients.
+    pub fn readers(&self) -> &Arc<Readers> {
+        &self.readers
     }
 
     /// What is known of the site now.

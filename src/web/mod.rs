@@ -4,6 +4,8 @@
 pub mod problem;
 /// Who asks, and what they may.
 pub mod auth;
+/// Threads that read the disk for whoever asks.
+pub mod readers;
 /// The state that all handlers share.
 pub mod context;
 /// `POST /hooks/<name>`.
@@ -14,6 +16,8 @@ pub mod api;
 pub mod health;
 /// Pages for people.
 pub mod pages;
+/// How much of a file a client is sent.
+pub mod excerpt;
 /// The trees, for small sites and the demo.
 pub mod trees;
 /// All routes.

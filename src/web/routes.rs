@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
@@ -15,6 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::context::Context;
 use super::problem::{Problem, worded};
+use super::trees::Trees;
 use super::{api, health, hook, pages, trees};
 
 /// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
@@ -52,6 +53,7 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/", get(pages::index))
         .route("/rollouts/{id}", get(pages::rollout))
         .route("/log", get(pages::log))
+        .route("/style.css", get(pages::style))
         .route("/api/v1/openapi.json", get(|| async move { ([("content-type", "application/json")], document) }))
         .route("/api/v1/rollouts", get(api::rollouts).post(api::submit))
         .route("/api/v1/rollouts/{id}", get(api::rollout))
@@ -68,13 +70,10 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         // One that says by itself that it is too large is refused before a byte of it has come.
         .layer(RequestBodyLimitLayer::new(hook::BODY_MAX));
     if let ServeTrees::Below(prefix) = serve_trees {
-        // A download may take hours, so the time limit above does not hold here.
-        let files = trees::router(&context);
-        routes = if prefix.is_empty() {
-            routes.fallback_service(files.with_state(context.clone()))
-        } else {
-            routes.nest(&prefix, files)
-        };
+        // A download may take hours, so the time limit above does not hold here. The prefix is the admin's text, in
+        // which the router would read patterns.
+        let trees = Trees { context: context.clone(), prefix: prefix.into() };
+        routes = routes.fallback_service(any(trees::serve).with_state(trees));
     }
     routes.layer(middleware::from_fn_with_state(context.clone(), in_words)).with_state(context)
 }
@@ -84,10 +83,15 @@ async fn in_words(State(context): State<Context>, request: Request, next: Next) 
     let path = request.uri().path();
     let for_people = !path.starts_with("/api/") && !path.starts_with("/hooks/") && wants_page(request.headers());
     let mut response = worded(next.run(request).await).await;
-    match response.extensions_mut().remove::<Problem>() {
+    let mut response = match response.extensions_mut().remove::<Problem>() {
         Some(problem) if for_people => pages::problem(&context, &problem),
         _ => response,
-    }
+    };
+    // Whatever is no page of ours is data, and is to be taken for nothing else.
+    let headers = response.headers_mut();
+    headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(trees::SANDBOX));
+    response
 }
 
 /// Whether the client asks for HTML, as a browser does.
@@ -193,6 +197,18 @@ mod tests {
             let (status, headers, text) = ask(to("GET", path).header("accept", accept), vec![]).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{path} {accept}: {text}");
             assert_eq!(headers["content-type"], kind, "{path} {accept}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_for_a_page_that_may_run_something() {
+        for path in ["/", "/log", "/style.css", "/nope", "/api/v1/trees", "/healthz", "/metrics", "/api/v1/nope"] {
+            for accept in ["text/html", "*/*"] {
+                let (_, headers, _) = ask(to("GET", path).header("accept", accept), vec![]).await;
+                assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+                let policy = headers["content-security-policy"].to_str().expect("text");
+                assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+            }
         }
     }
 

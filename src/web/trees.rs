@@ -1,57 +1,312 @@
-//! The trees, for small sites and the demo: what a plain web server would do.
+//! The trees, for small sites and the demo: what a plain web server would do, and no more trusting.
 //!
-//! Only plain files are served, nothing through a link, and nothing whose path has a part that begins
-//! with a dot.
-//! `repomd.xml` and its signature must not be kept by anybody on the way; everything else has its
-//! checksum or its version in its name and never changes.
+//! Whoever can put names into a tree can exchange them at any moment. So a path is walked once, one directory after
+//! the other and through no link, and what was opened then is what is looked at and what is sent: nothing is opened
+//! twice. Only regular files of the daemon's user or of root are served that nobody else can write, and nothing
+//! whose path has a part that begins with a dot. To open a pipe waits for nobody.
+//!
+//! `repomd.xml`, signatures and `.repo` files must not be kept by anybody on the way; everything else has its
+//! checksum or its version in its name and never changes. What is no metadata, no `.repo` file and no key is to be
+//! stored and not shown: a page that somebody has uploaded would be a page of this site.
 
-use std::path::{Component, Path};
+use std::fs::File;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Component, Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tower_http::services::ServeDir;
 
 use super::context::Context;
+use super::excerpt::{Known, Share};
+use super::problem::Problem;
+use super::readers::{NoAnswer, Readers};
 use crate::store::tree;
 
-/// Serves the site's root.
-pub fn router(context: &Context) -> Router<Context> {
-    let files = ServeDir::new(&context.site().root).append_index_html_on_directories(false);
-    Router::new().fallback_service(files).layer(middleware::from_fn_with_state(context.clone(), guard))
+/// Bytes that are read at once.
+const PIECE: u64 = 128 * 1024;
+
+/// Whoever gets it may load nothing from it, and run nothing in it.
+pub const SANDBOX: &str = "default-src 'none'; sandbox";
+
+/// Where the trees are, for those who fetch.
+#[derive(Clone)]
+pub struct Trees {
+    /// The state that all handlers share.
+    pub context: Context,
+    /// The path below which they are served: empty, or with a slash at the beginning and none at the end.
+    pub prefix: Arc<str>,
 }
 
-async fn guard(State(context): State<Context>, request: Request<Body>, next: Next) -> Response {
-    let path = request.uri().path().trim_start_matches('/').to_owned();
-    let decoded = percent_decode(&path);
-    let Some(relative) = decoded.as_deref().filter(|path| is_plain(Path::new(path))) else {
+/// Marks the answer whose body takes as long as the client needs for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Download;
+
+/// Serves one file below the site's root.
+pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
+    let path = percent_decode(request.uri().path());
+    let below = path.as_deref().and_then(|path| path.strip_prefix(&*trees.prefix)?.strip_prefix('/'));
+    let Some(relative) = below.filter(|path| is_plain(Path::new(path))).map(PathBuf::from) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let root = context.site().root.clone();
-    let wanted = std::path::PathBuf::from(relative);
-    if !tokio::task::spawn_blocking(move || is_file(&root, &wanted)).await.unwrap_or(false) {
-        return StatusCode::NOT_FOUND.into_response();
+    let kind = Kind::of(&relative);
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let readers = Arc::clone(trees.context.readers());
+    let root = trees.context.site().root.clone();
+    let work = move || begin(&root, &relative, &method, &headers);
+    match readers.read(work).await {
+        Ok(Begun::Nothing) => StatusCode::NOT_FOUND.into_response(),
+        Ok(Begun::NotSo) => {
+            (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))]).into_response()
+        }
+        Ok(Begun::Answer(sending)) => sending.answer(kind, readers),
+        Err(error) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", error.to_string()).into_response()
+        }
     }
-    let lasting =
-        !relative.ends_with("/repomd.xml") && !relative.ends_with("/repomd.xml.asc") && !has_ending(relative, "repo");
-    let mut response = next.run(request).await;
-    let rule = if lasting { "public, max-age=86400, immutable" } else { "no-cache" };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
-    response
 }
 
-/// Whether there is a plain file that no link leads to.
-///
-/// To open a pipe for reading is to wait for a writer, for ever and on a thread that others need.
-fn is_file(root: &Path, relative: &Path) -> bool {
-    tree::open_beneath(root, relative).is_ok_and(|file| file.metadata().is_ok_and(|meta| meta.is_file()))
+/// What came of a request for a file.
+enum Begun {
+    /// There is no such file, or none that is served.
+    Nothing,
+    /// There is, and it can only be fetched.
+    NotSo,
+    /// There is.
+    Answer(Box<Sending>),
 }
 
-fn has_ending(path: &str, ending: &str) -> bool {
-    Path::new(path).extension().is_some_and(|found| found == ending)
+/// A file that is about to be sent.
+struct Sending {
+    known: Known,
+    share: Share,
+    /// The file and what was read of it; nothing where only the head is wanted.
+    body: Option<(File, Result<Vec<u8>, std::io::Error>)>,
+}
+
+/// Opens a file, finds out what of it is wanted, and reads the first piece: all on one descriptor.
+fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Begun {
+    let Some((file, known)) = open(root, relative) else { return Begun::Nothing };
+    if method != Method::GET && method != Method::HEAD {
+        return Begun::NotSo;
+    }
+    let share = known.share(headers);
+    let body = match share {
+        _ if method == Method::HEAD => None,
+        Share::Whole => Some((0, known.length)),
+        Share::Part(from, length) => Some((from, length)),
+        Share::NotModified | Share::OtherOne | Share::Outside => None,
+    };
+    let body = body.map(|(from, length)| {
+        let first = piece(&file, from, length);
+        (file, first)
+    });
+    Begun::Answer(Box::new(Sending { known, share, body }))
+}
+
+/// A regular file that is the daemon's or root's alone, and what is known of it.
+fn open(root: &Path, relative: &Path) -> Option<(File, Known)> {
+    let file = tree::open_beneath(root, relative).ok()?;
+    let meta = file.metadata().ok()?;
+    if !meta.is_file() {
+        return None;
+    }
+    let is_ours = meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw();
+    if !is_ours || meta.mode() & 0o022 != 0 {
+        let (uid, mode) = (meta.uid(), format!("{:o}", meta.mode() & 0o7777));
+        tracing::debug!(path = %relative.display(), uid, mode, "not served, since others can change it");
+        return None;
+    }
+    let known = Known { inode: meta.ino(), length: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) };
+    Some((file, known))
+}
+
+/// The next piece of what is left from a place on. A file that is shorter than it was is an error.
+fn piece(file: &File, from: u64, left: u64) -> Result<Vec<u8>, std::io::Error> {
+    let mut piece = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
+    file.read_exact_at(&mut piece, from)?;
+    Ok(piece)
+}
+
+impl Sending {
+    fn answer(self, kind: Kind, readers: Arc<Readers>) -> Response {
+        let Self { known, share, body } = self;
+        let whole = known.length;
+        let (status, from, length) = match share {
+            Share::Whole => (StatusCode::OK, 0, whole),
+            Share::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
+            Share::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
+            Share::OtherOne => (StatusCode::PRECONDITION_FAILED, 0, 0),
+            Share::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+        };
+        let body = match body {
+            Some((_, Err(error))) => {
+                let why = format!("the file cannot be read: {error}");
+                return Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "file", "Not readable", why).into_response();
+            }
+            Some((file, Ok(first))) => Body::new(Pieces {
+                file: Arc::new(file),
+                first: Some(first),
+                at: from,
+                left: length,
+                next: None,
+                readers,
+            }),
+            None => Body::empty(),
+        };
+        let mut response = (status, body).into_response();
+        response.extensions_mut().insert(Download);
+        let headers = response.headers_mut();
+        let mut put = |name, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        put(header::ETAG, &known.tag());
+        put(header::LAST_MODIFIED, &known.modified());
+        put(header::CACHE_CONTROL, kind.keeping());
+        if matches!(share, Share::NotModified) {
+            return response;
+        }
+        put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        put(header::CONTENT_SECURITY_POLICY, SANDBOX);
+        match share {
+            Share::Outside => put(header::CONTENT_RANGE, &format!("bytes */{whole}")),
+            Share::Part(from, length) => {
+                put(header::CONTENT_RANGE, &format!("bytes {from}-{}/{whole}", from + length.saturating_sub(1)));
+            }
+            _ => {}
+        }
+        if status.is_success() {
+            put(header::ACCEPT_RANGES, "bytes");
+            put(header::CONTENT_TYPE, kind.media_type());
+            put(header::CONTENT_LENGTH, &length.to_string());
+            if !kind.is_shown() {
+                put(header::CONTENT_DISPOSITION, "attachment");
+            }
+        }
+        response
+    }
+}
+
+/// A piece that is being read.
+type Reading = Pin<Box<dyn Future<Output = Result<Result<Vec<u8>, std::io::Error>, NoAnswer>> + Send>>;
+
+/// The bytes of a file, read piece by piece as the client takes them.
+struct Pieces {
+    file: Arc<File>,
+    first: Option<Vec<u8>>,
+    at: u64,
+    left: u64,
+    next: Option<Reading>,
+    readers: Arc<Readers>,
+}
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<hyper::body::Frame<Bytes>, std::io::Error>>> {
+        let this = self.get_mut();
+        if this.left == 0 {
+            return Poll::Ready(None);
+        }
+        let piece = if let Some(first) = this.first.take() {
+            Ok(first)
+        } else {
+            let next = this.next.get_or_insert_with(|| {
+                let (readers, file, at, left) = (Arc::clone(&this.readers), Arc::clone(&this.file), this.at, this.left);
+                Box::pin(async move { readers.read(move || piece(&file, at, left)).await })
+            });
+            let read = ready!(next.as_mut().poll(cx));
+            this.next = None;
+            read.unwrap_or_else(|error| Err(error.into()))
+        };
+        match piece {
+            Ok(piece) => {
+                let length = piece.len() as u64;
+                this.at += length;
+                this.left = this.left.saturating_sub(length);
+                Poll::Ready(Some(Ok(hyper::body::Frame::data(piece.into()))))
+            }
+            Err(error) => {
+                this.left = 0;
+                Poll::Ready(Some(Err(error)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        hyper::body::SizeHint::with_exact(self.left)
+    }
+}
+
+/// What kind of file a path names, and so how it is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Metadata that names the rest, and its signature.
+    Head(&'static str),
+    /// Other metadata.
+    Metadata(&'static str),
+    /// A `.repo` file.
+    Repo,
+    /// A public key.
+    Key,
+    /// A package, or whatever somebody has put there.
+    Other(&'static str),
+}
+
+impl Kind {
+    fn of(path: &Path) -> Self {
+        const BYTES: &str = "application/octet-stream";
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let is_metadata = path.parent().and_then(Path::file_name).is_some_and(|dir| dir == tree::REPODATA);
+        let (xml, text) = ("application/xml", "text/plain; charset=utf-8");
+        match (is_metadata, ending) {
+            (true, "xml") if name == "repomd.xml" => Self::Head(xml),
+            (true, "asc") => Self::Head(text),
+            (true, "xml") => Self::Metadata(xml),
+            (true, "gz") => Self::Metadata("application/gzip"),
+            (true, "zst") => Self::Metadata("application/zstd"),
+            (false, "repo") => Self::Repo,
+            (false, "asc") => Self::Key,
+            (false, _) if name.starts_with("RPM-GPG-KEY") => Self::Key,
+            (false, "rpm") => Self::Other("application/x-rpm"),
+            _ => Self::Other(BYTES),
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Head(kind) | Self::Metadata(kind) | Self::Other(kind) => kind,
+            Self::Repo | Self::Key => "text/plain; charset=utf-8",
+        }
+    }
+
+    /// Whether a browser may show it.
+    fn is_shown(self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    /// How long others may keep it.
+    fn keeping(self) -> &'static str {
+        match self {
+            Self::Head(_) | Self::Repo | Self::Key => "no-cache",
+            Self::Metadata(_) | Self::Other(_) => "public, max-age=86400, immutable",
+        }
+    }
 }
 
 fn is_plain(path: &Path) -> bool {
@@ -79,17 +334,80 @@ fn percent_decode(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+
     use super::*;
+    use crate::store::disk::{self, Access, Kernel};
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
+    fn put(path: &Path, bytes: &[u8]) {
+        disk::put(&Kernel::default(), path, bytes, Access::Everybody).expect("written");
+    }
+
     #[test]
-    fn a_pipe_in_a_tree_is_not_opened_for_a_client() {
+    fn only_files_of_ours_are_opened_for_a_client() {
         let dir = tempfile::tempdir().expect("a directory");
-        std::fs::File::create(dir.path().join("file")).expect("made");
-        std::fs::create_dir(dir.path().join("dir")).expect("made");
-        mknodat(CWD, dir.path().join("pipe"), FileType::Fifo, Mode::RWXU, 0).expect("made");
-        let served = ["file", "pipe", "dir", "none"].map(|name| is_file(dir.path(), Path::new(name)));
-        assert_eq!(served, [true, false, false, false]);
+        let path = |name: &str| dir.path().join(name);
+        for name in ["file", "open"] {
+            put(&path(name), b"bytes");
+        }
+        std::fs::create_dir(path("dir")).expect("made");
+        mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RWXU, 0).expect("made");
+        symlink("file", path("link")).expect("linked");
+        std::fs::set_permissions(path("open"), std::fs::Permissions::from_mode(0o664)).expect("opened up");
+        for (name, served) in
+            [("file", true), ("open", false), ("pipe", false), ("link", false), ("dir", false), ("none", false)]
+        {
+            assert_eq!(open(dir.path(), Path::new(name)).is_some(), served, "{name}");
+        }
+        put(&path("theirs"), b"bytes");
+        // Only root can give a file away.
+        if chown(path("theirs"), Some(60_002), None).is_ok() {
+            assert!(open(dir.path(), Path::new("theirs")).is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_what_was_looked_at_whatever_the_name_leads_to_meanwhile() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| dir.path().join(name);
+        put(&path("file"), b"ours");
+        put(&path("secret"), b"key");
+        let (file, known) = open(dir.path(), Path::new("file")).expect("opened");
+        symlink("secret", path("new")).expect("linked");
+        std::process::Command::new("mv").arg("-T").args([path("new"), path("file")]).status().expect("exchanged");
+        assert_eq!(piece(&file, 0, known.length).expect("read"), b"ours");
+        assert!(open(dir.path(), Path::new("file")).is_none());
+    }
+
+    #[test]
+    fn a_file_that_has_become_shorter_is_an_error_and_not_the_end() {
+        let dir = tempfile::tempdir().expect("a directory");
+        put(&dir.path().join("file"), b"four");
+        let (file, _) = open(dir.path(), Path::new("file")).expect("opened");
+        assert!(piece(&file, 0, 5).is_err());
+    }
+
+    #[test]
+    fn what_is_no_metadata_no_repo_file_and_no_key_is_stored_and_not_shown() {
+        for (path, shown, kept) in [
+            ("testing/d/repodata/repomd.xml", true, false),
+            ("testing/d/repodata/repomd.xml.asc", true, false),
+            ("testing/d/repodata/0a-primary.xml.gz", true, true),
+            ("testing/d/repodata/0a-primary.xml.zst", true, true),
+            ("testing/d/D_Testing.repo", true, false),
+            ("testing/d/RPM-GPG-KEY-example", true, false),
+            ("testing/d/Packages/a/a-1-1.noarch.rpm", false, true),
+            ("testing/d/page.html", false, true),
+            ("testing/d/page.xml", false, true),
+            ("testing/d/image.svg", false, true),
+            ("testing/d/repodata/page.html", false, true),
+            ("testing/d/repodata/repomd.xml/x", false, true),
+        ] {
+            let kind = Kind::of(Path::new(path));
+            assert_eq!((kind.is_shown(), kind.keeping() != "no-cache"), (shown, kept), "{path}");
+            assert!(!kind.media_type().contains("html"), "{path}");
+        }
     }
 
     #[test]

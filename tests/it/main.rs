@@ -44,6 +44,7 @@ mod readers;
 mod scenarios;
 mod scrub;
 mod sequences;
+mod served_races;
 mod service_unit;
 mod signing;
 mod site;

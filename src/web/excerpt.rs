@@ -1,0 +1,191 @@
+//! How much of a file a client is sent: validators, conditions and ranges of RFC 9110.
+//!
+//! Pure: the headers of a request and what is known of the file give a [`Share`].
+
+use std::time::{Duration, SystemTime};
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+/// What is known of a file that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its inode number.
+    pub inode: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was changed: seconds since 1970 and nanoseconds.
+    pub changed: (i64, i64),
+}
+
+/// What a client gets of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All of it.
+    Whole,
+    /// From the first of these bytes on, so many.
+    Part(u64, u64),
+    /// Nothing: what it has is what there is.
+    NotModified,
+    /// Nothing: it wanted another one.
+    OtherOne,
+    /// Nothing: the range lies outside.
+    Outside,
+}
+
+impl Known {
+    /// Differs for any two states of a file of this program, which never changes one in place.
+    pub fn tag(&self) -> String {
+        let (seconds, rest) = self.changed;
+        format!("\"{:x}-{:x}-{seconds:x}.{rest:x}\"", self.inode, self.length)
+    }
+
+    /// When it was changed, to the second.
+    fn second(&self) -> SystemTime {
+        // What is older than the epoch counts as from the epoch: HTTP has no way to say it.
+        SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default())
+    }
+
+    /// The same as `Last-Modified` has it.
+    pub fn modified(&self) -> String {
+        httpdate::fmt_http_date(self.second())
+    }
+
+    /// Whether a date is just that of the file. Not whether the file is older: one that was put back is
+    /// another one for whoever has a newer one.
+    fn is_of(&self, date: &str) -> bool {
+        httpdate::parse_http_date(date).is_ok_and(|date| date == self.second())
+    }
+
+    /// How much of the file a request wants, in the order in which RFC 9110 (13.2.2) has the conditions looked at.
+    pub fn share(&self, headers: &HeaderMap) -> Share {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let tag = self.tag();
+        let names_it = |tags: &str| tags == "*" || tags.split(',').any(|one| one.trim() == tag);
+        let names_it_weakly = |tags: &str| names_it(&tags.replace("W/", ""));
+        let is_other = match (text(header::IF_MATCH), text(header::IF_UNMODIFIED_SINCE)) {
+            (Some(tags), _) => !names_it(tags),
+            (None, Some(date)) => !self.is_of(date),
+            (None, None) => false,
+        };
+        if is_other {
+            return Share::OtherOne;
+        }
+        let is_known = match (text(header::IF_NONE_MATCH), text(header::IF_MODIFIED_SINCE)) {
+            (Some(tags), _) => names_it_weakly(tags),
+            (None, Some(date)) => self.is_of(date),
+            (None, None) => false,
+        };
+        if is_known {
+            return Share::NotModified;
+        }
+        let holds = text(header::IF_RANGE).is_none_or(|that| that == tag || self.is_of(that));
+        match text(header::RANGE) {
+            Some(range) if holds => self.part(range),
+            _ => Share::Whole,
+        }
+    }
+
+    /// One range; of several, or of what is no range, all is sent, as RFC 9110 (14.2) allows.
+    fn part(&self, range: &str) -> Share {
+        let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+            return Share::Whole;
+        };
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+        let from_to = match (first.trim(), last.trim()) {
+            ("", last) => number(last).map(|last| (self.length.saturating_sub(last), u64::MAX)),
+            (first, "") => number(first).map(|first| (first, u64::MAX)),
+            (first, last) => number(first).zip(number(last)).filter(|(first, last)| first <= last),
+        };
+        let Some((first, last)) = from_to else { return Share::Whole };
+        match self.length.checked_sub(first) {
+            None | Some(0) => Share::Outside,
+            Some(left) => Share::Part(first, left.min((last - first).saturating_add(1))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-20T12:00:00Z.
+    const FILE: Known = Known { inode: 7, length: 1000, changed: (1_795_176_000, 5) };
+
+    fn share(headers: &[(HeaderName, &str)]) -> Share {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(name, value.parse().expect("a value"));
+        }
+        FILE.share(&map)
+    }
+
+    #[test]
+    fn ranges_are_what_clients_resume_with() {
+        for (range, wanted) in [
+            ("bytes=0-9", Share::Part(0, 10)),
+            ("bytes=990-", Share::Part(990, 10)),
+            ("bytes=-10", Share::Part(990, 10)),
+            ("bytes=0-5000", Share::Part(0, 1000)),
+            ("bytes=1000-", Share::Outside),
+            ("bytes=-0", Share::Outside),
+            ("bytes=-5000", Share::Part(0, 1000)),
+            ("bytes=0-0", Share::Part(0, 1)),
+            ("bytes=9-1", Share::Whole),
+            ("bytes=-", Share::Whole),
+            ("bytes=+1-2", Share::Whole),
+            ("bytes=0-99999999999999999999", Share::Whole),
+            ("bytes=0-1,5-6", Share::Whole),
+            ("lines=0-1", Share::Whole),
+            ("bytes=x", Share::Whole),
+        ] {
+            assert_eq!(share(&[(header::RANGE, range)]), wanted, "{range}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_has_is_known_by_tag_or_by_just_its_date() {
+        let (tag, date) = (FILE.tag(), FILE.modified());
+        assert_eq!(date, "Fri, 20 Nov 2026 12:00:00 GMT");
+        let later = "Fri, 20 Nov 2026 12:00:01 GMT";
+        let earlier = "Fri, 20 Nov 2026 11:59:59 GMT";
+        for (headers, wanted) in [
+            (&[(header::IF_NONE_MATCH, tag.as_str())][..], Share::NotModified),
+            (&[(header::IF_NONE_MATCH, &format!("\"x\", W/{tag}"))], Share::NotModified),
+            (&[(header::IF_NONE_MATCH, "\"x\"")], Share::Whole),
+            (&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, &date)], Share::Whole),
+            (&[(header::IF_MODIFIED_SINCE, &date)], Share::NotModified),
+            // The file that this client has was newer: it was put back since.
+            (&[(header::IF_MODIFIED_SINCE, later)], Share::Whole),
+            (&[(header::IF_MODIFIED_SINCE, earlier)], Share::Whole),
+            (&[(header::IF_MATCH, &tag)], Share::Whole),
+            (&[(header::IF_MATCH, "\"x\"")], Share::OtherOne),
+            (&[(header::IF_UNMODIFIED_SINCE, earlier)], Share::OtherOne),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &tag)], Share::Part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &date)], Share::Part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, "\"x\"")], Share::Whole),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, later)], Share::Whole),
+        ] {
+            assert_eq!(share(headers), wanted, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn two_states_of_a_file_have_two_tags() {
+        let others = [
+            Known { inode: 8, ..FILE },
+            Known { length: 1001, ..FILE },
+            Known { changed: (FILE.changed.0 + 1, 5), ..FILE },
+            Known { changed: (FILE.changed.0, 6), ..FILE },
+        ];
+        for other in others {
+            assert_ne!(other.tag(), FILE.tag());
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_of_an_empty_file_and_no_range_of_it_fits() {
+        let empty = Known { length: 0, ..FILE };
+        assert_eq!(empty.part("bytes=0-"), Share::Outside);
+        assert_eq!(empty.share(&HeaderMap::new()), Share::Whole);
+    }
+}

@@ -1,0 +1,106 @@
+//! Threads that read the disk for whoever asks over the network.
+//!
+//! A read may hang for as long as its file system likes, and whoever asks decides how many there are. So readers
+//! have threads of their own, never those on which packages are taken in and moved, and never more than a fixed
+//! number. Nobody waits longer than [`PATIENCE`] for one: then the answer is an error, while the thread stays
+//! behind until it hears from the disk. A stop does not wait for it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// How long a reader waits for a thread, and then for the disk.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// No answer from the disk in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the disk gives no answer; try again in a moment")]
+pub struct NoAnswer;
+
+/// A bounded number of threads that read.
+#[derive(Debug)]
+pub struct Readers {
+    places: Arc<Semaphore>,
+    /// Only its threads for blocking work are used. It is there until this goes out of scope.
+    threads: Option<Runtime>,
+    patience: Duration,
+}
+
+impl Readers {
+    /// At most so many threads; they are started when they are needed.
+    pub fn new(most: usize) -> Self {
+        Self::with(most, PATIENCE)
+    }
+
+    fn with(most: usize, patience: Duration) -> Self {
+        let built = Builder::new_current_thread().max_blocking_threads(most.max(1)).thread_name("reader").build();
+        if let Err(error) = &built {
+            tracing::error!(error = %error, "nothing can be read for clients; start the daemon again");
+        }
+        Self { places: Arc::new(Semaphore::new(most)), threads: built.ok(), patience }
+    }
+
+    /// Carries out `work` on one of the threads.
+    ///
+    /// # Errors
+    /// When there was no thread, or no answer, within [`PATIENCE`] each. `work` may still be under way then.
+    pub async fn read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoAnswer> {
+        let threads = self.threads.as_ref().ok_or(NoAnswer)?;
+        let waiting = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
+        let place = waiting.ok().and_then(Result::ok).ok_or(NoAnswer)?;
+        let work = move || {
+            // Held until the work is over, also when nobody waits for it any more.
+            let _place = place;
+            work()
+        };
+        timeout(self.patience, threads.spawn_blocking(work)).await.ok().and_then(Result::ok).ok_or(NoAnswer)
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+impl From<NoAnswer> for io::Error {
+    fn from(error: NoAnswer) -> Self {
+        Self::new(io::ErrorKind::TimedOut, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_that_hang_take_no_more_threads_than_there_are_and_nothing_else_waits_for_them() {
+        let readers = Readers::with(2, Duration::from_millis(100));
+        let (hold, held) = mpsc::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..5 {
+            let (held, began) = (Arc::clone(&held), began.clone());
+            let hangs = readers.read(move || {
+                let _ = began.send(());
+                drop(held.lock().map(|held| held.recv()));
+            });
+            assert_eq!(hangs.await, Err(NoAnswer));
+        }
+        let both = [begun.try_recv(), begun.try_recv(), begun.try_recv()].map(|begun| begun.is_ok());
+        assert_eq!(both, [true, true, false]);
+        // What the engine uses is elsewhere.
+        assert_eq!(tokio::task::spawn_blocking(|| 7).await.expect("done"), 7);
+        drop(hold);
+        // The threads come back when the disk has answered.
+        while readers.read(|| ()).await.is_err() {}
+    }
+}
