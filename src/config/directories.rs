@@ -151,7 +151,14 @@ fn watched(outcome: &Outcome, number: usize, directory: &Directory, findings: &m
     let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches");
     let limit = limit.ok().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(u64::MAX);
     let wanted = directories_below(&directory.real);
-    if wanted > limit {
+    if wanted > watch::WATCHED_MAX as u64 {
+        let every = quantity::show_duration(watch.poll_every);
+        let what = format!(
+            "{real} has {wanted} directories, and {} of them are watched; all are looked at every {every}",
+            watch::WATCHED_MAX
+        );
+        findings.note(&at, what, Some("remove those that are not needed".to_owned()));
+    } else if wanted > limit {
         let every = quantity::show_duration(watch.scan_every);
         let what = format!(
             "{real} has {wanted} directories, and this kernel watches {limit}; all are looked at every {every}"

@@ -18,6 +18,8 @@ pub struct Post {
     watching: Watching,
     /// Which directory the watch stands on; another one may have taken its name since.
     identity: Option<(u64, u64)>,
+    /// What was said of directories that are not watched.
+    gap: Option<String>,
 }
 
 /// When to look.
@@ -41,7 +43,22 @@ impl Post {
         if let Watching::Polling { why } = &watching {
             tracing::info!(%dist, why, "uploads are polled");
         }
-        Self { dist, dir, watching, identity }
+        Self { dist, dir, watching, identity, gap: None }
+    }
+
+    /// Says once that not everything is watched, and once that it is again.
+    fn tell_gap(&mut self) {
+        let gap = self.watching.gap();
+        if gap == self.gap {
+            return;
+        }
+        let (dist, dir) = (&self.dist, self.dir.display());
+        if let Some(why) = &gap {
+            tracing::warn!(%dist, %dir, why, "uploads are polled too");
+        } else {
+            tracing::info!(%dist, %dir, "all directories are watched again");
+        }
+        self.gap = gap;
     }
 
     fn stands(&self) -> bool {
@@ -80,12 +97,19 @@ pub async fn run(
                 engine.touch(&post.dist);
                 engine.doubt(&post.dist);
             } else if scan {
+                if post.watching.gap().is_some() {
+                    // What could not be watched then may be gone, or there may be room now.
+                    let gap = post.gap.take();
+                    *post = Post::new(post.dist.clone(), post.dir.clone(), rhythm.mode, &engine);
+                    post.gap = gap;
+                }
                 engine.touch(&post.dist);
                 // Somebody may have changed what clients see, too.
                 engine.doubt(&post.dist);
             } else if post.watching.polls() {
                 engine.touch(&post.dist);
             }
+            post.tell_gap();
         }
         if scan {
             since_scan = Duration::ZERO;

@@ -5,21 +5,67 @@
 //! that was filled before its watch stood, a watch that was lost and a file system without events
 //! all end in the same place: a look.
 //!
-//! The library reports a new directory before it watches it. Whatever comes into the directory in
-//! between makes no event, and a look after the first hint may have been too early for it. So a second
-//! thread, the follower, has every new directory watched once more, which returns when the kernel has
-//! the watch, and hints again: after that hint, everything either is seen by the look or makes an event.
+//! # What strangers can make it cost
+//!
+//! Whoever may write there makes as many events and directories as he likes. So
+//!
+//! - nothing is queued here: events wait in the kernel, which keeps a bounded number of them
+//!   (`fs.inotify.max_queued_events`) and says when it dropped some; then all directories are gone through
+//!   once more, and a hint follows;
+//! - reading is no event: our own looks wake nobody;
+//! - a directory is gone through when it appears, once, and never again with those above it;
+//! - at most [`WATCHED_MAX`] directories are watched, no deeper than [`DEPTH_MAX`]; [`Watching::gap`] says when
+//!   there are more, and the caller looks every so often instead;
+//! - the thread rests as long as it has worked, so that it takes half a processor at most.
+//!
+//! A new directory is watched first, then read, then hinted at: after that hint, everything either is seen
+//! by the look or makes an event.
 //!
 //! Where events cannot be had (network file systems do not report what other machines write; FUSE
 //! seldom does; the kernel may have no watch left), [`Watching::Polling`] says so, and the caller
 //! looks every so often instead. Everybody looks now and then anyhow.
+//!
+//! # Why not the crate `notify`
+//!
+//! Its version 8 watches all directories, whatever their number, asks the kernel for every opening and reading,
+//! too, and keeps what it is told in a queue without bound.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use notify::event::{CreateKind, ModifyKind, RenameMode};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::{FileType, Mode as Permissions, OFlags};
+use rustix::io::Errno;
+
+/// Most directories that are watched below one. A site has some dozens; a kernel with its default settings
+/// has 8,192 watches or more for each user.
+pub const WATCHED_MAX: usize = 4_096;
+
+/// Deepest directory that is watched, as for whoever looks.
+pub const DEPTH_MAX: usize = 16;
+
+/// What is an event: whatever may make an upload appear, change, or go. No opening, no reading, no closing.
+const EVENTS: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::MODIFY)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::ONLYDIR);
+
+/// Bytes of events that are read at once.
+const BATCH: usize = 64 << 10;
+
+/// The thread rests as long as it has worked, but never longer than this; shorter work is not worth a rest.
+const REST: std::ops::Range<Duration> = Duration::from_millis(5)..Duration::from_secs(1);
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,19 +94,73 @@ impl Watching {
     /// Whether the caller has to look on its own.
     pub fn polls(&self) -> bool {
         match self {
-            Self::Events(events) => events.gap.load(Ordering::Relaxed),
+            Self::Events(events) => events.gap().is_some(),
             Self::Polling { .. } => true,
+        }
+    }
+
+    /// Why some directories are not watched although the kernel tells of the others.
+    pub fn gap(&self) -> Option<String> {
+        match self {
+            Self::Events(events) => events.gap().map(|gap| gap.to_string()),
+            Self::Polling { .. } => None,
         }
     }
 }
 
-/// The kernel's events.
+/// The kernel's events, until this is dropped.
 #[derive(Debug)]
 pub struct Events {
-    /// Whether a directory below could not be watched, so that the kernel tells of the others only.
-    gap: Arc<AtomicBool>,
-    /// Holds the watches.
-    _watcher: Arc<Mutex<RecommendedWatcher>>,
+    gap: Arc<Mutex<Option<Gap>>>,
+    over: Arc<AtomicBool>,
+    inotify: Arc<OwnedFd>,
+    top: i32,
+}
+
+impl Events {
+    fn gap(&self) -> Option<Gap> {
+        self.gap.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        // The end of a watch is an event, too, which wakes the thread; one that is gone already has woken it.
+        let _ = inotify::remove_watch(&*self.inotify, self.top);
+    }
+}
+
+/// Why some directories are not watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Gap {
+    /// There are too many.
+    Many,
+    /// One cannot be watched.
+    Refused(PathBuf, Errno),
+    /// The kernel gives no more events.
+    Silent(Errno),
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Many => write!(
+                f,
+                "there are more than {WATCHED_MAX} directories, and changes in the others show only at the next look; \
+                 remove those that are not needed"
+            ),
+            Self::Refused(path, Errno::NOSPC) => write!(
+                f,
+                "{} and others cannot be watched: the kernel has no watch left; raise fs.inotify.max_user_watches",
+                path.display().to_string().escape_debug()
+            ),
+            Self::Refused(path, error) => {
+                write!(f, "{} and perhaps others cannot be watched: {error}", path.display().to_string().escape_debug())
+            }
+            Self::Silent(error) => write!(f, "the kernel tells of no more changes: {error}"),
+        }
+    }
 }
 
 /// File systems on which other machines write without an event here, by their magic number
@@ -76,15 +176,16 @@ const WITHOUT_EVENTS: &[(u64, &str)] = &[
     (0x6573_5546, "FUSE"),
 ];
 
-/// Watches `dir` and everything below it; `hint` is called from another thread when something changes that
-/// is `news`, by its path below `dir`. Whoever writes there itself must not be woken by that.
+/// Watches `dir` and what lies below it; `hint` is called from another thread when something changes that
+/// is `news`, by its path below `dir`. Whoever writes there itself must not be woken by that: a directory that is
+/// no news is not watched.
 ///
 /// Never fails: what cannot be watched is polled.
 pub fn watch(
     dir: &Path,
     mode: Mode,
     news: impl Fn(&Path) -> bool + Send + 'static,
-    hint: impl Fn() + Send + Sync + 'static,
+    hint: impl Fn() + Send + 'static,
 ) -> Watching {
     let polling = |why: String| Watching::Polling { why };
     if mode == Mode::Poll {
@@ -95,7 +196,7 @@ pub fn watch(
     {
         return polling(format!("{} lies on {name}, which reports no changes made elsewhere", dir.display()));
     }
-    match watch_events(dir, news, Arc::new(hint)) {
+    match watch_events(dir, news, hint) {
         Ok(events) => Watching::Events(events),
         Err(error) => polling(format!("{} cannot be watched: {error}", dir.display())),
     }
@@ -104,79 +205,274 @@ pub fn watch(
 fn watch_events(
     dir: &Path,
     news: impl Fn(&Path) -> bool + Send + 'static,
-    hint: Arc<impl Fn() + Send + Sync + 'static>,
-) -> notify::Result<Events> {
-    let (appeared, appearing) = mpsc::channel();
-    let gap = Arc::<AtomicBool>::default();
-    let top = dir.to_owned();
-    let handler = {
-        let (hint, gap) = (Arc::clone(&hint), Arc::clone(&gap));
-        move |event: notify::Result<notify::Event>| match event {
-            // Reading is no change; our own looks would wake us for ever.
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) && !event.need_rescan() => {}
-            Ok(event) if !event.need_rescan() && !concerns(&event, &top, &news) => {}
-            Ok(event) => {
-                hint();
-                if event.need_rescan() {
-                    // Events were lost, and with them perhaps the news of a directory.
-                    let _ = appeared.send(top.clone());
-                } else if may_be_new_directory(event.kind) {
-                    event.paths.into_iter().for_each(|path| drop(appeared.send(path)));
+    hint: impl Fn() + Send + 'static,
+) -> std::io::Result<Events> {
+    let dir = rustix::fs::open(dir, OPEN, Permissions::empty())?;
+    let inotify = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
+    let (gap, over) = (Arc::default(), Arc::<AtomicBool>::default());
+    let mut forest = Forest {
+        inotify: Arc::clone(&inotify),
+        top: inotify::add_watch(&*inotify, proc_path(&dir), EVENTS)?,
+        dir,
+        news,
+        watched: BTreeMap::new(),
+        names: BTreeMap::new(),
+        gap: Arc::clone(&gap),
+    };
+    forest.go_through();
+    let events = Events { gap, over: Arc::clone(&over), inotify, top: forest.top };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(move || forest.follow(&over, &hint))?;
+    Ok(events)
+}
+
+/// Directories alone, and never through a link.
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A name of an open directory that cannot be another one's meanwhile.
+fn proc_path(dir: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", dir.as_raw_fd())
+}
+
+/// A directory that is watched: its place, as far as events have told.
+struct Place {
+    /// The watch of the directory around it; its own for the top.
+    above: i32,
+    name: OsString,
+}
+
+/// All directories that are watched.
+struct Forest<N> {
+    inotify: Arc<OwnedFd>,
+    top: i32,
+    dir: OwnedFd,
+    news: N,
+    watched: BTreeMap<i32, Place>,
+    /// The same by what is around them.
+    names: BTreeMap<(i32, OsString), i32>,
+    gap: Arc<Mutex<Option<Gap>>>,
+}
+
+/// What a batch of events means.
+#[derive(Default)]
+struct Batch {
+    news: bool,
+    lost: bool,
+    over: bool,
+}
+
+impl<N: Fn(&Path) -> bool> Forest<N> {
+    /// Follows the events until the watch of the top ends.
+    fn follow(mut self, over: &AtomicBool, hint: &impl Fn()) {
+        let mut room = vec![MaybeUninit::uninit(); BATCH];
+        let inotify = Arc::clone(&self.inotify);
+        let mut reader = inotify::Reader::new(&*inotify, &mut room);
+        loop {
+            let mut batch = Batch::default();
+            let mut began = None;
+            loop {
+                match reader.next() {
+                    Ok(event) => {
+                        began.get_or_insert_with(Instant::now);
+                        let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+                        self.hear(event.wd(), event.events(), name, &mut batch);
+                    }
+                    Err(Errno::INTR) => continue,
+                    Err(error) => {
+                        self.note(Gap::Silent(error));
+                        (batch.news, batch.over) = (true, true);
+                    }
+                }
+                if batch.over || reader.is_buffer_empty() {
+                    break;
                 }
             }
-            Err(error) => {
-                tracing::warn!(dir = %top.display(), error = %error, "watch is in trouble; uploads are polled too");
-                gap.store(true, Ordering::Relaxed);
+            if over.load(Ordering::SeqCst) {
+                return;
+            }
+            if batch.lost {
+                // Events were lost, and with them perhaps the news of a directory.
+                self.go_through();
+            }
+            if batch.news || batch.lost {
                 hint();
             }
-        }
-    };
-    let watcher = Arc::new(Mutex::new(notify::recommended_watcher(handler)?));
-    watcher.lock().unwrap_or_else(PoisonError::into_inner).watch(dir, RecursiveMode::Recursive)?;
-    let follower = Follower { watcher: Arc::downgrade(&watcher), gap: Arc::clone(&gap), appearing };
-    std::thread::Builder::new()
-        .name("watch follower".to_owned())
-        .spawn(move || follower.run(hint.as_ref()))
-        .map_err(notify::Error::io)?;
-    Ok(Events { gap, _watcher: watcher })
-}
-
-/// Whether any path of an event is news; one without paths may be.
-fn concerns(event: &notify::Event, top: &Path, news: &impl Fn(&Path) -> bool) -> bool {
-    event.paths.is_empty() || event.paths.iter().any(|path| path.strip_prefix(top).map_or(true, news))
-}
-
-/// Whether the event may tell of a directory that nobody watches yet. A directory that was moved here
-/// is reported like a file that was.
-fn may_be_new_directory(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Create(CreateKind::Folder) | EventKind::Modify(ModifyKind::Name(RenameMode::To)))
-}
-
-/// Watches what appeared and hints again, until the watcher is gone.
-struct Follower {
-    watcher: Weak<Mutex<RecommendedWatcher>>,
-    gap: Arc<AtomicBool>,
-    appearing: mpsc::Receiver<PathBuf>,
-}
-
-impl Follower {
-    fn run(self, hint: &impl Fn()) {
-        while let Ok(path) = self.appearing.recv() {
-            let Some(watcher) = self.watcher.upgrade() else { return };
-            // Uploads that are renamed into place are no directories, and some directories are gone again.
-            if !std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-                continue;
+            if batch.over {
+                return;
             }
-            let watched = watcher.lock().unwrap_or_else(PoisonError::into_inner).watch(&path, RecursiveMode::Recursive);
-            if let Err(error) = watched
-                && path.is_dir()
-            {
-                tracing::warn!(dir = %path.display(), %error, "directory cannot be watched; uploads are polled too");
-                self.gap.store(true, Ordering::Relaxed);
+            let worked = began.map(|began| began.elapsed()).unwrap_or_default();
+            if worked >= REST.start {
+                std::thread::sleep(worked.min(REST.end));
             }
-            hint();
         }
     }
+
+    fn hear(&mut self, watch: i32, what: ReadFlags, name: Option<&OsStr>, batch: &mut Batch) {
+        if what.contains(ReadFlags::QUEUE_OVERFLOW) {
+            batch.lost = true;
+            return;
+        }
+        if what.contains(ReadFlags::IGNORED) {
+            self.forget(watch);
+            batch.over |= watch == self.top;
+            batch.news |= batch.over;
+            return;
+        }
+        let Some(above) = self.path(watch) else { return };
+        let Some(name) = name else {
+            batch.news = true;
+            return;
+        };
+        let path = above.join(name);
+        if !(self.news)(&path) {
+            return;
+        }
+        batch.news = true;
+        if !what.contains(ReadFlags::ISDIR) {
+            return;
+        }
+        let known = self.names.get(&(watch, name.to_owned())).copied();
+        if what.contains(ReadFlags::MOVED_FROM) {
+            if let Some(known) = known {
+                self.leave(known);
+            }
+        } else if what.intersects(ReadFlags::CREATE.union(ReadFlags::MOVED_TO))
+            || (what.contains(ReadFlags::ATTRIB) && known.is_none())
+        {
+            self.enter(VecDeque::from([(watch, name.to_owned())]), &mut None);
+        }
+    }
+
+    /// Goes through all directories: watches what is new, forgets what is gone.
+    fn go_through(&mut self) {
+        self.note(None);
+        let mut seen = Some(BTreeSet::from([self.top]));
+        let todo = self.below(self.top, &self.dir);
+        self.enter(todo, &mut seen);
+        let seen = seen.unwrap_or_default();
+        let gone: Vec<i32> = self.watched.keys().copied().filter(|watch| !seen.contains(watch)).collect();
+        for watch in gone {
+            self.leave(watch);
+        }
+    }
+
+    /// Watches directories and those below them. Those that were watched already are not gone through again, but
+    /// where all are (`seen`).
+    fn enter(&mut self, mut todo: VecDeque<(i32, OsString)>, seen: &mut Option<BTreeSet<i32>>) {
+        while let Some((above, name)) = todo.pop_front() {
+            if self.watched.len() >= WATCHED_MAX && !self.names.contains_key(&(above, name.clone())) {
+                self.note(Gap::Many);
+                continue;
+            }
+            let Some(path) = self.path(above).map(|above| above.join(&name)) else { continue };
+            // It may be gone, or be another thing by now; and what nobody may read is read by no look either.
+            let Ok(dir) = open_below(&self.dir, &path) else { continue };
+            let watch = match inotify::add_watch(&*self.inotify, proc_path(&dir), EVENTS) {
+                Ok(watch) => watch,
+                Err(Errno::ACCESS | Errno::NOENT | Errno::NOTDIR) => continue,
+                Err(error) => {
+                    self.note(Gap::Refused(path, error));
+                    continue;
+                }
+            };
+            let is_new = self.put(watch, above, name);
+            if seen.as_mut().map_or(is_new, |seen| seen.insert(watch)) && watch != self.top {
+                todo.extend(self.below(watch, &dir));
+            }
+        }
+    }
+
+    /// The directories in one that is watched, as many as may be watched.
+    fn below(&self, watch: i32, dir: &OwnedFd) -> VecDeque<(i32, OsString)> {
+        let mut found = VecDeque::new();
+        let Some(path) = self.path(watch) else { return found };
+        if path.components().count() >= DEPTH_MAX {
+            return found;
+        }
+        for entry in rustix::fs::Dir::read_from(dir).into_iter().flatten().flatten() {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let may_be_dir = matches!(entry.file_type(), FileType::Directory | FileType::Unknown);
+            if !may_be_dir || name == "." || name == ".." || !(self.news)(&path.join(name)) {
+                continue;
+            }
+            found.push_back((watch, name.to_owned()));
+            // One more than may be, so that it is noticed.
+            if found.len() > WATCHED_MAX {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Remembers the place of a watched directory; tells whether it was not watched before.
+    fn put(&mut self, watch: i32, above: i32, name: OsString) -> bool {
+        if watch == self.top {
+            return false;
+        }
+        let place = Place { above, name: name.clone() };
+        let before = self.watched.insert(watch, place);
+        if let Some(Place { above, name }) = &before
+            && self.names.get(&(*above, name.clone())) == Some(&watch)
+        {
+            self.names.remove(&(*above, name.clone()));
+        }
+        if let Some(other) = self.names.insert((above, name), watch).filter(|other| *other != watch) {
+            self.leave(other);
+        }
+        before.is_none()
+    }
+
+    /// Ends the watch of a directory and of all below it.
+    fn leave(&mut self, watch: i32) {
+        let mut todo = vec![watch];
+        while let Some(watch) = todo.pop() {
+            let below = self.names.range((watch, OsString::new())..).take_while(|((above, _), _)| *above == watch);
+            todo.extend(below.map(|(_, watch)| *watch));
+            if self.forget(watch) {
+                // One that is gone has no watch any more.
+                let _ = inotify::remove_watch(&*self.inotify, watch);
+            }
+        }
+    }
+
+    fn forget(&mut self, watch: i32) -> bool {
+        let Some(Place { above, name }) = self.watched.remove(&watch) else { return false };
+        if self.names.get(&(above, name.clone())) == Some(&watch) {
+            self.names.remove(&(above, name));
+        }
+        true
+    }
+
+    /// Where a watched directory lies below the top.
+    fn path(&self, watch: i32) -> Option<PathBuf> {
+        let (mut names, mut at) = (Vec::new(), watch);
+        while at != self.top {
+            let Place { above, name } = self.watched.get(&at)?;
+            names.push(name);
+            // What is mounted into itself has no end.
+            if names.len() > DEPTH_MAX {
+                return None;
+            }
+            at = *above;
+        }
+        Some(names.into_iter().rev().collect())
+    }
+
+    fn note(&self, gap: impl Into<Option<Gap>>) {
+        let gap = gap.into();
+        let mut known = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_none() || gap.is_none() {
+            *known = gap;
+        }
+    }
+}
+
+/// Opens a directory by its path below another one, through no link.
+fn open_below(top: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
+    let mut here: Option<OwnedFd> = None;
+    for name in path {
+        here = Some(rustix::fs::openat(here.as_ref().unwrap_or(top), name, OPEN, Permissions::empty())?);
+    }
+    here.ok_or(Errno::NOENT)
 }
 
 /// The file system of `dir`, when it does not report what other machines write.
@@ -257,6 +553,173 @@ mod tests {
         // Events come in order, so the only hint is that for the last file.
         told.recv_timeout(Duration::from_secs(10)).expect("a hint");
         assert!(told.try_recv().is_err(), "no other");
+    }
+
+    /// How many directories the kernel watches for somebody.
+    fn watches(watching: &Watching) -> usize {
+        let Watching::Events(events) = watching else { panic!("{watching:?}") };
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", events.inotify.as_raw_fd()));
+        info.expect("it is open").lines().filter(|line| line.starts_with("inotify ")).count()
+    }
+
+    /// Watches everything and tells each hint.
+    fn told_of(dir: &Path) -> (Watching, mpsc::Receiver<()>) {
+        let (tell, told) = mpsc::channel();
+        let watching = watch(
+            dir,
+            Mode::Events,
+            |_| true,
+            move || {
+                let _ = tell.send(());
+            },
+        );
+        (watching, told)
+    }
+
+    /// Waits for the hints at what was done before, as the last of which is that at a file of this name.
+    fn settle(dir: &Path, told: &mpsc::Receiver<()>) {
+        std::fs::File::create(dir.join("the last")).expect("made");
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        while told.recv_timeout(Duration::from_millis(300)).is_ok() {}
+    }
+
+    #[test]
+    fn more_directories_than_may_be_watched_cost_no_more_watches_and_are_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let many = WATCHED_MAX + 10;
+        let (watching, told) = told_of(dir.path());
+        for number in 0..many {
+            std::fs::create_dir(dir.path().join(number.to_string())).expect("made");
+        }
+        settle(dir.path(), &told);
+        assert_eq!(watches(&watching), WATCHED_MAX + 1);
+        assert!(watching.polls() && watching.gap().is_some_and(|gap| gap.contains("4096 directories")));
+        // One that begins when they are there does no more.
+        assert_eq!(watches(&told_of(dir.path()).0), WATCHED_MAX + 1);
+        for number in 0..many {
+            std::fs::remove_dir(dir.path().join(number.to_string())).expect("removed");
+        }
+        settle(dir.path(), &told);
+        assert_eq!(watches(&watching), 1);
+        assert!(!told_of(dir.path()).0.polls());
+    }
+
+    #[test]
+    fn a_deep_tree_is_watched_down_to_where_uploads_are_searched_and_delays_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (watching, told) = told_of(dir.path());
+        // Each in the one before, without a path that is too long.
+        let mut here = rustix::fs::open(dir.path(), OPEN, Permissions::empty()).expect("there");
+        for _ in 0..2_000 {
+            rustix::fs::mkdirat(&here, "d", Permissions::RWXU).expect("made");
+            here = rustix::fs::openat(&here, "d", OPEN, Permissions::empty()).expect("there");
+        }
+        let began = std::time::Instant::now();
+        settle(dir.path(), &told);
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert_eq!(watches(&watching), DEPTH_MAX + 1);
+        assert_eq!(watching.gap(), None, "what lies deeper is looked at by nobody");
+    }
+
+    #[test]
+    fn a_directory_that_is_renamed_for_ever_is_watched_once_and_under_its_last_name() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (watching, told) = told_of(dir.path());
+        let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+        std::fs::create_dir(&one).expect("made");
+        std::fs::create_dir(one.join("inner")).expect("made");
+        for _ in 0..5_001 {
+            rustix::fs::rename(&one, &other).expect("renamed");
+            rustix::fs::rename(&other, &one).expect("renamed");
+        }
+        rustix::fs::rename(&one, &other).expect("renamed");
+        settle(dir.path(), &told);
+        assert_eq!(watches(&watching), 3);
+        std::fs::File::create(other.join("inner/x.rpm")).expect("made");
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        // Elsewhere it is none of ours.
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        rustix::fs::rename(&other, elsewhere.path().join("other")).expect("renamed");
+        settle(dir.path(), &told);
+        assert_eq!(watches(&watching), 1);
+    }
+
+    #[test]
+    fn when_events_are_lost_everything_is_gone_through_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (tell, told) = mpsc::channel();
+        let (open, gate) = mpsc::channel::<()>();
+        let watching = watch(
+            dir.path(),
+            Mode::Events,
+            |_| true,
+            move || {
+                let _ = tell.send(());
+                // Whoever is hinted at is slow, so that events pile up in the kernel.
+                let _ = gate.recv();
+            },
+        );
+        std::fs::create_dir(dir.path().join("leaves")).expect("made");
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        let room = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").expect("it has a bound");
+        for number in 0..room.trim().parse::<u32>().expect("a number") {
+            let path = dir.path().join(number.to_string());
+            std::fs::create_dir(&path).expect("made");
+            std::fs::remove_dir(&path).expect("removed");
+        }
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        rustix::fs::rename(dir.path().join("leaves"), elsewhere.path().join("left")).expect("renamed");
+        let late = dir.path().join("late/inner");
+        std::fs::DirBuilder::new().recursive(true).create(&late).expect("made");
+        drop(open);
+        settle(dir.path(), &told);
+        assert_eq!((watches(&watching), watching.gap()), (3, None));
+        std::fs::File::create(late.join("x.rpm")).expect("made");
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+    }
+
+    #[test]
+    fn who_reads_wakes_nobody_and_a_link_leads_nowhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(elsewhere.path().join("inner")).expect("made");
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("link")).expect("made");
+        std::fs::create_dir(dir.path().join("inner")).expect("made");
+        std::fs::File::create(dir.path().join("inner/x.rpm")).expect("made");
+        let (watching, told) = told_of(dir.path());
+        for _ in 0..100 {
+            std::fs::read(dir.path().join("inner/x.rpm")).expect("read");
+            assert_eq!(std::fs::read_dir(dir.path().join("inner")).expect("listed").count(), 1);
+        }
+        std::fs::File::create(elsewhere.path().join("inner/y.rpm")).expect("made");
+        told.recv_timeout(Duration::from_millis(500)).expect_err("nothing has changed");
+        assert_eq!(watches(&watching), 2);
+    }
+
+    #[test]
+    fn a_directory_that_opens_later_is_watched_from_then_on() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let inner = dir.path().join("inner");
+        std::fs::create_dir(&inner).expect("made");
+        let mode = |bits| std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(bits)).expect("set");
+        mode(0o000);
+        let (watching, told) = told_of(dir.path());
+        mode(0o755);
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        std::fs::File::create(inner.join("x.rpm")).expect("made");
+        told.recv_timeout(Duration::from_secs(10)).expect("a hint");
+        assert_eq!((watches(&watching), watching.gap()), (2, None));
+    }
+
+    #[test]
+    fn a_watch_that_is_dropped_ends_its_thread() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (watching, told) = told_of(dir.path());
+        drop(watching);
+        // The hint belongs to the thread.
+        let ended = told.recv_timeout(Duration::from_secs(10));
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
     }
 
     #[test]

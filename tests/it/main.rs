@@ -19,6 +19,7 @@ mod confined;
 mod corpus_headers;
 mod corpus_metadata;
 mod corpus_verdicts;
+mod costs;
 mod ctl;
 mod demo;
 mod differential;
