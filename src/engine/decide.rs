@@ -5,12 +5,12 @@
 //! rollout's *wanted* state and tried again whenever something has changed; what can never be is
 //! written down as refused.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::entry::{Fact, Published};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, DistRules, Rules};
-use super::world::{Package, World};
+use super::world::{Package, Words, World};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -52,10 +52,14 @@ pub enum Answer {
         /// How many packages move.
         packages: usize,
     },
-    /// The hint is durable.
-    Remembered,
+    /// The hint is durable; what came of it.
+    Remembered(Outcome),
     /// The hint was heard before.
     Repeated,
+    /// Something else was heard before under the same delivery id; nothing was changed.
+    Reused(String),
+    /// Its time lies in the future; nothing was changed.
+    Ahead(String),
     /// No, for these reasons.
     Refused(Judgement),
     /// There is no such thing.
@@ -63,6 +67,37 @@ pub enum Answer {
     /// It exists already.
     Conflict(String),
 }
+
+/// What came of a hint that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// One stable word: `moved`, `waits`, `refused`, `overtaken` or `nothing`.
+    pub word: &'static str,
+    /// The same in a sentence.
+    pub says: String,
+}
+
+impl Outcome {
+    fn of(fact: Option<&Fact>) -> Self {
+        let Some(fact) = fact else {
+            return Self { word: "nothing", says: "the rollout is in this state already".to_owned() };
+        };
+        let word = match fact {
+            Fact::Moved { .. } => "moved",
+            Fact::Awaits { .. } => "waits",
+            Fact::Refused { findings, .. } if findings.iter().any(|(code, _)| code == STALE) => "overtaken",
+            _ => "refused",
+        };
+        Self { word, says: fact.to_string() }
+    }
+}
+
+/// How far a tracker's clock may be ahead of this one. What is dated later would overtake all that its tracker says
+/// until then.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
+
+/// The code of what was overtaken.
+const STALE: &str = "stale";
 
 /// The actor of what nobody asked for.
 fn daemon() -> Actor {
@@ -78,7 +113,7 @@ pub fn decide(world: &World, rules: &Rules, input: &Input, now: Timestamp) -> De
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => {
             ask_move(world, rules, caller, rollout, state, reason)
         }
-        Input::Heard(hint) => heard(world, rules, hint),
+        Input::Heard(hint) => heard(world, rules, hint, now),
         Input::WorkEnded(_, end) => ended(world, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wanted(world, rules, now),
     }
@@ -193,11 +228,26 @@ pub fn why(world: &World, rules: &Rules, caller: &Caller, rollout: &Rollout, sta
     Case::new(world, rules, rollout, caller, state).judge()
 }
 
-fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
-    if world.heard(&hint.hook, &hint.delivery) {
-        return answer(Answer::Repeated);
-    }
+fn heard(world: &World, rules: &Rules, hint: &Hint, now: Timestamp) -> Decision {
     let actor = Actor::recorded(&format!("{}:{}", hint.hook, hint.actor));
+    let words = Words::of(actor.as_str(), &hint.rollout, &hint.state);
+    match world.heard(&hint.hook, &hint.delivery) {
+        Some(known) if known == words => return answer(Answer::Repeated),
+        Some(_) => {
+            let why = "a delivery with this id and other content was heard before; nothing was changed; \
+                       each delivery needs an id of its own";
+            return answer(Answer::Reused(why.to_owned()));
+        }
+        None => {}
+    }
+    if let Some(said) = hint.at.filter(|said| said.duration_since(now) > AHEAD_MAX) {
+        let why = format!(
+            "`at` is {said}, and here it is {now}: more than {} minutes in the future, so nothing was changed; \
+             put the tracker's clock right, or this machine's, and send it again",
+            AHEAD_MAX.as_mins()
+        );
+        return answer(Answer::Ahead(why));
+    }
     let entry = |fact| Entry { who: actor.clone(), why: format!("delivery {}", hint.delivery), fact };
     let mut entries = vec![entry(Fact::Heard {
         hook: hint.hook.clone(),
@@ -213,8 +263,9 @@ fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
     };
     let rollout = hint.rollout.parse::<RolloutId>().ok().and_then(|id| world.rollouts.get(&id));
     if world.is_stale(&hint.hook, &hint.rollout, hint.at) {
-        let sentence = format!("{} has said something newer of {} already.", hint.hook, hint.rollout);
-        entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, "stale", sentence)])));
+        let sentence =
+            format!("{} has said something newer of {} already; nothing was changed.", hint.hook, hint.rollout);
+        entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, STALE, sentence)])));
     } else if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
         let caller = Caller { actor: actor.clone(), roles: hook.roles.clone() };
         entries.extend(toward(world, rules, rollout, &caller, &hint.state).map(entry));
@@ -226,7 +277,8 @@ fn heard(world: &World, rules: &Rules, hint: &Hint) -> Decision {
         );
         entries.push(entry(not_taken(&[finding])));
     }
-    Decision { entries, answer: Some(Answer::Remembered) }
+    let outcome = Outcome::of(entries.get(1).map(|entry| &entry.fact));
+    Decision { entries, answer: Some(Answer::Remembered(outcome)) }
 }
 
 /// The fact that follows from a tracker's wish: moved, awaited or refused; none when it is there already.
@@ -541,6 +593,7 @@ mod tests {
         rules: Rules,
         answer: Option<Answer>,
         facts: Vec<Fact>,
+        now: Timestamp,
     }
 
     fn trust(min_signers: usize, standing: Standing) -> Trust {
@@ -564,15 +617,15 @@ mod tests {
             let mut rules = Rules::default();
             rules.distributions.insert(DIST.parse().expect("a path"), dist);
             rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
-            Self { world: World::default(), rules, answer: None, facts: vec![] }
+            Self { world: World::default(), rules, answer: None, facts: vec![], now: Timestamp::UNIX_EPOCH }
         }
 
         fn tell(&mut self, input: &Input) -> &mut Self {
-            let decision = decide(&self.world, &self.rules, input, Timestamp::UNIX_EPOCH);
+            let decision = decide(&self.world, &self.rules, input, self.now);
             self.answer = decision.answer.or(self.answer.take());
             for entry in decision.entries {
                 let seq = self.world.last + 1;
-                self.world.apply(seq, Timestamp::UNIX_EPOCH, entry.who.as_str(), &entry.fact);
+                self.world.apply(seq, self.now, entry.who.as_str(), &entry.fact);
                 self.facts.push(entry.fact);
             }
             self
@@ -724,6 +777,7 @@ mod tests {
     #[test]
     fn a_delivery_that_was_overtaken_changes_nothing() {
         let mut story = Story::new();
+        story.now = Timestamp::from_second(100).expect("a time");
         story.arrives(A).submit("r", &[A]);
         story.hint_of("2", "r", "InVerification", 20);
         assert_eq!(story.state("r"), "InVerification");
@@ -830,8 +884,67 @@ mod tests {
         let mut story = Story::new();
         story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification");
         let before = story.world.last;
-        story.hint("1", "r", "StageRollOut");
+        story.hint("1", "r", "InVerification");
         assert_eq!((story.answer.clone(), story.world.last), (Some(Answer::Repeated), before));
+        story.hint("1", "r", "StageRollOut");
+        assert!(matches!(story.answer, Some(Answer::Reused(_))), "{:?}", story.answer);
+        assert_eq!((story.state("r").as_str(), story.world.last), ("InVerification", before));
+    }
+
+    #[test]
+    fn what_is_dated_in_the_future_is_refused_and_locks_nothing() {
+        let mut story = Story::new();
+        story.now = Timestamp::from_second(10_000).expect("a time");
+        story.arrives(A).submit("r", &[A]);
+        let before = story.world.last;
+        story.hint_of("1", "r", "InVerification", 10_301);
+        assert!(matches!(story.answer, Some(Answer::Ahead(_))), "{:?}", story.answer);
+        assert_eq!((story.state("r").as_str(), story.world.last), ("Unverified", before));
+        // Its id is as good as new, and clocks differ a little.
+        story.hint_of("1", "r", "InVerification", 10_300);
+        assert_eq!(story.state("r"), "InVerification");
+        story.now = Timestamp::from_second(10_001).expect("a time");
+        story.hint_of("2", "r", "StageRollOut", 10_001).carried_out();
+        assert_eq!(story.state("r"), "StageRollOut", "a later word is no older for what was dated ahead");
+    }
+
+    #[test]
+    fn what_an_older_site_has_heard_of_the_future_locks_nothing_either() {
+        let mut story = Story::new();
+        story.now = Timestamp::from_second(10_000).expect("a time");
+        story.arrives(A).submit("r", &[A]);
+        let heard = Fact::Heard {
+            hook: "rt".parse().expect("a name"),
+            delivery: "1".into(),
+            rollout: "r".into(),
+            state: "InVerification".into(),
+            at: Timestamp::from_second(4_000_000_000).ok(),
+        };
+        story.world.apply(story.world.last + 1, story.now, "rt:jane", &heard);
+        story.hint_of("2", "r", "InVerification", 10_001);
+        assert_eq!(story.state("r"), "InVerification");
+        story.hint_of("3", "r", "StageRollOut", 9_999).carried_out();
+        assert_eq!(story.state("r"), "InVerification", "what is older than that is overtaken as ever");
+        let Some(Answer::Remembered(outcome)) = &story.answer else { panic!("{:?}", story.answer) };
+        assert_eq!(outcome.word, "overtaken");
+        assert!(outcome.says.contains("nothing was changed"), "{}", outcome.says);
+    }
+
+    #[test]
+    fn whoever_sends_a_hint_is_told_what_came_of_it() {
+        let mut story = Story::new();
+        story.submit("r", &[A]);
+        for (delivery, id, state, word) in [
+            ("1", "r", "InVerification", "moved"),
+            ("2", "r", "InVerification", "nothing"),
+            ("3", "r", "StageRollOut", "waits"),
+            ("4", "r", "Production", "refused"),
+            ("5", "nobody", "Production", "refused"),
+        ] {
+            story.hint(delivery, id, state);
+            let Some(Answer::Remembered(outcome)) = &story.answer else { panic!("{:?}", story.answer) };
+            assert_eq!(outcome.word, word, "{delivery}: {}", outcome.says);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! here is stored: the world can be thrown away and folded again at any time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::Timestamp;
 
@@ -53,8 +54,22 @@ pub struct World {
 
 #[derive(Clone, Debug, Default)]
 struct Deliveries {
-    known: BTreeSet<String>,
+    known: BTreeMap<String, Words>,
     order: VecDeque<String>,
+}
+
+/// What a delivery said, to tell a repetition from another one under the same id. Not when it said so: some trackers
+/// date a repetition anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words(u64);
+
+impl Words {
+    /// What somebody said of a rollout.
+    pub fn of(who: &str, rollout: &str, state: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (who, rollout, state).hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 /// An accepted package.
@@ -133,14 +148,17 @@ impl World {
                 };
                 self.rollouts.insert(rollout.clone(), made);
             }
-            Fact::Heard { hook, delivery, rollout, at: said, .. } => {
-                self.deliveries.entry(hook.clone()).or_default().remember(delivery);
+            Fact::Heard { hook, delivery, rollout, state, at: said } => {
+                let words = Words::of(who, rollout, state);
+                self.deliveries.entry(hook.clone()).or_default().remember(delivery, words);
                 if !self.is_stale(hook, rollout, *said)
                     && let Ok(id) = rollout.parse::<RolloutId>()
                     && let Some(said) = said
                     && self.rollouts.contains_key(&id)
                 {
-                    self.newest.insert((hook.clone(), id), *said);
+                    // What was dated in the future when it was heard is no newer than what is said from then on.
+                    let newest = self.newest.entry((hook.clone(), id)).or_insert(Timestamp::MIN);
+                    *newest = (*newest).max((*said).min(at));
                 }
                 // The newest word of a tracker is what counts; an `Awaits` may follow.
                 let same = |w: &Wanted| w.by.as_str().split(':').next() == Some(hook.as_str());
@@ -187,9 +205,9 @@ impl World {
         }
     }
 
-    /// Whether this delivery of this webhook was heard before.
-    pub fn heard(&self, hook: &HookName, delivery: &str) -> bool {
-        self.deliveries.get(hook).is_some_and(|d| d.known.contains(delivery))
+    /// What this delivery of this webhook said when it was heard before.
+    pub fn heard(&self, hook: &HookName, delivery: &str) -> Option<Words> {
+        self.deliveries.get(hook)?.known.get(delivery).copied()
     }
 
     /// Whether the tracker has said something newer of this rollout already: deliveries overtake one another.
@@ -339,10 +357,11 @@ impl World {
 }
 
 impl Deliveries {
-    fn remember(&mut self, delivery: &str) {
-        if !self.known.insert(delivery.to_owned()) {
+    fn remember(&mut self, delivery: &str, words: Words) {
+        if self.known.contains_key(delivery) {
             return;
         }
+        self.known.insert(delivery.to_owned(), words);
         self.order.push_back(delivery.to_owned());
         if self.order.len() > DELIVERIES_KEPT
             && let Some(oldest) = self.order.pop_front()
@@ -427,7 +446,7 @@ mod tests {
     fn a_delivery_is_remembered() {
         let world = folded();
         let hook: HookName = "rt".parse().expect("a name");
-        assert!(world.heard(&hook, "rt-55"));
-        assert!(!world.heard(&hook, "rt-56"));
+        assert!(world.heard(&hook, "rt-55").is_some());
+        assert!(world.heard(&hook, "rt-56").is_none());
     }
 }

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::auth;
 use super::context::Context;
+use super::object::Object;
 use super::problem::{FindingBody, Problem, findings};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
@@ -195,10 +195,6 @@ fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
     text.parse().map_err(|e: crate::domain::names::BadName| Problem::not_found(e.to_string()))
 }
 
-fn body<T>(read: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    read.map(|Json(body)| body).map_err(|e| Problem::of_status(e.status(), e.body_text()))
-}
-
 fn line(what: &str, text: &str) -> Result<(), Problem> {
     if text.len() > TEXT_MAX {
         return Err(Problem::bad_request(format!("the {what} is longer than {TEXT_MAX} bytes")));
@@ -218,10 +214,10 @@ fn line(what: &str, text: &str) -> Result<(), Problem> {
 pub async fn submit(
     State(context): State<Context>,
     headers: HeaderMap,
-    read: Result<Json<SubmitBody>, JsonRejection>,
+    read: Result<Object<SubmitBody>, Problem>,
 ) -> Result<(StatusCode, Json<RolloutBody>), Problem> {
     let caller = caller(&context, &headers)?;
-    let asked = body(read)?;
+    let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout: RolloutId =
         asked.id.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
@@ -243,12 +239,15 @@ pub async fn submit(
     }
 }
 
-fn problem(answer: Answer) -> Problem {
+/// What a no of the engine is to whoever asked.
+pub fn problem(answer: Answer) -> Problem {
     match answer {
         Answer::NotFound(why) => Problem::not_found(why),
         Answer::Conflict(why) => Problem::conflict(why),
         Answer::Refused(judgement) => Problem::refused(&judgement),
-        Answer::Submitted(_) | Answer::Moved { .. } | Answer::Remembered | Answer::Repeated => {
+        Answer::Ahead(why) => Problem::bad_request(why),
+        Answer::Reused(why) => Problem::new(StatusCode::CONFLICT, "reused", "Another delivery has this id", why),
+        Answer::Submitted(_) | Answer::Moved { .. } | Answer::Remembered(_) | Answer::Repeated => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Unexpected answer", "please report this")
         }
     }
@@ -303,11 +302,11 @@ pub async fn move_rollout(
     State(context): State<Context>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    read: Result<Json<MoveBody>, JsonRejection>,
+    read: Result<Object<MoveBody>, Problem>,
 ) -> Result<(StatusCode, Json<MovedBody>), Problem> {
     let caller = caller(&context, &headers)?;
     let rollout = rollout_id(&id)?;
-    let asked = body(read)?;
+    let Object(asked) = read?;
     line("state", &asked.state)?;
     line("reason", &asked.reason)?;
     let ask = Ask::Move { rollout, state: asked.state, reason: asked.reason };

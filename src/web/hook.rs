@@ -3,19 +3,33 @@
 //! The order is fixed: bound the body, check the MAC over the raw bytes, then parse, then hand over,
 //! and answer 202 when the logbook has it. Before the MAC is good, nothing in the body is looked at.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
 
+use super::api;
 use super::context::Context;
 use super::problem::Problem;
 use crate::domain::names::HookName;
+use crate::engine::decide::Answer;
 use crate::engine::input::Hint;
 use crate::format::hook;
 
 /// The tracker sends at most some KiB; the rest is room for long comments. A larger body is refused
 /// before it is read, so a stranger cannot fill the memory.
 pub const BODY_MAX: usize = 1024 * 1024;
+
+/// What came of a hint.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HeardBody {
+    /// One word: `moved`, `waits` (it is tried again), `refused`, `overtaken` (something newer was said before),
+    /// `nothing` (it is so already) or `repeated`.
+    pub outcome: String,
+    /// The same in a sentence.
+    pub says: String,
+}
 
 /// Takes a hint in.
 #[utoipa::path(
@@ -26,9 +40,10 @@ pub const BODY_MAX: usize = 1024 * 1024;
     ),
     request_body(content = String, content_type = "application/json", description = "A generic body: delivery, rollout, state, actor, at"),
     responses(
-        (status = 202, description = "The hint is durable, or was heard before"),
-        (status = 400, description = "The body cannot be read", body = Problem),
+        (status = 202, description = "The hint is durable, or was heard before; the body says what came of it", body = HeardBody),
+        (status = 400, description = "The body cannot be read, or its time lies in the future", body = Problem),
         (status = 401, description = "The MAC is missing or wrong", body = Problem),
+        (status = 409, description = "The delivery's id was used before with other content", body = Problem),
         (status = 413, description = "The body is larger than 1 MiB", body = Problem),
         (status = 503, description = "The queue is full; send it again", body = Problem),
     )
@@ -38,7 +53,7 @@ pub async fn receive(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Json<HeardBody>), Problem> {
     let site = context.site();
     let signature = headers.get("x-hub-signature-256").map(axum::http::HeaderValue::as_bytes);
     // An unknown name gets the same answer as a wrong MAC: names are nobody's business.
@@ -50,6 +65,27 @@ pub async fn receive(
     let said = hook::read(&body).map_err(|e| Problem::bad_request(e.to_string()))?;
     let hook::Generic { delivery, rollout, state, actor, at } = said;
     let hint = Hint { hook, delivery, rollout, state, actor, at: Some(at) };
-    context.engine.hear(hint).await?;
-    Ok(StatusCode::ACCEPTED)
+    let said = format!("{}: delivery {}", hint.hook, hint.delivery);
+    let (outcome, says) = match context.engine.hear(hint).await? {
+        Answer::Remembered(outcome) => (outcome.word, outcome.says),
+        Answer::Repeated => ("repeated", "this delivery was heard before; nothing was changed".to_owned()),
+        other => {
+            let problem = api::problem(other);
+            tracing::warn!(said, why = problem.detail, "not heard");
+            return Err(problem);
+        }
+    };
+    Ok((StatusCode::ACCEPTED, Json(HeardBody { outcome: outcome.to_owned(), says })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_does_not_take_is_told_and_is_no_202() {
+        let ahead = api::problem(Answer::Ahead("in the future".to_owned()));
+        let reused = api::problem(Answer::Reused("other content".to_owned()));
+        assert_eq!((ahead.status, reused.status), (400, 409));
+    }
 }

@@ -2,16 +2,18 @@
 
 /// Errors as people and programs get them.
 pub mod problem;
+/// The body of a request: one JSON object.
+pub mod object;
 /// Who asks, and what they may.
 pub mod auth;
 /// Threads that read the disk for whoever asks.
 pub mod readers;
 /// The state that all handlers share.
 pub mod context;
-/// `POST /hooks/<name>`.
-pub mod hook;
 /// `/api/v1/...`.
 pub mod api;
+/// `POST /hooks/<name>`.
+pub mod hook;
 /// `/healthz`, `/readyz`, `/metrics`.
 pub mod health;
 /// Pages for people.

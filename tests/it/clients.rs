@@ -364,6 +364,22 @@ fn the_same_webhook_twice_does_nothing_twice() {
     let log = entries(&site);
     hook(&site, "d-2", "1201", "StageRollOut");
     hook(&site, "d-2", "1201", "StageRollOut");
+    // The same delivery with other words is told, and does nothing.
+    let reused = site.door.hook(&Site::hook_body("d-2", "1201", "Rejected")).unwrap();
+    assert_eq!(reused.status, 409, "{}", reused.text());
+    assert!(reused.text().contains("other content"), "{}", reused.text());
+    // What is dated in the future changes nothing, and its id stays free.
+    let ahead = jiff::Timestamp::now().checked_add(std::time::Duration::from_hours(1)).unwrap();
+    let body = Site::hook_body("d-3", "1201", "Rejected");
+    let dated = body.split("\"at\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let answer = site.door.hook(&body.replace(dated, &ahead.to_string())).unwrap();
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().contains("future"), "{}", answer.text());
+    // One that was overtaken is told so.
+    let early = site.door.hook(&Site::hook_body("d-0", "1201", "Rejected").replace(dated.get(..4).unwrap(), "2001"));
+    let early = early.unwrap();
+    assert_eq!(early.status, 202);
+    assert!(early.text().contains("\"overtaken\""), "{}", early.text());
     // The same wish under a new delivery: there is nothing left to do for it.
     hook(&site, "d-3", "1201", "Production");
     wait_for(&mut site, "production", &["demo-1.0-1.noarch", "demo-libs-1.0-1.noarch"]);
