@@ -35,7 +35,7 @@ use super::assembly::{self, AssemblyError, Tally};
 use super::blocks::{self, Form, Key, Members, Part, Piece};
 use super::crew;
 use super::disk::{self, AtPath as _, Disk, DiskError};
-use super::index::{IndexError, Place, Source};
+use super::index::{IndexError, Place, Source, may_pass};
 use super::lock::{LockError, SiteLock, lock_folder};
 use super::pile::Pile;
 use super::publication::{self, Outcome, PublishError, Published, Spec};
@@ -182,14 +182,18 @@ impl Folder {
         let pile_path = state.join("packages.xml");
         let mut pile = Pile::open(disk, &pile_path)?;
         let usable = usable(&database, &terms.name, pile.end());
-        let (db, files) = if let Ok(usable) = usable {
-            usable
-        } else {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                disk.remove(&state.join(format!("files.sqlite{suffix}")))?;
+        let (db, files) = match usable {
+            Ok(usable) => usable,
+            Err(source) if may_pass(&source) => {
+                return Err(FolderError::Database { what: "open", path: database, source });
             }
-            pile = Pile::begin(disk, &pile_path)?;
-            usable_anew(&database, &terms.name)?
+            Err(_) => {
+                for suffix in ["", "-wal", "-shm", "-journal"] {
+                    disk.remove(&state.join(format!("files.sqlite{suffix}")))?;
+                }
+                pile = Pile::begin(disk, &pile_path)?;
+                usable_anew(&database, &terms.name)?
+            }
         };
         let shelf = Shelf::open(disk, &state.join("blocks"))?;
         let mut folder =

@@ -237,6 +237,21 @@ struct Listing {
     changes: u64,
 }
 
+/// Whether an error says nothing of what is in a database: too many open files, a full disk, somebody else's file.
+pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    let passing = [
+        Code::CannotOpen,
+        Code::DatabaseBusy,
+        Code::DatabaseLocked,
+        Code::DiskFull,
+        Code::OutOfMemory,
+        Code::PermissionDenied,
+        Code::ReadOnly,
+    ];
+    error.sqlite_error_code().is_some_and(|code| passing.contains(&code))
+}
+
 /// The index of one distribution.
 #[derive(Debug)]
 pub struct Index {
@@ -256,8 +271,13 @@ impl Index {
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let pile_path = path.with_extension("xml");
         let pile = Pile::open(disk, &pile_path)?;
-        if let Ok((db, contents)) = Self::usable(path, pile.end()) {
-            return Ok(Self::with(path, db, pile, contents));
+        match Self::usable(path, pile.end()) {
+            Ok((db, contents)) => return Ok(Self::with(path, db, pile, contents)),
+            // To make it again reads every package, and would fare no better.
+            Err(source) if may_pass(&source) => {
+                return Err(IndexError::Database { what: "open", path: path.to_owned(), source });
+            }
+            Err(_) => {}
         }
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut name = path.as_os_str().to_owned();
@@ -582,6 +602,18 @@ mod tests {
         let tree: TreeName = "untested".parse().expect("a name");
         index.list(&tree, &"a-1-1.noarch".parse().expect("a nevra"), Sha256([1; 32]));
         (index, tree)
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_opened_now_is_not_thrown_away() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("i.sqlite");
+        Index::open(&Kernel::default(), &path).expect("new").put(&Kernel::default(), &chunk()).expect("kept");
+        let other = Connection::open(&path).expect("there");
+        other.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE").expect("held");
+        assert!(matches!(Index::open(&Kernel::default(), &path), Err(IndexError::Database { what: "open", .. })));
+        drop(other);
+        assert!(opened(&path).0.has(Sha256([1; 32])));
     }
 
     fn filelists(index: &Index, tree: &TreeName) -> Result<Vec<u8>, IndexError> {
