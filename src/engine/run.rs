@@ -122,7 +122,7 @@ pub struct Envelope {
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// Too many inputs wait.
     #[error("too many requests are waiting; try again in a moment")]
@@ -130,6 +130,9 @@ pub enum NoAnswer {
     /// The engine cannot write or is stopping.
     #[error("the daemon cannot write its logbook now, or is stopping; nothing was changed; try again")]
     Unavailable,
+    /// The engine cannot write, and this is why.
+    #[error("the daemon cannot write its logbook now, and nothing was changed: {0}")]
+    Unwritable(String),
 }
 
 /// The way to the engine, for `web` and the watches.
@@ -163,7 +166,8 @@ impl Handle {
             mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
             mpsc::error::TrySendError::Closed(_) => NoAnswer::Unavailable,
         })?;
-        answer.await.map_err(|_| NoAnswer::Unavailable)
+        let why = || self.shared.read().troubles.get(LOGBOOK).cloned();
+        answer.await.map_err(|_| why().map_or(NoAnswer::Unavailable, NoAnswer::Unwritable))
     }
 
     /// Puts new rules in force between two inputs.
@@ -391,6 +395,9 @@ impl Engine {
         self.touched.extend(touched);
         self.doubted.extend(doubted);
         if matches!(envelope.input, Input::Tick) {
+            if let Err(error) = self.book.in_place() {
+                self.unwritable(&error);
+            }
             self.unstall()?;
             // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
             if self.shared.read().troubles.contains_key(LOGBOOK) && self.book.may_be_written() {
@@ -445,10 +452,8 @@ impl Engine {
         let answer = decision.answer.clone();
         match self.record(&decision) {
             Ok(()) => {}
-            Err(LogbookError::Database { what, path, source }) => {
-                let why = format!("could not {what} {}: {source}", path.display());
-                tracing::error!(why, "logbook stalled");
-                self.shared.trouble(LOGBOOK, Some(why));
+            Err(error) if error.may_pass() => {
+                self.unwritable(&error);
                 self.stall(Envelope { input, reply });
                 return Ok(());
             }
@@ -461,6 +466,15 @@ impl Engine {
             let _ = reply.send(answer);
         }
         self.wishes()
+    }
+
+    /// Says why nothing can be written down.
+    fn unwritable(&self, error: &LogbookError) {
+        let why = error.sentence();
+        if self.shared.read().troubles.get(LOGBOOK) != Some(&why) {
+            tracing::error!(why, "logbook stalled");
+            self.shared.trouble(LOGBOOK, Some(why));
+        }
     }
 
     /// Takes the steps that trackers asked for and that have become possible.
@@ -479,7 +493,7 @@ impl Engine {
             match self.record(&decision) {
                 Ok(()) => {}
                 // The next tick finds the same wish.
-                Err(LogbookError::Database { .. }) => return Ok(()),
+                Err(error) if error.may_pass() => return Ok(()),
                 Err(fatal) => return Err(fatal.into()),
             }
         }
@@ -646,6 +660,10 @@ impl Engine {
 
     /// Starts what there is to do, one piece for each distribution.
     fn schedule(&mut self) {
+        if self.book.in_place().is_err() {
+            // What would be done could not be written down, and the next start would know nothing of it.
+            return;
+        }
         let now = self.clock.monotonic();
         let due: Vec<DistPath> =
             self.again.iter().filter(|(_, at)| **at <= now).map(|(dist, _)| dist.clone()).collect();

@@ -15,7 +15,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -112,6 +112,42 @@ impl DiskError {
             || code == rustix::io::Errno::PERM.raw_os_error()
             || code == rustix::io::Errno::OPNOTSUPP.raw_os_error())
     }
+}
+
+/// What would let this process use a file that belongs to somebody else; `None` where that is not what is wrong.
+///
+/// A program that root has once run by mistake leaves such files.
+pub fn remedy_of_owner(path: &Path) -> Option<String> {
+    let me = rustix::process::geteuid().as_raw();
+    let foreign = |path: &&Path| {
+        let owner = std::fs::symlink_metadata(path).map(|meta| meta.uid());
+        let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+        owner.is_ok_and(|owner| owner != me) && rustix::fs::access(*path, wanted).is_err()
+    };
+    let it = std::iter::once(path).chain(path.parent()).find(foreign).filter(|_| me != 0)?;
+    let owner = std::fs::symlink_metadata(it).ok()?.uid();
+    let (owner, me) = (user(owner), user(me));
+    Some(format!("{} belongs to {owner}, and this runs as {me}: as root, `chown {me} {}`", it.display(), it.display()))
+}
+
+/// The name of a user where this machine has one, else the number; `chown` takes both.
+pub fn user(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid.to_string()).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| uid.to_string())
+}
+
+/// How it goes on after a file could not be read; nothing is to be removed for that.
+pub fn way_on(path: &Path, error: &io::Error) -> String {
+    let mend = match error.kind() {
+        io::ErrorKind::PermissionDenied => remedy_of_owner(path),
+        _ => None,
+    };
+    mend.unwrap_or_else(|| "Leave the file where it is; mend that and try again".to_owned())
 }
 
 /// Adds the path to an I/O result.

@@ -39,14 +39,19 @@
 //! one writer, which must wait for the disk anyhow, and `store` knows no runtime.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rustix::fs::{Mode, OFlags};
 
 use super::disk::{self, Access, Disk, DiskError};
+use super::foothold::{Change, Foothold, Mark};
 use crate::domain::checksum::Sha256;
 
 /// What is written next.
@@ -132,7 +137,7 @@ impl Witness {
         match self {
             Self::Daemon => "Stop the daemon and put the newest logbook back.".to_owned(),
             Self::Seal(path) => format!(
-                "Put the newest logbook back; if this one is what you want, remove {} and start again.",
+                "Put the newest logbook back (`rolloutd restore` does it from a backup); if this one is what you want, remove {} and start again.",
                 path.display()
             ),
         }
@@ -180,13 +185,31 @@ pub enum LogbookError {
         /// Its hash.
         hash: String,
     },
-    /// The seal cannot be read.
-    #[error("could not read {}: {why}; when the logbook is as it should be, remove this file and start again", path.display())]
+    /// The seal says nothing.
+    #[error("{} is no seal: {why}; when the logbook is as it should be, remove this file and start again", path.display())]
     Seal {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// A file cannot be read now, whatever it says.
+    #[error("could not read {}: {source}. {}", path.display(), disk::way_on(path, source))]
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The files are not any more the ones that this program has open.
+    #[error("{} {why}. So nothing is written down, and nothing is decided. {remedy}", path.display())]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// What has become of it.
+        why: &'static str,
+        /// How it goes on.
+        remedy: String,
     },
     /// Somebody else has appended.
     #[error("the logbook {} ends at entry {found}, not at {expected}: another writer is at work", path.display())]
@@ -210,6 +233,38 @@ pub enum LogbookError {
     },
 }
 
+impl LogbookError {
+    /// Whether it may pass without a new start: a full disk, a file that was moved away and is put back.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Database { .. } | Self::Unread { .. } | Self::Misplaced { .. })
+    }
+
+    /// The error with its cause in one line.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Database { path, source, .. } => {
+                let remedy = whose(path).map(|remedy| format!(". {remedy}")).unwrap_or_default();
+                format!("{self}: {source}{remedy}")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// What would let this process use the files of a logbook, where one of them belongs to somebody else.
+fn whose(path: &Path) -> Option<String> {
+    std::iter::once(path.to_owned()).chain(beside_it(path)).find_map(|path| disk::remedy_of_owner(&path))
+}
+
+/// The other two files of a database.
+fn beside_it(path: &Path) -> [PathBuf; 2] {
+    ["-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
 /// Append-only entries, each bound to the one before.
 pub trait Logbook: Send {
     /// The end of the chain.
@@ -220,6 +275,11 @@ pub trait Logbook: Send {
 
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// Whether what would be appended would lie where the next start looks for it; changes nothing.
+    fn in_place(&mut self) -> Result<(), LogbookError> {
+        Ok(())
+    }
 
     /// Whether an entry could be appended now; changes nothing.
     fn may_be_written(&mut self) -> bool {
@@ -238,6 +298,9 @@ pub trait Logbook: Send {
     }
 }
 
+/// Pages that are copied between two words of progress.
+const PAGES_AT_ONCE: i32 = 256;
+
 /// Rises with every change of the table.
 const FORMAT: i64 = 1;
 
@@ -248,6 +311,10 @@ pub struct SqliteLogbook {
     db: Connection,
     head: Head,
     seal: Option<Seal>,
+    /// The database and the files beside it, as they were opened; empty for a reader.
+    files: Vec<Foothold>,
+    /// Where all entries were saved when the database had lost its name.
+    rescued: Option<PathBuf>,
 }
 
 /// The place of the seal, and what stands there.
@@ -256,22 +323,72 @@ struct Seal {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     last: Option<(Head, Option<Timestamp>)>,
+    mark: Option<Mark>,
 }
 
 impl Seal {
     /// The seal beside a logbook.
     fn beside(logbook: &Path, disk: Arc<dyn Disk>) -> Result<Self, LogbookError> {
         let path = logbook.with_extension("head");
-        let last = match std::fs::read_to_string(&path) {
-            Ok(text) => Some(read_seal(&text).ok_or_else(|| LogbookError::Seal {
-                path: path.clone(),
-                why: "it is not a number, a hash and a time in one line".to_owned(),
-            })?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(LogbookError::Seal { path, why: error.to_string() }),
-        };
-        Ok(Self { disk, path, last })
+        let mark = Mark::of(&path).map_err(|source| LogbookError::Unread { path: path.clone(), source })?;
+        let last = sealed(&path)?;
+        Ok(Self { disk, path, last, mark })
     }
+
+    /// Whether there stands what was written there last.
+    fn in_place(&mut self) -> Result<(), LogbookError> {
+        let path = || self.path.clone();
+        let now = Mark::of(&self.path).map_err(|source| LogbookError::Unread { path: path(), source })?;
+        if now == self.mark {
+            return Ok(());
+        }
+        let why = match sealed(&self.path) {
+            Ok(found) if found == self.last => {
+                self.mark = now;
+                return Ok(());
+            }
+            Ok(None) => "is gone",
+            Ok(Some(_)) | Err(LogbookError::Seal { .. }) => "does not say any more what this daemon wrote there",
+            Err(error) => return Err(error),
+        };
+        let dir = self.path.parent().unwrap_or(Path::new("/")).display();
+        let remedy = format!(
+            "Find out who changes files in {dir}. Put this one back as it was, or start the daemon again: it looks \
+             whether the logbook and this file fit"
+        );
+        Err(LogbookError::Misplaced { path: path(), why, remedy })
+    }
+}
+
+/// The end of a logbook and the time of the seal in a file, if there is one.
+///
+/// # Errors
+/// When it cannot be read, or is no seal.
+pub fn sealed(path: &Path) -> Result<Option<(Head, Option<Timestamp>)>, LogbookError> {
+    use std::io::Read as _;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut text = String::new();
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from);
+    // A seal is one short line.
+    match opened.and_then(|fd| File::from(fd).take(4096).read_to_string(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+            return Err(LogbookError::Unread { path: path.to_owned(), source: error });
+        }
+        Err(_) => text.clear(),
+    }
+    let seal = read_seal(&text).ok_or_else(|| LogbookError::Seal {
+        path: path.to_owned(),
+        why: "it is not a number, a hash and a time in one line".to_owned(),
+    })?;
+    Ok(Some(seal))
+}
+
+/// A seal as it stands in its file.
+pub fn seal_line(head: Head, steady: Option<Timestamp>) -> String {
+    let time = steady.map(|steady| format!(" {steady}")).unwrap_or_default();
+    format!("{} {}{time}\n", head.seq, head.hash.to_hex())
 }
 
 /// The time came later, so that a line without it is read as well.
@@ -298,7 +415,7 @@ impl SqliteLogbook {
         )
         .map_err(fail("prepare"))?;
         Self::agree_on_format(path, &db)?;
-        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None };
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None, files: vec![], rescued: None };
         book.head = book.verify()?;
         Ok(book)
     }
@@ -308,13 +425,177 @@ impl SqliteLogbook {
     /// # Errors
     /// As [`SqliteLogbook::open`], and what the seal says against it.
     pub fn open_sealed(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, LogbookError> {
-        let mut book = Self::open(path)?;
         let seal = Seal::beside(path, disk)?;
+        let unread = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LogbookError::Unread { path, source }
+        };
+        if let Some((head, _)) = seal.last.filter(|(head, _)| *head != Head::EMPTY)
+            && Mark::of(path).map_err(unread(path))?.is_none()
+        {
+            // To open it would make an empty one.
+            let (why, witness) = ("is not there".to_owned(), Witness::Seal(seal.path));
+            let hash = head.hash.to_hex();
+            return Err(LogbookError::Cut { path: path.to_owned(), why, witness, seq: head.seq, hash });
+        }
+        let mut book = Self::open(path)?;
         if let Some((head, _)) = seal.last {
             book.holds(head, Witness::Seal(seal.path.clone()))?;
         }
+        let [wal, shm] = beside_it(path);
+        let files = [Foothold::new(path.to_owned()), Foothold::new(wal), Foothold::shared(shm)];
+        book.files = files.into_iter().collect::<Result<_, _>>().map_err(unread(path))?;
         book.seal = Some(seal);
         Ok(book)
+    }
+
+    /// Whether the files are those that were opened, and hold what was written to them.
+    fn files_in_place(&mut self) -> Result<(), LogbookError> {
+        for number in 0..self.files.len() {
+            let Some(file) = self.files.get_mut(number) else { continue };
+            let path = file.path().to_owned();
+            let change = file.change().map_err(|source| LogbookError::Unread { path: path.clone(), source })?;
+            let why = match change {
+                None => continue,
+                Some(Change::Gone) => "is gone from its place while the daemon runs",
+                Some(Change::Another) => "was replaced by another file while the daemon runs",
+                Some(Change::Written) => {
+                    let (book, head) = (&self.path, self.head);
+                    if !file.is_wrong(|| Self::open_to_read(book).is_ok_and(|seen| seen.head == head)) {
+                        // Somebody has touched it, or copied the same over it.
+                        self.written();
+                        continue;
+                    }
+                    "was written over while the daemon runs"
+                }
+            };
+            let is_log = path != self.path && change != Some(Change::Written);
+            let remedy = if is_log { self.remedy_of_log() } else { self.remedy_of_loss() };
+            return Err(LogbookError::Misplaced { path, why, remedy });
+        }
+        Ok(())
+    }
+
+    /// Files have changed, and by whose hand is known.
+    fn written(&mut self) {
+        self.files.iter_mut().for_each(Foothold::renew);
+    }
+
+    /// The database has lost its name: what is still open is the only copy, so another one is made.
+    fn remedy_of_loss(&mut self) -> String {
+        let rescued = self.rescued.clone().filter(|copy| copy.exists()).or_else(|| self.rescue());
+        self.rescued.clone_from(&rescued);
+        let path = self.path.display();
+        let back = "Put back the very file that was there, if it was only moved";
+        match rescued {
+            Some(copy) => format!(
+                "{back}; or stop the daemon, `mv {} {path}`, and start it again: that is a copy of all {} entries",
+                copy.display(),
+                self.head.seq
+            ),
+            None => format!(
+                "{back}; or stop the daemon and put the newest backup in its place. No copy of what is still open could \
+                 be made beside it: {} has to be there, with room, and belong to the daemon's user",
+                self.path.parent().unwrap_or(Path::new("/")).display()
+            ),
+        }
+    }
+
+    /// The log beside the database is lost or another one; the database is ours.
+    fn remedy_of_log(&mut self) -> String {
+        // All that is in the log goes into the database, as far as nobody reads an old state.
+        let _ = self.checkpoint();
+        "Stop the daemon in order (SIGTERM) and start it again: it still has open what is lost, and writes what is in it \
+         into the logbook as it stops"
+            .to_owned()
+    }
+
+    /// Copies what is still open to a place of its own, which is whole when it has its name.
+    fn rescue(&self) -> Option<PathBuf> {
+        let disk = &self.seal.as_ref()?.disk;
+        let dir = self.path.parent()?;
+        let copy = dir.join(format!("logbook.rescued-{}.sqlite", self.head.seq));
+        let part = dir.join(format!("{}rescue-{}", disk::TEMPORARY, std::process::id()));
+        let made = self.copy_to(&part, |_, _| ()).and_then(|()| Self::open_to_read(&part));
+        if made.is_ok_and(|made| made.head == self.head) && disk.rename(&part, &copy).is_ok() {
+            let _ = disk.sync_dir(dir);
+            tracing::error!(path = %copy.display(), entries = self.head.seq, "the logbook was saved");
+            return Some(copy);
+        }
+        let _ = disk.remove(&part);
+        None
+    }
+
+    /// Copies one state of the logbook, whoever writes meanwhile, into a new file that needs no other beside it;
+    /// `progress` hears how many pages of how many are there. Nobody waits for it: the state is held by a reader.
+    ///
+    /// # Errors
+    /// The new file is then not whole.
+    pub fn copy_to(&self, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), LogbookError> {
+        let fail = |source| LogbookError::Database { what: "copy", path: self.path.clone(), source };
+        let copied = || {
+            let held = self.db.unchecked_transaction()?;
+            held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
+            let mut copy = Connection::open(to)?;
+            copy.pragma_update(None, "synchronous", "FULL")?;
+            let backup = Backup::new(&self.db, &mut copy)?;
+            loop {
+                let step = backup.step(PAGES_AT_ONCE)?;
+                let seen = backup.progress();
+                let pages = |n: i32| u64::try_from(n).unwrap_or_default();
+                progress(pages(seen.pagecount - seen.remaining), pages(seen.pagecount));
+                match step {
+                    rusqlite::backup::StepResult::Done => break,
+                    rusqlite::backup::StepResult::More => {}
+                    _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+                }
+            }
+            drop(backup);
+            copy.pragma_update(None, "journal_mode", "DELETE")?;
+            copy.close().map_err(|(_, error)| error)
+        };
+        copied().map_err(fail)
+    }
+
+    /// Brings all that is in the log beside it into the database itself, as far as nobody reads an older state. So
+    /// a copy of the one file lacks little, and the log stays short.
+    fn checkpoint(&mut self) -> Result<(), LogbookError> {
+        let done = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        self.written();
+        done.map_err(self.failed("checkpoint"))
+    }
+
+    fn write(&mut self, head: Head, drafts: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
+        let path = self.path.clone();
+        let fail = |what| {
+            let path = path.clone();
+            move |source| LogbookError::Database { what, path, source }
+        };
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail("append to"))?;
+        let last: i64 =
+            tx.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0)).map_err(fail("read"))?;
+        if u64::try_from(last) != Ok(head.seq) || head != self.head {
+            let found = u64::try_from(last).unwrap_or_default();
+            return Err(LogbookError::Moved { path, expected: head.seq, found });
+        }
+        let mut end = head;
+        let mut recorded = Vec::with_capacity(drafts.len());
+        {
+            let mut insert = tx
+                .prepare_cached("INSERT INTO entry(seq, at, who, why, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+                .map_err(fail("append to"))?;
+            for draft in drafts {
+                end = end.after(draft);
+                let seq = i64::try_from(end.seq).unwrap_or(i64::MAX);
+                insert
+                    .execute(params![seq, draft.at.to_string(), draft.who, draft.why, draft.body, &end.hash.0[..]])
+                    .map_err(fail("append to"))?;
+                recorded.push(Recorded { seq: end.seq, draft: draft.clone(), hash: end.hash });
+            }
+        }
+        tx.commit().map_err(fail("append to"))?;
+        self.head = end;
+        Ok(recorded)
     }
 
     /// Whether the entry at the end of this chain is in the logbook.
@@ -341,7 +622,7 @@ impl SqliteLogbook {
     pub fn open_to_read(path: &Path) -> Result<Self, LogbookError> {
         let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
-        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None };
+        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None, files: vec![], rescued: None };
         book.head = book.verify()?;
         Ok(book)
     }
@@ -366,7 +647,8 @@ impl SqliteLogbook {
         let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
         // Read-only, so the head only bounds what `read` looks for.
-        Ok(Self { path: path.to_owned(), db, head: Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) }, seal: None })
+        let head = Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) };
+        Ok(Self { path: path.to_owned(), db, head, seal: None, files: vec![], rescued: None })
     }
 
     fn agree_on_format(path: &Path, db: &Connection) -> Result<(), LogbookError> {
@@ -459,47 +741,31 @@ impl Logbook for SqliteLogbook {
         self.head
     }
 
+    fn in_place(&mut self) -> Result<(), LogbookError> {
+        self.files_in_place()?;
+        self.seal.as_mut().map_or(Ok(()), Seal::in_place)
+    }
+
     fn may_be_written(&mut self) -> bool {
+        if self.in_place().is_err() {
+            return false;
+        }
         let mut write = || {
             let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // What stands there already, in a page that has to be written all the same.
             tx.pragma_update(None, "user_version", FORMAT)?;
             tx.commit()
         };
-        write().is_ok()
+        let may = write().is_ok();
+        self.written();
+        may
     }
 
     fn append(&mut self, head: Head, drafts: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
-        let path = self.path.clone();
-        let fail = |what| {
-            let path = path.clone();
-            move |source| LogbookError::Database { what, path, source }
-        };
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail("append to"))?;
-        let last: i64 =
-            tx.query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0)).map_err(fail("read"))?;
-        if u64::try_from(last) != Ok(head.seq) || head != self.head {
-            let found = u64::try_from(last).unwrap_or_default();
-            return Err(LogbookError::Moved { path, expected: head.seq, found });
-        }
-        let mut end = head;
-        let mut recorded = Vec::with_capacity(drafts.len());
-        {
-            let mut insert = tx
-                .prepare_cached("INSERT INTO entry(seq, at, who, why, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
-                .map_err(fail("append to"))?;
-            for draft in drafts {
-                end = end.after(draft);
-                let seq = i64::try_from(end.seq).unwrap_or(i64::MAX);
-                insert
-                    .execute(params![seq, draft.at.to_string(), draft.who, draft.why, draft.body, &end.hash.0[..]])
-                    .map_err(fail("append to"))?;
-                recorded.push(Recorded { seq: end.seq, draft: draft.clone(), hash: end.hash });
-            }
-        }
-        tx.commit().map_err(fail("append to"))?;
-        self.head = end;
-        Ok(recorded)
+        self.in_place()?;
+        let appended = self.write(head, drafts);
+        self.written();
+        appended
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
@@ -513,14 +779,19 @@ impl Logbook for SqliteLogbook {
     fn seal(&mut self, steady: Option<Timestamp>) -> Result<(), DiskError> {
         let now = (self.head, steady);
         let Some(seal) = self.seal.as_mut().filter(|seal| seal.last != Some(now)) else { return Ok(()) };
+        // What somebody else has put there is not written over: it says what was done here.
+        seal.in_place().map_err(|error| DiskError::new("seal", &self.path, io::Error::other(error.to_string())))?;
         let Head { seq, hash } = self.head;
-        let time = steady.map(|steady| format!(" {steady}")).unwrap_or_default();
-        let line = format!("{seq} {}{time}\n", hash.to_hex());
-        disk::put(seal.disk.as_ref(), &seal.path, line.as_bytes(), Access::Owner)?;
+        disk::put(seal.disk.as_ref(), &seal.path, seal_line(self.head, steady).as_bytes(), Access::Owner)?;
+        seal.mark = Mark::of(&seal.path).unwrap_or_default();
         if seal.last.is_none_or(|(head, _)| head != self.head) {
             tracing::info!(seq, hash = hash.to_hex(), "logbook sealed");
         }
         seal.last = Some(now);
+        if self.files_in_place().is_ok() {
+            let failed = |error: LogbookError| io::Error::other(error.sentence());
+            self.checkpoint().map_err(|error| DiskError::new("seal", &self.path, failed(error)))?;
+        }
         Ok(())
     }
 
@@ -702,5 +973,206 @@ mod tests {
                 return;
             }
         }
+    }
+
+    type Hand = fn(&Path);
+
+    fn with(path: &Path, suffix: &str) -> PathBuf {
+        PathBuf::from(format!("{}{suffix}", path.display()))
+    }
+
+    /// A copy that is older than the logbook that runs, and the name of one of its files.
+    fn older(path: &Path) -> PathBuf {
+        path.with_file_name("older.sqlite")
+    }
+
+    /// What people do to the files of a logbook that is open, what is said, and how it is taken back.
+    const HANDS: &[(&str, Hand, &str, Hand)] = &[
+        ("moved", |p| move_to(p, "aside"), "is gone", |p| move_from(p, "aside")),
+        ("replaced", |p| (move_to(p, "aside"), put_copy(&older(p), p)).1, "was replaced", |p| move_from(p, "aside")),
+        ("log moved", |p| move_to(&with(p, "-wal"), "aside"), "is gone", |p| move_from(&with(p, "-wal"), "aside")),
+        ("index moved", |p| move_to(&with(p, "-shm"), "aside"), "is gone", |p| move_from(&with(p, "-shm"), "aside")),
+        (
+            "log replaced",
+            |p| (move_to(&with(p, "-wal"), "aside"), put_copy(&older(p), &with(p, "-wal"))).1,
+            "was replaced",
+            |p| move_from(&with(p, "-wal"), "aside"),
+        ),
+        (
+            "seal moved",
+            |p| move_to(&p.with_extension("head"), "aside"),
+            "is gone",
+            |p| move_from(&p.with_extension("head"), "aside"),
+        ),
+        (
+            "another seal",
+            |p| (move_to(&p.with_extension("head"), "aside"), put_seal(p)).1,
+            "does not say any more",
+            |p| move_from(&p.with_extension("head"), "aside"),
+        ),
+    ];
+
+    fn move_to(path: &Path, aside: &str) {
+        disk::Kernel::default().rename(path, &path.with_file_name(aside)).expect("moved");
+    }
+
+    fn move_from(path: &Path, aside: &str) {
+        disk::Kernel::default().rename(&path.with_file_name(aside), path).expect("moved back");
+    }
+
+    fn put_copy(from: &Path, to: &Path) {
+        disk::put(&disk::Kernel::default(), to, &std::fs::read(from).expect("read"), Access::Owner).expect("copied");
+    }
+
+    fn put_seal(path: &Path) {
+        let line = seal_line(Head { seq: 1, hash: Sha256([7; 32]) }, None);
+        disk::put(&disk::Kernel::default(), &path.with_extension("head"), line.as_bytes(), Access::Owner).expect("put");
+    }
+
+    /// A sealed logbook that is open, with an entry behind the seal, and an older copy beside it.
+    fn open_and_running(dir: &Path) -> (PathBuf, SqliteLogbook) {
+        let path = filled(dir);
+        put_copy(&path, &older(&path));
+        let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
+        book.append(book.head(), &[draft("x")]).expect("appended");
+        book.seal(None).expect("sealed");
+        book.append(book.head(), &[draft("y")]).expect("appended");
+        (path, book)
+    }
+
+    #[test]
+    fn what_is_done_to_a_logbook_that_is_open_is_noticed_before_the_next_entry_and_can_be_taken_back() {
+        for (what, hand, says, back) in HANDS {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (path, mut book) = open_and_running(dir.path());
+            let head = book.head();
+            hand(&path);
+            let refused = book.append(head, &[draft("lost")]).expect_err(what);
+            assert!(matches!(refused, LogbookError::Misplaced { .. }) && refused.may_pass(), "{what}: {refused}");
+            assert!(refused.to_string().contains(says), "{what}: {refused}");
+            assert!(!book.may_be_written() && book.head() == head, "{what}");
+            back(&path);
+            book.append(head, &[draft("again")]).unwrap_or_else(|error| panic!("{what}: {error}"));
+            book.seal(None).unwrap_or_else(|error| panic!("{what}: {}", error.sentence()));
+            drop(book);
+            assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect(what).head().seq, 9, "{what}");
+        }
+    }
+
+    /// The words followed: nothing that was ever answered for is lost.
+    #[test]
+    fn a_logbook_that_was_removed_while_it_is_open_is_saved_whole() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, mut book) = open_and_running(dir.path());
+        let head = book.head();
+        for suffix in ["", "-wal", "-shm"] {
+            disk::Kernel::default().remove(&with(&path, suffix)).expect("removed");
+        }
+        let words = book.append(head, &[draft("lost")]).expect_err("removed").to_string();
+        let copy = words.split("`mv ").nth(1).and_then(|rest| rest.split(' ').next()).expect(&words);
+        assert!(book.seal(None).is_ok(), "the seal is as it was");
+        drop(book);
+        disk::Kernel::default().rename(Path::new(copy), &path).expect("moved");
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("all of it").head(), head);
+    }
+
+    #[test]
+    fn a_log_that_was_removed_while_it_is_open_loses_nothing_whether_the_end_comes_in_order_or_not() {
+        for in_order in [true, false] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (path, mut book) = open_and_running(dir.path());
+            let head = book.head();
+            disk::Kernel::default().remove(&with(&path, "-wal")).expect("removed");
+            book.append(head, &[draft("lost")]).expect_err("removed");
+            if in_order {
+                drop(book);
+            } else {
+                // As after SIGKILL: only what lies on the disk is left.
+                put_copy(&path, &older(&path));
+                drop(book);
+                move_from(&path, "older.sqlite");
+            }
+            assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("whole").head(), head, "{in_order}");
+        }
+    }
+
+    #[test]
+    fn a_logbook_that_was_written_over_in_place_is_noticed_and_one_that_was_touched_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, mut book) = open_and_running(dir.path());
+        let opened = || std::fs::File::options().write(true).open(&path).expect("there");
+        opened().set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+        for _ in 0..200 {
+            book.append(book.head(), &[draft("nothing has changed")]).expect("appended");
+        }
+        // What is still in the log stands over what is in the database; so little is left in it.
+        book.seal(None).expect("sealed");
+        book.append(book.head(), &[draft("z")]).expect("appended");
+        let head = book.head();
+        let old = std::fs::read(older(&path)).expect("read");
+        std::io::Write::write_all(&mut opened(), &old).expect("written over");
+        opened().set_len(old.len() as u64).expect("cut");
+        let refused = book.append(head, &[draft("lost")]).expect_err("another content");
+        assert!(refused.to_string().contains("was written over"), "{refused}");
+        assert!(!book.may_be_written());
+    }
+
+    #[test]
+    fn after_a_seal_the_database_alone_has_all_entries() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
+        for n in 0..200 {
+            book.append(book.head(), &[draft(&format!("{n}"))]).expect("appended");
+        }
+        book.seal(None).expect("sealed");
+        put_copy(&path, &older(&path));
+        assert_eq!(SqliteLogbook::open(&older(&path)).expect("whole").head(), book.head());
+    }
+
+    #[test]
+    fn a_missing_logbook_is_not_made_anew_beside_its_seal() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        SqliteLogbook::open_sealed(&path, kernel()).expect("whole").seal(None).expect("sealed");
+        move_to(&path, "aside");
+        let refused = SqliteLogbook::open_sealed(&path, kernel()).expect_err("gone");
+        assert!(refused.to_string().contains("is not there"), "{refused}");
+        assert!(!path.exists());
+        move_from(&path, "aside");
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("back").head().seq, 6);
+    }
+
+    /// Too many open files, a disk that hangs: nothing is to be removed for what passes.
+    #[test]
+    fn a_seal_that_cannot_be_read_now_is_left_where_it_is() {
+        use rustix::io::Errno;
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::NOMEM, Errno::ACCESS, Errno::STALE] {
+            let unread = LogbookError::Unread { path: "/s/logbook.head".into(), source: errno.into() };
+            let words = unread.to_string();
+            assert!(!words.contains("remove") && words.contains("Leave the file where it is"), "{words}");
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = filled(dir.path());
+        disk::Kernel::default().make_dir(&path.with_extension("head")).expect("made");
+        let refused = SqliteLogbook::open_sealed(&path, kernel()).expect_err("it cannot be read");
+        assert!(matches!(refused, LogbookError::Unread { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_copy_is_one_state_whoever_writes_meanwhile() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, mut book) = open_and_running(dir.path());
+        let writing = std::sync::Mutex::new(&mut book);
+        let reader = SqliteLogbook::open_to_read(&path).expect("whole");
+        let copy = dir.path().join("copy.sqlite");
+        let write = |_, _| {
+            let mut book = writing.lock().expect("alone");
+            let head = book.head();
+            book.append(head, &[draft("meanwhile")]).expect("nobody waits");
+        };
+        reader.copy_to(&copy, write).expect("copied");
+        assert_eq!(SqliteLogbook::open_to_read(&copy).expect("whole").head(), reader.head());
+        assert!(book.head().seq > reader.head().seq);
     }
 }

@@ -8,6 +8,8 @@ pub mod disk;
 pub mod lock;
 /// Where things lie in a tree.
 pub mod tree;
+/// Whether files that are held open still have their names.
+pub mod foothold;
 /// What has been decided, in order, hash-chained.
 pub mod logbook;
 /// Files that were refused, and why.

@@ -123,7 +123,7 @@ pub fn findings(judgement: &Judgement) -> Vec<FindingBody> {
 impl From<NoAnswer> for Problem {
     fn from(error: NoAnswer) -> Self {
         match error {
-            NoAnswer::Full | NoAnswer::Unavailable => {
+            NoAnswer::Full | NoAnswer::Unavailable | NoAnswer::Unwritable(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", error.to_string())
             }
         }

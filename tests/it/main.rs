@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attack;
+mod bad_days;
 mod calls;
 mod campaign;
 mod catalogue;

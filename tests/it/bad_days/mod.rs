@@ -1,0 +1,4 @@
+//! Bad days of the people around the daemon, each with a real site: what happens, what is seen, what clients see,
+//! and the remedy, followed word for word.
+
+mod state;
