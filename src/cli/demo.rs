@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure, Outcome};
@@ -40,6 +41,9 @@ const SIGNED: u64 = 3;
 
 /// How long the example may take to take them in, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The file that tells an example site from any other directory.
+const MARKER: &str = ".rolloutd-demo";
 
 /// The distribution of the example.
 const DIST: &str = "umd/3/sl6/x86_64";
@@ -96,6 +100,7 @@ impl Site {
 
     fn make(&self, now: Timestamp) -> Made {
         let disk = Kernel::default();
+        self.claim(&disk)?;
         for dir in [self.dir.join("keys"), self.dir.join("state"), self.untested()] {
             disk.make_dir(&dir)?;
         }
@@ -114,6 +119,47 @@ impl Site {
         put(&self.config(), &self.configuration(), Access::Everybody)?;
         self.script("rolloutctl", &self.ctl_script()?)?;
         self.script("webhook", &self.webhook_script())
+    }
+
+    /// Refuses a directory in which something else lies, and a configuration that somebody else wrote or changed.
+    ///
+    /// The marker holds the SHA-256 of every configuration that was written here. It is there first, so that a demo
+    /// that was stopped half-way is known again.
+    fn claim(&self, disk: &Kernel) -> Made {
+        let (dir, marker) = (self.dir.display(), self.dir.join(MARKER));
+        let read = |path: &Path| match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("could not read {}: {error}", path.display())),
+        };
+        let sum = |text: &str| hex::encode(digest::digest(&digest::SHA256, text.as_bytes()));
+        let mut known = read(&marker)?;
+        let is_empty = match std::fs::read_dir(&self.dir) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(format!("could not list {dir}: {error}").into()),
+        };
+        if known.is_none() && !is_empty {
+            return Err(format!("{dir} is not empty and is no example site: name an empty directory with --dir").into());
+        }
+        let lines = known.get_or_insert_default();
+        if let Some(there) = read(&self.config())?
+            && !lines.lines().any(|line| line == sum(&there))
+        {
+            let config = self.config().display().to_string();
+            return Err(format!(
+                "{config} is not as the demo wrote it. To keep it, run `rolloutd run --config {config}`; to have the \
+                 demo's own again, move it away"
+            )
+            .into());
+        }
+        let new = sum(&self.configuration());
+        if !lines.lines().any(|line| line == new) {
+            lines.push_str(&new);
+            lines.push('\n');
+        }
+        disk.make_dir(&self.dir)?;
+        Ok(disk::put(disk, &marker, lines.as_bytes(), Access::Everybody)?)
     }
 
     fn script(&self, name: &str, text: &str) -> Made {
@@ -275,6 +321,54 @@ mod tests {
         for step in ["submit example-1", "InVerification", "StageRollOut", "Production"] {
             assert!(text.contains(step), "{step}");
         }
+    }
+
+    /// What lies in a directory, with its bytes.
+    fn lies(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found: Vec<_> = std::fs::read_dir(dir)
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| (path.clone(), std::fs::read(&path).unwrap_or_default()))
+            .collect();
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn a_directory_that_is_no_example_is_refused_and_nothing_in_it_changes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let site = |port| Site { dir: dir.path().to_owned(), port };
+        let put = |name: &str, text: &str| {
+            disk::put(&Kernel::default(), &dir.path().join(name), text.as_bytes(), Access::Owner).expect("written");
+        };
+        for name in ["rolloutd.toml", "notes", ".hidden"] {
+            put(name, "somebody's");
+            let before = lies(dir.path());
+            let why = site(8640).make(Timestamp::UNIX_EPOCH).expect_err("it is somebody's").to_string();
+            assert!(why.contains("is not empty and is no example site"), "{why}");
+            assert_eq!(lies(dir.path()), before);
+            Kernel::default().remove(&dir.path().join(name)).expect("removed");
+        }
+        // Its own is known again, also on another port; one that somebody has changed is left alone.
+        for port in [8640, 8641, 8640] {
+            site(port).make(Clock.now()).expect("its own");
+        }
+        put("rolloutd.toml", "somebody's");
+        let before = lies(dir.path());
+        let why = site(8641).make(Clock.now()).expect_err("somebody's").to_string();
+        assert!(why.contains("is not as the demo wrote it"), "{why}");
+        assert_eq!(lies(dir.path()), before);
+        Kernel::default().rename(&site(1).config(), &dir.path().join("mine.toml")).expect("moved away, as it says");
+        site(8640).make(Clock.now()).expect("its own again");
+    }
+
+    #[test]
+    fn a_demo_that_was_stopped_after_its_marker_is_known_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let site = |port| Site { dir: dir.path().to_owned(), port };
+        site(8640).make(Clock.now()).expect("made");
+        site(8641).claim(&Kernel::default()).expect("and stopped here");
+        site(8642).make(Clock.now()).expect("its own");
     }
 
     #[test]
