@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::domain::legible;
 use crate::web::problem::Problem;
 
 /// How a command ended.
@@ -127,12 +128,18 @@ pub fn finish(program: &str, json: bool, result: Result<Outcome, Failure>) -> Ex
 
 /// The words for standard output and standard error.
 fn say(program: &str, json: bool, result: Result<Outcome, Failure>) -> (String, String, Exit) {
+    // The one way out of every command, so that nothing in a title, a name or a file steers the terminal.
     match result {
-        Ok(outcome) => (outcome.text, String::new(), outcome.exit),
-        Err(failure) if json => (format!("{:#}\n", failure.document()), String::new(), failure.exit),
+        Ok(outcome) if json => (legible::json(&outcome.text).into_owned(), String::new(), outcome.exit),
+        Ok(outcome) => (legible::lines(&outcome.text).into_owned(), String::new(), outcome.exit),
+        Err(failure) if json => {
+            let document = format!("{:#}\n", failure.document());
+            (legible::json(&document).into_owned(), String::new(), failure.exit)
+        }
         Err(failure) => {
             let hint = failure.hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-            (String::new(), format!("{program}: {}\n{hint}", failure.message), failure.exit)
+            let words = format!("{program}: {}\n{hint}", failure.message);
+            (String::new(), legible::lines(&words).into_owned(), failure.exit)
         }
     }
 }
@@ -151,6 +158,19 @@ mod tests {
     fn people_read_a_failure_on_standard_error() {
         let words = "rolloutctl: no daemon answers at x\nhint: is it running?\n";
         assert_eq!(say("rolloutctl", false, Err(failure())), (String::new(), words.to_owned(), Exit::NoDaemon));
+    }
+
+    #[test]
+    fn nothing_that_is_said_steers_the_terminal() {
+        let hostile = "title \u{202e}\u{1b}[2J\u{9b}";
+        let outcome = || Ok(Outcome::done(format!("{hostile}\n")));
+        assert_eq!(say("x", false, outcome()).0, "title \\u{202e}\\u{1b}[2J\\u{9b}\n");
+        let document = format!("{:#}\n", json!({ "title": hostile }));
+        let (out, ..) = say("x", true, Ok(Outcome::done(document)));
+        assert!(out.is_ascii() && !out.contains('\u{1b}'), "{out:?}");
+        assert_eq!(serde_json::from_str::<Value>(&out).expect("a document")["title"], hostile);
+        let (_, err, _) = say("x", false, Err(Failure::new(Exit::Refused, hostile).hint(hostile)));
+        assert_eq!(err, "x: title \\u{202e}\\u{1b}[2J\\u{9b}\nhint: title \\u{202e}\\u{1b}[2J\\u{9b}\n");
     }
 
     #[test]

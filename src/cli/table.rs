@@ -1,11 +1,16 @@
 //! Tables that fit the terminal.
 
+use crate::domain::legible;
+
 /// Lays rows out under a head: columns as wide as their widest cell, two blanks between them. Where
 /// that is wider than `width`, the last column is cut, with a mark.
 pub fn lay_out(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    // Written out before it is measured.
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| legible::line(cell).into_owned()).collect()).collect();
     let columns = head.len();
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
-    for row in rows {
+    for row in &rows {
         for (known, cell) in widths.iter_mut().zip(row) {
             *known = (*known).max(cell.chars().count());
         }
@@ -14,7 +19,7 @@ pub fn lay_out(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let room = width.saturating_sub(before_last).max(8);
     let mut text = String::new();
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    for row in std::iter::once(&head).chain(rows) {
+    for row in std::iter::once(&head).chain(&rows) {
         let mut line = String::new();
         for (n, (cell, width)) in row.iter().zip(&widths).enumerate() {
             if n + 1 == columns {
@@ -52,6 +57,12 @@ pub fn width() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_out_keeps_the_columns_in_line() {
+        let rows = vec![vec!["a\u{202e}\u{1b}".to_owned(), "one\nline".to_owned()]];
+        assert_eq!(lay_out(&["ID", "TITLE"], &rows, 80), "ID               TITLE\na\\u{202e}\\u{1b}  one\\nline\n");
+    }
 
     #[test]
     fn columns_line_up_and_the_last_is_cut_to_fit() {

@@ -8,6 +8,7 @@
 
 use crate::config::values;
 use crate::domain::checksum::ChecksumKind;
+use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Legacy, Lifted, Policy};
 use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint, Keyring};
@@ -128,8 +129,8 @@ pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8,
     }
     bar.finish_and_clear();
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &answers).map_err(io::Error::from)?;
-        writeln!(out)?;
+        let document = serde_json::to_string_pretty(&answers).map_err(io::Error::from)?;
+        writeln!(out, "{}", legible::json(&document))?;
     }
     out.flush()?;
     Ok(worst)
@@ -228,9 +229,9 @@ impl Answer {
     }
 }
 
-/// Names of files are text of strangers: no control characters to the terminal, no second line.
+/// Names of files are text of strangers: nothing that steers the terminal, no second line.
 pub fn one_line(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    legible::line(text).into_owned()
 }
 
 /// Reads a regular file in pieces. A pipe or a device does not stop it, a link does not lead it (B1).

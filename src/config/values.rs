@@ -87,10 +87,52 @@ pub fn url(text: &str) -> Result<String, String> {
     if text.contains(['?', '#']) {
         return Err(format!("`{shown}` has a `?` or `#`, so nothing can be appended to it"));
     }
-    if !text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b)) {
-        return Err(format!("`{shown}` has a character that no URL may have; escape it with %"));
+    if !is_host(host) {
+        return Err(format!("`{shown}` has no host and port such as repository.example.org, 192.0.2.7:8080 or [::1]"));
+    }
+    let path = rest.get(host.len()..).unwrap_or_default();
+    let mut parts = path.strip_suffix('/').unwrap_or(path).split('/').skip(1);
+    if parts.clone().any(|part| part.is_empty() || matches!(part, "." | "..")) {
+        return Err(format!("`{shown}` has an empty part, `.` or `..` in its path; write where it leads"));
+    }
+    if !parts.all(is_part) {
+        return Err(format!(
+            "`{shown}` has a path with something else than letters, digits, - . _ ~ + and %xx of others; escape it with %"
+        ));
     }
     Ok(text.to_owned())
+}
+
+/// A name or an address, and perhaps a port.
+fn is_host(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((inside, port)) if inside.parse::<std::net::Ipv6Addr>().is_ok() => ("v6", port),
+        Some(_) => return false,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|n| n > 0);
+    is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// A part of a path that every reader of it, web servers and their patterns too, takes for just itself.
+fn is_part(part: &str) -> bool {
+    let mut rest = part.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'%', [a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                // A slash, a dot or a control character in disguise would be taken for one by some and not by others.
+                let byte = u8::from_str_radix(&format!("{}{}", char::from(*a), char::from(*b)), 16).unwrap_or_default();
+                if byte < b' ' || b"/.\\\x7f".contains(&byte) {
+                    return false;
+                }
+                tail
+            }
+            (b, tail) if b.is_ascii_alphanumeric() || b"-._~+".contains(b) => tail,
+            _ => return false,
+        };
+    }
+    true
 }
 
 /// 40 or 64 hexadecimal digits in upper case; blanks, as key tools print them, are dropped.
@@ -148,7 +190,15 @@ mod tests {
 
     #[test]
     fn a_url_can_be_appended_to() {
-        for text in ["http://a.example", "https://a.example:8443/sw", "http://[::1]:8640/", "http://a/%20"] {
+        for text in [
+            "http://a.example",
+            "https://a.example:8443/sw",
+            "http://[::1]:8640/",
+            "http://[::1]/a/b/",
+            "http://192.0.2.7/~sw/a+b_c-d.e",
+            "http://a/%20",
+            "http://a/%c3%a9",
+        ] {
             assert_eq!(url(text).as_deref(), Ok(text));
         }
         for text in [
@@ -163,6 +213,37 @@ mod tests {
             "http://a/#x",
             "http://a/ b",
             "http://a/é",
+            // What a router would take for a pattern.
+            "http://a/:x",
+            "http://a/{x}",
+            "http://a/{*x}",
+            "http://a/*x",
+            "http://a/*",
+            "http://a/b:c",
+            // What some readers take for another path.
+            "http://a//",
+            "http://a//b",
+            "http://a/b//c",
+            "http://a/./b",
+            "http://a/../b",
+            "http://a/%2e%2e/b",
+            "http://a/b%2fc",
+            "http://a/%",
+            "http://a/%2",
+            "http://a/%zz",
+            "http://a/%00",
+            "http://a/\u{202e}",
+            "http://a/\u{1b}[2J",
+            "http://a:x/",
+            "http://a:0/",
+            "http://a:99999/",
+            "http://a:+80/",
+            "http://a:80:80/",
+            "http://[::1/",
+            "http://[x]/",
+            "http://[::1]x/",
+            "http://é.example/",
+            "http://a b/",
         ] {
             assert!(url(text).is_err(), "{text:?}");
         }

@@ -20,6 +20,7 @@ use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
 use crate::config::settings::Settings;
+use crate::domain::legible;
 use crate::domain::plan::Plan;
 use crate::engine::run::{Engine, EngineError, Handle, fold};
 use crate::engine::view::Shared;
@@ -332,7 +333,7 @@ impl Reporter {
                 self.supervisor.ping();
                 beat = now;
             }
-            let status = self.status();
+            let status = legible::line(&self.status()).into_owned();
             if ready { self.supervisor.status(&status) } else { self.supervisor.still_starting(&status) }
         }
     }

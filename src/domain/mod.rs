@@ -1,5 +1,7 @@
 //! Names, states and rules. Nothing here knows a file, a clock or a socket: time is an argument.
 
+/// Text of strangers on its way to a person.
+pub mod legible;
 /// Checksums as repodata spells them.
 pub mod checksum;
 /// Names of trees, distributions, rollouts and people.

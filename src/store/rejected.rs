@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Access, Disk, DiskError};
 use crate::domain::checksum::Sha256;
+use crate::domain::legible;
 use crate::domain::refusal::Refusal;
 
 /// Longest file name that is kept; with the prefix it stays below the 255 bytes of a file name.
@@ -120,7 +121,7 @@ fn explain(upload: &Path, refusal: &Refusal) -> String {
     let _ = writeln!(text, "rule:    {}", refusal.code.rule());
     let _ = writeln!(text, "found:   {}", refusal.detail.escape_debug());
     let _ = writeln!(text, "to mend: {}", refusal.code.remedy());
-    text
+    legible::lines(&text).into_owned()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::health;
 use super::problem::Problem;
 use crate::domain::gate::Judgement;
+use crate::domain::legible;
 use crate::domain::names::RolloutId;
 use crate::domain::workflow;
 use crate::engine::entry::TurnedAway;
@@ -97,6 +98,8 @@ fn page(template: &impl Template) -> Response {
             // Nothing on a page runs, and nothing comes from elsewhere.
             let policy =
                 "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            // None of the templates has anything that is written out, so all of it is text of strangers.
+            let html = legible::lines(&html).into_owned();
             ([("content-security-policy", policy), ("x-content-type-options", "nosniff")], Html(html)).into_response()
         }
         Err(error) => {
@@ -166,4 +169,19 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
     let entries = context.read_logbook(move |path| SqliteLogbook::slice(path, from, PAGE)).await?;
     let older = (from > 1).then(|| from.saturating_sub(PAGE as u64).max(1));
     Ok(page(&Log { site: context.site().name.clone(), entries: rows(entries), older }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_title_that_reads_backwards_is_seen_as_what_it_is() {
+        let problem = Problem::not_found("harmless \u{202e}gpj.exe \u{1b}[2J <b>");
+        let answer = page(&Wrong { site: "x\u{2066}".to_owned(), problem: &problem });
+        let html = axum::body::to_bytes(answer.into_body(), 1 << 20).await.expect("a page");
+        let html = String::from_utf8(html.into()).expect("text");
+        assert!(html.contains(r"harmless \u{202e}gpj.exe \u{1b}[2J &#60;b&#62;"), "{html}");
+        assert!(html.contains(r"x\u{2066}"), "{html}");
+    }
 }

@@ -72,7 +72,7 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
     if let ServeTrees::Below(prefix) = serve_trees {
         // A download may take hours, so the time limit above does not hold here. The prefix is the admin's text, in
         // which the router would read patterns.
-        let trees = Trees { context: context.clone(), prefix: prefix.into() };
+        let trees = Trees::below(context.clone(), &prefix);
         routes = routes.fallback_service(any(trees::serve).with_state(trees));
     }
     routes.layer(middleware::from_fn_with_state(context.clone(), in_words)).with_state(context)
@@ -121,6 +121,7 @@ mod tests {
     use crate::engine::view::Shared;
     use crate::engine::worker::Workshop;
     use crate::link::clock::Clock;
+    use crate::store::disk::{self, Access, Kernel};
     use crate::store::logbook::SqliteLogbook;
     use crate::web::auth::Tokens;
     use crate::web::context::SiteFacts;
@@ -129,8 +130,18 @@ mod tests {
 
     /// Asks the routes of a site without anything in it.
     async fn ask(request: axum::http::request::Builder, body: impl Into<Body>) -> (StatusCode, HeaderMap, String) {
+        ask_below("", request, body).await
+    }
+
+    /// Asks them with the trees below a path, in which there is one file.
+    async fn ask_below(
+        prefix: &str,
+        request: axum::http::request::Builder,
+        body: impl Into<Body>,
+    ) -> (StatusCode, HeaderMap, String) {
         let dir = tempfile::tempdir().expect("a directory");
         let logbook = dir.path().join("logbook.sqlite");
+        std::fs::create_dir(dir.path().join("root")).expect("made");
         let book = SqliteLogbook::open(&logbook).expect("a new logbook");
         let shared = Arc::<Shared>::default();
         let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
@@ -139,7 +150,8 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };
-        let router = router(Context::new(handle, logbook, site), ServeTrees::Below(String::new()));
+        let router = router(Context::new(handle, logbook, site), ServeTrees::Below(prefix.to_owned()));
+        disk::put(&Kernel::default(), &dir.path().join("root/a.repo"), b"[a]", Access::Everybody).expect("written");
         let request = request.body(body.into()).expect("a request");
         let response = TowerToHyperService::new(router).call(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
@@ -183,6 +195,18 @@ mod tests {
             assert!(length.is_none_or(|length| length == text.len().to_string()), "{method} {path}");
             assert!(!problem.detail.is_empty() && !problem.title.is_empty(), "{text}");
             assert_eq!(headers.contains_key("allow"), status == 405, "{method} {path}");
+        }
+    }
+
+    /// The path of the base URL is the admin's text; `rolloutd check` complains of most of these.
+    #[tokio::test]
+    async fn whatever_the_path_of_the_base_url_is_the_start_does_not_fail_and_the_trees_are_there() {
+        for prefix in ["", "/sw", "/:x", "/{x}", "/{*x}", "/*", "/a/*x", "/a//b", "/log", "/api/v1", "/%20", "/%c3%a9"]
+        {
+            let (status, _, text) = ask_below(prefix, to("GET", &format!("{prefix}/a.repo")), vec![]).await;
+            assert_eq!((status, text.as_str()), (StatusCode::OK, "[a]"), "{prefix}");
+            let (status, ..) = ask_below(prefix, to("GET", &format!("{prefix}/x/a.repo")), vec![]).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{prefix}");
         }
     }
 

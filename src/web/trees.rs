@@ -36,10 +36,16 @@ pub const SANDBOX: &str = "default-src 'none'; sandbox";
 /// Where the trees are, for those who fetch.
 #[derive(Clone)]
 pub struct Trees {
-    /// The state that all handlers share.
-    pub context: Context,
-    /// The path below which they are served: empty, or with a slash at the beginning and none at the end.
-    pub prefix: Arc<str>,
+    context: Context,
+    /// Decoded, as paths are before they are compared with it.
+    prefix: Arc<str>,
+}
+
+impl Trees {
+    /// Served below a path: empty, or with a slash at the beginning and none at the end.
+    pub fn below(context: Context, prefix: &str) -> Self {
+        Self { context, prefix: percent_decode(prefix).unwrap_or_default().into() }
+    }
 }
 
 /// Marks the answer whose body takes as long as the client needs for it.
