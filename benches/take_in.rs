@@ -90,18 +90,21 @@ fn take_in(packages: &[Vec<u8>], terms: &Arc<Terms>, examiner: &Arc<dyn Examiner
     let place =
         target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target")).join("bench-repos/take-in");
     let _ = fs::remove_dir_all(&place);
-    let dir = place.join("untested");
-    fs::create_dir_all(dir.join("incoming")).expect("made");
+    let (dir, home) = (place.join("incoming"), place.join("untested"));
+    for made in [&dir, &home] {
+        fs::create_dir_all(made).expect("made");
+    }
     for (n, bytes) in packages.iter().enumerate() {
-        fs::write(dir.join(format!("incoming/{n}.rpm")), bytes).expect("written");
+        fs::write(dir.join(format!("{n}.rpm")), bytes).expect("written");
     }
     let disk = Kernel::default();
     let mut index = Index::open(&disk, &place.join("index.sqlite")).expect("an index");
     let tree: rolloutd::domain::names::TreeName = "untested".parse().expect("a name");
     let gate = Gate {
-        dir: dir.clone(),
+        dir,
+        home: home.clone(),
         tree: tree.clone(),
-        trees: vec![(tree, dir)],
+        trees: vec![(tree, home)],
         rejected: place.join("rejected"),
         terms: Arc::clone(terms),
         examiner: Arc::clone(examiner),

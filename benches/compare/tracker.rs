@@ -35,7 +35,7 @@ impl Tracker {
         let dir = stock::place().join(format!("{number}-tracker"));
         let _ = fs::remove_dir_all(&dir);
         let root = dir.join("root");
-        let uploads = root.join("untested/d");
+        let uploads = dir.join("incoming/d");
         fs::create_dir_all(&uploads).expect("made");
         for (name, content) in [("hook", SECRET), ("token", TOKEN.as_bytes())] {
             fs::write(dir.join(name), content).expect("written");

@@ -276,7 +276,8 @@ impl Site {
             retired: state.join("retired"),
             index: state.join("d.sqlite"),
             gate: Gate {
-                dir: self.root("first"),
+                dir: self.dir.join("incoming"),
+                home: self.root("first"),
                 tree: trees[0].clone(),
                 trees: trees.iter().map(|tree| (tree.clone(), self.root(tree.as_str()))).collect(),
                 rejected: state.join("rejected"),

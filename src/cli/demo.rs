@@ -90,8 +90,8 @@ impl Site {
         self.dir.join("rolloutd.toml")
     }
 
-    fn untested(&self) -> PathBuf {
-        self.dir.join("sw/untested").join(DIST)
+    fn incoming(&self) -> PathBuf {
+        self.dir.join("incoming").join(DIST)
     }
 
     fn url(&self) -> String {
@@ -101,7 +101,7 @@ impl Site {
     fn make(&self, now: Timestamp) -> Made {
         let disk = Kernel::default();
         self.claim(&disk)?;
-        for dir in [self.dir.join("keys"), self.dir.join("state"), self.untested()] {
+        for dir in [self.dir.join("keys"), self.dir.join("state"), self.incoming()] {
             disk.make_dir(&dir)?;
         }
         let put = |path: &Path, text: &str, access| disk::put(&disk, path, text.as_bytes(), access);
@@ -173,7 +173,7 @@ impl Site {
         for (recipe, signed) in recipes(now) {
             let bytes = sample::build(&recipe, signed.then_some(signer), now)?;
             let name = format!("{}-{}-{}.{}.rpm", recipe.name, recipe.version, recipe.release, recipe.arch);
-            disk::put(disk, &self.untested().join(name), &bytes, Access::Everybody)?;
+            disk::put(disk, &self.incoming().join(name), &bytes, Access::Everybody)?;
         }
         Ok(())
     }
@@ -188,6 +188,7 @@ impl Site {
 name     = "Example software repository"
 root     = "{dir}/sw"
 state    = "{dir}/state"
+incoming = "{dir}/incoming"
 base_url = "{url}/sw"
 
 [http]
@@ -298,7 +299,9 @@ fn words(dir: &Path, url: &str) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "\nAn example site runs in {}", dir.display());
     let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
-    let _ = writeln!(text, "Three signed packages and one unsigned were dropped into the tree `untested`.");
+    let _ =
+        writeln!(text, "Three signed packages and one unsigned were dropped into {}/incoming/{DIST}", dir.display());
+    let _ = writeln!(text, "and taken into the tree `untested`.");
     let _ = writeln!(text, "In another terminal, one after the other:\n");
     let _ = writeln!(text, "  {ctl} trees");
     let _ = writeln!(text, "  {ctl} submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch");

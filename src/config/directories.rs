@@ -1,17 +1,20 @@
-//! `site.root`, `site.state` and the trees: are they there, may they be used, do they lie apart?
+//! `site.root`, `site.state`, `site.incoming` and the trees: are they there, may they be used, do they lie apart?
 //!
 //! Trees need not exist yet; the daemon makes them. What must never be is that the web server serves
 //! our own state, or that a link below the root leads out of it (*contained*).
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::complaint::Findings;
 use super::files::{self, Directory};
 use super::mentions::{Mention, Purpose};
 use super::reader::Outcome;
 use super::settings::{Distribution, Watch};
+use crate::domain::names::TreeId;
 use crate::format::quantity;
 use crate::link::watch::{self, Mode};
+use crate::store::ownership;
 
 /// Below this a burst of uploads fills the disk.
 const SPACE_MIN: u64 = 1 << 30;
@@ -27,9 +30,50 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
     if let (Some(root), Some(state)) = (&root, &state) {
         apart(outcome, root, state, findings);
     }
+    let incoming = mention(&Purpose::Incoming).and_then(|mention| drop_directory(mention, findings));
+    if let Some(incoming) = &incoming {
+        let others = [("site.root, which the web server serves,", &root), ("site.state", &state)];
+        let inside = |a: &Directory, b: &Directory| a.real.starts_with(&b.real) && b.exists;
+        for (name, other) in others.into_iter().filter_map(|(name, other)| Some((name, other.as_ref()?))) {
+            let (r, o) = (&incoming.real, &other.real);
+            if (inside(incoming, other) || inside(other, incoming)) && !told(outcome) {
+                let what =
+                    format!("leads to {}, and {name} is {}: one lies inside the other", r.display(), o.display());
+                let hint = "for example: incoming = \"/srv/repo/incoming\"".to_owned();
+                findings.complain(&outcome.places.of("site.incoming"), what, Some(hint));
+            }
+        }
+    }
     let (Some(_), Some(mention)) = (root, mention(&Purpose::Root)) else { return };
+    let owner = outcome.site.as_ref().map_or_else(ownership::me, |site| ownership::of_site(&site.state));
+    let mut named = BTreeSet::new();
     for (number, distribution) in &outcome.distributions {
-        trees(outcome, *number, distribution, &mention.path, findings);
+        trees(outcome, (*number, distribution), (&mention.path, owner), &mut named, findings);
+        if let Some(incoming) = outcome.site.as_ref().filter(|_| incoming.is_some()).map(|site| &site.incoming) {
+            watched(outcome, *number, &incoming.join(distribution.path.as_str()), findings);
+        }
+    }
+}
+
+/// Whether the reader has complained already of how the directories of the site lie in one another.
+fn told(outcome: &Outcome) -> bool {
+    let nested = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
+    outcome.site.as_ref().is_none_or(|site| nested(&site.incoming, &site.root) || nested(&site.incoming, &site.state))
+}
+
+/// The directory of uploads. The daemon makes it where it may.
+fn drop_directory(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
+    match files::directory(&mention.path) {
+        Ok(_) => one(mention, findings),
+        Err(mut trouble) => {
+            let shown = mention.path.display();
+            trouble.what = format!("uploads come into {shown}, and {}", trouble.what);
+            if !mention.path.exists() {
+                trouble.hint = Some(format!("make it for the user that runs rolloutd: install -d -o rolloutd {shown}"));
+            }
+            findings.trouble(&mention.at, trouble);
+            None
+        }
     }
 }
 
@@ -91,8 +135,15 @@ fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut 
     }
 }
 
-/// The trees of one distribution, as far as they exist.
-fn trees(outcome: &Outcome, number: usize, distribution: &Distribution, root: &Path, findings: &mut Findings) {
+/// The trees of one distribution, as far as they exist. `named` are the directories of which it was said already that
+/// others can change them.
+fn trees(
+    outcome: &Outcome,
+    (number, distribution): (usize, &Distribution),
+    (root, owner): (&Path, u32),
+    named: &mut BTreeSet<PathBuf>,
+    findings: &mut Findings,
+) {
     let at = outcome.places.of(&format!("distribution[{number}].path"));
     let mut first: Option<(u64, &str)> = None;
     for (position, tree) in distribution.trees.iter().enumerate() {
@@ -118,18 +169,26 @@ fn trees(outcome: &Outcome, number: usize, distribution: &Distribution, root: &P
             Some(_) => {}
             None => first = Some((file_system, tree.as_str())),
         }
-        if position == 0 {
-            watched(outcome, number, &directory, findings);
-        } else if directory.exists
-            && let Some(trouble) = files::changeable_by_others(&path)
-        {
-            findings.trouble(&at, trouble);
+        let id = TreeId { dist: distribution.path.clone(), tree: tree.clone() };
+        // What cannot be looked at is somebody else's finding.
+        let Ok(Some(open)) = ownership::look(root, &id, owner) else { continue };
+        let root_was_named = open.dir == root && files::changeable_by_others(root).is_some();
+        if !root_was_named && named.insert(open.dir.clone()) {
+            let mut hint = open.remedy();
+            if position == 0
+                && let Some(site) = &outcome.site
+            {
+                let incoming = site.incoming.join(distribution.path.as_str());
+                hint = format!("{hint}; people upload into {}", incoming.display());
+            }
+            findings.complain(&at, open.what(), Some(hint));
         }
     }
 }
 
 /// Whether the kernel can tell of uploads.
-fn watched(outcome: &Outcome, number: usize, directory: &Directory, findings: &mut Findings) {
+fn watched(outcome: &Outcome, number: usize, incoming: &Path, findings: &mut Findings) {
+    let Ok(directory) = files::directory(incoming) else { return };
     // With other complaints about the file the default is the best guess.
     let watch = outcome.settings.as_ref().map_or_else(Watch::default, |settings| settings.watch);
     if watch.mode == Mode::Poll {

@@ -21,6 +21,8 @@ pub enum Purpose {
     Root,
     /// `site.state`
     State,
+    /// `site.incoming`, given or meant
+    Incoming,
     /// A public key of the ring of `trees` of the distribution with this number in the file.
     Ring {
         /// Number of the distribution in the file, from 0.
@@ -80,6 +82,12 @@ impl Notebook {
         let path = value.read(values::absolute)?;
         self.mentions.push(Mention { purpose, path: path.clone(), at: value.spot() });
         Some(path)
+    }
+
+    /// A path that is not written: where what it follows from stands.
+    pub fn implied(&mut self, path: PathBuf, purpose: Purpose, at: Spot) -> PathBuf {
+        self.mentions.push(Mention { purpose, path: path.clone(), at });
+        path
     }
 
     /// `{ file = ".." }`; a secret that stands in the configuration itself is refused.

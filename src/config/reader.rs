@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::complaint::Complaint;
 use super::document::{Places, Section, Sheet};
 use super::mentions::{Notebook, Purpose};
-use super::settings::{Distribution, Http, Intake, Settings, Signing, Site, Watch};
+use super::settings::{Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
 use super::syntax::Mended;
 use super::values::{address, span, url, words};
 use super::{actors, distribution};
@@ -100,20 +100,40 @@ pub fn read(text: &str, file: &Path) -> Outcome {
 
 fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {
     let name = section.need("name", "name = \"Example software repository\"").and_then(|v| words(&v));
-    let root = section.need("root", "root = \"/srv/repo/sw\"");
-    let root = root.and_then(|v| notebook.path(&v, Purpose::Root));
+    let root_value = section.need("root", "root = \"/srv/repo/sw\"");
+    let root = root_value.as_ref().and_then(|v| notebook.path(v, Purpose::Root));
     let state_value = section.need("state", "state = \"/var/lib/rolloutd\"");
     let state = state_value.as_ref().and_then(|v| notebook.path(v, Purpose::State));
+    let incoming_value = section.get("incoming");
+    let incoming = match (&incoming_value, &root_value, &root) {
+        (Some(value), ..) => notebook.path(value, Purpose::Incoming),
+        (None, Some(value), Some(root)) => {
+            let beside = root.with_file_name(INCOMING);
+            Some(notebook.implied(beside, Purpose::Incoming, value.spot()))
+        }
+        _ => None,
+    };
     let base_url = section
         .need("base_url", "base_url = \"http://repository.example.org/sw\"")
         .and_then(|v| v.read(|text| url(text).map(|u| u.trim_end_matches('/').to_owned())));
+    let served = "the web server serves";
     if let (Some(root), Some(state), Some(value)) = (&root, &state, state_value)
-        && let Some(what) = overlap(root, state)
+        && let Some(what) = overlap((root, "site.root", served), state)
     {
         value.complain(what, Some("for example: state = \"/var/lib/rolloutd\"".to_owned()));
     }
+    if let Some(incoming) = &incoming
+        && let Some(value) = incoming_value.as_ref().or(root_value.as_ref())
+    {
+        let others = [(&root, "site.root", served), (&state, "site.state", "belongs to the daemon alone")];
+        let nested = others.into_iter().find_map(|(other, name, why)| overlap((other.as_ref()?, name, why), incoming));
+        if let Some(what) = nested {
+            let what = if incoming_value.is_some() { what } else { format!("the directory of uploads {what}") };
+            value.complain(what, Some("for example: incoming = \"/srv/repo/incoming\"".to_owned()));
+        }
+    }
     section.close();
-    Some(Site { name: name?, root: root?, state: state?, base_url: base_url? })
+    Some(Site { name: name?, root: root?, state: state?, incoming: incoming?, base_url: base_url? })
 }
 
 fn signing(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Signing> {
@@ -160,15 +180,15 @@ fn intake(mut section: Section<'_, '_>) -> Option<Intake> {
     Some(Intake { max_package: max_package?, jobs: jobs?, incomplete_after: incomplete_after? })
 }
 
-/// How two directories lie in one another, if they do; both by their text only.
-fn overlap(root: &Path, state: &Path) -> Option<String> {
-    let says = |relation| format!("`{}` {relation} `{}`", state.display(), root.display());
-    if state == root {
-        Some("is the same directory as site.root, which the web server serves".to_owned())
-    } else if state.starts_with(root) {
-        Some(format!("{}, which the web server serves", says("lies under site.root")))
-    } else if root.starts_with(state) {
-        Some(says("contains site.root"))
+/// How a directory lies in another one, of which its name and what it is for are told; both by their text only.
+fn overlap((other, name, what_for): (&Path, &str, &str), dir: &Path) -> Option<String> {
+    let says = |relation| format!("`{}` {relation} {name} `{}`", dir.display(), other.display());
+    if dir == other {
+        Some(format!("is the same directory as {name}, which {what_for}"))
+    } else if dir.starts_with(other) {
+        Some(format!("{}, which {what_for}", says("lies under")))
+    } else if other.starts_with(dir) {
+        Some(says("contains"))
     } else {
         None
     }

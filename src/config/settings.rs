@@ -14,6 +14,9 @@ use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
 use crate::link::watch::Mode;
 
+/// The name of the directory of uploads beside the root, where the admin names none.
+pub const INCOMING: &str = "incoming";
+
 /// The trees of a distribution that names none, in the order of a promotion.
 pub const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
 
@@ -49,6 +52,8 @@ pub struct Site {
     pub root: PathBuf,
     /// Logbook, index, rejected and retired files; never under `root`. Absolute.
     pub state: PathBuf,
+    /// `<incoming>/<distribution path>/` is where people upload; never under `root` or `state`, nobody serves it. Absolute.
+    pub incoming: PathBuf,
     /// The URL of `root`, without a slash at the end.
     pub base_url: String,
 }
@@ -69,7 +74,7 @@ pub struct Distribution {
     pub path: DistPath,
     /// `egi`, `glite`, or the absolute path of a procedure file.
     pub procedure: String,
-    /// At least two, in the order of a promotion; uploads are dropped into the first.
+    /// At least two, in the order of a promotion; uploads are taken into the first.
     pub trees: Vec<TreeName>,
     /// Of packages and metadata.
     pub checksum: ChecksumKind,

@@ -131,12 +131,14 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let gatehouse = Arc::new(Gatehouse::of_this_program());
     let examiner: Arc<dyn Examiner> = gatehouse.clone();
     let Prepared { rules, distributions, site } = prepare(&settings, &examiner, clock.now())?;
-    let disk = Latched::new(Kernel::below(vec![settings.site.root.clone()]));
+    let disk = Latched::new(Kernel::below(vec![settings.site.root.clone(), settings.site.incoming.clone()]));
     let broken = disk.broken();
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let state = settings.site.state.clone();
     disk.make_dir(&state)?;
     disk.make_dir(&settings.site.root)?;
+    disk.make_dir(&settings.site.incoming)?;
+    explain_incoming(disk.as_ref(), &settings.site.incoming)?;
     let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
     // A name of before the crash may be the first that this process makes: in a container it has the same number.
@@ -149,7 +151,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| fold(&book, world))?;
 
-    let mut open = Vec::new();
+    let (mut open, mut watched) = (Vec::new(), Vec::new());
     for (path, ready) in distributions {
         supervisor.still_starting(&format!("opening {path}"));
         let (listed, begun): (Vec<Listed>, Vec<Plan>) = {
@@ -163,20 +165,18 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
             (inside.world.packages_of(&path).map(package).collect(), begun.collect())
         };
         let upload = ready.gate.tree.clone();
+        watched.push((path.clone(), ready.gate.dir.clone()));
+        watched.push((path.clone(), ready.gate.home.clone()));
         let opened = Distribution::restore(ready, Arc::clone(&disk), listed, &begun);
         let dist =
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
         open.push((path, upload, dist));
     }
-    let posts: Vec<(crate::domain::names::DistPath, PathBuf)> = open
-        .iter()
-        .map(|(path, upload, _)| (path.clone(), settings.site.root.join(upload.as_str()).join(path.as_str())))
-        .collect();
     let workshop = Arc::new(Workshop::new(Arc::clone(&shared), open));
     let (rung, on_ready) = oneshot::channel();
     let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workshop), shared, clock, rung);
     let mode = settings.watch.mode;
-    let posts = posts.into_iter().map(|(dist, dir)| Post::new(dist, dir, mode, &handle)).collect();
+    let posts = watched.into_iter().map(|(dist, dir)| Post::new(dist, dir, mode, &handle)).collect();
 
     let listener = listen(settings.http.listen).await?;
     let address =
@@ -201,6 +201,22 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         supervisor,
         address,
     })
+}
+
+/// Says to whoever looks into the directory of uploads what it is for.
+fn explain_incoming(disk: &dyn Disk, incoming: &Path) -> Result<(), DiskError> {
+    const WORDS: &str = "Upload packages (*.rpm) below the directory of their distribution, in any directory there, under any name.\n\
+        rolloutd looks at a file when it is whole and has been quiet for a while, and removes it when it was taken in or\n\
+        refused. Names that begin with a dot are left alone, so upload under such a name and rename at the end if you can.\n\
+        What was refused lies in `rejected` in the state directory, with the reason beside it. Nobody serves this directory.\n";
+    let path = incoming.join("README");
+    match std::fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            disk::put(disk, &path, WORDS.as_bytes(), Access::Everybody)
+        }
+        // An admin may have words of his own.
+        _ => Ok(()),
+    }
 }
 
 /// A socket of the service manager goes before the address in the configuration.

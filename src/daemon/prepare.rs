@@ -184,7 +184,8 @@ fn dist_settings(
         metadata_key = Some(("RPM-GPG-KEY-metadata".to_owned(), armored.into_bytes()));
     }
     let gate = Gate {
-        dir: root.join(upload.as_str()).join(dist.path.as_str()),
+        dir: settings.site.incoming.join(dist.path.as_str()),
+        home: root.join(upload.as_str()).join(dist.path.as_str()),
         tree: upload.clone(),
         trees: dist
             .trees

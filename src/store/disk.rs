@@ -20,9 +20,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use aws_lc_rs::digest;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use super::patience::Patient;
+use crate::domain::checksum::Sha256;
 
 /// An I/O error with the path it is about.
 #[derive(Debug, thiserror::Error)]
@@ -231,6 +233,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError>;
     /// A second name for a file; an existing name is an error.
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
+    /// The same for a file that is open, whatever lies under its first name by now.
+    fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError>;
     /// Moves a name, replacing atomically what had it before.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
     /// Removes a name; a missing one is no error, so that every step can be repeated.
@@ -389,6 +393,12 @@ impl Disk for Kernel {
         rustix::fs::linkat(&old.dir, old.name, &new.dir, new.name, AtFlags::empty()).at("link", to)
     }
 
+    fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
+        let place = self.place(to)?;
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        rustix::fs::linkat(CWD, &open, &place.dir, place.name, AtFlags::SYMLINK_FOLLOW).at("link", to)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         let (old, new) = (self.place(from)?, self.place(to)?);
         rustix::fs::renameat(&old.dir, old.name, &new.dir, new.name).at("rename", to)
@@ -509,6 +519,11 @@ impl<D: Disk> Disk for Latched<D> {
         self.inner.link(from, to)
     }
 
+    fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
+        self.open(to)?;
+        self.inner.link_open(file, to)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.open(to)?;
         self.inner.rename(from, to)
@@ -543,58 +558,84 @@ pub fn put(disk: &dyn Disk, path: &Path, bytes: &[u8], access: Access) -> Result
     disk.sync_dir(dir)
 }
 
-/// Gives the bytes at `from` the name `to`: by a link, or by a synced copy where links cannot be.
-///
-/// Returns whether a copy was made. `to` must not exist.
-///
-/// # Errors
-/// With the path at fault; nothing has the name `to` then.
-pub fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, DiskError> {
-    match disk.link(from, to) {
-        Ok(()) => Ok(false),
-        Err(error) if error.wants_copy() => copy(disk, from, to).map(|()| true),
-        Err(error) => Err(error),
-    }
-}
-
-/// The same for a name that something else may have: made beside it and renamed over it.
-///
-/// # Errors
-/// With the path at fault; what had the name has it still.
-pub fn link_over(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
-    match link_or_copy(disk, from, to) {
+/// Gives a file a name that something else may have: made beside it and renamed over it.
+fn name_over(disk: &dyn Disk, to: &Path, name: impl Fn(&Path) -> Result<(), DiskError>) -> Result<(), DiskError> {
+    match name(to) {
         Err(error) if error.is_taken() => {
             let mut beside = to.as_os_str().to_owned();
             beside.push(".rolloutd-new");
             let beside = PathBuf::from(beside);
             disk.remove(&beside)?;
-            link_or_copy(disk, from, &beside)?;
+            name(&beside)?;
             disk.rename(&beside, to)
         }
-        other => other.map(drop),
+        other => other,
     }
 }
 
-fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<(), DiskError> {
-    use std::io::Read as _;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let source = File::from(rustix::fs::open(from, flags, Mode::empty()).at("open", from)?);
-    let modified = source.metadata().at("look at", from)?.modified().at("look at", from)?;
-    // It lies on another file system, or there would be no copying.
-    let mut source = Patient::begin(source).at("read", from)?;
-    let dir = to.parent().unwrap_or(Path::new("."));
-    let mut file = disk.fresh(dir, Access::Sealed)?;
+/// Gives an open file one more name, in place of what has it; whether that can be done here. It cannot where the name
+/// lies on another file system, or on one without links.
+///
+/// # Errors
+/// With the path at fault; what had the name has it still.
+pub fn link_over(disk: &dyn Disk, file: &File, to: &Path) -> Result<bool, DiskError> {
+    match name_over(disk, to, |to| disk.link_open(file, to)) {
+        Err(error) if error.wants_copy() => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
+/// What is asked of a copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The bytes, when only these will do.
+    pub sha256: Option<Sha256>,
+    /// The time of the file, in seconds since the epoch; otherwise that of the original.
+    pub file_time: Option<u64>,
+    /// Who may read and write it.
+    pub access: Access,
+}
+
+/// Copies an open file, from its beginning, to an inode of its own and gives that a name, in place of what has it.
+/// The bytes are hashed while they are copied, so that those which were looked at are those which have the name.
+/// Gives the copy; `None` when the bytes are other ones, and nothing has changed then.
+///
+/// # Errors
+/// With the path at fault; what had the name has it still.
+pub fn copy_over(
+    disk: &dyn Disk,
+    from: &File,
+    label: &Path,
+    to: &Path,
+    wanted: Wanted,
+) -> Result<Option<File>, DiskError> {
+    use std::io::Seek as _;
+    let mut source = from.try_clone().at("open again", label)?;
+    source.rewind().at("read", label)?;
+    let modified = match wanted.file_time {
+        Some(seconds) => std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds),
+        // The metadata of every tree names the same file time, wherever the bytes lie.
+        None => source.metadata().and_then(|meta| meta.modified()).at("look at", label)?,
+    };
+    let mut source = Patient::begin(source).at("read", label)?;
+    let mut file = disk.fresh(to.parent().unwrap_or(Path::new(".")), wanted.access)?;
+    let mut sum = digest::Context::new(&digest::SHA256);
     let mut buffer = vec![0; 1 << 20];
     loop {
-        match source.read(&mut buffer).at("read", from)? {
-            0 => break,
-            n => disk.write(&mut file, buffer.get(..n).unwrap_or_default())?,
+        let n = io::Read::read(&mut source, &mut buffer).at("read", label)?;
+        let bytes = buffer.get(..n).unwrap_or_default();
+        if bytes.is_empty() {
+            break;
         }
+        sum.update(bytes);
+        disk.write(&mut file, bytes)?;
     }
-    // The metadata of every tree names the same file time, wherever the bytes lie.
+    if wanted.sha256.is_some_and(|sha256| sha256.0 != *sum.finish().as_ref()) {
+        return Ok(None);
+    }
     file.file.set_modified(modified).at("set the time of", to)?;
     disk.sync(&file)?;
-    disk.name(file, to).map(drop)
+    disk.name(file, to).map(Some)
 }
 
 /// Removes what a crash left under temporary names in `dir`; a missing directory has none.
@@ -684,6 +725,10 @@ pub(crate) mod failing {
         fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
             self.step(to)?;
             self.inner.name_new(file, to)
+        }
+        fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
+            self.step(to)?;
+            self.inner.link_open(file, to)
         }
         fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             self.step(to)?;
@@ -841,6 +886,9 @@ mod tests {
         }
         fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             self.0.link(from, to)
+        }
+        fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
+            self.0.link_open(file, to)
         }
         fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             self.0.rename(from, to)

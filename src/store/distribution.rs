@@ -5,7 +5,8 @@
 //! the index and the blocks can be lost and are made again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,11 +15,12 @@ use jiff::Timestamp;
 use super::assembly::{self, AssemblyError};
 use super::blocks::{Form, Members};
 use super::crew;
-use super::disk::{self, Access, Disk, DiskError};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
 use super::index::{Chunk, Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
+use super::ownership;
 use super::presence::Presence;
-use super::promotion::{self, Places};
+use super::promotion::{self, BringError, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
 use super::retirement::{self, Retired};
 use super::shelf::{Shelf, ShelfError};
@@ -102,6 +104,15 @@ pub enum DistError {
     Disagrees(String),
 }
 
+impl From<BringError> for DistError {
+    fn from(error: BringError) -> Self {
+        match error {
+            BringError::Disk(error) => error.into(),
+            BringError::Index(error) => error.into(),
+        }
+    }
+}
+
 /// What the logbook has of a tree, to compare the tree with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
@@ -140,6 +151,9 @@ pub struct Distribution {
     settings: DistSettings,
     disk: Arc<dyn Disk>,
     index: Index,
+    /// What lies in the drop directory.
+    dropped: Uploads,
+    /// What an admin has put into the tree itself.
     uploads: Uploads,
     shelf: Shelf,
     /// What was seen of each tree when every listed package was there.
@@ -185,6 +199,7 @@ impl Distribution {
                 }
             }
         }
+        disk.make_dir(&settings.gate.dir)?;
         let indexes = settings.index.parent().unwrap_or(&settings.root);
         disk.make_dir(indexes)?;
         for dir in [indexes, &settings.gate.rejected, &settings.retired] {
@@ -196,6 +211,7 @@ impl Distribution {
             settings,
             disk,
             index,
+            dropped: Uploads::default(),
             uploads: Uploads::default(),
             shelf,
             present: BTreeMap::new(),
@@ -341,7 +357,10 @@ impl Distribution {
         expected: Expected,
         now: Timestamp,
     ) -> Result<Option<Published>, DistError> {
-        tree::plain(&self.settings.root, &self.id(tree))?;
+        self.is_ours_alone(tree)?;
+        if expected.repomd.is_some() {
+            self.take_over(tree)?;
+        }
         self.uploads.forget_dirs();
         self.all_there(tree, Ask::Everything, now)?;
         let doubt = match publication::shown(&self.dir(tree).join(REPODATA)) {
@@ -426,9 +445,18 @@ impl Distribution {
         let mut wrong = Vec::new();
         for &(ref nevra, sha256) in &look.doubtful {
             let path = dir.join(tree::location(nevra));
-            if !promotion::has(&path, sha256).is_ok_and(|has| has) {
+            let Ok(Some(file)) = promotion::open_accepted(&path, sha256) else {
                 wrong.push(nevra.to_string());
-            } else if self.index.facts(sha256).map(|(size, _)| size) != std::fs::metadata(&path).ok().map(|m| m.len()) {
+                continue;
+            };
+            let meta = file.metadata().at("look at", &path)?;
+            if !ownership::guarded(meta.uid(), meta.mode())
+                && !promotion::seal(self.disk.as_ref(), &mut self.index, &path, sha256)?
+            {
+                wrong.push(nevra.to_string());
+                continue;
+            }
+            if self.index.facts(sha256).map(|(size, _)| size) != Some(meta.len()) {
                 self.index.forget(sha256);
                 self.read_again(nevra, sha256, std::slice::from_ref(tree))?;
             }
@@ -447,14 +475,60 @@ impl Distribution {
         )))
     }
 
-    /// Looks at the uploads once.
+    /// Looks once at the drop directory, and at what an admin has put into the upload tree itself.
     ///
     /// # Errors
-    /// When the tree or the index cannot be used at all.
+    /// When one of them or the index cannot be used at all, or others can change the tree; nothing is taken in then.
     pub fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
         let disk = Arc::clone(&self.disk);
-        tree::plain(&self.settings.root, &self.id(&self.settings.gate.tree))?;
-        Ok(self.uploads.look(disk.as_ref(), &self.settings.gate, &mut self.index, now, clock)?)
+        let gate = &self.settings.gate;
+        self.is_ours_alone(&gate.tree)?;
+        let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, now, clock)?;
+        if look.failed.is_none() {
+            let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, now, clock);
+            match here {
+                Ok(here) => look.add(here),
+                // What was decided before holds all the same.
+                Err(error) => look.failed = Some(error),
+            }
+        }
+        Ok(look)
+    }
+
+    /// Puts copies of our own in the place of files beside the packages into which somebody else could write, as they
+    /// are; what is wrong in them is found like anything that is wrong in ours.
+    fn take_over(&self, tree: &TreeName) -> Result<(), DistError> {
+        let (disk, dir) = (self.disk.as_ref(), self.dir(tree));
+        for dir in [dir.join(REPODATA), dir] {
+            let open = ownership::open_files(&dir)?;
+            for path in &open {
+                let file = tree::open_beneath(&dir, Path::new(path.file_name().unwrap_or_default()))?;
+                if !file.metadata().at("look at", path)?.is_file() {
+                    continue;
+                }
+                tracing::warn!(path = %path.display(), "others could change a file that clients fetch; put a copy in its place");
+                let wanted = Wanted { sha256: None, file_time: None, access: Access::Everybody };
+                disk::copy_over(disk, &file, path, path, wanted)?;
+            }
+            if !open.is_empty() {
+                disk.sync_dir(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody but the daemon can change a tree, and no directory of it is a link.
+    fn is_ours_alone(&self, tree: &TreeName) -> Result<(), DistError> {
+        let id = self.id(tree);
+        tree::plain(&self.settings.root, &id)?;
+        match ownership::look(&self.settings.root, &id, ownership::me())? {
+            None => Ok(()),
+            Some(open) => Err(DistError::Disagrees(format!(
+                "{}; nothing is published or moved in {id} until that is put right: {}",
+                open.what(),
+                open.remedy()
+            ))),
+        }
     }
 
     /// Publishes what a tree lists. `floor` is its last revision, as far as the logbook knows.
@@ -462,9 +536,8 @@ impl Distribution {
     /// # Errors
     /// Clients still see the old metadata then.
     pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
-        let id = self.id(tree);
-        tree::plain(&self.settings.root, &id)?;
-        let spec = Spec { dir: tree::dir(&self.settings.root, &id), form: self.settings.form, is_lent: false };
+        self.is_ours_alone(tree)?;
+        let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
         let changes = self.index.changes(tree);
         let unsigned = self.settings.signer.is_none();
         if let Some((seen, form, last)) = self.shown.get(tree)
@@ -552,14 +625,14 @@ impl Distribution {
         now: Timestamp,
     ) -> Result<Vec<(TreeName, Published)>, DistError> {
         for tree in plan.trees() {
-            tree::plain(&self.settings.root, &self.id(&tree))?;
+            self.is_ours_alone(&tree)?;
         }
         // A tree whose file system is gone must not be begun anew in the place where it was mounted.
         for tree in plan.trees() {
             self.all_there(&tree, Ask::WhereSomethingChanged, now)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
-        promotion::bring(self.disk.as_ref(), &places, plan)?;
+        promotion::bring(self.disk.as_ref(), &places, &mut self.index, plan)?;
         let mut coming = Vec::new();
         if let Some(target) = &plan.target {
             coming.extend(plan.items.iter().map(|item| &item.nevra).filter(|nevra| !self.index.lists(target, nevra)));
@@ -598,7 +671,7 @@ impl Distribution {
     /// With the path at fault.
     pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
-        tree::plain(&self.settings.root, &self.id(tree))?;
+        self.is_ours_alone(tree)?;
         let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
         let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
@@ -612,8 +685,6 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use std::io::{Seek as _, Write as _};
-    use std::os::unix::fs::MetadataExt as _;
-    use std::path::Path;
     use std::sync::OnceLock;
     use std::time::Duration;
 
@@ -679,7 +750,8 @@ mod tests {
                 retired: state.join("retired/d"),
                 index: state.join("index/d.sqlite"),
                 gate: Gate {
-                    dir: root.join("untested/d"),
+                    dir: self.dir.path().join("incoming/d"),
+                    home: root.join("untested/d"),
                     tree: untested,
                     trees: ["untested", "testing"]
                         .iter()
@@ -713,10 +785,22 @@ mod tests {
         }
 
         fn drop_file(&self, relative: &str, bytes: &[u8]) {
-            let path = self.untested().join(relative);
+            Self::write(&self.incoming().join(relative), bytes);
+        }
+
+        /// What an admin does in the tree itself.
+        fn put_into_tree(&self, relative: &str, bytes: &[u8]) {
+            Self::write(&self.untested().join(relative), bytes);
+        }
+
+        fn write(path: &Path, bytes: &[u8]) {
             let disk = Kernel::default();
             disk.make_dir(path.parent().expect("a parent")).expect("made");
-            disk::put(&disk, &path, bytes, Access::Everybody).expect("written");
+            disk::put(&disk, path, bytes, Access::Everybody).expect("written");
+        }
+
+        fn incoming(&self) -> PathBuf {
+            self.dir.path().join("incoming/d")
         }
 
         fn untested(&self) -> PathBuf {
@@ -787,16 +871,16 @@ mod tests {
         let site = Site::new();
         let mut dist = site.fresh();
         site.drop_file("deep/down/whatever.rpm", &package("b", "1", Some(&keys().1)));
-        site.drop_file("Packages/a/a-1-1.noarch.rpm", &package("a", "1", Some(&keys().1)));
+        site.put_into_tree("Packages/a/a-1-1.noarch.rpm", &package("a", "1", Some(&keys().1)));
         let (accepted, refused) = site.settle(&mut dist);
-        assert_eq!((accepted, refused), (vec!["a-1-1.noarch".to_owned(), "b-1-1.noarch".to_owned()], vec![]));
+        assert_eq!((accepted, refused), (vec!["b-1-1.noarch".to_owned(), "a-1-1.noarch".to_owned()], vec![]));
         dist.publish(&tree("untested"), 0, now()).expect("published");
         let seen = client_sees(&site.untested());
         assert_eq!(
             seen,
             Some(vec!["Packages/a/a-1-1.noarch.rpm".to_owned(), "Packages/b/b-1-1.noarch.rpm".to_owned()])
         );
-        assert!(!site.untested().join("deep/down/whatever.rpm").exists(), "the upload is gone");
+        assert!(!site.incoming().join("deep/down/whatever.rpm").exists(), "the upload is gone");
     }
 
     #[test]
@@ -805,11 +889,11 @@ mod tests {
         let mut dist = site.fresh();
         site.drop_file("unsigned.rpm", &package("a", "1", None));
         site.drop_file("junk.rpm", b"<html>404</html>");
-        std::os::unix::fs::symlink("/etc/passwd", site.untested().join("link.rpm")).expect("linked");
+        std::os::unix::fs::symlink("/etc/passwd", site.incoming().join("link.rpm")).expect("linked");
         let (accepted, refused) = site.settle(&mut dist);
         assert_eq!(accepted, Vec::<String>::new());
         assert_eq!(refused, ["junk.rpm not_rpm", "link.rpm not_regular", "unsigned.rpm unsigned"]);
-        let left = std::fs::read_dir(site.untested())
+        let left = std::fs::read_dir(site.incoming())
             .expect("listed")
             .filter(|e| e.as_ref().expect("an entry").path().extension().is_some_and(|x| x == "rpm"));
         assert_eq!(left.count(), 0, "nothing of it stays in the tree");
@@ -857,9 +941,8 @@ mod tests {
             let site = Site::new();
             drop(site.fresh());
             // One of them has the name already that its copy will get.
-            for (name, path) in [("a", "a.rpm"), ("b", "Packages/b/b-1-1.noarch.rpm")] {
-                site.drop_file(path, &package(name, "1", Some(&keys().1)));
-            }
+            site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
+            site.put_into_tree("Packages/b/b-1-1.noarch.rpm", &package("b", "1", Some(&keys().1)));
             let Ok(mut dist) = site.open(Arc::new(FailingDisk::after(calls)), vec![]) else { continue };
             let mut accepted = vec![];
             let mut failed = false;
@@ -880,7 +963,7 @@ mod tests {
             let mut again = site.open(Arc::new(Kernel::default()), known.collect()).expect("opened");
             site.settle(&mut again);
             assert_eq!(again.index.listed(&tree("untested")).len(), 2, "after {calls} changes");
-            assert!(!site.untested().join("a.rpm").exists());
+            assert!(!site.incoming().join("a.rpm").exists());
             if !failed {
                 return;
             }
@@ -952,7 +1035,7 @@ mod tests {
         }
         // The very package is believed to be what it is.
         for name in ["longer.rpm", "evil.rpm"] {
-            Kernel::default().remove(&site.untested().join(name)).expect("removed");
+            Kernel::default().remove(&site.incoming().join(name)).expect("removed");
         }
         site.drop_file("again.rpm", &good);
         site.settle(&mut dist);
@@ -1045,7 +1128,7 @@ mod tests {
         let mut other = package("a", "1", Some(&keys().1));
         site.drop_file("again.rpm", &other);
         assert_eq!(site.settle(&mut dist), (vec![], vec![]), "the same bytes again are no news");
-        assert!(!site.untested().join("again.rpm").exists());
+        assert!(!site.incoming().join("again.rpm").exists());
         let recipe = Recipe {
             name: "a".into(),
             version: "1".into(),
@@ -1061,13 +1144,13 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_over_the_published_file_gives_way_to_an_inode_of_ours() {
+    fn what_an_admin_puts_over_the_published_file_gives_way_to_an_inode_of_ours() {
         let site = Site::new();
         let mut dist = site.fresh();
         let bytes = package("a", "1", Some(&keys().1));
         site.drop_file("a.rpm", &bytes);
         site.settle(&mut dist);
-        site.drop_file("Packages/a/a-1-1.noarch.rpm", &bytes);
+        site.put_into_tree("Packages/a/a-1-1.noarch.rpm", &bytes);
         let uploaded = std::fs::File::open(site.untested().join("Packages/a/a-1-1.noarch.rpm")).expect("there");
         site.settle(&mut dist);
         dist.publish(&tree("untested"), 0, now()).expect("published");
@@ -1089,12 +1172,12 @@ mod tests {
         assert_eq!(site.settle(&mut dist), (vec![], vec![]));
         assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
         // The same with other bytes under its name, which are refused and put aside.
-        site.drop_file("Packages/a/a-1-1.noarch.rpm", b"other bytes");
+        site.put_into_tree("Packages/a/a-1-1.noarch.rpm", b"other bytes");
         site.settle(&mut dist);
         site.drop_file("again.rpm", &bytes);
         site.settle(&mut dist);
         assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
-        assert!(!site.untested().join("again.rpm").exists());
+        assert!(!site.incoming().join("again.rpm").exists());
     }
 
     #[test]
@@ -1287,7 +1370,7 @@ mod tests {
         let site = Site::new();
         let mut dist = site.fresh();
         site.drop_file("A.rpm", &package("e", "1", Some(&keys().1)));
-        site.drop_file("Packages/e/e-1-1.noarch.rpm", &package("g", "1", Some(&keys().1)));
+        site.put_into_tree("Packages/e/e-1-1.noarch.rpm", &package("g", "1", Some(&keys().1)));
         let (mut accepted, refused) = site.settle(&mut dist);
         accepted.sort();
         assert_eq!((accepted, refused), (vec!["e-1-1.noarch".to_owned(), "g-1-1.noarch".to_owned()], vec![]));
@@ -1315,7 +1398,7 @@ mod tests {
             found
         };
         assert!(looks(&mut dist).is_empty());
-        site.drop_file("Packages/a/other.rpm", &package("other", "1", Some(&keys().1)));
+        site.put_into_tree("Packages/a/other.rpm", &package("other", "1", Some(&keys().1)));
         assert_eq!(looks(&mut dist), ["other-1-1.noarch"]);
         assert!(looks(&mut dist).is_empty());
         // Written in place: nothing came and nothing went.
@@ -1331,7 +1414,7 @@ mod tests {
     #[test]
     fn a_directory_that_somebody_keeps_to_himself_holds_up_nothing_else() {
         let site = Site::new();
-        let kept = site.untested().join("kept");
+        let kept = site.incoming().join("kept");
         let mut dist = site.open(Arc::new(FailingDisk::but_not_in(&kept)), vec![]).expect("opened");
         site.drop_file("kept/a.rpm", &package("a", "1", Some(&keys().1)));
         site.drop_file("kept/bad.rpm", b"no package");
@@ -1349,7 +1432,7 @@ mod tests {
     fn a_copy_that_a_crash_left_beside_packages_goes_and_stops_no_start() {
         let site = Site::new();
         let dir = site.untested().join("Packages/a");
-        site.drop_file("Packages/a/.rolloutd-1-0", b"half a package");
+        site.put_into_tree("Packages/a/.rolloutd-1-0", b"half a package");
         site.open(Arc::new(FailingDisk::but_not_in(&dir)), vec![]).expect("opened all the same");
         assert!(dir.join(".rolloutd-1-0").exists());
         site.fresh();
@@ -1377,6 +1460,83 @@ mod tests {
         let testing = moved.iter().find(|(name, _)| *name == tree("testing")).expect("published");
         let found = dist.inspect(&tree("testing"), settled(&testing.1), now());
         assert!(disagreement(found).contains("a-1-1.noarch"));
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+    }
+
+    /// A site with one package in testing and one that waits.
+    fn with_two_packages() -> (Site, Distribution, Plan) {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        for name in ["a", "b"] {
+            site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+        }
+        site.settle(&mut dist);
+        dist.publish(&tree("untested"), 0, now()).expect("published");
+        dist.promote(&plan(&dist, "a-1-1.noarch", Some("testing"), "untested"), &BTreeMap::new(), now())
+            .expect("moved");
+        let waits = plan(&dist, "b-1-1.noarch", Some("testing"), "untested");
+        (site, dist, waits)
+    }
+
+    #[test]
+    fn a_tree_that_others_can_write_is_not_published_and_nothing_moves_there_until_it_is_put_right() {
+        let (site, mut dist, waits) = with_two_packages();
+        let testing = site.dir.path().join("sw/testing/d");
+        let before = client_sees(&testing);
+        for below in ["sw", "sw/testing", "sw/testing/d", "sw/testing/d/repodata", "sw/testing/d/Packages/a"] {
+            let open = site.dir.path().join(below);
+            chmod(&open, 0o2775);
+            let whys = [
+                disagreement(dist.publish(&tree("testing"), 0, now()).map(Some)),
+                disagreement(dist.inspect(&tree("testing"), Expected::default(), now())),
+                disagreement(dist.promote(&waits, &BTreeMap::new(), now()).map(|_| None)),
+            ];
+            for why in whys {
+                let said = why.contains(&format!("{} can be changed by others", open.display()));
+                assert!(
+                    said && why.ends_with(&format!("find {} -type d -exec chmod go-w {{}} +", open.display())),
+                    "{why}"
+                );
+            }
+            chmod(&open, 0o755);
+        }
+        assert_eq!(client_sees(&testing), before);
+        // The tree of uploads takes nothing in meanwhile.
+        chmod(&site.untested(), 0o777);
+        site.drop_file("c.rpm", &package("c", "1", Some(&keys().1)));
+        assert!(matches!(dist.look(now(), site.clock), Err(DistError::Disagrees(_))));
+        chmod(&site.untested(), 0o755);
+        assert_eq!(site.settle(&mut dist).0, ["c-1-1.noarch"]);
+        dist.promote(&waits, &BTreeMap::new(), now()).expect("moved");
+        assert_eq!(client_sees(&testing).map(|all| all.len()), Some(2));
+    }
+
+    #[test]
+    fn a_listed_file_that_somebody_could_change_is_replaced_by_one_of_ours() {
+        let (site, mut dist, _) = with_two_packages();
+        let file = site.dir.path().join("sw/testing/d/Packages/a/a-1-1.noarch.rpm");
+        let before = std::fs::metadata(&file).expect("there");
+        chmod(&file, 0o664);
+        let mut kept_open = std::fs::OpenOptions::new().append(true).open(&file).expect("opened");
+        let repomd = site.dir.path().join("sw/testing/d/repodata/repomd.xml");
+        chmod(&repomd, 0o666);
+        let metadata = std::fs::metadata(&repomd).expect("there");
+        let shown = client_sees(&site.dir.path().join("sw/testing/d"));
+        let known = publication::sha256(&std::fs::read(&repomd).expect("read"));
+        let expected = Expected { planned: true, repomd: Some(known), ..Expected::default() };
+        dist.inspect(&tree("testing"), expected, now()).expect("put right");
+        let ours = std::fs::metadata(&repomd).expect("there");
+        assert!(ours.ino() != metadata.ino() && ours.mode() & 0o7777 == 0o644);
+        assert_eq!(client_sees(&site.dir.path().join("sw/testing/d")), shown);
+        let after = std::fs::metadata(&file).expect("there");
+        assert_ne!(after.ino(), before.ino());
+        assert_eq!((after.mode() & 0o7777, after.mtime()), (0o444, before.mtime()));
+        std::io::Write::write_all(&mut kept_open, b"afterwards").expect("written");
+        dist.inspect(&tree("testing"), expected, now()).expect("all is well");
     }
 
     #[test]

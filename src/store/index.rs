@@ -8,7 +8,11 @@
 //!       primary_length INTEGER, filelists_length INTEGER, other_length INTEGER,
 //!       primary_key BLOB, filelists_key BLOB, other_key BLOB)
 //! showing(tree TEXT PRIMARY KEY, repomd BLOB, packages BLOB)
+//! made(sha256 BLOB, inode INTEGER, PRIMARY KEY(sha256, inode))
 //! ```
+//!
+//! `made` has the inodes that the daemon itself has made of a package's bytes, so that one which was only given to it
+//! (`chown`), and which somebody may still have open, is told from them. What is forgotten is copied once more.
 //!
 //! `showing` says which `repomd.xml` was about to be shown last, and of which packages: whoever finds it after
 //! a crash that came before the logbook had heard of it knows that it is ours, as long as the logbook has
@@ -22,7 +26,7 @@
 //!
 //! In memory stands which tree lists which identity and under which bytes, and where its XML lies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -261,7 +265,12 @@ pub struct Index {
     contents: Contents,
     identities: BTreeMap<Nevra, Slot>,
     trees: BTreeMap<TreeName, Listing>,
+    /// Packages' bytes and the inodes that we have made of them.
+    made: HashSet<(Sha256, u64)>,
 }
+
+/// What the index files hold.
+type Opened = (Connection, Contents, HashSet<(Sha256, u64)>);
 
 impl Index {
     /// Opens the index files, or makes new ones when they are missing, torn or of another format.
@@ -272,7 +281,7 @@ impl Index {
         let pile_path = path.with_extension("xml");
         let pile = Pile::open(disk, &pile_path)?;
         match Self::usable(path, pile.end()) {
-            Ok((db, contents)) => return Ok(Self::with(path, db, pile, contents)),
+            Ok(opened) => return Ok(Self::with(path, opened, pile)),
             // To make it again reads every package, and would fare no better.
             Err(source) if may_pass(&source) => {
                 return Err(IndexError::Database { what: "open", path: path.to_owned(), source });
@@ -285,19 +294,20 @@ impl Index {
             disk.remove(Path::new(&name))?;
         }
         let pile = Pile::begin(disk, &pile_path)?;
-        let (db, contents) = Self::usable(path, 0).map_err(|source| IndexError::Database {
+        let opened = Self::usable(path, 0).map_err(|source| IndexError::Database {
             what: "make",
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self::with(path, db, pile, contents))
+        Ok(Self::with(path, opened, pile))
     }
 
-    fn with(path: &Path, db: Connection, pile: Pile, contents: Contents) -> Self {
-        Self { path: path.to_owned(), db, pile, contents, identities: BTreeMap::new(), trees: BTreeMap::new() }
+    fn with(path: &Path, (db, contents, made): Opened, pile: Pile) -> Self {
+        let (identities, trees) = (BTreeMap::new(), BTreeMap::new());
+        Self { path: path.to_owned(), db, pile, contents, identities, trees, made }
     }
 
-    fn usable(path: &Path, end: u64) -> rusqlite::Result<(Connection, Contents)> {
+    fn usable(path: &Path, end: u64) -> rusqlite::Result<Opened> {
         let db = Connection::open(path)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -315,12 +325,20 @@ impl Index {
         } else if format != CHUNK_FORMAT {
             return Err(rusqlite::Error::InvalidQuery);
         }
+        db.execute_batch(
+            "CREATE TABLE IF NOT EXISTS made(sha256 BLOB NOT NULL, inode INTEGER NOT NULL, PRIMARY KEY(sha256, inode))
+                 STRICT, WITHOUT ROWID",
+        )?;
         let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
         if verdict != "ok" {
             return Err(rusqlite::Error::InvalidQuery);
         }
         let contents = Self::contents(&db, end)?;
-        Ok((db, contents))
+        let made = db
+            .prepare("SELECT sha256, inode FROM made")?
+            .query_map([], |row| Ok((Sha256(row.get(0)?), row.get::<_, i64>(1)?.cast_unsigned())))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok((db, contents, made))
     }
 
     fn contents(db: &Connection, end: u64) -> rusqlite::Result<Contents> {
@@ -399,6 +417,24 @@ impl Index {
         self.contents.know(chunk.sha256, Some(known));
         self.trees.values_mut().for_each(|listing| listing.changes += 1);
         Ok(())
+    }
+
+    /// Remembers an inode that we have made of a package's bytes.
+    ///
+    /// # Errors
+    /// SQLite failed.
+    pub fn has_made(&mut self, sha256: Sha256, inode: u64) -> Result<(), IndexError> {
+        if self.made.insert((sha256, inode)) {
+            let insert = self.db.prepare_cached("INSERT OR IGNORE INTO made VALUES(?1, ?2)");
+            let row = params![&sha256.0[..], inode.cast_signed()];
+            insert.and_then(|mut insert| insert.execute(row)).map_err(self.failed("write to"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether we have made this inode of these bytes.
+    pub fn made(&self, sha256: Sha256, inode: u64) -> bool {
+        self.made.contains(&(sha256, inode))
     }
 
     /// Remembers which `repomd.xml` a tree is about to show for the packages that it lists now.
@@ -632,6 +668,11 @@ mod tests {
         assert_eq!(piece, Piece { key: Key::of(b"<o/>"), len: 4 });
         assert_eq!(index.facts(Sha256([1; 32])), Some((7, 9)));
         assert!(!index.has(Sha256([2; 32])));
+        index.has_made(Sha256([1; 32]), u64::MAX).expect("kept");
+        drop(index);
+        let (mut index, tree) = opened(&path);
+        assert!(index.made(Sha256([1; 32]), u64::MAX) && !index.made(Sha256([2; 32]), u64::MAX));
+        assert!(!index.made(Sha256([1; 32]), 1));
         index.list(&tree, &"b-1-1.noarch".parse().expect("a nevra"), Sha256([2; 32]));
         assert!(matches!(index.ordered(&tree), Err(IndexError::Missing { .. })));
     }

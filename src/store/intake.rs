@@ -1,8 +1,15 @@
 //! A dropped file becomes an inode of our own, or a refusal.
 //!
+//! ```text
+//! <incoming>/<distribution>/...    the drop directory: strangers write here, and nobody serves it
+//! <root>/<upload tree>/<distribution>/Packages/...    where packages have their home; the daemon's alone
+//! ```
+//!
+//! What an admin puts into the upload tree itself, as root or as the daemon's user, is taken in the same way.
+//!
 //! Steps for one file, as in the plan of the house:
 //!
-//! 1. It is opened below the tree without following links; a regular file with one link.
+//! 1. It is opened below its directory without following links; a regular file with one link.
 //! 2. It has been quiet for a while: same inode, size and times in two looks that far apart. Quiet is a
 //!    hint only. Whether it is *complete* is decided from its content; a file whose headers promise more
 //!    than there is counts as still on its way until [`Limits::incomplete_after`].
@@ -23,6 +30,7 @@
 //! nobody has read yet gives way to another one.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
@@ -34,11 +42,13 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, FileType};
 
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
 use super::examination::{Answer, BEGINNING, Examiner, Known, Question, Terms};
 use super::index::{Chunk, Index, IndexError};
+use super::ownership;
 use super::patience::Patient;
 use super::rejected;
 use super::tree;
@@ -58,7 +68,7 @@ const LOOK_BYTES: u64 = 1 << 30;
 /// A directory whose time is younger than this may still change within the same tick of the clock.
 pub const RACY: Duration = Duration::from_secs(2);
 
-/// Deepest directory below an upload tree that is searched. People drop `el6/x86_64/RPMS/`; a deeper
+/// Deepest directory below a drop directory that is searched. People drop `el6/x86_64/RPMS/`; a deeper
 /// tree is a mistake or an attack.
 const DEPTH_MAX: usize = 16;
 
@@ -86,8 +96,10 @@ pub struct Limits {
 /// Where uploads are looked for and what is asked of them.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// The upload tree's directory.
+    /// Where uploads are looked for: the drop directory, or the upload tree's own.
     pub dir: PathBuf,
+    /// The upload tree's directory, where packages have their home.
+    pub home: PathBuf,
     /// The upload tree.
     pub tree: TreeName,
     /// All trees of the distribution with their directories; a package that one of them lists and has lost is
@@ -101,6 +113,19 @@ pub struct Gate {
     pub examiner: Arc<dyn Examiner>,
     /// Bounds.
     pub limits: Limits,
+}
+
+impl Gate {
+    /// The same for what an admin has put into the upload tree itself.
+    #[must_use]
+    pub fn at_home(&self) -> Self {
+        Self { dir: self.home.clone(), ..self.clone() }
+    }
+
+    /// Whether the packages that we have put there lie between the uploads.
+    fn is_home(&self) -> bool {
+        self.dir == self.home
+    }
 }
 
 /// What a look found.
@@ -119,6 +144,18 @@ pub struct Look {
     /// What ended the look early, such as a full disk. What was decided before it holds all the same:
     /// those packages lie under their names, so the logbook must hear of them.
     pub failed: Option<IntakeError>,
+}
+
+impl Look {
+    /// Takes what another look found into this one.
+    pub fn add(&mut self, other: Self) {
+        self.accepted.extend(other.accepted);
+        self.refused.extend(other.refused);
+        self.stuck.extend(other.stuck);
+        self.repeated |= other.repeated;
+        self.again = self.again.into_iter().chain(other.again).min();
+        self.failed = self.failed.take().or(other.failed);
+    }
 }
 
 /// A package that was accepted.
@@ -221,8 +258,8 @@ struct Sighting {
 }
 
 impl Sighting {
-    fn new(meta: &std::fs::Metadata, clock: Instant) -> Self {
-        Self { stamp: Stamp::of(meta), since: clock, outcome: None }
+    fn new(stamp: Stamp, clock: Instant) -> Self {
+        Self { stamp, since: clock, outcome: None }
     }
 }
 
@@ -267,7 +304,12 @@ impl PackageDir {
 /// A file as the search finds it.
 struct Found {
     relative: PathBuf,
-    meta: std::fs::Metadata,
+    stamp: Stamp,
+    /// Whether it is a regular file.
+    is_file: bool,
+    links: u64,
+    /// Whether only the daemon and root can write into it.
+    guarded: bool,
     /// What it is known by in a directory of packages when it turns out to be ours.
     mark: Option<u64>,
 }
@@ -307,7 +349,7 @@ impl Uploads {
                 Ok(Visit::Cheap) => drop(foreign.insert(file.dir())),
                 Ok(Visit::Examine) => {
                     foreign.insert(file.dir());
-                    bytes = bytes.saturating_add(file.meta.len());
+                    bytes = bytes.saturating_add(file.stamp.size);
                     quiet.push(file);
                 }
                 Err(IntakeError::Disk(error)) if error.concerns_one_path() => {
@@ -355,15 +397,17 @@ impl Uploads {
                     continue;
                 }
             }
-            let entries = match std::fs::read_dir(&here) {
+            let listed =
+                tree::open_dir_beneath(dir, &relative).and_then(|fd| rustix::fs::Dir::new(fd).at("list", &here));
+            let mut entries = match listed {
                 Ok(entries) => entries,
-                // A directory may go away or be closed to us while the tree is searched.
+                // A directory may go away, be closed to us or become a link while the tree is searched.
                 Err(_) if depth > 0 => continue,
-                Err(error) => return Err(DiskError::new("list", &here, error)),
+                Err(error) => return Err(error),
             };
-            for entry in entries {
+            while let Some(entry) = entries.read() {
                 let entry = entry.at("list", &here)?;
-                let name = entry.file_name();
+                let name = OsStr::from_bytes(entry.file_name().to_bytes());
                 // What a crash left aside is an upload like any other: see `clear`.
                 let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
                 // rsync's temporary names and partial directories begin with a dot (threats row 4).
@@ -372,25 +416,37 @@ impl Uploads {
                 {
                     continue;
                 }
-                let Ok(meta) = entry.metadata() else { continue };
+                let Ok(stat) = entries.fd().and_then(|fd| rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))
+                else {
+                    continue;
+                };
+                let (stamp, kind) = (Stamp::of_raw(&stat), FileType::from_raw_mode(stat.st_mode));
                 let mut mark = None;
                 if let Some(dir) = dirs.get_mut(&relative) {
-                    let hash = self.marks.hash_one((&name, Stamp::of(&meta)));
+                    let hash = self.marks.hash_one((name, stamp));
                     if known.is_some_and(|known| known.ours.contains(&hash)) {
                         dir.ours.insert(hash);
                         continue;
                     }
                     mark = Some(hash);
                 }
-                let path = relative.join(&name);
-                if meta.is_dir() {
+                let path = relative.join(name);
+                if kind.is_dir() {
                     // A directory below one of ours is somebody's upload, whose changes show in itself alone.
                     dirs.remove(&relative);
                     if depth < DEPTH_MAX {
                         todo.push((path, depth + 1));
                     }
                 } else if aside || name.as_bytes().ends_with(b".rpm") {
-                    found.push(Found { relative: path, meta, mark });
+                    let guarded = ownership::guarded(stat.st_uid, stat.st_mode);
+                    found.push(Found {
+                        relative: path,
+                        stamp,
+                        is_file: kind.is_file(),
+                        links: stat.st_nlink,
+                        guarded,
+                        mark,
+                    });
                 }
             }
         }
@@ -437,7 +493,8 @@ impl Uploads {
         clock: Instant,
         look: &mut Look,
     ) -> Result<Visit, IntakeError> {
-        match standing(index, file) {
+        let standing = if gate.is_home() { standing(index, file) } else { Standing::Upload };
+        match standing {
             Standing::Ours => return Ok(Visit::Ours),
             // Moving it away would hide what happened: other trees have the same inode.
             Standing::Changed(nevra) => {
@@ -445,7 +502,7 @@ impl Uploads {
                     "the accepted file of {nevra} was changed in place, with every tree that lists it; put the accepted bytes \
                      back under another name here, and into those trees"
                 );
-                self.seen.entry(file.relative.clone()).or_insert_with(|| Sighting::new(&file.meta, clock));
+                self.seen.entry(file.relative.clone()).or_insert_with(|| Sighting::new(file.stamp, clock));
                 self.is_stuck(&file.relative, why, clock);
                 return Ok(Visit::Cheap);
             }
@@ -463,17 +520,17 @@ impl Uploads {
 
     /// What to do with a file in this look.
     fn step(&mut self, disk: &dyn Disk, gate: &Gate, file: &Found, clock: Instant) -> Result<Step, IntakeError> {
-        let stamp = Stamp::of(&file.meta);
+        let stamp = file.stamp;
         let full = self.seen.len() >= SIGHTINGS_MAX;
         let sighting = match self.seen.get_mut(&file.relative) {
             Some(known) if known.stamp == stamp => known,
             Some(known) => {
-                *known = Sighting { stamp, since: clock, outcome: None };
+                *known = Sighting::new(stamp, clock);
                 return Ok(Step::Later(gate.limits.quiet));
             }
             None if full => return Ok(Step::Later(gate.limits.quiet)),
             None => {
-                self.seen.insert(file.relative.clone(), Sighting { stamp, since: clock, outcome: None });
+                self.seen.insert(file.relative.clone(), Sighting::new(stamp, clock));
                 return Ok(Step::Later(gate.limits.quiet));
             }
         };
@@ -502,6 +559,7 @@ impl Uploads {
                 let to = rejected::place(&gate.rejected, *sha256, stamp.ino, &file.relative);
                 let known = rejected::Known {
                     is_it: &|meta| Stamp::of(meta).is_renamed(&stamp),
+                    open: &|| tree::open_beneath(&gate.dir, &file.relative),
                     clear: &|| clear(disk, &path, stamp),
                 };
                 match rejected::put_aside(disk, &path, &to, refusal, gate.limits.max_package, &known)? {
@@ -540,7 +598,7 @@ impl Uploads {
         let silent = Mutex::new(BTreeSet::new());
         let is_silent = |device| silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&device);
         let read = |(): &mut (), (_, file, stamp): &(usize, &Found, Stamp)| {
-            if is_silent(file.meta.dev()) {
+            if is_silent(file.stamp.dev) {
                 let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system gives no answer");
                 return Ok(Some(Err(DiskError::new(READ_UPLOAD, &gate.dir.join(&file.relative), why).into())));
             }
@@ -553,7 +611,7 @@ impl Uploads {
                 failed.store(true, Ordering::Relaxed);
             }
             if matches!(&copied, Err(IntakeError::Disk(error)) if error.is_of_silence()) {
-                silent.lock().unwrap_or_else(PoisonError::into_inner).insert(file.meta.dev());
+                silent.lock().unwrap_or_else(PoisonError::into_inner).insert(file.stamp.dev);
             }
             Ok(Some(copied))
         };
@@ -725,10 +783,11 @@ fn standing(index: &Index, file: &Found) -> Standing {
             && let Some(sha256) = index.identity(&nevra)
             && let Some(known) = index.facts(sha256)
         {
-            return match file.meta.is_file() {
-                true if Stamp::of(&file.meta).facts() == known => Standing::Ours,
+            return match file.is_file {
+                // One that others can change is replaced by a copy: see `distribution`.
+                true if file.stamp.facts() == known && file.guarded => Standing::Ours,
                 // An upload has one name; only ours is linked into other trees.
-                true if file.meta.nlink() > 1 => Standing::Changed(nevra),
+                true if file.links > 1 => Standing::Changed(nevra),
                 _ => Standing::Upload,
             };
         }
@@ -756,7 +815,7 @@ struct Good {
 /// Copies, hashes, checks and judges; nothing is known of it afterwards but what is returned.
 fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp) -> Result<Copied, IntakeError> {
     let refused = |code, detail: String| Ok(Copied::Refused(Refusal::new(code, detail), None));
-    if !file.meta.is_file() {
+    if !file.is_file {
         return refused(Code::NotRegular, "a link, pipe, socket or device".to_owned());
     }
     let upload = match tree::open_beneath(&gate.dir, &file.relative) {
@@ -778,7 +837,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
         return Ok(Copied::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
     }
 
-    let mut copy = disk.fresh(&gate.dir, Access::Sealed)?;
+    let mut copy = disk.fresh(&gate.home, Access::Sealed)?;
     let ours = copy.file.metadata().at("look at the copy of", &label)?;
     let mut uploaded: Box<dyn Read> = if meta.dev() == ours.dev() {
         Box::new(&upload)
@@ -964,7 +1023,7 @@ fn settle(
                 // The index was lost, and so was every file from which it could be made again; or it errs.
                 index.put(disk, &chunk)?;
             }
-            restore(disk, gate, index, file, stamp, &nevra, copy)?;
+            restore(disk, gate, index, file, stamp, (&nevra, sha256), copy)?;
             return Ok(Examined::Known.into());
         }
         Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
@@ -973,8 +1032,10 @@ fn settle(
     if let Some(other) = index.named(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
         return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
     }
-    let named = give_name(disk, gate, file, stamp, copy, &gate.dir.join(tree::location(&nevra)))?;
+    let inode = inode(&copy, &file.relative)?;
+    let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(tree::location(&nevra)))?;
     index.put(disk, &chunk)?;
+    index.has_made(sha256, inode)?;
     listed.nevras.push(nevra.clone());
     index.list(&gate.tree, &nevra, sha256);
     let size = chunk.size;
@@ -993,7 +1054,7 @@ fn give_name(
     mut copy: disk::Fresh,
     canonical: &Path,
 ) -> Result<Named, IntakeError> {
-    let dir = canonical.parent().unwrap_or(&gate.dir).to_owned();
+    let dir = canonical.parent().unwrap_or(&gate.home).to_owned();
     disk.make_dir(&dir)?;
     let is_upload = gate.dir.join(&file.relative) == canonical;
     let mut upload = None;
@@ -1012,6 +1073,11 @@ fn give_name(
     }
 }
 
+/// The number of a copy's inode.
+fn inode(copy: &disk::Fresh, label: &Path) -> Result<u64, DiskError> {
+    Ok(copy.file.metadata().at("look at the copy of", label)?.ino())
+}
+
 /// Puts an inode of our own back under the canonical name: where an upload has replaced it, and in every
 /// tree that lists the package and has lost it.
 ///
@@ -1020,16 +1086,19 @@ fn give_name(
 fn restore(
     disk: &dyn Disk,
     gate: &Gate,
-    index: &Index,
+    index: &mut Index,
     file: &Found,
     stamp: Stamp,
-    nevra: &Nevra,
+    (nevra, sha256): (&Nevra, Sha256),
     copy: disk::Fresh,
 ) -> Result<(), IntakeError> {
     let location = tree::location(nevra);
-    let known = index.identity(nevra).and_then(|sha256| index.facts(sha256));
+    let known = index.facts(sha256);
     let lies = |dir: &Path| match std::fs::symlink_metadata(dir.join(&location)) {
-        Ok(meta) => Ok(meta.is_file() && known == Some(Stamp::of(&meta).facts())),
+        Ok(meta) => {
+            let is_as_accepted = meta.is_file() && known == Some(Stamp::of(&meta).facts());
+            Ok(is_as_accepted && ownership::guarded(meta.uid(), meta.mode()))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(DiskError::new("look at", &dir.join(&location), error)),
     };
@@ -1039,34 +1108,40 @@ fn restore(
             missing.push(dir.as_path());
         }
     }
-    let replaced = file.relative == Path::new(&location);
+    let replaced = gate.is_home() && file.relative == Path::new(&location);
     if missing.is_empty() && !replaced {
         return Ok(());
     }
-    let here = gate.dir.join(&location);
-    if let Some((_, time)) = known {
+    let here = gate.home.join(&location);
+    let file_time = known.map(|(_, file_time)| file_time);
+    if let Some(time) = file_time {
         set_time(&copy, time, &here)?;
         disk.sync(&copy)?;
     }
-    let mut aside = None;
-    let from = if replaced || missing.contains(&gate.dir.as_path()) {
+    index.has_made(sha256, inode(&copy, &here)?)?;
+    // The trees get the inode that was judged, whatever becomes of its names meanwhile.
+    let ours = copy.file.try_clone().at("open again the copy of", &here)?;
+    let mut unnamed = Some(copy);
+    if (replaced || missing.contains(&gate.home.as_path()))
+        && let Some(copy) = unnamed.take()
+    {
         give_name(disk, gate, file, stamp, copy, &here)?.keep(disk)?;
-        here
-    } else {
-        let name = gate.dir.join(format!("{}restored-{}", disk::TEMPORARY, stamp.ino));
-        disk.name(copy, &name)?;
-        aside = Some(name.clone());
-        name
-    };
-    for dir in missing.into_iter().filter(|dir| *dir != gate.dir) {
+    }
+    for dir in missing.into_iter().filter(|dir| *dir != gate.home) {
         let to = dir.join(&location);
         let parent = to.parent().unwrap_or(dir);
         disk.make_dir(parent)?;
-        disk::link_over(disk, &from, &to)?;
+        if !disk::link_over(disk, &ours, &to)? {
+            let wanted = disk::Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };
+            let copy = disk::copy_over(disk, &ours, &here, &to, wanted)?.ok_or_else(|| {
+                DiskError::new("copy", &here, std::io::Error::other("it was read differently the second time"))
+            })?;
+            index.has_made(sha256, copy.metadata().at("look at", &to)?.ino())?;
+        }
         disk.sync_dir(parent)?;
         tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
     }
-    aside.map_or(Ok(()), |name| Ok(disk.remove(&name)?))
+    Ok(())
 }
 
 /// Reads a package that lies in a tree already, for an index that has lost it.
@@ -1115,7 +1190,7 @@ mod tests {
         let [aside] = found.as_slice() else { panic!("one file") };
         let path = dir.path().join(&aside.relative);
         assert_eq!(std::fs::read(&path).expect("kept"), b"new");
-        assert!(clear(&disk, &path, Stamp::of(&aside.meta)).expect("removed"));
+        assert!(clear(&disk, &path, aside.stamp).expect("removed"));
         assert!(Uploads::default().search(dir.path()).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
         // Each of several has a name of its own.

@@ -10,6 +10,8 @@ pub mod lock;
 pub mod tree;
 /// Whether files that are held open still have their names.
 pub mod foothold;
+/// Whose a tree is: clients fetch only what nobody but the daemon can change.
+pub mod ownership;
 /// What has been decided, in order, hash-chained.
 pub mod logbook;
 /// Files that were refused, and why.

@@ -22,6 +22,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use super::disk::{AtPath as _, DiskError};
 use super::index::Index;
 use super::intake::{self, Stamp};
+use super::ownership;
 use super::tree;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
@@ -56,7 +57,7 @@ pub struct Presence {
 #[must_use = "what was seen is forgotten if it was not good"]
 pub struct Look {
     dirs: BTreeMap<char, Stamp>,
-    /// Packages whose files do not seem to be what was accepted.
+    /// Packages whose files do not seem to be what was accepted, or can be changed by others.
     pub doubtful: Vec<(Nevra, Sha256)>,
 }
 
@@ -113,8 +114,11 @@ impl Presence {
                 .and_then(|(_, fd)| fd.as_ref())
                 .and_then(|dir| rustix::fs::statat(dir, nevra.file_name(), AtFlags::SYMLINK_NOFOLLOW).ok());
             let stat = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
-            let facts = stat.map(|stat| Stamp::of_raw(&stat).facts());
-            if facts.is_none() || facts != index.facts(sha256) {
+            let is_as_accepted = stat.is_some_and(|stat| {
+                Some(Stamp::of_raw(&stat).facts()) == index.facts(sha256)
+                    && ownership::guarded(stat.st_uid, stat.st_mode)
+            });
+            if !is_as_accepted {
                 doubtful.push((nevra.clone(), sha256));
             }
         }

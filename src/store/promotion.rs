@@ -10,11 +10,19 @@
 //!
 //! The files in the trees that they leave stay for the grace time and are removed by `retirement`.
 //! Each step looks at what is there before it acts.
+//!
+//! What goes onward is an inode that the daemon made (see [`super::ownership`]), found, hashed and linked by one
+//! descriptor. Of any other one the bytes are copied into a fresh inode and hashed while they are copied. So whoever
+//! can exchange names, or has a file open, changes nothing of what arrives.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, AtPath as _, Disk, DiskError};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
+use super::index::{Index, IndexError};
+use super::ownership;
 use super::publication::file_checksum;
 use super::tree;
 use crate::domain::checksum::{ChecksumKind, Sha256};
@@ -30,11 +38,22 @@ pub struct Places {
     pub retired: PathBuf,
 }
 
+/// Why a package could not be brought to its place.
+#[derive(Debug, thiserror::Error)]
+pub enum BringError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
 /// Puts the packages of a plan into its target, or aside for a withdrawal; nothing is taken away.
 ///
 /// # Errors
 /// When a package is not where it was, or is no longer the bytes that were accepted.
-pub fn bring(disk: &dyn Disk, places: &Places, plan: &Plan) -> Result<(), DiskError> {
+pub fn bring(disk: &dyn Disk, places: &Places, index: &mut Index, plan: &Plan) -> Result<(), BringError> {
     let mut dirs = BTreeSet::new();
     for item in &plan.items {
         let to = match &plan.target {
@@ -42,56 +61,104 @@ pub fn bring(disk: &dyn Disk, places: &Places, plan: &Plan) -> Result<(), DiskEr
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
-        if !has(&to, item.sha256)? {
-            let from = source(places, plan, item)?;
-            disk.make_dir(&dir)?;
-            disk::link_over(disk, &from, &to)?;
+        if !open_accepted(&to, item.sha256)?.is_some_and(|there| is_made(index, &there, item.sha256)) {
+            let from = sources(places, plan, item);
+            bring_from(disk, index, &from, &to, item)?;
         }
         // Also when an earlier run made the link: it may have been stopped before it synced it.
         dirs.insert(dir);
     }
-    dirs.iter().try_for_each(|dir| disk.sync_dir(dir))
+    Ok(dirs.iter().try_for_each(|dir| disk.sync_dir(dir))?)
+}
+
+/// Whether a file is an inode that we have made of these bytes, and nobody can change any more.
+fn is_made(index: &Index, file: &File, sha256: Sha256) -> bool {
+    file.metadata().is_ok_and(|meta| ownership::sealed(&meta) && index.made(sha256, meta.ino()))
+}
+
+/// Links or copies a package from the first of several places that has it.
+fn bring_from(disk: &dyn Disk, index: &mut Index, from: &[PathBuf], to: &Path, item: &Item) -> Result<(), BringError> {
+    for path in from {
+        let Some(file) = open_plain(path)? else { continue };
+        if hash(&file, path)? != item.sha256.to_hex() {
+            continue;
+        }
+        disk.make_dir(to.parent().unwrap_or(Path::new(".")))?;
+        if is_made(index, &file, item.sha256) && disk::link_over(disk, &file, to)? {
+            return Ok(());
+        }
+        if copy(disk, index, (&file, path), to, item.sha256)? {
+            return Ok(());
+        }
+    }
+    let path = from.last().map_or(to, PathBuf::as_path);
+    let why = format!(
+        "{} should lie there with SHA-256 {}, and does not; put the accepted file back",
+        item.nevra, item.sha256
+    );
+    Err(DiskError::new("use", path, std::io::Error::other(why)).into())
+}
+
+/// Copies a package into an inode of our own under a name; whether it has the bytes that are wanted.
+fn copy(
+    disk: &dyn Disk,
+    index: &mut Index,
+    (file, path): (&File, &Path),
+    to: &Path,
+    sha256: Sha256,
+) -> Result<bool, BringError> {
+    let file_time = index.facts(sha256).map(|(_, file_time)| file_time);
+    let wanted = Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };
+    let Some(copy) = disk::copy_over(disk, file, path, to, wanted)? else { return Ok(false) };
+    index.has_made(sha256, copy.metadata().at("look at", to)?.ino())?;
+    Ok(true)
+}
+
+/// Puts an inode of our own in the place of a file that somebody else could change. Whether it had the accepted
+/// bytes; if it had not, it is as it was.
+///
+/// # Errors
+/// With the path at fault.
+pub fn seal(disk: &dyn Disk, index: &mut Index, path: &Path, sha256: Sha256) -> Result<bool, BringError> {
+    let Some(file) = open_plain(path)? else { return Ok(false) };
+    tracing::warn!(path = %path.display(), "others could change a listed package; put a copy of its accepted bytes there");
+    let sealed = copy(disk, index, (&file, path), path, sha256)?;
+    disk.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(sealed)
 }
 
 fn id(plan: &Plan, tree: &TreeName) -> TreeId {
     TreeId { dist: plan.dist.clone(), tree: tree.clone() }
 }
 
-/// Whether a file is there and has these bytes.
+/// A file that is there and has these bytes.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn has(path: &Path, sha256: Sha256) -> Result<bool, DiskError> {
-    match open_plain(path) {
-        Ok(file) => Ok(file_checksum(file, ChecksumKind::Sha256).at("read", path)? == sha256.to_hex()),
-        Err(error) if error.is_not_found() => Ok(false),
+pub fn open_accepted(path: &Path, sha256: Sha256) -> Result<Option<File>, DiskError> {
+    let Some(file) = open_plain(path)? else { return Ok(None) };
+    Ok((hash(&file, path)? == sha256.to_hex()).then_some(file))
+}
+
+fn hash(file: &File, path: &Path) -> Result<String, DiskError> {
+    file.try_clone().and_then(|file| file_checksum(file, ChecksumKind::Sha256)).at("read", path)
+}
+
+/// Opens a regular file without following a link or waiting for a pipe.
+fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    match tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default())) {
+        Ok(file) if file.metadata().at("look at", path)?.is_file() => Ok(Some(file)),
+        Ok(_) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn open_plain(path: &Path) -> Result<std::fs::File, DiskError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))
-}
-
-/// A tree that still has the accepted bytes.
-fn source(places: &Places, plan: &Plan, item: &Item) -> Result<PathBuf, DiskError> {
-    let mut last = None;
-    for tree in &item.leaves {
-        let id = id(plan, tree);
-        tree::plain(&places.root, &id)?;
-        let path = tree::dir(&places.root, &id).join(tree::location(&item.nevra));
-        if has(&path, item.sha256)? {
-            return Ok(path);
-        }
-        last = Some(path);
-    }
-    let path = last.unwrap_or_else(|| places.root.clone());
-    let why = format!(
-        "{} should lie there with SHA-256 {}, and does not; put the accepted file back",
-        item.nevra, item.sha256
-    );
-    Err(DiskError::new("use", &path, std::io::Error::other(why)))
+/// Where the trees that it leaves have a package.
+fn sources(places: &Places, plan: &Plan, item: &Item) -> Vec<PathBuf> {
+    let place = |tree| tree::dir(&places.root, &id(plan, tree)).join(tree::location(&item.nevra));
+    item.leaves.iter().map(place).collect()
 }
 
 #[cfg(test)]
@@ -104,16 +171,17 @@ mod tests {
         plan: Plan,
     }
 
+    const ACCEPTED: &[u8] = b"the accepted bytes";
+
     fn site(target: Option<&str>) -> Site {
         let dir = tempfile::tempdir().expect("a directory");
-        let bytes = b"the accepted bytes";
         let mut sum = [0; 32];
-        sum.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+        sum.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ACCEPTED).as_ref());
         let nevra = "a-1-1.noarch".parse().expect("a nevra");
         let at = dir.path().join("root/untested/d").join(tree::location(&nevra));
         let disk = Kernel::default();
         disk.make_dir(at.parent().expect("a parent")).expect("made");
-        put(&disk, &at, bytes, Access::Everybody).expect("written");
+        put(&disk, &at, ACCEPTED, Access::Sealed).expect("written");
         let plan = Plan {
             rollout: "r".parse().expect("an id"),
             dist: "d".parse().expect("a path"),
@@ -127,19 +195,43 @@ mod tests {
         fn places(&self) -> Places {
             Places { root: self.dir.path().join("root"), retired: self.dir.path().join("retired") }
         }
+
+        fn file(&self, tree: &str) -> PathBuf {
+            self.dir.path().join("root").join(tree).join("d/Packages/a/a-1-1.noarch.rpm")
+        }
+
+        fn inode(&self, tree: &str) -> u64 {
+            std::fs::symlink_metadata(self.file(tree)).expect("there").ino()
+        }
+
+        /// The daemon's index, in which it made the package that lies in `untested`, or did not.
+        fn index(&self, made: bool) -> Index {
+            let path = self.dir.path().join("index.sqlite");
+            let mut index = Index::open(&Kernel::default(), &path).expect("opened");
+            if made {
+                index.has_made(self.plan.items[0].sha256, self.inode("untested")).expect("kept");
+            }
+            index
+        }
+
+        fn bring(&self, disk: &dyn Disk) -> Result<(), BringError> {
+            bring(disk, &self.places(), &mut self.index(true), &self.plan)
+        }
     }
 
     #[test]
     fn a_plan_that_fails_at_any_step_can_be_carried_out_again() {
-        for calls in 0.. {
-            let site = site(Some("testing"));
-            let result = bring(&FailingDisk::after(calls), &site.places(), &site.plan);
-            bring(&Kernel::default(), &site.places(), &site.plan).expect("the next try succeeds");
-            let there = site.dir.path().join("root/testing/d/Packages/a/a-1-1.noarch.rpm");
-            assert_eq!(std::fs::read(there).expect("there"), b"the accepted bytes");
-            assert!(site.dir.path().join("root/untested/d/Packages/a/a-1-1.noarch.rpm").exists());
-            if result.is_ok() {
-                return;
+        for made in [true, false] {
+            for calls in 0.. {
+                let site = site(Some("testing"));
+                let result = bring(&FailingDisk::after(calls), &site.places(), &mut site.index(made), &site.plan);
+                bring(&Kernel::default(), &site.places(), &mut site.index(made), &site.plan)
+                    .expect("the next try succeeds");
+                assert_eq!(std::fs::read(site.file("testing")).expect("there"), ACCEPTED);
+                assert!(site.file("untested").exists());
+                if result.is_ok() {
+                    break;
+                }
             }
         }
     }
@@ -147,39 +239,78 @@ mod tests {
     #[test]
     fn bytes_that_were_not_accepted_are_not_promoted() {
         let site = site(Some("testing"));
-        let at = site.dir.path().join("root/untested/d/Packages/a/a-1-1.noarch.rpm");
-        put(&Kernel::default(), &at, b"other bytes", Access::Everybody).expect("written");
-        let refused = bring(&Kernel::default(), &site.places(), &site.plan).expect_err("not these");
+        put(&Kernel::default(), &site.file("untested"), b"other bytes", Access::Sealed).expect("written");
+        let refused = site.bring(&Kernel::default()).expect_err("not these");
+        let BringError::Disk(refused) = refused else { panic!("{refused}") };
         assert!(refused.sentence().contains("put the accepted file back"), "{}", refused.sentence());
         assert!(!site.dir.path().join("root/testing").exists());
     }
 
     #[test]
     fn a_foreign_file_under_the_name_is_replaced_by_the_accepted_one() {
-        let site = site(Some("testing"));
-        let at = site.dir.path().join("root/testing/d/Packages/a/a-1-1.noarch.rpm");
-        Kernel::default().make_dir(at.parent().expect("a parent")).expect("made");
-        put(&Kernel::default(), &at, b"foreign", Access::Everybody).expect("written");
-        bring(&Kernel::default(), &site.places(), &site.plan).expect("brought");
-        assert_eq!(std::fs::read(at).expect("there"), b"the accepted bytes");
+        // One of them has the right bytes, and whoever made it may have it open.
+        for foreign in [&b"foreign"[..], ACCEPTED] {
+            let site = site(Some("testing"));
+            let at = site.file("testing");
+            Kernel::default().make_dir(at.parent().expect("a parent")).expect("made");
+            put(&Kernel::default(), &at, foreign, Access::Sealed).expect("written");
+            site.bring(&Kernel::default()).expect("brought");
+            assert_eq!(std::fs::read(at).expect("there"), ACCEPTED);
+            assert_eq!(site.inode("testing"), site.inode("untested"));
+        }
+    }
+
+    /// A file that somebody put in the place of ours, and gave to the daemon or had given to it.
+    #[test]
+    fn only_an_inode_that_we_made_goes_onward_and_of_another_one_a_copy() {
+        use std::io::Write as _;
+        use std::os::unix::fs::PermissionsExt;
+        for (made, mode, linked) in
+            [(true, 0o444, true), (true, 0o644, false), (false, 0o444, false), (false, 0o666, false)]
+        {
+            let site = site(Some("testing"));
+            let mut kept_open = std::fs::File::options().append(true).open(site.file("untested")).expect("opened");
+            std::fs::set_permissions(site.file("untested"), PermissionsExt::from_mode(mode)).expect("changed");
+            bring(&Kernel::default(), &site.places(), &mut site.index(made), &site.plan).expect("brought");
+            assert_eq!(site.inode("testing") == site.inode("untested"), linked, "made {made}, mode {mode:o}");
+            let meta = std::fs::symlink_metadata(site.file("testing")).expect("there");
+            assert_eq!(meta.mode() & 0o7777, 0o444);
+            kept_open.write_all(b"afterwards").expect("written");
+            assert_eq!(std::fs::read(site.file("testing")).expect("there") == ACCEPTED, !linked);
+            assert!(site.index(false).made(site.plan.items[0].sha256, meta.ino()), "known from now on");
+        }
     }
 
     #[test]
     fn what_an_earlier_run_has_brought_is_made_durable_by_the_next() {
         for target in [Some("testing"), None] {
-            let Site { dir, plan } = site(target);
-            let places = Places { root: dir.path().join("root"), retired: dir.path().join("retired") };
-            bring(&Kernel::default(), &places, &plan).expect("brought");
-            assert!(bring(&FailingDisk::after(0), &places, &plan).is_err(), "{target:?}: its directory is synced");
-            bring(&FailingDisk::after(1), &places, &plan).expect("and nothing else is done");
+            let site = site(target);
+            site.bring(&Kernel::default()).expect("brought");
+            assert!(site.bring(&FailingDisk::after(0)).is_err(), "{target:?}: its directory is synced");
+            site.bring(&FailingDisk::after(1)).expect("and nothing else is done");
         }
     }
 
     #[test]
     fn a_withdrawn_package_is_kept_aside() {
         let site = site(None);
-        bring(&Kernel::default(), &site.places(), &site.plan).expect("brought");
+        site.bring(&Kernel::default()).expect("brought");
         let name = format!("{}-a-1-1.noarch.rpm", site.plan.items[0].sha256.to_hex());
-        assert_eq!(std::fs::read(site.places().retired.join(name)).expect("there"), b"the accepted bytes");
+        assert_eq!(std::fs::read(site.places().retired.join(name)).expect("there"), ACCEPTED);
+    }
+
+    #[test]
+    fn a_listed_file_that_others_can_change_is_replaced_by_a_copy_of_the_accepted_bytes() {
+        let site = site(None);
+        let (path, sha256) = (site.file("untested"), site.plan.items[0].sha256);
+        let before = site.inode("untested");
+        let mut index = site.index(false);
+        assert!(seal(&Kernel::default(), &mut index, &path, sha256).expect("sealed"));
+        assert_ne!(site.inode("untested"), before);
+        assert_eq!(std::fs::read(&path).expect("there"), ACCEPTED);
+        assert!(!seal(&Kernel::default(), &mut index, &path, Sha256([0; 32])).expect("looked at"), "other bytes");
+        assert_eq!(std::fs::read(&path).expect("there"), ACCEPTED);
+        Kernel::default().remove(&path).expect("removed");
+        assert!(!seal(&Kernel::default(), &mut index, &path, sha256).expect("looked at"), "gone");
     }
 }

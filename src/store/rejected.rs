@@ -14,7 +14,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Access, Disk, DiskError};
+use super::disk::{self, Access, Disk, DiskError, Wanted};
 use crate::domain::checksum::Sha256;
 use crate::domain::legible;
 use crate::domain::refusal::Refusal;
@@ -46,6 +46,8 @@ pub enum Put {
 pub struct Known<'a> {
     /// Whether this is the file that was refused, perhaps under another name.
     pub is_it: &'a dyn Fn(&std::fs::Metadata) -> bool,
+    /// Opens it, following no link.
+    pub open: &'a dyn Fn() -> Result<std::fs::File, DiskError>,
     /// Removes it from the tree; false when another one lies there.
     pub clear: &'a dyn Fn() -> Result<bool, DiskError>,
 }
@@ -81,12 +83,16 @@ pub fn put_aside(
         }
         Err(error) if error.is_not_found() => return Ok(Put::Aside),
         Err(error) if error.wants_copy() => {
-            let meta = look(upload)?;
+            if !look(upload)?.is_file() {
+                return Ok(Put::Stays);
+            }
+            let file = (known.open)()?;
+            let meta = file.metadata().map_err(|e| DiskError::new("look at", upload, e))?;
             if !meta.is_file() || meta.len() > max_copy {
                 return Ok(Put::Stays);
             }
-            disk.remove(to)?;
-            disk::link_or_copy(disk, upload, to)?;
+            let wanted = Wanted { sha256: None, file_time: None, access: Access::Owner };
+            disk::copy_over(disk, &file, upload, to, wanted)?;
             disk.sync_dir(dir)?;
             if !(known.clear)()? {
                 disk.remove(to)?;
@@ -130,7 +136,11 @@ mod tests {
     use super::*;
     use crate::domain::refusal::Code;
 
-    const IT: Known<'_> = Known { is_it: &|_| true, clear: &|| Ok(true) };
+    const IT: Known<'_> = Known {
+        is_it: &|_| true,
+        open: &|| Err(DiskError::new("open", Path::new("a.rpm"), std::io::ErrorKind::NotFound.into())),
+        clear: &|| Ok(true),
+    };
 
     #[test]
     fn what_was_uploaded_in_place_of_a_refused_file_stays_in_the_tree() {

@@ -11,6 +11,7 @@
 //! can lead out of the root. Whether the directories are what they seem is another matter: a swapped
 //! directory is found by [`plain`], which follows no link.
 
+use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -68,17 +69,36 @@ pub fn package_dirs(tree: &Path) -> Result<Vec<PathBuf>, DiskError> {
 /// With the path at fault.
 pub fn open_beneath(base: &Path, relative: &Path) -> Result<std::fs::File, DiskError> {
     let whole = base.join(relative);
-    let out = || DiskError::new("open", &whole, std::io::Error::other("it is no name below its directory"));
-    let (parent, name) = relative.parent().zip(relative.file_name()).ok_or_else(out)?;
-    let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut here = rustix::fs::open(base, walk, Mode::empty()).at("open", base)?;
-    for part in parent.components() {
-        let Component::Normal(part) = part else { return Err(out()) };
-        here = rustix::fs::openat(&here, part, walk | OFlags::NOFOLLOW, Mode::empty()).at("open", &whole)?;
-    }
+    let (parent, name) = relative.parent().zip(relative.file_name()).ok_or_else(|| leads_out(&whole))?;
+    let here = walk(base, parent)?;
     let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(&here, name, read, Mode::empty()).at("open", &whole)?;
     Ok(std::fs::File::from(fd))
+}
+
+/// Opens a directory below `base`, or `base` itself, in the same way, to list it.
+///
+/// # Errors
+/// With the path at fault.
+pub fn open_dir_beneath(base: &Path, relative: &Path) -> Result<OwnedFd, DiskError> {
+    let here = walk(base, relative)?;
+    let read = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(&here, ".", read, Mode::empty()).at("list", &base.join(relative))
+}
+
+fn walk(base: &Path, relative: &Path) -> Result<OwnedFd, DiskError> {
+    let whole = base.join(relative);
+    let walk = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = rustix::fs::open(base, walk, Mode::empty()).at("open", base)?;
+    for part in relative.components() {
+        let Component::Normal(part) = part else { return Err(leads_out(&whole)) };
+        here = rustix::fs::openat(&here, part, walk | OFlags::NOFOLLOW, Mode::empty()).at("open", &whole)?;
+    }
+    Ok(here)
+}
+
+fn leads_out(path: &Path) -> DiskError {
+    DiskError::new("open", path, std::io::Error::other("it is no name below its directory"))
 }
 
 /// Whether every directory from `root` down to the tree, and both in it, are directories and no links.

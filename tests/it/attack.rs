@@ -281,7 +281,7 @@ fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, S
 fn ask_daemon(site: &mut Site, rows: &[Row]) -> BTreeMap<usize, (Seen, String)> {
     site.up();
     for distribution in DISTRIBUTIONS {
-        fs::rename(aside(site, distribution), site.tree_of("untested", distribution).join("in")).unwrap();
+        fs::rename(aside(site, distribution), site.incoming_of(distribution).join("in")).unwrap();
     }
     let (mut from, mut seen) = (1, BTreeMap::new());
     while seen.len() < rows.len() {

@@ -331,7 +331,7 @@ fn what_the_gate_refuses_is_in_no_tree_and_lies_in_rejected_with_its_code() {
         ("not_rpm", b"this is no package at all".repeat(100)),
     ];
     for (code, bytes) in &cases {
-        site.drop_file(&format!("incoming/{code}.rpm"), bytes);
+        site.drop_file(&format!("batch/{code}.rpm"), bytes);
     }
     let good = site.drop_package("good", "1.0", &[]);
     wait_for(&mut site, "untested", &[&good]);

@@ -62,13 +62,20 @@ impl Site {
     }
 
     fn directories(&self) {
-        for (name, mode) in [("srv", 0o755), ("var", 0o750), ("var/srv", 0o755), ("open", 0o777), ("shared", 0o777)] {
+        for (name, mode) in [
+            ("srv", 0o755),
+            ("var", 0o750),
+            ("var/srv", 0o755),
+            ("incoming", 0o755),
+            ("open", 0o777),
+            ("shared", 0o777),
+        ] {
             self.make_dir(name, mode);
         }
         self.put("a-file", "", 0o644);
         symlink("srv", self.path("link-to-srv")).expect("linked");
         symlink("nowhere", self.path("leads-nowhere")).expect("linked");
-        // Anybody may drop files into `untested`, and nobody but the daemon into the others.
+        // Only the daemon may write into a tree, also into that of uploads.
         self.make_dir("spoilt", 0o755);
         self.make_dir("spoilt/untested/umd/3/sl6/x86_64", 0o777);
         self.make_dir("spoilt/testing/umd/3/sl6/x86_64", 0o777);
@@ -341,6 +348,7 @@ fn what_the_daemons_user_may_not_read_or_write_is_said() {
         said,
         [
             "@DIR@/rolloutd.toml:3:12: site.root: @DIR@/srv cannot be written to: permission denied",
+            "@DIR@/rolloutd.toml:3:12: site.root: uploads come into @DIR@/incoming, and @DIR@/incoming cannot be made in @DIR@: permission denied",
             "@DIR@/rolloutd.toml:4:12: site.state: @DIR@/var cannot be made in @DIR@: permission denied",
             "@DIR@/rolloutd.toml:10:22: distribution.keys.\"*\": @DIR@/keys/RPM-GPG-KEY-example cannot be read: permission denied",
             "@DIR@/rolloutd.toml:15:19: token.secret.file: @DIR@/secrets/jane cannot be read: permission denied",

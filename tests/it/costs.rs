@@ -15,7 +15,7 @@ use crate::site::{Site, Wish, tell};
 
 /// Where people upload.
 fn uploads(site: &Site) -> PathBuf {
-    site.tree("untested")
+    site.incoming()
 }
 
 /// What the daemon takes now.

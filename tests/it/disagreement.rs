@@ -153,7 +153,7 @@ fn a_listed_package_that_is_gone_is_named_and_mended_by_uploading_it_again() {
     // The rest of the site works.
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
-    site.drop_file("incoming/again.rpm", &bytes);
+    site.drop_file("batch/again.rpm", &bytes);
     site.wait("the package to be put back", |_| lost.is_file().then_some(()));
     wait_until_well(&mut site);
 }
@@ -328,7 +328,7 @@ fn a_published_package_that_was_edited_in_place_is_named_and_mended_by_uploading
     the_tree_is_held_and_the_others_go_on(&mut site);
     let repomd = fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).unwrap();
     fs::remove_file(&place).unwrap();
-    site.drop_file("incoming/again.rpm", &good);
+    site.drop_file("batch/again.rpm", &good);
     site.wait("the package to be put back", |_| (fs::read(&place).ok()? == good).then_some(()));
     // The copies that wait for their removal were the same file and are named, too; nothing lists them any more.
     for tree in ["untested", "testing"] {
@@ -457,7 +457,7 @@ fn an_old_copy_of_a_tree_is_named_and_not_shown_as_something_new() {
     fs::rename(&old, &tree).unwrap();
     reload(&site);
     wait_for_reason(&mut site, "second-1.0-1.noarch");
-    site.drop_file("incoming/again.rpm", &second);
+    site.drop_file("batch/again.rpm", &second);
     site.wait("both packages to be listed again", |site| (packages(site, "production") == 2).then_some(()));
     wait_until_well(&mut site);
     let shown = judge::read(&Source::Disk(tree)).unwrap().unwrap().revision;

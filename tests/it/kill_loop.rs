@@ -47,7 +47,7 @@ struct Upload {
 
 /// What all threads know.
 struct World {
-    root: PathBuf,
+    incoming: PathBuf,
     door: Door,
     course: Course,
     /// How many packages may have been uploaded by now.
@@ -87,7 +87,7 @@ fn upload(world: &World, mut random: Random) {
         let sha256 = hex::encode(digest(&SHA256, &bytes));
         let known = Upload { distribution, sha256, good };
         world.uploads.lock().unwrap().insert(format!("{name}-1.0-1.noarch"), known);
-        let dir = world.root.join("untested").join(distribution).join(format!("incoming/{}", number % 3));
+        let dir = world.incoming.join(distribution).join((number % 3).to_string());
         fs::create_dir_all(&dir).unwrap();
         put(&dir, &name, &bytes, &mut random);
         random.pause(1, 90);
@@ -349,7 +349,7 @@ fn after_any_kill_the_daemon_comes_back_and_nothing_is_lost_torn_or_done_twice()
     let wish = Wish { distributions: DISTRIBUTIONS.to_vec(), ..Wish::default() };
     let mut site = Site::start(&wish);
     let world = Arc::new(World {
-        root: site.path("root"),
+        incoming: site.path("incoming"),
         door: site.door.clone(),
         course: Course::default(),
         allowed: AtomicUsize::new(2 * QUOTA),

@@ -92,7 +92,8 @@ struct Upload {
 
 struct World {
     /// The upload trees.
-    trees: [PathBuf; 2],
+    /// The drop directories.
+    incoming: [PathBuf; 2],
     /// On the same file system, out of sight.
     aside: PathBuf,
     rsync: bool,
@@ -127,7 +128,7 @@ fn upload(world: &World, hand: u64, numbers: std::ops::Range<u64>, mut random: R
             wanted = Some("not_regular");
         }
         let dir = format!("by{hand}/{}", number % 7);
-        fs::create_dir_all(world.trees[dist].join(&dir)).unwrap();
+        fs::create_dir_all(world.incoming[dist].join(&dir)).unwrap();
         let path = put(world, dist, &dir, &name, &bytes, way, &mut random);
         let sha256 = hex::encode(digest(&SHA256, &bytes));
         let key = if wanted.is_some() { path } else { format!("{name}-1.0-1.noarch") };
@@ -137,7 +138,7 @@ fn upload(world: &World, hand: u64, numbers: std::ops::Range<u64>, mut random: R
 
 /// Uploads one file; gives its path below the tree.
 fn put(world: &World, dist: usize, dir: &str, name: &str, bytes: &[u8], way: usize, random: &mut Random) -> String {
-    let tree = &world.trees[dist];
+    let tree = &world.incoming[dist];
     let mut path = format!("{dir}/{name}.rpm");
     let place = tree.join(&path);
     let aside = world.aside.join(format!("{name}.rpm"));
@@ -340,7 +341,7 @@ fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
     let aside = site.path("aside");
     fs::create_dir(&aside).unwrap();
     let world = World {
-        trees: DISTRIBUTIONS.map(|dist| site.tree_of("untested", dist)),
+        incoming: DISTRIBUTIONS.map(|dist| site.incoming_of(dist)),
         aside,
         rsync: peers::have(&["rsync"]),
         uploads: Mutex::default(),
@@ -388,7 +389,7 @@ fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
         site.wait("the upload trees to be cleared", |_| {
             let left =
                 |tree: &PathBuf| crate::site::files_below(tree).into_iter().filter(|f| is_upload(tree, f)).count();
-            world.trees.iter().all(|tree| left(tree) == 0).then_some(())
+            world.incoming.iter().all(|dir| left(dir) == 0).then_some(())
         });
         verdicts.read(&site);
         for (key, upload) in &uploads {
@@ -631,14 +632,13 @@ fn fill(names: &[&str]) {
         eprintln!("left out: mounting a file system needs root");
         return;
     }
-    fs::create_dir_all(site.tree("untested")).unwrap();
     site.up();
     let before = site.drop_package("before", "1.0", &[]);
     site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
     site.submit("1", &[&before]);
     site.ctl_good(&["move", "1", "InVerification"]);
     let waiting = package(&recipe("waiting", "1.0", &[]), Some(&keys().ours.1));
-    let hidden = site.tree("untested").join(".waiting.rpm");
+    let hidden = site.incoming().join(".waiting.rpm");
     fs::write(&hidden, &waiting).unwrap();
     let published = |site: &Site, tree: &str| -> Vec<String> {
         let read = judge::read(&Source::Disk(site.tree(tree))).ok().flatten();
@@ -657,7 +657,7 @@ fn fill(names: &[&str]) {
     thread::scope(|scope| {
         let end = Stop(&stop);
         let holder = scope.spawn(|| ballast.hold());
-        fs::rename(&hidden, site.tree("untested").join("waiting.rpm")).unwrap();
+        fs::rename(&hidden, site.incoming().join("waiting.rpm")).unwrap();
         let asked = site.door.post("/api/v1/rollouts/1/move", &json!({"state": "StageRollOut"})).unwrap();
         let taken = asked.status < 300;
         assert!(taken || asked.status == 503, "{}: {}", asked.status, asked.text());

@@ -51,5 +51,6 @@ mod service_unit;
 mod signing;
 mod site;
 mod snapshot;
+mod strangers;
 mod uploads;
 mod verify;

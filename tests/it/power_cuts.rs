@@ -233,7 +233,7 @@ fn cut(
     }
     let load = Load {
         door: site.door.clone(),
-        incoming: site.tree("untested").join("incoming"),
+        incoming: site.incoming().join("batch"),
         stop: AtomicBool::new(false),
         begun: AtomicUsize::new(0),
     };

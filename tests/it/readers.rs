@@ -71,6 +71,7 @@ fn procedure() -> String {
 /// What all threads know.
 struct World {
     root: PathBuf,
+    incoming: PathBuf,
     door: Door,
     course: Course,
     /// Plans that were carried out: moves in both directions and withdrawals.
@@ -131,15 +132,16 @@ struct Rollout {
 fn begin(world: &World, dist: usize, number: usize, random: &mut Random) -> Option<Rollout> {
     let names: Vec<String> = (0..=random.below(2)).map(|n| format!("p{dist}x{number}x{n}")).collect();
     let tree = world.root.join("untested").join(DISTRIBUTIONS[dist]);
+    let incoming = world.incoming.join(DISTRIBUTIONS[dist]);
     for name in &names {
         let mut made = recipe(name, "1.0", &[]);
         // Some have a hundred times the size of others, so that a download can be resumed.
         let most = if random.below(4) == 0 { 200_000 } else { 2_000 };
         let filling = random.place(most);
         made.files.push((format!("/usr/share/{name}/filling"), vec![b'x'; filling]));
-        let hidden = tree.join(format!(".{name}.rpm.Ab12cd"));
+        let hidden = incoming.join(format!(".{name}.rpm.Ab12cd"));
         fs::write(&hidden, package(&made, Some(&keys().ours.1))).unwrap();
-        fs::rename(&hidden, tree.join(format!("{name}.rpm"))).unwrap();
+        fs::rename(&hidden, incoming.join(format!("{name}.rpm"))).unwrap();
     }
     let id = format!("r{dist}-{number}");
     let nevras: Vec<String> = names.iter().map(|name| format!("{name}-1.0-1.noarch")).collect();
@@ -434,6 +436,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
     let nginx = Nginx::start(&site.path("root"));
     let world = Arc::new(World {
         root: site.path("root"),
+        incoming: site.path("incoming"),
         door: site.door.clone(),
         course: Course::default(),
         promotions: AtomicU64::new(0),

@@ -61,7 +61,6 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         lay: |site| {
             // As if it had never run.
             empty(site);
-            fs::create_dir_all(site.tree("untested")).unwrap();
         },
         from_start: true,
         over: |site| TREES.iter().all(|tree| published(site, tree).is_some_and(|shown| shown.packages.is_empty())),
@@ -90,11 +89,11 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         before: |site| reach(site, &["InVerification", "StageRollOut"]),
         act: |site| {
             let place = site.tree("testing").join("Packages/d/demo-1.0-1.noarch.rpm");
-            site.drop_file("incoming/again.rpm", &fs::read(place).unwrap());
+            site.drop_file("batch/again.rpm", &fs::read(place).unwrap());
             let mut other = recipe("demo-libs", "1.0", &[]);
             "other content".clone_into(&mut other.summary);
-            site.drop_file("incoming/duplicate.rpm", &package(&other, Some(&keys().ours.1)));
-            site.drop_file("incoming/unsigned.rpm", &package(&recipe("nobodys", "1.0", &[]), None));
+            site.drop_file("batch/duplicate.rpm", &package(&other, Some(&keys().ours.1)));
+            site.drop_file("batch/unsigned.rpm", &package(&recipe("nobodys", "1.0", &[]), None));
         },
         over: |site| {
             let codes: BTreeSet<String> = site.rejected().into_iter().map(|(code, _)| code).collect();
@@ -137,7 +136,7 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
                 let _ = fs::remove_file(site.tree(tree).join("Packages/d/demo-1.0-1.noarch.rpm"));
             }
             let _ = fs::remove_dir_all(site.path("state/index"));
-            site.drop_file("incoming/found.rpm", &bytes);
+            site.drop_file("batch/found.rpm", &bytes);
         },
         from_start: true,
         whole: false,
@@ -220,15 +219,16 @@ fn bare(site: &Site, tree: &str) -> bool {
     there.into_iter().all(|file| named.contains(&file))
 }
 
+/// What of a site changes while it runs.
+const PARTS: [&str; 3] = ["root", "state", "incoming"];
+
 /// How many uploads wait.
 fn uploads(site: &Site) -> usize {
-    let dir = site.tree("untested");
-    let (packages, rpm) = (dir.join("Packages"), Some("rpm".as_ref()));
-    files_below(&dir).iter().filter(|file| file.extension() == rpm && !file.starts_with(&packages)).count()
+    files_below(&site.incoming()).iter().filter(|file| file.extension() == Some("rpm".as_ref())).count()
 }
 
 fn empty(site: &Site) {
-    for name in ["root", "state"] {
+    for name in PARTS {
         let _ = fs::remove_dir_all(site.path(name));
         fs::create_dir(site.path(name)).unwrap();
     }
@@ -239,24 +239,29 @@ pub(crate) fn keep(site: &Site, name: &str) {
     let to = site.path(name);
     let _ = fs::remove_dir_all(&to);
     fs::create_dir(&to).unwrap();
-    copy(&[site.path("root"), site.path("state")], &to);
+    copy(&site.path(""), &to);
 }
 
 /// Brings back what was kept; the log of the daemon begins anew.
 pub(crate) fn restore(site: &mut Site, name: &str) {
     site.end();
     let from = site.path(name);
-    for part in ["root", "state"] {
+    for part in PARTS {
         let _ = fs::remove_dir_all(site.path(part));
     }
-    copy(&[from.join("root"), from.join("state")], &site.path(""));
+    copy(&from, &site.path(""));
     let _ = fs::remove_file(site.path("daemon.log"));
 }
 
-fn copy(from: &[std::path::PathBuf], to: &std::path::Path) {
-    // Links stay links: trees share their packages.
-    let done = Command::new("cp").args(["-a", "--"]).args(from).arg(to).stdin(Stdio::null()).status().unwrap();
-    assert!(done.success(), "cp: {done}");
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for part in PARTS {
+        // Links stay links: trees share their packages. Nothing in them is ever written in place, and a copy of a
+        // package would be none that the daemon made.
+        let how = if part == "root" { "-al" } else { "-a" };
+        let mut cp = Command::new("cp");
+        let done = cp.args([how, "--"]).arg(from.join(part)).arg(to).stdin(Stdio::null()).status().unwrap();
+        assert!(done.success(), "cp: {done}");
+    }
 }
 
 /// How a story went.

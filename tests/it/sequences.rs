@@ -65,6 +65,9 @@ impl Disk for Hasty {
     fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.0.link(from, to)
     }
+    fn link_open(&self, file: &fs::File, to: &Path) -> Result<(), DiskError> {
+        self.0.link_open(file, to)
+    }
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
         self.0.rename(from, to)
     }

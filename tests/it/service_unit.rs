@@ -289,7 +289,8 @@ fn started_by_systemd_it_works_confined_reloads_and_stops_in_order() {
 
     // A package uploaded by somebody else is taken in, and clients can read what became of it.
     let tree = format!("/srv/repo/sw/untested/{DISTRIBUTION}");
-    machine.does(&["install", "-o", "12345", "-g", "12345", "-m", "644", "/root/tool-1.0-1.noarch.rpm", &tree]);
+    let incoming = format!("/srv/repo/incoming/{DISTRIBUTION}");
+    machine.does(&["install", "-o", "12345", "-g", "12345", "-m", "644", "/root/tool-1.0-1.noarch.rpm", &incoming]);
     let placed = format!("{tree}/Packages/t/tool-1.0-1.noarch.rpm");
     machine.until("the package in its place", |m| m.run(&["test", "-e", &placed]).status.success());
     let listed = format!("zcat {tree}/repodata/*primary.xml.gz | grep -q '<name>tool</name>'");

@@ -196,7 +196,7 @@ impl Site {
             fs::create_dir(at.join(name)).unwrap();
         }
         for path in &wish.distributions {
-            fs::create_dir_all(at.join("root/untested").join(path)).unwrap();
+            fs::create_dir_all(at.join("incoming").join(path)).unwrap();
         }
         let keys = keys();
         fs::write(at.join("keys/RPM-GPG-KEY-example"), &keys.ours.0.public).unwrap();
@@ -279,6 +279,16 @@ impl Site {
     /// Where a tree of a distribution lies.
     pub(crate) fn tree_of(&self, tree: &str, distribution: &str) -> PathBuf {
         self.path("root").join(tree).join(distribution)
+    }
+
+    /// The drop directory of the first distribution.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.incoming_of(DISTRIBUTION)
+    }
+
+    /// Where uploads of a distribution are dropped.
+    pub(crate) fn incoming_of(&self, distribution: &str) -> PathBuf {
+        self.path("incoming").join(distribution)
     }
 
     /// The URL of a tree at the plain web server.
@@ -420,9 +430,9 @@ impl Site {
         }
     }
 
-    /// Writes a file into the untested tree as an upload does: below any directory, under any name.
+    /// Writes a file into the drop directory as an upload does: below any directory, under any name.
     pub(crate) fn drop_file(&self, name: &str, bytes: &[u8]) {
-        let place = self.tree("untested").join(name);
+        let place = self.incoming().join(name);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(place, bytes).unwrap();
     }
@@ -430,7 +440,7 @@ impl Site {
     /// Builds, signs with the site's key and drops a package; gives its NEVRA.
     pub(crate) fn drop_package(&self, name: &str, version: &str, requires: &[&str]) -> String {
         let bytes = package(&recipe(name, version, requires), Some(&keys().ours.1));
-        self.drop_file(&format!("incoming/{name}-{version}.rpm"), &bytes);
+        self.drop_file(&format!("batch/{name}-{version}.rpm"), &bytes);
         format!("{name}-{version}-1.noarch")
     }
 

@@ -65,7 +65,7 @@ fn every_way_of_uploading_ends_with_the_package_taken_in() {
         fs::write(&path, bytes(name)).unwrap();
         path.into_os_string().into_string().unwrap()
     };
-    let to = format!("{}/", site.tree("untested").display());
+    let to = format!("{}/", site.incoming().display());
     run("rsync", &["-a", &from("rsync-plain"), &to]);
     // Slow enough that the daemon looks while it is under way.
     run("rsync", &["-a", "--inplace", "--bwlimit=2", &from("rsync-inplace"), &to]);
@@ -83,7 +83,7 @@ fn every_way_of_uploading_ends_with_the_package_taken_in() {
 fn a_file_that_grows_slowly_is_not_read_before_it_is_whole() {
     let mut site = Site::start(&Wish::default());
     let bytes = bytes("slow");
-    let mut file = fs::File::create(site.tree("untested").join("slow.rpm")).unwrap();
+    let mut file = fs::File::create(site.incoming().join("slow.rpm")).unwrap();
     let there = |site: &Site, name: &str| {
         let first = &name[..1];
         site.tree("untested").join(format!("Packages/{first}/{name}-1.0-1.noarch.rpm")).is_file().then_some(())
@@ -108,12 +108,12 @@ fn a_file_that_grows_slowly_is_not_read_before_it_is_whole() {
 #[test]
 fn a_directory_that_appears_already_filled_is_found() {
     let mut site = Site::start(&Wish::default());
-    let aside = site.path("root/filled");
+    let aside = site.path("filled");
     fs::create_dir_all(aside.join("el6/RPMS")).unwrap();
     for n in 0..20 {
         fs::write(aside.join(format!("el6/RPMS/{n}.rpm")), bytes(&format!("filled{n}"))).unwrap();
     }
-    fs::rename(&aside, site.tree("untested").join("batch")).unwrap();
+    fs::rename(&aside, site.incoming().join("batch")).unwrap();
     wait_until_listed(&mut site, 20);
 }
 
@@ -131,9 +131,9 @@ fn without_events_uploads_are_found_by_polling() {
 fn a_directory_that_was_replaced_is_watched_again() {
     let mut site = with_watch("poll_every = \"200ms\"");
     site.up();
-    let tree = site.tree("untested");
-    fs::rename(&tree, site.path("root/old")).unwrap();
-    fs::create_dir(&tree).unwrap();
+    let incoming = site.incoming();
+    fs::rename(&incoming, site.path("old")).unwrap();
+    fs::create_dir(&incoming).unwrap();
     site.wait("the new directory to be watched", |site| site.log().contains("directory was replaced").then_some(()));
     site.drop_package("after", "1.0", &[]);
     let there = |site: &Site| site.tree("untested").join("Packages/a/after-1.0-1.noarch.rpm").is_file().then_some(());
@@ -149,7 +149,7 @@ fn a_burst_is_taken_in_whole_and_published_in_few_revisions() {
     for n in 0..BURST {
         fs::write(aside.join(format!("{n}.rpm")), bytes(&format!("burst{n}"))).unwrap();
     }
-    fs::rename(&aside, site.tree("untested").join("incoming")).unwrap();
+    fs::rename(&aside, site.incoming().join("batch")).unwrap();
     wait_until_listed(&mut site, BURST);
     let log = site.ctl_good(&["log", "--limit", "1000"]);
     let published = log.lines().filter(|line| line.contains("published untested/")).count();
@@ -230,7 +230,7 @@ impl Drop for Blocking<'_> {
 fn a_file_system_that_never_answers_costs_one_file_and_holds_up_nothing_else() {
     const OTHER: &str = "other/el9/x86_64";
     let mut site = Site::prepare(&Wish { distributions: vec![crate::site::DISTRIBUTION, OTHER], ..Wish::default() });
-    let place = site.tree("untested").join("incoming/far");
+    let place = site.incoming().join("far");
     let Some(mut blocking) = Blocking::mount(&place, "far.rpm") else {
         // The device is the kernel's, and cannot be installed.
         let required = std::env::var("ROLLOUTD_REQUIRE_PEERS").is_ok() && Path::new("/dev/fuse").exists();
@@ -241,9 +241,7 @@ fn a_file_system_that_never_answers_costs_one_file_and_holds_up_nothing_else() {
     site.up();
     blocking.is_asked();
     // Another distribution goes on, and so does everything that is asked of the daemon.
-    let incoming = site.tree_of("untested", OTHER).join("incoming");
-    fs::create_dir_all(&incoming).unwrap();
-    fs::write(incoming.join("a.rpm"), bytes("elsewhere")).unwrap();
+    fs::write(site.incoming_of(OTHER).join("a.rpm"), bytes("elsewhere")).unwrap();
     let repodata = site.tree_of("production", OTHER).join("repodata/repomd.xml");
     let before = fs::read(&repodata).unwrap();
     site.wait("the other package to be taken in", |site| {

@@ -1,0 +1,303 @@
+//! What people who may upload, and nothing else, can do to what clients fetch; and what becomes of a site on which
+//! they could do more.
+//!
+//! Another user needs root to be played. Where there is none, the tests say so.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and does what strangers do")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
+
+use crate::campaign::{self, Course};
+use crate::disagreement::{packages, reasons, reload, up_with_trouble, wait_for_reason, wait_until_well};
+use crate::judge::{self, Source};
+use crate::site::{Site, Wish, keys, package, recipe, tell};
+
+/// A user and a group that nobody has.
+const STRANGER: u32 = 60002;
+
+fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        assert!(std::env::var("ROLLOUTD_REQUIRE_PEERS").is_err(), "tests/run runs this as root");
+        eprintln!("left out: another user can be played by root only");
+    }
+    root
+}
+
+/// Runs a line of shell as the stranger: whether it succeeded, and what it said.
+fn stranger(line: &str) -> (bool, String) {
+    let out = Command::new("sh").args(["-c", line]).uid(STRANGER).gid(STRANGER).output().unwrap();
+    (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Lets the stranger's group into a directory, in the words of README.
+fn let_in(dir: &Path) {
+    chown(dir, None, Some(STRANGER)).unwrap();
+    chmod(dir, 0o2775);
+}
+
+fn check(site: &Site) -> (bool, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+    let out = program.args(["check", "--config"]).arg(site.path("rolloutd.toml")).output().unwrap();
+    (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The command that a text names as the remedy: from `find` to its end.
+fn remedy(text: &str) -> String {
+    let from = text.find("find /").unwrap_or_else(|| panic!("no remedy in {text}"));
+    let command = text[from..].lines().next().unwrap();
+    command.split(';').next().unwrap().trim().to_owned()
+}
+
+#[track_caller]
+fn follow(remedy: &str) {
+    let done = Command::new("sh").args(["-c", remedy]).status().unwrap();
+    assert!(done.success(), "{remedy}: {done}");
+}
+
+#[test]
+fn whoever_may_upload_can_do_nothing_to_what_clients_fetch() {
+    if !is_root() {
+        return;
+    }
+    let mut site = Site::start(&Wish::default());
+    let incoming = site.incoming();
+    let_in(&incoming);
+    let upload = site.path("tool.rpm");
+    fs::write(&upload, package(&recipe("tool", "1.0", &[]), Some(&keys().ours.1))).unwrap();
+    let (done, said) = stranger(&format!("umask 002; cp {} {}/tool.rpm", upload.display(), incoming.display()));
+    assert!(done, "{said}");
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    site.wait("the upload to be cleared", |_| (!incoming.join("tool.rpm").exists()).then_some(()));
+    let tree = site.tree("untested");
+    let file = tree.join("Packages/t/tool-1.0-1.noarch.rpm");
+    for line in [
+        format!("mv {0}/Packages {0}/old", tree.display()),
+        format!("mkdir {}/Packages/p", tree.display()),
+        format!("rm -f {} && test ! -e {}", file.display(), file.display()),
+        format!("echo evil >> {}", file.display()),
+        format!("echo evil > {}/repodata/repomd.xml", tree.display()),
+        format!("echo evil > {}/UMD3_SL6_x86_64_Untested.repo", tree.display()),
+        format!("ln -s /etc/passwd {}/passwd", tree.display()),
+        format!("mv {} {}", site.path("root/untested").display(), site.path("root/elsewhere").display()),
+    ] {
+        assert!(!stranger(&line).0, "a stranger could: {line}");
+    }
+    // Not even for a moment: nothing that he can write lies below the root.
+    let found =
+        Command::new("find").arg(site.path("root")).args(["-perm", "/022", "!", "-type", "l"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    assert_eq!(reasons(&site), Vec::<String>::new());
+}
+
+/// A site as it was set up before there was a drop directory, on which the uploader did what he could.
+#[test]
+fn a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_that_it_is_told() {
+    if !is_root() {
+        return;
+    }
+    let mut site = Site::start(&Wish::default());
+    let nevra = site.drop_package("tool", "1.0", &[]);
+    site.drop_package("waits", "1.0", &[]);
+    site.wait("the packages to be taken in", |site| (packages(site, "untested") == 2).then_some(()));
+    let untested = site.tree("untested");
+    // The directory of uploads was the tree, and his group's. He exchanged the directory of packages for one of
+    // his own, with a file that he still has open.
+    let_in(&untested);
+    let accepted = fs::read(untested.join("Packages/t/tool-1.0-1.noarch.rpm")).unwrap();
+    let (done, said) = stranger(&format!(
+        "umask 0; cd {} && mv Packages old && cp -rp old Packages && chmod -R a+rwX Packages && rm -rf old",
+        untested.display()
+    ));
+    // Files of ours below a directory of ours stay; the rest is his.
+    assert!(done || said.contains("Permission denied"), "{said}");
+    let his = untested.join("Packages/t/tool-1.0-1.noarch.rpm");
+    assert_eq!((fs::metadata(&his).unwrap().uid(), fs::read(&his).unwrap()), (STRANGER, accepted.clone()));
+    let mut kept_open = File::options().append(true).open(&his).unwrap();
+    // While it runs nothing moves, and it says why and what to do.
+    site.submit("1", &[&nevra]);
+    site.ctl_good(&["move", "1", "InVerification"]);
+    let _ = site.ctl(&["move", "1", "StageRollOut"]);
+    site.wait("the reason", |site| {
+        reasons(site).iter().find(|reason| reason.contains("can be changed by others")).cloned()
+    });
+    assert_eq!(packages(&site, "testing"), 0);
+    // Nor does it start again, and `check` says the same.
+    assert!(site.stop().success());
+    let (fine, said) = check(&site);
+    assert!(!fine && said.contains("can be changed by others") && said.contains("people upload into"), "{said}");
+    follow(&remedy(&said));
+    let (fine, said) = check(&site);
+    assert!(fine, "{said}");
+    site.up();
+    wait_until_well(&mut site);
+    let _ = site.ctl(&["move", "1", "StageRollOut"]);
+    site.wait("the package to be moved", |site| (packages(site, "testing") == 1).then_some(()));
+    kept_open.write_all(b"evil").unwrap();
+    for tree in ["untested", "testing"] {
+        let file = site.tree(tree).join("Packages/t/tool-1.0-1.noarch.rpm");
+        let meta = fs::symlink_metadata(&file).unwrap();
+        assert_eq!((meta.uid(), meta.mode() & 0o7777), (0, 0o444), "{tree}");
+        assert_eq!(fs::read(&file).unwrap(), accepted, "{tree}");
+    }
+    let waits = fs::symlink_metadata(untested.join("Packages/w/waits-1.0-1.noarch.rpm")).unwrap();
+    assert_eq!((waits.uid(), waits.mode() & 0o7777), (0, 0o444), "what stays is nobody else's either");
+}
+
+#[test]
+fn a_tree_that_is_opened_to_others_while_the_daemon_runs_is_held_until_it_is_put_right() {
+    let mut site = Site::start(&Wish::default());
+    let nevra = site.drop_package("tool", "1.0", &[]);
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    site.submit("1", &[&nevra]);
+    site.ctl_good(&["move", "1", "InVerification"]);
+    for below in ["root/testing", "root", "root/testing/umd/3/sl6/x86_64/repodata"] {
+        chmod(&site.path(below), 0o777);
+        reload(&site);
+        wait_for_reason(&mut site, "can be changed by others");
+        let said = reasons(&site).join("\n");
+        follow(&remedy(&said));
+        reload(&site);
+        wait_until_well(&mut site);
+    }
+    site.ctl_good(&["move", "1", "StageRollOut"]);
+    site.wait("the package to be moved", |site| (packages(site, "testing") == 1).then_some(()));
+    // At the start, too.
+    chmod(&site.tree("production"), 0o775);
+    assert!(site.stop().success());
+    let (fine, said) = check(&site);
+    assert!(!fine, "{said}");
+    follow(&remedy(&said));
+    up_with_trouble(&mut site);
+    wait_until_well(&mut site);
+}
+
+/// Exchanges names in the trees that packages leave, as root alone can, while they move: whatever lies there at the
+/// moment at which the daemon looks, links or waits, only accepted bytes arrive, in inodes that nobody else has open.
+#[test]
+fn whatever_takes_the_place_of_a_package_while_it_moves_only_accepted_bytes_arrive() {
+    if !is_root() {
+        return;
+    }
+    let moves = campaign::count("ROLLOUTD_RACES").unwrap_or(if campaign::is_long() { 10_000 } else { 60 });
+    let seed = campaign::seed();
+    tell(&format!("races: ROLLOUTD_SEED={seed} ROLLOUTD_RACES={moves}"));
+    let mut site = Site::start(&Wish { grace_packages: "1s", grace_metadata: "1s", ..Wish::default() });
+    let (mut done, mut round, mut exchanged) = (0, 0, 0);
+    while done < moves {
+        let number = (moves - done).min(30);
+        round += 1;
+        exchanged += race(&mut site, round, number, seed);
+        done += number;
+    }
+    tell(&format!("races: {done} moves of packages beside {exchanged} exchanges of names, 0 foreign bytes"));
+    assert!(exchanged > 0, "nothing was exchanged");
+}
+
+/// What stands in for a package for a moment.
+const TRICKS: usize = 4;
+
+/// One round: so many packages go to production while their names are exchanged. Gives how often.
+fn race(site: &mut Site, round: usize, number: usize, seed: u64) -> usize {
+    let aside = site.path(&format!("root/aside{round}"));
+    fs::create_dir(&aside).unwrap();
+    let mut accepted = BTreeMap::new();
+    for n in 0..number {
+        let name = format!("r{round}x{n}");
+        let nevra = site.drop_package(&name, "1.0", &[]);
+        accepted.insert(name, nevra);
+    }
+    site.wait("the packages to be taken in", |site| (packages(site, "untested") == number).then_some(()));
+    let file = |site: &Site, tree: &str, nevra: &str| site.tree(tree).join(format!("Packages/r/{nevra}.rpm"));
+    let bytes: BTreeMap<&String, Vec<u8>> =
+        accepted.values().map(|nevra| (nevra, fs::read(file(site, "untested", nevra)).unwrap())).collect();
+    let evil = aside.join("evil");
+    fs::write(&evil, b"evil").unwrap();
+    let mut kept_open = Vec::new();
+    let mut tricks: Vec<(PathBuf, [PathBuf; 2])> = Vec::new();
+    for (n, nevra) in accepted.values().enumerate() {
+        let trick = aside.join(n.to_string());
+        match (n + round) % TRICKS {
+            // The very bytes, in a file that somebody has open.
+            0 => {
+                fs::write(&trick, &bytes[nevra]).unwrap();
+                chmod(&trick, 0o666);
+                chown(&trick, Some(STRANGER), None).unwrap();
+                kept_open.push(File::options().append(true).open(&trick).unwrap());
+            }
+            1 => fs::write(&trick, b"other bytes").unwrap(),
+            2 => symlink(&evil, &trick).unwrap(),
+            _ => mknodat(CWD, &trick, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+        }
+        tricks.push((trick, ["untested", "testing"].map(|tree| file(site, tree, nevra))));
+    }
+    let nevras: Vec<&str> = accepted.values().map(String::as_str).collect();
+    let id = format!("round{round}");
+    site.submit(&id, &nevras);
+    site.ctl_good(&["move", &id, "InVerification"]);
+    let course = Course::default();
+    let exchanged = thread::scope(|scope| {
+        let exchanging = scope.spawn(|| {
+            let (mut random, mut count) = (crate::random::Random(seed ^ round as u64), 0);
+            while course.goes_on() {
+                let (trick, places) = &tricks[random.place(tricks.len())];
+                let place = &places[random.place(places.len())];
+                let exchange = || renameat_with(CWD, trick, CWD, place, RenameFlags::EXCHANGE).is_ok();
+                if exchange() {
+                    random.pause(0, 3);
+                    // Back again, unless the daemon has put something else there since.
+                    exchange();
+                    count += 1;
+                }
+                random.pause(0, 2);
+            }
+            count
+        });
+        for state in ["StageRollOut", "Production"] {
+            site.wait("the move to be taken", |site| {
+                let moved =
+                    site.door.post(&format!("/api/v1/rollouts/{id}/move"), &serde_json::json!({"state": state}));
+                moved.is_ok_and(|answer| answer.status < 300).then_some(())
+            });
+            let began = std::time::Instant::now();
+            while !site.door.rests(&id) {
+                // One that always finds a trick waits for the end of the race.
+                if began.elapsed() > Duration::from_secs(5) {
+                    course.end();
+                }
+                thread::park_timeout(Duration::from_millis(20));
+                assert!(began.elapsed() < Duration::from_mins(2), "{id} hangs: {:?}", reasons(site));
+            }
+        }
+        course.end();
+        exchanging.join().unwrap()
+    });
+    for mut open in kept_open {
+        open.write_all(b"evil").unwrap();
+    }
+    let shown = judge::read(&Source::Disk(site.tree("production"))).unwrap().unwrap();
+    for nevra in accepted.values() {
+        assert!(shown.packages.contains_key(nevra), "{nevra} is not in production");
+        let place = file(site, "production", nevra);
+        let meta = fs::symlink_metadata(&place).unwrap();
+        assert!(meta.is_file() && meta.uid() == 0 && meta.mode() & 0o7777 == 0o444, "{}", place.display());
+        let (now, then) = (fs::read(&place).unwrap(), &bytes[nevra]);
+        assert_eq!(digest(&SHA256, &now).as_ref(), digest(&SHA256, then).as_ref(), "{}", place.display());
+    }
+    fs::remove_dir_all(&aside).unwrap();
+    exchanged
+}
