@@ -1,75 +1,162 @@
 //! What the logbook says should be there, held against what is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::tree::Tree;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::engine::entry::count;
 use crate::engine::world::World;
+
+/// A plan is carried out within seconds; one that is this old waits for something.
+const PLAN_TAKES: Duration = Duration::from_mins(10);
+
+/// Of what is wrong in the same way, so much is named; the rest is counted.
+const NAMED_MOST: usize = 10;
+
+/// What is found, summed up where it is much.
+#[derive(Default)]
+struct Findings(BTreeMap<String, Vec<String>>);
+
+impl Findings {
+    fn say(&mut self, name: &str, what: impl Into<String>) {
+        self.0.entry(what.into()).or_default().push(name.to_owned());
+    }
+
+    fn told(self) -> Vec<(String, String)> {
+        let mut told = Vec::new();
+        for (what, names) in self.0 {
+            let more = names.len().saturating_sub(NAMED_MOST);
+            let first = names.into_iter().take(NAMED_MOST);
+            told.extend(first.map(|name| (name, what.clone())));
+            if more > 0 {
+                told.push((format!("{more} more"), what));
+            }
+        }
+        told.sort();
+        told
+    }
+}
 
 /// Where a tree and the logbook do not agree, each with the name of a file below the tree or a package.
 ///
-/// Nothing is said of the packages of a tree while something is under way there. `takes_uploads` is the tree
-/// in which unlisted files are uploads.
+/// What is on its way into the tree or out of it may be there or not; everything else is compared, also while it
+/// waits. `takes_uploads` is the tree in which unlisted files are uploads.
 pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> Vec<(String, String)> {
     let known = world.trees.get(id).cloned().unwrap_or_default();
-    let planned = world.plans.values().any(|plan| plan.dist == id.dist && plan.trees().contains(&id.tree));
-    if planned || known.dirty {
-        return Vec::new();
-    }
-    let mut wrong = Vec::new();
-    let mut say = |name: &str, what: String| wrong.push((name.to_owned(), what));
+    let plans = world.plans.values().filter(|plan| plan.dist == id.dist);
+    let items = plans.flat_map(|plan| plan.items.iter().map(move |item| (plan, item)));
+    let here = items.filter(|(plan, item)| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree));
+    let moving: BTreeMap<String, String> =
+        here.map(|(_, item)| (item.nevra.to_string(), item.nevra.file_name())).collect();
+    let on_its_way = !moving.is_empty() || known.dirty;
+    let mut wrong = Findings::default();
     match (&tree.shows, known.repomd) {
-        (Some((shown, revision)), Some(published)) if *shown != published.to_hex() => {
+        (Some((shown, revision)), Some(published)) if *shown != published.to_hex() && !on_its_way => {
             let last = known.revision;
-            say(
+            wrong.say(
                 "repodata/repomd.xml",
                 format!("it is not the one that was published last: revision {revision}, not {last}"),
             );
         }
         (Some((_, revision)), None) => {
-            say("repodata/repomd.xml", format!("revision {revision} was never published, as far as the logbook knows"));
+            let what = format!("revision {revision} was never published, as far as the logbook knows");
+            wrong.say("repodata/repomd.xml", what);
         }
         _ => {}
     }
     let wanted = world.packages_of(&id.dist).filter(|(_, package)| package.trees.contains(&id.tree));
     let mut expected = BTreeSet::new();
+    let (mut to_come, mut to_go) = (0, 0);
     for (nevra, package) in wanted {
         let nevra = nevra.to_string();
         match tree.listed.get(&nevra) {
-            None => say(&nevra, "the logbook has it here, and it is not listed".to_owned()),
+            None if moving.contains_key(&nevra) => {}
+            None if known.dirty => to_come += 1,
+            None => wrong.say(&nevra, "the logbook has it here, and it is not listed"),
             Some(listed) if listed.size != package.size => {
-                say(&nevra, format!("{} bytes were accepted, {} are listed", package.size, listed.size));
+                wrong.say(&nevra, format!("{} bytes were accepted, {} are listed", package.size, listed.size));
             }
             Some(listed) if listed.algorithm == "sha256" && listed.checksum != package.sha256.to_hex() => {
-                say(&nevra, "other bytes are listed than were accepted".to_owned());
+                wrong.say(&nevra, "other bytes are listed than were accepted");
             }
             Some(_) => {}
         }
         expected.insert(nevra);
     }
-    for nevra in tree.listed.keys().filter(|nevra| !expected.contains(*nevra)) {
-        say(nevra, "it is listed, and the logbook does not have it here".to_owned());
+    let accepted: BTreeSet<String> = if known.dirty {
+        world.packages_of(&id.dist).map(|(nevra, _)| nevra.to_string()).collect()
+    } else {
+        BTreeSet::new()
+    };
+    for nevra in tree.listed.keys().filter(|nevra| !expected.contains(*nevra) && !moving.contains_key(*nevra)) {
+        if accepted.contains(nevra) {
+            to_go += 1;
+        } else {
+            wrong.say(nevra, "it is listed, and the logbook does not have it here");
+        }
+    }
+    if to_come + to_go > 0 {
+        // The numbers and the revision change as long as it goes on.
+        let what = format!(
+            "since revision {} {} to be shown and {to_go} to be hidden; `rolloutctl check` says why",
+            known.revision,
+            match to_come {
+                1 => "1 package waits".to_owned(),
+                n => format!("{n} packages wait"),
+            },
+        );
+        wrong.say("repodata/repomd.xml", what);
     }
     if !takes_uploads {
-        let leaving: BTreeSet<String> = known.leaving.keys().map(Nevra::file_name).collect();
+        let leaving: BTreeSet<String> =
+            known.leaving.keys().map(Nevra::file_name).chain(moving.into_values()).collect();
         for name in &tree.unlisted {
             let file = name.rsplit('/').next().unwrap_or(name);
             if !leaving.contains(file) {
-                say(name, "it lies here, nothing lists it, and no rollout has left it behind".to_owned());
+                wrong.say(
+                    name,
+                    "it lies here, nothing lists it, and no rollout has left it behind; upload it, and remove it here",
+                );
             }
         }
     }
-    wrong
+    wrong.told()
+}
+
+/// Plans that were decided long ago and are not carried out, each with its place.
+pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
+    let is_old = |plan: &Plan| {
+        let since = world.rollouts.get(&plan.rollout).map(|rollout| rollout.since);
+        since.is_none_or(|since| Duration::try_from(now.duration_since(since)).is_ok_and(|waited| waited > PLAN_TAKES))
+    };
+    let plans = world.plans.iter().filter(|(_, plan)| is_old(plan));
+    let words = |(number, plan): (&u64, &Plan)| {
+        let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
+        let what = format!(
+            "{} of the rollout {} should have moved in {} of {}, and did not; `rolloutctl show {}` says why",
+            count(plan.items.len(), "package"),
+            plan.rollout,
+            trees.join(" and "),
+            plan.dist,
+            plan.rollout
+        );
+        (format!("logbook entry {number}"), what)
+    };
+    plans.map(words).collect()
 }
 
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
     let nowhere = world.packages_of(dist).filter(|(_, package)| package.trees.is_empty());
-    let moving = |nevra: &Nevra| world.plans.values().any(|plan| plan.items.iter().any(|item| item.nevra == *nevra));
     let mut lost = Vec::new();
-    for (nevra, package) in nowhere.filter(|(nevra, _)| !moving(nevra)) {
+    // A withdrawal is over when it is written down, and what it withdraws is kept before.
+    for (nevra, package) in nowhere {
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
             Ok(meta) if meta.is_file() && meta.len() == package.size => {}
@@ -80,4 +167,82 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
         }
     }
     lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metadata::Listed;
+    use super::*;
+    use crate::engine::entry::{Fact, samples::every_fact};
+
+    /// The world until a fact, and the distribution and the package that it is about.
+    fn until(is_last: fn(&Fact) -> bool) -> (World, DistPath, String) {
+        let mut world = World::default();
+        let facts = every_fact();
+        let last = facts.iter().position(is_last).expect("there is one");
+        for (n, fact) in facts[..=last].iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        (world, "umd/3/sl6/x86_64".parse().expect("a path"), "bdii-1:5.2.22-1.el6.noarch".to_owned())
+    }
+
+    fn id(dist: &DistPath, tree: &str) -> TreeId {
+        TreeId { dist: dist.clone(), tree: tree.parse().expect("a name") }
+    }
+
+    fn listing(names: &[&str]) -> Tree {
+        let listed = |nevra: &&str| {
+            let listed = Listed { nevra: (*nevra).to_owned(), size: 1234, ..Listed::default() };
+            ((*nevra).to_owned(), listed)
+        };
+        Tree { listed: names.iter().map(listed).collect(), shows: Some(("00".to_owned(), 7)), ..Tree::default() }
+    }
+
+    #[test]
+    fn a_plan_that_waits_hides_nothing_but_its_own_packages() {
+        let (world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved { .. }));
+        assert_eq!(world.plans.len(), 1);
+        for shown in [&[nevra.as_str()][..], &[]] {
+            let told =
+                of_tree(&world, &id(&dist, "testing"), &listing(&[&["strange-1-1.noarch"], shown].concat()), false);
+            let of_strange: Vec<&(String, String)> =
+                told.iter().filter(|(name, _)| name.starts_with("strange")).collect();
+            assert_eq!(of_strange.len(), 1, "{told:?}");
+            assert!(!told.iter().any(|(name, _)| *name == nevra), "{told:?}");
+        }
+        let minutes = |n: i64| Timestamp::from_second(n * 60).expect("a time");
+        assert_eq!(waiting(&world, minutes(9)).len(), 0);
+        let told = waiting(&world, minutes(11));
+        assert!(told.len() == 1 && told[0].0 == "logbook entry 8" && told[0].1.contains("rt-1"), "{told:?}");
+    }
+
+    #[test]
+    fn what_waits_to_be_shown_is_told_with_what_changes_while_it_goes_on() {
+        let (world, dist, _) = until(|fact| matches!(fact, Fact::TookIn(_)));
+        let told = of_tree(&world, &id(&dist, "untested"), &listing(&["strange-1-1.noarch"]), true);
+        let all: Vec<&str> = told.iter().map(|(_, what)| what.as_str()).collect();
+        assert!(all.iter().any(|what| what.starts_with("since revision 0 1 package waits to be shown")), "{told:?}");
+        assert!(all.contains(&"it is listed, and the logbook does not have it here"), "{told:?}");
+    }
+
+    #[test]
+    fn files_that_nothing_lists_are_named_wherever_they_lie_and_summed_up() {
+        let dist: DistPath = "d".parse().expect("a path");
+        let unlisted = (0..3_000).map(|n| format!("{n:04}.rpm")).collect();
+        let told = of_tree(&World::default(), &id(&dist, "production"), &Tree { unlisted, ..Tree::default() }, false);
+        let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!((names.len(), names[0], names[10]), (11, "0000.rpm", "2990 more"));
+    }
+
+    #[test]
+    fn a_withdrawn_package_that_is_not_kept_is_lost_whatever_moves_elsewhere() {
+        let (mut world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved { .. }));
+        let other: DistPath = "other".parse().expect("a path");
+        let nevra: Nevra = nevra.parse().expect("a nevra");
+        let mut package = world.package(&dist, &nevra).expect("accepted").clone();
+        package.trees.clear();
+        world.packages.entry(other.clone()).or_default().insert(nevra, package);
+        let dir = tempfile::tempdir().expect("a directory");
+        assert_eq!(lost(&world, &other, dir.path()).len(), 1);
+    }
 }

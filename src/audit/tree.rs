@@ -36,7 +36,7 @@ pub struct Tree {
     pub shows: Option<(String, u64)>,
     /// What is listed, by NEVRA.
     pub listed: BTreeMap<String, Listed>,
-    /// RPM files in `Packages/` that are not listed, by their names below the tree.
+    /// RPM files anywhere in it that are not listed, by their names below the tree.
     pub unlisted: Vec<String>,
 }
 
@@ -49,26 +49,22 @@ impl Tree {
 /// Reads a tree. `signed_by` is the certificate that signs metadata, if any does.
 pub fn read(dir: &Path, look: Look, signed_by: Option<&Cert>) -> Tree {
     let mut tree = Tree::default();
-    let bytes = match whole(dir, "repodata/repomd.xml") {
-        Ok(bytes) => bytes,
-        Err(why) => {
-            tree.complain("repodata/repomd.xml", why);
-            return tree;
-        }
-    };
-    signature(dir, &bytes, signed_by, &mut tree);
-    let repomd = match metadata::repomd(&bytes) {
-        Ok(repomd) => repomd,
-        Err(why) => {
-            tree.complain("repodata/repomd.xml", why);
-            return tree;
-        }
-    };
-    tree.shows = Some((hex::encode(digest::digest(&digest::SHA256, &bytes)), repomd.revision));
-    lists(dir, &repomd, &mut tree);
-    packages(dir, look, &mut tree);
+    if let Err(why) = listed(dir, look, signed_by, &mut tree) {
+        tree.complain("repodata/repomd.xml", why);
+    }
+    // Also where nothing is listed, or nothing can be read.
     walk(dir, &mut tree);
     tree
+}
+
+fn listed(dir: &Path, look: Look, signed_by: Option<&Cert>, tree: &mut Tree) -> Result<(), String> {
+    let bytes = whole(dir, "repodata/repomd.xml")?;
+    signature(dir, &bytes, signed_by, tree);
+    let repomd = metadata::repomd(&bytes)?;
+    tree.shows = Some((hex::encode(digest::digest(&digest::SHA256, &bytes)), repomd.revision));
+    lists(dir, &repomd, tree);
+    packages(dir, look, tree);
+    Ok(())
 }
 
 /// Opens a file below a directory; no link is followed on the way.
@@ -272,18 +268,20 @@ fn package_is(dir: &Path, package: &Listed, look: Look) -> Result<(), String> {
     Ok(())
 }
 
-/// What lies in `Packages/` and is not listed.
+/// What lies anywhere in the tree and is not listed.
 fn walk(dir: &Path, tree: &mut Tree) {
     let locations: BTreeSet<&str> = tree.listed.values().map(|package| package.location.as_str()).collect();
     let (mut unlisted, mut wrong) = (Vec::new(), Vec::new());
-    let mut todo = vec![("Packages".to_owned(), 0)];
+    let mut todo = vec![(String::new(), 0)];
     while let Some((below, depth)) = todo.pop() {
         let Ok(entries) = std::fs::read_dir(dir.join(&below)) else { continue };
         for entry in entries.flatten() {
-            let name = format!("{below}/{}", entry.file_name().to_string_lossy());
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => todo.push((name, depth + 1)),
-                Ok(kind) if kind.is_symlink() => wrong.push((name, "a link in a published tree".to_owned())),
+                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => todo.push((format!("{name}/"), depth + 1)),
+                Ok(kind) if kind.is_symlink() && name.starts_with("Packages/") => {
+                    wrong.push((name, "a link in a published tree".to_owned()));
+                }
                 _ if entry.file_name().as_bytes().ends_with(b".rpm") && !locations.contains(name.as_str()) => {
                     unlisted.push(name);
                 }

@@ -19,6 +19,7 @@ use crate::audit::account;
 use crate::audit::tree::{self, Look};
 use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
+use crate::link::clock::Clock;
 
 /// What was found is looked at again, so often at most: a site on which promotions never end.
 const LOOKS: usize = 10;
@@ -151,6 +152,7 @@ fn once(
         let retired = settings.site.state.join("retired").join(dist.path.flat());
         report.findings.extend(account::lost(&world, &dist.path, &retired));
     }
+    report.findings.extend(account::waiting(&world, Clock.now()));
     for id in world.trees.keys().filter(|id| !trees.contains(*id)) {
         if world.listed(id) > 0 {
             let what = "the logbook has packages there, and the configuration does not have the tree";

@@ -163,7 +163,7 @@ impl Scrub {
     /// What is wrong with a package in a tree that lists it. `known` are files that were read just now.
     fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
         let compared = scrub::compare(&tree::dir(&self.root, id), nevra, sha256, known);
-        // A tree in which something moves had it a moment ago.
+        // A tree that something has left had it a moment ago. Until that is written down its file stays there.
         compared.err().filter(|_| self.is_listed(id, nevra))
     }
 
@@ -203,8 +203,7 @@ impl Scrub {
     fn is_listed(&self, id: &TreeId, nevra: &Nevra) -> bool {
         let inside = self.shared.read();
         let package = inside.world.packages.get(&id.dist).and_then(|packages| packages.get(nevra));
-        let moving = || inside.world.plans.values().any(|plan| plan.items.iter().any(|item| item.nevra == *nevra));
-        package.is_some_and(|package| package.trees.contains(&id.tree)) && !moving()
+        package.is_some_and(|package| package.trees.contains(&id.tree))
     }
 
     fn tell(&self, findings: &Findings) {

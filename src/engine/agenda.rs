@@ -5,13 +5,14 @@
 //! wait for them), then publications, then uploads, then files whose time has come. While uploads come
 //! in a burst they go before the publication for a moment, so that they are shown together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::rules::{DistRules, Rules};
 use super::world::World;
 use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 
 /// A piece of work on one distribution. Each can be carried out twice with the same result.
@@ -82,6 +83,29 @@ impl Work {
     }
 }
 
+/// Why nothing is shown anew in a tree, moved into it or out of it, until it is put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// What is wrong and what to do, for people.
+    pub why: String,
+    /// Of which kind it is.
+    pub what: Kind,
+}
+
+/// What is wrong with a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// These packages are listed there, and their bytes are nowhere.
+    Missing(BTreeSet<Nevra>),
+    /// It shows or holds what the logbook knows nothing of.
+    Strange,
+    /// Anything else, such as a file system that is not mounted.
+    Other,
+}
+
+/// All trees in which something is wrong.
+pub type Wrongs = BTreeMap<TreeId, Wrong>;
+
 /// What the engine knows beside the world.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -104,7 +128,7 @@ pub fn all<'w>(
     world: &'w World,
     dist: &'w DistPath,
     rules: &'w DistRules,
-    wrong: &'w BTreeMap<TreeId, String>,
+    wrong: &'w Wrongs,
     held: &'w BTreeMap<u64, Held>,
     Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
@@ -118,6 +142,12 @@ pub fn all<'w>(
     };
     let dirty: Vec<TreeName> = rules.trees.iter().filter(may_show).cloned().collect();
     let publish = (!dirty.is_empty()).then(|| Work::Publish(dist.clone(), dirty));
+    // Uploads may be what a tree has lost; but nothing is brought into one of which nobody knows whose it is.
+    let is_strange = |tree: &TreeName| {
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        wrong.get(&id).is_some_and(|wrong| wrong.what == Kind::Strange)
+    };
+    let touched = touched && !rules.trees.first().is_some_and(is_strange);
     let take_in = touched.then(|| Work::TakeIn(dist.clone()));
     let retire = rules.trees.iter().filter_map(move |tree| retire(world, dist, tree, rules, now));
     let (first, second) = if patient && touched { (take_in, publish) } else { (publish, take_in) };
@@ -231,7 +261,7 @@ mod tests {
     }
 
     /// What is there to do at most, while a move is not carried out.
-    fn while_moving(rules: DistRules, wrong: &BTreeMap<TreeId, String>) -> (Vec<&'static str>, BTreeMap<u64, Held>) {
+    fn while_moving(rules: DistRules, wrong: &Wrongs) -> (Vec<&'static str>, BTreeMap<u64, Held>) {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
         let dist = dist();
@@ -263,12 +293,16 @@ mod tests {
 
     #[test]
     fn nothing_is_done_to_a_tree_in_which_something_is_wrong() {
-        let todo = |wrong: &'static str| {
-            let id = TreeId { dist: dist(), tree: wrong.parse().expect("a name") };
-            while_moving(rules(), &BTreeMap::from([(id, String::new())])).0
+        let todo = |tree: &'static str, what| {
+            let id = TreeId { dist: dist(), tree: tree.parse().expect("a name") };
+            while_moving(rules(), &BTreeMap::from([(id, Wrong { why: String::new(), what })])).0
         };
-        assert_eq!(todo("delta"), ["inspect", "promote", "publish", "take-in"]);
-        assert_eq!(todo("testing"), ["inspect", "publish", "take-in"], "the other tree is published alone");
+        assert_eq!(todo("delta", Kind::Strange), ["inspect", "promote", "publish", "take-in"]);
+        for what in [Kind::Strange, Kind::Other] {
+            assert_eq!(todo("testing", what), ["inspect", "publish", "take-in"], "the other tree is published alone");
+        }
+        assert_eq!(todo("untested", Kind::Missing(BTreeSet::new())), ["inspect", "publish", "take-in"]);
+        assert_eq!(todo("untested", Kind::Strange), ["inspect", "publish"], "uploads wait");
     }
 
     #[test]

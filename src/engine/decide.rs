@@ -5,8 +5,11 @@
 //! rollout's *wanted* state and tried again whenever something has changed; what can never be is
 //! written down as refused.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
+use super::agenda::Wrongs;
 use super::entry::{Fact, Published};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, DistRules, Rules};
@@ -104,18 +107,30 @@ fn daemon() -> Actor {
     Actor::recorded("rolloutd")
 }
 
-/// Reads the world and says what an input calls for.
-pub fn decide(world: &World, rules: &Rules, input: &Input, now: Timestamp) -> Decision {
+/// What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The fold of the logbook.
+    pub world: &'a World,
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// Trees in which something is wrong.
+    pub wrong: &'a Wrongs,
+    /// What does not work now, by its key.
+    pub troubles: &'a BTreeMap<String, String>,
+}
+
+/// Reads what is known and says what an input calls for.
+pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
+    let Known { world, rules, .. } = known;
     match input {
         Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
             submit(world, rules, caller, rollout, dist, title, packages)
         }
-        Input::Asked(caller, Ask::Move { rollout, state, reason }) => {
-            ask_move(world, rules, caller, rollout, state, reason)
-        }
-        Input::Heard(hint) => heard(world, rules, hint, now),
+        Input::Asked(caller, Ask::Move { rollout, state, reason }) => ask_move(known, caller, rollout, state, reason),
+        Input::Heard(hint) => heard(known, hint, now),
         Input::WorkEnded(_, end) => ended(world, end),
-        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wanted(world, rules, now),
+        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wanted(known, now),
     }
 }
 
@@ -207,11 +222,11 @@ fn may(caller: &Caller, roles: &[Role]) -> bool {
     roles.iter().any(|role| caller.roles.contains(role))
 }
 
-fn ask_move(world: &World, rules: &Rules, caller: &Caller, id: &RolloutId, state: &str, reason: &str) -> Decision {
-    let Some(rollout) = world.rollouts.get(id) else {
+fn ask_move(known: Known<'_>, caller: &Caller, id: &RolloutId, state: &str, reason: &str) -> Decision {
+    let Some(rollout) = known.world.rollouts.get(id) else {
         return answer(Answer::NotFound(format!("there is no rollout {id}")));
     };
-    let case = Case::new(world, rules, rollout, caller, state);
+    let case = Case::new(known, rollout, caller, state);
     let judged = case.judge();
     match case.step {
         Ok(transition) if judged.verdict == Verdict::Pass => {
@@ -224,11 +239,12 @@ fn ask_move(world: &World, rules: &Rules, caller: &Caller, id: &RolloutId, state
 }
 
 /// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.
-pub fn why(world: &World, rules: &Rules, caller: &Caller, rollout: &Rollout, state: &str) -> Judgement {
-    Case::new(world, rules, rollout, caller, state).judge()
+pub fn why(known: Known<'_>, caller: &Caller, rollout: &Rollout, state: &str) -> Judgement {
+    Case::new(known, rollout, caller, state).judge()
 }
 
-fn heard(world: &World, rules: &Rules, hint: &Hint, now: Timestamp) -> Decision {
+fn heard(known: Known<'_>, hint: &Hint, now: Timestamp) -> Decision {
+    let Known { world, rules, .. } = known;
     let actor = Actor::recorded(&format!("{}:{}", hint.hook, hint.actor));
     let words = Words::of(actor.as_str(), &hint.rollout, &hint.state);
     match world.heard(&hint.hook, &hint.delivery) {
@@ -268,7 +284,7 @@ fn heard(world: &World, rules: &Rules, hint: &Hint, now: Timestamp) -> Decision 
         entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, STALE, sentence)])));
     } else if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
         let caller = Caller { actor: actor.clone(), roles: hook.roles.clone() };
-        entries.extend(toward(world, rules, rollout, &caller, &hint.state).map(entry));
+        entries.extend(toward(known, rollout, &caller, &hint.state).map(entry));
     } else {
         let finding = Finding::new(
             Verdict::Reject,
@@ -282,8 +298,8 @@ fn heard(world: &World, rules: &Rules, hint: &Hint, now: Timestamp) -> Decision 
 }
 
 /// The fact that follows from a tracker's wish: moved, awaited or refused; none when it is there already.
-fn toward(world: &World, rules: &Rules, rollout: &Rollout, caller: &Caller, state: &str) -> Option<Fact> {
-    let case = Case::new(world, rules, rollout, caller, state);
+fn toward(known: Known<'_>, rollout: &Rollout, caller: &Caller, state: &str) -> Option<Fact> {
+    let case = Case::new(known, rollout, caller, state);
     let judged = case.judge();
     match &case.step {
         Err(NoStep::Already(_)) => None,
@@ -310,14 +326,15 @@ fn pairs(findings: &[Finding]) -> Vec<(String, String)> {
 }
 
 /// Steps that trackers asked for and that have become possible.
-fn wanted(world: &World, rules: &Rules, _now: Timestamp) -> Decision {
+fn wanted(known: Known<'_>, _now: Timestamp) -> Decision {
+    let Known { world, rules, .. } = known;
     let mut entries = Vec::new();
     for rollout in world.rollouts.values() {
         let Some(wanted) = &rollout.wanted else { continue };
         let hook = wanted.by.as_str().split(':').next().and_then(|name| name.parse().ok());
         let Some(roles) = hook.and_then(|hook| rules.hooks.get(&hook)).map(|hook| hook.roles.clone()) else { continue };
         let caller = Caller { actor: wanted.by.clone(), roles };
-        match toward(world, rules, rollout, &caller, wanted.state.as_str()) {
+        match toward(known, rollout, &caller, wanted.state.as_str()) {
             // Still waiting; it is known already.
             Some(Fact::Awaits { .. }) | None => {}
             Some(fact) => {
@@ -366,6 +383,7 @@ fn shows(world: &World, published: &Published) -> bool {
 
 /// One step that somebody wants a rollout to take.
 struct Case<'a> {
+    known: Known<'a>,
     world: &'a World,
     rollout: &'a Rollout,
     caller: &'a Caller,
@@ -374,7 +392,8 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn new(world: &'a World, rules: &'a Rules, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
+    fn new(known: Known<'a>, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
+        let Known { world, rules, .. } = known;
         let dist = rules.distributions.get(&rollout.dist);
         let step = match dist {
             Some(dist) => dist.workflow.state(state).and_then(|to| {
@@ -383,7 +402,7 @@ impl<'a> Case<'a> {
             }),
             None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
         };
-        Self { world, rollout, caller, dist, step }
+        Self { known, world, rollout, caller, dist, step }
     }
 
     /// Asks every gate.
@@ -409,6 +428,7 @@ impl<'a> Case<'a> {
             // The other gates would judge a world that is about to change.
             return judge(findings);
         }
+        findings.extend(self.sound(transition));
         findings.extend(self.trusted(transition));
         findings.extend(transition.gates.iter().flat_map(|gate| match gate {
             Gate::PackagesPresent => self.packages_present(transition),
@@ -444,6 +464,19 @@ impl<'a> Case<'a> {
     /// The plan that is not carried out, since its signers are no longer trusted, and why they are not.
     fn held(&self) -> Option<(&'a Plan, Finding)> {
         self.world.held(self.dist?, self.rollout)
+    }
+
+    /// Asked before every move and withdrawal, whatever the procedure says: is each tree that it changes as it should
+    /// be? A plan that was decided all the same would wait there, and nobody would know what it does when it goes on.
+    fn sound(&self, transition: &Transition) -> Vec<Finding> {
+        let Some(plan) = self.plan(transition) else { return vec![] };
+        let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
+        let wrong = ids.filter_map(|id| self.known.wrong.get(&id).map(|wrong| (id, wrong)));
+        let held = wrong.map(|(id, wrong)| {
+            let sentence = format!("Nothing is moved into {id} or out of it until it is put right: {}.", wrong.why);
+            Finding::new(Verdict::Wait, "tree_held", sentence)
+        });
+        held.collect()
     }
 
     /// Asked before every move, whatever the procedure says: does the target trust who signed?
@@ -579,6 +612,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
+    use super::super::agenda::{Kind, Wrong};
     use super::super::entry::TookIn;
     use super::super::rules::{Standing, Trust};
     use super::*;
@@ -591,6 +625,8 @@ mod tests {
     struct Story {
         world: World,
         rules: Rules,
+        wrong: Wrongs,
+        troubles: BTreeMap<String, String>,
         answer: Option<Answer>,
         facts: Vec<Fact>,
         now: Timestamp,
@@ -617,11 +653,14 @@ mod tests {
             let mut rules = Rules::default();
             rules.distributions.insert(DIST.parse().expect("a path"), dist);
             rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
-            Self { world: World::default(), rules, answer: None, facts: vec![], now: Timestamp::UNIX_EPOCH }
+            let (wrong, troubles) = Default::default();
+            let now = Timestamp::UNIX_EPOCH;
+            Self { world: World::default(), rules, wrong, troubles, answer: None, facts: vec![], now }
         }
 
         fn tell(&mut self, input: &Input) -> &mut Self {
-            let decision = decide(&self.world, &self.rules, input, self.now);
+            let Self { world, rules, wrong, troubles, now, .. } = &*self;
+            let decision = decide(Known { world, rules, wrong, troubles }, input, *now);
             self.answer = decision.answer.or(self.answer.take());
             for entry in decision.entries {
                 let seq = self.world.last + 1;
@@ -698,6 +737,14 @@ mod tests {
                 at: Timestamp::from_second(second).ok(),
             };
             self.tell(&Input::Heard(hint))
+        }
+
+        /// A tree shows what nobody knows.
+        fn holds(&mut self, tree: &str) -> &mut Self {
+            let id = TreeId { dist: DIST.parse().expect("a path"), tree: tree.parse().expect("a name") };
+            let why = "do this".to_owned();
+            self.wrong.insert(id, Wrong { why, what: Kind::Strange });
+            self
         }
 
         /// Every plan that has no `done` yet is carried out.
@@ -808,6 +855,37 @@ mod tests {
         assert_eq!(shown(&mut story, &published), 0);
         assert_eq!(shown(&mut story, &Published { superseded: vec!["a".into()], ..published.clone() }), 1);
         assert_eq!(shown(&mut story, &Published { revision: 8, superseded: vec!["a".into()], ..published }), 1);
+    }
+
+    #[test]
+    fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard_when_it_is_right_again() {
+        for tree in ["untested", "testing"] {
+            let mut story = Story::new();
+            story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification").holds(tree);
+            story.move_as(&[Role::Admin], "r", "StageRollOut");
+            assert_eq!((story.codes(), story.state("r")), (vec!["tree_held"], "InVerification".to_owned()), "{tree}");
+            let Some(Answer::Refused(judged)) = &story.answer else { panic!("refused") };
+            let sentence = &judged.findings[0].sentence;
+            assert!(sentence.contains(&format!("{tree}/{DIST}")) && sentence.ends_with(": do this."), "{sentence}");
+            assert_eq!(judged.verdict, Verdict::Wait);
+            story.hint("1", "r", "StageRollOut").tell(&Input::Tick);
+            assert_eq!((story.world.plans.len(), story.state("r")), (0, "InVerification".to_owned()), "{tree}");
+            story.wrong.clear();
+            story.tell(&Input::Tick).carried_out();
+            assert_eq!((story.trees(A), story.state("r")), (vec!["testing".to_owned()], "StageRollOut".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_tree_that_is_held_is_no_concern_of_what_does_not_touch_it() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).holds("production").move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        assert_eq!(story.trees(A), ["testing"]);
+        story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.codes(), ["tree_held"], "a withdrawal changes it, too");
+        story.submit("s", &["b-1-1.noarch"]).move_as(&[Role::Admin], "s", "Rejected");
+        assert_eq!(story.state("s"), "Rejected", "nothing is withdrawn");
     }
 
     #[test]

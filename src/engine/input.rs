@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::agenda::Work;
+use super::agenda::{Work, Wrong};
 use super::entry::{Published, TookIn, TurnedAway};
 use super::rules::{Caller, Rules};
 use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
@@ -90,7 +90,7 @@ pub enum WorkEnd {
         /// What was published on the way.
         published: Vec<Published>,
         /// Trees in which something is wrong, and what; nothing is published there until it is put right.
-        wrong: Vec<(TreeId, String)>,
+        wrong: Vec<(TreeId, Wrong)>,
     },
     /// Trees show new metadata, or showed it already.
     Published(Vec<Published>),

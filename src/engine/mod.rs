@@ -1,7 +1,7 @@
 //! The one writer: input, decision, logbook, work.
 //!
 //! ```text
-//! Input -> decide(&World, &Rules, input, now) -> Decision { entries, answer }
+//! Input -> decide(Known { world, rules, … }, input, now) -> Decision { entries, answer }
 //!       -> logbook.append -> World::apply -> agenda(&World, ...) -> Work -> WorkEnded (an Input)
 //! ```
 //!

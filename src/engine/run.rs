@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::agenda::{self, Held, Moment, Work};
+use super::agenda::{self, Held, Moment, Work, Wrong};
 use super::decide::{Answer, Decision, Entry, decide};
 use super::entry::{self, Fact, UnreadableEntry};
 use super::input::{Ask, Hint, Input, WorkEnd};
@@ -216,8 +216,6 @@ pub struct Engine {
     waiting: BTreeMap<DistPath, Instant>,
     /// Distributions whose trees are to be compared with the logbook.
     doubted: BTreeSet<DistPath>,
-    /// Trees in which something is wrong, and what.
-    wrong: BTreeMap<TreeId, String>,
     /// Moves that the rules no longer trust.
     held: BTreeMap<u64, Held>,
     /// The moves that were judged by the rules that are in force; none after these have changed.
@@ -288,7 +286,6 @@ impl Engine {
             first_look_over: BTreeSet::new(),
             waiting: BTreeMap::new(),
             doubted: BTreeSet::new(),
-            wrong: BTreeMap::new(),
             held: BTreeMap::new(),
             judged: None,
             began,
@@ -447,7 +444,7 @@ impl Engine {
         }
         let decision = {
             let inside = self.shared.read();
-            decide(&inside.world, &inside.rules, &input, now)
+            decide(inside.known(), &input, now)
         };
         let answer = decision.answer.clone();
         match self.record(&decision) {
@@ -485,7 +482,7 @@ impl Engine {
         for _ in 0..wishes {
             let decision = {
                 let inside = self.shared.read();
-                decide(&inside.world, &inside.rules, &Input::Tick, self.clock.now())
+                decide(inside.known(), &Input::Tick, self.clock.now())
             };
             if decision.entries.is_empty() {
                 return Ok(());
@@ -568,7 +565,7 @@ impl Engine {
                 }
                 self.report_stuck(&dist, stuck);
                 self.first_look_over.insert(dist.clone());
-                if *repeated && self.wrong.keys().any(|id| id.dist == dist) {
+                if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == dist) {
                     // What was uploaded may be what a tree had lost.
                     self.doubted.insert(dist.clone());
                     self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
@@ -615,23 +612,21 @@ impl Engine {
     /// Remembers in which trees something is wrong, and says so.
     ///
     /// `all` says whether all trees were looked at, so that those that are not named are well.
-    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, String)], all: bool) {
-        let mended: Vec<TreeId> = self
-            .wrong
-            .keys()
-            .filter(|id| all && id.dist == *dist && !wrong.iter().any(|(now, _)| now == *id))
-            .cloned()
-            .collect();
+    fn inspected(&self, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: bool) {
+        let mut inside = self.shared.write();
+        let is_mended = |id: &TreeId| all && id.dist == *dist && !wrong.iter().any(|(now, _)| now == id);
+        let mended: Vec<TreeId> = inside.wrong.keys().filter(|id| is_mended(id)).cloned().collect();
         for id in mended {
             tracing::info!(tree = %id, "the tree is as it should be again");
-            self.wrong.remove(&id);
-            self.shared.trouble(&format!("tree {id}"), None);
+            inside.wrong.remove(&id);
+            inside.troubles.remove(&format!("tree {id}"));
         }
-        for (id, why) in wrong {
-            if self.wrong.insert(id.clone(), why.clone()).as_ref() != Some(why) {
+        for (id, found) in wrong {
+            let why = &found.why;
+            if inside.wrong.insert(id.clone(), found.clone()).is_none_or(|before| before.why != *why) {
                 tracing::error!(tree = %id, why, "nothing is published in this tree until it is put right");
             }
-            self.shared.trouble(&format!("tree {id}"), Some(why.clone()));
+            inside.troubles.insert(format!("tree {id}"), why.clone());
         }
     }
 
@@ -684,7 +679,7 @@ impl Engine {
             let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
             let doubted = self.doubted.contains(&dist);
             let moment = Moment { touched, doubted, patient, now: self.patient_now() };
-            let mut todo = agenda::all(&inside.world, &dist, rules, &self.wrong, &self.held, moment);
+            let mut todo = agenda::all(&inside.world, &dist, rules, &inside.wrong, &self.held, moment);
             let Some(work) = todo.find(|work| !held(work)) else { continue };
             drop(todo);
             match work {
@@ -714,7 +709,7 @@ impl Engine {
             let doubted = self.doubted.contains(dist);
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
             let next =
-                agenda::all(&inside.world, dist, rules, &self.wrong, &self.held, moment).find(|work| !held(work));
+                agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, moment).find(|work| !held(work));
             let looked = self.first_look_over.contains(dist) || held(&Work::TakeIn(dist.clone()));
             let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
             looked && !pending && !self.busy.contains(dist)

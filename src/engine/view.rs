@@ -10,8 +10,8 @@ use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
-use super::agenda::Work;
-use super::decide;
+use super::agenda::{Work, Wrongs};
+use super::decide::{self, Known};
 use super::rules::{Caller, Rules};
 use super::world::World;
 use crate::domain::gate::Judgement;
@@ -44,6 +44,8 @@ pub struct Inside {
     pub busy: BTreeMap<DistPath, &'static str>,
     /// What is wrong now, by the thing that is wrong; empty means healthy.
     pub troubles: BTreeMap<String, String>,
+    /// Trees in which something is wrong, and what.
+    pub wrong: Wrongs,
     /// Whether recovery is over.
     pub ready: bool,
     /// Pieces of work that ended, by label: how many, and how many of them failed.
@@ -122,6 +124,11 @@ pub struct TreeView {
 }
 
 impl Inside {
+    /// What a decision goes by.
+    pub fn known(&self) -> Known<'_> {
+        Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles }
+    }
+
     /// One rollout.
     pub fn rollout(&self, id: &RolloutId) -> Option<RolloutView> {
         let rollout = self.world.rollouts.get(id)?.clone();
@@ -159,7 +166,7 @@ impl Inside {
         let dist = self.rules.distributions.get(&rollout.dist)?;
         let trouble = self.in_the_way(rollout);
         let judge = |to: &State| {
-            let mut judged = decide::why(&self.world, &self.rules, caller, rollout, to.as_str());
+            let mut judged = decide::why(self.known(), caller, rollout, to.as_str());
             if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
                 let _ = write!(busy.sentence, " It does not work so far: {why}");
             }

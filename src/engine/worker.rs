@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::agenda::Work;
+use super::agenda::{Kind, Work, Wrong};
 use super::entry::{Published, TookIn, TurnedAway};
 use super::input::WorkEnd;
 use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Item, Plan};
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
@@ -86,10 +86,10 @@ impl Workshop {
                 let (mut published, mut wrong) = (Vec::new(), Vec::new());
                 for tree in trees {
                     let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                    match dist.inspect(tree, self.expected(&id), now) {
+                    match dist.inspect(tree, &self.expected(&id), now) {
                         Ok(Some(shown)) => published.push(entry(id, shown)),
                         Ok(None) => {}
-                        Err(error) => wrong.push((id, chain(&error))),
+                        Err(error) => wrong.push((id, said(&error))),
                     }
                 }
                 Ok(WorkEnd::Inspected { published, wrong })
@@ -101,7 +101,9 @@ impl Workshop {
                     match dist.publish(tree, self.floor(&id), now) {
                         Ok(shown) => published.push(entry(id, shown)),
                         // It holds up no other tree.
-                        Err(error @ DistError::Disagrees(_)) => wrong.push((id, chain(&error))),
+                        Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
+                            wrong.push((id, said(&error)));
+                        }
                         Err(error) => return Err(error),
                     }
                 }
@@ -130,12 +132,20 @@ impl Workshop {
         // What is held is not under way.
         let goes_on = |plan: &&Plan| {
             let rules = inside.rules.distributions.get(&plan.dist);
+            let is_wrong = |tree| inside.wrong.contains_key(&TreeId { dist: plan.dist.clone(), tree });
             rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
+                && !plan.trees().into_iter().any(is_wrong)
         };
-        let plans = inside.world.plans.values().filter(|plan| plan.dist == id.dist && plan.trees().contains(&id.tree));
-        let planned = plans.filter(goes_on).count() > 0;
-        let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, ..Expected::default() } };
-        Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty }
+        let plans = || {
+            let touches = |plan: &&Plan| plan.dist == id.dist && plan.trees().contains(&id.tree);
+            inside.world.plans.values().filter(touches)
+        };
+        let here = |plan: &Plan, item: &Item| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree);
+        let moving = plans().flat_map(|plan| plan.items.iter().filter(|item| here(plan, item)));
+        let moving = moving.map(|item| item.nevra.clone()).collect();
+        let planned = plans().any(|plan| goes_on(&plan));
+        let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, moving, ..Expected::default() } };
+        Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty, moving }
     }
 
     fn floor(&self, id: &TreeId) -> u64 {
@@ -145,6 +155,16 @@ impl Workshop {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What is wrong with a tree.
+fn said(error: &DistError) -> Wrong {
+    let what = match error {
+        DistError::Missing { packages, .. } => Kind::Missing(packages.clone()),
+        DistError::Strange(_) => Kind::Strange,
+        _ => Kind::Other,
+    };
+    Wrong { why: chain(error), what }
 }
 
 /// An error with all its causes, in one line.

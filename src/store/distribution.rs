@@ -24,6 +24,7 @@ use super::promotion::{self, BringError, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
 use super::retirement::{self, Retired};
 use super::shelf::{Shelf, ShelfError};
+use super::strangers;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
@@ -102,6 +103,17 @@ pub enum DistError {
     /// The tree and the logbook do not agree, and it is not clear which of them is right.
     #[error("{0}")]
     Disagrees(String),
+    /// Packages that the tree lists are not there, and their bytes are nowhere else.
+    #[error("{why}")]
+    Missing {
+        /// What is said of it.
+        why: String,
+        /// Which.
+        packages: BTreeSet<Nevra>,
+    },
+    /// The tree shows or holds what the logbook knows nothing of, and a publication would lose it.
+    #[error("{0}")]
+    Strange(String),
 }
 
 impl From<BringError> for DistError {
@@ -114,16 +126,19 @@ impl From<BringError> for DistError {
 }
 
 /// What the logbook has of a tree, to compare the tree with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// The last revision.
     pub revision: u64,
     /// SHA-256 of the `repomd.xml` that was published last; none before the first.
     pub repomd: Option<Sha256>,
-    /// Whether a plan that is not carried out yet changes the tree.
+    /// Whether a plan that is about to be carried out changes the tree, and so publishes it.
     pub planned: bool,
     /// Whether packages came or went since the last publication.
     pub dirty: bool,
+    /// The packages that plans without an end bring there or take away, whether they wait or not: the tree may show
+    /// them already, or no longer.
+    pub moving: BTreeSet<Nevra>,
 }
 
 impl Expected {
@@ -141,9 +156,6 @@ enum Ask {
     /// Those in directories in which something came or went since the last time.
     WhereSomethingChanged,
 }
-
-/// Most packages that a complaint names.
-const NAMED_MOST: usize = 3;
 
 /// One distribution on this disk.
 #[derive(Debug)]
@@ -349,32 +361,23 @@ impl Distribution {
     /// will publish it anyhow.
     ///
     /// # Errors
-    /// [`DistError::Disagrees`] when a listed package is gone or changed, or when the metadata is not ours;
-    /// nothing has changed then, and nothing should be published there before it is put right.
+    /// [`DistError::Disagrees`] when a listed package is gone or changed, [`DistError::Strange`] when the tree shows or
+    /// holds what the logbook does not know; nothing has changed then, and nothing should be published there before
+    /// it is put right.
     pub fn inspect(
         &mut self,
         tree: &TreeName,
-        expected: Expected,
+        expected: &Expected,
         now: Timestamp,
     ) -> Result<Option<Published>, DistError> {
         self.is_ours_alone(tree)?;
-        if expected.repomd.is_some() {
-            self.take_over(tree)?;
-        }
         self.uploads.forget_dirs();
         self.all_there(tree, Ask::Everything, now)?;
-        let doubt = match publication::shown(&self.dir(tree).join(REPODATA)) {
-            Ok(Some(bytes)) => self.doubt(tree, &bytes, expected),
-            Ok(None) => None,
-            Err(why) => self.doubt_of_unread(tree, &why, expected),
-        };
-        if let Some(why) = doubt {
-            // A crash may have come between a publication of ours and the logbook; then the content is ours.
-            let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
-            match self.stage(tree, &spec, expected.revision, now)? {
-                Outcome::Same(_) => {}
-                Outcome::New(_) => return Err(DistError::Disagrees(why)),
-            }
+        if let Some(why) = self.doubt(tree, expected) {
+            return Err(DistError::Strange(why));
+        }
+        if expected.repomd.is_some() {
+            self.take_over(tree)?;
         }
         if !expected.settled() {
             return Ok(None);
@@ -382,52 +385,138 @@ impl Distribution {
         self.publish(tree, expected.revision, now).map(Some)
     }
 
-    /// Why the metadata in a tree may not be ours; `None` when it is what was published there last, something
-    /// older, or nothing that anybody would miss.
-    fn doubt(&self, tree: &TreeName, bytes: &[u8], expected: Expected) -> Option<String> {
-        let id = self.id(tree);
-        let repomd = match Repomd::read(bytes) {
+    /// Why a publication may lose what a tree shows or holds; `None` when that is what was published there last, what
+    /// the logbook has there in another form, something older of ours, or nothing that anybody would miss. Nothing
+    /// that may follow later, such as a plan, is a reason to believe that what lies there is ours.
+    fn doubt(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
+        let dir = self.dir(tree);
+        let bytes = match publication::shown(&dir.join(REPODATA)) {
+            Ok(None) => return self.doubt_of_bare(tree, expected),
+            Ok(Some(bytes)) => bytes,
+            Err(why) => return self.doubt_of_unread(tree, &why, expected),
+        };
+        if expected.repomd == Some(publication::sha256(&bytes)) {
+            return None;
+        }
+        let repomd = match Repomd::read(&bytes) {
             Ok(repomd) => repomd,
             Err(why) => return self.doubt_of_unread(tree, &why.to_string(), expected),
         };
-        let Some(known) = expected.repomd else {
-            let names_packages = publication::lists_packages(&self.dir(tree), &repomd);
-            return (self.may_be_anothers(tree, expected) && names_packages).then(|| {
+        match strangers::locations(&dir, &repomd) {
+            Ok(Some(shown)) => self.doubt_of_shown(tree, repomd.revision, &shown, expected),
+            Ok(None) => None,
+            Err(why) => Some(self.unread(tree, &why)),
+        }
+    }
+
+    /// The same of metadata that names these packages.
+    fn doubt_of_shown(
+        &self,
+        tree: &TreeName,
+        revision: u64,
+        shown: &BTreeSet<String>,
+        expected: &Expected,
+    ) -> Option<String> {
+        let id = self.id(tree);
+        let moving: BTreeSet<String> = expected.moving.iter().map(tree::location).collect();
+        let listed: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
+        let strange: Vec<String> =
+            shown.iter().filter(|place| !listed.contains(*place) && !moving.contains(*place)).cloned().collect();
+        if expected.repomd.is_none() {
+            return (!strange.is_empty()).then(|| {
                 format!(
-                    "{id} has metadata of packages that this logbook knows nothing of; publishing would empty it. If \
+                    "{id} has metadata of {} that this logbook knows nothing of ({}); publishing would empty it. If \
                      this site was another one's, start with the state directory that belongs to it; if the packages \
-                     may go, remove {REPODATA}/ there"
+                     may go{}, remove {REPODATA}/ there",
+                    counted(strange.len(), "package"),
+                    strangers::some(&strange),
+                    if *tree == self.settings.gate.tree { " or may be taken in as uploads" } else { "" },
                 )
             });
-        };
-        let shown = publication::sha256(bytes);
-        if self.index.would_show(tree, shown) {
-            return None;
         }
-        let newer = shown != known && repomd.revision > expected.revision;
-        (expected.settled() && newer).then(|| {
+        if revision > expected.revision {
+            let hidden = listed.iter().filter(|place| !moving.contains(*place) && !shown.contains(*place)).count();
+            return (!strange.is_empty() || hidden > 0).then(|| {
+                format!(
+                    "{id} shows revision {revision}, which this logbook has not published (its last is {}), with {} \
+                     that it does not have there and without {hidden} that it has. Either the state directory is an \
+                     old copy: put the newest one in place; or another program wrote there: remove {REPODATA}/{REPOMD}",
+                    expected.revision,
+                    counted(strange.len(), "package"),
+                )
+            });
+        }
+        self.never_accepted(tree, &strange)
+    }
+
+    /// Whether what a tree shows now names packages that were never accepted; that is asked before each publication,
+    /// and costs nothing where the metadata is what was published there last.
+    fn strange(&self, tree: &TreeName) -> Result<(), DistError> {
+        let dir = self.dir(tree);
+        let Ok(Some(bytes)) = publication::shown(&dir.join(REPODATA)) else { return Ok(()) };
+        let sha256 = publication::sha256(&bytes);
+        if self.index.showing(tree) == Some(sha256) {
+            return Ok(());
+        }
+        // What was ours and was spoilt is made again.
+        let Ok(repomd) = Repomd::read(&bytes) else { return Ok(()) };
+        let why = match strangers::locations(&dir, &repomd) {
+            Ok(Some(shown)) => self.never_accepted(tree, &shown.into_iter().collect::<Vec<_>>()),
+            Ok(None) => None,
+            Err(why) => Some(self.unread(tree, &why)),
+        };
+        why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
+    }
+
+    /// What is wrong when these places name packages that were never accepted.
+    fn never_accepted(&self, tree: &TreeName, places: &[String]) -> Option<String> {
+        let accepted = |place: &String| {
+            let name = place.rsplit('/').next().unwrap_or_default();
+            self.index.named(name).iter().any(|nevra| tree::location(nevra) == *place)
+        };
+        let strange: Vec<String> = places.iter().filter(|place| !accepted(place)).cloned().collect();
+        (!strange.is_empty()).then(|| {
             format!(
-                "{id} shows revision {}, which this logbook has not published (its last is {}). Either the state \
-                 directory is an old copy: put the newest one in place; or another program wrote there: remove \
-                 {REPODATA}/{REPOMD}",
-                repomd.revision, expected.revision
+                "{} shows {} that were never accepted here ({}): what lies there was put there by somebody else. Move it \
+                 away if it belongs elsewhere, and put back what belongs here; if the logbook is right, remove \
+                 {REPODATA}/{REPOMD} there",
+                self.id(tree),
+                counted(strange.len(), "package"),
+                strangers::some(&strange),
             )
         })
     }
 
-    /// Whether what a tree shows may be what another site or program has published there. The packages of an upload
-    /// tree are taken in, whatever it shows; those of another one would be lost.
-    fn may_be_anothers(&self, tree: &TreeName, expected: Expected) -> bool {
-        expected.repomd.is_none() && !expected.planned && *tree != self.settings.gate.tree
+    /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
+    fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: &Expected) -> Option<String> {
+        (expected.repomd.is_none() && *tree != self.settings.gate.tree).then(|| self.unread(tree, why))
     }
 
-    /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
-    fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: Expected) -> Option<String> {
-        self.may_be_anothers(tree, expected).then(|| {
+    fn unread(&self, tree: &TreeName, why: &str) -> String {
+        format!(
+            "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
+             publishing would lose what it names. If it may go, remove {REPODATA}/ there",
+            self.id(tree)
+        )
+    }
+
+    /// The same of a tree without metadata that this logbook has never published: packages that lie there are
+    /// somebody's, and after the publication of an empty tree nobody would be told of them.
+    fn doubt_of_bare(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
+        if expected.repomd.is_some() || *tree == self.settings.gate.tree {
+            return None;
+        }
+        let known: BTreeSet<String> =
+            self.index.listed(tree).map(|(nevra, _)| nevra).chain(&expected.moving).map(tree::location).collect();
+        let found = strangers::files(&self.dir(tree), |place| known.contains(place));
+        (!found.is_empty()).then(|| {
             format!(
-                "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
-                 publishing would lose what it names. If it may go, remove {REPODATA}/ there",
-                self.id(tree)
+                "{} holds {} that this logbook knows nothing of ({}), and has no {REPODATA}/; publishing would make it an \
+                 empty repository. If this site was another one's, start with the state directory that belongs to it; \
+                 else move the files out of the tree, and upload those that belong to this site",
+                self.id(tree),
+                counted(found.len(), "RPM file"),
+                strangers::some(&found),
             )
         })
     }
@@ -442,18 +531,18 @@ impl Distribution {
         }
         let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
         let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now)?;
-        let mut wrong = Vec::new();
+        let mut wrong = BTreeSet::new();
         for &(ref nevra, sha256) in &look.doubtful {
             let path = dir.join(tree::location(nevra));
             let Ok(Some(file)) = promotion::open_accepted(&path, sha256) else {
-                wrong.push(nevra.to_string());
+                wrong.insert(nevra.clone());
                 continue;
             };
             let meta = file.metadata().at("look at", &path)?;
             if !ownership::guarded(meta.uid(), meta.mode())
                 && !promotion::seal(self.disk.as_ref(), &mut self.index, &path, sha256)?
             {
-                wrong.push(nevra.to_string());
+                wrong.insert(nevra.clone());
                 continue;
             }
             if self.index.facts(sha256).map(|(size, _)| size) != Some(meta.len()) {
@@ -465,14 +554,13 @@ impl Distribution {
             self.present.insert(tree.clone(), look.good());
             return Ok(());
         }
-        let more =
-            if wrong.len() > NAMED_MOST { format!(" and {} more", wrong.len() - NAMED_MOST) } else { String::new() };
-        wrong.truncate(NAMED_MOST);
-        Err(DistError::Disagrees(format!(
-            "{} lists {}{more}, whose files are gone or were changed; upload the accepted files once more, or put them back",
+        let names: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        let why = format!(
+            "{} lists {}, whose files are gone or were changed; upload the accepted files once more, or put them back",
             self.id(tree),
-            wrong.join(", ")
-        )))
+            strangers::some(&names),
+        );
+        Err(DistError::Missing { why, packages: wrong })
     }
 
     /// Looks once at the drop directory, and at what an admin has put into the upload tree itself.
@@ -548,11 +636,12 @@ impl Distribution {
             self.write_yum_files(tree)?;
             return Ok(published);
         }
+        self.all_there(tree, Ask::WhereSomethingChanged, now)?;
+        self.strange(tree)?;
         // Clients must not be told of a signature before it is there, or after it is gone.
         if unsigned {
             self.write_yum_files(tree)?;
         }
-        self.all_there(tree, Ask::WhereSomethingChanged, now)?;
         let published = match self.stage(tree, &spec, floor, now)? {
             Outcome::Same(published) => published,
             Outcome::New(staged) => {
@@ -630,6 +719,7 @@ impl Distribution {
         // A tree whose file system is gone must not be begun anew in the place where it was mounted.
         for tree in plan.trees() {
             self.all_there(&tree, Ask::WhereSomethingChanged, now)?;
+            self.strange(&tree)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
         promotion::bring(self.disk.as_ref(), &places, &mut self.index, plan)?;
@@ -680,6 +770,11 @@ impl Distribution {
         named.extend(repomd.data.iter().map(|data| data.location.clone()));
         Ok(retirement::retire(self.disk.as_ref(), &dir, files, &named)?)
     }
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -1334,7 +1429,7 @@ mod tests {
 
     fn disagreement(found: Result<Option<Published>, DistError>) -> String {
         match found {
-            Err(DistError::Disagrees(why)) => why,
+            Err(DistError::Disagrees(why) | DistError::Strange(why) | DistError::Missing { why, .. }) => why,
             other => panic!("{other:?}"),
         }
     }
@@ -1406,7 +1501,7 @@ mod tests {
         let written = std::fs::OpenOptions::new().write(true).truncate(true).open(&file);
         written.and_then(|mut file| std::io::Write::write_all(&mut file, b"no package")).expect("root may");
         assert!(looks(&mut dist).is_empty());
-        let found = dist.inspect(&tree("untested"), Expected::default(), later);
+        let found = dist.inspect(&tree("untested"), &Expected::default(), later);
         assert!(disagreement(found).contains("a-1-1.noarch"));
         assert_eq!(looks(&mut dist), ["not_rpm"]);
     }
@@ -1458,7 +1553,7 @@ mod tests {
         let look = dist.look(now(), site.clock).expect("a look");
         assert!(look.stuck[0].1.contains("a-1-1.noarch was changed in place"), "{:?}", look.stuck);
         let testing = moved.iter().find(|(name, _)| *name == tree("testing")).expect("published");
-        let found = dist.inspect(&tree("testing"), settled(&testing.1), now());
+        let found = dist.inspect(&tree("testing"), &settled(&testing.1), now());
         assert!(disagreement(found).contains("a-1-1.noarch"));
     }
 
@@ -1492,7 +1587,7 @@ mod tests {
             chmod(&open, 0o2775);
             let whys = [
                 disagreement(dist.publish(&tree("testing"), 0, now()).map(Some)),
-                disagreement(dist.inspect(&tree("testing"), Expected::default(), now())),
+                disagreement(dist.inspect(&tree("testing"), &Expected::default(), now())),
                 disagreement(dist.promote(&waits, &BTreeMap::new(), now()).map(|_| None)),
             ];
             for why in whys {
@@ -1528,7 +1623,7 @@ mod tests {
         let shown = client_sees(&site.dir.path().join("sw/testing/d"));
         let known = publication::sha256(&std::fs::read(&repomd).expect("read"));
         let expected = Expected { planned: true, repomd: Some(known), ..Expected::default() };
-        dist.inspect(&tree("testing"), expected, now()).expect("put right");
+        dist.inspect(&tree("testing"), &expected, now()).expect("put right");
         let ours = std::fs::metadata(&repomd).expect("there");
         assert!(ours.ino() != metadata.ino() && ours.mode() & 0o7777 == 0o644);
         assert_eq!(client_sees(&site.dir.path().join("sw/testing/d")), shown);
@@ -1536,7 +1631,7 @@ mod tests {
         assert_ne!(after.ino(), before.ino());
         assert_eq!((after.mode() & 0o7777, after.mtime()), (0o444, before.mtime()));
         std::io::Write::write_all(&mut kept_open, b"afterwards").expect("written");
-        dist.inspect(&tree("testing"), expected, now()).expect("all is well");
+        dist.inspect(&tree("testing"), &expected, now()).expect("all is well");
     }
 
     #[test]
@@ -1591,13 +1686,13 @@ mod tests {
         site.settle(&mut dist);
         let untested = tree("untested");
         let first = dist.publish(&untested, 0, now()).expect("published");
-        let same = dist.inspect(&untested, settled(&first), now()).expect("all is well");
+        let same = dist.inspect(&untested, &settled(&first), now()).expect("all is well");
         assert_eq!(same.map(|p| p.repomd), Some(first.repomd));
         // Somebody has removed it.
         for entry in std::fs::read_dir(site.untested().join("repodata")).expect("listed") {
             Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
         }
-        let second = dist.inspect(&untested, settled(&first), now()).expect("made again").expect("published");
+        let second = dist.inspect(&untested, &settled(&first), now()).expect("made again").expect("published");
         assert!(second.revision > first.revision);
         assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
         // The settings have changed.
@@ -1605,7 +1700,7 @@ mod tests {
         settings.form.compression = Compression::Zst;
         settings.signer = None;
         dist.reload(settings);
-        let third = dist.inspect(&untested, settled(&second), now()).expect("written anew").expect("published");
+        let third = dist.inspect(&untested, &settled(&second), now()).expect("written anew").expect("published");
         let names: Vec<String> = std::fs::read_dir(site.untested().join("repodata"))
             .expect("listed")
             .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
@@ -1626,12 +1721,12 @@ mod tests {
         let moved: BTreeMap<TreeName, Published> = moved.expect("moved").into_iter().collect();
         let testing = tree("testing");
         let expected = settled(&moved[&testing]);
-        dist.inspect(&testing, expected, now()).expect("all is well");
+        dist.inspect(&testing, &expected, now()).expect("all is well");
         let file = site.dir.path().join("sw/testing/d/Packages/a/a-1-1.noarch.rpm");
         for kept in ["sw/untested/d/Packages/a/a-1-1.noarch.rpm", "sw/testing/d/Packages/a/a-1-1.noarch.rpm"] {
             Kernel::default().remove(&site.dir.path().join(kept)).expect("removed");
         }
-        let why = disagreement(dist.inspect(&testing, expected, now()));
+        let why = disagreement(dist.inspect(&testing, &expected, now()));
         assert!(why.contains("a-1-1.noarch") && why.contains("upload the accepted files"), "{why}");
         // A start does not fail for it.
         let item = Listed {
@@ -1642,12 +1737,12 @@ mod tests {
         drop(dist);
         Kernel::default().remove(&site.settings().index).expect("removed");
         let mut dist = site.open(Arc::new(Kernel::default()), vec![item]).expect("opened");
-        disagreement(dist.inspect(&testing, expected, now()));
+        disagreement(dist.inspect(&testing, &expected, now()));
         assert!(dist.publish(&testing, 0, now()).is_err());
         site.drop_file("again.rpm", &bytes);
         site.settle(&mut dist);
         assert!(file.is_file(), "put back");
-        dist.inspect(&testing, expected, now()).expect("all is well again");
+        dist.inspect(&testing, &expected, now()).expect("all is well again");
     }
 
     #[test]
@@ -1663,13 +1758,106 @@ mod tests {
         drop(dist);
         // The state is an old copy, or a new one over old trees.
         let mut dist = site.fresh();
-        let why = disagreement(dist.inspect(&testing, settled(&empty), now()));
+        let why = disagreement(dist.inspect(&testing, &settled(&empty), now()));
         assert!(why.contains("old copy"), "{why}");
-        let why = disagreement(dist.inspect(&testing, Expected::default(), now()));
+        let why = disagreement(dist.inspect(&testing, &Expected::default(), now()));
         assert!(why.contains("knows nothing of"), "{why}");
-        // While something is under way, a newer revision is our own.
-        let under_way = Expected { planned: true, ..settled(&empty) };
-        assert_eq!(dist.inspect(&testing, under_way, now()).expect("no complaint"), None);
+        // That something is under way there says nothing; what it brings there may be shown already.
+        for expected in [Expected::default(), settled(&empty)] {
+            let dirty = Expected { planned: true, dirty: true, ..expected };
+            disagreement(dist.inspect(&testing, &dirty, now()));
+            let of_another = Expected { moving: BTreeSet::from(["b-1-1.noarch".parse().expect("a nevra")]), ..dirty };
+            disagreement(dist.inspect(&testing, &of_another, now()));
+            let own = BTreeSet::from(["a-1-1.noarch".parse().expect("a nevra")]);
+            let under_way = Expected { moving: own, ..of_another };
+            assert_eq!(dist.inspect(&testing, &under_way, now()).expect("no complaint"), None);
+        }
+    }
+
+    /// Every file below a directory, with its bytes.
+    fn all_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut found, mut todo) = (BTreeMap::new(), vec![dir.to_owned()]);
+        while let Some(dir) = todo.pop() {
+            for entry in std::fs::read_dir(dir).into_iter().flatten() {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    todo.push(path);
+                } else {
+                    let bytes = std::fs::read(&path).expect("read");
+                    found.insert(path, bytes);
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_tree_of_somebody_else_nothing_is_written_there() {
+        let theirs = Site::new();
+        let mut dist = theirs.fresh();
+        for name in ["a", "b"] {
+            theirs.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+        }
+        theirs.settle(&mut dist);
+        for nevra in ["a-1-1.noarch", "b-1-1.noarch"] {
+            dist.promote(&plan(&dist, nevra, Some("testing"), "untested"), &BTreeMap::new(), now()).expect("moved");
+        }
+        let from = theirs.dir.path().join("sw/testing/d");
+        let bare = |file: &Path| file.extension().is_some_and(|x| x == "rpm");
+        // A whole repository where nothing of ours was, or where ours was empty; and packages alone.
+        for (was_ours, keep) in [(false, None), (true, None), (false, Some(bare))] {
+            let site = Site::new();
+            let mut dist = site.fresh();
+            let testing = tree("testing");
+            let published = was_ours.then(|| {
+                let later = Timestamp::from_second(1_795_009_000).expect("a time");
+                dist.publish(&testing, 0, later).expect("published")
+            });
+            let to = site.dir.path().join("sw/testing/d");
+            let mut gone = 0;
+            let mut away = |dir: &Path| {
+                gone += 1;
+                Kernel::default().rename(dir, &site.dir.path().join(format!("away{gone}"))).expect("moved away");
+            };
+            away(&to);
+            for (path, bytes) in all_below(&from) {
+                if keep.is_none_or(|keep| keep(&path)) {
+                    let path = to.join(path.strip_prefix(&from).expect("below"));
+                    Kernel::default().make_dir(path.parent().expect("a parent")).expect("made");
+                    disk::put(&Kernel::default(), &path, &bytes, Access::Everybody).expect("written");
+                }
+            }
+            let before = all_below(&to);
+            site.drop_file("c.rpm", &package("c", "1", Some(&keys().1)));
+            site.settle(&mut dist);
+            let coming = plan(&dist, "c-1-1.noarch", Some("testing"), "untested");
+            let moving = BTreeSet::from([coming.items[0].nevra.clone()]);
+            let expected = Expected { planned: true, dirty: true, moving, ..Expected::default() };
+            let expected = published.as_ref().map_or(expected.clone(), |published| Expected {
+                repomd: Some(published.repomd),
+                revision: published.revision,
+                ..expected
+            });
+            let why = disagreement(dist.inspect(&testing, &expected, now()));
+            assert!(why.contains("2 packages") || why.contains("2 RPM files"), "{why}");
+            assert!(why.contains("Packages/a/a-1-1.noarch.rpm"), "{why}");
+            if keep.is_none() {
+                // Also when nobody has inspected it.
+                assert!(matches!(dist.promote(&coming, &BTreeMap::new(), now()), Err(DistError::Strange(_))));
+                assert!(matches!(dist.publish(&testing, 0, now()), Err(DistError::Strange(_))));
+            }
+            assert!(all_below(&to) == before, "{was_ours}: something was written");
+            // What the words say: the metadata may go, or the files.
+            away(&to.join(if keep.is_none() { "repodata" } else { "Packages" }));
+            if keep.is_none() && !was_ours {
+                let why = disagreement(dist.inspect(&testing, &expected, now()));
+                assert!(why.contains("2 RPM files"), "{why}");
+                away(&to.join("Packages"));
+            }
+            dist.inspect(&testing, &expected, now()).expect("all is well");
+            dist.promote(&coming, &BTreeMap::new(), now()).expect("moved");
+            assert_eq!(client_sees(&to), Some(vec!["Packages/c/c-1-1.noarch.rpm".to_owned()]));
+        }
     }
 
     #[test]
@@ -1681,16 +1869,16 @@ mod tests {
         let mut settings = site.settings();
         settings.form.compression = Compression::Zst;
         dist.reload(settings.clone());
-        let second = dist.inspect(&testing, settled(&first), now()).expect("published").expect("anew");
+        let second = dist.inspect(&testing, &settled(&first), now()).expect("published").expect("anew");
         assert!(second.revision > first.revision);
         drop(dist);
         // A kill came before the logbook had it, and the settings were taken back before the next start.
         let mut again = site.fresh();
-        again.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
+        again.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("written anew");
         drop(again);
         let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![], &[]).expect("opened");
-        dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("written anew");
-        let third = dist.inspect(&testing, settled(&first), now()).expect("no complaint").expect("shown");
+        dist.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("written anew");
+        let third = dist.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("shown");
         assert!(third.revision > second.revision);
     }
 
@@ -1710,19 +1898,31 @@ mod tests {
         let aside = site.dir.path().join("aside");
         Kernel::default().rename(&testing, &aside).expect("unmounted");
         let plan = plan(&dist, b, Some("testing"), "untested");
-        assert!(matches!(dist.promote(&plan, &BTreeMap::new(), now()), Err(DistError::Disagrees(_))));
+        assert!(matches!(
+            dist.promote(&plan, &BTreeMap::new(), now()),
+            Err(DistError::Disagrees(_) | DistError::Missing { .. })
+        ));
         assert!(!testing.exists(), "it is not begun anew");
         Kernel::default().make_dir(&testing).expect("an empty mount point");
-        assert!(matches!(dist.promote(&plan, &BTreeMap::new(), now()), Err(DistError::Disagrees(_))));
+        assert!(matches!(
+            dist.promote(&plan, &BTreeMap::new(), now()),
+            Err(DistError::Disagrees(_) | DistError::Missing { .. })
+        ));
         std::fs::remove_dir(&testing).expect("empty still");
         Kernel::default().rename(&aside, &testing).expect("mounted again");
         assert_eq!(client_sees(&testing), before);
         dist.promote(&plan, &BTreeMap::new(), now()).expect("moved");
         // One file is gone when the next one comes.
         Kernel::default().remove(&testing.join("Packages/a/a-1-1.noarch.rpm")).expect("removed");
-        assert!(matches!(dist.publish(&tree("testing"), 0, now()), Ok(_) | Err(DistError::Disagrees(_))));
+        assert!(matches!(
+            dist.publish(&tree("testing"), 0, now()),
+            Ok(_) | Err(DistError::Disagrees(_) | DistError::Missing { .. })
+        ));
         dist.index.unlist(&tree("testing"), &b.parse().expect("a nevra"));
-        assert!(matches!(dist.publish(&tree("testing"), 0, now()), Err(DistError::Disagrees(_))));
+        assert!(matches!(
+            dist.publish(&tree("testing"), 0, now()),
+            Err(DistError::Disagrees(_) | DistError::Missing { .. })
+        ));
     }
 
     #[test]
@@ -1741,7 +1941,7 @@ mod tests {
         let listed = Listed { nevra: "a-1-1.noarch".parse().expect("a nevra"), sha256, trees: vec![tree("untested")] };
         let mut dist = site.open(Arc::new(Kernel::default()), vec![listed]).expect("opened");
         assert_ne!(dist.index.facts(sha256), Some(right));
-        dist.inspect(&tree("untested"), settled(&published), now()).expect("all is well");
+        dist.inspect(&tree("untested"), &settled(&published), now()).expect("all is well");
         assert_eq!(dist.index.facts(sha256), Some(right));
     }
 }

@@ -40,6 +40,8 @@ pub mod intake;
 pub mod presence;
 /// New metadata, staged where nobody looks, then made visible by one rename.
 pub mod publication;
+/// What a tree shows or holds that the logbook knows nothing of.
+pub mod strangers;
 /// Published packages read again, for bits that have changed.
 pub mod scrub;
 /// A plan carried out on the trees, from any point, any number of times.

@@ -439,16 +439,6 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
     }
 }
 
-/// Whether metadata that somebody wrote names any package, as far as can be seen: what cannot be read may.
-pub fn lists_packages(tree: &Path, repomd: &Repomd) -> bool {
-    let Some(primary) = repomd.get(Part::Primary.as_str()) else { return false };
-    let mut head = Vec::new();
-    // The number stands in the root element.
-    let read = content(tree, primary, u64::MAX)
-        .and_then(|content| content.take(1024).read_to_end(&mut head).map_err(|error| error.to_string()));
-    read.is_err() || !String::from_utf8_lossy(&head).contains(" packages=\"0\"")
-}
-
 /// Which of these locations a `repomd.xml` of ours leads to.
 ///
 /// # Errors
@@ -464,7 +454,7 @@ pub fn named(tree: &Path, repomd: &[u8], wanted: &BTreeSet<String>) -> Result<BT
 ///
 /// # Errors
 /// Why it cannot be read.
-fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::io::BufRead + use<>, String> {
+pub(super) fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::io::BufRead + use<>, String> {
     let file = tree::open_beneath(tree, Path::new(&data.location)).map_err(|error| error.sentence())?;
     let wrong = |why: String| format!("{}: {why}", data.location);
     let compression =

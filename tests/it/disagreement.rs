@@ -263,16 +263,28 @@ fn stray(site: &Site, tree: &str) -> std::path::PathBuf {
     place
 }
 
-/// Asks for what cannot be done now; it is remembered, and the answer says what is in the way.
+/// Asks for what cannot be done now: it is refused before it is decided, and the answer says what is in the way.
 #[track_caller]
-fn move_that_is_held(site: &Site) {
-    let out = site.ctl(&["move", "2", "Production"]);
+pub(crate) fn move_that_is_refused(site: &Site) {
+    let out = site.ctl(&["move", "2", "Production", "--json"]);
     assert_eq!(out.status.code(), Some(1), "it cannot have been carried out");
+    let problem: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let codes: Vec<&str> = problem["findings"].as_array().unwrap().iter().filter_map(|f| f["code"].as_str()).collect();
+    assert!(codes.contains(&"tree_held"), "{problem}");
+    assert_eq!(site.door.state("2").as_deref(), Some("StageRollOut"), "nothing was decided");
+}
+
+/// Now that the tree is as it should be, the same is done.
+#[track_caller]
+fn move_that_was_refused(site: &mut Site) {
+    wait_until_well(site);
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the move that was refused", |site| (packages(site, "production") == 2).then_some(()));
 }
 
 #[track_caller]
 fn the_tree_is_held_and_the_others_go_on(site: &mut Site) {
-    move_that_is_held(site);
+    move_that_is_refused(site);
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
 }
@@ -334,8 +346,7 @@ fn a_published_package_that_was_edited_in_place_is_named_and_mended_by_uploading
     for tree in ["untested", "testing"] {
         fs::remove_file(site.tree(tree).join("Packages/f/first-1.0-1.noarch.rpm")).unwrap();
     }
-    wait_until_well(&mut site);
-    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    move_that_was_refused(&mut site);
     assert_ne!(repomd, fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).unwrap());
     assert_eq!(names(&site, "production"), ["first-1.0-1.noarch", "second-1.0-1.noarch"]);
 }
@@ -356,13 +367,15 @@ fn what_createrepo_c_wrote_out_of_habit_is_held_and_never_taken_over() {
         let named = reasons(site).iter().any(|reason| reason.contains("production/"));
         (named || packages(site, "production") == 1).then_some(())
     });
-    site.ctl(&["move", "2", "Production"]);
     let held = !reasons(&site).is_empty();
     if held {
+        move_that_is_refused(&site);
         // What the reason and the README say.
         let _ = fs::remove_file(tree.join("repodata/repomd.xml"));
         reload(&site);
+        wait_until_well(&mut site);
     }
+    site.ctl_good(&["move", "2", "Production"]);
     site.wait("the second package to be in production", |site| (packages(site, "production") == 2).then_some(()));
     wait_until_well(&mut site);
     assert_eq!(names(&site, "production"), ["first-1.0-1.noarch", "second-1.0-1.noarch"]);
@@ -377,7 +390,7 @@ fn through_a_link_in_the_place_of_a_tree_nothing_is_written() {
     let before: Vec<_> = files_below(&elsewhere).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
     reload(&site);
     wait_for_reason(&mut site, "production/");
-    move_that_is_held(&site);
+    move_that_is_refused(&site);
     // The rest of the site works.
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
@@ -398,7 +411,7 @@ fn through_a_link_in_the_place_of_a_tree_nothing_is_written() {
     fs::remove_file(&tree).unwrap();
     fs::rename(&elsewhere, &tree).unwrap();
     site.up();
-    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    move_that_was_refused(&mut site);
     wait_until_well(&mut site);
 }
 
@@ -420,6 +433,9 @@ fn a_tree_that_is_not_mounted_is_named_and_not_made_anew_below_its_mount_point()
     reload(&site);
     wait_for_reason(&mut site, "production/");
     the_tree_is_held_and_the_others_go_on(&mut site);
+    // What a tracker wants meanwhile is heard and waits; it is judged again by itself.
+    assert_eq!(site.door.hook(&Site::hook_body("held", "2", "Production")).unwrap().status, 202);
+    assert_eq!(site.door.state("2").as_deref(), Some("StageRollOut"));
     let bare = |when: &str| {
         let found = files_below(&tree);
         let found: Vec<_> = found.iter().filter(|file| !file.ends_with("RPM-GPG-KEY-example")).collect();
@@ -433,7 +449,7 @@ fn a_tree_that_is_not_mounted_is_named_and_not_made_anew_below_its_mount_point()
     bare("it was started");
     let _mount = Mount::bind(&disk, &tree).unwrap();
     reload(&site);
-    site.wait("the move that was held", |site| (packages(site, "production") == 2).then_some(()));
+    site.wait("the move that a tracker asked for", |site| (packages(site, "production") == 2).then_some(()));
     wait_until_well(&mut site);
 }
 

@@ -2,3 +2,4 @@
 //! and the remedy, followed word for word.
 
 mod state;
+mod trees;
