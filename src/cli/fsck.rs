@@ -55,6 +55,13 @@ pub struct FsckArgs {
     pub json: bool,
 }
 
+impl FsckArgs {
+    /// What `rolloutd restore` asks: the quick look.
+    pub(super) fn of(config: &std::path::Path, json: bool) -> Self {
+        Self { config: config.to_owned(), full: false, json }
+    }
+}
+
 /// A disagreement: where, and what it is.
 type Finding = (String, String);
 

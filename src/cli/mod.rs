@@ -15,6 +15,10 @@ pub mod index;
 pub mod offline;
 /// `rolloutd fsck`.
 pub mod fsck;
+/// `rolloutd backup`.
+pub mod backup;
+/// `rolloutd restore`.
+pub mod restore;
 /// `rolloutd keys`.
 pub mod keys;
 /// `rolloutd run`.

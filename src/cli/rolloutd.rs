@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{check, demo, fsck, gate, index, keys, rolloutctl, run, verify};
+use super::{backup, check, demo, fsck, gate, index, keys, restore, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -27,6 +27,8 @@ enum Command {
     Index(index::IndexArgs),
     Fsck(fsck::FsckArgs),
     Keys(keys::KeysArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     Gate(gate::GateArgs),
@@ -57,6 +59,8 @@ impl Cli {
             Command::Index(args) => args.json,
             Command::Fsck(args) => args.json,
             Command::Keys(args) => args.json,
+            Command::Backup(args) => args.json,
+            Command::Restore(args) => args.json,
             Command::Ctl(cli) => cli.json(),
             Command::Run(_) | Command::Demo(_) | Command::Gate(_) => false,
         }
@@ -85,6 +89,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Index(args) => index::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Keys(args) => keys::run(&args),
+        Command::Backup(args) => backup::run(&args, Clock.now()),
+        Command::Restore(args) => restore::run(&args, Clock.now()),
         Command::Demo(args) => demo::run(args).await,
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
         Command::Ctl(cli) => rolloutctl::run(cli).await,

@@ -27,6 +27,7 @@ use crate::engine::view::Shared;
 use crate::engine::worker::Workshop;
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
+use crate::store::backup::UNFINISHED;
 use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution, Listed};
@@ -77,6 +78,15 @@ pub enum DaemonError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// A restore has begun.
+    #[error(
+        "a backup is half put back in {}: run `rolloutd restore` with the same backup again, as {} says",
+        state.display(), state.join(UNFINISHED).display()
+    )]
+    HalfRestored {
+        /// The state directory.
+        state: PathBuf,
     },
     /// A task ended.
     #[error(transparent)]
@@ -141,6 +151,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     explain_incoming(disk.as_ref(), &settings.site.incoming)?;
     let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
+    if state.join(UNFINISHED).exists() {
+        return Err(DaemonError::HalfRestored { state });
+    }
     // A name of before the crash may be the first that this process makes: in a container it has the same number.
     disk::sweep(disk.as_ref(), &state)?;
 

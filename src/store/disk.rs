@@ -128,8 +128,14 @@ pub fn remedy_of_owner(path: &Path) -> Option<String> {
     };
     let it = std::iter::once(path).chain(path.parent()).find(foreign).filter(|_| me != 0)?;
     let owner = std::fs::symlink_metadata(it).ok()?.uid();
-    let (owner, me) = (user(owner), user(me));
-    Some(format!("{} belongs to {owner}, and this runs as {me}: as root, `chown {me} {}`", it.display(), it.display()))
+    let above = it.parent().and_then(|dir| std::fs::symlink_metadata(dir).ok()).map(|meta| meta.uid());
+    let stray = owner == 0 || above == Some(me);
+    let (owner, me, it) = (user(owner), user(me), it.display());
+    Some(if stray {
+        format!("{it} belongs to {owner}, and this runs as {me}: as root, `chown {me} {it}`")
+    } else {
+        format!("{it} belongs to {owner}, and this runs as {me}: run it as {owner}")
+    })
 }
 
 /// The name of a user where this machine has one, else the number; `chown` takes both.
@@ -636,6 +642,34 @@ pub fn copy_over(
     file.file.set_modified(modified).at("set the time of", to)?;
     disk.sync(&file)?;
     disk.name(file, to).map(Some)
+}
+
+/// Removes a directory of ours with all that is in it; links are not followed, and a missing one is no error.
+///
+/// # Errors
+/// With the path at fault.
+pub fn remove_all(dir: &Path) -> Result<(), DiskError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place of all writing")]
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DiskError::new("remove", dir, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes all that is in a directory of ours.
+///
+/// # Errors
+/// With the path at fault.
+pub fn remove_below(dir: &Path) -> Result<(), DiskError> {
+    for entry in std::fs::read_dir(dir).at("list", dir)? {
+        let entry = entry.at("list", dir)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_all(&entry.path())?;
+        } else {
+            Kernel::default().remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes what a crash left under temporary names in `dir`; a missing directory has none.

@@ -8,9 +8,10 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 
 use super::disk::{AtPath as _, DiskError};
 
@@ -55,6 +56,17 @@ pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockE
     files.iter().map(|path| lock_file(path, who)).collect::<Result<_, _>>().map(|files| SiteLock { _files: files })
 }
 
+/// The same where the root need not be there yet: nobody can use trees that are not there.
+///
+/// # Errors
+/// Names the holder when there is one.
+pub fn lock_site_or_state(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
+    if root.is_dir() {
+        return lock_site(state, root, who);
+    }
+    Ok(SiteLock { _files: vec![lock_file(&state.join("lock"), who)?] })
+}
+
 /// The lock file in the root of a site.
 const ROOT_LOCK: &str = ".rolloutd.lock";
 
@@ -82,6 +94,7 @@ pub fn lock_folder(state: &Path, dir: &Path, who: &str) -> Result<SiteLock, Lock
 fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).at("open", path)?);
+    belongs_to_the_site(&file, path);
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -96,6 +109,16 @@ fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     file.rewind().at("write to", path)?;
     writeln!(file, "{who}").at("write to", path)?;
     Ok(file)
+}
+
+/// A lock that root makes would keep the daemon's user out for ever: it belongs to the owner of its directory.
+fn belongs_to_the_site(file: &File, path: &Path) {
+    let owner = path.parent().and_then(|dir| std::fs::metadata(dir).ok());
+    if let Some(owner) = owner.filter(|owner| rustix::process::geteuid().is_root() && owner.uid() != 0) {
+        // Where that cannot be, the next start says whose it is.
+        let (uid, gid) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
+        let _ = rustix::fs::fchown(file, Some(uid), Some(gid));
+    }
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ pub enum LogbookError {
         source: rusqlite::Error,
     },
     /// The chain is broken: an entry was changed, removed or put in.
-    #[error("entry {seq} of the logbook {} does not fit the chain: {why}; restore the logbook from a backup", path.display())]
+    #[error("entry {seq} of the logbook {} does not fit the chain: {why}; restore a backup (`rolloutd restore`)", path.display())]
     Broken {
         /// The file.
         path: PathBuf,
@@ -167,6 +167,17 @@ pub enum LogbookError {
         seq: u64,
         /// What is wrong with it.
         why: String,
+    },
+    /// What stands in the file is no database any more.
+    #[error(
+        "the logbook {} is damaged: {source}. It may be a copy that was made while the daemon wrote to it, or the disk \
+         fails: restore a backup that `rolloutd backup` has made (`rolloutd restore`)", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
     },
     /// Entries are missing, or others stand in their place.
     #[error(
@@ -237,6 +248,33 @@ impl LogbookError {
     /// Whether it may pass without a new start: a full disk, a file that was moved away and is put back.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Database { .. } | Self::Unread { .. } | Self::Misplaced { .. })
+    }
+
+    /// What a database that cannot be read means for whoever opens it.
+    fn or_damaged(self) -> Self {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Self::Database { path, source, .. }
+                if matches!(source.sqlite_error_code(), Some(Code::DatabaseCorrupt | Code::NotADatabase)) =>
+            {
+                Self::Damaged { path, source }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the kernel does not let this user use a file.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Database { path, source, .. } => {
+                use rusqlite::ErrorCode as Code;
+                let denied = [Code::CannotOpen, Code::PermissionDenied, Code::ReadOnly];
+                let code = source.sqlite_error_code();
+                code.is_some_and(|code| denied.contains(&code)) && whose(path).is_some()
+            }
+            Self::Unread { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
+            _ => false,
+        }
     }
 
     /// The error with its cause in one line.
@@ -405,6 +443,10 @@ impl SqliteLogbook {
     /// # Errors
     /// A database that cannot be used, a newer format, or the first entry that breaks the chain.
     pub fn open(path: &Path) -> Result<Self, LogbookError> {
+        Self::open_to_write(path).map_err(LogbookError::or_damaged)
+    }
+
+    fn open_to_write(path: &Path) -> Result<Self, LogbookError> {
         let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
         let db = Connection::open(path).map_err(fail("open"))?;
         db.execute_batch(
@@ -620,10 +662,8 @@ impl SqliteLogbook {
     /// # Errors
     /// As [`SqliteLogbook::open`], and a missing file.
     pub fn open_to_read(path: &Path) -> Result<Self, LogbookError> {
-        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
-        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
-        let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None, files: vec![], rescued: None };
-        book.head = book.verify()?;
+        let mut book = Self::beside(path)?;
+        book.head = book.verify().map_err(LogbookError::or_damaged)?;
         Ok(book)
     }
 

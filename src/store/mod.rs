@@ -14,6 +14,8 @@ pub mod foothold;
 pub mod ownership;
 /// What has been decided, in order, hash-chained.
 pub mod logbook;
+/// A copy of the state from which a site can go on, and the way back.
+pub mod backup;
 /// Files that were refused, and why.
 pub mod rejected;
 /// Superseded metadata and withdrawn packages, kept until their time has come.

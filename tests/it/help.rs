@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-const ROLLOUTD: &[&[&str]] = &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["keys"], &["demo"]];
+const ROLLOUTD: &[&[&str]] =
+    &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["keys"], &["backup"], &["restore"], &["demo"]];
 const ROLLOUTCTL: &[&[&str]] =
     &[&[], &["list"], &["show"], &["why"], &["log"], &["trees"], &["submit"], &["move"], &["check"]];
 
