@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{Exit, Failure, Outcome, chain};
 use crate::config::settings::Settings;
-use crate::daemon::assemble::{self, Daemon};
+use crate::daemon::assemble::{self, Daemon, DaemonError};
 use crate::link::clock::Clock;
 use crate::link::supervisor::Supervisor;
 
@@ -49,7 +49,7 @@ pub async fn serve<B: Future<Output = ()>>(
     let mut int = signal(SignalKind::interrupt()).map_err(|e| failed(&e))?;
     let mut reload = signal(SignalKind::hangup()).map_err(|e| failed(&e))?;
     let supervisor = Arc::new(Supervisor::from_env());
-    let daemon = assemble::assemble(settings, supervisor).await.map_err(|e| failed(&e))?;
+    let daemon = assemble::assemble(settings, supervisor).await.map_err(|e| not_started(&e))?;
     let beside = beside(&daemon);
     let beside = async {
         beside.await;
@@ -75,5 +75,19 @@ pub async fn serve<B: Future<Output = ()>>(
         ended = daemon.run(stop, reloads) => ended.map(|()| Outcome::done("")).map_err(|e| failed(&e)),
         () = signals => Ok(Outcome::done("")),
         () = beside => Ok(Outcome::done("")),
+    }
+}
+
+fn not_started(error: &DaemonError) -> Failure {
+    let failure = Failure::new(Exit::Refused, chain(error));
+    match error {
+        DaemonError::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            let port = address.port();
+            failure.hint(format!(
+                "another program has that port: `ss -ltnp 'sport = :{port}'` names it; end it, or choose another `listen` \
+                 under [http]"
+            ))
+        }
+        _ => failure,
     }
 }

@@ -25,6 +25,7 @@ use super::context::Context;
 use super::excerpt::{Known, Share};
 use super::problem::Problem;
 use super::readers::{NoAnswer, Readers};
+use crate::store::ownership;
 use crate::store::tree;
 
 /// Bytes that are read at once.
@@ -121,8 +122,7 @@ fn open(root: &Path, relative: &Path) -> Option<(File, Known)> {
     if !meta.is_file() {
         return None;
     }
-    let is_ours = meta.uid() == 0 || meta.uid() == rustix::process::geteuid().as_raw();
-    if !is_ours || meta.mode() & 0o022 != 0 {
+    if !ownership::guarded(meta.uid(), meta.mode()) {
         let (uid, mode) = (meta.uid(), format!("{:o}", meta.mode() & 0o7777));
         tracing::debug!(path = %relative.display(), uid, mode, "not served, since others can change it");
         return None;

@@ -12,6 +12,8 @@ use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,7 +57,7 @@ const QUIET: Scenario = Scenario {
 };
 
 /// All of them.
-pub(crate) const SCENARIOS: [Scenario; 9] = [
+pub(crate) const SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "first start",
         lay: |site| {
@@ -144,6 +146,30 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         ..QUIET
     },
     Scenario {
+        name: "files that others could change",
+        before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
+        lay: |site| {
+            for file in changeable(site) {
+                fs::set_permissions(file, fs::Permissions::from_mode(0o666)).unwrap();
+            }
+        },
+        from_start: true,
+        over: |site| {
+            let ours = |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o022 == 0);
+            changeable(site).iter().all(ours) && lists(site, "production", &PACKAGES)
+        },
+        ..QUIET
+    },
+    Scenario {
+        name: "to testing, by copies",
+        before: |site| reach(site, &["InVerification"]),
+        // Which inodes the daemon has made is forgotten with it.
+        lay: |site| fs::remove_dir_all(site.path("state/index")).unwrap(),
+        ask: |site| ask_for(site, "StageRollOut"),
+        over: |site| promoted(site, "StageRollOut", &["testing"]),
+        ..QUIET
+    },
+    Scenario {
         name: "retirement",
         before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
         lay: |site| {
@@ -158,6 +184,13 @@ pub(crate) const SCENARIOS: [Scenario; 9] = [
         ..QUIET
     },
 ];
+
+/// What somebody else could change in production.
+fn changeable(site: &Site) -> Vec<PathBuf> {
+    let tree = site.tree("production");
+    let names = ["Packages/d/demo-1.0-1.noarch.rpm", "Packages/d/demo-libs-1.0-1.noarch.rpm", "repodata/repomd.xml"];
+    names.iter().map(|name| tree.join(name)).collect()
+}
 
 /// Takes the packages in and moves their rollout through these states.
 fn reach(site: &mut Site, states: &[&str]) {

@@ -1,5 +1,8 @@
 //! Bad days of the people around the daemon, each with a real site: what happens, what is seen, what clients see,
 //! and the remedy, followed word for word.
 
+mod decisions;
+mod machines;
+mod sites;
 mod state;
 mod trees;
