@@ -583,19 +583,25 @@ impl Distribution {
         Ok(look)
     }
 
-    /// Puts copies of our own in the place of files beside the packages into which somebody else could write, as they
-    /// are; what is wrong in them is found like anything that is wrong in ours.
+    /// Puts copies of our own in the place of all other files into which somebody else could write: metadata, keys, and
+    /// packages that have left the tree and wait for their removal. They are copied as they are; what is wrong in them
+    /// is found like anything that is wrong in ours.
     fn take_over(&self, tree: &TreeName) -> Result<(), DistError> {
         let (disk, dir) = (self.disk.as_ref(), self.dir(tree));
-        for dir in [dir.join(REPODATA), dir] {
-            let open = ownership::open_files(&dir)?;
+        let listed: BTreeSet<PathBuf> =
+            self.index.listed(tree).map(|(nevra, _)| dir.join(tree::location(nevra))).collect();
+        for dir in [tree::package_dirs(&dir)?, vec![dir.join(REPODATA), dir]].concat() {
+            let mut open = ownership::open_files(&dir)?;
+            open.retain(|path| !listed.contains(path));
             for path in &open {
                 let file = tree::open_beneath(&dir, Path::new(path.file_name().unwrap_or_default()))?;
                 if !file.metadata().at("look at", path)?.is_file() {
                     continue;
                 }
                 tracing::warn!(path = %path.display(), "others could change a file that clients fetch; put a copy in its place");
-                let wanted = Wanted { sha256: None, file_time: None, access: Access::Everybody };
+                let access =
+                    if path.extension().is_some_and(|end| end == "rpm") { Access::Sealed } else { Access::Everybody };
+                let wanted = Wanted { sha256: None, file_time: None, access };
                 disk::copy_over(disk, &file, path, path, wanted)?;
             }
             if !open.is_empty() {

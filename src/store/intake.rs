@@ -308,8 +308,6 @@ struct Found {
     /// Whether it is a regular file.
     is_file: bool,
     links: u64,
-    /// Whether only the daemon and root can write into it.
-    guarded: bool,
     /// What it is known by in a directory of packages when it turns out to be ours.
     mark: Option<u64>,
 }
@@ -438,15 +436,7 @@ impl Uploads {
                         todo.push((path, depth + 1));
                     }
                 } else if aside || name.as_bytes().ends_with(b".rpm") {
-                    let guarded = ownership::guarded(stat.st_uid, stat.st_mode);
-                    found.push(Found {
-                        relative: path,
-                        stamp,
-                        is_file: kind.is_file(),
-                        links: stat.st_nlink,
-                        guarded,
-                        mark,
-                    });
+                    found.push(Found { relative: path, stamp, is_file: kind.is_file(), links: stat.st_nlink, mark });
                 }
             }
         }
@@ -784,8 +774,8 @@ fn standing(index: &Index, file: &Found) -> Standing {
             && let Some(known) = index.facts(sha256)
         {
             return match file.is_file {
-                // One that others can change is replaced by a copy: see `distribution`.
-                true if file.stamp.facts() == known && file.guarded => Standing::Ours,
+                // One that others can change is replaced by a copy when the tree is inspected.
+                true if file.stamp.facts() == known => Standing::Ours,
                 // An upload has one name; only ours is linked into other trees.
                 true if file.links > 1 => Standing::Changed(nevra),
                 _ => Standing::Upload,

@@ -4,9 +4,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use rolloutd::store::disk::Kernel;
 use rolloutd::store::logbook::{Draft, Logbook as _, SqliteLogbook};
@@ -71,15 +73,21 @@ fn an_entry_of_a_newer_program_is_refused_in_words_and_nothing_changes() {
     let draft = Draft { at: Timestamp::now(), who: "admin".to_owned(), why: String::new(), body };
     newer.append(newer.head(), &[draft]).unwrap();
     drop(newer);
-    let before: Vec<Vec<u8>> = files(&site);
+    let before = files(&site);
     let (code, said) = run(&site);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("format 99") && said.contains("use the newer rolloutd"), "{said}");
     assert_eq!(files(&site), before, "no tree was touched");
 }
 
-fn files(site: &Site) -> Vec<Vec<u8>> {
-    crate::site::files_below(&site.path("root")).iter().map(|path| fs::read(path).unwrap()).collect()
+/// All that clients can fetch, with its checksum.
+fn files(site: &Site) -> Vec<(PathBuf, String)> {
+    let served = |path: &PathBuf| !path.ends_with(".rolloutd.lock");
+    let sum = |path: PathBuf| {
+        let bytes = fs::read(&path).unwrap();
+        (path, hex::encode(digest(&SHA256, &bytes)))
+    };
+    crate::site::files_below(&site.path("root")).into_iter().filter(served).map(sum).collect()
 }
 
 /// Row 33: another program has the port.
