@@ -275,8 +275,10 @@ impl Daemon {
             engine.await
         });
         let router = routes::router(self.context.clone(), serve_trees(&self.settings));
+        let context = self.context.clone();
+        let known: connections::Known = Arc::new(move |headers| context.site().tokens.caller(headers).is_some());
         let connections =
-            connections::serve(self.listener, router, Bounds::of_this_process(), stop.clone(), engine_over);
+            connections::serve(self.listener, router, Bounds::of_this_process(), known, stop.clone(), engine_over);
         tasks.add("the web server", connections);
         let rhythm = Rhythm {
             mode: self.settings.watch.mode,
@@ -298,6 +300,7 @@ impl Daemon {
             broken: self.broken,
             clock: self.clock,
             expiries: Expiries::default(),
+            context: self.context.clone(),
         };
         tasks.add("the reporter", reporter.run(self.on_ready, stop.clone()));
         let reloader = Reloader {
@@ -326,6 +329,7 @@ struct Reporter {
     broken: Arc<AtomicBool>,
     clock: Clock,
     expiries: Expiries,
+    context: Context,
 }
 
 impl Reporter {
@@ -355,6 +359,7 @@ impl Reporter {
             for words in self.expiries.due(&self.shared.read().rules.expiries, self.clock.now()) {
                 tracing::warn!("{words}; see `rolloutd keys`");
             }
+            self.context.guesses().say();
             // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
             // has to have gone round since the last time.
             let now = self.shared.beats();

@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::auth;
 use super::context::Context;
+use super::guesses::Kind;
 use super::object::Object;
+use super::peer::Spoken;
 use super::problem::{FindingBody, Problem, findings};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
@@ -186,9 +188,28 @@ pub struct LogQuery {
     pub rollout: Option<String>,
 }
 
-fn caller(context: &Context, headers: &HeaderMap) -> Result<Caller, Problem> {
+/// Who asks; nobody when no token was sent.
+async fn bearer(
+    context: &Context,
+    spoken: Option<Extension<Spoken>>,
+    headers: &HeaderMap,
+) -> Result<Option<Caller>, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let spoken = spoken.map(|Extension(spoken)| spoken);
+    context.guesses().may_try(spoken).map_err(|_| Problem::too_many())?;
+    let known = context.site().tokens.caller(headers);
+    if known.is_none() {
+        context.guesses().wrong(Kind::Token, spoken).await;
+        return Err(Problem::unauthorized("the token is none of the configuration's"));
+    }
+    Ok(known)
+}
+
+async fn caller(context: &Context, spoken: Option<Extension<Spoken>>, headers: &HeaderMap) -> Result<Caller, Problem> {
     let hint = "send `Authorization: Bearer TOKEN` with a token of the configuration";
-    context.site().tokens.caller(headers).ok_or_else(|| Problem::unauthorized(hint))
+    bearer(context, spoken, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
 }
 
 fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
@@ -213,10 +234,11 @@ fn line(what: &str, text: &str) -> Result<(), Problem> {
         (status = 503, body = Problem)))]
 pub async fn submit(
     State(context): State<Context>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
     read: Result<Object<SubmitBody>, Problem>,
 ) -> Result<(StatusCode, Json<RolloutBody>), Problem> {
-    let caller = caller(&context, &headers)?;
+    let caller = caller(&context, spoken, &headers).await?;
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout: RolloutId =
@@ -273,14 +295,16 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
 /// What stands between a rollout and each state that it can go to.
 #[utoipa::path(get, path = "/api/v1/rollouts/{id}/why", tag = "rollouts",
     params(("id" = String, Path, description = "The rollout")),
-    responses((status = 200, description = "The findings for each next state", body = Vec<WhyBody>), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The findings for each next state", body = Vec<WhyBody>),
+        (status = 401, description = "The token is wrong", body = Problem), (status = 404, body = Problem)))]
 pub async fn why(
     State(context): State<Context>,
     Path(id): Path<String>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
 ) -> Result<Json<Vec<WhyBody>>, Problem> {
     let id = rollout_id(&id)?;
-    let caller = context.site().tokens.caller(&headers).unwrap_or_else(auth::nobody);
+    let caller = bearer(&context, spoken, &headers).await?.unwrap_or_else(auth::nobody);
     let why = context.engine.shared().read().why(&id, &caller);
     let why = why.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
     let body = |(state, judged): &(crate::domain::workflow::State, crate::domain::gate::Judgement)| WhyBody {
@@ -301,10 +325,11 @@ pub async fn why(
 pub async fn move_rollout(
     State(context): State<Context>,
     Path(id): Path<String>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
     read: Result<Object<MoveBody>, Problem>,
 ) -> Result<(StatusCode, Json<MovedBody>), Problem> {
-    let caller = caller(&context, &headers)?;
+    let caller = caller(&context, spoken, &headers).await?;
     let rollout = rollout_id(&id)?;
     let Object(asked) = read?;
     line("state", &asked.state)?;

@@ -6,6 +6,8 @@ use std::sync::{Arc, RwLock};
 use axum::http::StatusCode;
 
 use super::auth::{HookSecrets, Tokens};
+use super::bodies::Bodies;
+use super::guesses::Guesses;
 use super::problem::Problem;
 use super::readers::Readers;
 use crate::domain::names::TreeId;
@@ -48,6 +50,8 @@ pub struct Context {
     logbook: PathBuf,
     walkers: Arc<Readers>,
     readers: Arc<Readers>,
+    bodies: Arc<Bodies>,
+    guesses: Arc<Guesses>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
 }
 
@@ -55,7 +59,9 @@ impl Context {
     /// A context over an engine.
     pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts) -> Self {
         let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
-        Self { engine, logbook, walkers, readers, site: Arc::new(RwLock::new(Arc::new(site))) }
+        let (bodies, guesses) = (Arc::default(), Arc::default());
+        let site = Arc::new(RwLock::new(Arc::new(site)));
+        Self { engine, logbook, walkers, readers, bodies, guesses, site }
     }
 
     /// Reads the logbook file on a thread that may wait for the disk.
@@ -81,6 +87,16 @@ impl Context {
     /// Threads that read files for clients.
     pub fn readers(&self) -> &Arc<Readers> {
         &self.readers
+    }
+
+    /// The memory that bodies of requests take.
+    pub fn bodies(&self) -> &Arc<Bodies> {
+        &self.bodies
+    }
+
+    /// Credentials that were not right.
+    pub fn guesses(&self) -> &Arc<Guesses> {
+        &self.guesses
     }
 
     /// What is known of the site now.

@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
+use super::guesses::Kind;
 use crate::engine::view::Inside;
 
 /// Whether the daemon is ready, and if not, why.
@@ -69,14 +70,20 @@ struct KeyLabels {
     key: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CredentialLabels {
+    kind: String,
+}
+
 /// Figures for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
 pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
-    let text = encode(&context.engine.shared().read());
+    let wrong = Kind::ALL.map(|kind| (kind, context.guesses().count(kind)));
+    let text = encode(&context.engine.shared().read(), wrong);
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
-fn encode(inside: &Inside) -> String {
+fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
     let mut registry = Registry::with_prefix("rolloutd");
     let packages = Family::<TreeLabels, Gauge>::default();
     let revision = Family::<TreeLabels, Gauge>::default();
@@ -112,6 +119,11 @@ fn encode(inside: &Inside) -> String {
     registry.register_with_unit("tree_published", "When the tree was published last", Unit::Seconds, published);
     registry.register("rollouts", "Rollouts in each state", rollouts);
     registry.register("logbook_entries", "Entries of the logbook", ConstCounter::new(inside.world.last));
+    let refused = Family::<CredentialLabels, prometheus_client::metrics::counter::Counter>::default();
+    for (kind, number) in wrong {
+        refused.get_or_create(&CredentialLabels { kind: kind.as_str().to_owned() }).inc_by(number);
+    }
+    registry.register("refused_credentials", "Tokens and signatures that were wrong", refused);
     registry.register("work", "Pieces of work that ended", work);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -135,7 +147,8 @@ mod tests {
 
     #[test]
     fn figures_end_as_the_format_wants() {
-        let text = encode(&Inside::default());
+        let text = encode(&Inside::default(), [(Kind::Token, 7), (Kind::Signature, 0)]);
+        assert!(text.contains("rolloutd_refused_credentials_total{kind=\"token\"} 7"), "{text}");
         assert!(text.contains("rolloutd_ready 0") && text.ends_with("# EOF\n"), "{text}");
     }
 }

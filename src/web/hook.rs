@@ -3,23 +3,21 @@
 //! The order is fixed: bound the body, check the MAC over the raw bytes, then parse, then hand over,
 //! and answer 202 when the logbook has it. Before the MAC is good, nothing in the body is looked at.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::api;
 use super::context::Context;
+use super::guesses::Kind;
+use super::peer::Spoken;
 use super::problem::Problem;
 use crate::domain::names::HookName;
 use crate::engine::decide::Answer;
 use crate::engine::input::Hint;
 use crate::format::hook;
-
-/// The tracker sends at most some KiB; the rest is room for long comments. A larger body is refused
-/// before it is read, so a stranger cannot fill the memory.
-pub const BODY_MAX: usize = 1024 * 1024;
 
 /// What came of a hint.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -44,6 +42,7 @@ pub struct HeardBody {
         (status = 400, description = "The body cannot be read, or its time lies in the future", body = Problem),
         (status = 401, description = "The MAC is missing or wrong", body = Problem),
         (status = 409, description = "The delivery's id was used before with other content", body = Problem),
+        (status = 429, description = "Too many wrong signatures came from this address", body = Problem),
         (status = 413, description = "The body is larger than 1 MiB", body = Problem),
         (status = 503, description = "The queue is full; send it again", body = Problem),
     )
@@ -51,14 +50,18 @@ pub struct HeardBody {
 pub async fn receive(
     State(context): State<Context>,
     Path(name): Path<String>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<HeardBody>), Problem> {
     let site = context.site();
+    let spoken = spoken.map(|Extension(spoken)| spoken);
+    context.guesses().may_try(spoken).map_err(|_| Problem::too_many())?;
     let signature = headers.get("x-hub-signature-256").map(axum::http::HeaderValue::as_bytes);
     // An unknown name gets the same answer as a wrong MAC: names are nobody's business.
     let hook = name.parse::<HookName>().ok().filter(|hook| site.secrets.is_signed(hook, signature, &body));
     let Some(hook) = hook else {
+        context.guesses().wrong(Kind::Signature, spoken).await;
         let detail = "the body is not signed with the secret of this webhook: X-Hub-Signature-256 is missing or wrong";
         return Err(Problem::unauthorized(detail));
     };

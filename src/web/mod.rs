@@ -2,14 +2,22 @@
 
 /// Errors as people and programs get them.
 pub mod problem;
+/// Who is at the other end of a connection.
+pub mod peer;
 /// The body of a request: one JSON object.
 pub mod object;
 /// Who asks, and what they may.
 pub mod auth;
 /// Threads that read the disk for whoever asks.
 pub mod readers;
+/// The memory that bodies of requests take.
+pub mod bodies;
+/// Credentials that are not right.
+pub mod guesses;
 /// The state that all handlers share.
 pub mod context;
+/// What happens to a request before it is handled.
+pub mod reception;
 /// `/api/v1/...`.
 pub mod api;
 /// `POST /hooks/<name>`.

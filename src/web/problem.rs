@@ -94,6 +94,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", detail)
     }
 
+    /// Too many wrong credentials from one address.
+    pub fn too_many() -> Self {
+        let why = "too many wrong credentials came from this address; wait a minute, and look into which are used";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many wrong credentials", why)
+    }
+
     /// A step was refused; the findings say why.
     pub fn refused(judgement: &Judgement) -> Self {
         let (status, title) = match judgement.verdict {
@@ -139,8 +145,13 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let later = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("5"),
+            StatusCode::TOO_MANY_REQUESTS => Some("60"),
+            _ => None,
+        };
+        if let Some(later) = later {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(later));
         }
         // For the page that people get in its place.
         response.extensions_mut().insert(self);

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get, post};
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -16,7 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::context::Context;
 use super::problem::{Problem, worded};
 use super::trees::Trees;
-use super::{api, health, hook, pages, trees};
+use super::{api, health, hook, pages, reception, trees};
 
 /// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
@@ -66,9 +65,8 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
-        // One that says by itself that it is too large is refused before a byte of it has come.
-        .layer(RequestBodyLimitLayer::new(hook::BODY_MAX));
+        .layer(middleware::from_fn_with_state(context.clone(), reception::within_bounds))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME));
     if let ServeTrees::Below(prefix) = serve_trees {
         // A download may take hours, so the time limit above does not hold here. The prefix is the admin's text, in
         // which the router would read patterns.
@@ -124,6 +122,7 @@ mod tests {
     use crate::store::disk::{self, Access, Kernel};
     use crate::store::logbook::SqliteLogbook;
     use crate::web::auth::Tokens;
+    use crate::web::bodies::BODY_MAX;
     use crate::web::context::SiteFacts;
 
     const TOKEN: &str = "0123456789abcdef";
@@ -166,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_error_is_a_problem_document() {
-        let too_long = || vec![b' '; hook::BODY_MAX + 1];
+        let too_long = || vec![b' '; BODY_MAX + 1];
         for (method, path, body, status, kind) in [
             ("GET", "/api/v1/nope", vec![], 404, "/problems/not-found"),
             ("GET", "/nope", vec![], 404, "/problems/not-found"),

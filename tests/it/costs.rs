@@ -1,171 +1,132 @@
-//! What an uploader can make the daemon cost: memory, descriptors, processor, other people's time.
-//!
-//! Each test says what it measured before, during and after. With `ROLLOUTD_LONG=1` they are as long as the
-//! attack that each is made after: 70 seconds of renames, 120,000 directories.
-#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
+//! What strangers may cost: many slow connections, bodies that never end, credentials that are guessed.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
+use crate::site::{DISTRIBUTION, Site, Wish, request, tell};
 
-use crate::campaign;
-use crate::site::{Site, Wish, tell};
+/// Longer than whoever waits for a place waits, and shorter than any download.
+const SOON: Duration = Duration::from_secs(20);
 
-/// Where people upload.
-fn uploads(site: &Site) -> PathBuf {
-    site.incoming()
+/// What the daemon has in memory, in KiB.
+fn resident(site: &Site) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", site.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// What the daemon takes now.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    memory_kib: u64,
-    descriptors: usize,
-    processor: Duration,
-}
-
-impl Cost {
-    fn of(site: &Site) -> Self {
-        let at = PathBuf::from(format!("/proc/{}", site.pid()));
-        let status = fs::read_to_string(at.join("status")).unwrap();
-        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let stat = fs::read_to_string(at.join("stat")).unwrap();
-        // The name of the program may have blanks; the times are fields 14 and 15, in hundredths of a second.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        Self {
-            memory_kib: memory.trim_end_matches("kB").trim().parse().unwrap(),
-            descriptors: fs::read_dir(at.join("fd")).unwrap().count(),
-            processor: Duration::from_millis(ticks * 10),
-        }
+#[test]
+fn slow_readers_take_no_place_from_health_tokens_and_trackers() {
+    let mut site = Site::prepare(&Wish::default());
+    // A quarter of the descriptors are places: 64.
+    site.under = ["prlimit", "--nofile=256:256"].map(str::to_owned).into();
+    site.up();
+    let tree = site.tree("testing");
+    fs::create_dir_all(&tree).unwrap();
+    fs::File::create(tree.join("large")).unwrap().set_len(256 << 20).unwrap();
+    let slow: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut socket = TcpStream::connect(site.address()).unwrap();
+            write!(socket, "GET /testing/{DISTRIBUTION}/large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            socket
+        })
+        .collect();
+    // The places are taken when one of them has bytes and a stranger gets none.
+    let mut first = [0; 1];
+    slow[0].set_read_timeout(Some(SOON)).unwrap();
+    (&slow[0]).read_exact(&mut first).unwrap();
+    site.wait("all places to be taken", |site| site.log().contains("all places are taken").then_some(()));
+    let began = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(request(site.address(), "GET", "/healthz", &[], b"").unwrap().status, 200);
+        assert_eq!(request(site.address(), "GET", "/metrics", &[], b"").unwrap().status, 200);
+        assert_eq!(site.door.get("/api/v1/trees").unwrap().status, 200);
+        let hook = site.door.hook(&Site::hook_body("d-1", "1", "Production")).unwrap();
+        assert_eq!(hook.status, 202, "{}", hook.text());
     }
+    tell(&format!("200 slow readers: 20 answers within {:.1?}", began.elapsed()));
+    assert!(began.elapsed() < SOON * 2, "{:?}", began.elapsed());
+    drop(slow);
+    site.wait("places for all again", |site| {
+        let answer = request(site.address(), "GET", "/", &[], b"");
+        answer.is_ok_and(|answer| answer.status == 200).then_some(())
+    });
+    assert!(site.stop().success());
 }
 
-/// How many processors were busy since then.
-fn busy((since, before): (Instant, Cost), now: Cost) -> f64 {
-    now.processor.saturating_sub(before.processor).as_secs_f64() / since.elapsed().as_secs_f64()
-}
-
-/// What is known of a daemon that was measured several times.
-struct Bill {
-    name: &'static str,
-    first: Cost,
-    last: (Instant, Cost),
-}
-
-impl Bill {
-    fn new(name: &'static str, site: &Site) -> Self {
-        let first = Cost::of(site);
-        tell(&format!("{name}: before: {} KiB, {} descriptors", first.memory_kib, first.descriptors));
-        Self { name, first, last: (Instant::now(), first) }
+#[test]
+fn bodies_that_never_end_take_a_bounded_memory() {
+    const BODIES: usize = 300;
+    let site = Site::start(&Wish::default());
+    let before = resident(&site);
+    let half = vec![b' '; (1 << 20) - 10];
+    let mut open = Vec::new();
+    for _ in 0..BODIES {
+        let mut socket = TcpStream::connect(site.address()).unwrap();
+        socket.set_write_timeout(Some(SOON)).unwrap();
+        let head = "POST /hooks/tracker HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n";
+        // Whoever is sent away does not take all of it.
+        let _ = socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(&half));
+        open.push(socket);
     }
+    let after = resident(&site);
+    tell(&format!("{BODIES} half-sent bodies of a mebibyte: from {before} KiB to {after} KiB"));
+    // 16 MiB of bodies, as much again in their way, and what all these connections need.
+    assert!(after.saturating_sub(before) < 100 * 1024, "{before} KiB, then {after} KiB");
+    assert_eq!(site.door.get("/healthz").unwrap().status, 200);
+    let token = site.door.post("/api/v1/rollouts", &serde_json::json!({})).unwrap();
+    assert_eq!(token.status, 422, "whoever is known has room for his body: {}", token.text());
+}
 
-    /// Memory that came since the beginning, in KiB, and the processors that were busy since the last time.
-    fn now(&mut self, when: &str, site: &Site) -> (u64, f64) {
-        let now = Cost::of(site);
-        let grown = now.memory_kib.saturating_sub(self.first.memory_kib);
-        let busy = busy(self.last, now);
-        tell(&format!(
-            "{}: {when}: {} KiB ({grown} more), {} descriptors, {busy:.2} processors",
-            self.name, now.memory_kib, now.descriptors
-        ));
-        assert!(now.descriptors <= self.first.descriptors + 32, "{}: {when}: {now:?}", self.name);
-        self.last = (Instant::now(), now);
-        (grown, busy)
+#[test]
+fn guessing_is_logged_counted_and_slowed_down_and_whoever_knows_does_not_wait() {
+    let mut site = Site::start(&Wish::default());
+    let guess = |site: &Site| {
+        let headers = [("Authorization", "Bearer not-this-one"), ("Content-Type", "application/json")];
+        request(site.address(), "POST", "/api/v1/rollouts", &headers, b"{}").unwrap().status
+    };
+    let began = Instant::now();
+    for _ in 0..6 {
+        assert_eq!(guess(&site), 401);
     }
-
-    /// Waits until the daemon does nothing.
-    fn until_idle(&mut self, site: &mut Site) {
-        let (name, mut last) = (self.name, self.last);
-        site.wait(&format!("{name}: a daemon that does nothing any more"), |site| {
-            if last.0.elapsed() < Duration::from_secs(2) {
-                return None;
-            }
-            let now = Cost::of(site);
-            let busy = busy(last, now);
-            last = (Instant::now(), now);
-            (busy < 0.05).then_some(())
+    let slow = began.elapsed();
+    assert!(slow > Duration::from_millis(1700), "six guesses took {slow:?}");
+    let why = |site: &Site| {
+        let headers = [("Authorization", "Bearer not-this-one")];
+        request(site.address(), "GET", "/api/v1/rollouts/1/why", &headers, b"").unwrap().status
+    };
+    assert_eq!(why(&site), 401, "what an answer to a token says of it is a guess, too");
+    assert_eq!(site.door.hook_signed("{}", "sha256=00").unwrap().status, 401);
+    let began = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(site.door.get("/api/v1/trees").unwrap().status, 200);
+        assert_eq!(site.door.post("/api/v1/rollouts", &serde_json::json!({})).unwrap().status, 422);
+    }
+    let right = began.elapsed();
+    assert!(right < slow, "ten right ones took {right:?}");
+    let figures = site.door.get("/metrics").unwrap().text();
+    for (kind, number) in [("token", 7), ("signature", 1)] {
+        let line = format!("rolloutd_refused_credentials_total{{kind=\"{kind}\"}} {number}");
+        assert!(figures.contains(&line), "{figures}");
+        site.wait("a line in the log", |site| {
+            let log = site.log();
+            let mut lines = log.lines().filter(|line| line.contains("wrong credentials were refused"));
+            lines.any(|line| line.contains(kind) && line.contains("127.0.0.1")).then_some(())
         });
-        self.now("when it is over", site);
     }
-}
-
-/// A package that comes now is taken in as usual.
-fn takes_in(site: &mut Site, name: &str) {
-    let began = Instant::now();
-    let nevra = site.drop_package(name, "1.0", &[]);
-    let place = site.tree("untested").join(format!("Packages/{}/{nevra}.rpm", &name[..1]));
-    site.wait(&format!("{nevra} to be taken in"), |_| place.is_file().then_some(()));
-    tell(&format!("the next upload is taken in after {:?}", began.elapsed()));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-}
-
-fn rename(from: &Path, to: &Path) {
-    fs::rename(from, to).unwrap();
+    assert!(site.log().matches("wrong credentials were refused").count() <= 3, "summed up");
 }
 
 #[test]
-fn renames_without_end_take_no_memory() {
-    let mut site = Site::start(&Wish::default());
-    takes_in(&mut site, "before");
-    let at = uploads(&site);
-    fs::create_dir_all(at.join("mine/inner")).unwrap();
-    fs::write(at.join("mine/file.txt"), "nothing").unwrap();
-    let mut bill = Bill::new("renames", &site);
-    let (began, long) = (Instant::now(), Duration::from_secs(if campaign::is_long() { 70 } else { 8 }));
-    let mut renames = 0;
-    while began.elapsed() < long {
-        for _ in 0..500 {
-            rename(&at.join("mine"), &at.join("yours"));
-            rename(&at.join("yours/file.txt"), &at.join("yours/other.txt"));
-            rename(&at.join("yours/other.txt"), &at.join("yours/file.txt"));
-            rename(&at.join("yours"), &at.join("mine"));
-            renames += 4;
-        }
-    }
-    let (grown, _) = bill.now(&format!("after {renames} renames"), &site);
-    assert!(grown < 16 << 10, "{grown} KiB more");
-    takes_in(&mut site, "after");
-    bill.until_idle(&mut site);
-}
-
-#[test]
-fn many_directories_cost_nothing_while_nothing_changes() {
-    let mut site = Site::start(&Wish::default());
-    takes_in(&mut site, "before");
-    let at = uploads(&site);
-    let mut bill = Bill::new("directories", &site);
-    let many: u32 = if campaign::is_long() { 120_000 } else { 12_000 };
-    for number in 0..many {
-        fs::create_dir_all(at.join(format!("d{}/{number}", number / 1_000))).unwrap();
-    }
-    let (grown, _) = bill.now(&format!("when there are {many}"), &site);
-    assert!(grown < 96 << 10, "{grown} KiB more");
-    bill.until_idle(&mut site);
-    takes_in(&mut site, "meanwhile");
-    for dir in 0..many.div_ceil(1_000) {
-        fs::remove_dir_all(at.join(format!("d{dir}"))).unwrap();
-    }
-    bill.until_idle(&mut site);
-    takes_in(&mut site, "after");
-}
-
-#[test]
-fn directories_in_directories_delay_nobody() {
-    let mut site = Site::start(&Wish::default());
-    takes_in(&mut site, "before");
-    let mut bill = Bill::new("nested directories", &site);
-    let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut here = rustix::fs::open(uploads(&site), open, Mode::empty()).unwrap();
-    for _ in 0..2_000 {
-        rustix::fs::mkdirat(&here, "d", Mode::RWXU).unwrap();
-        here = rustix::fs::openat(&here, "d", open, Mode::empty()).unwrap();
-    }
-    let began = Instant::now();
-    takes_in(&mut site, "behind");
-    // The quiet time is 0.2 s; on a busy machine the rest takes some more.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    bill.until_idle(&mut site);
+fn a_list_of_values_is_no_body() {
+    let site = Site::start(&Wish::default());
+    let list = serde_json::json!(["1", DISTRIBUTION, "title", ["a-1-1.noarch"]]);
+    assert_eq!(site.door.post("/api/v1/rollouts", &list).unwrap().status, 400);
+    site.submit("1", &["a-1-1.noarch"]);
+    let list = serde_json::json!(["InVerification", "reason"]);
+    assert_eq!(site.door.post("/api/v1/rollouts/1/move", &list).unwrap().status, 400);
+    assert_eq!(site.door.state("1").as_deref(), Some("Unverified"));
 }

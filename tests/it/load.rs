@@ -25,7 +25,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -485,7 +485,9 @@ fn junk(kind: &str, address: SocketAddr, open: &mut Option<BufReader<TcpStream>>
     }
     let mac = mac.map_or(String::new(), |mac| format!("X-Hub-Signature-256: {mac}\r\n"));
     let length = length.unwrap_or(body.len());
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{mac}Content-Length: {length}\r\n\r\n");
+    // Each comes from somewhere else, as a proxy on this machine says: wrong ones of one address are answered slowly.
+    let from = format!("X-Forwarded-For: {}\r\n", Ipv4Addr::from_bits(0x0a00_0000 | u32::try_from(number).unwrap()));
+    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{from}{mac}Content-Length: {length}\r\n\r\n");
     if length == body.len() {
         request.push_str(&body);
     }

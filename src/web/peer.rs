@@ -1,0 +1,88 @@
+//! Who is at the other end of a connection, as far as bounds go.
+//!
+//! An address stands for one guest: of IPv6 the network of 64 bits, in which a guest can take any address. This machine
+//! itself stands for many, since a proxy on it speaks for all of its clients. Such a proxy says for whom, in
+//! `X-Forwarded-For`: the last address there is the one that it has seen. Whoever else sends that header is not believed.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::http::HeaderMap;
+
+/// An address, or the network that one guest has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(IpAddr);
+
+impl Peer {
+    /// The guest of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) if !address.is_loopback() => {
+                let [a, b, c, d, ..] = address.segments();
+                Self(IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)))
+            }
+            address => Self(address),
+        }
+    }
+
+    /// Whether it may stand for many.
+    pub fn is_shared(self) -> bool {
+        self.0.is_loopback()
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V6(address) if !address.is_loopback() => write!(f, "{address}/64"),
+            address => address.fmt(f),
+        }
+    }
+}
+
+/// For whom a request is, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken(pub Peer);
+
+impl Spoken {
+    /// The guest at the other end, or the one for whom a proxy on this machine speaks.
+    pub fn of(peer: Peer, headers: &HeaderMap) -> Self {
+        let named = || {
+            let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+            last.rsplit(',').next()?.trim().parse().ok()
+        };
+        if peer.is_shared() { Self(named().map_or(peer, Peer::of)) } else { Self(peer) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> Peer {
+        Peer::of(text.parse().expect("an address"))
+    }
+
+    #[test]
+    fn a_guest_has_one_address_or_one_network() {
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:2"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_ne!(peer("192.0.2.1"), peer("192.0.2.2"));
+        assert_eq!(peer("::ffff:192.0.2.1"), peer("192.0.2.1"));
+        assert!(peer("127.0.0.1").is_shared() && peer("::1").is_shared() && peer("::ffff:127.0.0.1").is_shared());
+        assert!(!peer("192.0.2.1").is_shared() && !peer("2001:db8::1").is_shared());
+        assert_eq!(peer("2001:db8::1").to_string(), "2001:db8::/64");
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_speaks_for_others() {
+        let mut headers = HeaderMap::new();
+        let of = |from: &str, headers: &HeaderMap| Spoken::of(peer(from), headers).0;
+        assert_eq!(of("127.0.0.1", &headers), peer("127.0.0.1"));
+        headers.append("x-forwarded-for", "198.51.100.9, 192.0.2.1".parse().expect("a value"));
+        assert_eq!(of("127.0.0.1", &headers), peer("192.0.2.1"));
+        assert_eq!(of("203.0.113.5", &headers), peer("203.0.113.5"));
+        headers.append("x-forwarded-for", "nonsense".parse().expect("a value"));
+        assert_eq!(of("127.0.0.1", &headers), peer("127.0.0.1"));
+    }
+}
