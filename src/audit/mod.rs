@@ -9,6 +9,8 @@
 
 /// `repomd.xml` and the lists of packages.
 pub mod metadata;
+/// Who else could change what clients fetch.
+pub mod access;
 /// One published tree, whole.
 pub mod tree;
 /// What the logbook says should be there.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,11 +15,13 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome};
 use super::offline;
+use crate::audit::access;
 use crate::audit::account;
 use crate::audit::tree::{self, Look};
 use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
 use crate::link::clock::Clock;
+use crate::store::ownership;
 
 /// What was found is looked at again, so often at most: a site on which promotions never end.
 const LOOKS: usize = 10;
@@ -136,6 +138,7 @@ fn once(
     });
     let cert = cert.transpose()?;
     let mut trees = BTreeSet::new();
+    let owner = ownership::of_site(&settings.site.state);
     for dist in &settings.distributions {
         for name in &dist.trees {
             let id = TreeId { dist: dist.path.clone(), tree: name.clone() };
@@ -152,6 +155,9 @@ fn once(
             let below = |(file, what): Finding| (format!("{id}/{file}"), what);
             let before = report.findings.len();
             report.findings.extend(found.findings.into_iter().chain(account).map(below));
+            let open =
+                access::open_to_others(&settings.site.root, &Path::new(name.as_str()).join(dist.path.as_str()), owner);
+            report.findings.extend(open.map(|what| (id.to_string(), what)));
             if report.findings.len() > before {
                 report.doubtful.insert(id);
             }

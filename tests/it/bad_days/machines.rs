@@ -42,6 +42,8 @@ fn trees_that_are_opened_to_everybody_are_named_and_not_published_and_the_remedy
     let out = site.ctl(&["move", "2", "Production"]);
     assert_eq!(packages(&site, "production"), 1, "{out:?}");
     assert_eq!(site.ctl(&["check"]).status.code(), Some(2), "monitoring is told");
+    let (found, code) = fsck(&site, false);
+    assert!(code == Some(1) && found.iter().any(|(_, what)| what.contains("others can change")), "{found:?}");
     let said = reasons(&site).join("\n");
     let from = said.find("find /").unwrap_or_else(|| panic!("{said}"));
     let remedy = said[from..].lines().next().unwrap();

@@ -1,5 +1,4 @@
 //! Bad days of those who fetch: metadata of last month, a mirror that stopped.
-#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and does what people do")]
 
 use std::fs;
 
