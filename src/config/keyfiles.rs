@@ -27,6 +27,8 @@ const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
 struct Ring<'o> {
     /// The first file that is named for it.
     at: Option<&'o Spot>,
+    /// All of them, with what is in them.
+    files: Vec<(&'o Mention, Vec<u8>)>,
     /// Certificates by fingerprint, and what they are good for.
     certs: BTreeMap<String, Use>,
     /// A file that could not be read may hold anything.
@@ -51,21 +53,27 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     for mention in &outcome.notebook.mentions {
         match &mention.purpose {
             Purpose::Ring { distribution, trees } => {
-                let excepted = |fingerprint: &str| {
-                    let mut exceptions = outcome.notebook.exceptions.iter();
-                    exceptions.any(|e| {
-                        e.distribution == *distribution && e.legacy.until > now && e.legacy.fingerprint == fingerprint
-                    })
-                };
-                let certs = ring_file(mention, now, findings);
+                let content = ring_file(mention, findings);
                 for tree in trees {
                     let ring = rings.entry((*distribution, tree.clone())).or_default();
-                    ring.add(mention, certs.as_deref(), &excepted);
+                    ring.at.get_or_insert(&mention.at);
+                    match &content {
+                        Some(bytes) => ring.files.push((mention, bytes.clone())),
+                        None => ring.incomplete = true,
+                    }
                 }
             }
             Purpose::SigningKey => signing_key(mention, now, findings),
             _ => {}
         }
+    }
+    for ((distribution, _), ring) in &mut rings {
+        let excepted = |fingerprint: &str| {
+            let mut exceptions = outcome.notebook.exceptions.iter();
+            exceptions
+                .any(|e| e.distribution == *distribution && e.legacy.until > now && e.legacy.fingerprint == fingerprint)
+        };
+        ring.read(&excepted, now, findings);
     }
     for ring in rings.values() {
         ring.judge(findings);
@@ -86,24 +94,50 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     }
 }
 
-impl<'o> Ring<'o> {
-    fn add(&mut self, mention: &'o Mention, certs: Option<&[CertSummary]>, excepted: &dyn Fn(&str) -> bool) {
-        self.at.get_or_insert(&mention.at);
-        let Some(certs) = certs else {
-            self.incomplete = true;
-            return;
-        };
-        for cert in certs {
-            let good_for = match cert {
-                cert if cert.can_sign => Use::Signs,
-                cert if cert.revoked => Use::Revoked,
-                cert if excepted(&cert.fingerprint) => Use::Signs,
-                _ => Use::Nothing,
-            };
-            if good_for != Use::Signs {
-                self.unusable.push((&mention.at, format!("{} cannot sign: {}", name(cert), why(cert))));
+impl Ring<'_> {
+    /// Reads all files as one ring, as the gate does: what is said in one may be about what stands in another.
+    fn read(&mut self, excepted: &dyn Fn(&str) -> bool, now: Timestamp, findings: &mut Findings) {
+        let label = |mention: &Mention| mention.path.display().to_string();
+        let files: Vec<_> = self.files.iter().map(|(mention, bytes)| (label(mention), bytes.clone())).collect();
+        let ring = match Keyring::read(&files) {
+            Ok(ring) => ring,
+            Err(complaints) => {
+                self.incomplete = true;
+                for complaint in complaints {
+                    let of = self.files.iter().find(|(mention, _)| label(mention) == complaint.label);
+                    if let Some((mention, _)) = of {
+                        findings.complain(&mention.at, complaint.to_string(), None);
+                    }
+                }
+                return;
             }
-            self.certs.insert(cert.fingerprint.clone(), good_for);
+        };
+        let certs = ring.certs(now);
+        for (mention, _) in &self.files {
+            let held = ring.held_by(&label(mention));
+            if held.len() > 1 {
+                let what = format!("{} holds {} certificates, and all of them are trusted", label(mention), held.len());
+                findings.note(&mention.at, what, None);
+            }
+            for cert in certs.iter().filter(|cert| held.contains(&cert.fingerprint)) {
+                let good_for = match cert {
+                    cert if cert.can_sign => Use::Signs,
+                    cert if cert.revoked => Use::Revoked,
+                    cert if excepted(&cert.fingerprint) => Use::Signs,
+                    _ => Use::Nothing,
+                };
+                if good_for != Use::Signs {
+                    self.unusable.push((&mention.at, format!("{} cannot sign: {}", name(cert), why(cert))));
+                }
+                if cert.can_sign {
+                    expiry(&mention.at, cert, now, findings);
+                    if !cert.remarks.is_empty() {
+                        let what = format!("{} signs with some of its keys only: {}", name(cert), why(cert));
+                        findings.note(&mention.at, what, None);
+                    }
+                }
+                self.certs.insert(cert.fingerprint.clone(), good_for);
+            }
         }
     }
 
@@ -126,9 +160,8 @@ impl<'o> Ring<'o> {
     }
 }
 
-/// The certificates of one file; what is wrong with it is told at once.
-fn ring_file(mention: &Mention, now: Timestamp, findings: &mut Findings) -> Option<Vec<CertSummary>> {
-    let shown = mention.path.display();
+/// The content of one file; what is wrong with the file itself is told at once.
+fn ring_file(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
     let bytes = match files::content(&mention.path, KEY_FILE_MAX) {
         Ok((bytes, _)) => bytes,
         Err(trouble) => {
@@ -139,26 +172,7 @@ fn ring_file(mention: &Mention, now: Timestamp, findings: &mut Findings) -> Opti
     if let Some(trouble) = files::changeable_by_others(&mention.path) {
         findings.trouble(&mention.at, trouble);
     }
-    let certs = match Keyring::read(&[(shown.to_string(), bytes)]) {
-        Ok(ring) => ring.certs(now),
-        Err(complaints) => {
-            for complaint in complaints {
-                findings.complain(&mention.at, complaint.to_string(), None);
-            }
-            return None;
-        }
-    };
-    if certs.len() > 1 {
-        findings.note(
-            &mention.at,
-            format!("{shown} holds {} certificates, and all of them are trusted", certs.len()),
-            None,
-        );
-    }
-    for cert in certs.iter().filter(|cert| cert.can_sign) {
-        expiry(&mention.at, cert, now, findings);
-    }
-    Some(certs)
+    Some(bytes)
 }
 
 fn expiry(at: &Spot, cert: &CertSummary, now: Timestamp, findings: &mut Findings) {

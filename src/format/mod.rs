@@ -16,6 +16,8 @@ pub mod header;
 pub mod signature;
 /// RSA signatures over a digest, checked fast.
 mod rsa;
+/// Key files: from bytes to the certificates of a ring, and to what clients fetch.
+mod keyfile;
 /// OpenPGP: key rings and what they say about a signature.
 pub mod openpgp;
 /// A whole package file, pushed through in pieces: headers kept, everything hashed.

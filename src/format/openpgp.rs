@@ -1,7 +1,7 @@
 //! OpenPGP: key rings, and what they say about a signature.
 //!
-//! Owns: reading certificates, reading one signature packet, and finding out whether a key of the
-//! ring made it over given bytes, and what is weak about that. Whether it is enough is decided in
+//! Owns: reading one signature packet, and finding out whether a key of the ring made it over given bytes, and
+//! what is weak about that. Files become certificates in `keyfile`. Whether it is enough is decided in
 //! `domain/trust`. Packets, arithmetic and the validity of certificates are sequoia's; on top of
 //! them stand rules that sequoia does not have or has laxer (catalogue 3.2 and 3.3):
 //!
@@ -25,15 +25,15 @@
 //! each call into it on bytes of a package or of a key file runs inside [`guarded`]: a panic becomes
 //! a refusal of that file. It is the last line of defence, not the first.
 
+use super::keyfile::{self, guarded, one_line, printable};
 use super::rsa;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{CLOCK_SKEW_SECONDS, Lifted, Sound, Weakness};
 use jiff::Timestamp;
 use sequoia_openpgp::anyhow;
-use sequoia_openpgp::armor;
+use sequoia_openpgp::cert::Cert;
 use sequoia_openpgp::cert::amalgamation::key::ErasedKeyAmalgamation;
 use sequoia_openpgp::cert::amalgamation::{ValidAmalgamation as _, ValidateAmalgamation as _};
-use sequoia_openpgp::cert::{Cert, CertParser};
 use sequoia_openpgp::crypto::hash::{Context, Hash as _};
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::key::{PublicParts, UnspecifiedRole};
@@ -42,35 +42,15 @@ use sequoia_openpgp::parse::{Dearmor, PacketParserBuilder, PacketParserResult, P
 use sequoia_openpgp::policy::{AsymmetricAlgorithm, HashAlgoSecurity, Policy as _, StandardPolicy};
 use sequoia_openpgp::types::{HashAlgorithm, ReasonForRevocation, RevocationType, SignatureType};
 use sequoia_openpgp::{Fingerprint, KeyHandle, KeyID};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::Read as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Bytes of one key file. The largest that a distribution ships has some 100 KB; a key that was
-/// flooded with certifications has to be cleaned before it is trusted (S44).
-pub const KEY_FILE_MAX: usize = 4 * 1024 * 1024;
-
-/// Keys and subkeys in one file (S44). A whole distribution's ring has some dozens.
-const KEYS_MAX: usize = 1024;
-
-/// Packets in one file: room for a few certifications of each key.
-const PACKETS_MAX: usize = 20_000;
+pub use super::keyfile::{KEY_FILE_MAX, KeyComplaint};
 
 /// RSA moduli that the arithmetic takes (the limit of the crate `rsa`).
 const RSA_BITS_MAX: usize = 4096;
-
-/// What is wrong with a key file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{label}: {what}")]
-pub struct KeyComplaint {
-    /// The file, as the caller calls it.
-    pub label: String,
-    /// What is wrong. A lower-case fragment.
-    pub what: String,
-}
 
 /// What there is to know about a certificate before anything is signed with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +59,7 @@ pub struct CertSummary {
     pub fingerprint: String,
     /// User ids as they stand in it, control characters replaced.
     pub user_ids: Vec<String>,
-    /// When its last key that signs expires; `None` when it does not.
+    /// When its last key that signs expires, or has expired; `None` when it does not.
     pub expiry: Option<Timestamp>,
     /// Revoked as a whole, softly or hard.
     pub revoked: bool,
@@ -97,6 +77,8 @@ pub struct Keyring {
     by_id: BTreeMap<KeyID, Vec<Candidate>>,
     /// The files from which it was read.
     files: Arc<[(String, Vec<u8>)]>,
+    /// Which certificates stand in which of them.
+    held: Arc<[(String, Vec<Fingerprint>)]>,
 }
 
 #[derive(Clone)]
@@ -112,40 +94,54 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Reads certificates, armored or binary, any number in each file.
+    /// Reads certificates, armored or binary, any number in each file, or revocations of them.
     ///
-    /// Copies of one certificate are merged, so that a revocation in any of them counts (S42).
+    /// Copies of one certificate are merged, and a revocation counts in whichever file it stands (S42).
     ///
     /// # Errors
     /// All complaints about all files; no ring then, since a ring that lacks a revocation is worse
     /// than none.
     pub fn read(files: &[(String, Vec<u8>)]) -> Result<Self, Vec<KeyComplaint>> {
-        let mut merged: BTreeMap<Fingerprint, Cert> = BTreeMap::new();
-        let mut complaints = Vec::new();
-        for (label, bytes) in files {
-            let read = guarded(|| certs_in(bytes)).unwrap_or_else(|panic| Err(vec![panic]));
-            match read {
-                Ok(certs) => {
-                    for cert in certs {
-                        if let Err(what) = merge(&mut merged, cert) {
-                            complaints.push(KeyComplaint { label: label.clone(), what });
-                        }
-                    }
-                }
-                Err(whats) => {
-                    complaints.extend(whats.into_iter().map(|what| KeyComplaint { label: label.clone(), what }));
-                }
-            }
-        }
-        if !complaints.is_empty() {
-            return Err(complaints);
-        }
-        Ok(Self { files: files.into(), ..Self::of(merged.into_values().collect()) })
+        Self::read_but(files, &|_| false).map(|(ring, _)| ring)
+    }
+
+    /// The same, but files that `may_be_left_out`, by their labels, are left out where they have no certificate that
+    /// could be used. Gives what was said against them.
+    ///
+    /// # Errors
+    /// All complaints about the files that count.
+    pub fn read_but(
+        files: &[(String, Vec<u8>)],
+        may_be_left_out: &dyn Fn(&str) -> bool,
+    ) -> Result<(Self, Vec<KeyComplaint>), Vec<KeyComplaint>> {
+        let keyfile::Contents { certs, held, left_out } = keyfile::read(files, may_be_left_out)?;
+        let counts = |label: &String| held.iter().any(|(file, _)| file == label);
+        let files = files.iter().filter(|(label, _)| counts(label)).cloned().collect();
+        Ok((Self { files, held: held.into(), ..Self::of(certs) }, left_out))
     }
 
     /// The files from which it was read, as [`Keyring::read`] takes them.
     pub fn files(&self) -> &[(String, Vec<u8>)] {
         &self.files
+    }
+
+    /// The fingerprints of the certificates that stand in a file.
+    pub fn held_by(&self, label: &str) -> BTreeSet<String> {
+        let files = self.held.iter().filter(|(file, _)| file == label);
+        files.flat_map(|(_, held)| held).map(Fingerprint::to_hex).collect()
+    }
+
+    /// What clients are given for a file: its certificates as rpm takes them, one armored block for each, with what the
+    /// ring knows of them from elsewhere, such as a revocation. Nothing for a file that has none.
+    ///
+    /// # Errors
+    /// When the library cannot write what it has read.
+    pub fn for_clients(&self, label: &str) -> Result<Option<Vec<u8>>, String> {
+        let held = self.held_by(label);
+        let certs = self.certs.iter().filter(|cert| held.contains(&fingerprint_of(cert)));
+        let blocks = certs.map(|cert| guarded(|| keyfile::armored(cert)).and_then(|armored| armored));
+        let text = blocks.collect::<Result<String, String>>()?;
+        Ok((!text.is_empty()).then(|| text.into_bytes()))
     }
 
     fn of(certs: Vec<Cert>) -> Self {
@@ -156,7 +152,7 @@ impl Keyring {
                 by_id.entry(KeyID::from(&key)).or_default().push(Candidate { cert, key });
             }
         }
-        Self { certs, by_id, files: Arc::default() }
+        Self { certs, by_id, files: Arc::default(), held: Arc::default() }
     }
 
     /// Whether no certificate is in it; then nothing can be accepted.
@@ -183,7 +179,7 @@ impl Keyring {
             return summary;
         };
         summary.revoked = guarded(|| revocation(self, cert, &cert.primary_key().into(), at).is_some()).unwrap_or(true);
-        let mut ends = Vec::new();
+        let (mut ends, mut past) = (Vec::new(), None);
         // Asked as if it signed now; encryption keys are not worth a remark.
         for key in cert.keys().filter(|key| key.key().pk_algo().for_signing()) {
             let whose = name_of(cert, &key);
@@ -196,6 +192,7 @@ impl Keyring {
                     return Err(how);
                 }
                 if let Some(end) = bound.end.filter(|end| *end <= at) {
+                    past = past.max(Some(end));
                     return Err(format!("{whose} expired on {end}"));
                 }
                 let weak: Vec<String> = weaknesses_of_binding(lifts, &whose).into_iter().map(|w| w.detail).collect();
@@ -213,7 +210,7 @@ impl Keyring {
         }
         // `None` is "never" and so the latest of all.
         if !ends.contains(&None) {
-            summary.expiry = ends.into_iter().flatten().max();
+            summary.expiry = ends.into_iter().flatten().max().or(past);
         }
         summary
     }
@@ -231,128 +228,6 @@ impl Keyring {
                 Some((cert, key))
             })
     }
-}
-
-fn merge(merged: &mut BTreeMap<Fingerprint, Cert>, cert: Cert) -> Result<(), String> {
-    let fingerprint = cert.fingerprint();
-    let together = match merged.remove(&fingerprint) {
-        // Neither has secrets: `certs_in` refuses those.
-        Some(other) => guarded(|| other.merge_public(cert).map_err(|error| one_line(&error)))
-            .and_then(|merged| merged)
-            .map_err(|why| format!("two copies of {fingerprint} cannot be merged: {why}"))?,
-        None => cert,
-    };
-    merged.insert(fingerprint, together);
-    Ok(())
-}
-
-/// All certificates of one file, or all that is wrong with it.
-fn certs_in(bytes: &[u8]) -> Result<Vec<Cert>, Vec<String>> {
-    if bytes.len() > KEY_FILE_MAX {
-        return Err(vec![format!("larger than {KEY_FILE_MAX} bytes")]);
-    }
-    let parts = match bytes.first() {
-        None => return Err(vec!["empty".to_owned()]),
-        // The first bit of an OpenPGP packet is set, and no armor begins so.
-        Some(first) if first & 0x80 != 0 => vec![bytes.to_vec()],
-        Some(_) => armored_parts(bytes).map_err(|what| vec![what])?,
-    };
-    let mut packets = Vec::new();
-    for part in parts {
-        packets_of(&part, &mut packets).map_err(|what| vec![what])?;
-    }
-    let mut certs = Vec::new();
-    let mut complaints = Vec::new();
-    for cert in CertParser::from(packets) {
-        match cert {
-            Ok(cert) => certs.push(cert),
-            Err(error) => complaints.push(format!("not a usable certificate: {}", one_line(&error))),
-        }
-    }
-    if certs.is_empty() && complaints.is_empty() {
-        complaints.push("holds no OpenPGP certificate".to_owned());
-    }
-    if complaints.is_empty() { Ok(certs) } else { Err(complaints) }
-}
-
-/// The content of every armored block. sequoia's reader stops after the first one, and what follows
-/// it, perhaps a revocation, would be passed over in silence.
-fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    const BEGIN: &[u8] = b"-----BEGIN PGP ";
-    const END: &[u8] = b"-----END PGP ";
-    let mut parts = Vec::new();
-    let mut block: Option<Vec<u8>> = None;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let text = line.trim_ascii();
-        if let Some(rest) = text.strip_prefix(BEGIN) {
-            if block.is_some() {
-                return Err("an armored block begins inside another".to_owned());
-            }
-            match rest {
-                b"PUBLIC KEY BLOCK-----" => {}
-                b"PRIVATE KEY BLOCK-----" => return Err("holds a secret key: export the public key only".to_owned()),
-                other => return Err(format!("holds a PGP {}, no certificate", printable(other))),
-            }
-            block = Some(Vec::new());
-        }
-        let ends = text.starts_with(END);
-        if let Some(lines) = &mut block {
-            lines.extend_from_slice(line);
-        }
-        if ends {
-            let Some(lines) = block.take() else {
-                return Err("an armored block ends that has not begun".to_owned());
-            };
-            let mut content = Vec::new();
-            armor::Reader::from_bytes(&lines, armor::ReaderMode::Tolerant(Some(armor::Kind::PublicKey)))
-                .read_to_end(&mut content)
-                .map_err(|error| format!("its armor cannot be read: {error}"))?;
-            parts.push(content);
-        }
-    }
-    if block.is_some() {
-        return Err("its armor has no end".to_owned());
-    }
-    Ok(parts)
-}
-
-fn packets_of(bytes: &[u8], packets: &mut Vec<Packet>) -> Result<(), String> {
-    let unreadable = |error: anyhow::Error| format!("not OpenPGP: {}", one_line(&error));
-    let mut keys = packets.iter().filter(|packet| is_key(packet)).count();
-    let mut next = PacketParserBuilder::from_bytes(bytes)
-        .map_err(unreadable)?
-        .dearmor(Dearmor::Disabled)
-        .build()
-        .map_err(unreadable)?;
-    while let PacketParserResult::Some(parser) = next {
-        let (packet, after) = parser.next().map_err(unreadable)?;
-        next = after;
-        match &packet {
-            Packet::SecretKey(_) | Packet::SecretSubkey(_) => {
-                return Err("holds a secret key: export the public key only".to_owned());
-            }
-            Packet::Unknown(unknown) if matches!(unknown.tag(), Tag::SecretKey | Tag::SecretSubkey) => {
-                return Err("holds a secret key: export the public key only".to_owned());
-            }
-            Packet::Unknown(unknown) if unknown.tag() == Tag::PublicKey => {
-                return Err(format!("holds a key of a version that is not supported: {}", one_line(unknown.error())));
-            }
-            _ => {}
-        }
-        keys = keys.saturating_add(usize::from(is_key(&packet)));
-        // What gpg keeps in its own ring files beside the certificates.
-        if !matches!(packet.tag(), Tag::Trust | Tag::Marker | Tag::Padding) {
-            packets.push(packet);
-        }
-        if keys > KEYS_MAX || packets.len() > PACKETS_MAX {
-            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets"));
-        }
-    }
-    Ok(())
-}
-
-fn is_key(packet: &Packet) -> bool {
-    matches!(packet.tag(), Tag::PublicKey | Tag::PublicSubkey)
 }
 
 /// Who a signature says has made it.
@@ -844,42 +719,13 @@ fn revocation(
 
 /// Revocations by a certificate that this one has named for that, as far as it is in the ring.
 fn by_designated_revokers<'a>(ring: &Keyring, cert: &'a Cert) -> Vec<&'a Signature> {
-    // Whoever was named by a signature with an old hash may still revoke.
-    let mut policy = StandardPolicy::new();
-    policy.accept_hash(HashAlgorithm::SHA1);
-    let named: Vec<Fingerprint> = cert.revocation_keys(&policy).map(|by| by.revoker().1.clone()).collect();
     let primary = cert.primary_key();
-    primary
-        .other_revocations()
-        .filter(|revocation| {
-            ring.certs.iter().filter(|revoker| named.contains(&revoker.fingerprint())).any(|revoker| {
-                revocation.verify_primary_key_revocation(revoker.primary_key().key(), primary.key()).is_ok()
-            })
-        })
-        .collect()
-}
-
-/// Runs a call into the OpenPGP library on bytes that a stranger wrote; a panic becomes an error.
-///
-/// Nothing that the closure can reach is used again after a panic but shared, unchanging values.
-fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|_| "the OpenPGP library failed on it".to_owned())
+    let others = primary.other_revocations();
+    others.filter(|revocation| keyfile::is_revoked_by_designation(cert, revocation, ring.certs.iter())).collect()
 }
 
 fn refuse<T>(code: Code, detail: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(code, detail))
-}
-
-/// An error with its causes, without control characters: it may repeat bytes of the file.
-fn one_line(error: &anyhow::Error) -> String {
-    printable(format!("{error:#}").as_bytes())
-}
-
-/// Text of strangers for messages, control characters replaced and cut to a bearable length.
-fn printable(bytes: &[u8]) -> String {
-    const LONGEST: usize = 300;
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// A key for messages: by its certificate, and by its own fingerprint if it is a subkey.
@@ -900,6 +746,7 @@ fn system_time(at: Timestamp) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use super::keyfile::packets_of;
     use super::*;
     use jiff::SignedDuration;
     use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder};
@@ -1126,7 +973,7 @@ mod tests {
         // Several blocks of one file count together.
         assert_eq!(packets_of(&key.repeat(1000), &mut packets), Ok(()));
         assert_eq!(packets_of(&key.repeat(24), &mut packets), Ok(()));
-        let too_many = Err("more than 1024 keys or 20000 packets".to_owned());
+        let too_many = Err("more than 1024 keys or 20000 packets: put them into several files".to_owned());
         assert_eq!(packets_of(&key, &mut packets.clone()), too_many);
         assert_eq!(packets_of(&user_id.repeat(18_976), &mut packets), Ok(()));
         assert_eq!(packets.len(), 20_000);
@@ -1136,25 +983,32 @@ mod tests {
     #[test]
     fn s44_a_secret_key_is_named_as_such_whatever_its_version() {
         let complaint = |file: Vec<u8>| Keyring::read(&[("file".to_owned(), file)]).unwrap_err().remove(0).to_string();
-        let secret = "file: holds a secret key: export the public key only";
+        let secret = "file: holds a secret key: export the public key only (`gpg --armor --export KEY`), and keep the secret \
+                      one elsewhere";
         assert_eq!(complaint(cert().as_tsk().to_vec().unwrap()), secret);
         // Packets of types 5 and 7, secret key and secret subkey, and 6, public key; of versions that nobody has.
         assert_eq!(complaint(vec![0xc5, 6, 99, 0, 0, 0, 0, 1]), secret);
         assert_eq!(complaint([cert().to_vec().unwrap(), vec![0xc7, 6, 99, 0, 0, 0, 0, 1]].concat()), secret);
         let unknown = complaint(vec![0xc6, 6, 99, 0, 0, 0, 0, 1]);
-        assert!(unknown.starts_with("file: holds a key of a version that is not supported: "), "{unknown}");
+        let told = "file: packet 1 of it is a key of a version that is not supported: ";
+        assert!(unknown.starts_with(told), "{unknown}");
     }
 
     #[test]
     fn what_another_program_keeps_beside_a_certificate_does_not_keep_it_out() {
         let cert = cert();
-        // A signature of a version to come, a trust packet as in gpg's ring files, and a private packet.
-        for beside in [&[0xc2, 3, 99, 0, 0][..], &[0xcc, 2, 0, 0], &[0xfc, 1, 7]] {
+        // A trust packet as in gpg's ring files, and a private packet.
+        for beside in [&[0xcc, 2, 0, 0][..], &[0xfc, 1, 7]] {
             let file = [&cert.to_vec().unwrap(), beside].concat();
             let ring = Keyring::read(&[("ring".to_owned(), file)]);
             let certs = ring.map(|ring| ring.certs.iter().map(fingerprint_of).collect());
             assert_eq!(certs, Ok(vec![fingerprint_of(&cert)]), "{beside:?}");
         }
+        // A signature of a version to come may be a revocation.
+        let file = [&cert.to_vec().unwrap(), &[0xc2, 3, 99, 0, 0][..]].concat();
+        let complaints = Keyring::read(&[("ring".to_owned(), file)]).unwrap_err();
+        let what = &complaints[0].what;
+        assert!(what.starts_with("packet 3 of it, a signature, cannot be read: "), "{what}");
     }
 
     #[test]
@@ -1180,7 +1034,7 @@ mod tests {
         // One of the two has expired, to the second.
         assert_eq!(told(limited(), end), (Some(minute_more), true, 1));
         let expired = summary(key().set_validity_period(since_born(NOW)), NOW);
-        assert_eq!((expired.expiry, expired.can_sign), (None, false));
+        assert_eq!((expired.expiry, expired.can_sign), (Some(NOW), false));
         assert!(expired.remarks[0].ends_with(&format!(" expired on {NOW}")), "{:?}", expired.remarks);
     }
 

@@ -67,14 +67,18 @@ pub enum SigningError {
     #[error("it holds {0} OpenPGP keys, and exactly one is wanted")]
     Several(usize),
     /// A public key where the secret one is needed.
-    #[error("{fingerprint} is a public key only: export the secret key (gpg --export-secret-keys)")]
+    #[error(
+        "{fingerprint} is a public key only: export the secret key (gpg --armor --export-secret-keys {fingerprint})"
+    )]
     PublicOnly {
         /// Fingerprint of the certificate.
         fingerprint: String,
     },
     /// Protected by a passphrase, which a daemon has nobody to ask for.
     #[error(
-        "the secret key of {fingerprint} is protected by a passphrase: store it without one, readable by the daemon only"
+        "the secret key of {fingerprint} is protected by a passphrase, and a daemon has nobody to ask: take it off \
+         (`gpg --passwd {fingerprint}`, with an empty new one), export the key anew (`gpg --armor --export-secret-keys \
+         {fingerprint}`), and let nobody but the daemon read it"
     )]
     Encrypted {
         /// Fingerprint of the certificate.

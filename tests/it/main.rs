@@ -43,6 +43,7 @@ mod peers;
 mod power_cuts;
 mod random;
 mod readers;
+mod rings;
 mod scenarios;
 mod scrub;
 mod sequences;

@@ -392,21 +392,19 @@ fn rings(table: &mut Table) {
     }
     let revoker = Hand::new("revoker");
     let named = sequoia_openpgp::types::RevocationKey::new(revoker.key.pk_algo(), revoker.cert.fingerprint(), false);
-    let stranger = Hand::new("stranger");
-    for (who, good) in [(&revoker, false), (&stranger, true)] {
-        let by = Hand::from_builder(builder("a").set_revocation_keys(vec![named.clone()]));
-        let revocation = SignatureBuilder::new(SignatureType::KeyRevocation)
-            .set_signature_creation_time(system(SINCE))
-            .unwrap()
-            .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
-            .unwrap()
-            .sign_direct_key(&mut who.pair(), Some(by.cert.primary_key().key()))
-            .unwrap();
-        let cert = by.cert.clone().insert_packets(revocation).unwrap().0;
-        let file = table.draft().signed(&by).file();
-        let what = if good { "revoked by a stranger" } else { "revoked by whom it named for that" };
-        table.due("S42", what, (!good).then_some(Code::KeyRevoked), &[&by], file).ring(&[&cert, &who.cert]);
-    }
+    // By anybody else it is a complaint, and there is no ring (`rings`).
+    let by = Hand::from_builder(builder("a").set_revocation_keys(vec![named]));
+    let revocation = SignatureBuilder::new(SignatureType::KeyRevocation)
+        .set_signature_creation_time(system(SINCE))
+        .unwrap()
+        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"")
+        .unwrap()
+        .sign_direct_key(&mut revoker.pair(), Some(by.cert.primary_key().key()))
+        .unwrap();
+    let cert = by.cert.clone().insert_packets(revocation).unwrap().0;
+    let file = table.draft().signed(&by).file();
+    let what = "revoked by whom it named for that";
+    table.bad("S42", what, Code::KeyRevoked, &[], file).ring(&[&cert, &revoker.cert]);
     let key: Key<SecretParts, PrimaryRole> = ed25519();
     let flags = KeyFlags::empty().set_certification().set_signing();
     let cert = assemble(&key, flags, HashAlgorithm::SHA512, "2026-08-01T00:00:00Z", Vec::new());

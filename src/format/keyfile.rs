@@ -1,0 +1,639 @@
+//! Key files: from bytes to the certificates of a ring, and from those to the files that clients fetch.
+//!
+//! Owns: armor, packets, which signature belongs to which certificate, and the rule that nothing of it is passed
+//! over in silence (S42, S44). Every signature packet of every file of a ring ends in one of three ways:
+//!
+//! - it belongs to a certificate of the ring, wherever it stands, and verifies by that certificate's key, or, where
+//!   it revokes a certificate, by that of a designated revoker. So a revocation counts ring-wide: at the end of a file,
+//!   at its beginning, in a file of its own, beside another copy;
+//! - it stands in a certificate, is by somebody else, and revokes no key: what strangers certify says nothing here;
+//! - else it is a complaint that names file, packet and key: with a ring that lacks a revocation anybody can sign who has
+//!   stolen its key.
+//!
+//! What clients fetch is made of the certificates that were read and never of the bytes: rpm up to 4.18 takes one
+//! armored block for each certificate, written as RFC 4880 has it, and little else.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sequoia_openpgp::anyhow;
+use sequoia_openpgp::cert::Cert;
+use sequoia_openpgp::packet::{Packet, Signature, Tag};
+use sequoia_openpgp::parse::{Dearmor, PacketParserBuilder, PacketParserResult, Parse as _};
+use sequoia_openpgp::policy::StandardPolicy;
+use sequoia_openpgp::serialize::Serialize as _;
+use sequoia_openpgp::types::{HashAlgorithm, SignatureType};
+use sequoia_openpgp::{Fingerprint, KeyHandle, KeyID};
+
+/// Bytes of one key file. The largest that a distribution ships has some 100 KB; a key that was
+/// flooded with certifications has to be cleaned before it is trusted (S44).
+pub const KEY_FILE_MAX: usize = 4 * 1024 * 1024;
+
+/// Keys and subkeys in one file (S44). A whole distribution's ring has some dozens.
+const KEYS_MAX: usize = 1024;
+
+/// Packets in one file: room for a few certifications of each key.
+const PACKETS_MAX: usize = 20_000;
+
+/// Signatures of a ring that do not stand where they belong. Each is tried elsewhere; nobody who means well has many.
+const STRAYS_MAX: usize = 1024;
+
+/// What is wrong with a key file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{label}: {what}")]
+pub struct KeyComplaint {
+    /// The file, as the caller calls it.
+    pub label: String,
+    /// What is wrong. A lower-case fragment.
+    pub what: String,
+}
+
+/// What was read of the files of a ring.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// By fingerprint, copies merged.
+    pub(super) certs: Vec<Cert>,
+    /// Which certificates stand in each file.
+    pub(super) held: Vec<(String, Vec<Fingerprint>)>,
+    /// Files that were left out, and why.
+    pub(super) left_out: Vec<KeyComplaint>,
+}
+
+/// Reads the files of a ring, armored or binary, any number of certificates in each.
+///
+/// A file that `may_be_left_out` and has no key that could be used is left out; revocations in it count all the same.
+pub(super) fn read(
+    files: &[(String, Vec<u8>)],
+    may_be_left_out: &dyn Fn(&str) -> bool,
+) -> Result<Contents, Vec<KeyComplaint>> {
+    let mut complaints = Vec::new();
+    let mut found = Contents::default();
+    let mut merged: BTreeMap<Fingerprint, Cert> = BTreeMap::new();
+    let mut strays = Vec::new();
+    for (label, bytes) in files {
+        let file = guarded(|| File::read(label, bytes)).unwrap_or_else(File::unusable);
+        let complaint = |what: String| KeyComplaint { label: label.clone(), what };
+        if file.certs.is_empty() && !file.wrong.is_empty() && may_be_left_out(label) {
+            found.left_out.extend(file.wrong.into_iter().map(complaint));
+            strays.extend(file.strays.into_iter().map(|stray| Stray { may_be_lost: true, ..stray }));
+            continue;
+        }
+        complaints.extend(file.wrong.into_iter().map(complaint));
+        strays.extend(file.strays);
+        found.held.push((label.clone(), file.certs.iter().map(Cert::fingerprint).collect()));
+        for cert in file.certs {
+            if let Err(what) = merge(&mut merged, cert) {
+                complaints.push(complaint(what));
+            }
+        }
+    }
+    match guarded(|| place(merged, strays)) {
+        Ok((certs, nowhere)) => {
+            found.certs = certs;
+            complaints.extend(nowhere);
+        }
+        Err(what) => {
+            let label = files.first().map_or_else(String::new, |(label, _)| label.clone());
+            complaints.push(KeyComplaint { label, what });
+        }
+    }
+    if complaints.is_empty() { Ok(found) } else { Err(complaints) }
+}
+
+fn merge(merged: &mut BTreeMap<Fingerprint, Cert>, cert: Cert) -> Result<(), String> {
+    let fingerprint = cert.fingerprint();
+    let together = match merged.remove(&fingerprint) {
+        // Neither has secrets: `packets_of` refuses those.
+        Some(other) => guarded(|| other.merge_public(cert).map_err(|error| one_line(&error)))
+            .and_then(|merged| merged)
+            .map_err(|why| format!("two copies of {fingerprint} cannot be merged: {why}"))?,
+        None => cert,
+    };
+    merged.insert(fingerprint, together);
+    Ok(())
+}
+
+/// A signature that does not verify where it stands.
+struct Stray {
+    label: String,
+    /// Which packet of the file it is, from 1.
+    number: usize,
+    signature: Signature,
+    /// The certificate in which it stands.
+    home: Option<Fingerprint>,
+    /// Its file is left out, and was complained of.
+    may_be_lost: bool,
+}
+
+/// What one file holds.
+#[derive(Default)]
+struct File {
+    certs: Vec<Cert>,
+    strays: Vec<Stray>,
+    wrong: Vec<String>,
+}
+
+impl File {
+    fn unusable(what: String) -> Self {
+        Self { wrong: vec![what], ..Self::default() }
+    }
+
+    fn read(label: &str, bytes: &[u8]) -> Self {
+        let mut packets = Vec::new();
+        let read = parts_of(bytes).and_then(|parts| parts.iter().try_for_each(|part| packets_of(part, &mut packets)));
+        if let Err(what) = read {
+            return Self::unusable(what);
+        }
+        let mut file = Self::default();
+        let mut group: Vec<(usize, Packet)> = Vec::new();
+        for (number, packet) in packets {
+            let begins = packet.tag() == Tag::PublicKey;
+            if begins {
+                file.close(label, &group);
+                group.clear();
+            }
+            match packet {
+                Packet::Unknown(unknown) => {
+                    let why = one_line(unknown.error());
+                    file.wrong.push(if begins {
+                        format!("packet {number} of it is a key of a version that is not supported: {why}")
+                    } else {
+                        format!("packet {number} of it, {}, cannot be read: {why}", kind_of(unknown.tag()))
+                    });
+                    if begins {
+                        // What follows is this key's, and only revocations of others are looked for in it.
+                        group.push((number, Packet::Unknown(unknown)));
+                    }
+                }
+                Packet::Signature(_) | Packet::PublicKey(_) => group.push((number, packet)),
+                Packet::UserID(_) | Packet::UserAttribute(_) | Packet::PublicSubkey(_) if !group.is_empty() => {
+                    group.push((number, packet));
+                }
+                other => {
+                    let what = kind_of(other.tag());
+                    file.wrong.push(format!("packet {number} of it, {what}, belongs to no certificate"));
+                }
+            }
+        }
+        file.close(label, &group);
+        if file.certs.is_empty() && file.strays.is_empty() && file.wrong.is_empty() {
+            file.wrong.push("holds no OpenPGP certificate".to_owned());
+        }
+        file
+    }
+
+    /// Takes a primary key and what follows it, or signatures before any.
+    fn close(&mut self, label: &str, group: &[(usize, Packet)]) {
+        let numbered = |(number, packet): &(usize, Packet)| match packet {
+            Packet::Signature(signature) => Some((*number, signature.clone())),
+            _ => None,
+        };
+        let signatures: Vec<(usize, Signature)> = group.iter().filter_map(numbered).collect();
+        let mut home = None;
+        let mut settled = Vec::new();
+        match group.first() {
+            Some((number, Packet::PublicKey(_))) => {
+                let packets: Vec<Packet> = group.iter().map(|(_, packet)| packet.clone()).collect();
+                match Cert::from_packets(packets.into_iter()) {
+                    Ok(cert) => {
+                        settled = settled_in(&cert);
+                        home = Some(cert.fingerprint());
+                        self.certs.push(cert);
+                    }
+                    Err(error) => {
+                        let why = one_line(&error);
+                        self.wrong.push(format!("packet {number} of it begins no usable certificate: {why}"));
+                    }
+                }
+            }
+            // The signatures of a key that cannot be read are its own, but for those that revoke.
+            Some((_, Packet::Unknown(_))) => {
+                let revoking = signatures.into_iter().filter(|(_, signature)| revokes_keys(signature));
+                self.strays.extend(revoking.map(|(number, signature)| Stray {
+                    label: label.to_owned(),
+                    number,
+                    signature,
+                    home: None,
+                    may_be_lost: true,
+                }));
+                return;
+            }
+            _ => {}
+        }
+        let astray = signatures.into_iter().filter(|(_, signature)| !is_among(signature, &settled));
+        self.strays.extend(astray.map(|(number, signature)| Stray {
+            label: label.to_owned(),
+            number,
+            signature,
+            home: home.clone(),
+            may_be_lost: false,
+        }));
+    }
+}
+
+fn kind_of(tag: Tag) -> String {
+    match tag {
+        Tag::PublicKey => "a key".to_owned(),
+        Tag::PublicSubkey => "a subkey".to_owned(),
+        Tag::UserID => "a user id".to_owned(),
+        Tag::UserAttribute => "a user attribute".to_owned(),
+        Tag::Signature => "a signature".to_owned(),
+        other => format!("a packet of type {other}"),
+    }
+}
+
+/// Whether it takes a key or a subkey back.
+fn revokes_keys(signature: &Signature) -> bool {
+    matches!(signature.typ(), SignatureType::KeyRevocation | SignatureType::SubkeyRevocation)
+}
+
+/// The signatures of a certificate that its own key has made over it, in order.
+fn settled_in(cert: &Cert) -> Vec<Signature> {
+    let mut all: Vec<Signature> = Vec::new();
+    let primary = cert.primary_key();
+    all.extend(primary.self_signatures().chain(primary.self_revocations()).cloned());
+    for user_id in cert.userids() {
+        all.extend(user_id.self_signatures().chain(user_id.self_revocations()).chain(user_id.approvals()).cloned());
+    }
+    for attribute in cert.user_attributes() {
+        let own = attribute.self_signatures().chain(attribute.self_revocations()).chain(attribute.approvals());
+        all.extend(own.cloned());
+    }
+    for subkey in cert.keys().subkeys() {
+        all.extend(subkey.self_signatures().chain(subkey.self_revocations()).cloned());
+    }
+    all.sort_by(Signature::normalized_cmp);
+    all
+}
+
+/// What others say of a certificate that takes neither it nor a subkey back, in order.
+fn said_by_others_of(cert: &Cert) -> Vec<Signature> {
+    let mut all: Vec<Signature> = cert.primary_key().certifications().cloned().collect();
+    for user_id in cert.userids() {
+        all.extend(user_id.certifications().chain(user_id.other_revocations()).cloned());
+    }
+    for attribute in cert.user_attributes() {
+        all.extend(attribute.certifications().chain(attribute.other_revocations()).cloned());
+    }
+    all.sort_by(Signature::normalized_cmp);
+    all
+}
+
+fn is_among(signature: &Signature, sorted: &[Signature]) -> bool {
+    sorted.binary_search_by(|other| other.normalized_cmp(signature)).is_ok()
+}
+
+/// Finds the certificate to which each stray belongs. What belongs to none is a complaint.
+fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) -> (Vec<Cert>, Vec<KeyComplaint>) {
+    let mut complaints = Vec::new();
+    if let Some(stray) = strays.get(STRAYS_MAX) {
+        let what = format!(
+            "more than {STRAYS_MAX} signatures of the ring do not stand where they belong, packet {} of it is one: \
+             export the certificates anew",
+            stray.number
+        );
+        complaints.push(KeyComplaint { label: stray.label.clone(), what });
+        return (certs.into_values().collect(), complaints);
+    }
+    let mut by_id: BTreeMap<KeyID, Vec<Fingerprint>> = BTreeMap::new();
+    for fingerprint in certs.keys() {
+        by_id.entry(KeyID::from(fingerprint)).or_default().push(fingerprint.clone());
+    }
+    let makers = |signature: &Signature| -> Vec<Fingerprint> {
+        let issuers = signature.get_issuers();
+        let near = issuers.iter().filter_map(|issuer| by_id.get(&KeyID::from(issuer.clone()))).flatten();
+        let mut makers: Vec<Fingerprint> = near
+            .filter(|known| issuers.iter().any(|issuer| issuer.aliases(KeyHandle::from((*known).clone()))))
+            .cloned()
+            .collect();
+        makers.sort();
+        makers.dedup();
+        makers
+    };
+    // What certificates say of themselves first: it names who else may revoke them.
+    insert(&mut certs, &strays, |_, signature| makers(signature));
+    insert(&mut certs, &strays, designating);
+    let settled: BTreeMap<Fingerprint, Vec<Signature>> = strays
+        .iter()
+        .flat_map(|stray| makers(&stray.signature))
+        .filter_map(|maker| certs.get(&maker).map(|cert| (maker, settled_in(cert))))
+        .collect();
+    let mut by_others: BTreeMap<Fingerprint, Vec<Signature>> = BTreeMap::new();
+    for stray in strays {
+        let Stray { label, number, signature, home, may_be_lost } = stray;
+        let makers = makers(&signature);
+        let is_settled = makers.iter().any(|maker| settled.get(maker).is_some_and(|all| is_among(&signature, all)));
+        if is_settled || may_be_lost || !designating(&certs, &signature).is_empty() {
+            continue;
+        }
+        if let Some(at_home) = home.as_ref().and_then(|home| certs.get(home)) {
+            let home = at_home.fingerprint();
+            let is_own = makers.contains(&home);
+            let says_nothing = if is_own {
+                binds_without_answer(at_home, &signature)
+            } else if makers.is_empty() {
+                // Nobody whom the ring knows: it could not be verified wherever it stood.
+                !revokes_keys(&signature) && !signature.get_issuers().is_empty()
+            } else {
+                is_among(&signature, by_others.entry(home).or_insert_with(|| said_by_others_of(at_home)))
+            };
+            if says_nothing {
+                continue;
+            }
+        }
+        let revoked_by_another = makers.iter().filter_map(|maker| certs.get(maker)).find_map(|maker| {
+            let key = maker.primary_key();
+            let of =
+                |cert: &&Cert| signature.verify_primary_key_revocation(key.key(), cert.primary_key().key()).is_ok();
+            home.as_ref().and_then(|home| certs.get(home)).filter(of).map(Cert::fingerprint)
+        });
+        complaints.push(KeyComplaint { label, what: nowhere(number, &signature, &makers, revoked_by_another) });
+    }
+    (certs.into_values().collect(), complaints)
+}
+
+/// Gives signatures to the certificates that `whose` finds for them.
+fn insert(
+    certs: &mut BTreeMap<Fingerprint, Cert>,
+    strays: &[Stray],
+    whose: impl Fn(&BTreeMap<Fingerprint, Cert>, &Signature) -> Vec<Fingerprint>,
+) {
+    let mut for_whom: BTreeMap<Fingerprint, Vec<Packet>> = BTreeMap::new();
+    for stray in strays {
+        for fingerprint in whose(certs, &stray.signature) {
+            for_whom.entry(fingerprint).or_default().push(stray.signature.clone().into());
+        }
+    }
+    for (fingerprint, packets) in for_whom {
+        let Some(cert) = certs.get_mut(&fingerprint) else { continue };
+        if let Ok((with, _)) = cert.clone().insert_packets(packets) {
+            *cert = with;
+        }
+    }
+}
+
+/// Why a signature is not passed over, and what to do.
+fn nowhere(number: usize, signature: &Signature, makers: &[Fingerprint], revoked: Option<Fingerprint>) -> String {
+    let what = match signature.typ() {
+        SignatureType::KeyRevocation => "the revocation of a certificate".to_owned(),
+        SignatureType::SubkeyRevocation => "the revocation of a subkey".to_owned(),
+        SignatureType::CertificationRevocation => "the revocation of a user id".to_owned(),
+        SignatureType::GenericCertification
+        | SignatureType::PersonaCertification
+        | SignatureType::CasualCertification
+        | SignatureType::PositiveCertification => "the certification of a user id".to_owned(),
+        SignatureType::SubkeyBinding => "the binding of a subkey".to_owned(),
+        SignatureType::DirectKey => "a signature over a key itself".to_owned(),
+        other => format!("a signature of type {other}"),
+    };
+    if let (Some(maker), Some(revoked)) = (makers.first(), revoked) {
+        return format!(
+            "packet {number} of it, {what} by {maker}, is about {revoked}, which has not named that key for it: \
+             take the packet out"
+        );
+    }
+    if let Some(maker) = makers.first() {
+        return format!(
+            "packet {number} of it, {what} by {maker}, does not verify over anything of that certificate: it is damaged, \
+             or what it is about is missing; export the certificate anew, or take the packet out"
+        );
+    }
+    let by = match signature.get_issuers().first() {
+        Some(issuer) => issuer.to_string(),
+        None => return format!("packet {number} of it, {what}, does not say by which key it was made: take it out"),
+    };
+    format!(
+        "packet {number} of it, {what} by {by}, belongs to no certificate of the ring: \
+         add the certificate of {by} to the ring, or take the packet out"
+    )
+}
+
+/// The certificates of a ring that this revocation is about and that have named its maker for that.
+fn designating(certs: &BTreeMap<Fingerprint, Cert>, signature: &Signature) -> Vec<Fingerprint> {
+    if signature.typ() != SignatureType::KeyRevocation {
+        return Vec::new();
+    }
+    let named = certs.values().filter(|cert| is_revoked_by_designation(cert, signature, certs.values()));
+    named.map(Cert::fingerprint).collect()
+}
+
+/// Whether a certificate that this one has named for that, as far as it is in the ring, has made this revocation.
+pub(super) fn is_revoked_by_designation<'a>(
+    cert: &Cert,
+    revocation: &Signature,
+    mut ring: impl Iterator<Item = &'a Cert>,
+) -> bool {
+    // Whoever was named by a signature with an old hash may still revoke.
+    let mut policy = StandardPolicy::new();
+    policy.accept_hash(HashAlgorithm::SHA1);
+    let named: Vec<Fingerprint> = cert.revocation_keys(&policy).map(|by| by.revoker().1.clone()).collect();
+    let primary = cert.primary_key();
+    !named.is_empty()
+        && ring.any(|revoker| {
+            named.contains(&revoker.fingerprint())
+                && revocation.verify_primary_key_revocation(revoker.primary_key().key(), primary.key()).is_ok()
+        })
+}
+
+/// Whether it is the binding of a subkey that lacks nothing but the subkey's own answer. Such a subkey can sign nothing,
+/// which is told where that matters (S30).
+fn binds_without_answer(cert: &Cert, signature: &Signature) -> bool {
+    let primary = cert.primary_key();
+    signature.typ() == SignatureType::SubkeyBinding
+        && cert.keys().subkeys().any(|subkey| {
+            let digest = signature.hash_algo().context().and_then(|context| {
+                let mut context = context.for_signature(signature.version());
+                signature.hash_subkey_binding(&mut context, primary.key(), subkey.key())?;
+                context.into_digest()
+            });
+            digest.is_ok_and(|digest| signature.verify_digest(primary.key(), digest).is_ok())
+        })
+}
+
+/// The parts of a file that hold packets: itself, or the content of every armored block.
+fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    if bytes.len() > KEY_FILE_MAX {
+        return Err(format!("larger than {KEY_FILE_MAX} bytes"));
+    }
+    // What some editors put before a text.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match bytes {
+        [] => Err("empty".to_owned()),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Err("is text in UTF-16, which no program takes for a key: save it as UTF-8".to_owned())
+        }
+        // The first bit of an OpenPGP packet is set, and no armor begins so.
+        [first, ..] if first & 0x80 != 0 => Ok(vec![bytes.to_vec()]),
+        _ => armored_parts(bytes),
+    }
+}
+
+/// The content of every armored block of a text, however it was edited: line ends, blanks and empty lines do not matter.
+fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    const BEGIN: &[u8] = b"-----BEGIN PGP ";
+    const END: &[u8] = b"-----END PGP ";
+    let holds = |line: &[u8], what: &[u8]| line.windows(what.len()).any(|part| part == what);
+    let mut parts = Vec::new();
+    let mut block: Option<Vec<&[u8]>> = None;
+    for (number, line) in (1..).zip(bytes.split(|byte| matches!(byte, b'\n' | b'\r'))) {
+        let text = line.trim_ascii();
+        if let Some(rest) = text.strip_prefix(BEGIN) {
+            if block.is_some() {
+                return Err("an armored block begins inside another".to_owned());
+            }
+            match rest {
+                // A revocation alone may be called either.
+                b"PUBLIC KEY BLOCK-----" | b"SIGNATURE-----" => {}
+                b"PRIVATE KEY BLOCK-----" => return Err(SECRET.to_owned()),
+                other => return Err(format!("holds a PGP {}, no certificate", printable(other))),
+            }
+            block = Some(Vec::new());
+        } else if text.starts_with(END) {
+            let Some(lines) = block.take() else {
+                return Err("an armored block ends that has not begun".to_owned());
+            };
+            parts.push(content_of(&lines)?);
+        } else if let Some(lines) = &mut block {
+            lines.push(text);
+        } else if holds(text, BEGIN) || holds(text, END) {
+            // gpg writes a colon before the revocations that it makes in advance.
+            return Err(format!(
+                "something stands before `-----` in line {number}, so that no program reads the block: remove it \
+                 (before a revocation gpg puts a colon, lest anybody publishes it by mistake)"
+            ));
+        } else if text.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
+            return Err(format!("line {number} is neither armor nor text: put binary keys into a file of their own"));
+        }
+    }
+    if block.is_some() {
+        return Err("its armor has no end".to_owned());
+    }
+    Ok(parts)
+}
+
+/// What the lines of one block stand for.
+fn content_of(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
+    let bad = |why: &str| format!("its armor cannot be read: {why}");
+    let is_header = |line: &&&[u8]| line.contains(&b':');
+    let headers = lines.iter().take_while(|line| line.is_empty() || is_header(line)).count();
+    let mut text = Vec::new();
+    let mut sum = None;
+    for line in lines.iter().skip(headers).filter(|line| !line.is_empty()) {
+        match line.strip_prefix(b"=") {
+            Some(digits) if digits.len() == 4 && sum.is_none() => sum = Some(*line),
+            _ if sum.is_some() => return Err(bad("something follows its checksum")),
+            _ => text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace())),
+        }
+    }
+    let content = STANDARD.decode(&text).map_err(|_| bad("it is no base64"))?;
+    if sum.is_some_and(|sum| sum != checksum_line(&content).as_bytes()) {
+        return Err(bad("its checksum is that of another text, so it was damaged; fetch it anew"));
+    }
+    Ok(content)
+}
+
+/// The checksum of armor, as a line (RFC 4880, section 6.1).
+fn checksum_line(content: &[u8]) -> String {
+    let sum = content.iter().fold(0x00b7_04ce_u32, |sum, byte| {
+        (0..8).fold(sum ^ (u32::from(*byte) << 16), |sum, _| {
+            let shifted = sum << 1;
+            if shifted & 0x0100_0000 == 0 { shifted } else { shifted ^ 0x0186_4cfb }
+        })
+    });
+    let [_, bytes @ ..] = sum.to_be_bytes();
+    format!("={}", STANDARD.encode(bytes))
+}
+
+const SECRET: &str =
+    "holds a secret key: export the public key only (`gpg --armor --export KEY`), and keep the secret one elsewhere";
+
+pub(super) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Result<(), String> {
+    let unreadable = |error: anyhow::Error| format!("not OpenPGP: {}", one_line(&error));
+    let mut keys = packets.iter().filter(|(_, packet)| is_key(packet)).count();
+    let mut number = packets.last().map_or(0, |(number, _)| *number);
+    let mut next = PacketParserBuilder::from_bytes(bytes)
+        .map_err(unreadable)?
+        .dearmor(Dearmor::Disabled)
+        .build()
+        .map_err(unreadable)?;
+    while let PacketParserResult::Some(parser) = next {
+        let (packet, after) = parser.next().map_err(unreadable)?;
+        next = after;
+        number = number.saturating_add(1);
+        match packet.tag() {
+            Tag::SecretKey | Tag::SecretSubkey => return Err(SECRET.to_owned()),
+            // What gpg keeps in its own ring files beside the certificates, and what other programs keep (RFC 9580,
+            // section 4.3: from 40 on a packet may be passed over).
+            Tag::Trust | Tag::Marker | Tag::Padding => continue,
+            tag if u8::from(tag) >= 40 => continue,
+            _ => {}
+        }
+        keys = keys.saturating_add(usize::from(is_key(&packet)));
+        packets.push((number, packet));
+        if keys > KEYS_MAX || packets.len() > PACKETS_MAX {
+            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets: put them into several files"));
+        }
+    }
+    Ok(())
+}
+
+fn is_key(packet: &Packet) -> bool {
+    matches!(packet.tag(), Tag::PublicKey | Tag::PublicSubkey)
+}
+
+/// A certificate as rpm and others take it: one armored block with the keys, the user ids and what the certificate says
+/// of itself. What strangers say of it is left out, and what is not bound to it.
+pub(super) fn armored(cert: &Cert) -> Result<String, String> {
+    let mut packets: Vec<Packet> = vec![cert.primary_key().key().clone().into()];
+    let primary = cert.primary_key();
+    let own = primary.self_revocations().chain(primary.other_revocations()).chain(primary.self_signatures());
+    packets.extend(own.cloned().map(Packet::from));
+    for user_id in cert.userids() {
+        let said: Vec<&Signature> = user_id.self_revocations().chain(user_id.self_signatures()).collect();
+        if !said.is_empty() {
+            packets.push(user_id.userid().clone().into());
+            packets.extend(said.into_iter().cloned().map(Packet::from));
+        }
+    }
+    for subkey in cert.keys().subkeys() {
+        let said: Vec<&Signature> = subkey.self_revocations().chain(subkey.self_signatures()).collect();
+        if !said.is_empty() {
+            packets.push(Packet::from(subkey.key().clone()));
+            packets.extend(said.into_iter().cloned().map(Packet::from));
+        }
+    }
+    let mut bytes = Vec::new();
+    for packet in packets {
+        packet.serialize(&mut bytes).map_err(|error| one_line(&error))?;
+    }
+    let mut text = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n".to_owned();
+    let encoded = STANDARD.encode(&bytes);
+    for line in encoded.as_bytes().chunks(64) {
+        text.push_str(&String::from_utf8_lossy(line));
+        text.push('\n');
+    }
+    text.push_str(&checksum_line(&bytes));
+    text.push_str("\n-----END PGP PUBLIC KEY BLOCK-----\n");
+    Ok(text)
+}
+
+/// Runs a call into the OpenPGP library on bytes that a stranger wrote; a panic becomes an error.
+///
+/// Nothing that the closure can reach is used again after a panic but shared, unchanging values.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| "the OpenPGP library failed on it".to_owned())
+}
+
+/// An error with its causes, without control characters: it may repeat bytes of the file.
+pub(super) fn one_line(error: &anyhow::Error) -> String {
+    printable(format!("{error:#}").as_bytes())
+}
+
+/// Text of strangers for messages, control characters replaced and cut to a bearable length.
+pub(super) fn printable(bytes: &[u8]) -> String {
+    const LONGEST: usize = 300;
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
