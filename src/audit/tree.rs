@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
 
 use aws_lc_rs::digest::{self, Context};
+use rustix::fs::{Mode, OFlags};
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::{Cert, Packet};
 
@@ -78,7 +79,9 @@ fn open(dir: &Path, name: &str) -> Result<File, String> {
             return Err("it is a link, or lies behind one".to_owned());
         }
     }
-    let file = File::open(&path).map_err(|e| words(&e))?;
+    // A pipe has perhaps nobody at its other end.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| words(&e.into()))?);
     let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
     if is_file { Ok(file) } else { Err("it is no regular file".to_owned()) }
 }

@@ -18,8 +18,10 @@ use super::offline;
 use crate::audit::access;
 use crate::audit::account;
 use crate::audit::tree::{self, Look};
+use crate::config::files;
 use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
+use crate::format::openpgp::KEY_FILE_MAX;
 use crate::link::clock::Clock;
 use crate::store::ownership;
 
@@ -34,7 +36,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 ///
 /// Every file that a repomd.xml names must be there with its sizes and checksums, every listed
 /// package with its size, and the logbook must have accepted just these packages for just these
-/// trees. The logbook's own chain is checked, too. None of this uses the code that writes metadata.
+/// trees. Those who signed it must be in the ring of its tree, or sites refuse it. The logbook's own
+/// chain is checked, too. None of this uses the code that writes metadata.
 /// It can be run while the daemon runs; a tree in which something is under way is then compared
 /// with itself only.
 ///
@@ -131,10 +134,10 @@ fn once(
     let mut report = Report { entries: world.last, quiet, ..Report::default() };
     bar.set_position(0);
     let cert = settings.signing.as_ref().map(|signing| {
-        Cert::from_file(&signing.key).map_err(|e| {
-            let message = format!("could not read {}: {e}", signing.key.display());
-            Failure::new(Exit::Usage, message).hint("run it as the user that runs the daemon")
-        })
+        let unreadable = |why: String| Failure::new(Exit::Usage, why).hint("run it as the user that runs the daemon");
+        let (bytes, _) =
+            files::content(&signing.key, KEY_FILE_MAX).map_err(|trouble| unreadable(trouble.to_string()))?;
+        Cert::from_bytes(&bytes).map_err(|e| unreadable(format!("could not read {}: {e}", signing.key.display())))
     });
     let cert = cert.transpose()?;
     let mut trees = BTreeSet::new();

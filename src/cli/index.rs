@@ -12,9 +12,11 @@ use serde_json::json;
 
 use super::exit::{Exit, Failure, Outcome, chain};
 use super::verify;
+use crate::config::files;
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::trust::Policy;
 use crate::format::compress::Compression;
+use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint};
 use crate::format::signing::Signer;
 use crate::link::clock::Clock;
 use crate::store::blocks::{Form, Key, Members};
@@ -90,7 +92,7 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
         Some(state) => state.clone(),
         None => default_state(&dir)?,
     };
-    let terms = terms(args, now)?;
+    let (terms, left_out) = terms(args, now)?;
     let signer = args.signing_key.as_deref().map(|path| signer(path, now)).transpose()?;
     let disk = Latched::new(Kernel::below(vec![dir.clone()]));
     let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
@@ -101,7 +103,8 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
         bar.set_position(seen as u64);
     });
     bar.finish_and_clear();
-    let found = found.map_err(|e| fail(&e))?;
+    let mut found = found.map_err(|e| fail(&e))?;
+    found.notes.extend(left_out.iter().map(|complaint| format!("not in the ring: {complaint}")));
     let members = if args.single_stream { Members::One } else { Members::Blocks };
     let form = Form { compression: args.compression, members, checksum: args.checksum };
     let published = folder.publish(&disk, form, signer.as_ref(), now).map_err(|e| fail(&e))?;
@@ -122,25 +125,24 @@ fn default_state(dir: &Path) -> Result<PathBuf, Failure> {
     Ok(cache.join("rolloutd/index").join(name))
 }
 
-fn terms(args: &IndexArgs, now: Timestamp) -> Result<Terms, Failure> {
+fn terms(args: &IndexArgs, now: Timestamp) -> Result<(Terms, Vec<KeyComplaint>), Failure> {
     let fail = |e: verify::VerifyError| Failure::new(Exit::Usage, chain(&e));
     if args.keyring.is_empty() {
-        return Ok(Terms { checksum: args.checksum, gate: None, name: format!("{} unverified", args.checksum) });
+        let name = format!("{} unverified", args.checksum);
+        return Ok((Terms { checksum: args.checksum, gate: None, name }, Vec::new()));
     }
-    let files = verify::key_files(&args.keyring).map_err(fail)?;
-    let ring = verify::ring_of(&files, &args.keyring).map_err(fail)?;
+    let verify::Ring { ring, left_out } = verify::ring(&args.keyring).map_err(fail)?;
     let mut policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
     policy.legacy.retain(|legacy| now < legacy.until);
     // Other keys or other rules are other terms; a key that was revoked since is one of them, and an
     // exception that has ended.
-    let name = Key::of(format!("{files:?} {policy:?}").as_bytes());
+    let name = Key::of(format!("{:?} {policy:?}", ring.files()).as_bytes());
     let name = format!("{} {}", args.checksum, Sha256(name.0));
-    Ok(Terms { checksum: args.checksum, gate: Some((ring, policy)), name })
+    Ok((Terms { checksum: args.checksum, gate: Some((ring, policy)), name }, left_out))
 }
 
 fn signer(path: &Path, now: Timestamp) -> Result<Signer, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|e| Failure::new(Exit::Usage, format!("could not read {}: {e}", path.display())))?;
+    let (bytes, _) = files::content(path, KEY_FILE_MAX).map_err(|trouble| Failure::new(Exit::Usage, trouble))?;
     Signer::read(&bytes, now).map_err(|e| Failure::new(Exit::Usage, format!("{}: {}", path.display(), chain(&e))))
 }
 

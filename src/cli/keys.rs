@@ -18,7 +18,7 @@ use crate::daemon::expiry::WARN_DAYS;
 use crate::domain::names::TreeId;
 use crate::domain::nevra::Nevra;
 use crate::engine::world::World;
-use crate::format::openpgp::{CertSummary, Keyring};
+use crate::format::openpgp::CertSummary;
 use crate::link::clock::Clock;
 
 /// Lists the keys that trees trust, until when, and what each has signed
@@ -115,8 +115,8 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
     for dist in &settings.distributions {
         for (tree, paths) in &dist.keys {
             let id = TreeId { dist: dist.path.clone(), tree: tree.clone() };
-            let ring: Keyring = verify::ring(paths).map_err(|e| Failure::new(Exit::Usage, super::exit::chain(&e)))?;
-            for summary in ring.certs(now) {
+            let read = verify::ring(paths).map_err(|e| Failure::new(Exit::Usage, super::exit::chain(&e)))?;
+            for summary in read.ring.certs(now) {
                 let known = keys.entry(summary.fingerprint.clone()).or_default();
                 known.rings.insert(id.clone());
                 // Of several copies, the one that says most against it.

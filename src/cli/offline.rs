@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure, chain};
-use crate::config::reader;
 use crate::config::settings::Settings;
+use crate::config::{files, reader};
 use crate::engine::run::fold;
 use crate::engine::world::World;
 use crate::store::logbook::SqliteLogbook;
@@ -18,7 +18,8 @@ pub fn settings(path: &Path) -> Result<Settings, Failure> {
         let message = format!("{} cannot be used: {why}", path.display());
         Failure::new(Exit::Usage, message).hint("`rolloutd check` tells more")
     };
-    let text = std::fs::read_to_string(path).map_err(|e| unusable(e.to_string()))?;
+    let (bytes, _) = files::content(path, reader::TEXT_MAX).map_err(|trouble| unusable(trouble.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|e| unusable(e.to_string()))?;
     let outcome = reader::read(&text, path);
     let why: Vec<String> = outcome.complaints.iter().map(ToString::to_string).collect();
     outcome.settings.ok_or_else(|| unusable(why.join("\n")))

@@ -4,9 +4,11 @@
 //! verdict is written. The verdict is the one of the gate, by the same functions.
 //!
 //! What never happens here: a link or anything but a regular file is opened as a package, a package is
-//! held in memory, or a file of the ring that cannot be read is passed over.
+//! held in memory, or a file of the ring that cannot be used is passed over without a word. One that was named by itself
+//! is an error; in a directory of keys, where certificates of other kinds and words about them lie too, it is left
+//! out and named.
 
-use crate::config::values;
+use crate::config::{complaint::Trouble, files, values};
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
@@ -21,15 +23,16 @@ use jiff::tz::TimeZone;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 * 1024;
 
 /// A policy file is a page of text.
-const POLICY_MAX: u64 = 1024 * 1024;
+const POLICY_MAX: usize = 1024 * 1024;
 
 /// Shows whether the gate would let packages in, and why not
 ///
@@ -43,6 +46,9 @@ const POLICY_MAX: u64 = 1024 * 1024;
 ///     key   = "40D4223E36733C2E1B24E755B0B4183F192A7D7D"
 ///     until = "2027-06-30"
 ///     allow = ["v3", "header_payload", "sha1", "weak_key", "expired"]
+///
+/// In a directory of keys, a file that has no certificate which can be used is named and left out; a
+/// file that is named by itself must have one.
 ///
 /// Exit codes: 0 all accepted, 1 some refused, 2 something could not be read.
 #[derive(Debug, clap::Args)]
@@ -76,6 +82,9 @@ pub enum VerifyError {
         /// What the system said.
         source: io::Error,
     },
+    /// A key file that cannot be read.
+    #[error("{0}")]
+    KeyFile(Trouble),
     /// The ring would not be what was asked for.
     #[error("not usable as a key ring:\n{}", .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n"))]
     Keys(Vec<KeyComplaint>),
@@ -83,13 +92,8 @@ pub enum VerifyError {
     #[error("there is no certificate in {0}")]
     NoKeys(String),
     /// The policy file.
-    #[error("could not read {}", .path.display())]
-    Policy {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("could not read the policy: {0}")]
+    Policy(Trouble),
     /// What the policy file says.
     #[error("{}: {what}", .path.display())]
     PolicyText {
@@ -111,14 +115,19 @@ pub enum VerifyError {
 /// # Errors
 /// When nothing could be judged at all; the exit code is then 2.
 pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8, VerifyError> {
-    let ring = ring(&args.keyring)?;
+    let Ring { ring, left_out, .. } = ring(&args.keyring)?;
+    let mut notes = io::stderr();
+    for complaint in &left_out {
+        writeln!(notes, "note: not in the ring: {}", one_line(&complaint.to_string()))?;
+    }
+    let left_out: Vec<String> = left_out.iter().map(ToString::to_string).collect();
     let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?;
     let at = args.at.unwrap_or(at);
     let bar = progress(args.files.len());
     let mut answers = Vec::new();
     let mut worst = 0;
     for path in &args.files {
-        let answer = Answer::on(path, &ring, &policy, at);
+        let answer = Answer { keys_left_out: left_out.clone(), ..Answer::on(path, &ring, &policy, at) };
         worst = worst.max(answer.exit_code());
         if args.json {
             answers.push(answer);
@@ -161,6 +170,8 @@ struct Answer {
     detail: Option<String>,
     remedy: Option<&'static str>,
     notes: Vec<String>,
+    /// Files of directories of keys that are not in the ring, and why.
+    keys_left_out: Vec<String>,
 }
 
 impl Answer {
@@ -176,6 +187,7 @@ impl Answer {
             detail: None,
             remedy: None,
             notes: Vec::new(),
+            keys_left_out: Vec::new(),
         };
         let contents = match read(path) {
             Ok(contents) => contents,
@@ -260,33 +272,23 @@ fn not_regular(what: &str) -> Unread {
     Refusal::new(Code::NotRegular, what).into()
 }
 
+/// A ring, and what it was made of.
+pub struct Ring {
+    /// The ring.
+    pub ring: Keyring,
+    /// Files of directories that have nothing for it, and why.
+    pub left_out: Vec<KeyComplaint>,
+}
+
 /// The ring of all files, and of all files of all directories.
 ///
 /// # Errors
-/// When one of them cannot be read or is no key.
-pub fn ring(paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
-    ring_of(&key_files(paths)?, paths)
-}
-
-/// The ring of files that were read; `paths` is where they came from.
-///
-/// # Errors
-/// When one of them is no key, or there is none.
-pub fn ring_of(files: &[(String, Vec<u8>)], paths: &[PathBuf]) -> Result<Keyring, VerifyError> {
-    let ring = Keyring::read(files).map_err(VerifyError::Keys)?;
-    if ring.is_empty() {
-        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(VerifyError::NoKeys(names.join(", ")));
-    }
-    Ok(ring)
-}
-
-/// All key files, and all files of all directories of them, with what is in them.
-///
-/// # Errors
-/// When one of them cannot be read.
-pub fn key_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, VerifyError> {
-    let mut files = Vec::new();
+/// When one that is named by itself cannot be read or is no key, when anything is wrong in one that has keys, or when
+/// there is no key at all.
+pub fn ring(paths: &[PathBuf]) -> Result<Ring, VerifyError> {
+    let mut named = BTreeSet::new();
+    let mut all = Vec::new();
+    let mut left_out = Vec::new();
     for path in paths {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -294,7 +296,10 @@ pub fn key_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, VerifyErro
         };
         // Links are followed: the admin names the ring, and distributions link their keys.
         if !std::fs::metadata(path).map_err(failed(path))?.is_dir() {
-            files.push((path.display().to_string(), key_file(path).map_err(failed(path))?));
+            let (bytes, _) = files::content(path, KEY_FILE_MAX).map_err(VerifyError::KeyFile)?;
+            let label = path.display().to_string();
+            named.insert(label.clone());
+            all.push((label, bytes));
             continue;
         }
         let mut names = Vec::new();
@@ -305,17 +310,25 @@ pub fn key_files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, VerifyErro
             .retain(|name| name.file_name().is_some_and(|n| !n.as_encoded_bytes().starts_with(b".")) && !name.is_dir());
         names.sort();
         for name in names {
-            files.push((name.display().to_string(), key_file(&name).map_err(failed(&name))?));
+            let label = name.display().to_string();
+            match files::content(&name, KEY_FILE_MAX) {
+                Ok((bytes, _)) => all.push((label, bytes)),
+                // A file that is there and that we may not read may have a revocation.
+                Err(trouble) if name.is_file() => return Err(VerifyError::KeyFile(trouble)),
+                Err(trouble) => {
+                    let what = trouble.what.strip_prefix(&format!("{label} ")).unwrap_or(&trouble.what).to_owned();
+                    left_out.push(KeyComplaint { label, what });
+                }
+            }
         }
     }
-    Ok(files)
-}
-
-/// One octet more than a key file may have is enough for the ring to complain of it.
-fn key_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(KEY_FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let (ring, unusable) = Keyring::read_but(&all, &|label| !named.contains(label)).map_err(VerifyError::Keys)?;
+    left_out.extend(unusable);
+    if ring.is_empty() {
+        let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(VerifyError::NoKeys(names.join(", ")));
+    }
+    Ok(Ring { ring, left_out })
 }
 
 /// The policy file as it is written.
@@ -374,9 +387,8 @@ fn allow<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Lifted>, D::Er
 /// # Errors
 /// When it cannot be read, with the place of what is wrong.
 pub fn policy(path: &Path) -> Result<Policy, VerifyError> {
-    let failed = |source| VerifyError::Policy { path: path.to_owned(), source };
-    let mut text = String::new();
-    File::open(path).and_then(|file| file.take(POLICY_MAX).read_to_string(&mut text)).map_err(failed)?;
+    let (bytes, _) = files::content(path, POLICY_MAX).map_err(VerifyError::Policy)?;
+    let text = String::from_utf8_lossy(&bytes);
     let file: PolicyFile = toml::from_str(&text).map_err(|error| VerifyError::PolicyText {
         path: path.to_owned(),
         what: error.to_string().trim_end().to_owned(),

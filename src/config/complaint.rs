@@ -136,6 +136,14 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
+impl fmt::Display for Trouble {
+    /// One line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
+    }
+}
+
 /// Orders complaints by position, then by weight and text, and drops repetitions.
 pub fn sort(complaints: &mut Vec<Complaint>) {
     complaints.sort_by(|a, b| {

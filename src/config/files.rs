@@ -1,12 +1,16 @@
 //! A look at one file or directory: what is there, and who may touch it.
 //!
-//! Only looks: nothing is made or changed here. What is read is bounded, and only regular files are
-//! opened, so that a pipe in the place of a key cannot stop a check.
+//! Only looks: nothing is made or changed here. What is read is bounded, and only regular files are read, so that a
+//! pipe in the place of a key stops neither a check nor a reload. Whoever reads a file that the admin names, reads it
+//! by [`content`].
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::complaint::Trouble;
 use super::spelling::nearest;
@@ -32,9 +36,13 @@ fn trouble(what: String, hint: Option<String>) -> Trouble {
 pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble> {
     let shown = path.display();
     let plain = |what: String| trouble(what, None);
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
+    let (file, metadata) = match open(path) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(absent(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let hint = format!("the user that runs rolloutd must be able to read it: see `ls -l {shown}`");
+            return Err(trouble(format!("{shown} cannot be read: {}", reason(&error)), Some(hint)));
+        }
         Err(error) => return Err(plain(format!("{shown} cannot be read: {}", reason(&error)))),
     };
     if !metadata.is_file() {
@@ -42,10 +50,8 @@ pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble>
     }
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        let hint = format!("the user that runs rolloutd must be able to read it: see `ls -l {shown}`");
-        return Err(trouble(format!("{shown} cannot be read: {}", reason(&error)), Some(hint)));
+    if let Err(error) = file.take(limit).read_to_end(&mut bytes) {
+        return Err(plain(format!("{shown} cannot be read: {}", reason(&error))));
     }
     if bytes.len() > most {
         return Err(plain(format!("{shown} has more than {most} bytes")));
@@ -53,9 +59,26 @@ pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble>
     Ok((bytes, metadata))
 }
 
+/// Opens whatever lies there for reading, without waiting for anybody: a pipe has perhaps nobody at its other end, and
+/// a terminal nobody before it. Links are followed, since the admin names the file. What it is, the metadata says.
+fn open(path: &Path) -> std::io::Result<(File, Metadata)> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(opened) => File::from(opened),
+        // A socket, or a device that is not there, cannot even be opened.
+        Err(Errno::NXIO | Errno::NODEV) => {
+            return Err(std::io::Error::other("it is neither file nor directory, and a file is wanted"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
 fn absent(path: &Path) -> Trouble {
     let what = format!("{} does not exist", path.display());
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return trouble(what, None) };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let Ok(entries) = std::fs::read_dir(dir) else {
         return trouble(what, Some(format!("neither does {}, or it cannot be read", dir.display())));
     };
@@ -192,6 +215,15 @@ mod tests {
         assert!(
             content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory, and a file is wanted")
         );
+        // Nobody writes into the pipe, and nobody listens at the socket.
+        let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).expect("a pipe");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+        symlink("pipe", dir.path().join("link")).expect("linked");
+        for path in [pipe, socket, dir.path().join("link"), "/dev/null".into()] {
+            let what = content(&path, 4).expect_err("no file").what;
+            assert!(what.ends_with("neither file nor directory, and a file is wanted"), "{what}");
+        }
     }
 
     #[test]

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config::files;
+use crate::config::secrets::SECRET_MAX;
 use crate::config::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::workflow::Workflow;
 use crate::engine::rules::{Caller, DistRules, Rules, Standing, Trust};
-use crate::format::openpgp::Keyring;
+use crate::format::openpgp::{KEY_FILE_MAX, Keyring};
 use crate::format::procedure;
 use crate::format::signing::Signer;
 use crate::store::blocks::{Form, Members};
@@ -45,7 +47,7 @@ pub struct Unusable(pub Vec<String>);
 pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp) -> Result<Prepared, Unusable> {
     let mut wrong = Vec::new();
     let signer = settings.signing.as_ref().and_then(|signing| {
-        let bytes = read(&signing.key, &mut wrong)?;
+        let bytes = read(&signing.key, KEY_FILE_MAX, &mut wrong)?;
         let signer = Signer::read(&bytes, now).map_err(|e| wrong.push(format!("{}: {e}", signing.key.display())));
         signer.ok().map(Arc::new)
     });
@@ -89,13 +91,14 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     if wrong.is_empty() { Ok(Prepared { rules, distributions, site }) } else { Err(Unusable(wrong)) }
 }
 
-fn read(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
-    std::fs::read(path).map_err(|e| wrong.push(format!("could not read {}: {e}", path.display()))).ok()
+/// Reads a file of at most `most` bytes.
+fn read(path: &Path, most: usize, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
+    files::content(path, most).map_err(|trouble| wrong.push(trouble.to_string())).ok().map(|(bytes, _)| bytes)
 }
 
 /// A secret is the file's content without the line end that an editor leaves.
 fn secret(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
-    let bytes = read(path, wrong)?;
+    let bytes = read(path, SECRET_MAX, wrong)?;
     let secret = bytes.trim_ascii_end().to_vec();
     if secret.is_empty() {
         wrong.push(format!("{} is empty; a secret is wanted", path.display()));
@@ -109,7 +112,7 @@ fn workflow(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Workflow> {
         workflow
     } else {
         let path = Path::new(&dist.procedure);
-        let bytes = read(path, wrong)?;
+        let bytes = read(path, procedure::FILE_MAX, wrong)?;
         let text = String::from_utf8_lossy(&bytes);
         procedure::read(&text).map_err(|e| wrong.push(format!("{}: {e}", path.display()))).ok()?
     };
@@ -133,11 +136,9 @@ fn dist_rules(
 ) -> DistRules {
     let mut trust = BTreeMap::new();
     for tree in &dist.trees {
-        let Some((ring, _)) = ring(dist, tree, wrong) else { continue };
+        let Some(ring) = ring(dist, tree, wrong) else { continue };
         ends.extend(expiries(&ring, now));
-        let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
-        let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
-        trust.insert(tree.clone(), Trust { certs, min_signers: dist.policy(tree).min_signers });
+        trust.insert(tree.clone(), trust_of(dist, tree, &ring, now));
     }
     DistRules {
         workflow,
@@ -148,23 +149,40 @@ fn dist_rules(
     }
 }
 
-/// The key files of one tree and what is in them.
-fn ring(dist: &Distribution, tree: &TreeName, wrong: &mut Vec<String>) -> Option<(Keyring, BTreeMap<String, Vec<u8>>)> {
+fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp) -> Trust {
+    let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
+    let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
+    Trust { certs, min_signers: dist.policy(tree).min_signers }
+}
+
+/// The ring of one tree.
+fn ring(dist: &Distribution, tree: &TreeName, wrong: &mut Vec<String>) -> Option<Keyring> {
     let paths = dist.keys.get(tree).map(Vec::as_slice).unwrap_or_default();
-    let files: Vec<(String, Vec<u8>)> =
-        paths.iter().filter_map(|path| Some((path.display().to_string(), read(path, wrong)?))).collect();
-    let beside = paths.iter().zip(&files).filter_map(|(path, (_, bytes))| {
-        let name = path.file_name()?.to_str()?.to_owned();
-        Some((name, bytes.clone()))
-    });
-    let beside = beside.collect();
-    match Keyring::read(&files) {
-        Ok(ring) => Some((ring, beside)),
-        Err(complaints) => {
-            wrong.extend(complaints.iter().map(ToString::to_string));
-            None
+    let files = paths.iter().filter_map(|path| Some((path.display().to_string(), read(path, KEY_FILE_MAX, wrong)?)));
+    Keyring::read(&files.collect::<Vec<_>>())
+        .map_err(|complaints| wrong.extend(complaints.iter().map(ToString::to_string)))
+        .ok()
+}
+
+/// What lies beside the yum file of a tree: for each key file what clients can import, by name.
+fn key_files(
+    dist: &Distribution,
+    tree: &TreeName,
+    ring: &Keyring,
+    wrong: &mut Vec<String>,
+) -> BTreeMap<String, Vec<u8>> {
+    let mut beside: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for path in dist.keys.get(tree).map(Vec::as_slice).unwrap_or_default() {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        match ring.for_clients(&path.display().to_string()) {
+            // Two files of one name become one.
+            Ok(Some(armored)) => beside.entry(name.to_owned()).or_default().extend(armored),
+            // Revocations alone: they are in the certificates.
+            Ok(None) => {}
+            Err(why) => wrong.push(format!("{}: {why}", path.display())),
         }
     }
+    beside
 }
 
 fn dist_settings(
@@ -175,7 +193,13 @@ fn dist_settings(
     wrong: &mut Vec<String>,
 ) -> Option<DistSettings> {
     let upload = dist.trees.first()?.clone();
-    let (ring, key_files) = ring(dist, &upload, wrong)?;
+    let mut beside = BTreeMap::new();
+    for tree in &dist.trees {
+        if let Some(ring) = ring(dist, tree, wrong) {
+            beside.insert(tree.clone(), key_files(dist, tree, &ring, wrong));
+        }
+    }
+    let ring = ring(dist, &upload, wrong)?;
     let (root, state) = (settings.site.root.clone(), &settings.site.state);
     let flat = dist.path.flat();
     let mut metadata_key = None;
@@ -222,7 +246,7 @@ fn dist_settings(
         signer,
         base_url: settings.site.base_url.clone(),
         key_urls: dist.gpgkey_urls.clone(),
-        key_files,
+        key_files: beside,
         metadata_key,
     })
 }

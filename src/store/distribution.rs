@@ -57,8 +57,8 @@ pub struct DistSettings {
     pub base_url: String,
     /// Where the admin says that clients find the packages' keys; empty: beside the yum file.
     pub key_urls: Vec<String>,
-    /// Files that lie beside the generated yum file: the packages' public keys, by name.
-    pub key_files: BTreeMap<String, Vec<u8>>,
+    /// Files that lie beside the generated yum file of each tree: the packages' public keys, by name.
+    pub key_files: BTreeMap<TreeName, BTreeMap<String, Vec<u8>>>,
     /// One more of them: the public key of the metadata, with its name.
     pub metadata_key: Option<(String, Vec<u8>)>,
 }
@@ -337,15 +337,16 @@ impl Distribution {
             if self.settings.signer.is_some() { repofile::Metadata::Signed } else { repofile::Metadata::Unsigned };
         let dir = self.dir(tree);
         let DistSettings { path, base_url, key_urls, key_files, metadata_key, .. } = &self.settings;
+        let key_files: BTreeMap<&String, &Vec<u8>> = key_files.get(tree).into_iter().flatten().collect();
         let beside = |name: &String| format!("{base_url}/{tree}/{path}/{}", repofile::url_part(name));
         let mut urls = key_urls.clone();
         if urls.is_empty() {
-            urls.extend(key_files.keys().map(beside));
+            urls.extend(key_files.keys().map(|name| beside(name)));
         }
         urls.extend(metadata_key.iter().map(|(name, _)| beside(name)));
         let text = repofile::write(path, tree, base_url, &urls, metadata);
         let name = format!("{}.repo", repofile::id(&self.settings.path, tree));
-        let keys = key_files.iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
+        let keys = key_files.into_iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
         let keys = keys.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         for (name, bytes) in keys.chain([(name.as_str(), text.as_bytes())]) {
             let path = dir.join(name);
@@ -872,7 +873,13 @@ mod tests {
                 signer: Signer::read(made.secret.as_bytes(), now()).ok().map(Arc::new),
                 base_url: "http://repository.example.org/sw".into(),
                 key_urls: vec!["http://repository.example.org/key".into()],
-                key_files: BTreeMap::from([("RPM-GPG-KEY-test".to_owned(), made.public.clone().into_bytes())]),
+                key_files: ["untested", "testing"]
+                    .map(|tree| {
+                        let armored = made.public.clone().into_bytes();
+                        let beside = BTreeMap::from([("RPM-GPG-KEY-test".to_owned(), armored)]);
+                        (tree.parse().expect("a name"), beside)
+                    })
+                    .into(),
                 metadata_key: None,
             }
         }

@@ -511,7 +511,7 @@ fn what_cannot_be_done_at_all_ends_with_two() {
         assert!(said(&out).contains(says), "{}", said(&out));
     };
     check(&["--keep", "soon"], "--keep soon");
-    check(&["--signing-key", "nowhere"], "could not read nowhere");
+    check(&["--signing-key", "nowhere"], "nowhere does not exist");
     check(&["--keyring", "nowhere"], "nowhere");
     check(&["--policy", "nowhere"], "--keyring");
     check(&["--state", "/proc/nowhere"], "/proc/nowhere");

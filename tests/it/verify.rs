@@ -5,8 +5,8 @@
 use crate::forge::{ARRIVES, Draft, Hand, Raw, time};
 use clap::Parser as _;
 use rolloutd::cli::verify::{VerifyArgs, VerifyError, run};
+use sequoia_openpgp::serialize::SerializeInto as _;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 
 #[derive(clap::Parser)]
 struct Line {
@@ -153,17 +153,65 @@ fn complains(result: Result<(u8, String), VerifyError>, about: &str) {
     assert!(error.to_string().contains(about), "{error}");
 }
 
+/// What lies in a directory of keys and has none for the ring.
+#[test]
+fn in_a_directory_of_keys_what_is_unusable_is_named_and_left_out() {
+    let place = Place::new();
+    place.write("ring/README", b"about these keys");
+    // An X.509 certificate, as Fedora has them for IMA; a key of 1992; a secret key of somebody else; a pipe; a link.
+    place.write("ring/RPM-GPG-KEY-EPEL-10-IMA", &[0x30, 0x82, 0x03, 0x00]);
+    place.write("ring/old", &crate::forge::framed(6, &[3, 0x30, 0, 0, 0, 0, 0, 1, 0, 8, 0xff, 0, 2, 3]));
+    place.write("ring/secret", &Hand::new("s").cert.as_tsk().to_vec().unwrap());
+    rustix::fs::mkfifoat(rustix::fs::CWD, place.path("ring/pipe"), rustix::fs::Mode::RWXU).unwrap();
+    symlink("nowhere", place.path("ring/link")).unwrap();
+    // Hidden files are an editor's.
+    place.write("ring/.key.swp", b"x");
+    let (code, text) = place.run(&["--keyring", "ring", "--json", "good.rpm"]).unwrap();
+    assert_eq!(code, 0, "{text}");
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let left_out: Vec<&str> = all[0]["keys_left_out"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    for (file, says) in [
+        ("ring/README", "holds no OpenPGP certificate"),
+        ("ring/RPM-GPG-KEY-EPEL-10-IMA", "neither armor nor text"),
+        ("ring/old", "a key of a version that is not supported"),
+        ("ring/secret", "holds a secret key"),
+        ("ring/pipe", "neither file nor directory"),
+        ("ring/link", "does not exist"),
+    ] {
+        let named =
+            left_out.iter().find(|words| words.starts_with(&format!("{file}: "))).unwrap_or_else(|| panic!("{file}"));
+        assert!(named.contains(says), "{named}");
+    }
+    assert_eq!(left_out.len(), 6, "{left_out:?}");
+    // Named by itself it is an error.
+    complains(place.run(&["--keyring", "ring", "--keyring", "ring/README", "good.rpm"]), "README: holds no OpenPGP");
+    // A revocation alone is no unusable file: it counts.
+    let revocation = sequoia_openpgp::cert::CertRevocationBuilder::new()
+        .build(&mut place.by.primary().1, &place.by.cert, None)
+        .unwrap();
+    place.write("ring/zz.rev", &sequoia_openpgp::Packet::from(revocation).to_vec().unwrap());
+    let (code, text) = place.run(&["--keyring", "ring", "good.rpm"]).unwrap();
+    assert!(code == 1 && text.contains("key_revoked"), "{text}");
+    // One that could not be placed is an error, also in a directory.
+    let stranger = Hand::new("stranger");
+    let revocation = sequoia_openpgp::cert::CertRevocationBuilder::new()
+        .build(&mut stranger.primary().1, &stranger.cert, None)
+        .unwrap();
+    place.write("ring/zz.rev", &sequoia_openpgp::Packet::from(revocation).to_vec().unwrap());
+    complains(place.run(&["--keyring", "ring", "good.rpm"]), &stranger.fingerprint());
+}
+
 #[test]
 fn a_ring_or_a_policy_that_cannot_be_read_gives_no_verdict() {
     let place = Place::new();
     complains(place.run(&["--keyring", "gone", "good.rpm"]), "could not read");
     std::fs::create_dir(place.path("empty")).unwrap();
     complains(place.run(&["--keyring", "empty", "good.rpm"]), "no certificate");
-    place.write("ring/README", b"about these keys");
-    complains(place.run(&["--keyring", "ring", "good.rpm"]), "README: holds no OpenPGP certificate");
-    // Hidden files are an editor's.
-    std::fs::rename(Path::new(&place.path("ring/README")), place.path("ring/.README")).unwrap();
-    assert_eq!(place.run(&["--keyring", "ring", "good.rpm"]).map(|(code, _)| code).unwrap(), 0);
+    place.write("README", b"about these keys");
+    complains(place.run(&["--keyring", "README", "good.rpm"]), "README: holds no OpenPGP certificate");
+    rustix::fs::mkfifoat(rustix::fs::CWD, place.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+    complains(place.run(&["--keyring", "pipe", "good.rpm"]), "neither file nor directory");
+    complains(place.run(&["--keyring", "ring", "--policy", "pipe", "good.rpm"]), "neither file nor directory");
 
     let key = place.by.fingerprint();
     for (text, about) in [
