@@ -1,21 +1,27 @@
 //! `rolloutd check`: all complaints about configuration, keys and directories in one go.
 //!
 //! Exit code 0 when the daemon would start with this configuration, 1 when it would not. Notes do not
-//! count. Nothing is changed.
+//! count, and warnings neither: what trees list already and their rings do not trust is bad news for sites, and no
+//! reason to keep the daemon from starting, which then says so itself. Nothing is changed.
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::{Exit, Outcome};
+use super::offline;
 use crate::config::check::{Report, check};
 use crate::config::complaint::Complaint;
+use crate::config::settings::Settings;
+use crate::engine::listed::Doubts;
 use crate::link::clock::Clock;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///
 /// Every complaint names file, line and column, and all of them come in one go; notes tell what is
-/// worth knowing and stop nothing. Run it as the user that runs the daemon, since it looks whether
+/// worth knowing and stop nothing. Warnings name trees that list packages which no key of their ring has
+/// signed, as far as the logbook can be read: sites refuse those. Run it as the user that runs the daemon, since it looks whether
 /// files can be read and directories be written to.
 ///
 /// Example: sudo -u rolloutd rolloutd check --config /etc/rolloutd/rolloutd.toml
@@ -31,30 +37,66 @@ pub struct CheckArgs {
 
 /// Says what was found; the exit code is 1 when there are complaints.
 pub fn run(args: &CheckArgs) -> Outcome {
-    let report = check(&args.config, Clock.now());
-    let text = if args.json { show_json(&report) } else { show(&args.config.display().to_string(), &report) };
+    let now = Clock.now();
+    let report = check(&args.config, now);
+    let warnings = report.settings.as_ref().map(|settings| listed(settings, now)).unwrap_or_default();
+    let text = if args.json {
+        show_json(&report, &warnings)
+    } else {
+        show(&args.config.display().to_string(), &report, &warnings)
+    };
     let exit = if report.complaints().next().is_some() { Exit::Refused } else { Exit::Done };
     Outcome { text, exit }
 }
 
+/// What is said of the packages that trees list.
+fn listed(settings: &Settings, now: Timestamp) -> Vec<String> {
+    if !settings.site.state.join("logbook.sqlite").exists() {
+        return Vec::new();
+    }
+    match offline::world(settings) {
+        Ok(world) => {
+            let (doubts, _) = offline::doubts(settings, &world, now);
+            let words = doubts.into_iter().flat_map(|(id, Doubts { untrusted, revoked })| {
+                [untrusted, revoked].into_iter().flatten().map(move |what| format!("{id} {what}"))
+            });
+            words.collect()
+        }
+        Err(failure) => vec![format!(
+            "what trees list was not compared with their keys, since the logbook cannot be read: {}",
+            failure.message
+        )],
+    }
+}
+
 /// For people: one finding after the other, and a line that counts them.
-fn show(file: &str, report: &Report) -> String {
+fn show(file: &str, report: &Report, warnings: &[String]) -> String {
     let count = |number: usize, word: &str| match number {
         0 => format!("no {word}s"),
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),
     };
     let (complaints, notes) = (report.complaints().count(), report.notes().count());
-    let verdict = if complaints == 0 { "is fine" } else { "cannot be used" };
-    let last = format!("{file} {verdict}: {}, {}\n", count(complaints, "complaint"), count(notes, "note"));
+    let verdict = match (complaints, warnings.len()) {
+        (0, 0) => "is fine",
+        (0, _) => "can be used, but see the warnings",
+        _ => "cannot be used",
+    };
+    let mut counts = vec![count(complaints, "complaint"), count(notes, "note")];
+    if !warnings.is_empty() {
+        counts.insert(1, count(warnings.len(), "warning"));
+    }
+    let last = format!("{file} {verdict}: {}\n", counts.join(", "));
     let mut lines: Vec<String> = report.findings.iter().map(Complaint::to_string).collect();
+    lines.extend(warnings.iter().map(|what| format!("warning: {what}")));
     lines.push(last);
     lines.join("\n")
 }
 
 /// For programs: one document.
-fn show_json(report: &Report) -> String {
+fn show_json(report: &Report, warnings: &[String]) -> String {
     let complaints: Vec<_> = report.complaints().map(Complaint::to_json).collect();
     let notes: Vec<_> = report.notes().map(Complaint::to_json).collect();
-    format!("{:#}\n", json!({ "fine": complaints.is_empty(), "complaints": complaints, "notes": notes }))
+    let fine = complaints.is_empty() && warnings.is_empty();
+    format!("{:#}\n", json!({ "fine": fine, "complaints": complaints, "warnings": warnings, "notes": notes }))
 }

@@ -169,6 +169,14 @@ fn once(
         report.findings.extend(account::lost(&world, &dist.path, &retired));
     }
     report.findings.extend(account::waiting(&world, Clock.now()));
+    let (doubts, unreadable) = offline::doubts(settings, &world, Clock.now());
+    for (id, doubts) in doubts.into_iter().filter(|(id, _)| wanted(id)) {
+        if let Some(what) = doubts.untrusted {
+            report.findings.push((id.to_string(), what));
+            report.doubtful.insert(id);
+        }
+    }
+    report.findings.extend(unreadable.into_iter().map(|what| ("keys".to_owned(), what)));
     for id in world.trees.keys().filter(|id| !trees.contains(*id)) {
         if world.listed(id) > 0 {
             let what = "the logbook has packages there, and the configuration does not have the tree";

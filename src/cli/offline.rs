@@ -1,10 +1,16 @@
-//! What the commands read that need no daemon: the configuration and the logbook.
+//! What the commands read that need no daemon: the configuration, the logbook and the rings.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use jiff::Timestamp;
 
 use super::exit::{Exit, Failure, chain};
 use crate::config::settings::Settings;
 use crate::config::{files, reader};
+use crate::daemon::prepare;
+use crate::domain::names::TreeId;
+use crate::engine::listed::{self, Doubts};
 use crate::engine::run::fold;
 use crate::engine::world::World;
 use crate::store::logbook::SqliteLogbook;
@@ -35,4 +41,22 @@ pub fn world(settings: &Settings) -> Result<World, Failure> {
     let mut world = World::default();
     fold(&opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
     Ok(world)
+}
+
+/// What trees list in spite of their rings, and what is wrong with rings that cannot be compared.
+pub fn doubts(settings: &Settings, world: &World, now: Timestamp) -> (BTreeMap<TreeId, Doubts>, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut all = BTreeMap::new();
+    for dist in &settings.distributions {
+        for tree in &dist.trees {
+            let id = TreeId { dist: dist.path.clone(), tree: tree.clone() };
+            let Some(trust) = prepare::trust(dist, tree, now, &mut wrong) else { continue };
+            if let Some(doubts) = listed::in_tree(world, &id, &trust) {
+                all.insert(id, doubts);
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    (all, wrong)
 }

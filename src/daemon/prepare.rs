@@ -149,10 +149,16 @@ fn dist_rules(
     }
 }
 
+/// Whom a tree trusts, as far as the files say that can be read; what is wrong with others is said in `wrong`.
+pub fn trust(dist: &Distribution, tree: &TreeName, now: Timestamp, wrong: &mut Vec<String>) -> Option<Trust> {
+    Some(trust_of(dist, tree, &ring(dist, tree, wrong)?, now))
+}
+
 fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp) -> Trust {
     let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
     let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
-    Trust { certs, min_signers: dist.policy(tree).min_signers }
+    let files = ring.files().iter().map(|(label, _)| label.clone()).collect();
+    Trust { certs, min_signers: dist.policy(tree).min_signers, files }
 }
 
 /// The ring of one tree.

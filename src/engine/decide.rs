@@ -633,7 +633,8 @@ mod tests {
     }
 
     fn trust(min_signers: usize, standing: Standing) -> Trust {
-        Trust { certs: [("AA".to_owned(), standing), ("BB".to_owned(), Standing::Good)].into(), min_signers }
+        let certs = [("AA".to_owned(), standing), ("BB".to_owned(), Standing::Good)].into();
+        Trust { certs, min_signers, files: vec![] }
     }
 
     fn caller(roles: &[Role]) -> Caller {

@@ -18,6 +18,8 @@ pub mod entry;
 pub mod history;
 /// The fold of all entries.
 pub mod world;
+/// What trees list and their rings do not trust any more.
+pub mod listed;
 /// What there is to do, seen from the world.
 pub mod agenda;
 /// Everything that can wake the engine.

@@ -46,32 +46,59 @@ pub struct Trust {
     pub certs: BTreeMap<String, Standing>,
     /// How many different ones must have signed; 0 counts as 1.
     pub min_signers: usize,
+    /// The files of the ring.
+    pub files: Vec<String>,
+}
+
+/// Why signers are not enough for a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt<'s> {
+    /// This one is revoked.
+    Revoked(&'s str),
+    /// So many are good of so many that are wanted.
+    TooFew {
+        /// In the ring, and not revoked.
+        good: usize,
+        /// At least 1.
+        wanted: usize,
+    },
 }
 
 impl DistRules {
     /// Whom a tree trusts.
     pub fn trust(&self, tree: &TreeName) -> &Trust {
-        static NOBODY: Trust = Trust { certs: BTreeMap::new(), min_signers: 1 };
+        static NOBODY: Trust = Trust { certs: BTreeMap::new(), min_signers: 1, files: Vec::new() };
         self.trust.get(tree).unwrap_or(&NOBODY)
     }
 }
 
 impl Trust {
-    /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
-    pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &[String]) -> Option<Finding> {
+    /// Why those who signed something are not enough; `None` when they are.
+    pub fn doubt<'s>(&self, signers: &'s [String]) -> Option<Doubt<'s>> {
         let standing = |signer: &&String| self.certs.get(*signer).copied();
         if let Some(revoked) = signers.iter().find(|signer| standing(signer) == Some(Standing::Revoked)) {
-            let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
-            return Some(Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence));
+            return Some(Doubt::Revoked(revoked));
         }
         let good = signers.iter().filter(|signer| standing(signer) == Some(Standing::Good)).count();
         let wanted = self.min_signers.max(1);
-        (good < wanted).then(|| {
-            let signers = signers.join(" and ");
-            let sentence = format!(
-                "{nevra} is signed by {signers}; {tree} wants {wanted} of the keys in its ring, and {good} of these are."
-            );
-            Finding::new(Verdict::NeedsAdmin, "signer_not_trusted", sentence)
+        (good < wanted).then_some(Doubt::TooFew { good, wanted })
+    }
+
+    /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
+    pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &[String]) -> Option<Finding> {
+        Some(match self.doubt(signers)? {
+            Doubt::Revoked(revoked) => {
+                let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
+                Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence)
+            }
+            Doubt::TooFew { good, wanted } => {
+                let signers = signers.join(" and ");
+                let sentence = format!(
+                    "{nevra} is signed by {signers}; {tree} wants {wanted} of the keys in its ring, and {good} of \
+                     these are."
+                );
+                Finding::new(Verdict::NeedsAdmin, "signer_not_trusted", sentence)
+            }
         })
     }
 }

@@ -18,6 +18,7 @@ use super::agenda::{self, Held, Moment, Work, Wrong};
 use super::decide::{Answer, Decision, Entry, decide};
 use super::entry::{self, Fact, UnreadableEntry};
 use super::input::{Ask, Hint, Input, WorkEnd};
+use super::listed::{self, Doubts};
 use super::rules::{Caller, Rules};
 use super::view::{LOGBOOK, Shared};
 use super::worker::Workshop;
@@ -220,6 +221,8 @@ pub struct Engine {
     held: BTreeMap<u64, Held>,
     /// The moves that were judged by the rules that are in force; none after these have changed.
     judged: Option<BTreeSet<u64>>,
+    /// What speaks against the signers of what trees list, and the listings that were compared with the rules in force.
+    doubts: (BTreeMap<TreeId, Doubts>, Option<u64>),
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
@@ -288,6 +291,7 @@ impl Engine {
             doubted: BTreeSet::new(),
             held: BTreeMap::new(),
             judged: None,
+            doubts: (BTreeMap::new(), None),
             began,
             on_ready: Some(on_ready),
         };
@@ -308,6 +312,7 @@ impl Engine {
             self.shared.beat();
             self.follow_the_wall();
             self.hold();
+            self.compare_signers();
             self.schedule();
             self.seal();
             let wake = self.next_wake();
@@ -380,6 +385,34 @@ impl Engine {
         }
     }
 
+    /// Compares the signers of what is listed with the rings, when either is another one, and says what does not fit.
+    fn compare_signers(&mut self) {
+        let now = {
+            let inside = self.shared.read();
+            if self.doubts.1.replace(inside.world.listings) == Some(inside.world.listings) {
+                return;
+            }
+            listed::doubts(&inside.world, &inside.rules)
+        };
+        let before = std::mem::replace(&mut self.doubts.0, now);
+        for (id, Doubts { untrusted, revoked }) in &self.doubts.0 {
+            let known = before.get(id);
+            if let Some(why) = revoked.as_ref().filter(|_| known.is_none_or(|known| known.revoked != *revoked)) {
+                tracing::warn!(tree = %id, "{why}");
+            }
+            if let Some(why) = untrusted.as_ref().filter(|_| known.is_none_or(|known| known.untrusted != *untrusted)) {
+                tracing::error!(tree = %id, "{why}");
+                self.shared.trouble(&key_of_doubt(id), Some(why.clone()));
+            }
+        }
+        for (id, _) in before.iter().filter(|(_, doubts)| doubts.untrusted.is_some()) {
+            if self.doubts.0.get(id).is_none_or(|doubts| doubts.untrusted.is_none()) {
+                tracing::info!(tree = %id, "the ring trusts all that is listed again");
+                self.shared.trouble(&key_of_doubt(id), None);
+            }
+        }
+    }
+
     fn next_wake(&self) -> Instant {
         let tick = self.clock.monotonic() + TICK;
         let held = self.failures.values().map(|(_, until)| *until);
@@ -440,6 +473,7 @@ impl Engine {
             }
             self.shared.write().rules = *rules;
             self.judged = None;
+            self.doubts.1 = None;
             return self.wishes();
         }
         let decision = {
@@ -727,6 +761,11 @@ impl Engine {
             let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
         });
     }
+}
+
+/// The name of the trouble when a tree lists what its ring does not trust.
+fn key_of_doubt(id: &TreeId) -> String {
+    format!("keys of {id}")
 }
 
 /// One line for each entry; what an admin may have to act on is a warning.

@@ -43,6 +43,10 @@ pub struct World {
     pub rollouts: BTreeMap<RolloutId, Rollout>,
     /// Trees that were ever published or that hold something.
     pub trees: BTreeMap<TreeId, Tree>,
+    /// How many packages each tree lists by the same signers.
+    signed: BTreeMap<TreeId, BTreeMap<Vec<String>, u64>>,
+    /// How often that has changed.
+    pub listings: u64,
     /// Plans that have no `done` yet, by the number of their entry.
     pub plans: BTreeMap<u64, Plan>,
     /// The newest refused files, newest last.
@@ -273,6 +277,24 @@ impl World {
         self.packages_of(&id.dist).filter(|(_, p)| p.trees.contains(&id.tree)).count()
     }
 
+    /// Who has signed what a tree lists, and how many packages each.
+    pub fn signers_in(&self, id: &TreeId) -> impl Iterator<Item = (&[String], u64)> {
+        self.signed.get(id).into_iter().flatten().map(|(signers, number)| (signers.as_slice(), *number))
+    }
+
+    /// A tree lists one package more by these signers, or one less.
+    fn count(&mut self, dist: &DistPath, tree: &TreeName, signers: &[String], more: bool) {
+        self.listings = self.listings.wrapping_add(1);
+        let of_tree = self.signed.entry(TreeId { dist: dist.clone(), tree: tree.clone() }).or_default();
+        match of_tree.get_mut(signers) {
+            Some(number) if more => *number = number.saturating_add(1),
+            Some(number) if *number > 1 => *number -= 1,
+            Some(_) => drop(of_tree.remove(signers)),
+            None if more => drop(of_tree.insert(signers.to_vec(), 1)),
+            None => {}
+        }
+    }
+
     fn tree(&mut self, dist: &DistPath, tree: &TreeName) -> &mut Tree {
         self.trees.entry(TreeId { dist: dist.clone(), tree: tree.clone() }).or_default()
     }
@@ -296,17 +318,22 @@ impl World {
             size: took.size,
             accepted: at,
             signers: took.signers.clone(),
-            trees: BTreeSet::from([took.tree.clone()]),
+            trees: BTreeSet::new(),
             brought: BTreeMap::new(),
         };
-        let known = self.packages.entry(took.dist.clone()).or_default().entry(took.nevra.clone());
-        known.and_modify(|p| p.trees.extend(package.trees.iter().cloned())).or_insert(package);
+        let all = self.packages.entry(took.dist.clone()).or_default();
+        let known = all.entry(took.nevra.clone()).or_insert(package);
+        let (signers, is_new) = (known.signers.clone(), known.trees.insert(took.tree.clone()));
+        if is_new {
+            self.count(&took.dist, &took.tree, &signers, true);
+        }
     }
 
     fn done(&mut self, since: Timestamp, number: u64) {
         let Some(plan) = self.plans.remove(&number) else { return };
         for item in &plan.items {
             if let Some(package) = self.packages.get_mut(&plan.dist).and_then(|all| all.get_mut(&item.nevra)) {
+                let before = package.trees.clone();
                 if let Some(target) = &plan.target {
                     package.trees.insert(target.clone());
                     package.brought.insert(target.clone(), plan.rollout.clone());
@@ -314,6 +341,10 @@ impl World {
                 for tree in &item.leaves {
                     package.trees.remove(tree);
                     package.brought.remove(tree);
+                }
+                let (after, signers) = (package.trees.clone(), package.signers.clone());
+                for tree in before.symmetric_difference(&after) {
+                    self.count(&plan.dist, tree, &signers, after.contains(tree));
                 }
             }
             if let Some(target) = &plan.target {
@@ -382,6 +413,27 @@ mod tests {
             world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
         }
         world
+    }
+
+    #[test]
+    fn after_every_entry_the_signers_of_each_tree_are_those_of_its_packages() {
+        let mut world = World::default();
+        // Also of what is taken in and moved again.
+        for (n, fact) in every_fact().iter().chain(&every_fact()).enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+            let mut right: BTreeMap<TreeId, BTreeMap<Vec<String>, u64>> = BTreeMap::new();
+            for (dist, packages) in &world.packages {
+                for package in packages.values() {
+                    for tree in &package.trees {
+                        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+                        *right.entry(id).or_default().entry(package.signers.clone()).or_default() += 1;
+                    }
+                }
+            }
+            let mut counted = world.signed.clone();
+            counted.retain(|_, signers| !signers.is_empty());
+            assert_eq!(counted, right, "after {fact:?}");
+        }
     }
 
     #[test]

@@ -85,7 +85,10 @@ pub enum SigningError {
         fingerprint: String,
     },
     /// Expired, revoked, not yet valid, or not meant for signing.
-    #[error("no key of {fingerprint} may sign at {at}: {why}")]
+    #[error(
+        "no key of {fingerprint} may sign at {at}: {why} (one that has expired lives on after `gpg --quick-set-expire \
+         {fingerprint} 2y` and a new export; else another key has to take its place)"
+    )]
     NotUsable {
         /// Fingerprint of the certificate.
         fingerprint: String,

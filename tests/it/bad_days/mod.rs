@@ -2,6 +2,7 @@
 //! and the remedy, followed word for word.
 
 mod decisions;
+mod keys;
 mod machines;
 mod sites;
 mod state;
