@@ -103,4 +103,15 @@ mod tests {
         // The threads come back when the disk has answered.
         while readers.read(|| ()).await.is_err() {}
     }
+
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_a_read_that_hangs() {
+        let readers = Readers::with(1, Duration::from_millis(50));
+        let (hold, held) = mpsc::channel::<()>();
+        let hangs = readers.read(move || held.recv().is_ok()).await;
+        assert_eq!(hangs, Err(NoAnswer));
+        // It would never come back from here.
+        drop(readers);
+        drop(hold);
+    }
 }

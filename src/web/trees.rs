@@ -13,13 +13,15 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
 use super::context::Context;
 use super::excerpt::{Known, Share};
@@ -31,6 +33,9 @@ use crate::store::tree;
 /// Bytes that are read at once.
 const PIECE: u64 = 128 * 1024;
 
+/// How often the log is told of files that are not served.
+const SAY_EVERY: Duration = Duration::from_mins(1);
+
 /// Whoever gets it may load nothing from it, and run nothing in it.
 pub const SANDBOX: &str = "default-src 'none'; sandbox";
 
@@ -40,12 +45,23 @@ pub struct Trees {
     context: Context,
     /// Decoded, as paths are before they are compared with it.
     prefix: Arc<str>,
+    /// When the log was told last of a file that is not served.
+    said: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Trees {
+    /// Tells the log of a file that is not served, once a minute.
+    fn say(&self, why: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+            tracing::warn!(why, "a file that others can change is not served");
+            *said = Some(Instant::now());
+        }
+    }
+
     /// Served below a path: empty, or with a slash at the beginning and none at the end.
     pub fn below(context: Context, prefix: &str) -> Self {
-        Self { context, prefix: percent_decode(prefix).unwrap_or_default().into() }
+        Self { context, prefix: percent_decode(prefix).unwrap_or_default().into(), said: Arc::default() }
     }
 }
 
@@ -67,6 +83,10 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
     let work = move || begin(&root, &relative, &method, &headers);
     match readers.read(work).await {
         Ok(Begun::Nothing) => StatusCode::NOT_FOUND.into_response(),
+        Ok(Begun::NotOurs(why)) => {
+            trees.say(&why);
+            StatusCode::NOT_FOUND.into_response()
+        }
         Ok(Begun::NotSo) => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))]).into_response()
         }
@@ -81,6 +101,8 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
 enum Begun {
     /// There is no such file, or none that is served.
     Nothing,
+    /// There is, and others can change it.
+    NotOurs(String),
     /// There is, and it can only be fetched.
     NotSo,
     /// There is.
@@ -97,7 +119,11 @@ struct Sending {
 
 /// Opens a file, finds out what of it is wanted, and reads the first piece: all on one descriptor.
 fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Begun {
-    let Some((file, known)) = open(root, relative) else { return Begun::Nothing };
+    let (file, known) = match open(root, relative) {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return Begun::Nothing,
+        Err(why) => return Begun::NotOurs(why),
+    };
     if method != Method::GET && method != Method::HEAD {
         return Begun::NotSo;
     }
@@ -115,20 +141,21 @@ fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> 
     Begun::Answer(Box::new(Sending { known, share, body }))
 }
 
-/// A regular file that is the daemon's or root's alone, and what is known of it.
-fn open(root: &Path, relative: &Path) -> Option<(File, Known)> {
-    let file = tree::open_beneath(root, relative).ok()?;
-    let meta = file.metadata().ok()?;
-    if !meta.is_file() {
-        return None;
-    }
+/// A regular file that is the daemon's or root's alone, and what is known of it; nothing where there is no regular
+/// file.
+///
+/// # Errors
+/// What is wrong with one that others can change, and the remedy.
+fn open(root: &Path, relative: &Path) -> Result<Option<(File, Known)>, String> {
+    let Ok(file) = tree::open_beneath(root, relative) else { return Ok(None) };
+    let Some(meta) = file.metadata().ok().filter(std::fs::Metadata::is_file) else { return Ok(None) };
     if !ownership::guarded(meta.uid(), meta.mode()) {
-        let (uid, mode) = (meta.uid(), format!("{:o}", meta.mode() & 0o7777));
-        tracing::debug!(path = %relative.display(), uid, mode, "not served, since others can change it");
-        return None;
+        let (path, uid, mode) = (root.join(relative), meta.uid(), meta.mode() & 0o7777);
+        let cure = "`chown` it to the daemon's user and `chmod go-w` it, if it is what it should be";
+        return Err(format!("{} belongs to uid {uid} and has mode {mode:o}: {cure}", path.display()));
     }
     let known = Known { inode: meta.ino(), length: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) };
-    Some((file, known))
+    Ok(Some((file, known)))
 }
 
 /// The next piece of what is left from a place on. A file that is shorter than it was is an error.
@@ -364,12 +391,13 @@ mod tests {
         for (name, served) in
             [("file", true), ("open", false), ("pipe", false), ("link", false), ("dir", false), ("none", false)]
         {
-            assert_eq!(open(dir.path(), Path::new(name)).is_some(), served, "{name}");
+            assert_eq!(matches!(open(dir.path(), Path::new(name)), Ok(Some(_))), served, "{name}");
         }
         put(&path("theirs"), b"bytes");
         // Only root can give a file away.
         if chown(path("theirs"), Some(60_002), None).is_ok() {
-            assert!(open(dir.path(), Path::new("theirs")).is_none());
+            let why = open(dir.path(), Path::new("theirs")).expect_err("not ours");
+            assert!(why.contains("uid 60002") && why.contains("chown"), "{why}");
         }
     }
 
@@ -379,18 +407,18 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         put(&path("file"), b"ours");
         put(&path("secret"), b"key");
-        let (file, known) = open(dir.path(), Path::new("file")).expect("opened");
+        let (file, known) = open(dir.path(), Path::new("file")).expect("ours").expect("opened");
         symlink("secret", path("new")).expect("linked");
         std::process::Command::new("mv").arg("-T").args([path("new"), path("file")]).status().expect("exchanged");
         assert_eq!(piece(&file, 0, known.length).expect("read"), b"ours");
-        assert!(open(dir.path(), Path::new("file")).is_none());
+        assert!(open(dir.path(), Path::new("file")).expect("no file").is_none());
     }
 
     #[test]
     fn a_file_that_has_become_shorter_is_an_error_and_not_the_end() {
         let dir = tempfile::tempdir().expect("a directory");
         put(&dir.path().join("file"), b"four");
-        let (file, _) = open(dir.path(), Path::new("file")).expect("opened");
+        let (file, _) = open(dir.path(), Path::new("file")).expect("ours").expect("opened");
         assert!(piece(&file, 0, 5).is_err());
     }
 

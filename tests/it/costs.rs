@@ -130,3 +130,40 @@ fn a_list_of_values_is_no_body() {
     assert_eq!(site.door.post("/api/v1/rollouts/1/move", &list).unwrap().status, 400);
     assert_eq!(site.door.state("1").as_deref(), Some("Unverified"));
 }
+
+/// A state's name as a terminal would carry it out, and a title that reads as another one.
+const HOSTILE: &str = "\u{1b}[31mStaged\u{202e}";
+
+#[test]
+fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
+    let mut site = Site::prepare(&Wish::default());
+    let procedure = site.path("hostile.toml");
+    let name = HOSTILE.replace('\u{1b}', "\\u001b").replace('\u{202e}', "\\u202e");
+    let text = include_str!("../../src/format/procedures/egi.toml").replace("\"Unverified\"", &format!("\"{name}\""));
+    fs::write(&procedure, text).unwrap();
+    let config = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    let built_in = config.lines().find(|line| line.starts_with("procedure")).unwrap();
+    let ours = format!("procedure = \"{}\"", procedure.display());
+    fs::write(site.path("rolloutd.toml"), config.replace(built_in, &ours)).unwrap();
+    site.up();
+    let title = "safe \u{202e}gpj.exe";
+    site.ctl_good(&["submit", "rt-1", "--distribution", DISTRIBUTION, "--title", title, "a-1-1.noarch"]);
+    site.ctl_good(&["submit", "rt-2", "--distribution", DISTRIBUTION, "--title", title, "b-1-1.noarch"]);
+    site.ctl_good(&["move", "rt-2", "InVerification", "--reason", "\u{2066}because"]);
+    let mut shown = vec![("the log of the daemon", site.log())];
+    for words in [&["list"][..], &["show", "rt-1"], &["why", "rt-1"], &["log"], &["--json", "show", "rt-1"]] {
+        shown.push(("rolloutctl", site.ctl_good(words)));
+    }
+    for path in ["/", "/rollouts/rt-1", "/log"] {
+        let headers = [("Accept", "text/html")];
+        shown.push((path, request(site.address(), "GET", path, &headers, b"").unwrap().text()));
+    }
+    for (place, text) in &shown {
+        let hostile = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{2069}').contains(&c);
+        assert!(!text.contains(hostile), "{place}: {text:?}");
+    }
+    let seen = shown.iter().filter(|(_, text)| text.contains("202e")).count();
+    assert!(seen >= 8, "it is shown, written out: {shown:#?}");
+    let document: serde_json::Value = serde_json::from_str(&shown[5].1).unwrap();
+    assert_eq!(document["title"], title, "programs get what it is");
+}
