@@ -12,7 +12,7 @@ use super::complaint::{Complaint, Findings, Level, Spot, sort};
 use super::mentions::Purpose;
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
-use super::{directories, files, keyfiles, secrets};
+use super::{directories, files, keyfiles, secrets, strays};
 use crate::format::procedure;
 
 /// What a check has found.
@@ -65,6 +65,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     let outcome = read(&text, file);
     findings.list.extend(outcome.complaints.iter().cloned());
     directories::look(&outcome, &mut findings);
+    strays::look(&outcome, &mut findings);
     keyfiles::look(&outcome, now, &mut findings);
     secrets::look(&outcome.notebook.mentions, &mut findings);
     procedures(&outcome, &mut findings);

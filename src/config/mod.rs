@@ -28,6 +28,8 @@ pub mod reader;
 pub mod files;
 /// Root, state and trees.
 pub mod directories;
+/// Files of the daemon's that belong to somebody else.
+pub mod strays;
 /// Key rings and the signing key.
 pub mod keyfiles;
 /// Shared secrets and API tokens.

@@ -34,6 +34,7 @@ use crate::store::distribution::{DistError, Distribution, Listed};
 use crate::store::examination::Examiner;
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LogbookError, SqliteLogbook};
+use crate::store::ownership;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
 
@@ -79,6 +80,18 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
+    /// Root runs it, and it is somebody else's.
+    #[error(
+        "{} belongs to {owner}, and this runs as root, which would leave files that {owner} cannot use: run it as {owner} \
+         (`sudo -u {owner} rolloutd run ...`); or, if root is to run this site from now on, `chown -R root {}`",
+        state.display(), state.display()
+    )]
+    Anothers {
+        /// The state directory.
+        state: PathBuf,
+        /// To whom it belongs.
+        owner: String,
+    },
     /// A restore has begun.
     #[error(
         "a backup is half put back in {}: run `rolloutd restore` with the same backup again, as {} says",
@@ -115,7 +128,7 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Settings, DaemonError> {
 /// A daemon that is put together and listens, and does nothing yet.
 pub struct Daemon {
     settings: Settings,
-    _lock: SiteLock,
+    lock: Arc<SiteLock>,
     engine: Engine,
     handle: Handle,
     workshop: Arc<Workshop>,
@@ -145,11 +158,17 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let broken = disk.broken();
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let state = settings.site.state.clone();
+    let owner = ownership::of_site(&state);
+    if owner != ownership::me() && ownership::me() == 0 {
+        return Err(DaemonError::Anothers { state, owner: disk::user(owner) });
+    }
     disk.make_dir(&state)?;
     disk.make_dir(&settings.site.root)?;
     disk.make_dir(&settings.site.incoming)?;
     explain_incoming(disk.as_ref(), &settings.site.incoming)?;
-    let who = format!("pid {}, configuration {}", std::process::id(), settings.source.display());
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_string_lossy();
+    let who = format!("pid {} on {machine}, configuration {}", std::process::id(), settings.source.display());
     let lock = lock_site(&state, &settings.site.root, &who)?;
     if state.join(UNFINISHED).exists() {
         return Err(DaemonError::HalfRestored { state });
@@ -199,7 +218,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let context = Context::new(handle.clone(), logbook, site);
     Ok(Daemon {
         settings,
-        _lock: lock,
+        lock: Arc::new(lock),
         engine,
         handle,
         workshop,
@@ -267,6 +286,8 @@ impl Daemon {
     /// # Errors
     /// The task that ended on its own.
     pub async fn run(self, stop: CancellationToken, hup: tokio::sync::mpsc::Receiver<()>) -> Result<(), DaemonError> {
+        // Until the last task has ended.
+        let held = Arc::clone(&self.lock);
         let mut tasks = Tasks::new(stop.clone());
         let engine_over = CancellationToken::new();
         let (engine, over) = (self.engine.run(stop.clone()), engine_over.clone().drop_guard());
@@ -298,6 +319,7 @@ impl Daemon {
             shared: Arc::clone(self.handle.shared()),
             supervisor: Arc::clone(&self.supervisor),
             broken: self.broken,
+            lock: self.lock,
             clock: self.clock,
             expiries: Expiries::default(),
             context: self.context.clone(),
@@ -315,6 +337,7 @@ impl Daemon {
         };
         tasks.add("the reloader", reloader.run(hup, stop));
         let ended = tasks.run().await;
+        drop(held);
         self.supervisor.stopping();
         ended?;
         tracing::info!("stopped");
@@ -327,6 +350,7 @@ struct Reporter {
     shared: Arc<Shared>,
     supervisor: Arc<Supervisor>,
     broken: Arc<AtomicBool>,
+    lock: Arc<SiteLock>,
     clock: Clock,
     expiries: Expiries,
     context: Context,
@@ -355,6 +379,13 @@ impl Reporter {
             if self.broken.load(Ordering::SeqCst) {
                 let why = "a sync failed, so nothing is written any more; check the disk and start the daemon again";
                 self.shared.trouble("disk", Some(why.to_owned()));
+            }
+            let lost = self.lock.lost().map(|path| {
+                let path = path.display();
+                format!("{path} was removed while the daemon runs, so a second one could start: start this one again")
+            });
+            if lost.is_some() != self.shared.read().troubles.contains_key("lock") {
+                self.shared.trouble("lock", lost);
             }
             for words in self.expiries.due(&self.shared.read().rules.expiries, self.clock.now()) {
                 tracing::warn!("{words}; see `rolloutd keys`");

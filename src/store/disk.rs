@@ -28,7 +28,7 @@ use crate::domain::checksum::Sha256;
 
 /// An I/O error with the path it is about.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {what} {}", path.display())]
+#[error("could not {what} {}{}", path.display(), stray(path, source))]
 pub struct DiskError {
     /// What was tried, a verb.
     pub what: &'static str,
@@ -136,6 +136,15 @@ pub fn remedy_of_owner(path: &Path) -> Option<String> {
     } else {
         format!("{it} belongs to {owner}, and this runs as {me}: run it as {owner}")
     })
+}
+
+/// The same, in brackets, where the file or its directory is root's, as after a run by mistake.
+fn stray(path: &Path, error: &io::Error) -> String {
+    let of_root = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == 0);
+    let is_stray =
+        error.kind() == io::ErrorKind::PermissionDenied && std::iter::once(path).chain(path.parent()).any(of_root);
+    let remedy = Some(path).filter(|_| is_stray).and_then(remedy_of_owner);
+    remedy.map(|remedy| format!(" ({remedy})")).unwrap_or_default()
 }
 
 /// The name of a user where this machine has one, else the number; `chown` takes both.

@@ -5,6 +5,13 @@
 //! and the configuration of the holder, for the message to whoever comes second, and they are never
 //! removed: a lock on a removed file would protect nothing. Both places are locked, since two
 //! configurations may share the trees and differ in their state, or the reverse.
+//!
+//! # Several machines
+//!
+//! On NFS `flock` is a lock at the server (Linux 2.6.12 and later), so a daemon on another machine that has the same
+//! root mounted is refused as well; the holder names its machine. It is not so where a mount says `nolock`,
+//! `local_lock=flock` or `local_lock=all`, or where the server has no locks: each machine then has locks of its own, and
+//! nothing here can tell. What is left is that a daemon holds a tree whose metadata its logbook does not know.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -18,7 +25,22 @@ use super::disk::{AtPath as _, DiskError};
 /// Proof that this process is the only writer of a site; the locks live as long as it.
 #[derive(Debug)]
 pub struct SiteLock {
-    _files: Vec<File>,
+    files: Vec<(PathBuf, File)>,
+}
+
+impl SiteLock {
+    /// The lock file that has lost its name: a second daemon would make a new one and take that.
+    pub fn lost(&self) -> Option<&Path> {
+        let is_lost = |(path, file): &&(PathBuf, File)| {
+            let (held, named) = (file.metadata(), std::fs::symlink_metadata(path));
+            match (held, named) {
+                (Ok(held), Ok(named)) => (held.dev(), held.ino()) != (named.dev(), named.ino()),
+                (_, Err(error)) => error.kind() == std::io::ErrorKind::NotFound,
+                (Err(_), _) => false,
+            }
+        };
+        self.files.iter().find(is_lost).map(|(path, _)| path.as_path())
+    }
 }
 
 /// Why the site cannot be locked.
@@ -53,7 +75,8 @@ pub enum LockError {
 /// Names the holder when there is one.
 pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
     let files = [state.join("lock"), root.join(ROOT_LOCK)];
-    files.iter().map(|path| lock_file(path, who)).collect::<Result<_, _>>().map(|files| SiteLock { _files: files })
+    let lock = |path: PathBuf| lock_file(&path, who).map(|file| (path, file));
+    files.into_iter().map(lock).collect::<Result<_, _>>().map(|files| SiteLock { files })
 }
 
 /// The same where the root need not be there yet: nobody can use trees that are not there.
@@ -64,7 +87,8 @@ pub fn lock_site_or_state(state: &Path, root: &Path, who: &str) -> Result<SiteLo
     if root.is_dir() {
         return lock_site(state, root, who);
     }
-    Ok(SiteLock { _files: vec![lock_file(&state.join("lock"), who)?] })
+    let path = state.join("lock");
+    Ok(SiteLock { files: vec![(path.clone(), lock_file(&path, who)?)] })
 }
 
 /// The lock file in the root of a site.
@@ -82,7 +106,7 @@ pub fn lock_folder(state: &Path, dir: &Path, who: &str) -> Result<SiteLock, Lock
     let opened = rustix::fs::open(dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let folder = File::from(opened.at("open", dir)?);
     match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(SiteLock { _files: vec![file, folder] }),
+        Ok(()) => Ok(SiteLock { files: vec![(state.join("lock"), file), (dir.to_owned(), folder)] }),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held {
             path: dir.to_owned(),
             holder: "rolloutd index with another state directory".to_owned(),
@@ -123,6 +147,7 @@ fn belongs_to_the_site(file: &File, path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::{Disk as _, Kernel};
     use super::*;
 
     #[test]
@@ -152,6 +177,22 @@ mod tests {
         drop(lock_site(one.path(), root.path(), "pid 44").expect("free"));
         let refused = lock_folder(two.path(), &tree, "pid 45").expect_err("a site's");
         assert!(refused.to_string().contains("its daemon alone"), "{refused}");
+    }
+
+    #[test]
+    fn a_lock_file_that_was_removed_is_missed() {
+        let (state, root) = (tempfile::tempdir().expect("state"), tempfile::tempdir().expect("root"));
+        let first = lock_site(state.path(), root.path(), "pid 42").expect("free");
+        assert_eq!(first.lost(), None);
+        let path = root.path().join(ROOT_LOCK);
+        Kernel::default().rename(&path, &root.path().join("aside")).expect("moved");
+        assert_eq!(first.lost(), Some(path.as_path()));
+        lock_site(state.path(), root.path(), "pid 43").expect_err("the other place still holds");
+        let second = tempfile::tempdir().expect("state");
+        lock_site(second.path(), root.path(), "pid 44").expect("this is what it is missed for");
+        assert_eq!(first.lost(), Some(path.as_path()), "another file has its name");
+        Kernel::default().rename(&root.path().join("aside"), &path).expect("moved back");
+        assert_eq!(first.lost(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::disagreement::{packages, reasons, settled, wait_for_reason, wait_until_well};
 use crate::fsck::fsck;
-use crate::site::{Site, files_below};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below};
 
 /// Runs a command that somebody was told to run.
 #[track_caller]
@@ -286,4 +286,214 @@ fn a_state_without_withdrawn_files_is_backed_up_too_and_a_running_daemon_keeps_a
     assert_eq!(document["fsck"]["agrees"], true);
     site.up();
     all_is_well(&mut site);
+}
+
+/// Row 12.
+#[test]
+fn a_state_that_was_moved_to_another_disk_is_the_same_site() {
+    let mut site = settled();
+    assert!(site.stop().success());
+    let dir = site.path("");
+    follow(&format!("cd '{}'; cp -a state elsewhere; rm -r state; cp -a elsewhere state", dir.display()));
+    site.up();
+    all_is_well(&mut site);
+}
+
+/// Row 4: what was copied by hand while it was written is consistent, or refused with the right recipe.
+#[test]
+fn a_state_that_was_copied_by_hand_while_it_is_written_starts_whole_or_not_at_all() {
+    let mut site = settled();
+    let mut sealed = vec![];
+    for n in 0..6 {
+        let body = |m: u32| Site::hook_body(&format!("d{n}-{m}"), "nobody-knows", "Production");
+        for m in 0..5 {
+            assert!(site.door.hook(&body(m)).unwrap().status < 300);
+        }
+        site.drop_package(&format!("p{n}"), "1.0", &[]);
+        // Each file at another moment, as `cp` takes them, and in the worst order.
+        let copy = site.path(&format!("copy{n}"));
+        fs::create_dir(&copy).unwrap();
+        for name in ["logbook.sqlite", "logbook.sqlite-wal", "logbook.head"] {
+            fs::copy(site.path("state").join(name), copy.join(name)).unwrap();
+            if n % 2 == 1 {
+                site.wait("more", |site| (packages(site, "untested") > n).then_some(()));
+                assert!(site.door.hook(&body(100 + u32::try_from(name.len()).unwrap())).unwrap().status < 300);
+            }
+        }
+        let head = fs::read_to_string(copy.join("logbook.head")).unwrap();
+        sealed.push((copy, head.split(' ').next().unwrap().parse::<u64>().unwrap()));
+        site.wait("it", |site| (packages(site, "untested") > n).then_some(()));
+    }
+    site.end();
+    let kernel = || std::sync::Arc::new(rolloutd::store::disk::Kernel::default());
+    for (copy, seq) in sealed {
+        use rolloutd::store::logbook::{Logbook as _, SqliteLogbook};
+        match SqliteLogbook::open_sealed(&copy.join("logbook.sqlite"), kernel()) {
+            Ok(book) => assert!(book.head().seq >= seq, "older than its head"),
+            Err(error) => assert!(error.to_string().contains("`rolloutd restore`"), "{error}"),
+        }
+    }
+}
+
+/// Row 13, as far as locks reach: the second daemon is refused, whatever its state, and names the first.
+#[test]
+fn a_second_daemon_over_the_same_trees_refuses_and_a_lost_lock_is_named() {
+    let mut site = settled();
+    fs::create_dir(site.path("second")).unwrap();
+    let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    let other = text.replace(site.path("state").to_str().unwrap(), site.path("second").to_str().unwrap());
+    fs::write(site.path("second.toml"), other).unwrap();
+    let second = || {
+        let mut call = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+        call.args(["run", "--config"]).arg(site.path("second.toml")).output().unwrap()
+    };
+    let out = second();
+    assert!(!out.status.success());
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let first = format!("held by another rolloutd (pid {} on {machine}", site.pid());
+    assert!(words(&out).contains(&first), "{}", words(&out));
+    let (lock, aside) = (site.path("root/.rolloutd.lock"), site.path("aside"));
+    fs::rename(&lock, &aside).unwrap();
+    wait_for_reason(&mut site, "a second one could start");
+    fs::rename(&aside, &lock).unwrap();
+    all_is_well(&mut site);
+}
+
+/// A user that nobody has.
+const SOMEBODY: u32 = 60002;
+
+/// The daemon's next start is as another user, to whom all of the site belongs.
+fn as_somebody(site: &mut Site) {
+    let user = SOMEBODY.to_string();
+    site.under = ["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"].map(str::to_owned).to_vec();
+}
+
+fn give(path: &Path) {
+    follow(&format!("chown -R {SOMEBODY}:{SOMEBODY} '{}'", path.display()));
+}
+
+/// Row 31: what is said when it does not start.
+#[track_caller]
+fn refused_start(site: &mut Site) -> String {
+    let before = site.log().len();
+    as_somebody(site);
+    site.spawn();
+    let began = std::time::Instant::now();
+    while site.has_ended().is_none() {
+        assert!(began.elapsed().as_secs() < 60, "it runs");
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    site.log()[before..].to_owned()
+}
+
+/// Row 31.
+#[test]
+fn what_root_leaves_behind_is_named_with_the_chown_that_mends_it() {
+    if !crate::peers::root("a daemon of another user") {
+        return;
+    }
+    let mut site = Site::prepare(&Wish::default());
+    give(&site.path(""));
+    as_somebody(&mut site);
+    site.up();
+    site.drop_package("first", "1.0", &[]);
+    site.wait("it is taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    assert!(site.stop().success());
+    // Each file by itself, and then all that a run as root leaves.
+    for name in ["state/logbook.sqlite", "state/logbook.head", "state/lock", "state/index", "root/.rolloutd.lock"] {
+        follow(&format!("chown root '{}'", site.path(name).display()));
+        let said = refused_start(&mut site);
+        assert!(said.contains(site.path(name).to_str().unwrap()), "{name}: {said}");
+        follow(&told(&said, "chown "));
+        as_somebody(&mut site);
+        site.up();
+        assert!(site.stop().success());
+    }
+    // Root by mistake is told whose it is, and leaves nothing.
+    site.drop_package("second", "1.0", &[]);
+    let as_root = rolloutd(&site, &["run"]);
+    assert!(!as_root.status.success() && words(&as_root).contains("run it as 60002"), "{}", words(&as_root));
+    let found = Command::new("find").arg(site.path("state")).arg(site.path("root")).args(["-user", "root"]).output();
+    assert_eq!(words(&found.unwrap()), "");
+    as_somebody(&mut site);
+    site.up();
+    site.wait("it is taken in", |site| (packages(site, "untested") == 2).then_some(()));
+    // And while it runs.
+    let dir = files_below(&site.path("root/untested")).iter().find(|p| p.ends_with("repomd.xml")).unwrap().clone();
+    let dir = dir.parent().unwrap().to_owned();
+    follow(&format!("chown root '{}'", dir.display()));
+    site.drop_package("third", "1.0", &[]);
+    let says = format!("{} belongs to root", dir.display());
+    wait_for_reason(&mut site, &says);
+    let why = reasons(&site).into_iter().find(|reason| reason.contains(&says)).unwrap();
+    follow(&told(&why, "chown "));
+    // The test has uploaded as root, too.
+    give(&site.incoming());
+    site.wait("the third", |site| (packages(site, "untested") == 3).then_some(()));
+    wait_until_well(&mut site);
+}
+
+/// Row 5: another user, other paths, while packages move.
+#[test]
+fn a_backup_that_was_made_while_packages_move_is_a_site_elsewhere_for_another_user() {
+    if !crate::peers::root("another user") {
+        return;
+    }
+    let mut site = settled();
+    site.ctl_good(&["move", "2", "Production"]);
+    for n in 0..8 {
+        let nevra = site.drop_package(&format!("p{n}"), "1.0", &[]);
+        site.wait("it", |site| site.document("/api/v1/trees").to_string().contains("packages").then_some(()));
+        site.wait("it is taken in", |site| {
+            site.ctl(&["submit", &format!("r{n}"), "--distribution", DISTRIBUTION, &nevra])
+                .status
+                .success()
+                .then_some(())
+        });
+        for state in ["InVerification", "StageRollOut"] {
+            site.wait(state, |site| site.ctl(&["move", &format!("r{n}"), state]).status.success().then_some(()));
+        }
+        let made = rolloutd(&site, &["backup", site.path(&format!("backup{n}")).to_str().unwrap()]);
+        assert_eq!(made.status.code(), Some(0), "{}", words(&made));
+    }
+    site.wait("rest", |site| (0..8).all(|n| site.door.rests(&format!("r{n}"))).then_some(()));
+    let last = site.path("last");
+    assert_eq!(rolloutd(&site, &["backup", last.to_str().unwrap()]).status.code(), Some(0));
+    assert!(site.stop().success());
+    // Every one opens, whatever was under way, and knows no more than the last.
+    for n in 0..8 {
+        let (state, backup) = (site.path(&format!("state{n}")), site.path(&format!("backup{n}")));
+        fs::create_dir(&state).unwrap();
+        let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+        let other = text.replace(site.path("state").to_str().unwrap(), state.to_str().unwrap());
+        let config = site.path(&format!("{n}.toml"));
+        fs::write(&config, other).unwrap();
+        let mut call = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+        let out = call.args(["restore", "--config"]).arg(&config).arg(&backup).output().unwrap();
+        assert!(words(&out).contains("Restored in"), "{}", words(&out));
+    }
+    // The other machine: the trees come first, everything is another user's and lies elsewhere.
+    let mut there = Site::prepare(&Wish::default());
+    follow(&format!(
+        "rm -r '{0}/root' && cp -a '{1}/root' '{0}/root'",
+        there.path("").display(),
+        site.path("").display()
+    ));
+    follow(&format!("cp -a '{}' '{}/carried'", last.display(), there.path("").display()));
+    give(&there.path(""));
+    let out = Command::new("setpriv")
+        .args(["--reuid", &SOMEBODY.to_string(), "--regid", &SOMEBODY.to_string(), "--clear-groups"])
+        .arg(env!("CARGO_BIN_EXE_rolloutd"))
+        .args(["restore", "--config"])
+        .args([there.path("rolloutd.toml"), there.path("carried")])
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", words(&out));
+    as_somebody(&mut there);
+    there.up();
+    wait_until_well(&mut there);
+    assert_eq!(packages(&there, "production"), 2);
+    assert_eq!(packages(&there, "testing"), 8);
+    let found = fsck(&there, true);
+    assert_eq!(found, (vec![], Some(0)));
 }
