@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rolloutd::config::settings::Intake;
 use rolloutd::daemon::gatehouse::Gatehouse;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::signing::{Signer, generate};
 use rolloutd::store::disk::Kernel;
+use rolloutd::store::evidence::Evidence;
 use rolloutd::store::examination::{Examiner, Here, Terms};
 use rolloutd::store::index::Index;
 use rolloutd::store::intake::{Gate, Limits, Uploads};
@@ -105,7 +107,7 @@ fn take_in(packages: &[Vec<u8>], terms: &Arc<Terms>, examiner: &Arc<dyn Examiner
         home: home.clone(),
         tree: tree.clone(),
         trees: vec![(tree, home)],
-        rejected: place.join("rejected"),
+        rejected: Arc::new(Evidence::new(place.join("rejected"), Intake::default().rejected)),
         terms: Arc::clone(terms),
         examiner: Arc::clone(examiner),
         limits: Limits { max_package: 1 << 30, quiet: Duration::ZERO, incomplete_after: Duration::from_mins(1) },

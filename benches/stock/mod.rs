@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use rolloutd::config::settings::Intake;
 use rolloutd::domain::checksum::{ChecksumKind, Sha256};
 use rolloutd::domain::names::TreeName;
 use rolloutd::domain::nevra::Nevra;
@@ -33,6 +34,7 @@ use rolloutd::format::signing::{Signer, generate};
 use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::Kernel;
 use rolloutd::store::distribution::{DistSettings, Distribution, Listed};
+use rolloutd::store::evidence::Evidence;
 use rolloutd::store::examination::{Here, Terms};
 use rolloutd::store::intake::{Arrival, Gate, Limits};
 
@@ -280,7 +282,7 @@ impl Site {
                 home: self.root("first"),
                 tree: trees[0].clone(),
                 trees: trees.iter().map(|tree| (tree.clone(), self.root(tree.as_str()))).collect(),
-                rejected: state.join("rejected"),
+                rejected: Arc::new(Evidence::new(state.join("rejected"), Intake::default().rejected)),
                 terms: Arc::new(Terms { ring, ..Terms::default() }),
                 examiner: Arc::new(Here),
                 limits: Limits {

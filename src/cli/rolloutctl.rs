@@ -9,8 +9,11 @@ use serde::Serialize;
 use super::client::{Client, Connection};
 use super::exit::{Exit, Failure, Outcome};
 use super::table;
+use crate::engine::entry::count;
+use crate::format::quantity;
 use crate::web::api::{EntryBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody, WhyBody};
 use crate::web::health::ReadyBody;
+use crate::web::uploads::{DropBody, DroppedBody, RejectedBody, UploadsBody};
 
 /// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
 const MOVE_PATIENCE: Duration = Duration::from_mins(1);
@@ -114,13 +117,62 @@ enum Command {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Shows what lies where people upload and is not taken in: why, since when, and what to do
+    ///
+    /// Exit codes: 0 when nobody has to do anything, 1 when somebody has.
+    ///
+    /// Example: rolloutctl uploads
+    Uploads,
+    /// Shows what was refused, why, and what would mend it, newest first; or removes some of it
+    ///
+    /// The files lie below `rejected/` in the state directory. How long they are kept says `rejected` under
+    /// `[intake]` of the configuration.
+    ///
+    /// Examples: rolloutctl rejected · rolloutctl rejected --from 100 · rolloutctl rejected drop --older-than 7d
+    #[command(args_conflicts_with_subcommands = true)]
+    Rejected {
+        #[command(subcommand)]
+        action: Option<RejectedAction>,
+        /// Only those of this distribution
+        #[arg(long)]
+        distribution: Option<String>,
+        /// Pass over so many of the newest
+        #[arg(long, default_value_t = 0)]
+        from: usize,
+        /// At most so many files
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
     /// Checks the daemon for a monitoring system: one line and an exit code
     ///
-    /// Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. There is an answer within 8 seconds, also when
+    /// Exit codes: 0 OK, 1 WARNING (uploads that somebody has to put right), 2 CRITICAL, 3 UNKNOWN. There is an answer within 8 seconds, also when
     /// the daemon gives none.
     ///
     /// Example: rolloutctl check
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum RejectedAction {
+    /// Removes refused files; that they were refused stays in the logbook
+    ///
+    /// Needs the role admin.
+    ///
+    /// Examples: rolloutctl rejected drop --older-than 7d · rolloutctl rejected drop --all
+    Drop {
+        /// Their names, as `rolloutctl rejected` prints them
+        #[arg(required_unless_present_any = ["all", "older_than"])]
+        names: Vec<String>,
+        /// All of them
+        #[arg(long, conflicts_with_all = ["names", "older_than"])]
+        all: bool,
+        /// Those that are kept for longer than this, such as 7d
+        #[arg(long, value_name = "TIME", conflicts_with = "names")]
+        older_than: Option<String>,
+        /// Only those of this distribution
+        #[arg(long)]
+        distribution: Option<String>,
+    },
 }
 
 impl Cli {
@@ -192,6 +244,31 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
                 return Err(not_moved(&after, &own_name()));
             }
             Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+        }
+        Command::Uploads => {
+            let all: Vec<UploadsBody> = client.get("/api/v1/uploads").await?;
+            let exit = if all.iter().any(|one| one.troubles > 0) { Exit::Refused } else { Exit::Done };
+            Ok(Outcome { text: if json { document(&all) } else { show_uploads(&all) }, exit })
+        }
+        Command::Rejected { action: None, distribution, from, limit } => {
+            let mut query = format!("/api/v1/rejected?from={from}&limit={limit}");
+            if let Some(distribution) = distribution {
+                let _ = write!(query, "&distribution={}", escape(&distribution));
+            }
+            let page: RejectedBody = client.get(&query).await?;
+            Ok(Outcome::done(if json { document(&page) } else { show_rejected(&page, from) }))
+        }
+        Command::Rejected { action: Some(RejectedAction::Drop { names, all, older_than, distribution }), .. } => {
+            let wanted = names.len() as u64;
+            let body = DropBody { distribution, names, older_than, all };
+            let gone: DroppedBody = client.post("/api/v1/rejected/drop", &body).await?;
+            if gone.files < wanted {
+                let why = format!("{} of {wanted} are there and were removed", gone.files);
+                return Err(Failure::new(Exit::Refused, why).hint("`rolloutctl rejected` lists the names"));
+            }
+            let size = quantity::show_size(gone.bytes);
+            let words = format!("{} removed, {size}\n", count(gone.files, "file"));
+            Ok(Outcome::done(if json { document(&gone) } else { words }))
         }
         Command::Check => Ok(check(&client, json, CHECK_PATIENCE).await),
     }
@@ -350,6 +427,52 @@ fn show_log(entries: &[EntryBody], width: usize) -> String {
     table::lay_out(&["NO.", "WHEN", "WHO", "WHAT"], &entries.iter().map(row).collect::<Vec<_>>(), width)
 }
 
+fn show_uploads(all: &[UploadsBody]) -> String {
+    let mut text = String::new();
+    for one in all.iter().filter(|one| one.total > 0) {
+        let _ = writeln!(text, "{}: {} not taken in", one.distribution, count(one.total, "file"));
+        for file in &one.files {
+            let since = file.since.as_deref().map(|at| format!(" since {}", moment(at))).unwrap_or_default();
+            let _ = writeln!(text, "  {} ({}{since})", file.path, file.kind);
+            let _ = writeln!(text, "    why:  {}", file.why);
+            let _ = writeln!(text, "    to do: {}", file.remedy);
+        }
+        let more = one.total.saturating_sub(one.files.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+    }
+    if text.is_empty() {
+        text.push_str(
+            "Nothing waits: everything that was uploaded was taken in or refused; see `rolloutctl rejected`.\n",
+        );
+    }
+    text
+}
+
+fn show_rejected(page: &RejectedBody, from: usize) -> String {
+    if page.total == 0 {
+        return "No refused file is kept.\n".to_owned();
+    }
+    let mut text = String::new();
+    for file in &page.files {
+        let since = file.since.as_deref().map(|at| format!(", since {}", moment(at))).unwrap_or_default();
+        let times = if file.times > 1 { format!(", {} times", file.times) } else { String::new() };
+        let size = quantity::show_size(file.size);
+        let _ = writeln!(text, "{} of {} ({size}{since}{times})", file.name, file.distribution);
+        let _ = writeln!(text, "  file:    {}", file.file);
+        let _ = writeln!(text, "  why:     {} {}", file.code, file.found);
+        let _ = writeln!(text, "  to mend: {}", file.remedy);
+    }
+    let bytes = quantity::show_size(page.bytes);
+    let _ = writeln!(text, "{} kept, {bytes}", count(page.total, "file"));
+    let next = from + page.files.len();
+    if next < page.total {
+        let _ = writeln!(text, "more: rolloutctl rejected --from {next}");
+    }
+    text
+}
+
 fn show_trees(trees: &[TreeBody], width: usize) -> String {
     let row = |t: &TreeBody| {
         let published = t.published.as_deref().map_or_else(|| "not yet".to_owned(), moment);
@@ -378,7 +501,7 @@ async fn check(client: &Client, json: bool, patience: Duration) -> Outcome {
         Err(_) => format!("no answer from {} within {} s", client.url(), patience.as_secs_f32()),
     };
     let text = if json {
-        document(&ReadyBody { ready: false, reasons: vec![unknown] })
+        document(&ReadyBody { ready: false, reasons: vec![unknown], warnings: vec![] })
     } else {
         format!("ROLLOUTD UNKNOWN - {}\n", one_line(&unknown))
     };
@@ -389,10 +512,12 @@ fn checked(ready: &ReadyBody, trees: &[TreeBody], json: bool) -> Outcome {
     let packages: u64 = trees.iter().map(|t| t.packages).sum();
     let dirty = trees.iter().filter(|t| t.dirty).count();
     let perfdata = format!("packages={packages};;;0 dirty_trees={dirty};;;0");
-    let (word, exit, words) = if ready.ready {
-        ("OK", Exit::Done, format!("{} trees, {packages} packages listed", trees.len()))
+    let (word, exit, words) = if !ready.ready {
+        ("CRITICAL", Exit::Usage, ready.reasons.iter().chain(&ready.warnings).cloned().collect::<Vec<_>>().join("; "))
+    } else if !ready.warnings.is_empty() {
+        ("WARNING", Exit::Refused, ready.warnings.join("; "))
     } else {
-        ("CRITICAL", Exit::Usage, ready.reasons.join("; "))
+        ("OK", Exit::Done, format!("{} trees, {packages} packages listed", trees.len()))
     };
     let text = if json { document(ready) } else { format!("ROLLOUTD {word} - {} | {perfdata}\n", one_line(&words)) };
     Outcome { text, exit }

@@ -16,6 +16,7 @@ use super::values::{address, span, url, words};
 use super::{actors, distribution};
 use crate::format::quantity;
 use crate::link::watch::Mode;
+use crate::store::evidence::Bounds;
 
 /// Below, an `scp` that stutters looks finished; above, people think that nothing happens.
 const QUIET: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_mins(10);
@@ -29,6 +30,11 @@ const SCRUB: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_
 const INCOMPLETE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 /// rpm itself cannot read more than 4 EiB; what is above 1 TiB is a typing mistake.
 const PACKAGE: RangeInclusive<u64> = 1024..=1 << 40;
+
+/// Below, nobody sees why a file was refused; above, it is an archive.
+const KEEP: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(3_650 * 24);
+/// Below, no package fits; above, it is a typing mistake.
+const REJECTED: RangeInclusive<u64> = 1 << 20..=1 << 50;
 
 /// A configuration beyond this is none; it also bounds the work of finding syntax errors.
 pub const TEXT_MAX: usize = 1 << 20;
@@ -176,8 +182,20 @@ fn intake(mut section: Section<'_, '_>) -> Option<Intake> {
     });
     let jobs = section.get("jobs").map_or(Some(fallback.jobs), |v| v.number(1..=64).and_then(|n| n.try_into().ok()));
     let incomplete_after = span(&mut section, "incomplete_after", fallback.incomplete_after, &INCOMPLETE);
+    let rejected = section.get("rejected").map_or(Some(fallback.rejected), |v| rejected(v.section()?));
     section.close();
-    Some(Intake { max_package: max_package?, jobs: jobs?, incomplete_after: incomplete_after? })
+    Some(Intake { max_package: max_package?, jobs: jobs?, incomplete_after: incomplete_after?, rejected: rejected? })
+}
+
+fn rejected(mut section: Section<'_, '_>) -> Option<Bounds> {
+    let fallback = Intake::default().rejected;
+    let keep = span(&mut section, "keep", fallback.keep, &KEEP);
+    let files = section.get("files").map_or(Some(fallback.files), |v| v.number(1..=100_000)?.try_into().ok());
+    let size = section.get("size").map_or(Some(fallback.size), |v| {
+        v.quantity(quantity::size, |size| quantity::show_size(*size), &REJECTED, "10GiB")
+    });
+    section.close();
+    Some(Bounds { keep: keep?, files: files?, size: size? })
 }
 
 /// How a directory lies in another one, of which its name and what it is for are told; both by their text only.

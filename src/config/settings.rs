@@ -13,6 +13,7 @@ use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
 use crate::link::watch::Mode;
+use crate::store::evidence::Bounds;
 
 /// The name of the directory of uploads beside the root, where the admin names none.
 pub const INCOMING: &str = "incoming";
@@ -183,6 +184,8 @@ pub struct Intake {
     /// How long a file that is shorter than its headers say, or that does not fit its digests, may stay
     /// unchanged before it is refused.
     pub incomplete_after: Duration,
+    /// How much of what was refused is kept of each distribution.
+    pub rejected: Bounds,
 }
 
 impl Default for Watch {
@@ -204,6 +207,8 @@ impl Default for Intake {
             // A transfer that was broken off is usually taken up within minutes; an hour is generous to
             // people on trains.
             incomplete_after: Duration::from_hours(1),
+            // A release takes weeks, and somebody asks for its broken upload after them.
+            rejected: Bounds { keep: Duration::from_hours(90 * 24), files: 10_000, size: 10 << 30 },
             jobs: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(JOBS_DEFAULT_MAX)),
         }
     }

@@ -215,7 +215,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         listener.local_addr().map_err(|source| DaemonError::Listen { address: settings.http.listen, source })?;
     disk::put(disk.as_ref(), &state.join("http.addr"), format!("{address}\n").as_bytes(), Access::Everybody)?;
     tracing::info!(%address, "listening");
-    let context = Context::new(handle.clone(), logbook, site);
+    let context = Context::new(handle.clone(), logbook, site, Arc::clone(&disk));
     Ok(Daemon {
         settings,
         lock: Arc::new(lock),

@@ -20,6 +20,7 @@ use crate::format::procedure;
 use crate::format::signing::Signer;
 use crate::store::blocks::{Form, Members};
 use crate::store::distribution::DistSettings;
+use crate::store::evidence::Evidence;
 use crate::store::examination::{Examiner, Terms};
 use crate::store::intake::{Gate, Limits};
 use crate::web::auth::{HookSecrets, Tokens};
@@ -87,6 +88,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         root: settings.site.root.clone(),
         tokens,
         secrets,
+        rejected: distributions.iter().map(|(path, ready)| (path.clone(), Arc::clone(&ready.gate.rejected))).collect(),
     };
     if wrong.is_empty() { Ok(Prepared { rules, distributions, site }) } else { Err(Unusable(wrong)) }
 }
@@ -222,7 +224,7 @@ fn dist_settings(
             .iter()
             .map(|tree| (tree.clone(), root.join(tree.as_str()).join(dist.path.as_str())))
             .collect(),
-        rejected: state.join("rejected").join(&flat),
+        rejected: Arc::new(Evidence::new(state.join("rejected").join(&flat), settings.intake.rejected)),
         terms: Arc::new(Terms {
             ring,
             policy: dist.policy(&upload),

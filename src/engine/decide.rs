@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::agenda::Wrongs;
-use super::entry::{Fact, Published};
+use super::entry::{Fact, Published, TurnedAway, TurnedAwayTogether};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, DistRules, Rules};
 use super::world::{Package, Words, World};
@@ -20,6 +20,9 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::domain::rollout::{PACKAGES_MAX, Rollout};
 use crate::domain::workflow::{Effect, Gate, NoStep, State, Transition};
+
+/// So many refusals of one look have an entry each, if they are for the same reason.
+const REFUSED_APART: usize = 16;
 
 /// An entry before it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -347,6 +350,24 @@ fn wanted(known: Known<'_>, _now: Timestamp) -> Decision {
     Decision { entries, answer: None }
 }
 
+/// Refusals of one look: more than [`REFUSED_APART`] for the same reason are one entry, so that a burst of junk does not
+/// fill the logbook.
+fn refusals(all: &[TurnedAway]) -> Vec<Fact> {
+    let mut by_code: Vec<(&str, Vec<TurnedAway>)> = Vec::new();
+    for away in all {
+        match by_code.iter_mut().find(|(code, _)| *code == away.code) {
+            Some((_, same)) => same.push(away.clone()),
+            None => by_code.push((&away.code, vec![away.clone()])),
+        }
+    }
+    let facts = by_code.into_iter().flat_map(|(_, same)| {
+        let together = TurnedAwayTogether::of(&same).filter(|_| same.len() > REFUSED_APART);
+        let apart = if together.is_some() { vec![] } else { same };
+        together.map(Fact::TurnedAwayTogether).into_iter().chain(apart.into_iter().map(Fact::TurnedAway))
+    });
+    facts.collect()
+}
+
 fn ended(world: &World, end: &WorkEnd) -> Decision {
     let entry = |fact| Entry { who: daemon(), why: String::new(), fact };
     // What clients see already is no news.
@@ -354,7 +375,7 @@ fn ended(world: &World, end: &WorkEnd) -> Decision {
     let entries = match end {
         WorkEnd::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::TookIn);
-            took.chain(turned_away.iter().cloned().map(Fact::TurnedAway)).map(entry).collect()
+            took.chain(refusals(turned_away)).map(entry).collect()
         }
         WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
@@ -696,6 +717,7 @@ mod tests {
                 again: None,
                 trouble: None,
                 stuck: vec![],
+                waiting: crate::store::waiting::Backlog::default(),
                 repeated: false,
             };
             self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
@@ -780,6 +802,25 @@ mod tests {
     }
 
     const A: &str = "a-1-1.noarch";
+
+    #[test]
+    fn a_burst_of_junk_is_one_entry_that_names_each_file() {
+        let away = |number: usize, code: &str| TurnedAway {
+            dist: DIST.parse().expect("a path"),
+            upload: format!("{number}.rpm"),
+            sha256: None,
+            code: code.to_owned(),
+            detail: format!("word {number}"),
+        };
+        let few: Vec<TurnedAway> = (0..REFUSED_APART).map(|n| away(n, "unsigned")).collect();
+        assert_eq!(refusals(&few).len(), REFUSED_APART);
+        let many: Vec<TurnedAway> = (0..200).map(|n| away(n, "not_rpm")).chain(few).collect();
+        let facts = refusals(&many);
+        assert_eq!(facts.len(), 1 + REFUSED_APART);
+        let Fact::TurnedAwayTogether(together) = &facts[0] else { panic!("{facts:?}") };
+        assert_eq!((together.files.len(), together.detail.as_str()), (200, "word 0"));
+        assert_eq!(together.files[199].0, "199.rpm");
+    }
 
     #[test]
     fn a_package_goes_from_untested_over_testing_to_production() {

@@ -15,7 +15,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 
 /// Rises by one with every change to an entry's form, also an added field.
-pub const ENTRY_FORMAT: u32 = 3;
+pub const ENTRY_FORMAT: u32 = 4;
 
 /// One thing that happened, as the world folds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Fact {
     TookIn(TookIn),
     /// A file was refused.
     TurnedAway(TurnedAway),
+    /// Many files were refused at once for the same reason.
+    TurnedAwayTogether(TurnedAwayTogether),
     /// A rollout was made.
     Submitted {
         /// Its id.
@@ -138,6 +140,36 @@ pub struct TurnedAway {
     pub detail: String,
 }
 
+/// Many files were refused at once for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnedAwayTogether {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The stable code.
+    pub code: String,
+    /// What exactly was found in the first of them.
+    pub detail: String,
+    /// The paths under which they were uploaded, and the bytes as far as they could be read.
+    pub files: Vec<(String, Option<Sha256>)>,
+}
+
+impl TurnedAwayTogether {
+    /// Refusals for the same reason as one.
+    pub fn of(all: &[TurnedAway]) -> Option<Self> {
+        let TurnedAway { dist, code, detail, .. } = all.first()?.clone();
+        let files = all.iter().map(|one| (one.upload.clone(), one.sha256)).collect();
+        Some(Self { dist, code, detail, files })
+    }
+
+    /// The first of them, for those who show one.
+    pub fn first(&self) -> Option<TurnedAway> {
+        let (upload, sha256) = self.files.first()?.clone();
+        let more = self.files.len().saturating_sub(1);
+        let detail = format!("{} (and {more} more files at the same time)", self.detail);
+        Some(TurnedAway { dist: self.dist.clone(), upload, sha256, code: self.code.clone(), detail })
+    }
+}
+
 /// A tree shows new metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -174,6 +206,13 @@ impl fmt::Display for Fact {
             }
             Self::TurnedAway(t) => {
                 write!(f, "refused {} of {}: {} {}", t.upload.escape_debug(), t.dist, t.code, t.detail)
+            }
+            Self::TurnedAwayTogether(t) => {
+                let shown = t.files.iter().take(3).map(|(upload, _)| upload.escape_debug().to_string());
+                let shown = shown.collect::<Vec<_>>().join(", ");
+                let more = t.files.len().saturating_sub(3);
+                write!(f, "refused {} of {} at once: {} {}: ", count(t.files.len(), "file"), t.dist, t.code, t.detail)?;
+                if more == 0 { write!(f, "{shown}") } else { write!(f, "{shown} and {more} more") }
             }
             Self::Submitted { rollout, dist, packages, state, .. } => {
                 let packages: Vec<String> = texts(packages);
@@ -226,6 +265,12 @@ enum FactOnDisk {
     },
     TookIn(TookInOnDisk),
     TurnedAway(TurnedAwayOnDisk),
+    TurnedAwayTogether {
+        dist: String,
+        code: String,
+        detail: String,
+        files: Vec<(String, Option<String>)>,
+    },
     Submitted {
         rollout: String,
         dist: String,
@@ -405,6 +450,12 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
             code: t.code,
             detail: t.detail,
         }),
+        Fact::TurnedAwayTogether(t) => FactOnDisk::TurnedAwayTogether {
+            dist: t.dist.to_string(),
+            code: t.code,
+            detail: t.detail,
+            files: t.files.into_iter().map(|(upload, sum)| (upload, sum.map(Sha256::to_hex))).collect(),
+        },
         Fact::Submitted { rollout, dist, title, packages, state } => FactOnDisk::Submitted {
             rollout: rollout.to_string(),
             dist: dist.to_string(),
@@ -484,6 +535,13 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
             code: t.code,
             detail: t.detail,
         }),
+        FactOnDisk::TurnedAwayTogether { dist, code, detail, files } => {
+            let file = |(upload, sum): (String, Option<String>)| {
+                Ok::<_, String>((upload, sum.as_deref().map(parse).transpose()?))
+            };
+            let files = files.into_iter().map(file).collect::<Result<_, _>>()?;
+            Fact::TurnedAwayTogether(TurnedAwayTogether { dist: parse(&dist)?, code, detail, files })
+        }
         FactOnDisk::Submitted { rollout, dist, title, packages, state } => Fact::Submitted {
             rollout: parse(&rollout)?,
             dist: parse(&dist)?,
@@ -625,9 +683,27 @@ pub(crate) mod samples {
 mod tests {
     use super::*;
 
+    /// What format 4 added.
+    fn of_format_4() -> Vec<Fact> {
+        let files = vec![("a.rpm".into(), None), ("b.rpm".into(), Some(Sha256([7; 32])))];
+        let (code, detail) = ("not_rpm".into(), "begins with `junk`".into());
+        let dist = "d".parse().expect("a path");
+        vec![Fact::TurnedAwayTogether(TurnedAwayTogether { dist, code, detail, files })]
+    }
+
+    /// The sample file holds what format 4 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_4_are_read_for_ever() {
+        let sample = include_str!("../../fixtures/logbook/v4.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, of_format_4());
+        assert_eq!(write(&facts[0]), sample.trim_end());
+        assert_eq!(facts[0].to_string(), "refused 2 files of d at once: not_rpm begins with `junk`: a.rpm, b.rpm");
+    }
+
     #[test]
     fn every_fact_reads_back_as_it_was_written() {
-        for fact in samples::every_fact().into_iter().chain(samples::of_format_2()) {
+        for fact in samples::every_fact().into_iter().chain(samples::of_format_2()).chain(of_format_4()) {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
     }
@@ -644,7 +720,8 @@ mod tests {
         assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(AT))));
         let of_format_2 = include_str!("../../fixtures/logbook/v2.jsonl").lines().map(|line| read_at(line, AT));
         assert!(of_format_2.into_iter().all(|entry| entry.is_ok_and(|(_, steady)| steady.is_none())));
-        assert_eq!(write_at(&fact, Some(Timestamp::UNIX_EPOCH)), sample.trim_end());
+        let written = write_at(&fact, Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(written.replace(&format!("\"v\":{ENTRY_FORMAT}"), "\"v\":3"), sample.trim_end());
     }
 
     /// The sample file holds what format 2 added; it is never rewritten.

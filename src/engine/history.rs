@@ -31,6 +31,7 @@ impl About<'_> {
             Fact::Started { .. }
             | Fact::TookIn(_)
             | Fact::TurnedAway(_)
+            | Fact::TurnedAwayTogether(_)
             | Fact::Published(_)
             | Fact::Retired { .. } => {
                 return false;

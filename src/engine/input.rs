@@ -7,6 +7,7 @@ use super::entry::{Published, TookIn, TurnedAway};
 use super::rules::{Caller, Rules};
 use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::store::waiting::Backlog;
 
 /// Everything that can wake the engine.
 #[derive(Debug)]
@@ -80,8 +81,10 @@ pub enum WorkEnd {
         again: Option<Duration>,
         /// What ended the look early; what was decided before it holds all the same.
         trouble: Option<String>,
-        /// Uploads that cannot be handled now, and why.
+        /// Files in the upload tree itself that cannot be handled now, and why.
         stuck: Vec<(String, String)>,
+        /// What waits in the drop directory: a matter of those who upload.
+        waiting: Backlog,
         /// Whether a file was known already: it may have put back what a tree had lost.
         repeated: bool,
     },

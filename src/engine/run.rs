@@ -25,6 +25,7 @@ use super::worker::Workshop;
 use crate::domain::names::{Actor, DistPath, TreeId};
 use crate::link::clock::Clock;
 use crate::store::logbook::{Draft, Logbook, LogbookError};
+use crate::store::waiting::Backlog;
 
 /// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
 /// again; nothing is dropped in silence.
@@ -593,11 +594,12 @@ impl Engine {
                 }
                 return;
             }
-            WorkEnd::Looked { again, stuck, took_in, repeated, .. } => {
+            WorkEnd::Looked { again, stuck, waiting, took_in, repeated, .. } => {
                 if !took_in.is_empty() {
                     self.waiting.entry(dist.clone()).or_insert_with(|| self.clock.monotonic());
                 }
                 self.report_stuck(&dist, stuck);
+                self.report_waiting(&dist, waiting);
                 self.first_look_over.insert(dist.clone());
                 if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == dist) {
                     // What was uploaded may be what a tree had lost.
@@ -628,7 +630,21 @@ impl Engine {
         self.shared.trouble(&key, None);
     }
 
-    /// Uploads that cannot be handled are a trouble of their own, which holds up nothing else.
+    /// Uploads that cannot be handled are a matter of those who upload: people are told, and readiness is not.
+    fn report_waiting(&self, dist: &DistPath, waiting: &Backlog) {
+        let mut inside = self.shared.write();
+        let before = inside.uploads.insert(dist.clone(), waiting.clone());
+        drop(inside);
+        let known = before.as_ref().and_then(Backlog::trouble).map(|(first, all)| (first.path.clone(), all));
+        if let Some((first, all)) = waiting.trouble()
+            && known.as_ref().is_none_or(|(path, count)| *path != first.path || *count < all)
+        {
+            let (file, why, to_mend) = (&first.path, &first.why, first.kind.remedy());
+            tracing::warn!(%dist, file, why, to_mend, all, "an upload cannot be handled; see `rolloutctl uploads`");
+        }
+    }
+
+    /// Files in the upload tree that cannot be handled are a trouble of their own, which holds up nothing else.
     fn report_stuck(&self, dist: &DistPath, stuck: &[(String, String)]) {
         let why = stuck.first().map(|(path, why)| {
             let more = if stuck.len() > 1 { format!(" (and {} more)", stuck.len() - 1) } else { String::new() };
@@ -753,8 +769,10 @@ impl Engine {
 
     fn start(&self, work: Work) {
         let (workshop, ends, clock) = (Arc::clone(&self.workshop), self.ends.0.clone(), self.clock);
+        let patient = self.patient_now();
         tokio::task::spawn_blocking(move || {
-            let carried = std::panic::AssertUnwindSafe(|| workshop.carry_out(&work, clock.now(), clock.monotonic()));
+            let carry_out = || workshop.carry_out(&work, clock.now(), clock.monotonic(), patient);
+            let carried = std::panic::AssertUnwindSafe(carry_out);
             // A panic must not leave a distribution busy for ever: it is a failure like any other.
             let end = std::panic::catch_unwind(carried)
                 .unwrap_or_else(|_| WorkEnd::Failed("it panicked; please report this with the log".to_owned()));
@@ -776,6 +794,10 @@ fn log_fact(seq: u64, entry: &Entry) {
         Fact::TookIn(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
         Fact::TurnedAway(t) => {
             tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
+        }
+        Fact::TurnedAwayTogether(t) => {
+            let (code, detail) = (&t.code, &t.detail);
+            tracing::warn!(seq, dist = %t.dist, files = t.files.len(), code, detail, "refused together");
         }
         Fact::Submitted { rollout, packages, .. } => {
             tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
@@ -848,6 +870,7 @@ mod tests {
             again: None,
             trouble: None,
             stuck: vec![],
+            waiting: Backlog::default(),
             repeated: false,
         };
         engine.busy.insert(dist.clone());

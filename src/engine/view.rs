@@ -20,6 +20,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::store::logbook::Head;
+use crate::store::waiting::Backlog;
 
 /// The name of the trouble when the logbook cannot be written.
 pub(super) const LOGBOOK: &str = "logbook";
@@ -46,6 +47,8 @@ pub struct Inside {
     pub troubles: BTreeMap<String, String>,
     /// Trees in which something is wrong, and what.
     pub wrong: Wrongs,
+    /// What lies where people upload and is not taken in: a matter of those who upload, and no trouble of ours.
+    pub uploads: BTreeMap<DistPath, Backlog>,
     /// Whether recovery is over.
     pub ready: bool,
     /// Pieces of work that ended, by label: how many, and how many of them failed.

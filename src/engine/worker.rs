@@ -50,7 +50,9 @@ impl Workshop {
     }
 
     /// Carries out a piece of work, whatever it takes.
-    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant) -> WorkEnd {
+    ///
+    /// `patient` is the time by which things wait for their removal.
+    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
         let Some(bench) = self.distributions.get(work.dist()) else {
             return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
         };
@@ -58,7 +60,7 @@ impl Workshop {
         if let Some(settings) = lock(&bench.pending).take() {
             dist.reload(settings);
         }
-        let done = self.on(&mut dist, bench, work, now, clock);
+        let done = self.on(&mut dist, bench, work, (now, clock, patient));
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
     }
 
@@ -67,19 +69,22 @@ impl Workshop {
         dist: &mut Distribution,
         bench: &Bench,
         work: &Work,
-        now: Timestamp,
-        clock: Instant,
+        (now, clock, patient): (Timestamp, Instant, Timestamp),
     ) -> Result<WorkEnd, DistError> {
         match work {
             Work::TakeIn(path) => {
-                let look = dist.look(now, clock)?;
+                let look = dist.look_and_tidy(now, clock, patient)?;
+                if look.refused_again > 0 {
+                    tracing::info!(dist = %path, files = look.refused_again, "refused again, and counted");
+                }
                 Ok(WorkEnd::Looked {
                     repeated: look.repeated,
                     took_in: look.accepted.into_iter().map(|a| took_in(path, &bench.upload, a)).collect(),
                     turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
                     again: look.again,
                     trouble: look.failed.as_ref().map(|error| chain(error)),
-                    stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
+                    waiting: look.waiting,
+                    stuck: look.at_home.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
                 })
             }
             Work::Inspect(path, trees) => {

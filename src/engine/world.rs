@@ -131,11 +131,11 @@ impl World {
                 self.no_longer_wants(rollout, |w| w.by.as_str() == who && w.state.as_str() == state);
             }
             Fact::TookIn(took) => self.took_in(at, took),
-            Fact::TurnedAway(away) => {
-                if self.turned_away.len() == TURNED_AWAY_KEPT {
-                    self.turned_away.pop_front();
+            Fact::TurnedAway(away) => self.turned_away(at, away.clone()),
+            Fact::TurnedAwayTogether(away) => {
+                if let Some(first) = away.first() {
+                    self.turned_away(at, first);
                 }
-                self.turned_away.push_back((at, away.clone()));
             }
             Fact::Submitted { rollout, dist, title, packages, state } => {
                 let made = Rollout {
@@ -199,6 +199,13 @@ impl World {
                 self.retired(tree, kept);
             }
         }
+    }
+
+    fn turned_away(&mut self, at: Timestamp, away: TurnedAway) {
+        if self.turned_away.len() == TURNED_AWAY_KEPT {
+            self.turned_away.pop_front();
+        }
+        self.turned_away.push_back((at, away));
     }
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.

@@ -214,7 +214,7 @@ impl Distribution {
         disk.make_dir(&settings.gate.dir)?;
         let indexes = settings.index.parent().unwrap_or(&settings.root);
         disk.make_dir(indexes)?;
-        for dir in [indexes, &settings.gate.rejected, &settings.retired] {
+        for dir in [indexes, settings.gate.rejected.dir(), &settings.retired] {
             disk::sweep(disk.as_ref(), dir)?;
         }
         let index = Index::open(disk.as_ref(), &settings.index)?;
@@ -626,6 +626,21 @@ impl Distribution {
         }
     }
 
+    /// The same when it is so late, by the time by which things wait for their removal; what was refused long enough
+    /// ago goes.
+    ///
+    /// # Errors
+    /// When the tree or the index cannot be used at all.
+    pub fn look_and_tidy(&mut self, now: Timestamp, clock: Instant, patient: Timestamp) -> Result<Look, DistError> {
+        let rejected = Arc::clone(&self.settings.gate.rejected);
+        rejected.keep_time(patient);
+        let look = self.look(now, clock)?;
+        if let Err(error) = rejected.tidy(self.disk.as_ref()) {
+            tracing::warn!(why = error.sentence(), "refused files cannot be cleared away");
+        }
+        Ok(look)
+    }
+
     /// Publishes what a tree lists. `floor` is its last revision, as far as the logbook knows.
     ///
     /// # Errors
@@ -792,6 +807,7 @@ mod tests {
 
     use super::super::blocks::Members;
     use super::super::disk::{Kernel, failing::FailingDisk};
+    use super::super::evidence::{Bounds, Evidence};
     use super::super::intake::Limits;
     use super::super::publication::file_checksum;
     use super::*;
@@ -859,7 +875,10 @@ mod tests {
                         .iter()
                         .map(|tree| (tree.parse().expect("a name"), root.join(tree).join("d")))
                         .collect(),
-                    rejected: state.join("rejected/d"),
+                    rejected: Arc::new(Evidence::new(
+                        state.join("rejected/d"),
+                        Bounds { keep: Duration::from_hours(24), files: 1_000, size: 1 << 30 },
+                    )),
                     terms: Arc::new(Terms { ring, ..Terms::default() }),
                     examiner: Arc::new(Here),
                     limits: Limits {

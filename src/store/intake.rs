@@ -29,7 +29,7 @@
 //! name that was given is never taken from a package whose bytes were accepted before, and no file that
 //! nobody has read yet gives way to another one.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
@@ -46,12 +46,14 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
+use super::evidence::Evidence;
 use super::examination::{Answer, BEGINNING, Examiner, Known, Question, Terms};
 use super::index::{Chunk, Index, IndexError};
 use super::ownership;
 use super::patience::Patient;
 use super::rejected;
 use super::tree;
+use super::waiting::{Backlog, Kind};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
@@ -72,12 +74,18 @@ pub const RACY: Duration = Duration::from_secs(2);
 /// tree is a mistake or an attack.
 const DEPTH_MAX: usize = 16;
 
+/// Most directories that are searched. Each costs some microseconds in each look.
+const DIRECTORIES_MAX: usize = 200_000;
+
 /// Begins the names of uploads that were taken aside to be removed. Not a temporary name of ours, as
 /// those are removed unread after a crash.
 const CLEARED: &str = ".cleared-by-rolloutd-";
 
 /// After what time a file that could not be handled is tried again.
 const STUCK_AGAIN: Duration = Duration::from_mins(1);
+
+/// Largest file that is read to its end although its beginning is that of no package.
+const SUM_MAX: u64 = 64 << 20;
 
 /// Most files that are remembered between two looks. Beyond it the rest is found when these are done.
 const SIGHTINGS_MAX: usize = 200_000;
@@ -105,8 +113,8 @@ pub struct Gate {
     /// All trees of the distribution with their directories; a package that one of them lists and has lost is
     /// put back when it is uploaded again.
     pub trees: Vec<(TreeName, PathBuf)>,
-    /// Where refused files go.
-    pub rejected: PathBuf,
+    /// Where refused files go, and what lies there.
+    pub rejected: Arc<Evidence>,
     /// What is asked of a package.
     pub terms: Arc<Terms>,
     /// Who finds it out.
@@ -137,6 +145,12 @@ pub struct Look {
     pub refused: Vec<Departure>,
     /// Files that cannot be handled now, and why: all of them, at each look.
     pub stuck: Vec<(PathBuf, String)>,
+    /// Those of them that lie in the upload tree itself, where nobody writes but the daemon and admins.
+    pub at_home: Vec<(PathBuf, String)>,
+    /// What waits in the drop directory, why, and what its owner can do.
+    pub waiting: Backlog,
+    /// Files that were refused before with the same bytes and the same word: they are counted where these are kept.
+    pub refused_again: u64,
     /// Whether a file had bytes that are known already: it may have put back what a tree had lost.
     pub repeated: bool,
     /// When to look again although nothing changes.
@@ -152,6 +166,9 @@ impl Look {
         self.accepted.extend(other.accepted);
         self.refused.extend(other.refused);
         self.stuck.extend(other.stuck);
+        self.at_home.extend(other.at_home);
+        self.waiting.extend(other.waiting);
+        self.refused_again += other.refused_again;
         self.repeated |= other.repeated;
         self.again = self.again.into_iter().chain(other.again).min();
         self.failed = self.failed.take().or(other.failed);
@@ -327,10 +344,14 @@ impl Uploads {
         now: Timestamp,
         clock: Instant,
     ) -> Result<Look, IntakeError> {
-        let Searched { found, mut dirs } = self.search(&gate.dir)?;
+        let Searched { found, mut dirs, mut waiting } = self.search(&gate.dir)?;
+        if gate.is_home() {
+            // Metadata, keys and other things of ours lie there; and what an admin does there is no upload of strangers.
+            waiting = Backlog::default();
+        }
         let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
         self.seen.retain(|path, _| names.contains(path));
-        let mut look = Look::default();
+        let mut look = Look { waiting, ..Look::default() };
         let (mut quiet, mut bytes) = (Vec::new(), 0_u64);
         let mut foreign: BTreeSet<&Path> = BTreeSet::new();
         for file in &found {
@@ -370,7 +391,7 @@ impl Uploads {
             }
         }
         self.examine(disk, gate, index, &quiet, (now, clock), &mut look);
-        self.report_stuck(&mut look);
+        self.report(gate, (now, clock), &mut look);
         if !look.accepted.is_empty() || !look.refused.is_empty() {
             // What was decided now is settled once the logbook has it.
             look.again = Some(Duration::ZERO);
@@ -383,8 +404,19 @@ impl Uploads {
     fn search(&self, dir: &Path) -> Result<Searched, DiskError> {
         let mut found = Vec::new();
         let mut dirs = BTreeMap::new();
-        let mut todo = vec![(PathBuf::new(), 0)];
-        while let Some((relative, depth)) = todo.pop() {
+        let mut waiting = Backlog::default();
+        let mut todo = VecDeque::from([(PathBuf::new(), 0)]);
+        let mut searched = 0;
+        // Directories further up come first, so that nobody hides them by making many below one of his.
+        while let Some((relative, depth)) = todo.pop_front() {
+            searched += 1;
+            if searched > DIRECTORIES_MAX {
+                let why = format!(
+                    "there are more than {DIRECTORIES_MAX} directories, and this one and others are not searched"
+                );
+                waiting.add(&relative, Kind::Many, why, None);
+                break;
+            }
             let here = dir.join(&relative);
             let mut known = None;
             if depth == 2 && relative.starts_with(tree::PACKAGES) {
@@ -399,12 +431,23 @@ impl Uploads {
                 tree::open_dir_beneath(dir, &relative).and_then(|fd| rustix::fs::Dir::new(fd).at("list", &here));
             let mut entries = match listed {
                 Ok(entries) => entries,
-                // A directory may go away, be closed to us or become a link while the tree is searched.
-                Err(_) if depth > 0 => continue,
+                // A directory may go away or become a link while the tree is searched.
+                Err(error) if depth > 0 && (error.is_not_found() || error.is_no_file()) => continue,
+                Err(error) if depth > 0 => {
+                    waiting.add(&relative, Kind::Closed, error.sentence(), None);
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             while let Some(entry) = entries.read() {
-                let entry = entry.at("list", &here)?;
+                let entry = match entry.at("list", &here) {
+                    Ok(entry) => entry,
+                    Err(error) if depth > 0 => {
+                        waiting.add(&relative, Kind::Closed, error.sentence(), None);
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let name = OsStr::from_bytes(entry.file_name().to_bytes());
                 // What a crash left aside is an upload like any other: see `clear`.
                 let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
@@ -429,19 +472,33 @@ impl Uploads {
                     mark = Some(hash);
                 }
                 let path = relative.join(name);
+                let changed = Timestamp::from_second(stamp.ctime.0).ok();
                 if kind.is_dir() {
                     // A directory below one of ours is somebody's upload, whose changes show in itself alone.
                     dirs.remove(&relative);
+                    if name.as_bytes().to_ascii_lowercase().ends_with(b".rpm") {
+                        waiting.add(&path, Kind::Folder, "it is a directory and no package", changed);
+                    }
                     if depth < DEPTH_MAX {
-                        todo.push((path, depth + 1));
+                        todo.push_back((path, depth + 1));
+                    } else {
+                        let why = format!("directories are searched {DEPTH_MAX} deep, and this one lies deeper");
+                        waiting.add(&path, Kind::Deep, why, changed);
                     }
                 } else if aside || name.as_bytes().ends_with(b".rpm") {
                     found.push(Found { relative: path, stamp, is_file: kind.is_file(), links: stat.st_nlink, mark });
+                } else {
+                    waiting.add(
+                        &path,
+                        Kind::Suffix,
+                        "only files whose names end in .rpm, in small letters, are looked at",
+                        changed,
+                    );
                 }
             }
         }
         found.sort_by(|a, b| a.relative.cmp(&b.relative));
-        Ok(Searched { found, dirs })
+        Ok(Searched { found, dirs, waiting })
     }
 
     /// Remembers that a file cannot be handled.
@@ -452,12 +509,27 @@ impl Uploads {
         }
     }
 
-    fn report_stuck(&self, look: &mut Look) {
+    /// Says what waits, and what cannot be handled.
+    fn report(&self, gate: &Gate, (now, clock): (Timestamp, Instant), look: &mut Look) {
         for (path, sighting) in &self.seen {
-            if let Some(Outcome::Stuck(why, ..)) = &sighting.outcome {
-                look.stuck.push((path.clone(), why.clone()));
-                look.again = Some(look.again.map_or(STUCK_AGAIN, |soonest| soonest.min(STUCK_AGAIN)));
+            let (kind, why) = match &sighting.outcome {
+                None => (Kind::New, "it is new, or was changed just now"),
+                Some(Outcome::Incomplete) => (Kind::Incomplete, "there is less of it than it says"),
+                Some(Outcome::Stuck(why, ..)) => {
+                    look.stuck.push((path.clone(), why.clone()));
+                    look.again = Some(look.again.map_or(STUCK_AGAIN, |soonest| soonest.min(STUCK_AGAIN)));
+                    (Kind::Stuck, why.as_str())
+                }
+                // It goes in the next look.
+                Some(Outcome::TakenIn | Outcome::Refused(..)) => continue,
+            };
+            if !gate.is_home() {
+                let since = now.checked_sub(clock.saturating_duration_since(sighting.since)).ok();
+                look.waiting.add(path, kind, why, since);
             }
+        }
+        if gate.is_home() {
+            look.at_home.clone_from(&look.stuck);
         }
     }
 
@@ -546,13 +618,13 @@ impl Uploads {
             // Quiet; or nothing more came, and it is read once more and then refused for good.
             None | Some(Outcome::Incomplete) => Ok(Step::Examine),
             Some(Outcome::Refused(refusal, sha256)) => {
-                let to = rejected::place(&gate.rejected, *sha256, stamp.ino, &file.relative);
                 let known = rejected::Known {
                     is_it: &|meta| Stamp::of(meta).is_renamed(&stamp),
                     open: &|| tree::open_beneath(&gate.dir, &file.relative),
                     clear: &|| clear(disk, &path, stamp),
                 };
-                match rejected::put_aside(disk, &path, &to, refusal, gate.limits.max_package, &known)? {
+                let verdict = (refusal, *sha256);
+                match gate.rejected.put(disk, &path, &file.relative, verdict, gate.limits.max_package, &known)? {
                     rejected::Put::Aside => drop(self.seen.remove(&file.relative)),
                     rejected::Put::Stays => {
                         self.is_stuck(&file.relative, "it was refused and cannot be moved away".to_owned(), clock);
@@ -666,7 +738,18 @@ impl Uploads {
                 sighting.outcome = Some(Outcome::Incomplete);
             }
             Examined::Refused(refusal, sha256) => {
+                let times = sha256.map_or(0, |sum| gate.rejected.times(sum, refusal.code));
                 sighting.outcome = Some(Outcome::Refused(refusal.clone(), sha256));
+                // The same bytes with the same verdict: counted beside what is kept, and told now and then.
+                if times > 0 && !is_told(times + 1) {
+                    look.refused_again += 1;
+                    look.again = Some(Duration::ZERO);
+                    return;
+                }
+                let mut refusal = refusal;
+                if times > 0 {
+                    refusal.detail = format!("{} (the same bytes, for the {}th time)", refusal.detail, times + 1);
+                }
                 look.refused.push(Departure { upload: file.relative.clone(), sha256, refusal });
             }
         }
@@ -676,6 +759,15 @@ impl Uploads {
     pub fn waiting(&self) -> usize {
         self.seen.len()
     }
+}
+
+/// Whether it is told in the logbook that the same bytes were refused for this time: each time would fill it.
+fn is_told(times: u64) -> bool {
+    let mut power = 10;
+    while power < times {
+        power *= 10;
+    }
+    power == times
 }
 
 enum Visit {
@@ -709,6 +801,8 @@ struct Searched {
     /// The directories of published packages, as they were before they were read, with what was found to be
     /// ours at once.
     dirs: BTreeMap<PathBuf, PackageDir>,
+    /// What is not looked at, or cannot be.
+    waiting: Backlog,
 }
 
 impl Found {
@@ -863,7 +957,9 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
             && (BEGINNING..size).contains(&here)
             && let Answer::Refused(refusal, _) = ask(&copy, here, Question::IsItABeginning)?
         {
-            return Ok(Copied::Refused(refusal, None));
+            // Nor is it examined; its checksum tells whether the same bytes come again.
+            let sum = (size <= SUM_MAX).then(|| sum_to_the_end(&mut uploaded, &mut buffer, sum, left)).flatten();
+            return Ok(Copied::Refused(refusal, sum));
         }
     }
     let after = upload.metadata().at("look at", &label)?;
@@ -872,10 +968,11 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     }
     // The time of the copy is the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0).unsigned_abs();
+    let sum = sum.finish().as_ref().try_into().map(Sha256).ok();
     let known = match ask(&copy, size, Question::MayItComeIn { at: now, file_time })? {
         // Which bytes these are is for nobody else to say: by their checksum a package is known from here on.
-        Answer::Good(known) if known.sha256.0 == *sum.finish().as_ref() && known.size == size => known,
-        Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256)),
+        Answer::Good(known) if Some(known.sha256) == sum && known.size == size => known,
+        Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256.or(sum))),
         Answer::Good(_) | Answer::SoFar => {
             return Err(DiskError::new("have examined", &label, not_an_answer()).into());
         }
@@ -885,6 +982,19 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = *known;
     let chunk = Chunk { sha256, pkgid, size, file_time, xml };
     Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
+}
+
+/// The checksum of a file of which the beginning was read already, if the rest is as long as it was said to be.
+fn sum_to_the_end(rest: &mut dyn Read, buffer: &mut [u8], mut sum: digest::Context, mut left: u64) -> Option<Sha256> {
+    loop {
+        let n = rest.read(buffer).ok()?;
+        let bytes = buffer.get(..n)?;
+        left = left.checked_sub(n as u64)?;
+        sum.update(bytes);
+        if bytes.is_empty() {
+            return sum.finish().as_ref().try_into().map(Sha256).ok().filter(|_| left == 0);
+        }
+    }
 }
 
 /// A copy opened once more, from its beginning and only for reading: for somebody who may not change it.

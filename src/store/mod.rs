@@ -18,6 +18,8 @@ pub mod logbook;
 pub mod backup;
 /// Files that were refused, and why.
 pub mod rejected;
+/// How long refused files are kept, and which go first.
+pub mod evidence;
 /// Superseded metadata and withdrawn packages, kept until their time has come.
 pub mod retirement;
 /// Several threads for a list of independent pieces of work.
@@ -36,6 +38,8 @@ mod splice;
 pub mod assembly;
 /// What is asked of a package file before it comes in, who answers, and both as bytes.
 pub mod examination;
+/// What lies where people upload and is not taken in.
+pub mod waiting;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// Whether the packages that a tree lists still lie there.

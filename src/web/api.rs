@@ -207,7 +207,11 @@ async fn bearer(
     Ok(known)
 }
 
-async fn caller(context: &Context, spoken: Option<Extension<Spoken>>, headers: &HeaderMap) -> Result<Caller, Problem> {
+pub(super) async fn caller(
+    context: &Context,
+    spoken: Option<Extension<Spoken>>,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     let hint = "send `Authorization: Bearer TOKEN` with a token of the configuration";
     bearer(context, spoken, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
 }

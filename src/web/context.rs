@@ -1,5 +1,6 @@
 //! The state that all handlers share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -10,8 +11,10 @@ use super::bodies::Bodies;
 use super::guesses::Guesses;
 use super::problem::Problem;
 use super::readers::Readers;
-use crate::domain::names::TreeId;
+use crate::domain::names::{DistPath, TreeId};
 use crate::engine::run::Handle;
+use crate::store::disk::{Disk, DiskError};
+use crate::store::evidence::Evidence;
 
 /// How many may read the logbook at a time. Each takes a thread and some descriptors, and whoever walks
 /// all of it takes a processor, too.
@@ -33,6 +36,8 @@ pub struct SiteFacts {
     pub tokens: Tokens,
     /// Who may send hints.
     pub secrets: HookSecrets,
+    /// The refused files of each distribution.
+    pub rejected: BTreeMap<DistPath, Arc<Evidence>>,
 }
 
 impl SiteFacts {
@@ -53,15 +58,16 @@ pub struct Context {
     bodies: Arc<Bodies>,
     guesses: Arc<Guesses>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
+    disk: Arc<dyn Disk>,
 }
 
 impl Context {
     /// A context over an engine.
-    pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts) -> Self {
+    pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts, disk: Arc<dyn Disk>) -> Self {
         let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
         let (bodies, guesses) = (Arc::default(), Arc::default());
         let site = Arc::new(RwLock::new(Arc::new(site)));
-        Self { engine, logbook, walkers, readers, bodies, guesses, site }
+        Self { engine, logbook, walkers, readers, bodies, guesses, site, disk }
     }
 
     /// Reads the logbook file on a thread that may wait for the disk.
@@ -82,6 +88,23 @@ impl Context {
         };
         let path = self.logbook.clone();
         self.walkers.read(move || read(&path)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+    }
+
+    /// Looks at refused files, or removes some, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// A problem document when `work` fails.
+    pub async fn at_rejected<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&SiteFacts, &dyn Disk) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let failed = |why: String| {
+            let kind = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(kind, "disk", "The refused files cannot be reached", why)
+        };
+        let (site, disk) = (self.site(), Arc::clone(&self.disk));
+        let done = self.walkers.read(move || work(&site, disk.as_ref())).await;
+        done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.sentence()))
     }
 
     /// Threads that read files for clients.

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::guesses::Kind;
+use crate::domain::names::DistPath;
 use crate::engine::view::Inside;
+use crate::store::waiting::{self, Backlog};
 
 /// Whether the daemon is ready, and if not, why.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -23,6 +25,9 @@ pub struct ReadyBody {
     pub ready: bool,
     /// What is wrong or still going on.
     pub reasons: Vec<String>,
+    /// What those who upload have to put right, and neither clients nor moves suffer from.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The process is alive.
@@ -35,9 +40,12 @@ pub async fn alive() -> &'static str {
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "Ready", body = ReadyBody), (status = 503, description = "Not ready, or degraded", body = ReadyBody)))]
 pub async fn ready(State(context): State<Context>) -> (StatusCode, Json<ReadyBody>) {
-    let reasons = reasons(&context.engine.shared().read());
+    let (reasons, warnings) = {
+        let inside = context.engine.shared().read();
+        (reasons(&inside), warnings(&inside))
+    };
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyBody { ready: reasons.is_empty(), reasons }))
+    (status, Json(ReadyBody { ready: reasons.is_empty(), reasons, warnings }))
 }
 
 /// What is wrong or still going on; empty means ready.
@@ -45,6 +53,23 @@ pub fn reasons(inside: &Inside) -> Vec<String> {
     let recovering =
         (!inside.ready).then(|| "recovery is not over: trees are being published and uploads looked at".to_owned());
     recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
+}
+
+/// Uploads for which somebody has to do something, one sentence for each distribution.
+pub fn warnings(inside: &Inside) -> Vec<String> {
+    let sentence = |(dist, waiting): (&DistPath, &Backlog)| {
+        let (first, all) = waiting.trouble()?;
+        let more = if all > 1 { format!(" (and {} more)", all - 1) } else { String::new() };
+        let remedy = first.kind.remedy();
+        Some(format!("uploads {dist}: {}: {}{more}; {remedy}; see `rolloutctl uploads`", first.path, first.why))
+    };
+    inside.uploads.iter().filter_map(sentence).collect()
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UploadLabels {
+    distribution: String,
+    kind: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +133,14 @@ fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
         work.get_or_create(&of("done")).inc_by(all.saturating_sub(*failed));
         work.get_or_create(&of("failed")).inc_by(*failed);
     }
+    let uploads = Family::<UploadLabels, Gauge>::default();
+    for (dist, backlog) in &inside.uploads {
+        for kind in waiting::Kind::ALL {
+            let labels = UploadLabels { distribution: dist.to_string(), kind: kind.to_string() };
+            uploads.get_or_create(&labels).set(clamp(backlog.count(kind)));
+        }
+    }
+    registry.register("uploads_waiting", "What lies where people upload and is not taken in", uploads);
     let expires = Family::<KeyLabels, Gauge>::default();
     for (key, end) in &inside.rules.expiries {
         expires.get_or_create(&KeyLabels { key: key.clone() }).set(end.as_second());
@@ -143,6 +176,27 @@ mod tests {
         assert!(reasons(&inside).is_empty());
         inside.troubles.insert("logbook".into(), "the disk is full".into());
         assert_eq!(reasons(&inside), ["logbook: the disk is full"]);
+    }
+
+    #[test]
+    fn what_uploaders_have_to_put_right_is_a_warning_and_no_reason() {
+        let mut inside = Inside { ready: true, ..Inside::default() };
+        let mut backlog = Backlog::default();
+        backlog.add(std::path::Path::new("a.zip"), waiting::Kind::Suffix, "a word", None);
+        inside.uploads.insert("d".parse().expect("a path"), backlog.clone());
+        assert!(warnings(&inside).is_empty(), "it is named, and nobody has to come for it");
+        for name in ["a.rpm", "b.rpm"] {
+            backlog.add(std::path::Path::new(name), waiting::Kind::Stuck, "no way in", None);
+        }
+        inside.uploads.insert("d".parse().expect("a path"), backlog);
+        assert!(reasons(&inside).is_empty());
+        let [words] = &warnings(&inside)[..] else { panic!("one") };
+        assert!(words.starts_with("uploads d: a.rpm: no way in (and 1 more); let the daemon's user write"), "{words}");
+        let figures = encode(&inside, [(Kind::Token, 0), (Kind::Signature, 0)]);
+        for line in ["kind=\"stuck\"} 2", "kind=\"suffix\"} 1", "kind=\"deep\"} 0"] {
+            assert!(figures.contains(line), "{figures}");
+        }
+        assert!(figures.contains("rolloutd_ready 1"), "{figures}");
     }
 
     #[test]

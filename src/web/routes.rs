@@ -15,7 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::context::Context;
 use super::problem::{Problem, worded};
 use super::trees::Trees;
-use super::{api, health, hook, pages, reception, trees};
+use super::{api, health, hook, pages, reception, trees, uploads};
 
 /// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
@@ -25,7 +25,7 @@ const REQUEST_TIME: Duration = Duration::from_mins(1);
     info(title = "rolloutd", description = "Staged rollout for yum repositories"),
     paths(
         hook::receive, api::submit, api::rollouts, api::rollout, api::why, api::move_rollout, api::trees, api::log,
-        api::verify_log, health::alive, health::ready, health::metrics
+        api::verify_log, uploads::waiting, uploads::rejected, uploads::drop_rejected, health::alive, health::ready, health::metrics
     ),
     modifiers(&BearerToken)
 )]
@@ -61,6 +61,9 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/api/v1/trees", get(api::trees))
         .route("/api/v1/log", get(api::log))
         .route("/api/v1/log/verify", get(api::verify_log))
+        .route("/api/v1/uploads", get(uploads::waiting))
+        .route("/api/v1/rejected", get(uploads::rejected))
+        .route("/api/v1/rejected/drop", post(uploads::drop_rejected))
         .route("/hooks/{name}", post(hook::receive))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -149,7 +152,10 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };
-        let router = router(Context::new(handle, logbook, site), ServeTrees::Below(prefix.to_owned()));
+        let router = router(
+            Context::new(handle, logbook, site, Arc::new(Kernel::default())),
+            ServeTrees::Below(prefix.to_owned()),
+        );
         disk::put(&Kernel::default(), &dir.path().join("root/a.repo"), b"[a]", Access::Everybody).expect("written");
         let request = request.body(body.into()).expect("a request");
         let response = TowerToHyperService::new(router).call(request).await.expect("an answer");

@@ -14,7 +14,7 @@ use crate::catalogue::{self, DISTRIBUTIONS, Input, ONE_ARCH, Row, TWO_SIGNERS, T
 use crate::forge;
 use crate::judge::{self, Source};
 use crate::metadata_readers;
-use crate::site::{Site, Wish, tell};
+use crate::site::{Site, Wish, refusals, tell};
 use rolloutd::domain::refusal::Code;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -257,18 +257,20 @@ fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, S
         for entry in &entries {
             *from = entry["seq"].as_u64().unwrap() + 1;
             let fact = &entry["what"]["fact"];
-            let (what, verdict) = match (&fact["took_in"], &fact["turned_away"]) {
-                (Value::Null, Value::Null) => continue,
-                (Value::Null, away) => (away, away["code"].as_str().unwrap().to_owned()),
-                (taken, _) => (taken, "accepted".to_owned()),
-            };
-            let upload = Path::new(what["upload"].as_str().unwrap());
-            let number = upload.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-            let (signers, notes) = (names(&what["signers"]), what["notes"].to_string());
-            let seen_now = Seen { verdict, signers, notes, ended: Ended::default() };
-            let sum = what["sha256"].as_str().unwrap_or_default().to_owned();
-            if let Some((before, _)) = seen.insert(number, (seen_now, sum)) {
-                panic!("a second verdict on {}: {before:?}", upload.display());
+            let taken = Some((fact["took_in"].clone(), "accepted".to_owned())).filter(|(what, _)| !what.is_null());
+            let refused = refusals(fact).into_iter().map(|what| {
+                let code = what["code"].as_str().unwrap().to_owned();
+                (what, code)
+            });
+            for (what, verdict) in taken.into_iter().chain(refused) {
+                let upload = Path::new(what["upload"].as_str().unwrap());
+                let number = upload.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+                let (signers, notes) = (names(&what["signers"]), what["notes"].to_string());
+                let seen_now = Seen { verdict, signers, notes, ended: Ended::default() };
+                let sum = what["sha256"].as_str().unwrap_or_default().to_owned();
+                if let Some((before, _)) = seen.insert(number, (seen_now, sum)) {
+                    panic!("a second verdict on {}: {before:?}", upload.display());
+                }
             }
         }
         if entries.len() < 1000 {
@@ -284,13 +286,20 @@ fn ask_daemon(site: &mut Site, rows: &[Row]) -> BTreeMap<usize, (Seen, String)> 
         fs::rename(aside(site, distribution), site.incoming_of(distribution).join("in")).unwrap();
     }
     let (mut from, mut seen) = (1, BTreeMap::new());
-    while seen.len() < rows.len() {
+    let twins = twins(rows);
+    let known = |seen: &BTreeMap<usize, (Seen, String)>| {
+        let twin = |group: &Vec<usize>| if group.iter().any(|n| seen.contains_key(n)) { group.len() } else { 0 };
+        let alone = seen.keys().filter(|n| !twins.iter().any(|group| group.contains(n))).count();
+        alone + twins.iter().map(twin).sum::<usize>()
+    };
+    while known(&seen) < rows.len() {
         let before = seen.len();
         site.wait(&format!("more than {before} of {} verdicts", rows.len()), |site| {
             read_logbook(site, &mut from, &mut seen);
             (seen.len() > before).then_some(())
         });
     }
+    fill(&mut seen, &twins);
     let accepted = |distribution: &str| {
         let here = |(number, (seen, _)): (&usize, &(Seen, String))| {
             rows[*number].distribution == distribution && seen.verdict == "accepted"
@@ -309,8 +318,30 @@ fn ask_daemon(site: &mut Site, rows: &[Row]) -> BTreeMap<usize, (Seen, String)> 
     seen
 }
 
+/// Refused files of the same bytes, which are told and kept once.
+fn twins(rows: &[Row]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(&str, &[u8]), Vec<usize>> = BTreeMap::new();
+    for (number, row) in rows.iter().enumerate() {
+        if let (Input::File(bytes), true) = (&row.input, row.expected.is_err()) {
+            groups.entry((row.distribution, bytes)).or_default().push(number);
+        }
+    }
+    groups.into_values().filter(|group| group.len() > 1).collect()
+}
+
+/// What is known of one of the same bytes is known of all.
+fn fill<T: Clone>(known: &mut BTreeMap<usize, T>, twins: &[Vec<usize>]) {
+    for group in twins {
+        if let Some(one) = group.iter().find_map(|number| known.get(number)).cloned() {
+            for number in group {
+                known.entry(*number).or_insert_with(|| one.clone());
+            }
+        }
+    }
+}
+
 /// The code of every file in `rejected/`, by its number.
-fn rejected(site: &Site) -> BTreeMap<usize, String> {
+fn rejected(site: &Site, twins: &[Vec<usize>]) -> BTreeMap<usize, String> {
     let mut found = BTreeMap::new();
     for distribution in DISTRIBUTIONS {
         for entry in fs::read_dir(site.path("state/rejected").join(distribution)).into_iter().flatten().flatten() {
@@ -324,6 +355,7 @@ fn rejected(site: &Site) -> BTreeMap<usize, String> {
             }
         }
     }
+    fill(&mut found, twins);
     found
 }
 
@@ -383,15 +415,16 @@ fn every_hostile_input_gets_its_verdict_from_daemon_and_verify() {
     let mut wrong = Vec::new();
     let mut lines: BTreeMap<(usize, usize), (&str, Line)> = BTreeMap::new();
     let refused = taken.values().filter(|(seen, _)| seen.verdict != "accepted").count();
+    let twins = twins(rows);
     site.wait("refused files to be moved away", |site| {
-        let found = rejected(site);
+        let found = rejected(site, &twins);
         let left = taken.iter().find(|(number, (seen, _))| seen.verdict != "accepted" && !found.contains_key(number));
         if let Some((number, _)) = left {
             eprintln!("{number} {} is not in rejected/", rows[*number].what);
         }
         left.is_none().then_some(())
     });
-    let rejected = rejected(&site);
+    let rejected = rejected(&site, &twins);
     let elements: BTreeMap<&str, _> = DISTRIBUTIONS.iter().map(|name| (*name, published(&site, name))).collect();
     for (number, row) in rows.iter().enumerate() {
         let ((seen, sum), alone) = (&taken[&number], &verified[number]);

@@ -8,8 +8,20 @@ use std::process::Command;
 
 const ROLLOUTD: &[&[&str]] =
     &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["keys"], &["backup"], &["restore"], &["demo"]];
-const ROLLOUTCTL: &[&[&str]] =
-    &[&[], &["list"], &["show"], &["why"], &["log"], &["trees"], &["submit"], &["move"], &["check"]];
+const ROLLOUTCTL: &[&[&str]] = &[
+    &[],
+    &["list"],
+    &["show"],
+    &["why"],
+    &["log"],
+    &["trees"],
+    &["submit"],
+    &["move"],
+    &["uploads"],
+    &["rejected"],
+    &["rejected", "drop"],
+    &["check"],
+];
 
 fn help(program: &str, path: &str, commands: &[&[&str]]) -> String {
     let mut text = String::new();

@@ -43,7 +43,7 @@ use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Site, Wish, hook_mac, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, hook_mac, keys, package, recipe, refusals, tell};
 use crate::snapshot::read_head;
 use crate::uploads::Mount;
 
@@ -262,25 +262,22 @@ impl Verdicts {
 
     fn hear(&mut self, entry: &Value) {
         let fact = &entry["what"]["fact"];
-        let (what, key, taken) = if fact.get("took_in").is_some() {
-            (&fact["took_in"], "nevra", true)
-        } else if fact.get("turned_away").is_some() {
-            (&fact["turned_away"], "upload", false)
-        } else {
-            return;
-        };
-        let text = |key: &str| what[key].as_str().unwrap().to_owned();
-        let dist = DISTRIBUTIONS.iter().position(|dist| what["dist"] == *dist).unwrap();
-        let verdict = if taken {
-            Verdict::TakenIn(text("sha256"))
-        } else {
+        let at: Timestamp = entry["at"].as_str().unwrap().parse().unwrap();
+        let dist = |what: &Value| DISTRIBUTIONS.iter().position(|dist| what["dist"] == *dist).unwrap();
+        let text = |what: &Value, key: &str| what[key].as_str().unwrap().to_owned();
+        let taken = &fact["took_in"];
+        if !taken.is_null() {
+            let verdict = Verdict::TakenIn(text(taken, "sha256"));
+            self.found.entry((dist(taken), text(taken, "nevra"))).or_default().push((verdict, at));
+        }
+        for what in refusals(fact) {
             let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"];
-            let code = text("code");
+            let code = text(&what, "code");
             let code = known.into_iter().find(|known| *known == code);
-            Verdict::Refused(code.unwrap_or_else(|| panic!("{} was refused: {what}", text("upload"))))
-        };
-        let at = entry["at"].as_str().unwrap().parse().unwrap();
-        self.found.entry((dist, text(key))).or_default().push((verdict, at));
+            let verdict =
+                Verdict::Refused(code.unwrap_or_else(|| panic!("{} was refused: {what}", text(&what, "upload"))));
+            self.found.entry((dist(&what), text(&what, "upload"))).or_default().push((verdict, at));
+        }
     }
 }
 

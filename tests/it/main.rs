@@ -53,5 +53,6 @@ mod signing;
 mod site;
 mod snapshot;
 mod strangers;
+mod upload_costs;
 mod uploads;
 mod verify;

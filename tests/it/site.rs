@@ -539,6 +539,20 @@ impl Drop for Site {
     }
 }
 
+/// Every refusal that a fact of the logbook tells of, as if each stood alone.
+pub(crate) fn refusals(fact: &Value) -> Vec<Value> {
+    let together = &fact["turned_away_together"];
+    let one = Some(&fact["turned_away"]).filter(|fact| !fact.is_null()).cloned();
+    let files = together["files"].as_array().into_iter().flatten();
+    let each = files.map(|file| {
+        serde_json::json!({
+            "dist": together["dist"], "code": together["code"], "detail": together["detail"],
+            "upload": file[0], "sha256": file[1],
+        })
+    });
+    one.into_iter().chain(each).collect()
+}
+
 /// The header that a body must come with.
 pub(crate) fn hook_mac(body: &str) -> String {
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, HOOK_SECRET);

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
+use crate::disagreement::{packages, reasons, wait_until_well};
 use crate::peers;
 use crate::site::{Site, Wish, keys, package, recipe};
 
@@ -254,13 +254,19 @@ fn a_file_system_that_never_answers_costs_one_file_and_holds_up_nothing_else() {
     site.wait("the other package in production", |_| (fs::read(&repodata).unwrap() != before).then_some(()));
     assert!(!reasons(&site).iter().any(|reason| reason.contains("far.rpm")), "it is still being read: {}", site.log());
     // Its own distribution goes on when patience is over, and the file is named for as long as it is so.
-    wait_for_reason(&mut site, "far.rpm");
+    site.wait("the file to be named", |site| {
+        site.document("/api/v1/uploads").to_string().contains("far.rpm").then_some(())
+    });
+    assert_eq!(reasons(&site), Vec::<String>::new(), "no client and no move suffers");
     site.drop_package("here", "1.0", &[]);
     site.wait("the next package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
     assert!(place.join("far.rpm").exists(), "it stays where it is");
     drop(blocking);
     // The next look, which any upload brings about, finds it gone.
     site.drop_package("last", "1.0", &[]);
+    site.wait("it to be named no more", |site| {
+        (!site.document("/api/v1/uploads").to_string().contains("far.rpm")).then_some(())
+    });
     wait_until_well(&mut site);
     assert!(site.stop().success());
 }

@@ -7,3 +7,4 @@ mod machines;
 mod sites;
 mod state;
 mod trees;
+mod uploads;

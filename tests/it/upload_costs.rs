@@ -1,0 +1,241 @@
+//! What an uploader can make the daemon cost: memory, descriptors, processor, other people's time.
+//!
+//! Each test says what it measured before, during and after. With `ROLLOUTD_LONG=1` they are as long as the
+//! attack that each is made after: 70 seconds of renames, 120,000 directories, 38,000 files of junk.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::campaign;
+use crate::disagreement::reasons;
+use crate::site::{Site, Wish, files_below, tell};
+
+/// Where people upload.
+fn uploads(site: &Site) -> PathBuf {
+    site.incoming()
+}
+
+/// What the daemon takes now.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    memory_kib: u64,
+    descriptors: usize,
+    processor: Duration,
+}
+
+impl Cost {
+    fn of(site: &Site) -> Self {
+        let at = PathBuf::from(format!("/proc/{}", site.pid()));
+        let status = fs::read_to_string(at.join("status")).unwrap();
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let stat = fs::read_to_string(at.join("stat")).unwrap();
+        // The name of the program may have blanks; the times are fields 14 and 15, in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Self {
+            memory_kib: memory.trim_end_matches("kB").trim().parse().unwrap(),
+            descriptors: fs::read_dir(at.join("fd")).unwrap().count(),
+            processor: Duration::from_millis(ticks * 10),
+        }
+    }
+}
+
+/// How many processors were busy since then.
+fn busy((since, before): (Instant, Cost), now: Cost) -> f64 {
+    now.processor.saturating_sub(before.processor).as_secs_f64() / since.elapsed().as_secs_f64()
+}
+
+/// What is known of a daemon that was measured several times.
+struct Bill {
+    name: &'static str,
+    first: Cost,
+    last: (Instant, Cost),
+}
+
+impl Bill {
+    fn new(name: &'static str, site: &Site) -> Self {
+        let first = Cost::of(site);
+        tell(&format!("{name}: before: {} KiB, {} descriptors", first.memory_kib, first.descriptors));
+        Self { name, first, last: (Instant::now(), first) }
+    }
+
+    /// Memory that came since the beginning, in KiB, and the processors that were busy since the last time.
+    fn now(&mut self, when: &str, site: &Site) -> (u64, f64) {
+        let now = Cost::of(site);
+        let grown = now.memory_kib.saturating_sub(self.first.memory_kib);
+        let busy = busy(self.last, now);
+        tell(&format!(
+            "{}: {when}: {} KiB ({grown} more), {} descriptors, {busy:.2} processors",
+            self.name, now.memory_kib, now.descriptors
+        ));
+        assert!(now.descriptors <= self.first.descriptors + 32, "{}: {when}: {now:?}", self.name);
+        self.last = (Instant::now(), now);
+        (grown, busy)
+    }
+
+    /// Waits until the daemon does nothing.
+    fn until_idle(&mut self, site: &mut Site) {
+        let (name, mut last) = (self.name, self.last);
+        site.wait(&format!("{name}: a daemon that does nothing any more"), |site| {
+            if last.0.elapsed() < Duration::from_secs(2) {
+                return None;
+            }
+            let now = Cost::of(site);
+            let busy = busy(last, now);
+            last = (Instant::now(), now);
+            (busy < 0.05).then_some(())
+        });
+        self.now("when it is over", site);
+    }
+}
+
+/// A package that comes now is taken in as usual.
+fn takes_in(site: &mut Site, name: &str) {
+    let began = Instant::now();
+    let nevra = site.drop_package(name, "1.0", &[]);
+    let place = site.tree("untested").join(format!("Packages/{}/{nevra}.rpm", &name[..1]));
+    site.wait(&format!("{nevra} to be taken in"), |_| place.is_file().then_some(()));
+    tell(&format!("the next upload is taken in after {:?}", began.elapsed()));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
+#[test]
+fn renames_without_end_take_no_memory() {
+    let mut site = Site::start(&Wish::default());
+    takes_in(&mut site, "before");
+    let at = uploads(&site);
+    fs::create_dir_all(at.join("mine/inner")).unwrap();
+    fs::write(at.join("mine/file.txt"), "nothing").unwrap();
+    let mut bill = Bill::new("renames", &site);
+    let (began, long) = (Instant::now(), Duration::from_secs(if campaign::is_long() { 70 } else { 8 }));
+    let mut renames = 0;
+    while began.elapsed() < long {
+        for _ in 0..500 {
+            rename(&at.join("mine"), &at.join("yours"));
+            rename(&at.join("yours/file.txt"), &at.join("yours/other.txt"));
+            rename(&at.join("yours/other.txt"), &at.join("yours/file.txt"));
+            rename(&at.join("yours"), &at.join("mine"));
+            renames += 4;
+        }
+    }
+    let (grown, _) = bill.now(&format!("after {renames} renames"), &site);
+    assert!(grown < 16 << 10, "{grown} KiB more");
+    takes_in(&mut site, "after");
+    bill.until_idle(&mut site);
+}
+
+#[test]
+fn many_directories_cost_nothing_while_nothing_changes() {
+    let mut site = Site::start(&Wish::default());
+    takes_in(&mut site, "before");
+    let at = uploads(&site);
+    let mut bill = Bill::new("directories", &site);
+    let many: u32 = if campaign::is_long() { 120_000 } else { 12_000 };
+    for number in 0..many {
+        fs::create_dir_all(at.join(format!("d{}/{number}", number / 1_000))).unwrap();
+    }
+    let (grown, _) = bill.now(&format!("when there are {many}"), &site);
+    assert!(grown < 96 << 10, "{grown} KiB more");
+    bill.until_idle(&mut site);
+    takes_in(&mut site, "meanwhile");
+    for dir in 0..many.div_ceil(1_000) {
+        fs::remove_dir_all(at.join(format!("d{dir}"))).unwrap();
+    }
+    bill.until_idle(&mut site);
+    takes_in(&mut site, "after");
+}
+
+#[test]
+fn directories_in_directories_delay_nobody() {
+    let mut site = Site::start(&Wish::default());
+    takes_in(&mut site, "before");
+    let mut bill = Bill::new("nested directories", &site);
+    let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = rustix::fs::open(uploads(&site), open, Mode::empty()).unwrap();
+    for _ in 0..2_000 {
+        rustix::fs::mkdirat(&here, "d", Mode::RWXU).unwrap();
+        here = rustix::fs::openat(&here, "d", open, Mode::empty()).unwrap();
+    }
+    let began = Instant::now();
+    takes_in(&mut site, "behind");
+    // The quiet time is 0.2 s; on a busy machine the rest takes some more.
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    bill.until_idle(&mut site);
+}
+
+/// The bytes that files below a directory take, and how many there are.
+fn kept(site: &Site) -> (usize, u64) {
+    let files = files_below(&site.path("state/rejected"));
+    let bytes = files.iter().filter_map(|file| fs::metadata(file).ok()).map(|meta| meta.len()).sum();
+    (files.len(), bytes)
+}
+
+/// Nothing that was uploaded lies there any more.
+fn no_files(site: &Site) -> Option<()> {
+    files_below(&uploads(site)).is_empty().then_some(())
+}
+
+fn logbook(site: &Site) -> u64 {
+    let mut head = 0;
+    loop {
+        let page = site.document(&format!("/api/v1/log?from={}&limit=1000", head + 1));
+        match page.as_array().and_then(|page| page.last()?["seq"].as_u64()) {
+            Some(last) => head = last,
+            None => return head,
+        }
+    }
+}
+
+#[test]
+fn junk_without_end_fills_neither_the_disk_nor_the_logbook() {
+    let mut site = Site::prepare(&Wish::default());
+    let path = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let words = "[intake]\nrejected = { files = 300, size = \"1MiB\" }";
+    fs::write(&path, text.replace("[intake]", words)).unwrap();
+    site.up();
+    let mut bill = Bill::new("junk", &site);
+    let many = if campaign::is_long() { 38_000 } else { 3_000 };
+    // Each file with bytes of its own, and then the same ones again.
+    for round in 0..2 {
+        let before = logbook(&site);
+        for number in 0..many {
+            let name = format!("junk{number}.rpm");
+            fs::write(uploads(&site).join(name), format!("junk number {number}").repeat(100)).unwrap();
+        }
+        bill.now(&format!("round {round}: when {many} files of junk are there"), &site);
+        site.wait("all to be refused", no_files);
+        bill.now(&format!("round {round}: when all are refused"), &site);
+        let ((files, bytes), entries) = (kept(&site), logbook(&site) - before);
+        tell(&format!("junk: round {round}: {files} files kept, {bytes} bytes, {entries} entries"));
+        // Each has its reason beside it; a look's worth may be over the bound for a moment.
+        site.wait("what is too much to go", |site| (kept(site).0 <= 2 * 300).then_some(()));
+        assert!(entries <= many / 8, "{entries} entries for {many} files");
+    }
+    takes_in(&mut site, "after");
+    bill.until_idle(&mut site);
+    assert!(site.ctl_good(&["rejected"]).contains("300 files kept"));
+    // The same bytes again and again, under any name, are one file and few entries.
+    let (before, files) = (logbook(&site), kept(&site).0);
+    for round in 0..12 {
+        for number in 0..20 {
+            fs::write(uploads(&site).join(format!("same{round}-{number}.rpm")), "the same junk".repeat(100)).unwrap();
+        }
+        site.wait("all to be refused", no_files);
+    }
+    let page = site.document("/api/v1/rejected?limit=1");
+    assert_eq!((page["files"][0]["times"].as_u64(), page["total"].as_u64()), (Some(240), Some(300)), "{page}");
+    assert_eq!(kept(&site).0, files, "the oldest one has gone for it");
+    let entries = logbook(&site) - before;
+    tell(&format!("junk: 240 times the same bytes: {entries} entries"));
+    assert!(entries <= 20, "{entries}");
+    assert!(reasons(&site).is_empty());
+}
