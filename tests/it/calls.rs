@@ -46,7 +46,7 @@ impl Calls {
         let _ = fs::remove_file(&calls.report);
         calls.order(order);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/calls.py");
-        let places = [&calls.control, &calls.report, &site.path("root"), &site.path("state")];
+        let places = [&calls.control, &calls.report, &site.path("root"), &site.path("state"), &site.path("incoming")];
         let mut words = vec!["/usr/bin/python3".to_owned(), script.to_owned()];
         words.extend(places.map(|path| path.display().to_string()));
         words.push("--".to_owned());

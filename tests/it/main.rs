@@ -32,6 +32,7 @@ mod fsck;
 mod fuzz_corpus;
 mod fuzz_replay;
 mod gate;
+mod held_sweep;
 mod help;
 mod index;
 mod judge;

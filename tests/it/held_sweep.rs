@@ -1,0 +1,117 @@
+//! A site whose state directory is gone: its trees are held. Whatever is asked meanwhile, and at whatever call the
+//! daemon is killed or the disk fails, clients see what they saw, and with its own state all goes on.
+//!
+//! `ROLLOUTD_SWEEP=all` strikes every call that changes a file; otherwise a sample of them is struck.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::calls::{Calls, Order, can_be_counted};
+use crate::campaign;
+use crate::disagreement::{packages, settled, wait_until_well};
+use crate::fsck::fsck;
+use crate::random::Random;
+use crate::scenarios::{keep, restore};
+use crate::site::{DISTRIBUTION, Site, files_below, keys, package, recipe, tell};
+
+/// How many calls are struck in an ordinary run, in each of the two ways.
+const SAMPLE: usize = 6;
+
+/// What clients can fetch of the trees that are held, with every byte: those that had packages.
+fn shown(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = ["untested", "testing", "production"].into_iter().flat_map(|tree| {
+        let dir = site.tree(tree);
+        [files_below(&dir.join("repodata")), files_below(&dir.join("Packages"))].concat()
+    });
+    files.map(|file| (file.clone(), fs::read(file).unwrap())).collect()
+}
+
+/// Uploads, submits, asks for moves and reloads, as people do who have not noticed yet. What dies meanwhile is asked no
+/// more.
+fn goes_on_as_usual(site: &mut Site) {
+    let began = Instant::now();
+    let alive = |site: &mut Site| site.has_ended().is_none();
+    while alive(site) && site.door.address().is_err() && began.elapsed() < Duration::from_secs(20) {
+        site.look_for_door();
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let submission = json!({"id": "9", "distribution": DISTRIBUTION, "title": "", "packages": ["fourth-1.0-1.noarch"]});
+    let _ = site.door.post("/api/v1/rollouts", &submission);
+    for state in ["InVerification", "StageRollOut", "Production"] {
+        let _ = site.door.post("/api/v1/rollouts/9/move", &json!({ "state": state }));
+        let _ = site.door.hook(&Site::hook_body(state, "9", state));
+    }
+    let held = |site: &Site| {
+        let said = crate::disagreement::reasons(site).join("\n");
+        ["untested/", "testing/", "production/"].iter().all(|tree| said.contains(tree))
+    };
+    while alive(site) && !held(site) && began.elapsed() < Duration::from_secs(20) {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Plays it once; gives the calls that were counted.
+fn play(site: &mut Site, order: Order, before: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
+    restore(site, "held");
+    let calls = Calls::watch(site, order);
+    site.spawn();
+    goes_on_as_usual(site);
+    let counted = calls.counted();
+    site.end();
+    assert!(shown(site) == *before, "{order:?}: what clients see has changed");
+    // Once more, undisturbed: it is held as before.
+    site.spawn();
+    goes_on_as_usual(site);
+    site.end();
+    assert!(shown(site) == *before, "{order:?}, and after another start: what clients see has changed");
+    counted
+}
+
+#[test]
+fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
+    if !can_be_counted() {
+        return;
+    }
+    let mut site = settled();
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third package", |site| (packages(site, "untested") == 1).then_some(()));
+    assert!(site.stop().success());
+    let (state, away) = (site.path("state"), site.path("away"));
+    fs::rename(&state, &away).unwrap();
+    fs::create_dir(&state).unwrap();
+    site.drop_file("fourth.rpm", &package(&recipe("fourth", "1.0", &[]), Some(&keys().ours.1)));
+    keep(&site, "held");
+    let before = shown(&site);
+    let seed = campaign::seed();
+    let all = play(&mut site, Order::Count, &before);
+    let wanted = if std::env::var("ROLLOUTD_SWEEP").is_ok_and(|v| v == "all") { all.len() } else { SAMPLE };
+    let mut random = Random(seed);
+    let mut struck: Vec<usize> = (1..=all.len()).collect();
+    while struck.len() > wanted {
+        struck.swap_remove(random.place(struck.len()));
+    }
+    for number in &struck {
+        play(&mut site, Order::Kill(*number), &before);
+        play(&mut site, Order::FailFrom(["ENOSPC", "EIO"][number % 2], *number), &before);
+    }
+    tell(&format!(
+        "held trees: ROLLOUTD_SEED={seed}: {} of {} calls struck twice, nothing changed",
+        struck.len(),
+        all.len()
+    ));
+    // With its own state all goes on.
+    restore(&mut site, "held");
+    fs::rename(&state, site.path("wrong")).unwrap();
+    fs::rename(&away, &state).unwrap();
+    site.up();
+    wait_until_well(&mut site);
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the second in production", |site| (packages(site, "production") == 2).then_some(()));
+    site.wait("the upload", |site| (packages(site, "untested") == 2).then_some(()));
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+}
