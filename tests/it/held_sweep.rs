@@ -20,7 +20,10 @@ use crate::scenarios::{keep, restore};
 use crate::site::{DISTRIBUTION, Site, files_below, keys, package, recipe, tell};
 
 /// How many calls are struck in an ordinary run, in each of the two ways.
-const SAMPLE: usize = 6;
+const SAMPLE: usize = 3;
+
+/// How long a daemon is waited for that answers nothing, or cannot say that its trees are held.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What clients can fetch of the trees that are held, with every byte: those that had packages.
 fn shown(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -36,7 +39,7 @@ fn shown(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
 fn goes_on_as_usual(site: &mut Site) {
     let began = Instant::now();
     let alive = |site: &mut Site| site.has_ended().is_none();
-    while alive(site) && site.door.address().is_err() && began.elapsed() < Duration::from_secs(20) {
+    while alive(site) && site.door.address().is_err() && began.elapsed() < PATIENCE {
         site.look_for_door();
         std::thread::park_timeout(Duration::from_millis(10));
     }
@@ -50,7 +53,7 @@ fn goes_on_as_usual(site: &mut Site) {
         let said = crate::disagreement::reasons(site).join("\n");
         ["untested/", "testing/", "production/"].iter().all(|tree| said.contains(tree))
     };
-    while alive(site) && !held(site) && began.elapsed() < Duration::from_secs(20) {
+    while alive(site) && !held(site) && began.elapsed() < PATIENCE {
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
