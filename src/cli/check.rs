@@ -39,7 +39,7 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> Outcome {
     let now = Clock.now();
     let report = check(&args.config, now);
-    let warnings = report.settings.as_ref().map(|settings| listed(settings, now)).unwrap_or_default();
+    let warnings = report.settings.as_ref().map(|settings| of_trees(settings, now)).unwrap_or_default();
     let text = if args.json {
         show_json(&report, &warnings)
     } else {
@@ -47,6 +47,26 @@ pub fn run(args: &CheckArgs) -> Outcome {
     };
     let exit = if report.complaints().next().is_some() { Exit::Refused } else { Exit::Done };
     Outcome { text, exit }
+}
+
+/// What is said of trees as they are now.
+fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
+    let mut words = listed(settings, now);
+    if settings.signing.is_none() {
+        let trees = settings.distributions.iter().flat_map(|dist| dist.trees.iter().map(move |tree| (dist, tree)));
+        let signed = trees.filter(|(dist, tree)| {
+            let dir = settings.site.root.join(tree.as_str()).join(dist.path.as_str());
+            dir.join("repodata/repomd.xml.asc").exists()
+        });
+        words.extend(signed.map(|(dist, tree)| {
+            format!(
+                "{tree}/{} is signed and there is no [signing] any more, so its metadata is published without a signature \
+                 and sites with repo_gpgcheck=1 refuse it; put [signing] back, unless that is meant",
+                dist.path
+            )
+        }));
+    }
+    words
 }
 
 /// What is said of the packages that trees list.

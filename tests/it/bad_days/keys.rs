@@ -404,6 +404,22 @@ fn all_signed_by(site: &Site, key: &Generated) -> bool {
     })
 }
 
+/// That clients lose the signature is said before it happens.
+#[test]
+fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
+    let site = settled();
+    let path = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let section = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
+    assert!(text.contains(&section), "{text}");
+    fs::write(&path, text.replace(&section, "")).unwrap();
+    let (said, code) = check(&site);
+    assert!(code == Some(0) && said.contains("no complaints, 4 warnings"), "{said}");
+    assert!(said.contains(&format!("warning: {PRODUCTION} is signed and there is no [signing] any more")), "{said}");
+    fs::write(&path, text).unwrap();
+    assert!(check(&site).0.contains(" is fine: "), "{}", check(&site).0);
+}
+
 /// How many packages a tree lists, whoever has signed its metadata.
 fn listed(site: &Site, tree: &str) -> usize {
     judge::read_unsigned(&Source::Disk(site.tree(tree))).map_or(0, |published| published.packages.len())
