@@ -14,6 +14,9 @@
 //! [`Staged`] is a type, so that a half of it cannot be forgotten. Equal content is not published
 //! again. The revision never goes back: it is one more than the last, or the time if that is later.
 //!
+//! Mirrors and web caches go by time and size, and two publications of one second often have the same of both. So
+//! `repomd.xml` and its signature have the revision for their time, in seconds: it always rises.
+//!
 //! Two names cannot be renamed by one call, so a client that fetches `repomd.xml` and its signature
 //! on both sides of the two renames sees a pair that does not fit, and has to try again. (Refused: a
 //! whole directory for each generation behind one link, since zypper and mirrors follow paths, and
@@ -26,6 +29,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
@@ -205,6 +209,7 @@ pub fn stage(
     {
         let superseded = unnamed(&repodata, &data)?;
         let (revision, repomd) = (known.repomd.revision, known.sha256);
+        keep_time(spec, &repodata, revision);
         let files = states(&repodata, &data).unwrap_or_default();
         return Ok(Outcome::Same(Published { revision, packages, repomd, superseded, notes, blocks, files }));
     }
@@ -225,7 +230,7 @@ pub fn stage(
         dir: spec.dir.clone(),
         why: e.to_string(),
     })?;
-    let signed = prepare_pair(disk, spec, &repodata, &bytes, signer, now)?;
+    let signed = prepare_pair(disk, spec, &repodata, (&bytes, revision), signer, now)?;
     let repomd = sha256(&bytes);
     let (superseded, files) = (Vec::new(), Vec::new());
     let published = Published { revision, packages, repomd, superseded, notes, blocks, files };
@@ -329,6 +334,7 @@ pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Opti
     }
     let superseded = unnamed(&repodata, &known.repomd.data).ok()?;
     let revision = known.repomd.revision;
+    keep_time(spec, &repodata, revision);
     Some(Published { revision, superseded, blocks: Tally::default(), ..last.clone() })
 }
 
@@ -497,19 +503,40 @@ fn check_carried(repodata: &Path, data: &Data) -> Result<(), String> {
     }
 }
 
+/// The time that `repomd.xml` of a revision and its signature have.
+fn time_of(revision: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(revision)).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Puts the times of a pair right that somebody has touched or copied, since mirrors go by them. Nothing of it is
+/// wrong otherwise, so nobody is told where that does not work; a later publication has its own time anyhow.
+fn keep_time(spec: &Spec, repodata: &Path, revision: u64) {
+    if spec.is_lent {
+        return;
+    }
+    for name in [REPOMD_ASC, REPOMD] {
+        let Ok(file) = tree::open_beneath(repodata, Path::new(name)) else { continue };
+        let is = file.metadata().and_then(|meta| meta.modified());
+        if is.is_ok_and(|is| is != time_of(revision)) && file.set_modified(time_of(revision)).is_ok() {
+            tracing::debug!(path = %repodata.join(name).display(), revision, "the time of a file is its revision again");
+        }
+    }
+}
+
 /// Writes the pair under temporary names, and makes the names of the three files durable meanwhile. The
 /// temporary names need not be: what is renamed is what has been synced.
 fn prepare_pair(
     disk: &dyn Disk,
     spec: &Spec,
     repodata: &Path,
-    bytes: &[u8],
+    (bytes, revision): (&[u8], u64),
     signer: Option<&Signer>,
     now: Timestamp,
 ) -> Result<Signed, PublishError> {
     let put = |name: &str, bytes: &[u8]| {
         let mut file = disk.fresh(repodata, Access::Everybody)?;
         disk.write(&mut file, bytes)?;
+        file.file.set_modified(time_of(revision)).at("set the time of", &repodata.join(name))?;
         disk.sync(&file)?;
         disk.name(file, &repodata.join(name)).map(drop)
     };

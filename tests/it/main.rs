@@ -40,6 +40,7 @@ mod kill_loop;
 mod kill_sweep;
 mod load;
 mod metadata_readers;
+mod mirrors;
 mod peers;
 mod power_cuts;
 mod random;
