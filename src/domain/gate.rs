@@ -3,6 +3,7 @@
 //! All gates are asked, so that a person sees all the reasons and not only the first. The worst
 //! verdict decides, and no gate at all is not a pass: nobody would have vouched for the step.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -63,15 +64,41 @@ impl Finding {
 pub struct Judgement {
     /// The worst of the findings.
     pub verdict: Verdict,
-    /// All of them, worst first.
+    /// All of them, worst first; of many of one kind some, and how many more.
     pub findings: Vec<Finding>,
 }
+
+/// So many findings of one kind are told in full. A rollout may have thousands of packages, and what is said of each
+/// would fill the logbook, the answer and the page.
+pub const TOLD_MOST: usize = 10;
 
 /// The worst finding decides; without any finding an admin has to.
 pub fn judge(mut findings: Vec<Finding>) -> Judgement {
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
     let verdict = findings.first().map_or(Verdict::NeedsAdmin, |f| f.verdict);
-    Judgement { verdict, findings }
+    Judgement { verdict, findings: summed_up(findings) }
+}
+
+fn summed_up(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut told: Vec<(Finding, usize)> = Vec::new();
+    let mut seen: BTreeMap<(Verdict, &'static str), usize> = BTreeMap::new();
+    for finding in findings {
+        let count = seen.entry((finding.verdict, finding.code)).or_default();
+        *count += 1;
+        if *count <= TOLD_MOST {
+            told.push((finding, 0));
+        } else if let Some((_, more)) =
+            told.iter_mut().rev().find(|(last, _)| (last.verdict, last.code) == (finding.verdict, finding.code))
+        {
+            *more += 1;
+        }
+    }
+    let with_rest = |(finding, more): (Finding, usize)| {
+        let words = format!("The same holds for {more} more.");
+        let rest = (more > 0).then(|| Finding::new(finding.verdict, finding.code, words));
+        std::iter::once(finding).chain(rest)
+    };
+    told.into_iter().flat_map(with_rest).collect()
 }
 
 #[cfg(test)]
@@ -87,6 +114,20 @@ mod tests {
             judged.findings.iter().map(|f| f.verdict).collect::<Vec<_>>(),
             [Verdict::Reject, Verdict::Wait, Verdict::Pass]
         );
+    }
+
+    #[test]
+    fn many_findings_of_one_kind_are_summed_up_and_those_of_another_are_not() {
+        let mut all: Vec<Finding> =
+            (0..5_000).map(|n| Finding::new(Verdict::Wait, "missing", format!("{n}."))).collect();
+        all.insert(2_500, Finding::new(Verdict::Reject, "other", "No."));
+        all.push(Finding::new(Verdict::Wait, "busy", "Not now."));
+        let judged = judge(all);
+        let said: Vec<&str> = judged.findings.iter().map(|f| f.sentence.as_str()).collect();
+        assert_eq!((judged.verdict, said.len()), (Verdict::Reject, 13));
+        assert_eq!(said[..2], ["No.", "0."]);
+        assert_eq!(said[10..], ["9.", "The same holds for 4990 more.", "Not now."]);
+        assert_eq!(judge((0..10).map(|_| Finding::new(Verdict::Wait, "x", "X.")).collect()).findings.len(), 10);
     }
 
     #[test]
