@@ -156,7 +156,7 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
     let nowhere = world.packages_of(dist).filter(|(_, package)| package.trees.is_empty());
     let mut lost = Vec::new();
     // A withdrawal is over when it is written down, and what it withdraws is kept before.
-    for (nevra, package) in nowhere {
+    for (nevra, package) in nowhere.filter(|(nevra, _)| !world.lost.contains(&(dist.clone(), (*nevra).clone()))) {
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
             Ok(meta) if meta.is_file() && meta.len() == package.size => {}

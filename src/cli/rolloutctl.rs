@@ -11,7 +11,10 @@ use super::exit::{Exit, Failure, Outcome};
 use super::table;
 use crate::engine::entry::count;
 use crate::format::quantity;
-use crate::web::api::{EntryBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody, WhyBody};
+use crate::web::api::{
+    EntryBody, GiveUpBody, LoseBody, LostBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody,
+    WhyBody,
+};
 use crate::web::health::ReadyBody;
 use crate::web::uploads::{DropBody, DroppedBody, RejectedBody, UploadsBody};
 
@@ -116,6 +119,35 @@ enum Command {
         /// Do not wait until the packages have moved
         #[arg(long)]
         no_wait: bool,
+    },
+    /// Gives a move up that was decided and cannot be carried out
+    ///
+    /// The rollout is in the state before the move then; what the move has shown already is taken back as soon as
+    /// the trees are right. `rolloutctl show` says what is in the way of a move; one that goes on is not given up.
+    ///
+    /// Example: rolloutctl give-up rt-1234 --reason "the key was revoked"
+    GiveUp {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+        /// Why; goes into the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Gives an accepted package up whose bytes are nowhere any more
+    ///
+    /// No tree lists it from then on. That is refused as long as any tree may have it. Should the file be found
+    /// later, upload it: it comes in again as what was accepted.
+    ///
+    /// Example: rolloutctl lost bdii-5.2.22-1.el6.noarch --reason "the disk broke, no backup"
+    Lost {
+        /// The package: name-[epoch:]version-release.arch
+        nevra: String,
+        /// Why; goes into the logbook
+        #[arg(long)]
+        reason: String,
+        /// The distribution; may be left out when only one has it
+        #[arg(long)]
+        distribution: Option<String>,
     },
     /// Shows what lies where people upload and is not taken in: why, since when, and what to do
     ///
@@ -244,6 +276,19 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
                 return Err(not_moved(&after, &own_name()));
             }
             Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+        }
+        Command::GiveUp { rollout, reason } => {
+            let path = format!("/api/v1/rollouts/{}/give-up", escape(&rollout));
+            let moved: MovedBody = client.post(&path, &GiveUpBody { reason }).await?;
+            let words = format!("{} is in {} again; its move is given up.\n", moved.id, moved.state);
+            Ok(Outcome::done(if json { document(&moved) } else { words }))
+        }
+        Command::Lost { nevra, reason, distribution } => {
+            let path = format!("/api/v1/packages/{}/lost", escape(&nevra));
+            let lost: LostBody = client.post(&path, &LoseBody { distribution, reason }).await?;
+            let words =
+                format!("{} is off the lists of {} in {}.\n", lost.nevra, lost.trees.join(", "), lost.distribution);
+            Ok(Outcome::done(if json { document(&lost) } else { words }))
         }
         Command::Uploads => {
             let all: Vec<UploadsBody> = client.get("/api/v1/uploads").await?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::agenda::Wrongs;
+use super::agenda::{Kind, Work, Wrong, Wrongs};
 use super::entry::{Fact, Published, TurnedAway, TurnedAwayTogether};
 use super::input::{Ask, Hint, Input, WorkEnd};
 use super::rules::{Caller, DistRules, Rules};
@@ -68,6 +68,15 @@ pub enum Answer {
     Ahead(String),
     /// No, for these reasons.
     Refused(Judgement),
+    /// A package was given up, and these trees no longer list it.
+    Lost {
+        /// The package.
+        nevra: Nevra,
+        /// Its distribution.
+        dist: DistPath,
+        /// Where it was listed.
+        trees: Vec<TreeName>,
+    },
     /// There is no such thing.
     NotFound(String),
     /// It exists already.
@@ -123,6 +132,23 @@ pub struct Known<'a> {
     pub troubles: &'a BTreeMap<String, String>,
 }
 
+impl<'a> Known<'a> {
+    /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no
+    /// longer trust who signed; what is wrong in a tree that it changes; or its own failure.
+    pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Plan, String)> {
+        let number = rollout.plan?;
+        let plan = self.world.plans.get(&number)?;
+        let rules = self.rules.distributions.get(&plan.dist);
+        let objection = rules.and_then(|rules| self.world.objection(rules, plan)).map(|finding| finding.sentence);
+        let wrong = || {
+            let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
+            ids.into_iter().find_map(|id| self.wrong.get(&id)).map(|wrong| format!("{}.", wrong.why))
+        };
+        let failed = || self.troubles.get(&Work::key_of_promotion(&plan.dist, number)).map(|why| format!("{why}."));
+        objection.or_else(wrong).or_else(failed).map(|why| (plan, why))
+    }
+}
+
 /// Reads what is known and says what an input calls for.
 pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
     let Known { world, rules, .. } = known;
@@ -130,6 +156,8 @@ pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
         Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
             submit(world, rules, caller, rollout, dist, title, packages)
         }
+        Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => lose(known, caller, nevra, dist.as_ref(), reason),
+        Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => ask_move(known, caller, rollout, state, reason),
         Input::Heard(hint) => heard(known, hint, now),
         Input::WorkEnded(_, end) => ended(world, end),
@@ -239,6 +267,128 @@ fn ask_move(known: Known<'_>, caller: &Caller, id: &RolloutId, state: &str, reas
         }
         _ => answer(Answer::Refused(judged)),
     }
+}
+
+/// Gives a package up. Nothing is given up that may be there: a tree must have been found without it, and every tree
+/// that lists it, since one that has it gives it back to the others.
+fn lose(known: Known<'_>, caller: &Caller, nevra: &Nevra, dist: Option<&DistPath>, reason: &str) -> Decision {
+    let world = known.world;
+    let has = |dist: &&DistPath| world.package(dist, nevra).is_some();
+    let dists: Vec<&DistPath> = match dist {
+        Some(dist) => vec![dist].into_iter().filter(has).collect(),
+        None => world.packages.keys().filter(has).collect(),
+    };
+    let dist = match dists[..] {
+        [dist] => dist,
+        [] => {
+            let place = dist.map(|dist| format!(" into {dist}")).unwrap_or_default();
+            return answer(Answer::NotFound(format!("{nevra} was never accepted{place}")));
+        }
+        _ => {
+            let all: Vec<&str> = dists.iter().map(|dist| dist.as_str()).collect();
+            return answer(Answer::Conflict(format!("{nevra} is in {}: say which distribution", all.join(" and "))));
+        }
+    };
+    let Some(package) = world.package(dist, nevra) else { return answer(Answer::NotFound(format!("no {nevra}"))) };
+    let mut findings = Vec::new();
+    if !may(caller, &[Role::Admin]) {
+        let sentence = format!("{} may not give packages up; that takes admin.", caller.actor);
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+    }
+    if reason.trim().is_empty() {
+        let sentence = "Giving a package up takes a reason, for whoever asks a year later.";
+        findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
+    }
+    if package.trees.is_empty() {
+        let sentence = format!("{nevra} is listed in no tree of {dist}.");
+        findings.push(Finding::new(Verdict::Reject, "not_listed", sentence));
+    }
+    for tree in &package.trees {
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        let is_missing = |wrong: &Wrong| matches!(&wrong.what, Kind::Missing(missing) if missing.contains(nevra));
+        match known.wrong.get(&id) {
+            Some(wrong) if is_missing(wrong) => {}
+            Some(wrong) => {
+                let sentence = format!("Whether {nevra} lies in {id} cannot be said as long as {}.", wrong.why);
+                findings.push(Finding::new(Verdict::Wait, "tree_held", sentence));
+            }
+            None => {
+                let sentence = format!(
+                    "{nevra} lies in {id} as it was accepted, as far as is known; reload to have that looked at now. What \
+                     should not be there is withdrawn by its rollout."
+                );
+                findings.push(Finding::new(Verdict::Reject, "not_lost", sentence));
+            }
+        }
+    }
+    if !findings.is_empty() {
+        return refused(findings);
+    }
+    let trees = package.trees.iter().cloned().collect();
+    let fact = Fact::Lost { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 };
+    Decision {
+        entries: vec![Entry { who: caller.actor.clone(), why: reason.to_owned(), fact }],
+        answer: Some(Answer::Lost { nevra: nevra.clone(), dist: dist.clone(), trees }),
+    }
+}
+
+/// Gives a move up that cannot be carried out: the rollout is where it was, and what its move has shown already is
+/// taken back as soon as that can be done.
+fn give_up(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
+    let Some(rollout) = known.world.rollouts.get(id) else {
+        return answer(Answer::NotFound(format!("there is no rollout {id}")));
+    };
+    let (Some(number), Some(left)) = (rollout.plan, &rollout.left) else {
+        return answer(Answer::Conflict(format!("nothing is being moved for {id}")));
+    };
+    let mut findings = Vec::new();
+    let step = known.rules.distributions.get(&rollout.dist).and_then(|d| d.workflow.step(left, &rollout.state).ok());
+    let is_theirs = step.is_some_and(|step| step.who.iter().any(|role| caller.roles.contains(role)));
+    if !is_theirs && !may(caller, &[Role::Admin]) {
+        let sentence =
+            format!("{} may not give this move up; that takes admin, or who may take the step.", caller.actor);
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+    }
+    let plan = if let Some((plan, _)) = known.stuck(rollout) {
+        back(known.world, plan)
+    } else {
+        let sentence = format!("The move of {id} (logbook entry {number}) goes on; nothing is in its way.");
+        findings.push(Finding::new(Verdict::Wait, "busy", sentence));
+        None
+    };
+    let Some(plan) = plan.filter(|_| findings.is_empty()) else {
+        if findings.is_empty() {
+            let sentence = format!(
+                "What entry {number} does cannot be given up, since it takes packages back already; put right what is in \
+                 its way."
+            );
+            findings.push(Finding::new(Verdict::Reject, "taken_back", sentence));
+        }
+        return refused(findings);
+    };
+    let packages = plan.items.len();
+    let (from, to) = (rollout.state.to_string(), left.to_string());
+    let fact = Fact::Moved { rollout: id.clone(), from, to, plan: Some(plan) };
+    let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
+    let given_up = Answer::Moved { rollout: id.clone(), state: left.clone(), packages };
+    Decision { entries: vec![Entry { who: caller.actor.clone(), why, fact }], answer: Some(given_up) }
+}
+
+/// The plan that takes back what another one may have done so far: its packages are shown again where they are listed,
+/// and nowhere else. `None` when it leads there itself, or when its packages are not all listed in one tree.
+fn back(world: &World, plan: &Plan) -> Option<Plan> {
+    let mut target = None;
+    let mut items = Vec::new();
+    for item in &plan.items {
+        let package = world.package(&plan.dist, &item.nevra)?;
+        let here = item.leaves.iter().find(|tree| package.trees.contains(*tree))?;
+        if target.get_or_insert_with(|| here.clone()) != here {
+            return None;
+        }
+        let others = item.leaves.iter().chain(&plan.target).filter(|tree| *tree != here);
+        items.push(Item { leaves: others.cloned().collect(), ..item.clone() });
+    }
+    Some(Plan { target: Some(target?), items, ..plan.clone() })
 }
 
 /// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.
@@ -419,7 +569,8 @@ impl<'a> Case<'a> {
         let step = match dist {
             Some(dist) => dist.workflow.state(state).and_then(|to| {
                 let step = dist.workflow.step(&rollout.state, to);
-                step.or_else(|no_step| world.ways(dist, rollout).find(|way| way.to == *to).ok_or(no_step))
+                let is_stuck = known.stuck(rollout).is_some();
+                step.or_else(|no_step| World::ways(dist, rollout, is_stuck).find(|way| way.to == *to).ok_or(no_step))
             }),
             None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
         };
@@ -447,12 +598,17 @@ impl<'a> Case<'a> {
         let mut findings = vec![self.role(transition), self.busy(transition)];
         if self.rollout.plan.is_some() {
             // The other gates would judge a world that is about to change.
+            if transition.effect == Effect::Withdraw {
+                findings.extend(self.sound(transition));
+            }
             return judge(findings);
         }
         findings.extend(self.sound(transition));
         findings.extend(self.trusted(transition));
+        // Asked whether the procedure names it or not: nothing can be moved from where it is not.
+        findings.extend(self.packages_present(transition));
         findings.extend(transition.gates.iter().flat_map(|gate| match gate {
-            Gate::PackagesPresent => self.packages_present(transition),
+            Gate::PackagesPresent => vec![],
             Gate::NotOlder => self.not_older(transition),
         }));
         judge(findings)
@@ -470,8 +626,7 @@ impl<'a> Case<'a> {
     fn busy(&self, transition: &Transition) -> Finding {
         match self.rollout.plan {
             None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
-            Some(number) if let (Effect::Withdraw, Some((_, why))) = (&transition.effect, self.held()) => {
-                let why = why.sentence;
+            Some(number) if let (Effect::Withdraw, Some((_, why))) = (&transition.effect, self.stuck()) => {
                 let sentence = format!("{why} The move that is held for this (logbook entry {number}) is given up.");
                 Finding::new(Verdict::Pass, "overtakes", sentence)
             }
@@ -482,9 +637,9 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The plan that is not carried out, since its signers are no longer trusted, and why they are not.
-    fn held(&self) -> Option<(&'a Plan, Finding)> {
-        self.world.held(self.dist?, self.rollout)
+    /// The plan that cannot be carried out, and why.
+    fn stuck(&self) -> Option<(&'a Plan, String)> {
+        self.known.stuck(self.rollout)
     }
 
     /// Asked before every move and withdrawal, whatever the procedure says: is each tree that it changes as it should
@@ -515,6 +670,7 @@ impl<'a> Case<'a> {
             .iter()
             .filter_map(|nevra| match self.world.package(&self.rollout.dist, nevra) {
                 Some(package) if package.trees.contains(from) => None,
+                Some(package) if package.trees.is_empty() && self.is_lost(nevra) => Some(self.lost(nevra, from)),
                 Some(package) if package.trees.is_empty() => Some(Finding::new(
                     Verdict::Reject,
                     "package_withdrawn",
@@ -537,6 +693,21 @@ impl<'a> Case<'a> {
             return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];
         }
         missing
+    }
+
+    fn is_lost(&self, nevra: &Nevra) -> bool {
+        self.world.lost.contains(&(self.rollout.dist.clone(), nevra.clone()))
+    }
+
+    /// Only the upload tree gets it back.
+    fn lost(&self, nevra: &Nevra, from: &TreeName) -> Finding {
+        let is_upload = self.dist.is_some_and(|dist| dist.trees.first() == Some(from));
+        let (verdict, then) = if is_upload {
+            (Verdict::Wait, "upload the accepted file once more")
+        } else {
+            (Verdict::Reject, "reject this rollout, upload the accepted file once more and submit another")
+        };
+        Finding::new(verdict, "package_lost", format!("{nevra} was given up as lost; {then}."))
     }
 
     fn not_older(&self, transition: &Transition) -> Vec<Finding> {
@@ -597,7 +768,7 @@ impl<'a> Case<'a> {
             Effect::Withdraw => None,
         };
         // A move that is given up may have got as far as its target.
-        let begun = self.held().and_then(|(plan, _)| plan.target.as_ref());
+        let begun = self.stuck().and_then(|(plan, _)| plan.target.as_ref());
         let leaves = |package: &Package| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
             // A rollout takes back what it brought, and uploads; never what another one has brought.
@@ -633,7 +804,6 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use super::super::agenda::{Kind, Wrong};
     use super::super::entry::TookIn;
     use super::super::rules::{Standing, Trust};
     use super::*;
@@ -767,6 +937,14 @@ mod tests {
             let id = TreeId { dist: DIST.parse().expect("a path"), tree: tree.parse().expect("a name") };
             let why = "do this".to_owned();
             self.wrong.insert(id, Wrong { why, what: Kind::Strange });
+            self
+        }
+
+        /// A tree lists a package whose bytes are nowhere.
+        fn misses(&mut self, tree: &str, nevra: &str) -> &mut Self {
+            self.holds(tree);
+            let missing = BTreeSet::from([nevra.parse().expect("a nevra")]);
+            self.wrong.values_mut().for_each(|wrong| wrong.what = Kind::Missing(missing.clone()));
             self
         }
 
@@ -928,6 +1106,166 @@ mod tests {
         assert_eq!(story.codes(), ["tree_held"], "a withdrawal changes it, too");
         story.submit("s", &["b-1-1.noarch"]).move_as(&[Role::Admin], "s", "Rejected");
         assert_eq!(story.state("s"), "Rejected", "nothing is withdrawn");
+    }
+
+    /// Asks as an admin; what stands in the way is in the codes.
+    fn ask(story: &mut Story, ask: Ask) {
+        story.answer = None;
+        story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+    }
+
+    fn lose(story: &mut Story, nevra: &str) {
+        let nevra = nevra.parse().expect("a nevra");
+        ask(story, Ask::Lose { nevra, dist: None, reason: "the disk broke".into() });
+    }
+
+    fn give_up(story: &mut Story) {
+        ask(story, Ask::GiveUp { rollout: "r".parse().expect("an id"), reason: String::new() });
+    }
+
+    /// `r` with its package in testing, and on its way into production.
+    fn half_way() -> Story {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.move_as(&[Role::Admin], "r", "Production");
+        story
+    }
+
+    #[test]
+    fn only_what_is_found_to_be_missing_is_given_up_and_it_may_come_in_again() {
+        let mut story = half_way();
+        lose(&mut story, A);
+        assert_eq!(story.codes(), ["not_lost"], "it lies there");
+        story.holds("testing");
+        lose(&mut story, A);
+        assert_eq!(story.codes(), ["tree_held"], "it may lie there");
+        story.misses("testing", "b-1-1.noarch");
+        lose(&mut story, A);
+        assert_eq!(story.codes(), ["tree_held"], "another one is missing");
+        story.misses("testing", A);
+        lose(&mut story, A);
+        assert!(matches!(story.answer, Some(Answer::Lost { .. })), "{:?}", story.answer);
+        let dist: DistPath = DIST.parse().expect("a path");
+        let testing = TreeId { dist: dist.clone(), tree: "testing".parse().expect("a name") };
+        assert!(story.world.trees[&testing].dirty && story.world.trees[&testing].leaving.is_empty());
+        // Its move has nothing left to do.
+        assert_eq!((story.trees(A), story.world.plans.len()), (vec![], 0));
+        assert!(story.world.rollouts.values().all(|rollout| rollout.plan.is_none()));
+        lose(&mut story, A);
+        assert_eq!(story.codes(), ["not_listed"]);
+        lose(&mut story, "z-1-1.noarch");
+        assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+        story.wrong.clear();
+        story.submit("again", &[A]).move_as(&[Role::Admin], "again", "InVerification");
+        story.move_as(&[Role::Admin], "again", "StageRollOut");
+        assert_eq!(story.codes(), ["package_lost"]);
+        story.hint("1", "again", "StageRollOut").arrives(A).carried_out();
+        assert_eq!((story.trees(A), story.world.lost.len()), (vec!["testing".to_owned()], 0));
+    }
+
+    #[test]
+    fn a_lost_package_leaves_the_others_of_its_move_alone() {
+        let b = "b-1-1.noarch";
+        let mut story = Story::new();
+        story.arrives(A).arrives(b).submit("r", &[A, b]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").misses("untested", A);
+        lose(&mut story, A);
+        story.wrong.clear();
+        story.carried_out();
+        assert_eq!((story.trees(A), story.trees(b)), (vec![], vec!["testing".to_owned()]));
+        // Giving up takes a reason and an admin.
+        story.misses("testing", b);
+        let nevra: Nevra = b.parse().expect("a nevra");
+        story.tell(&Input::Asked(caller(&[Role::Srm]), Ask::Lose { nevra, dist: None, reason: " ".into() }));
+        assert_eq!(story.codes(), ["no_reason", "role"]);
+    }
+
+    #[test]
+    fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot() {
+        type Hinder = fn(&mut Story);
+        let hinders: [Hinder; 3] = [
+            |story| {
+                story.holds("production");
+            },
+            |story| {
+                story.trusts("production", trust(1, Standing::Revoked));
+            },
+            |story| {
+                let number = *story.world.plans.keys().next().expect("one");
+                let dist: DistPath = DIST.parse().expect("a path");
+                story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
+            },
+        ];
+        for hinder in hinders {
+            let mut story = half_way();
+            give_up(&mut story);
+            assert_eq!((story.codes(), story.state("r")), (vec!["busy"], "Production".to_owned()));
+            hinder(&mut story);
+            let old = *story.world.plans.keys().next().expect("one");
+            give_up(&mut story);
+            assert!(matches!(story.answer, Some(Answer::Moved { packages: 1, .. })), "{:?}", story.answer);
+            assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+            // Production may have shown it already.
+            let plan = story.world.plans.values().next().expect("one").clone();
+            assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+            // The end of the old one, should it come after all, changes nothing.
+            let work = super::super::agenda::Work::Promote(old, plan);
+            story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+            assert_eq!(story.trees(A), ["testing"]);
+            story.wrong.clear();
+            story.troubles.clear();
+            story.trusts("production", trust(1, Standing::Good)).carried_out();
+            assert_eq!((story.trees(A), story.world.plans.len()), (vec!["testing".to_owned()], 0));
+            story.move_as(&[Role::Admin], "r", "Production").carried_out();
+            assert_eq!(story.trees(A), ["production"], "all is as before");
+        }
+    }
+
+    #[test]
+    fn a_move_that_failed_gives_way_to_a_withdrawal() {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut");
+        let number = *story.world.plans.keys().next().expect("one");
+        let dist: DistPath = DIST.parse().expect("a path");
+        story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
+        story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.codes(), ["tree_held"], "it would hang there");
+        story.wrong.clear();
+        story.move_as(&[Role::Admin], "r", "Rejected").carried_out();
+        assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn a_rollout_of_thousands_of_packages_waits_in_few_words() {
+        let names: Vec<String> = (0..5_000).map(|n| format!("p{n}-1-1.noarch")).collect();
+        let mut story = Story::new();
+        story.submit("r", &names.iter().map(String::as_str).collect::<Vec<_>>()).hint("1", "r", "InVerification");
+        story.hint("2", "r", "StageRollOut");
+        let Some(awaits @ Fact::Awaits { findings, .. }) = story.facts.last() else { panic!("it waits") };
+        assert!(findings.last().expect("some").1.contains("4990 more"), "{findings:?}");
+        let written = super::super::entry::write(awaits).len();
+        assert!(written < 4_096, "{written} bytes for each delivery");
+    }
+
+    /// Also where the procedure does not ask.
+    #[test]
+    fn what_is_not_where_a_move_begins_is_not_moved() {
+        let mut story = Story::new();
+        let own = "name = \"own\"\ninitial = \"New\"\n\
+            [[state]]\nname = \"New\"\n[[state]]\nname = \"Testing\"\n[[state]]\nname = \"Out\"\n\
+            [[transition]]\nfrom = \"New\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n\
+            [[transition]]\nfrom = \"New\"\nto = \"Out\"\nwho = [\"admin\"]\nwithdraw = true\n\
+            [[transition]]\nfrom = \"Out\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n";
+        story.rules.distributions.values_mut().next().expect("one").workflow = procedure::read(own).expect("a table");
+        story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Testing");
+        assert_eq!(story.codes(), ["package_missing"]);
+        story.arrives(A).move_as(&[Role::Admin], "r", "Out").carried_out();
+        story.answer = None;
+        story.move_as(&[Role::Admin], "r", "Testing");
+        assert_eq!((story.codes(), story.trees(A)), (vec!["package_withdrawn"], vec![]));
+        assert!(story.world.plans.is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 
 /// Rises by one with every change to an entry's form, also an added field.
-pub const ENTRY_FORMAT: u32 = 4;
+pub const ENTRY_FORMAT: u32 = 5;
 
 /// One thing that happened, as the world folds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,15 @@ pub enum Fact {
         files: Vec<String>,
         /// Paths whose time had come too, and which stay because something names them again.
         kept: Vec<String>,
+    },
+    /// An accepted package was given up, since its bytes are nowhere any more.
+    Lost {
+        /// The distribution.
+        dist: DistPath,
+        /// Identity.
+        nevra: Nevra,
+        /// The bytes that were accepted, for whoever finds them.
+        sha256: Sha256,
     },
 }
 
@@ -192,11 +201,22 @@ pub fn count(n: impl fmt::Display, noun: &str) -> String {
     format!("{n} {noun}{plural}")
 }
 
+/// So many packages or reasons are named in a sentence; all of them stand in the entry itself.
+const TOLD_MOST: usize = 20;
+
+/// What is said of those that are not named.
+fn more(all: usize) -> Option<String> {
+    all.checked_sub(TOLD_MOST).filter(|more| *more > 0).map(|more| format!("and {more} more"))
+}
+
 /// One sentence without a full stop, for the log of people; what it says stands in the entry itself.
 impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reasons = |findings: &[(String, String)]| {
-            findings.iter().map(|(code, sentence)| format!("{sentence} ({code})")).collect::<Vec<_>>().join(" ")
+            let mut told: Vec<String> =
+                findings.iter().take(TOLD_MOST).map(|(code, sentence)| format!("{sentence} ({code})")).collect();
+            told.extend(more(findings.len()));
+            told.join(" ")
         };
         match self {
             Self::Started { version } => write!(f, "rolloutd {version} started"),
@@ -215,7 +235,9 @@ impl fmt::Display for Fact {
                 if more == 0 { write!(f, "{shown}") } else { write!(f, "{shown} and {more} more") }
             }
             Self::Submitted { rollout, dist, packages, state, .. } => {
-                let packages: Vec<String> = texts(packages);
+                let mut told: Vec<String> = packages.iter().take(TOLD_MOST).map(ToString::to_string).collect();
+                told.extend(more(packages.len()));
+                let packages = told;
                 write!(f, "made rollout {rollout} of {dist} in {state}: {}", packages.join(" "))
             }
             Self::Heard { hook, rollout, state, .. } => {
@@ -243,6 +265,7 @@ impl fmt::Display for Fact {
                 write!(f, "removed {} from {tree}", count(files.len(), "file"))?;
                 if kept.is_empty() { Ok(()) } else { write!(f, "; {} stay", kept.len()) }
             }
+            Self::Lost { dist, nevra, .. } => write!(f, "gave {nevra} of {dist} up as lost"),
         }
     }
 }
@@ -312,6 +335,11 @@ enum FactOnDisk {
         files: Vec<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         kept: Vec<String>,
+    },
+    Lost {
+        dist: String,
+        nevra: String,
+        sha256: String,
     },
 }
 
@@ -498,6 +526,9 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
         Fact::Retired { tree, files, kept } => {
             FactOnDisk::Retired { dist: tree.dist.to_string(), tree: tree.tree.to_string(), files, kept }
         }
+        Fact::Lost { dist, nevra, sha256 } => {
+            FactOnDisk::Lost { dist: dist.to_string(), nevra: nevra.to_string(), sha256: sha256.to_hex() }
+        }
     }
 }
 
@@ -569,6 +600,9 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
         }),
         FactOnDisk::Retired { dist, tree, files, kept } => {
             Fact::Retired { tree: TreeId { dist: parse(&dist)?, tree: parse(&tree)? }, files, kept }
+        }
+        FactOnDisk::Lost { dist, nevra, sha256 } => {
+            Fact::Lost { dist: parse(&dist)?, nevra: parse(&nevra)?, sha256: parse(&sha256)? }
         }
     })
 }
@@ -663,6 +697,13 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What format 5 added.
+    pub(crate) fn of_format_5() -> Vec<Fact> {
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        vec![Fact::Lost { dist, nevra, sha256: Sha256([7; 32]) }]
+    }
+
     /// What format 2 added.
     pub(crate) fn of_format_2() -> Vec<Fact> {
         let tree = TreeId { dist: "d".parse().expect("a path"), tree: "testing".parse().expect("a name") };
@@ -697,15 +738,31 @@ mod tests {
         let sample = include_str!("../../fixtures/logbook/v4.jsonl");
         let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
         assert_eq!(facts, of_format_4());
-        assert_eq!(write(&facts[0]), sample.trim_end());
+        let written = write(&facts[0]).replace(&format!("\"v\":{ENTRY_FORMAT}"), "\"v\":4");
+        assert_eq!(written, sample.trim_end());
         assert_eq!(facts[0].to_string(), "refused 2 files of d at once: not_rpm begins with `junk`: a.rpm, b.rpm");
     }
 
     #[test]
     fn every_fact_reads_back_as_it_was_written() {
-        for fact in samples::every_fact().into_iter().chain(samples::of_format_2()).chain(of_format_4()) {
+        for fact in samples::every_fact()
+            .into_iter()
+            .chain(samples::of_format_2())
+            .chain(of_format_4())
+            .chain(samples::of_format_5())
+        {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
+    }
+
+    /// The sample file holds what format 5 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_5_are_read_for_ever() {
+        let sample = include_str!("../../fixtures/logbook/v5.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::of_format_5());
+        let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["gave bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 up as lost"]);
     }
 
     const AT: Timestamp = Timestamp::constant(1_700_000_000, 0);
@@ -759,6 +816,20 @@ mod tests {
                 "removed 1 file from testing/umd/3/sl6/x86_64",
             ]
         );
+    }
+
+    #[test]
+    fn a_sentence_of_thousands_of_packages_or_reasons_names_some() {
+        let rollout: RolloutId = "r".parse().expect("an id");
+        let packages = (0..5_000).map(|n| format!("p{n}-1-1.noarch").parse().expect("a nevra")).collect();
+        let dist = "d".parse().expect("a path");
+        let (title, state) = (String::new(), "Unverified".to_owned());
+        let made = Fact::Submitted { rollout: rollout.clone(), dist, title, packages, state }.to_string();
+        assert!(made.len() < 1_000 && made.ends_with("p19-1-1.noarch and 4980 more"), "{made}");
+        // As older versions have written it.
+        let findings = (0..5_000).map(|n| ("missing".to_owned(), format!("{n}."))).collect();
+        let waits = Fact::Awaits { rollout, state: "StageRollOut".into(), findings }.to_string();
+        assert!(waits.len() < 1_000 && waits.ends_with("19. (missing) and 4980 more"), "{waits}");
     }
 
     #[test]

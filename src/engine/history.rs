@@ -33,7 +33,8 @@ impl About<'_> {
             | Fact::TurnedAway(_)
             | Fact::TurnedAwayTogether(_)
             | Fact::Published(_)
-            | Fact::Retired { .. } => {
+            | Fact::Retired { .. }
+            | Fact::Lost { .. } => {
                 return false;
             }
         };

@@ -40,6 +40,22 @@ pub enum Ask {
         /// Its packages.
         packages: Vec<Nevra>,
     },
+    /// To give an accepted package up whose bytes are nowhere any more.
+    Lose {
+        /// The package.
+        nevra: Nevra,
+        /// Its distribution; the only one that has it when it is left out.
+        dist: Option<DistPath>,
+        /// Why.
+        reason: String,
+    },
+    /// To give a move up that was decided and cannot be carried out.
+    GiveUp {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
     /// Another state for a rollout.
     Move {
         /// The rollout.

@@ -375,6 +375,17 @@ impl Engine {
             self.judged = Some(plans.keys().copied().collect());
             agenda::held(&inside.world, &inside.rules)
         };
+        // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
+        let alive: BTreeSet<String> = {
+            let inside = self.shared.read();
+            inside.world.plans.iter().map(|(number, plan)| Work::key_of_promotion(&plan.dist, *number)).collect()
+        };
+        let is_over = |key: &&String| key.starts_with("promote ") && !alive.contains(*key);
+        let over: Vec<String> = self.failures.keys().filter(is_over).cloned().collect();
+        for key in over {
+            self.failures.remove(&key);
+            self.shared.trouble(&key, None);
+        }
         let before = std::mem::replace(&mut self.held, held);
         for (_, Held { key, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
             tracing::error!(work = key, why, "held");
@@ -494,6 +505,13 @@ impl Engine {
         if let Input::WorkEnded(work, end) = input {
             self.work_ended(&work, &end);
         }
+        for entry in &decision.entries {
+            if let Fact::Lost { dist, .. } = &entry.fact {
+                // The tree that listed it may be as it should be now.
+                self.doubted.insert(dist.clone());
+                self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+            }
+        }
         if let (Some(reply), Some(answer)) = (reply, answer) {
             let _ = reply.send(answer);
         }
@@ -589,7 +607,8 @@ impl Engine {
                 self.shared.trouble(&key, Some(why.clone()));
                 match work {
                     Work::TakeIn(_) => drop(self.touched.insert(dist)),
-                    Work::Inspect(..) => drop(self.doubted.insert(dist)),
+                    // What stopped a move may be wrong with its trees, and then people and gates are to know.
+                    Work::Inspect(..) | Work::Promote(..) => drop(self.doubted.insert(dist)),
                     _ => {}
                 }
                 return;
@@ -817,6 +836,7 @@ fn log_fact(seq: u64, entry: &Entry) {
         Fact::Published(p) => {
             tracing::info!(seq, tree = %p.tree, revision = p.revision, packages = p.packages, "published");
         }
+        Fact::Lost { dist, nevra, sha256 } => tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost"),
         Fact::Retired { tree, files, kept } => {
             tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
         }

@@ -141,7 +141,8 @@ impl Inside {
         };
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
         let dist = self.rules.distributions.get(&rollout.dist);
-        let next = dist.map(|dist| self.world.ways(dist, &rollout).map(step).collect()).unwrap_or_default();
+        let is_stuck = self.known().stuck(&rollout).is_some();
+        let next = dist.map(|dist| World::ways(dist, &rollout, is_stuck).map(step).collect()).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
         Some(RolloutView { rollout, packages, next, trouble })
     }
@@ -175,7 +176,8 @@ impl Inside {
             }
             judged
         };
-        Some(self.world.ways(dist, rollout).map(|t| (t.to.clone(), judge(&t.to))).collect())
+        let is_stuck = self.known().stuck(rollout).is_some();
+        Some(World::ways(dist, rollout, is_stuck).map(|t| (t.to.clone(), judge(&t.to))).collect())
     }
 
     /// All trees in the order of the configuration.

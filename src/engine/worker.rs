@@ -12,6 +12,7 @@ use super::entry::{Published, TookIn, TurnedAway};
 use super::input::WorkEnd;
 use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
@@ -59,6 +60,9 @@ impl Workshop {
         let mut dist = lock(&bench.distribution);
         if let Some(settings) = lock(&bench.pending).take() {
             dist.reload(settings);
+        }
+        for nevra in self.lost(work.dist()) {
+            dist.give_up(&nevra);
         }
         let done = self.on(&mut dist, bench, work, (now, clock, patient));
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
@@ -151,6 +155,13 @@ impl Workshop {
         let planned = plans().any(|plan| goes_on(&plan));
         let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, moving, ..Expected::default() } };
         Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty, moving }
+    }
+
+    /// What was given up as lost in a distribution.
+    fn lost(&self, dist: &DistPath) -> Vec<Nevra> {
+        let inside = self.shared.read();
+        let here = inside.world.lost.iter().filter(|(of, _)| of == dist);
+        here.map(|(_, nevra)| nevra.clone()).collect()
     }
 
     fn floor(&self, id: &TreeId) -> u64 {

@@ -49,6 +49,10 @@ pub struct World {
     pub listings: u64,
     /// Plans that have no `done` yet, by the number of their entry.
     pub plans: BTreeMap<u64, Plan>,
+    /// Packages that were given up as lost: no tree lists them, and they may come in again as what they were.
+    pub lost: BTreeSet<(DistPath, Nevra)>,
+    /// The trees into which uploads were taken last.
+    pub arrives: BTreeMap<DistPath, TreeName>,
     /// The newest refused files, newest last.
     pub turned_away: VecDeque<(Timestamp, TurnedAway)>,
     deliveries: BTreeMap<HookName, Deliveries>,
@@ -193,6 +197,7 @@ impl World {
             }
             Fact::Done { plan } => self.done(since, *plan),
             Fact::Published(published) => self.published(at, since, published),
+            Fact::Lost { dist, nevra, .. } => self.lose(dist, nevra),
             Fact::Retired { tree, files, kept } => {
                 self.retired(tree, files);
                 // What is named again waits for nothing any more.
@@ -262,15 +267,15 @@ impl World {
         self.objection(rules, plan).map(|why| (plan, why))
     }
 
-    /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is held
+    /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is stuck
     /// withdrawals from the state before it, which give that step up.
     pub fn ways<'r>(
-        &self,
         rules: &'r DistRules,
         rollout: &'r Rollout,
+        is_stuck: bool,
     ) -> impl Iterator<Item = &'r Transition> + use<'r> {
         let from_here = rules.workflow.leaving(&rollout.state);
-        let left = rollout.left.as_ref().filter(|_| self.held(rules, rollout).is_some());
+        let left = rollout.left.as_ref().filter(|_| is_stuck);
         let withdrawals = left.into_iter().flat_map(|left| rules.workflow.leaving(left));
         let is_new = |way: &&Transition| {
             let known = rules.workflow.leaving(&rollout.state).any(|other| other.to == way.to);
@@ -328,6 +333,8 @@ impl World {
             trees: BTreeSet::new(),
             brought: BTreeMap::new(),
         };
+        self.lost.remove(&(took.dist.clone(), took.nevra.clone()));
+        self.arrives.insert(took.dist.clone(), took.tree.clone());
         let all = self.packages.entry(took.dist.clone()).or_default();
         let known = all.entry(took.nevra.clone()).or_insert(package);
         let (signers, is_new) = (known.signers.clone(), known.trees.insert(took.tree.clone()));
@@ -336,13 +343,44 @@ impl World {
         }
     }
 
+    /// A package goes off all lists, and out of the plans that would move it.
+    fn lose(&mut self, dist: &DistPath, nevra: &Nevra) {
+        let Some(package) = self.packages.get_mut(dist).and_then(|all| all.get_mut(nevra)) else { return };
+        let mut touched = std::mem::take(&mut package.trees);
+        package.brought.clear();
+        let signers = package.signers.clone();
+        for tree in &touched {
+            self.count(dist, tree, &signers, false);
+        }
+        self.lost.insert((dist.clone(), nevra.clone()));
+        for plan in self.plans.values_mut().filter(|plan| plan.dist == *dist) {
+            if plan.items.iter().any(|item| item.nevra == *nevra) {
+                touched.extend(plan.trees());
+                plan.items.retain(|item| item.nevra != *nevra);
+            }
+        }
+        // With nothing to move it is carried out.
+        let over: Vec<u64> =
+            self.plans.iter().filter(|(_, plan)| plan.items.is_empty()).map(|(number, _)| *number).collect();
+        for number in over {
+            self.plans.remove(&number);
+            let moved = self.rollouts.values_mut().filter(|rollout| rollout.plan == Some(number));
+            moved.for_each(|rollout| rollout.plan = None);
+        }
+        for tree in touched {
+            let tree = self.tree(dist, &tree);
+            tree.dirty = true;
+            tree.leaving.remove(nevra);
+        }
+    }
+
     fn done(&mut self, since: Timestamp, number: u64) {
         let Some(plan) = self.plans.remove(&number) else { return };
         for item in &plan.items {
             if let Some(package) = self.packages.get_mut(&plan.dist).and_then(|all| all.get_mut(&item.nevra)) {
                 let before = package.trees.clone();
-                if let Some(target) = &plan.target {
-                    package.trees.insert(target.clone());
+                // What lay there already was not brought by this one.
+                if let Some(target) = plan.target.as_ref().filter(|target| package.trees.insert((*target).clone())) {
                     package.brought.insert(target.clone(), plan.rollout.clone());
                 }
                 for tree in &item.leaves {

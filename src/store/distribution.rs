@@ -522,6 +522,55 @@ impl Distribution {
         })
     }
 
+    /// What is said of a tree in which nothing of ours is left.
+    fn if_it_was_swept(&self, tree: &TreeName) -> String {
+        let repodata = self.dir(tree).join(REPODATA);
+        if repodata.exists() {
+            return String::new();
+        }
+        format!(
+            ". Nothing of it is left: if a file system belongs there, mount it; if the tree was removed, make {}, and what \
+             other trees and the withdrawn packages still have is put back",
+            repodata.display()
+        )
+    }
+
+    /// No tree lists a package any more, since its bytes are nowhere.
+    pub fn give_up(&mut self, nevra: &Nevra) {
+        if self.index.is_given_up(nevra) {
+            return;
+        }
+        for tree in &self.settings.trees {
+            self.index.unlist(tree, nevra);
+        }
+        self.index.give_up(nevra);
+    }
+
+    /// Puts packages back that a tree has lost, where another tree or the directory of withdrawn packages has their
+    /// bytes; gives those that are nowhere. A tree that shows nothing at all may be a place where a file system should
+    /// be mounted, and nothing is written there.
+    fn put_back(&mut self, tree: &TreeName, missing: BTreeSet<Nevra>) -> Result<BTreeSet<Nevra>, DistError> {
+        let dir = self.dir(tree);
+        if !std::fs::symlink_metadata(dir.join(REPODATA)).is_ok_and(|meta| meta.is_dir()) {
+            return Ok(missing);
+        }
+        let mut nowhere = BTreeSet::new();
+        for nevra in missing {
+            let Some(sha256) = self.index.identity(&nevra) else { continue };
+            let location = tree::location(&nevra);
+            let others = self.settings.trees.iter().filter(|other| *other != tree);
+            let mut from: Vec<PathBuf> = others.map(|other| self.dir(other).join(&location)).collect();
+            from.push(self.settings.retired.join(format!("{}-{}", sha256.to_hex(), nevra.file_name())));
+            let to = dir.join(&location);
+            if promotion::put_back(self.disk.as_ref(), &mut self.index, &from, &to, sha256)? {
+                tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
+            } else {
+                nowhere.insert(nevra);
+            }
+        }
+        Ok(nowhere)
+    }
+
     /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
     /// bytes where these differ, since it may be the index that errs.
     fn all_there(&mut self, tree: &TreeName, ask: Ask, now: Timestamp) -> Result<(), DistError> {
@@ -555,11 +604,20 @@ impl Distribution {
             self.present.insert(tree.clone(), look.good());
             return Ok(());
         }
+        if ask == Ask::Everything {
+            wrong = self.put_back(tree, wrong)?;
+            if wrong.is_empty() {
+                return Ok(());
+            }
+        }
         let names: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         let why = format!(
-            "{} lists {}, whose files are gone or were changed; upload the accepted files once more, or put them back",
+            "{} lists {}, whose files are gone or were changed; upload the accepted files once more, or put them back; \
+             what is lost for ever goes off the lists by `rolloutctl lost {} --reason WHY`{}",
             self.id(tree),
             strangers::some(&names),
+            names.first().map_or("NEVRA", String::as_str),
+            self.if_it_was_swept(tree),
         );
         Err(DistError::Missing { why, packages: wrong })
     }

@@ -26,7 +26,7 @@
 //!
 //! In memory stands which tree lists which identity and under which bytes, and where its XML lies.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -265,6 +265,8 @@ pub struct Index {
     contents: Contents,
     identities: BTreeMap<Nevra, Slot>,
     trees: BTreeMap<TreeName, Listing>,
+    /// Packages that were given up as lost.
+    given_up: BTreeSet<Nevra>,
     /// Packages' bytes and the inodes that we have made of them.
     made: HashSet<(Sha256, u64)>,
 }
@@ -303,8 +305,8 @@ impl Index {
     }
 
     fn with(path: &Path, (db, contents, made): Opened, pile: Pile) -> Self {
-        let (identities, trees) = (BTreeMap::new(), BTreeMap::new());
-        Self { path: path.to_owned(), db, pile, contents, identities, trees, made }
+        let (identities, trees, given_up) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { path: path.to_owned(), db, pile, contents, identities, trees, given_up, made }
     }
 
     fn usable(path: &Path, end: u64) -> rusqlite::Result<Opened> {
@@ -509,6 +511,7 @@ impl Index {
 
     /// Lets a tree list a package.
     pub fn list(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
+        self.given_up.remove(nevra);
         let slot = self.contents.slot(sha256);
         self.identities.insert(nevra.clone(), slot);
         let listing = self.trees.entry(tree.clone()).or_default();
@@ -530,6 +533,16 @@ impl Index {
     pub fn disown(&mut self, tree: &TreeName, nevra: &Nevra) {
         self.unlist(tree, nevra);
         self.identities.remove(nevra);
+    }
+
+    /// A package was given up as lost: should its bytes be found, they come in as what they were.
+    pub fn give_up(&mut self, nevra: &Nevra) {
+        self.given_up.insert(nevra.clone());
+    }
+
+    /// Whether a package was given up as lost.
+    pub fn is_given_up(&self, nevra: &Nevra) -> bool {
+        self.given_up.contains(nevra)
     }
 
     /// The packages that a tree lists, in the order of its metadata.

@@ -1126,6 +1126,8 @@ fn settle(
             restore(disk, gate, index, file, stamp, (&nevra, sha256), copy)?;
             return Ok(Examined::Known.into());
         }
+        // The very bytes that were accepted once and were lost since.
+        Some(_) if index.is_given_up(&nevra) => {}
         Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
         None => {}
     }

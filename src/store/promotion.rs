@@ -71,6 +71,30 @@ pub fn bring(disk: &dyn Disk, places: &Places, index: &mut Index, plan: &Plan) -
     Ok(dirs.iter().try_for_each(|dir| disk.sync_dir(dir))?)
 }
 
+/// Puts a package that a tree has lost back from the first of several places that has it; whether one has.
+///
+/// # Errors
+/// With the path at fault.
+pub fn put_back(
+    disk: &dyn Disk,
+    index: &mut Index,
+    from: &[PathBuf],
+    to: &Path,
+    sha256: Sha256,
+) -> Result<bool, BringError> {
+    for path in from {
+        let Some(file) = open_accepted(path, sha256).unwrap_or_default() else { continue };
+        disk.make_dir(to.parent().unwrap_or(Path::new(".")))?;
+        if (is_made(index, &file, sha256) && disk::link_over(disk, &file, to)?)
+            || copy(disk, index, (&file, path), to, sha256)?
+        {
+            disk.sync_dir(to.parent().unwrap_or(Path::new(".")))?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whether a file is an inode that we have made of these bytes, and nobody can change any more.
 fn is_made(index: &Index, file: &File, sha256: Sha256) -> bool {
     file.metadata().is_ok_and(|meta| ownership::sealed(&meta) && index.made(sha256, meta.ino()))

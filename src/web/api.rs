@@ -58,6 +58,37 @@ pub struct MoveBody {
     pub reason: String,
 }
 
+/// A package that is given up because its bytes are nowhere any more.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoseBody {
+    /// Its distribution; may be left out when only one has it.
+    #[serde(default)]
+    pub distribution: Option<String>,
+    /// Why; goes into the logbook.
+    pub reason: String,
+}
+
+/// A package was given up.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LostBody {
+    /// The package.
+    pub nevra: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// The trees that no longer list it.
+    pub trees: Vec<String>,
+}
+
+/// A move that is given up because it cannot be carried out.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveUpBody {
+    /// Why; goes into the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// A step that is being taken.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MovedBody {
@@ -273,7 +304,11 @@ pub fn problem(answer: Answer) -> Problem {
         Answer::Refused(judgement) => Problem::refused(&judgement),
         Answer::Ahead(why) => Problem::bad_request(why),
         Answer::Reused(why) => Problem::new(StatusCode::CONFLICT, "reused", "Another delivery has this id", why),
-        Answer::Submitted(_) | Answer::Moved { .. } | Answer::Remembered(_) | Answer::Repeated => {
+        Answer::Submitted(_)
+        | Answer::Moved { .. }
+        | Answer::Lost { .. }
+        | Answer::Remembered(_)
+        | Answer::Repeated => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Unexpected answer", "please report this")
         }
     }
@@ -343,6 +378,63 @@ pub async fn move_rollout(
         Answer::Moved { rollout, state, packages } => {
             let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
             Ok((StatusCode::ACCEPTED, Json(body)))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+/// Gives a move up that was decided and cannot be carried out: the rollout is in the state before it.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/give-up", tag = "rollouts", request_body = GiveUpBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 202, description = "The rollout is in the state before the move; what the move has shown is taken back", body = MovedBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "The move goes on, or there is none", body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub async fn give_up(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    read: Result<Object<GiveUpBody>, Problem>,
+) -> Result<(StatusCode, Json<MovedBody>), Problem> {
+    let caller = caller(&context, &headers)?;
+    let rollout = rollout_id(&id)?;
+    let Object(asked) = read?;
+    line("reason", &asked.reason)?;
+    match context.engine.ask(caller, Ask::GiveUp { rollout, reason: asked.reason }).await? {
+        Answer::Moved { rollout, state, packages } => {
+            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
+            Ok((StatusCode::ACCEPTED, Json(body)))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+/// Gives an accepted package up whose bytes are nowhere any more: no tree lists it from then on.
+#[utoipa::path(post, path = "/api/v1/packages/{nevra}/lost", tag = "trees", request_body = LoseBody, security(("token" = [])),
+    params(("nevra" = String, Path, description = "name-[epoch:]version-release.arch")),
+    responses((status = 200, description = "It is off the lists", body = LostBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 422, description = "It is not lost", body = Problem), (status = 503, body = Problem)))]
+pub async fn lose(
+    State(context): State<Context>,
+    Path(nevra): Path<String>,
+    headers: HeaderMap,
+    read: Result<Object<LoseBody>, Problem>,
+) -> Result<Json<LostBody>, Problem> {
+    let caller = caller(&context, &headers)?;
+    let nevra: Nevra =
+        nevra.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string()))?;
+    let Object(asked) = read?;
+    line("reason", &asked.reason)?;
+    let dist: Option<DistPath> = asked
+        .distribution
+        .map(|dist| dist.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string())))
+        .transpose()?;
+    match context.engine.ask(caller, Ask::Lose { nevra, dist, reason: asked.reason }).await? {
+        Answer::Lost { nevra, dist, trees } => {
+            let trees = trees.iter().map(ToString::to_string).collect();
+            Ok(Json(LostBody { nevra: nevra.to_string(), distribution: dist.to_string(), trees }))
         }
         other => Err(problem(other)),
     }

@@ -24,8 +24,9 @@ const REQUEST_TIME: Duration = Duration::from_mins(1);
 #[openapi(
     info(title = "rolloutd", description = "Staged rollout for yum repositories"),
     paths(
-        hook::receive, api::submit, api::rollouts, api::rollout, api::why, api::move_rollout, api::trees, api::log,
-        api::verify_log, uploads::waiting, uploads::rejected, uploads::drop_rejected, health::alive, health::ready, health::metrics
+        hook::receive, api::submit, api::rollouts, api::rollout, api::why, api::move_rollout, api::give_up, api::lose,
+        api::trees, api::log, api::verify_log, uploads::waiting, uploads::rejected, uploads::drop_rejected,
+        health::alive, health::ready, health::metrics
     ),
     modifiers(&BearerToken)
 )]
@@ -58,6 +59,8 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/api/v1/rollouts/{id}", get(api::rollout))
         .route("/api/v1/rollouts/{id}/why", get(api::why))
         .route("/api/v1/rollouts/{id}/move", post(api::move_rollout))
+        .route("/api/v1/rollouts/{id}/give-up", post(api::give_up))
+        .route("/api/v1/packages/{nevra}/lost", post(api::lose))
         .route("/api/v1/trees", get(api::trees))
         .route("/api/v1/log", get(api::log))
         .route("/api/v1/log/verify", get(api::verify_log))

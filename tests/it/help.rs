@@ -17,6 +17,8 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["trees"],
     &["submit"],
     &["move"],
+    &["give-up"],
+    &["lost"],
     &["uploads"],
     &["rejected"],
     &["rejected", "drop"],

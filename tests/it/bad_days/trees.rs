@@ -193,3 +193,126 @@ fn an_old_copy_of_the_state_holds_the_trees_that_are_newer_whatever_is_asked_mea
     site.wait("what was uploaded meanwhile", |site| (packages(site, "untested") == 1).then_some(()));
     assert_eq!(packages(&site, "production"), 2);
 }
+
+/// Every copy of a package, in trees and aside.
+fn copies(site: &Site, name: &str) -> Vec<PathBuf> {
+    let all = ["root", "state/retired", "incoming"].into_iter().flat_map(|dir| files_below(&site.path(dir)));
+    all.filter(|file| file.file_name().is_some_and(|file| file.to_string_lossy().ends_with(name))).collect()
+}
+
+/// Row 8, one package that lies nowhere else; and a move that was decided before.
+#[test]
+fn a_package_whose_bytes_are_nowhere_is_given_up_by_name_and_blocks_nothing_any_more() {
+    let mut site = settled();
+    let (first, name) = ("first-1.0-1.noarch", "first-1.0-1.noarch.rpm");
+    let bytes = fs::read(site.tree("production").join("Packages/f").join(name)).unwrap();
+    assert_eq!(site.ctl(&["lost", first, "--reason", "a typo"]).status.code(), Some(1), "it is not lost");
+    assert_eq!(packages(&site, "production"), 1);
+    for file in copies(&site, name) {
+        fs::remove_file(file).unwrap();
+    }
+    // Nobody has looked yet: it is decided, and waits.
+    assert_eq!(site.ctl(&["move", "2", "Production", "--no-wait"]).status.code(), Some(0));
+    wait_for_reason(&mut site, first);
+    assert!(!site.door.rests("2"), "it waits");
+    let said = reasons(&site).join("\n");
+    let remedy = format!("`rolloutctl lost {first} --reason WHY`");
+    assert!(said.contains(&remedy), "{said}");
+    let (findings, _) = fsck(&site, false);
+    assert!(findings.iter().any(|(at, _)| at.contains(first)), "{findings:?}");
+    // It can be given up, and asked for again.
+    site.ctl_good(&["give-up", "2", "--reason", "for now"]);
+    assert_eq!(site.door.state("2").as_deref(), Some("StageRollOut"));
+    // The remedy.
+    let told = site.ctl_good(&["lost", first, "--reason", "the disk broke"]);
+    assert!(told.contains("production"), "{told}");
+    wait_until_well(&mut site);
+    site.wait("what was given up to rest", |site| site.door.rests("2").then_some(()));
+    site.wait("production without it", |site| (packages(site, "production") == 0).then_some(()));
+    assert_eq!(packages(&site, "testing"), 1);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+    assert!(
+        site.ctl_good(&["log"]).contains("gave first-1.0-1.noarch of umd/3/sl6/x86_64 up as lost (the disk broke)")
+    );
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("the second package", |site| (packages(site, "production") == 1).then_some(()));
+    // Also after a start; and should it be found, it comes in again as what it was.
+    assert!(site.stop().success());
+    site.up();
+    assert_eq!(packages(&site, "production"), 1);
+    site.drop_file("found.rpm", &bytes);
+    site.wait("it to come in again", |site| (packages(site, "untested") == 1).then_some(()));
+    wait_until_well(&mut site);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+}
+
+/// Rows 3, 7 and 8: what is missing is put back from wherever its bytes are.
+#[test]
+fn packages_that_were_swept_from_a_tree_are_put_back_from_other_trees() {
+    let mut site = settled();
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("both packages", |site| (packages(site, "production") == 2).then_some(()));
+    let production = site.tree("production");
+    let all = || files_below(&production.join("Packages"));
+    let before = all();
+    // `rm -rf Packages`; one package, its metadata and the yum file; and everything, while it runs and while it does not.
+    fs::remove_dir_all(production.join("Packages")).unwrap();
+    reload(&site);
+    site.wait("the packages to be back", |_| (all() == before).then_some(()));
+    wait_until_well(&mut site);
+    for file in [&before[0], &production.join("repodata/repomd.xml")] {
+        fs::remove_file(file).unwrap();
+    }
+    reload(&site);
+    site.wait("the package to be back", |site| (all() == before && packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+    assert!(site.stop().success());
+    fs::remove_dir_all(&production).unwrap();
+    up_with_trouble(&mut site);
+    wait_for_reason(&mut site, "Nothing of it is left");
+    assert_eq!(packages(&site, "production"), 0);
+    assert!(!production.join("repodata").exists(), "it is no empty repository");
+    // What the words say.
+    fs::create_dir(production.join("repodata")).unwrap();
+    reload(&site);
+    site.wait("all to be back", |site| (all() == before && packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+}
+
+/// Row 7.
+#[test]
+fn an_old_mirror_that_is_synchronised_onto_a_tree_is_put_right() {
+    let mut site = settled();
+    let (production, mirror) = (site.tree("production"), site.path("mirror"));
+    copy(&production, &mirror);
+    site.ctl_good(&["move", "2", "Production"]);
+    site.wait("both packages", |site| (packages(site, "production") == 2).then_some(()));
+    fs::remove_dir_all(&production).unwrap();
+    copy(&mirror, &production);
+    reload(&site);
+    site.wait("both packages again", |site| (packages(site, "production") == 2).then_some(()));
+    wait_until_well(&mut site);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+}
+
+/// Row 24.
+#[test]
+fn a_package_that_an_admin_copied_straight_into_production_is_named_with_the_way_to_bring_it_in() {
+    let mut site = settled();
+    let production = site.tree("production");
+    let bytes = crate::site::package(&crate::site::recipe("third", "1.0", &[]), Some(&crate::site::keys().ours.1));
+    let stray = production.join("third-1.0-1.noarch.rpm");
+    fs::write(&stray, &bytes).unwrap();
+    reload(&site);
+    let (findings, code) = fsck(&site, false);
+    let [(place, what)] = &findings[..] else { panic!("{findings:?}") };
+    assert!(code == Some(1) && place.ends_with("third-1.0-1.noarch.rpm"), "{findings:?}");
+    assert!(what.ends_with("upload it, and remove it here"), "{what}");
+    site.drop_file("third.rpm", &bytes);
+    site.wait("it to come in", |site| (packages(site, "untested") == 1).then_some(()));
+    fs::remove_file(&stray).unwrap();
+    wait_until_well(&mut site);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+    assert_eq!(packages(&site, "production"), 1);
+}
