@@ -13,6 +13,7 @@ use super::exit::{Exit, Outcome};
 use super::offline;
 use crate::config::check::{Report, check};
 use crate::config::complaint::Complaint;
+use crate::config::history;
 use crate::config::settings::Settings;
 use crate::engine::listed::Doubts;
 use crate::link::clock::Clock;
@@ -38,7 +39,12 @@ pub struct CheckArgs {
 /// Says what was found; the exit code is 1 when there are complaints.
 pub fn run(args: &CheckArgs) -> Outcome {
     let now = Clock.now();
-    let report = check(&args.config, now);
+    let mut report = check(&args.config, now);
+    // Before the first start there is no logbook; one that cannot be read is told of below.
+    let world = report.settings.as_ref().and_then(|settings| Some((settings, offline::world(settings).ok()?)));
+    if let Some(notes) = world.map(|(settings, world)| history::notes(settings, &world)) {
+        report.findings.extend(notes);
+    }
     let warnings = report.settings.as_ref().map(|settings| of_trees(settings, now)).unwrap_or_default();
     let text = if args.json {
         show_json(&report, &warnings)

@@ -34,6 +34,8 @@ pub mod strays;
 pub mod keyfiles;
 /// Shared secrets and API tokens.
 pub mod secrets;
+/// What the logbook has and the configuration no longer says.
+pub mod history;
 /// The text, and then everything that only the world can tell.
 pub mod check;
 

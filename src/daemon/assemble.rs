@@ -19,7 +19,8 @@ use super::prepare::{Prepared, Unusable, prepare};
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
-use crate::config::settings::Settings;
+use crate::config::history;
+use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
 use crate::domain::plan::Plan;
 use crate::engine::run::{Engine, EngineError, Handle, fold};
@@ -182,6 +183,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| fold(&book, world))?;
+    for note in history::notes(&settings, &shared.read().world) {
+        tracing::warn!(note = %note, "configuration");
+    }
 
     let (mut open, mut watched) = (Vec::new(), Vec::new());
     for (path, ready) in distributions {
@@ -471,19 +475,20 @@ impl Reloader {
         for what in needs_restart(&self.settings, &new) {
             tracing::warn!(what, "changed in the configuration; takes effect at the next start");
         }
+        for note in history::notes(&new, &self.handle.shared().read().world) {
+            tracing::warn!(note = %note, "configuration");
+        }
         // What needs a restart is taken from the settings in force.
         let mut effective = new;
         effective.site.root.clone_from(&self.settings.site.root);
         effective.site.state.clone_from(&self.settings.site.state);
         effective.http = self.settings.http.clone();
-        effective.distributions.retain_mut(|dist| {
-            let Some(old) = self.settings.distributions.iter().find(|old| old.path == dist.path) else { return false };
-            if (&dist.trees, dist.checksum) != (&old.trees, old.checksum) {
-                // Keys belong to trees, so the distribution stays as it is as a whole.
-                *dist = old.clone();
-            }
-            true
-        });
+        // Keys belong to trees, so a distribution stays as it is as a whole; one that was removed stays in force, too.
+        let stays = |old: &DistributionSettings| {
+            let new = effective.distributions.iter().find(|new| new.path == old.path);
+            new.filter(|new| (&new.trees, new.checksum) == (&old.trees, old.checksum)).unwrap_or(old).clone()
+        };
+        effective.distributions = self.settings.distributions.iter().map(stays).collect();
         self.apply(effective).await
     }
 

@@ -393,10 +393,11 @@ pub async fn move_rollout(
 pub async fn give_up(
     State(context): State<Context>,
     Path(id): Path<String>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
     read: Result<Object<GiveUpBody>, Problem>,
 ) -> Result<(StatusCode, Json<MovedBody>), Problem> {
-    let caller = caller(&context, &headers)?;
+    let caller = caller(&context, spoken, &headers).await?;
     let rollout = rollout_id(&id)?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;
@@ -419,10 +420,11 @@ pub async fn give_up(
 pub async fn lose(
     State(context): State<Context>,
     Path(nevra): Path<String>,
+    spoken: Option<Extension<Spoken>>,
     headers: HeaderMap,
     read: Result<Object<LoseBody>, Problem>,
 ) -> Result<Json<LostBody>, Problem> {
-    let caller = caller(&context, &headers)?;
+    let caller = caller(&context, spoken, &headers).await?;
     let nevra: Nevra =
         nevra.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string()))?;
     let Object(asked) = read?;

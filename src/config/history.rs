@@ -1,0 +1,128 @@
+//! What the logbook has and the configuration no longer says: told before it takes effect.
+//!
+//! Nothing of it is a mistake by itself, so these are notes. What a file no longer names stays as it is: in the
+//! logbook and in the trees, and it goes on where it was when it is named again.
+
+use std::collections::BTreeMap;
+
+use super::complaint::{Complaint, Level, Spot};
+use super::settings::{Distribution, Settings};
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::engine::world::World;
+
+/// What follows from these settings for what the logbook has.
+pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
+    let mut said = Vec::new();
+    let known: BTreeMap<&DistPath, &Distribution> =
+        settings.distributions.iter().map(|dist| (&dist.path, dist)).collect();
+    for (path, packages) in &world.packages {
+        match known.get(path) {
+            Some(dist) => trees(dist, world, &mut said),
+            None => said.extend(gone(path, packages.values().filter(|p| !p.trees.is_empty()).count(), world)),
+        }
+    }
+    let note = |(what, hint): (String, String)| Complaint {
+        level: Level::Note,
+        file: settings.source.clone(),
+        at: Spot { line: 1, column: 1, key: "distribution".to_owned() },
+        what,
+        hint: Some(hint),
+    };
+    said.into_iter().map(note).collect()
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A distribution that is not in the file any more; without packages nobody misses it.
+fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, String)> {
+    let rollouts = world.rollouts.values().filter(|rollout| rollout.dist == *path).count();
+    (packages > 0).then(|| {
+        let what = format!(
+            "the logbook has {} and {} of {path}, which this file does not have: from the next start on its trees stay as \
+             they are, and nothing is taken in, moved or published there",
+            counted(packages, "package"),
+            counted(rollouts, "rollout"),
+        );
+        (what, format!("if it was renamed by mistake, give it the path {path} again: all goes on where it was"))
+    })
+}
+
+/// Trees of a distribution that are not in the file any more, and uploads that would arrive elsewhere.
+fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
+    let path = &dist.path;
+    let all = world.trees.keys().filter(|id| id.dist == *path && !dist.trees.contains(&id.tree));
+    for id in all {
+        let listed = world.listed(id);
+        if listed > 0 {
+            let what = format!(
+                "the logbook has {} in {id}, a tree that this file does not have: from the next start on it stays as it \
+                 is, and nobody keeps or moves what lies there",
+                counted(listed, "package"),
+            );
+            said.push((
+                what,
+                format!("put `{}` back into the trees of {path}, or move its packages on before", id.tree),
+            ));
+        }
+    }
+    let first: Option<&TreeName> = dist.trees.first();
+    if let (Some(before), Some(first)) = (world.arrives.get(path), first)
+        && before != first
+    {
+        let waiting = world.listed(&TreeId { dist: path.clone(), tree: before.clone() });
+        let what = format!(
+            "uploads to {path} were taken into {before} until now, and would be taken into {first} from the next start \
+             on; {before} has {}",
+            counted(waiting, "package"),
+        );
+        said.push((
+            what,
+            format!("uploads arrive in the first of the trees; put `{before}` first unless that is meant"),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::config::reader;
+    use crate::engine::entry::samples::every_fact;
+
+    /// What is said of a distribution with these trees, when one package lies in testing that came over untested.
+    fn said(path: &str, trees: &str) -> Vec<String> {
+        let mut world = World::default();
+        for (n, fact) in every_fact().iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        let text = format!(
+            "[site]\nname = \"a\"\nroot = \"/r/root\"\nstate = \"/r/state\"\nbase_url = \"http://a.example.org/\"\n\
+             [[distribution]]\npath = \"{path}\"\nprocedure = \"/r/own.toml\"\ntrees = [{trees}]\n\
+             [distribution.keys]\n\"*\" = [\"/r/key\"]\n"
+        );
+        let outcome = reader::read(&text, Path::new("rolloutd.toml"));
+        let settings = outcome.settings.unwrap_or_else(|| panic!("{:?}", outcome.complaints));
+        notes(&settings, &world).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_would_be_left_alone_is_told_with_the_way_back() {
+        let all = r#""untested", "testing", "delta", "production""#;
+        assert_eq!(said("umd/3/sl6/x86_64", all), Vec::<String>::new());
+        let renamed = said("umd/3/sl6/x86", all);
+        assert!(
+            renamed.len() == 1 && renamed[0].contains("1 package and 1 rollout of umd/3/sl6/x86_64"),
+            "{renamed:?}"
+        );
+        assert!(renamed[0].contains("give it the path umd/3/sl6/x86_64 again"), "{renamed:?}");
+        let removed = said("umd/3/sl6/x86_64", r#""untested", "delta", "production""#);
+        assert!(removed.len() == 1 && removed[0].contains("1 package in testing/umd/3/sl6/x86_64"), "{removed:?}");
+        let turned = said("umd/3/sl6/x86_64", r#""testing", "untested", "delta", "production""#);
+        assert!(turned.len() == 1 && turned[0].contains("put `untested` first"), "{turned:?}");
+    }
+}
