@@ -7,5 +7,6 @@ mod keys;
 mod machines;
 mod sites;
 mod state;
+mod table;
 mod trees;
 mod uploads;
