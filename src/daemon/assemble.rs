@@ -15,7 +15,7 @@ use super::connections::{self, Bounds};
 use super::expiry::Expiries;
 use super::gatehouse::Gatehouse;
 use super::lookout::{self, Post, Rhythm};
-use super::prepare::{Prepared, Unusable, prepare};
+use super::prepare::{Prepared, Unusable, prepare, rings};
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
 use crate::config;
@@ -467,7 +467,10 @@ impl Reloader {
             Err(refused) => {
                 match self.apply(self.settings.clone()).await {
                     Ok(()) => tracing::warn!("keys and procedures were read again, as the settings in force name them"),
-                    Err(error) => tracing::error!(error = %error, "keys could not be read again either"),
+                    Err(error) => {
+                        tracing::error!(error = %error, "what the settings in force name cannot all be read");
+                        self.read_rings().await;
+                    }
                 }
                 return Err(refused);
             }
@@ -482,6 +485,7 @@ impl Reloader {
         let mut effective = new;
         effective.site.root.clone_from(&self.settings.site.root);
         effective.site.state.clone_from(&self.settings.site.state);
+        effective.site.incoming.clone_from(&self.settings.site.incoming);
         effective.http = self.settings.http.clone();
         // Keys belong to trees, so a distribution stays as it is as a whole; one that was removed stays in force, too.
         let stays = |old: &DistributionSettings| {
@@ -490,6 +494,28 @@ impl Reloader {
         };
         effective.distributions = self.settings.distributions.iter().map(stays).collect();
         self.apply(effective).await
+    }
+
+    /// Reads the rings alone, where a secret, a signing key or a procedure is not to be had: none of these must keep a
+    /// revocation out. A ring that cannot be read stays as it was.
+    async fn read_rings(&self) {
+        let mut wrong = Vec::new();
+        let mut rules = self.handle.shared().read().rules.clone();
+        for dist in &self.settings.distributions {
+            let (trust, uploads) = rings(dist, self.clock.now(), &mut wrong);
+            if let Some(of_dist) = rules.distributions.get_mut(&dist.path) {
+                of_dist.trust.extend(trust);
+            }
+            if let Some(ring) = uploads {
+                self.workshop.trust(&dist.path, ring);
+            }
+        }
+        self.handle.reload(rules).await;
+        if wrong.is_empty() {
+            tracing::warn!("all keys that packages are judged by were read again");
+        } else {
+            tracing::error!(why = wrong.join("; "), "not all keys that packages are judged by could be read again");
+        }
     }
 
     /// Reads what the settings name and puts all of it in force.
@@ -516,6 +542,7 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let checks = [
         ("site.root", old.site.root != new.site.root),
         ("site.state", old.site.state != new.site.state),
+        ("site.incoming", old.site.incoming != new.site.incoming),
         ("http", old.http != new.http),
         ("distributions, their trees or their checksum", paths(old) != paths(new)),
         ("watch", old.watch != new.watch),

@@ -156,6 +156,18 @@ pub fn trust(dist: &Distribution, tree: &TreeName, now: Timestamp, wrong: &mut V
     Some(trust_of(dist, tree, &ring(dist, tree, wrong)?, now))
 }
 
+/// The rings in which a distribution trusts, and nothing else of what its settings name: whom each tree trusts, and the
+/// keys by which uploads are judged.
+pub fn rings(
+    dist: &Distribution,
+    now: Timestamp,
+    wrong: &mut Vec<String>,
+) -> (BTreeMap<TreeName, Trust>, Option<Keyring>) {
+    let trust_in = |tree: &TreeName, wrong: &mut Vec<String>| Some((tree.clone(), trust(dist, tree, now, wrong)?));
+    let trust = dist.trees.iter().filter_map(|tree| trust_in(tree, wrong)).collect();
+    (trust, dist.trees.first().and_then(|upload| ring(dist, upload, wrong)))
+}
+
 fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp) -> Trust {
     let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
     let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();

@@ -14,6 +14,7 @@ use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
+use crate::format::openpgp::Keyring;
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
@@ -32,13 +33,19 @@ struct Bench {
     distribution: Mutex<Distribution>,
     /// Settings that the next piece of work begins with.
     pending: Mutex<Option<DistSettings>>,
+    /// The same of the ring alone.
+    ring: Mutex<Option<Keyring>>,
 }
 
 impl Workshop {
     /// A workshop over distributions; the name beside each is its upload tree.
     pub fn new(shared: Arc<Shared>, distributions: Vec<(DistPath, TreeName, Distribution)>) -> Self {
-        let bench =
-            |upload, distribution| Bench { upload, distribution: Mutex::new(distribution), pending: Mutex::new(None) };
+        let bench = |upload, distribution| Bench {
+            upload,
+            distribution: Mutex::new(distribution),
+            pending: Mutex::new(None),
+            ring: Mutex::new(None),
+        };
         let distributions = distributions.into_iter().map(|(path, upload, dist)| (path, bench(upload, dist))).collect();
         Self { shared, distributions }
     }
@@ -46,7 +53,16 @@ impl Workshop {
     /// Hands new settings over; they hold from the next piece of work on.
     pub fn reload(&self, dist: &DistPath, settings: DistSettings) {
         if let Some(bench) = self.distributions.get(dist) {
+            // Their ring is newer than one that was read before.
+            *lock(&bench.ring) = None;
             *lock(&bench.pending) = Some(settings);
+        }
+    }
+
+    /// Hands over the ring of the upload tree alone, where nothing else could be read.
+    pub fn trust(&self, dist: &DistPath, ring: Keyring) {
+        if let Some(bench) = self.distributions.get(dist) {
+            *lock(&bench.ring) = Some(ring);
         }
     }
 
@@ -60,6 +76,9 @@ impl Workshop {
         let mut dist = lock(&bench.distribution);
         if let Some(settings) = lock(&bench.pending).take() {
             dist.reload(settings);
+        }
+        if let Some(ring) = lock(&bench.ring).take() {
+            dist.trust(ring);
         }
         for nevra in self.lost(work.dist()) {
             dist.give_up(&nevra);

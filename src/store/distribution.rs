@@ -16,6 +16,7 @@ use super::assembly::{self, AssemblyError};
 use super::blocks::{Form, Members};
 use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
+use super::examination::Terms;
 use super::index::{Chunk, Index, IndexError};
 use super::intake::{self, Gate, IntakeError, Look, Uploads};
 use super::ownership;
@@ -30,6 +31,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
+use crate::format::openpgp::Keyring;
 use crate::format::repofile;
 use crate::format::repomd::Repomd;
 use crate::format::signing::Signer;
@@ -64,6 +66,11 @@ pub struct DistSettings {
 }
 
 impl DistSettings {
+    /// The same with another ring of the upload tree, and all else as it was.
+    pub fn trust(&mut self, ring: Keyring) {
+        self.gate.terms = Arc::new(Terms { ring, ..Terms::clone(&self.gate.terms) });
+    }
+
     fn id(&self, tree: &TreeName) -> TreeId {
         TreeId { dist: self.path.clone(), tree: tree.clone() }
     }
@@ -321,6 +328,11 @@ impl Distribution {
     /// see what follows from them when the trees are inspected or published the next time.
     pub fn reload(&mut self, settings: DistSettings) {
         self.settings = settings;
+    }
+
+    /// Another ring of the upload tree, where nothing else could be read again.
+    pub fn trust(&mut self, ring: Keyring) {
+        self.settings.trust(ring);
     }
 
     fn id(&self, tree: &TreeName) -> TreeId {
@@ -871,10 +883,9 @@ mod tests {
     use super::*;
     use crate::domain::checksum::ChecksumKind;
     use crate::format::compress::{self, Compression};
-    use crate::format::openpgp::Keyring;
     use crate::format::sample::{self, Recipe};
     use crate::format::signing;
-    use crate::store::examination::{Answer, Examiner, Here, Question, Terms};
+    use crate::store::examination::{Answer, Examiner, Here, Question};
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_795_000_000).expect("a time")

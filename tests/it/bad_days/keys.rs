@@ -287,6 +287,26 @@ fn row_15_a_revocation_wherever_it_stands() {
     }
 }
 
+/// Something else that a reload reads is not to be had.
+#[test]
+fn row_15_a_revocation_counts_although_another_file_is_gone() {
+    for gone in ["keys/signing.asc", "keys/token", "keys/hook"] {
+        let mut site = settled();
+        let revocation = armored(&revocation_of_ours(), armor::Kind::PublicKey);
+        write_ring(&site, [keys().ours.0.public.as_bytes(), &revocation].concat());
+        fs::rename(site.path(gone), site.path("aside")).unwrap();
+        reload(&site);
+        let held = |site: &Site| {
+            let id = site.document("/api/v1/rollouts/2/why").to_string();
+            id.contains("which is revoked").then_some(())
+        };
+        site.wait(gone, held);
+        // Nor does anything by that key come in any more.
+        site.drop_package("late", "1.0", &[]);
+        site.wait_for_rejected("key_revoked", 1);
+    }
+}
+
 #[test]
 fn row_15_a_revocation_of_a_subkey() {
     let mut site = Site::start(&Wish::default());

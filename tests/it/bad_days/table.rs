@@ -122,7 +122,11 @@ const ROWS: &[(usize, &str, Shown)] = &[
     (
         15,
         "revocations in all places",
-        By(&["row_15_a_revocation_wherever_it_stands", "row_15_a_revocation_of_a_subkey"]),
+        By(&[
+            "row_15_a_revocation_wherever_it_stands",
+            "row_15_a_revocation_of_a_subkey",
+            "row_15_a_revocation_counts_although_another_file_is_gone",
+        ]),
     ),
     (16, "a key that expires", By(&["row_16_a_key_that_expires"])),
     (
@@ -250,10 +254,7 @@ const ROWS: &[(usize, &str, Shown)] = &[
     (
         36,
         "two managers at once",
-        Partly(
-            &["of_several_who_decide_at_once_one_decides_and_the_others_are_told"],
-            "two trackers for one rollout",
-        ),
+        Partly(&["of_several_who_decide_at_once_one_decides_and_the_others_are_told"], "two trackers for one rollout"),
     ),
     (
         37,
@@ -264,17 +265,17 @@ const ROWS: &[(usize, &str, Shown)] = &[
         ),
     ),
     (38, "a security fix during a freeze", Later("freezes, and the emergency path through them")),
-    (
-        39,
-        "who put this into production, and why",
-        By(&["who_put_a_package_into_production_and_why_is_one_command"]),
-    ),
+    (39, "who put this into production, and why", By(&["who_put_a_package_into_production_and_why_is_one_command"])),
     (
         40,
         "a client with last month's metadata; a mirror that stopped",
         By(&["a_client_with_old_metadata_finds_what_was_promised_and_then_a_clear_end"]),
     ),
-    (41, "testing and production enabled at once; `dnf history undo`", Later("pages of a release that say what sites do")),
+    (
+        41,
+        "testing and production enabled at once; `dnf history undo`",
+        Later("pages of a release that say what sites do"),
+    ),
 ];
 
 #[test]
