@@ -3,12 +3,17 @@
 //! Nothing of it is a mistake by itself, so these are notes. What a file no longer names stays as it is: in the
 //! logbook and in the trees, and it goes on where it was when it is named again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::complaint::{Complaint, Level, Spot};
+use super::files;
 use super::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::rollout::Rollout;
+use crate::domain::workflow::Workflow;
 use crate::engine::world::World;
+use crate::format::procedure;
 
 /// What follows from these settings for what the logbook has.
 pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
@@ -17,7 +22,10 @@ pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
         settings.distributions.iter().map(|dist| (&dist.path, dist)).collect();
     for (path, packages) in &world.packages {
         match known.get(path) {
-            Some(dist) => trees(dist, world, &mut said),
+            Some(dist) => {
+                trees(dist, world, &mut said);
+                said.extend(workflow(dist).and_then(|workflow| stranded(dist, &workflow, world)));
+            }
             None => said.extend(gone(path, packages.values().filter(|p| !p.trees.is_empty()).count(), world)),
         }
     }
@@ -29,6 +37,34 @@ pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
         hint: Some(hint),
     };
     said.into_iter().map(note).collect()
+}
+
+/// The procedure of a distribution. What is wrong with its file is a complaint elsewhere.
+fn workflow(dist: &Distribution) -> Option<Workflow> {
+    procedure::built_in(&dist.procedure).or_else(|| {
+        let (bytes, _) = files::content(Path::new(&dist.procedure), procedure::FILE_MAX).ok()?;
+        procedure::read(&String::from_utf8_lossy(&bytes)).ok()
+    })
+}
+
+/// Rollouts in states that the procedure does not have any more.
+fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(String, String)> {
+    let lost = |rollout: &&Rollout| rollout.dist == dist.path && workflow.state(rollout.state.as_str()).is_err();
+    let mut lost: Vec<&Rollout> = world.rollouts.values().filter(lost).collect();
+    lost.sort_by(|a, b| a.id.cmp(&b.id));
+    let first = lost.first()?;
+    let states: BTreeSet<&str> = lost.iter().map(|rollout| rollout.state.as_str()).collect();
+    let what = format!(
+        "{} of {} {} in a state that the procedure `{}` does not have ({} in {}): nobody can move {}",
+        counted(lost.len(), "rollout"),
+        dist.path,
+        if lost.len() == 1 { "is" } else { "are" },
+        workflow.name(),
+        first.id,
+        states.into_iter().collect::<Vec<_>>().join(", "),
+        if lost.len() == 1 { "it" } else { "them" },
+    );
+    Some((what, "give the state its old name back, or add it again with a transition that leaves it".to_owned()))
 }
 
 fn counted(number: usize, noun: &str) -> String {
@@ -86,8 +122,6 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use jiff::Timestamp;
 
     use super::*;

@@ -127,3 +127,37 @@ fn yum_files_follow_another_base_url() {
     wait_until_well(&mut site);
     assert_eq!(packages(&site, "production"), 1);
 }
+
+/// Row 29: a procedure file that has lost the state in which a rollout is.
+#[test]
+fn rollouts_in_states_that_a_procedure_has_lost_are_named_with_the_way_out() {
+    let mut site = settled();
+    let own = site.path("own.toml");
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/src/format/procedures/egi.toml");
+    let whole = fs::read_to_string(built_in).unwrap();
+    fs::write(&own, &whole).unwrap();
+    let config = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let with_own = text.replace("procedure = \"egi\"", &format!("procedure = \"{}\"", own.display()));
+    fs::write(&config, with_own).unwrap();
+    let (said, code) = check(&site);
+    assert!(code == Some(0) && !said.contains("does not have"), "{said}");
+    // Somebody renames the state of the second rollout.
+    fs::write(&own, whole.replace("StageRollOut", "Staged")).unwrap();
+    let (said, _) = check(&site);
+    let named =
+        "1 rollout of umd/3/sl6/x86_64 is in a state that the procedure `egi` does not have (2 in StageRollOut)";
+    assert!(said.contains(named), "{said}");
+    reload(&site);
+    site.wait("the log to say so", |site| site.log().contains(named).then_some(()));
+    site.wait("the rules to be in force", |site| site.log().contains("settings and keys were read again").then_some(()));
+    assert_eq!(site.ctl(&["move", "2", "Production"]).status.code(), Some(1), "it is judged by the table in force");
+    // The way out, as it was told.
+    fs::write(&own, &whole).unwrap();
+    reload(&site);
+    site.wait("the move to be taken", |site| {
+        let moved = site.door.post("/api/v1/rollouts/2/move", &serde_json::json!({"state": "Production"})).unwrap();
+        (moved.status < 300).then_some(())
+    });
+    site.wait("the second in production", |site| (packages(site, "production") == 2).then_some(()));
+}
