@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Bounds};
-use super::expiry::Expiries;
+use super::expiry::{self, Expiries};
 use super::gatehouse::Gatehouse;
 use super::lookout::{self, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare, rings};
@@ -391,9 +391,15 @@ impl Reporter {
             if lost.is_some() != self.shared.read().troubles.contains_key("lock") {
                 self.shared.trouble("lock", lost);
             }
-            for words in self.expiries.due(&self.shared.read().rules.expiries, self.clock.now()) {
+            let now = self.clock.now();
+            let (due, until) = {
+                let inside = self.shared.read();
+                (self.expiries.due(&inside.rules.expiries, now), inside.rules.signing_until)
+            };
+            for words in due {
                 tracing::warn!("{words}; see `rolloutd keys`");
             }
+            self.shared.trouble("signing key", expiry::of_signing(until, now));
             self.context.guesses().say();
             // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
             // has to have gone round since the last time.

@@ -42,12 +42,30 @@ impl Expiries {
     }
 }
 
+/// What is wrong with a key that signs metadata and has ended while the daemon runs: it signs on, since sites that have
+/// metadata of it want no unsigned one, and those that look at the date refuse what it signs.
+pub fn of_signing(until: Option<Timestamp>, now: Timestamp) -> Option<String> {
+    let until = until.filter(|until| *until <= now)?;
+    Some(format!(
+        "the key that signs metadata has expired on {}, and clients that check the signature refuse it; put a key that has \
+         not expired, or this one with a later date, into the file that signing.key names, and reload",
+        until.strftime("%F")
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn days(n: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + n * DAY).expect("a time")
+    }
+
+    #[test]
+    fn a_signing_key_that_has_ended_is_named_and_no_other() {
+        assert_eq!(of_signing(None, days(1)), None);
+        assert_eq!(of_signing(Some(days(2)), days(1)), None);
+        assert!(of_signing(Some(days(1)), days(1)).is_some_and(|why| why.contains("has expired on 2023-11-15")));
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let public = signer.as_ref().and_then(|signer| signer.public_key_armored().ok());
     let own = public.and_then(|armored| Keyring::read(&[(String::new(), armored.into_bytes())]).ok());
     rules.expiries.extend(own.iter().flat_map(|ring| expiries(ring, now)));
+    rules.signing_until = rules.expiries.values().min().copied();
     let mut distributions = BTreeMap::new();
     for dist in &settings.distributions {
         if let Some(workflow) = workflow(dist, &mut wrong) {

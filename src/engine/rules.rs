@@ -19,6 +19,8 @@ pub struct Rules {
     pub hooks: BTreeMap<HookName, Caller>,
     /// When each key expires that a tree trusts or that signs metadata, by fingerprint.
     pub expiries: BTreeMap<String, Timestamp>,
+    /// When the key ends that signs metadata, if one does and it ends.
+    pub signing_until: Option<Timestamp>,
 }
 
 /// What holds for one distribution.

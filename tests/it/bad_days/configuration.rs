@@ -150,7 +150,9 @@ fn rollouts_in_states_that_a_procedure_has_lost_are_named_with_the_way_out() {
     assert!(said.contains(named), "{said}");
     reload(&site);
     site.wait("the log to say so", |site| site.log().contains(named).then_some(()));
-    site.wait("the rules to be in force", |site| site.log().contains("settings and keys were read again").then_some(()));
+    site.wait("the rules to be in force", |site| {
+        site.log().contains("settings and keys were read again").then_some(())
+    });
     assert_eq!(site.ctl(&["move", "2", "Production"]).status.code(), Some(1), "it is judged by the table in force");
     // The way out, as it was told.
     fs::write(&own, &whole).unwrap();
