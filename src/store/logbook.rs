@@ -339,6 +339,9 @@ pub trait Logbook: Send {
 /// Pages that are copied between two words of progress.
 const PAGES_AT_ONCE: i32 = 256;
 
+/// Most copies of a logbook with the same number of entries that are kept when its database has lost its name.
+const MOST_RESCUED: u32 = 9;
+
 /// Rises with every change of the table.
 const FORMAT: i64 = 1;
 
@@ -352,7 +355,31 @@ pub struct SqliteLogbook {
     /// The database and the files beside it, as they were opened; empty for a reader.
     files: Vec<Foothold>,
     /// Where all entries were saved when the database had lost its name.
-    rescued: Option<PathBuf>,
+    rescued: Option<Rescued>,
+}
+
+/// A copy of the logbook of which is known what it holds.
+#[derive(Debug)]
+struct Rescued {
+    path: PathBuf,
+    /// Where it ends, as was read from it.
+    head: Head,
+    /// How the file was when that was read.
+    mark: Option<Mark>,
+}
+
+impl Rescued {
+    /// Reads a copy from its first entry to its last; `None` unless it is whole and ends at `head`.
+    fn of(path: PathBuf, head: Head) -> Option<Self> {
+        let mark = Mark::of(&path).ok()??;
+        let read = SqliteLogbook::open_to_read(&path).ok()?;
+        (read.head == head).then_some(Self { path, head, mark: Some(mark) })
+    }
+
+    /// Whether it is still the file that was read, and ends where the logbook ends now.
+    fn is_of(&self, head: Head) -> bool {
+        self.head == head && self.mark.is_some() && Mark::of(&self.path).is_ok_and(|now| now == self.mark)
+    }
 }
 
 /// The place of the seal, and what stands there.
@@ -525,15 +552,17 @@ impl SqliteLogbook {
 
     /// The database has lost its name: what is still open is the only copy, so another one is made.
     fn remedy_of_loss(&mut self) -> String {
-        let rescued = self.rescued.clone().filter(|copy| copy.exists()).or_else(|| self.rescue());
-        self.rescued.clone_from(&rescued);
+        if !self.rescued.as_ref().is_some_and(|copy| copy.is_of(self.head)) {
+            // It is of another day, or somebody has had a hand in it: entries that were written since are not in it.
+            self.rescued = self.rescue();
+        }
         let path = self.path.display();
         let back = "Put back the very file that was there, if it was only moved";
-        match rescued {
-            Some(copy) => format!(
+        match &self.rescued {
+            Some(Rescued { path: copy, head, .. }) => format!(
                 "{back}; or stop the daemon, `mv {} {path}`, and start it again: that is a copy of all {} entries",
                 copy.display(),
-                self.head.seq
+                head.seq
             ),
             None => format!(
                 "{back}; or stop the daemon and put the newest backup in its place. No copy of what is still open could \
@@ -552,17 +581,36 @@ impl SqliteLogbook {
             .to_owned()
     }
 
-    /// Copies what is still open to a place of its own, which is whole when it has its name.
-    fn rescue(&self) -> Option<PathBuf> {
+    /// Copies what is still open to a place of its own, which is whole when it has its name. What has such a name
+    /// already stays as it is: it may be all that is left of another day.
+    fn rescue(&self) -> Option<Rescued> {
         let disk = &self.seal.as_ref()?.disk;
         let dir = self.path.parent()?;
-        let copy = dir.join(format!("logbook.rescued-{}.sqlite", self.head.seq));
+        let name = |number: u32| match number {
+            1 => format!("logbook.rescued-{}.sqlite", self.head.seq),
+            _ => format!("logbook.rescued-{}-{number}.sqlite", self.head.seq),
+        };
+        let mut names = (1..=MOST_RESCUED).map(|number| dir.join(name(number)));
+        let copy = loop {
+            let copy = names.next()?;
+            match std::fs::symlink_metadata(&copy) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break copy,
+                _ => {}
+            }
+            if let Some(whole) = Rescued::of(copy, self.head) {
+                return Some(whole);
+            }
+        };
         let part = dir.join(format!("{}rescue-{}", disk::TEMPORARY, std::process::id()));
-        let made = self.copy_to(&part, |_, _| ()).and_then(|()| Self::open_to_read(&part));
-        if made.is_ok_and(|made| made.head == self.head) && disk.rename(&part, &copy).is_ok() {
+        // What was left there by a copy that failed is no beginning of this one.
+        let _ = disk.remove(&part);
+        let made = self.copy_to(&part, |_, _| ()).ok().and_then(|()| Rescued::of(part.clone(), self.head));
+        if made.is_some() && disk.rename(&part, &copy).is_ok() {
             let _ = disk.sync_dir(dir);
-            tracing::error!(path = %copy.display(), entries = self.head.seq, "the logbook was saved");
-            return Some(copy);
+            if let Some(whole) = Rescued::of(copy, self.head) {
+                tracing::error!(path = %whole.path.display(), entries = self.head.seq, "the logbook was saved");
+                return Some(whole);
+            }
         }
         let _ = disk.remove(&part);
         None
@@ -1114,6 +1162,60 @@ mod tests {
         drop(book);
         disk::Kernel::default().rename(Path::new(copy), &path).expect("moved");
         assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("all of it").head(), head);
+    }
+
+    /// The copy that the words tell people to put back.
+    fn named_copy(words: &str) -> PathBuf {
+        words.split("`mv ").nth(1).and_then(|rest| rest.split(' ').next()).map(PathBuf::from).expect(words)
+    }
+
+    #[test]
+    fn a_copy_of_another_day_is_never_named_as_the_one_with_all_entries() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, mut book) = open_and_running(dir.path());
+        move_to(&path, "aside");
+        let first = named_copy(&book.in_place().expect_err("moved").to_string());
+        assert_eq!(named_copy(&book.in_place().expect_err("moved").to_string()), first, "one is enough");
+        move_from(&path, "aside");
+        for _ in 0..3 {
+            book.append(book.head(), &[draft("a later day")]).expect("it is back");
+        }
+        let head = book.head();
+        disk::Kernel::default().remove(&path).expect("removed");
+        let words = book.append(head, &[draft("lost")]).expect_err("removed").to_string();
+        let second = named_copy(&words);
+        assert!(second != first && words.contains("a copy of all 11 entries"), "{words}");
+        assert_eq!(SqliteLogbook::open_to_read(&second).expect("whole").head(), head);
+        assert_eq!(SqliteLogbook::open_to_read(&first).expect("kept").head().seq, 8);
+        // Somebody has put an old copy over it, or has cut it.
+        put_copy(&first, &second);
+        let third = named_copy(&book.in_place().expect_err("removed").to_string());
+        assert!(third != second, "{}", third.display());
+        assert_eq!(SqliteLogbook::open_to_read(&third).expect("whole").head(), head);
+        disk::Kernel::default().remove(&third).expect("removed");
+        let fourth = named_copy(&book.in_place().expect_err("removed").to_string());
+        drop(book);
+        disk::Kernel::default().rename(&fourth, &path).expect("moved");
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("all of it").head(), head);
+    }
+
+    /// A new start with the same end: what was saved before is as good, once it was read.
+    #[test]
+    fn a_copy_under_the_name_of_now_counts_only_when_it_ends_as_the_logbook_does() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, mut book) = open_and_running(dir.path());
+        let head = book.head();
+        let other = dir.path().join("logbook.rescued-8.sqlite");
+        let mut another = SqliteLogbook::open(&other).expect("another logbook");
+        let eight: Vec<Draft> = (0..8).map(|n| draft(&n.to_string())).collect();
+        another.append(another.head(), &eight).expect("appended");
+        drop(another);
+        disk::Kernel::default().remove(&path).expect("removed");
+        let copy = named_copy(&book.in_place().expect_err("removed").to_string());
+        assert!(copy.ends_with("logbook.rescued-8-2.sqlite"), "{}", copy.display());
+        assert_eq!(SqliteLogbook::open_to_read(&copy).expect("whole").head(), head);
+        book.rescued = None;
+        assert_eq!(named_copy(&book.in_place().expect_err("removed").to_string()), copy, "it is read and found whole");
     }
 
     #[test]

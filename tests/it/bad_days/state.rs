@@ -86,6 +86,30 @@ fn a_logbook_that_is_deleted_or_moved_while_it_runs_is_noticed_and_comes_back_wh
     all_is_well(&mut site);
 }
 
+/// Row 11, twice in one run: what was saved the first time lacks what was decided since.
+#[test]
+fn a_logbook_that_is_lost_again_after_it_was_put_back_comes_back_with_what_was_decided_between() {
+    let mut site = settled();
+    let (book, aside) = (site.path("state/logbook.sqlite"), site.path("aside"));
+    fs::rename(&book, &aside).unwrap();
+    nothing_is_decided(&mut site, "is gone");
+    let first = told(&reasons(&site).join(" "), "mv ");
+    fs::rename(&aside, &book).unwrap();
+    wait_until_well(&mut site);
+    let third = site.drop_package("third", "1.0", &[]);
+    site.wait("the third", |site| (packages(site, "untested") == 1).then_some(()));
+    site.submit("3", &[&third]);
+    fs::remove_file(&book).unwrap();
+    nothing_is_decided(&mut site, "is gone");
+    let second = told(&reasons(&site).join(" "), "mv ");
+    assert_ne!(first, second);
+    assert!(site.stop().success());
+    follow(&second);
+    site.up();
+    assert_eq!(site.door.state("3").as_deref(), Some("Unverified"));
+    all_is_well(&mut site);
+}
+
 /// Row 11, the log alone, and the daemon does not even end in order.
 #[test]
 fn a_log_that_is_deleted_while_it_runs_is_noticed_and_nothing_is_lost() {
