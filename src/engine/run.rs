@@ -769,7 +769,7 @@ impl Engine {
     }
 
     /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
-    /// published, and every upload tree looked at once. What has failed and is tried again later does not keep
+    /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried again later does not keep
     /// the rest from being served: it is a trouble, and readiness says so.
     fn recovered(&self, inside: &super::view::Inside) -> bool {
         let now = self.clock.monotonic();
@@ -779,7 +779,12 @@ impl Engine {
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
             let next =
                 agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, moment).find(|work| !held(work));
-            let looked = self.first_look_over.contains(dist) || held(&Work::TakeIn(dist.clone()));
+            // An upload tree in which something is wrong is not looked at before people have put it right, and they
+            // may wait for the daemon to be up.
+            let touched = Moment { touched: true, ..moment };
+            let may_look = agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, touched)
+                .any(|work| matches!(work, Work::TakeIn(_)) && !held(&work));
+            let looked = self.first_look_over.contains(dist) || !may_look;
             let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
             looked && !pending && !self.busy.contains(dist)
         };
@@ -958,6 +963,50 @@ mod tests {
         assert_eq!(trouble(), None);
         engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
         assert_eq!((trouble(), engine.failures.len()), (None, 0));
+    }
+
+    #[test]
+    fn an_upload_tree_that_is_held_at_the_start_does_not_keep_the_daemon_from_being_ready() {
+        use super::super::{agenda::Kind, entry::Published};
+        let shared = Arc::<Shared>::default();
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let trees: Vec<_> = ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect();
+        let id = |tree: &crate::domain::names::TreeName| TreeId { dist: dist.clone(), tree: tree.clone() };
+        let rules = DistRules {
+            workflow: procedure::built_in("egi").expect("it ships"),
+            trees: trees.clone(),
+            trust: BTreeMap::new(),
+            grace_metadata: Duration::ZERO,
+            grace_packages: Duration::ZERO,
+        };
+        shared.write().rules.distributions.insert(dist.clone(), rules);
+        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let (rung, mut ready) = oneshot::channel();
+        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, rung).0;
+        engine.touched.insert(dist.clone());
+        engine.doubted.insert(dist.clone());
+        let is_over = |engine: &Engine| engine.recovered(&shared.read());
+        assert!(!is_over(&engine), "nothing was compared");
+        engine.doubted.clear();
+        for tree in &trees {
+            let published = Published {
+                tree: id(tree),
+                revision: 1,
+                packages: 0,
+                repomd: crate::domain::checksum::Sha256([1; 32]),
+                superseded: vec![],
+            };
+            shared.write().world.apply(1, jiff::Timestamp::UNIX_EPOCH, "rolloutd", &Fact::Published(published));
+        }
+        assert!(!is_over(&engine), "the uploads were not looked at, and nothing speaks against it");
+        let held = |tree, what| (id(tree), Wrong { why: "it is not ours".to_owned(), what });
+        engine.inspected(&dist, &[held(&trees[0], Kind::Strange)], true);
+        engine.schedule();
+        assert_eq!(ready.try_recv(), Ok(()));
+        assert!(shared.read().ready && engine.touched.contains(&dist), "it is looked at once that is over");
+        assert!(shared.read().troubles.values().any(|why| why == "it is not ours"), "and readiness says so");
+        engine.inspected(&dist, &[held(&trees[1], Kind::Strange)], true);
+        assert!(!is_over(&engine), "only production is held, so the uploads can be looked at");
     }
 
     #[test]
