@@ -184,7 +184,7 @@ const ROWS: &[(usize, &str, Shown)] = &[
         By(&[
             "trees_that_are_opened_to_everybody_are_named_and_not_published_and_the_remedy_mends_all",
             "a_tree_that_is_opened_to_others_while_the_daemon_runs_is_held_until_it_is_put_right",
-            "a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_that_it_is_told",
+            "a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_of_readme",
         ]),
     ),
     (
@@ -218,7 +218,7 @@ const ROWS: &[(usize, &str, Shown)] = &[
         "an old configuration; an older program after a newer one",
         By(&[
             "an_entry_of_a_newer_program_is_refused_in_words_and_nothing_changes",
-            "a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_that_it_is_told",
+            "a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_of_readme",
         ]),
     ),
     (
