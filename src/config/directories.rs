@@ -171,7 +171,7 @@ fn trees(
         }
         let id = TreeId { dist: distribution.path.clone(), tree: tree.clone() };
         // What cannot be looked at is somebody else's finding.
-        let Ok(Some(open)) = ownership::look(root, &id, owner) else { continue };
+        let Ok(Some(open)) = ownership::look(root, &id, owner, ownership::Look::AtAll) else { continue };
         let root_was_named = open.dir == root && files::changeable_by_others(root).is_some();
         if !root_was_named && named.insert(open.dir.clone()) {
             let mut hint = open.remedy();

@@ -98,7 +98,9 @@ impl DiskError {
     /// broken disk is none.
     pub fn concerns_one_path(&self) -> bool {
         use rustix::io::Errno;
-        let known = [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG];
+        // AGAIN: whoever has the file open has taken a lease on it (`fcntl(2)`), and is asked for it first.
+        let known =
+            [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::AGAIN];
         if self.is_of_silence() || self.what == READ_UPLOAD {
             return true;
         }

@@ -343,11 +343,10 @@ impl Distribution {
         self.settings.dir(tree)
     }
 
-    /// The generated `.repo` file of a tree and the keys beside it, written when they differ.
-    fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
+    /// The generated `.repo` file of a tree and the keys beside it, by name; the keys first.
+    fn yum_files(&self, tree: &TreeName) -> Vec<(String, Vec<u8>)> {
         let metadata =
             if self.settings.signer.is_some() { repofile::Metadata::Signed } else { repofile::Metadata::Unsigned };
-        let dir = self.dir(tree);
         let DistSettings { path, base_url, key_urls, key_files, metadata_key, .. } = &self.settings;
         let key_files: BTreeMap<&String, &Vec<u8>> = key_files.get(tree).into_iter().flatten().collect();
         let beside = |name: &String| format!("{base_url}/{tree}/{path}/{}", repofile::url_part(name));
@@ -359,11 +358,16 @@ impl Distribution {
         let text = repofile::write(path, tree, base_url, &urls, metadata);
         let name = format!("{}.repo", repofile::id(&self.settings.path, tree));
         let keys = key_files.into_iter().chain(metadata_key.iter().map(|(name, bytes)| (name, bytes)));
-        let keys = keys.map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        for (name, bytes) in keys.chain([(name.as_str(), text.as_bytes())]) {
+        keys.map(|(name, bytes)| (name.clone(), bytes.clone())).chain([(name, text.into_bytes())]).collect()
+    }
+
+    /// Writes the yum file of a tree and the keys beside it where they differ.
+    fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
+        let dir = self.dir(tree);
+        for (name, bytes) in self.yum_files(tree) {
             let path = dir.join(name);
-            if tree::read_small(&path, bytes.len() as u64).as_deref() != Some(bytes) {
-                disk::put(self.disk.as_ref(), &path, bytes, Access::Everybody)?;
+            if tree::read_small(&path, bytes.len() as u64).as_deref() != Some(&*bytes) {
+                disk::put(self.disk.as_ref(), &path, &bytes, Access::Everybody)?;
             }
         }
         Ok(())
@@ -383,7 +387,7 @@ impl Distribution {
         expected: &Expected,
         now: Timestamp,
     ) -> Result<Option<Published>, DistError> {
-        self.is_ours_alone(tree)?;
+        self.is_ours_alone(tree, ownership::Look::AtAll)?;
         self.uploads.forget_dirs();
         self.all_there(tree, Ask::Everything, now)?;
         if let Some(why) = self.doubt(tree, expected) {
@@ -440,7 +444,7 @@ impl Distribution {
                 format!(
                     "{id} has metadata of {} that this logbook knows nothing of ({}); publishing would empty it. If \
                      this site was another one's, start with the state directory that belongs to it; if the packages \
-                     may go{}, remove {REPODATA}/ there",
+                     may go{}, move them out of the tree and remove {REPODATA}/ there",
                     counted(strange.len(), "package"),
                     strangers::some(&strange),
                     if *tree == self.settings.gate.tree { " or may be taken in as uploads" } else { "" },
@@ -453,7 +457,8 @@ impl Distribution {
                 format!(
                     "{id} shows revision {revision}, which this logbook has not published (its last is {}), with {} \
                      that it does not have there and without {hidden} that it has. Either the state directory is an \
-                     old copy: put the newest one in place; or another program wrote there: remove {REPODATA}/{REPOMD}",
+                     old copy: put the newest one in place; or another program wrote there: move packages that are not \
+                     of this site out of the tree, and remove {REPODATA}/{REPOMD}",
                     expected.revision,
                     counted(strange.len(), "package"),
                 )
@@ -466,7 +471,14 @@ impl Distribution {
     /// and costs nothing where the metadata is what was published there last.
     fn strange(&self, tree: &TreeName) -> Result<(), DistError> {
         let dir = self.dir(tree);
-        let Ok(Some(bytes)) = publication::shown(&dir.join(REPODATA)) else { return Ok(()) };
+        let bytes = match publication::shown(&dir.join(REPODATA)) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) if *tree != self.settings.gate.tree => {
+                let why = self.bare(tree, |place| self.was_accepted(place));
+                return why.map_or(Ok(()), |why| Err(DistError::Strange(why)));
+            }
+            _ => return Ok(()),
+        };
         let sha256 = publication::sha256(&bytes);
         if self.index.showing(tree) == Some(sha256) {
             return Ok(());
@@ -481,17 +493,19 @@ impl Distribution {
         why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
     }
 
+    /// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
+    fn was_accepted(&self, place: &str) -> bool {
+        let name = place.rsplit('/').next().unwrap_or_default();
+        self.index.named(name).iter().any(|nevra| tree::location(nevra) == *place)
+    }
+
     /// What is wrong when these places name packages that were never accepted.
     fn never_accepted(&self, tree: &TreeName, places: &[String]) -> Option<String> {
-        let accepted = |place: &String| {
-            let name = place.rsplit('/').next().unwrap_or_default();
-            self.index.named(name).iter().any(|nevra| tree::location(nevra) == *place)
-        };
-        let strange: Vec<String> = places.iter().filter(|place| !accepted(place)).cloned().collect();
+        let strange: Vec<String> = places.iter().filter(|place| !self.was_accepted(place)).cloned().collect();
         (!strange.is_empty()).then(|| {
             format!(
-                "{} shows {} that were never accepted here ({}): what lies there was put there by somebody else. Move it \
-                 away if it belongs elsewhere, and put back what belongs here; if the logbook is right, remove \
+                "{} shows {} that were never accepted here ({}): either the state directory is an old copy: \
+                 put the newest one in place; or somebody else put it there: move the files out of the tree, and remove \
                  {REPODATA}/{REPOMD} there",
                 self.id(tree),
                 counted(strange.len(), "package"),
@@ -516,17 +530,26 @@ impl Distribution {
     /// The same of a tree without metadata that this logbook has never published: packages that lie there are
     /// somebody's, and after the publication of an empty tree nobody would be told of them.
     fn doubt_of_bare(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
-        if expected.repomd.is_some() || *tree == self.settings.gate.tree {
+        if *tree == self.settings.gate.tree {
             return None;
         }
         let known: BTreeSet<String> =
             self.index.listed(tree).map(|(nevra, _)| nevra).chain(&expected.moving).map(tree::location).collect();
-        let found = strangers::files(&self.dir(tree), |place| known.contains(place));
+        // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
+        // accepted may be what a newer logbook has accepted.
+        let left = |place: &str| expected.repomd.is_some() && self.was_accepted(place);
+        self.bare(tree, |place| known.contains(place) || left(place))
+    }
+
+    /// What is wrong when a tree without metadata holds packages that are not known.
+    fn bare(&self, tree: &TreeName, known: impl Fn(&str) -> bool) -> Option<String> {
+        let found = strangers::files(&self.dir(tree), known);
         (!found.is_empty()).then(|| {
             format!(
                 "{} holds {} that this logbook knows nothing of ({}), and has no {REPODATA}/; publishing would make it an \
-                 empty repository. If this site was another one's, start with the state directory that belongs to it; \
-                 else move the files out of the tree, and upload those that belong to this site",
+                 empty repository. If this site was another one's, or the state directory is an old copy, start with the \
+                 one that belongs to the trees; else move the files out of the tree, and upload those that belong to this \
+                 site",
                 self.id(tree),
                 counted(found.len(), "RPM file"),
                 strangers::some(&found),
@@ -641,7 +664,7 @@ impl Distribution {
     pub fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
         let disk = Arc::clone(&self.disk);
         let gate = &self.settings.gate;
-        self.is_ours_alone(&gate.tree)?;
+        self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
         let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, now, clock)?;
         if look.failed.is_none() {
             let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, now, clock);
@@ -654,28 +677,41 @@ impl Distribution {
         Ok(look)
     }
 
-    /// Puts copies of our own in the place of all other files into which somebody else could write: metadata, keys, and
-    /// packages that have left the tree and wait for their removal. They are copied as they are; what is wrong in them
-    /// is found like anything that is wrong in ours.
+    /// Puts copies of our own in the place of all other files of ours into which somebody else could write: metadata,
+    /// keys, and packages that have left the tree and wait for their removal. What is none of ours stays as it is, and
+    /// is named: a copy of it would be believed.
     fn take_over(&self, tree: &TreeName) -> Result<(), DistError> {
-        let (disk, dir) = (self.disk.as_ref(), self.dir(tree));
+        let (disk, top) = (self.disk.as_ref(), self.dir(tree));
         let listed: BTreeSet<PathBuf> =
-            self.index.listed(tree).map(|(nevra, _)| dir.join(tree::location(nevra))).collect();
-        for dir in [tree::package_dirs(&dir)?, vec![dir.join(REPODATA), dir]].concat() {
-            let mut open = ownership::open_files(&dir)?;
-            open.retain(|path| !listed.contains(path));
-            for path in &open {
-                let file = tree::open_beneath(&dir, Path::new(path.file_name().unwrap_or_default()))?;
-                if !file.metadata().at("look at", path)?.is_file() {
+            self.index.listed(tree).map(|(nevra, _)| top.join(tree::location(nevra))).collect();
+        let repodata = top.join(REPODATA);
+        for dir in [tree::package_dirs(&top)?, vec![repodata.clone(), top.clone()]].concat() {
+            let mut copied = false;
+            for path in ownership::open_files(&dir)?.into_iter().filter(|path| !listed.contains(path)) {
+                let name = path.file_name().unwrap_or_default();
+                let file = tree::open_beneath(&dir, Path::new(name))?;
+                if !file.metadata().at("look at", &path)?.is_file() {
+                    continue;
+                }
+                let name = name.to_string_lossy();
+                let (is_ours, access) = if dir == repodata {
+                    (publication::is_named_by_content(&name, &file), Access::Everybody)
+                } else if dir == top {
+                    (self.yum_files(tree).iter().any(|(ours, _)| *ours == name), Access::Everybody)
+                } else {
+                    let accepted = self.index.named(&name).first().and_then(|nevra| self.index.identity(nevra));
+                    let same = |sha256| promotion::open_accepted(&path, sha256).is_ok_and(|file| file.is_some());
+                    (accepted.is_some_and(same), Access::Sealed)
+                };
+                if !is_ours {
+                    tracing::warn!(path = %path.display(), "others could change a file that is none of ours; remove it");
                     continue;
                 }
                 tracing::warn!(path = %path.display(), "others could change a file that clients fetch; put a copy in its place");
-                let access =
-                    if path.extension().is_some_and(|end| end == "rpm") { Access::Sealed } else { Access::Everybody };
-                let wanted = Wanted { sha256: None, file_time: None, access };
-                disk::copy_over(disk, &file, path, path, wanted)?;
+                disk::copy_over(disk, &file, &path, &path, Wanted { sha256: None, file_time: None, access })?;
+                copied = true;
             }
-            if !open.is_empty() {
+            if copied {
                 disk.sync_dir(&dir)?;
             }
         }
@@ -683,10 +719,10 @@ impl Distribution {
     }
 
     /// Whether nobody but the daemon can change a tree, and no directory of it is a link.
-    fn is_ours_alone(&self, tree: &TreeName) -> Result<(), DistError> {
+    fn is_ours_alone(&self, tree: &TreeName, how: ownership::Look) -> Result<(), DistError> {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
-        match ownership::look(&self.settings.root, &id, ownership::me())? {
+        match ownership::look(&self.settings.root, &id, ownership::me(), how)? {
             None => Ok(()),
             Some(open) => Err(DistError::Disagrees(format!(
                 "{}; nothing is published or moved in {id} until that is put right: {}",
@@ -716,7 +752,7 @@ impl Distribution {
     /// # Errors
     /// Clients still see the old metadata then.
     pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
-        self.is_ours_alone(tree)?;
+        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
         let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
         let changes = self.index.changes(tree);
         let unsigned = self.settings.signer.is_none();
@@ -806,7 +842,7 @@ impl Distribution {
         now: Timestamp,
     ) -> Result<Vec<(TreeName, Published)>, DistError> {
         for tree in plan.trees() {
-            self.is_ours_alone(&tree)?;
+            self.is_ours_alone(&tree, ownership::Look::AtOurs)?;
         }
         // A tree whose file system is gone must not be begun anew in the place where it was mounted.
         for tree in plan.trees() {
@@ -853,7 +889,7 @@ impl Distribution {
     /// With the path at fault.
     pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
-        self.is_ours_alone(tree)?;
+        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
         let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
         let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
@@ -1736,6 +1772,61 @@ mod tests {
     }
 
     #[test]
+    fn what_is_none_of_ours_is_no_copy_of_ours_afterwards_and_a_foreign_directory_is_found() {
+        let (site, mut dist, _) = with_two_packages();
+        let testing = site.dir.path().join("sw/testing/d");
+        let foreign = ["evil.repo", "repodata/evil.xml", "repodata/0123456789012345678901234567890123456789-x.xml"];
+        for name in foreign {
+            disk::put(&Kernel::default(), &testing.join(name), b"evil", Access::Everybody).expect("written");
+            chmod(&testing.join(name), 0o666);
+        }
+        let known = publication::sha256(&std::fs::read(testing.join("repodata/repomd.xml")).expect("read"));
+        let expected = Expected { planned: true, repomd: Some(known), ..Expected::default() };
+        dist.inspect(&tree("testing"), &expected, now()).expect("it is named in the log");
+        for name in foreign {
+            assert_eq!(std::fs::metadata(testing.join(name)).expect("there").mode() & 0o777, 0o666, "{name}");
+        }
+        Kernel::default().make_dir(&testing.join("rd2")).expect("made");
+        chmod(&testing.join("rd2"), 0o777);
+        let why = dist.inspect(&tree("testing"), &expected, now()).expect_err("others can write there");
+        assert!(why.to_string().contains("rd2 can be changed by others"), "{why}");
+    }
+
+    #[test]
+    fn a_tree_that_holds_what_a_newer_logbook_has_accepted_does_not_become_smaller() {
+        let (site, mut dist, _) = with_two_packages();
+        let testing = site.dir.path().join("sw/testing/d");
+        let published = dist.publish(&tree("testing"), 0, now()).expect("published");
+        let expected = Expected { repomd: Some(published.repomd), revision: published.revision, ..Expected::default() };
+        // The state is that of yesterday, and somebody has followed the word to remove the metadata.
+        let later = testing.join("Packages/l/later-1-1.noarch.rpm");
+        Site::write(&later, &package("later", "1", Some(&keys().1)));
+        Kernel::default().remove(&testing.join("repodata/repomd.xml")).expect("removed");
+        let why = dist.inspect(&tree("testing"), &expected, now()).expect_err("it is held");
+        assert!(matches!(why, DistError::Strange(_)) && why.to_string().contains("holds 1 RPM file"), "{why}");
+        assert!(dist.publish(&tree("testing"), 0, now()).is_err());
+        assert!(!testing.join("repodata/repomd.xml").exists(), "nothing is published");
+        Kernel::default().remove(&later).expect("moved away");
+        dist.inspect(&tree("testing"), &expected, now()).expect("made again").expect("published");
+        assert_eq!(client_sees(&testing).map(|all| all.len()), Some(1));
+    }
+
+    #[test]
+    fn a_file_that_is_mostly_holes_is_not_copied() {
+        let site = Site::new();
+        let mut settings = site.settings();
+        settings.gate.limits.max_package = 1 << 40;
+        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![], &[]).expect("opened");
+        site.drop_file("big.rpm", &package("big", "1", Some(&keys().1)));
+        let big = std::fs::OpenOptions::new().write(true).open(site.incoming().join("big.rpm")).expect("opened");
+        big.set_len(1 << 36).expect("holes take no room");
+        let began = Instant::now();
+        let (accepted, refused) = site.settle(&mut dist);
+        assert_eq!((accepted, refused), (vec![], vec!["big.rpm truncated".to_owned()]));
+        assert!(began.elapsed() < Duration::from_mins(1), "64 GiB were read");
+    }
+
+    #[test]
     fn a_link_in_the_upload_tree_leads_nowhere() {
         for link in ["repodata", "Packages", "Packages/c"] {
             let site = Site::new();
@@ -1950,7 +2041,7 @@ mod tests {
             assert!(all_below(&to) == before, "{was_ours}: something was written");
             // What the words say: the metadata may go, or the files.
             away(&to.join(if keep.is_none() { "repodata" } else { "Packages" }));
-            if keep.is_none() && !was_ours {
+            if keep.is_none() {
                 let why = disagreement(dist.inspect(&testing, &expected, now()));
                 assert!(why.contains("2 RPM files"), "{why}");
                 away(&to.join("Packages"));

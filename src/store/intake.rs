@@ -67,6 +67,12 @@ pub const LOOK_AT_ONCE: usize = 256;
 /// Most bytes of them, for the same reason; one file is always examined.
 const LOOK_BYTES: u64 = 1 << 30;
 
+/// Smaller files may have whatever holes they like, in bytes.
+const HOLES_BELOW: u64 = 1 << 20;
+
+/// The least part of a larger file that must have been written.
+const HOLES_SHARE: u64 = 64;
+
 /// A directory whose time is younger than this may still change within the same tick of the clock.
 pub const RACY: Duration = Duration::from_secs(2);
 
@@ -920,6 +926,10 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     if Stamp::of(&meta) != stamp {
         return Ok(Copied::Refused(Refusal::new(Code::Unstable, "it changed before it was read"), None));
     }
+    if let Some(there) = holes(&meta) {
+        let detail = format!("it is mostly holes: of {} bytes {there} have been written", meta.size());
+        return refused(Code::Truncated, detail);
+    }
 
     let mut copy = disk.fresh(&gate.home, Access::Sealed)?;
     let ours = copy.file.metadata().at("look at the copy of", &label)?;
@@ -995,6 +1005,13 @@ fn sum_to_the_end(rest: &mut dyn Read, buffer: &mut [u8], mut sum: digest::Conte
             return sum.finish().as_ref().try_into().map(Sha256).ok().filter(|_| left == 0);
         }
     }
+}
+
+/// How many bytes of a file there really are, when it is mostly holes. One of a few KiB could otherwise have
+/// gigabytes written and examined again and again. No file system packs a package, which is packed already, so tightly.
+fn holes(meta: &std::fs::Metadata) -> Option<u64> {
+    let there = meta.blocks().saturating_mul(512);
+    (meta.size() > HOLES_BELOW && there < meta.size() / HOLES_SHARE).then_some(there)
 }
 
 /// A copy opened once more, from its beginning and only for reading: for somebody who may not change it.

@@ -12,6 +12,7 @@
 //!
 //! Group bits stand for access lists, too: where there is one, they are its mask (`acl(5)`).
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -91,12 +92,25 @@ impl Open {
     }
 }
 
-/// Looks at every directory of a tree, from the root down; all should belong to `owner`. A tree that is not there yet
+/// How far a look goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At the directories that are ours: cheap enough for each publication.
+    AtOurs,
+    /// At every directory in the tree, whoever has made it.
+    AtAll,
+}
+
+/// Most directories of a tree that are looked at, and how deep; ours has some dozens, two deep.
+const DIRECTORIES_MAX: usize = 10_000;
+const DEPTH_MAX: usize = 16;
+
+/// Looks at the directories of a tree, from the root down; all should belong to `owner`. A tree that is not there yet
 /// has none.
 ///
 /// # Errors
 /// With the path that cannot be looked at.
-pub fn look(root: &Path, id: &TreeId, owner: u32) -> Result<Option<Open>, DiskError> {
+pub fn look(root: &Path, id: &TreeId, owner: u32, how: Look) -> Result<Option<Open>, DiskError> {
     let mut dirs = vec![root.to_owned()];
     let mut path = root.to_owned();
     for part in [id.tree.as_str()].into_iter().chain(id.dist.parts()) {
@@ -106,6 +120,10 @@ pub fn look(root: &Path, id: &TreeId, owner: u32) -> Result<Option<Open>, DiskEr
     dirs.push(path.join(REPODATA));
     dirs.push(path.join(PACKAGES));
     dirs.extend(tree::package_dirs(&path)?);
+    if how == Look::AtAll {
+        let known: BTreeSet<PathBuf> = dirs.iter().cloned().collect();
+        dirs.extend(below(&path)?.into_iter().filter(|dir| !known.contains(dir)));
+    }
     let mut found: Option<Open> = None;
     for dir in dirs {
         let meta = match std::fs::symlink_metadata(&dir) {
@@ -121,6 +139,29 @@ pub fn look(root: &Path, id: &TreeId, owner: u32) -> Result<Option<Open>, DiskEr
         open.more += usize::from(!first);
         open.foreign |= uid != owner && uid != 0;
         open.writable |= mode & OTHERS_WRITE != 0;
+    }
+    Ok(found)
+}
+
+/// All directories below one. Links are not followed; what cannot be listed is left to whoever reads it.
+fn below(dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let mut found = Vec::new();
+    let mut todo = vec![(dir.to_owned(), 0)];
+    while let Some((dir, depth)) = todo.pop() {
+        let entries = match std::fs::read_dir(&dir) {
+            Err(_) if depth > 0 => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            other => other.at("list", &dir)?,
+        };
+        for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            found.push(entry.path());
+            if found.len() == DIRECTORIES_MAX {
+                return Ok(found);
+            }
+            if depth < DEPTH_MAX {
+                todo.push((entry.path(), depth + 1));
+            }
+        }
     }
     Ok(found)
 }
@@ -165,25 +206,33 @@ mod tests {
     fn each_directory_from_the_root_down_is_the_daemons_alone() {
         let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join("sw");
-        assert_eq!(look(&root, &id(), me()).expect("looked at"), None, "there is none yet");
+        assert_eq!(look(&root, &id(), me(), Look::AtOurs).expect("looked at"), None, "there is none yet");
         Kernel::default().make_dir(&root.join("testing/umd/3/Packages/a")).expect("made");
         Kernel::default().make_dir(&root.join("testing/umd/3/repodata")).expect("made");
-        assert_eq!(look(&root, &id(), me()).expect("looked at"), None);
+        assert_eq!(look(&root, &id(), me(), Look::AtOurs).expect("looked at"), None);
         for below in
             ["", "testing", "testing/umd", "testing/umd/3", "testing/umd/3/repodata", "testing/umd/3/Packages/a"]
         {
             for mode in [0o775, 0o757, 0o1777, 0o2775] {
                 let place = root.join(below);
                 chmod(&place, mode);
-                let open = look(&root, &id(), me()).expect("looked at").expect("others can write");
+                let open = look(&root, &id(), me(), Look::AtOurs).expect("looked at").expect("others can write");
                 assert_eq!((open.dir.join(""), open.mode, open.more), (place.join(""), mode, 0));
                 assert_eq!(open.remedy(), format!("find {} -type d -exec chmod go-w {{}} +", open.dir.display()));
                 chmod(&place, 0o755);
             }
         }
+        // One that somebody else has made there.
+        let foreign = root.join("testing/umd/3/rd2/deep");
+        Kernel::default().make_dir(&foreign).expect("made");
+        chmod(&foreign, 0o777);
+        assert_eq!(look(&root, &id(), me(), Look::AtOurs).expect("looked at"), None);
+        let open = look(&root, &id(), me(), Look::AtAll).expect("looked at").expect("others can write");
+        assert_eq!(open.dir, foreign);
+        chmod(&foreign, 0o755);
         chmod(&root, 0o777);
         chmod(&root.join("testing"), 0o777);
-        let open = look(&root, &id(), me()).expect("looked at").expect("others can write");
+        let open = look(&root, &id(), me(), Look::AtOurs).expect("looked at").expect("others can write");
         assert_eq!((open.dir.as_path(), open.more), (root.as_path(), 1));
         assert!(open.what().contains("and 1 more directory can be changed by others"), "{}", open.what());
     }
@@ -198,9 +247,9 @@ mod tests {
         let place = dir.path().join("testing/umd/3/Packages");
         Kernel::default().make_dir(&place).expect("made");
         std::os::unix::fs::chown(&place, Some(60002), None).expect("given away");
-        let open = look(dir.path(), &id(), me()).expect("looked at").expect("it is his");
+        let open = look(dir.path(), &id(), me(), Look::AtOurs).expect("looked at").expect("it is his");
         assert_eq!(open.remedy(), format!("find {} -type d -exec chown 0 {{}} +", place.display()));
-        assert_eq!(look(dir.path(), &id(), 60002).expect("looked at"), None, "he is the daemon");
+        assert_eq!(look(dir.path(), &id(), 60002, Look::AtOurs).expect("looked at"), None, "he is the daemon");
     }
 
     #[test]

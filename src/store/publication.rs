@@ -445,6 +445,19 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
     }
 }
 
+/// Whether a file in `repodata/` is what its name says: a name begins with the checksum of the content. The content of
+/// `repomd.xml` and its signature is judged elsewhere.
+pub fn is_named_by_content(name: &str, file: &File) -> bool {
+    let (sum, _) = name.split_once('-').unwrap_or_default();
+    let kind = match sum.len() {
+        40 => ChecksumKind::Sha1,
+        64 => ChecksumKind::Sha256,
+        128 => ChecksumKind::Sha512,
+        _ => return [REPOMD, REPOMD_ASC].contains(&name),
+    };
+    file.try_clone().and_then(|file| file_checksum(file, kind)).is_ok_and(|found| found == sum)
+}
+
 /// Which of these locations a `repomd.xml` of ours leads to.
 ///
 /// # Errors

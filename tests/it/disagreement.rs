@@ -371,6 +371,7 @@ fn what_createrepo_c_wrote_out_of_habit_is_held_and_never_taken_over() {
     if held {
         move_that_is_refused(&site);
         // What the reason and the README say.
+        fs::rename(tree.join("Packages/s"), site.path("moved-away")).unwrap();
         let _ = fs::remove_file(tree.join("repodata/repomd.xml"));
         reload(&site);
         wait_until_well(&mut site);

@@ -120,7 +120,8 @@ fn upload(world: &World, hand: u64, numbers: std::ops::Range<u64>, mut random: R
         match random.below(12) {
             0 => (bytes, wanted) = (package(&made, None), Some("unsigned")),
             1 => (bytes, wanted) = (package(&made, Some(&keys().foreign.1)), Some("unknown_key")),
-            2 => (bytes, wanted) = (b"this is no package".repeat(50), Some("not_rpm")),
+            // Each of its own: the same bytes again are counted and not told each time.
+            2 => (bytes, wanted) = (format!("{name} is no package").repeat(50).into_bytes(), Some("not_rpm")),
             _ => {}
         }
         let way = random.place(WAYS.len());

@@ -194,6 +194,39 @@ fn a_tree_that_is_opened_to_others_while_the_daemon_runs_is_held_until_it_is_put
     wait_until_well(&mut site);
 }
 
+/// Somebody takes a lease on his upload, so that nobody can open it without waiting for him.
+#[test]
+fn a_lease_on_one_file_holds_up_nothing_else() {
+    if !is_root() {
+        return;
+    }
+    let mut site = Site::start(&Wish::default());
+    let_in(&site.incoming());
+    let leased = site.incoming().join("0leased.rpm");
+    let script = "import fcntl, os, signal, sys, time\n\
+        signal.signal(signal.SIGIO, signal.SIG_IGN)\n\
+        fd = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)\n\
+        os.write(fd, b'leased')\n\
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)\n\
+        print('leased', flush=True)\n\
+        time.sleep(600)\n";
+    let mut holder = Command::new("python3");
+    holder.args(["-I", "-c", script]).arg(&leased).uid(STRANGER).gid(STRANGER).stdout(std::process::Stdio::piped());
+    let mut holder = holder.spawn().unwrap();
+    let mut said = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut said).unwrap();
+    assert_eq!(said, "leased\n");
+    for n in 1..=3 {
+        site.drop_package(&format!("good{n}"), "1.0", &[]);
+        site.wait("the package of somebody else", |site| (packages(site, "untested") == n).then_some(()));
+        assert_eq!(reasons(&site), Vec::<String>::new(), "nobody else is concerned");
+    }
+    let waits = site.ctl(&["uploads", "--json"]).stdout;
+    assert!(String::from_utf8_lossy(&waits).contains("0leased.rpm"));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
+
 /// Exchanges names in the trees that packages leave, as root alone can, while they move: whatever lies there at the
 /// moment at which the daemon looks, links or waits, only accepted bytes arrive, in inodes that nobody else has open.
 #[test]
