@@ -13,7 +13,6 @@
 //! A file that is larger than all that may be kept leaves its reason behind and nothing else. What goes stays in the logbook: that it was refused, why, and its checksum.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,7 +21,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::disk::{self, Access, Disk, DiskError};
-use super::rejected::{self, Known, Put, Reason};
+use super::rejected::{self, Known, Put, Reason, WHY};
 use crate::domain::checksum::Sha256;
 use crate::domain::refusal::{Code, Refusal};
 
@@ -32,11 +31,11 @@ const LOOK_AGAIN: Duration = Duration::from_mins(10);
 /// Most files that are removed at once, so that uploads never wait long for it.
 const DROP_AT_ONCE: usize = 1_000;
 
-/// Most bytes of a reason that are read.
-const REASON_MAX: u64 = 16 << 10;
+/// More than a file system rounds up the bytes of a small file to.
+const ROUNDED: u64 = 64 << 10;
 
-/// The end of the name of a file with a reason.
-const WHY: &str = ".why";
+/// Most things that are no refused files and are remembered as named in the log.
+const NAMED_MAX: usize = 1_000;
 
 /// What is kept of the refused files of a distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +91,8 @@ struct Inner {
     now: Option<Timestamp>,
     /// What lies there, by name, and when that was looked at.
     stock: Option<(BTreeMap<String, Kept>, Instant)>,
+    /// What lies there and is nothing of ours, as far as the log was told.
+    named: BTreeSet<String>,
 }
 
 impl Evidence {
@@ -133,18 +134,21 @@ impl Evidence {
     ) -> Result<Put, DiskError> {
         let meta = match std::fs::symlink_metadata(upload) {
             Ok(meta) => meta,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Put::Aside),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Put::Aside(None)),
             Err(error) => return Err(DiskError::new("look at", upload, error)),
         };
+        let what = rejected::what(sha256, meta.ino());
         let mut inner = self.lock();
         let now = inner.now;
-        let what = rejected::what(sha256, meta.ino());
         if sha256.is_some() {
             let dir = &self.dir;
             let stock = self.stock(&mut inner);
             let mut same = stock.range_mut(what.clone()..).take_while(|(name, _)| name.starts_with(&what));
-            let lies =
-                |kept: &Kept| std::fs::symlink_metadata(dir.join(&kept.name)).is_ok_and(|m| m.len() == meta.len());
+            let lies = |kept: &Kept| match std::fs::symlink_metadata(dir.join(&kept.name)) {
+                Ok(lies) => lies.len() == meta.len(),
+                // There is only the reason.
+                Err(_) => kept.size == 0,
+            };
             if let Some((_, kept)) = same.find(|(_, kept)| lies(kept)) {
                 if !(known.clear)()? {
                     return Ok(Put::Another);
@@ -152,21 +156,20 @@ impl Evidence {
                 kept.reason.times = kept.reason.times.saturating_add(1);
                 kept.reason.refused(refusal);
                 kept.unsaid = true;
-                return Ok(Put::Aside);
+                return Ok(Put::Aside(None));
             }
         }
+        // Nobody waits for the copying. There is one who puts files here.
+        drop(inner);
         let to = rejected::place(&self.dir, sha256, meta.ino(), shown);
         let reason = Reason::new(shown, refusal, meta.uid(), now);
-        let put = rejected::put_aside(disk, upload, &to, &reason, max_copy, known)?;
-        if put != Put::Another {
+        // A larger one would push out everything else of its owner, and go then. Its reason is enough.
+        let most = max_copy.min(self.bounds.size);
+        let put = rejected::put_aside(disk, &to, &reason, (sha256, most), known)?;
+        if let Put::Aside(copied) = put {
             let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut size = if put == Put::Aside { takes(&meta) } else { 0 };
-            if size > self.bounds.size {
-                // It would push out everything else of its owner, and go then. Its reason is enough.
-                disk.remove(&to)?;
-                size = 0;
-            }
-            self.stock(&mut inner).insert(name.clone(), Kept { name, size, reason, unsaid: false });
+            let kept = Kept { name: name.clone(), size: copied.unwrap_or_default(), reason, unsaid: false };
+            self.stock(&mut self.lock()).insert(name, kept);
         }
         Ok(put)
     }
@@ -252,45 +255,65 @@ impl Evidence {
     }
 
     fn stock<'a>(&self, inner: &'a mut Inner) -> &'a mut BTreeMap<String, Kept> {
-        let now = inner.now;
-        &mut inner.stock.get_or_insert_with(|| (read(&self.dir, now), Instant::now())).0
+        let Inner { now, stock, named } = inner;
+        &mut stock.get_or_insert_with(|| (read(&self.dir, *now, named), Instant::now())).0
     }
 }
 
-/// The bytes that a file takes on the disk: holes take none.
+/// The bytes that a file counts for: those that whoever copies it reads, and those that it takes on the disk beyond
+/// that, apart from what a file system rounds up.
 fn takes(meta: &std::fs::Metadata) -> u64 {
-    meta.len().min(meta.blocks().saturating_mul(512))
+    let on_disk = meta.blocks().saturating_mul(512);
+    if on_disk > meta.len().saturating_add(ROUNDED) { on_disk } else { meta.len() }
 }
 
-/// What lies in a directory of refused files. What cannot be read is kept without a reason.
-fn read(dir: &Path, now: Option<Timestamp>) -> BTreeMap<String, Kept> {
+/// What lies in a directory of refused files. What has no reason of ours is kept without one; a reason that is
+/// none and stands beside nothing is left out, and `named` in the log once.
+fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTreeMap<String, Kept> {
+    let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let names: BTreeSet<String> = listed.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with(disk::TEMPORARY) {
+    for entry in names.iter().filter(|name| !name.starts_with(disk::TEMPORARY)) {
+        // One of the two may be all that is there. What has a reason of its own is an upload, whatever its name is:
+        // there were times when a name could end in any way.
+        let has_own = names.contains(&format!("{entry}{WHY}"));
+        let name = entry.strip_suffix(WHY).filter(|_| !has_own).unwrap_or(entry);
+        if found.contains_key(name) {
             continue;
         }
-        // One of the two may be all that is there.
-        let name = name.strip_suffix(WHY).map_or_else(|| name.clone(), str::to_owned);
-        if found.contains_key(&name) {
-            continue;
-        }
-        let file = std::fs::symlink_metadata(dir.join(&name)).ok();
-        let why = dir.join(format!("{name}{WHY}"));
-        let text = std::fs::File::open(&why).and_then(|file| {
-            let mut text = String::new();
-            file.take(REASON_MAX).read_to_string(&mut text)?;
-            Ok(text)
-        });
-        let mut reason = Reason::read(&text.unwrap_or_default());
-        // Since when is known of those that this program has put there; the others wait from now on.
-        let unsaid = reason.since.is_none() && now.is_some();
-        reason.since = reason.since.or(now);
+        let file = std::fs::symlink_metadata(dir.join(name)).ok();
+        let why = format!("{name}{WHY}");
+        let said = match names.contains(&why) {
+            true => rejected::text_of(&dir.join(&why))
+                .and_then(|text| Reason::read(&text).ok_or_else(|| "it says what no reason says".to_owned())),
+            false => Ok(Reason { times: 1, ..Reason::default() }),
+        };
+        let mut reason = match said {
+            Ok(reason) => reason,
+            Err(error) => {
+                if named.len() < NAMED_MAX && named.insert(why.clone()) {
+                    let path = dir.join(&why);
+                    tracing::warn!(
+                        path = %path.display(), error,
+                        "this is no reason that rolloutd has written, and is not read; look at it and remove it"
+                    );
+                }
+                if file.is_none() {
+                    continue;
+                }
+                Reason { times: 1, ..Reason::default() }
+            }
+        };
+        // Since when is known of those that this program has put there; the others wait from now on, and so does
+        // what is said to come from the future.
+        let is_sure = reason.since.is_some_and(|since| now.is_none_or(|now| since <= now));
+        let unsaid = !is_sure && now.is_some();
+        reason.since = reason.since.filter(|_| is_sure).or(now);
         if reason.owner.is_none() {
             reason.owner = file.as_ref().map(std::fs::Metadata::uid);
         }
         let size = file.as_ref().map_or(0, takes);
-        found.insert(name.clone(), Kept { name, size, reason, unsaid });
+        found.insert(name.to_owned(), Kept { name: name.to_owned(), size, reason, unsaid });
     }
     found
 }
@@ -359,10 +382,14 @@ mod tests {
         let sha256 =
             Sha256(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref().try_into().expect("32"));
         let refusal = Refusal::new(code, "a word");
-        let open = || Err(DiskError::new("open", &upload, std::io::ErrorKind::NotFound.into()));
-        let known = Known { is_it: &|_| true, open: &open, clear: &|| disk.remove(&upload).map(|()| true) };
+        let known = Known {
+            is_it: &|_| true,
+            aside: &|| Ok(rejected::Taken::To(upload.clone())),
+            open: &|path| std::fs::File::open(path).map_err(|error| DiskError::new("open", path, error)),
+            clear: &|| disk.remove(&upload).map(|()| true),
+        };
         let put = evidence.put(&disk, &upload, Path::new(name), (&refusal, Some(sha256)), 1_000, &known);
-        assert_eq!(put.expect("moved"), Put::Aside);
+        assert!(matches!(put.expect("moved"), Put::Aside(_)));
         assert!(!upload.exists());
     }
 
@@ -388,6 +415,90 @@ mod tests {
             again.list().into_iter().map(|kept| (kept.reason.file, kept.size, kept.reason.times)).collect();
         all.sort();
         assert_eq!(all, [("a.rpm".to_owned(), 4, 3), ("c.rpm".to_owned(), 6, 1)]);
+    }
+
+    #[test]
+    fn an_upload_is_never_read_as_a_reason_and_nothing_there_is_waited_for() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().join("rejected/d");
+        let disk = Kernel::default();
+        disk.make_dir(&place).expect("made");
+        let lay = |name: &str, text: &str| {
+            disk::put(&disk, &place.join(name), text.as_bytes(), Access::Owner).expect("written");
+        };
+        let forged = "owner: 60003\nsince: 2100-01-01T00:00:00Z\ntimes: 7\n";
+        // As they were moved there when a name could end in any way: pipes, links, and texts.
+        for name in ["inode1-.cleared-by-rolloutd-fifo.why", "inode2-b.rpm.why"] {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            let kind = rustix::fs::FileType::Fifo;
+            rustix::fs::mknodat(rustix::fs::CWD, place.join(name), kind, mode, 0).expect("made");
+        }
+        lay("inode1-.cleared-by-rolloutd-fifo.why.why", "file: fifo\ncode: not_regular\nowner: 60002\n");
+        lay("inode2-b.rpm", "junk");
+        lay("inode3-.cleared-by-rolloutd-3.why", forged);
+        lay("inode3-.cleared-by-rolloutd-3.why.why", "code: not_rpm\nowner: 60002\n");
+        std::os::unix::fs::symlink("/dev/tty", place.join("inode4-c.rpm.why")).expect("linked");
+        lay("inode5-d.rpm.why", forged);
+        std::fs::File::open(place.join("inode5-d.rpm.why"))
+            .and_then(|file| file.set_permissions(std::fs::Permissions::from_mode(0o666)))
+            .expect("opened to all");
+        lay("inode6-e.rpm.why", &"owner: 60003\n".repeat(2_000));
+        lay("inode7-f.rpm.why", "owner: 60002\nowner: 60003\n");
+        lay("inode8-g.rpm.why", "code: unsigned\nowner: 60002\nsince: 2100-01-01T00:00:00Z\n");
+        let evidence = Evidence::new(place.clone(), BOUNDS);
+        evidence.keep_time(at(5));
+        let us = rustix::process::geteuid().as_raw();
+        let mut all: Vec<_> = evidence.list().into_iter().map(|kept| (kept.name, kept.reason)).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let said: Vec<_> = all
+            .iter()
+            .map(|(name, reason)| (name.as_str(), reason.code.as_str(), reason.owner, reason.times))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("inode1-.cleared-by-rolloutd-fifo.why", "not_regular", Some(60_002), 1),
+                ("inode2-b.rpm", "", Some(us), 1),
+                ("inode3-.cleared-by-rolloutd-3.why", "not_rpm", Some(60_002), 1),
+                ("inode8-g.rpm", "unsigned", Some(60_002), 1),
+            ]
+        );
+        assert!(all.iter().all(|(_, reason)| reason.since == Some(at(5))), "{all:?}");
+        assert_eq!(evidence.lock().named.len(), 5, "{:?}", evidence.lock().named);
+        // They go in their time like all others.
+        evidence.keep_time(at(5 + 24));
+        assert_eq!(evidence.tidy(&disk).expect("tidied").files, 4);
+    }
+
+    #[test]
+    fn a_file_with_holes_counts_for_what_reading_it_gives() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().join("rejected/d");
+        let disk = Kernel::default();
+        disk.make_dir(&place).expect("made");
+        for n in 0..2 {
+            let path = place.join(format!("inode{n}-a.rpm"));
+            disk::put(&disk, &path, b"", Access::Owner).expect("written");
+            std::fs::File::options().write(true).open(&path).and_then(|file| file.set_len(1 << 30)).expect("grown");
+        }
+        let evidence = Evidence::new(place.clone(), Bounds { size: 3 << 29, ..BOUNDS });
+        evidence.keep_time(at(0));
+        assert_eq!(evidence.list().iter().map(|kept| kept.size).sum::<u64>(), 2 << 30);
+        assert_eq!(evidence.tidy(&disk).expect("tidied"), Dropped { files: 1, bytes: 1 << 30 });
+    }
+
+    #[test]
+    fn of_what_is_too_large_the_reason_is_kept_once_and_counted() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().join("rejected/d");
+        let evidence = Evidence::new(place.clone(), BOUNDS);
+        evidence.keep_time(at(0));
+        for name in ["a.rpm", "b.rpm", "c.rpm"] {
+            put(&evidence, dir.path(), name, &[7; 1_001], Code::NotRpm);
+        }
+        let all = evidence.list();
+        assert_eq!((all.len(), all[0].size, all[0].reason.times, names(&place)), (1, 0, 3, 1));
     }
 
     #[test]

@@ -456,7 +456,7 @@ impl Uploads {
                 };
                 let name = OsStr::from_bytes(entry.file_name().to_bytes());
                 // What a crash left aside is an upload like any other: see `clear`.
-                let aside = name.as_bytes().starts_with(CLEARED.as_bytes());
+                let aside = is_aside(name.as_bytes());
                 // rsync's temporary names and partial directories begin with a dot (threats row 4).
                 if (name.as_bytes().starts_with(b".") && !aside)
                     || (depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes())
@@ -626,15 +626,22 @@ impl Uploads {
             Some(Outcome::Refused(refusal, sha256)) => {
                 let known = rejected::Known {
                     is_it: &|meta| Stamp::of(meta).is_renamed(&stamp),
-                    open: &|| tree::open_beneath(&gate.dir, &file.relative),
+                    aside: &|| {
+                        Ok(match take_aside(disk, &path)? {
+                            None => rejected::Taken::Gone,
+                            Some((aside, now)) if now.is_renamed(&stamp) => rejected::Taken::To(aside),
+                            Some(_) => rejected::Taken::Another,
+                        })
+                    },
+                    open: &|aside| {
+                        let name = aside.file_name().unwrap_or_default();
+                        tree::open_beneath(&gate.dir, &file.relative.with_file_name(name))
+                    },
                     clear: &|| clear(disk, &path, stamp),
                 };
                 let verdict = (refusal, *sha256);
                 match gate.rejected.put(disk, &path, &file.relative, verdict, gate.limits.max_package, &known)? {
-                    rejected::Put::Aside => drop(self.seen.remove(&file.relative)),
-                    rejected::Put::Stays => {
-                        self.is_stuck(&file.relative, "it was refused and cannot be moved away".to_owned(), clock);
-                    }
+                    rejected::Put::Aside(_) => drop(self.seen.remove(&file.relative)),
                     rejected::Put::Another => {
                         self.seen.remove(&file.relative);
                         return Ok(Step::Later(gate.limits.quiet));
@@ -829,6 +836,13 @@ fn clear(disk: &dyn Disk, path: &Path, stamp: Stamp) -> Result<bool, DiskError> 
         disk.remove(&aside)?;
     }
     Ok(same)
+}
+
+/// Whether a name is one that [`take_aside`] gives: two numbers, and nothing that an uploader could have chosen.
+fn is_aside(name: &[u8]) -> bool {
+    let is_number = |text: &[u8]| (1..=20).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    let mut numbers = name.strip_prefix(CLEARED.as_bytes()).into_iter().flat_map(|rest| rest.splitn(2, |b| *b == b'-'));
+    numbers.next().is_some_and(is_number) && numbers.next().is_some_and(is_number)
 }
 
 /// Gives a file another name beside it, of its own, and says which and what the file is. `None` when it is not
@@ -1292,6 +1306,22 @@ pub fn read_again(gate: &Gate, path: &Path, expected: Sha256) -> Result<Chunk, D
 mod tests {
     use super::super::disk::{Kernel, put, sweep};
     use super::*;
+
+    #[test]
+    fn only_names_of_two_numbers_are_those_of_uploads_that_were_taken_aside() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let names =
+            ["fifo.why", "7.why", "7-0.why", "7-0.rpm", "7-", "-0", "7", "7-0-0", "7-0 ", "7-123456789012345678901"];
+        for name in names {
+            put(&Kernel::default(), &dir.path().join(format!("{CLEARED}{name}")), b"", Access::Everybody)
+                .expect("made");
+        }
+        assert!(Uploads::default().search(dir.path()).expect("listed").found.is_empty());
+        put(&Kernel::default(), &dir.path().join("a.rpm"), b"", Access::Everybody).expect("made");
+        let (aside, _) = take_aside(&Kernel::default(), &dir.path().join("a.rpm")).expect("renamed").expect("there");
+        let found = Uploads::default().search(dir.path()).expect("listed").found;
+        assert_eq!(found.iter().map(|file| dir.path().join(&file.relative)).collect::<Vec<_>>(), [aside]);
+    }
 
     #[test]
     fn what_took_the_place_of_an_upload_is_not_cleared_away_with_it() {

@@ -14,10 +14,10 @@ pub mod foothold;
 pub mod ownership;
 /// What has been decided, in order, hash-chained.
 pub mod logbook;
-/// A copy of the state from which a site can go on, and the way back.
-pub mod backup;
 /// Files that were refused, and why.
 pub mod rejected;
+/// A copy of the state from which a site can go on, and the way back.
+pub mod backup;
 /// How long refused files are kept, and which go first.
 pub mod evidence;
 /// Superseded metadata and withdrawn packages, kept until their time has come.

@@ -8,23 +8,51 @@
 //!
 //! `<what>` is the first half of the file's SHA-256, or its inode number when it could not be read;
 //! `<name>` is the last part of the uploaded path with everything but letters, digits and `._+-`
-//! replaced. A refused file keeps its bytes, so that its owner can look at it; it leaves the tree,
-//! so that nobody fetches it. What cannot be moved (another file system, and no plain file or larger
-//! than the limit) stays where it is and is not looked at again until it changes. How long they are kept is the matter
-//! of [`evidence`](super::evidence).
+//! replaced, and `.rpm` at its end. A refused file keeps its bytes, so that its owner can look at it; it leaves the
+//! tree, so that nobody fetches it. What is kept is a copy: the upload's own inode belongs to whoever made it. Of what
+//! is no plain file or larger than [`KEPT_MAX`] only the reason is kept. How long they are kept is the matter of
+//! [`evidence`](super::evidence).
+//!
+//! What never happens: an upload is read as a reason. No name of one ends like a reason's, and a reason is a plain
+//! file of the daemon's own user that nobody else can write to.
 
 use std::fmt;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use aws_lc_rs::digest;
 use jiff::Timestamp;
+use rustix::fs::{Mode, OFlags};
 
-use super::disk::{self, Access, Disk, DiskError, Wanted};
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
+use super::patience::Patient;
 use crate::domain::checksum::Sha256;
 use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
 
 /// Longest file name that is kept; with the prefix it stays below the 255 bytes of a file name.
 const NAME_KEPT: usize = 180;
+
+/// How the name of every refused file ends: never like that of a reason, whatever it was called by its uploader.
+const ENDING: &str = ".rpm";
+
+/// The end of the name of a file with a reason.
+pub const WHY: &str = ".why";
+
+/// Largest refused file of which a copy is kept; of a larger one there is only the reason. Whoever may upload
+/// makes a file of any size without writing a byte of it, so it has to cost little to keep one.
+pub const KEPT_MAX: u64 = 256 << 20;
+
+/// Most bytes of a reason.
+const REASON_MAX: u64 = 16 << 10;
+
+/// Most characters of a path in a reason, and of what was found.
+const PATH_KEPT: usize = 1_000;
+const FOUND_KEPT: usize = 2_000;
+
+/// Most times that are believed.
+const TIMES_MAX: u64 = 1_000_000_000_000;
 
 /// What a refused file is known by.
 pub fn what(sha256: Option<Sha256>, inode: u64) -> String {
@@ -35,19 +63,29 @@ pub fn what(sha256: Option<Sha256>, inode: u64) -> String {
 pub fn place(dir: &Path, sha256: Option<Sha256>, inode: u64, uploaded: &Path) -> PathBuf {
     let what = what(sha256, inode);
     let name = uploaded.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = name.strip_suffix(ENDING.as_bytes()).unwrap_or(name);
     let plain = |b: &u8| if b.is_ascii_alphanumeric() || b"._+-".contains(b) { char::from(*b) } else { '_' };
     let name: String = name.iter().take(NAME_KEPT).map(plain).collect();
-    dir.join(format!("{what}{name}"))
+    dir.join(format!("{what}{name}{ENDING}"))
 }
 
 /// What became of a file that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It lies beside its reason.
-    Aside,
-    /// It had to stay where it is.
-    Stays,
-    /// Another one has taken its place in the tree since it was refused. That one is left there, or given back.
+    /// It has gone from where it was uploaded. Its reason is kept, and a copy of so many bytes if it was not too large.
+    Aside(Option<u64>),
+    /// Another one has taken its place since it was refused. That one is left for the next look.
+    Another,
+}
+
+/// Where a file is that was taken aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Beside its place, under this name.
+    To(PathBuf),
+    /// Nowhere: it went away by itself.
+    Gone,
+    /// It was another one, which lies beside its place and is examined later.
     Another,
 }
 
@@ -55,78 +93,139 @@ pub enum Put {
 pub struct Known<'a> {
     /// Whether this is the file that was refused, perhaps under another name.
     pub is_it: &'a dyn Fn(&std::fs::Metadata) -> bool,
-    /// Opens it, following no link.
-    pub open: &'a dyn Fn() -> Result<std::fs::File, DiskError>,
-    /// Removes it from the tree; false when another one lies there.
+    /// Takes it aside, in its directory.
+    pub aside: &'a dyn Fn() -> Result<Taken, DiskError>,
+    /// Opens it where it was taken to, following no link and waiting for nobody.
+    pub open: &'a dyn Fn(&Path) -> Result<std::fs::File, DiskError>,
+    /// Removes it from where it was uploaded; false when another one lies there.
     pub clear: &'a dyn Fn() -> Result<bool, DiskError>,
 }
 
-/// Moves a refused file out of the tree and writes the reason beside it.
+/// Writes a reason, copies the refused file beside it unless it is too large or no plain file, and removes the upload.
 ///
-/// Whoever was told of the refusal may have uploaded a better file under that name by now. So what was moved is
-/// looked at once more.
+/// What is kept is a file of the daemon's own: whoever uploaded the other one may still have it open. And whoever was
+/// told of the refusal may have uploaded a better file under that name by now: that one stays.
 ///
 /// # Errors
-/// With the path at fault; the file is then still in one of the two places.
+/// With the path at fault; the file is then still where it was uploaded, perhaps under another name.
 pub fn put_aside(
     disk: &dyn Disk,
-    upload: &Path,
     to: &Path,
     reason: &Reason,
-    max_copy: u64,
+    (sha256, max_copy): (Option<Sha256>, u64),
     known: &Known<'_>,
 ) -> Result<Put, DiskError> {
+    // First, since this is what fails where the daemon cannot write, and costs nothing.
+    let aside = match (known.aside)()? {
+        Taken::To(aside) => aside,
+        Taken::Gone => return Ok(Put::Aside(None)),
+        Taken::Another => return Ok(Put::Another),
+    };
     let dir = to.parent().unwrap_or(Path::new("."));
     disk.make_dir(dir)?;
     let mut why = to.as_os_str().to_owned();
-    why.push(".why");
+    why.push(WHY);
     let why = Path::new(&why);
     disk::put(disk, why, reason.to_string().as_bytes(), Access::Owner)?;
-    let look = |path: &Path| std::fs::symlink_metadata(path).map_err(|e| DiskError::new("look at", path, e));
-    match disk.rename(upload, to) {
-        Ok(()) if (known.is_it)(&look(to)?) => {}
-        Ok(()) => {
-            give_back(disk, to, upload)?;
+    let kept = match copy(disk, &aside, to, (sha256, max_copy.min(KEPT_MAX)), known) {
+        Ok(Copied::Whole(bytes)) => Some(bytes),
+        Ok(Copied::Not) => None,
+        // It is looked at again under the name that it has now.
+        Ok(Copied::Changed) => {
             disk.remove(why)?;
             return Ok(Put::Another);
         }
-        Err(error) if error.is_not_found() => return Ok(Put::Aside),
-        Err(error) if error.wants_copy() => {
-            if !look(upload)?.is_file() {
-                return Ok(Put::Stays);
-            }
-            let file = (known.open)()?;
-            let meta = file.metadata().map_err(|e| DiskError::new("look at", upload, e))?;
-            if !meta.is_file() || meta.len() > max_copy {
-                return Ok(Put::Stays);
-            }
-            let wanted = Wanted { sha256: None, file_time: None, access: Access::Owner };
-            disk::copy_over(disk, &file, upload, to, wanted)?;
-            disk.sync_dir(dir)?;
-            if !(known.clear)()? {
-                disk.remove(to)?;
-                disk.remove(why)?;
-                return Ok(Put::Another);
-            }
+        Err(error) => {
+            disk.remove(why)?;
+            return Err(error);
         }
-        Err(error) => return Err(error),
-    }
+    };
     disk.sync_dir(dir)?;
-    Ok(Put::Aside)
+    disk.remove(&aside)?;
+    Ok(Put::Aside(kept))
 }
 
-/// Puts a file back under its name, or under one beside it when that is taken again.
-fn give_back(disk: &dyn Disk, from: &Path, name: &Path) -> Result<(), DiskError> {
-    let last = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let others = (1_u64..).map(|n| name.with_file_name(format!("again{n}-{last}")));
-    for place in std::iter::once(name.to_owned()).chain(others) {
-        match disk.link(from, &place) {
-            Ok(()) => break,
-            Err(error) if error.is_taken() => {}
-            Err(error) => return Err(error),
-        }
+enum Copied {
+    /// So many bytes.
+    Whole(u64),
+    /// It is too large, cannot be read, or is no plain file.
+    Not,
+    /// It is not what was refused.
+    Changed,
+}
+
+fn copy(
+    disk: &dyn Disk,
+    from: &Path,
+    to: &Path,
+    (sha256, most): (Option<Sha256>, u64),
+    known: &Known<'_>,
+) -> Result<Copied, DiskError> {
+    let lies = std::fs::symlink_metadata(from).at("look at", from)?;
+    if !lies.is_file() || lies.len() > most {
+        return Ok(Copied::Not);
     }
-    disk.remove(from)
+    let file = match (known.open)(from) {
+        Ok(file) => file,
+        Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied => return Ok(Copied::Not),
+        Err(error) => return Err(error),
+    };
+    let meta = file.metadata().at("look at", from)?;
+    if !(known.is_it)(&meta) || !meta.is_file() || meta.len() > most {
+        return Ok(Copied::Changed);
+    }
+    // One that grows without end is not read without end.
+    let source = file.try_clone().at("open again", from)?.take(meta.len().saturating_add(1));
+    let mut source = Patient::begin(source).at(READ_UPLOAD, from)?;
+    let mut fresh = disk.fresh(to.parent().unwrap_or(Path::new(".")), Access::Owner)?;
+    let (mut sum, mut bytes) = (digest::Context::new(&digest::SHA256), 0_u64);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n = source.read(&mut buffer).at(READ_UPLOAD, from)?;
+        let piece = buffer.get(..n).unwrap_or_default();
+        if piece.is_empty() {
+            break;
+        }
+        bytes = bytes.saturating_add(piece.len() as u64);
+        sum.update(piece);
+        disk.write(&mut fresh, piece)?;
+    }
+    let after = file.metadata().at("look at", from)?;
+    let is_other = sha256.is_some_and(|sha256| sha256.0 != *sum.finish().as_ref());
+    if is_other || bytes != meta.len() || !(known.is_it)(&after) {
+        return Ok(Copied::Changed);
+    }
+    fresh.file.set_modified(meta.modified().at("look at", from)?).at("set the time of", to)?;
+    disk.sync(&fresh)?;
+    disk.name(fresh, to)?;
+    Ok(Copied::Whole(bytes))
+}
+
+/// The text of a reason, if it is one that this program can have written: an upload is none, whatever its name is.
+///
+/// # Errors
+/// Why it is none.
+pub fn text_of(why: &Path) -> Result<String, String> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(why, flags, Mode::empty()).map_err(|error| error.to_string())?;
+    let file = std::fs::File::from(fd);
+    let meta = file.metadata().map_err(|error| error.to_string())?;
+    let us = rustix::process::geteuid().as_raw();
+    if !meta.is_file() {
+        return Err("it is no plain file".to_owned());
+    }
+    if meta.uid() != us {
+        return Err(format!("it belongs to {} and not to {}", disk::user(meta.uid()), disk::user(us)));
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err("others may write to it".to_owned());
+    }
+    let mut text = String::new();
+    let read = file.take(REASON_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if read as u64 > REASON_MAX {
+        return Err(format!("it is longer than {REASON_MAX} bytes"));
+    }
+    Ok(text)
 }
 
 /// What stands beside a refused file.
@@ -149,7 +248,7 @@ pub struct Reason {
 impl Reason {
     /// That of a file that was refused just now.
     pub fn new(uploaded: &Path, refusal: &Refusal, owner: u32, since: Option<Timestamp>) -> Self {
-        let file = uploaded.display().to_string().escape_default().to_string();
+        let file = cut(&uploaded.display().to_string().escape_default().to_string(), PATH_KEPT);
         let mut reason = Self { file, owner: Some(owner), since, times: 1, ..Self::default() };
         reason.refused(refusal);
         reason
@@ -158,7 +257,7 @@ impl Reason {
     /// The same bytes were refused with this word.
     pub fn refused(&mut self, refusal: &Refusal) {
         self.code = refusal.code.to_string();
-        self.found = legible::lines(&refusal.detail.escape_debug().to_string()).into_owned();
+        self.found = cut(&legible::lines(&refusal.detail.escape_debug().to_string()), FOUND_KEPT);
     }
 
     /// The rule and the remedy, of a code that is known.
@@ -167,22 +266,35 @@ impl Reason {
         Some((code.rule(), code.remedy()))
     }
 
-    /// Reads what [`fmt::Display`] wrote; lines that are not there stay empty.
-    pub fn read(text: &str) -> Self {
+    /// Reads what [`fmt::Display`] wrote; lines that are not there stay empty. `None` for what it never writes.
+    pub fn read(text: &str) -> Option<Self> {
         let mut reason = Self { times: 1, ..Self::default() };
+        let mut seen = Vec::new();
         for (key, value) in text.lines().filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             match key {
                 "file" => value.clone_into(&mut reason.file),
                 "code" => value.clone_into(&mut reason.code),
                 "found" => value.clone_into(&mut reason.found),
-                "owner" => reason.owner = value.parse().ok(),
-                "since" => reason.since = value.parse().ok(),
-                "times" => reason.times = value.parse().unwrap_or(1),
-                _ => {}
+                "owner" => reason.owner = Some(value.parse().ok()?),
+                "since" => reason.since = Some(value.parse().ok()?),
+                "times" => reason.times = value.parse().ok().filter(|times| (1..=TIMES_MAX).contains(times))?,
+                _ => continue,
             }
+            if seen.contains(&key) {
+                return None;
+            }
+            seen.push(key);
         }
-        reason
+        Some(reason)
+    }
+}
+
+/// The first characters of a text, and that there were more.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -209,29 +321,39 @@ mod tests {
     use super::super::disk::Kernel;
     use super::*;
 
-    const IT: Known<'_> = Known {
-        is_it: &|_| true,
-        open: &|| Err(DiskError::new("open", Path::new("a.rpm"), std::io::ErrorKind::NotFound.into())),
-        clear: &|| Ok(true),
-    };
+    /// Puts an upload aside as intake does; `is_it` says whether it is the one that was refused.
+    fn put(upload: &Path, to: &Path, reason: &Reason, sha256: Option<Sha256>, is_it: bool) -> Put {
+        let disk = Kernel::default();
+        let aside = upload.with_file_name(".aside");
+        let known = Known {
+            is_it: &|_| is_it,
+            aside: &|| disk.rename(upload, &aside).map(|()| Taken::To(aside.clone())),
+            open: &|path| std::fs::File::open(path).map_err(|error| DiskError::new("open", path, error)),
+            clear: &|| Ok(true),
+        };
+        put_aside(&disk, to, reason, (sha256, 1 << 40), &known).expect("put aside")
+    }
+
+    fn junk(upload: &Path) -> Reason {
+        Reason::new(upload, &Refusal::new(Code::NotRpm, "begins with `junk`"), 1, None)
+    }
+
+    fn names(dir: &Path) -> usize {
+        std::fs::read_dir(dir).expect("listed").count()
+    }
 
     #[test]
-    fn what_was_uploaded_in_place_of_a_refused_file_stays_in_the_tree() {
+    fn what_was_uploaded_in_place_of_a_refused_file_stays_where_it_was_uploaded() {
         let dir = tempfile::tempdir().expect("a directory");
         let upload = dir.path().join("a.rpm");
-        disk::put(&Kernel::default(), &upload, b"a better one", Access::Everybody).expect("written");
-        let to = place(&dir.path().join("rejected/d"), None, 1, &upload);
-        let refusal = Reason::new(&upload, &Refusal::new(Code::NotRpm, "begins with `junk`"), 1, None);
-        let another = Known { is_it: &|_| false, ..IT };
-        let put = put_aside(&Kernel::default(), &upload, &to, &refusal, 100, &another).expect("given back");
-        assert_eq!(put, Put::Another);
-        assert_eq!(std::fs::read(&upload).expect("there"), b"a better one");
-        assert_eq!(std::fs::read_dir(to.parent().expect("a directory")).expect("listed").count(), 0);
-
-        // And one that was uploaded while that went on, too.
-        Kernel::default().link(&upload, &dir.path().join("moved")).expect("linked");
-        give_back(&Kernel::default(), &dir.path().join("moved"), &upload).expect("given back");
-        assert_eq!(std::fs::read(dir.path().join("again1-a.rpm")).expect("there"), b"a better one");
+        // Another file, and the same one with other bytes than those that were refused.
+        for (is_it, sha256) in [(false, None), (true, Some(Sha256([1; 32])))] {
+            disk::put(&Kernel::default(), &upload, b"a better one", Access::Everybody).expect("written");
+            let to = place(&dir.path().join("rejected/d"), None, 1, &upload);
+            assert_eq!(put(&upload, &to, &junk(&upload), sha256, is_it), Put::Another);
+            assert_eq!(std::fs::read(dir.path().join(".aside")).expect("there"), b"a better one");
+            assert_eq!(names(to.parent().expect("a directory")), 0);
+        }
     }
 
     #[test]
@@ -241,13 +363,73 @@ mod tests {
         disk::put(&Kernel::default(), &upload, b"junk", Access::Everybody).expect("written");
         let to = place(&dir.path().join("rejected/d"), Some(Sha256([0xab; 32])), 1, &upload);
         assert!(to.ends_with("rejected/d/abababababababab-we_ird_.rpm"));
-        let refusal = Reason::new(&upload, &Refusal::new(Code::NotRpm, "begins with `junk`"), 1, None);
-        assert_eq!(put_aside(&Kernel::default(), &upload, &to, &refusal, 100, &IT).expect("moved"), Put::Aside);
+        // Its owner has it open still, and what he writes there is nothing to us.
+        let mut open = std::fs::File::options().append(true).open(&upload).expect("opened");
+        let refusal = junk(&upload);
+        assert_eq!(put(&upload, &to, &refusal, None, true), Put::Aside(Some(4)));
+        std::io::Write::write_all(&mut open, b"more").expect("written");
         assert!(!upload.exists());
         assert_eq!(std::fs::read(&to).expect("kept"), b"junk");
-        let why =
-            std::fs::read_to_string(dir.path().join("rejected/d/abababababababab-we_ird_.rpm.why")).expect("said");
+        assert_eq!(std::fs::metadata(&to).expect("kept").mode() & 0o777, 0o600);
+        let why = text_of(&dir.path().join("rejected/d/abababababababab-we_ird_.rpm.why")).expect("said");
         assert!(why.contains("code:    not_rpm"), "{why}");
-        assert_eq!(Reason::read(&why), refusal);
+        assert_eq!(Reason::read(&why), Some(refusal));
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_leaves_its_reason_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let upload = dir.path().join("a.rpm");
+        let place = dir.path().join("rejected/d");
+        let make: [&dyn Fn(); 3] = [
+            &|| {
+                let mode = Mode::RUSR | Mode::WUSR;
+                rustix::fs::mknodat(rustix::fs::CWD, &upload, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+            },
+            &|| std::os::unix::fs::symlink("/etc/passwd", &upload).expect("linked"),
+            &|| {
+                disk::put(&Kernel::default(), &upload, b"", Access::Everybody).expect("written");
+                let file = std::fs::File::options().write(true).open(&upload).expect("opened");
+                file.set_len(KEPT_MAX + 1).expect("grown");
+            },
+        ];
+        for (n, make) in make.iter().enumerate() {
+            make();
+            let to = super::place(&place, None, n as u64, &upload);
+            assert_eq!(put(&upload, &to, &junk(&upload), None, true), Put::Aside(None), "{n}");
+            assert_eq!((names(dir.path()), names(&place)), (1, n + 1), "{n}");
+        }
+    }
+
+    #[test]
+    fn no_upload_gets_the_name_of_a_reason() {
+        let long = format!("{}.why{}.rpm", "x".repeat(NAME_KEPT - 4), "y".repeat(60));
+        for name in [".cleared-by-rolloutd-1.why", "a.rpm.why", ".why", "a.why\n", "a.why.rpm", &long, ""] {
+            for sha256 in [None, Some(Sha256([0xab; 32]))] {
+                let to = place(Path::new("d"), sha256, u64::MAX, Path::new(name));
+                let name = to.file_name().and_then(|name| name.to_str()).expect("a name");
+                assert!(name.ends_with(".rpm") && name.len() + WHY.len() < 255, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reason_is_never_what_this_program_does_not_write() {
+        for text in
+            ["owner:  -1", "owner: x", "since: tomorrow", "times: 0", "times: 99999999999999999999", "code: a\ncode: b"]
+        {
+            assert_eq!(Reason::read(text), None, "{text}");
+        }
+        // What was written before it said by whom and since when.
+        assert_eq!(Reason::read("code:    unsigned\n").expect("read").code, "unsigned");
+        // However long the path was, the whole of it is read again.
+        let reason = Reason::new(
+            &PathBuf::from("\u{fffd}".repeat(1_300)),
+            &Refusal::new(Code::NotRpm, "é".repeat(9_000)),
+            7,
+            None,
+        );
+        assert!(reason.to_string().len() < 8 << 10);
+        assert_eq!(Reason::read(&reason.to_string()), Some(reason));
     }
 }

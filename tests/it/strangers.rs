@@ -20,7 +20,7 @@ use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use crate::campaign::{self, Course};
 use crate::disagreement::{packages, reasons, reload, up_with_trouble, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
-use crate::site::{Site, Wish, keys, package, recipe, tell};
+use crate::site::{Site, Wish, files_below, keys, package, recipe, tell};
 
 /// A user and a group that nobody has.
 const STRANGER: u32 = 60002;
@@ -34,9 +34,16 @@ fn is_root() -> bool {
     root
 }
 
+/// Another one of the same group.
+const NEIGHBOUR: u32 = 60003;
+
 /// Runs a line of shell as the stranger: whether it succeeded, and what it said.
 fn stranger(line: &str) -> (bool, String) {
-    let out = Command::new("sh").args(["-c", line]).uid(STRANGER).gid(STRANGER).output().unwrap();
+    as_user(STRANGER, line)
+}
+
+fn as_user(uid: u32, line: &str) -> (bool, String) {
+    let out = Command::new("sh").args(["-c", line]).uid(uid).gid(STRANGER).output().unwrap();
     (out.status.success(), String::from_utf8_lossy(&out.stderr).into_owned())
 }
 
@@ -110,6 +117,91 @@ fn whoever_may_upload_can_do_nothing_to_what_clients_fetch() {
         Command::new("find").arg(site.path("root")).args(["-perm", "/022", "!", "-type", "l"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&found.stdout), "");
     assert_eq!(reasons(&site), Vec::<String>::new());
+}
+
+/// One who may upload names pipes and texts like the reasons that stand beside refused files.
+#[test]
+fn no_upload_is_read_as_the_reason_of_a_refusal() {
+    if !is_root() {
+        return;
+    }
+    let mut site = Site::prepare(&Wish::default());
+    let config = site.path("rolloutd.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("[intake]", "[intake]\nrejected = { files = 60 }")).unwrap();
+    site.up();
+    let incoming = site.incoming();
+    let_in(&incoming);
+    let at = incoming.display();
+    let run = |uid, line: String| {
+        let (done, said) = as_user(uid, &format!("umask 002; cd {at} && {line}"));
+        assert!(done, "{line}: {said}");
+    };
+    run(NEIGHBOUR, "for n in 0 1 2 3 4 5 6 7 8 9; do echo junk $n > mine$n.rpm; done".to_owned());
+    site.wait_for_rejected("not_rpm", 10);
+    let long = "x".repeat(176);
+    run(STRANGER, format!("mkfifo .cleared-by-rolloutd-fifo.why fifo.why fifo.rpm.why pipe.rpm {long}.whypipe.rpm"));
+    let forged = "code: not_rpm\\nowner: 60003\\nsince: 2100-01-01T00:00:00Z\\ntimes: 7\\n";
+    run(
+        STRANGER,
+        format!(
+            "for n in $(seq 0 29); do
+                printf '{forged}file: %s\\n' $n > .cleared-by-rolloutd-$n.why
+                printf '{forged}file: %s\\n' $n > .cleared-by-rolloutd-$n-0
+                printf '{forged}file: %s\\n' 1$n > forged$n.why
+                printf '{forged}file: %s\\n' 2$n > forged$n.rpm
+                printf '{forged}file: %s\\n' 3$n > {long}.why$n.rpm
+            done"
+        ),
+    );
+    site.wait("what is looked at to be refused", |_| {
+        let names = fs::read_dir(&incoming).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        (!names.into_iter().any(|name| name.ends_with(".rpm"))).then_some(())
+    });
+    for _ in 0..2 {
+        site.wait("the bounds to be kept", |site| {
+            let page = site.document("/api/v1/rejected?limit=1000");
+            (page["total"].as_u64() <= Some(60)).then_some(())
+        });
+        let page = site.document("/api/v1/rejected?limit=1000");
+        let files = page["files"].as_array().unwrap();
+        let of = |uid: u32| files.iter().filter(|file| file["owner"].as_u64() == Some(uid.into())).count();
+        assert_eq!((of(NEIGHBOUR), of(STRANGER)), (10, 50), "{page:#}");
+        let from_the_future =
+            |file: &&serde_json::Value| file["since"].as_str().is_none_or(|at| at.starts_with("2100"));
+        assert_eq!(files.iter().filter(from_the_future).count(), 0, "{page:#}");
+        for why in files_below(&site.path("state/rejected")) {
+            let meta = fs::symlink_metadata(&why).unwrap();
+            assert!(meta.is_file() && meta.uid() == 0, "{} is somebody else's", why.display());
+        }
+        // What has another ending is no upload.
+        assert!(incoming.join(".cleared-by-rolloutd-fifo.why").exists());
+        // It goes on, and starts again.
+        let nevra = site.drop_package(&format!("tool{}", site.starts), "1.0", &[]);
+        site.wait("a package to be taken in", |site| {
+            site.tree("untested").join(format!("Packages/t/{nevra}.rpm")).is_file().then_some(())
+        });
+        assert!(site.stop().success());
+        site.up();
+        wait_until_well(&mut site);
+    }
+    // The same in a directory of before, into which such files were moved as they were.
+    assert!(site.stop().success());
+    let place = site.path("state/rejected/umd_3_sl6_x86__64");
+    let pipe = place.join("inode1-.cleared-by-rolloutd-fifo.why");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let forged = place.join("inode2-.cleared-by-rolloutd-2.why");
+    fs::write(&forged, "owner: 60003\nsince: 2100-01-01T00:00:00Z\n").unwrap();
+    for path in [&pipe, &forged] {
+        chown(path, Some(STRANGER), None).unwrap();
+    }
+    site.up();
+    wait_until_well(&mut site);
+    assert_eq!(site.document("/api/v1/rejected?limit=1000")["total"].as_u64(), Some(60));
+    for path in [&pipe, &forged] {
+        let named = site.log().matches(path.to_str().unwrap()).count();
+        assert_eq!(named, 1, "{}: {}", path.display(), site.log());
+    }
 }
 
 /// A site as it was set up before there was a drop directory, on which the uploader did what he could.
