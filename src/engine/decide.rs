@@ -513,7 +513,10 @@ fn refusals(all: &[TurnedAway]) -> Vec<Fact> {
     let facts = by_code.into_iter().flat_map(|(_, same)| {
         let together = TurnedAwayTogether::of(&same).filter(|_| same.len() > REFUSED_APART);
         let apart = if together.is_some() { vec![] } else { same };
-        together.map(Fact::TurnedAwayTogether).into_iter().chain(apart.into_iter().map(Fact::TurnedAway))
+        together
+            .map(Fact::TurnedAwayTogether)
+            .into_iter()
+            .chain(apart.into_iter().map(|one| Fact::TurnedAway(one.bounded())))
     });
     facts.collect()
 }
@@ -804,7 +807,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    use super::super::entry::TookIn;
+    use super::super::entry::{self, REFUSED_NAMED, TookIn};
     use super::super::rules::{Standing, Trust};
     use super::*;
     use crate::domain::checksum::Sha256;
@@ -996,8 +999,23 @@ mod tests {
         let facts = refusals(&many);
         assert_eq!(facts.len(), 1 + REFUSED_APART);
         let Fact::TurnedAwayTogether(together) = &facts[0] else { panic!("{facts:?}") };
-        assert_eq!((together.files.len(), together.detail.as_str()), (200, "word 0"));
-        assert_eq!(together.files[199].0, "199.rpm");
+        assert_eq!((together.count(), together.files.len(), together.detail.as_str()), (200, REFUSED_NAMED, "word 0"));
+        assert_eq!(together.files[19].0, "19.rpm");
+        // However long the names are that uploaders give.
+        let long = |number| TurnedAway { upload: "\u{1f4a9}/\n\"".repeat(500) + "end.rpm", ..away(number, "not_rpm") };
+        let long = |number| TurnedAway {
+            detail: "\u{1}\u{1f4a9}".repeat(4_000),
+            sha256: Some(Sha256([7; 32])),
+            ..long(number)
+        };
+        let many: Vec<TurnedAway> = (0..256).map(long).collect();
+        for all in [&many[..], &many[..1]] {
+            let [fact] = refusals(all).try_into().expect("one");
+            let body = entry::write(&fact);
+            assert!(body.contains("end.rpm"), "{body}");
+            assert!(body.len() < 8 << 10, "{}", body.len());
+            assert_eq!(entry::read(&body), Ok(fact));
+        }
     }
 
     #[test]

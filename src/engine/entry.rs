@@ -149,6 +149,14 @@ pub struct TurnedAway {
     pub detail: String,
 }
 
+impl TurnedAway {
+    /// The same, with no more of what the uploader chose than an entry has room for.
+    #[must_use]
+    pub fn bounded(self) -> Self {
+        Self { upload: cut(&self.upload, PATH_NAMED), detail: cut(&self.detail, FOUND_NAMED), ..self }
+    }
+}
+
 /// Many files were refused at once for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnedAwayTogether {
@@ -158,22 +166,58 @@ pub struct TurnedAwayTogether {
     pub code: String,
     /// What exactly was found in the first of them.
     pub detail: String,
-    /// The paths under which they were uploaded, and the bytes as far as they could be read.
+    /// The paths under which they were uploaded, and the bytes as far as they could be read: the first of them.
     pub files: Vec<(String, Option<Sha256>)>,
+    /// How many more there were.
+    pub more: u64,
+}
+
+/// So many refused files are named in an entry, and of each so many bytes: uploaders choose how many there are and
+/// what they are called, and an entry stays.
+pub const REFUSED_NAMED: usize = 20;
+const PATH_NAMED: usize = 200;
+
+/// The most bytes of what was found in a refused file.
+const FOUND_NAMED: usize = 1_000;
+
+/// The beginning of a text, and its end when the middle is left out: names differ at their ends. What it takes is
+/// reckoned as it is written down, where a control character takes six bytes.
+fn cut(text: &str, most: usize) -> String {
+    let takes = |c: char| match c {
+        '"' | '\\' => 2,
+        c if c.is_ascii_control() => 6,
+        c => c.len_utf8(),
+    };
+    if text.chars().map(takes).sum::<usize>() <= most {
+        return text.to_owned();
+    }
+    let part = |taken: &mut usize, c: &char| {
+        *taken += takes(*c);
+        Some(*c).filter(|_| *taken <= most.saturating_sub(3) / 2)
+    };
+    let head: String = text.chars().scan(0, |taken, c| part(taken, &c)).collect();
+    let tail: Vec<char> = text.chars().rev().scan(0, |taken, c| part(taken, &c)).collect();
+    head + "..." + &tail.into_iter().rev().collect::<String>()
 }
 
 impl TurnedAwayTogether {
     /// Refusals for the same reason as one.
     pub fn of(all: &[TurnedAway]) -> Option<Self> {
-        let TurnedAway { dist, code, detail, .. } = all.first()?.clone();
-        let files = all.iter().map(|one| (one.upload.clone(), one.sha256)).collect();
-        Some(Self { dist, code, detail, files })
+        let TurnedAway { dist, code, detail, .. } = all.first()?.clone().bounded();
+        let files = all.iter().take(REFUSED_NAMED).map(|one| (cut(&one.upload, PATH_NAMED), one.sha256)).collect();
+        let more = all.len().saturating_sub(REFUSED_NAMED) as u64;
+        Some(Self { dist, code, detail, files, more })
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.more.saturating_add(self.files.len() as u64)
     }
 
     /// The first of them, for those who show one.
     pub fn first(&self) -> Option<TurnedAway> {
         let (upload, sha256) = self.files.first()?.clone();
-        let more = self.files.len().saturating_sub(1);
+        let more = self.count().saturating_sub(1);
         let detail = format!("{} (and {more} more files at the same time)", self.detail);
         Some(TurnedAway { dist: self.dist.clone(), upload, sha256, code: self.code.clone(), detail })
     }
@@ -230,8 +274,8 @@ impl fmt::Display for Fact {
             Self::TurnedAwayTogether(t) => {
                 let shown = t.files.iter().take(3).map(|(upload, _)| upload.escape_debug().to_string());
                 let shown = shown.collect::<Vec<_>>().join(", ");
-                let more = t.files.len().saturating_sub(3);
-                write!(f, "refused {} of {} at once: {} {}: ", count(t.files.len(), "file"), t.dist, t.code, t.detail)?;
+                let more = t.count().saturating_sub(3);
+                write!(f, "refused {} of {} at once: {} {}: ", count(t.count(), "file"), t.dist, t.code, t.detail)?;
                 if more == 0 { write!(f, "{shown}") } else { write!(f, "{shown} and {more} more") }
             }
             Self::Submitted { rollout, dist, packages, state, .. } => {
@@ -293,6 +337,8 @@ enum FactOnDisk {
         code: String,
         detail: String,
         files: Vec<(String, Option<String>)>,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u64,
     },
     Submitted {
         rollout: String,
@@ -405,6 +451,12 @@ pub struct UnreadableEntry {
     pub why: String,
 }
 
+/// For serde.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// The body of an entry for the logbook.
 ///
 /// # Panics
@@ -483,6 +535,7 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
             code: t.code,
             detail: t.detail,
             files: t.files.into_iter().map(|(upload, sum)| (upload, sum.map(Sha256::to_hex))).collect(),
+            more: t.more,
         },
         Fact::Submitted { rollout, dist, title, packages, state } => FactOnDisk::Submitted {
             rollout: rollout.to_string(),
@@ -566,12 +619,12 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
             code: t.code,
             detail: t.detail,
         }),
-        FactOnDisk::TurnedAwayTogether { dist, code, detail, files } => {
+        FactOnDisk::TurnedAwayTogether { dist, code, detail, files, more } => {
             let file = |(upload, sum): (String, Option<String>)| {
                 Ok::<_, String>((upload, sum.as_deref().map(parse).transpose()?))
             };
             let files = files.into_iter().map(file).collect::<Result<_, _>>()?;
-            Fact::TurnedAwayTogether(TurnedAwayTogether { dist: parse(&dist)?, code, detail, files })
+            Fact::TurnedAwayTogether(TurnedAwayTogether { dist: parse(&dist)?, code, detail, files, more })
         }
         FactOnDisk::Submitted { rollout, dist, title, packages, state } => Fact::Submitted {
             rollout: parse(&rollout)?,
@@ -729,7 +782,7 @@ mod tests {
         let files = vec![("a.rpm".into(), None), ("b.rpm".into(), Some(Sha256([7; 32])))];
         let (code, detail) = ("not_rpm".into(), "begins with `junk`".into());
         let dist = "d".parse().expect("a path");
-        vec![Fact::TurnedAwayTogether(TurnedAwayTogether { dist, code, detail, files })]
+        vec![Fact::TurnedAwayTogether(TurnedAwayTogether { dist, code, detail, files, more: 0 })]
     }
 
     /// The sample file holds what format 4 added; it is never rewritten.

@@ -821,7 +821,7 @@ fn log_fact(seq: u64, entry: &Entry) {
         }
         Fact::TurnedAwayTogether(t) => {
             let (code, detail) = (&t.code, &t.detail);
-            tracing::warn!(seq, dist = %t.dist, files = t.files.len(), code, detail, "refused together");
+            tracing::warn!(seq, dist = %t.dist, files = t.count(), code, detail, "refused together");
         }
         Fact::Submitted { rollout, packages, .. } => {
             tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
 use super::logbook::{self, Head, Logbook as _, LogbookError, SqliteLogbook, Witness};
+use super::rejected::KEPT_MAX;
 use crate::domain::checksum::Sha256;
 
 /// The list of what is in a backup.
@@ -44,6 +45,9 @@ const DIRS: [&str; 2] = ["retired", "rejected"];
 /// What a restored state has in its place, or makes again.
 const REPLACED: [&str; 8] =
     [SEAL, BOOK, "logbook.sqlite-wal", "logbook.sqlite-shm", "retired", "rejected", "index", "scrub"];
+
+/// Smaller files may have holes as they like.
+const HOLES_FROM: u64 = 1 << 20;
 
 /// How deep directories are looked into.
 const DEPTH_MAX: usize = 8;
@@ -220,6 +224,11 @@ fn fill(
     for (path, _) in &found.files {
         let (from, to) = (state.join(path), part.join(path));
         let name = path.to_string_lossy().into_owned();
+        let grown = std::fs::symlink_metadata(&from).ok().and_then(|meta| left_out(path, &meta));
+        if let Some(why) = grown {
+            found.notes.push((from, why));
+            continue;
+        }
         match copy_file(disk, &from, &to, Access::Owner) {
             Ok(Some(copied)) => {
                 done += copied.bytes;
@@ -280,7 +289,9 @@ impl Found {
             let below = dir.join(entry.file_name());
             let Ok(meta) = entry.metadata() else { continue };
             let plain = below.to_str().is_some();
-            if meta.is_dir() && plain && depth < DEPTH_MAX {
+            if let Some(why) = left_out(&below, &meta).filter(|_| meta.is_file()) {
+                self.notes.push((top.join(below), why));
+            } else if meta.is_dir() && plain && depth < DEPTH_MAX {
                 self.look(top, &below, depth + 1)?;
             } else if meta.is_file() && plain {
                 // One that has no name yet is nothing yet.
@@ -293,6 +304,19 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Why a refused file is not copied: it is one of before there were copies of our own, of a size that its uploader has
+/// chosen at no cost.
+fn left_out(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
+    if !path.starts_with("rejected") {
+        return None;
+    }
+    if meta.len() > KEPT_MAX {
+        return Some(format!("is larger than the {KEPT_MAX} bytes that are kept of a refused file; left out"));
+    }
+    let on_disk = meta.blocks().saturating_mul(512);
+    (meta.len() > HOLES_FROM && on_disk < meta.len() / 2).then(|| "consists mostly of holes; left out".to_owned())
 }
 
 /// Why a file is not what its name says, where the name says something: it begins with the SHA-256, whole or in half.
@@ -878,5 +902,24 @@ mod tests {
         assert!(said.len() == 2 && said[0].contains("another one in its name"), "{said:?}");
         assert!(said[1].contains("d/link is no plain file"), "{said:?}");
         assert_eq!(names(&dir.path().join("backup/rejected/d")), ["0123456789abcdef-c.rpm", "inode7-b.rpm"]);
+    }
+
+    #[test]
+    fn refused_files_that_cost_their_uploader_nothing_are_left_out_and_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (state, _book) = site(dir.path());
+        for (path, size) in [("rejected/d/inode8-c.rpm", 1 << 30), ("rejected/d/inode9-d.rpm", 64 << 20)] {
+            lay(&state.join(path), "");
+            rustix::fs::chmod(state.join(path), Mode::RUSR | Mode::WUSR).expect("opened");
+            File::options().write(true).open(state.join(path)).and_then(|file| file.set_len(size)).expect("grown");
+        }
+        let made = back_up(&state, &dir.path().join("backup")).expect("made");
+        let mut said: Vec<String> =
+            made.notes.into_iter().map(|(path, why)| format!("{} {why}", path.display())).collect();
+        said.sort();
+        assert!(said.len() == 2 && said[0].contains("inode8-c.rpm is larger than"), "{said:?}");
+        assert!(said[1].contains("inode9-d.rpm consists mostly of holes"), "{said:?}");
+        assert_eq!(names(&dir.path().join("backup/rejected/d")), ["inode7-b.rpm"]);
+        assert!(made.manifest.files.iter().all(|file| file.bytes < 1 << 20));
     }
 }

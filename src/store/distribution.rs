@@ -1661,6 +1661,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_and_cannot_be_moved_away_is_told_once_however_often_it_is_touched() {
+        use rustix::fs::{AtFlags, CWD, FileType, Mode, Timespec, Timestamps, mknodat, utimensat};
+        let site = Site::new();
+        let kept = site.incoming().join("kept");
+        let mut dist = site.open(Arc::new(FailingDisk::but_not_in(&kept)), vec![]).expect("opened");
+        site.drop_file("kept/bad.rpm", b"no package");
+        mknodat(CWD, kept.join("pipe.rpm"), FileType::Fifo, Mode::RUSR, 0).expect("made");
+        let mut told = Vec::new();
+        for round in 1..=12_u32 {
+            for name in ["bad.rpm", "pipe.rpm"] {
+                let time = Timespec { tv_sec: 1_000_000 + i64::from(round), tv_nsec: 0 };
+                let times = Timestamps { last_access: time, last_modification: time };
+                utimensat(CWD, kept.join(name), &times, AtFlags::SYMLINK_NOFOLLOW).expect("touched");
+            }
+            for look in 0..3 {
+                let clock = site.clock + Duration::from_secs(u64::from(round * 10 + look * 3));
+                let look = dist.look(now(), clock).expect("a look");
+                told.extend(look.refused.into_iter().map(|d| (round, d.upload.display().to_string())));
+            }
+        }
+        let each = |round| [(round, "kept/bad.rpm".to_owned()), (round, "kept/pipe.rpm".to_owned())];
+        assert_eq!(told, [each(1), each(10)].concat());
+        assert_eq!(std::fs::read_dir(site.dir.path().join("state/rejected/d")).map_or(0, Iterator::count), 0);
+    }
+
+    #[test]
     fn a_copy_that_a_crash_left_beside_packages_goes_and_stops_no_start() {
         let site = Site::new();
         let dir = site.untested().join("Packages/a");

@@ -283,10 +283,11 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
         }
         let file = std::fs::symlink_metadata(dir.join(name)).ok();
         let why = format!("{name}{WHY}");
-        let said = match names.contains(&why) {
-            true => rejected::text_of(&dir.join(&why))
-                .and_then(|text| Reason::read(&text).ok_or_else(|| "it says what no reason says".to_owned())),
-            false => Ok(Reason { times: 1, ..Reason::default() }),
+        let said = if names.contains(&why) {
+            rejected::text_of(&dir.join(&why))
+                .and_then(|text| Reason::read(&text).ok_or_else(|| "it says what no reason says".to_owned()))
+        } else {
+            Ok(Reason { times: 1, ..Reason::default() })
         };
         let mut reason = match said {
             Ok(reason) => reason,

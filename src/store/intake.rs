@@ -306,6 +306,22 @@ pub struct Uploads {
     dirs: BTreeMap<PathBuf, PackageDir>,
     /// Of the marks in them; nobody else knows how it hashes.
     marks: RandomState,
+    /// How often what was refused and cannot be moved away was refused.
+    stayed: BTreeMap<(&'static str, What), u64>,
+}
+
+/// What refusals are counted by that stay where they are.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Bytes(Sha256),
+    /// The mark of the directory, of files that were not read.
+    Dir(u64),
+}
+
+impl What {
+    fn of(marks: &RandomState, relative: &Path, sha256: Option<Sha256>) -> Self {
+        sha256.map_or_else(|| Self::Dir(marks.hash_one(relative.parent())), Self::Bytes)
+    }
 }
 
 /// What is known of a directory of published packages.
@@ -511,6 +527,14 @@ impl Uploads {
     fn is_stuck(&mut self, path: &Path, why: String, clock: Instant) {
         if let Some(sighting) = self.seen.get_mut(path) {
             let before = sighting.outcome.take().map(Box::new);
+            if let Some(Outcome::Refused(refusal, sha256)) = before.as_deref() {
+                // Whoever keeps it there can have it looked at as often as he likes, and each time would be an entry.
+                if self.stayed.len() >= SIGHTINGS_MAX {
+                    self.stayed.clear();
+                }
+                let what = What::of(&self.marks, path, *sha256);
+                self.stayed.entry((refusal.code.as_str(), what)).or_insert(1);
+            }
             sighting.outcome = Some(Outcome::Stuck(why, clock, before));
         }
     }
@@ -640,8 +664,12 @@ impl Uploads {
                     clear: &|| clear(disk, &path, stamp),
                 };
                 let verdict = (refusal, *sha256);
+                let stayed = (refusal.code.as_str(), What::of(&self.marks, &file.relative, *sha256));
                 match gate.rejected.put(disk, &path, &file.relative, verdict, gate.limits.max_package, &known)? {
-                    rejected::Put::Aside(_) => drop(self.seen.remove(&file.relative)),
+                    rejected::Put::Aside(_) => {
+                        self.seen.remove(&file.relative);
+                        self.stayed.remove(&stayed);
+                    }
                     rejected::Put::Another => {
                         self.seen.remove(&file.relative);
                         return Ok(Step::Later(gate.limits.quiet));
@@ -751,7 +779,12 @@ impl Uploads {
                 sighting.outcome = Some(Outcome::Incomplete);
             }
             Examined::Refused(refusal, sha256) => {
-                let times = sha256.map_or(0, |sum| gate.rejected.times(sum, refusal.code));
+                let mut times = sha256.map_or(0, |sum| gate.rejected.times(sum, refusal.code));
+                let what = What::of(&self.marks, &file.relative, sha256);
+                if let Some(stayed) = self.stayed.get_mut(&(refusal.code.as_str(), what)) {
+                    times = times.max(*stayed);
+                    *stayed = stayed.saturating_add(1);
+                }
                 sighting.outcome = Some(Outcome::Refused(refusal.clone(), sha256));
                 // The same bytes with the same verdict: counted beside what is kept, and told now and then.
                 if times > 0 && !is_told(times + 1) {
@@ -761,7 +794,7 @@ impl Uploads {
                 }
                 let mut refusal = refusal;
                 if times > 0 {
-                    refusal.detail = format!("{} (the same bytes, for the {}th time)", refusal.detail, times + 1);
+                    refusal.detail = format!("{} (the same again, for the {}th time)", refusal.detail, times + 1);
                 }
                 look.refused.push(Departure { upload: file.relative.clone(), sha256, refusal });
             }

@@ -408,7 +408,7 @@ mod tests {
             for sha256 in [None, Some(Sha256([0xab; 32]))] {
                 let to = place(Path::new("d"), sha256, u64::MAX, Path::new(name));
                 let name = to.file_name().and_then(|name| name.to_str()).expect("a name");
-                assert!(name.ends_with(".rpm") && name.len() + WHY.len() < 255, "{name}");
+                assert!(name.ends_with(ENDING) && name.len() + WHY.len() < 255, "{name}");
             }
         }
     }

@@ -155,8 +155,8 @@ fn no_upload_is_read_as_the_reason_of_a_refusal() {
         ),
     );
     site.wait("what is looked at to be refused", |_| {
-        let names = fs::read_dir(&incoming).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        (!names.into_iter().any(|name| name.ends_with(".rpm"))).then_some(())
+        let mut names = fs::read_dir(&incoming).unwrap().map(|entry| entry.unwrap().path());
+        (!names.any(|path| path.extension().is_some_and(|end| end == "rpm"))).then_some(())
     });
     for _ in 0..2 {
         site.wait("the bounds to be kept", |site| {
