@@ -15,10 +15,11 @@ use super::exit::{Exit, Failure, Outcome};
 use super::{offline, table, verify};
 use crate::config::settings::Settings;
 use crate::daemon::expiry::WARN_DAYS;
-use crate::domain::names::TreeId;
+use crate::domain::names::{DistPath, TreeId};
 use crate::domain::nevra::Nevra;
-use crate::engine::world::World;
-use crate::format::openpgp::CertSummary;
+use crate::engine::entry::count;
+use crate::engine::world::{Package, World};
+use crate::format::openpgp::{CertSummary, Gravity, KeySummary};
 use crate::link::clock::Clock;
 
 /// Lists the keys that trees trust, until when, and what each has signed
@@ -35,7 +36,7 @@ use crate::link::clock::Clock;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct KeysArgs {
-    /// Fingerprint of a key, or the last 8 digits of it at least
+    /// Fingerprint of a key or subkey, or the last 8 digits of it at least
     #[arg(value_name = "FINGERPRINT")]
     key: Option<String>,
     /// The configuration file
@@ -49,13 +50,18 @@ pub struct KeysArgs {
 /// What is known of one key.
 #[derive(Debug, Default)]
 struct Known {
+    /// Its certificate.
     summary: Option<CertSummary>,
+    /// Itself, where it is a subkey.
+    subkey: Option<KeySummary>,
     /// The trees whose ring has it.
     rings: BTreeSet<TreeId>,
     /// What it has signed, by the tree that lists it.
     signed: BTreeMap<TreeId, BTreeSet<Nevra>>,
     /// What it has signed and no tree lists.
     withdrawn: BTreeSet<Nevra>,
+    /// How many of all these it has perhaps not signed, but another key of its certificate.
+    perhaps: usize,
 }
 
 impl Known {
@@ -63,14 +69,41 @@ impl Known {
         self.signed.values().map(BTreeSet::len).sum()
     }
 
+    fn expiry(&self) -> Option<Timestamp> {
+        match &self.subkey {
+            Some(subkey) => subkey.expiry,
+            None => self.summary.as_ref()?.expiry,
+        }
+    }
+
+    /// Subkeys are listed where there is something to say of them.
+    fn is_worth_a_line(&self) -> bool {
+        let revoked = self.subkey.as_ref().is_none_or(|subkey| subkey.revoked.is_some());
+        revoked || !self.signed.is_empty() || !self.withdrawn.is_empty()
+    }
+
+    fn has_signed(&mut self, dist: &DistPath, nevra: &Nevra, package: &Package) {
+        for tree in &package.trees {
+            let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+            self.signed.entry(id).or_default().insert(nevra.clone());
+        }
+        if package.trees.is_empty() {
+            self.withdrawn.insert(nevra.clone());
+        }
+    }
+
     /// What there is to worry about, worst first, and whether it is more than a warning.
     fn worry(&self, now: Timestamp) -> Option<(String, bool)> {
         let Some(summary) = &self.summary else { return Some(("in no ring".to_owned(), self.listed() > 0)) };
-        if summary.revoked {
+        if summary.revoked || self.subkey.as_ref().is_some_and(|subkey| subkey.revoked.is_some()) {
             return Some(("revoked".to_owned(), true));
         }
-        let Some(end) = summary.expiry else {
-            return (!summary.can_sign).then(|| ("it can sign nothing here".to_owned(), false));
+        if self.subkey.is_none() && summary.spent {
+            return Some(("the key that signs is revoked".to_owned(), true));
+        }
+        let Some(end) = self.expiry() else {
+            return (self.subkey.is_none() && !summary.can_sign)
+                .then(|| ("it can sign nothing here".to_owned(), false));
         };
         if end <= now {
             return Some((format!("expired on {}", day(end)), true));
@@ -96,7 +129,7 @@ pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
     let world = offline::world(&settings)?;
     let keys = gather(&settings, &world, now)?;
     let asked: BTreeMap<&String, &Known> = match &args.key {
-        None => keys.iter().collect(),
+        None => keys.iter().filter(|(_, key)| key.is_worth_a_line()).collect(),
         Some(wanted) => BTreeMap::from([one(&keys, wanted)?]),
     };
     let care = asked.values().any(|key| key.worry(now).is_some_and(|(_, bad)| bad));
@@ -112,11 +145,23 @@ pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
 
 fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap<String, Known>, Failure> {
     let mut keys: BTreeMap<String, Known> = BTreeMap::new();
+    let mut doubtful: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for dist in &settings.distributions {
         for (tree, paths) in &dist.keys {
             let id = TreeId { dist: dist.path.clone(), tree: tree.clone() };
             let read = verify::ring(paths).map_err(|e| Failure::new(Exit::Usage, super::exit::chain(&e)))?;
             for summary in read.ring.certs(now) {
+                for key in summary.keys.iter().filter(|key| key.may_sign && key.fingerprint != summary.fingerprint) {
+                    let known = keys.entry(key.fingerprint.clone()).or_default();
+                    known.rings.insert(id.clone());
+                    if known.subkey.as_ref().is_none_or(|before| key.revoked > before.revoked) {
+                        known.subkey = Some(key.clone());
+                        known.summary = Some(summary.clone());
+                    }
+                    if key.revoked == Some(Gravity::Hard) {
+                        doubtful.entry(summary.fingerprint.clone()).or_default().insert(key.fingerprint.clone());
+                    }
+                }
                 let known = keys.entry(summary.fingerprint.clone()).or_default();
                 known.rings.insert(id.clone());
                 // Of several copies, the one that says most against it.
@@ -129,15 +174,16 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
     }
     for (dist, packages) in &world.packages {
         for (nevra, package) in packages {
-            for signer in &package.signers {
-                let known = keys.entry(signer.clone()).or_default();
-                for tree in &package.trees {
-                    let id = TreeId { dist: dist.clone(), tree: tree.clone() };
-                    known.signed.entry(id).or_default().insert(nevra.clone());
-                }
-                if package.trees.is_empty() {
-                    known.withdrawn.insert(nevra.clone());
-                }
+            let signers = &package.signers;
+            for signer in signers.certs.iter().chain(&signers.keys) {
+                keys.entry(signer.clone()).or_default().has_signed(dist, nevra, package);
+            }
+            // Of older entries it is not known, and the worst is taken for true.
+            let of_cert = |cert| doubtful.get(cert).into_iter().flatten();
+            for subkey in signers.certs.iter().filter(|_| signers.keys.is_empty()).flat_map(of_cert) {
+                let known = keys.entry(subkey.clone()).or_default();
+                known.has_signed(dist, nevra, package);
+                known.perhaps = known.perhaps.saturating_add(1);
             }
         }
     }
@@ -168,12 +214,16 @@ fn one<'a>(keys: &'a BTreeMap<String, Known>, wanted: &str) -> Result<(&'a Strin
 
 fn name(key: &Known) -> String {
     let names = key.summary.as_ref().and_then(|summary| summary.user_ids.first());
-    names.map_or_else(|| "?".to_owned(), |name| verify::one_line(name))
+    let name = names.map_or_else(|| "?".to_owned(), |name| verify::one_line(name));
+    match (&key.subkey, &key.summary) {
+        (Some(_), Some(cert)) => format!("subkey of {}, {name}", cert.fingerprint),
+        _ => name,
+    }
 }
 
 fn show(keys: &BTreeMap<&String, &Known>, now: Timestamp, width: usize) -> String {
     let row = |(fingerprint, key): (&&String, &&Known)| {
-        let end = key.summary.as_ref().and_then(|summary| summary.expiry).map_or_else(|| "-".to_owned(), day);
+        let end = key.expiry().map_or_else(|| "-".to_owned(), day);
         let worry = key.worry(now).map_or_else(String::new, |(worry, _)| format!("{worry}! "));
         let number = |n: usize| n.to_string();
         let (rings, listed, withdrawn) = (number(key.rings.len()), number(key.listed()), number(key.withdrawn.len()));
@@ -197,6 +247,13 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
         let _ = writeln!(text, "withdrawn {nevra}");
     }
     let _ = writeln!(text, "{} listed, {} withdrawn", key.listed(), key.withdrawn.len());
+    if key.perhaps > 0 {
+        let packages = count(key.perhaps, "package");
+        let _ = writeln!(
+            text,
+            "which key of the certificate signed was not written down when it was accepted: {packages} of these"
+        );
+    }
     text
 }
 
@@ -209,12 +266,14 @@ fn show_json(keys: &BTreeMap<&String, &Known>, now: Timestamp) -> String {
         json!({
             "fingerprint": fingerprint,
             "user_ids": summary.map(|summary| &summary.user_ids),
-            "expires": summary.and_then(|summary| summary.expiry).map(|end| end.to_string()),
-            "revoked": summary.map(|summary| summary.revoked),
+            "expires": key.expiry().map(|end| end.to_string()),
+            "subkey_of": summary.filter(|_| key.subkey.is_some()).map(|summary| &summary.fingerprint),
+            "revoked": summary.map(|cert| cert.revoked || key.subkey.as_ref().is_some_and(|k| k.revoked.is_some())),
             "rings": key.rings.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "worry": key.worry(now).map(|(worry, _)| worry),
             "signed": signed,
             "withdrawn": texts(&key.withdrawn),
+            "perhaps": key.perhaps,
         })
     });
     format!("{:#}\n", json!({ "keys": all.collect::<Vec<_>>() }))

@@ -15,7 +15,7 @@ use crate::config::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::workflow::Workflow;
 use crate::engine::rules::{Caller, DistRules, Rules, Standing, Trust};
-use crate::format::openpgp::{KEY_FILE_MAX, Keyring};
+use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
 use crate::format::procedure;
 use crate::format::signing::Signer;
 use crate::store::blocks::{Form, Members};
@@ -171,9 +171,18 @@ pub fn rings(
 
 fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp) -> Trust {
     let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
-    let certs = ring.certs(now).into_iter().map(|cert| (cert.fingerprint, standing(cert.revoked))).collect();
     let files = ring.files().iter().map(|(label, _)| label.clone()).collect();
-    Trust { certs, min_signers: dist.policy(tree).min_signers, files }
+    let mut trust = Trust { min_signers: dist.policy(tree).min_signers, files, ..Trust::default() };
+    for cert in ring.certs(now) {
+        for key in cert.keys.iter().filter(|key| key.revoked.is_some()) {
+            trust.revoked_keys.insert(key.fingerprint.clone(), cert.fingerprint.clone());
+            if key.revoked == Some(Gravity::Hard) && key.may_sign {
+                trust.doubtful.insert(cert.fingerprint.clone(), key.fingerprint.clone());
+            }
+        }
+        trust.certs.insert(cert.fingerprint, standing(cert.revoked));
+    }
+    trust
 }
 
 /// The ring of one tree.

@@ -137,6 +137,8 @@ impl Weakness {
 pub struct Sound {
     /// Fingerprint of the certificate, upper-case hexadecimal.
     pub fingerprint: String,
+    /// Fingerprint of the very key that made it: the certificate's own, or that of a subkey.
+    pub key: String,
     /// What is too weak by default.
     pub weaknesses: Vec<Weakness>,
     /// What a person should know of even if it is accepted.
@@ -179,6 +181,8 @@ pub struct Facts {
 pub struct Accepted {
     /// Certificates whose signatures cover header and payload, upper-case hexadecimal, sorted.
     pub fingerprints: Vec<String>,
+    /// The very keys that made these signatures, likewise.
+    pub keys: Vec<String>,
     /// Exceptions that were used, and signatures that were left out of account.
     pub notes: Vec<String>,
 }
@@ -201,11 +205,11 @@ pub fn judge(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted, 
     Err(worst.unwrap_or_else(|| Refusal::new(Code::Unsigned, "no reason to let it in")))
 }
 
-/// The good signatures of a package, by what they cover.
+/// The good signatures of a package, by what they cover: certificate and key of each.
 #[derive(Default)]
 struct Good<'a> {
-    header: BTreeSet<&'a str>,
-    both: BTreeSet<&'a str>,
+    header: BTreeSet<(&'a str, &'a str)>,
+    both: BTreeSet<(&'a str, &'a str)>,
     /// Sound, over both, and by a key without the exception for that.
     both_not_lifted: Vec<&'a Signed>,
 }
@@ -239,10 +243,10 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
         if open.is_empty() {
             match signed.range {
                 Range::Header => {
-                    good.header.insert(&sound.fingerprint);
+                    good.header.insert((&sound.fingerprint, &sound.key));
                 }
                 Range::HeaderAndPayload if lifted.contains(&Lifted::HeaderPayload) => {
-                    good.both.insert(&sound.fingerprint);
+                    good.both.insert((&sound.fingerprint, &sound.key));
                 }
                 Range::HeaderAndPayload => good.both_not_lifted.push(signed),
             }
@@ -263,10 +267,10 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
 
     if reasons.is_empty() {
         match cover(facts, policy, &good, &mut notes) {
-            Ok(fingerprints) => {
+            Ok((fingerprints, keys)) => {
                 // S11: said, so that nobody takes them for checked.
                 notes.extend(switched_off.iter().map(|r| format!("not counted ({}): {}", r.code, r.detail)));
-                return Ok(Accepted { fingerprints, notes: notes.into_iter().collect() });
+                return Ok(Accepted { fingerprints, keys, notes: notes.into_iter().collect() });
             }
             Err(refusal) => {
                 let anything_good =
@@ -285,22 +289,22 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
     Err(reasons)
 }
 
-/// Who vouches for header and payload, all signatures being good.
+/// Who vouches for header and payload, all signatures being good: certificates, and the keys of theirs.
 fn cover(
     facts: &Facts,
     policy: &Policy,
     good: &Good<'_>,
     notes: &mut BTreeSet<String>,
-) -> Result<Vec<String>, Refusal> {
-    let mut signers: BTreeSet<&str> = good.both.clone();
+) -> Result<(Vec<String>, Vec<String>), Refusal> {
+    let mut signed = good.both.clone();
     if facts.payload == PayloadDigest::Present {
-        signers.extend(&good.header);
-    } else if let Some(fingerprint) = good.both.first() {
+        signed.extend(&good.header);
+    } else if let Some((fingerprint, _)) = good.both.first() {
         notes.insert(format!(
             "the header has no digest of the payload, admitted by the legacy exception header_payload of {fingerprint}"
         ));
     }
-    if signers.is_empty() {
+    if signed.is_empty() {
         if let Some(signed) = good.both_not_lifted.first() {
             let whose = signed.finding.as_ref().map_or("", |sound| &sound.fingerprint);
             return Err(Refusal::new(
@@ -318,13 +322,15 @@ fn cover(
         ));
     }
     // Counted by certificate, so that one signer who signs twice is one signer (S12).
+    let (signers, keys): (BTreeSet<&str>, BTreeSet<&str>) = signed.into_iter().unzip();
     let wanted = policy.min_signers.max(1);
     if signers.len() < wanted {
         let names = signers.iter().copied().collect::<Vec<_>>().join(", ");
         let detail = format!("{} of {wanted} signers: {names}", signers.len());
         return Err(Refusal::new(Code::TooFewSigners, detail));
     }
-    Ok(signers.into_iter().map(str::to_owned).collect())
+    let owned = |all: BTreeSet<&str>| all.into_iter().map(str::to_owned).collect();
+    Ok((owned(signers), owned(keys)))
 }
 
 /// The exception that would admit a signature with these weaknesses, for the admin to copy; nothing
@@ -397,7 +403,8 @@ mod tests {
             .iter()
             .map(|(code, lifted_by)| Weakness { code: *code, lifted_by: *lifted_by, detail: format!("it is {code}") })
             .collect();
-        Ok(Sound { fingerprint: fingerprint.to_owned(), weaknesses, notes: Vec::new() })
+        let key = format!("{fingerprint}-SUB");
+        Ok(Sound { fingerprint: fingerprint.to_owned(), key, weaknesses, notes: Vec::new() })
     }
 
     fn facts(payload: PayloadDigest, signatures: Vec<(Range, Finding)>) -> Facts {
@@ -427,6 +434,19 @@ mod tests {
             let signatures = ranges.iter().map(|range| (*range, sound(A, &[]))).collect();
             assert_eq!(code(&facts(payload, signatures)), expected, "{payload:?} {ranges:?}");
         }
+    }
+
+    #[test]
+    fn the_very_keys_are_told_of_the_signatures_that_count_and_of_no_others() {
+        let by = |fingerprint: &str, key: &str, weaknesses: &[(Code, Option<Lifted>)]| {
+            (Range::Header, sound(fingerprint, weaknesses).map(|sound| Sound { key: key.to_owned(), ..sound }))
+        };
+        let weak = [(Code::WeakHash, Some(Lifted::Sha1))];
+        let signatures = vec![by(A, "A2", &[]), by(A, "A1", &[]), by(B, "B", &[]), by(B, "B1", &weak)];
+        let accepted = judge(&facts(PayloadDigest::Present, signatures), &Policy::default(), at());
+        let told = accepted.map(|accepted| (accepted.fingerprints, accepted.keys));
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(told, Ok((texts(&[A, B]), texts(&["A1", "A2", "B"]))));
     }
 
     #[test]

@@ -216,7 +216,7 @@ mod tests {
             _ => None,
         });
         let certs = signers.expect("one is taken in").into_iter().map(|signer| (signer, standing)).collect();
-        ("testing".parse().expect("a name"), Trust { certs, min_signers: 1, files: vec![] })
+        ("testing".parse().expect("a name"), Trust { certs, min_signers: 1, ..Trust::default() })
     }
 
     fn dist() -> DistPath {

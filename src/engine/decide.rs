@@ -828,7 +828,7 @@ mod tests {
 
     fn trust(min_signers: usize, standing: Standing) -> Trust {
         let certs = [("AA".to_owned(), standing), ("BB".to_owned(), Standing::Good)].into();
-        Trust { certs, min_signers, files: vec![] }
+        Trust { certs, min_signers, ..Trust::default() }
     }
 
     fn caller(roles: &[Role]) -> Caller {
@@ -880,6 +880,7 @@ mod tests {
                 sha256: Sha256([1; 32]),
                 size: 1,
                 signers: vec!["AA".into()],
+                keys: vec![],
                 notes: vec![],
                 upload: String::new(),
             };

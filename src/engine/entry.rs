@@ -128,6 +128,8 @@ pub struct TookIn {
     pub size: u64,
     /// Certificates that signed it.
     pub signers: Vec<String>,
+    /// The very keys of theirs that did; none where it was not written down, before format 5.
+    pub keys: Vec<String>,
     /// Exceptions that were used and other remarks.
     pub notes: Vec<String>,
     /// The path below the tree under which it was uploaded.
@@ -398,6 +400,8 @@ struct TookInOnDisk {
     sha256: String,
     size: u64,
     signers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<String>,
     notes: Vec<String>,
     upload: String,
 }
@@ -520,6 +524,7 @@ fn to_disk(fact: &Fact) -> FactOnDisk {
             sha256: t.sha256.to_hex(),
             size: t.size,
             signers: t.signers,
+            keys: t.keys,
             notes: t.notes,
             upload: t.upload,
         }),
@@ -609,6 +614,7 @@ fn from_disk(fact: FactOnDisk) -> Result<Fact, String> {
             sha256: parse(&t.sha256)?,
             size: t.size,
             signers: t.signers,
+            keys: t.keys,
             notes: t.notes,
             upload: t.upload,
         }),
@@ -693,6 +699,7 @@ pub(crate) mod samples {
                 sha256: Sha256([7; 32]),
                 size: 1234,
                 signers: vec!["ABCD".into()],
+                keys: vec![],
                 notes: vec!["legacy: v3".into()],
                 upload: "incoming/x.rpm".into(),
             }),
@@ -754,7 +761,11 @@ pub(crate) mod samples {
     pub(crate) fn of_format_5() -> Vec<Fact> {
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
-        vec![Fact::Lost { dist, nevra, sha256: Sha256([7; 32]) }]
+        let took = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::TookIn(took) => Some(Fact::TookIn(TookIn { keys: vec!["CDEF".into()], ..took })),
+            _ => None,
+        });
+        [Fact::Lost { dist, nevra, sha256: Sha256([7; 32]) }].into_iter().chain(took).collect()
     }
 
     /// What format 2 added.
@@ -815,7 +826,15 @@ mod tests {
         let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
         assert_eq!(facts, samples::of_format_5());
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
-        assert_eq!(said, ["gave bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 up as lost"]);
+        assert_eq!(
+            said,
+            [
+                "gave bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 up as lost",
+                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+            ]
+        );
+        let written: Vec<String> = facts.iter().map(write).collect();
+        assert_eq!(written, sample.lines().collect::<Vec<_>>());
     }
 
     const AT: Timestamp = Timestamp::constant(1_700_000_000, 0);

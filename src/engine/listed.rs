@@ -40,14 +40,22 @@ pub fn doubts(world: &World, rules: &Rules) -> BTreeMap<TreeId, Doubts> {
 
 /// What one tree lists in spite of its ring.
 pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
+    let named = |key: &String| format!("key {key}");
     let (mut strange, mut few, mut revoked) = (Group::default(), Group::default(), Group::default());
     for (signers, number) in world.signers_in(id) {
-        let missing = || signers.iter().filter(|signer| trust.certs.get(*signer) != Some(&Standing::Good));
+        let missing = || signers.certs.iter().filter(|signer| trust.certs.get(*signer) != Some(&Standing::Good));
         match trust.doubt(signers) {
             None => {}
-            Some(Doubt::Revoked(key)) => revoked.add(number, std::iter::once(key)),
-            Some(Doubt::TooFew { good: 0, .. }) => strange.add(number, missing().map(String::as_str)),
-            Some(Doubt::TooFew { .. }) => few.add(number, missing().map(String::as_str)),
+            Some(Doubt::Revoked(key)) => revoked.add(number, std::iter::once(format!("key {key}"))),
+            Some(Doubt::RevokedKey { key, cert }) => {
+                revoked.add(number, std::iter::once(format!("subkey {key} of {cert}")));
+            }
+            Some(Doubt::PerhapsRevoked { cert, subkey }) => {
+                let key = format!("subkey {subkey} of {cert}, or another of its keys: that was not written down then");
+                revoked.add(number, std::iter::once(key));
+            }
+            Some(Doubt::TooFew { good: 0, .. }) => strange.add(number, missing().map(named)),
+            Some(Doubt::TooFew { .. }) => few.add(number, missing().map(named)),
         }
     }
     let file = match trust.files.as_slice() {
@@ -81,13 +89,13 @@ pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
 
 /// Packages with the same doubt.
 #[derive(Default)]
-struct Group<'w> {
+struct Group {
     number: u64,
-    keys: BTreeSet<&'w str>,
+    keys: BTreeSet<String>,
 }
 
-impl<'w> Group<'w> {
-    fn add(&mut self, number: u64, keys: impl Iterator<Item = &'w str>) {
+impl Group {
+    fn add(&mut self, number: u64, keys: impl Iterator<Item = String>) {
         self.number = self.number.saturating_add(number);
         self.keys.extend(keys);
     }
@@ -99,7 +107,7 @@ impl<'w> Group<'w> {
             1 => "1 package".to_owned(),
             more => format!("{more} packages"),
         };
-        let mut keys: Vec<String> = self.keys.iter().take(NAMED).map(|key| format!("key {key}")).collect();
+        let mut keys: Vec<String> = self.keys.iter().take(NAMED).cloned().collect();
         if self.keys.len() > NAMED {
             keys.push(format!("{} more", self.keys.len() - NAMED));
         }
@@ -130,7 +138,7 @@ mod tests {
     fn said(certs: &[(&str, Standing)], min_signers: usize) -> (String, String) {
         let (world, id) = signed_by_both();
         let certs = certs.iter().map(|(key, standing)| ((*key).to_owned(), *standing)).collect();
-        let trust = Trust { certs, min_signers, files: vec!["/etc/KEY".to_owned()] };
+        let trust = Trust { certs, min_signers, files: vec!["/etc/KEY".to_owned()], ..Trust::default() };
         let Doubts { untrusted, revoked } = in_tree(&world, &id, &trust).unwrap_or_default();
         (untrusted.unwrap_or_default(), revoked.unwrap_or_default())
     }
@@ -154,5 +162,35 @@ mod tests {
         let (untrusted, revoked) = said(&[("A", Revoked), ("B", Good)], 1);
         assert_eq!(untrusted, "");
         assert!(revoked.starts_with("lists 1 package by a key that is revoked (key A)"), "{revoked}");
+    }
+
+    #[test]
+    fn a_tree_is_doubted_for_a_subkey_that_is_revoked() {
+        let took = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::TookIn(took) => Some(took),
+            _ => None,
+        });
+        let mut took = took.expect("one is taken in");
+        let id = TreeId { dist: took.dist.clone(), tree: took.tree.clone() };
+        let (mut world, mut seq) = (World::default(), 0);
+        for (name, keys) in [("a", &["S1"][..]), ("b", &["S2"]), ("c", &["S2"]), ("d", &[])] {
+            took.nevra = format!("{name}-1-1.noarch").parse().expect("a nevra");
+            took.signers = vec!["C".to_owned()];
+            took.keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            seq += 1;
+            world.apply(seq, Timestamp::UNIX_EPOCH, "me", &Fact::TookIn(took.clone()));
+        }
+        let certs = [("C".to_owned(), Standing::Good)].into();
+        let soft = Trust { certs, revoked_keys: [("S2".to_owned(), "C".to_owned())].into(), ..Trust::default() };
+        let said = |trust: &Trust| in_tree(&world, &id, trust).and_then(|doubts| doubts.revoked).unwrap_or_default();
+        assert!(
+            said(&soft).starts_with("lists 2 packages by a key that is revoked (subkey S2 of C);"),
+            "{}",
+            said(&soft)
+        );
+        let hard = Trust { doubtful: [("C".to_owned(), "S2".to_owned())].into(), ..soft };
+        let words =
+            "lists 3 packages by a key that is revoked (subkey S2 of C, subkey S2 of C, or another of its keys: ";
+        assert!(said(&hard).starts_with(words), "{}", said(&hard));
     }
 }

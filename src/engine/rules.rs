@@ -46,17 +46,45 @@ pub struct DistRules {
 pub struct Trust {
     /// Fingerprints of the certificates in the tree's ring, and whether each is revoked.
     pub certs: BTreeMap<String, Standing>,
+    /// Keys of these that are revoked, also subkeys of certificates that are not, each with its certificate.
+    pub revoked_keys: BTreeMap<String, String>,
+    /// Certificates of which a subkey that signs was revoked as one that others may have, with that subkey. They
+    /// count as revoked for packages of which it was not written down which of their keys signed.
+    pub doubtful: BTreeMap<String, String>,
     /// How many different ones must have signed; 0 counts as 1.
     pub min_signers: usize,
     /// The files of the ring.
     pub files: Vec<String>,
 }
 
+/// Who signed a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signers {
+    /// Fingerprints of the certificates.
+    pub certs: Vec<String>,
+    /// Fingerprints of the very keys; none where that was not written down.
+    pub keys: Vec<String>,
+}
+
 /// Why signers are not enough for a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt<'s> {
-    /// This one is revoked.
+    /// This certificate is revoked.
     Revoked(&'s str),
+    /// This key is revoked, and the rest of its certificate is not.
+    RevokedKey {
+        /// The key that signed.
+        key: &'s str,
+        /// Its certificate.
+        cert: &'s str,
+    },
+    /// A subkey that others may have is revoked, and whether it signed was not written down.
+    PerhapsRevoked {
+        /// The certificate that signed.
+        cert: &'s str,
+        /// Its subkey that is revoked.
+        subkey: &'s str,
+    },
     /// So many are good of so many that are wanted.
     TooFew {
         /// In the ring, and not revoked.
@@ -69,32 +97,50 @@ pub enum Doubt<'s> {
 impl DistRules {
     /// Whom a tree trusts.
     pub fn trust(&self, tree: &TreeName) -> &Trust {
-        static NOBODY: Trust = Trust { certs: BTreeMap::new(), min_signers: 1, files: Vec::new() };
+        static NOBODY: Trust = Trust {
+            certs: BTreeMap::new(),
+            revoked_keys: BTreeMap::new(),
+            doubtful: BTreeMap::new(),
+            min_signers: 1,
+            files: Vec::new(),
+        };
         self.trust.get(tree).unwrap_or(&NOBODY)
     }
 }
 
 impl Trust {
     /// Why those who signed something are not enough; `None` when they are.
-    pub fn doubt<'s>(&self, signers: &'s [String]) -> Option<Doubt<'s>> {
+    pub fn doubt<'s>(&'s self, signers: &'s Signers) -> Option<Doubt<'s>> {
         let standing = |signer: &&String| self.certs.get(*signer).copied();
-        if let Some(revoked) = signers.iter().find(|signer| standing(signer) == Some(Standing::Revoked)) {
+        if let Some(revoked) = signers.certs.iter().find(|signer| standing(signer) == Some(Standing::Revoked)) {
             return Some(Doubt::Revoked(revoked));
         }
-        let good = signers.iter().filter(|signer| standing(signer) == Some(Standing::Good)).count();
+        if let Some((key, cert)) = signers.keys.iter().find_map(|key| self.revoked_keys.get_key_value(key)) {
+            return Some(Doubt::RevokedKey { key, cert });
+        }
+        let doubtful = |cert| self.doubtful.get_key_value(cert).filter(|_| signers.keys.is_empty());
+        if let Some((cert, subkey)) = signers.certs.iter().find_map(doubtful) {
+            return Some(Doubt::PerhapsRevoked { cert, subkey });
+        }
+        let good = signers.certs.iter().filter(|signer| standing(signer) == Some(Standing::Good)).count();
         let wanted = self.min_signers.max(1);
         (good < wanted).then_some(Doubt::TooFew { good, wanted })
     }
 
     /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
-    pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &[String]) -> Option<Finding> {
+    pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &Signers) -> Option<Finding> {
+        let revoked = |sentence| Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence);
         Some(match self.doubt(signers)? {
-            Doubt::Revoked(revoked) => {
-                let sentence = format!("{nevra} is signed by {revoked}, which is revoked.");
-                Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence)
+            Doubt::Revoked(cert) => revoked(format!("{nevra} is signed by {cert}, which is revoked.")),
+            Doubt::RevokedKey { key, cert } => {
+                revoked(format!("{nevra} is signed by the subkey {key} of {cert}, which is revoked."))
             }
+            Doubt::PerhapsRevoked { cert, subkey } => revoked(format!(
+                "{nevra} is signed by {cert}, whose subkey {subkey} is revoked; which of its keys signed was not \
+                 written down when the package was accepted, so it counts as signed by that one."
+            )),
             Doubt::TooFew { good, wanted } => {
-                let signers = signers.join(" and ");
+                let signers = signers.certs.join(" and ");
                 let sentence = format!(
                     "{nevra} is signed by {signers}; {tree} wants {wanted} of the keys in its ring, and {good} of \
                      these are."
@@ -121,4 +167,44 @@ pub struct Caller {
     pub actor: Actor,
     /// May what.
     pub roles: BTreeSet<Role>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The certificate C, of which the subkey S2 was revoked as stolen and S1 is good, and of which S3 was retired.
+    fn trust() -> Trust {
+        let of_c = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "C".to_owned())).collect();
+        Trust {
+            certs: [("C".to_owned(), Standing::Good), ("D".to_owned(), Standing::Good)].into(),
+            revoked_keys: of_c(&["S2", "S3"]),
+            doubtful: [("C".to_owned(), "S2".to_owned())].into(),
+            ..Trust::default()
+        }
+    }
+
+    #[test]
+    fn a_revoked_subkey_counts_for_what_it_signed_and_for_what_it_may_have_signed() {
+        let said = |certs: &[&str], keys: &[&str]| {
+            let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+            let signers = Signers { certs: texts(certs), keys: texts(keys) };
+            let tree = "testing".parse().expect("a name");
+            let objection = trust().objection(&tree, &"a-1-1.noarch".parse().expect("a nevra"), &signers);
+            objection.map(|finding| (finding.code.to_string(), finding.sentence))
+        };
+        let revoked = |sentence: &str| Some(("signer_revoked".to_owned(), sentence.to_owned()));
+        assert_eq!(said(&["C"], &["C"]), None);
+        assert_eq!(said(&["C"], &["S1"]), None);
+        for key in ["S2", "S3"] {
+            let right = revoked(&format!("a-1-1.noarch is signed by the subkey {key} of C, which is revoked."));
+            assert_eq!(said(&["C"], &[key]), right);
+            // One good signature beside it is no help, as with a certificate that is revoked.
+            assert_eq!(said(&["C", "D"], &["D", key]), right);
+        }
+        let unknown = "a-1-1.noarch is signed by C, whose subkey S2 is revoked; which of its keys signed was not written \
+                       down when the package was accepted, so it counts as signed by that one.";
+        assert_eq!(said(&["C"], &[]), revoked(unknown));
+        assert_eq!(said(&["D"], &[]), None);
+    }
 }

@@ -239,6 +239,7 @@ fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> TookIn {
         sha256: arrival.sha256,
         size: arrival.size,
         signers: arrival.signed.fingerprints,
+        keys: arrival.signed.keys,
         notes,
         upload: arrival.upload.to_string_lossy().into_owned(),
     }

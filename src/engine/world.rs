@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use jiff::Timestamp;
 
 use super::entry::{Fact, Published, TookIn, TurnedAway};
-use super::rules::DistRules;
+use super::rules::{DistRules, Signers};
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Finding;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
@@ -44,7 +44,7 @@ pub struct World {
     /// Trees that were ever published or that hold something.
     pub trees: BTreeMap<TreeId, Tree>,
     /// How many packages each tree lists by the same signers.
-    signed: BTreeMap<TreeId, BTreeMap<Vec<String>, u64>>,
+    signed: BTreeMap<TreeId, BTreeMap<Signers, u64>>,
     /// How often that has changed.
     pub listings: u64,
     /// Plans that have no `done` yet, by the number of their entry.
@@ -89,8 +89,8 @@ pub struct Package {
     pub size: u64,
     /// When it was accepted.
     pub accepted: Timestamp,
-    /// Certificates that signed it.
-    pub signers: Vec<String>,
+    /// Who signed it.
+    pub signers: Signers,
     /// The trees that list it; none after a withdrawal.
     pub trees: BTreeSet<TreeName>,
     /// Which rollout brought it into a tree; nothing for the tree into which it was uploaded.
@@ -290,19 +290,19 @@ impl World {
     }
 
     /// Who has signed what a tree lists, and how many packages each.
-    pub fn signers_in(&self, id: &TreeId) -> impl Iterator<Item = (&[String], u64)> {
-        self.signed.get(id).into_iter().flatten().map(|(signers, number)| (signers.as_slice(), *number))
+    pub fn signers_in(&self, id: &TreeId) -> impl Iterator<Item = (&Signers, u64)> {
+        self.signed.get(id).into_iter().flatten().map(|(signers, number)| (signers, *number))
     }
 
     /// A tree lists one package more by these signers, or one less.
-    fn count(&mut self, dist: &DistPath, tree: &TreeName, signers: &[String], more: bool) {
+    fn count(&mut self, dist: &DistPath, tree: &TreeName, signers: &Signers, more: bool) {
         self.listings = self.listings.wrapping_add(1);
         let of_tree = self.signed.entry(TreeId { dist: dist.clone(), tree: tree.clone() }).or_default();
         match of_tree.get_mut(signers) {
             Some(number) if more => *number = number.saturating_add(1),
             Some(number) if *number > 1 => *number -= 1,
             Some(_) => drop(of_tree.remove(signers)),
-            None if more => drop(of_tree.insert(signers.to_vec(), 1)),
+            None if more => drop(of_tree.insert(signers.clone(), 1)),
             None => {}
         }
     }
@@ -329,7 +329,7 @@ impl World {
             sha256: took.sha256,
             size: took.size,
             accepted: at,
-            signers: took.signers.clone(),
+            signers: Signers { certs: took.signers.clone(), keys: took.keys.clone() },
             trees: BTreeSet::new(),
             brought: BTreeMap::new(),
         };
@@ -466,7 +466,7 @@ mod tests {
         // Also of what is taken in and moved again.
         for (n, fact) in every_fact().iter().chain(&every_fact()).enumerate() {
             world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
-            let mut right: BTreeMap<TreeId, BTreeMap<Vec<String>, u64>> = BTreeMap::new();
+            let mut right: BTreeMap<TreeId, BTreeMap<Signers, u64>> = BTreeMap::new();
             for (dist, packages) in &world.packages {
                 for package in packages.values() {
                     for tree in &package.trees {

@@ -63,10 +63,36 @@ pub struct CertSummary {
     pub expiry: Option<Timestamp>,
     /// Revoked as a whole, softly or hard.
     pub revoked: bool,
+    /// Whether it could still sign if the key of it that would be good for longest were not revoked.
+    pub spent: bool,
+    /// Its keys of algorithms that sign, the primary key among them.
+    pub keys: Vec<KeySummary>,
     /// Whether a key of it could sign a package that arrives at the time that was asked about.
     pub can_sign: bool,
     /// Why not, or what an exception would have to lift.
     pub remarks: Vec<String>,
+}
+
+/// What there is to know about one key of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySummary {
+    /// Upper-case hexadecimal.
+    pub fingerprint: String,
+    /// When it or its certificate expires, as far as that can be found out.
+    pub expiry: Option<Timestamp>,
+    /// Whether it or its certificate is revoked.
+    pub revoked: Option<Gravity>,
+    /// Whether it may have signed packages: it is not certain that it is meant for something else.
+    pub may_sign: bool,
+}
+
+/// How grave a revocation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gravity {
+    /// The key is retired or superseded.
+    Soft,
+    /// Others may have it: it is compromised, or no reason is given.
+    Hard,
 }
 
 /// The certificates that a tree trusts.
@@ -171,6 +197,8 @@ impl Keyring {
             user_ids: cert.userids().map(|user_id| printable(user_id.userid().value())).collect(),
             expiry: None,
             revoked: false,
+            spent: false,
+            keys: Vec::new(),
             can_sign: false,
             remarks: Vec::new(),
         };
@@ -179,16 +207,20 @@ impl Keyring {
             return summary;
         };
         summary.revoked = guarded(|| revocation(self, cert, &cert.primary_key().into(), at).is_some()).unwrap_or(true);
-        let (mut ends, mut past) = (Vec::new(), None);
+        let (mut ends, mut past, mut last) = (Vec::new(), None, Vec::new());
         // Asked as if it signed now; encryption keys are not worth a remark.
         for key in cert.keys().filter(|key| key.key().pk_algo().for_signing()) {
             let whose = name_of(cert, &key);
+            let revoked = guarded(|| revocation(self, cert, &key, at)).unwrap_or_else(|why| Some((Gravity::Hard, why)));
+            let (gravity, mut own_end) = (revoked.as_ref().map(|(gravity, _)| *gravity), None);
             let verdict = guarded(|| {
                 let (lifts, bound) = bound_with_least_lifted(&key, moment).map_err(|why| format!("{whose}: {why}"))?;
                 if !bound.for_signing {
                     return Ok(None);
                 }
-                if let Some(how) = revocation(self, cert, &key, at) {
+                own_end = bound.end;
+                last.push((bound.end.unwrap_or(Timestamp::MAX), gravity));
+                if let Some((_, how)) = revoked {
                     return Err(how);
                 }
                 if let Some(end) = bound.end.filter(|end| *end <= at) {
@@ -197,6 +229,12 @@ impl Keyring {
                 }
                 let weak: Vec<String> = weaknesses_of_binding(lifts, &whose).into_iter().map(|w| w.detail).collect();
                 Ok(Some((bound.end, weak)))
+            });
+            summary.keys.push(KeySummary {
+                fingerprint: key.key().fingerprint().to_hex(),
+                expiry: own_end,
+                revoked: gravity,
+                may_sign: !matches!(verdict, Ok(Ok(None))),
             });
             match verdict {
                 Ok(Ok(Some((end, weak)))) => {
@@ -208,6 +246,9 @@ impl Keyring {
                 Ok(Err(why)) | Err(why) => summary.remarks.push(why),
             }
         }
+        let longest = last.iter().map(|(end, _)| *end).max();
+        let mut for_longest = last.iter().filter(|(end, _)| Some(*end) == longest);
+        summary.spent = !summary.can_sign && longest.is_some() && for_longest.all(|(_, revoked)| revoked.is_some());
         // `None` is "never" and so the latest of all.
         if !ends.contains(&None) {
             summary.expiry = ends.into_iter().flatten().max().or(past);
@@ -390,7 +431,7 @@ impl Claim {
 
         // From here on it is certain that this key signed these bytes, at a time that only the
         // signature itself attests.
-        if let Some(how) = revocation(ring, cert, key, at) {
+        if let Some((_, how)) = revocation(ring, cert, key, at) {
             return refuse(Code::KeyRevoked, how);
         }
         if self.made.as_second() > at.as_second().saturating_add(CLOCK_SKEW_SECONDS) {
@@ -433,7 +474,7 @@ impl Claim {
                 detail: format!("{whose} expired on {end}"),
             });
         }
-        Ok(Sound { fingerprint: fingerprint_of(cert), weaknesses, notes })
+        Ok(Sound { fingerprint: fingerprint_of(cert), key: key.key().fingerprint().to_hex(), weaknesses, notes })
     }
 
     /// Whether a key made the signature over a digest.
@@ -692,7 +733,7 @@ fn revocation(
     cert: &Cert,
     key: &ErasedKeyAmalgamation<'_, PublicParts>,
     at: Timestamp,
-) -> Option<String> {
+) -> Option<(Gravity, String)> {
     let primary = cert.primary_key();
     let of_cert = primary.self_revocations().map(|revocation| (revocation, "certificate", cert.fingerprint()));
     let of_key = key.self_revocations().map(|revocation| (revocation, "key", key.key().fingerprint()));
@@ -704,17 +745,17 @@ fn revocation(
             let (reason, text) = revocation.reason_for_revocation().unwrap_or((ReasonForRevocation::Unspecified, &[]));
             let made = revocation.signature_creation_time().and_then(|time| Timestamp::try_from(time).ok());
             let hard = reason.revocation_type() == RevocationType::Hard;
+            let gravity = if hard { Gravity::Hard } else { Gravity::Soft };
             // A soft one is an announcement and begins when it says.
             if !hard && made.is_some_and(|made| made > at) {
                 return None;
             }
             let when = made.map_or_else(String::new, |made| format!(" on {made}"));
             let why = if text.is_empty() { String::new() } else { format!(" ({})", printable(text)) };
-            Some((hard, format!("{what} {which} was revoked{when}: {reason}{why}")))
+            Some((gravity, format!("{what} {which} was revoked{when}: {reason}{why}")))
         })
         // The hard one is what must be told.
-        .max_by_key(|(hard, _)| *hard)
-        .map(|(_, how)| how)
+        .max_by_key(|(gravity, _)| *gravity)
 }
 
 /// Revocations by a certificate that this one has named for that, as far as it is in the ring.
@@ -749,7 +790,7 @@ mod tests {
     use super::keyfile::packets_of;
     use super::*;
     use jiff::SignedDuration;
-    use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder};
+    use sequoia_openpgp::cert::{CertBuilder, CertRevocationBuilder, SubkeyRevocationBuilder};
     use sequoia_openpgp::crypto::Signer as _;
     use sequoia_openpgp::crypto::mpi::MPI;
     use sequoia_openpgp::packet::UserID;
@@ -1036,6 +1077,58 @@ mod tests {
         let expired = summary(key().set_validity_period(since_born(NOW)), NOW);
         assert_eq!((expired.expiry, expired.can_sign), (Some(NOW), false));
         assert!(expired.remarks[0].ends_with(&format!(" expired on {NOW}")), "{:?}", expired.remarks);
+    }
+
+    #[test]
+    fn a_ring_says_which_subkeys_are_revoked_and_whether_that_is_why_nothing_is_signed() {
+        use ReasonForRevocation as Reason;
+        let told = |subkeys: &[(Option<Duration>, Option<Reason>)], whole: Option<Duration>, at| {
+            let mut builder = CertBuilder::new().set_creation_time(SystemTime::from(BORN)).set_validity_period(whole);
+            for (span, _) in subkeys {
+                builder = builder.add_subkey(KeyFlags::empty().set_signing(), *span, None);
+            }
+            builder = builder.add_subkey(KeyFlags::empty().set_transport_encryption(), None, None);
+            let mut cert = builder.generate().unwrap().0;
+            let primary = cert.primary_key().key().clone().parts_into_secret().unwrap();
+            for (span, reason) in subkeys {
+                let Some(reason) = reason else { continue };
+                let policy = StandardPolicy::new();
+                // They stand in no order of ours.
+                let mut of_cert = cert.keys().with_policy(&policy, SystemTime::from(BORN)).subkeys();
+                let is_it = |validity: Option<Duration>| validity == span.or(whole);
+                let key = of_cert.find(|key| is_it(key.key_validity_period())).unwrap().key().clone();
+                let revocation = SubkeyRevocationBuilder::new()
+                    .set_signature_creation_time(SystemTime::from(BORN))
+                    .unwrap()
+                    .set_reason_for_revocation(*reason, b"why")
+                    .unwrap()
+                    .build(&mut primary.clone().into_keypair().unwrap(), &cert, &key, None)
+                    .unwrap();
+                cert = cert.insert_packets(revocation).unwrap().0;
+            }
+            let CertSummary { revoked, spent, can_sign, keys, .. } = read(&[&cert]).certs(at).remove(0);
+            assert!(!revoked);
+            let [primary, subkeys @ ..] = &keys[..] else { panic!("no primary key") };
+            assert_eq!((&primary.fingerprint, primary.may_sign), (&fingerprint_of(&cert), false));
+            let of_cert: Vec<String> = cert.keys().subkeys().map(|key| key.key().fingerprint().to_hex()).collect();
+            assert!(subkeys.iter().all(|key| key.may_sign && of_cert.contains(&key.fingerprint)), "{subkeys:?}");
+            let mut revoked: Vec<_> = subkeys.iter().map(|key| key.revoked).collect();
+            revoked.sort();
+            (can_sign, spent, revoked)
+        };
+        let (soft, hard) = (Some(Gravity::Soft), Some(Gravity::Hard));
+        let (retired, stolen) = (Some(Reason::KeyRetired), Some(Reason::KeyCompromised));
+        let gone = Some(since_born(NOW));
+        assert_eq!(told(&[(None, None)], None, NOW), (true, false, vec![None]));
+        assert_eq!(told(&[(None, retired), (None, None)], None, NOW), (true, false, vec![None, soft]));
+        assert_eq!(told(&[(None, retired)], None, NOW), (false, true, vec![soft]));
+        assert_eq!(told(&[(None, stolen)], None, NOW), (false, true, vec![hard]));
+        assert_eq!(told(&[(None, Some(Reason::Unspecified))], None, NOW), (false, true, vec![hard]));
+        // The one before it has expired, as it should.
+        assert_eq!(told(&[(gone, None), (None, stolen)], None, NOW), (false, true, vec![None, hard]));
+        // Not the old revocation, but its end keeps this one from signing.
+        assert_eq!(told(&[(None, retired), (None, None)], gone, NOW), (false, false, vec![None, soft]));
+        assert_eq!(told(&[], None, NOW), (false, false, vec![]));
     }
 
     #[test]

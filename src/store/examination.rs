@@ -145,7 +145,7 @@ pub fn examine(file: &mut File, terms: &Terms, question: Question) -> std::io::R
 
 fn known(contents: &Contents, terms: &Terms, question: Question) -> Result<Known, Refusal> {
     let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
-    let mut signed = Accepted { fingerprints: Vec::new(), notes: Vec::new() };
+    let mut signed = Accepted { fingerprints: Vec::new(), keys: Vec::new(), notes: Vec::new() };
     let file_time = match question {
         Question::MayItComeIn { at, file_time } => {
             signed = contents.judge(&terms.ring, &terms.policy, at)?;
@@ -304,6 +304,7 @@ enum AnswerHead {
         pkgid: String,
         size: u64,
         fingerprints: Vec<String>,
+        keys: Vec<String>,
         notes: Vec<String>,
         replaced_text: Vec<String>,
         xml: [u64; 3],
@@ -333,6 +334,7 @@ impl Answer {
                     pkgid: pkgid.clone(),
                     size: *size,
                     fingerprints: signed.fingerprints.clone(),
+                    keys: signed.keys.clone(),
                     notes: signed.notes.clone(),
                     replaced_text: replaced_text.clone(),
                     xml: [0, 1, 2].map(|n| xml.get(n).map_or(0, |part| part.len() as u64)),
@@ -358,7 +360,7 @@ impl Answer {
                 let code = code.parse().or_else(|_| wrong("a code"))?;
                 Ok(Self::Refused(Refusal::new(code, detail), sha256.map(sum).transpose()?))
             }
-            AnswerHead::Good { nevra, sha256, pkgid, size, fingerprints, notes, replaced_text, xml } => {
+            AnswerHead::Good { nevra, sha256, pkgid, size, fingerprints, keys, notes, replaced_text, xml } => {
                 let nevra: Nevra = nevra.parse().or_else(|_| wrong("a NEVRA"))?;
                 let digits = match checksum {
                     ChecksumKind::Sha1 => 40,
@@ -371,7 +373,7 @@ impl Answer {
                 let mut part = |length| cut(&mut tail, length).map(<[u8]>::to_vec);
                 let [primary, filelists, other] = xml;
                 let xml = [part(primary)?, part(filelists)?, part(other)?];
-                let signed = Accepted { fingerprints, notes };
+                let signed = Accepted { fingerprints, keys, notes };
                 let sha256 = sum(sha256)?;
                 Ok(Self::Good(Box::new(Known { nevra, sha256, pkgid, size, signed, replaced_text, xml })))
             }

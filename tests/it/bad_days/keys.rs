@@ -338,6 +338,73 @@ fn row_15_a_revocation_of_a_subkey() {
     assert_eq!(packages(&site, "untested"), 1, "what is listed stays listed");
 }
 
+/// The word that the first subkey of somebody was revoked.
+fn revocation_of_subkey(by: &Hand, reason: ReasonForRevocation) -> Vec<u8> {
+    let revocation = SubkeyRevocationBuilder::new()
+        .set_reason_for_revocation(reason, b"it was said so")
+        .unwrap()
+        .build(&mut by.primary().1, &by.cert, by.cert.keys().subkeys().next().unwrap().key(), None)
+        .unwrap();
+    Packet::from(revocation).to_vec().unwrap()
+}
+
+/// What it signed lies in testing since before; what another key of the same certificate signed moves on.
+#[test]
+fn row_15_what_a_subkey_signed_before_its_revocation_is_held() {
+    let mut site = settled();
+    let by = Hand::from_builder(builder("s").add_subkey(KeyFlags::empty().set_signing(), None, None));
+    let sub = by.subkey();
+    let (subkey, cert) = (sub.key.fingerprint().to_hex(), by.fingerprint());
+    let ours = binary(&keys().ours.0.public);
+    write_ring(&site, [ours.clone(), by.public()].concat());
+    reload_and_wait(&mut site);
+    for (id, version, hand) in [("3", "3.0", &sub), ("4", "4.0", &by)] {
+        site.drop_file("one.rpm", &Draft::new().set(1001, Some(crate::forge::text(version))).signed(hand).file());
+        site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
+        let listed = judge::read(&Source::Disk(site.tree("untested"))).unwrap().unwrap();
+        let nevra = listed.packages.keys().next().unwrap().clone();
+        site.submit(id, &[&nevra]);
+        for state in ["InVerification", "StageRollOut"] {
+            site.ctl_good(&["move", id, state]);
+        }
+        site.wait("the move", |site| (packages(site, "untested") == 0).then_some(()));
+    }
+    assert_eq!(packages(&site, "testing"), 3);
+    assert!(!said(&site.ctl(&["why", "3"])).contains("revoked"));
+    let (listed, code) = rolloutd(&site, &["keys", &subkey]);
+    assert!(code == Some(0) && listed.contains("\n1 listed, 0 withdrawn\n"), "{listed}");
+
+    // Whether it was stolen or only retired: it is known what it signed.
+    for reason in [ReasonForRevocation::KeyRetired, ReasonForRevocation::KeyCompromised] {
+        write_ring(&site, [ours.clone(), by.public(), revocation_of_subkey(&by, reason)].concat());
+        let words = format!("lists 1 package by a key that is revoked (subkey {subkey} of {cert})");
+        let (text, code) = check(&site);
+        assert!(code == Some(0) && text.contains(&words), "{text}");
+        reload_and_wait(&mut site);
+        site.wait("the word in the log", |site| site.log().contains(&words).then_some(()));
+        let why = site.document("/api/v1/rollouts/3/why").to_string();
+        let sentence = format!("is signed by the subkey {subkey} of {cert}, which is revoked.");
+        assert!(why.contains("signer_revoked") && why.contains(&sentence), "{why}");
+        let out = site.ctl(&["move", "3", "Production"]);
+        assert!(!out.status.success() && said(&out).contains(&sentence), "{}", said(&out));
+        let (listed, code) = rolloutd(&site, &["keys", &subkey]);
+        assert!(code == Some(1) && listed.contains("\nrevoked\n"), "{listed}");
+        assert!(listed.contains("\n1 listed, 0 withdrawn\n") && listed.contains(&cert), "{listed}");
+        let (all, code) = rolloutd(&site, &["keys"]);
+        assert!(code == Some(1) && all.contains(&subkey), "{all}");
+        wait_until_well(&mut site);
+    }
+    // It is no matter of this run of the daemon alone.
+    assert!(site.stop().success());
+    site.up();
+    let out = site.ctl(&["move", "3", "Production"]);
+    assert!(!out.status.success() && said(&out).contains("which is revoked"), "{}", said(&out));
+    assert!(!said(&site.ctl(&["why", "4"])).contains("revoked"));
+    site.ctl_good(&["move", "4", "Production"]);
+    site.wait("the move", |site| (packages(site, "production") == 2).then_some(()));
+    assert_eq!(packages(&site, "testing"), 2);
+}
+
 fn reloads(site: &Site) -> usize {
     site.log().matches("settings and keys were read again").count()
 }

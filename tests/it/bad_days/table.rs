@@ -125,6 +125,7 @@ const ROWS: &[(usize, &str, Shown)] = &[
         By(&[
             "row_15_a_revocation_wherever_it_stands",
             "row_15_a_revocation_of_a_subkey",
+            "row_15_what_a_subkey_signed_before_its_revocation_is_held",
             "row_15_a_revocation_counts_although_another_file_is_gone",
         ]),
     ),
