@@ -3,7 +3,7 @@
 //! A key that can sign nothing today is a note while its ring has another one, so that a key which
 //! expires overnight does not keep the daemon from starting; a ring without any usable key is a
 //! complaint. Revoked keys are another matter: a revocation has to come into force, with a reload and at
-//! once, above all where it is the only key that was stolen. So a ring of which every key is revoked is good;
+//! once, above all where it is the only key, or the only subkey that signs, that was stolen. So a ring of which every key is revoked is good;
 //! nothing is accepted there and nothing that these keys signed moves. Nothing here decides about packages: that is `domain/trust`.
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ struct Ring<'o> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Signs,
-    /// It can sign nothing, now or ever.
+    /// It can sign nothing, since it is revoked, or the subkey that signed.
     Revoked,
     /// It can sign nothing as it is.
     Nothing,
@@ -122,7 +122,7 @@ impl Ring<'_> {
             for cert in certs.iter().filter(|cert| held.contains(&cert.fingerprint)) {
                 let good_for = match cert {
                     cert if cert.can_sign => Use::Signs,
-                    cert if cert.revoked => Use::Revoked,
+                    cert if cert.revoked || cert.spent => Use::Revoked,
                     cert if excepted(&cert.fingerprint) => Use::Signs,
                     _ => Use::Nothing,
                 };

@@ -405,6 +405,30 @@ fn row_15_what_a_subkey_signed_before_its_revocation_is_held() {
     assert_eq!(packages(&site, "testing"), 2);
 }
 
+/// The ring has one certificate, and of that one subkey signs.
+#[test]
+fn row_15_the_revocation_of_the_only_key_that_signs_is_a_note_and_counts() {
+    let mut site = Site::prepare(&Wish::default());
+    let certifies = builder("c").set_primary_key_flags(KeyFlags::empty().set_certification());
+    let by = Hand::from_builder(certifies.add_subkey(KeyFlags::empty().set_signing(), None, None));
+    write_ring(&site, by.public());
+    site.up();
+    site.drop_file("one.rpm", &Draft::new().signed(&by.subkey()).file());
+    site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
+    let revocation = revocation_of_subkey(&by, ReasonForRevocation::KeyCompromised);
+    write_ring(&site, [by.public(), revocation].concat());
+    let (text, code) = check(&site);
+    assert!(code == Some(0) && text.contains("every key of this ring is revoked: nothing is accepted"), "{text}");
+    assert!(text.contains(&format!("{} (", by.fingerprint())) && text.contains("was revoked"), "{text}");
+    reload_and_wait(&mut site);
+    assert!(site.stop().success());
+    site.up();
+    let again = Draft::new().set(1001, Some(crate::forge::text("2.0"))).signed(&by.subkey()).file();
+    site.drop_file("two.rpm", &again);
+    site.wait_for_rejected("key_revoked", 1);
+    assert_eq!(packages(&site, "untested"), 1, "what is listed stays listed");
+}
+
 fn reloads(site: &Site) -> usize {
     site.log().matches("settings and keys were read again").count()
 }
