@@ -62,11 +62,8 @@ pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not make the example site: {e}")))?;
     let settings =
         assemble::load(&site.config(), now).map_err(|e| Failure::new(Exit::Refused, super::exit::chain(&e)))?;
-    let served = run::serve(settings, |daemon| announce(&site, Arc::clone(daemon.handle().shared()))).await;
-    served.map_err(|failure| match args.port {
-        8640 => failure.hint("if another program uses the port, choose one with --port"),
-        _ => failure,
-    })
+    let announce = |daemon: &assemble::Daemon| announce(&site, Arc::clone(daemon.handle().shared()));
+    run::serve(settings, "choose another port with --port", announce).await
 }
 
 fn default_dir() -> Result<PathBuf, Failure> {

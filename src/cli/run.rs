@@ -31,15 +31,17 @@ pub async fn run(args: RunArgs) -> Result<Outcome, Failure> {
     let settings = assemble::load(&args.config, Clock.now()).map_err(|e| {
         Failure::new(Exit::Refused, chain(&e)).hint("`rolloutd check --config FILE` says all that is wrong in one go")
     })?;
-    serve(settings, |_| std::future::ready(())).await
+    serve(settings, "choose another `listen` under [http]", |_| std::future::ready(())).await
 }
 
-/// Runs a daemon; what `beside` gives runs beside it, from the time when it listens.
+/// Runs a daemon; what `beside` gives runs beside it, from the time when it listens. `other_port` says how people get
+/// another port.
 ///
 /// # Errors
 /// Why it cannot start, or which part of it ended.
 pub async fn serve<B: Future<Output = ()>>(
     settings: Settings,
+    other_port: &str,
     beside: impl FnOnce(&Daemon) -> B,
 ) -> Result<Outcome, Failure> {
     let stop = CancellationToken::new();
@@ -49,7 +51,7 @@ pub async fn serve<B: Future<Output = ()>>(
     let mut int = signal(SignalKind::interrupt()).map_err(|e| failed(&e))?;
     let mut reload = signal(SignalKind::hangup()).map_err(|e| failed(&e))?;
     let supervisor = Arc::new(Supervisor::from_env());
-    let daemon = assemble::assemble(settings, supervisor).await.map_err(|e| not_started(&e))?;
+    let daemon = assemble::assemble(settings, supervisor).await.map_err(|e| not_started(&e, other_port))?;
     let beside = beside(&daemon);
     let beside = async {
         beside.await;
@@ -78,14 +80,13 @@ pub async fn serve<B: Future<Output = ()>>(
     }
 }
 
-fn not_started(error: &DaemonError) -> Failure {
+fn not_started(error: &DaemonError, other_port: &str) -> Failure {
     let failure = Failure::new(Exit::Refused, chain(error));
     match error {
         DaemonError::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
             let port = address.port();
             failure.hint(format!(
-                "another program has that port: `ss -ltnp 'sport = :{port}'` names it; end it, or choose another `listen` \
-                 under [http]"
+                "another program has that port: `ss -ltnp 'sport = :{port}'` names it; end it, or {other_port}"
             ))
         }
         _ => failure,

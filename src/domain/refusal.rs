@@ -40,7 +40,7 @@ macro_rules! codes {
 codes! {
     // What is no package at all.
     /// Not a regular file, or a link (B1).
-    NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Copy the package itself into the tree.";
+    NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Upload the package itself, as a file of its own, into the upload directory.";
     /// Beyond the size limit (rows 11, B2).
     TooLarge = "too_large", "A file larger than the configured limit is not read.", "Raise `max_package` for this distribution, or split the package.";
     /// Changed or vanished while it was read (rows 2, 5, B3, B4).

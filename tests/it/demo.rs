@@ -53,3 +53,17 @@ fn what_the_demo_prints_takes_a_package_to_production() {
         .find(|p| p.extension().is_some_and(|x| x == "why"));
     assert!(std::fs::read_to_string(why.unwrap()).unwrap().contains("code:    unsigned"));
 }
+
+/// To change the port in the demo's configuration would make it refuse the next time.
+#[test]
+fn a_demo_whose_port_is_taken_says_how_to_choose_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+    let out = demo.arg("demo").arg("--dir").arg(dir.path()).args(["--port", &port]).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("sport = :{port}")) && said.contains("choose another port with --port"), "{said}");
+    assert!(!said.contains("[http]"), "{said}");
+}
