@@ -10,8 +10,8 @@ use super::backup::{failed, follow, progress};
 use super::exit::{Exit, Failure, Outcome};
 use super::{fsck, offline};
 use crate::config::settings::Settings;
-use crate::store::backup::{Backup, Standing};
-use crate::store::disk::{Disk as _, Kernel};
+use crate::store::backup::{self, Backup, Standing};
+use crate::store::disk::Kernel;
 use crate::store::lock::{self, SiteLock};
 
 /// Disagreements that are shown; `rolloutd fsck` shows all.
@@ -28,7 +28,7 @@ const SHOWN: usize = 20;
 /// daemon publishes nothing in such a tree until it is put right. Bring back lost trees before.
 ///
 /// Run it as the user that runs the daemon, or as root: then it belongs to the owner of the state
-/// directory. Paths and users may be other ones than those of the backup.
+/// directory, or of the site's root where the state is lost. Paths and users may be other ones than those of the backup.
 ///
 /// Example: sudo -u rolloutd rolloutd restore /var/backups/rolloutd/monday
 ///
@@ -105,7 +105,7 @@ fn put_files(backup: &Backup, state: &Path, json: bool) -> Result<Outcome, Failu
 /// The site for this program alone; the trees may not be there yet.
 fn alone(settings: &Settings) -> Result<SiteLock, Failure> {
     let (state, root) = (&settings.site.state, &settings.site.root);
-    Kernel::default().make_dir(state).map_err(|error| failed(&error.into()))?;
+    backup::claim(&Kernel::default(), state, root).map_err(|error| failed(&error))?;
     let who = format!("pid {}, rolloutd restore", std::process::id());
     lock::lock_site_or_state(state, root, &who).map_err(|error| {
         let held = matches!(error, lock::LockError::Held { .. });

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use super::complaint::Trouble;
 use super::spelling::nearest;
+use crate::store::disk;
 
 /// Names of a directory that are compared with one that is not there.
 const NEIGHBOURS_MAX: usize = 1000;
@@ -162,7 +163,12 @@ pub fn directory(path: &Path) -> Result<Directory, Trouble> {
         let exists = part == path;
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
         if let Err(error) = rustix::fs::access(part, access) {
-            let whose = format!("the user that runs rolloutd must be able to write to {}", part.display());
+            let whose = if exists {
+                format!("the user that runs rolloutd must be able to write to {}", part.display())
+            } else {
+                // The one above is often the whole machine's.
+                format!("make it for the user that runs rolloutd: {}", disk::remedy_of_missing(path))
+            };
             let what = match (exists, reason(&error.into())) {
                 (true, why) => format!("{} cannot be written to: {why}", part.display()),
                 (false, why) => format!("{} cannot be made in {}: {why}", path.display(), part.display()),

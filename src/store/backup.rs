@@ -109,6 +109,14 @@ pub enum BackupError {
         /// Why not.
         why: String,
     },
+    /// There is no state directory to put it into.
+    #[error("{} {why}", dir.display())]
+    Homeless {
+        /// The state directory.
+        dir: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// A backup is not what it says.
     #[error("the backup is not whole: {} {why}. Take another backup", path.display())]
     Spoilt {
@@ -653,6 +661,39 @@ fn is_ours(path: &str) -> bool {
     let below =
         parts.len() > 1 && parts.len() < DEPTH_MAX + 3 && DIRS.iter().any(|dir| path.starts_with(&format!("{dir}/")));
     plain && canonical && ([BOOK, SEAL].contains(&path) || below)
+}
+
+/// Makes the state directory where it is missing. What root makes belongs to whoever has the trees: the daemon, which
+/// runs as their owner, could use nothing of it otherwise.
+///
+/// # Errors
+/// It cannot be made, with what makes it; or nobody knows for whom.
+pub fn claim(disk: &dyn Disk, state: &Path, root: &Path) -> Result<(), BackupError> {
+    let homeless = |why: String| BackupError::Homeless { dir: state.to_owned(), why };
+    let uid = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.uid(), meta.gid()));
+    let (is_root, is_new) = (rustix::process::geteuid().is_root(), uid(state).is_none());
+    let trees = uid(root);
+    if is_root && is_new && trees.is_none() {
+        let (state, root) = (state.display(), root.display());
+        return Err(homeless(format!(
+            "is not there, nor is {root}, so it is not clear to whom it shall belong: put the trees back first, or make \
+             it for the user that runs the daemon, `install -d -m 0750 -o USER {state}`"
+        )));
+    }
+    disk.make_dir(state).map_err(|error| match error.source.kind() {
+        io::ErrorKind::PermissionDenied if is_new => {
+            let me = disk::user(rustix::process::geteuid().as_raw());
+            let state = state.display();
+            homeless(format!("cannot be made by {me}: as root, `install -d -m 0750 -o {me} {state}`"))
+        }
+        _ => error.into(),
+    })?;
+    let owner = trees.filter(|(uid, _)| is_root && *uid != 0);
+    let owner = owner.map(|(uid, gid)| (Uid::from_raw(uid), Gid::from_raw(gid)));
+    if uid(state).is_some_and(|(uid, _)| uid == 0) {
+        give(state, owner)?;
+    }
+    Ok(())
 }
 
 /// To whom what root puts back belongs: the owner of the state directory.

@@ -28,7 +28,7 @@ use crate::domain::checksum::Sha256;
 
 /// An I/O error with the path it is about.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {what} {}{}", path.display(), stray(path, source))]
+#[error("could not {what} {}{}", path.display(), stray(what, path, source))]
 pub struct DiskError {
     /// What was tried, a verb.
     pub what: &'static str,
@@ -140,12 +140,31 @@ pub fn remedy_of_owner(path: &Path) -> Option<String> {
     })
 }
 
-/// The same, in brackets, where the file or its directory is root's, as after a run by mistake.
-fn stray(path: &Path, error: &io::Error) -> String {
+/// The verb of making a directory.
+const MAKE: &str = "make";
+
+/// What lets this process make a directory where it may not: root makes it, and it alone. The one above, such as
+/// `/var/lib`, is often the whole machine's, and its owner is not to change for that.
+pub fn remedy_of_missing(dir: &Path) -> String {
+    format!("as root, `install -d -o {} {}`", user(rustix::process::geteuid().as_raw()), dir.display())
+}
+
+/// Whether a directory that cannot be made lies directly in one that is not ours, nor in anything that is ours.
+fn lies_outside(dir: &Path) -> bool {
+    let me = rustix::process::geteuid().as_raw();
+    let mut above = dir.ancestors().skip(1).take(2).filter_map(|dir| std::fs::symlink_metadata(dir).ok());
+    above.all(|meta| meta.uid() != me)
+}
+
+/// The same as [`remedy_of_owner`], in brackets, where the file or its directory is root's, as after a run by mistake.
+fn stray(what: &str, path: &Path, error: &io::Error) -> String {
     let of_root = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == 0);
     let is_stray =
         error.kind() == io::ErrorKind::PermissionDenied && std::iter::once(path).chain(path.parent()).any(of_root);
-    let remedy = Some(path).filter(|_| is_stray).and_then(remedy_of_owner);
+    let remedy = Some(path).filter(|_| is_stray).and_then(|path| {
+        let is_new = what == MAKE && std::fs::symlink_metadata(path).is_err() && lies_outside(path);
+        if is_new { Some(remedy_of_missing(path)) } else { remedy_of_owner(path) }
+    });
     remedy.map(|remedy| format!(" ({remedy})")).unwrap_or_default()
 }
 

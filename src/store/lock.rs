@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 
-use super::disk::{AtPath as _, DiskError};
+use super::disk::{self, AtPath as _, DiskError};
 
 /// Proof that this process is the only writer of a site; the locks live as long as it.
 #[derive(Debug)]
@@ -61,6 +61,21 @@ pub enum LockError {
         dir: PathBuf,
         /// The site's root.
         root: PathBuf,
+    },
+    /// It is somebody else's.
+    #[error(
+        "could not open {}: {} belongs to {owner}, and this runs as {me}: run it as {owner}; or, if {me} is to have it \
+         from now on, as root, `chown -R --from={owner} {me} {}`", path.display(), dir.display(), dir.display()
+    )]
+    Anothers {
+        /// The lock file.
+        path: PathBuf,
+        /// The directory of the site in which it lies.
+        dir: PathBuf,
+        /// The owner of that.
+        owner: String,
+        /// The user of this process.
+        me: String,
     },
     /// The lock file cannot be opened.
     #[error(transparent)]
@@ -117,7 +132,13 @@ pub fn lock_folder(state: &Path, dir: &Path, who: &str) -> Result<SiteLock, Lock
 
 fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).at("open", path)?);
+    let opened = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR);
+    if let Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) = opened
+        && let Some(refusal) = anothers(path)
+    {
+        return Err(refusal);
+    }
+    let mut file = File::from(opened.at("open", path)?);
     belongs_to_the_site(&file, path);
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
@@ -133,6 +154,15 @@ fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     file.rewind().at("write to", path)?;
     writeln!(file, "{who}").at("write to", path)?;
     Ok(file)
+}
+
+/// A directory of a site that belongs to another user, such as trees that were brought from another machine. One of
+/// root's is none: whoever has made it by mistake is told to give that alone away.
+fn anothers(path: &Path) -> Option<LockError> {
+    let (dir, me) = (path.parent()?, rustix::process::geteuid().as_raw());
+    let owner = std::fs::metadata(dir).ok()?.uid();
+    let (path, dir) = (path.to_owned(), dir.to_owned());
+    (owner != me && owner != 0).then(|| LockError::Anothers { path, dir, owner: disk::user(owner), me: disk::user(me) })
 }
 
 /// A lock that root makes would keep the daemon's user out for ever: it belongs to the owner of its directory.

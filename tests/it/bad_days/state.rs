@@ -171,7 +171,9 @@ impl Admin {
         for program in [env!("CARGO_BIN_EXE_rolloutd"), env!("CARGO_BIN_EXE_rolloutctl")] {
             symlink(program, bin.join(Path::new(program).file_name().unwrap())).unwrap();
         }
-        for (name, text) in [("sudo", "shift 2; exec \"$@\""), ("install", "exec mkdir -m 0700 \"$6\"")] {
+        for (name, text) in
+            [("sudo", "shift 2; exec \"$@\""), ("install", "for dir; do :; done; exec mkdir -p -m 0700 \"$dir\"")]
+        {
             fs::write(bin.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
             fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -201,6 +203,7 @@ impl Admin {
         let places = [
             ("/etc/rolloutd/rolloutd.toml", site.path("rolloutd.toml")),
             ("/var/backups", site.path("var/backups")),
+            ("/var/lib/rolloutd", site.path("state")),
             ("/srv/repo/sw", site.path("root")),
         ];
         let line = places.iter().fold(line, |line, (from, to)| line.replace(from, to.to_str().unwrap()));
@@ -520,4 +523,69 @@ fn a_backup_that_was_made_while_packages_move_is_a_site_elsewhere_for_another_us
     assert_eq!(packages(&there, "testing"), 8);
     let found = fsck(&there, true);
     assert_eq!(found, (vec![], Some(0)));
+}
+
+/// A command of rolloutd's with the configuration of a site, by the user [`SOMEBODY`].
+fn by_somebody(site: &Site, command: &[&str]) -> Output {
+    let mut call = Command::new("setpriv");
+    call.args(["--reuid", &SOMEBODY.to_string(), "--regid", &SOMEBODY.to_string(), "--clear-groups"]);
+    call.arg(env!("CARGO_BIN_EXE_rolloutd")).args(command).arg("--config").arg(site.path("rolloutd.toml"));
+    call.output().unwrap()
+}
+
+/// B8: the state directory itself is lost, and lay in one of root's; then root puts it back; then the trees are
+/// another user's. No remedy changes the owner of what is not the site's.
+#[test]
+fn a_state_directory_that_is_lost_is_made_as_the_words_say_and_belongs_to_whoever_has_the_trees() {
+    if !crate::peers::root("another user") {
+        return;
+    }
+    let mut site = settled();
+    let (top, state, root) = (site.path(""), site.path("state"), site.path("root"));
+    let backup = site.path("carried");
+    let backup = backup.to_str().unwrap();
+    assert_eq!(rolloutd(&site, &["backup", backup]).status.code(), Some(0));
+    assert!(site.stop().success());
+    give(&top);
+    follow(&format!("chown root '{0}' && chmod 755 '{0}'", top.display()));
+
+    fs::remove_dir_all(&state).unwrap();
+    let said = refused_start(&mut site);
+    assert!(said.contains("install -d") && !said.contains("chown"), "{said}");
+    let refused = by_somebody(&site, &["restore", backup]);
+    let said = words(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(!said.contains("chown"), "{said}");
+    let made = told(&said, "install -d");
+    assert_eq!(made, format!("install -d -m 0750 -o {SOMEBODY} {}", state.display()));
+    follow(&made);
+    let restored = by_somebody(&site, &["restore", backup]);
+    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+
+    fs::remove_dir_all(&state).unwrap();
+    let restored = rolloutd(&site, &["restore", backup]);
+    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    let strays = Command::new("find").args([&state, &root]).args(["!", "-user", &SOMEBODY.to_string()]).output();
+    assert_eq!(words(&strays.unwrap()), "");
+
+    // Without state and trees nobody knows whose it is.
+    fs::remove_dir_all(&state).unwrap();
+    fs::rename(&root, site.path("away")).unwrap();
+    let refused = rolloutd(&site, &["restore", backup]);
+    assert!(words(&refused).contains("install -d -m 0750 -o USER") && !state.exists(), "{}", words(&refused));
+    fs::rename(site.path("away"), &root).unwrap();
+    follow(&made);
+
+    follow(&format!("chown -R 60001:60001 '{}'", root.display()));
+    let refused = by_somebody(&site, &["restore", backup]);
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    let mend = told(&words(&refused), "chown ");
+    assert_eq!(mend, format!("chown -R --from=60001 {SOMEBODY} {}", root.display()));
+    follow(&mend);
+    let restored = by_somebody(&site, &["restore", backup]);
+    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    as_somebody(&mut site);
+    site.up();
+    wait_until_well(&mut site);
+    assert_eq!(site.door.state("1").as_deref(), Some("Production"));
 }
