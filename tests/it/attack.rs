@@ -249,14 +249,16 @@ fn ask_verify(site: &Site, rows: &[Row], rings: &[Vec<PathBuf>]) -> (Ended, Vec<
     (least.ended, seen.into_iter().map(|(_, seen)| seen).collect())
 }
 
-/// What the logbook says of every upload, by its number.
-fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, String)>) {
+/// What the logbook says of every upload that it names, by its number. Gives how many more it tells of.
+fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, String)>) -> u64 {
+    let mut unnamed = 0;
     loop {
-        let Ok(answer) = site.door.get(&format!("/api/v1/log?from={from}&limit=1000")) else { return };
-        let Ok(Value::Array(entries)) = serde_json::from_slice(&answer.body) else { return };
+        let Ok(answer) = site.door.get(&format!("/api/v1/log?from={from}&limit=1000")) else { return unnamed };
+        let Ok(Value::Array(entries)) = serde_json::from_slice(&answer.body) else { return unnamed };
         for entry in &entries {
             *from = entry["seq"].as_u64().unwrap() + 1;
             let fact = &entry["what"]["fact"];
+            unnamed += fact["turned_away_together"]["more"].as_u64().unwrap_or_default();
             let taken = Some((fact["took_in"].clone(), "accepted".to_owned())).filter(|(what, _)| !what.is_null());
             let refused = refusals(fact).into_iter().map(|what| {
                 let code = what["code"].as_str().unwrap().to_owned();
@@ -274,9 +276,28 @@ fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, S
             }
         }
         if entries.len() < 1000 {
-            return;
+            return unnamed;
         }
     }
+}
+
+/// Of many that are refused at once an entry names the first; what became of the others stands beside them.
+fn add_reasons(
+    reasons: BTreeMap<usize, String>,
+    unnamed: u64,
+    twins: &[Vec<usize>],
+    seen: &mut BTreeMap<usize, (Seen, String)>,
+) {
+    let mut added = 0;
+    for (number, verdict) in reasons {
+        let told = |number: &usize| seen.contains_key(number);
+        if told(&number) || twins.iter().any(|group| group.contains(&number) && group.iter().any(told)) {
+            continue;
+        }
+        seen.insert(number, (Seen { verdict, ..Seen::default() }, String::new()));
+        added += 1;
+    }
+    assert!(added <= unnamed, "{added} files lie in rejected/ that no entry tells of; {unnamed} are not named");
 }
 
 /// Uploads everything at once and waits for every verdict.
@@ -292,10 +313,15 @@ fn ask_daemon(site: &mut Site, rows: &[Row]) -> BTreeMap<usize, (Seen, String)> 
         let alone = seen.keys().filter(|n| !twins.iter().any(|group| group.contains(n))).count();
         alone + twins.iter().map(twin).sum::<usize>()
     };
+    let (mut unnamed, mut named) = (0, BTreeMap::new());
     while known(&seen) < rows.len() {
         let before = seen.len();
         site.wait(&format!("more than {before} of {} verdicts", rows.len()), |site| {
-            read_logbook(site, &mut from, &mut seen);
+            // First, since an entry is there before its files are moved.
+            let reasons = rejected(site, &[]);
+            unnamed += read_logbook(site, &mut from, &mut named);
+            seen.clone_from(&named);
+            add_reasons(reasons, unnamed, &twins, &mut seen);
             (seen.len() > before).then_some(())
         });
     }
@@ -349,7 +375,9 @@ fn rejected(site: &Site, twins: &[Vec<usize>]) -> BTreeMap<usize, String> {
             let Some(file) = name.strip_suffix(".why") else { continue };
             let text = fs::read_to_string(entry.path()).unwrap();
             let code = text.lines().find_map(|line| line.strip_prefix("code:")).map(str::trim);
-            let there = fs::symlink_metadata(entry.path().with_extension("")).is_ok();
+            // Of what is no file, or too large, there is only the reason.
+            let there = code.is_some_and(|code| ["not_regular", "too_large"].contains(&code))
+                || fs::symlink_metadata(entry.path().with_extension("")).is_ok();
             if let (Some(code), Some((_, upload)), true) = (code, file.rsplit_once('-'), there) {
                 found.insert(upload.strip_suffix(".rpm").unwrap().parse().unwrap(), code.to_owned());
             }
