@@ -22,6 +22,9 @@ use crate::format::signing::Signer;
 /// A key that expires within this time is worth a word: its successor has to reach every client first.
 const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
 
+/// Under which name the key that signs the metadata lies in a tree, where clients fetch it.
+const METADATA_KEY: &str = "RPM-GPG-KEY-metadata";
+
 /// What is known of the ring of one tree of one distribution.
 #[derive(Default)]
 struct Ring<'o> {
@@ -50,9 +53,16 @@ enum Use {
 /// Looks at every key that the configuration names.
 pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     let mut rings: BTreeMap<(usize, TreeName), Ring<'_>> = BTreeMap::new();
+    let signs = outcome.notebook.mentions.iter().any(|mention| mention.purpose == Purpose::SigningKey);
     for mention in &outcome.notebook.mentions {
         match &mention.purpose {
             Purpose::Ring { distribution, trees } => {
+                if signs && mention.path.file_name().is_some_and(|name| name == METADATA_KEY) {
+                    let what = format!(
+                        "`{METADATA_KEY}` is the name of the key of [signing] in a tree, so clients would not get this one"
+                    );
+                    findings.complain(&mention.at, what, Some("give this file another name".to_owned()));
+                }
                 let content = ring_file(mention, findings);
                 for tree in trees {
                     let ring = rings.entry((*distribution, tree.clone())).or_default();
@@ -116,7 +126,8 @@ impl Ring<'_> {
         for (mention, _) in &self.files {
             let held = ring.held_by(&label(mention));
             if held.len() > 1 {
-                let what = format!("{} holds {} certificates, and all of them are trusted", label(mention), held.len());
+                let revoked = certs.iter().filter(|cert| cert.revoked && held.contains(&cert.fingerprint)).count();
+                let what = format!("{} {}", label(mention), content_of_ring(held.len(), revoked));
                 findings.note(&mention.at, what, None);
             }
             for cert in certs.iter().filter(|cert| held.contains(&cert.fingerprint)) {
@@ -157,6 +168,16 @@ impl Ring<'_> {
             let what = "every key of this ring is revoked: nothing is accepted, and nothing that they signed moves";
             findings.note(at, what.to_owned(), None);
         }
+    }
+}
+
+/// How many of several certificates in a file are trusted.
+fn content_of_ring(all: usize, revoked: usize) -> String {
+    let are = |number: usize| format!("{number} {}", if number == 1 { "is" } else { "are" });
+    match all.saturating_sub(revoked) {
+        _ if revoked == 0 => format!("holds {all} certificates, and all of them are trusted"),
+        0 => format!("holds {all} certificates, and all of them are revoked"),
+        trusted => format!("holds {all} certificates: {} trusted, {} revoked", are(trusted), are(revoked)),
     }
 }
 
@@ -251,4 +272,21 @@ fn moment(at: Timestamp) -> String {
 
 fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_says_how_many_of_its_certificates_are_trusted() {
+        for (all, revoked, says) in [
+            (2, 0, "holds 2 certificates, and all of them are trusted"),
+            (3, 1, "holds 3 certificates: 2 are trusted, 1 is revoked"),
+            (3, 2, "holds 3 certificates: 1 is trusted, 2 are revoked"),
+            (2, 2, "holds 2 certificates, and all of them are revoked"),
+        ] {
+            assert_eq!(content_of_ring(all, revoked), says);
+        }
+    }
 }

@@ -120,6 +120,7 @@ impl Site {
             self.put(&format!("keys/{name}"), public(cert), 0o644);
         }
         self.put("keys/two.asc", [public(&example), public(&release)].concat(), 0o644);
+        self.put("keys/three.asc", [public(&example), public(&release), public(&revoked)].concat(), 0o644);
         self.put("keys/signing.asc", secret(&example), 0o600);
         self.put("keys/signing.gpg", example.as_tsk().to_vec().expect("binary"), 0o600);
         self.put("keys/signing-open.asc", secret(&example), 0o644);
@@ -127,7 +128,9 @@ impl Site {
         self.put("keys/writable.asc", public(&example), 0o666);
         self.put("keys/empty.asc", "", 0o644);
         self.put("keys/no-key.txt", "Ask Jane for the key.\n", 0o644);
-        for name in ["old/RPM-GPG-KEY-example", "old/repodata", "old/key.rpm", "shared/key.asc"] {
+        for name in
+            ["old/RPM-GPG-KEY-example", "old/RPM-GPG-KEY-metadata", "old/repodata", "old/key.rpm", "shared/key.asc"]
+        {
             self.put(name, public(&release), 0o644);
         }
         for (word, cert) in [
