@@ -464,53 +464,185 @@ fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Err("is text in UTF-16, which no program takes for a key: save it as UTF-8".to_owned())
         }
-        // The first bit of an OpenPGP packet is set, and no armor begins so.
-        [first, ..] if first & 0x80 != 0 => Ok(vec![bytes.to_vec()]),
+        // The first bit of an OpenPGP packet is set, and no armor begins so; a text may, with a letter that is not ASCII.
+        [first, ..] if first & 0x80 != 0 && std::str::from_utf8(bytes).is_err() => match text_after_packets(bytes) {
+            Some(at) => Err(format!(
+                "text follows a binary key from byte {at} on, and no program reads both: put the text into a file of its \
+                 own (`tail -c +{} FILE`), and keep the first {at} bytes here (`head -c {at} FILE`)",
+                at.saturating_add(1)
+            )),
+            None => Ok(vec![bytes.to_vec()]),
+        },
         _ => armored_parts(bytes),
     }
 }
 
 /// The content of every armored block of a text, however it was edited: line ends, blanks and empty lines do not matter.
+///
+/// What stands around the blocks is passed over, but for what may be a block that was damaged: it may hold a revocation.
 fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    const BEGIN: &[u8] = b"-----BEGIN PGP ";
-    const END: &[u8] = b"-----END PGP ";
-    let holds = |line: &[u8], what: &[u8]| line.windows(what.len()).any(|part| part == what);
     let mut parts = Vec::new();
-    let mut block: Option<Vec<&[u8]>> = None;
-    for (number, line) in (1..).zip(bytes.split(|byte| matches!(byte, b'\n' | b'\r'))) {
-        let text = line.trim_ascii();
+    let mut block: Option<(usize, Vec<&[u8]>)> = None;
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let lines = lines.flat_map(|line| line.strip_suffix(b"\r").unwrap_or(line).split(|byte| *byte == b'\r'));
+    for (number, line) in (1..).zip(lines) {
+        let mut text = line.trim_ascii();
+        if text.starts_with(END) {
+            let Some((_, lines)) = block.take() else {
+                return Err(format!(
+                    "an armored block ends in line {number} that has not begun: put `{BEGIN_LINE}` and an empty line \
+                     before it, fetch the file anew, or take the block out"
+                ));
+            };
+            parts.push(content_of(&lines)?);
+            // The next file may have been appended to one that had no line end.
+            text = after_end(text);
+        }
         if let Some(rest) = text.strip_prefix(BEGIN) {
-            if block.is_some() {
-                return Err("an armored block begins inside another".to_owned());
+            if let Some((begun, _)) = block {
+                return Err(format!(
+                    "an armored block begins in line {number} inside another, which began in line {begun}: put \
+                     `{END_LINE}` before it, or fetch the file anew"
+                ));
             }
             match rest {
                 // A revocation alone may be called either.
                 b"PUBLIC KEY BLOCK-----" | b"SIGNATURE-----" => {}
                 b"PRIVATE KEY BLOCK-----" => return Err(SECRET.to_owned()),
+                near if near.starts_with(b"PUBLIC KEY BLOCK") || near.starts_with(b"SIGNATURE") => {
+                    return Err(damaged_frame(number, text));
+                }
                 other => return Err(format!("holds a PGP {}, no certificate", printable(other))),
             }
-            block = Some(Vec::new());
-        } else if text.starts_with(END) {
-            let Some(lines) = block.take() else {
-                return Err("an armored block ends that has not begun".to_owned());
-            };
-            parts.push(content_of(&lines)?);
-        } else if let Some(lines) = &mut block {
-            lines.push(text);
+            block = Some((number, Vec::new()));
         } else if holds(text, BEGIN) || holds(text, END) {
             // gpg writes a colon before the revocations that it makes in advance.
             return Err(format!(
                 "something stands before `-----` in line {number}, so that no program reads the block: remove it \
                  (before a revocation gpg puts a colon, lest anybody publishes it by mistake)"
             ));
+        } else if is_near_frame(text) {
+            return Err(damaged_frame(number, text));
+        } else if let Some((_, lines)) = &mut block {
+            lines.push(text);
+        } else if is_like_armor(text) {
+            return Err(format!(
+                "line {number} looks like armor and stands in no block, so that no program reads it: put \
+                 `{BEGIN_LINE}` and an empty line before what belongs together and `{END_LINE}` after it, or take it out"
+            ));
         } else if text.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
             return Err(format!("line {number} is neither armor nor text: put binary keys into a file of their own"));
         }
     }
-    if block.is_some() {
-        return Err("its armor has no end".to_owned());
+    if let Some((begun, _)) = block {
+        return Err(format!(
+            "its armor has no end: put `{END_LINE}` after the block that begins in line {begun}, or fetch the file anew"
+        ));
     }
     Ok(parts)
+}
+
+const BEGIN: &[u8] = b"-----BEGIN PGP ";
+const END: &[u8] = b"-----END PGP ";
+const BEGIN_LINE: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+const END_LINE: &str = "-----END PGP PUBLIC KEY BLOCK-----";
+
+fn holds(text: &[u8], what: &[u8]) -> bool {
+    text.windows(what.len()).any(|part| part == what)
+}
+
+/// What stands in a line after the end of a block.
+fn after_end(line: &[u8]) -> &[u8] {
+    let name = line.get(END.len()..).unwrap_or_default();
+    let dashes = name.windows(5).position(|part| part == b"-----");
+    dashes.and_then(|at| name.get(at.saturating_add(5)..)).unwrap_or_default().trim_ascii()
+}
+
+/// The words of a line, whatever parts them.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
+}
+
+/// Whether it is the first or last line of a block but for its dashes and blanks: mail programs make others of them.
+fn is_near_frame(text: &[u8]) -> bool {
+    words(text).zip(words(text).skip(1)).any(|pair| matches!(pair, (b"BEGIN" | b"END", b"PGP")))
+}
+
+fn damaged_frame(number: usize, text: &[u8]) -> String {
+    if words(text).any(|word| word == b"PRIVATE") {
+        return SECRET.to_owned();
+    }
+    let right = if words(text).any(|word| word == b"BEGIN") { BEGIN_LINE } else { END_LINE };
+    format!(
+        "line {number} would be that of an armored block, and its dashes or blanks were changed (by a mail program?), so \
+         that no program reads the block: write `{right}` in a line of its own instead, fetch the file anew, or take out \
+         what is no block"
+    )
+}
+
+/// Whether it looks like a line of armor: nothing but base64, and neither a fingerprint nor an ornament.
+fn is_like_armor(text: &[u8]) -> bool {
+    const SHORTEST: usize = 40;
+    // As in a quoted mail.
+    let quoted = text.iter().take_while(|byte| matches!(byte, b'>' | b'|' | b':' | b' ' | b'\t')).count();
+    let text = text.get(quoted..).unwrap_or_default();
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let digits = text.iter().take_while(|byte| is_digit(byte)).count();
+    let filled = text.iter().skip(digits).all(|byte| *byte == b'=');
+    digits >= SHORTEST
+        && filled
+        && text.iter().any(u8::is_ascii_lowercase)
+        && text.iter().any(u8::is_ascii_uppercase)
+        && !text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Where text begins that was appended to a binary file, such as an armored block: after its last packet.
+fn text_after_packets(bytes: &[u8]) -> Option<usize> {
+    // A text may begin with a letter that is not ASCII, which looks like a packet. Binary keys are no UTF-8.
+    let (mut read, mut binary_end) = (0_usize, 0_usize);
+    for chunk in bytes.utf8_chunks() {
+        read = read.checked_add(chunk.valid().len())?.checked_add(chunk.invalid().len())?;
+        if !chunk.invalid().is_empty() {
+            binary_end = read;
+        }
+    }
+    let mut at = 0_usize;
+    let rest = loop {
+        let rest = bytes.get(at..)?;
+        match rest {
+            rest if at >= binary_end && std::str::from_utf8(rest).is_ok() => break rest,
+            [first, ..] if first & 0x80 != 0 => at = at.checked_add(packet_length(rest)?)?,
+            _ => break rest,
+        }
+    };
+    let is_text =
+        std::str::from_utf8(rest).is_ok_and(|text| !text.chars().any(|c| c.is_control() && !c.is_whitespace()));
+    (is_text && !rest.trim_ascii().is_empty()).then_some(at)
+}
+
+/// The bytes of a packet with its head, if they are told (RFC 9580, section 4.2).
+fn packet_length(bytes: &[u8]) -> Option<usize> {
+    let number =
+        |bytes: &[u8]| bytes.iter().try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()));
+    let (head, body) = match bytes {
+        [first, rest @ ..] if first & 0x40 == 0 => {
+            let octets = match first & 3 {
+                0 => 1,
+                1 => 2,
+                2 => 4,
+                _ => return None,
+            };
+            (octets, number(rest.get(..octets)?)?)
+        }
+        [_, 0xff, rest @ ..] => (5, number(rest.get(..4)?)?),
+        [_, one, ..] if *one < 192 => (1, usize::from(*one)),
+        [_, one, two, ..] if *one < 224 => (
+            2,
+            usize::from(*one).checked_sub(192)?.checked_mul(256)?.checked_add(usize::from(*two))?.checked_add(192)?,
+        ),
+        _ => return None,
+    };
+    body.checked_add(head)?.checked_add(1)
 }
 
 /// What the lines of one block stand for.
@@ -584,7 +716,7 @@ fn is_key(packet: &Packet) -> bool {
 }
 
 /// A certificate as rpm and others take it: one armored block with the keys, the user ids and what the certificate says
-/// of itself. What strangers say of it is left out, and what is not bound to it.
+/// of itself. What strangers say of it is left out, and what is not bound to it, and subkeys that are revoked.
 pub(super) fn armored(cert: &Cert) -> Result<String, String> {
     let mut packets: Vec<Packet> = vec![cert.primary_key().key().clone().into()];
     let primary = cert.primary_key();
@@ -598,8 +730,9 @@ pub(super) fn armored(cert: &Cert) -> Result<String, String> {
         }
     }
     for subkey in cert.keys().subkeys() {
-        let said: Vec<&Signature> = subkey.self_revocations().chain(subkey.self_signatures()).collect();
-        if !said.is_empty() {
+        let said: Vec<&Signature> = subkey.self_signatures().collect();
+        // rpm cannot know that a subkey was revoked, and refuses a certificate that says so.
+        if !said.is_empty() && subkey.self_revocations().next().is_none() {
             packets.push(Packet::from(subkey.key().clone()));
             packets.extend(said.into_iter().cloned().map(Packet::from));
         }
@@ -636,4 +769,144 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 300;
     let text = String::from_utf8_lossy(bytes);
     text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use jiff::Timestamp;
+    use sequoia_openpgp::cert::{CertBuilder, SubkeyRevocationBuilder};
+    use sequoia_openpgp::serialize::SerializeInto as _;
+    use sequoia_openpgp::types::KeyFlags;
+
+    use super::*;
+
+    const BORN: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
+    /// A block of 100 bytes that stand for a certificate or a revocation.
+    fn block(byte: u8) -> String {
+        let text = STANDARD.encode((0..100).map(|at| byte.wrapping_mul(at)).collect::<Vec<u8>>());
+        let (one, other) = text.split_at(64);
+        format!("{BEGIN_LINE}\n\n{one}\n{other}\n{END_LINE}\n")
+    }
+
+    #[test]
+    fn a_block_that_a_mail_program_damaged_is_named_with_its_line_and_the_cure() {
+        let (good, revocation) = (block(3).repeat(2), block(7));
+        let lines: Vec<&str> = revocation.lines().collect();
+        let without_frame = format!("{}\n{}\n", lines[2], lines[3]);
+        let frame = |damaged: &str| format!("line 11 would be that of an armored block{damaged}");
+        let begin = frame(", and its dashes or blanks were changed");
+        for (text, says, cure) in [
+            (revocation.replace("-----", "—–"), begin.as_str(), BEGIN_LINE),
+            (revocation.replace("-----BEGIN", "----BEGIN"), &begin, BEGIN_LINE),
+            (revocation.replace("BLOCK-----", "BLOCK----"), &begin, BEGIN_LINE),
+            (revocation.replace("BLOCK-----", "BLOCK—–"), &begin, BEGIN_LINE),
+            (revocation.replace("-----BEGIN PGP ", "-----BEGIN\u{a0}PGP\u{a0}"), &begin, BEGIN_LINE),
+            (revocation.replace('-', "- "), &begin, BEGIN_LINE),
+            (revocation.replace("-----END", "—–END"), "line 15 would be that of", END_LINE),
+            (without_frame.clone(), "line 11 looks like armor and stands in no block", BEGIN_LINE),
+            (format!("> {without_frame}"), "line 11 looks like armor and stands in no block", END_LINE),
+            (lines[1..].join("\n"), "line 12 looks like armor and stands in no block", BEGIN_LINE),
+            (lines[..4].join("\n"), "its armor has no end", END_LINE),
+            (lines[4].to_owned(), "an armored block ends in line 11 that has not begun", BEGIN_LINE),
+            (
+                lines[0].to_owned() + "\n" + &revocation,
+                "begins in line 12 inside another, which began in line 11",
+                END_LINE,
+            ),
+            (revocation.replace("PUBLIC", "PRIVATE").replace("-----", "—–"), "holds a secret key", "--export"),
+        ] {
+            let text = format!("{good}{text}");
+            for text in [text.replace('\n', "\r\n"), text.replace('\n', "\r"), text] {
+                let complaint = parts_of(text.as_bytes()).unwrap_err();
+                assert!(complaint.contains(says) && complaint.contains(cure), "{complaint}\n---\n{text}");
+            }
+        }
+        // At the beginning of a file, where the first byte is none of ASCII.
+        let complaint = parts_of(revocation.replace("-----", "—–").as_bytes()).unwrap_err();
+        assert!(complaint.starts_with("line 1 would be that of an armored block"), "{complaint}");
+    }
+
+    #[test]
+    fn words_and_fingerprints_around_blocks_are_passed_over() {
+        let fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567";
+        for text in [
+            "The key of the project. It may end PGP days.",
+            "Über den Schlüssel:",
+            fingerprint,
+            &fingerprint.to_lowercase(),
+            &fingerprint.repeat(2),
+            &"=".repeat(72),
+            &"+/".repeat(30),
+            "http://repository.example.org/SomeLongPathThatGoesOnAndOnAndOnWithoutAnEnd",
+        ] {
+            let file = format!("{text}\n{}{text}\n{}", block(3), block(5));
+            assert_eq!(parts_of(file.as_bytes()).map(|parts| parts.len()), Ok(2), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_appended_to_a_file_without_a_line_end_is_read() {
+        let (one, other) = (block(3), block(5));
+        let joined = format!("{}{other}", one.trim_end());
+        assert!(joined.contains("----------BEGIN"), "{joined}");
+        assert_eq!(parts_of(joined.as_bytes()), parts_of(format!("{one}{other}").as_bytes()));
+        for (after, says) in [
+            (other.replace("-----BEGIN", "----BEGIN"), "line 5 would be that of an armored block"),
+            (format!(":{other}"), "something stands before `-----` in line 5"),
+            (other.lines().nth(2).unwrap().to_owned(), "line 5 looks like armor"),
+        ] {
+            let complaint = parts_of(format!("{}{after}", one.trim_end()).as_bytes()).unwrap_err();
+            assert!(complaint.contains(says), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn text_after_a_binary_key_is_named_with_the_byte_where_it_begins() {
+        let cert = CertBuilder::new().add_userid("a").add_signing_subkey().generate().unwrap().0;
+        let user_id = Packet::from(sequoia_openpgp::packet::UserID::from("x".repeat(1000))).to_vec().unwrap();
+        // Packets with lengths of one, two and four octets, in the format of old and of today.
+        let old = [&[0x88, 3][..], b"old", &[0x89, 0, 3], b"old", &[0x8a, 0, 0, 0, 3], b"old"].concat();
+        let long = [&[0xcd, 0xff, 0, 0, 0, 2][..], b"xy"].concat();
+        let binary = [cert.to_vec().unwrap(), user_id, old, long].concat();
+        let revocation = block(7);
+        for text in [
+            revocation.clone(),
+            format!("\n{revocation}"),
+            format!("This is a revocation.\n:{revocation}"),
+            revocation.replace("-----", "—–"),
+        ] {
+            let complaint = parts_of(&[&binary[..], text.as_bytes()].concat()).unwrap_err();
+            let says = format!("text follows a binary key from byte {} on", binary.len());
+            assert!(complaint.starts_with(&says), "{complaint}");
+            assert!(complaint.contains(&format!("`tail -c +{} FILE`", binary.len() + 1)), "{complaint}");
+        }
+        assert_eq!(parts_of(&binary), Ok(vec![binary.clone()]));
+        // What is no text is left to the library.
+        for end in 1..binary.len() {
+            let cut = binary.get(..end).unwrap();
+            assert_eq!(parts_of(cut), Ok(vec![cut.to_vec()]));
+        }
+    }
+
+    #[test]
+    fn clients_get_no_subkey_that_is_revoked() {
+        let time = SystemTime::from(BORN);
+        let signs = KeyFlags::empty().set_signing();
+        let builder = CertBuilder::new().set_creation_time(time).add_userid("a").add_subkey(signs.clone(), None, None);
+        let cert = builder.add_subkey(signs, None, None).generate().unwrap().0;
+        let [gone, stays] = [0, 1].map(|n| cert.keys().subkeys().nth(n).unwrap().key().clone());
+        let mut signer = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let revocation = SubkeyRevocationBuilder::new().build(&mut signer, &cert, &gone, None).unwrap();
+        let public = cert.strip_secret_key_material();
+        let bytes = [public.to_vec().unwrap(), Packet::from(revocation).to_vec().unwrap()].concat();
+        let read = |bytes: Vec<u8>| read(&[("key".to_owned(), bytes)], &|_| false).unwrap().certs.remove(0);
+        let subkeys = |cert: &Cert| cert.keys().subkeys().map(|sub| sub.key().fingerprint()).collect::<Vec<_>>();
+        let ring = read(bytes);
+        assert_eq!(ring.keys().subkeys().filter(|sub| sub.self_revocations().count() == 1).count(), 1);
+        assert_eq!(subkeys(&ring).len(), 2);
+        assert_eq!(subkeys(&read(armored(&ring).unwrap().into_bytes())), [stays.fingerprint()]);
+    }
 }

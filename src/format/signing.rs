@@ -50,6 +50,8 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::SystemTime;
 
+use super::keyfile::{self, guarded};
+
 static RSA_SHA256: RsaSignatureEncoding = RSA_PKCS1_SHA256;
 static RSA_SHA384: RsaSignatureEncoding = RSA_PKCS1_SHA384;
 static RSA_SHA512: RsaSignatureEncoding = RSA_PKCS1_SHA512;
@@ -177,7 +179,8 @@ impl Signer {
 
     /// The certificate without secrets, armored, as clients import it.
     pub fn public_key_armored(&self) -> Result<String, SigningError> {
-        armored(armor::Kind::PublicKey, |out| self.cert.export(out))
+        let public = self.cert.clone().strip_secret_key_material();
+        guarded(|| keyfile::armored(&public)).and_then(|armored| armored).map_err(SigningError::Library)
     }
 
     /// Signs `bytes` and gives the armored detached signature, as `repomd.xml.asc` holds it.
@@ -551,7 +554,7 @@ fn armored(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sequoia_openpgp::cert::{CertBuilder, CipherSuite};
+    use sequoia_openpgp::cert::{CertBuilder, CipherSuite, SubkeyRevocationBuilder};
     use std::time::Duration;
 
     const MADE: i64 = 1_700_000_000;
@@ -603,6 +606,28 @@ mod tests {
         assert!(!verifies(&signer, b"<repomd>", &first));
         let binary = signer.sign_detached(b"<repomd/>", at(MADE + 2)).unwrap();
         assert_eq!(Packet::from_bytes(&binary).unwrap(), Packet::from_bytes(first.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn clients_get_no_subkey_of_the_signing_key_that_is_revoked_and_no_secret() {
+        let (cert, _) = CertBuilder::new()
+            .set_creation_time(SystemTime::from(at(MADE)))
+            .add_userid("a")
+            .add_signing_subkey()
+            .add_signing_subkey()
+            .generate()
+            .unwrap();
+        let mut by = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+        let gone = cert.keys().subkeys().next().unwrap().key().clone();
+        let revocation =
+            SubkeyRevocationBuilder::new().set_signature_creation_time(SystemTime::from(at(MADE))).unwrap();
+        let revocation = revocation.build(&mut by, &cert, &gone, None).unwrap();
+        let cert = cert.insert_packets(vec![Packet::from(gone.clone()), revocation.into()]).unwrap().0;
+        let signer = Signer::read(&cert.as_tsk().to_vec().unwrap(), at(MADE + 1)).unwrap();
+        let public = Cert::from_bytes(signer.public_key_armored().unwrap().as_bytes()).unwrap();
+        let subkeys: Vec<_> = public.keys().subkeys().map(|sub| sub.key().fingerprint().to_hex()).collect();
+        assert_eq!(subkeys, [signer.signing_fingerprint()]);
+        assert!(!public.is_tsk() && signer.signing_fingerprint() != gone.fingerprint().to_hex());
     }
 
     #[test]

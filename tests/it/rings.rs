@@ -348,6 +348,7 @@ fn a_file_that_an_editor_has_had_its_way_with_is_read_and_what_cannot_be_is_name
         plain.replacen("BLOCK-----\n", "BLOCK-----\nVersion: GnuPG v2\nComment: ü\n", 1),
         format!("Der Schlüssel des Projekts:\n{plain}Ende.\n"),
         plain.trim_end().to_owned(),
+        format!("{}{plain}", plain.trim_end()),
     ] {
         let ring = read_as(&[("key", text.clone().into_bytes())]).unwrap_or_else(|why| panic!("{why:?}: {text}"));
         assert_eq!(ring.certs(time(ARRIVES)).len(), 1, "{text}");
@@ -357,7 +358,8 @@ fn a_file_that_an_editor_has_had_its_way_with_is_read_and_what_cannot_be_is_name
         (format!(":{plain}").into_bytes(), "something stands before `-----` in line 1"),
         (format!("> {plain}{plain}").into_bytes(), "something stands before `-----` in line 1"),
         ([plain.as_bytes(), &a.public()].concat(), "neither armor nor text"),
-        ([&a.public()[..], plain.as_bytes()].concat(), "not OpenPGP"),
+        ([&a.public()[..], plain.as_bytes()].concat(), "text follows a binary key from byte "),
+        (format!("{plain}{}", plain.replace("-----", "—–")).into_bytes(), "its dashes or blanks were changed"),
         (plain.encode_utf16().flat_map(u16::to_le_bytes).collect(), "neither armor nor text"),
         (format!("\u{feff}{plain}").encode_utf16().flat_map(u16::to_le_bytes).collect(), "UTF-16"),
         (format!("{}?{}", &plain[..middle], &plain[middle..]).into_bytes(), "no base64"),

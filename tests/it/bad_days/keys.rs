@@ -19,10 +19,13 @@ use jiff::Timestamp;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::signing::{Generated, Signer};
 use sequoia_openpgp::armor;
-use sequoia_openpgp::cert::{Cert, CertRevocationBuilder, SubkeyRevocationBuilder};
+use sequoia_openpgp::cert::{Cert, CertParser, CertRevocationBuilder, SubkeyRevocationBuilder};
+use sequoia_openpgp::packet::Key;
+use sequoia_openpgp::packet::key::{Key4, PublicParts, SecretParts, SubordinateRole};
+use sequoia_openpgp::packet::signature::SignatureBuilder;
 use sequoia_openpgp::parse::Parse as _;
 use sequoia_openpgp::serialize::SerializeInto as _;
-use sequoia_openpgp::types::{KeyFlags, ReasonForRevocation};
+use sequoia_openpgp::types::{Curve, KeyFlags, ReasonForRevocation, SignatureType};
 use sequoia_openpgp::{Packet, PacketPile};
 
 use crate::certs::armored;
@@ -229,6 +232,7 @@ fn row_15_a_revocation_wherever_it_stands() {
     for (what, ring, beside) in [
         ("appended after several certificates, as README has it", appended, None),
         ("first", [&as_text[..], a, b].concat(), None),
+        ("appended to a file without a line end", [a, b.trim_ascii_end(), as_text.trim_ascii_start()].concat(), None),
         ("binary, first", [packet.clone(), binary(&other.public), binary(&ours.public)].concat(), None),
         ("binary, at the end", [binary(&ours.public), binary(&other.public), packet.clone()].concat(), None),
         ("in a file of its own", [a, b].concat(), Some(as_text.clone())),
@@ -243,6 +247,8 @@ fn row_15_a_revocation_wherever_it_stands() {
         let (text, code) = check(&site);
         assert_eq!(code, Some(0), "{what}: {text}");
         assert!(text.contains(&format!("{} (", ours.fingerprint)) && text.contains("was revoked"), "{what}: {text}");
+        let at_once = beside.is_some() || text.contains("holds 2 certificates: 1 is trusted, 1 is revoked");
+        assert!(at_once && !text.contains("all of them are revoked"), "{what}: {text}");
         let warning =
             format!("warning: {PRODUCTION} lists 1 package by a key that is revoked (key {})", ours.fingerprint);
         assert!(text.contains(&warning), "{what}: {text}");
@@ -250,6 +256,9 @@ fn row_15_a_revocation_wherever_it_stands() {
         site.wait(what, held);
         // Clients are told, too, and find all that they found before.
         wait_for_key(&mut site, what, |ring| (count(ring), revoked(ring)) == (2, 1));
+        if peers::have(&["rpm", "rpmkeys"]) {
+            assert_eq!(imported(&fetched(&site, "production")), Ok(2), "{what}");
+        }
         assert_eq!((packages(&site, "production"), packages(&site, "testing")), (1, 1));
         let (listed, code) = rolloutd(&site, &["keys", &ours.fingerprint]);
         assert!(code == Some(1) && listed.contains("\nrevoked\n") && listed.contains("2 listed"), "{what}: {listed}");
@@ -336,6 +345,42 @@ fn row_15_a_revocation_of_a_subkey() {
     site.drop_file("two.rpm", &again);
     site.wait_for_rejected("key_revoked", 1);
     assert_eq!(packages(&site, "untested"), 1, "what is listed stays listed");
+    let subkeys = |bytes: &[u8]| -> usize {
+        CertParser::from_bytes(bytes).unwrap().map(|cert| cert.unwrap().keys().subkeys().count()).sum()
+    };
+    site.wait("both certificates, without that subkey", |site| {
+        let bytes = fetched(site, "production");
+        let ring = Keyring::read(&[("fetched".to_owned(), bytes.clone())]).ok()?;
+        (count(&ring) == 2 && subkeys(&bytes) == 0).then_some(())
+    });
+}
+
+/// rpm refuses a certificate that says that a subkey was revoked.
+#[test]
+fn row_15_rpm_takes_the_published_file_of_a_certificate_with_a_revoked_subkey() {
+    if !peers::have(&["rpm", "rpmkeys"]) {
+        return;
+    }
+    let cert = Cert::from_bytes(keys().ours.0.secret.as_bytes()).unwrap();
+    let mut signer = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
+    let made: Key4<SecretParts, SubordinateRole> = Key4::generate_ecc(true, Curve::Ed25519).unwrap();
+    let subkey: Key<PublicParts, SubordinateRole> = Key::from(made).parts_into_public();
+    let binding = SignatureBuilder::new(SignatureType::SubkeyBinding)
+        .set_key_flags(KeyFlags::empty().set_authentication())
+        .unwrap();
+    let binding = subkey.bind(&mut signer, &cert, binding).unwrap();
+    let revocation = SubkeyRevocationBuilder::new().build(&mut signer, &cert, &subkey, None).unwrap();
+    let whole = |more: &[&Packet]| {
+        let more = more.iter().flat_map(|packet| packet.to_vec().unwrap());
+        cert.to_vec().unwrap().into_iter().chain(more).collect::<Vec<u8>>()
+    };
+    let (subkey, binding, revocation) = (Packet::from(subkey), Packet::from(binding), Packet::from(revocation));
+    assert_eq!(imported(&armored(&whole(&[&subkey, &binding]), armor::Kind::PublicKey)), Ok(1));
+    // So it is no vain precaution: as gpg exports it.
+    let packets = whole(&[&subkey, &revocation, &binding]);
+    imported(&armored(&packets, armor::Kind::PublicKey)).unwrap_err();
+    let ring = Keyring::read(&[("key".to_owned(), packets)]).unwrap();
+    assert_eq!(imported(&ring.for_clients("key").unwrap().unwrap()), Ok(1));
 }
 
 /// The word that the first subkey of somebody was revoked.
@@ -692,6 +737,12 @@ fn row_19_a_key_file_that_was_edited_is_published_as_rpm_takes_it_or_named() {
         ("UTF-16", format!("\u{feff}{plain}").encode_utf16().flat_map(u16::to_le_bytes).collect(), "save it as UTF-8"),
         ("a quoted mail", every_line("> ", "").into_bytes(), "something stands before `-----` in line 1"),
         ("text and binary", [plain.as_bytes(), &binary(&other)].concat(), "put binary keys into a file of their own"),
+        ("binary and text", [&binary(&other), plain.as_bytes()].concat(), "text follows a binary key from byte "),
+        (
+            "dashes of a mail",
+            format!("{plain}{}", other.replace("-----", "—–")).into_bytes(),
+            "changed (by a mail program?)",
+        ),
     ] {
         write_ring(&site, &bytes);
         let (text, code) = check(&site);

@@ -125,6 +125,7 @@ const ROWS: &[(usize, &str, Shown)] = &[
         By(&[
             "row_15_a_revocation_wherever_it_stands",
             "row_15_a_revocation_of_a_subkey",
+            "row_15_rpm_takes_the_published_file_of_a_certificate_with_a_revoked_subkey",
             "row_15_what_a_subkey_signed_before_its_revocation_is_held",
             "row_15_the_revocation_of_the_only_key_that_signs_is_a_note_and_counts",
             "row_15_a_revocation_counts_although_another_file_is_gone",
