@@ -410,7 +410,13 @@ fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
             assert!(took <= IN_TIME, "{key:?} ({words}, seed {seed}) had its verdict after {took:?}");
             *by_way.entry(words).or_default() += 1;
         }
-        let strange: Vec<_> = verdicts.found.keys().filter(|key| !uploads.contains_key(*key)).collect();
+        // A kill while a refused file was moved away has it refused again, under the name that it had on its way.
+        let on_its_way = |(key, found): &(&(usize, String), &Vec<(Verdict, Timestamp)>)| {
+            key.1.contains("/.cleared-by-rolloutd-")
+                && found.iter().all(|(said, _)| matches!(said, Verdict::Refused(_)))
+        };
+        let strange = verdicts.found.iter().filter(|(key, _)| !uploads.contains_key(*key));
+        let strange: Vec<_> = strange.filter(|one| !on_its_way(one)).collect();
         assert!(strange.is_empty(), "verdicts on what nobody has uploaded (seed {seed}): {strange:?}");
         verdicts.found.clear();
         withdraw(&mut site, &uploads, done);
