@@ -123,23 +123,18 @@ pub fn put_aside(
     };
     let dir = to.parent().unwrap_or(Path::new("."));
     disk.make_dir(dir)?;
+    // The reason comes last: one that lies there stands for bytes that are kept, so that whoever finds it after a crash
+    // need not keep them again.
+    let kept = match copy(disk, &aside, to, (sha256, max_copy.min(KEPT_MAX)), known)? {
+        Copied::Whole(bytes) => Some(bytes),
+        Copied::Not => None,
+        // It is looked at again under the name that it has now.
+        Copied::Changed => return Ok(Put::Another),
+    };
+    disk.sync_dir(dir)?;
     let mut why = to.as_os_str().to_owned();
     why.push(WHY);
-    let why = Path::new(&why);
-    disk::put(disk, why, reason.to_string().as_bytes(), Access::Owner)?;
-    let kept = match copy(disk, &aside, to, (sha256, max_copy.min(KEPT_MAX)), known) {
-        Ok(Copied::Whole(bytes)) => Some(bytes),
-        Ok(Copied::Not) => None,
-        // It is looked at again under the name that it has now.
-        Ok(Copied::Changed) => {
-            disk.remove(why)?;
-            return Ok(Put::Another);
-        }
-        Err(error) => {
-            disk.remove(why)?;
-            return Err(error);
-        }
-    };
+    disk::put(disk, Path::new(&why), reason.to_string().as_bytes(), Access::Owner)?;
     disk.sync_dir(dir)?;
     disk.remove(&aside)?;
     Ok(Put::Aside(kept))
