@@ -267,9 +267,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError>;
     /// Gives a synced file its final name; an existing name is an error, and the file is as it was.
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError>;
-    /// A second name for a file; an existing name is an error.
-    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
-    /// The same for a file that is open, whatever lies under its first name by now.
+    /// One more name for a file that is open, whatever lies under its first one by now; an existing name is an error.
     fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError>;
     /// Moves a name, replacing atomically what had it before.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
@@ -424,11 +422,6 @@ impl Disk for Kernel {
         }
     }
 
-    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        let (old, new) = (self.place(from)?, self.place(to)?);
-        rustix::fs::linkat(&old.dir, old.name, &new.dir, new.name, AtFlags::empty()).at("link", to)
-    }
-
     fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
         let place = self.place(to)?;
         let open = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -548,11 +541,6 @@ impl<D: Disk> Disk for Latched<D> {
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
         self.open(to)?;
         self.inner.name_new(file, to)
-    }
-
-    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        self.open(to)?;
-        self.inner.link(from, to)
     }
 
     fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
@@ -794,10 +782,6 @@ pub(crate) mod failing {
             self.step(to)?;
             self.inner.link_open(file, to)
         }
-        fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-            self.step(to)?;
-            self.inner.link(from, to)
-        }
         fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
             let keeps = self.kept.as_ref().is_some_and(|kept| from.starts_with(kept));
             self.step(if keeps { from } else { to })?;
@@ -873,10 +857,10 @@ mod tests {
         put(&disk, &root.join("ours"), b"ours", Access::Everybody).expect("written");
         std::os::unix::fs::symlink(&outside, root.join("link")).expect("linked");
         let through = root.join("link/theirs");
-        let tries: [Result<(), DiskError>; 8] = [
+        let ours = File::open(root.join("ours")).expect("opened");
+        let tries: [Result<(), DiskError>; 7] = [
             put(&disk, &through, b"new", Access::Everybody),
-            disk.link(&root.join("ours"), &root.join("link/ours")),
-            disk.link(&through, &root.join("taken")),
+            disk.link_open(&ours, &root.join("link/ours")),
             disk.rename(&root.join("ours"), &through),
             disk.rename(&through, &root.join("taken")),
             disk.remove(&through),
@@ -947,9 +931,6 @@ mod tests {
         }
         fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
             self.0.name_new(file, to)
-        }
-        fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-            self.0.link(from, to)
         }
         fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError> {
             self.0.link_open(file, to)

@@ -62,9 +62,6 @@ impl Disk for Hasty {
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError> {
         self.0.name_new(file, to)
     }
-    fn link(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
-        self.0.link(from, to)
-    }
     fn link_open(&self, file: &fs::File, to: &Path) -> Result<(), DiskError> {
         self.0.link_open(file, to)
     }
