@@ -17,13 +17,11 @@ use super::mentions::{Exception, Mention, Purpose};
 use super::reader::Outcome;
 use crate::domain::names::TreeName;
 use crate::format::openpgp::{CertSummary, KEY_FILE_MAX, Keyring};
+use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;
 
 /// A key that expires within this time is worth a word: its successor has to reach every client first.
 const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
-
-/// Under which name the key that signs the metadata lies in a tree, where clients fetch it.
-const METADATA_KEY: &str = "RPM-GPG-KEY-metadata";
 
 /// What is known of the ring of one tree of one distribution.
 #[derive(Default)]

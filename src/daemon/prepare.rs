@@ -17,6 +17,7 @@ use crate::domain::workflow::Workflow;
 use crate::engine::rules::{Caller, DistRules, Rules, Standing, Trust};
 use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
 use crate::format::procedure;
+use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;
 use crate::store::blocks::{Form, Members};
 use crate::store::distribution::DistSettings;
@@ -235,7 +236,7 @@ fn dist_settings(
     let mut metadata_key = None;
     if let Some(signer) = &signer {
         let armored = signer.public_key_armored().map_err(|e| wrong.push(format!("signing key: {e}"))).ok()?;
-        metadata_key = Some(("RPM-GPG-KEY-metadata".to_owned(), armored.into_bytes()));
+        metadata_key = Some((METADATA_KEY.to_owned(), armored.into_bytes()));
     }
     let gate = Gate {
         dir: settings.site.incoming.join(dist.path.as_str()),

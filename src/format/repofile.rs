@@ -14,6 +14,9 @@ use aws_lc_rs::digest;
 
 use crate::domain::names::{DistPath, TreeName};
 
+/// Under which name the key that signs the metadata lies beside the yum file, where clients fetch it.
+pub const METADATA_KEY: &str = "RPM-GPG-KEY-metadata";
+
 /// Whether clients are to check the signature of the metadata too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metadata {
