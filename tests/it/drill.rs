@@ -22,8 +22,8 @@ fn asked(site: &Site, words: &[&str]) -> (String, Option<i32>) {
     (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
 }
 
-/// Our certificate with the word that its secret was stolen.
-fn revoked() -> Vec<u8> {
+/// The word that the secret of our certificate was stolen.
+pub(crate) fn revocation() -> Packet {
     let cert = Cert::from_bytes(keys().ours.0.secret.as_bytes()).unwrap();
     let mut signer = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
     let revocation = CertRevocationBuilder::new()
@@ -31,7 +31,13 @@ fn revoked() -> Vec<u8> {
         .unwrap()
         .build(&mut signer, &cert, None)
         .unwrap();
-    let (cert, _) = cert.insert_packets(vec![Packet::from(revocation)]).unwrap();
+    revocation.into()
+}
+
+/// Our certificate with it.
+fn revoked() -> Vec<u8> {
+    let cert = Cert::from_bytes(keys().ours.0.secret.as_bytes()).unwrap();
+    let (cert, _) = cert.insert_packets(vec![revocation()]).unwrap();
     cert.strip_secret_key_material().armored().to_vec().unwrap()
 }
 

@@ -20,19 +20,11 @@ use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 use crate::campaign::{self, Course};
 use crate::disagreement::{packages, reasons, reload, up_with_trouble, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
+use crate::peers;
 use crate::site::{Site, Wish, files_below, keys, package, recipe, tell};
 
 /// A user and a group that nobody has.
 const STRANGER: u32 = 60002;
-
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        assert!(std::env::var("ROLLOUTD_REQUIRE_PEERS").is_err(), "tests/run runs this as root");
-        eprintln!("left out: another user can be played by root only");
-    }
-    root
-}
 
 /// Another one of the same group.
 const NEIGHBOUR: u32 = 60003;
@@ -64,7 +56,7 @@ fn check(site: &Site) -> (bool, String) {
 }
 
 /// The command that a text names as the remedy: from `find` to its end.
-fn remedy(text: &str) -> String {
+pub(crate) fn remedy(text: &str) -> String {
     let from = text.find("find /").unwrap_or_else(|| panic!("no remedy in {text}"));
     let command = text[from..].lines().next().unwrap();
     command.split(';').next().unwrap().trim().to_owned()
@@ -79,14 +71,14 @@ fn readme_says(site: &Site) -> String {
 }
 
 #[track_caller]
-fn follow(remedy: &str) {
+pub(crate) fn follow(remedy: &str) {
     let done = Command::new("sh").args(["-c", remedy]).status().unwrap();
     assert!(done.success(), "{remedy}: {done}");
 }
 
 #[test]
 fn whoever_may_upload_can_do_nothing_to_what_clients_fetch() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = Site::start(&Wish::default());
@@ -122,7 +114,7 @@ fn whoever_may_upload_can_do_nothing_to_what_clients_fetch() {
 /// One who may upload names pipes and texts like the reasons that stand beside refused files.
 #[test]
 fn no_upload_is_read_as_the_reason_of_a_refusal() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = Site::prepare(&Wish::default());
@@ -207,7 +199,7 @@ fn no_upload_is_read_as_the_reason_of_a_refusal() {
 /// A site as it was set up before there was a drop directory, on which the uploader did what he could.
 #[test]
 fn a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_of_readme() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = Site::start(&Wish::default());
@@ -289,7 +281,7 @@ fn a_tree_that_is_opened_to_others_while_the_daemon_runs_is_held_until_it_is_put
 /// Somebody takes a lease on his upload, so that nobody can open it without waiting for him.
 #[test]
 fn a_lease_on_one_file_holds_up_nothing_else() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = Site::start(&Wish::default());
@@ -323,7 +315,7 @@ fn a_lease_on_one_file_holds_up_nothing_else() {
 /// moment at which the daemon looks, links or waits, only accepted bytes arrive, in inodes that nobody else has open.
 #[test]
 fn whatever_takes_the_place_of_a_package_while_it_moves_only_accepted_bytes_arrive() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let moves = campaign::count("ROLLOUTD_RACES").unwrap_or(if campaign::is_long() { 10_000 } else { 60 });

@@ -30,6 +30,7 @@ use sequoia_openpgp::{Packet, PacketPile};
 
 use crate::certs::armored;
 use crate::disagreement::{packages, reasons, reload, settled, wait_for_reason, wait_until_well};
+use crate::drill;
 use crate::forge::{Draft, Hand, builder};
 use crate::fsck::fsck;
 use crate::judge::{self, Source};
@@ -198,14 +199,7 @@ fn row_14_a_tree_that_asks_for_more_signers_than_what_it_lists_has() {
 
 /// The word that the site's key was stolen.
 fn revocation_of_ours() -> Vec<u8> {
-    let cert = Cert::from_bytes(keys().ours.0.secret.as_bytes()).unwrap();
-    let mut signer = cert.primary_key().key().clone().parts_into_secret().unwrap().into_keypair().unwrap();
-    let revocation = CertRevocationBuilder::new()
-        .set_reason_for_revocation(ReasonForRevocation::KeyCompromised, b"it was stolen")
-        .unwrap()
-        .build(&mut signer, &cert, None)
-        .unwrap();
-    Packet::from(revocation).to_vec().unwrap()
+    drill::revocation().to_vec().unwrap()
 }
 
 fn binary(armored: &str) -> Vec<u8> {

@@ -17,6 +17,7 @@ use crate::disagreement::{packages, reasons, reload, settled, wait_for_reason, w
 use crate::fsck::fsck;
 use crate::judge::{self, Source};
 use crate::site::Site;
+use crate::strangers::{follow, remedy};
 
 /// Runs the daemon until it ends, which it does at once.
 fn run(site: &Site) -> (Option<i32>, String) {
@@ -44,11 +45,7 @@ fn trees_that_are_opened_to_everybody_are_named_and_not_published_and_the_remedy
     assert_eq!(site.ctl(&["check"]).status.code(), Some(2), "monitoring is told");
     let (found, code) = fsck(&site, false);
     assert!(code == Some(1) && found.iter().any(|(_, what)| what.contains("others can change")), "{found:?}");
-    let said = reasons(&site).join("\n");
-    let from = said.find("find /").unwrap_or_else(|| panic!("{said}"));
-    let remedy = said[from..].lines().next().unwrap();
-    let done = Command::new("sh").args(["-c", remedy]).status().unwrap();
-    assert!(done.success(), "{remedy}");
+    follow(&remedy(&reasons(&site).join("\n")));
     reload(&site);
     wait_until_well(&mut site);
     let _ = site.ctl(&["move", "2", "Production"]);

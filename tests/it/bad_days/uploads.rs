@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::disagreement::{packages, reasons, reload, wait_for_reason, wait_until_well};
+use crate::peers;
 use crate::site::{DISTRIBUTION, Site, Wish, keys, package, recipe};
 use crate::uploads::Mount;
 
@@ -20,15 +21,6 @@ use crate::uploads::Mount;
 const DAEMON: u32 = 60_001;
 const UPLOADER: u32 = 60_002;
 const PACKAGERS: u32 = 60_003;
-
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        assert!(std::env::var("ROLLOUTD_REQUIRE_PEERS").is_err(), "tests/run runs this as root");
-        eprintln!("left out: another user can be played by root only");
-    }
-    root
-}
 
 /// A site whose daemon has a user of its own; the uploader's group was let in by README's words.
 fn site_of_two(wish: &Wish) -> Site {
@@ -106,7 +98,7 @@ fn monitoring(site: &mut Site, word: &str, code: i32) {
 /// Row 20.
 #[test]
 fn whatever_an_uploader_does_to_permissions_is_told_to_him_and_monitoring_stays_calm() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = site_of_two(&Wish::default());
@@ -158,7 +150,7 @@ fn whatever_an_uploader_does_to_permissions_is_told_to_him_and_monitoring_stays_
 /// Row 21.
 #[test]
 fn what_is_no_package_is_named_where_its_owner_looks() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = site_of_two(&Wish { incomplete_after: "1s", ..Wish::default() });
@@ -220,7 +212,7 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
 /// Row 22.
 #[test]
 fn the_same_file_counts_once_and_the_same_name_with_other_bytes_is_refused_with_both_digests() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = site_of_two(&Wish::default());
@@ -285,7 +277,7 @@ fn a_full_disk_is_told_at_once_and_everything_goes_on_by_itself() {
 /// Row 10.
 #[test]
 fn what_backups_and_admins_do_to_files_without_changing_them_alarms_nobody() {
-    if !is_root() {
+    if !peers::root("another user") {
         return;
     }
     let mut site = site_of_two(&Wish::default());
