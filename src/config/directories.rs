@@ -14,6 +14,7 @@ use super::settings::{Distribution, Watch};
 use crate::domain::names::TreeId;
 use crate::format::quantity;
 use crate::link::watch::{self, Mode};
+use crate::store::disk;
 use crate::store::ownership;
 
 /// Below this a burst of uploads fills the disk.
@@ -45,7 +46,7 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
         }
     }
     let (Some(_), Some(mention)) = (root, mention(&Purpose::Root)) else { return };
-    let owner = outcome.site.as_ref().map_or_else(ownership::me, |site| ownership::of_site(&site.state));
+    let owner = outcome.site.as_ref().map_or_else(disk::me, |site| ownership::of_site(&site.state));
     let mut named = BTreeSet::new();
     for (number, distribution) in &outcome.distributions {
         trees(outcome, (*number, distribution), (&mention.path, owner), &mut named, findings);

@@ -160,7 +160,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let disk: Arc<dyn Disk> = Arc::new(disk);
     let state = settings.site.state.clone();
     let owner = ownership::of_site(&state);
-    if owner != ownership::me() && ownership::me() == 0 {
+    if owner != disk::me() && disk::me() == 0 {
         return Err(DaemonError::Anothers { state, owner: disk::user(owner) });
     }
     disk.make_dir(&state)?;

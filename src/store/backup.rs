@@ -682,7 +682,7 @@ pub fn claim(disk: &dyn Disk, state: &Path, root: &Path) -> Result<(), BackupErr
     }
     disk.make_dir(state).map_err(|error| match error.source.kind() {
         io::ErrorKind::PermissionDenied if is_new => {
-            let me = disk::user(rustix::process::geteuid().as_raw());
+            let me = disk::user(disk::me());
             let state = state.display();
             homeless(format!("cannot be made by {me}: as root, `install -d -m 0750 -o {me} {state}`"))
         }

@@ -118,11 +118,16 @@ impl DiskError {
     }
 }
 
+/// The user of this process.
+pub fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 /// What would let this process use a file that belongs to somebody else; `None` where that is not what is wrong.
 ///
 /// A program that root has once run by mistake leaves such files.
 pub fn remedy_of_owner(path: &Path) -> Option<String> {
-    let me = rustix::process::geteuid().as_raw();
+    let me = me();
     let foreign = |path: &&Path| {
         let owner = std::fs::symlink_metadata(path).map(|meta| meta.uid());
         let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
@@ -146,12 +151,12 @@ const MAKE: &str = "make";
 /// What lets this process make a directory where it may not: root makes it, and it alone. The one above, such as
 /// `/var/lib`, is often the whole machine's, and its owner is not to change for that.
 pub fn remedy_of_missing(dir: &Path) -> String {
-    format!("as root, `install -d -o {} {}`", user(rustix::process::geteuid().as_raw()), dir.display())
+    format!("as root, `install -d -o {} {}`", user(me()), dir.display())
 }
 
 /// Whether a directory that cannot be made lies directly in one that is not ours, nor in anything that is ours.
 fn lies_outside(dir: &Path) -> bool {
-    let me = rustix::process::geteuid().as_raw();
+    let me = me();
     let mut above = dir.ancestors().skip(1).take(2).filter_map(|dir| std::fs::symlink_metadata(dir).ok());
     above.all(|meta| meta.uid() != me)
 }

@@ -527,8 +527,8 @@ impl Distribution {
         )
     }
 
-    /// The same of a tree without metadata that this logbook has never published: packages that lie there are
-    /// somebody's, and after the publication of an empty tree nobody would be told of them.
+    /// The same of a tree without metadata: packages that lie there and that this logbook does not know are somebody's,
+    /// and after a publication without them nobody would be told of them.
     fn doubt_of_bare(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
         if *tree == self.settings.gate.tree {
             return None;
@@ -722,7 +722,7 @@ impl Distribution {
     fn is_ours_alone(&self, tree: &TreeName, how: ownership::Look) -> Result<(), DistError> {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
-        match ownership::look(&self.settings.root, &id, ownership::me(), how)? {
+        match ownership::look(&self.settings.root, &id, disk::me(), how)? {
             None => Ok(()),
             Some(open) => Err(DistError::Disagrees(format!(
                 "{}; nothing is published or moved in {id} until that is put right: {}",

@@ -450,7 +450,7 @@ mod tests {
         lay("inode8-g.rpm.why", "code: unsigned\nowner: 60002\nsince: 2100-01-01T00:00:00Z\n");
         let evidence = Evidence::new(place.clone(), BOUNDS);
         evidence.keep_time(at(5));
-        let us = rustix::process::geteuid().as_raw();
+        let us = disk::me();
         let mut all: Vec<_> = evidence.list().into_iter().map(|kept| (kept.name, kept.reason)).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         let said: Vec<_> = all

@@ -159,7 +159,7 @@ fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
 /// A directory of a site that belongs to another user, such as trees that were brought from another machine. One of
 /// root's is none: whoever has made it by mistake is told to give that alone away.
 fn anothers(path: &Path) -> Option<LockError> {
-    let (dir, me) = (path.parent()?, rustix::process::geteuid().as_raw());
+    let (dir, me) = (path.parent()?, disk::me());
     let owner = std::fs::metadata(dir).ok()?.uid();
     let (path, dir) = (path.to_owned(), dir.to_owned());
     (owner != me && owner != 0).then(|| LockError::Anothers { path, dir, owner: disk::user(owner), me: disk::user(me) })

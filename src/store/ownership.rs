@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::disk::{AtPath as _, DiskError};
+use super::disk::{AtPath as _, DiskError, me};
 use super::tree::{self, PACKAGES, REPODATA};
 use crate::domain::names::TreeId;
 
@@ -39,11 +39,6 @@ fn guarded_by(owner: u32, uid: u32, mode: u32) -> bool {
 /// Whether a regular file is as the daemon leaves each package.
 pub fn sealed(meta: &std::fs::Metadata) -> bool {
     meta.is_file() && meta.uid() == me() && meta.mode() & PERMISSIONS == SEALED
-}
-
-/// The user of this process.
-pub fn me() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 /// The daemon's user, as somebody who is not the daemon knows him: root asks for whoever has the state directory.

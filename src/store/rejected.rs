@@ -205,7 +205,7 @@ pub fn text_of(why: &Path) -> Result<String, String> {
     let fd = rustix::fs::open(why, flags, Mode::empty()).map_err(|error| error.to_string())?;
     let file = std::fs::File::from(fd);
     let meta = file.metadata().map_err(|error| error.to_string())?;
-    let us = rustix::process::geteuid().as_raw();
+    let us = disk::me();
     if !meta.is_file() {
         return Err("it is no plain file".to_owned());
     }
