@@ -769,8 +769,8 @@ impl Engine {
     }
 
     /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
-    /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried again later does not keep
-    /// the rest from being served: it is a trouble, and readiness says so.
+    /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried
+    /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
     fn recovered(&self, inside: &super::view::Inside) -> bool {
         let now = self.clock.monotonic();
         let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);

@@ -10,8 +10,8 @@
 //!   the uploaded files belonged: nobody's flood pushes out what belongs to others while he has more himself. Users
 //!   that share an account share its part.
 //!
-//! A file that is larger than all that may be kept leaves its reason behind and nothing else. What goes stays in the logbook: that it was
-//! refused and why, and its checksum, of the first files of a burst.
+//! A file that is larger than what may be kept leaves its reason behind and nothing else. What goes stays in the
+//! logbook: that it was refused and why, and its checksum, of the first files of a burst.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
