@@ -483,6 +483,7 @@ fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut parts = Vec::new();
     let mut block: Option<(usize, Vec<&[u8]>)> = None;
+    let mut foreign: Option<&[u8]> = None;
     let lines = bytes.split(|byte| *byte == b'\n');
     let lines = lines.flat_map(|line| line.strip_suffix(b"\r").unwrap_or(line).split(|byte| *byte == b'\r'));
     for (number, line) in (1..).zip(lines) {
@@ -525,6 +526,12 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             return Err(damaged_frame(number, text));
         } else if let Some((_, lines)) = &mut block {
             lines.push(text);
+        } else if let Some(label) = foreign {
+            if is_frame(text, b"END ", label) {
+                foreign = None;
+            }
+        } else if let Some(label) = FOREIGN.iter().find(|label| is_frame(text, b"BEGIN ", label)) {
+            foreign = Some(label);
         } else if is_like_armor(text) {
             return Err(format!(
                 "line {number} looks like armor and stands in no block, so that no program reads it: put \
@@ -534,12 +541,24 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             return Err(format!("line {number} is neither armor nor text: put binary keys into a file of their own"));
         }
     }
+    if let Some(label) = foreign {
+        return Err(format!("a block of a {} has no end: take it out", printable(label)));
+    }
     if let Some((begun, _)) = block {
         return Err(format!(
             "its armor has no end: put `{END_LINE}` after the block that begins in line {begun}, or fetch the file anew"
         ));
     }
     Ok(parts)
+}
+
+/// Keys of other kinds that lie in such files, as those of IMA signatures do (RFC 7468); they are passed over.
+const FOREIGN: &[&[u8]] = &[b"PUBLIC KEY", b"RSA PUBLIC KEY", b"CERTIFICATE", b"TRUSTED CERTIFICATE"];
+
+/// Whether a line is the first or the last one of a block with this label.
+fn is_frame(text: &[u8], which: &[u8], label: &[u8]) -> bool {
+    let inner = text.strip_prefix(b"-----").and_then(|text| text.strip_suffix(b"-----"));
+    inner.and_then(|text| text.strip_prefix(which)) == Some(label)
 }
 
 const BEGIN: &[u8] = b"-----BEGIN PGP ";
@@ -844,6 +863,22 @@ mod tests {
         ] {
             let file = format!("{text}\n{}{text}\n{}", block(3), block(5));
             assert_eq!(parts_of(file.as_bytes()).map(|parts| parts.len()), Ok(2), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_is_passed_over_and_what_only_looks_like_one_is_not() {
+        let base64 = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE541hlq0vUfDYgue/OeOLndE0ljG+";
+        let pem = |label: &str| format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n");
+        for label in ["PUBLIC KEY", "CERTIFICATE"] {
+            assert_eq!(parts_of(pem(label).as_bytes()).map(|parts| parts.len()), Ok(0), "{label}");
+            let beside = format!("{}{}{}", block(3), pem(label), block(5));
+            assert_eq!(parts_of(beside.as_bytes()).map(|parts| parts.len()), Ok(2), "{label}");
+        }
+        // A revocation may have lost a word of its frame, or stand in one that never ends.
+        let no_end = format!("-----BEGIN CERTIFICATE-----\n{base64}\n");
+        for damaged in [pem("PUBLIC KEY BLOCK"), pem("SIGNATURE"), no_end] {
+            assert!(parts_of(format!("{}{damaged}", block(3)).as_bytes()).is_err(), "{damaged}");
         }
     }
 
