@@ -120,10 +120,11 @@ enum Command {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Gives a move up that was decided and cannot be carried out
+    /// Gives up a move or a withdrawal that was decided and cannot be carried out
     ///
-    /// The rollout is in the state before the move then; what the move has shown already is taken back as soon as
-    /// the trees are right. `rolloutctl show` says what is in the way of a move; one that goes on is not given up.
+    /// The rollout is in the state before it then. Its packages are listed where they were, and what clients see
+    /// otherwise already is put right as soon as the trees are. `rolloutctl show` says what is in the way; what goes
+    /// on is not given up. A withdrawal takes a reason, and stays where a key of its packages was revoked.
     ///
     /// Example: rolloutctl give-up rt-1234 --reason "the key was revoked"
     GiveUp {
@@ -280,7 +281,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::GiveUp { rollout, reason } => {
             let path = format!("/api/v1/rollouts/{}/give-up", escape(&rollout));
             let moved: MovedBody = client.post(&path, &GiveUpBody { reason }).await?;
-            let words = format!("{} is in {} again; its move is given up.\n", moved.id, moved.state);
+            let words = format!("{} is in {} again; what was decided is given up.\n", moved.id, moved.state);
             Ok(Outcome::done(if json { document(&moved) } else { words }))
         }
         Command::Lost { nevra, reason, distribution } => {
@@ -343,7 +344,9 @@ fn not_moved(after: &RolloutBody, program: &str) -> Failure {
     let why =
         after.trouble.as_deref().unwrap_or("it takes longer than a minute, and nothing is known to be in the way");
     let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
-    let hint = format!("the daemon goes on trying; `{program} show {}` tells how far it is", after.id);
+    let give_up = format!("; what is in the way for good: `{program} give-up {} --reason WHY`", after.id);
+    let give_up = after.trouble.as_ref().map_or("", |_| &give_up);
+    let hint = format!("the daemon goes on trying; `{program} show {}` tells how far it is{give_up}", after.id);
     Failure::new(Exit::Refused, words).hint(hint)
 }
 

@@ -33,6 +33,9 @@ pub struct Rollout {
     pub plan: Option<u64>,
     /// The state that it left with its last step.
     pub left: Option<State>,
+    /// The state in which it was when nothing was being moved for it last: where its packages are, if what is being
+    /// done now is given up. It is not the one that it left, where one step that waited gave way to another.
+    pub rested: Option<State>,
 }
 
 /// A state that a tracker asked for: kept until it can be reached or the tracker says otherwise.

@@ -5,14 +5,14 @@
 //! rollout's *wanted* state and tried again whenever something has changed; what can never be is
 //! written down as refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::agenda::{Kind, Work, Wrong, Wrongs};
 use super::entry::{Fact, Published, TurnedAway, TurnedAwayTogether};
 use super::input::{Ask, Hint, Input, WorkEnd};
-use super::rules::{Caller, DistRules, Rules};
+use super::rules::{Caller, DistRules, Rules, SIGNER_REVOKED};
 use super::world::{Package, Words, World};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
@@ -332,63 +332,101 @@ fn lose(known: Known<'_>, caller: &Caller, nevra: &Nevra, dist: Option<&DistPath
     }
 }
 
-/// Gives a move up that cannot be carried out: the rollout is where it was, and what its move has shown already is
-/// taken back as soon as that can be done.
+/// Gives up what was decided for a rollout and cannot be carried out, a move or a withdrawal: the rollout is where its
+/// packages are listed, and what clients see otherwise already is put right as soon as that can be done.
 fn give_up(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
     let Some(rollout) = known.world.rollouts.get(id) else {
         return answer(Answer::NotFound(format!("there is no rollout {id}")));
     };
-    let (Some(number), Some(left)) = (rollout.plan, &rollout.left) else {
+    let (Some(number), Some(left), Some(rested)) = (rollout.plan, &rollout.left, &rollout.rested) else {
         return answer(Answer::Conflict(format!("nothing is being moved for {id}")));
     };
     let mut findings = Vec::new();
-    let step = known.rules.distributions.get(&rollout.dist).and_then(|d| d.workflow.step(left, &rollout.state).ok());
+    let dist = known.rules.distributions.get(&rollout.dist);
+    let step = dist.and_then(|dist| dist.workflow.step(left, &rollout.state).ok());
     let is_theirs = step.is_some_and(|step| step.who.iter().any(|role| caller.roles.contains(role)));
     if !is_theirs && !may(caller, &[Role::Admin]) {
-        let sentence =
-            format!("{} may not give this move up; that takes admin, or who may take the step.", caller.actor);
+        let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.actor);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
-    let plan = if let Some((plan, _)) = known.stuck(rollout) {
-        back(known.world, plan)
-    } else {
-        let sentence = format!("The move of {id} (logbook entry {number}) goes on; nothing is in its way.");
-        findings.push(Finding::new(Verdict::Wait, "busy", sentence));
-        None
-    };
-    let Some(plan) = plan.filter(|_| findings.is_empty()) else {
-        if findings.is_empty() {
-            let sentence = format!(
-                "What entry {number} does cannot be given up, since it takes packages back already; put right what is in \
-                 its way."
-            );
-            findings.push(Finding::new(Verdict::Reject, "taken_back", sentence));
+    let mut back = None;
+    match (dist, known.stuck(rollout)) {
+        (None, _) => {
+            let sentence = format!("The distribution {} is no longer configured: nothing is done in it.", rollout.dist);
+            findings.push(Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence));
         }
-        return refused(findings);
-    };
+        (_, None) => {
+            let sentence = format!("What entry {number} does for {id} goes on; nothing is in its way.");
+            findings.push(Finding::new(Verdict::Wait, "busy", sentence));
+        }
+        (Some(dist), Some((plan, _))) => {
+            if plan.target.is_none() {
+                findings.extend(stays(known.world, dist, plan, reason));
+            }
+            match way_back(known.world, plan) {
+                Ok(plan) => back = Some(plan),
+                Err(finding) => findings.push(finding),
+            }
+        }
+    }
+    let Some(plan) = back.filter(|_| findings.is_empty()) else { return refused(findings) };
     let packages = plan.items.len();
-    let (from, to) = (rollout.state.to_string(), left.to_string());
+    let (from, to) = (rollout.state.to_string(), rested.to_string());
     let fact = Fact::Moved { rollout: id.clone(), from, to, plan: Some(plan) };
     let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
-    let given_up = Answer::Moved { rollout: id.clone(), state: left.clone(), packages };
+    let given_up = Answer::Moved { rollout: id.clone(), state: rested.clone(), packages };
     Decision { entries: vec![Entry { who: caller.actor.clone(), why, fact }], answer: Some(given_up) }
 }
 
-/// The plan that takes back what another one may have done so far: its packages are shown again where they are listed,
-/// and nowhere else. `None` when it leads there itself, or when its packages are not all listed in one tree.
-fn back(world: &World, plan: &Plan) -> Option<Plan> {
-    let mut target = None;
+/// Why packages must not stay where a withdrawal that waits would take them off: somebody has rejected them, so whoever
+/// keeps them says why; and nothing makes up for a key that others may have.
+fn stays(world: &World, dist: &DistRules, plan: &Plan, reason: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if reason.trim().is_empty() {
+        let sentence = "Giving a withdrawal up takes a reason, for whoever asks why these packages are still there.";
+        findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
+    }
+    let revoked = plan.items.iter().find_map(|item| {
+        let signers = &world.package(&plan.dist, &item.nevra)?.signers;
+        let mut all = item.leaves.iter().filter_map(|tree| dist.trust(tree).objection(tree, &item.nevra, signers));
+        all.find(|finding| finding.code == SIGNER_REVOKED)
+    });
+    findings.extend(revoked.map(|finding| {
+        let sentence = format!("{} Its withdrawal is not given up; put right what is in its way.", finding.sentence);
+        Finding { sentence, ..finding }
+    }));
+    findings
+}
+
+/// The plan that undoes what another one may have done so far: its packages are shown again in the tree that lists them,
+/// and nowhere else.
+fn way_back(world: &World, plan: &Plan) -> Result<Plan, Finding> {
+    let mut target: Option<&TreeName> = None;
     let mut items = Vec::new();
     for item in &plan.items {
-        let package = world.package(&plan.dist, &item.nevra)?;
-        let here = item.leaves.iter().find(|tree| package.trees.contains(*tree))?;
-        if target.get_or_insert_with(|| here.clone()) != here {
-            return None;
+        let listed = |tree: &&TreeName| {
+            world.package(&plan.dist, &item.nevra).is_some_and(|package| package.trees.contains(*tree))
+        };
+        let here: Vec<&TreeName> = item.leaves.iter().filter(listed).collect();
+        let Some(first) = here.first() else {
+            let sentence = "Packages go back to where they were already; put right what is in the way of that.";
+            return Err(Finding::new(Verdict::Reject, "taken_back", sentence));
+        };
+        if here.len() > 1 || *target.get_or_insert(first) != *first {
+            let trees: BTreeSet<&str> = plan.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();
+            let trees: Vec<&str> = trees.into_iter().collect();
+            let sentence = format!(
+                "The packages of {} lie in {}, so that there is no state to which it could go back; put right what is \
+                 in the way.",
+                plan.rollout,
+                trees.join(" and ")
+            );
+            return Err(Finding::new(Verdict::Reject, "package_elsewhere", sentence));
         }
-        let others = item.leaves.iter().chain(&plan.target).filter(|tree| *tree != here);
+        let others = item.leaves.iter().chain(&plan.target).filter(|tree| tree != first);
         items.push(Item { leaves: others.cloned().collect(), ..item.clone() });
     }
-    Some(Plan { target: Some(target?), items, ..plan.clone() })
+    Ok(Plan { target: target.cloned(), items, ..plan.clone() })
 }
 
 /// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.
@@ -551,7 +589,7 @@ fn shows(world: &World, published: &Published) -> bool {
         !tree.dirty
             && (tree.repomd, tree.revision, tree.listed)
                 == (Some(published.repomd), published.revision, published.packages)
-            && tree.superseded.keys().eq(published.superseded.iter().collect::<std::collections::BTreeSet<_>>())
+            && tree.superseded.keys().eq(published.superseded.iter().collect::<BTreeSet<_>>())
     })
 }
 
@@ -718,7 +756,7 @@ impl<'a> Case<'a> {
         // Packages that are on their way into the tree count as lying there.
         let plans = self.world.plans.values();
         let goes_on = |plan: &&Plan| self.dist.is_some_and(|dist| self.world.objection(dist, plan).is_none());
-        let coming: std::collections::BTreeSet<&Nevra> = plans
+        let coming: BTreeSet<&Nevra> = plans
             .filter(|plan| plan.dist == self.rollout.dist && plan.target.as_ref() == Some(to))
             .filter(goes_on)
             .flat_map(|plan| plan.items.iter().map(|item| &item.nevra))
@@ -804,7 +842,6 @@ pub fn trees_of(dist: &DistPath, rules: &DistRules) -> Vec<TreeId> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::super::entry::{self, REFUSED_NAMED, TookIn};
@@ -1139,7 +1176,18 @@ mod tests {
     }
 
     fn give_up(story: &mut Story) {
-        ask(story, Ask::GiveUp { rollout: "r".parse().expect("an id"), reason: String::new() });
+        give_up_for(story, "");
+    }
+
+    fn give_up_for(story: &mut Story, reason: &str) {
+        ask(story, Ask::GiveUp { rollout: "r".parse().expect("an id"), reason: reason.into() });
+    }
+
+    /// The plan that is not over yet cannot be carried out.
+    fn fails(story: &mut Story) {
+        let number = *story.world.plans.keys().next().expect("one");
+        let dist: DistPath = DIST.parse().expect("a path");
+        story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
     }
 
     /// `r` with its package in testing, and on its way into production.
@@ -1185,7 +1233,7 @@ mod tests {
 
     #[test]
     fn a_lost_package_leaves_the_others_of_its_move_alone() {
-        let b = "b-1-1.noarch";
+        let b = B;
         let mut story = Story::new();
         story.arrives(A).arrives(b).submit("r", &[A, b]).move_as(&[Role::Admin], "r", "InVerification");
         story.move_as(&[Role::Admin], "r", "StageRollOut").misses("untested", A);
@@ -1210,11 +1258,7 @@ mod tests {
             |story| {
                 story.trusts("production", trust(1, Standing::Revoked));
             },
-            |story| {
-                let number = *story.world.plans.keys().next().expect("one");
-                let dist: DistPath = DIST.parse().expect("a path");
-                story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
-            },
+            fails,
         ];
         for hinder in hinders {
             let mut story = half_way();
@@ -1241,14 +1285,138 @@ mod tests {
         }
     }
 
+    /// `r` with two packages in testing, and rejected.
+    fn rejected() -> Story {
+        let mut story = Story::new();
+        story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        story
+    }
+
+    const B: &str = "b-1-1.noarch";
+
+    #[test]
+    fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_listed() {
+        type Hinder = fn(&mut Story);
+        let hinders: [Hinder; 2] = [
+            |story| {
+                story.holds("testing");
+            },
+            fails,
+        ];
+        for hinder in hinders {
+            let mut story = rejected();
+            give_up_for(&mut story, "by mistake");
+            assert_eq!((story.codes(), story.state("r")), (vec!["busy"], "Rejected".to_owned()));
+            hinder(&mut story);
+            give_up(&mut story);
+            assert_eq!(story.codes(), ["no_reason"], "somebody has rejected it");
+            let old = *story.world.plans.keys().next().expect("one");
+            give_up_for(&mut story, "by mistake");
+            assert!(matches!(story.answer, Some(Answer::Moved { packages: 2, .. })), "{:?}", story.answer);
+            assert_eq!(story.state("r"), "StageRollOut");
+            // Testing may not have shown them for a moment.
+            let plan = story.world.plans.values().next().expect("one").clone();
+            assert_eq!((&plan.target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
+            // The end of the old one, should it come after all, takes nothing away.
+            let work = Work::Promote(old, plan);
+            story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+            story.wrong.clear();
+            story.troubles.clear();
+            for nevra in [A, B] {
+                assert_eq!(story.trees(nevra), ["testing"]);
+            }
+            story.carried_out();
+            let testing = TreeId { dist: DIST.parse().expect("a path"), tree: "testing".parse().expect("a name") };
+            assert!(story.world.plans.is_empty() && story.world.trees[&testing].leaving.is_empty());
+            story.move_as(&[Role::Admin], "r", "Production").carried_out();
+            assert_eq!(
+                (story.trees(A), story.trees(B)),
+                (vec!["production".to_owned()], vec!["production".to_owned()])
+            );
+        }
+    }
+
+    #[test]
+    fn who_gives_a_withdrawal_up_that_overtook_a_move_finds_the_rollout_where_its_packages_are() {
+        let mut story = half_way();
+        fails(&mut story);
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!(story.state("r"), "Rejected");
+        story.troubles.clear();
+        fails(&mut story);
+        give_up_for(&mut story, "by mistake");
+        assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+        // Production may have shown it.
+        let plan = story.world.plans.values().next().expect("one").clone();
+        assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+        // What goes back cannot go back further, and may be withdrawn.
+        story.troubles.clear();
+        fails(&mut story);
+        give_up(&mut story);
+        assert_eq!(story.codes(), ["taken_back"]);
+        story.move_as(&[Role::Admin], "r", "Rejected");
+        assert_eq!((story.codes(), story.state("r")), (vec![], "Rejected".to_owned()));
+        story.troubles.clear();
+        fails(&mut story);
+        give_up_for(&mut story, "by mistake again");
+        assert_eq!(story.state("r"), "StageRollOut");
+        story.troubles.clear();
+        story.carried_out();
+        assert_eq!((story.trees(A), story.world.plans.len()), (vec!["testing".to_owned()], 0));
+    }
+
+    #[test]
+    fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
+        // Others may have the key.
+        let mut story = rejected();
+        fails(&mut story);
+        story.trusts("testing", trust(1, Standing::Revoked));
+        give_up_for(&mut story, "by mistake");
+        assert_eq!((story.codes(), story.state("r")), (vec![SIGNER_REVOKED], "Rejected".to_owned()));
+        // A ring that has changed takes nothing off lists that are there.
+        story.trusts("testing", Trust::default());
+        give_up_for(&mut story, "by mistake");
+        assert_eq!((story.codes(), story.state("r")), (vec![], "StageRollOut".to_owned()));
+        let dist = story.rules.distributions.values().next().expect("one");
+        assert!(story.world.plans.values().all(|plan| story.world.objection(dist, plan).is_none()), "it goes on");
+        // They do not lie together: one was lost and came in again.
+        let mut story = Story::new();
+        story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out().misses("testing", A);
+        lose(&mut story, A);
+        story.wrong.clear();
+        story.arrives(A).move_as(&[Role::Admin], "r", "Rejected");
+        fails(&mut story);
+        give_up_for(&mut story, "by mistake");
+        assert_eq!((story.codes(), story.trees(A)), (vec!["package_elsewhere"], vec!["untested".to_owned()]));
+        // Lost while it waits: the others stay.
+        let mut story = rejected();
+        story.misses("testing", A);
+        lose(&mut story, A);
+        give_up_for(&mut story, "by mistake");
+        story.wrong.clear();
+        story.carried_out();
+        assert_eq!((story.trees(A), story.trees(B)), (vec![], vec!["testing".to_owned()]));
+        // Nothing is done in a distribution that is gone, and it is not everybody's to say.
+        let mut story = rejected();
+        fails(&mut story);
+        let rollout: RolloutId = "r".parse().expect("an id");
+        let reason = "by mistake".to_owned();
+        story.tell(&Input::Asked(caller(&[Role::Verifier]), Ask::GiveUp { rollout, reason }));
+        assert_eq!(story.codes(), ["role"], "who may not reject it from there");
+        story.rules.distributions.clear();
+        give_up_for(&mut story, "by mistake");
+        assert_eq!(story.codes(), ["no_distribution"]);
+    }
+
     #[test]
     fn a_move_that_failed_gives_way_to_a_withdrawal() {
         let mut story = Story::new();
         story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
         story.move_as(&[Role::Admin], "r", "StageRollOut");
-        let number = *story.world.plans.keys().next().expect("one");
-        let dist: DistPath = DIST.parse().expect("a path");
-        story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
+        fails(&mut story);
         story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
         assert_eq!(story.codes(), ["tree_held"], "it would hang there");
         story.wrong.clear();
@@ -1565,6 +1733,40 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// Whatever waits, fails and is given up: packages are where their rollout says, each in one tree.
+        #[test]
+        fn whatever_is_given_up_a_rollout_at_rest_is_where_its_packages_are(
+            steps in proptest::collection::vec((0..5_u8, 0..5_usize), 1..60)
+        ) {
+            let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+            let mut story = Story::new();
+            story.arrives(A).arrives(B).submit("r", &[A, B]);
+            for (what, state) in steps {
+                match what {
+                    0 | 1 => { story.move_as(&[Role::Admin], "r", states[state]); }
+                    2 if !story.world.plans.is_empty() => fails(&mut story),
+                    3 => give_up_for(&mut story, "by mistake"),
+                    4 => { story.carried_out(); }
+                    _ => {}
+                }
+                if story.world.plans.is_empty() {
+                    story.troubles.clear();
+                    let trees = match story.state("r").as_str() {
+                        "StageRollOut" => vec!["testing"],
+                        "Production" => vec!["production"],
+                        "Rejected" => vec![],
+                        _ => vec!["untested"],
+                    };
+                    for nevra in [A, B] {
+                        proptest::prop_assert_eq!(&story.trees(nevra), &trees, "{:?}", story.facts.last());
+                    }
+                }
+                for nevra in [A, B] {
+                    proptest::prop_assert!(story.trees(nevra).len() <= 1);
+                }
+            }
+        }
+
         /// S0-01: no sequence of events lets a package into production that never was in testing.
         #[test]
         fn nothing_reaches_production_that_was_not_in_testing(

@@ -49,7 +49,7 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
-    /// To give a move up that was decided and cannot be carried out.
+    /// To give up a move or a withdrawal that was decided and cannot be carried out.
     GiveUp {
         /// The rollout.
         rollout: RolloutId,

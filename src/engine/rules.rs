@@ -57,6 +57,9 @@ pub struct Trust {
     pub files: Vec<String>,
 }
 
+/// The code of an objection to a key that was revoked.
+pub const SIGNER_REVOKED: &str = "signer_revoked";
+
 /// Who signed a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signers {
@@ -129,7 +132,7 @@ impl Trust {
 
     /// Why a package may not be brought into `tree`, whose trust this is; `None` when it may.
     pub fn objection(&self, tree: &TreeName, nevra: &Nevra, signers: &Signers) -> Option<Finding> {
-        let revoked = |sentence| Finding::new(Verdict::NeedsAdmin, "signer_revoked", sentence);
+        let revoked = |sentence| Finding::new(Verdict::NeedsAdmin, SIGNER_REVOKED, sentence);
         Some(match self.doubt(signers)? {
             Doubt::Revoked(cert) => revoked(format!("{nevra} is signed by {cert}, which is revoked.")),
             Doubt::RevokedKey { key, cert } => {

@@ -153,6 +153,7 @@ impl World {
                     wanted: None,
                     plan: None,
                     left: None,
+                    rested: None,
                 };
                 self.rollouts.insert(rollout.clone(), made);
             }
@@ -181,8 +182,9 @@ impl World {
             }
             Fact::Moved { rollout, from, to, plan } => {
                 if let Some(known) = self.rollouts.get_mut(rollout) {
-                    if let Some(overtaken) = known.plan.take() {
-                        self.plans.remove(&overtaken);
+                    match known.plan.take() {
+                        Some(overtaken) => drop(self.plans.remove(&overtaken)),
+                        None => known.rested = Some(State::recorded(from)),
                     }
                     known.left = Some(State::recorded(from));
                     known.state = State::recorded(to);
@@ -255,10 +257,13 @@ impl World {
         packages.into_iter().filter_map(move |nevra| trust.objection(to, nevra, &self.package(dist, nevra)?.signers))
     }
 
-    /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time.
+    /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time. What
+    /// its target lists already is not brought there by it.
     pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
         let to = plan.target.as_ref()?;
-        self.objections(rules, &plan.dist, to, plan.items.iter().map(|item| &item.nevra)).next()
+        let is_new = |nevra: &&Nevra| self.package(&plan.dist, nevra).is_none_or(|known| !known.trees.contains(to));
+        let brought = plan.items.iter().map(|item| &item.nevra).filter(is_new);
+        self.objections(rules, &plan.dist, to, brought).next()
     }
 
     /// The plan of a rollout that is not carried out, since the rules no longer trust who signed, and why they do not.

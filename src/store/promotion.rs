@@ -61,8 +61,11 @@ pub fn bring(disk: &dyn Disk, places: &Places, index: &mut Index, plan: &Plan) -
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
-        if !open_accepted(&to, item.sha256)?.is_some_and(|there| is_made(index, &there, item.sha256)) {
-            let from = sources(places, plan, item);
+        let there = open_accepted(&to, item.sha256)?;
+        if !there.as_ref().is_some_and(|there| is_made(index, there, item.sha256)) {
+            let mut from = sources(places, plan, item);
+            // A plan that shows again what another one took off has its packages nowhere else.
+            from.extend(there.map(|_| to.clone()));
             bring_from(disk, index, &from, &to, item)?;
         }
         // Also when an earlier run made the link: it may have been stopped before it synced it.
@@ -303,6 +306,20 @@ mod tests {
             assert_eq!(std::fs::read(site.file("testing")).expect("there") == ACCEPTED, !linked);
             assert!(site.index(false).made(site.plan.items[0].sha256, meta.ino()), "known from now on");
         }
+    }
+
+    #[test]
+    fn what_lies_in_the_target_alone_stays_there_also_when_the_index_was_lost() {
+        let mut site = site(Some("untested"));
+        site.plan.items[0].leaves.clear();
+        let before = site.inode("untested");
+        let bring = || bring(&Kernel::default(), &site.places(), &mut site.index(false), &site.plan);
+        bring().expect("copied");
+        let ours = site.inode("untested");
+        assert_ne!(ours, before);
+        bring().expect("known");
+        assert_eq!(site.inode("untested"), ours);
+        assert_eq!(std::fs::read(site.file("untested")).expect("there"), ACCEPTED);
     }
 
     #[test]

@@ -80,11 +80,11 @@ pub struct LostBody {
     pub trees: Vec<String>,
 }
 
-/// A move that is given up because it cannot be carried out.
+/// A move or a withdrawal that is given up because it cannot be carried out.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GiveUpBody {
-    /// Why; goes into the logbook.
+    /// Why; goes into the logbook. A withdrawal takes one.
     #[serde(default)]
     pub reason: String,
 }
@@ -383,12 +383,12 @@ pub async fn move_rollout(
     }
 }
 
-/// Gives a move up that was decided and cannot be carried out: the rollout is in the state before it.
+/// Gives up a move or a withdrawal that was decided and cannot be carried out: the rollout is in the state before it.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/give-up", tag = "rollouts", request_body = GiveUpBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
-    responses((status = 202, description = "The rollout is in the state before the move; what the move has shown is taken back", body = MovedBody),
+    responses((status = 202, description = "The rollout is in the state before it; what clients see otherwise already is put right", body = MovedBody),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, description = "The move goes on, or there is none", body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It goes on, or nothing was decided", body = Problem),
         (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn give_up(
     State(context): State<Context>,

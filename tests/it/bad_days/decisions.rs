@@ -1,10 +1,12 @@
 //! Bad days of those who decide: two at once, packages that never come, somebody who asks a year later.
+#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
 
+use std::fs;
 use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::disagreement::{packages, settled};
+use crate::disagreement::{packages, reload, settled, up_with_trouble, wait_until_well};
 use crate::fsck::fsck;
 use crate::site::{DISTRIBUTION, Site, Wish};
 
@@ -75,6 +77,59 @@ fn a_rollout_that_waits_for_a_package_that_never_comes_says_so_and_can_be_given_
     };
     site.wait("both to be taken in", |site| (listed(site, "never") && listed(site, "last")).then_some(()));
     assert_eq!(packages(&site, "testing"), 0);
+    assert_eq!(fsck(&site, true), (vec![], Some(0)));
+}
+
+/// Row 35, as far as a rejection has not been carried out: before clients see it, and after.
+#[test]
+fn a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay() {
+    let mut site = settled();
+    let withdrawal = ["move", "2", "Rejected", "--reason", "the wrong ticket", "--no-wait"];
+    let refused = |site: &Site, words: &[&str], says: &str| {
+        let out = site.ctl(words);
+        let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        assert!(out.status.code() == Some(1) && said.contains(says), "{words:?}: {said}");
+    };
+    let give_up = ["give-up", "2", "--reason", "the wrong ticket was rejected"];
+    refused(&site, &give_up, "nothing is being moved");
+    // What is withdrawn cannot be kept aside; and once it can, the file for the sites is in the way.
+    let bytes = fs::read(site.tree("testing").join("Packages/s/second-1.0-1.noarch.rpm")).unwrap();
+    let sha256 = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes));
+    let kept = site.path(&format!("state/retired/umd_3_sl6_x86__64/{sha256}-second-1.0-1.noarch.rpm"));
+    let yum = site.tree("testing").join("UMD3_SL6_x86_64_Testing.repo");
+    assert!(yum.is_file());
+    for (place, shown) in [(&kept, 1), (&yum, 0)] {
+        if *place == yum {
+            fs::remove_file(place).unwrap();
+        }
+        fs::create_dir_all(place.join("in the way")).unwrap();
+        site.ctl_good(&withdrawal);
+        site.wait("what is in the way", |site| {
+            let said = site.ctl_good(&["show", "2", "--json"]);
+            let waits: Value = serde_json::from_str(&said).unwrap();
+            waits["trouble"].is_string().then_some(())
+        });
+        assert_eq!(packages(&site, "testing"), shown);
+        refused(&site, &give_up[..2], "takes a reason");
+        // Also when the daemon has begun anew meanwhile.
+        assert!(site.stop().success());
+        up_with_trouble(&mut site);
+        let told = site.wait("it to be given up", |site| {
+            let out = site.ctl(&give_up);
+            out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+        });
+        assert!(told.contains("2 is in StageRollOut again"), "{told}");
+        fs::remove_dir_all(place).unwrap();
+        reload(&site);
+        site.wait("the rollout to rest", |site| site.door.rests("2").then_some(()));
+        wait_until_well(&mut site);
+        assert_eq!((packages(&site, "testing"), packages(&site, "production")), (1, 1));
+        assert_eq!(fsck(&site, true), (vec![], Some(0)));
+    }
+    assert!(site.ctl_good(&["log", "2"]).contains("from Rejected to StageRollOut"));
+    assert!(site.ctl_good(&["log", "2"]).contains("the wrong ticket was rejected"));
+    site.ctl_good(&["move", "2", "Production"]);
+    assert_eq!((packages(&site, "testing"), packages(&site, "production")), (0, 2));
     assert_eq!(fsck(&site, true), (vec![], Some(0)));
 }
 

@@ -253,7 +253,14 @@ const ROWS: &[(usize, &str, Shown)] = &[
             "`rolloutctl edit` and `cancel`, and a submission that looks for what it names",
         ),
     ),
-    (35, "one state too far, or the wrong rollout to production", Later("`rolloutctl restore`")),
+    (
+        35,
+        "one state too far, or the wrong rollout to production",
+        Partly(
+            &["a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay"],
+            "`rolloutctl restore`, for what was carried out",
+        ),
+    ),
     (
         36,
         "two managers at once",
