@@ -33,6 +33,7 @@ use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution, Listed};
 use crate::store::examination::Examiner;
+use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LogbookError, SqliteLogbook};
 use crate::store::ownership;
@@ -201,8 +202,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
             (inside.world.packages_of(&path).map(package).collect(), begun.collect())
         };
         let upload = ready.gate.tree.clone();
-        watched.push((path.clone(), ready.gate.dir.clone()));
-        watched.push((path.clone(), ready.gate.home.clone()));
+        let (drops, home): (fn(&Path) -> bool, fn(&Path) -> bool) = (Uploads::may_be_one, Uploads::may_be_one_at_home);
+        watched.push((path.clone(), ready.gate.dir.clone(), drops));
+        watched.push((path.clone(), ready.gate.home.clone(), home));
         let opened = Distribution::restore(ready, Arc::clone(&disk), listed, &begun);
         let dist =
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
@@ -212,7 +214,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let (rung, on_ready) = oneshot::channel();
     let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workshop), shared, clock, rung);
     let mode = settings.watch.mode;
-    let posts = watched.into_iter().map(|(dist, dir)| Post::new(dist, dir, mode, &handle)).collect();
+    let posts = watched.into_iter().map(|(dist, dir, news)| Post::new(dist, dir, news, mode, &handle)).collect();
 
     let listener = listen(settings.http.listen).await?;
     let address =

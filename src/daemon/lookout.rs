@@ -1,7 +1,7 @@
 //! Looks at the upload trees when the kernel says so, and now and then anyhow.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::names::DistPath;
 use crate::engine::run::Handle;
 use crate::link::watch::{self, Mode, Watching};
-use crate::store::intake::Uploads;
 
 /// One upload tree that is watched.
 pub struct Post {
     dist: DistPath,
     dir: PathBuf,
+    /// Which paths below it may be uploads.
+    news: fn(&Path) -> bool,
     watching: Watching,
     /// Which directory the watch stands on; another one may have taken its name since.
     identity: Option<(u64, u64)>,
@@ -35,15 +36,20 @@ pub struct Rhythm {
 
 impl Post {
     /// Begins to watch the upload tree of a distribution.
-    pub fn new(dist: DistPath, dir: PathBuf, mode: Mode, engine: &Handle) -> Self {
+    pub fn new(dist: DistPath, dir: PathBuf, news: fn(&Path) -> bool, mode: Mode, engine: &Handle) -> Self {
         let (handle, name) = (engine.clone(), dist.clone());
         // The identity is taken first: a directory that is swapped after it is noticed at the next look.
         let identity = identity(&dir);
-        let watching = watch::watch(&dir, mode, Uploads::may_be_one, move || handle.touch(&name));
+        let watching = watch::watch(&dir, mode, news, move || handle.touch(&name));
         if let Watching::Polling { why } = &watching {
             tracing::info!(%dist, why, "uploads are polled");
         }
-        Self { dist, dir, watching, identity, gap: None }
+        Self { dist, dir, news, watching, identity, gap: None }
+    }
+
+    /// The same, watched anew.
+    fn again(&self, mode: Mode, engine: &Handle) -> Self {
+        Self::new(self.dist.clone(), self.dir.clone(), self.news, mode, engine)
     }
 
     /// Says once that not everything is watched, and once that it is again.
@@ -66,7 +72,7 @@ impl Post {
     }
 }
 
-fn identity(dir: &std::path::Path) -> Option<(u64, u64)> {
+fn identity(dir: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
@@ -93,14 +99,14 @@ pub async fn run(
         for post in &mut posts {
             if !post.stands() {
                 tracing::warn!(dist = %post.dist, dir = %post.dir.display(), "directory was replaced; watching the new one");
-                *post = Post::new(post.dist.clone(), post.dir.clone(), rhythm.mode, &engine);
+                *post = post.again(rhythm.mode, &engine);
                 engine.touch(&post.dist);
                 engine.doubt(&post.dist);
             } else if scan {
                 if post.watching.gap().is_some() {
                     // What could not be watched then may be gone, or there may be room now.
                     let gap = post.gap.take();
-                    *post = Post::new(post.dist.clone(), post.dir.clone(), rhythm.mode, &engine);
+                    *post = post.again(rhythm.mode, &engine);
                     post.gap = gap;
                 }
                 engine.touch(&post.dist);

@@ -916,6 +916,7 @@ mod tests {
     use super::super::evidence::{Bounds, Evidence};
     use super::super::intake::Limits;
     use super::super::publication::file_checksum;
+    use super::super::waiting::Kind;
     use super::*;
     use crate::domain::checksum::ChecksumKind;
     use crate::format::compress::{self, Compression};
@@ -1129,6 +1130,39 @@ mod tests {
             .expect("listed")
             .filter(|e| e.as_ref().expect("an entry").path().extension().is_some_and(|x| x == "rpm"));
         assert_eq!(left.count(), 0, "nothing of it stays in the tree");
+    }
+
+    #[test]
+    fn hidden_names_and_metadata_among_the_uploads_are_named_when_nobody_brings_them_any_more() {
+        let site = Site::new();
+        let mut dist = site.fresh();
+        for name in [".a.rpm.x1B2", ".partial/a.rpm", "b/.b.rpm", "repodata/primary.xml.gz"] {
+            site.drop_file(name, b"some of it");
+            site.put_into_tree(name, b"some of it");
+        }
+        site.drop_file("repodata/c.rpm", &package("c", "1", Some(&keys().1)));
+        let meta = std::fs::symlink_metadata(site.incoming().join(".a.rpm.x1B2")).expect("there");
+        let changed = Timestamp::from_second(std::os::unix::fs::MetadataExt::ctime(&meta)).expect("a time");
+        let minute = site.settings().gate.limits.incomplete_after;
+        let told = |dist: &mut Distribution, now: Timestamp, seconds: u64| {
+            let look = dist.look(now, site.clock + Duration::from_secs(seconds)).expect("a look");
+            let named = look.waiting.named().iter();
+            let named: Vec<(String, Kind)> = named.map(|waits| (waits.path.clone(), waits.kind)).collect();
+            (named, look.again.expect("another look"), look.accepted.len())
+        };
+        let (named, ..) = told(&mut dist, changed, 0);
+        let metadata = ("repodata/primary.xml.gz".to_owned(), Kind::Suffix);
+        assert_eq!(named, [metadata.clone(), ("repodata/c.rpm".to_owned(), Kind::New)]);
+        assert_eq!(told(&mut dist, changed, 3).2, 1, "packages may lie anywhere");
+        told(&mut dist, changed, 6);
+        let (named, again, _) = told(&mut dist, changed, 9);
+        assert_eq!(named, std::slice::from_ref(&metadata));
+        assert!(again > minute / 2 && again <= minute, "{again:?}");
+        let (mut named, again, _) = told(&mut dist, changed + minute + Duration::from_secs(1), 12);
+        named.sort();
+        let hidden = [".a.rpm.x1B2", ".partial", "b/.b.rpm"].map(|path| (path.to_owned(), Kind::Hidden));
+        assert_eq!((&named[..3], &named[3..]), (&hidden[..], &[metadata][..]));
+        assert!(again <= minute, "they may be gone: {again:?}");
     }
 
     #[test]

@@ -22,6 +22,10 @@
 //!    crash in between finds the upload again, or the copy in its place, and arrives at the same place.
 //! 5. Refused: the file moves to `rejected/`, also in a later look.
 //!
+//! Names that begin with a dot are those of files on their way (rsync's, scp's, an editor's) and are passed over; so is
+//! what is ours in the upload tree. In the drop directory a hidden name that has not changed for as long as half a
+//! file may stay half is named to whoever left it there.
+//!
 //! A file that cannot be handled, since it lies in a directory that somebody keeps to himself, is named
 //! in [`Look::stuck`] and left alone; the others are not held up by it.
 //!
@@ -59,6 +63,7 @@ use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::Accepted;
+use crate::format::quantity;
 
 /// Most files that one look examines; more wait for the next, so that a promotion never waits long
 /// behind a burst of uploads.
@@ -366,14 +371,14 @@ impl Uploads {
         now: Timestamp,
         clock: Instant,
     ) -> Result<Look, IntakeError> {
-        let Searched { found, mut dirs, mut waiting } = self.search(&gate.dir)?;
+        let Searched { found, mut dirs, mut waiting, again } = self.search(&gate.dir, Strays::of(gate, now))?;
         if gate.is_home() {
             // Metadata, keys and other things of ours lie there; and what an admin does there is no upload of strangers.
             waiting = Backlog::default();
         }
         let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
         self.seen.retain(|path, _| names.contains(path));
-        let mut look = Look { waiting, ..Look::default() };
+        let mut look = Look { waiting, again, ..Look::default() };
         let (mut quiet, mut bytes) = (Vec::new(), 0_u64);
         let mut foreign: BTreeSet<&Path> = BTreeSet::new();
         for file in &found {
@@ -423,7 +428,8 @@ impl Uploads {
 
     /// All candidates below the tree. Links to directories are not followed; what is known to be ours is passed
     /// over, and so are directories that hold nothing else and are as they were.
-    fn search(&self, dir: &Path) -> Result<Searched, DiskError> {
+    fn search(&self, dir: &Path, strays: Option<Strays>) -> Result<Searched, DiskError> {
+        let mut again = None;
         let mut found = Vec::new();
         let mut dirs = BTreeMap::new();
         let mut waiting = Backlog::default();
@@ -474,9 +480,9 @@ impl Uploads {
                 // What a crash left aside is an upload like any other: see `clear`.
                 let aside = is_aside(name.as_bytes());
                 // rsync's temporary names and partial directories begin with a dot (threats row 4).
-                if (name.as_bytes().starts_with(b".") && !aside)
-                    || (depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes())
-                {
+                let is_hidden = name.as_bytes().starts_with(b".") && !aside;
+                let is_own = depth == 0 && name.as_bytes() == tree::REPODATA.as_bytes();
+                if name == "." || name == ".." || (strays.is_none() && (is_hidden || is_own)) {
                     continue;
                 }
                 let Ok(stat) = entries.fd().and_then(|fd| rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW))
@@ -484,6 +490,11 @@ impl Uploads {
                     continue;
                 };
                 let (stamp, kind) = (Stamp::of_raw(&stat), FileType::from_raw_mode(stat.st_mode));
+                if let Some(strays) = strays.as_ref().filter(|_| is_hidden) {
+                    let wait = strays.name(&relative.join(name), stamp, kind.is_dir(), &mut waiting);
+                    again = again.into_iter().chain([wait]).min();
+                    continue;
+                }
                 let mut mark = None;
                 if let Some(dir) = dirs.get_mut(&relative) {
                     let hash = self.marks.hash_one((name, stamp));
@@ -520,7 +531,7 @@ impl Uploads {
             }
         }
         found.sort_by(|a, b| a.relative.cmp(&b.relative));
-        Ok(Searched { found, dirs, waiting })
+        Ok(Searched { found, dirs, waiting, again })
     }
 
     /// Remembers that a file cannot be handled.
@@ -563,11 +574,14 @@ impl Uploads {
         }
     }
 
-    /// Whether a path below the upload tree may be an upload, or a directory of them: not what is written into
-    /// `repodata/`, and no temporary name, ours or anybody's.
+    /// Whether a path below the drop directory may be an upload, or a directory of them: no temporary name.
     pub fn may_be_one(path: &Path) -> bool {
-        let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-        !hidden && !path.starts_with(tree::REPODATA)
+        !path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
+    }
+
+    /// The same below the upload tree, where it is not what is written into `repodata/` either.
+    pub fn may_be_one_at_home(path: &Path) -> bool {
+        Self::may_be_one(path) && !path.starts_with(tree::REPODATA)
     }
 
     /// Reads every directory again at the next look.
@@ -849,6 +863,40 @@ struct Searched {
     dirs: BTreeMap<PathBuf, PackageDir>,
     /// What is not looked at, or cannot be.
     waiting: Backlog,
+    /// When something hidden is to be named, or may be gone.
+    again: Option<Duration>,
+}
+
+/// From when on hidden names are told to those who left them: they are mostly those of files on their way.
+struct Strays {
+    now: Timestamp,
+    /// How long they may lie there unchanged.
+    patience: Duration,
+}
+
+impl Strays {
+    /// Nothing is told of the upload tree itself.
+    fn of(gate: &Gate, now: Timestamp) -> Option<Self> {
+        (!gate.is_home()).then_some(Self { now, patience: gate.limits.incomplete_after })
+    }
+
+    /// Names one that has lain there long enough; gives the time after which to look again.
+    fn name(&self, path: &Path, stamp: Stamp, is_dir: bool, waiting: &mut Backlog) -> Duration {
+        // Whoever uploads chooses the other time, and not this one.
+        let changed = Timestamp::from_second(stamp.ctime.0).unwrap_or(Timestamp::MIN);
+        let waited = Duration::try_from(self.now.duration_since(changed)).unwrap_or_default();
+        if waited < self.patience {
+            return self.patience.saturating_sub(waited);
+        }
+        let why = format!(
+            "its name begins with a dot, as that of a {} on its way, so {} is not looked at; it has not changed for {}",
+            if is_dir { "directory of files" } else { "file" },
+            if is_dir { "what lies in it" } else { "it" },
+            quantity::show_duration(self.patience),
+        );
+        waiting.add(path, Kind::Hidden, why, Some(changed));
+        STUCK_AGAIN
+    }
 }
 
 impl Found {
@@ -1349,10 +1397,10 @@ mod tests {
             put(&Kernel::default(), &dir.path().join(format!("{CLEARED}{name}")), b"", Access::Everybody)
                 .expect("made");
         }
-        assert!(Uploads::default().search(dir.path()).expect("listed").found.is_empty());
+        assert!(Uploads::default().search(dir.path(), None).expect("listed").found.is_empty());
         put(&Kernel::default(), &dir.path().join("a.rpm"), b"", Access::Everybody).expect("made");
         let (aside, _) = take_aside(&Kernel::default(), &dir.path().join("a.rpm")).expect("renamed").expect("there");
-        let found = Uploads::default().search(dir.path()).expect("listed").found;
+        let found = Uploads::default().search(dir.path(), None).expect("listed").found;
         assert_eq!(found.iter().map(|file| dir.path().join(&file.relative)).collect::<Vec<_>>(), [aside]);
     }
 
@@ -1368,18 +1416,18 @@ mod tests {
         assert!(!clear(&disk, &upload, looked_at).expect("looked at"), "something was left");
 
         sweep(&disk, dir.path()).expect("swept");
-        let found = Uploads::default().search(dir.path()).expect("listed").found;
+        let found = Uploads::default().search(dir.path(), None).expect("listed").found;
         let [aside] = found.as_slice() else { panic!("one file") };
         let path = dir.path().join(&aside.relative);
         assert_eq!(std::fs::read(&path).expect("kept"), b"new");
         assert!(clear(&disk, &path, aside.stamp).expect("removed"));
-        assert!(Uploads::default().search(dir.path()).expect("listed").found.is_empty());
+        assert!(Uploads::default().search(dir.path(), None).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
         // Each of several has a name of its own.
         for n in 0..3_u8 {
             put(&disk, &upload, &[n], Access::Everybody).expect("written");
             assert!(!clear(&disk, &upload, looked_at).expect("looked at"));
         }
-        assert_eq!(Uploads::default().search(dir.path()).expect("listed").found.len(), 3);
+        assert_eq!(Uploads::default().search(dir.path(), None).expect("listed").found.len(), 3);
     }
 }

@@ -26,6 +26,8 @@ pub enum Kind {
     Deep,
     /// Its name does not end in `.rpm`.
     Suffix,
+    /// Its name begins with a dot, as those of files on their way do, and it has not changed for long.
+    Hidden,
     /// A directory that is named like a package.
     Folder,
     /// There is less of it than its headers say.
@@ -36,8 +38,17 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, the worst first.
-    pub const ALL: [Self; 8] =
-        [Self::Stuck, Self::Closed, Self::Many, Self::Deep, Self::Suffix, Self::Folder, Self::Incomplete, Self::New];
+    pub const ALL: [Self; 9] = [
+        Self::Stuck,
+        Self::Closed,
+        Self::Many,
+        Self::Deep,
+        Self::Suffix,
+        Self::Hidden,
+        Self::Folder,
+        Self::Incomplete,
+        Self::New,
+    ];
 
     /// One word for programs.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +58,7 @@ impl Kind {
             Self::Many => "many",
             Self::Deep => "deep",
             Self::Suffix => "suffix",
+            Self::Hidden => "hidden",
             Self::Folder => "folder",
             Self::Incomplete => "incomplete",
             Self::New => "new",
@@ -69,6 +81,7 @@ impl Kind {
             Self::Many => "remove what is not needed",
             Self::Deep => "put it into a directory further up",
             Self::Suffix => "rename it to end in .rpm if it is a package; else remove it",
+            Self::Hidden => "if no copy is under way, give it a name without the dot, or remove it",
             Self::Folder => {
                 "nothing if packages lie in it, which are taken in; else remove it and upload the package itself"
             }

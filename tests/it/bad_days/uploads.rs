@@ -160,6 +160,7 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
         &site,
         &format!(
             "umask 002; mkdir -p x.rpm {deep}; cp {good} SHOUTED.RPM; cp {good} archive.zip; cp {good} {deep}/deep.rpm; \
+             mkdir repodata .later; cp {good} .good.rpm.a1B2c3; cp {good} .later/later.rpm; echo > repodata/primary.xml; \
              head -c 2000 {good} > half.rpm; ln -s /etc/passwd link.rpm; truncate -s 20G huge.rpm"
         ),
     );
@@ -167,6 +168,9 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
         ("SHOUTED.RPM", "suffix", "rename it to end in .rpm"),
         ("archive.zip", "suffix", "rename it to end in .rpm"),
         ("x.rpm", "folder", "upload the package itself"),
+        ("repodata/primary.xml", "suffix", "else remove it"),
+        (".good.rpm.a1B2c3", "hidden", "give it a name without the dot"),
+        (".later", "hidden", "give it a name without the dot"),
     ] {
         let told = wait_for(&mut site, path, kind);
         assert!(told.contains(remedy), "{path}: {told}");
@@ -189,9 +193,15 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
     monitoring(&mut site, "OK", 0);
     assert_eq!(packages(&site, "untested"), 0);
     let figures = site.door.get("/metrics").unwrap().text();
-    assert!(figures.contains("kind=\"suffix\"} 2"), "{figures}");
+    assert!(figures.contains("kind=\"suffix\"} 3"), "{figures}");
     // The remedies mend it.
-    uploader(&site, &format!("mv SHOUTED.RPM shouted.rpm; rm -r archive.zip x.rpm d0; cp {good} half.rpm"));
+    uploader(
+        &site,
+        &format!(
+            "mv SHOUTED.RPM shouted.rpm; mv .good.rpm.a1B2c3 good.rpm; mv .later later; \
+         rm -r archive.zip x.rpm d0 repodata; cp {good} half.rpm"
+        ),
+    );
     site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
     site.wait("nothing to wait", |site| waiting(site).is_empty().then_some(()));
     assert!(site.ctl_good(&["uploads"]).starts_with("Nothing waits"));
