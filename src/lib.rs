@@ -12,16 +12,16 @@
 //!      store/examination: format/reading hashes and checks, format/openpgp finds out who signed what,
 //!      domain/trust says whether that is enough, and the package's XML is made
 //!      -> store/index, or store/rejected with a reason code
-//!   <- WorkEnded -> decide -> logbook -> World -> Work::Publish(tree)
+//!   <- WorkEnded -> process/act -> logbook -> World -> Work::Publish(tree)
 //!      store/index -> store/blocks -> format/compress, repomd
 //!      -> store/publication: Staged -> Published
 //!
 //! a tracker or a person speaks
 //!   POST /hooks/<name> or the API -> web: bound, MAC, parse -> Input::Asked
-//!      engine/decide: domain/workflow step -> domain/gate judge -> domain/plan
+//!      process/act: domain/workflow step -> process/gate judges -> domain/plan
 //!      one logbook append -> World::apply -> Work::Promote(plan)
 //!      store/promotion: link into target, publish target, publish source, retire from source
-//!   <- WorkEnded -> decide -> logbook: done
+//!   <- WorkEnded -> process/act -> logbook: done
 //! ```
 //!
 //! # Invariants
@@ -44,6 +44,8 @@ pub mod format;
 pub mod store;
 /// The kernel and the clock; does not know `store`.
 pub mod link;
+/// What is so and what follows: facts, world, gates, acts. Pure.
+pub mod process;
 /// The one writer: input, decision, logbook, work.
 pub mod engine;
 /// What lies on the disk, read by other eyes than those that wrote it.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,8 +11,8 @@ use super::tree::Tree;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
-use crate::engine::entry::count;
-use crate::engine::world::World;
+use crate::process::fact::count;
+use crate::process::world::World;
 
 /// A plan is carried out within seconds; one that is this old waits for something.
 const PLAN_TAKES: Duration = Duration::from_mins(10);
@@ -49,7 +50,7 @@ impl Findings {
 /// waits. `takes_uploads` is the tree in which unlisted files are uploads.
 pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> Vec<(String, String)> {
     let known = world.trees.get(id).cloned().unwrap_or_default();
-    let plans = world.plans.values().filter(|plan| plan.dist == id.dist);
+    let plans = world.rollouts.plans().map(|(_, plan)| plan).filter(|plan| plan.dist == id.dist);
     let items = plans.flat_map(|plan| plan.items.iter().map(move |item| (plan, item)));
     let here = items.filter(|(plan, item)| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree));
     let moving: BTreeMap<String, String> =
@@ -70,7 +71,7 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         }
         _ => {}
     }
-    let wanted = world.packages_of(&id.dist).filter(|(_, package)| package.trees.contains(&id.tree));
+    let wanted = world.packages.of(&id.dist).filter(|(_, package)| package.trees.contains(&id.tree));
     let mut expected = BTreeSet::new();
     let (mut to_come, mut to_go) = (0, 0);
     for (nevra, package) in wanted {
@@ -90,7 +91,7 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         expected.insert(nevra);
     }
     let accepted: BTreeSet<String> = if known.dirty {
-        world.packages_of(&id.dist).map(|(nevra, _)| nevra.to_string()).collect()
+        world.packages.of(&id.dist).map(|(nevra, _)| nevra.to_string()).collect()
     } else {
         BTreeSet::new()
     };
@@ -135,8 +136,8 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
         let since = world.rollouts.get(&plan.rollout).map(|rollout| rollout.since);
         since.is_none_or(|since| Duration::try_from(now.duration_since(since)).is_ok_and(|waited| waited > PLAN_TAKES))
     };
-    let plans = world.plans.iter().filter(|(_, plan)| is_old(plan));
-    let words = |(number, plan): (&u64, &Plan)| {
+    let plans = world.rollouts.plans().filter(|(_, plan)| is_old(plan));
+    let words = |(number, plan): (u64, &Arc<Plan>)| {
         let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
         let what = format!(
             "{} of the rollout {} should have moved in {} of {}, and did not; `rolloutctl show {}` says why",
@@ -153,10 +154,12 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
 
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
-    let nowhere = world.packages_of(dist).filter(|(_, package)| package.trees.is_empty());
+    let nowhere = world.packages.of(dist).filter(|(_, package)| package.trees.is_empty());
     let mut lost = Vec::new();
     // A withdrawal is over when it is written down, and what it withdraws is kept before.
-    for (nevra, package) in nowhere.filter(|(nevra, _)| !world.lost.contains(&(dist.clone(), (*nevra).clone()))) {
+    for (nevra, package) in
+        nowhere.filter(|(nevra, _)| !world.packages.lost.contains(&(dist.clone(), (*nevra).clone())))
+    {
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
             Ok(meta) if meta.is_file() && meta.len() == package.size => {}
@@ -173,7 +176,7 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
 mod tests {
     use super::super::metadata::Listed;
     use super::*;
-    use crate::engine::entry::{Fact, samples::every_fact};
+    use crate::process::fact::{Fact, samples::every_fact};
 
     /// The world until a fact, and the distribution and the package that it is about.
     fn until(is_last: fn(&Fact) -> bool) -> (World, DistPath, String) {
@@ -200,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_plan_that_waits_hides_nothing_but_its_own_packages() {
-        let (world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved { .. }));
-        assert_eq!(world.plans.len(), 1);
+        let (world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved(_)));
+        assert_eq!(world.rollouts.plans().count(), 1);
         for shown in [&[nevra.as_str()][..], &[]] {
             let told =
                 of_tree(&world, &id(&dist, "testing"), &listing(&[&["strange-1-1.noarch"], shown].concat()), false);
@@ -218,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_waits_to_be_shown_is_told_with_what_changes_while_it_goes_on() {
-        let (world, dist, _) = until(|fact| matches!(fact, Fact::TookIn(_)));
+        let (world, dist, _) = until(|fact| matches!(fact, Fact::Accepted(_)));
         let told = of_tree(&world, &id(&dist, "untested"), &listing(&["strange-1-1.noarch"]), true);
         let all: Vec<&str> = told.iter().map(|(_, what)| what.as_str()).collect();
         assert!(all.iter().any(|what| what.starts_with("since revision 0 1 package waits to be shown")), "{told:?}");
@@ -236,12 +239,12 @@ mod tests {
 
     #[test]
     fn a_withdrawn_package_that_is_not_kept_is_lost_whatever_moves_elsewhere() {
-        let (mut world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved { .. }));
+        let (mut world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved(_)));
         let other: DistPath = "other".parse().expect("a path");
         let nevra: Nevra = nevra.parse().expect("a nevra");
-        let mut package = world.package(&dist, &nevra).expect("accepted").clone();
+        let mut package = world.packages.get(&dist, &nevra).expect("accepted").clone();
         package.trees.clear();
-        world.packages.entry(other.clone()).or_default().insert(nevra, package);
+        world.packages.put(&other, nevra, package);
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(lost(&world, &other, dir.path()).len(), 1);
     }

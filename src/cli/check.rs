@@ -15,8 +15,8 @@ use crate::config::check::{Report, check};
 use crate::config::complaint::Complaint;
 use crate::config::history;
 use crate::config::settings::Settings;
-use crate::engine::listed::Doubts;
 use crate::link::clock::Clock;
+use crate::process::listed::Doubts;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///

@@ -130,7 +130,7 @@ fn once(
     wanted: impl Fn(&TreeId) -> bool,
 ) -> Result<Report, Failure> {
     let world = offline::world(settings)?;
-    let quiet = world.plans.is_empty() && !world.trees.values().any(|tree| tree.dirty);
+    let quiet = world.rollouts.plans().next().is_none() && !world.trees.values().any(|tree| tree.dirty);
     let mut report = Report { entries: world.last, quiet, ..Report::default() };
     bar.set_position(0);
     let cert = settings.signing.as_ref().map(|signing| {
@@ -177,8 +177,8 @@ fn once(
         }
     }
     report.findings.extend(unreadable.into_iter().map(|what| ("keys".to_owned(), what)));
-    for id in world.trees.keys().filter(|id| !trees.contains(*id)) {
-        if world.listed(id) > 0 {
+    for id in world.trees.ids().filter(|id| !trees.contains(*id)) {
+        if world.packages.listed(id) > 0 {
             let what = "the logbook has packages there, and the configuration does not have the tree";
             report.findings.push((id.to_string(), what.to_owned()));
         }

@@ -17,10 +17,10 @@ use crate::config::settings::Settings;
 use crate::daemon::expiry::WARN_DAYS;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::nevra::Nevra;
-use crate::engine::entry::count;
-use crate::engine::world::{Package, World};
 use crate::format::openpgp::{CertSummary, Gravity, KeySummary};
 use crate::link::clock::Clock;
+use crate::process::fact::count;
+use crate::process::world::{Package, World};
 
 /// Lists the keys that trees trust, until when, and what each has signed
 ///
@@ -172,8 +172,8 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
             }
         }
     }
-    for (dist, packages) in &world.packages {
-        for (nevra, package) in packages {
+    for dist in world.packages.distributions() {
+        for (nevra, package) in world.packages.of(dist) {
             let signers = &package.signers;
             for signer in signers.certs.iter().chain(&signers.keys) {
                 keys.entry(signer.clone()).or_default().has_signed(dist, nevra, package);

@@ -10,9 +10,9 @@ use crate::config::settings::Settings;
 use crate::config::{files, reader};
 use crate::daemon::prepare;
 use crate::domain::names::TreeId;
-use crate::engine::listed::{self, Doubts};
 use crate::engine::run::fold;
-use crate::engine::world::World;
+use crate::process::listed::{self, Doubts};
+use crate::process::world::World;
 use crate::store::logbook::SqliteLogbook;
 
 /// What the configuration says, whatever the state of what it speaks of: these commands are for bad days.

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::client::{Client, Connection};
 use super::exit::{Exit, Failure, Outcome};
 use super::table;
-use crate::engine::entry::count;
 use crate::format::quantity;
+use crate::process::fact::count;
 use crate::web::api::{
     EntryBody, GiveUpBody, LoseBody, LostBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody,
     WhyBody,

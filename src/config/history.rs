@@ -12,21 +12,24 @@ use super::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::Workflow;
-use crate::engine::world::World;
 use crate::format::procedure;
+use crate::process::fact::count;
+use crate::process::world::World;
 
 /// What follows from these settings for what the logbook has.
 pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
     let mut said = Vec::new();
     let known: BTreeMap<&DistPath, &Distribution> =
         settings.distributions.iter().map(|dist| (&dist.path, dist)).collect();
-    for (path, packages) in &world.packages {
+    for path in world.packages.distributions() {
         match known.get(path) {
             Some(dist) => {
                 trees(dist, world, &mut said);
                 said.extend(workflow(dist).and_then(|workflow| stranded(dist, &workflow, world)));
             }
-            None => said.extend(gone(path, packages.values().filter(|p| !p.trees.is_empty()).count(), world)),
+            None => {
+                said.extend(gone(path, world.packages.of(path).filter(|(_, p)| !p.trees.is_empty()).count(), world));
+            }
         }
     }
     let note = |(what, hint): (String, String)| Complaint {
@@ -50,13 +53,13 @@ fn workflow(dist: &Distribution) -> Option<Workflow> {
 /// Rollouts in states that the procedure does not have any more.
 fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(String, String)> {
     let lost = |rollout: &&Rollout| rollout.dist == dist.path && workflow.state(rollout.state.as_str()).is_err();
-    let mut lost: Vec<&Rollout> = world.rollouts.values().filter(lost).collect();
+    let mut lost: Vec<&Rollout> = world.rollouts.iter().filter(lost).collect();
     lost.sort_by(|a, b| a.id.cmp(&b.id));
     let first = lost.first()?;
     let states: BTreeSet<&str> = lost.iter().map(|rollout| rollout.state.as_str()).collect();
     let what = format!(
         "{} of {} {} in a state that the procedure `{}` does not have ({} in {}): nobody can move {}",
-        counted(lost.len(), "rollout"),
+        count(lost.len(), "rollout"),
         dist.path,
         if lost.len() == 1 { "is" } else { "are" },
         workflow.name(),
@@ -67,19 +70,15 @@ fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(
     Some((what, "give the state its old name back, or add it again with a transition that leaves it".to_owned()))
 }
 
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// A distribution that is not in the file any more; without packages nobody misses it.
 fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, String)> {
-    let rollouts = world.rollouts.values().filter(|rollout| rollout.dist == *path).count();
+    let rollouts = world.rollouts.iter().filter(|rollout| rollout.dist == *path).count();
     (packages > 0).then(|| {
         let what = format!(
             "the logbook has {} and {} of {path}, which this file does not have: from the next start on its trees stay as \
              they are, and nothing is taken in, moved or published there",
-            counted(packages, "package"),
-            counted(rollouts, "rollout"),
+            count(packages, "package"),
+            count(rollouts, "rollout"),
         );
         (what, format!("if it was renamed by mistake, give it the path {path} again: all goes on where it was"))
     })
@@ -88,14 +87,14 @@ fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, Stri
 /// Trees of a distribution that are not in the file any more, and uploads that would arrive elsewhere.
 fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
     let path = &dist.path;
-    let all = world.trees.keys().filter(|id| id.dist == *path && !dist.trees.contains(&id.tree));
+    let all = world.trees.ids().filter(|id| id.dist == *path && !dist.trees.contains(&id.tree));
     for id in all {
-        let listed = world.listed(id);
+        let listed = world.packages.listed(id);
         if listed > 0 {
             let what = format!(
                 "the logbook has {} in {id}, a tree that this file does not have: from the next start on it stays as it \
                  is, and nobody keeps or moves what lies there",
-                counted(listed, "package"),
+                count(listed, "package"),
             );
             said.push((
                 what,
@@ -104,14 +103,14 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
         }
     }
     let first: Option<&TreeName> = dist.trees.first();
-    if let (Some(before), Some(first)) = (world.arrives.get(path), first)
+    if let (Some(before), Some(first)) = (world.packages.arrives.get(path), first)
         && before != first
     {
-        let waiting = world.listed(&TreeId { dist: path.clone(), tree: before.clone() });
+        let waiting = world.packages.listed(&TreeId { dist: path.clone(), tree: before.clone() });
         let what = format!(
             "uploads to {path} were taken into {before} until now, and would be taken into {first} from the next start \
              on; {before} has {}",
-            counted(waiting, "package"),
+            count(waiting, "package"),
         );
         said.push((
             what,
@@ -126,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::config::reader;
-    use crate::engine::entry::samples::every_fact;
+    use crate::process::fact::samples::every_fact;
 
     /// What is said of a distribution with these trees, when one package lies in testing that came over untested.
     fn said(path: &str, trees: &str) -> Vec<String> {

@@ -193,13 +193,19 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         supervisor.still_starting(&format!("opening {path}"));
         let (listed, begun): (Vec<Listed>, Vec<Plan>) = {
             let inside = shared.read();
-            let package = |(nevra, package): (&crate::domain::nevra::Nevra, &crate::engine::world::Package)| Listed {
+            let package = |(nevra, package): (&crate::domain::nevra::Nevra, &crate::process::world::Package)| Listed {
                 nevra: nevra.clone(),
                 sha256: package.sha256,
                 trees: package.trees.iter().cloned().collect(),
             };
-            let begun = inside.world.plans.values().filter(|plan| plan.dist == path).cloned();
-            (inside.world.packages_of(&path).map(package).collect(), begun.collect())
+            let begun = inside
+                .world
+                .rollouts
+                .plans()
+                .map(|(_, plan)| plan)
+                .filter(|plan| plan.dist == path)
+                .map(|plan| Plan::clone(plan));
+            (inside.world.packages.of(&path).map(package).collect(), begun.collect())
         };
         let upload = ready.gate.tree.clone();
         let (drops, home): (fn(&Path) -> bool, fn(&Path) -> bool) = (Uploads::may_be_one, Uploads::may_be_one_at_home);

@@ -6,7 +6,6 @@
 //! copy is the good one, if there is one, is for people to find out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -141,21 +140,14 @@ impl Scrub {
     /// The bytes of all that is listed.
     fn total(&self) -> u64 {
         let inside = self.shared.read();
-        let all = inside.world.packages.values().flat_map(BTreeMap::values);
-        all.filter(|package| !package.trees.is_empty()).fold(0, |sum, package| sum.saturating_add(package.size))
+        inside.world.packages.listed_bytes()
     }
 
     /// The listed package after a place.
     fn next(&self, after: Option<&Place>) -> Option<Item> {
         let inside = self.shared.read();
-        let from = after.map_or(Bound::Unbounded, |(dist, _)| Bound::Included(dist));
-        let dists = inside.world.packages.range::<DistPath, _>((from, Bound::Unbounded));
-        let mut rest = dists.flat_map(|(dist, packages)| {
-            let here = after.filter(|(last, _)| last == dist);
-            let from = here.map_or(Bound::Unbounded, |(_, nevra)| Bound::Excluded(nevra));
-            packages.range::<Nevra, _>((from, Bound::Unbounded)).map(move |(nevra, package)| (dist, nevra, package))
-        });
-        let (dist, nevra, package) = rest.find(|(_, _, package)| !package.trees.is_empty())?;
+        let (dist, nevra, package) =
+            inside.world.packages.after(after).find(|(_, _, package)| !package.trees.is_empty())?;
         let trees = package.trees.iter().cloned().collect();
         Some(Item { place: (dist.clone(), nevra.clone()), sha256: package.sha256, size: package.size, trees })
     }
@@ -202,7 +194,7 @@ impl Scrub {
 
     fn is_listed(&self, id: &TreeId, nevra: &Nevra) -> bool {
         let inside = self.shared.read();
-        let package = inside.world.packages.get(&id.dist).and_then(|packages| packages.get(nevra));
+        let package = inside.world.packages.get(&id.dist, nevra);
         package.is_some_and(|package| package.trees.contains(&id.tree))
     }
 

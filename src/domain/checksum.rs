@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_with::{DeserializeFromStr, SerializeDisplay};
+
 /// A checksum algorithm that a distribution may use in its metadata.
 ///
 /// EL5 clients know only SHA-1 (which yum spells `sha`), newer ones want SHA-256 or SHA-512.
@@ -57,7 +59,7 @@ impl FromStr for ChecksumKind {
 }
 
 /// The SHA-256 of a whole file: what a package *is*, whatever it is called.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {

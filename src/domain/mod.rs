@@ -2,6 +2,8 @@
 
 /// Text of strangers on its way to a person.
 pub mod legible;
+/// What lies where people upload and is not taken in.
+pub mod backlog;
 /// Checksums as repodata spells them.
 pub mod checksum;
 /// Names of trees, distributions, rollouts and people.

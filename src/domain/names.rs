@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_with::{DeserializeFromStr, SerializeDisplay};
+
 /// Longest name of any kind here. Several of them go into one path, which ends at 4096 bytes.
 pub const NAME_MAX: usize = 120;
 
@@ -21,7 +23,7 @@ pub struct BadName {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay)]
         pub struct $name(String);
 
         impl $name {

@@ -8,6 +8,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde_with::{DeserializeFromStr, SerializeDisplay};
+
+/// The directory of a tree that holds packages.
+pub const PACKAGES: &str = "Packages";
+
 /// Longest name, version, release or architecture. File names end at 255 bytes, and all four are in one.
 pub const PART_MAX: usize = 200;
 
@@ -121,7 +126,7 @@ impl BadNevra {
 /// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and all are plain.
 ///
 /// A hundred thousand of them stand in several maps at once, so a clone shares its text.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, DeserializeFromStr, SerializeDisplay)]
 pub struct Nevra {
     /// `NAME-VERSION-RELEASE.ARCH`.
     stem: Arc<str>,
@@ -217,6 +222,16 @@ impl Nevra {
     /// `NAME-VERSION-RELEASE.ARCH.rpm`, without the epoch, as rpm names files.
     pub fn file_name(&self) -> String {
         format!("{}.rpm", self.stem)
+    }
+
+    /// Where a package lies that the daemon took in, below its tree: `Packages/b/bdii-5.2.22-1.el6.noarch.rpm`.
+    pub fn location(&self) -> String {
+        format!("{PACKAGES}/{}/{}", self.letter(), self.file_name())
+    }
+
+    /// The directory in [`PACKAGES`] that holds it.
+    pub fn letter(&self) -> char {
+        self.name().chars().next().map_or('_', |c| c.to_ascii_lowercase())
     }
 
     /// Compares epoch, version and release as rpm does.

@@ -6,7 +6,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
-use super::entry::{self, Fact};
+use crate::process::fact::rollout::Done;
+use crate::process::fact::{self, Fact, Subject};
 use crate::store::logbook::{LogbookError, Recorded, SqliteLogbook};
 
 /// Tells the entries about one rollout from the others; they must come in order.
@@ -18,27 +19,14 @@ struct About<'a> {
 
 impl About<'_> {
     fn is(&mut self, seq: u64, fact: &Fact) -> bool {
-        let named = match fact {
-            Fact::Submitted { rollout, .. } | Fact::Awaits { rollout, .. } => rollout.as_str(),
-            Fact::Moved { rollout, plan, .. } => {
-                if plan.is_some() && rollout.as_str() == self.rollout {
-                    self.plans.insert(seq);
-                }
-                rollout.as_str()
-            }
-            Fact::Heard { rollout, .. } | Fact::Refused { rollout, .. } => rollout,
-            Fact::Done { plan } => return self.plans.contains(plan),
-            Fact::Started { .. }
-            | Fact::TookIn(_)
-            | Fact::TurnedAway(_)
-            | Fact::TurnedAwayTogether(_)
-            | Fact::Published(_)
-            | Fact::Retired { .. }
-            | Fact::Lost { .. } => {
-                return false;
-            }
-        };
-        named == self.rollout
+        if let Fact::Done(Done { plan, rollout: None }) = fact {
+            return self.plans.contains(plan);
+        }
+        let is_named = Subject::rollout(self.rollout).is_some_and(|this| fact.about().contains(&this));
+        if is_named && matches!(fact, Fact::Moved(_)) {
+            self.plans.insert(seq);
+        }
+        is_named
     }
 }
 
@@ -56,8 +44,8 @@ pub fn of_rollout(
     let mut kept = VecDeque::new();
     SqliteLogbook::walk(logbook, |recorded| {
         // Most entries are about packages and trees; they are not worth reading further.
-        let worth = recorded.draft.body.contains("\"rollout\"") || recorded.draft.body.contains("\"done\"");
-        let fact = worth.then(|| entry::read(&recorded.draft.body).ok()).flatten();
+        let worth = recorded.draft.body.contains("\"rollout\"") || recorded.draft.body.contains("done\"");
+        let fact = worth.then(|| fact::read(&recorded.draft.body).ok()).flatten();
         if fact.is_some_and(|fact| about.is(recorded.seq, &fact)) && from.is_none_or(|from| recorded.seq >= from) {
             if kept.len() == limit && from.is_none() {
                 kept.pop_front();
@@ -74,9 +62,11 @@ pub fn of_rollout(
 mod tests {
     use jiff::Timestamp;
 
-    use super::super::entry::samples::every_fact;
     use super::*;
     use crate::domain::plan::Plan;
+    use crate::process::fact::daemon::Started;
+    use crate::process::fact::rollout::Moved;
+    use crate::process::fact::samples::every_fact;
     use crate::store::logbook::{Draft, Logbook as _};
 
     fn moved(rollout: &str, with_plan: bool) -> Fact {
@@ -84,7 +74,12 @@ mod tests {
         let dist = "d".parse().expect("a path");
         let plan = Plan { rollout: id, dist, target: None, items: vec![] };
         let rollout = plan.rollout.clone();
-        Fact::Moved { rollout, from: "a".into(), to: "b".into(), plan: with_plan.then_some(plan) }
+        Fact::Moved(Moved { rollout, from: "a".into(), to: "b".into(), plan: with_plan.then_some(plan) })
+    }
+
+    /// As entries up to format 5 have it.
+    fn done(plan: u64) -> Fact {
+        Fact::Done(Done { plan, rollout: None })
     }
 
     /// The numbers of the entries about `testing`.
@@ -94,7 +89,7 @@ mod tests {
         let path = dir.path().join("logbook.sqlite");
         let mut book = SqliteLogbook::open(&path).expect("a new logbook");
         let draft =
-            |fact| Draft { at: Timestamp::UNIX_EPOCH, who: "me".into(), why: String::new(), body: entry::write(fact) };
+            |fact| Draft { at: Timestamp::UNIX_EPOCH, who: "me".into(), why: String::new(), body: fact::write(fact) };
         let drafts: Vec<Draft> = facts.iter().map(draft).collect();
         book.append(book.head(), &drafts).expect("appended");
         let found = of_rollout(&path, "testing", from, limit).expect("read");
@@ -104,19 +99,13 @@ mod tests {
     #[test]
     fn a_rollout_that_is_called_like_a_tree_is_not_the_tree() {
         let facts = every_fact();
-        assert!(facts.iter().any(|fact| entry::write(fact).contains("\"testing\"")));
+        assert!(facts.iter().any(|fact| fact::write(fact).contains("\"testing\"")));
         check(&facts, None, 100, &[]);
     }
 
     #[test]
     fn the_end_of_a_plan_is_about_its_rollout() {
-        let facts = [
-            moved("other", true),
-            moved("testing", true),
-            Fact::Done { plan: 1 },
-            Fact::Done { plan: 2 },
-            moved("testing", false),
-        ];
+        let facts = [moved("other", true), moved("testing", true), done(1), done(2), moved("testing", false)];
         check(&facts, None, 100, &[2, 4, 5]);
     }
 
@@ -127,7 +116,7 @@ mod tests {
         check(&facts, Some(2), 3, &[2, 3, 4]);
         check(&facts, Some(8), 3, &[8, 9]);
         check(&facts, None, 0, &[]);
-        let plans = [moved("testing", true), Fact::Started { version: String::new() }, Fact::Done { plan: 1 }];
+        let plans = [moved("testing", true), Fact::Started(Started { version: String::new() }), done(1)];
         check(&plans, Some(2), 3, &[3]);
     }
 }

@@ -14,18 +14,24 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::agenda::{self, Held, Moment, Work, Wrong};
-use super::decide::{Answer, Decision, Entry, decide};
-use super::entry::{self, Fact, UnreadableEntry};
-use super::input::{Ask, Hint, Input, WorkEnd};
-use super::listed::{self, Doubts};
-use super::rules::{Caller, Rules};
 use super::view::{LOGBOOK, Shared};
 use super::worker::Workshop;
+use crate::domain::backlog::Backlog;
 use crate::domain::names::{Actor, DistPath, TreeId};
 use crate::link::clock::Clock;
+use crate::process::agenda::{self, Held, Moment, Work, Wrong};
+use crate::process::decide;
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::daemon::Started;
+use crate::process::fact::package::Lost;
+use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
+use crate::process::fact::ticket::Heard;
+use crate::process::fact::tree::Retired;
+use crate::process::fact::{self, Fact, UnreadableEntry};
+use crate::process::input::{Ask, Hint, Input, WorkEnd};
+use crate::process::listed::{self, Doubts};
+use crate::process::rules::{Caller, Rules};
 use crate::store::logbook::{Draft, Logbook, LogbookError};
-use crate::store::waiting::Backlog;
 
 /// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
 /// again; nothing is dropped in silence.
@@ -233,14 +239,14 @@ pub struct Engine {
 ///
 /// # Errors
 /// An entry that cannot be read or that breaks the chain.
-pub fn fold(book: &dyn Logbook, world: &mut super::world::World) -> Result<(), EngineError> {
+pub fn fold(book: &dyn Logbook, world: &mut crate::process::world::World) -> Result<(), EngineError> {
     loop {
         let entries = book.read(world.last + 1, FOLD_AT_ONCE)?;
         if entries.is_empty() {
             return Ok(());
         }
         for recorded in entries {
-            let (fact, steady) = entry::read_at(&recorded.draft.body, recorded.draft.at)
+            let (fact, steady) = fact::read_at(&recorded.draft.body, recorded.draft.at)
                 .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
             world.steady = steady;
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
@@ -307,7 +313,8 @@ impl Engine {
         self.touched = self.shared.read().rules.distributions.keys().cloned().collect();
         self.doubted = self.touched.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let start = Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started { version } };
+        let start =
+            Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started(Started { version }) };
         self.record(&Decision { entries: vec![start], answer: None })?;
         while !stop.is_cancelled() {
             self.shared.beat();
@@ -368,17 +375,17 @@ impl Engine {
     fn hold(&mut self) {
         let held: BTreeMap<u64, Held> = {
             let inside = self.shared.read();
-            let plans = &inside.world.plans;
-            if self.judged.as_ref().is_some_and(|judged| plans.keys().eq(judged)) {
+            let plans = || inside.world.rollouts.plans().map(|(number, _)| number);
+            if self.judged.as_ref().is_some_and(|judged| plans().eq(judged.iter().copied())) {
                 return;
             }
-            self.judged = Some(plans.keys().copied().collect());
+            self.judged = Some(plans().collect());
             agenda::held(&inside.world, &inside.rules)
         };
         // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
         let alive: BTreeSet<String> = {
             let inside = self.shared.read();
-            inside.world.plans.iter().map(|(number, plan)| Work::key_of_promotion(&plan.dist, *number)).collect()
+            inside.world.rollouts.plans().map(|(number, plan)| Work::key_of_promotion(&plan.dist, number)).collect()
         };
         let is_over = |key: &&String| key.starts_with("promote ") && !alive.contains(*key);
         let over: Vec<String> = self.failures.keys().filter(is_over).cloned().collect();
@@ -401,7 +408,7 @@ impl Engine {
     fn compare_signers(&mut self) {
         let now = {
             let inside = self.shared.read();
-            if self.doubts.1.replace(inside.world.listings) == Some(inside.world.listings) {
+            if self.doubts.1.replace(inside.world.packages.listings) == Some(inside.world.packages.listings) {
                 return;
             }
             listed::doubts(&inside.world, &inside.rules)
@@ -506,7 +513,7 @@ impl Engine {
             self.work_ended(&work, &end);
         }
         for entry in &decision.entries {
-            if let Fact::Lost { dist, .. } = &entry.fact {
+            if let Fact::Lost(Lost { dist, .. }) = &entry.fact {
                 // The tree that listed it may be as it should be now.
                 self.doubted.insert(dist.clone());
                 self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
@@ -531,7 +538,7 @@ impl Engine {
     fn wishes(&mut self) -> Result<(), EngineError> {
         // Each entry ends one wish. Were one to stay in spite of its entry, the loop must not fill the
         // logbook with it: the other wishes wait for the next input then.
-        let wishes = self.shared.read().world.rollouts.values().filter(|rollout| rollout.wanted.is_some()).count();
+        let wishes = self.shared.read().world.rollouts.number_waiting();
         for _ in 0..wishes {
             let decision = {
                 let inside = self.shared.read();
@@ -560,7 +567,7 @@ impl Engine {
         // start must not take that for waiting.
         let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
         let draft = |e: &Entry| {
-            let body = entry::write_at(&e.fact, said);
+            let body = fact::write_at(&e.fact, said);
             Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body }
         };
         let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
@@ -591,7 +598,7 @@ impl Engine {
         let key = work.key();
         let (is_held, was_given_up) = match work {
             Work::Promote(number, _) => {
-                (self.held.contains_key(number), !self.shared.read().world.plans.contains_key(number))
+                (self.held.contains_key(number), !self.shared.read().world.rollouts.has_plan(*number))
             }
             _ => (false, false),
         };
@@ -774,7 +781,7 @@ impl Engine {
     fn recovered(&self, inside: &super::view::Inside) -> bool {
         let now = self.clock.monotonic();
         let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
-        let settled = |dist: &DistPath, rules: &super::rules::DistRules| {
+        let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
             let doubted = self.doubted.contains(dist);
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
             let next =
@@ -814,35 +821,37 @@ fn key_of_doubt(id: &TreeId) -> String {
 fn log_fact(seq: u64, entry: &Entry) {
     let who = &entry.who;
     match &entry.fact {
-        Fact::Started { version } => tracing::info!(seq, version, "started"),
-        Fact::TookIn(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
-        Fact::TurnedAway(t) => {
+        Fact::Started(Started { version }) => tracing::info!(seq, version, "started"),
+        Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
+        Fact::Refused(t) => {
             tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
         }
-        Fact::TurnedAwayTogether(t) => {
+        Fact::RefusedTogether(t) => {
             let (code, detail) = (&t.code, &t.detail);
             tracing::warn!(seq, dist = %t.dist, files = t.count(), code, detail, "refused together");
         }
-        Fact::Submitted { rollout, packages, .. } => {
+        Fact::Submitted(Submitted { rollout, packages, .. }) => {
             tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
         }
-        Fact::Heard { hook, delivery, rollout, state, .. } => {
+        Fact::Heard(Heard { hook, delivery, rollout, state, .. }) => {
             tracing::info!(seq, %hook, delivery, rollout, state, "heard");
         }
-        Fact::Refused { rollout, state, findings } => {
+        Fact::Declined(Declined { rollout, state, findings }) => {
             tracing::warn!(seq, %who, rollout, state, ?findings, "step refused");
         }
-        Fact::Awaits { rollout, state, .. } => tracing::info!(seq, %who, %rollout, state, "awaited"),
-        Fact::Moved { rollout, from, to, plan } => {
+        Fact::Awaits(Awaits { rollout, state, .. }) => tracing::info!(seq, %who, %rollout, state, "awaited"),
+        Fact::Moved(Moved { rollout, from, to, plan }) => {
             let packages = plan.as_ref().map_or(0, |p| p.items.len());
             tracing::info!(seq, %who, %rollout, from, to, packages, "moved");
         }
-        Fact::Done { plan } => tracing::info!(seq, plan, "carried out"),
+        Fact::Done(Done { plan, .. }) => tracing::info!(seq, plan, "carried out"),
         Fact::Published(p) => {
             tracing::info!(seq, tree = %p.tree, revision = p.revision, packages = p.packages, "published");
         }
-        Fact::Lost { dist, nevra, sha256 } => tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost"),
-        Fact::Retired { tree, files, kept } => {
+        Fact::Lost(Lost { dist, nevra, sha256 }) => {
+            tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost");
+        }
+        Fact::Retired(Retired { tree, files, kept }) => {
             tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
         }
     }
@@ -850,10 +859,10 @@ fn log_fact(seq: u64, entry: &Entry) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{TurnedAway, samples::every_fact};
-    use super::super::rules::DistRules;
     use super::*;
     use crate::format::procedure;
+    use crate::process::fact::{package::Refused, samples::every_fact};
+    use crate::process::rules::DistRules;
     use crate::store::logbook::SqliteLogbook;
     use crate::store::logbook::{Head, Recorded};
 
@@ -882,7 +891,7 @@ mod tests {
         let (rung, _ready) = oneshot::channel();
         let (mut engine, _handle) = Engine::new(Box::new(Full), workshop, shared, Clock, rung);
         let dist: DistPath = "d".parse().expect("a path");
-        let away = TurnedAway {
+        let away = Refused {
             dist: dist.clone(),
             upload: "a.rpm".into(),
             sha256: None,
@@ -932,12 +941,12 @@ mod tests {
     fn a_move_that_fails_while_it_is_held_is_said_to_be_held_and_one_that_was_given_up_leaves_no_word() {
         let shared = Arc::<Shared>::default();
         let facts = every_fact();
-        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved { .. })).expect("one moves");
+        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
         for (n, fact) in facts[..=moved].iter().enumerate() {
             shared.write().world.apply(n as u64 + 1, jiff::Timestamp::UNIX_EPOCH, "me", fact);
         }
         let (number, plan) =
-            shared.read().world.plans.iter().next().map(|(n, plan)| (*n, plan.clone())).expect("one is begun");
+            shared.read().world.rollouts.plans().next().map(|(n, plan)| (n, plan.clone())).expect("one is begun");
         // A tree that the rules say nothing of trusts nobody.
         let rules = DistRules {
             workflow: procedure::built_in("egi").expect("it ships"),
@@ -957,7 +966,12 @@ mod tests {
             engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
             engine.hold();
         }
-        let given_up = Fact::Moved { rollout: plan.rollout, from: String::new(), to: "Rejected".into(), plan: None };
+        let given_up = Fact::Moved(Moved {
+            rollout: plan.rollout.clone(),
+            from: String::new(),
+            to: "Rejected".into(),
+            plan: None,
+        });
         shared.write().world.apply(moved as u64 + 2, jiff::Timestamp::UNIX_EPOCH, "me", &given_up);
         engine.hold();
         assert_eq!(trouble(), None);
@@ -967,7 +981,8 @@ mod tests {
 
     #[test]
     fn an_upload_tree_that_is_held_at_the_start_does_not_keep_the_daemon_from_being_ready() {
-        use super::super::{agenda::Kind, entry::Published};
+        use crate::process::agenda::Kind;
+        use crate::process::fact::tree::Published;
         let shared = Arc::<Shared>::default();
         let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
         let trees: Vec<_> = ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect();
@@ -1032,7 +1047,7 @@ mod tests {
             let version = String::new();
             let mut inside = shared.write();
             inside.world.steady = steady;
-            inside.world.apply(1, last_at, "rolloutd", &Fact::Started { version });
+            inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
             drop(inside);
             Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0.patient_now()
         };
@@ -1069,7 +1084,7 @@ mod tests {
         for run in 1..4 {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
             if run == 1 {
-                let body = entry::write_at(&Fact::Started { version: String::new() }, Some(long_ago));
+                let body = fact::write_at(&Fact::Started(Started { version: String::new() }), Some(long_ago));
                 let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body };
                 book.append(book.head(), &[draft]).expect("written");
             }

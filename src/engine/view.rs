@@ -6,21 +6,22 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
-use super::agenda::{Work, Wrongs};
-use super::decide::{self, Known};
-use super::rules::{Caller, Rules};
-use super::world::World;
+use crate::domain::backlog::Backlog;
 use crate::domain::gate::Judgement;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
+use crate::process::act::step;
+use crate::process::agenda::{Work, Wrongs};
+use crate::process::known::Known;
+use crate::process::rules::{Caller, Rules};
+use crate::process::world::World;
 use crate::store::logbook::Head;
-use crate::store::waiting::Backlog;
 
 /// The name of the trouble when the logbook cannot be written.
 pub(super) const LOGBOOK: &str = "logbook";
@@ -136,7 +137,7 @@ impl Inside {
     pub fn rollout(&self, id: &RolloutId) -> Option<RolloutView> {
         let rollout = self.world.rollouts.get(id)?.clone();
         let lies = |nevra: &Nevra| {
-            let package = self.world.package(&rollout.dist, nevra);
+            let package = self.world.packages.get(&rollout.dist, nevra);
             package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
         };
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
@@ -149,7 +150,8 @@ impl Inside {
 
     /// All rollouts, newest change first.
     pub fn rollouts(&self) -> Vec<RolloutView> {
-        let mut all: Vec<RolloutView> = self.world.rollouts.keys().filter_map(|id| self.rollout(id)).collect();
+        let mut all: Vec<RolloutView> =
+            self.world.rollouts.iter().filter_map(|rollout| self.rollout(&rollout.id)).collect();
         all.sort_by_key(|view| std::cmp::Reverse(view.rollout.since));
         all
     }
@@ -158,7 +160,7 @@ impl Inside {
     /// it changes, or what stops everything.
     fn in_the_way(&self, rollout: &Rollout) -> Option<String> {
         let number = rollout.plan?;
-        let work = Work::Promote(number, self.world.plans.get(&number)?.clone());
+        let work = Work::Promote(number, Arc::clone(self.world.rollouts.plan(number)?));
         let trees = work.changes().into_iter().map(|id| format!("tree {id}"));
         let all = [LOGBOOK, "disk"].map(str::to_owned);
         std::iter::once(work.key()).chain(trees).chain(all).find_map(|key| self.troubles.get(&key).cloned())
@@ -170,7 +172,7 @@ impl Inside {
         let dist = self.rules.distributions.get(&rollout.dist)?;
         let trouble = self.in_the_way(rollout);
         let judge = |to: &State| {
-            let mut judged = decide::why(self.known(), caller, rollout, to.as_str());
+            let mut judged = step::why(self.known(), caller, rollout, to.as_str());
             if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
                 let _ = write!(busy.sentence, " It does not work so far: {why}");
             }
@@ -182,7 +184,7 @@ impl Inside {
 
     /// All trees in the order of the configuration.
     pub fn trees(&self) -> Vec<TreeView> {
-        let ids = self.rules.distributions.iter().flat_map(|(dist, rules)| decide::trees_of(dist, rules));
+        let ids = self.rules.distributions.iter().flat_map(|(dist, rules)| rules.trees_of(dist));
         ids.map(|id| {
             let known = self.world.trees.get(&id).cloned().unwrap_or_default();
             TreeView {
@@ -210,20 +212,20 @@ fn step(way: &Transition) -> (State, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{Fact, samples::every_fact};
-    use super::super::rules::DistRules;
     use super::*;
     use crate::format::procedure;
+    use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.
     fn held_up_by(what: &str) -> (Option<String>, String) {
         let mut inside = Inside::default();
         let facts = every_fact();
-        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved { .. })).expect("one moves");
+        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
         for (n, fact) in facts[..=moved].iter().enumerate() {
             inside.world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
         }
-        let rollout = inside.world.rollouts.values().find(|r| r.plan.is_some()).expect("one moves").clone();
+        let rollout = inside.world.rollouts.iter().find(|r| r.plan.is_some()).expect("one moves").clone();
         let rules = DistRules {
             workflow: procedure::built_in("egi").expect("it ships"),
             trees: vec![],

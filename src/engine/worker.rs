@@ -7,14 +7,15 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::agenda::{Kind, Work, Wrong};
-use super::entry::{Published, TookIn, TurnedAway};
-use super::input::WorkEnd;
 use super::view::Shared;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::format::openpgp::Keyring;
+use crate::process::agenda::{Kind, Work, Wrong};
+use crate::process::fact::package::{Accepted, Refused};
+use crate::process::fact::tree::Published;
+use crate::process::input::WorkEnd;
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
@@ -158,20 +159,20 @@ impl Workshop {
     fn expected(&self, id: &TreeId) -> Expected {
         let inside = self.shared.read();
         // What is held is not under way.
-        let goes_on = |plan: &&Plan| {
+        let goes_on = |plan: &Plan| {
             let rules = inside.rules.distributions.get(&plan.dist);
             let is_wrong = |tree| inside.wrong.contains_key(&TreeId { dist: plan.dist.clone(), tree });
             rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
                 && !plan.trees().into_iter().any(is_wrong)
         };
         let plans = || {
-            let touches = |plan: &&Plan| plan.dist == id.dist && plan.trees().contains(&id.tree);
-            inside.world.plans.values().filter(touches)
+            let touches = |plan: &&Arc<Plan>| plan.dist == id.dist && plan.trees().contains(&id.tree);
+            inside.world.rollouts.plans().map(|(_, plan)| plan).filter(touches)
         };
         let here = |plan: &Plan, item: &Item| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree);
         let moving = plans().flat_map(|plan| plan.items.iter().filter(|item| here(plan, item)));
         let moving = moving.map(|item| item.nevra.clone()).collect();
-        let planned = plans().any(|plan| goes_on(&plan));
+        let planned = plans().any(|plan| goes_on(plan));
         let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, moving, ..Expected::default() } };
         Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty, moving }
     }
@@ -179,7 +180,7 @@ impl Workshop {
     /// What was given up as lost in a distribution.
     fn lost(&self, dist: &DistPath) -> Vec<Nevra> {
         let inside = self.shared.read();
-        let here = inside.world.lost.iter().filter(|(of, _)| of == dist);
+        let here = inside.world.packages.lost.iter().filter(|(of, _)| of == dist);
         here.map(|(_, nevra)| nevra.clone()).collect()
     }
 
@@ -227,12 +228,12 @@ fn entry(tree: TreeId, published: publication::Published) -> Published {
     }
 }
 
-fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> TookIn {
+fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> Accepted {
     let mut notes = arrival.signed.notes;
     if !arrival.replaced_text.is_empty() {
         notes.push(format!("characters replaced in {}", arrival.replaced_text.join(", ")));
     }
-    TookIn {
+    Accepted {
         dist: dist.clone(),
         tree: tree.clone(),
         nevra: arrival.nevra,
@@ -245,8 +246,8 @@ fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> TookIn {
     }
 }
 
-fn turned_away(dist: &DistPath, departure: Departure) -> TurnedAway {
-    TurnedAway {
+fn turned_away(dist: &DistPath, departure: Departure) -> Refused {
+    Refused {
         dist: dist.clone(),
         upload: departure.upload.to_string_lossy().into_owned(),
         sha256: departure.sha256,

@@ -83,7 +83,7 @@ impl DistSettings {
     fn read_again(&self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
         let mut failed = None;
         for tree in trees {
-            match intake::read_again(&self.gate, &self.dir(tree).join(tree::location(nevra)), sha256) {
+            match intake::read_again(&self.gate, &self.dir(tree).join(nevra.location()), sha256) {
                 Ok(chunk) => return Some(Ok(chunk)),
                 Err(error) => failed = Some(Err(error)),
             }
@@ -255,7 +255,7 @@ impl Distribution {
     /// they are carried out other work on their trees must neither drop a package from the only tree that shows it
     /// nor bring back one that was withdrawn.
     fn take_up(&mut self, begun: &[Plan]) {
-        let location = |item: &Item| tree::location(&item.nevra);
+        let location = |item: &Item| item.nevra.location();
         let touches = |plan: &Plan, item: &Item, tree: &TreeName| {
             plan.target.as_ref() == Some(tree) || item.leaves.contains(tree)
         };
@@ -435,8 +435,8 @@ impl Distribution {
         expected: &Expected,
     ) -> Option<String> {
         let id = self.id(tree);
-        let moving: BTreeSet<String> = expected.moving.iter().map(tree::location).collect();
-        let listed: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
+        let moving: BTreeSet<String> = expected.moving.iter().map(Nevra::location).collect();
+        let listed: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| nevra.location()).collect();
         let strange: Vec<String> =
             shown.iter().filter(|place| !listed.contains(*place) && !moving.contains(*place)).cloned().collect();
         if expected.repomd.is_none() {
@@ -496,7 +496,7 @@ impl Distribution {
     /// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
     fn was_accepted(&self, place: &str) -> bool {
         let name = place.rsplit('/').next().unwrap_or_default();
-        self.index.named(name).iter().any(|nevra| tree::location(nevra) == *place)
+        self.index.named(name).iter().any(|nevra| nevra.location() == *place)
     }
 
     /// What is wrong when these places name packages that were never accepted.
@@ -534,7 +534,7 @@ impl Distribution {
             return None;
         }
         let known: BTreeSet<String> =
-            self.index.listed(tree).map(|(nevra, _)| nevra).chain(&expected.moving).map(tree::location).collect();
+            self.index.listed(tree).map(|(nevra, _)| nevra).chain(&expected.moving).map(Nevra::location).collect();
         // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
         // accepted may be what a newer logbook has accepted.
         let left = |place: &str| expected.repomd.is_some() && self.was_accepted(place);
@@ -592,7 +592,7 @@ impl Distribution {
         let mut nowhere = BTreeSet::new();
         for nevra in missing {
             let Some(sha256) = self.index.identity(&nevra) else { continue };
-            let location = tree::location(&nevra);
+            let location = nevra.location();
             let others = self.settings.trees.iter().filter(|other| *other != tree);
             let mut from: Vec<PathBuf> = others.map(|other| self.dir(other).join(&location)).collect();
             from.push(self.settings.retired.join(format!("{}-{}", sha256.to_hex(), nevra.file_name())));
@@ -618,7 +618,7 @@ impl Distribution {
         let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now)?;
         let mut wrong = BTreeSet::new();
         for &(ref nevra, sha256) in &look.doubtful {
-            let path = dir.join(tree::location(nevra));
+            let path = dir.join(nevra.location());
             let Ok(Some(file)) = promotion::open_accepted(&path, sha256) else {
                 wrong.insert(nevra.clone());
                 continue;
@@ -682,8 +682,7 @@ impl Distribution {
     /// is named: a copy of it would be believed.
     fn take_over(&self, tree: &TreeName) -> Result<(), DistError> {
         let (disk, top) = (self.disk.as_ref(), self.dir(tree));
-        let listed: BTreeSet<PathBuf> =
-            self.index.listed(tree).map(|(nevra, _)| top.join(tree::location(nevra))).collect();
+        let listed: BTreeSet<PathBuf> = self.index.listed(tree).map(|(nevra, _)| top.join(nevra.location())).collect();
         let repodata = top.join(REPODATA);
         for dir in [tree::package_dirs(&top)?, vec![repodata.clone(), top.clone()]].concat() {
             let mut copied = false;
@@ -876,9 +875,9 @@ impl Distribution {
     /// Has the index no longer list packages that a tree does not show after all: other work on it comes first perhaps,
     /// and the plan may never be carried out.
     fn take_back(&mut self, tree: &TreeName, coming: &[&Nevra]) {
-        let wanted = coming.iter().map(|nevra| tree::location(nevra)).collect();
+        let wanted = coming.iter().map(|nevra| nevra.location()).collect();
         let shown = self.shows(tree, &wanted).unwrap_or_default();
-        for nevra in coming.iter().filter(|nevra| !shown.contains(&tree::location(nevra))) {
+        for nevra in coming.iter().filter(|nevra| !shown.contains(&nevra.location())) {
             self.index.unlist(tree, nevra);
         }
     }
@@ -890,7 +889,7 @@ impl Distribution {
     pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
         self.is_ours_alone(tree, ownership::Look::AtOurs)?;
-        let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| tree::location(nevra)).collect();
+        let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| nevra.location()).collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
         let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
         let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;

@@ -22,7 +22,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::blocks;
-use super::tree;
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
@@ -164,7 +163,7 @@ fn known(contents: &Contents, terms: &Terms, question: Question) -> Result<Known
         checksum: terms.checksum,
         file_time,
         package_size: contents.size,
-        location: tree::location(&package.nevra),
+        location: package.nevra.location(),
     };
     let xml = blocks::xml_of(&package, &placed);
     let Package { nevra, replaced_text, .. } = package;

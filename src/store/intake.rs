@@ -57,7 +57,7 @@ use super::ownership;
 use super::patience::Patient;
 use super::rejected;
 use super::tree;
-use super::waiting::{Backlog, Kind};
+use crate::domain::backlog::{Backlog, Kind};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
@@ -964,7 +964,7 @@ fn standing(index: &Index, file: &Found) -> Standing {
         return Standing::Upload;
     };
     for nevra in index.named(name) {
-        if tree::location(&nevra) == text
+        if nevra.location() == text
             && let Some(sha256) = index.identity(&nevra)
             && let Some(known) = index.facts(sha256)
         {
@@ -1247,7 +1247,7 @@ fn settle(
         return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
     }
     let inode = inode(&copy, &file.relative)?;
-    let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(tree::location(&nevra)))?;
+    let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(nevra.location()))?;
     index.put(disk, &chunk)?;
     index.has_made(sha256, inode)?;
     listed.nevras.push(nevra.clone());
@@ -1306,7 +1306,7 @@ fn restore(
     (nevra, sha256): (&Nevra, Sha256),
     copy: disk::Fresh,
 ) -> Result<(), IntakeError> {
-    let location = tree::location(nevra);
+    let location = nevra.location();
     let known = index.facts(sha256);
     let lies = |dir: &Path| match std::fs::symlink_metadata(dir.join(&location)) {
         Ok(meta) => {

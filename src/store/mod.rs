@@ -38,8 +38,6 @@ mod splice;
 pub mod assembly;
 /// What is asked of a package file before it comes in, who answers, and both as bytes.
 pub mod examination;
-/// What lies where people upload and is not taken in.
-pub mod waiting;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// Whether the packages that a tree lists still lie there.

@@ -94,7 +94,7 @@ impl Presence {
         // Packages come by name, so that one directory is open at a time and most are opened once.
         let mut here: Option<(char, Option<OwnedFd>)> = None;
         for (nevra, sha256) in index.listed(tree) {
-            let letter = tree::letter(nevra);
+            let letter = nevra.letter();
             if here.as_ref().is_none_or(|(open, _)| *open != letter) {
                 let opened = open(&dir.join(tree::PACKAGES).join(letter.to_string()))?;
                 let known = before.and_then(|before| before.dirs.get(&letter));

@@ -57,7 +57,7 @@ pub fn bring(disk: &dyn Disk, places: &Places, index: &mut Index, plan: &Plan) -
     let mut dirs = BTreeSet::new();
     for item in &plan.items {
         let to = match &plan.target {
-            Some(target) => tree::dir(&places.root, &id(plan, target)).join(tree::location(&item.nevra)),
+            Some(target) => tree::dir(&places.root, &id(plan, target)).join(item.nevra.location()),
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
@@ -184,7 +184,7 @@ fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
 
 /// Where the trees that it leaves have a package.
 fn sources(places: &Places, plan: &Plan, item: &Item) -> Vec<PathBuf> {
-    let place = |tree| tree::dir(&places.root, &id(plan, tree)).join(tree::location(&item.nevra));
+    let place = |tree| tree::dir(&places.root, &id(plan, tree)).join(item.nevra.location());
     item.leaves.iter().map(place).collect()
 }
 
@@ -192,6 +192,7 @@ fn sources(places: &Places, plan: &Plan, item: &Item) -> Vec<PathBuf> {
 mod tests {
     use super::super::disk::{Access, Kernel, failing::FailingDisk, put};
     use super::*;
+    use crate::domain::nevra::Nevra;
 
     struct Site {
         dir: tempfile::TempDir,
@@ -204,8 +205,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let mut sum = [0; 32];
         sum.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, ACCEPTED).as_ref());
-        let nevra = "a-1-1.noarch".parse().expect("a nevra");
-        let at = dir.path().join("root/untested/d").join(tree::location(&nevra));
+        let nevra: Nevra = "a-1-1.noarch".parse().expect("a nevra");
+        let at = dir.path().join("root/untested/d").join(nevra.location());
         let disk = Kernel::default();
         disk.make_dir(at.parent().expect("a parent")).expect("made");
         put(&disk, &at, ACCEPTED, Access::Sealed).expect("written");

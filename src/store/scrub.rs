@@ -23,7 +23,7 @@ const PIECE: usize = 1 << 20;
 /// # Errors
 /// What is wrong with it, as a fragment.
 pub fn compare(dir: &Path, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Result<(), String> {
-    let mut file = tree::open_beneath(dir, Path::new(&tree::location(nevra))).map_err(|error| error.sentence())?;
+    let mut file = tree::open_beneath(dir, Path::new(&nevra.location())).map_err(|error| error.sentence())?;
     let words = |error: std::io::Error| format!("it cannot be read: {error}");
     let meta = file.metadata().map_err(words)?;
     if !meta.is_file() {

@@ -18,26 +18,14 @@ use rustix::fs::{Mode, OFlags};
 
 use super::disk::{AtPath as _, DiskError};
 use crate::domain::names::TreeId;
-use crate::domain::nevra::Nevra;
+pub use crate::domain::nevra::PACKAGES;
 
 /// The directory of metadata in a tree.
 pub const REPODATA: &str = "repodata";
-/// The directory of packages in a tree.
-pub const PACKAGES: &str = "Packages";
 
 /// The directory of one tree of one distribution.
 pub fn dir(root: &Path, id: &TreeId) -> PathBuf {
     root.join(id.tree.as_str()).join(id.dist.as_str())
-}
-
-/// Where a package lies below its tree, as metadata names it.
-pub fn location(nevra: &Nevra) -> String {
-    format!("{PACKAGES}/{}/{}", letter(nevra), nevra.file_name())
-}
-
-/// The directory in [`PACKAGES`] that holds a package.
-pub fn letter(nevra: &Nevra) -> char {
-    nevra.name().chars().next().map_or('_', |c| c.to_ascii_lowercase())
 }
 
 /// The directories in a tree that hold packages. What is a link is left out; a tree that is not there yet has none.
@@ -148,6 +136,7 @@ pub fn read_small(path: &Path, most: u64) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::nevra::Nevra;
 
     fn id() -> TreeId {
         TreeId { dist: "umd/3/sl6/x86_64".parse().expect("a path"), tree: "testing".parse().expect("a name") }
@@ -156,8 +145,8 @@ mod tests {
     #[test]
     fn a_tree_lies_where_the_seed_has_it() {
         assert_eq!(dir(Path::new("/srv/repo/sw"), &id()), Path::new("/srv/repo/sw/testing/umd/3/sl6/x86_64"));
-        let nevra = "SE-DPM_mysql-1.8.0-1.x86_64".parse().expect("a nevra");
-        assert_eq!(location(&nevra), "Packages/s/SE-DPM_mysql-1.8.0-1.x86_64.rpm");
+        let nevra: Nevra = "SE-DPM_mysql-1.8.0-1.x86_64".parse().expect("a nevra");
+        assert_eq!(nevra.location(), "Packages/s/SE-DPM_mysql-1.8.0-1.x86_64.rpm");
     }
 
     #[test]

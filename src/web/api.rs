@@ -18,12 +18,12 @@ use super::peer::Spoken;
 use super::problem::{FindingBody, Problem, findings};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
-use crate::engine::decide::Answer;
-use crate::engine::entry;
 use crate::engine::history;
-use crate::engine::input::Ask;
-use crate::engine::rules::Caller;
 use crate::engine::view::{RolloutView, TreeView};
+use crate::process::decision::Answer;
+use crate::process::fact;
+use crate::process::input::Ask;
+use crate::process::rules::Caller;
 use crate::store::logbook::{Logbook as _, LogbookError, Recorded, SqliteLogbook, Witness};
 
 /// Most logbook entries in one answer.
@@ -524,7 +524,7 @@ fn tree_body(view: &TreeView, url: String) -> TreeBody {
 
 /// An entry in one sentence; as it stands when it cannot be read.
 pub fn says(entry: &Recorded) -> String {
-    entry::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
+    fact::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
 }
 
 fn entry_body(entry: &Recorded) -> EntryBody {

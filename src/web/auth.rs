@@ -10,7 +10,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use axum::http::HeaderMap;
 
 use crate::domain::names::{Actor, HookName, Role};
-use crate::engine::rules::Caller;
+use crate::process::rules::Caller;
 
 /// The tokens of the API.
 #[derive(Default)]

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::guesses::Kind;
+use crate::domain::backlog::{self, Backlog};
 use crate::domain::names::DistPath;
 use crate::engine::view::Inside;
-use crate::store::waiting::{self, Backlog};
 
 /// Whether the daemon is ready, and if not, why.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -123,7 +123,7 @@ fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
         revision.get_or_create(&labels).set(clamp(tree.revision));
         published.get_or_create(&labels).set(tree.published.map_or(0, jiff::Timestamp::as_second));
     }
-    for rollout in inside.world.rollouts.values() {
+    for rollout in inside.world.rollouts.iter() {
         let labels = StateLabels { distribution: rollout.dist.to_string(), state: rollout.state.to_string() };
         rollouts.get_or_create(&labels).inc();
     }
@@ -135,7 +135,7 @@ fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
     }
     let uploads = Family::<UploadLabels, Gauge>::default();
     for (dist, backlog) in &inside.uploads {
-        for kind in waiting::Kind::ALL {
+        for kind in backlog::Kind::ALL {
             let labels = UploadLabels { distribution: dist.to_string(), kind: kind.to_string() };
             uploads.get_or_create(&labels).set(clamp(backlog.count(kind)));
         }
@@ -182,11 +182,11 @@ mod tests {
     fn what_uploaders_have_to_put_right_is_a_warning_and_no_reason() {
         let mut inside = Inside { ready: true, ..Inside::default() };
         let mut backlog = Backlog::default();
-        backlog.add(std::path::Path::new("a.zip"), waiting::Kind::Suffix, "a word", None);
+        backlog.add(std::path::Path::new("a.zip"), backlog::Kind::Suffix, "a word", None);
         inside.uploads.insert("d".parse().expect("a path"), backlog.clone());
         assert!(warnings(&inside).is_empty(), "it is named, and nobody has to come for it");
         for name in ["a.rpm", "b.rpm"] {
-            backlog.add(std::path::Path::new(name), waiting::Kind::Stuck, "no way in", None);
+            backlog.add(std::path::Path::new(name), backlog::Kind::Stuck, "no way in", None);
         }
         inside.uploads.insert("d".parse().expect("a path"), backlog);
         assert!(reasons(&inside).is_empty());

@@ -15,9 +15,9 @@ use super::guesses::Kind;
 use super::peer::Spoken;
 use super::problem::Problem;
 use crate::domain::names::HookName;
-use crate::engine::decide::Answer;
-use crate::engine::input::Hint;
 use crate::format::hook;
+use crate::process::decision::Answer;
+use crate::process::input::Hint;
 
 /// What came of a hint.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -15,10 +15,10 @@ use crate::domain::gate::Judgement;
 use crate::domain::legible;
 use crate::domain::names::RolloutId;
 use crate::domain::workflow;
-use crate::engine::entry::TurnedAway;
 use crate::engine::history;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::format::repofile;
+use crate::process::fact::package::Refused;
 use crate::store::logbook::{Recorded, SqliteLogbook};
 
 /// Entries on one page.
@@ -34,7 +34,7 @@ struct Index {
     troubles: Vec<String>,
     rollouts: Vec<RolloutView>,
     trees: Vec<TreeRow>,
-    refused: Vec<(Timestamp, TurnedAway)>,
+    refused: Vec<(Timestamp, Refused)>,
 }
 
 struct TreeRow {
@@ -143,7 +143,7 @@ pub async fn index(State(context): State<Context>) -> Response {
             troubles: health::reasons(&inside),
             rollouts: inside.rollouts(),
             trees: inside.trees().into_iter().map(row).collect(),
-            refused: inside.world.turned_away.iter().rev().take(REFUSED_SHOWN).cloned().collect(),
+            refused: inside.world.packages.refused.iter().rev().take(REFUSED_SHOWN).cloned().collect(),
         }
     };
     page(&template)

@@ -10,10 +10,10 @@ use super::context::{Context, SiteFacts};
 use super::object::Object;
 use super::peer::Spoken;
 use super::problem::Problem;
+use crate::domain::backlog::Kind;
 use crate::domain::names::{DistPath, Role};
 use crate::format::quantity;
 use crate::store::evidence::{Dropped, Evidence, Kept};
-use crate::store::waiting::Kind;
 
 /// Most refused files in one answer.
 pub const AT_ONCE: usize = 1_000;
@@ -133,7 +133,7 @@ pub struct DroppedBody {
     responses((status = 200, description = "All distributions", body = Vec<UploadsBody>)))]
 pub async fn waiting(State(context): State<Context>) -> Json<Vec<UploadsBody>> {
     let inside = context.engine.shared().read();
-    let of_dist = |(dist, waiting): (&DistPath, &crate::store::waiting::Backlog)| UploadsBody {
+    let of_dist = |(dist, waiting): (&DistPath, &crate::domain::backlog::Backlog)| UploadsBody {
         distribution: dist.to_string(),
         total: waiting.total(),
         troubles: Kind::ALL.into_iter().filter(|kind| kind.is_trouble()).map(|kind| waiting.count(kind)).sum(),

@@ -7,8 +7,8 @@
 //!   and read again folds into the same world.
 
 use jiff::{SignedDuration, Timestamp};
-use rolloutd::engine::entry::{self, ENTRY_FORMAT, Fact};
-use rolloutd::engine::world::World;
+use rolloutd::process::fact::{self, ENTRY_FORMAT, Fact};
+use rolloutd::process::world::World;
 use serde_json::Value;
 
 use super::Outcome;
@@ -16,31 +16,31 @@ use super::Outcome;
 pub fn target(data: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(data);
     let facts: Vec<Fact> = text.split('\n').filter_map(row).collect();
-    let again: Vec<Fact> = facts.iter().filter_map(|fact| entry::read(&entry::write(fact)).ok()).collect();
+    let again: Vec<Fact> = facts.iter().filter_map(|fact| fact::read(&fact::write(fact)).ok()).collect();
     assert_eq!(folded(&facts), folded(&again), "the same world");
     if facts.is_empty() { Outcome::Refused } else { Outcome::Taken }
 }
 
 fn row(body: &str) -> Option<Fact> {
-    let fact = match entry::read(body) {
+    let fact = match fact::read(body) {
         Ok(fact) => fact,
         Err(why) => {
             assert!(!why.is_empty());
             return None;
         }
     };
-    let written = entry::write(&fact);
-    let again = entry::read(&written);
+    let written = fact::write(&fact);
+    let again = fact::read(&written);
     assert_eq!(again.as_ref(), Ok(&fact), "read, written and read");
-    assert_eq!(entry::write(&fact), written, "written twice");
+    assert_eq!(fact::write(&fact), written, "written twice");
     assert!(!written.contains('\n'), "a row is a line");
     assert!(!fact.to_string().is_empty());
     let mut newer: Value = serde_json::from_str(&written).expect("what we write is JSON");
     newer["v"] = Value::from(ENTRY_FORMAT + 1);
-    assert!(entry::read(&newer.to_string()).is_err(), "a newer format");
+    assert!(fact::read(&newer.to_string()).is_err(), "a newer format");
     let mut more: Value = serde_json::from_str(&written).expect("what we write is JSON");
     more["more"] = Value::from(1);
-    assert!(entry::read(&more.to_string()).is_err(), "a field that nobody knows");
+    assert!(fact::read(&more.to_string()).is_err(), "a field that nobody knows");
     Some(fact)
 }
 

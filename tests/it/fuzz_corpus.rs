@@ -477,7 +477,7 @@ fn configurations() -> Corpora {
 
 fn rows() -> Corpora {
     let mut all = Corpora::new();
-    for version in ["v1", "v2", "v3"] {
+    for version in ["v1", "v2", "v3", "v6"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/logbook").join(version).with_extension("jsonl");
         let text = fs::read(path).unwrap();
         for (number, row) in text.split(|byte| *byte == b'\n').filter(|row| !row.is_empty()).enumerate() {

@@ -6,6 +6,7 @@
 //! in a burst they go before the publication for a moment, so that they are shown together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ pub enum Work {
     /// Publish what the world says that the trees hold.
     Publish(DistPath, Vec<TreeName>),
     /// Carry out a plan.
-    Promote(u64, Plan),
+    Promote(u64, Arc<Plan>),
     /// Remove files whose time has come.
     Retire(TreeId, Vec<String>),
 }
@@ -132,10 +133,10 @@ pub fn all<'w>(
     held: &'w BTreeMap<u64, Held>,
     Moment { touched, doubted, patient, now }: Moment,
 ) -> impl Iterator<Item = Work> + use<'w> {
-    let plans = world.plans.iter().filter(move |(_, plan)| plan.dist == *dist);
+    let plans = world.rollouts.plans().filter(move |(_, plan)| plan.dist == *dist);
     let promote = plans
         .filter(|(number, _)| !held.contains_key(number))
-        .map(|(number, plan)| Work::Promote(*number, plan.clone()));
+        .map(|(number, plan)| Work::Promote(number, Arc::clone(plan)));
     let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
     let may_show = |tree: &&TreeName| {
         !wrong.contains_key(&TreeId { dist: dist.clone(), tree: (*tree).clone() }) && is_dirty(world, dist, tree)
@@ -166,10 +167,10 @@ pub struct Held {
 
 /// All moves that are held, by the numbers of their logbook entries.
 pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
-    let held = world.plans.iter().filter_map(|(number, plan)| {
+    let held = world.rollouts.plans().filter_map(|(number, plan)| {
         let why = world.objection(rules.distributions.get(&plan.dist)?, plan)?.sentence;
         let why = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
-        Some((*number, Held { key: Work::key_of_promotion(&plan.dist, *number), why }))
+        Some((number, Held { key: Work::key_of_promotion(&plan.dist, number), why }))
     });
     held.collect()
 }
@@ -196,23 +197,23 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
         .leaving
         .iter()
         .filter(|(_, since)| over(**since, rules.grace_packages))
-        .map(|(nevra, _)| crate::store::tree::location(nevra));
+        .map(|(nevra, _)| nevra.location());
     let files: Vec<String> = metadata.chain(packages).take(RETIRE_AT_ONCE).collect();
     (!files.is_empty()).then_some(Work::Retire(id, files))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{Fact, samples::every_fact};
     use super::*;
-    use crate::engine::rules::{Standing, Trust};
     use crate::format::procedure;
+    use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::rules::{Standing, Trust};
     use std::time::Duration;
 
     /// What the target of the sample move thinks of those who signed the sample package.
     fn trust(standing: Standing) -> (TreeName, Trust) {
         let signers = every_fact().into_iter().find_map(|fact| match fact {
-            Fact::TookIn(took) => Some(took.signers),
+            Fact::Accepted(took) => Some(took.signers),
             _ => None,
         });
         let certs = signers.expect("one is taken in").into_iter().map(|signer| (signer, standing)).collect();
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_plan_without_its_done_is_work_whenever_it_was_made() {
         let facts = every_fact();
-        let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
+        let moved = facts.iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves");
         assert_eq!(label(&facts[..=moved], true, 0), "promote");
         assert_ne!(label(&facts[..=moved + 1], true, 0), "promote");
     }
@@ -263,7 +264,7 @@ mod tests {
     /// What is there to do at most, while a move is not carried out.
     fn while_moving(rules: DistRules, wrong: &Wrongs) -> (Vec<&'static str>, BTreeMap<u64, Held>) {
         let facts = every_fact();
-        let moved = facts.iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves");
+        let moved = facts.iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves");
         let dist = dist();
         let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
         let world = world(&facts[..=moved]);
@@ -283,8 +284,7 @@ mod tests {
         {
             let (todo, said) = with(trust);
             assert_eq!(todo, ["inspect", "publish", "take-in"]);
-            let moved =
-                every_fact().iter().position(|f| matches!(f, Fact::Moved { .. })).expect("one moves") as u64 + 1;
+            let moved = every_fact().iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves") as u64 + 1;
             let [(number, Held { key, why: words })] = &said.into_iter().collect::<Vec<_>>()[..] else { panic!("one") };
             assert_eq!((*number, key.as_str()), (moved, &*format!("promote umd/3/sl6/x86_64 (logbook entry {moved})")));
             assert!(words.contains(why) && words.contains("withdraw it"), "{words}");

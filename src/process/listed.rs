@@ -42,7 +42,7 @@ pub fn doubts(world: &World, rules: &Rules) -> BTreeMap<TreeId, Doubts> {
 pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
     let named = |key: &String| format!("key {key}");
     let (mut strange, mut few, mut revoked) = (Group::default(), Group::default(), Group::default());
-    for (signers, number) in world.signers_in(id) {
+    for (signers, number) in world.packages.signers_in(id) {
         let missing = || signers.certs.iter().filter(|signer| trust.certs.get(*signer) != Some(&Standing::Good));
         match trust.doubt(signers) {
             None => {}
@@ -117,21 +117,21 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{Fact, samples::every_fact};
     use super::*;
+    use crate::process::fact::{Fact, samples::every_fact};
     use jiff::Timestamp;
 
     /// A tree with one package that A and B have signed.
     fn signed_by_both() -> (World, TreeId) {
         let took = every_fact().into_iter().find_map(|fact| match fact {
-            Fact::TookIn(took) => Some(took),
+            Fact::Accepted(took) => Some(took),
             _ => None,
         });
         let mut took = took.expect("one is taken in");
         took.signers = vec!["A".to_owned(), "B".to_owned()];
         let id = TreeId { dist: took.dist.clone(), tree: took.tree.clone() };
         let mut world = World::default();
-        world.apply(1, Timestamp::UNIX_EPOCH, "me", &Fact::TookIn(took));
+        world.apply(1, Timestamp::UNIX_EPOCH, "me", &Fact::Accepted(took));
         (world, id)
     }
 
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_tree_is_doubted_for_a_subkey_that_is_revoked() {
         let took = every_fact().into_iter().find_map(|fact| match fact {
-            Fact::TookIn(took) => Some(took),
+            Fact::Accepted(took) => Some(took),
             _ => None,
         });
         let mut took = took.expect("one is taken in");
@@ -178,7 +178,7 @@ mod tests {
             took.signers = vec!["C".to_owned()];
             took.keys = keys.iter().map(|key| (*key).to_owned()).collect();
             seq += 1;
-            world.apply(seq, Timestamp::UNIX_EPOCH, "me", &Fact::TookIn(took.clone()));
+            world.apply(seq, Timestamp::UNIX_EPOCH, "me", &Fact::Accepted(took.clone()));
         }
         let certs = [("C".to_owned(), Standing::Good)].into();
         let soft = Trust { certs, revoked_keys: [("S2".to_owned(), "C".to_owned())].into(), ..Trust::default() };

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::agenda::{Work, Wrong};
-use super::entry::{Published, TookIn, TurnedAway};
+use super::fact::package::{Accepted, Refused};
+use super::fact::tree::Published;
 use super::rules::{Caller, Rules};
+use crate::domain::backlog::Backlog;
 use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
-use crate::store::waiting::Backlog;
 
 /// Everything that can wake the engine.
 #[derive(Debug)]
@@ -90,9 +91,9 @@ pub enum WorkEnd {
     /// Uploads were looked at.
     Looked {
         /// Accepted, and lying in the upload tree.
-        took_in: Vec<TookIn>,
+        took_in: Vec<Accepted>,
         /// Refused.
-        turned_away: Vec<TurnedAway>,
+        turned_away: Vec<Refused>,
         /// When to look again although nothing is touched, because a file is not quiet yet.
         again: Option<Duration>,
         /// What ended the look early; what was decided before it holds all the same.

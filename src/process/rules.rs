@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::names::{Actor, DistPath, HookName, Role, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::workflow::Workflow;
 
@@ -98,6 +98,11 @@ pub enum Doubt<'s> {
 }
 
 impl DistRules {
+    /// The trees of a distribution that a person may ask about.
+    pub fn trees_of(&self, dist: &DistPath) -> Vec<TreeId> {
+        self.trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
+    }
+
     /// Whom a tree trusts.
     pub fn trust(&self, tree: &TreeName) -> &Trust {
         static NOBODY: Trust = Trust {

@@ -1,0 +1,72 @@
+//! Work has ended: what came of it is written down.
+
+use std::collections::BTreeSet;
+
+use crate::process::decision::{Decision, Entry};
+use crate::process::fact::Fact;
+use crate::process::fact::package::{Refused, RefusedTogether};
+use crate::process::fact::rollout::Done;
+use crate::process::fact::tree::{Published, Retired};
+use crate::process::input::WorkEnd;
+use crate::process::world::World;
+
+/// So many refusals of one look have an entry each, if they are for the same reason.
+pub(in crate::process) const REFUSED_APART: usize = 16;
+
+/// Refusals of one look: more than [`REFUSED_APART`] for the same reason are one entry, so that a burst of junk does not
+/// fill the logbook.
+pub(in crate::process) fn refusals(all: &[Refused]) -> Vec<Fact> {
+    let mut by_code: Vec<(&str, Vec<Refused>)> = Vec::new();
+    for away in all {
+        match by_code.iter_mut().find(|(code, _)| *code == away.code) {
+            Some((_, same)) => same.push(away.clone()),
+            None => by_code.push((&away.code, vec![away.clone()])),
+        }
+    }
+    let facts = by_code.into_iter().flat_map(|(_, same)| {
+        let together = RefusedTogether::of(&same).filter(|_| same.len() > REFUSED_APART);
+        let apart = if together.is_some() { vec![] } else { same };
+        together.map(Fact::RefusedTogether).into_iter().chain(apart.into_iter().map(|one| Fact::Refused(one.bounded())))
+    });
+    facts.collect()
+}
+
+/// Says what is to be written down.
+pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
+    let entry = |fact: Fact| Entry::of_daemon(fact);
+    // What clients see already is no news.
+    let news = |published: &&Published| !shows(world, published);
+    let entries = match end {
+        WorkEnd::Looked { took_in, turned_away, .. } => {
+            let took = took_in.iter().cloned().map(Fact::Accepted);
+            took.chain(refusals(turned_away)).map(entry).collect()
+        }
+        WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
+            all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
+        }
+        WorkEnd::Promoted { plan, published } => {
+            let shown = published.iter().cloned().map(Fact::Published);
+            shown
+                .chain([
+                    Done { plan: *plan, rollout: world.rollouts.plan(*plan).map(|plan| plan.rollout.clone()) }.into()
+                ])
+                .map(entry)
+                .collect()
+        }
+        WorkEnd::Retired { tree, files, kept } => {
+            vec![entry(Retired { tree: tree.clone(), files: files.clone(), kept: kept.clone() }.into())]
+        }
+        WorkEnd::Failed(_) => vec![],
+    };
+    Decision { entries, answer: None }
+}
+
+/// Whether the world has a publication just as it is, and nothing came or went since.
+fn shows(world: &World, published: &Published) -> bool {
+    world.trees.get(&published.tree).is_some_and(|tree| {
+        !tree.dirty
+            && (tree.repomd, tree.revision, tree.listed)
+                == (Some(published.repomd), published.revision, published.packages)
+            && tree.superseded.keys().eq(published.superseded.iter().collect::<BTreeSet<_>>())
+    })
+}

@@ -1,0 +1,110 @@
+//! What was decided and cannot be carried out, a move or a withdrawal, is given up.
+
+use std::collections::BTreeSet;
+
+use super::may;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{Role, RolloutId, TreeName};
+use crate::domain::plan::{Item, Plan};
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::rollout::Moved;
+use crate::process::known::Known;
+use crate::process::rules::{Caller, DistRules, SIGNER_REVOKED};
+use crate::process::world::World;
+
+/// Gives up what was decided for a rollout and cannot be carried out, a move or a withdrawal: the rollout is where its
+/// packages are listed, and what clients see otherwise already is put right as soon as that can be done.
+pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
+    let Some(rollout) = known.world.rollouts.get(id) else {
+        return Decision::answered(Answer::NotFound(format!("there is no rollout {id}")));
+    };
+    let (Some(number), Some(left), Some(rested)) = (rollout.plan, &rollout.left, &rollout.rested) else {
+        return Decision::answered(Answer::Conflict(format!("nothing is being moved for {id}")));
+    };
+    let mut findings = Vec::new();
+    let dist = known.rules.distributions.get(&rollout.dist);
+    let step = dist.and_then(|dist| dist.workflow.step(left, &rollout.state).ok());
+    let is_theirs = step.is_some_and(|step| step.who.iter().any(|role| caller.roles.contains(role)));
+    if !is_theirs && !may(caller, &[Role::Admin]) {
+        let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.actor);
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+    }
+    let mut back = None;
+    match (dist, known.stuck(rollout)) {
+        (None, _) => {
+            let sentence = format!("The distribution {} is no longer configured: nothing is done in it.", rollout.dist);
+            findings.push(Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence));
+        }
+        (_, None) => {
+            let sentence = format!("What entry {number} does for {id} goes on; nothing is in its way.");
+            findings.push(Finding::new(Verdict::Wait, "busy", sentence));
+        }
+        (Some(dist), Some((plan, _))) => {
+            if plan.target.is_none() {
+                findings.extend(stays(known.world, dist, plan, reason));
+            }
+            match way_back(known.world, plan) {
+                Ok(plan) => back = Some(plan),
+                Err(finding) => findings.push(finding),
+            }
+        }
+    }
+    let Some(plan) = back.filter(|_| findings.is_empty()) else { return Decision::refused(findings) };
+    let packages = plan.items.len();
+    let (from, to) = (rollout.state.to_string(), rested.to_string());
+    let fact = Moved { rollout: id.clone(), from, to, plan: Some(plan) };
+    let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
+    let given_up = Answer::Moved { rollout: id.clone(), state: rested.clone(), packages };
+    Decision { entries: vec![Entry { who: caller.actor.clone(), why, fact: fact.into() }], answer: Some(given_up) }
+}
+
+/// Why packages must not stay where a withdrawal that waits would take them off: somebody has rejected them, so whoever
+/// keeps them says why; and nothing makes up for a key that others may have.
+fn stays(world: &World, dist: &DistRules, plan: &Plan, reason: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if reason.trim().is_empty() {
+        let sentence = "Giving a withdrawal up takes a reason, for whoever asks why these packages are still there.";
+        findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
+    }
+    let revoked = plan.items.iter().find_map(|item| {
+        let signers = &world.packages.get(&plan.dist, &item.nevra)?.signers;
+        let mut all = item.leaves.iter().filter_map(|tree| dist.trust(tree).objection(tree, &item.nevra, signers));
+        all.find(|finding| finding.code == SIGNER_REVOKED)
+    });
+    findings.extend(revoked.map(|finding| {
+        let sentence = format!("{} Its withdrawal is not given up; put right what is in its way.", finding.sentence);
+        Finding { sentence, ..finding }
+    }));
+    findings
+}
+
+/// The plan that undoes what another one may have done so far: its packages are shown again in the tree that lists them,
+/// and nowhere else.
+fn way_back(world: &World, plan: &Plan) -> Result<Plan, Finding> {
+    let mut target: Option<&TreeName> = None;
+    let mut items = Vec::new();
+    for item in &plan.items {
+        let listed = |tree: &&TreeName| {
+            world.packages.get(&plan.dist, &item.nevra).is_some_and(|package| package.trees.contains(*tree))
+        };
+        let here: Vec<&TreeName> = item.leaves.iter().filter(listed).collect();
+        let Some(first) = here.first() else {
+            let sentence = "Packages go back to where they were already; put right what is in the way of that.";
+            return Err(Finding::new(Verdict::Reject, "taken_back", sentence));
+        };
+        if here.len() > 1 || *target.get_or_insert(first) != *first {
+            let trees: BTreeSet<&str> = plan.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();
+            let trees: Vec<&str> = trees.into_iter().collect();
+            let sentence = format!(
+                "The packages of {} lie in {}, so that there is no state to which it could go back; put right what is \
+                 in the way.",
+                plan.rollout,
+                trees.join(" and ")
+            );
+            return Err(Finding::new(Verdict::Reject, "package_elsewhere", sentence));
+        }
+        let others = item.leaves.iter().chain(&plan.target).filter(|tree| tree != first);
+        items.push(Item { leaves: others.cloned().collect(), ..item.clone() });
+    }
+    Ok(Plan { target: target.cloned(), items, ..plan.clone() })
+}

@@ -1,0 +1,85 @@
+//! A package is given up, since its bytes are nowhere any more.
+
+use super::may;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{DistPath, Role, TreeId};
+use crate::domain::nevra::Nevra;
+use crate::process::agenda::{Kind, Wrong};
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::package::Lost;
+use crate::process::known::Known;
+use crate::process::rules::Caller;
+
+/// Gives a package up. Nothing is given up that may be there: a tree must have been found without it, and every tree
+/// that lists it, since one that has it gives it back to the others.
+pub(in crate::process) fn lose(
+    known: Known<'_>,
+    caller: &Caller,
+    nevra: &Nevra,
+    dist: Option<&DistPath>,
+    reason: &str,
+) -> Decision {
+    let world = known.world;
+    let has = |dist: &&DistPath| world.packages.get(dist, nevra).is_some();
+    let dists: Vec<&DistPath> = match dist {
+        Some(dist) => vec![dist].into_iter().filter(has).collect(),
+        None => world.packages.distributions().filter(has).collect(),
+    };
+    let dist = match dists[..] {
+        [dist] => dist,
+        [] => {
+            let place = dist.map(|dist| format!(" into {dist}")).unwrap_or_default();
+            return Decision::answered(Answer::NotFound(format!("{nevra} was never accepted{place}")));
+        }
+        _ => {
+            let all: Vec<&str> = dists.iter().map(|dist| dist.as_str()).collect();
+            return Decision::answered(Answer::Conflict(format!(
+                "{nevra} is in {}: say which distribution",
+                all.join(" and ")
+            )));
+        }
+    };
+    let Some(package) = world.packages.get(dist, nevra) else {
+        return Decision::answered(Answer::NotFound(format!("no {nevra}")));
+    };
+    let mut findings = Vec::new();
+    if !may(caller, &[Role::Admin]) {
+        let sentence = format!("{} may not give packages up; that takes admin.", caller.actor);
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+    }
+    if reason.trim().is_empty() {
+        let sentence = "Giving a package up takes a reason, for whoever asks a year later.";
+        findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
+    }
+    if package.trees.is_empty() {
+        let sentence = format!("{nevra} is listed in no tree of {dist}.");
+        findings.push(Finding::new(Verdict::Reject, "not_listed", sentence));
+    }
+    for tree in &package.trees {
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        let is_missing = |wrong: &Wrong| matches!(&wrong.what, Kind::Missing(missing) if missing.contains(nevra));
+        match known.wrong.get(&id) {
+            Some(wrong) if is_missing(wrong) => {}
+            Some(wrong) => {
+                let sentence = format!("Whether {nevra} lies in {id} cannot be said as long as {}.", wrong.why);
+                findings.push(Finding::new(Verdict::Wait, "tree_held", sentence));
+            }
+            None => {
+                let sentence = format!(
+                    "{nevra} lies in {id} as it was accepted, as far as is known; reload to have that looked at now. What \
+                     should not be there is withdrawn by its rollout."
+                );
+                findings.push(Finding::new(Verdict::Reject, "not_lost", sentence));
+            }
+        }
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let trees = package.trees.iter().cloned().collect();
+    let fact = Lost { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 };
+    Decision {
+        entries: vec![Entry { who: caller.actor.clone(), why: reason.to_owned(), fact: fact.into() }],
+        answer: Some(Answer::Lost { nevra: nevra.clone(), dist: dist.clone(), trees }),
+    }
+}

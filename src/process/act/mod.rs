@@ -1,0 +1,24 @@
+//! What can be asked for, one file each: reads what is known, changes nothing, and says what is written down.
+
+/// A new rollout.
+pub mod submit;
+/// Another state for a rollout.
+pub mod step;
+/// A package is given up.
+pub mod lose;
+/// A move is given up.
+pub mod give_up;
+/// What a tracker says.
+pub mod hint;
+/// What was asked for earlier and has become possible.
+pub mod wishes;
+/// Work has ended.
+pub mod ended;
+
+use super::rules::Caller;
+use crate::domain::names::Role;
+
+/// Whether somebody has one of these roles.
+fn may(caller: &Caller, roles: &[Role]) -> bool {
+    roles.iter().any(|role| caller.roles.contains(role))
+}

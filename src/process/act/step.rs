@@ -1,0 +1,37 @@
+//! Another state for a rollout, asked for by a person.
+
+use crate::domain::gate::{Judgement, Verdict};
+use crate::domain::names::RolloutId;
+use crate::domain::rollout::Rollout;
+use crate::process::decision::{Answer, Decision};
+use crate::process::gate::Case;
+use crate::process::known::Known;
+use crate::process::rules::Caller;
+
+/// Takes the step if all gates pass; else says why not.
+pub(in crate::process) fn step(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &RolloutId,
+    state: &str,
+    reason: &str,
+) -> Decision {
+    let Some(rollout) = known.world.rollouts.get(id) else {
+        return Decision::answered(Answer::NotFound(format!("there is no rollout {id}")));
+    };
+    let case = Case::new(known, rollout, caller, state);
+    let judged = case.judge();
+    match case.step {
+        Ok(transition) if judged.verdict == Verdict::Pass => {
+            let (entry, packages) = case.moved(transition, reason);
+            let state = transition.to.clone();
+            Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout: id.clone(), state, packages }) }
+        }
+        _ => Decision::answered(Answer::Refused(judged)),
+    }
+}
+
+/// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.
+pub fn why(known: Known<'_>, caller: &Caller, rollout: &Rollout, state: &str) -> Judgement {
+    Case::new(known, rollout, caller, state).judge()
+}

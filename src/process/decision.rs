@@ -1,0 +1,113 @@
+//! What an input calls for: entries for the logbook, and an answer for whoever asked.
+
+use super::fact::Fact;
+use super::fact::rollout::Declined;
+use crate::domain::gate::{Finding, Judgement, judge};
+use crate::domain::names::{Actor, DistPath, RolloutId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::workflow::State;
+
+/// An entry before it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Who caused it.
+    pub who: Actor,
+    /// Why, one sentence; may be empty.
+    pub why: String,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What an input calls for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// To be written and folded in, in this order, all or none.
+    pub entries: Vec<Entry>,
+    /// What whoever asked is told once they are written.
+    pub answer: Option<Answer>,
+}
+
+/// What whoever asked is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A rollout was made.
+    Submitted(RolloutId),
+    /// A rollout has its new state; packages move now, if any.
+    Moved {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Its state now.
+        state: State,
+        /// How many packages move.
+        packages: usize,
+    },
+    /// The hint is durable; what came of it.
+    Remembered(Outcome),
+    /// The hint was heard before.
+    Repeated,
+    /// Something else was heard before under the same delivery id; nothing was changed.
+    Reused(String),
+    /// Its time lies in the future; nothing was changed.
+    Ahead(String),
+    /// No, for these reasons.
+    Refused(Judgement),
+    /// A package was given up, and these trees no longer list it.
+    Lost {
+        /// The package.
+        nevra: Nevra,
+        /// Its distribution.
+        dist: DistPath,
+        /// Where it was listed.
+        trees: Vec<TreeName>,
+    },
+    /// There is no such thing.
+    NotFound(String),
+    /// It exists already.
+    Conflict(String),
+}
+
+/// What came of a hint that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// One stable word: `moved`, `waits`, `refused`, `overtaken` or `nothing`.
+    pub word: &'static str,
+    /// The same in a sentence.
+    pub says: String,
+}
+
+impl Outcome {
+    pub(super) fn of(fact: Option<&Fact>) -> Self {
+        let Some(fact) = fact else {
+            return Self { word: "nothing", says: "the rollout is in this state already".to_owned() };
+        };
+        let word = match fact {
+            Fact::Moved(_) => "moved",
+            Fact::Awaits(_) => "waits",
+            Fact::Declined(Declined { findings, .. }) if findings.iter().any(|(code, _)| code == STALE) => "overtaken",
+            _ => "refused",
+        };
+        Self { word, says: fact.to_string() }
+    }
+}
+
+/// The code of what was overtaken.
+pub(super) const STALE: &str = "stale";
+
+impl Entry {
+    /// What the daemon does of itself.
+    pub(super) fn of_daemon(fact: impl Into<Fact>) -> Self {
+        Self { who: Actor::recorded("rolloutd"), why: String::new(), fact: fact.into() }
+    }
+}
+
+impl Decision {
+    /// No, for these reasons.
+    pub(super) fn refused(findings: Vec<Finding>) -> Self {
+        Self::answered(Answer::Refused(judge(findings)))
+    }
+
+    /// Nothing is written down.
+    pub(super) fn answered(answer: Answer) -> Self {
+        Self { entries: vec![], answer: Some(answer) }
+    }
+}

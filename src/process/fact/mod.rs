@@ -1,0 +1,606 @@
+//! What may be written into the logbook, and its form there.
+//!
+//! A [`Fact`] is what the world folds. On disk it is one line of JSON,
+//!
+//! ```text
+//! {"v":6,"kind":"rollout.moved","kv":1,"fact":{"rollout":"rt-1", ...}}
+//! ```
+//!
+//! `v` is the format of this envelope and `kv` the version of the kind, which rises by one with every change to the
+//! kind's form, also by an added field; [`Kind::upcast`] reads older ones. `elapsed` stands before `fact` where the
+//! elapsed time was not the wall clock's. Up to format 5 there was one version for all, as in
+//! `{"v":5,"steady":...,"fact":{"moved":{...}}}`. Samples of every version lie in `fixtures/logbook/` and are read for
+//! ever.
+//!
+//! A kind more is a type with [`Kind`] in the file of its subject, its fold in `world/` and a line in the table below.
+//! (Refused: an enum for each subject inside of an enum of subjects. Whoever asks what a fact is would say the subject
+//! twice each time, and what one wants to know of all facts is asked through [`Kind`] anyway.)
+
+/// Facts about the daemon itself.
+pub mod daemon;
+/// Facts about packages.
+pub mod package;
+/// Facts about trees.
+pub mod tree;
+/// Facts about rollouts.
+pub mod rollout;
+/// Facts about tickets.
+pub mod ticket;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::names::{DistPath, RolloutId, TreeId};
+use crate::domain::nevra::Nevra;
+
+/// The format of the envelope.
+pub const ENTRY_FORMAT: u32 = 6;
+
+/// The last format in which all kinds had one version together.
+const ONE_VERSION_FOR_ALL: u32 = 5;
+
+/// What each kind of fact says of itself; its sentence for people has no full stop.
+pub trait Kind: Serialize + DeserializeOwned + fmt::Display {
+    /// Its name on the disk, `subject.what`. It never changes.
+    const NAME: &'static str;
+
+    /// The version of its form.
+    const VERSION: u32 = 1;
+
+    /// What it is about, so that the history of a thing is found without reading all others.
+    fn about(&self) -> Vec<Subject>;
+
+    /// Reads the form of an older version.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    fn upcast(version: u32, _body: &str) -> Result<Self, String> {
+        Err(format!("there is no version {version} of {}", Self::NAME))
+    }
+}
+
+/// A thing that has a history.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// The daemon itself.
+    Daemon,
+    /// A rollout.
+    Rollout(RolloutId),
+    /// A package of a distribution.
+    Package(DistPath, Nevra),
+    /// A tree.
+    Tree(TreeId),
+    /// What people upload into a distribution.
+    Uploads(DistPath),
+}
+
+impl Subject {
+    /// The rollout that somebody named, if it can be the name of one.
+    pub fn rollout(named: &str) -> Option<Self> {
+        named.parse().ok().map(Self::Rollout)
+    }
+}
+
+/// The form in which a logbook keeps it.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon => f.write_str("daemon"),
+            Self::Rollout(id) => write!(f, "rollout {id}"),
+            Self::Package(dist, nevra) => write!(f, "package {dist} {nevra}"),
+            Self::Tree(id) => write!(f, "tree {id}"),
+            Self::Uploads(dist) => write!(f, "uploads {dist}"),
+        }
+    }
+}
+
+/// One table of all kinds: the enum, and what is asked of each of them.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident($type:ty), $before:literal;)*) => {
+        /// One thing that happened, as the world folds it.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fact {
+            $($(#[$doc])* $name($type),)*
+        }
+
+        $(impl From<$type> for Fact {
+            fn from(fact: $type) -> Self {
+                Self::$name(fact)
+            }
+        })*
+
+        impl Fact {
+            /// The name of its kind.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => <$type as Kind>::NAME,)*
+                }
+            }
+
+            /// What it is about.
+            pub fn about(&self) -> Vec<Subject> {
+                match self {
+                    $(Self::$name(fact) => fact.about(),)*
+                }
+            }
+
+            /// The version of its kind and its form on the disk.
+            fn form(&self) -> (u32, Box<RawValue>) {
+                match self {
+                    $(Self::$name(fact) => (<$type as Kind>::VERSION, raw(fact)),)*
+                }
+            }
+
+            fn read_kind(kind: &str, version: u32, body: &str) -> Result<Self, String> {
+                match kind {
+                    $(<$type as Kind>::NAME => read_version::<$type>(version, body).map(Self::$name),)*
+                    _ => Err(format!("it has the kind `{}`, which this program does not know", kind.escape_default())),
+                }
+            }
+
+            /// The kind that had this name when there was one version for all.
+            fn kind_before(name: &str) -> Option<&'static str> {
+                match name {
+                    $($before => Some(<$type as Kind>::NAME),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for Fact {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$name(fact) => fact.fmt(f),)*
+                }
+            }
+        }
+    };
+}
+
+facts! {
+    /// The daemon began to run.
+    Started(daemon::Started), "started";
+    /// A package was accepted and lies in the upload tree.
+    Accepted(package::Accepted), "took_in";
+    /// A file was refused.
+    Refused(package::Refused), "turned_away";
+    /// Many files were refused at once for the same reason.
+    RefusedTogether(package::RefusedTogether), "turned_away_together";
+    /// An accepted package was given up, since its bytes are nowhere any more.
+    Lost(package::Lost), "lost";
+    /// A tree shows new metadata.
+    Published(tree::Published), "published";
+    /// Files whose time had come were removed.
+    Retired(tree::Retired), "retired";
+    /// A rollout was made.
+    Submitted(rollout::Submitted), "submitted";
+    /// A step was asked for and not taken.
+    Declined(rollout::Declined), "refused";
+    /// A tracker wants a state that cannot be reached yet.
+    Awaits(rollout::Awaits), "awaits";
+    /// A rollout changed its state; with a plan when packages move.
+    Moved(rollout::Moved), "moved";
+    /// A plan was carried out.
+    Done(rollout::Done), "done";
+    /// A webhook was received and is remembered.
+    Heard(ticket::Heard), "heard";
+}
+
+/// A number with its noun, in the plural where that is due.
+pub fn count(n: impl fmt::Display, noun: &str) -> String {
+    let n = n.to_string();
+    let plural = if n == "1" { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+/// So many packages or reasons are named in a sentence; all of them stand in the entry itself.
+const TOLD_MOST: usize = 20;
+
+/// What is said of those that are not named.
+fn more(all: usize) -> Option<String> {
+    all.checked_sub(TOLD_MOST).filter(|more| *more > 0).map(|more| format!("and {more} more"))
+}
+
+/// An entry that this program cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("logbook entry {seq} ({at}) cannot be read: {why}")]
+pub struct UnreadableEntry {
+    /// Its number.
+    pub seq: u64,
+    /// Its time.
+    pub at: Timestamp,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// An entry in the form in which it lies on the disk.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnDisk<'a> {
+    v: u32,
+    kind: &'a str,
+    kv: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    elapsed: Option<Timestamp>,
+    #[serde(borrow)]
+    fact: &'a RawValue,
+}
+
+/// The same up to format 5.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnDiskBefore<'a> {
+    v: u32,
+    #[serde(default)]
+    steady: Option<Timestamp>,
+    #[serde(borrow)]
+    fact: std::collections::BTreeMap<&'a str, &'a RawValue>,
+}
+
+/// Of any format.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+fn raw(fact: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(fact).expect("strings and numbers always have a JSON form")
+}
+
+fn read_version<K: Kind>(version: u32, body: &str) -> Result<K, String> {
+    match version {
+        same if same == K::VERSION => serde_json::from_str(body).map_err(|e| e.to_string()),
+        newer if newer > K::VERSION => Err(format!(
+            "it has version {newer} of {}, and this program knows up to {}; use the newer rolloutd",
+            K::NAME,
+            K::VERSION
+        )),
+        older => K::upcast(older, body),
+    }
+}
+
+/// The body of an entry for the logbook.
+///
+/// # Panics
+/// Never: strings and numbers always have a JSON form.
+pub fn write(fact: &Fact) -> String {
+    write_at(fact, None)
+}
+
+/// The same of a moment at which the time by which things wait for their removal was not the wall clock's.
+///
+/// # Panics
+/// Never, as above.
+pub fn write_at(fact: &Fact, elapsed: Option<Timestamp>) -> String {
+    let (kv, body) = fact.form();
+    let on_disk = OnDisk { v: ENTRY_FORMAT, kind: fact.kind(), kv, elapsed, fact: &body };
+    serde_json::to_string(&on_disk).expect("strings and numbers always have a JSON form")
+}
+
+/// Reads the body of an entry.
+///
+/// # Errors
+/// A sentence that says what is wrong; a newer format is named as such.
+pub fn read(body: &str) -> Result<Fact, String> {
+    read_body(body).map(|(fact, ..)| fact)
+}
+
+/// The same of an entry that was written at `at`, with the time by which things waited for their removal then;
+/// entries of formats 1 and 2 do not say. Where it is not written down, the wall clock agreed with it.
+///
+/// # Errors
+/// As above.
+pub fn read_at(body: &str, at: Timestamp) -> Result<(Fact, Option<Timestamp>), String> {
+    let (fact, format, elapsed) = read_body(body)?;
+    Ok((fact, elapsed.or((format >= 3).then_some(at))))
+}
+
+/// The fact, the format and the time that is written down.
+fn read_body(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
+    // Nearly all entries are of this format, so it is tried first.
+    if let Ok(OnDisk { v: ENTRY_FORMAT, kind, kv, elapsed, fact }) = serde_json::from_str(body) {
+        return Ok((Fact::read_kind(kind, kv, fact.get())?, ENTRY_FORMAT, elapsed));
+    }
+    let Version { v } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    if v > ENTRY_FORMAT {
+        return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
+    }
+    if v > ONE_VERSION_FOR_ALL {
+        let OnDisk { v, kind, kv, elapsed, fact } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        return Ok((Fact::read_kind(kind, kv, fact.get())?, v, elapsed));
+    }
+    let OnDiskBefore { v, steady, fact } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let mut facts = fact.into_iter();
+    let (Some((name, body)), None) = (facts.next(), facts.next()) else {
+        return Err("it does not hold one fact".to_owned());
+    };
+    let kind = Fact::kind_before(name).ok_or_else(|| format!("there is no fact `{}`", name.escape_default()))?;
+    Ok((Fact::read_kind(kind, 1, body.get())?, v, steady))
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! One of every fact, for tests of reading, folding and showing.
+
+    use super::daemon::Started;
+    use super::package::{Accepted, Lost};
+    use super::rollout::{Awaits, Declined, Done, Moved, Submitted};
+    use super::ticket::Heard;
+    use super::tree::{Published, Retired};
+    use super::*;
+    use crate::domain::checksum::Sha256;
+    use crate::domain::names::TreeName;
+    use crate::domain::plan::{Item, Plan};
+
+    pub(crate) fn every_fact() -> Vec<Fact> {
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let tree = |name: &str| name.parse::<TreeName>().expect("a name");
+        let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let id = TreeId { dist: dist.clone(), tree: tree("testing") };
+        vec![
+            Fact::Started(Started { version: "0.1.0".into() }),
+            Fact::Accepted(Accepted {
+                dist: dist.clone(),
+                tree: tree("untested"),
+                nevra: nevra.clone(),
+                sha256: Sha256([7; 32]),
+                size: 1234,
+                signers: vec!["ABCD".into()],
+                keys: vec![],
+                notes: vec!["legacy: v3".into()],
+                upload: "incoming/x.rpm".into(),
+            }),
+            Fact::Refused(package::Refused {
+                dist: dist.clone(),
+                upload: "bad.rpm".into(),
+                sha256: None,
+                code: "unsigned".into(),
+                detail: "no signature".into(),
+            }),
+            Fact::Submitted(Submitted {
+                rollout: rollout.clone(),
+                dist: dist.clone(),
+                title: "Staged Rollout EMI-1.0 bdii".into(),
+                packages: vec![nevra.clone()],
+                state: "Unverified".into(),
+            }),
+            Fact::Heard(Heard {
+                hook: "rt".parse().expect("a name"),
+                delivery: "rt-55".into(),
+                rollout: "rt-1".into(),
+                state: "InVerification".into(),
+                at: None,
+            }),
+            Fact::Declined(Declined {
+                rollout: "rt-1".into(),
+                state: "Production".into(),
+                findings: vec![("no_arrow".into(), "No.".into())],
+            }),
+            Fact::Awaits(Awaits {
+                rollout: rollout.clone(),
+                state: "StageRollOut".into(),
+                findings: vec![("packages_missing".into(), "Not there yet.".into())],
+            }),
+            Fact::Moved(Moved {
+                rollout: rollout.clone(),
+                from: "InVerification".into(),
+                to: "StageRollOut".into(),
+                plan: Some(Plan {
+                    rollout,
+                    dist,
+                    target: Some(tree("testing")),
+                    items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+                }),
+            }),
+            Fact::Done(Done { plan: 8, rollout: None }),
+            Fact::Published(Published {
+                tree: id.clone(),
+                revision: 1_795_172_517,
+                packages: 1,
+                repomd: Sha256([9; 32]),
+                superseded: vec!["abc-primary.xml.gz".into()],
+            }),
+            Fact::Retired(Retired { tree: id, files: vec!["repodata/abc-primary.xml.gz".into()], kept: vec![] }),
+        ]
+    }
+
+    /// What format 5 added.
+    pub(crate) fn of_format_5() -> Vec<Fact> {
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let took = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::Accepted(took) => Some(Fact::Accepted(Accepted { keys: vec!["CDEF".into()], ..took })),
+            _ => None,
+        });
+        [Fact::Lost(Lost { dist, nevra, sha256: Sha256([7; 32]) })].into_iter().chain(took).collect()
+    }
+
+    /// What format 2 added.
+    pub(crate) fn of_format_2() -> Vec<Fact> {
+        let tree = TreeId { dist: "d".parse().expect("a path"), tree: "testing".parse().expect("a name") };
+        vec![
+            Fact::Heard(Heard {
+                hook: "rt".parse().expect("a name"),
+                delivery: "rt-56".into(),
+                rollout: "rt-1".into(),
+                state: "StageRollOut".into(),
+                at: Some(Timestamp::UNIX_EPOCH),
+            }),
+            Fact::Retired(Retired { tree, files: vec![], kept: vec!["Packages/a/a-1-1.noarch.rpm".into()] }),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::daemon::Started;
+    use super::package::RefusedTogether;
+    use super::rollout::{Awaits, Done, Submitted};
+    use super::*;
+    use crate::domain::checksum::Sha256;
+
+    /// What format 4 added.
+    fn of_format_4() -> Vec<Fact> {
+        let files = vec![("a.rpm".into(), None), ("b.rpm".into(), Some(Sha256([7; 32])))];
+        let (code, detail) = ("not_rpm".into(), "begins with `junk`".into());
+        let dist = "d".parse().expect("a path");
+        vec![Fact::RefusedTogether(RefusedTogether { dist, code, detail, files, more: 0 })]
+    }
+
+    /// The sample file holds what format 4 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_4_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v4.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, of_format_4());
+        assert_eq!(facts[0].to_string(), "refused 2 files of d at once: not_rpm begins with `junk`: a.rpm, b.rpm");
+    }
+
+    #[test]
+    fn every_fact_reads_back_as_it_was_written() {
+        for fact in samples::every_fact()
+            .into_iter()
+            .chain(samples::of_format_2())
+            .chain(of_format_4())
+            .chain(samples::of_format_5())
+        {
+            assert_eq!(read(&write(&fact)), Ok(fact));
+        }
+    }
+
+    /// The sample file holds what format 5 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_5_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v5.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::of_format_5());
+        let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "gave bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 up as lost",
+                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+            ]
+        );
+    }
+
+    /// The sample file holds every kind as format 6 has it; it is never rewritten.
+    #[test]
+    fn entries_of_format_6_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v6.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        let mut all = samples::every_fact();
+        all.extend(samples::of_format_2().into_iter().chain(of_format_4()).chain(samples::of_format_5()));
+        all.push(Fact::Done(Done { plan: 8, rollout: "rt-1".parse().ok() }));
+        assert_eq!(facts, all);
+        let written: Vec<String> = facts.iter().map(write).collect();
+        assert_eq!(written, sample.lines().collect::<Vec<_>>());
+        let kinds: std::collections::BTreeSet<&str> = facts.iter().map(Fact::kind).collect();
+        assert_eq!(kinds.len(), 13, "every kind has a sample");
+        let at = write_at(&facts[0], Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(read_at(&at, AT), Ok((facts[0].clone(), Some(Timestamp::UNIX_EPOCH))));
+        let newer = written[0].replace("\"kv\":1", "\"kv\":2");
+        assert!(read(&newer).expect_err("newer").contains("version 2 of daemon.started"), "{newer}");
+    }
+
+    /// What an entry is about is where its history is looked up, so it must not change.
+    #[test]
+    fn every_fact_says_what_it_is_about() {
+        let mut all: Vec<String> =
+            samples::every_fact().iter().flat_map(Fact::about).map(|subject| subject.to_string()).collect();
+        all.dedup();
+        assert_eq!(
+            all,
+            [
+                "daemon",
+                "package umd/3/sl6/x86_64 bdii-1:5.2.22-1.el6.noarch",
+                "uploads umd/3/sl6/x86_64",
+                "rollout rt-1",
+                "tree testing/umd/3/sl6/x86_64",
+            ]
+        );
+    }
+
+    const AT: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
+    /// The sample file holds what format 3 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_3_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v3.jsonl");
+        let entries: Vec<_> = sample.lines().map(|line| read_at(line, AT).expect("readable")).collect();
+        let fact = Fact::Started(Started { version: "0.1.0".into() });
+        assert_eq!(entries, [(fact.clone(), Some(Timestamp::UNIX_EPOCH))]);
+        assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(AT))));
+        let of_format_2 = include_str!("../../../fixtures/logbook/v2.jsonl").lines().map(|line| read_at(line, AT));
+        assert!(of_format_2.into_iter().all(|entry| entry.is_ok_and(|(_, steady)| steady.is_none())));
+    }
+
+    /// The sample file holds what format 2 added; it is never rewritten.
+    #[test]
+    fn entries_of_format_2_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v2.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::of_format_2());
+    }
+
+    /// The sample file holds one line for each fact of format 1; it is never rewritten.
+    #[test]
+    fn entries_of_format_1_are_read_for_ever() {
+        let sample = include_str!("../../../fixtures/logbook/v1.jsonl");
+        let facts: Vec<Fact> = sample.lines().map(|line| read(line).expect("readable")).collect();
+        assert_eq!(facts, samples::every_fact());
+    }
+
+    #[test]
+    fn every_fact_is_a_sentence() {
+        let said: Vec<String> = samples::every_fact().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "rolloutd 0.1.0 started",
+                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+                "refused bad.rpm of umd/3/sl6/x86_64: unsigned no signature",
+                "made rollout rt-1 of umd/3/sl6/x86_64 in Unverified: bdii-1:5.2.22-1.el6.noarch",
+                "heard from rt that rt-1 should be in InVerification",
+                "did not move rt-1 to Production: No. (no_arrow)",
+                "rt-1 waits for StageRollOut: Not there yet. (packages_missing)",
+                "moved rt-1 from InVerification to StageRollOut; to testing: 1 package",
+                "carried out entry 8",
+                "published testing/umd/3/sl6/x86_64 with 1 package, revision 1795172517",
+                "removed 1 file from testing/umd/3/sl6/x86_64",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sentence_of_thousands_of_packages_or_reasons_names_some() {
+        let rollout: RolloutId = "r".parse().expect("an id");
+        let packages = (0..5_000).map(|n| format!("p{n}-1-1.noarch").parse().expect("a nevra")).collect();
+        let dist = "d".parse().expect("a path");
+        let (title, state) = (String::new(), "Unverified".to_owned());
+        let made = Fact::Submitted(Submitted { rollout: rollout.clone(), dist, title, packages, state }).to_string();
+        assert!(made.len() < 1_000 && made.ends_with("p19-1-1.noarch and 4980 more"), "{made}");
+        // As older versions have written it.
+        let findings = (0..5_000).map(|n| ("missing".to_owned(), format!("{n}."))).collect();
+        let waits = Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), findings }).to_string();
+        assert!(waits.len() < 1_000 && waits.ends_with("19. (missing) and 4980 more"), "{waits}");
+    }
+
+    #[test]
+    fn a_newer_entry_is_refused_by_its_number() {
+        let why = read(r#"{"v":99,"fact":{"moon":{}}}"#).expect_err("newer");
+        assert!(why.contains("format 99"), "{why}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_never_panics(body in ".{0,200}") {
+            let _ = read(&body);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Gates: the questions that are asked before a step.
+//!
+//! All of them are asked, so that a person sees all the reasons and not only the first; the worst verdict wins. A gate
+//! more is a file with a pure function and a line in [`ALL`].
+
+/// May whoever asks take this step?
+mod role;
+/// Is something being moved for this rollout already?
+mod idle;
+/// Is each tree that would change as it should be?
+mod sound;
+/// Does the target trust who signed?
+mod trusted;
+/// Do the packages lie where they are moved from?
+mod present;
+/// Does the target list something newer?
+mod not_older;
+
+use std::sync::Arc;
+
+use super::decision::Entry;
+use super::fact::rollout::Moved;
+use super::known::Known;
+use super::rules::{Caller, DistRules};
+use super::world::{Package, World};
+use crate::domain::gate::{Finding, Judgement, Verdict, judge};
+use crate::domain::names::TreeName;
+use crate::domain::plan::{Item, Plan};
+use crate::domain::rollout::Rollout;
+use crate::domain::workflow::{Effect, Gate as Named, NoStep, Transition};
+
+/// When a gate is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Before each step.
+    Always,
+    /// Before each step; while packages are being moved for the rollout only if the step takes them back, since it
+    /// would judge a world that is about to change.
+    AtRest,
+    /// The same, but never while packages are being moved.
+    Still,
+    /// Like the last, where the procedure names it.
+    Named(Named),
+}
+
+/// A gate.
+struct Gate {
+    asked: Asked,
+    judge: fn(&Case<'_>, &Transition) -> Vec<Finding>,
+}
+
+/// All gates, in the order in which they are asked.
+const ALL: &[Gate] = &[
+    Gate { asked: Asked::Always, judge: role::judge },
+    Gate { asked: Asked::Always, judge: idle::judge },
+    Gate { asked: Asked::AtRest, judge: sound::judge },
+    Gate { asked: Asked::Still, judge: trusted::judge },
+    // Asked whether the procedure names it or not: nothing can be moved from where it is not.
+    Gate { asked: Asked::Still, judge: present::judge },
+    Gate { asked: Asked::Named(Named::NotOlder), judge: not_older::judge },
+];
+
+/// One step that somebody wants a rollout to take.
+pub struct Case<'a> {
+    known: Known<'a>,
+    world: &'a World,
+    rollout: &'a Rollout,
+    caller: &'a Caller,
+    dist: Option<&'a DistRules>,
+    pub(super) step: Result<&'a Transition, NoStep>,
+}
+
+impl<'a> Case<'a> {
+    /// Of a rollout, somebody and a state in any spelling.
+    pub fn new(known: Known<'a>, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
+        let Known { world, rules, .. } = known;
+        let dist = rules.distributions.get(&rollout.dist);
+        let step = match dist {
+            Some(dist) => dist.workflow.state(state).and_then(|to| {
+                let step = dist.workflow.step(&rollout.state, to);
+                let is_stuck = known.stuck(rollout).is_some();
+                step.or_else(|no_step| World::ways(dist, rollout, is_stuck).find(|way| way.to == *to).ok_or(no_step))
+            }),
+            None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
+        };
+        Self { known, world, rollout, caller, dist, step }
+    }
+
+    /// Asks every gate.
+    pub fn judge(&self) -> Judgement {
+        if self.dist.is_none() {
+            let sentence = format!("The distribution {} is no longer configured.", self.rollout.dist);
+            return judge(vec![Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence)]);
+        }
+        let transition = match &self.step {
+            Ok(transition) => *transition,
+            Err(no_step) => {
+                let sentence = format!("{}: {no_step}.", self.rollout.id);
+                let code = match no_step {
+                    NoStep::UnknownState { .. } => "unknown_state",
+                    NoStep::Already(_) => "already",
+                    NoStep::NoArrow { .. } => "no_transition",
+                };
+                return judge(vec![Finding::new(Verdict::Reject, code, sentence)]);
+            }
+        };
+        let asked = ALL.iter().filter(|gate| self.is_asked(gate.asked, transition));
+        judge(asked.flat_map(|gate| (gate.judge)(self, transition)).collect())
+    }
+
+    fn is_asked(&self, asked: Asked, transition: &Transition) -> bool {
+        let moves = self.rollout.plan.is_some();
+        match asked {
+            Asked::Always => true,
+            Asked::AtRest => !moves || transition.effect == Effect::Withdraw,
+            Asked::Still => !moves,
+            Asked::Named(gate) => !moves && transition.gates.contains(&gate),
+        }
+    }
+
+    /// The plan that cannot be carried out, and why.
+    fn stuck(&self) -> Option<(&'a Arc<Plan>, String)> {
+        self.known.stuck(self.rollout)
+    }
+
+    /// The entry for a step that passed, and how many packages it moves.
+    pub(super) fn moved(&self, transition: &Transition, reason: &str) -> (Entry, usize) {
+        let plan = self.plan(transition);
+        let packages = plan.as_ref().map_or(0, |plan| plan.items.len());
+        let fact = Moved {
+            rollout: self.rollout.id.clone(),
+            from: transition.from.to_string(),
+            to: transition.to.to_string(),
+            plan,
+        };
+        (Entry { who: self.caller.actor.clone(), why: reason.to_owned(), fact: fact.into() }, packages)
+    }
+
+    fn plan(&self, transition: &Transition) -> Option<Plan> {
+        let target = match &transition.effect {
+            Effect::None => return None,
+            Effect::Move { to, .. } => Some(to.clone()),
+            Effect::Withdraw => None,
+        };
+        // A move that is given up may have got as far as its target.
+        let begun = self.stuck().and_then(|(plan, _)| plan.target.as_ref());
+        let leaves = |package: &Package| match &transition.effect {
+            Effect::Move { from, .. } => vec![from.clone()],
+            // A rollout takes back what it brought, and uploads; never what another one has brought.
+            Effect::None | Effect::Withdraw => {
+                let own = |tree: &&TreeName| package.brought.get(*tree).is_none_or(|by| *by == self.rollout.id);
+                let begun = begun.filter(|tree| !package.trees.contains(*tree));
+                package.trees.iter().filter(own).chain(begun).cloned().collect()
+            }
+        };
+        let items: Vec<Item> = self
+            .rollout
+            .packages
+            .iter()
+            .filter_map(|nevra| {
+                let package = self.world.packages.get(&self.rollout.dist, nevra)?;
+                let leaves = leaves(package);
+                // A withdrawal of what lies nowhere has nothing to do.
+                (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
+            })
+            .collect();
+        let plan = Plan { rollout: self.rollout.id.clone(), dist: self.rollout.dist.clone(), target, items };
+        (!plan.items.is_empty()).then_some(plan)
+    }
+}

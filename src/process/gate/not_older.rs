@@ -1,0 +1,43 @@
+//! Does the target list something newer?
+//!
+//! Packages that are on their way into the tree count as lying there.
+
+use std::collections::BTreeSet;
+
+use super::Case;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::domain::workflow::{Effect, Transition};
+use crate::process::world::Package;
+
+pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+    let Effect::Move { to, .. } = &transition.effect else { return vec![] };
+    let (rollout, world) = (case.rollout, case.world);
+    let goes_on = |plan: &&Plan| case.dist.is_some_and(|dist| world.objection(dist, plan).is_none());
+    let plans = world.rollouts.plans().map(|(_, plan)| &**plan);
+    let coming: BTreeSet<&Nevra> = plans
+        .filter(|plan| plan.dist == rollout.dist && plan.target.as_ref() == Some(to))
+        .filter(goes_on)
+        .flat_map(|plan| plan.items.iter().map(|item| &item.nevra))
+        .collect();
+    let counts = |nevra: &Nevra, other: &Nevra, package: &Package| {
+        (package.trees.contains(to) || coming.contains(other))
+            && other.arch() == nevra.arch()
+            && rollout.packages.binary_search(other).is_err()
+    };
+    let newer = |nevra: &Nevra| {
+        let others = world.packages.named(&rollout.dist, nevra.name());
+        let newest = others.filter(|(other, package)| counts(nevra, other, package)).map(|(other, _)| other);
+        let newest = newest.max_by(|a, b| a.cmp_evr(b))?;
+        newest.cmp_evr(nevra).is_gt().then(|| {
+            let sentence = format!("{to} already lists {newest}, which is newer than {nevra}.");
+            Finding::new(Verdict::Reject, "older_than_target", sentence)
+        })
+    };
+    let older: Vec<Finding> = rollout.packages.iter().filter_map(newer).collect();
+    if older.is_empty() {
+        return vec![Finding::new(Verdict::Pass, "not_older", format!("Nothing newer lies in {to}."))];
+    }
+    older
+}

@@ -1,0 +1,20 @@
+//! Is each tree that would change as it should be?
+//!
+//! Asked before every move and withdrawal, whatever the procedure says. A plan that was decided all the same would wait
+//! there, and nobody would know what it does when it goes on.
+
+use super::Case;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::TreeId;
+use crate::domain::workflow::Transition;
+
+pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+    let Some(plan) = case.plan(transition) else { return vec![] };
+    let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
+    let wrong = ids.filter_map(|id| case.known.wrong.get(&id).map(|wrong| (id, wrong)));
+    let held = wrong.map(|(id, wrong)| {
+        let sentence = format!("Nothing is moved into {id} or out of it until it is put right: {}.", wrong.why);
+        Finding::new(Verdict::Wait, "tree_held", sentence)
+    });
+    held.collect()
+}

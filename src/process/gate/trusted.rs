@@ -1,0 +1,13 @@
+//! Does the target trust who signed?
+//!
+//! Asked before every move, whatever the procedure says.
+
+use super::Case;
+use crate::domain::gate::Finding;
+use crate::domain::workflow::{Effect, Transition};
+
+pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+    let Effect::Move { to, .. } = &transition.effect else { return vec![] };
+    let Some(dist) = case.dist else { return vec![] };
+    case.world.packages.objections(dist, &case.rollout.dist, to, &case.rollout.packages).collect()
+}

@@ -1,0 +1,41 @@
+//! What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::agenda::{Work, Wrongs};
+use super::rules::Rules;
+use super::world::World;
+use crate::domain::names::TreeId;
+use crate::domain::plan::Plan;
+use crate::domain::rollout::Rollout;
+
+/// What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The fold of the logbook.
+    pub world: &'a World,
+    /// The rules in force.
+    pub rules: &'a Rules,
+    /// Trees in which something is wrong.
+    pub wrong: &'a Wrongs,
+    /// What does not work now, by its key.
+    pub troubles: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Known<'a> {
+    /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no
+    /// longer trust who signed; what is wrong in a tree that it changes; or its own failure.
+    pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Arc<Plan>, String)> {
+        let number = rollout.plan?;
+        let plan = self.world.rollouts.plan(number)?;
+        let rules = self.rules.distributions.get(&plan.dist);
+        let objection = rules.and_then(|rules| self.world.objection(rules, plan)).map(|finding| finding.sentence);
+        let wrong = || {
+            let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
+            ids.into_iter().find_map(|id| self.wrong.get(&id)).map(|wrong| format!("{}.", wrong.why))
+        };
+        let failed = || self.troubles.get(&Work::key_of_promotion(&plan.dist, number)).map(|why| format!("{why}."));
+        objection.or_else(wrong).or_else(failed).map(|why| (plan, why))
+    }
+}

@@ -1,0 +1,65 @@
+//! What is so and what follows: facts, the world that they are folded into, gates, and what can be asked for. Pure.
+//!
+//! ```text
+//! Input -> decide(Known { world, rules, ... }, input, now) -> Decision { entries, answer }
+//!       -> the engine appends -> World::apply -> agenda(&World, ...) -> Work -> WorkEnded (an Input)
+//! ```
+//!
+//! [`decide`] says what is written down; the work follows from the world, not from the input. A plan
+//! without its `done` is work, whether it was made a moment ago or before a crash, so running and
+//! recovering are one mechanism and cannot disagree. (Refused: work as a part of the decision, which
+//! recovery would have had to invent again from the log.)
+//!
+//! A person's request is answered with all findings when it cannot be carried out. A tracker's word is remembered
+//! first.
+
+/// The rules that the configuration gives.
+pub mod rules;
+/// What may be written of each thing, and its form in the logbook.
+pub mod fact;
+/// The fold of all entries.
+pub mod world;
+/// What trees list and their rings do not trust any more.
+pub mod listed;
+/// What there is to do, seen from the world.
+pub mod agenda;
+/// Everything that can wake the engine.
+pub mod input;
+/// What an input calls for, and what whoever asked is told.
+pub mod decision;
+/// What a decision goes by.
+pub mod known;
+/// The questions that are asked before a step.
+pub mod gate;
+/// What can be asked for.
+pub mod act;
+
+use jiff::Timestamp;
+
+use act::{ended, give_up, hint, lose, step, submit, wishes};
+use decision::Decision;
+use input::{Ask, Input};
+use known::Known;
+
+/// Reads what is known and says what an input calls for.
+pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
+    let Known { world, rules, .. } = known;
+    match input {
+        Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
+            submit::submit(world, rules, caller, rollout, dist, title, packages)
+        }
+        Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => {
+            lose::lose(known, caller, nevra, dist.as_ref(), reason)
+        }
+        Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
+        Input::Heard(hint) => hint::heard(known, hint, now),
+        Input::WorkEnded(_, end) => ended::ended(world, end),
+        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wishes::wishes(known),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod stories;
+}

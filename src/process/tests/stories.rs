@@ -1,0 +1,995 @@
+//! Stories: a world is told what happens, and what follows is compared with what should.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::backlog::Backlog;
+use crate::domain::checksum::Sha256;
+use crate::domain::gate::Verdict;
+use crate::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Rollout;
+use crate::domain::workflow::State;
+use crate::format::procedure;
+use crate::process::act::ended::{REFUSED_APART, refusals};
+use crate::process::agenda::{Kind, Work, Wrong, Wrongs};
+use crate::process::decide;
+use crate::process::decision::Answer;
+use crate::process::fact::package::{Accepted, REFUSED_NAMED, Refused};
+use crate::process::fact::rollout::Awaits;
+use crate::process::fact::ticket::Heard;
+use crate::process::fact::tree::Published;
+use crate::process::fact::{self, Fact};
+use crate::process::input::{Ask, Hint, Input, WorkEnd};
+use crate::process::known::Known;
+use crate::process::rules::{Caller, DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
+use crate::process::world::World;
+
+const DIST: &str = "umd/3/sl6/x86_64";
+
+/// A world that is told a story, and what it answered last.
+struct Story {
+    world: World,
+    rules: Rules,
+    wrong: Wrongs,
+    troubles: BTreeMap<String, String>,
+    answer: Option<Answer>,
+    facts: Vec<Fact>,
+    /// Who caused each of them.
+    who: Vec<String>,
+    now: Timestamp,
+}
+
+fn trust(min_signers: usize, standing: Standing) -> Trust {
+    let certs = [("AA".to_owned(), standing), ("BB".to_owned(), Standing::Good)].into();
+    Trust { certs, min_signers, ..Trust::default() }
+}
+
+fn caller(roles: &[Role]) -> Caller {
+    Caller { actor: "jane".parse().expect("an actor"), roles: roles.iter().copied().collect() }
+}
+
+impl Story {
+    fn new() -> Self {
+        let trees = ["untested", "testing", "delta", "production"];
+        let dist = DistRules {
+            workflow: procedure::built_in("egi").expect("it ships"),
+            trees: trees.iter().map(|t| t.parse().expect("a name")).collect(),
+            trust: trees.iter().map(|t| (t.parse().expect("a name"), trust(1, Standing::Good))).collect(),
+            grace_metadata: Duration::from_mins(1),
+            grace_packages: Duration::from_mins(1),
+        };
+        let mut rules = Rules::default();
+        rules.distributions.insert(DIST.parse().expect("a path"), dist);
+        rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
+        let (wrong, troubles) = Default::default();
+        let now = Timestamp::UNIX_EPOCH;
+        Self { world: World::default(), rules, wrong, troubles, answer: None, facts: vec![], who: vec![], now }
+    }
+
+    fn tell(&mut self, input: &Input) -> &mut Self {
+        let Self { world, rules, wrong, troubles, now, .. } = &*self;
+        let decision = decide(Known { world, rules, wrong, troubles }, input, *now);
+        self.answer = decision.answer.or(self.answer.take());
+        for entry in decision.entries {
+            let seq = self.world.last + 1;
+            self.world.apply(seq, self.now, entry.who.as_str(), &entry.fact);
+            self.facts.push(entry.fact);
+            self.who.push(entry.who.to_string());
+        }
+        self
+    }
+
+    /// A reload has a tree trust somebody else.
+    fn trusts(&mut self, tree: &str, trust: Trust) -> &mut Self {
+        let dist = self.rules.distributions.values_mut().next().expect("one");
+        dist.trust.insert(tree.parse().expect("a name"), trust);
+        self
+    }
+
+    fn arrives(&mut self, nevra: &str) -> &mut Self {
+        let took = Accepted {
+            dist: DIST.parse().expect("a path"),
+            tree: "untested".parse().expect("a name"),
+            nevra: nevra.parse().expect("a nevra"),
+            sha256: Sha256([1; 32]),
+            size: 1,
+            signers: vec!["AA".into()],
+            keys: vec![],
+            notes: vec![],
+            upload: String::new(),
+        };
+        let work = Work::TakeIn(DIST.parse().expect("a path"));
+        let end = WorkEnd::Looked {
+            took_in: vec![took],
+            turned_away: vec![],
+            again: None,
+            trouble: None,
+            stuck: vec![],
+            waiting: Backlog::default(),
+            repeated: false,
+        };
+        self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
+    }
+
+    fn submit(&mut self, id: &str, packages: &[&str]) -> &mut Self {
+        let ask = Ask::Submit {
+            rollout: id.parse().expect("an id"),
+            dist: DIST.parse().expect("a path"),
+            title: String::new(),
+            packages: packages.iter().map(|p| p.parse().expect("a nevra")).collect(),
+        };
+        self.tell(&Input::Asked(caller(&[Role::Admin]), ask))
+    }
+
+    fn move_as(&mut self, roles: &[Role], id: &str, state: &str) -> &mut Self {
+        let ask = Ask::Move { rollout: id.parse().expect("an id"), state: state.into(), reason: String::new() };
+        self.tell(&Input::Asked(caller(roles), ask))
+    }
+
+    fn hint(&mut self, delivery: &str, id: &str, state: &str) -> &mut Self {
+        let hint = Hint {
+            hook: "rt".parse().expect("a name"),
+            delivery: delivery.into(),
+            rollout: id.into(),
+            state: state.into(),
+            actor: "jane".into(),
+            at: None,
+        };
+        self.tell(&Input::Heard(hint))
+    }
+
+    fn hint_of(&mut self, delivery: &str, id: &str, state: &str, second: i64) -> &mut Self {
+        let hint = Hint {
+            hook: "rt".parse().expect("a name"),
+            delivery: delivery.into(),
+            rollout: id.into(),
+            state: state.into(),
+            actor: "jane".into(),
+            at: Timestamp::from_second(second).ok(),
+        };
+        self.tell(&Input::Heard(hint))
+    }
+
+    /// A tree shows what nobody knows.
+    fn holds(&mut self, tree: &str) -> &mut Self {
+        let id = TreeId { dist: DIST.parse().expect("a path"), tree: tree.parse().expect("a name") };
+        let why = "do this".to_owned();
+        self.wrong.insert(id, Wrong { why, what: Kind::Strange });
+        self
+    }
+
+    /// A tree lists a package whose bytes are nowhere.
+    fn misses(&mut self, tree: &str, nevra: &str) -> &mut Self {
+        self.holds(tree);
+        let missing = BTreeSet::from([nevra.parse().expect("a nevra")]);
+        self.wrong.values_mut().for_each(|wrong| wrong.what = Kind::Missing(missing.clone()));
+        self
+    }
+
+    /// Every plan that has no `done` yet is carried out.
+    fn carried_out(&mut self) -> &mut Self {
+        for (number, plan) in self.world.rollouts.plans().map(|(n, plan)| (n, Arc::clone(plan))).collect::<Vec<_>>() {
+            let work = Work::Promote(number, plan);
+            self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![] }));
+            self.tell(&Input::Tick);
+        }
+        self
+    }
+
+    fn state(&self, id: &str) -> String {
+        let id: RolloutId = id.parse().expect("an id");
+        self.world.rollouts[&id].state.to_string()
+    }
+
+    fn trees(&self, nevra: &str) -> Vec<String> {
+        let package = self.world.packages.get(&DIST.parse().expect("a path"), &nevra.parse().expect("a nevra"));
+        package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
+    }
+
+    /// The codes of what stood in the way of the last request.
+    fn codes(&self) -> Vec<&'static str> {
+        match &self.answer {
+            Some(Answer::Refused(judged)) => {
+                judged.findings.iter().filter(|f| f.verdict != Verdict::Pass).map(|f| f.code).collect()
+            }
+            _ => vec![],
+        }
+    }
+}
+
+const A: &str = "a-1-1.noarch";
+
+#[test]
+fn a_burst_of_junk_is_one_entry_that_names_each_file() {
+    let away = |number: usize, code: &str| Refused {
+        dist: DIST.parse().expect("a path"),
+        upload: format!("{number}.rpm"),
+        sha256: None,
+        code: code.to_owned(),
+        detail: format!("word {number}"),
+    };
+    let few: Vec<Refused> = (0..REFUSED_APART).map(|n| away(n, "unsigned")).collect();
+    assert_eq!(refusals(&few).len(), REFUSED_APART);
+    let many: Vec<Refused> = (0..200).map(|n| away(n, "not_rpm")).chain(few).collect();
+    let facts = refusals(&many);
+    assert_eq!(facts.len(), 1 + REFUSED_APART);
+    let Fact::RefusedTogether(together) = &facts[0] else { panic!("{facts:?}") };
+    assert_eq!((together.count(), together.files.len(), together.detail.as_str()), (200, REFUSED_NAMED, "word 0"));
+    assert_eq!(together.files[19].0, "19.rpm");
+    // However long the names are that uploaders give.
+    let long = |number| Refused { upload: "\u{1f4a9}/\n\"".repeat(500) + "end.rpm", ..away(number, "not_rpm") };
+    let long =
+        |number| Refused { detail: "\u{1}\u{1f4a9}".repeat(4_000), sha256: Some(Sha256([7; 32])), ..long(number) };
+    let many: Vec<Refused> = (0..256).map(long).collect();
+    for all in [&many[..], &many[..1]] {
+        let [fact] = refusals(all).try_into().expect("one");
+        let body = fact::write(&fact);
+        assert!(body.contains("end.rpm"), "{body}");
+        assert!(body.len() < 8 << 10, "{}", body.len());
+        assert_eq!(fact::read(&body), Ok(fact));
+    }
+}
+
+#[test]
+fn a_package_goes_from_untested_over_testing_to_production() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Verifier], "r", "in verification");
+    assert_eq!(story.trees(A), ["untested"]);
+    story.move_as(&[Role::Verifier], "r", "StageRollOut").carried_out();
+    assert_eq!(story.trees(A), ["testing"]);
+    story.move_as(&[Role::Srm], "r", "Production").carried_out();
+    assert_eq!((story.trees(A), story.state("r")), (vec!["production".to_owned()], "Production".to_owned()));
+}
+
+#[test]
+fn a_rejection_takes_back_what_the_rollout_brought_and_nothing_else() {
+    let mut story = Story::new();
+    story.arrives(A).submit("p1", &[A]).move_as(&[Role::Verifier], "p1", "InVerification");
+    story.submit("other", &[A]);
+    assert_eq!(story.codes(), ["in_other_rollout"]);
+    story.move_as(&[Role::Verifier], "p1", "StageRollOut").carried_out();
+    story.move_as(&[Role::Srm], "p1", "Production").carried_out();
+    story.submit("p2", &[A]);
+    assert_eq!(story.codes(), ["already_rolled_out"]);
+    // Also where the rollouts were made in another order: what another one brought stays.
+    let rollout = story.world.rollouts.iter().next().expect("p1").clone();
+    let late = Rollout { id: "p3".parse().expect("an id"), state: State::recorded("Unverified"), ..rollout };
+    story.world.rollouts.put(late);
+    story.move_as(&[Role::Admin], "p3", "Rejected").carried_out();
+    assert_eq!((story.trees(A), story.state("p3")), (vec!["production".to_owned()], "Rejected".to_owned()));
+}
+
+#[test]
+fn a_package_on_its_way_into_a_tree_counts_as_lying_there() {
+    let (old, new) = ("a-1-1.noarch", "a-2-1.noarch");
+    let mut story = Story::new();
+    story.arrives(old).arrives(new).submit("old", &[old]).submit("new", &[new]);
+    story.move_as(&[Role::Verifier], "old", "InVerification").move_as(&[Role::Verifier], "new", "InVerification");
+    story.move_as(&[Role::Verifier], "new", "StageRollOut");
+    assert_eq!(story.world.rollouts.plans().count(), 1, "the plan is not carried out yet");
+    story.move_as(&[Role::Verifier], "old", "StageRollOut");
+    assert_eq!(story.codes(), ["older_than_target"]);
+}
+
+#[test]
+fn a_delivery_that_was_overtaken_changes_nothing() {
+    let mut story = Story::new();
+    story.now = Timestamp::from_second(100).expect("a time");
+    story.arrives(A).submit("r", &[A]);
+    story.hint_of("2", "r", "InVerification", 20);
+    assert_eq!(story.state("r"), "InVerification");
+    story.hint_of("1", "r", "Rejected", 10);
+    assert_eq!(story.state("r"), "InVerification");
+    story.hint_of("3", "r", "StageRollOut", 20).carried_out();
+    assert_eq!(story.state("r"), "StageRollOut");
+}
+
+#[test]
+fn what_clients_see_already_is_not_written_down_again() {
+    let mut story = Story::new();
+    let published = Published {
+        tree: TreeId { dist: DIST.parse().expect("a path"), tree: "testing".parse().expect("a name") },
+        revision: 7,
+        packages: 0,
+        repomd: Sha256([1; 32]),
+        superseded: vec!["b".into(), "a".into()],
+    };
+    let shown = |story: &mut Story, published: &Published| {
+        let before = story.world.last;
+        let work = Work::Inspect(DIST.parse().expect("a path"), vec![]);
+        let end = WorkEnd::Inspected { published: vec![published.clone()], wrong: vec![] };
+        story.tell(&Input::WorkEnded(work, end));
+        story.world.last - before
+    };
+    assert_eq!(shown(&mut story, &published), 1);
+    assert_eq!(shown(&mut story, &published), 0);
+    assert_eq!(shown(&mut story, &Published { superseded: vec!["a".into()], ..published.clone() }), 1);
+    assert_eq!(shown(&mut story, &Published { revision: 8, superseded: vec!["a".into()], ..published }), 1);
+}
+
+#[test]
+fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard_when_it_is_right_again() {
+    for tree in ["untested", "testing"] {
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification").holds(tree);
+        story.move_as(&[Role::Admin], "r", "StageRollOut");
+        assert_eq!((story.codes(), story.state("r")), (vec!["tree_held"], "InVerification".to_owned()), "{tree}");
+        let Some(Answer::Refused(judged)) = &story.answer else { panic!("refused") };
+        let sentence = &judged.findings[0].sentence;
+        assert!(sentence.contains(&format!("{tree}/{DIST}")) && sentence.ends_with(": do this."), "{sentence}");
+        assert_eq!(judged.verdict, Verdict::Wait);
+        story.hint("1", "r", "StageRollOut").tell(&Input::Tick);
+        assert_eq!(
+            (story.world.rollouts.plans().count(), story.state("r")),
+            (0, "InVerification".to_owned()),
+            "{tree}"
+        );
+        story.wrong.clear();
+        story.tell(&Input::Tick).carried_out();
+        assert_eq!((story.trees(A), story.state("r")), (vec!["testing".to_owned()], "StageRollOut".to_owned()));
+    }
+}
+
+#[test]
+fn a_tree_that_is_held_is_no_concern_of_what_does_not_touch_it() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).holds("production").move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    assert_eq!(story.trees(A), ["testing"]);
+    story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.codes(), ["tree_held"], "a withdrawal changes it, too");
+    story.submit("s", &["b-1-1.noarch"]).move_as(&[Role::Admin], "s", "Rejected");
+    assert_eq!(story.state("s"), "Rejected", "nothing is withdrawn");
+}
+
+/// Asks as an admin; what stands in the way is in the codes.
+fn ask(story: &mut Story, ask: Ask) {
+    story.answer = None;
+    story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+}
+
+fn lose(story: &mut Story, nevra: &str) {
+    let nevra = nevra.parse().expect("a nevra");
+    ask(story, Ask::Lose { nevra, dist: None, reason: "the disk broke".into() });
+}
+
+fn give_up(story: &mut Story) {
+    give_up_for(story, "");
+}
+
+fn give_up_for(story: &mut Story, reason: &str) {
+    ask(story, Ask::GiveUp { rollout: "r".parse().expect("an id"), reason: reason.into() });
+}
+
+/// The plan that is not over yet cannot be carried out.
+fn fails(story: &mut Story) {
+    let number = story.world.rollouts.plans().next().expect("one").0;
+    let dist: DistPath = DIST.parse().expect("a path");
+    story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
+}
+
+/// `r` with its package in testing, and on its way into production.
+fn half_way() -> Story {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::Admin], "r", "Production");
+    story
+}
+
+#[test]
+fn only_what_is_found_to_be_missing_is_given_up_and_it_may_come_in_again() {
+    let mut story = half_way();
+    lose(&mut story, A);
+    assert_eq!(story.codes(), ["not_lost"], "it lies there");
+    story.holds("testing");
+    lose(&mut story, A);
+    assert_eq!(story.codes(), ["tree_held"], "it may lie there");
+    story.misses("testing", "b-1-1.noarch");
+    lose(&mut story, A);
+    assert_eq!(story.codes(), ["tree_held"], "another one is missing");
+    story.misses("testing", A);
+    lose(&mut story, A);
+    assert!(matches!(story.answer, Some(Answer::Lost { .. })), "{:?}", story.answer);
+    let dist: DistPath = DIST.parse().expect("a path");
+    let testing = TreeId { dist: dist.clone(), tree: "testing".parse().expect("a name") };
+    assert!(story.world.trees[&testing].dirty && story.world.trees[&testing].leaving.is_empty());
+    // Its move has nothing left to do.
+    assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec![], 0));
+    assert!(story.world.rollouts.iter().all(|rollout| rollout.plan.is_none()));
+    lose(&mut story, A);
+    assert_eq!(story.codes(), ["not_listed"]);
+    lose(&mut story, "z-1-1.noarch");
+    assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+    story.wrong.clear();
+    story.submit("again", &[A]).move_as(&[Role::Admin], "again", "InVerification");
+    story.move_as(&[Role::Admin], "again", "StageRollOut");
+    assert_eq!(story.codes(), ["package_lost"]);
+    story.hint("1", "again", "StageRollOut").arrives(A).carried_out();
+    assert_eq!((story.trees(A), story.world.packages.lost.len()), (vec!["testing".to_owned()], 0));
+}
+
+#[test]
+fn a_lost_package_leaves_the_others_of_its_move_alone() {
+    let b = B;
+    let mut story = Story::new();
+    story.arrives(A).arrives(b).submit("r", &[A, b]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").misses("untested", A);
+    lose(&mut story, A);
+    story.wrong.clear();
+    story.carried_out();
+    assert_eq!((story.trees(A), story.trees(b)), (vec![], vec!["testing".to_owned()]));
+    // Giving up takes a reason and an admin.
+    story.misses("testing", b);
+    let nevra: Nevra = b.parse().expect("a nevra");
+    story.tell(&Input::Asked(caller(&[Role::Srm]), Ask::Lose { nevra, dist: None, reason: " ".into() }));
+    assert_eq!(story.codes(), ["no_reason", "role"]);
+}
+
+#[test]
+fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot() {
+    type Hinder = fn(&mut Story);
+    let hinders: [Hinder; 3] = [
+        |story| {
+            story.holds("production");
+        },
+        |story| {
+            story.trusts("production", trust(1, Standing::Revoked));
+        },
+        fails,
+    ];
+    for hinder in hinders {
+        let mut story = half_way();
+        give_up(&mut story);
+        assert_eq!((story.codes(), story.state("r")), (vec!["busy"], "Production".to_owned()));
+        hinder(&mut story);
+        let old = story.world.rollouts.plans().next().expect("one").0;
+        give_up(&mut story);
+        assert!(matches!(story.answer, Some(Answer::Moved { packages: 1, .. })), "{:?}", story.answer);
+        assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+        // Production may have shown it already.
+        let plan = story.world.rollouts.plans().map(|(_, plan)| plan).next().expect("one").clone();
+        assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+        // The end of the old one, should it come after all, changes nothing.
+        let work = Work::Promote(old, plan);
+        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+        assert_eq!(story.trees(A), ["testing"]);
+        story.wrong.clear();
+        story.troubles.clear();
+        story.trusts("production", trust(1, Standing::Good)).carried_out();
+        assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec!["testing".to_owned()], 0));
+        story.move_as(&[Role::Admin], "r", "Production").carried_out();
+        assert_eq!(story.trees(A), ["production"], "all is as before");
+    }
+}
+
+/// `r` with two packages in testing, and rejected.
+fn rejected() -> Story {
+    let mut story = Story::new();
+    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    story
+}
+
+const B: &str = "b-1-1.noarch";
+
+#[test]
+fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_listed() {
+    type Hinder = fn(&mut Story);
+    let hinders: [Hinder; 2] = [
+        |story| {
+            story.holds("testing");
+        },
+        fails,
+    ];
+    for hinder in hinders {
+        let mut story = rejected();
+        give_up_for(&mut story, "by mistake");
+        assert_eq!((story.codes(), story.state("r")), (vec!["busy"], "Rejected".to_owned()));
+        hinder(&mut story);
+        give_up(&mut story);
+        assert_eq!(story.codes(), ["no_reason"], "somebody has rejected it");
+        let old = story.world.rollouts.plans().next().expect("one").0;
+        give_up_for(&mut story, "by mistake");
+        assert!(matches!(story.answer, Some(Answer::Moved { packages: 2, .. })), "{:?}", story.answer);
+        assert_eq!(story.state("r"), "StageRollOut");
+        // Testing may not have shown them for a moment.
+        let plan = story.world.rollouts.plans().next().expect("one").1.clone();
+        assert_eq!((&plan.target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
+        // The end of the old one, should it come after all, takes nothing away.
+        let work = Work::Promote(old, plan);
+        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+        story.wrong.clear();
+        story.troubles.clear();
+        for nevra in [A, B] {
+            assert_eq!(story.trees(nevra), ["testing"]);
+        }
+        story.carried_out();
+        let testing = TreeId { dist: DIST.parse().expect("a path"), tree: "testing".parse().expect("a name") };
+        assert!(story.world.rollouts.plans().next().is_none() && story.world.trees[&testing].leaving.is_empty());
+        story.move_as(&[Role::Admin], "r", "Production").carried_out();
+        assert_eq!(
+            (story.trees(A), story.trees(B)),
+            (vec!["production".to_owned()], vec!["production".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn who_gives_a_withdrawal_up_that_overtook_a_move_finds_the_rollout_where_its_packages_are() {
+    let mut story = half_way();
+    fails(&mut story);
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.state("r"), "Rejected");
+    story.troubles.clear();
+    fails(&mut story);
+    give_up_for(&mut story, "by mistake");
+    assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+    // Production may have shown it.
+    let plan = story.world.rollouts.plans().next().expect("one").1.clone();
+    assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+    // What goes back cannot go back further, and may be withdrawn.
+    story.troubles.clear();
+    fails(&mut story);
+    give_up(&mut story);
+    assert_eq!(story.codes(), ["taken_back"]);
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!((story.codes(), story.state("r")), (vec![], "Rejected".to_owned()));
+    story.troubles.clear();
+    fails(&mut story);
+    give_up_for(&mut story, "by mistake again");
+    assert_eq!(story.state("r"), "StageRollOut");
+    story.troubles.clear();
+    story.carried_out();
+    assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec!["testing".to_owned()], 0));
+}
+
+#[test]
+fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
+    // Others may have the key.
+    let mut story = rejected();
+    fails(&mut story);
+    story.trusts("testing", trust(1, Standing::Revoked));
+    give_up_for(&mut story, "by mistake");
+    assert_eq!((story.codes(), story.state("r")), (vec![SIGNER_REVOKED], "Rejected".to_owned()));
+    // A ring that has changed takes nothing off lists that are there.
+    story.trusts("testing", Trust::default());
+    give_up_for(&mut story, "by mistake");
+    assert_eq!((story.codes(), story.state("r")), (vec![], "StageRollOut".to_owned()));
+    let dist = story.rules.distributions.values().next().expect("one");
+    assert!(story.world.rollouts.plans().all(|(_, plan)| story.world.objection(dist, plan).is_none()), "it goes on");
+    // They do not lie together: one was lost and came in again.
+    let mut story = Story::new();
+    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out().misses("testing", A);
+    lose(&mut story, A);
+    story.wrong.clear();
+    story.arrives(A).move_as(&[Role::Admin], "r", "Rejected");
+    fails(&mut story);
+    give_up_for(&mut story, "by mistake");
+    assert_eq!((story.codes(), story.trees(A)), (vec!["package_elsewhere"], vec!["untested".to_owned()]));
+    // Lost while it waits: the others stay.
+    let mut story = rejected();
+    story.misses("testing", A);
+    lose(&mut story, A);
+    give_up_for(&mut story, "by mistake");
+    story.wrong.clear();
+    story.carried_out();
+    assert_eq!((story.trees(A), story.trees(B)), (vec![], vec!["testing".to_owned()]));
+    // Nothing is done in a distribution that is gone, and it is not everybody's to say.
+    let mut story = rejected();
+    fails(&mut story);
+    let rollout: RolloutId = "r".parse().expect("an id");
+    let reason = "by mistake".to_owned();
+    story.tell(&Input::Asked(caller(&[Role::Verifier]), Ask::GiveUp { rollout, reason }));
+    assert_eq!(story.codes(), ["role"], "who may not reject it from there");
+    story.rules.distributions.clear();
+    give_up_for(&mut story, "by mistake");
+    assert_eq!(story.codes(), ["no_distribution"]);
+}
+
+#[test]
+fn a_move_that_failed_gives_way_to_a_withdrawal() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    fails(&mut story);
+    story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.codes(), ["tree_held"], "it would hang there");
+    story.wrong.clear();
+    story.move_as(&[Role::Admin], "r", "Rejected").carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
+}
+
+#[test]
+fn a_rollout_of_thousands_of_packages_waits_in_few_words() {
+    let names: Vec<String> = (0..5_000).map(|n| format!("p{n}-1-1.noarch")).collect();
+    let mut story = Story::new();
+    story.submit("r", &names.iter().map(String::as_str).collect::<Vec<_>>()).hint("1", "r", "InVerification");
+    story.hint("2", "r", "StageRollOut");
+    let Some(awaits @ Fact::Awaits(Awaits { findings, .. })) = story.facts.last() else { panic!("it waits") };
+    assert!(findings.last().expect("some").1.contains("4990 more"), "{findings:?}");
+    let written = fact::write(awaits).len();
+    assert!(written < 4_096, "{written} bytes for each delivery");
+}
+
+/// Also where the procedure does not ask.
+#[test]
+fn what_is_not_where_a_move_begins_is_not_moved() {
+    let mut story = Story::new();
+    let own = "name = \"own\"\ninitial = \"New\"\n\
+        [[state]]\nname = \"New\"\n[[state]]\nname = \"Testing\"\n[[state]]\nname = \"Out\"\n\
+        [[transition]]\nfrom = \"New\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n\
+        [[transition]]\nfrom = \"New\"\nto = \"Out\"\nwho = [\"admin\"]\nwithdraw = true\n\
+        [[transition]]\nfrom = \"Out\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n";
+    story.rules.distributions.values_mut().next().expect("one").workflow = procedure::read(own).expect("a table");
+    story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Testing");
+    assert_eq!(story.codes(), ["package_missing"]);
+    story.arrives(A).move_as(&[Role::Admin], "r", "Out").carried_out();
+    story.answer = None;
+    story.move_as(&[Role::Admin], "r", "Testing");
+    assert_eq!((story.codes(), story.trees(A)), (vec!["package_withdrawn"], vec![]));
+    assert!(story.world.rollouts.plans().next().is_none());
+}
+
+#[test]
+fn nobody_takes_a_step_that_is_not_theirs() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Ea], "r", "InVerification");
+    assert_eq!((story.codes(), story.state("r")), (vec!["role"], "Unverified".to_owned()));
+    story.move_as(&[Role::Admin], "r", "InVerification").move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::Verifier], "r", "Production");
+    assert_eq!((story.codes(), story.trees(A)), (vec!["role"], vec!["testing".to_owned()]));
+}
+
+#[test]
+fn no_step_is_left_out() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "Production");
+    assert_eq!((story.codes(), story.trees(A)), (vec!["no_transition"], vec!["untested".to_owned()]));
+    story.move_as(&[Role::Admin], "r", "Moon");
+    assert_eq!(story.codes(), ["unknown_state"]);
+}
+
+#[test]
+fn a_person_hears_all_the_reasons_and_nothing_happens() {
+    let mut story = Story::new();
+    story.submit("r", &[A, "b-1-1.noarch"]).move_as(&[Role::Admin], "r", "InVerification");
+    let before = story.world.last;
+    story.move_as(&[Role::Ea], "r", "StageRollOut");
+    assert_eq!(story.codes(), ["role", "package_missing", "package_missing"]);
+    assert_eq!(story.world.last, before);
+}
+
+#[test]
+fn what_a_tracker_wants_happens_as_soon_as_it_can() {
+    let mut story = Story::new();
+    story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+    assert_eq!(story.state("r"), "InVerification");
+    story.arrives(A).carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
+}
+
+#[test]
+fn what_was_awaited_and_can_never_be_is_refused_once() {
+    let mut story = Story::new();
+    story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+    let dist = story.rules.distributions.get_mut(&DIST.parse::<DistPath>().expect("a path")).expect("known");
+    dist.trust.insert("testing".parse().expect("a name"), Trust::default());
+    story.arrives(A);
+    assert!(matches!(story.facts.last(), Some(Fact::Declined(_))), "{:?}", story.facts.last());
+    let before = story.world.last;
+    story.tell(&Input::Tick);
+    assert_eq!((story.world.last, story.state("r")), (before, "InVerification".to_owned()));
+}
+
+#[test]
+fn a_ticket_that_was_put_back_no_longer_wants_what_it_wanted() {
+    let mut story = Story::new();
+    story.submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+    story.hint("3", "r", "InVerification").arrives(A);
+    assert_eq!((story.state("r"), story.trees(A)), ("InVerification".to_owned(), vec!["untested".to_owned()]));
+}
+
+#[test]
+fn a_step_that_comes_while_packages_move_waits_for_them() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification").hint("2", "r", "StageRollOut");
+    story.hint("3", "r", "Production");
+    assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["untested".to_owned()]));
+    story.carried_out().carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("Production".to_owned(), vec!["production".to_owned()]));
+}
+
+#[test]
+fn the_same_delivery_twice_does_nothing_twice() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification");
+    let before = story.world.last;
+    story.hint("1", "r", "InVerification");
+    assert_eq!((story.answer.clone(), story.world.last), (Some(Answer::Repeated), before));
+    story.hint("1", "r", "StageRollOut");
+    assert!(matches!(story.answer, Some(Answer::Reused(_))), "{:?}", story.answer);
+    assert_eq!((story.state("r").as_str(), story.world.last), ("InVerification", before));
+}
+
+#[test]
+fn what_is_dated_in_the_future_is_refused_and_locks_nothing() {
+    let mut story = Story::new();
+    story.now = Timestamp::from_second(10_000).expect("a time");
+    story.arrives(A).submit("r", &[A]);
+    let before = story.world.last;
+    story.hint_of("1", "r", "InVerification", 10_301);
+    assert!(matches!(story.answer, Some(Answer::Ahead(_))), "{:?}", story.answer);
+    assert_eq!((story.state("r").as_str(), story.world.last), ("Unverified", before));
+    // Its id is as good as new, and clocks differ a little.
+    story.hint_of("1", "r", "InVerification", 10_300);
+    assert_eq!(story.state("r"), "InVerification");
+    story.now = Timestamp::from_second(10_001).expect("a time");
+    story.hint_of("2", "r", "StageRollOut", 10_001).carried_out();
+    assert_eq!(story.state("r"), "StageRollOut", "a later word is no older for what was dated ahead");
+}
+
+#[test]
+fn what_an_older_site_has_heard_of_the_future_locks_nothing_either() {
+    let mut story = Story::new();
+    story.now = Timestamp::from_second(10_000).expect("a time");
+    story.arrives(A).submit("r", &[A]);
+    let heard = Fact::Heard(Heard {
+        hook: "rt".parse().expect("a name"),
+        delivery: "1".into(),
+        rollout: "r".into(),
+        state: "InVerification".into(),
+        at: Timestamp::from_second(4_000_000_000).ok(),
+    });
+    story.world.apply(story.world.last + 1, story.now, "rt:jane", &heard);
+    story.hint_of("2", "r", "InVerification", 10_001);
+    assert_eq!(story.state("r"), "InVerification");
+    story.hint_of("3", "r", "StageRollOut", 9_999).carried_out();
+    assert_eq!(story.state("r"), "InVerification", "what is older than that is overtaken as ever");
+    let Some(Answer::Remembered(outcome)) = &story.answer else { panic!("{:?}", story.answer) };
+    assert_eq!(outcome.word, "overtaken");
+    assert!(outcome.says.contains("nothing was changed"), "{}", outcome.says);
+}
+
+#[test]
+fn whoever_sends_a_hint_is_told_what_came_of_it() {
+    let mut story = Story::new();
+    story.submit("r", &[A]);
+    for (delivery, id, state, word) in [
+        ("1", "r", "InVerification", "moved"),
+        ("2", "r", "InVerification", "nothing"),
+        ("3", "r", "StageRollOut", "waits"),
+        ("4", "r", "Production", "refused"),
+        ("5", "nobody", "Production", "refused"),
+    ] {
+        story.hint(delivery, id, state);
+        let Some(Answer::Remembered(outcome)) = &story.answer else { panic!("{:?}", story.answer) };
+        assert_eq!(outcome.word, word, "{delivery}: {}", outcome.says);
+    }
+}
+
+#[test]
+fn a_hint_that_makes_no_sense_is_remembered_and_refused() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]);
+    for (delivery, id, state) in [("1", "nobody", "Production"), ("2", "r", "Production"), ("3", "../r", "x")] {
+        story.hint(delivery, id, state);
+        assert!(matches!(story.facts.last(), Some(Fact::Declined(_))), "{id} {state}");
+    }
+    assert_eq!((story.state("r"), story.trees(A)), ("Unverified".to_owned(), vec!["untested".to_owned()]));
+}
+
+#[test]
+fn a_rejected_rollout_withdraws_its_packages_for_good() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::Srm], "r", "Rejected").carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
+    story.submit("again", &[A]).move_as(&[Role::Admin], "again", "InVerification");
+    story.move_as(&[Role::Admin], "again", "StageRollOut");
+    assert_eq!(story.codes(), ["package_withdrawn"]);
+}
+
+#[test]
+fn a_rollout_of_nothing_that_arrived_can_be_rejected() {
+    let mut story = Story::new();
+    story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.state("r"), "Rejected");
+    assert!(story.world.rollouts.plans().next().is_none());
+}
+
+#[test]
+fn a_package_belongs_to_one_open_rollout() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).submit("s", &[A]);
+    assert_eq!(story.codes(), ["in_other_rollout"]);
+    story.move_as(&[Role::Admin], "r", "Rejected").carried_out().submit("s", &[A]);
+    assert_eq!(story.answer, Some(Answer::Submitted("s".parse().expect("an id"))));
+}
+
+#[test]
+fn a_tree_takes_only_what_its_own_ring_vouches_for() {
+    for (testing, code) in [
+        (trust(1, Standing::Good), None),
+        (trust(2, Standing::Good), Some("signer_not_trusted")),
+        (trust(1, Standing::Revoked), Some("signer_revoked")),
+        (Trust::default(), Some("signer_not_trusted")),
+    ] {
+        let mut story = Story::new();
+        story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        assert_eq!(story.codes().first().copied(), code);
+        assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);
+    }
+}
+
+#[test]
+fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_withdrawal() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.codes(), ["busy"], "a move that goes on is waited for");
+    story.trusts("testing", trust(1, Standing::Revoked));
+    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    assert_eq!(story.codes(), ["already"]);
+    // What a tracker wants next is kept until it is trusted again, or given up.
+    story.hint("1", "r", "Production");
+    assert!(matches!(story.facts.last(), Some(Fact::Awaits(_))), "{:?}", story.facts.last());
+    story.tell(&Input::Tick);
+    assert!(story.world.rollouts.iter().all(|rollout| rollout.wanted.is_some()));
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.state("r"), "Rejected");
+    // The move may have got as far as its target.
+    let (old, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n - 1, plan.clone())).expect("one");
+    assert_eq!((story.world.rollouts.plans().count(), &plan.target), (1, &None));
+    let leaves: Vec<&str> = plan.items.iter().flat_map(|item| &item.leaves).map(TreeName::as_str).collect();
+    assert_eq!(leaves, ["untested", "testing"]);
+    // Its end, should it come after all, changes nothing any more.
+    let work = Work::Promote(old, plan);
+    story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+    assert_eq!(story.trees(A), ["untested"]);
+    story.carried_out();
+    assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec![], 0));
+}
+
+#[test]
+fn a_move_to_an_end_that_is_held_can_be_given_up_like_before_it() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::Admin], "r", "Production");
+    story.move_as(&[Role::Admin], "r", "Rejected");
+    assert_eq!(story.codes(), ["no_transition"], "Production is an end");
+    story.trusts("production", trust(1, Standing::Revoked));
+    story.move_as(&[Role::Admin], "r", "Production");
+    assert_eq!(story.codes(), ["already"], "it is what was asked for");
+    story.hint("1", "r", "Rejected").carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
+}
+
+#[test]
+fn nothing_older_than_the_target_is_promoted() {
+    let mut story = Story::new();
+    for (id, nevra) in [("new", "a-2-1.noarch"), ("old", A)] {
+        story.arrives(nevra).submit(id, &[nevra]).move_as(&[Role::Admin], id, "InVerification");
+        story.move_as(&[Role::Admin], id, "StageRollOut").carried_out();
+    }
+    assert_eq!((story.codes(), story.state("old")), (vec!["older_than_target"], "InVerification".to_owned()));
+    // Another architecture of the same name is another matter.
+    story.arrives("a-1-1.x86_64").submit("arch", &["a-1-1.x86_64"]).move_as(&[Role::Admin], "arch", "InVerification");
+    story.move_as(&[Role::Admin], "arch", "StageRollOut").carried_out();
+    assert_eq!(story.trees("a-1-1.x86_64"), ["testing"]);
+}
+
+#[test]
+fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
+    let mut story = Story::new();
+    story.submit("r", &[]);
+    assert_eq!(story.codes(), ["no_packages"]);
+    story.submit("r", &[A]).submit("r", &[A]);
+    assert!(matches!(story.answer, Some(Answer::Conflict(_))));
+    let ask = Ask::Submit {
+        rollout: "x".parse().expect("an id"),
+        dist: "nowhere".parse().expect("a path"),
+        title: String::new(),
+        packages: vec![],
+    };
+    story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+    assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+}
+
+proptest::proptest! {
+    /// Whatever waits, fails and is given up: packages are where their rollout says, each in one tree.
+    #[test]
+    fn whatever_is_given_up_a_rollout_at_rest_is_where_its_packages_are(
+        steps in proptest::collection::vec((0..5_u8, 0..5_usize), 1..60)
+    ) {
+        let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+        let mut story = Story::new();
+        story.arrives(A).arrives(B).submit("r", &[A, B]);
+        for (what, state) in steps {
+            match what {
+                0 | 1 => { story.move_as(&[Role::Admin], "r", states[state]); }
+                2 if !story.world.rollouts.plans().next().is_none() => fails(&mut story),
+                3 => give_up_for(&mut story, "by mistake"),
+                4 => { story.carried_out(); }
+                _ => {}
+            }
+            if story.world.rollouts.plans().next().is_none() {
+                story.troubles.clear();
+                let trees = match story.state("r").as_str() {
+                    "StageRollOut" => vec!["testing"],
+                    "Production" => vec!["production"],
+                    "Rejected" => vec![],
+                    _ => vec!["untested"],
+                };
+                for nevra in [A, B] {
+                    proptest::prop_assert_eq!(&story.trees(nevra), &trees, "{:?}", story.facts.last());
+                }
+            }
+            for nevra in [A, B] {
+                proptest::prop_assert!(story.trees(nevra).len() <= 1);
+            }
+        }
+    }
+
+    /// S0-01: no sequence of events lets a package into production that never was in testing.
+    #[test]
+    fn nothing_reaches_production_that_was_not_in_testing(
+        steps in proptest::collection::vec((0..4_u8, 0..5_usize, proptest::bool::ANY), 1..40)
+    ) {
+        let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+        let mut story = Story::new();
+        let mut tested = BTreeSet::new();
+        story.submit("r", &[A]).submit("s", &["b-1-1.noarch"]);
+        for (n, (what, state, first)) in steps.iter().enumerate() {
+            let (id, nevra) = if *first { ("r", A) } else { ("s", "b-1-1.noarch") };
+            match what {
+                0 if story.trees(nevra).is_empty() && story.state(id) != "Rejected" => { story.arrives(nevra); }
+                1 => { story.move_as(&[Role::Admin], id, states[*state]); }
+                2 => { story.hint(&n.to_string(), id, states[*state]); }
+                _ => { story.carried_out(); }
+            }
+            for nevra in [A, "b-1-1.noarch"] {
+                let trees = story.trees(nevra);
+                if trees.contains(&"testing".to_owned()) {
+                    tested.insert(nevra);
+                }
+                proptest::prop_assert!(!trees.contains(&"production".to_owned()) || tested.contains(nevra));
+                proptest::prop_assert!(trees.len() <= 1);
+            }
+        }
+    }
+
+    /// Folding the logbook again gives the same world: running and recovering cannot disagree.
+    #[test]
+    fn the_fold_of_what_was_written_is_the_world(
+        steps in proptest::collection::vec((0..3_u8, 0..5_usize), 1..20)
+    ) {
+        let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
+        let mut story = Story::new();
+        story.arrives(A).submit("r", &[A]);
+        for (n, (what, state)) in steps.iter().enumerate() {
+            match what {
+                0 => { story.move_as(&[Role::Admin], "r", states[*state]); }
+                1 => { story.hint(&n.to_string(), "r", states[*state]); }
+                _ => { story.carried_out(); }
+            }
+        }
+        let mut again = World::default();
+        for (n, fact) in story.facts.iter().enumerate() {
+            let read = fact::read(&fact::write(fact)).expect("readable");
+            again.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, &story.who[n], &read);
+        }
+        proptest::prop_assert!(again.mismatches.is_empty(), "{:?}", again.mismatches);
+        proptest::prop_assert_eq!(again, story.world);
+    }
+}

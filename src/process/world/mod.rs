@@ -1,0 +1,226 @@
+//! The fold of all entries: what is so, as far as the logbook knows.
+//!
+//! [`World::apply`] cannot fail and is the same function when running and when recovering. Nothing
+//! here is stored: the world can be thrown away and folded again at any time.
+//!
+//! One file for each subject: its slice, how each of its facts is folded in, and the indexes that keep its questions
+//! cheap, so that nothing has to look through all rollouts or all packages for one input. All maps that grow are
+//! persistent, so that a clone costs nothing: readers are handed one after each fold, and never wait.
+//!
+//! What a fact presupposes is checked before it is folded. A mismatch is named in [`World::mismatches`], since it means
+//! that this program and the one that wrote the entry disagree, and the fact is folded in as far as it goes.
+
+/// Packages: who they are, which trees list them.
+pub mod packages;
+/// Rollouts, their plans, and what they wait for.
+pub mod rollouts;
+/// Trees: what they show, and what waits for its removal.
+pub mod trees;
+/// What trackers said.
+pub mod tickets;
+
+use imbl::Vector;
+use jiff::Timestamp;
+
+pub use packages::{Package, Packages};
+pub use rollouts::Rollouts;
+pub use tickets::{Tickets, Words};
+pub use trees::{Tree, Trees};
+
+use super::fact::Fact;
+
+/// Mismatches that are remembered.
+const MISMATCHES_KEPT: usize = 100;
+
+/// What is so.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    /// The number of the last entry.
+    pub last: u64,
+    /// When it was written, by the time by which things wait for their removal.
+    pub last_steady: Timestamp,
+    /// The newest time of any entry.
+    latest: Timestamp,
+    /// What begins to wait for its removal is dated by this where it is known. The wall clock may be wrong, and
+    /// put right a moment later; the engine knows how much time has really passed.
+    pub steady: Option<Timestamp>,
+    /// Accepted packages, and files that were refused.
+    pub packages: Packages,
+    /// Rollouts and plans.
+    pub rollouts: Rollouts,
+    /// Trees that were ever published or that hold something.
+    pub trees: Trees,
+    /// What trackers said.
+    pub tickets: Tickets,
+    /// Entries that do not fit those before them, the first of them, each in a sentence.
+    pub mismatches: Vector<String>,
+}
+
+/// When an entry was written and who caused it.
+#[derive(Clone, Copy, Debug)]
+struct Stamp<'a> {
+    /// Its number.
+    seq: u64,
+    /// The wall clock's time.
+    at: Timestamp,
+    /// The time by which things wait for their removal.
+    since: Timestamp,
+    /// Who.
+    who: &'a str,
+}
+
+impl World {
+    /// Folds one entry in.
+    pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
+        self.last = seq;
+        if let Some(steady) = self.steady.filter(|steady| *steady < self.last_steady) {
+            // The time was put right, and what had been dated by the wrong one waits from then on.
+            self.wait_from(steady);
+        }
+        self.last_steady = self.steady.unwrap_or(at);
+        self.latest = self.latest.max(at);
+        // Of an entry that is older than the one before it, the clock had gone back: it waits from the later
+        // time, lest it has waited for years when the clock is put right.
+        let since = self.steady.unwrap_or(self.latest);
+        if let Some(why) = self.mismatch(fact)
+            && self.mismatches.len() < MISMATCHES_KEPT
+        {
+            self.mismatches.push_back(format!("logbook entry {seq} ({fact}) does not fit: {why}"));
+        }
+        let stamp = Stamp { seq, at, since, who };
+        match fact {
+            Fact::Started(_) => {}
+            Fact::Accepted(accepted) => self.accepted(stamp, accepted),
+            Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
+            Fact::RefusedTogether(refused) => {
+                if let Some(first) = refused.first() {
+                    self.packages.refused(at, first);
+                }
+            }
+            Fact::Lost(lost) => self.lost(lost),
+            Fact::Published(published) => self.trees.published(stamp, published),
+            Fact::Retired(retired) => self.trees.retired(retired),
+            Fact::Submitted(submitted) => self.rollouts.submitted(stamp, submitted),
+            Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
+            Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
+            Fact::Moved(moved) => self.rollouts.moved(stamp, moved),
+            Fact::Done(done) => self.done(stamp, done),
+            Fact::Heard(heard) => self.heard(stamp, heard),
+        }
+    }
+
+    /// Why a fact cannot follow on what is known.
+    fn mismatch(&self, fact: &Fact) -> Option<String> {
+        match fact {
+            Fact::Submitted(new) if self.rollouts.get(&new.rollout).is_some() => {
+                Some(format!("there is a rollout {} already", new.rollout))
+            }
+            Fact::Awaits(awaits) => self.rollouts.is_unknown(&awaits.rollout),
+            Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
+            Fact::Lost(lost) if self.packages.get(&lost.dist, &lost.nevra).is_none() => {
+                Some(format!("{} was never accepted", lost.nevra))
+            }
+            Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// What is dated later than `now`, by a clock that was ahead, waits from now.
+    pub fn wait_from(&mut self, now: Timestamp) {
+        self.trees.wait_from(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
+    use crate::domain::nevra::Nevra;
+    use crate::process::fact::daemon::Started;
+    use crate::process::fact::samples::every_fact;
+
+    fn folded() -> World {
+        let mut world = World::default();
+        for (n, fact) in every_fact().iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        world
+    }
+
+    #[test]
+    fn after_every_entry_the_signers_of_each_tree_are_those_of_its_packages() {
+        let mut world = World::default();
+        // Also of what is taken in and moved again.
+        for (n, fact) in every_fact().iter().chain(&every_fact()).enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+            let (counted, right) = (world.packages.counted(), world.packages.counted_anew());
+            assert_eq!(counted, right, "after {fact:?}");
+        }
+    }
+
+    #[test]
+    fn a_promoted_package_is_in_the_target_and_its_file_leaves_the_source() {
+        let world = folded();
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        let package = world.packages.get(&dist, &nevra).expect("accepted");
+        assert_eq!(package.trees.iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing"]);
+        let untested = TreeId { dist, tree: "untested".parse().expect("a name") };
+        assert!(world.trees[&untested].leaving.contains_key(&nevra));
+        assert!(world.rollouts.plans().next().is_none());
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_dated_waits_neither_from_long_ago_nor_for_ever() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let facts = every_fact();
+        let done = facts.iter().position(|fact| matches!(fact, Fact::Done(_))).expect("one is done");
+        let since = |last: i64, steady: Option<i64>| {
+            let mut world = World::default();
+            for (n, fact) in facts[..=done].iter().enumerate() {
+                if n == done {
+                    world.steady = steady.map(at);
+                }
+                world.apply(n as u64 + 1, at(if n == done { last } else { 1_000 }), "me", fact);
+            }
+            world.wait_from(at(5_000));
+            world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves").as_second()
+        };
+        assert_eq!(since(1_001, None), 1_001);
+        assert_eq!(since(3, None), 1_000, "the clock had gone back");
+        assert_eq!(since(9_000, None), 5_000, "the clock was ahead");
+        assert_eq!([since(3, Some(1_002)), since(9_000, Some(1_002))], [1_002; 2], "what has really passed is known");
+    }
+
+    #[test]
+    fn what_was_dated_by_a_clock_that_was_put_right_waits_from_then_on_also_when_it_is_folded_again() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let facts = every_fact();
+        let done = facts.iter().position(|fact| matches!(fact, Fact::Done(_))).expect("one is done");
+        let mut world = World::default();
+        for (n, fact) in facts[..=done].iter().enumerate() {
+            world.steady = Some(at(9_000));
+            world.apply(n as u64 + 1, at(9_000), "me", fact);
+        }
+        for steady in [2_000, 2_500, 3_000] {
+            world.steady = Some(at(steady));
+            world.apply(world.last + 1, at(steady), "me", &Fact::Started(Started { version: String::new() }));
+        }
+        let since = world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves");
+        assert_eq!(since, at(2_000));
+    }
+
+    #[test]
+    fn a_retired_file_is_no_longer_waited_for() {
+        let world = folded();
+        assert!(world.trees.values().all(|tree| tree.superseded.is_empty()));
+    }
+
+    #[test]
+    fn a_delivery_is_remembered() {
+        let world = folded();
+        let hook: HookName = "rt".parse().expect("a name");
+        assert!(world.tickets.heard(&hook, "rt-55").is_some());
+        assert!(world.tickets.heard(&hook, "rt-56").is_none());
+    }
+}

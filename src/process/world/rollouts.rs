@@ -1,0 +1,297 @@
+//! Rollouts: where they stand, which plans are carried out for them, and what they wait for.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use jiff::Timestamp;
+
+use super::{Stamp, World};
+use crate::domain::gate::Finding;
+use crate::domain::names::{Actor, DistPath, RolloutId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::domain::rollout::{Rollout, Wanted};
+use crate::domain::workflow::{Effect, State, Transition};
+use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
+use crate::process::rules::DistRules;
+
+/// All rollouts and plans.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rollouts {
+    by_id: OrdMap<RolloutId, Arc<Rollout>>,
+    /// The rollouts that name a package.
+    naming: OrdMap<(DistPath, Nevra), OrdSet<RolloutId>>,
+    /// All rollouts by their last change.
+    changed: OrdSet<(Timestamp, RolloutId)>,
+    /// The rollouts of which a tracker wants something that could not be done yet.
+    waiting: OrdSet<RolloutId>,
+    /// Plans that have no `done` yet, by the number of their entry.
+    plans: OrdMap<u64, Arc<Plan>>,
+}
+
+impl Rollouts {
+    /// One rollout.
+    pub fn get(&self, id: &RolloutId) -> Option<&Rollout> {
+        self.by_id.get(id).map(|rollout| &**rollout)
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Rollout> {
+        self.by_id.values().map(|rollout| &**rollout)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Those that name a package, by id.
+    pub fn naming(&self, dist: &DistPath, nevra: &Nevra) -> impl Iterator<Item = &Rollout> {
+        self.naming.get(&(dist.clone(), nevra.clone())).into_iter().flatten().filter_map(|id| self.get(id))
+    }
+
+    /// Those of which a tracker wants something that could not be done yet.
+    pub fn waiting(&self) -> impl Iterator<Item = &Rollout> {
+        self.waiting.iter().filter_map(|id| self.get(id))
+    }
+
+    /// How many wait.
+    pub fn number_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Those that changed last before `before`, or of all, the newest first.
+    pub fn newest(&self, before: Option<&(Timestamp, RolloutId)>) -> impl Iterator<Item = &Rollout> {
+        let end = before.map_or(Bound::Unbounded, |before| Bound::Excluded(before.clone()));
+        self.changed.range((Bound::Unbounded, end)).rev().filter_map(|(_, id)| self.get(id))
+    }
+
+    /// A plan that has no `done` yet, by the number of its entry.
+    pub fn plan(&self, number: u64) -> Option<&Arc<Plan>> {
+        self.plans.get(&number)
+    }
+
+    /// Whether a plan has no `done` yet.
+    pub fn has_plan(&self, number: u64) -> bool {
+        self.plans.contains_key(&number)
+    }
+
+    /// All plans that have no `done` yet, with the numbers of their entries, in order.
+    pub fn plans(&self) -> impl Iterator<Item = (u64, &Arc<Plan>)> {
+        self.plans.iter().map(|(number, plan)| (*number, plan))
+    }
+
+    /// Why nothing can be said of a rollout.
+    pub(super) fn is_unknown(&self, id: &RolloutId) -> Option<String> {
+        self.get(id).is_none().then(|| format!("there is no rollout {id}"))
+    }
+
+    /// Forgets what was wanted of a rollout, if it is `this`.
+    pub(super) fn no_longer_wants(&mut self, rollout: &str, this: impl FnOnce(&Wanted) -> bool) {
+        let Ok(id) = rollout.parse::<RolloutId>() else { return };
+        if self.get(&id).and_then(|known| known.wanted.as_ref()).is_some_and(this) {
+            self.change(&id, |known| known.wanted = None);
+        }
+    }
+
+    pub(super) fn submitted(&mut self, stamp: Stamp<'_>, submitted: &Submitted) {
+        let Submitted { rollout: id, dist, title, packages, state } = submitted.clone();
+        self.forget(&id);
+        for nevra in &packages {
+            self.naming.entry((dist.clone(), nevra.clone())).or_default().insert(id.clone());
+        }
+        self.changed.insert((stamp.at, id.clone()));
+        let made = Rollout {
+            id: id.clone(),
+            dist,
+            title,
+            packages,
+            state: State::recorded(&state),
+            since: stamp.at,
+            by: Actor::recorded(stamp.who),
+            wanted: None,
+            plan: None,
+            left: None,
+            rested: None,
+        };
+        self.by_id.insert(id, Arc::new(made));
+    }
+
+    /// Takes a rollout out of the indexes.
+    fn forget(&mut self, id: &RolloutId) {
+        let Some(known) = self.by_id.remove(id) else { return };
+        for nevra in &known.packages {
+            if let Some(naming) = self.naming.get_mut(&(known.dist.clone(), nevra.clone())) {
+                naming.remove(id);
+            }
+        }
+        self.changed.remove(&(known.since, id.clone()));
+        self.waiting.remove(id);
+    }
+
+    pub(super) fn declined(&mut self, stamp: Stamp<'_>, declined: &Declined) {
+        let is_this = |w: &Wanted| w.by.as_str() == stamp.who && w.state.as_str() == declined.state;
+        self.no_longer_wants(&declined.rollout, is_this);
+    }
+
+    pub(super) fn awaits(&mut self, stamp: Stamp<'_>, awaits: &Awaits) {
+        let state = State::recorded(&awaits.state);
+        let wanted = Wanted { state, by: Actor::recorded(stamp.who), since: stamp.at };
+        self.change(&awaits.rollout, |known| known.wanted = Some(wanted));
+    }
+
+    pub(super) fn moved(&mut self, stamp: Stamp<'_>, Moved { rollout, from, to, plan }: &Moved) {
+        let mut overtaken = None;
+        self.change(rollout, |known| {
+            overtaken = known.plan.take();
+            if overtaken.is_none() {
+                known.rested = Some(State::recorded(from));
+            }
+            known.left = Some(State::recorded(from));
+            known.state = State::recorded(to);
+            known.since = stamp.at;
+            known.by = Actor::recorded(stamp.who);
+            known.wanted = None;
+            known.plan = plan.as_ref().map(|_| stamp.seq);
+        });
+        if let Some(overtaken) = overtaken {
+            self.plans.remove(&overtaken);
+        }
+        if let Some(plan) = plan {
+            self.plans.insert(stamp.seq, Arc::new(plan.clone()));
+        }
+    }
+
+    /// A package goes out of all plans; the trees that these would have changed. A plan with nothing to move is
+    /// carried out.
+    pub(super) fn lost(&mut self, dist: &DistPath, nevra: &Nevra) -> BTreeSet<TreeName> {
+        let mut touched = BTreeSet::new();
+        let moves = |plan: &Plan| plan.dist == *dist && plan.items.iter().any(|item| item.nevra == *nevra);
+        let moving: Vec<u64> = self.plans.iter().filter(|(_, plan)| moves(plan)).map(|(number, _)| *number).collect();
+        for number in moving {
+            let Some(plan) = self.plans.get_mut(&number).map(Arc::make_mut) else { continue };
+            touched.extend(plan.trees());
+            plan.items.retain(|item| item.nevra != *nevra);
+            if plan.items.is_empty() {
+                let rollout = plan.rollout.clone();
+                self.over(&rollout, number);
+            }
+        }
+        touched
+    }
+
+    /// A plan is carried out, or there is nothing left to do.
+    fn over(&mut self, rollout: &RolloutId, number: u64) -> Option<Arc<Plan>> {
+        if self.get(rollout).is_some_and(|known| known.plan == Some(number)) {
+            self.change(rollout, |known| known.plan = None);
+        }
+        self.plans.remove(&number)
+    }
+
+    /// Changes a rollout, and the indexes with it.
+    fn change(&mut self, id: &RolloutId, how: impl FnOnce(&mut Rollout)) {
+        let Some(known) = self.by_id.get_mut(id).map(Arc::make_mut) else { return };
+        let before = known.since;
+        how(known);
+        let (since, waits) = (known.since, known.wanted.is_some());
+        if since != before {
+            self.changed.remove(&(before, id.clone()));
+            self.changed.insert((since, id.clone()));
+        }
+        if waits {
+            self.waiting.insert(id.clone());
+        } else {
+            self.waiting.remove(id);
+        }
+    }
+}
+
+impl World {
+    /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time. What
+    /// its target lists already is not brought there by it.
+    pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
+        let to = plan.target.as_ref()?;
+        let is_new = |nevra: &&Nevra| {
+            self.packages.get(&plan.dist, nevra).is_none_or(|known| !known.trees.contains(to))
+        };
+        let brought = plan.items.iter().map(|item| &item.nevra).filter(is_new);
+        self.packages.objections(rules, &plan.dist, to, brought).next()
+    }
+
+    /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is stuck
+    /// withdrawals from the state before it, which give that step up.
+    pub fn ways<'r>(
+        rules: &'r DistRules,
+        rollout: &'r Rollout,
+        is_stuck: bool,
+    ) -> impl Iterator<Item = &'r Transition> + use<'r> {
+        let from_here = rules.workflow.leaving(&rollout.state);
+        let left = rollout.left.as_ref().filter(|_| is_stuck);
+        let withdrawals = left.into_iter().flat_map(|left| rules.workflow.leaving(left));
+        let is_new = |way: &&Transition| {
+            let known = rules.workflow.leaving(&rollout.state).any(|other| other.to == way.to);
+            way.effect == Effect::Withdraw && way.to != rollout.state && !known
+        };
+        from_here.chain(withdrawals.filter(is_new))
+    }
+
+    pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
+        let Some(plan) = self.rollouts.plan(*number).cloned() else { return };
+        for item in &plan.items {
+            if let Some(package) = self.packages.get_mut(&plan.dist, &item.nevra) {
+                let before = package.trees.clone();
+                // What lay there already was not brought by this one.
+                if let Some(target) = plan.target.as_ref().filter(|target| package.trees.insert((*target).clone())) {
+                    package.brought.insert(target.clone(), plan.rollout.clone());
+                }
+                for tree in &item.leaves {
+                    package.trees.remove(tree);
+                    package.brought.remove(tree);
+                }
+                let (after, signers, size) = (package.trees.clone(), package.signers.clone(), package.size);
+                self.packages.weigh(size, !before.is_empty(), !after.is_empty());
+                for tree in before.symmetric_difference(&after) {
+                    self.packages.count(&plan.dist, tree, &signers, after.contains(tree));
+                }
+            }
+            if let Some(target) = &plan.target {
+                self.trees.of_mut(&plan.dist, target).leaving.remove(&item.nevra);
+            }
+            for tree in &item.leaves {
+                self.trees.of_mut(&plan.dist, tree).leaving.insert(item.nevra.clone(), stamp.since);
+            }
+        }
+        self.rollouts.over(&plan.rollout, *number);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    impl Rollouts {
+        /// Puts a rollout in as no fact would.
+        pub(crate) fn put(&mut self, rollout: Rollout) {
+            for nevra in &rollout.packages {
+                self.naming.entry((rollout.dist.clone(), nevra.clone())).or_default().insert(rollout.id.clone());
+            }
+            self.changed.insert((rollout.since, rollout.id.clone()));
+            self.by_id.insert(rollout.id.clone(), Arc::new(rollout));
+        }
+    }
+
+    impl std::ops::Index<&RolloutId> for Rollouts {
+        type Output = Rollout;
+
+        fn index(&self, id: &RolloutId) -> &Rollout {
+            self.get(id).expect("a rollout")
+        }
+    }
+}
