@@ -23,7 +23,7 @@ use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
 use crate::domain::plan::Plan;
-use crate::engine::run::{Engine, EngineError, Handle, fold};
+use crate::engine::run::{Engine, EngineError, Handle, take_up};
 use crate::engine::view::Shared;
 use crate::engine::worker::Workshop;
 use crate::link::clock::Clock;
@@ -35,7 +35,7 @@ use crate::store::distribution::{DistError, Distribution, Listed};
 use crate::store::examination::Examiner;
 use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
-use crate::store::logbook::{LogbookError, SqliteLogbook};
+use crate::store::logbook::{LogbookError, Reader, SqliteLogbook};
 use crate::store::ownership;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
@@ -181,9 +181,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     gatehouse.open();
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
-    let book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
+    let mut book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
-    shared.begin(rules, |world| fold(&book, world))?;
+    shared.begin(rules, |world| take_up(&mut book, world))?;
     for note in history::notes(&settings, &shared.read().world) {
         tracing::warn!(note = %note, "configuration");
     }
@@ -227,7 +227,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         listener.local_addr().map_err(|source| DaemonError::Listen { address: settings.http.listen, source })?;
     disk::put(disk.as_ref(), &state.join("http.addr"), format!("{address}\n").as_bytes(), Access::Everybody)?;
     tracing::info!(%address, "listening");
-    let context = Context::new(handle.clone(), logbook, site, Arc::clone(&disk));
+    let context = Context::new(handle.clone(), Reader::of(logbook), site, Arc::clone(&disk));
     Ok(Daemon {
         settings,
         lock: Arc::new(lock),

@@ -1,8 +1,6 @@
 //! The one writer. It takes one input at a time, has `process` decide, appends to the logbook, folds, and starts the
 //! work that follows.
 
-/// What the logbook says about one rollout.
-pub mod history;
 /// A snapshot for readers: API, pages, metrics.
 pub mod view;
 /// Work carried out on the store.

@@ -27,10 +27,11 @@ use crate::process::fact::package::Lost;
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
 use crate::process::fact::ticket::Heard;
 use crate::process::fact::tree::Retired;
-use crate::process::fact::{self, Fact, UnreadableEntry};
+use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
 use crate::process::input::{Ask, Hint, Input, WorkEnd};
 use crate::process::listed::{self, Doubts};
 use crate::process::rules::{Caller, Rules};
+use crate::process::world::World;
 use crate::store::logbook::{Draft, Logbook, LogbookError};
 
 /// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
@@ -235,11 +236,45 @@ pub struct Engine {
     on_ready: Option<oneshot::Sender<()>>,
 }
 
-/// Folds a whole logbook.
+/// Folds a whole logbook, and checks its chain on the way.
 ///
 /// # Errors
 /// An entry that cannot be read or that breaks the chain.
-pub fn fold(book: &dyn Logbook, world: &mut crate::process::world::World) -> Result<(), EngineError> {
+pub fn fold(book: &dyn Logbook, world: &mut World) -> Result<(), EngineError> {
+    fold_each(book, world, |_, _, _| Ok(()))
+}
+
+/// The same of the logbook that is going to be written. What older programs have not noted of its entries, which things
+/// they are about, is noted.
+///
+/// # Errors
+/// As above, and a logbook that cannot be written.
+pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError> {
+    let indexed = book.indexed()?;
+    let mut new: Vec<(u64, Vec<String>)> = Vec::new();
+    fold_each(book, world, |before, seq, fact| {
+        if seq > indexed {
+            let of_plan = || match fact {
+                Fact::Done(done) => before.rollouts.plan(done.plan).map(|plan| Subject::Rollout(plan.rollout.clone())),
+                _ => None,
+            };
+            let about: BTreeSet<String> = fact.about().into_iter().chain(of_plan()).map(|s| s.to_string()).collect();
+            new.push((seq, about.into_iter().collect()));
+        }
+        Ok(())
+    })?;
+    for some in new.chunks(FOLD_AT_ONCE) {
+        book.index(some)?;
+    }
+    Ok(())
+}
+
+/// Folds, and shows each entry with the world before it.
+fn fold_each(
+    book: &dyn Logbook,
+    world: &mut World,
+    mut see: impl FnMut(&World, u64, &Fact) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
     loop {
         let entries = book.read(world.last + 1, FOLD_AT_ONCE)?;
         if entries.is_empty() {
@@ -248,6 +283,7 @@ pub fn fold(book: &dyn Logbook, world: &mut crate::process::world::World) -> Res
         for recorded in entries {
             let (fact, steady) = fact::read_at(&recorded.draft.body, recorded.draft.at)
                 .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
+            see(world, recorded.seq, &fact)?;
             world.steady = steady;
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
         }
@@ -568,7 +604,8 @@ impl Engine {
         let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
         let draft = |e: &Entry| {
             let body = fact::write_at(&e.fact, said);
-            Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body }
+            let about = e.fact.about().iter().map(ToString::to_string).collect();
+            Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body, about }
         };
         let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
@@ -875,8 +912,20 @@ mod tests {
         }
 
         fn append(&mut self, _: Head, _: &[Draft]) -> Result<Vec<Recorded>, LogbookError> {
-            let source = rusqlite::Error::InvalidQuery;
-            Err(LogbookError::Database { what: "append to", path: "logbook".into(), source })
+            let source = std::io::Error::other("no space left on device");
+            Err(LogbookError::Unread { path: "logbook".into(), source })
+        }
+
+        fn about(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<Recorded>, LogbookError> {
+            Ok(vec![])
+        }
+
+        fn indexed(&self) -> Result<u64, LogbookError> {
+            Ok(0)
+        }
+
+        fn index(&mut self, _: &[(u64, Vec<String>)]) -> Result<(), LogbookError> {
+            Ok(())
         }
 
         fn read(&self, _: u64, _: usize) -> Result<Vec<Recorded>, LogbookError> {
@@ -1085,7 +1134,7 @@ mod tests {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
             if run == 1 {
                 let body = fact::write_at(&Fact::Started(Started { version: String::new() }), Some(long_ago));
-                let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body };
+                let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body, about: vec![] };
                 book.append(book.head(), &[draft]).expect("written");
             }
             let shared = Arc::<Shared>::default();
@@ -1105,5 +1154,51 @@ mod tests {
     fn pauses_grow_and_then_stay() {
         let pauses: Vec<u64> = [1, 2, 3, 6, 7, 8, 40].into_iter().map(|n| RETRY.pause(n).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 32, 60, 60, 60]);
+    }
+
+    /// An entry is about a rollout when its fact names it as its rollout, or is the end of a plan of such an entry. A
+    /// tree, a state or a package that happens to be called like the rollout does not count.
+    #[test]
+    fn the_history_of_a_rollout_is_found_also_where_older_programs_have_written_it() {
+        let moved = |rollout: &str, with_plan: bool| {
+            let id: crate::domain::names::RolloutId = rollout.parse().expect("an id");
+            let dist = "d".parse().expect("a path");
+            let plan = crate::domain::plan::Plan { rollout: id.clone(), dist, target: None, items: vec![] };
+            Fact::Moved(Moved { rollout: id, from: "a".into(), to: "b".into(), plan: with_plan.then_some(plan) })
+        };
+        let made = |rollout: &str| {
+            let (title, state) = (String::new(), "a".to_owned());
+            let (rollout, dist) = (rollout.parse().expect("an id"), "d".parse().expect("a path"));
+            Fact::Submitted(Submitted { rollout, dist, title, packages: vec![], state })
+        };
+        let done = |plan| Fact::Done(Done { plan, rollout: None });
+        let mut facts = vec![made("other"), made("testing"), moved("other", true), moved("testing", true)];
+        facts.extend([done(3), done(4), moved("testing", false)]);
+        facts.extend(every_fact());
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("logbook.sqlite");
+        let mut book = SqliteLogbook::open(&path).expect("a new logbook");
+        let draft = |fact| Draft {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            who: "me".into(),
+            why: String::new(),
+            body: fact::write(fact),
+            about: vec![],
+        };
+        let drafts: Vec<Draft> = facts.iter().map(draft).collect();
+        book.append(book.head(), &drafts).expect("appended");
+        // As a program before the index has left it.
+        let older = rusqlite::Connection::open(&path).expect("open");
+        older.execute_batch("DROP TABLE about; DROP TABLE indexed").expect("dropped");
+        drop((older, book));
+        let mut book = SqliteLogbook::open(&path).expect("whole");
+        take_up(&mut book, &mut World::default()).expect("folded");
+        let of = |subject: &str| -> Vec<u64> {
+            book.about(subject, None, 100).expect("read").iter().map(|entry| entry.seq).collect()
+        };
+        assert_eq!(of("rollout testing"), [2, 4, 6, 7]);
+        assert_eq!(of("rollout other"), [1, 3, 5]);
+        assert_eq!(of("tree testing/umd/3/sl6/x86_64"), [17, 18]);
+        assert_eq!(book.indexed().expect("read"), 18);
     }
 }

@@ -724,6 +724,7 @@ mod tests {
             who: "me".into(),
             why: String::new(),
             body: (*text).to_owned(),
+            about: vec![],
         };
         let drafts: Vec<Draft> = texts.iter().map(draft).collect();
         book.append(book.head(), &drafts).expect("appended");

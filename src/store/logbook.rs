@@ -1,10 +1,15 @@
 //! The logbook: what has been decided, in order, hash-chained. The only state that is ours.
 //!
-//! One SQLite file, `<state>/logbook.sqlite` (WAL, `synchronous=FULL`), one table:
+//! One SQLite file, `<state>/logbook.sqlite` (WAL, `synchronous=FULL`):
 //!
 //! ```text
 //! entry(seq INTEGER PRIMARY KEY, at TEXT, who TEXT, why TEXT, body TEXT, hash BLOB)
+//! about(subject TEXT, seq INTEGER)      which entries are about a thing
+//! indexed(seq INTEGER)                  the last entry that `about` knows
 //! ```
+//!
+//! The last two are an index that can be made again from the entries, and no part of the chain. A program that does not
+//! know them appends without them; the next start sees from `indexed` what is missing.
 //!
 //! `hash` is the SHA-256 of the hash before it (32 zero bytes before the first) followed by `seq` as
 //! eight bytes big-endian and by `at`, `who`, `why` and `body`, each preceded by its length as eight
@@ -34,9 +39,10 @@
 //!
 //! # The trait
 //!
-//! It is small on purpose: append if head is H, read from N. A second implementation for
-//! several nodes needs no more. `rusqlite` stands here and not an asynchronous pool, since there is
-//! one writer, which must wait for the disk anyhow, and `store` knows no runtime.
+//! It is small on purpose: append if head is H, read from N, the entries about a thing. A second implementation for
+//! several nodes needs no more, and no path and no type of `rusqlite` is seen outside of this file. `rusqlite` stands here
+//! and not an asynchronous pool, since there is one writer, which must wait for the disk anyhow, and `store` knows no
+//! runtime. Whoever only reads beside the writer has [`Reader`].
 
 use std::fmt;
 use std::fs::File;
@@ -65,6 +71,8 @@ pub struct Draft {
     pub why: String,
     /// What, as JSON with a version; opaque here.
     pub body: String,
+    /// What it is about, for the index; empty when it was read.
+    pub about: Vec<String>,
 }
 
 /// An entry as it stands in the logbook.
@@ -154,9 +162,9 @@ pub enum LogbookError {
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// What the database said.
         #[source]
-        source: rusqlite::Error,
+        source: DatabaseError,
     },
     /// The chain is broken: an entry was changed, removed or put in.
     #[error("entry {seq} of the logbook {} does not fit the chain: {why}; restore a backup (`rolloutd restore`)", path.display())]
@@ -176,8 +184,8 @@ pub enum LogbookError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
+        /// What the database said.
+        source: DatabaseError,
     },
     /// Entries are missing, or others stand in their place.
     #[error(
@@ -244,10 +252,37 @@ pub enum LogbookError {
     },
 }
 
+/// What the database said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DatabaseError(rusqlite::Error);
+
+/// What an error means for whoever writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// It may pass without a new start: a full disk, a file that was moved away and is put back.
+    Transient,
+    /// Another writer has appended.
+    Moved,
+    /// It cannot be used.
+    Broken,
+}
+
 impl LogbookError {
-    /// Whether it may pass without a new start: a full disk, a file that was moved away and is put back.
+    /// What it means for whoever writes.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Database { .. } | Self::Unread { .. } | Self::Misplaced { .. } => ErrorKind::Transient,
+            Self::Moved { .. } => ErrorKind::Moved,
+            Self::Broken { .. } | Self::Damaged { .. } | Self::Cut { .. } | Self::Seal { .. } | Self::Newer { .. } => {
+                ErrorKind::Broken
+            }
+        }
+    }
+
+    /// Whether it may pass without a new start.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Database { .. } | Self::Unread { .. } | Self::Misplaced { .. })
+        self.kind() == ErrorKind::Transient
     }
 
     /// What a database that cannot be read means for whoever opens it.
@@ -255,7 +290,7 @@ impl LogbookError {
         use rusqlite::ErrorCode as Code;
         match self {
             Self::Database { path, source, .. }
-                if matches!(source.sqlite_error_code(), Some(Code::DatabaseCorrupt | Code::NotADatabase)) =>
+                if matches!(source.0.sqlite_error_code(), Some(Code::DatabaseCorrupt | Code::NotADatabase)) =>
             {
                 Self::Damaged { path, source }
             }
@@ -269,7 +304,7 @@ impl LogbookError {
             Self::Database { path, source, .. } => {
                 use rusqlite::ErrorCode as Code;
                 let denied = [Code::CannotOpen, Code::PermissionDenied, Code::ReadOnly];
-                let code = source.sqlite_error_code();
+                let code = source.0.sqlite_error_code();
                 code.is_some_and(|code| denied.contains(&code)) && whose(path).is_some()
             }
             Self::Unread { source, .. } => source.kind() == io::ErrorKind::PermissionDenied,
@@ -313,6 +348,15 @@ pub trait Logbook: Send {
 
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// Up to `limit` entries about a thing, oldest first: those from number `from` on, or else the newest.
+    fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// The number of the last entry whose subjects are known.
+    fn indexed(&self) -> Result<u64, LogbookError>;
+
+    /// Notes what entries are about that were written by a program which did not note it, in their order.
+    fn index(&mut self, entries: &[(u64, Vec<String>)]) -> Result<(), LogbookError>;
 
     /// Whether what would be appended would lie where the next start looks for it; changes nothing.
     fn in_place(&mut self) -> Result<(), LogbookError> {
@@ -470,26 +514,53 @@ impl SqliteLogbook {
     /// # Errors
     /// A database that cannot be used, a newer format, or the first entry that breaks the chain.
     pub fn open(path: &Path) -> Result<Self, LogbookError> {
+        let mut book = Self::open_unread(path)?;
+        book.head = book.verify().map_err(LogbookError::or_damaged)?;
+        Ok(book)
+    }
+
+    /// The same for whoever is about to read all of it, which checks the chain.
+    fn open_unread(path: &Path) -> Result<Self, LogbookError> {
         Self::open_to_write(path).map_err(LogbookError::or_damaged)
     }
 
     fn open_to_write(path: &Path) -> Result<Self, LogbookError> {
-        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let fail =
+            |what| move |source| LogbookError::Database { what, path: path.to_owned(), source: DatabaseError(source) };
         let db = Connection::open(path).map_err(fail("open"))?;
         db.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;
              CREATE TABLE IF NOT EXISTS entry(
                  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL,
-                 body TEXT NOT NULL, hash BLOB NOT NULL) STRICT;",
+                 body TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
+             CREATE TABLE IF NOT EXISTS about(
+                 subject TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(subject, seq)) STRICT, WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS indexed(seq INTEGER NOT NULL) STRICT;
+             INSERT INTO indexed(seq) SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM indexed);",
         )
         .map_err(fail("prepare"))?;
         Self::agree_on_format(path, &db)?;
         let mut book = Self { path: path.to_owned(), db, head: Head::EMPTY, seal: None, files: vec![], rescued: None };
-        book.head = book.verify()?;
+        book.head = book.last()?;
         Ok(book)
     }
 
-    /// The same with a seal, as the daemon opens it: refused when it is not the logbook that was sealed.
+    /// The end of the chain by the last row alone.
+    fn last(&self) -> Result<Head, LogbookError> {
+        let last: i64 = self
+            .db
+            .query_row("SELECT coalesce(max(seq), 0) FROM entry", [], |row| row.get(0))
+            .map_err(self.failed("read"))?;
+        let Ok(seq) = u64::try_from(last) else { return Err(self.broken(1, format!("there is an entry {last}"))) };
+        if seq == 0 {
+            return Ok(Head::EMPTY);
+        }
+        let hash = self.hash_of(seq)?.ok_or_else(|| self.broken(seq, "its hash is not one"))?;
+        Ok(Head { seq, hash })
+    }
+
+    /// The same with a seal, as the daemon opens it: refused when it is not the logbook that was sealed. The chain is
+    /// checked by whoever reads it from the first entry on, as the daemon does at its start, so that it is read once.
     ///
     /// # Errors
     /// As [`SqliteLogbook::open`], and what the seal says against it.
@@ -507,7 +578,7 @@ impl SqliteLogbook {
             let hash = head.hash.to_hex();
             return Err(LogbookError::Cut { path: path.to_owned(), why, witness, seq: head.seq, hash });
         }
-        let mut book = Self::open(path)?;
+        let mut book = Self::open_unread(path)?;
         if let Some((head, _)) = seal.last {
             book.holds(head, Witness::Seal(seal.path.clone()))?;
         }
@@ -622,7 +693,10 @@ impl SqliteLogbook {
     /// # Errors
     /// The new file is then not whole.
     pub fn copy_to(&self, to: &Path, progress: impl Fn(u64, u64)) -> Result<(), LogbookError> {
-        let fail = |source| LogbookError::Database { what: "copy", path: self.path.clone(), source };
+        let fail = |source| {
+            let (path, source) = (self.path.clone(), DatabaseError(source));
+            LogbookError::Database { what: "copy", path, source }
+        };
         let copied = || {
             let held = self.db.unchecked_transaction()?;
             held.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0))?;
@@ -659,7 +733,7 @@ impl SqliteLogbook {
         let path = self.path.clone();
         let fail = |what| {
             let path = path.clone();
-            move |source| LogbookError::Database { what, path, source }
+            move |source| LogbookError::Database { what, path, source: DatabaseError(source) }
         };
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail("append to"))?;
         let last: i64 =
@@ -670,7 +744,13 @@ impl SqliteLogbook {
         }
         let mut end = head;
         let mut recorded = Vec::with_capacity(drafts.len());
+        let indexed: i64 = tx.query_row("SELECT seq FROM indexed", [], |row| row.get(0)).map_err(fail("read"))?;
+        // Behind what is not indexed yet nothing is: whoever comes up to it would not find the gap.
+        let is_indexed = indexed == last;
         {
+            let mut note = tx
+                .prepare_cached("INSERT OR IGNORE INTO about(subject, seq) VALUES(?1, ?2)")
+                .map_err(fail("append to"))?;
             let mut insert = tx
                 .prepare_cached("INSERT INTO entry(seq, at, who, why, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
                 .map_err(fail("append to"))?;
@@ -680,8 +760,15 @@ impl SqliteLogbook {
                 insert
                     .execute(params![seq, draft.at.to_string(), draft.who, draft.why, draft.body, &end.hash.0[..]])
                     .map_err(fail("append to"))?;
+                for subject in draft.about.iter().filter(|_| is_indexed) {
+                    note.execute(params![subject, seq]).map_err(fail("append to"))?;
+                }
                 recorded.push(Recorded { seq: end.seq, draft: draft.clone(), hash: end.hash });
             }
+        }
+        if is_indexed {
+            let seq = i64::try_from(end.seq).unwrap_or(i64::MAX);
+            tx.execute("UPDATE indexed SET seq = ?1", [seq]).map_err(fail("append to"))?;
         }
         tx.commit().map_err(fail("append to"))?;
         self.head = end;
@@ -715,24 +802,9 @@ impl SqliteLogbook {
         Ok(book)
     }
 
-    /// Some entries, for a reader beside the writer; the chain is checked within them.
-    ///
-    /// # Errors
-    /// As [`SqliteLogbook::open`].
-    pub fn slice(path: &Path, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
-        Self::beside(path)?.read(from, limit)
-    }
-
-    /// Shows `found` every entry in order, for a reader beside the writer; the chain is checked.
-    ///
-    /// # Errors
-    /// As [`SqliteLogbook::open`].
-    pub fn walk(path: &Path, found: impl FnMut(Recorded)) -> Result<(), LogbookError> {
-        Self::beside(path)?.each(1, i64::MAX, Head::EMPTY, found)
-    }
-
     fn beside(path: &Path) -> Result<Self, LogbookError> {
-        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let fail =
+            |what| move |source| LogbookError::Database { what, path: path.to_owned(), source: DatabaseError(source) };
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(fail("open"))?;
         // Read-only, so the head only bounds what `read` looks for.
         let head = Head { seq: u64::MAX >> 1, hash: Sha256([0; 32]) };
@@ -740,7 +812,8 @@ impl SqliteLogbook {
     }
 
     fn agree_on_format(path: &Path, db: &Connection) -> Result<(), LogbookError> {
-        let fail = |what| move |source| LogbookError::Database { what, path: path.to_owned(), source };
+        let fail =
+            |what| move |source| LogbookError::Database { what, path: path.to_owned(), source: DatabaseError(source) };
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail("read"))?;
         match found {
             0 => db.pragma_update(None, "user_version", FORMAT).map_err(fail("prepare")),
@@ -766,7 +839,10 @@ impl SqliteLogbook {
     }
 
     fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> LogbookError + '_ {
-        move |source| LogbookError::Database { what, path: self.path.clone(), source }
+        move |source| {
+            let (path, source) = (self.path.clone(), DatabaseError(source));
+            LogbookError::Database { what, path, source }
+        }
     }
 
     /// Calls `found` for each entry from `from` on; `head` is the end of the chain before it.
@@ -792,6 +868,7 @@ impl SqliteLogbook {
                 who: row.get(2).map_err(field)?,
                 why: row.get(3).map_err(field)?,
                 body: row.get(4).map_err(field)?,
+                about: vec![],
             };
             let hash: Vec<u8> = row.get(5).map_err(field)?;
             head = head.after(&draft);
@@ -801,6 +878,31 @@ impl SqliteLogbook {
             found(Recorded { seq: expected, draft, hash: head.hash });
         }
         Ok(())
+    }
+
+    /// One entry, checked against the hash of the one before it.
+    fn one(&self, seq: u64) -> Result<Option<Recorded>, LogbookError> {
+        let mut found = None;
+        self.each(seq, 1, self.head_before(seq)?, |entry| found = Some(entry))?;
+        Ok(found)
+    }
+
+    fn numbers_about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<u64>, LogbookError> {
+        let sql = match from {
+            Some(_) => "SELECT seq FROM about WHERE subject = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+            None => "SELECT seq FROM about WHERE subject = ?1 AND seq >= ?2 ORDER BY seq DESC LIMIT ?3",
+        };
+        let from = i64::try_from(from.unwrap_or(0)).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut statement = self.db.prepare_cached(sql).map_err(self.failed("read"))?;
+        let rows = statement.query_map(params![subject, from, limit], |row| row.get::<_, i64>(0));
+        let rows = rows.map_err(self.failed("read"))?;
+        let mut numbers = rows
+            .map(|row| row.map(|seq| u64::try_from(seq).unwrap_or_default()))
+            .collect::<Result<Vec<u64>, _>>()
+            .map_err(self.failed("read"))?;
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     fn head_before(&self, seq: u64) -> Result<Head, LogbookError> {
@@ -821,6 +923,46 @@ impl SqliteLogbook {
             .optional()
             .map_err(self.failed("read"))?;
         Ok(hash.and_then(|bytes| bytes.try_into().ok()).map(Sha256))
+    }
+}
+
+/// Reads a logbook beside its writer; each answer is of one moment.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Of the logbook in this file.
+    pub fn of(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Up to `limit` entries from number `from` on; the chain is checked within them.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`].
+    pub fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        SqliteLogbook::beside(&self.path)?.read(from, limit)
+    }
+
+    /// Up to `limit` entries about a thing, oldest first: those from number `from` on, or else the newest. Each is
+    /// checked against the one before it.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`].
+    pub fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        SqliteLogbook::beside(&self.path)?.about(subject, from, limit)
+    }
+
+    /// The end of the chain, every entry of which is checked; it must have the entry `known`.
+    ///
+    /// # Errors
+    /// As [`SqliteLogbook::open`], and an entry that is missing.
+    pub fn verify(&self, known: Head) -> Result<Head, LogbookError> {
+        let book = SqliteLogbook::open_to_read(&self.path)?;
+        book.holds(known, Witness::Daemon)?;
+        Ok(book.head())
     }
 }
 
@@ -864,6 +1006,39 @@ impl Logbook for SqliteLogbook {
         Ok(entries)
     }
 
+    fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
+        let numbers = self.numbers_about(subject, from, limit)?;
+        let entry = |seq| self.one(seq)?.ok_or_else(|| self.broken(seq, "it is in the index, and not there"));
+        numbers.into_iter().map(entry).collect()
+    }
+
+    fn indexed(&self) -> Result<u64, LogbookError> {
+        let seq: i64 =
+            self.db.query_row("SELECT seq FROM indexed", [], |row| row.get(0)).map_err(self.failed("read"))?;
+        Ok(u64::try_from(seq).unwrap_or_default())
+    }
+
+    fn index(&mut self, entries: &[(u64, Vec<String>)]) -> Result<(), LogbookError> {
+        let path = self.path.clone();
+        let fail = |source| LogbookError::Database { what: "index", path: path.clone(), source: DatabaseError(source) };
+        let Some((last, _)) = entries.last() else { return Ok(()) };
+        let written = (|| {
+            let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            {
+                let mut note = tx.prepare_cached("INSERT OR IGNORE INTO about(subject, seq) VALUES(?1, ?2)")?;
+                for (seq, about) in entries {
+                    for subject in about {
+                        note.execute(params![subject, i64::try_from(*seq).unwrap_or(i64::MAX)])?;
+                    }
+                }
+            }
+            tx.execute("UPDATE indexed SET seq = ?1", [i64::try_from(*last).unwrap_or(i64::MAX)])?;
+            tx.commit()
+        })();
+        self.written();
+        written.map_err(fail)
+    }
+
     fn seal(&mut self, steady: Option<Timestamp>) -> Result<(), DiskError> {
         let now = (self.head, steady);
         let Some(seal) = self.seal.as_mut().filter(|seal| seal.last != Some(now)) else { return Ok(()) };
@@ -894,7 +1069,7 @@ mod tests {
     use super::*;
 
     fn draft(text: &str) -> Draft {
-        Draft { at: Timestamp::UNIX_EPOCH, who: "me".into(), why: String::new(), body: text.into() }
+        Draft { at: Timestamp::UNIX_EPOCH, who: "me".into(), why: String::new(), body: text.into(), about: vec![] }
     }
 
     fn filled(dir: &Path) -> PathBuf {
@@ -915,6 +1090,53 @@ mod tests {
         let bodies: Vec<String> = book.read(3, 2).expect("read").into_iter().map(|e| e.draft.body).collect();
         assert_eq!(bodies, ["two", "and"]);
         assert!(book.read(7, 10).expect("read").is_empty());
+    }
+
+    /// The bodies of entries about a thing.
+    fn about(book: &SqliteLogbook, subject: &str, from: Option<u64>, limit: usize) -> Vec<String> {
+        book.about(subject, from, limit).expect("read").into_iter().map(|entry| entry.draft.body).collect()
+    }
+
+    #[test]
+    fn the_newest_entries_about_a_thing_are_shown_in_order_unless_a_beginning_is_asked_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut book = SqliteLogbook::open(&dir.path().join("logbook.sqlite")).expect("a new logbook");
+        let drafts: Vec<Draft> = (1..=9)
+            .map(|n| Draft { about: vec![(if n % 2 == 0 { "a" } else { "b" }).to_owned()], ..draft(&n.to_string()) })
+            .collect();
+        book.append(book.head(), &drafts).expect("appended");
+        assert_eq!(about(&book, "a", None, 2), ["6", "8"]);
+        assert_eq!(about(&book, "a", Some(3), 2), ["4", "6"]);
+        assert_eq!(about(&book, "b", Some(8), 10), ["9"]);
+        assert_eq!(about(&book, "c", None, 10), Vec::<String>::new());
+        assert_eq!(about(&book, "a", None, 0), Vec::<String>::new());
+        let reader = Reader::of(dir.path().join("logbook.sqlite"));
+        assert_eq!(reader.about("a", None, 1).expect("read")[0].seq, 8);
+        Connection::open(dir.path().join("logbook.sqlite"))
+            .expect("open")
+            .execute_batch("UPDATE entry SET who = 'mean' WHERE seq = 8")
+            .expect("tampered");
+        assert!(matches!(reader.about("a", None, 1), Err(LogbookError::Broken { seq: 8, .. })));
+    }
+
+    #[test]
+    fn what_an_older_program_has_appended_is_indexed_later_and_nothing_is_noted_behind_the_gap() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("logbook.sqlite");
+        let noted = |text: &str| Draft { about: vec!["a".to_owned()], ..draft(text) };
+        let mut book = SqliteLogbook::open(&path).expect("a new logbook");
+        book.append(book.head(), &[noted("one")]).expect("appended");
+        // It knows nothing of the index, or there is none yet.
+        book.append(book.head(), &[noted("two")]).expect("appended");
+        book.db
+            .execute_batch("DELETE FROM about WHERE seq = 2; UPDATE indexed SET seq = 1")
+            .expect("as the older one has it");
+        book.append(book.head(), &[noted("three")]).expect("appended");
+        assert_eq!((book.indexed().expect("read"), about(&book, "a", None, 9)), (1, vec!["one".to_owned()]));
+        book.index(&[(2, vec!["a".to_owned()]), (3, vec!["a".to_owned()])]).expect("indexed");
+        book.append(book.head(), &[noted("four")]).expect("appended");
+        assert_eq!(book.indexed().expect("read"), 4);
+        assert_eq!(about(&book, "a", None, 9), ["one", "two", "three", "four"]);
     }
 
     #[test]

@@ -18,13 +18,12 @@ use super::peer::Spoken;
 use super::problem::{FindingBody, Problem, findings};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
-use crate::engine::history;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::process::decision::Answer;
-use crate::process::fact;
+use crate::process::fact::{self, Subject};
 use crate::process::input::Ask;
 use crate::process::rules::Caller;
-use crate::store::logbook::{Logbook as _, LogbookError, Recorded, SqliteLogbook, Witness};
+use crate::store::logbook::{Reader, Recorded};
 
 /// Most logbook entries in one answer.
 pub const LOG_AT_ONCE: usize = 1_000;
@@ -462,9 +461,12 @@ pub async fn log(
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
     let last = context.engine.shared().read().world.last;
     let newest = (last + 1).saturating_sub(limit as u64);
-    let read = move |path: &std::path::Path| match &query.rollout {
-        Some(rollout) => history::of_rollout(path, rollout, query.from, limit),
-        None => SqliteLogbook::slice(path, query.from.unwrap_or(newest), limit),
+    let read = move |logbook: &Reader| match &query.rollout {
+        Some(rollout) => match Subject::rollout(rollout) {
+            Some(subject) => logbook.about(&subject.to_string(), query.from, limit),
+            None => Ok(vec![]),
+        },
+        None => logbook.read(query.from.unwrap_or(newest), limit),
     };
     let entries = context.read_logbook(read).await?;
     Ok(Json(entries.iter().map(entry_body).collect()))
@@ -475,12 +477,7 @@ pub async fn log(
     responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
 pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
     let written = context.engine.shared().read().head;
-    let walk = move |path: &std::path::Path| {
-        let book = SqliteLogbook::open_to_read(path)?;
-        book.holds(written, Witness::Daemon)?;
-        Ok::<_, LogbookError>(book.head())
-    };
-    let head = context.read_logbook(walk).await?;
+    let head = context.read_logbook(move |logbook| logbook.verify(written)).await?;
     Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
 }
 

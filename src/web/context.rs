@@ -1,7 +1,7 @@
 //! The state that all handlers share.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use axum::http::StatusCode;
@@ -15,6 +15,7 @@ use crate::domain::names::{DistPath, TreeId};
 use crate::engine::run::Handle;
 use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
+use crate::store::logbook::Reader;
 
 /// How many may read the logbook at a time. Each takes a thread and some descriptors, and whoever walks
 /// all of it takes a processor, too.
@@ -52,7 +53,7 @@ impl SiteFacts {
 pub struct Context {
     /// The way to the engine.
     pub engine: Handle,
-    logbook: PathBuf,
+    logbook: Reader,
     walkers: Arc<Readers>,
     readers: Arc<Readers>,
     bodies: Arc<Bodies>,
@@ -63,7 +64,7 @@ pub struct Context {
 
 impl Context {
     /// A context over an engine.
-    pub fn new(engine: Handle, logbook: PathBuf, site: SiteFacts, disk: Arc<dyn Disk>) -> Self {
+    pub fn new(engine: Handle, logbook: Reader, site: SiteFacts, disk: Arc<dyn Disk>) -> Self {
         let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
         let (bodies, guesses) = (Arc::default(), Arc::default());
         let site = Arc::new(RwLock::new(Arc::new(site)));
@@ -76,7 +77,7 @@ impl Context {
     /// A problem document when `read` fails.
     pub async fn read_logbook<T, E>(
         &self,
-        read: impl FnOnce(&Path) -> Result<T, E> + Send + 'static,
+        read: impl FnOnce(&Reader) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Problem>
     where
         T: Send + 'static,
@@ -86,8 +87,8 @@ impl Context {
             let kind = StatusCode::INTERNAL_SERVER_ERROR;
             Problem::new(kind, "logbook", "The logbook cannot be read", error.to_string())
         };
-        let path = self.logbook.clone();
-        self.walkers.read(move || read(&path)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+        let logbook = self.logbook.clone();
+        self.walkers.read(move || read(&logbook)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
     /// Looks at refused files, or removes some, on a thread that may wait for the disk.

@@ -15,11 +15,11 @@ use crate::domain::gate::Judgement;
 use crate::domain::legible;
 use crate::domain::names::RolloutId;
 use crate::domain::workflow;
-use crate::engine::history;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::format::repofile;
+use crate::process::fact::Subject;
 use crate::process::fact::package::Refused;
-use crate::store::logbook::{Recorded, SqliteLogbook};
+use crate::store::logbook::Recorded;
 
 /// Entries on one page.
 const PAGE: usize = 100;
@@ -157,7 +157,8 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
         let inside = context.engine.shared().read();
         (inside.rollout(&id).ok_or_else(no_such)?, gates(inside.why(&id, &auth::nobody()).unwrap_or_default()))
     };
-    let entries = context.read_logbook(move |path| history::of_rollout(path, id.as_str(), None, PAGE)).await?;
+    let entries =
+        context.read_logbook(move |logbook| logbook.about(&Subject::Rollout(id).to_string(), None, PAGE)).await?;
     Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries: rows(entries) }))
 }
 
@@ -166,7 +167,7 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
     let last = context.engine.shared().read().world.last;
     let newest = (last + 1).saturating_sub(PAGE as u64).max(1);
     let from = query.from.unwrap_or(newest).max(1);
-    let entries = context.read_logbook(move |path| SqliteLogbook::slice(path, from, PAGE)).await?;
+    let entries = context.read_logbook(move |logbook| logbook.read(from, PAGE)).await?;
     let older = (from > 1).then(|| from.saturating_sub(PAGE as u64).max(1));
     Ok(page(&Log { site: context.site().name.clone(), entries: rows(entries), older }))
 }

@@ -126,7 +126,7 @@ mod tests {
     use crate::engine::worker::Workshop;
     use crate::link::clock::Clock;
     use crate::store::disk::{self, Access, Kernel};
-    use crate::store::logbook::SqliteLogbook;
+    use crate::store::logbook::{Reader, SqliteLogbook};
     use crate::web::auth::Tokens;
     use crate::web::bodies::BODY_MAX;
     use crate::web::context::SiteFacts;
@@ -156,7 +156,7 @@ mod tests {
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };
         let router = router(
-            Context::new(handle, logbook, site, Arc::new(Kernel::default())),
+            Context::new(handle, Reader::of(logbook), site, Arc::new(Kernel::default())),
             ServeTrees::Below(prefix.to_owned()),
         );
         disk::put(&Kernel::default(), &dir.path().join("root/a.repo"), b"[a]", Access::Everybody).expect("written");

@@ -69,7 +69,7 @@ fn an_entry_of_a_newer_program_is_refused_in_words_and_nothing_changes() {
     let book = site.path("state/logbook.sqlite");
     let mut newer = SqliteLogbook::open_sealed(&book, Arc::new(Kernel::default())).unwrap();
     let body = r#"{"v":99,"kind":"moon.landed","kv":1}"#.to_owned();
-    let draft = Draft { at: Timestamp::now(), who: "admin".to_owned(), why: String::new(), body };
+    let draft = Draft { at: Timestamp::now(), who: "admin".to_owned(), why: String::new(), body, about: vec![] };
     newer.append(newer.head(), &[draft]).unwrap();
     drop(newer);
     let before = files(&site);
