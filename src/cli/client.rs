@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -67,6 +67,21 @@ impl Client {
         self.send(Method::GET, path, None::<&()>).await
     }
 
+    /// Reads a list page by page, up to so many.
+    ///
+    /// # Errors
+    /// When there is no daemon, or it refuses.
+    pub async fn pages<T: DeserializeOwned>(&self, path: &str, limit: Option<usize>) -> Result<Vec<T>, Failure> {
+        let (mut all, mut next) = (Vec::new(), Some(path.to_owned()));
+        while let Some(path) = next.take().filter(|_| limit.is_none_or(|limit| all.len() < limit)) {
+            let (page, link): (Vec<T>, _) = self.answer(Method::GET, &path, None::<&()>).await?;
+            all.extend(page);
+            next = link;
+        }
+        all.truncate(limit.unwrap_or(usize::MAX));
+        Ok(all)
+    }
+
     /// Asks for a change.
     ///
     /// # Errors
@@ -81,6 +96,16 @@ impl Client {
         path: &str,
         body: Option<&B>,
     ) -> Result<T, Failure> {
+        self.answer(method, path, body).await.map(|(answer, _)| answer)
+    }
+
+    /// The answer, and where the next page is.
+    async fn answer<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<(T, Option<String>), Failure> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -90,12 +115,14 @@ impl Client {
         }
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let status = response.status();
+        let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next_page);
         let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         // `/readyz` answers 503 with the same document.
         if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && path == "/readyz") {
-            return serde_json::from_slice(&bytes).map_err(|e| {
+            let answer = serde_json::from_slice(&bytes).map_err(|e| {
                 Failure::new(Exit::NoDaemon, format!("{} does not answer as rolloutd does: {e}", self.url))
-            });
+            })?;
+            return Ok((answer, link));
         }
         Err(refused(status, &bytes, self.token.is_some()))
     }
@@ -110,6 +137,12 @@ impl Client {
         Failure::new(Exit::NoDaemon, format!("no daemon answers at {}: {why}", self.url))
             .hint("is it running? `systemctl status rolloutd`; another address goes into --url or ROLLOUTCTL_URL")
     }
+}
+
+/// The path of the next page in a `Link` header (RFC 8288), as the daemon writes it.
+fn next_page(link: &str) -> Option<String> {
+    let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
+    (rest == "; rel=\"next\"" && path.starts_with('/')).then(|| path.to_owned())
 }
 
 fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::client::{Client, Connection};
@@ -48,10 +49,23 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Lists all rollouts, newest change first
+    /// Lists rollouts, newest change first
     ///
-    /// Example: rolloutctl list
-    List,
+    /// Example: rolloutctl list --state InVerification
+    List {
+        /// Only those in this state, in any spelling that the procedure knows
+        #[arg(long)]
+        state: Option<String>,
+        /// Only those of this distribution
+        #[arg(long)]
+        distribution: Option<String>,
+        /// Only those that name this package, such as bdii-5.2.22-1.el6.noarch
+        #[arg(long, value_name = "NEVRA")]
+        package: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
     /// Shows one rollout: its state, its packages and where they lie, what it can do next
     ///
     /// Example: rolloutctl show rt-1234
@@ -224,8 +238,11 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
     let json = cli.json;
     let width = table::width();
     match cli.command {
-        Command::List => {
-            let all: Vec<RolloutBody> = client.get("/api/v1/rollouts").await?;
+        Command::List { state, distribution, package, limit } => {
+            let wanted = [("state", state), ("distribution", distribution), ("package", package)];
+            let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
+            let parts: Vec<String> = std::iter::once("limit=1000".to_owned()).chain(wanted).collect();
+            let all: Vec<RolloutBody> = client.pages(&format!("/api/v1/rollouts?{}", parts.join("&")), limit).await?;
             Ok(Outcome::done(if json { document(&all) } else { show_list(&all, width) }))
         }
         Command::Show { rollout } => {
@@ -379,15 +396,8 @@ fn document(value: &impl Serialize) -> String {
 
 /// A path or query part: what is not plain is percent-encoded.
 fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 fn show_list(all: &[RolloutBody], width: usize) -> String {

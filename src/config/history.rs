@@ -72,7 +72,7 @@ fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(
 
 /// A distribution that is not in the file any more; without packages nobody misses it.
 fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, String)> {
-    let rollouts = world.rollouts.iter().filter(|rollout| rollout.dist == *path).count();
+    let rollouts = world.rollouts.states().filter(|(dist, ..)| *dist == path).map(|(.., number)| number).sum::<u64>();
     (packages > 0).then(|| {
         let what = format!(
             "the logbook has {} and {} of {path}, which this file does not have: from the next start on its trees stay as \

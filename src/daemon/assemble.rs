@@ -28,6 +28,7 @@ use crate::engine::view::Shared;
 use crate::engine::worker::Workshop;
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
+use crate::process::rules::Rules;
 use crate::store::backup::UNFINISHED;
 use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
@@ -514,7 +515,7 @@ impl Reloader {
     /// revocation out. A ring that cannot be read stays as it was.
     async fn read_rings(&self) {
         let mut wrong = Vec::new();
-        let mut rules = self.handle.shared().read().rules.clone();
+        let mut rules = Rules::clone(&self.handle.shared().read().rules);
         for dist in &self.settings.distributions {
             let (trust, uploads) = rings(dist, self.clock.now(), &mut wrong);
             if let Some(of_dist) = rules.distributions.get_mut(&dist.path) {

@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::view::{LOGBOOK, Shared};
 use super::worker::Workshop;
 use crate::domain::backlog::Backlog;
-use crate::domain::names::{Actor, DistPath, TreeId};
+use crate::domain::names::{Actor, DistPath, RolloutId, TreeId};
 use crate::link::clock::Clock;
+use crate::process::act::wishes::stirred;
 use crate::process::agenda::{self, Held, Moment, Work, Wrong};
-use crate::process::decide;
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::daemon::Started;
 use crate::process::fact::package::Lost;
@@ -32,6 +32,7 @@ use crate::process::input::{Ask, Hint, Input, WorkEnd};
 use crate::process::listed::{self, Doubts};
 use crate::process::rules::{Caller, Rules};
 use crate::process::world::World;
+use crate::process::{decide, wish};
 use crate::store::logbook::{Draft, Logbook, LogbookError};
 
 /// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
@@ -225,6 +226,10 @@ pub struct Engine {
     waiting: BTreeMap<DistPath, Instant>,
     /// Distributions whose trees are to be compared with the logbook.
     doubted: BTreeSet<DistPath>,
+    /// Rollouts of which a tracker wants something, and about which something has changed since they were judged.
+    stirred: BTreeSet<RolloutId>,
+    /// Whether it may concern all of them.
+    all_stirred: bool,
     /// Moves that the rules no longer trust.
     held: BTreeMap<u64, Held>,
     /// The moves that were judged by the rules that are in force; none after these have changed.
@@ -332,6 +337,8 @@ impl Engine {
             first_look_over: BTreeSet::new(),
             waiting: BTreeMap::new(),
             doubted: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            all_stirred: true,
             held: BTreeMap::new(),
             judged: None,
             doubts: (BTreeMap::new(), None),
@@ -430,6 +437,7 @@ impl Engine {
             self.shared.trouble(&key, None);
         }
         let before = std::mem::replace(&mut self.held, held);
+        self.all_stirred |= before != self.held;
         for (_, Held { key, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
             tracing::error!(work = key, why, "held");
             self.shared.trouble(key, Some(why.clone()));
@@ -526,9 +534,10 @@ impl Engine {
                 // Whoever reloads has perhaps put something right, and waits for it.
                 self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
             }
-            self.shared.write().rules = *rules;
+            self.shared.write().rules = Arc::from(rules);
             self.judged = None;
             self.doubts.1 = None;
+            self.all_stirred = true;
             return self.wishes();
         }
         let decision = {
@@ -570,23 +579,22 @@ impl Engine {
         }
     }
 
-    /// Takes the steps that trackers asked for and that have become possible.
+    /// Takes the steps that trackers asked for and that have become possible, of the rollouts about which something has
+    /// changed.
     fn wishes(&mut self) -> Result<(), EngineError> {
-        // Each entry ends one wish. Were one to stay in spite of its entry, the loop must not fill the
-        // logbook with it: the other wishes wait for the next input then.
-        let wishes = self.shared.read().world.rollouts.number_waiting();
-        for _ in 0..wishes {
-            let decision = {
-                let inside = self.shared.read();
-                decide(inside.known(), &Input::Tick, self.clock.now())
-            };
-            if decision.entries.is_empty() {
-                return Ok(());
-            }
+        if std::mem::take(&mut self.all_stirred) {
+            self.stirred = self.shared.read().world.rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
+        }
+        // Each is judged in the world that the one before it has made, which may stir others.
+        while let Some(id) = self.stirred.pop_first() {
+            let decision = wish(self.shared.read().known(), &id);
             match self.record(&decision) {
                 Ok(()) => {}
-                // The next tick finds the same wish.
-                Err(error) if error.may_pass() => return Ok(()),
+                // It is taken as soon as something can be written down again.
+                Err(error) if error.may_pass() => {
+                    self.stirred.insert(id);
+                    return Ok(());
+                }
                 Err(fatal) => return Err(fatal.into()),
             }
         }
@@ -616,6 +624,7 @@ impl Engine {
         inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry);
+            self.stirred.extend(stirred(&inside.world, &entry.fact));
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
         }
         Ok(())
@@ -648,6 +657,10 @@ impl Engine {
                 let pause = RETRY.pause(failures);
                 tracing::error!(work = key, why, ?pause, "failed");
                 self.failures.insert(key.clone(), (failures, self.clock.monotonic() + pause));
+                if let Work::Promote(_, plan) = work {
+                    // A withdrawal may give it up now.
+                    self.stirred.insert(plan.rollout.clone());
+                }
                 self.shared.trouble(&key, Some(why.clone()));
                 match work {
                     Work::TakeIn(_) => drop(self.touched.insert(dist)),
@@ -725,10 +738,11 @@ impl Engine {
     /// Remembers in which trees something is wrong, and says so.
     ///
     /// `all` says whether all trees were looked at, so that those that are not named are well.
-    fn inspected(&self, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: bool) {
+    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: bool) {
         let mut inside = self.shared.write();
         let is_mended = |id: &TreeId| all && id.dist == *dist && !wrong.iter().any(|(now, _)| now == id);
         let mended: Vec<TreeId> = inside.wrong.keys().filter(|id| is_mended(id)).cloned().collect();
+        self.all_stirred |= !mended.is_empty() || !wrong.is_empty();
         for id in mended {
             tracing::info!(tree = %id, "the tree is as it should be again");
             inside.wrong.remove(&id);
@@ -815,7 +829,7 @@ impl Engine {
     /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
     /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried
     /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
-    fn recovered(&self, inside: &super::view::Inside) -> bool {
+    fn recovered(&self, inside: &super::view::View) -> bool {
         let now = self.clock.monotonic();
         let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
         let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
@@ -1004,7 +1018,7 @@ mod tests {
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
         };
-        shared.write().rules.distributions.insert(plan.dist.clone(), rules);
+        Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.dist.clone(), rules);
         let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
         let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, oneshot::channel().0).0;
         let work = Work::Promote(number, plan.clone());
@@ -1043,7 +1057,7 @@ mod tests {
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
         };
-        shared.write().rules.distributions.insert(dist.clone(), rules);
+        Arc::make_mut(&mut shared.write().rules).distributions.insert(dist.clone(), rules);
         let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
         let (rung, mut ready) = oneshot::channel();
         let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, rung).0;

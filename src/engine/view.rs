@@ -1,12 +1,15 @@
 //! A snapshot for readers: API, pages, metrics.
 //!
-//! Readers share the engine's world behind a lock that they hold only while they copy what they
-//! show. They never wait for work on the disk, since the engine holds the lock only to fold an entry.
+//! After each fold the engine puts a new [`View`] in the place of the one before. A reader takes the newest and keeps it
+//! as long as it likes: it does not change, and nobody waits for whoever reads. A view costs next to nothing, since the
+//! maps of the world share all that is the same in both.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
@@ -26,22 +29,22 @@ use crate::store::logbook::Head;
 /// The name of the trouble when the logbook cannot be written.
 pub(super) const LOGBOOK: &str = "logbook";
 
-/// What the engine shares with its readers.
+/// What the engine shares with its readers: the newest view.
 #[derive(Debug, Default)]
 pub struct Shared {
-    inner: RwLock<Inside>,
+    newest: RwLock<Arc<View>>,
     beats: AtomicU64,
 }
 
-/// What stands behind the lock.
-#[derive(Debug, Default)]
-pub struct Inside {
+/// What is so at one moment. Nobody changes one that somebody reads.
+#[derive(Clone, Debug, Default)]
+pub struct View {
     /// The fold of the logbook.
     pub world: World,
     /// The end of the logbook, as far as it is folded.
     pub head: Head,
     /// The rules in force.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// What is being done now, by distribution.
     pub busy: BTreeMap<DistPath, &'static str>,
     /// What is wrong now, by the thing that is wrong; empty means healthy.
@@ -56,15 +59,33 @@ pub struct Inside {
     pub worked: BTreeMap<&'static str, (u64, u64)>,
 }
 
+/// The newest view while the engine changes it; readers have the one before until then.
+pub(super) struct Change<'s>(RwLockWriteGuard<'s, Arc<View>>);
+
+impl Deref for Change<'_> {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        &self.0
+    }
+}
+
+impl DerefMut for Change<'_> {
+    fn deref_mut(&mut self) -> &mut View {
+        // Where somebody reads, a copy is changed; the maps of the world are shared between the two.
+        Arc::make_mut(&mut self.0)
+    }
+}
+
 impl Shared {
-    /// Reads; a panic elsewhere does not make the world unreadable.
-    pub fn read(&self) -> RwLockReadGuard<'_, Inside> {
-        self.inner.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The newest view. A panic elsewhere does not make it unreadable.
+    pub fn read(&self) -> Arc<View> {
+        Arc::clone(&self.newest.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Writes: for the engine alone.
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Inside> {
-        self.inner.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Changes the newest view: for the engine alone.
+    pub(super) fn write(&self) -> Change<'_> {
+        Change(self.newest.write().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Begins with these rules and the world that `fill` folds.
@@ -73,7 +94,7 @@ impl Shared {
     /// What `fill` says.
     pub fn begin<E>(&self, rules: Rules, fill: impl FnOnce(&mut World) -> Result<(), E>) -> Result<(), E> {
         let mut inside = self.write();
-        inside.rules = rules;
+        inside.rules = Arc::new(rules);
         fill(&mut inside.world)
     }
 
@@ -110,6 +131,41 @@ pub struct RolloutView {
     pub trouble: Option<String>,
 }
 
+/// Which rollouts are wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Of this distribution.
+    pub dist: Option<DistPath>,
+    /// In this state, in any spelling.
+    pub state: Option<String>,
+    /// That name this package.
+    pub package: Option<Nevra>,
+    /// Behind this place in the order.
+    pub after: Option<After>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A place in the order of rollouts, which is that of their last changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After((Timestamp, RolloutId));
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self((since, id)) = self;
+        write!(f, "{since}~{id}")
+    }
+}
+
+impl FromStr for After {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place = text.split_once('~').and_then(|(since, id)| Some((since.parse().ok()?, id.parse().ok()?)));
+        place.map(Self).ok_or_else(|| format!("`{}` is no place in the list: follow its links", text.escape_debug()))
+    }
+}
+
 /// A tree as readers see it.
 #[derive(Clone, Debug)]
 pub struct TreeView {
@@ -127,7 +183,7 @@ pub struct TreeView {
     pub dirty: bool,
 }
 
-impl Inside {
+impl View {
     /// What a decision goes by.
     pub fn known(&self) -> Known<'_> {
         Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles }
@@ -148,12 +204,36 @@ impl Inside {
         Some(RolloutView { rollout, packages, next, trouble })
     }
 
-    /// All rollouts, newest change first.
-    pub fn rollouts(&self) -> Vec<RolloutView> {
-        let mut all: Vec<RolloutView> =
-            self.world.rollouts.iter().filter_map(|rollout| self.rollout(&rollout.id)).collect();
-        all.sort_by_key(|view| std::cmp::Reverse(view.rollout.since));
-        all
+    /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
+    pub fn rollouts(&self, wanted: &Wanted) -> (Vec<RolloutView>, Option<After>) {
+        let mut found = self.matching(wanted);
+        let page: Vec<RolloutView> =
+            found.by_ref().take(wanted.limit).filter_map(|rollout| self.rollout(&rollout.id)).collect();
+        let more = found.next().is_some();
+        let last = page.last().filter(|_| more).map(|view| After((view.rollout.since, view.rollout.id.clone())));
+        (page, last)
+    }
+
+    fn matching<'v>(&'v self, wanted: &'v Wanted) -> Box<dyn Iterator<Item = &'v Rollout> + 'v> {
+        let after = wanted.after.as_ref().map(|After(place)| place);
+        let fits = |rollout: &&Rollout| {
+            wanted.dist.as_ref().is_none_or(|dist| rollout.dist == *dist)
+                && wanted.state.as_ref().is_none_or(|state| self.is_in(rollout, state))
+        };
+        let Some(nevra) = &wanted.package else { return Box::new(self.world.rollouts.newest(after).filter(fits)) };
+        // Few name a package, so they are put in order here.
+        let dists = self.world.rollouts.distributions();
+        let mut naming: Vec<&Rollout> = dists.flat_map(|dist| self.world.rollouts.naming(dist, nevra)).collect();
+        naming.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
+        let is_before = move |r: &&Rollout| after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id));
+        Box::new(naming.into_iter().filter(is_before).filter(fits))
+    }
+
+    /// Whether a rollout is in a state, in any spelling that its procedure knows.
+    fn is_in(&self, rollout: &Rollout, state: &str) -> bool {
+        let rules = self.rules.distributions.get(&rollout.dist);
+        let named = rules.and_then(|rules| rules.workflow.state(state).ok());
+        named.map_or_else(|| rollout.state.as_str() == state, |named| rollout.state == *named)
     }
 
     /// What keeps the plan of a rollout from being carried out: its own failure, what is wrong in a tree that
@@ -214,12 +294,13 @@ fn step(way: &Transition) -> (State, String) {
 mod tests {
     use super::*;
     use crate::format::procedure;
+    use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.
     fn held_up_by(what: &str) -> (Option<String>, String) {
-        let mut inside = Inside::default();
+        let mut inside = View::default();
         let facts = every_fact();
         let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
         for (n, fact) in facts[..=moved].iter().enumerate() {
@@ -233,7 +314,7 @@ mod tests {
             grace_metadata: std::time::Duration::ZERO,
             grace_packages: std::time::Duration::ZERO,
         };
-        inside.rules.distributions.insert(rollout.dist.clone(), rules);
+        Arc::make_mut(&mut inside.rules).distributions.insert(rollout.dist.clone(), rules);
         let number = rollout.plan.expect("it moves");
         let what = what.replace("NUMBER", &number.to_string());
         inside.troubles.insert(what, "no room".to_owned());
@@ -261,5 +342,63 @@ mod tests {
             let (trouble, busy) = held_up_by(what);
             assert!(trouble.is_none() && !busy.contains("no room"), "{what}: {busy}");
         }
+    }
+
+    /// A view of so many rollouts of two distributions, two of which change in the same second.
+    fn with_rollouts(number: usize) -> View {
+        let mut view = View::default();
+        for n in 0..number {
+            let fact = Submitted {
+                rollout: format!("r{n}").parse().expect("an id"),
+                dist: if n % 3 == 0 { "b" } else { "a" }.parse().expect("a path"),
+                title: String::new(),
+                packages: vec![format!("p{}-1-1.noarch", n / 5).parse().expect("a nevra")],
+                state: if n % 2 == 0 { "Unverified" } else { "InVerification" }.to_owned(),
+            };
+            let at = Timestamp::from_second(i64::try_from(n / 2).expect("few")).expect("a time");
+            view.world.apply(n as u64 + 1, at, "me", &fact.into());
+        }
+        view
+    }
+
+    fn all_pages(view: &View, mut wanted: Wanted) -> Vec<String> {
+        let mut ids = Vec::new();
+        loop {
+            let (page, next) = view.rollouts(&wanted);
+            assert!(page.len() <= wanted.limit);
+            ids.extend(page.iter().map(|view| view.rollout.id.to_string()));
+            let Some(next) = next else { return ids };
+            assert!(!page.is_empty());
+            wanted.after = Some(next.to_string().parse().expect("a place"));
+        }
+    }
+
+    #[test]
+    fn the_pages_of_a_list_have_each_rollout_once_and_the_newest_first() {
+        let view = with_rollouts(250);
+        let wanted = |limit| Wanted { dist: None, state: None, package: None, after: None, limit };
+        let whole = all_pages(&view, wanted(1_000));
+        assert_eq!((whole.len(), whole[0].as_str(), whole[249].as_str()), (250, "r249", "r0"));
+        for limit in [1, 7, 125, 249, 250] {
+            assert_eq!(all_pages(&view, wanted(limit)), whole, "{limit} at once");
+        }
+        let of_b = Wanted { dist: "b".parse().ok(), ..wanted(10) };
+        assert_eq!(all_pages(&view, of_b).len(), 84);
+        let verified = Wanted { state: Some("InVerification".to_owned()), dist: "b".parse().ok(), ..wanted(10) };
+        assert_eq!(all_pages(&view, verified).len(), 42);
+        let naming = Wanted { package: "p3-1-1.noarch".parse().ok(), ..wanted(2) };
+        assert_eq!(all_pages(&view, naming), ["r19", "r18", "r17", "r16", "r15"]);
+        assert!("yesterday".parse::<After>().is_err());
+    }
+
+    #[test]
+    fn a_view_that_somebody_reads_does_not_change() {
+        let shared = Shared::default();
+        let before = shared.read();
+        shared.trouble("disk", Some("full".to_owned()));
+        shared.write().world = with_rollouts(3).world;
+        assert!(before.troubles.is_empty() && before.world.rollouts.is_empty());
+        let now = shared.read();
+        assert_eq!((now.troubles.len(), now.world.rollouts.len()), (1, 3));
     }
 }

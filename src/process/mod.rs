@@ -36,6 +36,7 @@ pub mod act;
 
 use jiff::Timestamp;
 
+use crate::domain::names::RolloutId;
 use act::{ended, give_up, hint, lose, step, submit, wishes};
 use decision::Decision;
 use input::{Ask, Input};
@@ -55,8 +56,13 @@ pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Heard(hint) => hint::heard(known, hint, now),
         Input::WorkEnded(_, end) => ended::ended(world, end),
-        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => wishes::wishes(known),
+        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),
     }
+}
+
+/// What a tracker asked for earlier of this rollout, if it has become possible or can never be.
+pub fn wish(known: Known<'_>, id: &RolloutId) -> Decision {
+    known.world.rollouts.get(id).map(|rollout| wishes::wish(known, rollout)).unwrap_or_default()
 }
 
 #[cfg(test)]

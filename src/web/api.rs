@@ -4,9 +4,10 @@
 //! read. They are the source of the OpenAPI document, and `rolloutctl` reads the same types.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ use super::peer::Spoken;
 use super::problem::{FindingBody, Problem, findings};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
-use crate::engine::view::{RolloutView, TreeView};
+use crate::engine::view::{After, RolloutView, TreeView, Wanted};
 use crate::process::decision::Answer;
 use crate::process::fact::{self, Subject};
 use crate::process::input::Ask;
@@ -27,6 +28,10 @@ use crate::store::logbook::{Reader, Recorded};
 
 /// Most logbook entries in one answer.
 pub const LOG_AT_ONCE: usize = 1_000;
+
+/// Rollouts in one answer unless another number is asked for, and at most.
+pub const ROLLOUTS_AT_ONCE: usize = 100;
+const ROLLOUTS_MOST: usize = 1_000;
 
 /// Longest title, state or reason. A title of the seeds has 60 characters; a reason may be a sentence or two.
 const TEXT_MAX: usize = 500;
@@ -218,6 +223,60 @@ pub struct LogQuery {
     pub rollout: Option<String>,
 }
 
+/// Which rollouts.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+pub struct RolloutsQuery {
+    /// Only those of this distribution.
+    pub distribution: Option<String>,
+    /// Only those in this state, in any spelling that the procedure knows.
+    pub state: Option<String>,
+    /// Only those that name this package.
+    pub package: Option<String>,
+    /// Only those behind this place; the link to the next page has it.
+    pub after: Option<String>,
+    /// How many at most; 100 when it is missing, 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+impl RolloutsQuery {
+    /// The same with types.
+    ///
+    /// # Errors
+    /// What is no name of its kind.
+    pub fn wanted(&self) -> Result<Wanted, Problem> {
+        fn read<T: FromStr<Err: ToString>>(text: Option<&String>) -> Result<Option<T>, Problem> {
+            text.map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))).transpose()
+        }
+        Ok(Wanted {
+            dist: read(self.distribution.as_ref())?,
+            state: self.state.clone(),
+            package: read(self.package.as_ref())?,
+            after: read(self.after.as_ref())?,
+            limit: self.limit.unwrap_or(ROLLOUTS_AT_ONCE).clamp(1, ROLLOUTS_MOST),
+        })
+    }
+
+    /// The address of the page behind this one.
+    pub fn link(&self, path: &str, next: &After) -> String {
+        let limit = self.limit.map(|limit| limit.to_string());
+        let next = next.to_string();
+        let parts = [
+            ("distribution", self.distribution.as_ref()),
+            ("state", self.state.as_ref()),
+            ("package", self.package.as_ref()),
+            ("limit", limit.as_ref()),
+            ("after", Some(&next)),
+        ];
+        let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
+        format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+    }
+}
+
+/// Text as it stands in a query.
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 /// Who asks; nobody when no token was sent.
 async fn bearer(
     context: &Context,
@@ -313,11 +372,23 @@ pub fn problem(answer: Answer) -> Problem {
     }
 }
 
-/// All rollouts, newest change first.
-#[utoipa::path(get, path = "/api/v1/rollouts", tag = "rollouts",
-    responses((status = 200, description = "All rollouts", body = Vec<RolloutBody>)))]
-pub async fn rollouts(State(context): State<Context>) -> Json<Vec<RolloutBody>> {
-    Json(context.engine.shared().read().rollouts().iter().map(rollout_body).collect())
+/// Rollouts, newest change first, a page at a time: `Link: <...>; rel="next"` leads to the next one.
+#[utoipa::path(get, path = "/api/v1/rollouts", tag = "rollouts", params(RolloutsQuery),
+    responses((status = 200, description = "A page of rollouts", body = Vec<RolloutBody>),
+        (status = 400, body = Problem)))]
+pub async fn rollouts(
+    State(context): State<Context>,
+    Query(query): Query<RolloutsQuery>,
+) -> Result<(HeaderMap, Json<Vec<RolloutBody>>), Problem> {
+    let wanted = query.wanted()?;
+    let (page, next) = context.engine.shared().read().rollouts(&wanted);
+    let mut headers = HeaderMap::new();
+    if let Some(next) = next {
+        let link = format!("<{}>; rel=\"next\"", query.link("/api/v1/rollouts", &next));
+        // A query that was read is made of what may stand in a header.
+        headers.extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
+    }
+    Ok((headers, Json(page.iter().map(rollout_body).collect())))
 }
 
 /// One rollout.

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::guesses::Kind;
 use crate::domain::backlog::{self, Backlog};
 use crate::domain::names::DistPath;
-use crate::engine::view::Inside;
+use crate::engine::view::View;
 
 /// Whether the daemon is ready, and if not, why.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -49,14 +49,14 @@ pub async fn ready(State(context): State<Context>) -> (StatusCode, Json<ReadyBod
 }
 
 /// What is wrong or still going on; empty means ready.
-pub fn reasons(inside: &Inside) -> Vec<String> {
+pub fn reasons(inside: &View) -> Vec<String> {
     let recovering =
         (!inside.ready).then(|| "recovery is not over: trees are being published and uploads looked at".to_owned());
     recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
 }
 
 /// Uploads for which somebody has to do something, one sentence for each distribution.
-pub fn warnings(inside: &Inside) -> Vec<String> {
+pub fn warnings(inside: &View) -> Vec<String> {
     let sentence = |(dist, waiting): (&DistPath, &Backlog)| {
         let (first, all) = waiting.trouble()?;
         let more = if all > 1 { format!(" (and {} more)", all - 1) } else { String::new() };
@@ -108,7 +108,7 @@ pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
-fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
+fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
     let mut registry = Registry::with_prefix("rolloutd");
     let packages = Family::<TreeLabels, Gauge>::default();
     let revision = Family::<TreeLabels, Gauge>::default();
@@ -123,9 +123,9 @@ fn encode(inside: &Inside, wrong: [(Kind, u64); 2]) -> String {
         revision.get_or_create(&labels).set(clamp(tree.revision));
         published.get_or_create(&labels).set(tree.published.map_or(0, jiff::Timestamp::as_second));
     }
-    for rollout in inside.world.rollouts.iter() {
-        let labels = StateLabels { distribution: rollout.dist.to_string(), state: rollout.state.to_string() };
-        rollouts.get_or_create(&labels).inc();
+    for (dist, state, number) in inside.world.rollouts.states() {
+        let labels = StateLabels { distribution: dist.to_string(), state: state.to_string() };
+        rollouts.get_or_create(&labels).set(clamp(number));
     }
     let work = Family::<WorkLabels, prometheus_client::metrics::counter::Counter>::default();
     for (label, (all, failed)) in &inside.worked {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_daemon_that_recovers_is_not_ready_and_says_so() {
-        let mut inside = Inside::default();
+        let mut inside = View::default();
         assert_eq!(reasons(&inside).len(), 1);
         inside.ready = true;
         assert!(reasons(&inside).is_empty());
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_uploaders_have_to_put_right_is_a_warning_and_no_reason() {
-        let mut inside = Inside { ready: true, ..Inside::default() };
+        let mut inside = View { ready: true, ..View::default() };
         let mut backlog = Backlog::default();
         backlog.add(std::path::Path::new("a.zip"), backlog::Kind::Suffix, "a word", None);
         inside.uploads.insert("d".parse().expect("a path"), backlog.clone());
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn figures_end_as_the_format_wants() {
-        let text = encode(&Inside::default(), [(Kind::Token, 7), (Kind::Signature, 0)]);
+        let text = encode(&View::default(), [(Kind::Token, 7), (Kind::Signature, 0)]);
         assert!(text.contains("rolloutd_refused_credentials_total{kind=\"token\"} 7"), "{text}");
         assert!(text.contains("rolloutd_ready 0") && text.ends_with("# EOF\n"), "{text}");
     }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
-use super::api::{self, LogQuery};
+use super::api::{self, LogQuery, RolloutsQuery};
 use super::auth;
 use super::context::Context;
 use super::health;
@@ -33,6 +33,8 @@ struct Index {
     site: String,
     troubles: Vec<String>,
     rollouts: Vec<RolloutView>,
+    /// Where the older ones are.
+    next: Option<String>,
     trees: Vec<TreeRow>,
     refused: Vec<(Timestamp, Refused)>,
 }
@@ -130,10 +132,12 @@ fn gates(mut why: Vec<(workflow::State, Judgement)>) -> Vec<(workflow::State, Ju
 }
 
 /// All rollouts, trees and refused files.
-pub async fn index(State(context): State<Context>) -> Response {
+pub async fn index(State(context): State<Context>, Query(query): Query<RolloutsQuery>) -> Result<Response, Problem> {
+    let wanted = query.wanted()?;
     let site = context.site();
     let template = {
         let inside = context.engine.shared().read();
+        let (rollouts, next) = inside.rollouts(&wanted);
         let row = |view: TreeView| {
             let repo_name = format!("{}.repo", repofile::id(&view.id.dist, &view.id.tree));
             TreeRow { repo: format!("{}{repo_name}", site.tree_url(&view.id)), repo_name, view }
@@ -141,12 +145,13 @@ pub async fn index(State(context): State<Context>) -> Response {
         Index {
             site: site.name.clone(),
             troubles: health::reasons(&inside),
-            rollouts: inside.rollouts(),
+            rollouts,
+            next: next.map(|next| query.link("/", &next)),
             trees: inside.trees().into_iter().map(row).collect(),
             refused: inside.world.packages.refused.iter().rev().take(REFUSED_SHOWN).cloned().collect(),
         }
     };
-    page(&template)
+    Ok(page(&template))
 }
 
 /// One rollout with its history.

@@ -1,30 +1,61 @@
 //! What trackers asked for earlier and has become possible.
+//!
+//! A rollout waits for its own packages, for its own plan, and for trees in which something is wrong. So a fact stirs only
+//! the rollouts that it is about; [`stirred`] says which, and only these are judged again. Of what is no fact (rules, trees
+//! in which something is wrong, work that fails) the engine knows which rollouts it may concern.
 
+use std::collections::BTreeSet;
+
+use super::hint::toward;
+use crate::domain::names::RolloutId;
+use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::known::Known;
 use crate::process::rules::Caller;
+use crate::process::world::World;
 
-use super::hint::toward;
-
-/// Steps that trackers asked for and that have become possible.
-pub(in crate::process) fn wishes(known: Known<'_>) -> Decision {
-    let Known { world, rules, .. } = known;
-    let mut entries = Vec::new();
-    for rollout in world.rollouts.waiting() {
-        let Some(wanted) = &rollout.wanted else { continue };
-        let hook = wanted.by.as_str().split(':').next().and_then(|name| name.parse().ok());
-        let Some(roles) = hook.and_then(|hook| rules.hooks.get(&hook)).map(|hook| hook.roles.clone()) else { continue };
-        let caller = Caller { actor: wanted.by.clone(), roles };
-        match toward(known, rollout, &caller, wanted.state.as_str()) {
-            // Still waiting; it is known already.
-            Some(Fact::Awaits(_)) | None => {}
-            Some(fact) => {
-                entries.push(Entry { who: wanted.by.clone(), why: "asked for earlier".to_owned(), fact });
-                // One at a time: the next one is judged in the world that this one makes.
-                break;
-            }
+/// The step that a tracker wants of this rollout, if it has become possible, or can never be.
+pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision {
+    let Some(wanted) = &rollout.wanted else { return Decision::default() };
+    let hook = wanted.by.as_str().split(':').next().and_then(|name| name.parse().ok());
+    let hook = hook.and_then(|hook| known.rules.hooks.get(&hook));
+    let Some(roles) = hook.map(|hook| hook.roles.clone()) else { return Decision::default() };
+    let caller = Caller { actor: wanted.by.clone(), roles };
+    match toward(known, rollout, &caller, wanted.state.as_str()) {
+        // Still waiting; it is known already.
+        Some(Fact::Awaits(_)) | None => Decision::default(),
+        Some(fact) => {
+            let entry = Entry { who: wanted.by.clone(), why: "asked for earlier".to_owned(), fact };
+            Decision { entries: vec![entry], answer: None }
         }
     }
-    Decision { entries, answer: None }
+}
+
+/// The waiting rollouts about which a fact may change a gate's mind, in the world before it.
+pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
+    let rollouts = &world.rollouts;
+    if rollouts.number_waiting() == 0 {
+        return BTreeSet::new();
+    }
+    let all: BTreeSet<RolloutId> = match fact {
+        Fact::Accepted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
+        Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
+        Fact::Done(done) => {
+            let Some(plan) = rollouts.plan(done.plan) else { return BTreeSet::new() };
+            let naming = plan.items.iter().flat_map(|item| rollouts.naming(&plan.dist, &item.nevra));
+            naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
+        }
+        Fact::Moved(moved) => [moved.rollout.clone()].into(),
+        Fact::Started(_)
+        | Fact::Refused(_)
+        | Fact::RefusedTogether(_)
+        | Fact::Published(_)
+        | Fact::Retired(_)
+        | Fact::Submitted(_)
+        | Fact::Declined(_)
+        | Fact::Awaits(_)
+        | Fact::Heard(_) => BTreeSet::new(),
+    };
+    all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()
 }

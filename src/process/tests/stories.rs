@@ -15,9 +15,9 @@ use crate::domain::rollout::Rollout;
 use crate::domain::workflow::State;
 use crate::format::procedure;
 use crate::process::act::ended::{REFUSED_APART, refusals};
+use crate::process::act::wishes::stirred;
 use crate::process::agenda::{Kind, Work, Wrong, Wrongs};
-use crate::process::decide;
-use crate::process::decision::Answer;
+use crate::process::decision::{Answer, Decision};
 use crate::process::fact::package::{Accepted, REFUSED_NAMED, Refused};
 use crate::process::fact::rollout::Awaits;
 use crate::process::fact::ticket::Heard;
@@ -27,6 +27,7 @@ use crate::process::input::{Ask, Hint, Input, WorkEnd};
 use crate::process::known::Known;
 use crate::process::rules::{Caller, DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
 use crate::process::world::World;
+use crate::process::{decide, wish};
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
@@ -73,12 +74,46 @@ impl Story {
     fn tell(&mut self, input: &Input) -> &mut Self {
         let Self { world, rules, wrong, troubles, now, .. } = &*self;
         let decision = decide(Known { world, rules, wrong, troubles }, input, *now);
+        self.take(decision)
+    }
+
+    /// Writes down, and what it stirs is judged, as the engine does it.
+    fn take(&mut self, decision: Decision) -> &mut Self {
         self.answer = decision.answer.or(self.answer.take());
+        let mut todo = BTreeSet::new();
         for entry in decision.entries {
+            todo.extend(stirred(&self.world, &entry.fact));
             let seq = self.world.last + 1;
             self.world.apply(seq, self.now, entry.who.as_str(), &entry.fact);
             self.facts.push(entry.fact);
             self.who.push(entry.who.to_string());
+        }
+        for id in todo {
+            self.judge(&id);
+        }
+        // What is not stirred would say the same as before.
+        let waiting: Vec<RolloutId> = self.world.rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
+        for id in waiting {
+            assert_eq!(self.wish(&id), Decision::default(), "{id} was not stirred");
+        }
+        self
+    }
+
+    fn wish(&self, id: &RolloutId) -> Decision {
+        let Self { world, rules, wrong, troubles, .. } = self;
+        wish(Known { world, rules, wrong, troubles }, id)
+    }
+
+    fn judge(&mut self, id: &RolloutId) -> &mut Self {
+        let decision = self.wish(id);
+        self.take(decision)
+    }
+
+    /// Something has changed that is no fact.
+    fn judge_all(&mut self) -> &mut Self {
+        let waiting: Vec<RolloutId> = self.world.rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
+        for id in waiting {
+            self.judge(&id);
         }
         self
     }
@@ -112,7 +147,7 @@ impl Story {
             waiting: Backlog::default(),
             repeated: false,
         };
-        self.tell(&Input::WorkEnded(work, end)).tell(&Input::Tick)
+        self.tell(&Input::WorkEnded(work, end))
     }
 
     fn submit(&mut self, id: &str, packages: &[&str]) -> &mut Self {
@@ -175,7 +210,6 @@ impl Story {
         for (number, plan) in self.world.rollouts.plans().map(|(n, plan)| (n, Arc::clone(plan))).collect::<Vec<_>>() {
             let work = Work::Promote(number, plan);
             self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![] }));
-            self.tell(&Input::Tick);
         }
         self
     }
@@ -322,14 +356,14 @@ fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard
         let sentence = &judged.findings[0].sentence;
         assert!(sentence.contains(&format!("{tree}/{DIST}")) && sentence.ends_with(": do this."), "{sentence}");
         assert_eq!(judged.verdict, Verdict::Wait);
-        story.hint("1", "r", "StageRollOut").tell(&Input::Tick);
+        story.hint("1", "r", "StageRollOut").judge_all();
         assert_eq!(
             (story.world.rollouts.plans().count(), story.state("r")),
             (0, "InVerification".to_owned()),
             "{tree}"
         );
         story.wrong.clear();
-        story.tell(&Input::Tick).carried_out();
+        story.judge_all().carried_out();
         assert_eq!((story.trees(A), story.state("r")), (vec!["testing".to_owned()], "StageRollOut".to_owned()));
     }
 }
@@ -684,7 +718,7 @@ fn what_was_awaited_and_can_never_be_is_refused_once() {
     story.arrives(A);
     assert!(matches!(story.facts.last(), Some(Fact::Declined(_))), "{:?}", story.facts.last());
     let before = story.world.last;
-    story.tell(&Input::Tick);
+    story.judge_all();
     assert_eq!((story.world.last, story.state("r")), (before, "InVerification".to_owned()));
 }
 
@@ -843,7 +877,7 @@ fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_with
     // What a tracker wants next is kept until it is trusted again, or given up.
     story.hint("1", "r", "Production");
     assert!(matches!(story.facts.last(), Some(Fact::Awaits(_))), "{:?}", story.facts.last());
-    story.tell(&Input::Tick);
+    story.judge_all();
     assert!(story.world.rollouts.iter().all(|rollout| rollout.wanted.is_some()));
     story.move_as(&[Role::Admin], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected");

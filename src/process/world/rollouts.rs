@@ -25,6 +25,8 @@ pub struct Rollouts {
     naming: OrdMap<(DistPath, Nevra), OrdSet<RolloutId>>,
     /// All rollouts by their last change.
     changed: OrdSet<(Timestamp, RolloutId)>,
+    /// How many rollouts of each distribution are in each state.
+    by_state: OrdMap<DistPath, OrdMap<State, u64>>,
     /// The rollouts of which a tracker wants something that could not be done yet.
     waiting: OrdSet<RolloutId>,
     /// Plans that have no `done` yet, by the number of their entry.
@@ -57,9 +59,24 @@ impl Rollouts {
         self.naming.get(&(dist.clone(), nevra.clone())).into_iter().flatten().filter_map(|id| self.get(id))
     }
 
+    /// The distributions that have rollouts, in order.
+    pub fn distributions(&self) -> impl Iterator<Item = &DistPath> {
+        self.by_state.keys()
+    }
+
+    /// How many rollouts of each distribution are in each state.
+    pub fn states(&self) -> impl Iterator<Item = (&DistPath, &State, u64)> {
+        self.by_state.iter().flat_map(|(dist, states)| states.iter().map(move |(state, n)| (dist, state, *n)))
+    }
+
     /// Those of which a tracker wants something that could not be done yet.
     pub fn waiting(&self) -> impl Iterator<Item = &Rollout> {
         self.waiting.iter().filter_map(|id| self.get(id))
+    }
+
+    /// Whether a tracker wants something of it that could not be done yet.
+    pub fn is_waiting(&self, id: &RolloutId) -> bool {
+        self.waiting.contains(id)
     }
 
     /// How many wait.
@@ -108,6 +125,7 @@ impl Rollouts {
             self.naming.entry((dist.clone(), nevra.clone())).or_default().insert(id.clone());
         }
         self.changed.insert((stamp.at, id.clone()));
+        self.count(&dist, None, Some(&State::recorded(&state)));
         let made = Rollout {
             id: id.clone(),
             dist,
@@ -133,6 +151,7 @@ impl Rollouts {
             }
         }
         self.changed.remove(&(known.since, id.clone()));
+        self.count(&known.dist, Some(&known.state), None);
         self.waiting.remove(id);
     }
 
@@ -195,12 +214,30 @@ impl Rollouts {
         self.plans.remove(&number)
     }
 
+    /// A rollout has left a state for another one.
+    fn count(&mut self, dist: &DistPath, left: Option<&State>, reached: Option<&State>) {
+        let states = self.by_state.entry(dist.clone()).or_default();
+        if let Some(left) = left
+            && let Some(number) = states.get_mut(left)
+        {
+            *number = number.saturating_sub(1);
+        }
+        if let Some(reached) = reached {
+            let number = states.entry(reached.clone()).or_default();
+            *number = number.saturating_add(1);
+        }
+    }
+
     /// Changes a rollout, and the indexes with it.
     fn change(&mut self, id: &RolloutId, how: impl FnOnce(&mut Rollout)) {
         let Some(known) = self.by_id.get_mut(id).map(Arc::make_mut) else { return };
-        let before = known.since;
+        let (before, state_before) = (known.since, known.state.clone());
         how(known);
         let (since, waits) = (known.since, known.wanted.is_some());
+        let (dist, state) = (known.dist.clone(), known.state.clone());
+        if state != state_before {
+            self.count(&dist, Some(&state_before), Some(&state));
+        }
         if since != before {
             self.changed.remove(&(before, id.clone()));
             self.changed.insert((since, id.clone()));
@@ -283,6 +320,7 @@ pub(crate) mod tests {
                 self.naming.entry((rollout.dist.clone(), nevra.clone())).or_default().insert(rollout.id.clone());
             }
             self.changed.insert((rollout.since, rollout.id.clone()));
+            self.count(&rollout.dist, None, Some(&rollout.state));
             self.by_id.insert(rollout.id.clone(), Arc::new(rollout));
         }
     }
