@@ -16,8 +16,10 @@
 #[path = "../stock/mod.rs"]
 mod stock;
 
-mod limit;
+#[path = "../plot/mod.rs"]
 mod plot;
+
+mod limit;
 mod table;
 mod tracker;
 mod worker;
@@ -29,9 +31,23 @@ use std::time::{Duration, Instant};
 use rolloutd::format::compress::Compression;
 use rolloutd::format::repomd::Repomd;
 
+use plot::Plot;
 use table::{Row, Table};
 use tracker::Tracker;
 use worker::Worker;
+
+/// How the time for one change grows with the tree.
+const GROWTH: Plot = Plot {
+    name: "growth",
+    title: "Time from one more package to new metadata",
+    across: "packages in the tree",
+    lines: &[
+        ("limit:", "limit: hash, write, sync", "#777777"),
+        ("daemon: one package more", "rolloutd, daemon", "#0b6e4f"),
+        ("rolloutd index, own process: one", "rolloutd index", "#2f6fb5"),
+        ("createrepo_c --update", "createrepo_c --update", "#b5442f"),
+    ],
+};
 
 /// What one run of something took.
 #[derive(Clone, Copy, Debug)]
@@ -82,9 +98,9 @@ fn main() {
         stock::make(number);
         let table = compare(number, runs);
         println!("{table}\n");
-        plot::remember(&table);
+        GROWTH.remember(number, table.rows.iter().map(|row| (row.what.as_str(), row.median.as_secs_f64() * 1000.0)));
     }
-    println!("{}", plot::draw().display());
+    println!("{}", GROWTH.draw().display());
 }
 
 /// What this machine is, in one line.

@@ -207,33 +207,37 @@ impl View {
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
     pub fn rollouts(&self, wanted: &Wanted) -> (Vec<RolloutView>, Option<After>) {
         let mut found = self.matching(wanted);
-        let page: Vec<RolloutView> =
-            found.by_ref().take(wanted.limit).filter_map(|rollout| self.rollout(&rollout.id)).collect();
-        let more = found.next().is_some();
+        let more = found.len() > wanted.limit;
+        found.truncate(wanted.limit);
+        let page: Vec<RolloutView> = found.iter().filter_map(|rollout| self.rollout(&rollout.id)).collect();
         let last = page.last().filter(|_| more).map(|view| After((view.rollout.since, view.rollout.id.clone())));
         (page, last)
     }
 
-    fn matching<'v>(&'v self, wanted: &'v Wanted) -> Box<dyn Iterator<Item = &'v Rollout> + 'v> {
+    /// One more than is wanted, if there is one.
+    fn matching(&self, wanted: &Wanted) -> Vec<&Rollout> {
         let after = wanted.after.as_ref().map(|After(place)| place);
-        let fits = |rollout: &&Rollout| {
-            wanted.dist.as_ref().is_none_or(|dist| rollout.dist == *dist)
-                && wanted.state.as_ref().is_none_or(|state| self.is_in(rollout, state))
+        let one_more = wanted.limit.saturating_add(1);
+        let fits = |dist: &DistPath, state: &State| {
+            wanted.state.as_ref().is_none_or(|named| self.is_called(dist, state, named))
         };
-        let Some(nevra) = &wanted.package else { return Box::new(self.world.rollouts.newest(after).filter(fits)) };
+        let Some(nevra) = &wanted.package else {
+            return self.world.rollouts.newest(wanted.dist.as_ref(), fits, after, one_more);
+        };
         // Few name a package, so they are put in order here.
-        let dists = self.world.rollouts.distributions();
+        let dists = self.world.rollouts.distributions().filter(|dist| wanted.dist.as_ref().is_none_or(|d| d == *dist));
         let mut naming: Vec<&Rollout> = dists.flat_map(|dist| self.world.rollouts.naming(dist, nevra)).collect();
+        naming.retain(|r| fits(&r.dist, &r.state) && after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id)));
         naming.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
-        let is_before = move |r: &&Rollout| after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id));
-        Box::new(naming.into_iter().filter(is_before).filter(fits))
+        naming.truncate(one_more);
+        naming
     }
 
-    /// Whether a rollout is in a state, in any spelling that its procedure knows.
-    fn is_in(&self, rollout: &Rollout, state: &str) -> bool {
-        let rules = self.rules.distributions.get(&rollout.dist);
-        let named = rules.and_then(|rules| rules.workflow.state(state).ok());
-        named.map_or_else(|| rollout.state.as_str() == state, |named| rollout.state == *named)
+    /// Whether a state has this name, in any spelling that the distribution's procedure knows.
+    fn is_called(&self, dist: &DistPath, state: &State, named: &str) -> bool {
+        let rules = self.rules.distributions.get(dist);
+        let named_one = rules.and_then(|rules| rules.workflow.state(named).ok());
+        named_one.map_or_else(|| state.as_str() == named, |named| state == named)
     }
 
     /// What keeps the plan of a rollout from being carried out: its own failure, what is wrong in a tree that

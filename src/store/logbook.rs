@@ -107,12 +107,16 @@ impl Head {
 
     /// The head after one more entry.
     fn after(self, draft: &Draft) -> Self {
+        self.after_at(draft, &draft.at.to_string())
+    }
+
+    /// The same with the time as it stands in the row: to write it out again takes as long as all the rest.
+    fn after_at(self, draft: &Draft, at: &str) -> Self {
         let seq = self.seq + 1;
-        let at = draft.at.to_string();
         let mut sum = digest::Context::new(&digest::SHA256);
         sum.update(&self.hash.0);
         sum.update(&seq.to_be_bytes());
-        for text in [&at, &draft.who, &draft.why, &draft.body] {
+        for text in [at, &draft.who, &draft.why, &draft.body] {
             sum.update(&(text.len() as u64).to_be_bytes());
             sum.update(text.as_bytes());
         }
@@ -520,7 +524,10 @@ impl SqliteLogbook {
     }
 
     /// The same for whoever is about to read all of it, which checks the chain.
-    fn open_unread(path: &Path) -> Result<Self, LogbookError> {
+    ///
+    /// # Errors
+    /// A database that cannot be used, or a newer format.
+    pub fn open_unread(path: &Path) -> Result<Self, LogbookError> {
         Self::open_to_write(path).map_err(LogbookError::or_damaged)
     }
 
@@ -860,9 +867,9 @@ impl SqliteLogbook {
             if u64::try_from(seq) != Ok(expected) {
                 return Err(self.broken(expected, format!("entry {seq} stands in its place")));
             }
-            let at: String = row.get(1).map_err(field)?;
+            let written: String = row.get(1).map_err(field)?;
             let at: Timestamp =
-                at.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
+                written.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
             let draft = Draft {
                 at,
                 who: row.get(2).map_err(field)?,
@@ -871,7 +878,7 @@ impl SqliteLogbook {
                 about: vec![],
             };
             let hash: Vec<u8> = row.get(5).map_err(field)?;
-            head = head.after(&draft);
+            head = head.after_at(&draft, &written);
             if hash != head.hash.0 {
                 return Err(self.broken(expected, "its hash is not that of its content and of the entry before"));
             }

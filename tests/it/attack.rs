@@ -14,7 +14,7 @@ use crate::catalogue::{self, DISTRIBUTIONS, Input, ONE_ARCH, Row, TWO_SIGNERS, T
 use crate::forge;
 use crate::judge::{self, Source};
 use crate::metadata_readers;
-use crate::site::{Site, Wish, refusals, tell};
+use crate::site::{Site, Wish, fact, refusals, tell};
 use rolloutd::domain::refusal::Code;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -257,10 +257,10 @@ fn read_logbook(site: &Site, from: &mut u64, seen: &mut BTreeMap<usize, (Seen, S
         let Ok(Value::Array(entries)) = serde_json::from_slice(&answer.body) else { return unnamed };
         for entry in &entries {
             *from = entry["seq"].as_u64().unwrap() + 1;
-            let fact = &entry["what"]["fact"];
-            unnamed += fact["turned_away_together"]["more"].as_u64().unwrap_or_default();
-            let taken = Some((fact["took_in"].clone(), "accepted".to_owned())).filter(|(what, _)| !what.is_null());
-            let refused = refusals(fact).into_iter().map(|what| {
+            unnamed += fact(entry, "package.refused_together")["more"].as_u64().unwrap_or_default();
+            let taken = Some((fact(entry, "package.accepted").clone(), "accepted".to_owned()))
+                .filter(|(what, _)| !what.is_null());
+            let refused = refusals(entry).into_iter().map(|what| {
                 let code = what["code"].as_str().unwrap().to_owned();
                 (what, code)
             });

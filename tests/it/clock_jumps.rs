@@ -36,7 +36,7 @@ use crate::fsck::fsck;
 use crate::judge::{self, Published, Source};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, fact, files_below, keys, package, recipe, tell};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -193,18 +193,18 @@ impl Story {
                 return found;
             }
             from += entries.len();
-            let facts = entries.iter().map(|entry| entry["what"]["fact"][kind].clone());
+            let facts = entries.iter().map(|entry| fact(entry, kind).clone());
             found.extend(facts.filter(|fact| !fact.is_null()));
         }
     }
 
     /// Waits until the loop has gone round with the time that is now set.
     fn beat(&mut self) {
-        let before = self.entries("turned_away").len();
+        let before = self.entries("package.refused").len();
         self.number += 1;
         let name = format!("junk{}", self.number);
         self.site.drop_file(&format!("{name}.rpm"), &package(&recipe(&name, "1.0", &[]), None));
-        self.wait("the loop to go round", |story| (story.entries("turned_away").len() > before).then_some(()));
+        self.wait("the loop to go round", |story| (story.entries("package.refused").len() > before).then_some(()));
     }
 
     fn wait<T>(&mut self, what: &str, mut seen: impl FnMut(&Self) -> Option<T>) -> T {
@@ -226,7 +226,7 @@ impl Story {
     /// What must hold at every moment.
     #[track_caller]
     fn check(&mut self, when: &str) {
-        assert_eq!(self.entries("retired"), Vec::<serde_json::Value>::new(), "{when}: files were removed early");
+        assert_eq!(self.entries("tree.retired"), Vec::<serde_json::Value>::new(), "{when}: files were removed early");
         let mut found = BTreeMap::new();
         for tree in TREES {
             let published = self.listed(tree);
@@ -263,12 +263,12 @@ impl Story {
         self.site.drop_file(&format!("{name}.rpm"), &bytes);
         let nevra = format!("{name}-1.0-1.noarch");
         let (path, wanted) = (format!("{name}.rpm"), nevra.clone());
-        let before = self.entries("turned_away").len();
+        let before = self.entries("package.refused").len();
         let verdict = self.wait("a verdict", |story| {
-            if story.entries("took_in").iter().any(|fact| fact["nevra"] == *wanted) {
+            if story.entries("package.accepted").iter().any(|fact| fact["nevra"] == *wanted) {
                 return Some(Ok(wanted.clone()));
             }
-            let refused = story.entries("turned_away");
+            let refused = story.entries("package.refused");
             let mine = refused.iter().skip(before).find(|fact| fact["upload"] == *path)?;
             Some(Err(mine["code"].as_str().unwrap().to_owned()))
         });

@@ -20,7 +20,7 @@ use crate::campaign::{self, Course};
 use crate::fsck::fsck;
 use crate::judge::{self, Source, TORN, UNREACHABLE};
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Door, Site, Wish, files_below, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Door, Site, Wish, fact, files_below, keys, package, recipe, tell};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -235,7 +235,7 @@ fn entries_after(site: &Site, known: usize) -> Vec<Value> {
         }
         for mut entry in some {
             assert_eq!(entry["seq"], json!(known + found.len() + 1), "an entry is missing");
-            found.push(entry["what"]["fact"].take());
+            found.push(entry.take());
         }
     }
 }
@@ -249,21 +249,22 @@ fn account(log: &[Value], world: &World) -> (usize, usize) {
     let mut unpublished: BTreeSet<&str> = BTreeSet::new();
     let (mut plans, mut arrivals) = (0, 0);
     for (place, what) in log.iter().enumerate() {
-        let text = |kind: &str, key: &str| what[kind][key].as_str().unwrap_or_default();
-        if what.get("started").is_some() {
+        let is = |kind: &str| what["what"]["kind"] == *kind;
+        let text = |key: &str| what["what"]["fact"][key].as_str().unwrap_or_default();
+        if is("daemon.started") {
             plans += open.len();
             arrivals += unpublished.len();
-        } else if what.get("took_in").is_some() {
-            *taken.entry(text("took_in", "nevra")).or_default() += 1;
-            unpublished.insert(text("took_in", "dist"));
-        } else if what.get("published").is_some() && text("published", "tree") == "untested" {
-            unpublished.remove(text("published", "dist"));
-        } else if what.get("moved").is_some() {
-            *steps.entry((text("moved", "rollout"), text("moved", "to"))).or_default() += 1;
-            if !what["moved"]["plan"].is_null() {
+        } else if is("package.accepted") {
+            *taken.entry(text("nevra")).or_default() += 1;
+            unpublished.insert(text("dist"));
+        } else if is("tree.published") && text("tree") == "untested" {
+            unpublished.remove(text("dist"));
+        } else if is("rollout.moved") {
+            *steps.entry((text("rollout"), text("to"))).or_default() += 1;
+            if !what["what"]["fact"]["plan"].is_null() {
                 open.insert(place as u64 + 1);
             }
-        } else if what.get("done").is_some() && !what["done"]["plan"].as_u64().is_some_and(|plan| open.remove(&plan)) {
+        } else if is("rollout.done") && !what["what"]["fact"]["plan"].as_u64().is_some_and(|plan| open.remove(&plan)) {
             world.course.complain(format!("entry {} ends a plan that is not open", place + 1));
         }
     }
@@ -289,8 +290,8 @@ impl Memory {
         }
         // READY promises that what was taken in before the start is listed; what was taken in since may
         // be on its way.
-        let start = self.log.iter().rposition(|what| what.get("started").is_some()).unwrap_or_default();
-        let accepted = self.log[..start].iter().filter_map(|what| what.get("took_in")?.get("nevra")?.as_str());
+        let start = self.log.iter().rposition(|entry| !fact(entry, "daemon.started").is_null()).unwrap_or_default();
+        let accepted = self.log[..start].iter().filter_map(|entry| fact(entry, "package.accepted")["nevra"].as_str());
         self.seen.extend(accepted.map(str::to_owned));
         let mut places: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
         // What was withdrawn before the trees were read may be gone from them.

@@ -43,7 +43,7 @@ use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Site, Wish, hook_mac, keys, package, recipe, refusals, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, fact, hook_mac, keys, package, recipe, refusals, tell};
 use crate::snapshot::read_head;
 use crate::uploads::Mount;
 
@@ -262,16 +262,15 @@ impl Verdicts {
     }
 
     fn hear(&mut self, entry: &Value) {
-        let fact = &entry["what"]["fact"];
         let at: Timestamp = entry["at"].as_str().unwrap().parse().unwrap();
         let dist = |what: &Value| DISTRIBUTIONS.iter().position(|dist| what["dist"] == *dist).unwrap();
         let text = |what: &Value, key: &str| what[key].as_str().unwrap().to_owned();
-        let taken = &fact["took_in"];
+        let taken = fact(entry, "package.accepted");
         if !taken.is_null() {
             let verdict = Verdict::TakenIn(text(taken, "sha256"));
             self.found.entry((dist(taken), text(taken, "nevra"))).or_default().push((verdict, at));
         }
-        for what in refusals(fact) {
+        for what in refusals(entry) {
             let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"];
             let code = text(&what, "code");
             let code = known.into_iter().find(|known| *known == code);

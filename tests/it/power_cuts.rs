@@ -26,7 +26,7 @@ use crate::kill_sweep::{Figures, Stop};
 use crate::peers;
 use crate::random::Random;
 use crate::scenarios::{submission, whole};
-use crate::site::{Door, Site, Wish, keys, package, recipe, tell};
+use crate::site::{Door, Site, Wish, fact, keys, package, recipe, tell};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -205,10 +205,10 @@ fn check(site: &mut Site, known: &Value) -> bool {
     });
     whole(site);
     let Value::Array(log) = site.document("/api/v1/log?from=1&limit=1000") else { panic!("the log is no list") };
-    let fact = |entry: &Value, kind: &str| !entry["what"]["fact"][kind].is_null();
-    let start = log.iter().rposition(|entry| fact(entry, "started")).unwrap();
+    let is = |entry: &Value, kind: &str| !fact(entry, kind).is_null();
+    let start = log.iter().rposition(|entry| is(entry, "daemon.started")).unwrap();
     // Whether there was anything to recover.
-    log[start..].iter().any(|entry| fact(entry, "published") || fact(entry, "done"))
+    log[start..].iter().any(|entry| is(entry, "tree.published") || is(entry, "rollout.done"))
 }
 
 /// Some cuts of one run of the daemon.

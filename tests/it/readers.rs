@@ -37,7 +37,7 @@ use crate::clients::{Machine, run_as_root, said};
 use crate::judge::{self, Source, TORN};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Door, Site, Wish, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Door, Site, Wish, fact, keys, package, recipe, tell};
 use crate::snapshot::{Known, Manner, Place, Reader, Tally, Way};
 
 const DISTRIBUTIONS: [&str; 3] = [DISTRIBUTION, "umd/3/sl5/x86_64", "short/grace/x86_64"];
@@ -561,7 +561,7 @@ fn files_retired(site: &Site) -> usize {
             return files;
         }
         from += entries.len();
-        let retired = entries.iter().filter_map(|entry| entry["what"]["fact"]["retired"]["files"].as_array());
+        let retired = entries.iter().filter_map(|entry| fact(entry, "tree.retired")["files"].as_array());
         files += retired.map(Vec::len).sum::<usize>();
     }
 }

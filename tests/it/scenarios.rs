@@ -8,7 +8,7 @@
 use crate::calls::{Calls, Order};
 use crate::fsck::fsck;
 use crate::judge::{self, Published, Source, TORN};
-use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe};
+use crate::site::{DISTRIBUTION, Site, Wish, fact, files_below, keys, package, recipe};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -451,7 +451,7 @@ fn listed_or_kept(site: &Site) -> BTreeSet<String> {
 pub(crate) fn accepted(site: &Site) -> Vec<String> {
     let Value::Array(log) = site.document("/api/v1/log?from=1&limit=1000") else { panic!("the log is no list") };
     assert!(log.len() < 1000, "the log is longer than was asked for");
-    let name = |entry: &Value| entry["what"]["fact"]["took_in"]["nevra"].as_str().map(str::to_owned);
+    let name = |entry: &Value| fact(entry, "package.accepted")["nevra"].as_str().map(str::to_owned);
     log.iter().filter_map(name).collect()
 }
 

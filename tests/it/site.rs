@@ -539,10 +539,16 @@ impl Drop for Site {
     }
 }
 
-/// Every refusal that a fact of the logbook tells of, as if each stood alone.
-pub(crate) fn refusals(fact: &Value) -> Vec<Value> {
-    let together = &fact["turned_away_together"];
-    let one = Some(&fact["turned_away"]).filter(|fact| !fact.is_null()).cloned();
+/// What an entry of the logbook says, if it is of this kind.
+pub(crate) fn fact<'e>(entry: &'e Value, kind: &str) -> &'e Value {
+    const NOTHING: &Value = &Value::Null;
+    if entry["what"]["kind"] == *kind { &entry["what"]["fact"] } else { NOTHING }
+}
+
+/// Every refusal that an entry of the logbook tells of, as if each stood alone.
+pub(crate) fn refusals(entry: &Value) -> Vec<Value> {
+    let together = fact(entry, "package.refused_together");
+    let one = Some(fact(entry, "package.refused")).filter(|fact| !fact.is_null()).cloned();
     let files = together["files"].as_array().into_iter().flatten();
     let each = files.map(|file| {
         serde_json::json!({

@@ -17,16 +17,17 @@ use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
 use crate::process::rules::DistRules;
 
+/// The place of a rollout in the order of last changes.
+pub type Place = (Timestamp, RolloutId);
+
 /// All rollouts and plans.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollouts {
     by_id: OrdMap<RolloutId, Arc<Rollout>>,
     /// The rollouts that name a package.
     naming: OrdMap<(DistPath, Nevra), OrdSet<RolloutId>>,
-    /// All rollouts by their last change.
-    changed: OrdSet<(Timestamp, RolloutId)>,
-    /// How many rollouts of each distribution are in each state.
-    by_state: OrdMap<DistPath, OrdMap<State, u64>>,
+    /// The rollouts of each distribution in each state, by their last change.
+    by_state: OrdMap<DistPath, OrdMap<State, OrdSet<Place>>>,
     /// The rollouts of which a tracker wants something that could not be done yet.
     waiting: OrdSet<RolloutId>,
     /// Plans that have no `done` yet, by the number of their entry.
@@ -66,7 +67,9 @@ impl Rollouts {
 
     /// How many rollouts of each distribution are in each state.
     pub fn states(&self) -> impl Iterator<Item = (&DistPath, &State, u64)> {
-        self.by_state.iter().flat_map(|(dist, states)| states.iter().map(move |(state, n)| (dist, state, *n)))
+        self.by_state
+            .iter()
+            .flat_map(|(dist, states)| states.iter().map(move |(state, set)| (dist, state, set.len() as u64)))
     }
 
     /// Those of which a tracker wants something that could not be done yet.
@@ -84,10 +87,26 @@ impl Rollouts {
         self.waiting.len()
     }
 
-    /// Those that changed last before `before`, or of all, the newest first.
-    pub fn newest(&self, before: Option<&(Timestamp, RolloutId)>) -> impl Iterator<Item = &Rollout> {
+    /// Up to `limit` of those that changed last before `before`, or of all, the newest first: of one distribution or all,
+    /// in the states that `fits` or in all.
+    pub fn newest(
+        &self,
+        dist: Option<&DistPath>,
+        fits: impl Fn(&DistPath, &State) -> bool,
+        before: Option<&Place>,
+        limit: usize,
+    ) -> Vec<&Rollout> {
         let end = before.map_or(Bound::Unbounded, |before| Bound::Excluded(before.clone()));
-        self.changed.range((Bound::Unbounded, end)).rev().filter_map(|(_, id)| self.get(id))
+        let of_dists = self.by_state.iter().filter(|(known, _)| dist.is_none_or(|dist| *known == dist));
+        let sets = of_dists.flat_map(|(dist, states)| states.iter().map(move |(state, set)| (dist, state, set)));
+        let wanted = sets.filter(|(dist, state, _)| fits(dist, state));
+        // There are few states, and no more than `limit` of each can be among the newest.
+        let newest = |set: &OrdSet<Place>| -> Vec<Place> {
+            set.range((Bound::Unbounded, end.clone())).rev().take(limit).cloned().collect()
+        };
+        let mut places: Vec<Place> = wanted.flat_map(|(.., set)| newest(set)).collect();
+        places.sort_unstable_by(|a, b| b.cmp(a));
+        places.iter().take(limit).filter_map(|(_, id)| self.get(id)).collect()
     }
 
     /// A plan that has no `done` yet, by the number of its entry.
@@ -124,8 +143,7 @@ impl Rollouts {
         for nevra in &packages {
             self.naming.entry((dist.clone(), nevra.clone())).or_default().insert(id.clone());
         }
-        self.changed.insert((stamp.at, id.clone()));
-        self.count(&dist, None, Some(&State::recorded(&state)));
+        self.place(&dist, &State::recorded(&state), (stamp.at, id.clone()));
         let made = Rollout {
             id: id.clone(),
             dist,
@@ -150,8 +168,7 @@ impl Rollouts {
                 naming.remove(id);
             }
         }
-        self.changed.remove(&(known.since, id.clone()));
-        self.count(&known.dist, Some(&known.state), None);
+        self.unplace(&known.dist, &known.state, &(known.since, id.clone()));
         self.waiting.remove(id);
     }
 
@@ -214,33 +231,27 @@ impl Rollouts {
         self.plans.remove(&number)
     }
 
-    /// A rollout has left a state for another one.
-    fn count(&mut self, dist: &DistPath, left: Option<&State>, reached: Option<&State>) {
-        let states = self.by_state.entry(dist.clone()).or_default();
-        if let Some(left) = left
-            && let Some(number) = states.get_mut(left)
-        {
-            *number = number.saturating_sub(1);
-        }
-        if let Some(reached) = reached {
-            let number = states.entry(reached.clone()).or_default();
-            *number = number.saturating_add(1);
+    fn place(&mut self, dist: &DistPath, state: &State, place: Place) {
+        self.by_state.entry(dist.clone()).or_default().entry(state.clone()).or_default().insert(place);
+    }
+
+    fn unplace(&mut self, dist: &DistPath, state: &State, place: &Place) {
+        if let Some(set) = self.by_state.get_mut(dist).and_then(|states| states.get_mut(state)) {
+            set.remove(place);
         }
     }
 
     /// Changes a rollout, and the indexes with it.
     fn change(&mut self, id: &RolloutId, how: impl FnOnce(&mut Rollout)) {
         let Some(known) = self.by_id.get_mut(id).map(Arc::make_mut) else { return };
-        let (before, state_before) = (known.since, known.state.clone());
+        let dist = known.dist.clone();
+        let before = ((known.since, id.clone()), known.state.clone());
         how(known);
-        let (since, waits) = (known.since, known.wanted.is_some());
-        let (dist, state) = (known.dist.clone(), known.state.clone());
-        if state != state_before {
-            self.count(&dist, Some(&state_before), Some(&state));
-        }
-        if since != before {
-            self.changed.remove(&(before, id.clone()));
-            self.changed.insert((since, id.clone()));
+        let waits = known.wanted.is_some();
+        let after = ((known.since, id.clone()), known.state.clone());
+        if after != before {
+            self.unplace(&dist, &before.1, &before.0);
+            self.place(&dist, &after.1, after.0);
         }
         if waits {
             self.waiting.insert(id.clone());
@@ -319,8 +330,7 @@ pub(crate) mod tests {
             for nevra in &rollout.packages {
                 self.naming.entry((rollout.dist.clone(), nevra.clone())).or_default().insert(rollout.id.clone());
             }
-            self.changed.insert((rollout.since, rollout.id.clone()));
-            self.count(&rollout.dist, None, Some(&rollout.state));
+            self.place(&rollout.dist, &rollout.state, (rollout.since, rollout.id.clone()));
             self.by_id.insert(rollout.id.clone(), Arc::new(rollout));
         }
     }

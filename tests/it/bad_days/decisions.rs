@@ -39,7 +39,7 @@ fn of_several_who_decide_at_once_one_decides_and_the_others_are_told() {
     });
     site.wait("the second in production", |site| (packages(site, "production") == 2).then_some(()));
     site.wait("the move to be over", |site| site.door.rests("2").then_some(()));
-    let decided = history(&site, "2").iter().filter(|entry| entry["what"]["fact"].get("moved").is_some()).count();
+    let decided = history(&site, "2").iter().filter(|entry| entry["what"]["kind"] == "rollout.moved").count();
     assert_eq!(decided, 3, "InVerification, StageRollOut and one Production");
     let done = answers.iter().filter(|(status, _)| (200..300).contains(status)).count();
     assert!(done >= 1, "{answers:?}");

@@ -249,7 +249,7 @@ fn the_same_file_counts_once_and_the_same_name_with_other_bytes_is_refused_with_
     assert_eq!(file["remedy"], "Raise the release and rebuild.");
     // Told once.
     let log = site.document("/api/v1/log?from=1&limit=1000").to_string();
-    assert_eq!(log.matches("\"turned_away\"").count(), 1, "{log}");
+    assert_eq!(log.matches("\"package.refused\"").count(), 1, "{log}");
     monitoring(&mut site, "OK", 0);
 }
 

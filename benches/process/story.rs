@@ -1,0 +1,256 @@
+//! A long history, and inputs that go on with it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rolloutd::domain::backlog::Backlog;
+use rolloutd::domain::checksum::Sha256;
+use rolloutd::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
+use rolloutd::domain::nevra::Nevra;
+use rolloutd::domain::plan::{Item, Plan};
+use rolloutd::format::procedure;
+use rolloutd::process::agenda::Work;
+use rolloutd::process::fact::package::Accepted;
+use rolloutd::process::fact::rollout::{Awaits, Done, Moved, Submitted};
+use rolloutd::process::fact::ticket::Heard;
+use rolloutd::process::fact::tree::Published;
+use rolloutd::process::fact::{self, Fact};
+use rolloutd::process::input::{Ask, Hint, Input, WorkEnd};
+use rolloutd::process::rules::{Caller, DistRules, Rules, Standing, Trust};
+use rolloutd::store::logbook::{Draft, Logbook as _, SqliteLogbook};
+
+/// Entries that one rollout makes on its way.
+const EACH: usize = 10;
+/// Of so many rollouts the newest have only begun.
+const OPEN: usize = 1_000;
+/// Of so many a tracker wants something that cannot be done yet.
+const WAIT: usize = 500;
+
+const DISTRIBUTIONS: [&str; 4] = ["umd/3/sl5/x86_64", "umd/3/sl6/x86_64", "umd/4/el9/x86_64", "umd/4/el9/aarch64"];
+const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
+const SIGNER: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+fn tree(name: &str) -> TreeName {
+    name.parse().expect("a name")
+}
+
+fn dist(n: usize) -> DistPath {
+    DISTRIBUTIONS[n % DISTRIBUTIONS.len()].parse().expect("a path")
+}
+
+/// The n-th package: a hundred versions of each name.
+pub(crate) fn package(n: usize) -> Nevra {
+    format!("middleware-{:05}-{}.{}-1.el6.x86_64", n / 400, n / 4 % 100 / 10, n / 4 % 10).parse().expect("a nevra")
+}
+
+fn id(n: usize) -> RolloutId {
+    format!("rt-{n}").parse().expect("an id")
+}
+
+fn sum(n: usize) -> Sha256 {
+    let mut sum = [0; 32];
+    sum[..8].copy_from_slice(&(n as u64).to_be_bytes());
+    Sha256(sum)
+}
+
+pub(crate) fn rules() -> Rules {
+    let trust =
+        Trust { certs: BTreeMap::from([(SIGNER.to_owned(), Standing::Good)]), min_signers: 1, ..Trust::default() };
+    let of_one = || DistRules {
+        workflow: procedure::built_in("egi").expect("it ships"),
+        trees: TREES.map(tree).to_vec(),
+        trust: TREES.iter().map(|name| (tree(name), trust.clone())).collect(),
+        grace_metadata: Duration::from_hours(24),
+        grace_packages: Duration::from_hours(24),
+    };
+    let tracker = Caller { actor: "rt".parse().expect("an actor"), roles: [Role::Tracker].into() };
+    Rules {
+        distributions: (0..DISTRIBUTIONS.len()).map(|n| (dist(n), of_one())).collect(),
+        hooks: [("rt".parse().expect("a name"), tracker)].into(),
+        ..Rules::default()
+    }
+}
+
+pub(crate) fn admin() -> Caller {
+    Caller { actor: "jane".parse().expect("an actor"), roles: [Role::Admin].into() }
+}
+
+/// A rollout that went all its way, another one each turn.
+pub(crate) fn rollout(entries: usize, turn: usize) -> RolloutId {
+    id(turn * 7919 % (entries / EACH - OPEN.min(entries / EACH / 2)))
+}
+
+/// One that is still under way.
+pub(crate) fn open_rollout(entries: usize, turn: usize) -> RolloutId {
+    let rollouts = entries / EACH;
+    id(rollouts - 1 - turn % open(rollouts).saturating_sub(waiting(rollouts)))
+}
+
+fn open(rollouts: usize) -> usize {
+    OPEN.min(rollouts / 2)
+}
+
+fn waiting(rollouts: usize) -> usize {
+    WAIT.min(open(rollouts) / 2)
+}
+
+/// Writes the history of so many entries.
+pub(crate) fn write(path: &Path, entries: usize) {
+    let rollouts = entries / EACH;
+    let began = Timestamp::from_second(1_700_000_000).expect("a time");
+    let mut book = SqliteLogbook::open(path).expect("a new logbook");
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut seq = 0_u64;
+    let mut put = |book: &mut SqliteLogbook, fact: Fact, last: bool| {
+        seq += 1;
+        let at = began + jiff::SignedDuration::from_secs(i64::try_from(seq).expect("few"));
+        let about = fact.about().iter().map(ToString::to_string).collect();
+        drafts.push(Draft { at, who: "rt:jane".into(), why: String::new(), body: fact::write(&fact), about });
+        if drafts.len() == 10_000 || last {
+            book.append(book.head(), &drafts).expect("appended");
+            drafts.clear();
+        }
+        seq
+    };
+    for n in 0..rollouts {
+        let is_open = n + open(rollouts) >= rollouts;
+        let waits = is_open && n + open(rollouts) < rollouts + waiting(rollouts);
+        let (rollout, nevra) = (id(n), package(n));
+        if !waits {
+            put(&mut book, accepted(n, &nevra).into(), false);
+        }
+        let (title, state) = (format!("Staged Rollout of {nevra}"), "Unverified".to_owned());
+        let (dist, packages) = (dist(n), vec![nevra.clone()]);
+        put(&mut book, Submitted { rollout: rollout.clone(), dist, title, packages, state }.into(), false);
+        put(&mut book, heard(n, "InVerification").into(), false);
+        put(&mut book, moved(n, ("Unverified", "InVerification"), None).into(), n + 1 == rollouts);
+        if waits {
+            let findings = vec![("package_missing".to_owned(), format!("{nevra} is not there yet."))];
+            put(&mut book, Awaits { rollout: rollout.clone(), state: "StageRollOut".into(), findings }.into(), false);
+        }
+        if is_open {
+            continue;
+        }
+        for (states, trees) in [
+            (("InVerification", "StageRollOut"), ("untested", "testing")),
+            (("StageRollOut", "Production"), ("testing", "production")),
+        ] {
+            let plan = put(&mut book, moved(n, states, Some(trees)).into(), false);
+            put(&mut book, published(n, trees.1).into(), false);
+            put(&mut book, Done { plan, rollout: Some(rollout.clone()) }.into(), false);
+        }
+    }
+}
+
+fn accepted(n: usize, nevra: &Nevra) -> Accepted {
+    Accepted {
+        dist: dist(n),
+        tree: tree("untested"),
+        nevra: nevra.clone(),
+        sha256: sum(n),
+        size: 1 << 20,
+        signers: vec![SIGNER.to_owned()],
+        keys: vec![SIGNER.to_owned()],
+        notes: vec![],
+        upload: nevra.file_name(),
+    }
+}
+
+fn heard(n: usize, state: &str) -> Heard {
+    Heard {
+        hook: "rt".parse().expect("a name"),
+        delivery: format!("rt-{n}-{state}"),
+        rollout: format!("rt-{n}"),
+        state: state.to_owned(),
+        at: None,
+    }
+}
+
+fn moved(n: usize, (from, to): (&str, &str), trees: Option<(&str, &str)>) -> Moved {
+    let plan = trees.map(|(source, target)| Plan {
+        rollout: id(n),
+        dist: dist(n),
+        target: Some(tree(target)),
+        items: vec![Item { nevra: package(n), sha256: sum(n), leaves: vec![tree(source)] }],
+    });
+    Moved { rollout: id(n), from: from.to_owned(), to: to.to_owned(), plan }
+}
+
+fn published(n: usize, name: &str) -> Published {
+    Published {
+        tree: TreeId { dist: dist(n), tree: tree(name) },
+        revision: 1_700_000_000 + n as u64,
+        packages: n as u64,
+        repomd: sum(n),
+        superseded: vec![],
+    }
+}
+
+/// Makes an input for a turn.
+pub(crate) type Make = Box<dyn Fn(usize) -> Input>;
+
+/// Inputs of every kind, each of which writes something down.
+pub(crate) fn inputs(entries: usize) -> Vec<(&'static str, Make)> {
+    let submit = |packages: usize| -> Make {
+        Box::new(move |turn| {
+            let new = |n: usize| format!("new-{turn}-{n}-1.0-1.el6.x86_64").parse().expect("a nevra");
+            let ask = Ask::Submit {
+                rollout: format!("new-{turn}").parse().expect("an id"),
+                dist: dist(turn),
+                title: String::new(),
+                packages: (0..packages).map(new).collect(),
+            };
+            Input::Asked(admin(), ask)
+        })
+    };
+    vec![
+        ("submit one package", submit(1)),
+        ("submit 5,000 packages", submit(5_000)),
+        (
+            "move into testing",
+            Box::new(move |turn| {
+                let (rollout, reason) = (open_rollout(entries, turn), String::new());
+                Input::Asked(admin(), Ask::Move { rollout, state: "StageRollOut".to_owned(), reason })
+            }),
+        ),
+        (
+            "a tracker's word",
+            Box::new(move |turn| {
+                Input::Heard(Hint {
+                    hook: "rt".parse().expect("a name"),
+                    delivery: format!("now-{turn}"),
+                    rollout: open_rollout(entries, turn).to_string(),
+                    state: "StageRollOut".to_owned(),
+                    actor: "jane".to_owned(),
+                    at: None,
+                })
+            }),
+        ),
+        (
+            "an upload was taken in",
+            Box::new(move |turn| {
+                let nevra = format!("new-{turn}-1.0-1.el6.x86_64").parse().expect("a nevra");
+                let end = WorkEnd::Looked {
+                    took_in: vec![accepted(turn, &nevra)],
+                    turned_away: vec![],
+                    again: None,
+                    trouble: None,
+                    stuck: vec![],
+                    waiting: Backlog::default(),
+                    repeated: false,
+                };
+                Input::WorkEnded(Work::TakeIn(dist(turn)), end)
+            }),
+        ),
+        (
+            "a tree was published",
+            Box::new(move |turn| {
+                let mut shown = published(turn, "testing");
+                shown.revision = 3_000_000_000;
+                Input::WorkEnded(Work::Publish(dist(turn), vec![tree("testing")]), WorkEnd::Published(vec![shown]))
+            }),
+        ),
+    ]
+}
