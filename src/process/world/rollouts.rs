@@ -266,9 +266,8 @@ impl World {
     /// its target lists already is not brought there by it.
     pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
         let to = plan.target.as_ref()?;
-        let is_new = |nevra: &&Nevra| {
-            self.packages.get(&plan.dist, nevra).is_none_or(|known| !known.trees.contains(to))
-        };
+        let is_new =
+            |nevra: &&Nevra| self.packages.get(&plan.dist, nevra).is_none_or(|known| !known.trees.contains(to));
         let brought = plan.items.iter().map(|item| &item.nevra).filter(is_new);
         self.packages.objections(rules, &plan.dist, to, brought).next()
     }
