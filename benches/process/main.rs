@@ -31,7 +31,7 @@ use rolloutd::domain::names::RolloutId;
 use rolloutd::engine::run::take_up;
 use rolloutd::engine::view::{Shared, View, Wanted};
 use rolloutd::process::fact::Subject;
-use rolloutd::process::rules::Caller;
+use rolloutd::process::who::Caller;
 use rolloutd::process::{decide, wish};
 use rolloutd::store::logbook::{Logbook as _, Reader, SqliteLogbook};
 

@@ -18,7 +18,8 @@ use rolloutd::process::fact::ticket::Heard;
 use rolloutd::process::fact::tree::Published;
 use rolloutd::process::fact::{self, Fact};
 use rolloutd::process::input::{Ask, Hint, Input, WorkEnd};
-use rolloutd::process::rules::{Caller, DistRules, Rules, Standing, Trust};
+use rolloutd::process::rules::{DistRules, Rules, Standing, Trust};
+use rolloutd::process::who::{Caller, Channel};
 use rolloutd::store::logbook::{Draft, Logbook as _, SqliteLogbook};
 
 /// Entries that one rollout makes on its way.
@@ -65,7 +66,8 @@ pub(crate) fn rules() -> Rules {
         grace_metadata: Duration::from_hours(24),
         grace_packages: Duration::from_hours(24),
     };
-    let tracker = Caller { actor: "rt".parse().expect("an actor"), roles: [Role::Tracker].into() };
+    let tracker =
+        Caller::new("rt".parse().expect("an actor"), Channel::Hook("rt".parse().expect("a name")), [Role::Tracker]);
     Rules {
         distributions: (0..DISTRIBUTIONS.len()).map(|n| (dist(n), of_one())).collect(),
         hooks: [("rt".parse().expect("a name"), tracker)].into(),
@@ -74,7 +76,7 @@ pub(crate) fn rules() -> Rules {
 }
 
 pub(crate) fn admin() -> Caller {
-    Caller { actor: "jane".parse().expect("an actor"), roles: [Role::Admin].into() }
+    Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::Admin])
 }
 
 /// A rollout that went all its way, another one each turn.
@@ -128,7 +130,12 @@ pub(crate) fn write(path: &Path, entries: usize) {
         put(&mut book, moved(n, ("Unverified", "InVerification"), None).into(), n + 1 == rollouts);
         if waits {
             let findings = vec![("package_missing".to_owned(), format!("{nevra} is not there yet."))];
-            put(&mut book, Awaits { rollout: rollout.clone(), state: "StageRollOut".into(), findings }.into(), false);
+            put(
+                &mut book,
+                Awaits { rollout: rollout.clone(), state: "StageRollOut".into(), hook: "rt".parse().ok(), findings }
+                    .into(),
+                false,
+            );
         }
         if is_open {
             continue;

@@ -18,7 +18,8 @@ use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
 use crate::format::procedure;
 use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;
-use crate::process::rules::{Caller, DistRules, Rules, Standing, Trust};
+use crate::process::rules::{DistRules, Rules, Standing, Trust};
+use crate::process::who::{Caller, Channel};
 use crate::store::blocks::{Form, Members};
 use crate::store::distribution::DistSettings;
 use crate::store::evidence::Evidence;
@@ -70,7 +71,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     }
     let mut secrets = HookSecrets::default();
     for hook in &settings.webhooks {
-        let caller = Caller { actor: hook.actor.clone(), roles: hook.roles.clone() };
+        let caller = Caller::new(hook.actor.clone(), Channel::Hook(hook.name.clone()), hook.roles.iter().copied());
         rules.hooks.insert(hook.name.clone(), caller);
         for path in &hook.secrets {
             if let Some(secret) = secret(path, &mut wrong) {
@@ -81,7 +82,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let mut tokens = Tokens::default();
     for token in &settings.tokens {
         if let Some(text) = secret(&token.file, &mut wrong) {
-            tokens.add(&text, Caller { actor: token.actor.clone(), roles: token.roles.clone() });
+            tokens.add(&text, Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().copied()));
         }
     }
     let site = SiteFacts {

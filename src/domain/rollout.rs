@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::names::{Actor, DistPath, RolloutId};
+use super::names::{Actor, DistPath, HookName, RolloutId};
 use super::nevra::Nevra;
 use super::workflow::State;
 
@@ -45,6 +45,8 @@ pub struct Wanted {
     pub state: State,
     /// Who asked.
     pub by: Actor,
+    /// The webhook by which it came, whose rights it has.
+    pub hook: Option<HookName>,
     /// When it was asked for.
     pub since: Timestamp,
 }

@@ -103,6 +103,7 @@ pub struct Workflow {
     spellings: BTreeMap<String, State>,
     states: Vec<State>,
     transitions: Vec<Transition>,
+    submitters: BTreeSet<Role>,
 }
 
 /// A procedure as it was written, before it is known to make sense.
@@ -116,6 +117,8 @@ pub struct Draft {
     pub states: Vec<(String, Vec<String>)>,
     /// Transitions by the names of their states.
     pub transitions: Vec<DraftTransition>,
+    /// Who may submit rollouts.
+    pub submitters: BTreeSet<Role>,
 }
 
 /// A transition of a [`Draft`].
@@ -226,12 +229,15 @@ impl Workflow {
             }
             transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect });
         }
+        if draft.submitters.is_empty() {
+            wrong.push("nobody may submit a rollout".to_owned());
+        }
         let Some(initial) = initial else { return Err(wrong) };
         for state in unreachable(&initial, &states, &transitions) {
             wrong.push(format!("no way leads from {initial} to {state}"));
         }
         if wrong.is_empty() {
-            Ok(Self { name: draft.name, initial, spellings, states, transitions })
+            Ok(Self { name: draft.name, initial, spellings, states, transitions, submitters: draft.submitters })
         } else {
             Err(wrong)
         }
@@ -240,6 +246,11 @@ impl Workflow {
     /// The procedure's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Who may submit rollouts.
+    pub fn submitters(&self) -> &BTreeSet<Role> {
+        &self.submitters
     }
 
     /// The state in which a rollout begins.
@@ -336,6 +347,7 @@ mod tests {
             initial: states[0].into(),
             states: states.iter().map(|s| ((*s).to_owned(), vec![])).collect(),
             transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
+            submitters: BTreeSet::from([Role::Admin]),
         }
     }
 

@@ -22,7 +22,8 @@ use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::act::step;
 use crate::process::agenda::{Work, Wrongs};
 use crate::process::known::Known;
-use crate::process::rules::{Caller, Rules};
+use crate::process::rules::Rules;
+use crate::process::who::Caller;
 use crate::process::world::World;
 use crate::store::logbook::Head;
 
@@ -322,8 +323,7 @@ mod tests {
         let number = rollout.plan.expect("it moves");
         let what = what.replace("NUMBER", &number.to_string());
         inside.troubles.insert(what, "no room".to_owned());
-        let caller =
-            Caller { actor: crate::domain::names::Actor::recorded("me"), roles: std::collections::BTreeSet::new() };
+        let caller = Caller::new(crate::domain::names::Actor::recorded("me"), crate::process::who::Channel::Api, []);
         let why = inside.why(&rollout.id, &caller).expect("known");
         let busy = why.iter().flat_map(|(_, judged)| &judged.findings).find(|f| f.code == "busy").expect("it is busy");
         (inside.rollout(&rollout.id).expect("known").trouble, busy.sentence.clone())

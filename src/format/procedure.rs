@@ -13,6 +13,9 @@ use crate::domain::workflow::{Draft, DraftTransition, Effect, Gate, Workflow};
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
 
+/// Who may submit rollouts where a procedure does not say.
+const SUBMITTERS: [Role; 3] = [Role::Admin, Role::Verifier, Role::Srm];
+
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
 
@@ -21,6 +24,8 @@ pub const FILE_MAX: usize = 256 * 1024;
 struct File {
     name: String,
     initial: String,
+    /// Who may submit rollouts.
+    submit: Option<Vec<String>>,
     state: Vec<StateTable>,
     transition: Vec<TransitionTable>,
 }
@@ -70,8 +75,12 @@ pub fn read(text: &str) -> Result<Workflow, BadProcedure> {
     let file: File = toml::from_str(text).map_err(|e| BadProcedure(vec![e.to_string().trim_end().to_owned()]))?;
     let mut wrong = Vec::new();
     let transitions = file.transition.into_iter().map(|t| transition(t, &mut wrong)).collect();
+    let submitters = match file.submit {
+        Some(texts) => roles(&texts, "submit", &mut wrong),
+        None => SUBMITTERS.into(),
+    };
     let states = file.state.into_iter().map(|s| (s.name, s.spellings)).collect();
-    let checked = Workflow::check(Draft { name: file.name, initial: file.initial, states, transitions });
+    let checked = Workflow::check(Draft { name: file.name, initial: file.initial, states, transitions, submitters });
     match checked {
         Ok(workflow) if wrong.is_empty() => Ok(workflow),
         Ok(_) => Err(BadProcedure(wrong)),
@@ -88,11 +97,7 @@ pub fn built_in(name: &str) -> Option<Workflow> {
 
 fn transition(table: TransitionTable, wrong: &mut Vec<String>) -> DraftTransition {
     let arrow = format!("{} to {}", table.from, table.to);
-    let who: BTreeSet<Role> = table
-        .who
-        .iter()
-        .filter_map(|text| text.parse().map_err(|e| wrong.push(format!("{arrow}: {e}"))).ok())
-        .collect();
+    let who = roles(&table.who, &arrow, wrong);
     let gates = table.gates.iter().filter_map(|text| gate(text, &arrow, wrong)).collect();
     let effect = match (table.moves, table.withdraw) {
         (None, false) => Effect::None,
@@ -110,6 +115,11 @@ fn transition(table: TransitionTable, wrong: &mut Vec<String>) -> DraftTransitio
         }
     };
     DraftTransition { from: table.from, to: table.to, who, gates, effect }
+}
+
+fn roles(texts: &[String], place: &str, wrong: &mut Vec<String>) -> BTreeSet<Role> {
+    let role = |text: &String| text.parse().map_err(|e| wrong.push(format!("{place}: {e}"))).ok();
+    texts.iter().filter_map(role).collect()
 }
 
 fn gate(text: &str, arrow: &str, wrong: &mut Vec<String>) -> Option<Gate> {

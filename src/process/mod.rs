@@ -13,6 +13,8 @@
 //! A person's request is answered with all findings when it cannot be carried out. A tracker's word is remembered
 //! first.
 
+/// Who asks, and what they may.
+pub mod who;
 /// The rules that the configuration gives.
 pub mod rules;
 /// What may be written of each thing, and its form in the logbook.

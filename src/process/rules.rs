@@ -1,12 +1,13 @@
 //! The rules that the configuration gives: procedures, trees, roles, grace times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::who::Caller;
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{Actor, DistPath, HookName, Role, TreeId, TreeName};
+use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::workflow::Workflow;
 
@@ -166,15 +167,6 @@ pub enum Standing {
     Good,
     /// It was revoked, softly or hard.
     Revoked,
-}
-
-/// Somebody who asks, and what they may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// Who.
-    pub actor: Actor,
-    /// May what.
-    pub roles: BTreeSet<Role>,
 }
 
 #[cfg(test)]

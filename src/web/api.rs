@@ -23,7 +23,7 @@ use crate::engine::view::{After, RolloutView, TreeView, Wanted};
 use crate::process::decision::Answer;
 use crate::process::fact::{self, Subject};
 use crate::process::input::Ask;
-use crate::process::rules::Caller;
+use crate::process::who::Caller;
 use crate::store::logbook::{Reader, Recorded};
 
 /// Most logbook entries in one answer.

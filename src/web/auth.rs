@@ -4,13 +4,13 @@
 //! that the time of an answer tells nothing about which was nearest. Tokens are kept as SHA-256, so
 //! that a memory image does not hold them. Neither type has a `Debug` form.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 use axum::http::HeaderMap;
 
 use crate::domain::names::{Actor, HookName, Role};
-use crate::process::rules::Caller;
+use crate::process::who::{Caller, Channel};
 
 /// The tokens of the API.
 #[derive(Default)]
@@ -42,7 +42,7 @@ impl Tokens {
 
 /// Somebody without a token: may look.
 pub fn nobody() -> Caller {
-    Caller { actor: Actor::recorded("anonymous"), roles: BTreeSet::from([Role::Observer]) }
+    Caller::new(Actor::recorded("anonymous"), Channel::Api, [Role::Observer])
 }
 
 /// The secrets of the webhooks: one each, or two while a new one is being introduced.
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_token_leads_to_its_actor() {
         let mut tokens = Tokens::default();
-        let jane = Caller { actor: "jane".parse().expect("an actor"), roles: BTreeSet::from([Role::Srm]) };
+        let jane = Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::Srm]);
         tokens.add(b"letmein", jane.clone());
         let with = |text: &str| {
             let mut headers = HeaderMap::new();

@@ -189,8 +189,8 @@ pub async fn drop_rejected(
 ) -> Result<Json<DroppedBody>, Problem> {
     let caller = api::caller(&context, spoken, &headers).await?;
     let Object(asked) = read?;
-    if !caller.roles.contains(&Role::Admin) {
-        let why = format!("{} may not remove refused files; the role admin may", caller.actor);
+    if !caller.may(&[Role::Admin], None) {
+        let why = format!("{} may not remove refused files; the role admin may", caller.who);
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", why));
     }
     let ways = [!asked.names.is_empty(), asked.older_than.is_some(), asked.all];
@@ -213,7 +213,7 @@ pub async fn drop_rejected(
         Ok(sum)
     };
     let Dropped { files, bytes } = context.at_rejected(remove).await?;
-    tracing::info!(who = %caller.actor, files, bytes, "refused files removed");
+    tracing::info!(who = %caller.who, files, bytes, "refused files removed");
     Ok(Json(DroppedBody { files, bytes }))
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::may;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Role, RolloutId, TreeName};
 use crate::domain::plan::{Item, Plan};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::rollout::Moved;
 use crate::process::known::Known;
-use crate::process::rules::{Caller, DistRules, SIGNER_REVOKED};
+use crate::process::rules::{DistRules, SIGNER_REVOKED};
+use crate::process::who::Caller;
 use crate::process::world::World;
 
 /// Gives up what was decided for a rollout and cannot be carried out, a move or a withdrawal: the rollout is where its
@@ -24,9 +24,9 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let mut findings = Vec::new();
     let dist = known.rules.distributions.get(&rollout.dist);
     let step = dist.and_then(|dist| dist.workflow.step(left, &rollout.state).ok());
-    let is_theirs = step.is_some_and(|step| step.who.iter().any(|role| caller.roles.contains(role)));
-    if !is_theirs && !may(caller, &[Role::Admin]) {
-        let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.actor);
+    let is_theirs = step.is_some_and(|step| caller.may(&step.who, Some(&rollout.dist)));
+    if !is_theirs && !caller.may(&[Role::Admin], Some(&rollout.dist)) {
+        let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.who);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     let mut back = None;
@@ -55,7 +55,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let fact = Moved { rollout: id.clone(), from, to, plan: Some(plan) };
     let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
     let given_up = Answer::Moved { rollout: id.clone(), state: rested.clone(), packages };
-    Decision { entries: vec![Entry { who: caller.actor.clone(), why, fact: fact.into() }], answer: Some(given_up) }
+    Decision { entries: vec![Entry { who: caller.who.clone(), why, fact: fact.into() }], answer: Some(given_up) }
 }
 
 /// Why packages must not stay where a withdrawal that waits would take them off: somebody has rejected them, so whoever

@@ -16,7 +16,7 @@ use crate::process::fact::ticket::Heard;
 use crate::process::gate::Case;
 use crate::process::input::Hint;
 use crate::process::known::Known;
-use crate::process::rules::Caller;
+use crate::process::who::{Caller, Channel};
 use crate::process::world::Words;
 
 /// How far a tracker's clock may be ahead of this one. What is dated later would overtake all that its tracker says
@@ -63,7 +63,7 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint, now: Timestamp) -
             format!("{} has said something newer of {} already; nothing was changed.", hint.hook, hint.rollout);
         entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, STALE, sentence)])));
     } else if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
-        let caller = Caller { actor: actor.clone(), roles: hook.roles.clone() };
+        let caller = hook.speaking_for(actor.clone(), hint.hook.clone());
         entries.extend(toward(known, rollout, &caller, &hint.state).map(entry));
     } else {
         let finding = Finding::new(
@@ -88,6 +88,10 @@ pub(in crate::process) fn toward(known: Known<'_>, rollout: &Rollout, caller: &C
             Verdict::Wait => Awaits {
                 rollout: rollout.id.clone(),
                 state: transition.to.to_string(),
+                hook: match &caller.via {
+                    Channel::Hook(hook) => Some(hook.clone()),
+                    Channel::Api => None,
+                },
                 findings: pairs(&judged.findings),
             }
             .into(),

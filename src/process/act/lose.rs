@@ -1,6 +1,5 @@
 //! A package is given up, since its bytes are nowhere any more.
 
-use super::may;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, TreeId};
 use crate::domain::nevra::Nevra;
@@ -8,7 +7,7 @@ use crate::process::agenda::{Kind, Wrong};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::package::Lost;
 use crate::process::known::Known;
-use crate::process::rules::Caller;
+use crate::process::who::Caller;
 
 /// Gives a package up. Nothing is given up that may be there: a tree must have been found without it, and every tree
 /// that lists it, since one that has it gives it back to the others.
@@ -43,8 +42,8 @@ pub(in crate::process) fn lose(
         return Decision::answered(Answer::NotFound(format!("no {nevra}")));
     };
     let mut findings = Vec::new();
-    if !may(caller, &[Role::Admin]) {
-        let sentence = format!("{} may not give packages up; that takes admin.", caller.actor);
+    if !caller.may(&[Role::Admin], Some(dist)) {
+        let sentence = format!("{} may not give packages up; that takes admin.", caller.who);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     if reason.trim().is_empty() {
@@ -79,7 +78,7 @@ pub(in crate::process) fn lose(
     let trees = package.trees.iter().cloned().collect();
     let fact = Lost { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 };
     Decision {
-        entries: vec![Entry { who: caller.actor.clone(), why: reason.to_owned(), fact: fact.into() }],
+        entries: vec![Entry { who: caller.who.clone(), why: reason.to_owned(), fact: fact.into() }],
         answer: Some(Answer::Lost { nevra: nevra.clone(), dist: dist.clone(), trees }),
     }
 }

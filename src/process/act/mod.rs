@@ -14,11 +14,3 @@ pub mod hint;
 pub mod wishes;
 /// Work has ended.
 pub mod ended;
-
-use super::rules::Caller;
-use crate::domain::names::Role;
-
-/// Whether somebody has one of these roles.
-fn may(caller: &Caller, roles: &[Role]) -> bool {
-    roles.iter().any(|role| caller.roles.contains(role))
-}

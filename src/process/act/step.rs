@@ -6,7 +6,7 @@ use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::gate::Case;
 use crate::process::known::Known;
-use crate::process::rules::Caller;
+use crate::process::who::Caller;
 
 /// Takes the step if all gates pass; else says why not.
 pub(in crate::process) fn step(

@@ -1,13 +1,13 @@
 //! A new rollout.
 
-use super::may;
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{DistPath, Role, RolloutId};
+use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::{PACKAGES_MAX, Rollout};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::rollout::Submitted;
-use crate::process::rules::{Caller, Rules};
+use crate::process::rules::Rules;
+use crate::process::who::Caller;
 use crate::process::world::World;
 
 /// Makes a rollout, unless something speaks against it.
@@ -37,11 +37,12 @@ pub(in crate::process) fn submit(
     packages.sort();
     packages.dedup();
     let mut findings = Vec::new();
-    if !may(caller, &[Role::Admin, Role::Srm, Role::Verifier]) {
+    if !caller.may(dist_rules.workflow.submitters(), Some(dist)) {
+        let roles: Vec<&str> = dist_rules.workflow.submitters().iter().map(|role| role.as_str()).collect();
         findings.push(Finding::new(
             Verdict::NeedsAdmin,
             "role",
-            format!("{} may not submit rollouts; that takes admin, srm or verifier.", caller.actor),
+            format!("{} may not submit rollouts; that takes {}.", caller.who, roles.join(" or ")),
         ));
     }
     if packages.is_empty() {
@@ -81,7 +82,7 @@ pub(in crate::process) fn submit(
         state: dist_rules.workflow.initial().to_string(),
     };
     Decision {
-        entries: vec![Entry { who: caller.actor.clone(), why: String::new(), fact: fact.into() }],
+        entries: vec![Entry { who: caller.who.clone(), why: String::new(), fact: fact.into() }],
         answer: Some(Answer::Submitted(id.clone())),
     }
 }

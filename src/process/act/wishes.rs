@@ -12,16 +12,14 @@ use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::known::Known;
-use crate::process::rules::Caller;
 use crate::process::world::World;
 
 /// The step that a tracker wants of this rollout, if it has become possible, or can never be.
 pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision {
     let Some(wanted) = &rollout.wanted else { return Decision::default() };
-    let hook = wanted.by.as_str().split(':').next().and_then(|name| name.parse().ok());
-    let hook = hook.and_then(|hook| known.rules.hooks.get(&hook));
-    let Some(roles) = hook.map(|hook| hook.roles.clone()) else { return Decision::default() };
-    let caller = Caller { actor: wanted.by.clone(), roles };
+    let Some(hook) = &wanted.hook else { return Decision::default() };
+    let Some(rights) = known.rules.hooks.get(hook) else { return Decision::default() };
+    let caller = rights.speaking_for(wanted.by.clone(), hook.clone());
     match toward(known, rollout, &caller, wanted.state.as_str()) {
         // Still waiting; it is known already.
         Some(Fact::Awaits(_)) | None => Decision::default(),

@@ -384,6 +384,7 @@ pub(crate) mod samples {
             Fact::Awaits(Awaits {
                 rollout: rollout.clone(),
                 state: "StageRollOut".into(),
+                hook: None,
                 findings: vec![("packages_missing".into(), "Not there yet.".into())],
             }),
             Fact::Moved(Moved {
@@ -497,6 +498,8 @@ mod tests {
         let mut all = samples::every_fact();
         all.extend(samples::of_format_2().into_iter().chain(of_format_4()).chain(samples::of_format_5()));
         all.push(Fact::Done(Done { plan: 8, rollout: "rt-1".parse().ok() }));
+        let (rollout, hook) = ("rt-1".parse().expect("an id"), "rt".parse().ok());
+        all.push(Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), hook, findings: vec![] }));
         assert_eq!(facts, all);
         let written: Vec<String> = facts.iter().map(write).collect();
         assert_eq!(written, sample.lines().collect::<Vec<_>>());
@@ -587,7 +590,7 @@ mod tests {
         assert!(made.len() < 1_000 && made.ends_with("p19-1-1.noarch and 4980 more"), "{made}");
         // As older versions have written it.
         let findings = (0..5_000).map(|n| ("missing".to_owned(), format!("{n}."))).collect();
-        let waits = Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), findings }).to_string();
+        let waits = Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), hook: None, findings }).to_string();
         assert!(waits.len() < 1_000 && waits.ends_with("19. (missing) and 4980 more"), "{waits}");
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, TOLD_MOST, count, more};
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{DistPath, RolloutId, TreeName};
+use crate::domain::names::{DistPath, HookName, RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 
@@ -46,6 +46,9 @@ pub struct Awaits {
     pub rollout: RolloutId,
     /// The state.
     pub state: String,
+    /// The webhook by which it was asked for; version 1 does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookName>,
     /// Codes and sentences of what it waits for.
     pub findings: Vec<(String, String)>,
 }
@@ -139,9 +142,14 @@ impl Kind for Declined {
 
 impl Kind for Awaits {
     const NAME: &'static str = "rollout.awaits";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 

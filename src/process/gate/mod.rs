@@ -21,7 +21,8 @@ use std::sync::Arc;
 use super::decision::Entry;
 use super::fact::rollout::Moved;
 use super::known::Known;
-use super::rules::{Caller, DistRules};
+use super::rules::DistRules;
+use super::who::Caller;
 use super::world::{Package, World};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::TreeName;
@@ -133,7 +134,7 @@ impl<'a> Case<'a> {
             to: transition.to.to_string(),
             plan,
         };
-        (Entry { who: self.caller.actor.clone(), why: reason.to_owned(), fact: fact.into() }, packages)
+        (Entry { who: self.caller.who.clone(), why: reason.to_owned(), fact: fact.into() }, packages)
     }
 
     fn plan(&self, transition: &Transition) -> Option<Plan> {

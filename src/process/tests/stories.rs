@@ -25,7 +25,8 @@ use crate::process::fact::tree::Published;
 use crate::process::fact::{self, Fact};
 use crate::process::input::{Ask, Hint, Input, WorkEnd};
 use crate::process::known::Known;
-use crate::process::rules::{Caller, DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
+use crate::process::rules::{DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
+use crate::process::who::{Caller, Channel};
 use crate::process::world::World;
 use crate::process::{decide, wish};
 
@@ -50,7 +51,7 @@ fn trust(min_signers: usize, standing: Standing) -> Trust {
 }
 
 fn caller(roles: &[Role]) -> Caller {
-    Caller { actor: "jane".parse().expect("an actor"), roles: roles.iter().copied().collect() }
+    Caller::new("jane".parse().expect("an actor"), Channel::Api, roles.iter().copied())
 }
 
 impl Story {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
-use crate::domain::names::{Actor, DistPath, RolloutId, TreeName};
+use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Rollout, Wanted};
@@ -179,7 +179,8 @@ impl Rollouts {
 
     pub(super) fn awaits(&mut self, stamp: Stamp<'_>, awaits: &Awaits) {
         let state = State::recorded(&awaits.state);
-        let wanted = Wanted { state, by: Actor::recorded(stamp.who), since: stamp.at };
+        let hook = awaits.hook.clone().or_else(|| hook_before(stamp.who));
+        let wanted = Wanted { state, by: Actor::recorded(stamp.who), hook, since: stamp.at };
         self.change(&awaits.rollout, |known| known.wanted = Some(wanted));
     }
 
@@ -259,6 +260,11 @@ impl Rollouts {
             self.waiting.remove(id);
         }
     }
+}
+
+/// The webhook of an entry that did not name it: entries of before have it in front of the tracker's user.
+fn hook_before(who: &str) -> Option<HookName> {
+    who.split_once(':')?.0.parse().ok()
 }
 
 impl World {

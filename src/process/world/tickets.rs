@@ -87,6 +87,6 @@ impl World {
             *newest = (*newest).max((*said).min(stamp.at));
         }
         // The newest word of a tracker is what counts; an `Awaits` may follow.
-        self.rollouts.no_longer_wants(rollout, |w| w.by.as_str().split(':').next() == Some(hook.as_str()));
+        self.rollouts.no_longer_wants(rollout, |wanted| wanted.hook.as_ref() == Some(hook));
     }
 }

@@ -1,0 +1,89 @@
+//! Who asks, which way they came, and what they may.
+//!
+//! These are values, made where a token or a signature is checked. Nobody finds out later from a text who somebody is: an
+//! actor that is called `rt:jane` is not the webhook `rt`.
+
+use crate::domain::names::{Actor, DistPath, HookName, Role};
+
+/// Somebody who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who, as the logbook names them.
+    pub who: Actor,
+    /// Which way they came.
+    pub via: Channel,
+    /// What they may.
+    pub grants: Vec<Grant>,
+}
+
+/// The way by which somebody came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The API, with a token or with none.
+    Api,
+    /// A webhook with a good signature.
+    Hook(HookName),
+}
+
+/// A role, and where it holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// The role.
+    pub role: Role,
+    /// Where.
+    pub scope: Scope,
+}
+
+/// Where a role holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Everywhere.
+    Site,
+    /// In one distribution.
+    Distribution(DistPath),
+}
+
+impl Scope {
+    fn has(&self, dist: Option<&DistPath>) -> bool {
+        match self {
+            Self::Site => true,
+            Self::Distribution(own) => dist == Some(own),
+        }
+    }
+}
+
+impl Caller {
+    /// Somebody with roles that hold everywhere.
+    pub fn new(who: Actor, via: Channel, roles: impl IntoIterator<Item = Role>) -> Self {
+        let grants = roles.into_iter().map(|role| Grant { role, scope: Scope::Site }).collect();
+        Self { who, via, grants }
+    }
+
+    /// The same rights of somebody else, who came by a webhook.
+    #[must_use]
+    pub fn speaking_for(&self, who: Actor, hook: HookName) -> Self {
+        Self { who, via: Channel::Hook(hook), grants: self.grants.clone() }
+    }
+
+    /// Whether they have one of these roles in a distribution, or, where none is named, everywhere.
+    pub fn may<'r>(&self, roles: impl IntoIterator<Item = &'r Role>, dist: Option<&DistPath>) -> bool {
+        roles.into_iter().any(|role| self.grants.iter().any(|grant| grant.role == *role && grant.scope.has(dist)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_holds_where_it_was_granted_and_nowhere_else() {
+        let dist = |text: &str| text.parse::<DistPath>().expect("a path");
+        let (here, there) = (dist("umd/3"), dist("umd/4"));
+        let mut caller = Caller::new(Actor::recorded("jane"), Channel::Api, [Role::Observer]);
+        caller.grants.push(Grant { role: Role::Srm, scope: Scope::Distribution(here.clone()) });
+        assert!(caller.may(&[Role::Srm], Some(&here)) && caller.may(&[Role::Admin, Role::Srm], Some(&here)));
+        assert!(!caller.may(&[Role::Srm], Some(&there)) && !caller.may(&[Role::Srm], None));
+        assert!(caller.may(&[Role::Observer], Some(&there)) && caller.may(&[Role::Observer], None));
+        assert!(!caller.may(&[], Some(&here)));
+    }
+}
