@@ -169,6 +169,7 @@ fn once(
         report.findings.extend(account::lost(&world, &dist.path, &retired));
     }
     report.findings.extend(account::waiting(&world, Clock.now()));
+    report.findings.extend(world.mismatches.iter().map(|what| ("logbook".to_owned(), what.clone())));
     let (doubts, unreadable) = offline::doubts(settings, &world, Clock.now());
     for (id, doubts) in doubts.into_iter().filter(|(id, _)| wanted(id)) {
         if let Some(what) = doubts.untrusted {

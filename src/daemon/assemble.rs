@@ -185,6 +185,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let mut book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| take_up(&mut book, world))?;
+    for what in &shared.read().world.mismatches {
+        tracing::warn!(what, "logbook");
+    }
     for note in history::notes(&settings, &shared.read().world) {
         tracing::warn!(note = %note, "configuration");
     }

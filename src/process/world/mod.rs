@@ -211,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_does_not_fit_those_before_it_is_named_and_folded_in_as_far_as_it_goes() {
+        let facts = every_fact();
+        let moved = facts.iter().find(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
+        let mut world = World::default();
+        world.apply(1, Timestamp::UNIX_EPOCH, "me", moved);
+        let said: Vec<&String> = world.mismatches.iter().collect();
+        assert_eq!(
+            said,
+            ["logbook entry 1 (moved rt-1 from InVerification to StageRollOut; to testing: 1 package) does not fit: \
+              there is no rollout rt-1"]
+        );
+        assert!(world.rollouts.has_plan(1));
+        assert!(folded().mismatches.is_empty(), "{:?}", folded().mismatches);
+    }
+
+    #[test]
     fn a_retired_file_is_no_longer_waited_for() {
         let world = folded();
         assert!(world.trees.values().all(|tree| tree.superseded.is_empty()));
