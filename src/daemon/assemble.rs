@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{self, Bounds};
 use super::expiry::{self, Expiries};
 use super::gatehouse::Gatehouse;
-use super::lookout::{self, Post, Rhythm};
+use super::lookout::{self, News, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare, rings};
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
@@ -202,19 +202,13 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
                 sha256: package.sha256,
                 trees: package.trees.iter().cloned().collect(),
             };
-            let begun = inside
-                .world
-                .rollouts
-                .plans()
-                .map(|(_, plan)| plan)
-                .filter(|plan| plan.dist == path)
-                .map(|plan| Plan::clone(plan));
+            let of_this = inside.world.rollouts.plans().filter(|(_, plan)| plan.dist == path);
+            let begun = of_this.map(|(_, plan)| Plan::clone(plan));
             (inside.world.packages.of(&path).map(package).collect(), begun.collect())
         };
         let upload = ready.gate.tree.clone();
-        let (drops, home): (fn(&Path) -> bool, fn(&Path) -> bool) = (Uploads::may_be_one, Uploads::may_be_one_at_home);
-        watched.push((path.clone(), ready.gate.dir.clone(), drops));
-        watched.push((path.clone(), ready.gate.home.clone(), home));
+        watched.push((path.clone(), ready.gate.dir.clone(), Uploads::may_be_one as News));
+        watched.push((path.clone(), ready.gate.home.clone(), Uploads::may_be_one_at_home));
         let opened = Distribution::restore(ready, Arc::clone(&disk), listed, &begun);
         let dist =
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;

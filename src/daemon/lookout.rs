@@ -10,12 +10,15 @@ use crate::domain::names::DistPath;
 use crate::engine::run::Handle;
 use crate::link::watch::{self, Mode, Watching};
 
+/// Tells by its path whether something that was touched may be an upload.
+pub type News = fn(&Path) -> bool;
+
 /// One upload tree that is watched.
 pub struct Post {
     dist: DistPath,
     dir: PathBuf,
     /// Which paths below it may be uploads.
-    news: fn(&Path) -> bool,
+    news: News,
     watching: Watching,
     /// Which directory the watch stands on; another one may have taken its name since.
     identity: Option<(u64, u64)>,
@@ -36,7 +39,7 @@ pub struct Rhythm {
 
 impl Post {
     /// Begins to watch the upload tree of a distribution.
-    pub fn new(dist: DistPath, dir: PathBuf, news: fn(&Path) -> bool, mode: Mode, engine: &Handle) -> Self {
+    pub fn new(dist: DistPath, dir: PathBuf, news: News, mode: Mode, engine: &Handle) -> Self {
         let (handle, name) = (engine.clone(), dist.clone());
         // The identity is taken first: a directory that is swapped after it is noticed at the next look.
         let identity = identity(&dir);

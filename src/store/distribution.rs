@@ -923,8 +923,8 @@ mod tests {
     use super::super::evidence::{Bounds, Evidence};
     use super::super::intake::Limits;
     use super::super::publication::file_checksum;
-    use super::super::waiting::Kind;
     use super::*;
+    use crate::domain::backlog::Kind;
     use crate::domain::checksum::ChecksumKind;
     use crate::format::compress::{self, Compression};
     use crate::format::sample::{self, Recipe};

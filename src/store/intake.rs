@@ -371,7 +371,8 @@ impl Uploads {
         now: Timestamp,
         clock: Instant,
     ) -> Result<Look, IntakeError> {
-        let Searched { found, mut dirs, mut waiting, again } = self.search(&gate.dir, Strays::of(gate, now))?;
+        let Searched { found, mut dirs, mut waiting, again } =
+            self.search(&gate.dir, Strays::of(gate, now).as_ref())?;
         if gate.is_home() {
             // Metadata, keys and other things of ours lie there; and what an admin does there is no upload of strangers.
             waiting = Backlog::default();
@@ -428,7 +429,7 @@ impl Uploads {
 
     /// All candidates below the tree. Links to directories are not followed; what is known to be ours is passed
     /// over, and so are directories that hold nothing else and are as they were.
-    fn search(&self, dir: &Path, strays: Option<Strays>) -> Result<Searched, DiskError> {
+    fn search(&self, dir: &Path, strays: Option<&Strays>) -> Result<Searched, DiskError> {
         let mut again = None;
         let mut found = Vec::new();
         let mut dirs = BTreeMap::new();
@@ -490,7 +491,7 @@ impl Uploads {
                     continue;
                 };
                 let (stamp, kind) = (Stamp::of_raw(&stat), FileType::from_raw_mode(stat.st_mode));
-                if let Some(strays) = strays.as_ref().filter(|_| is_hidden) {
+                if let Some(strays) = strays.filter(|_| is_hidden) {
                     let wait = strays.name(&relative.join(name), stamp, kind.is_dir(), &mut waiting);
                     again = again.into_iter().chain([wait]).min();
                     continue;
