@@ -34,7 +34,7 @@ use crate::process::rules::Rules;
 use crate::process::who::Caller;
 use crate::process::world::World;
 use crate::process::{decide, wish};
-use crate::store::logbook::{Draft, Logbook, LogbookError};
+use crate::store::logbook::{Draft, Logbook, LogbookError, Recorded};
 
 /// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
 /// again; nothing is dropped in silence.
@@ -247,7 +247,7 @@ pub struct Engine {
 /// # Errors
 /// An entry that cannot be read or that breaks the chain.
 pub fn fold(book: &dyn Logbook, world: &mut World) -> Result<(), EngineError> {
-    fold_each(book, world, |_, _, _| Ok(()))
+    fold_each(book, world, |_, _, _| ())
 }
 
 /// The same of the logbook that is going to be written. What older programs have not noted of its entries, which things
@@ -267,7 +267,6 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
             let about: BTreeSet<String> = fact.about().into_iter().chain(of_plan()).map(|s| s.to_string()).collect();
             new.push((seq, about.into_iter().collect()));
         }
-        Ok(())
     })?;
     for some in new.chunks(FOLD_AT_ONCE) {
         book.index(some)?;
@@ -275,25 +274,42 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
     Ok(())
 }
 
-/// Folds, and shows each entry with the world before it.
+/// Folds, and shows each entry with the world before it. One thread reads and checks the chain, another folds.
 fn fold_each(
     book: &dyn Logbook,
     world: &mut World,
-    mut see: impl FnMut(&World, u64, &Fact) -> Result<(), EngineError>,
+    mut see: impl FnMut(&World, u64, &Fact) + Send,
 ) -> Result<(), EngineError> {
-    loop {
-        let entries = book.read(world.last + 1, FOLD_AT_ONCE)?;
-        if entries.is_empty() {
-            return Ok(());
-        }
+    let mut next = world.last + 1;
+    let mut fold = move |entries: Vec<Recorded>| -> Result<(), EngineError> {
         for recorded in entries {
             let (fact, steady) = fact::read_at(&recorded.draft.body, recorded.draft.at)
                 .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
-            see(world, recorded.seq, &fact)?;
+            see(world, recorded.seq, &fact);
             world.steady = steady;
             world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
         }
-    }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let (hand_over, batches) = std::sync::mpsc::sync_channel::<Vec<Recorded>>(2);
+        let folding = scope.spawn(move || batches.into_iter().try_for_each(&mut fold));
+        let read = loop {
+            let entries = match book.read(next, FOLD_AT_ONCE) {
+                Err(error) => break Err(error),
+                Ok(entries) => entries,
+            };
+            let Some(last) = entries.last() else { break Ok(()) };
+            next = last.seq + 1;
+            if hand_over.send(entries).is_err() {
+                // Whoever folds has met an entry that cannot be read.
+                break Ok(());
+            }
+        };
+        drop(hand_over);
+        let folded = folding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        folded.and_then(|()| read.map_err(EngineError::from))
+    })
 }
 
 impl Engine {
@@ -915,8 +931,8 @@ mod tests {
     use crate::format::procedure;
     use crate::process::fact::{package::Refused, samples::every_fact};
     use crate::process::rules::DistRules;
+    use crate::store::logbook::Head;
     use crate::store::logbook::SqliteLogbook;
-    use crate::store::logbook::{Head, Recorded};
 
     /// A logbook on a full disk.
     struct Full;

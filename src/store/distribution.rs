@@ -363,18 +363,14 @@ impl Distribution {
 
     /// Writes the yum file of a tree and the keys beside it where they differ.
     fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
-        for (path, bytes) in self.stale_yum_files(tree) {
-            disk::put(self.disk.as_ref(), &path, &bytes, Access::Everybody)?;
+        let dir = self.dir(tree);
+        for (name, bytes) in self.yum_files(tree) {
+            let path = dir.join(name);
+            if tree::read_small(&path, bytes.len() as u64).as_deref() != Some(&*bytes) {
+                disk::put(self.disk.as_ref(), &path, &bytes, Access::Everybody)?;
+            }
         }
         Ok(())
-    }
-
-    /// Those that are not there, or not as they should be.
-    fn stale_yum_files(&self, tree: &TreeName) -> Vec<(PathBuf, Vec<u8>)> {
-        let dir = self.dir(tree);
-        let all = self.yum_files(tree).into_iter().map(|(name, bytes)| (dir.join(name), bytes));
-        let is_stale = |path: &Path, bytes: &[u8]| tree::read_small(path, bytes.len() as u64).as_deref() != Some(bytes);
-        all.filter(|(path, bytes)| is_stale(path, bytes)).collect()
     }
 
     /// Compares a tree with what the logbook has of it and publishes it where only the metadata is missing or
@@ -763,11 +759,9 @@ impl Distribution {
             && last.revision >= floor
             && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), last)
         {
-            // Where nothing is written, it makes no difference whose the tree is; inspections look at that, too.
-            if !self.stale_yum_files(tree).is_empty() {
-                self.is_ours_alone(tree, ownership::Look::AtOurs)?;
-                self.write_yum_files(tree)?;
-            }
+            // Nothing new is shown, so the directories of packages are left to the inspections.
+            self.is_ours_alone(tree, ownership::Look::AtTop)?;
+            self.write_yum_files(tree)?;
             return Ok(published);
         }
         self.is_ours_alone(tree, ownership::Look::AtOurs)?;

@@ -90,6 +90,8 @@ impl Open {
 /// How far a look goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
+    /// From the root down to the tree's own directories, where nothing new is shown.
+    AtTop,
     /// At the directories that are ours: cheap enough for each publication.
     AtOurs,
     /// At every directory in the tree, whoever has made it.
@@ -114,7 +116,9 @@ pub fn look(root: &Path, id: &TreeId, owner: u32, how: Look) -> Result<Option<Op
     }
     dirs.push(path.join(REPODATA));
     dirs.push(path.join(PACKAGES));
-    dirs.extend(tree::package_dirs(&path)?);
+    if how != Look::AtTop {
+        dirs.extend(tree::package_dirs(&path)?);
+    }
     if how == Look::AtAll {
         let known: BTreeSet<PathBuf> = dirs.iter().cloned().collect();
         dirs.extend(below(&path)?.into_iter().filter(|dir| !known.contains(dir)));
