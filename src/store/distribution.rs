@@ -751,6 +751,7 @@ impl Distribution {
     /// # Errors
     /// Clients still see the old metadata then.
     pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
+        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
         let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
         let changes = self.index.changes(tree);
         let unsigned = self.settings.signer.is_none();
@@ -759,12 +760,9 @@ impl Distribution {
             && last.revision >= floor
             && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), last)
         {
-            // Nothing new is shown, so the directories of packages are left to the inspections.
-            self.is_ours_alone(tree, ownership::Look::AtTop)?;
             self.write_yum_files(tree)?;
             return Ok(published);
         }
-        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
         self.all_there(tree, Ask::WhereSomethingChanged, now)?;
         self.strange(tree)?;
         // Clients must not be told of a signature before it is there, or after it is gone.

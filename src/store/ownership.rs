@@ -90,8 +90,6 @@ impl Open {
 /// How far a look goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// From the root down to the tree's own directories, where nothing new is shown.
-    AtTop,
     /// At the directories that are ours: cheap enough for each publication.
     AtOurs,
     /// At every directory in the tree, whoever has made it.
@@ -116,16 +114,20 @@ pub fn look(root: &Path, id: &TreeId, owner: u32, how: Look) -> Result<Option<Op
     }
     dirs.push(path.join(REPODATA));
     dirs.push(path.join(PACKAGES));
-    if how != Look::AtTop {
-        dirs.extend(tree::package_dirs(&path)?);
-    }
+    // What is known of these from reading the directory above them takes a third of the time.
+    let mut packages = Vec::new();
+    tree::each_package_dir(&path, |entry| packages.push((entry.path(), entry.metadata())))?;
     if how == Look::AtAll {
-        let known: BTreeSet<PathBuf> = dirs.iter().cloned().collect();
+        let known: BTreeSet<PathBuf> = dirs.iter().chain(packages.iter().map(|(dir, _)| dir)).cloned().collect();
         dirs.extend(below(&path)?.into_iter().filter(|dir| !known.contains(dir)));
     }
     let mut found: Option<Open> = None;
-    for dir in dirs {
-        let meta = match std::fs::symlink_metadata(&dir) {
+    let asked = dirs.into_iter().map(|dir| {
+        let meta = std::fs::symlink_metadata(&dir);
+        (dir, meta)
+    });
+    for (dir, meta) in asked.chain(packages) {
+        let meta = match meta {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             other => other.at("look at", &dir)?,
         };

@@ -11,6 +11,7 @@
 //! can lead out of the root. Whether the directories are what they seem is another matter: a swapped
 //! directory is found by [`plain`], which follows no link.
 
+use std::fs::DirEntry;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -33,18 +34,27 @@ pub fn dir(root: &Path, id: &TreeId) -> PathBuf {
 /// # Errors
 /// With the path at fault.
 pub fn package_dirs(tree: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let mut dirs = Vec::new();
+    each_package_dir(tree, |entry| dirs.push(entry.path()))?;
+    Ok(dirs)
+}
+
+/// Shows each of them.
+///
+/// # Errors
+/// As above.
+pub fn each_package_dir(tree: &Path, mut show: impl FnMut(&DirEntry)) -> Result<(), DiskError> {
     let packages = tree.join(PACKAGES);
     if !is_plain_dir(&packages)? {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut dirs = Vec::new();
     for entry in std::fs::read_dir(&packages).at("list", &packages)? {
         let entry = entry.at("list", &packages)?;
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            dirs.push(entry.path());
+            show(&entry);
         }
     }
-    Ok(dirs)
+    Ok(())
 }
 
 /// Opens something below `base` without following any link, for reading.
