@@ -24,8 +24,8 @@ pub type Place = (Timestamp, RolloutId);
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollouts {
     by_id: OrdMap<RolloutId, Arc<Rollout>>,
-    /// The rollouts that name a package.
-    naming: OrdMap<(DistPath, Nevra), OrdSet<RolloutId>>,
+    /// The rollouts that name a package: one, as a rule, so a list costs less than a set.
+    naming: OrdMap<DistPath, OrdMap<Nevra, Arc<[RolloutId]>>>,
     /// The rollouts of each distribution in each state, by their last change.
     by_state: OrdMap<DistPath, OrdMap<State, OrdSet<Place>>>,
     /// The rollouts of which a tracker wants something that could not be done yet.
@@ -57,7 +57,8 @@ impl Rollouts {
 
     /// Those that name a package, by id.
     pub fn naming(&self, dist: &DistPath, nevra: &Nevra) -> impl Iterator<Item = &Rollout> {
-        self.naming.get(&(dist.clone(), nevra.clone())).into_iter().flatten().filter_map(|id| self.get(id))
+        let ids = self.naming.get(dist).and_then(|all| all.get(nevra));
+        ids.into_iter().flat_map(|ids| ids.iter()).filter_map(|id| self.get(id))
     }
 
     /// The distributions that have rollouts, in order.
@@ -140,9 +141,7 @@ impl Rollouts {
     pub(super) fn submitted(&mut self, stamp: Stamp<'_>, submitted: &Submitted) {
         let Submitted { rollout: id, dist, title, packages, state } = submitted.clone();
         self.forget(&id);
-        for nevra in &packages {
-            self.naming.entry((dist.clone(), nevra.clone())).or_default().insert(id.clone());
-        }
+        self.name(&dist, &packages, &id);
         self.place(&dist, &State::recorded(&state), (stamp.at, id.clone()));
         let made = Rollout {
             id: id.clone(),
@@ -160,13 +159,25 @@ impl Rollouts {
         self.by_id.insert(id, Arc::new(made));
     }
 
+    /// A rollout names these packages.
+    fn name(&mut self, dist: &DistPath, packages: &[Nevra], id: &RolloutId) {
+        let of_dist = self.naming.entry(dist.clone()).or_default();
+        for nevra in packages {
+            let ids = of_dist.get(nevra).map(|ids| ids.to_vec()).unwrap_or_default();
+            let place = ids.partition_point(|other| other < id);
+            let (before, behind) = ids.split_at(place);
+            let all: Vec<RolloutId> = before.iter().chain([id]).chain(behind).cloned().collect();
+            of_dist.insert(nevra.clone(), all.into());
+        }
+    }
+
     /// Takes a rollout out of the indexes.
     fn forget(&mut self, id: &RolloutId) {
         let Some(known) = self.by_id.remove(id) else { return };
+        let mut of_dist = self.naming.get_mut(&known.dist);
         for nevra in &known.packages {
-            if let Some(naming) = self.naming.get_mut(&(known.dist.clone(), nevra.clone())) {
-                naming.remove(id);
-            }
+            let Some(ids) = of_dist.as_mut().and_then(|all| all.get_mut(nevra)) else { continue };
+            *ids = ids.iter().filter(|other| *other != id).cloned().collect();
         }
         self.unplace(&known.dist, &known.state, &(known.since, id.clone()));
         self.waiting.remove(id);
@@ -332,9 +343,7 @@ pub(crate) mod tests {
     impl Rollouts {
         /// Puts a rollout in as no fact would.
         pub(crate) fn put(&mut self, rollout: Rollout) {
-            for nevra in &rollout.packages {
-                self.naming.entry((rollout.dist.clone(), nevra.clone())).or_default().insert(rollout.id.clone());
-            }
+            self.name(&rollout.dist, &rollout.packages, &rollout.id);
             self.place(&rollout.dist, &rollout.state, (rollout.since, rollout.id.clone()));
             self.by_id.insert(rollout.id.clone(), Arc::new(rollout));
         }
