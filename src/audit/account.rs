@@ -176,6 +176,8 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
 mod tests {
     use super::super::metadata::Listed;
     use super::*;
+    use crate::process::fact::package::Accepted;
+    use crate::process::fact::tree::Published;
     use crate::process::fact::{Fact, samples::every_fact};
 
     /// The world until a fact, and the distribution and the package that it is about.
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_plan_that_waits_hides_nothing_but_its_own_packages() {
-        let (world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved(_)));
+        let (mut world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved(_)));
         assert_eq!(world.rollouts.plans().count(), 1);
         for shown in [&[nevra.as_str()][..], &[]] {
             let told =
@@ -212,6 +214,33 @@ mod tests {
                 told.iter().filter(|(name, _)| name.starts_with("strange")).collect();
             assert_eq!(of_strange.len(), 1, "{told:?}");
             assert!(!told.iter().any(|(name, _)| *name == nevra), "{told:?}");
+        }
+        // Nor the loss of another package, nor that of the same one in another distribution.
+        let mut lists = |dist: &DistPath, nevra: &str| {
+            let (mut accepted, mut published) = (None, None);
+            for fact in every_fact() {
+                match fact {
+                    Fact::Accepted(fact) => accepted = Some(fact),
+                    Fact::Published(fact) => published = Some(fact),
+                    _ => {}
+                }
+            }
+            let id = id(dist, "testing");
+            let (dist, tree) = (dist.clone(), id.tree.clone());
+            let nevra = nevra.parse().expect("a nevra");
+            let accepted = Accepted { dist, tree, nevra, ..accepted.expect("one") };
+            let published = Published { tree: id, ..published.expect("one") };
+            for fact in [Fact::Accepted(accepted), Fact::Published(published)] {
+                world.apply(world.last + 1, Timestamp::UNIX_EPOCH, "me", &fact);
+            }
+        };
+        let other: DistPath = "other".parse().expect("a path");
+        lists(&dist, "lost-1-1.noarch");
+        lists(&other, &nevra);
+        for (dist, lost) in [(&dist, "lost-1-1.noarch"), (&other, &nevra)] {
+            let told = of_tree(&world, &id(dist, "testing"), &Tree::default(), false);
+            let all: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(all, [lost], "{told:?}");
         }
         let minutes = |n: i64| Timestamp::from_second(n * 60).expect("a time");
         assert_eq!(waiting(&world, minutes(9)).len(), 0);

@@ -246,6 +246,11 @@ mod tests {
         let settings = load(CONTRACT, Path::new("rolloutd.toml")).expect("a good configuration");
         assert_eq!(settings.http, Http::default());
         assert_eq!(settings.watch, Watch::default());
+        let days = |days: u64| Duration::from_hours(24 * days);
+        assert_eq!(settings.intake.rejected, Bounds { keep: days(90), files: 10_000, size: 10 << 30 });
+        let with = format!("{CONTRACT}[intake]\nrejected = {{ keep = \"7d\", files = 20, size = \"1GiB\" }}\n");
+        let with = load(&with, Path::new("rolloutd.toml")).expect("a good configuration");
+        assert_eq!(with.intake.rejected, Bounds { keep: days(7), files: 20, size: 1 << 30 });
         assert_eq!(settings.site.base_url, "http://repository.example.org/sw");
         let [dist] = settings.distributions.as_slice() else { panic!("one distribution") };
         assert_eq!(dist.trees.iter().map(TreeName::as_str).collect::<Vec<_>>(), TREES);

@@ -282,3 +282,52 @@ fn dist_settings(
         metadata_key,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::reader;
+    use crate::format::signing;
+    use crate::store::disk::{self, Access, Kernel};
+
+    /// rpm takes little of what is read here.
+    #[test]
+    fn clients_get_the_same_armored_export_however_the_file_of_a_ring_looks() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("RPM-GPG-KEY-x");
+        let now = Timestamp::from_second(1_795_000_000).expect("a time");
+        let plain = signing::generate("x <x@example.org>", now).expect("a key").public;
+        let text = format!(
+            "[site]\nname = \"a\"\nroot = \"/r/root\"\nstate = \"/r/state\"\nbase_url = \"http://a.example.org/\"\n\
+             [[distribution]]\npath = \"d\"\nprocedure = \"egi\"\n[distribution.keys]\n\"*\" = [\"{}\"]\n",
+            path.display()
+        );
+        let settings = reader::load(&text, Path::new("rolloutd.toml")).expect("good");
+        let (dist, production) = (&settings.distributions[0], "production".parse().expect("a name"));
+        let lines = |before: &str, after: &str| -> String {
+            plain.lines().flat_map(|line| [before, line, after, "\n"]).collect()
+        };
+        let published = |bytes: &[u8]| {
+            disk::put(&Kernel::default(), &path, bytes, Access::Everybody).expect("written");
+            let mut wrong = Vec::new();
+            let ring = ring(dist, &production, &mut wrong).expect("read");
+            let mut beside = key_files(dist, &production, &ring, &mut wrong);
+            assert_eq!(wrong, [""; 0]);
+            String::from_utf8(beside.remove("RPM-GPG-KEY-x").expect("its name stays")).expect("text")
+        };
+        let right = published(plain.as_bytes());
+        assert!(right.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n"), "{right}");
+        assert!(right.ends_with("\n-----END PGP PUBLIC KEY BLOCK-----\n"), "{right}");
+        let armor: String = plain.lines().filter(|line| !line.starts_with(['-', '='])).collect();
+        let binary = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, armor).expect("base64");
+        for (what, bytes) in [
+            ("binary", binary),
+            ("without the blank line", plain.replacen("\n\n", "\n", 1).into_bytes()),
+            ("indented", lines("    ", "").into_bytes()),
+            ("with trailing blanks", lines("", "  ").into_bytes()),
+            ("with words around it", format!("The key:\n{plain}That was it.\n").into_bytes()),
+        ] {
+            assert_eq!(published(&bytes), right, "{what}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::engine::view::Shared;
+use crate::process::world::World;
 use crate::store::disk::{self, Access, Disk};
 use crate::store::{scrub, tree};
 
@@ -156,7 +157,7 @@ impl Scrub {
     fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
         let compared = scrub::compare(&tree::dir(&self.root, id), nevra, sha256, known);
         // A tree that something has left had it a moment ago. Until that is written down its file stays there.
-        compared.err().filter(|_| self.is_listed(id, nevra))
+        compared.err().filter(|_| is_listed(&self.shared.read().world, id, nevra))
     }
 
     /// Reads a package in every tree that lists it.
@@ -192,12 +193,6 @@ impl Scrub {
         read.await.unwrap_or_default()
     }
 
-    fn is_listed(&self, id: &TreeId, nevra: &Nevra) -> bool {
-        let inside = self.shared.read();
-        let package = inside.world.packages.get(&id.dist, nevra);
-        package.is_some_and(|package| package.trees.contains(&id.tree))
-    }
-
     fn tell(&self, findings: &Findings) {
         let words = |((id, nevra), (_, why)): (&(TreeId, Nevra), &(Sha256, String))| format!("{nevra} in {id}: {why}");
         let mut told: Vec<String> = findings.iter().take(TOLD).map(words).collect();
@@ -222,8 +217,44 @@ impl Scrub {
     }
 }
 
+/// Whether a tree lists a package, whatever moves at the moment.
+fn is_listed(world: &World, id: &TreeId, nevra: &Nevra) -> bool {
+    world.packages.get(&id.dist, nevra).is_some_and(|package| package.trees.contains(&id.tree))
+}
+
 /// The part of a period that so much of everything takes.
 fn share(period: Duration, part: u64, whole: u64) -> Duration {
     let nanoseconds = period.as_nanos().saturating_mul(u128::from(part)) / u128::from(whole.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX)).min(period)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fact::package::Accepted;
+    use crate::process::fact::{Fact, samples::every_fact};
+
+    /// What is listed and gone is missed, also while something of the same name moves, here or elsewhere.
+    #[test]
+    fn a_move_hides_no_loss() {
+        let mut world = World::default();
+        let mut trees = BTreeSet::new();
+        for fact in every_fact() {
+            let elsewhere = match &fact {
+                Fact::Accepted(here) => Some(Accepted { dist: "other".parse().expect("a path"), ..here.clone() }),
+                _ => None,
+            };
+            for fact in [Some(fact), elsewhere.map(Fact::Accepted)].into_iter().flatten() {
+                world.apply(world.last + 1, jiff::Timestamp::UNIX_EPOCH, "me", &fact);
+                if let Fact::Accepted(Accepted { dist, tree, nevra, .. }) = fact {
+                    trees.insert((TreeId { dist, tree }, nevra));
+                }
+            }
+            if world.rollouts.plans().next().is_some() {
+                break;
+            }
+        }
+        let (plans, listed) = (world.rollouts.plans().count(), trees.iter().filter(|(id, n)| is_listed(&world, id, n)));
+        assert_eq!((plans, listed.count()), (1, 2));
+    }
 }

@@ -1461,6 +1461,47 @@ mod tests {
         assert!(later.revision > first.revision, "also when the clock went back");
     }
 
+    /// Mirrors and caches go by the time of a file where its size is the same.
+    #[test]
+    fn the_time_of_the_metadata_is_its_revision_whatever_somebody_does_to_it() {
+        let (site, untested) = (Site::new(), tree("untested"));
+        let mut dist = site.fresh();
+        let mut floor = 0;
+        for name in ["a", "b"] {
+            site.drop_file("upload.rpm", &package(name, "1", Some(&keys().1)));
+            site.settle(&mut dist);
+            let published = dist.publish(&untested, floor, now()).expect("published");
+            assert!(published.revision > floor, "in the same second");
+            floor = published.revision;
+            let files = ["repomd.xml", "repomd.xml.asc"].map(|file| site.untested().join(REPODATA).join(file));
+            let times = || files.each_ref().map(|file| std::fs::metadata(file).expect("there").mtime());
+            let revision = i64::try_from(floor).expect("a time");
+            assert_eq!(times(), [revision; 2], "{name}");
+            // Somebody has touched it, or put a copy back.
+            let touch = || {
+                for file in &files {
+                    let open = std::fs::File::options().append(true).open(file).expect("opened");
+                    open.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("touched");
+                }
+            };
+            touch();
+            dist.publish(&untested, floor, now()).expect("as it is");
+            assert_eq!(times(), [revision; 2], "{name}: published again");
+            // And the daemon starts again.
+            touch();
+            let listed = dist.index.listed(&untested).map(|(nevra, sha256)| Listed {
+                nevra: nevra.clone(),
+                sha256,
+                trees: vec![untested.clone()],
+            });
+            let listed = listed.collect();
+            dist = site.open(Arc::new(Kernel::default()), listed).expect("opened");
+            let expected = Expected { revision: floor, repomd: Some(published.repomd), ..Expected::default() };
+            dist.inspect(&untested, &expected, now()).expect("as it is").expect("shown");
+            assert_eq!(times(), [revision; 2], "{name}: inspected");
+        }
+    }
+
     #[test]
     fn what_others_put_into_repodata_is_carried_along() {
         let site = Site::new();

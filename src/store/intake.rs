@@ -430,6 +430,11 @@ impl Uploads {
     /// All candidates below the tree. Links to directories are not followed; what is known to be ours is passed
     /// over, and so are directories that hold nothing else and are as they were.
     fn search(&self, dir: &Path, strays: Option<&Strays>) -> Result<Searched, DiskError> {
+        self.search_some(dir, strays, DIRECTORIES_MAX)
+    }
+
+    /// The same in so many directories at most.
+    fn search_some(&self, dir: &Path, strays: Option<&Strays>, most: usize) -> Result<Searched, DiskError> {
         let mut again = None;
         let mut found = Vec::new();
         let mut dirs = BTreeMap::new();
@@ -439,10 +444,8 @@ impl Uploads {
         // Directories further up come first, so that nobody hides them by making many below one of his.
         while let Some((relative, depth)) = todo.pop_front() {
             searched += 1;
-            if searched > DIRECTORIES_MAX {
-                let why = format!(
-                    "there are more than {DIRECTORIES_MAX} directories, and this one and others are not searched"
-                );
+            if searched > most {
+                let why = format!("there are more than {most} directories, and this one and others are not searched");
                 waiting.add(&relative, Kind::Many, why, None);
                 break;
             }
@@ -1403,6 +1406,26 @@ mod tests {
         let (aside, _) = take_aside(&Kernel::default(), &dir.path().join("a.rpm")).expect("renamed").expect("there");
         let found = Uploads::default().search(dir.path(), None).expect("listed").found;
         assert_eq!(found.iter().map(|file| dir.path().join(&file.relative)).collect::<Vec<_>>(), [aside]);
+    }
+
+    /// Whoever makes many hides none that lie further up, and what is not searched is said.
+    #[test]
+    fn so_many_directories_are_searched_and_no_more() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = Kernel::default();
+        for below in ["mine/0", "mine/1", "mine/2", "theirs"] {
+            disk.make_dir(&dir.path().join(below)).expect("made");
+            put(&disk, &dir.path().join(below).join("a.rpm"), b"", Access::Everybody).expect("made");
+        }
+        let many = |most| {
+            let Searched { found, waiting, .. } =
+                Uploads::default().search_some(dir.path(), None, most).expect("listed");
+            let theirs = found.iter().any(|file| file.relative == Path::new("theirs/a.rpm"));
+            (theirs, found.len(), waiting.trouble().map(|(first, number)| (first.why.clone(), number)))
+        };
+        assert_eq!(many(6), (true, 4, None));
+        let why = "there are more than 3 directories, and this one and others are not searched";
+        assert_eq!(many(3), (true, 1, Some((why.to_owned(), 1))));
     }
 
     #[test]

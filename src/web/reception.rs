@@ -1,6 +1,7 @@
 //! What happens to a request before it is handled: its body is read, within bounds.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
@@ -18,6 +19,7 @@ enum Unread {
     TooLarge,
     NoRoom,
     Broken,
+    Late,
 }
 
 impl Unread {
@@ -31,6 +33,10 @@ impl Unread {
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not now", why)
             }
             Self::Broken => Problem::bad_request("the body breaks off"),
+            Self::Late => {
+                let why = format!("the body was not there within {} seconds", TIME.as_secs());
+                Problem::of_status(StatusCode::REQUEST_TIMEOUT, why)
+            }
         }
     }
 }
@@ -48,15 +54,14 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
     }
     let is_known = context.site().tokens.caller(&parts.headers).is_some();
     let mut held = context.bodies().begin(parts.extensions.get().copied(), is_known);
-    let problem = match timeout(TIME, read(body, &mut held)).await {
-        Ok(Ok(bytes)) => return next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(unread)) => unread.problem(),
-        Err(_) => {
-            let why = format!("the body was not there within {} seconds", TIME.as_secs());
-            Problem::of_status(StatusCode::REQUEST_TIMEOUT, why)
-        }
-    };
-    problem.into_response()
+    match read_within(TIME, body, &mut held).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(unread) => unread.problem().into_response(),
+    }
+}
+
+async fn read_within(time: Duration, body: Body, held: &mut Held) -> Result<Vec<u8>, Unread> {
+    timeout(time, read(body, held)).await.unwrap_or(Err(Unread::Late))
 }
 
 async fn read(mut body: Body, held: &mut Held) -> Result<Vec<u8>, Unread> {
@@ -72,4 +77,47 @@ async fn read(mut body: Body, held: &mut Held) -> Result<Vec<u8>, Unread> {
         all.extend_from_slice(&bytes);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::task::{Context as Waker, Poll};
+
+    use axum::body::{Bytes, HttpBody};
+    use hyper::body::Frame;
+
+    use super::*;
+    use crate::web::bodies::Bodies;
+
+    /// A body of which so many bytes come, and then nothing.
+    struct HalfSent(Option<usize>);
+
+    impl HttpBody for HalfSent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Waker<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(vec![b' '; bytes].into())))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_not_waited_for_and_gives_its_room_back() {
+        let bodies = Arc::<Bodies>::default();
+        let mut open = Vec::new();
+        // As many as there is room for, and those that are sent away at once.
+        for _ in 0..20 {
+            let mut held = bodies.begin(None, false);
+            let read = read_within(Duration::from_millis(1), Body::new(HalfSent(Some(BODY_MAX))), &mut held);
+            let read = timeout(Duration::from_secs(10), read).await.expect("nobody waits for it");
+            open.push((read.expect_err("it never ends").problem().status, held));
+        }
+        let statuses: Vec<u16> = open.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [[408; 16].as_slice(), &[503; 4]].concat());
+        drop(open);
+        let mut held = bodies.begin(None, false);
+        assert!(held.take(BODY_MAX), "there is room again");
+    }
 }

@@ -348,9 +348,19 @@ fn what_clients_see_already_is_not_written_down_again() {
 
 #[test]
 fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard_when_it_is_right_again() {
-    for tree in ["untested", "testing"] {
+    type Hold = fn(&mut Story, &str);
+    let holds: [Hold; 2] = [
+        |story, tree| {
+            story.holds(tree);
+        },
+        |story, tree| {
+            story.misses(tree, A);
+        },
+    ];
+    for (tree, hold) in ["untested", "testing"].into_iter().flat_map(|tree| holds.map(|hold| (tree, hold))) {
         let mut story = Story::new();
-        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification").holds(tree);
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        hold(&mut story, tree);
         story.move_as(&[Role::Admin], "r", "StageRollOut");
         assert_eq!((story.codes(), story.state("r")), (vec!["tree_held"], "InVerification".to_owned()), "{tree}");
         let Some(Answer::Refused(judged)) = &story.answer else { panic!("refused") };
