@@ -13,6 +13,19 @@ pub const NAMED_MAX: usize = 200;
 /// Longest path that is told, in characters.
 const PATH_MAX: usize = 300;
 
+/// Longest reason that is remembered, in characters. It may have a path in it, which may be as long as people like.
+const WHY_MAX: usize = 300;
+
+/// A reason without its middle when it is too long: what it is about stands at its beginning, and why at its end.
+pub fn brief(why: String) -> String {
+    let all = why.chars().count();
+    if all <= WHY_MAX {
+        return why;
+    }
+    let head = why.chars().take(WHY_MAX / 3);
+    head.chain("...".chars()).chain(why.chars().skip(all - 2 * WHY_MAX / 3)).collect()
+}
+
 /// Why a file waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -130,7 +143,7 @@ impl Backlog {
         if place < NAMED_MAX {
             let path: String = path.display().to_string().chars().take(PATH_MAX).flat_map(char::escape_debug).collect();
             let path = legible::line(&path).into_owned();
-            self.named.insert(place, Waits { path, kind, why: why.into(), since });
+            self.named.insert(place, Waits { path, kind, why: brief(why.into()), since });
             self.named.truncate(NAMED_MAX);
         }
     }
@@ -177,6 +190,15 @@ mod tests {
         for (n, kind) in Kind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, n, "{kind}");
         }
+    }
+
+    #[test]
+    fn of_a_long_reason_the_beginning_and_the_end_are_told() {
+        let why = |length| format!("cannot open {}: Permission denied (os error 13)", "\u{e9}".repeat(length));
+        assert_eq!(brief(why(100)), why(100));
+        let told = brief(why(4_000));
+        assert!(told.starts_with("cannot open ") && told.ends_with(": Permission denied (os error 13)"), "{told}");
+        assert_eq!(told.chars().count(), WHY_MAX + 3);
     }
 
     #[test]

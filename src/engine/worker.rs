@@ -108,7 +108,7 @@ impl Workshop {
                     again: look.again,
                     trouble: look.failed.as_ref().map(|error| chain(error)),
                     waiting: look.waiting,
-                    stuck: look.at_home.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
+                    stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
                 })
             }
             Work::Inspect(path, trees) => {

@@ -1730,8 +1730,35 @@ mod tests {
         site.drop_file("zz.rpm", &package("zz", "1", Some(&keys().1)));
         assert_eq!(site.settle(&mut dist).0, ["zz-1-1.noarch"]);
         let look = dist.look(now(), site.clock).expect("a look");
-        let stuck: Vec<_> = look.stuck.iter().map(|(path, _)| path.display().to_string()).collect();
+        let stuck: Vec<&str> = look.waiting.named().iter().map(|waits| waits.path.as_str()).collect();
+        assert_eq!(look.waiting.count(Kind::Stuck), 2);
         assert_eq!(stuck, ["kept/a.rpm", "kept/bad.rpm"]);
+    }
+
+    #[test]
+    fn of_a_heap_that_cannot_be_handled_some_are_tried_again_and_all_when_one_can() {
+        let site = Site::new();
+        let kept = site.incoming().join("kept");
+        let mut dist = site.open(Arc::new(FailingDisk::but_not_in(&kept)), vec![]).expect("opened");
+        for number in 0..200 {
+            site.drop_file(&format!("kept/{number}.rpm"), format!("junk {number}").as_bytes());
+        }
+        let stuck = |dist: &mut Distribution, seconds: u64| {
+            let look = dist.look(now(), site.clock + Duration::from_secs(seconds)).expect("a look");
+            (look.waiting.count(Kind::Stuck), look.again)
+        };
+        site.settle(&mut dist);
+        for round in 2..5 {
+            assert_eq!(stuck(&mut dist, round * 100).0, 200);
+        }
+        dist.disk = Arc::new(Kernel::default());
+        let mut last = stuck(&mut dist, 500);
+        assert!((1..200).contains(&last.0), "{last:?}");
+        while last.0 > 0 {
+            assert_eq!(last.1, Some(Duration::ZERO), "the others are tried at once");
+            last = stuck(&mut dist, 500);
+        }
+        assert_eq!(std::fs::read_dir(&kept).expect("there").count(), 0);
     }
 
     #[test]

@@ -26,14 +26,17 @@
 //! what is ours in the upload tree. In the drop directory a hidden name that has not changed for as long as half a
 //! file may stay half is named to whoever left it there.
 //!
+//! Whoever uploads may make heaps of anything. So owners have turns, in what is looked at as in what is remembered (see
+//! [`super::turns`]), a look takes so long at most, and what cannot be handled is tried again a little at a time.
+//!
 //! A file that cannot be handled, since it lies in a directory that somebody keeps to himself, is named
-//! in [`Look::stuck`] and left alone; the others are not held up by it.
+//! in [`Look::waiting`] and left alone; the others are not held up by it.
 //!
 //! What never happens: nothing is read through a link, nothing is decided from a file's name, a
 //! name that was given is never taken from a package whose bytes were accepted before, and no file that
 //! nobody has read yet gives way to another one.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read;
@@ -57,7 +60,8 @@ use super::ownership;
 use super::patience::Patient;
 use super::rejected;
 use super::tree;
-use crate::domain::backlog::{Backlog, Kind};
+use super::turns::Turns;
+use crate::domain::backlog::{self, Backlog, Kind};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
@@ -88,6 +92,19 @@ const DEPTH_MAX: usize = 16;
 /// Most directories that are searched. Each costs some microseconds in each look.
 const DIRECTORIES_MAX: usize = 200_000;
 
+/// Most bytes that those take which are still to be searched, and that what is known of it takes beside its path.
+const DIRECTORIES_BYTES: usize = 16 << 20;
+const DIRECTORY_BYTES: usize = 64;
+
+/// Most bytes that the files of a drop directory take which are remembered between two looks, and that what is known
+/// of a file takes beside its path: with names as people have them it is some 30,000 files. Beyond it the rest is found
+/// when these are done, and whoever has most of them waits longest.
+const FILES_BYTES: usize = 32 << 20;
+const FILE_BYTES: usize = 900;
+
+/// When a look has worked so long it leaves the rest to the next one, so that nobody waits long for others' files.
+const LOOK_TAKES: Duration = Duration::from_secs(2);
+
 /// Begins the names of uploads that were taken aside to be removed. Not a temporary name of ours, as
 /// those are removed unread after a crash.
 const CLEARED: &str = ".cleared-by-rolloutd-";
@@ -95,11 +112,15 @@ const CLEARED: &str = ".cleared-by-rolloutd-";
 /// After what time a file that could not be handled is tried again.
 const STUCK_AGAIN: Duration = Duration::from_mins(1);
 
+/// Some so many of them of one owner are tried then: those that lie in a heap fare alike mostly. When one of them can
+/// be handled the others of its directory are tried at once.
+const STUCK_TRIED: u64 = 64;
+
 /// Largest file that is read to its end although its beginning is that of no package.
 const SUM_MAX: u64 = 64 << 20;
 
-/// Most files that are remembered between two looks. Beyond it the rest is found when these are done.
-const SIGHTINGS_MAX: usize = 200_000;
+/// Most refusals that are remembered of what cannot be moved away.
+const STAYED_MAX: usize = 200_000;
 
 /// What bounds the taking in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,10 +175,9 @@ pub struct Look {
     pub accepted: Vec<Arrival>,
     /// Refused; the files are still where they were.
     pub refused: Vec<Departure>,
-    /// Files that cannot be handled now, and why: all of them, at each look.
+    /// Files in the upload tree itself, where nobody writes but the daemon and admins, that cannot be handled now, and
+    /// why: all of them, at each look.
     pub stuck: Vec<(PathBuf, String)>,
-    /// Those of them that lie in the upload tree itself, where nobody writes but the daemon and admins.
-    pub at_home: Vec<(PathBuf, String)>,
     /// What waits in the drop directory, why, and what its owner can do.
     pub waiting: Backlog,
     /// Files that were refused before with the same bytes and the same word: they are counted where these are kept.
@@ -177,7 +197,6 @@ impl Look {
         self.accepted.extend(other.accepted);
         self.refused.extend(other.refused);
         self.stuck.extend(other.stuck);
-        self.at_home.extend(other.at_home);
         self.waiting.extend(other.waiting);
         self.refused_again += other.refused_again;
         self.repeated |= other.repeated;
@@ -311,6 +330,10 @@ pub struct Uploads {
     dirs: BTreeMap<PathBuf, PackageDir>,
     /// Of the marks in them; nobody else knows how it hashes.
     marks: RandomState,
+    /// Whose file was looked at last: the next look begins with somebody else's.
+    turn: u32,
+    /// Directories in which a file could be handled in the last look that could not be before.
+    mended: BTreeSet<PathBuf>,
     /// How often what was refused and cannot be moved away was refused.
     stayed: BTreeMap<(&'static str, What), u64>,
 }
@@ -352,6 +375,7 @@ struct Found {
     /// Whether it is a regular file.
     is_file: bool,
     links: u64,
+    owner: u32,
     /// What it is known by in a directory of packages when it turns out to be ours.
     mark: Option<u64>,
 }
@@ -382,20 +406,37 @@ impl Uploads {
         let mut look = Look { waiting, again, ..Look::default() };
         let (mut quiet, mut bytes) = (Vec::new(), 0_u64);
         let mut foreign: BTreeSet<&Path> = BTreeSet::new();
+        let (began, mut worked) = (Instant::now(), false);
+        let due = self.due(&found, clock);
+        let mut tried: Vec<&Found> = Vec::new();
         for file in &found {
-            if quiet.len() == LOOK_AT_ONCE || (bytes > LOOK_BYTES && !quiet.is_empty()) {
+            let is_much = quiet.len() == LOOK_AT_ONCE || (bytes > LOOK_BYTES && !quiet.is_empty());
+            if is_much || (worked && began.elapsed() > LOOK_TAKES) {
                 look.again = Some(Duration::ZERO);
                 break;
             }
+            self.turn = file.owner;
+            if self.is_due(file, clock) {
+                if self.is_spared(file, &due, clock) {
+                    foreign.insert(file.dir());
+                    continue;
+                }
+                tried.push(file);
+            }
+            let known = self.seen.len();
             match self.visit(disk, gate, index, file, clock, &mut look) {
                 Ok(Visit::Ours) => {
                     if let Some((dir, mark)) = dirs.get_mut(file.dir()).zip(file.mark) {
                         dir.ours.insert(mark);
                     }
                 }
-                Ok(Visit::Cheap) => drop(foreign.insert(file.dir())),
+                Ok(Visit::Cheap) => {
+                    foreign.insert(file.dir());
+                    worked |= self.seen.len() < known;
+                }
                 Ok(Visit::Examine) => {
                     foreign.insert(file.dir());
+                    worked = true;
                     bytes = bytes.saturating_add(file.stamp.size);
                     quiet.push(file);
                 }
@@ -418,8 +459,17 @@ impl Uploads {
                 self.dirs.entry(path).or_insert(dir);
             }
         }
-        self.examine(disk, gate, index, &quiet, (now, clock), &mut look);
+        self.examine(disk, gate, index, &quiet, (now, clock, began), &mut look);
+        let is_mended = |file: &&&Found| match self.seen.get(&file.relative) {
+            // What is left for the next look is not known yet.
+            Some(Sighting { outcome: None | Some(Outcome::Stuck(..)), .. }) => false,
+            Some(_) | None => true,
+        };
+        self.mended = tried.iter().filter(is_mended).map(|file| file.dir().to_owned()).collect();
         self.report(gate, (now, clock), &mut look);
+        if !self.mended.is_empty() {
+            look.again = Some(Duration::ZERO);
+        }
         if !look.accepted.is_empty() || !look.refused.is_empty() {
             // What was decided now is settled once the logbook has it.
             look.again = Some(Duration::ZERO);
@@ -436,13 +486,19 @@ impl Uploads {
     /// The same in so many directories at most.
     fn search_some(&self, dir: &Path, strays: Option<&Strays>, most: usize) -> Result<Searched, DiskError> {
         let mut again = None;
-        let mut found = Vec::new();
+        let (files, directories) = match strays {
+            Some(_) => (FILES_BYTES, DIRECTORIES_BYTES),
+            // What lies there is ours, or an admin's.
+            None => (usize::MAX, usize::MAX),
+        };
+        let mut found = Turns::new(files, self.turn);
         let mut dirs = BTreeMap::new();
         let mut waiting = Backlog::default();
-        let mut todo = VecDeque::from([(PathBuf::new(), 0)]);
+        let mut todo = Turns::new(directories, self.turn);
+        todo.push(0, (PathBuf::new(), 0), 0);
         let mut searched = 0;
-        // Directories further up come first, so that nobody hides them by making many below one of his.
-        while let Some((relative, depth)) = todo.pop_front() {
+        // Of each owner, directories further up come first, so that nobody hides them by making many below one of his.
+        while let Some((_, (relative, depth))) = todo.pop() {
             searched += 1;
             if searched > most {
                 let why = format!("there are more than {most} directories, and this one and others are not searched");
@@ -451,7 +507,7 @@ impl Uploads {
             }
             let here = dir.join(&relative);
             let mut known = None;
-            if depth == 2 && relative.starts_with(tree::PACKAGES) {
+            if depth == 2 && strays.is_none() && relative.starts_with(tree::PACKAGES) {
                 let Ok(stamp) = std::fs::symlink_metadata(&here).map(|meta| Stamp::of(&meta)) else { continue };
                 known = self.dirs.get(&relative);
                 dirs.insert(relative.clone(), PackageDir { stamp, done: false, ours: HashSet::new() });
@@ -517,13 +573,17 @@ impl Uploads {
                         waiting.add(&path, Kind::Folder, "it is a directory and no package", changed);
                     }
                     if depth < DEPTH_MAX {
-                        todo.push_back((path, depth + 1));
+                        let bytes = path.as_os_str().len() + DIRECTORY_BYTES;
+                        todo.push(stat.st_uid, (path, depth + 1), bytes);
                     } else {
                         let why = format!("directories are searched {DEPTH_MAX} deep, and this one lies deeper");
                         waiting.add(&path, Kind::Deep, why, changed);
                     }
                 } else if aside || name.as_bytes().ends_with(b".rpm") {
-                    found.push(Found { relative: path, stamp, is_file: kind.is_file(), links: stat.st_nlink, mark });
+                    let (is_file, links, owner) = (kind.is_file(), stat.st_nlink, stat.st_uid);
+                    // Its path is known to two while it is looked at.
+                    let bytes = 2 * path.as_os_str().len() + FILE_BYTES;
+                    found.push(owner, Found { relative: path, stamp, is_file, links, owner, mark }, bytes);
                 } else {
                     waiting.add(
                         &path,
@@ -534,8 +594,48 @@ impl Uploads {
                 }
             }
         }
+        for (owner, number, (path, _)) in todo.left_out() {
+            let why = format!("there are too many directories: {number} of the user {owner} are not searched");
+            waiting.add(path, Kind::Many, why, None);
+        }
+        for (owner, number, Found { relative, .. }) in found.left_out() {
+            let why = format!("there are too many files: {number} of the user {owner} wait until others are done");
+            waiting.add(relative, Kind::Many, why, None);
+        }
         found.sort_by(|a, b| a.relative.cmp(&b.relative));
+        let found = std::iter::from_fn(|| found.pop()).map(|(_, file)| file).collect();
         Ok(Searched { found, dirs, waiting, again })
+    }
+
+    /// Whether a file that could not be handled is to be tried again.
+    fn is_due(&self, file: &Found, clock: Instant) -> bool {
+        match self.seen.get(&file.relative) {
+            Some(Sighting { outcome: Some(Outcome::Stuck(_, since, _)), stamp, .. }) if *stamp == file.stamp => {
+                clock.saturating_duration_since(*since) >= STUCK_AGAIN || self.mended.contains(file.dir())
+            }
+            _ => false,
+        }
+    }
+
+    /// How many files of each owner are.
+    fn due(&self, found: &[Found], clock: Instant) -> BTreeMap<u32, u64> {
+        let mut due = BTreeMap::new();
+        for file in found.iter().filter(|file| self.is_due(file, clock)) {
+            *due.entry(file.owner).or_default() += 1;
+        }
+        due
+    }
+
+    /// Whether a file is one of so many that could not be handled that it is tried another time.
+    fn is_spared(&mut self, file: &Found, due: &BTreeMap<u32, u64>, clock: Instant) -> bool {
+        let parts = due.get(&file.owner).map_or(1, |due| due.div_ceil(STUCK_TRIED).max(1));
+        if self.mended.contains(file.dir()) || self.marks.hash_one((&file.relative, clock)).is_multiple_of(parts) {
+            return false;
+        }
+        if let Some(Sighting { outcome: Some(Outcome::Stuck(_, since, _)), .. }) = self.seen.get_mut(&file.relative) {
+            *since = clock;
+        }
+        true
     }
 
     /// Remembers that a file cannot be handled.
@@ -544,13 +644,13 @@ impl Uploads {
             let before = sighting.outcome.take().map(Box::new);
             if let Some(Outcome::Refused(refusal, sha256)) = before.as_deref() {
                 // Whoever keeps it there can have it looked at as often as he likes, and each time would be an entry.
-                if self.stayed.len() >= SIGHTINGS_MAX {
+                if self.stayed.len() >= STAYED_MAX {
                     self.stayed.clear();
                 }
                 let what = What::of(&self.marks, path, *sha256);
                 self.stayed.entry((refusal.code.as_str(), what)).or_insert(1);
             }
-            sighting.outcome = Some(Outcome::Stuck(why, clock, before));
+            sighting.outcome = Some(Outcome::Stuck(backlog::brief(why), clock, before));
         }
     }
 
@@ -561,7 +661,9 @@ impl Uploads {
                 None => (Kind::New, "it is new, or was changed just now"),
                 Some(Outcome::Incomplete) => (Kind::Incomplete, "there is less of it than it says"),
                 Some(Outcome::Stuck(why, ..)) => {
-                    look.stuck.push((path.clone(), why.clone()));
+                    if gate.is_home() {
+                        look.stuck.push((path.clone(), why.clone()));
+                    }
                     look.again = Some(look.again.map_or(STUCK_AGAIN, |soonest| soonest.min(STUCK_AGAIN)));
                     (Kind::Stuck, why.as_str())
                 }
@@ -572,9 +674,6 @@ impl Uploads {
                 let since = now.checked_sub(clock.saturating_duration_since(sighting.since)).ok();
                 look.waiting.add(path, kind, why, since);
             }
-        }
-        if gate.is_home() {
-            look.at_home.clone_from(&look.stuck);
         }
     }
 
@@ -631,14 +730,12 @@ impl Uploads {
     /// What to do with a file in this look.
     fn step(&mut self, disk: &dyn Disk, gate: &Gate, file: &Found, clock: Instant) -> Result<Step, IntakeError> {
         let stamp = file.stamp;
-        let full = self.seen.len() >= SIGHTINGS_MAX;
         let sighting = match self.seen.get_mut(&file.relative) {
             Some(known) if known.stamp == stamp => known,
             Some(known) => {
                 *known = Sighting::new(stamp, clock);
                 return Ok(Step::Later(gate.limits.quiet));
             }
-            None if full => return Ok(Step::Later(gate.limits.quiet)),
             None => {
                 self.seen.insert(file.relative.clone(), Sighting::new(stamp, clock));
                 return Ok(Step::Later(gate.limits.quiet));
@@ -647,7 +744,7 @@ impl Uploads {
         let waited = clock.saturating_duration_since(sighting.since);
         let path = gate.dir.join(&file.relative);
         if let Some(Outcome::Stuck(_, since, before)) = &mut sighting.outcome {
-            if clock.saturating_duration_since(*since) < STUCK_AGAIN {
+            if clock.saturating_duration_since(*since) < STUCK_AGAIN && !self.mended.contains(file.dir()) {
                 return Ok(Step::Nothing);
             }
             sighting.outcome = before.take().map(|before| *before);
@@ -698,14 +795,15 @@ impl Uploads {
         }
     }
 
-    /// Reads files by all threads, then settles them one after the other in the order of their paths.
+    /// Reads files by all threads, then settles them one after the other; those that are left when it has taken long are
+    /// read in the next look.
     fn examine(
         &mut self,
         disk: &dyn Disk,
         gate: &Gate,
         index: &mut Index,
         quiet: &[&Found],
-        (now, clock): (Timestamp, Instant),
+        (now, clock, began): (Timestamp, Instant, Instant),
         look: &mut Look,
     ) {
         let todo: Vec<(usize, &Found, Stamp)> = quiet
@@ -714,11 +812,15 @@ impl Uploads {
             .enumerate()
             .map(|(at, (file, stamp))| (at, file, stamp))
             .collect();
-        let failed = AtomicBool::new(false);
+        let (failed, late) = (AtomicBool::new(false), AtomicBool::new(false));
         // File systems that give no answer; of each one file is waited for.
         let silent = Mutex::new(BTreeSet::new());
         let is_silent = |device| silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&device);
-        let read = |(): &mut (), (_, file, stamp): &(usize, &Found, Stamp)| {
+        let read = |(): &mut (), (at, file, stamp): &(usize, &Found, Stamp)| {
+            if *at > 0 && began.elapsed() > LOOK_TAKES {
+                late.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
             if is_silent(file.stamp.dev) {
                 let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system gives no answer");
                 return Ok(Some(Err(DiskError::new(READ_UPLOAD, &gate.dir.join(&file.relative), why).into())));
@@ -745,6 +847,9 @@ impl Uploads {
         match crew::each(&todo, || (), read, keep) {
             Ok(()) => {}
             Err(never) => match never {},
+        }
+        if late.into_inner() {
+            look.again = Some(Duration::ZERO);
         }
         let mut settled = Vec::with_capacity(todo.len());
         let mut listed = Unsaid { index, tree: &gate.tree, nevras: Vec::new() };
@@ -860,7 +965,7 @@ enum Examined {
 
 /// What a search finds.
 struct Searched {
-    /// All candidates, sorted by path.
+    /// All candidates in turns: each owner's in the order of their paths.
     found: Vec<Found>,
     /// The directories of published packages, as they were before they were read, with what was found to be
     /// ours at once.

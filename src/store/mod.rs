@@ -38,6 +38,8 @@ mod splice;
 pub mod assembly;
 /// What is asked of a package file before it comes in, who answers, and both as bytes.
 pub mod examination;
+/// What several owners have put somewhere, within a bound and in turns.
+mod turns;
 /// A dropped file becomes an inode of our own, or a refusal.
 pub mod intake;
 /// Whether the packages that a tree lists still lie there.

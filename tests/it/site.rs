@@ -353,7 +353,12 @@ impl Site {
     }
 
     /// Waits until `seen` gives something; a daemon that ended meanwhile is a failure.
-    pub(crate) fn wait<T>(&mut self, what: &str, mut seen: impl FnMut(&Self) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&mut self, what: &str, seen: impl FnMut(&Self) -> Option<T>) -> T {
+        self.wait_for(DEADLINE, what, seen)
+    }
+
+    /// The same of what takes long on any machine.
+    pub(crate) fn wait_for<T>(&mut self, most: Duration, what: &str, mut seen: impl FnMut(&Self) -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             if let Some(found) = seen(self) {
@@ -363,7 +368,7 @@ impl Site {
                 self.daemon = None;
                 panic!("waiting for {what}: the daemon ended with {ended}");
             }
-            assert!(began.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}");
+            assert!(began.elapsed() < most, "waited {most:?} for {what}");
             std::thread::park_timeout(LOOK);
         }
     }

@@ -5,13 +5,17 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fd::OwnedFd;
+use rustix::fs::{Gid, Mode, OFlags, Uid};
 
+use crate::bad_days::uploads::{PACKAGERS, UPLOADER, site_of_two};
 use crate::campaign;
 use crate::disagreement::reasons;
+use crate::peers;
 use crate::site::{Site, Wish, files_below, tell};
 
 /// Where people upload.
@@ -80,7 +84,8 @@ impl Bill {
     /// Waits until the daemon does nothing.
     fn until_idle(&mut self, site: &mut Site) {
         let (name, mut last) = (self.name, self.last);
-        site.wait(&format!("{name}: a daemon that does nothing any more"), |site| {
+        let most = Duration::from_mins(if campaign::is_long() { 30 } else { 2 });
+        site.wait_for(most, &format!("{name}: a daemon that does nothing any more"), |site| {
             if last.0.elapsed() < Duration::from_secs(2) {
                 return None;
             }
@@ -242,4 +247,90 @@ fn junk_without_end_fills_neither_the_disk_nor_the_logbook() {
     tell(&format!("junk: 240 times the same bytes: {entries} entries"));
     assert!(entries <= 20, "{entries}");
     assert!(reasons(&site).is_empty());
+}
+
+/// A site with an uploader of its own, and a directory in which others' packages can be cleared away.
+fn site_of_several() -> Site {
+    let mut site = site_of_two(&Wish::default());
+    let batch = uploads(&site).join("batch");
+    fs::create_dir(&batch).unwrap();
+    fs::set_permissions(&batch, fs::Permissions::from_mode(0o777)).unwrap();
+    takes_in(&mut site, "before");
+    site
+}
+
+/// A directory of the uploader's, so many levels of the longest names down.
+fn deep_dir(site: &Site, levels: usize) -> OwnedFd {
+    let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let mut here = rustix::fs::open(uploads(site), open, Mode::empty()).unwrap();
+    for _ in 0..levels {
+        let name = "d".repeat(255);
+        rustix::fs::mkdirat(&here, &name, Mode::from_raw_mode(0o775)).unwrap();
+        here = rustix::fs::openat(&here, &name, open, Mode::empty()).unwrap();
+        rustix::fs::fchown(&here, Some(Uid::from_raw(UPLOADER)), Some(Gid::from_raw(PACKAGERS))).unwrap();
+    }
+    here
+}
+
+/// Files of the uploader's, with names as long as they can be that come before all others.
+fn heap(dir: &OwnedFd, many: usize, mode: u32, content: impl Fn(usize) -> Vec<u8>) {
+    let create = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
+    for number in 0..many {
+        let file = rustix::fs::openat(dir, format!("{number:0>251}.rpm"), create, Mode::from_raw_mode(mode)).unwrap();
+        rustix::fs::fchown(&file, Some(Uid::from_raw(UPLOADER)), Some(Gid::from_raw(PACKAGERS))).unwrap();
+        rustix::io::write(&file, &content(number)).unwrap();
+    }
+}
+
+/// The most memory that the daemon ever took, in KiB.
+fn most_memory(site: &Site) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", site.pid())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[test]
+fn files_that_wait_in_heaps_take_bounded_memory_and_delay_nobody() {
+    if !peers::root("another user") {
+        return;
+    }
+    let many = if campaign::is_long() { 120_000 } else { 12_000 };
+    for levels in [0, 14] {
+        let mut site = site_of_several();
+        let mut bill = Bill::new("files that nobody can read", &site);
+        heap(&deep_dir(&site, levels), many, 0o600, |_| b"nobody reads it".to_vec());
+        site.wait("them to be named", |site| {
+            let page = site.document("/api/v1/uploads").to_string();
+            page.contains("\"stuck\"").then_some(())
+        });
+        for n in 0..5 {
+            takes_in(&mut site, &format!("meanwhile{n}"));
+        }
+        bill.now(&format!("when {many} lie there, {levels} deep"), &site);
+        bill.until_idle(&mut site);
+        takes_in(&mut site, "after");
+        let most = most_memory(&site).saturating_sub(bill.first.memory_kib);
+        tell(&format!("at most {most} KiB more, {} bytes for each file", (most << 10) / many as u64));
+        assert!(most < 128 << 10, "{most} KiB");
+        assert!(reasons(&site).is_empty());
+    }
+}
+
+#[test]
+fn a_heap_of_one_uploader_does_not_hold_up_the_packages_of_others() {
+    if !peers::root("another user") {
+        return;
+    }
+    let many = if campaign::is_long() { 38_000 } else { 3_000 };
+    let mut site = site_of_several();
+    let mut bill = Bill::new("a heap of one uploader", &site);
+    heap(&deep_dir(&site, 0), many, 0o644, |number| format!("junk number {number}").repeat(100).into_bytes());
+    for n in 0..5 {
+        takes_in(&mut site, &format!("meanwhile{n}"));
+    }
+    let left = files_below(&uploads(&site)).len();
+    bill.now(&format!("when {left} of {many} are left"), &site);
+    assert!(left > 0, "it was over before");
+    all_refused(&mut site);
+    bill.until_idle(&mut site);
 }

@@ -9,4 +9,4 @@ mod sites;
 mod state;
 mod table;
 mod trees;
-mod uploads;
+pub(crate) mod uploads;

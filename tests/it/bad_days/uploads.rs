@@ -19,11 +19,11 @@ use crate::uploads::Mount;
 
 /// Users and a group that nobody has.
 const DAEMON: u32 = 60_001;
-const UPLOADER: u32 = 60_002;
-const PACKAGERS: u32 = 60_003;
+pub(crate) const UPLOADER: u32 = 60_002;
+pub(crate) const PACKAGERS: u32 = 60_003;
 
 /// A site whose daemon has a user of its own; the uploader's group was let in by README's words.
-fn site_of_two(wish: &Wish) -> Site {
+pub(crate) fn site_of_two(wish: &Wish) -> Site {
     let mut site = Site::prepare(wish);
     let everything = site.path("");
     let chown_all = Command::new("chown").arg("-R").arg(format!("{DAEMON}:{DAEMON}")).arg(&everything).status();
