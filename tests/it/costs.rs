@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::disagreement::{packages, reload};
 use crate::site::{DISTRIBUTION, Site, Wish, request, tell};
 
 /// Longer than whoever waits for a place waits, and shorter than any download.
@@ -146,11 +147,13 @@ fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
     let ours = format!("procedure = \"{}\"", procedure.display());
     fs::write(site.path("rolloutd.toml"), config.replace(built_in, &ours)).unwrap();
     site.up();
+    site.drop_package("any", "1.0", &[]);
+    site.wait("a package", |site| (packages(site, "untested") == 1).then_some(()));
     let title = "safe \u{202e}gpj.exe";
     site.ctl_good(&["submit", "rt-1", "--distribution", DISTRIBUTION, "--title", title, "a-1-1.noarch"]);
     site.ctl_good(&["submit", "rt-2", "--distribution", DISTRIBUTION, "--title", title, "b-1-1.noarch"]);
     site.ctl_good(&["move", "rt-2", "InVerification", "--reason", "\u{2066}because"]);
-    let mut shown = vec![("the log of the daemon", site.log())];
+    let mut shown = Vec::new();
     for words in [&["list"][..], &["show", "rt-1"], &["why", "rt-1"], &["log"], &["--json", "show", "rt-1"]] {
         shown.push(("rolloutctl", site.ctl_good(words)));
     }
@@ -158,12 +161,19 @@ fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
         let headers = [("Accept", "text/html")];
         shown.push((path, request(site.address(), "GET", path, &headers, b"").unwrap().text()));
     }
+    // A state that the procedure has lost is named in the log.
+    fs::write(&procedure, include_str!("../../src/format/procedures/egi.toml")).unwrap();
+    reload(&site);
+    let lost = "in a state that the procedure `egi` does not have (rt-1 in \\u{1b}[31mStaged\\u{202e})";
+    site.wait("the log to name the state", |site| site.log().contains("does not have (rt-1 in").then_some(()));
+    assert!(site.log().contains(lost), "{:?}", site.log());
+    shown.push(("the log of the daemon", site.log()));
     for (place, text) in &shown {
         let hostile = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{2069}').contains(&c);
         assert!(!text.contains(hostile), "{place}: {text:?}");
     }
     let seen = shown.iter().filter(|(_, text)| text.contains("202e")).count();
     assert!(seen >= 8, "it is shown, written out: {shown:#?}");
-    let document: serde_json::Value = serde_json::from_str(&shown[5].1).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&shown[4].1).unwrap();
     assert_eq!(document["title"], title, "programs get what it is");
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use rolloutd::domain::checksum::ChecksumKind;
@@ -14,6 +14,7 @@ use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::Kernel;
 use rolloutd::store::folder::{Folder, Terms};
 
+use crate::campaign::{Course, Ending};
 use crate::peers;
 use crate::site::{keys, package, recipe, tell};
 
@@ -56,13 +57,14 @@ fn a_mirror_that_copies_as_readme_says_never_stays_behind() {
     let disk = Kernel::default();
     let mut folder = Folder::open(&disk, &source, &at("state"), terms, "a test").unwrap();
     let form = Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 };
-    let (over, copied) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (course, copied) = (Course::default(), AtomicUsize::new(0));
     let mut alike = 0;
     std::thread::scope(|scope| {
+        let _ending = Ending(&course);
         for half in mirrors.chunks(MIRRORS / 2) {
             scope.spawn(|| {
-                while !over.load(Ordering::SeqCst) {
-                    for mirror in half.iter().take_while(|_| !over.load(Ordering::SeqCst)) {
+                while course.goes_on() {
+                    for mirror in half.iter().take_while(|_| course.goes_on()) {
                         // What it asks for may go away meanwhile, as with any mirror.
                         copied.fetch_add(usize::from(copy(mirror)), Ordering::SeqCst);
                     }
@@ -84,7 +86,6 @@ fn a_mirror_that_copies_as_readme_says_never_stays_behind() {
             alike += usize::from(before == Some(seen));
             before = Some(seen);
         }
-        over.store(true, Ordering::SeqCst);
     });
     assert!(mirrors.iter().all(copy), "nothing changes any more");
     let read = |dir: &Path, name: &str| fs::read(dir.join("repodata").join(name)).unwrap();

@@ -17,7 +17,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
-use crate::campaign::{self, Course};
+use crate::campaign::{self, Course, Ending};
 use crate::disagreement::{packages, reasons, reload, up_with_trouble, wait_for_reason, wait_until_well};
 use crate::judge::{self, Source};
 use crate::peers;
@@ -377,6 +377,7 @@ fn race(site: &mut Site, round: usize, number: usize, seed: u64) -> usize {
     site.ctl_good(&["move", &id, "InVerification"]);
     let course = Course::default();
     let exchanged = thread::scope(|scope| {
+        let _ending = Ending(&course);
         let exchanging = scope.spawn(|| {
             let (mut random, mut count) = (crate::random::Random(seed ^ round as u64), 0);
             while course.goes_on() {

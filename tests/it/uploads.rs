@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::disagreement::{packages, reasons, wait_until_well};
 use crate::peers;
-use crate::site::{Site, Wish, keys, package, recipe};
+use crate::site::{DISTRIBUTION, Site, Wish, keys, package, recipe};
 
 /// The names of packages that the upload tree lists, from the API.
 fn listed(site: &Site) -> u64 {
@@ -79,6 +79,28 @@ fn every_way_of_uploading_ends_with_the_package_taken_in() {
 }
 
 /// What scp and a browser do: the final name from the beginning, and the bytes as they come.
+/// Nobody has made it, and nobody has to be told what it is for.
+#[test]
+fn the_daemon_makes_the_directory_of_uploads_with_a_folder_for_each_distribution() {
+    let mut site = Site::prepare(&Wish { distributions: vec![DISTRIBUTION, "other/one"], ..Wish::default() });
+    let incoming = site.path("incoming");
+    fs::remove_dir_all(&incoming).unwrap();
+    site.up();
+    for distribution in [DISTRIBUTION, "other/one"] {
+        assert!(site.incoming_of(distribution).is_dir(), "{distribution}");
+    }
+    let readme = incoming.join("README");
+    let words = fs::read_to_string(&readme).unwrap();
+    assert!(words.contains("Upload packages (*.rpm)") && words.contains("Nobody serves this directory"), "{words}");
+    site.drop_package("tool", "1.0", &[]);
+    site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
+    // An admin may have words of his own.
+    fs::write(&readme, "ours").unwrap();
+    assert!(site.stop().success());
+    site.up();
+    assert_eq!(fs::read_to_string(&readme).unwrap(), "ours");
+}
+
 #[test]
 fn a_file_that_grows_slowly_is_not_read_before_it_is_whole() {
     let mut site = Site::start(&Wish::default());

@@ -45,8 +45,10 @@ fn check(site: &Site) -> (String, Option<i32>) {
     rolloutd(site, &["check"])
 }
 
+/// The same of any command. One that waits for somebody else is ended, with the exit code 124.
 fn rolloutd(site: &Site, words: &[&str]) -> (String, Option<i32>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
+    let mut command = Command::new("timeout");
+    command.args(["60", env!("CARGO_BIN_EXE_rolloutd")]);
     let output = command.args(words).arg("--config").arg(site.path("rolloutd.toml")).output().unwrap();
     (
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
