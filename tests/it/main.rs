@@ -51,6 +51,7 @@ mod scrub;
 mod sequences;
 mod served_races;
 mod service_unit;
+mod set_up;
 mod signing;
 mod site;
 mod snapshot;

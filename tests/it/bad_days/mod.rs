@@ -6,7 +6,7 @@ mod decisions;
 mod keys;
 mod machines;
 mod sites;
-mod state;
+pub(crate) mod state;
 mod table;
 mod trees;
 pub(crate) mod uploads;

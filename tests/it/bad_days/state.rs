@@ -142,7 +142,7 @@ fn rolloutd(site: &Site, command: &[&str]) -> Output {
 }
 
 /// The commands of a section of the README, in blocks as they stand there.
-fn recipe(section: &str) -> Vec<Vec<String>> {
+pub(crate) fn recipe(section: &str) -> Vec<Vec<String>> {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let part = readme.split(&format!("### {section}\n")).nth(1).expect(section);
     let part = part.split("\n#").next().unwrap();
