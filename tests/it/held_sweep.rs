@@ -25,9 +25,12 @@ const SAMPLE: usize = 3;
 /// How long a daemon is waited for that answers nothing, or cannot say that its trees are held.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What clients can fetch of the trees that are held, with every byte: those that had packages.
-fn shown(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = ["untested", "testing", "production"].into_iter().flat_map(|tree| {
+/// Trees that are held: those that had packages.
+type Held = &'static [&'static str];
+
+/// What clients can fetch of the trees that are held, with every byte.
+fn shown(site: &Site, trees: Held) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = trees.iter().flat_map(|tree| {
         let dir = site.tree(tree);
         [files_below(&dir.join("repodata")), files_below(&dir.join("Packages"))].concat()
     });
@@ -36,12 +39,19 @@ fn shown(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Uploads, submits, asks for moves and reloads, as people do who have not noticed yet. What dies meanwhile is asked no
 /// more.
-fn goes_on_as_usual(site: &mut Site) {
+fn goes_on_as_usual(site: &mut Site, trees: Held) {
     let began = Instant::now();
     let alive = |site: &mut Site| site.has_ended().is_none();
     while alive(site) && site.door.address().is_err() && began.elapsed() < PATIENCE {
         site.look_for_door();
         std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let in_time = |began: Instant| began.elapsed() < PATIENCE;
+    if !trees.contains(&"untested") {
+        // The upload is taken in, and could be moved.
+        while alive(site) && packages(site, "untested") == 0 && in_time(began) {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
     let submission = json!({"id": "9", "distribution": DISTRIBUTION, "title": "", "packages": ["fourth-1.0-1.noarch"]});
     let _ = site.door.post("/api/v1/rollouts", &submission);
@@ -51,32 +61,44 @@ fn goes_on_as_usual(site: &mut Site) {
     }
     let held = |site: &Site| {
         let said = crate::disagreement::reasons(site).join("\n");
-        ["untested/", "testing/", "production/"].iter().all(|tree| said.contains(tree))
+        trees.iter().all(|tree| said.contains(&format!("{tree}/")))
     };
-    while alive(site) && !held(site) && began.elapsed() < PATIENCE {
+    // Whatever is decided for it all the same is carried out or waits.
+    let asked = Instant::now();
+    while alive(site) && !(held(site) && site.door.rests("9")) && in_time(asked) {
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
 /// Plays it once; gives the calls that were counted.
-fn play(site: &mut Site, order: Order, before: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
+fn play(site: &mut Site, order: Order, trees: Held, before: &BTreeMap<PathBuf, Vec<u8>>) -> Vec<String> {
     restore(site, "held");
     let calls = Calls::watch(site, order);
     site.spawn();
-    goes_on_as_usual(site);
+    goes_on_as_usual(site, trees);
     let counted = calls.counted();
     site.end();
-    assert!(shown(site) == *before, "{order:?}: what clients see has changed");
+    assert!(shown(site, trees) == *before, "{order:?}: what clients see has changed");
     // Once more, undisturbed: it is held as before.
     site.spawn();
-    goes_on_as_usual(site);
+    goes_on_as_usual(site, trees);
     site.end();
-    assert!(shown(site) == *before, "{order:?}, and after another start: what clients see has changed");
+    assert!(shown(site, trees) == *before, "{order:?}, and after another start: what clients see has changed");
     counted
 }
 
 #[test]
 fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
+    sweep(&["untested", "testing", "production"]);
+}
+
+/// The tree of the uploads is new, so that a package comes in and a move into a tree that is held is asked for.
+#[test]
+fn a_move_into_a_tree_that_is_held_changes_nothing_whatever_call_is_struck() {
+    sweep(&["testing", "production"]);
+}
+
+fn sweep(trees: Held) {
     if !can_be_counted() {
         return;
     }
@@ -87,11 +109,15 @@ fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
     let (state, away) = (site.path("state"), site.path("away"));
     fs::rename(&state, &away).unwrap();
     fs::create_dir(&state).unwrap();
+    let (untested, kept) = (site.tree("untested"), site.path("kept"));
+    if !trees.contains(&"untested") {
+        fs::rename(&untested, &kept).unwrap();
+    }
     site.drop_file("fourth.rpm", &package(&recipe("fourth", "1.0", &[]), Some(&keys().ours.1)));
     keep(&site, "held");
-    let before = shown(&site);
+    let before = shown(&site, trees);
     let seed = campaign::seed();
-    let all = play(&mut site, Order::Count, &before);
+    let all = play(&mut site, Order::Count, trees, &before);
     let wanted = if std::env::var("ROLLOUTD_SWEEP").is_ok_and(|v| v == "all") { all.len() } else { SAMPLE };
     let mut random = Random(seed);
     let mut struck: Vec<usize> = (1..=all.len()).collect();
@@ -99,8 +125,8 @@ fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
         struck.swap_remove(random.place(struck.len()));
     }
     for number in &struck {
-        play(&mut site, Order::Kill(*number), &before);
-        play(&mut site, Order::FailFrom(["ENOSPC", "EIO"][number % 2], *number), &before);
+        play(&mut site, Order::Kill(*number), trees, &before);
+        play(&mut site, Order::FailFrom(["ENOSPC", "EIO"][number % 2], *number), trees, &before);
     }
     tell(&format!(
         "held trees: ROLLOUTD_SEED={seed}: {} of {} calls struck twice, nothing changed",
@@ -111,6 +137,9 @@ fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
     restore(&mut site, "held");
     fs::rename(&state, site.path("wrong")).unwrap();
     fs::rename(&away, &state).unwrap();
+    if kept.exists() {
+        fs::rename(&kept, &untested).unwrap();
+    }
     site.up();
     wait_until_well(&mut site);
     site.ctl_good(&["move", "2", "Production"]);
