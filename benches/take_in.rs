@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rolloutd::config::settings::Intake;
 use rolloutd::daemon::gatehouse::Gatehouse;
+use rolloutd::domain::listing::Inventory;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::signing::{Signer, generate};
@@ -116,7 +117,8 @@ fn take_in(packages: &[Vec<u8>], terms: &Arc<Terms>, examiner: &Arc<dyn Examiner
     let (mut accepted, mut time) = (0, Duration::ZERO);
     while accepted < packages.len() {
         let begin = Instant::now();
-        let look = uploads.look(&disk, &gate, &mut index, Timestamp::now(), begin).expect("looked");
+        let look =
+            uploads.look(&disk, &gate, &mut index, &Inventory::default(), (Timestamp::now(), begin)).expect("looked");
         assert!(look.refused.is_empty(), "{:?}", look.refused);
         // The look that only sees them waits for them to be quiet.
         if !look.accepted.is_empty() {

@@ -192,6 +192,7 @@ fn published(n: usize, name: &str) -> Published {
         packages: n as u64,
         repomd: sum(n),
         superseded: vec![],
+        plan: None,
     }
 }
 

@@ -24,6 +24,7 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rolloutd::config::settings::Intake;
 use rolloutd::domain::checksum::{ChecksumKind, Sha256};
+use rolloutd::domain::listing::{Catalog as _, Inventory};
 use rolloutd::domain::names::TreeName;
 use rolloutd::domain::nevra::Nevra;
 use rolloutd::domain::plan::{Item, Plan};
@@ -33,7 +34,7 @@ use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::signing::{Signer, generate};
 use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::Kernel;
-use rolloutd::store::distribution::{DistSettings, Distribution, Listed};
+use rolloutd::store::distribution::{DistSettings, Distribution};
 use rolloutd::store::evidence::Evidence;
 use rolloutd::store::examination::{Here, Terms};
 use rolloutd::store::intake::{Arrival, Gate, Limits};
@@ -304,8 +305,8 @@ impl Site {
     }
 
     /// What the logbook would say is listed: the packages of the pool.
-    fn listed(&self) -> Vec<Listed> {
-        let listed = std::sync::Mutex::new(Vec::with_capacity(self.number));
+    fn listed(&self) -> Inventory {
+        let inventory = std::sync::Mutex::new(Inventory::default());
         each(self.number, |n| {
             let path = pooled(n);
             let bytes = fs::read(&path).expect("a package that was made here");
@@ -313,20 +314,22 @@ impl Site {
             sum.copy_from_slice(digest::digest(&digest::SHA256, &bytes).as_ref());
             let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
             let nevra: Nevra = name.parse().expect("a package's");
-            let package = Listed { nevra, sha256: Sha256(sum), trees: ["first", "second"].map(tree).to_vec() };
-            listed.lock().expect("nobody failed").push(package);
+            let mut inventory = inventory.lock().expect("nobody failed");
+            for tree in ["first", "second"].map(tree) {
+                inventory.take_in(&tree, &nevra, Sha256(sum));
+            }
         });
-        listed.into_inner().expect("nobody failed")
+        inventory.into_inner().expect("nobody failed")
     }
 
     /// Starts what the daemon has of it, and says how long that took.
     pub(crate) fn start(self) -> (Daemon, Duration) {
         fs::create_dir_all(self.dir.join("state")).expect("made");
-        let listed = self.listed();
+        let inventory = self.listed();
         let begin = Instant::now();
-        let dist = Distribution::restore(self.settings(), Arc::new(Kernel::default()), listed, &[]);
+        let dist = Distribution::restore(self.settings(), Arc::new(Kernel::default()), &inventory);
         let dist = dist.expect("a distribution");
-        (Daemon { site: self, dist, next: 0 }, begin.elapsed())
+        (Daemon { site: self, dist, inventory, next: 0 }, begin.elapsed())
     }
 }
 
@@ -334,6 +337,8 @@ impl Site {
 pub(crate) struct Daemon {
     site: Site,
     dist: Distribution,
+    /// What its logbook would have.
+    inventory: Inventory,
     /// The package that comes next.
     next: usize,
 }
@@ -351,25 +356,29 @@ impl Daemon {
         let (mut items, mut taken) = (Vec::new(), Duration::ZERO);
         while items.len() < number {
             let begin = Instant::now();
-            let look = self.dist.look(Timestamp::now(), Instant::now()).expect("looked");
+            let look = self.dist.look(&self.inventory, Timestamp::now(), Instant::now()).expect("looked");
             assert!(look.refused.is_empty(), "{:?}", look.refused);
             // The look that only sees them is behind the daemon when they are quiet.
             if !look.accepted.is_empty() {
                 taken += begin.elapsed();
+            }
+            for arrival in &look.accepted {
+                self.inventory.take_in(&tree("first"), &arrival.nevra, arrival.sha256);
             }
             let item =
                 |arrival: Arrival| Item { nevra: arrival.nevra, sha256: arrival.sha256, leaves: vec![tree("first")] };
             items.extend(look.accepted.into_iter().map(item));
         }
         // The uploads are cleared away when the logbook has heard of them.
-        self.dist.look(Timestamp::now(), Instant::now()).expect("looked");
+        self.dist.look(&self.inventory, Timestamp::now(), Instant::now()).expect("looked");
         (items, taken)
     }
 
     /// Publishes a tree and says how long it took.
     pub(crate) fn publish(&mut self, name: &str) -> Duration {
         let begin = Instant::now();
-        self.dist.publish(&tree(name), 0, Timestamp::now()).expect("published");
+        let (tree, inventory) = (tree(name), &self.inventory);
+        self.dist.publish(inventory, &tree, &inventory.listing(&tree), 0, Timestamp::now()).expect("published");
         begin.elapsed()
     }
 
@@ -383,7 +392,12 @@ impl Daemon {
             items,
         };
         let begin = Instant::now();
-        self.dist.promote(&plan, &BTreeMap::new(), Timestamp::now()).expect("moved");
+        let (shown, ended) = self.dist.promote(&self.inventory, &plan, &BTreeMap::new(), Timestamp::now());
+        ended.expect("moved");
+        for (tree, _) in shown {
+            let listing = plan.shown_in(&tree, &self.inventory.listing(&tree));
+            self.inventory.show(&tree, listing);
+        }
         begin.elapsed()
     }
 }

@@ -71,7 +71,8 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         }
         _ => {}
     }
-    let wanted = world.packages.of(&id.dist).filter(|(_, package)| package.trees.contains(&id.tree));
+    let listed = world.trees.get(id).into_iter().flat_map(|tree| tree.listing().nevras());
+    let wanted = listed.filter_map(|nevra| Some((nevra, world.packages.get(&id.dist, nevra)?)));
     let mut expected = BTreeSet::new();
     let (mut to_come, mut to_go) = (0, 0);
     for (nevra, package) in wanted {
@@ -154,7 +155,7 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
 
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
-    let nowhere = world.packages.of(dist).filter(|(_, package)| package.trees.is_empty());
+    let nowhere = world.packages.of(dist).filter(|(nevra, _)| !world.is_listed(dist, nevra));
     let mut lost = Vec::new();
     // A withdrawal is over when it is written down, and what it withdraws is kept before.
     for (nevra, package) in
@@ -271,8 +272,7 @@ mod tests {
         let (mut world, dist, nevra) = until(|fact| matches!(fact, Fact::Moved(_)));
         let other: DistPath = "other".parse().expect("a path");
         let nevra: Nevra = nevra.parse().expect("a nevra");
-        let mut package = world.packages.get(&dist, &nevra).expect("accepted").clone();
-        package.trees.clear();
+        let package = world.packages.get(&dist, &nevra).expect("accepted").clone();
         world.packages.put(&other, nevra, package);
         let dir = tempfile::tempdir().expect("a directory");
         assert_eq!(lost(&world, &other, dir.path()).len(), 1);

@@ -179,7 +179,7 @@ fn once(
     }
     report.findings.extend(unreadable.into_iter().map(|what| ("keys".to_owned(), what)));
     for id in world.trees.ids().filter(|id| !trees.contains(*id)) {
-        if world.packages.listed(id) > 0 {
+        if world.trees.listed(id) > 0 {
             let what = "the logbook has packages there, and the configuration does not have the tree";
             report.findings.push((id.to_string(), what.to_owned()));
         }

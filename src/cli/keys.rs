@@ -15,12 +15,12 @@ use super::exit::{Exit, Failure, Outcome};
 use super::{offline, table, verify};
 use crate::config::settings::Settings;
 use crate::daemon::expiry::WARN_DAYS;
-use crate::domain::names::{DistPath, TreeId};
+use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::format::openpgp::{CertSummary, Gravity, KeySummary};
 use crate::link::clock::Clock;
 use crate::process::fact::count;
-use crate::process::world::{Package, World};
+use crate::process::world::World;
 
 /// Lists the keys that trees trust, until when, and what each has signed
 ///
@@ -82,12 +82,12 @@ impl Known {
         revoked || !self.signed.is_empty() || !self.withdrawn.is_empty()
     }
 
-    fn has_signed(&mut self, dist: &DistPath, nevra: &Nevra, package: &Package) {
-        for tree in &package.trees {
+    fn has_signed(&mut self, dist: &DistPath, nevra: &Nevra, trees: &[&TreeName]) {
+        for &tree in trees {
             let id = TreeId { dist: dist.clone(), tree: tree.clone() };
             self.signed.entry(id).or_default().insert(nevra.clone());
         }
-        if package.trees.is_empty() {
+        if trees.is_empty() {
             self.withdrawn.insert(nevra.clone());
         }
     }
@@ -175,14 +175,15 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
     for dist in world.packages.distributions() {
         for (nevra, package) in world.packages.of(dist) {
             let signers = &package.signers;
+            let trees: Vec<&TreeName> = world.listed_in(dist, nevra).collect();
             for signer in signers.certs.iter().chain(&signers.keys) {
-                keys.entry(signer.clone()).or_default().has_signed(dist, nevra, package);
+                keys.entry(signer.clone()).or_default().has_signed(dist, nevra, &trees);
             }
             // Of older entries it is not known, and the worst is taken for true.
             let of_cert = |cert| doubtful.get(cert).into_iter().flatten();
             for subkey in signers.certs.iter().filter(|_| signers.keys.is_empty()).flat_map(of_cert) {
                 let known = keys.entry(subkey.clone()).or_default();
-                known.has_signed(dist, nevra, package);
+                known.has_signed(dist, nevra, &trees);
                 known.perhaps = known.perhaps.saturating_add(1);
             }
         }

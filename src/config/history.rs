@@ -28,7 +28,11 @@ pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
                 said.extend(workflow(dist).and_then(|workflow| stranded(dist, &workflow, world)));
             }
             None => {
-                said.extend(gone(path, world.packages.of(path).filter(|(_, p)| !p.trees.is_empty()).count(), world));
+                said.extend(gone(
+                    path,
+                    world.packages.of(path).filter(|(nevra, _)| world.is_listed(path, nevra)).count(),
+                    world,
+                ));
             }
         }
     }
@@ -89,7 +93,7 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
     let path = &dist.path;
     let all = world.trees.ids().filter(|id| id.dist == *path && !dist.trees.contains(&id.tree));
     for id in all {
-        let listed = world.packages.listed(id);
+        let listed = world.trees.listed(id);
         if listed > 0 {
             let what = format!(
                 "the logbook has {} in {id}, a tree that this file does not have: from the next start on it stays as it \
@@ -106,7 +110,7 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
     if let (Some(before), Some(first)) = (world.packages.arrives.get(path), first)
         && before != first
     {
-        let waiting = world.packages.listed(&TreeId { dist: path.clone(), tree: before.clone() });
+        let waiting = world.trees.listed(&TreeId { dist: path.clone(), tree: before.clone() });
         let what = format!(
             "uploads to {path} were taken into {before} until now, and would be taken into {first} from the next start \
              on; {before} has {}",

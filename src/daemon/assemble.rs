@@ -22,17 +22,16 @@ use crate::config;
 use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
-use crate::domain::plan::Plan;
 use crate::engine::run::{Engine, EngineError, Handle, take_up};
 use crate::engine::view::Shared;
-use crate::engine::worker::Workshop;
+use crate::engine::worker::{Books, Workshop};
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
 use crate::process::rules::Rules;
 use crate::store::backup::UNFINISHED;
 use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
-use crate::store::distribution::{DistError, Distribution, Listed};
+use crate::store::distribution::{DistError, Distribution};
 use crate::store::examination::Examiner;
 use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
@@ -195,21 +194,11 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let (mut open, mut watched) = (Vec::new(), Vec::new());
     for (path, ready) in distributions {
         supervisor.still_starting(&format!("opening {path}"));
-        let (listed, begun): (Vec<Listed>, Vec<Plan>) = {
-            let inside = shared.read();
-            let package = |(nevra, package): (&crate::domain::nevra::Nevra, &crate::process::world::Package)| Listed {
-                nevra: nevra.clone(),
-                sha256: package.sha256,
-                trees: package.trees.iter().cloned().collect(),
-            };
-            let of_this = inside.world.rollouts.plans().filter(|(_, plan)| plan.dist == path);
-            let begun = of_this.map(|(_, plan)| Plan::clone(plan));
-            (inside.world.packages.of(&path).map(package).collect(), begun.collect())
-        };
         let upload = ready.gate.tree.clone();
         watched.push((path.clone(), ready.gate.dir.clone(), Uploads::may_be_one as News));
         watched.push((path.clone(), ready.gate.home.clone(), Uploads::may_be_one_at_home));
-        let opened = Distribution::restore(ready, Arc::clone(&disk), listed, &begun);
+        let view = shared.read();
+        let opened = Distribution::restore(ready, Arc::clone(&disk), &Books::of(&view, &path));
         let dist =
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
         open.push((path, upload, dist));

@@ -141,15 +141,15 @@ impl Scrub {
     /// The bytes of all that is listed.
     fn total(&self) -> u64 {
         let inside = self.shared.read();
-        inside.world.packages.listed_bytes()
+        inside.world.trees.listed_bytes()
     }
 
     /// The listed package after a place.
     fn next(&self, after: Option<&Place>) -> Option<Item> {
         let inside = self.shared.read();
         let (dist, nevra, package) =
-            inside.world.packages.after(after).find(|(_, _, package)| !package.trees.is_empty())?;
-        let trees = package.trees.iter().cloned().collect();
+            inside.world.packages.after(after).find(|(dist, nevra, _)| inside.world.is_listed(dist, nevra))?;
+        let trees = inside.world.listed_in(dist, nevra).cloned().collect();
         Some(Item { place: (dist.clone(), nevra.clone()), sha256: package.sha256, size: package.size, trees })
     }
 
@@ -219,7 +219,7 @@ impl Scrub {
 
 /// Whether a tree lists a package, whatever moves at the moment.
 fn is_listed(world: &World, id: &TreeId, nevra: &Nevra) -> bool {
-    world.packages.get(&id.dist, nevra).is_some_and(|package| package.trees.contains(&id.tree))
+    world.lists(&id.dist, &id.tree, nevra)
 }
 
 /// The part of a period that so much of everything takes.

@@ -20,5 +20,7 @@ pub mod workflow;
 pub mod rollout;
 /// Findings and how they are judged.
 pub mod gate;
+/// What a tree lists, and what a distribution has accepted.
+pub mod listing;
 /// What a transition does to the trees, step by step, so that it can be carried out twice.
 pub mod plan;

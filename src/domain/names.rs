@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 
@@ -24,7 +25,7 @@ macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -39,7 +40,7 @@ macro_rules! name_type {
             fn from_str(text: &str) -> Result<Self, BadName> {
                 let check: fn(&str) -> Result<(), &'static str> = $check;
                 match check(text) {
-                    Ok(()) => Ok(Self(text.to_owned())),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(why) => Err(BadName { text: text.to_owned(), what: $what, why }),
                 }
             }
@@ -131,7 +132,7 @@ name_type! {
 impl Actor {
     /// An actor as the logbook has it; it was checked when it was written.
     pub fn recorded(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 

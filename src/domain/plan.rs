@@ -5,7 +5,8 @@
 //! has no `done`. Each step looks at what is there before it acts, so a second run changes nothing.
 
 use super::checksum::Sha256;
-use super::names::{DistPath, RolloutId, TreeName};
+use super::listing::{Entry, Listing};
+use super::names::{DistPath, RolloutId, TreeId, TreeName};
 use super::nevra::Nevra;
 
 /// One package of a plan.
@@ -42,6 +43,27 @@ impl Plan {
             }
         }
         trees
+    }
+
+    /// A tree of its distribution.
+    pub fn id(&self, tree: &TreeName) -> TreeId {
+        TreeId { dist: self.dist.clone(), tree: tree.clone() }
+    }
+
+    /// What a tree lists when the plan is carried out there. It is the same when it is carried out twice.
+    pub fn shown_in(&self, tree: &TreeName, before: &Listing) -> Listing {
+        let mut after = before.clone();
+        for item in &self.items {
+            // What lies there already was not brought by this one.
+            if self.target.as_ref() == Some(tree) && !after.contains(&item.nevra) {
+                let entry = Entry { sha256: item.sha256, brought: Some(self.rollout.clone()) };
+                after.insert(item.nevra.clone(), entry);
+            }
+            if item.leaves.contains(tree) {
+                after.remove(&item.nevra);
+            }
+        }
+        after
     }
 }
 

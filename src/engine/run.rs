@@ -469,7 +469,7 @@ impl Engine {
     fn compare_signers(&mut self) {
         let now = {
             let inside = self.shared.read();
-            if self.doubts.1.replace(inside.world.packages.listings) == Some(inside.world.packages.listings) {
+            if self.doubts.1.replace(inside.world.trees.changes) == Some(inside.world.trees.changes) {
                 return;
             }
             listed::doubts(&inside.world, &inside.rules)
@@ -650,13 +650,16 @@ impl Engine {
     fn work_ended(&mut self, work: &Work, end: &WorkEnd) {
         let dist = work.dist().clone();
         self.busy.remove(&dist);
-        let failed = matches!(end, WorkEnd::Failed(_));
+        let failed = match end {
+            WorkEnd::Failed(why) | WorkEnd::Promoted { failed: Some(why), .. } => Some(why),
+            _ => None,
+        };
         {
             let mut inside = self.shared.write();
             inside.busy.remove(&dist);
             let counts = inside.worked.entry(work.label()).or_default();
             counts.0 += 1;
-            counts.1 += u64::from(failed);
+            counts.1 += u64::from(failed.is_some());
         }
         let key = work.key();
         let (is_held, was_given_up) = match work {
@@ -666,10 +669,12 @@ impl Engine {
             _ => (false, false),
         };
         match end {
-            WorkEnd::Failed(_) if was_given_up => {}
+            _ if failed.is_some() && was_given_up => {}
             // What holds it is what people have to know; it is not tried again before.
-            WorkEnd::Failed(_) if is_held => return,
-            WorkEnd::Failed(why) | WorkEnd::Looked { trouble: Some(why), .. } => {
+            _ if failed.is_some() && is_held => return,
+            WorkEnd::Failed(why)
+            | WorkEnd::Promoted { failed: Some(why), .. }
+            | WorkEnd::Looked { trouble: Some(why), .. } => {
                 let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
                 let pause = RETRY.pause(failures);
                 tracing::error!(work = key, why, ?pause, "failed");
@@ -1090,6 +1095,7 @@ mod tests {
                 packages: 0,
                 repomd: crate::domain::checksum::Sha256([1; 32]),
                 superseded: vec![],
+                plan: None,
             };
             shared.write().world.apply(1, jiff::Timestamp::UNIX_EPOCH, "rolloutd", &Fact::Published(published));
         }

@@ -193,10 +193,7 @@ impl View {
     /// One rollout.
     pub fn rollout(&self, id: &RolloutId) -> Option<RolloutView> {
         let rollout = self.world.rollouts.get(id)?.clone();
-        let lies = |nevra: &Nevra| {
-            let package = self.world.packages.get(&rollout.dist, nevra);
-            package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
-        };
+        let lies = |nevra: &Nevra| self.world.listed_in(&rollout.dist, nevra).map(ToString::to_string).collect();
         let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
         let dist = self.rules.distributions.get(&rollout.dist);
         let is_stuck = self.known().stuck(&rollout).is_some();

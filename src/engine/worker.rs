@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::view::Shared;
+use super::view::{Shared, View};
+use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Catalog, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
@@ -20,6 +22,43 @@ use crate::store::distribution::{DistError, DistSettings, Distribution, Expected
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
 use crate::store::retirement::Retired;
+
+/// What a distribution has accepted and lists, at the moment at which a piece of work begins. Nothing else changes that
+/// before the work has ended, but for packages that are given up as lost: then the trees are looked at once more.
+#[derive(Debug)]
+pub struct Books<'a> {
+    view: &'a View,
+    dist: &'a DistPath,
+}
+
+impl<'a> Books<'a> {
+    /// Those of a distribution, as they are at one moment.
+    pub fn of(view: &'a View, dist: &'a DistPath) -> Self {
+        Self { view, dist }
+    }
+}
+
+impl Catalog for Books<'_> {
+    fn accepted(&self, nevra: &Nevra) -> Option<Sha256> {
+        self.view.world.packages.get(self.dist, nevra).map(|package| package.sha256)
+    }
+
+    fn is_given_up(&self, nevra: &Nevra) -> bool {
+        self.view.world.packages.lost.contains(&(self.dist.clone(), nevra.clone()))
+    }
+
+    fn of_name(&self, name: &str) -> Vec<Nevra> {
+        self.view.world.packages.named(self.dist, name).map(|(nevra, _)| nevra.clone()).collect()
+    }
+
+    fn listing(&self, tree: &TreeName) -> Listing {
+        self.view.world.trees.listing(&TreeId { dist: self.dist.clone(), tree: tree.clone() })
+    }
+
+    fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
+        self.view.world.lists(self.dist, tree, nevra)
+    }
+}
 
 /// All distributions of the site, each held by one piece of work at a time.
 #[derive(Debug)]
@@ -81,112 +120,117 @@ impl Workshop {
         if let Some(ring) = lock(&bench.ring).take() {
             dist.trust(ring);
         }
-        for nevra in self.lost(work.dist()) {
-            dist.give_up(&nevra);
-        }
-        let done = self.on(&mut dist, bench, work, (now, clock, patient));
+        let view = self.shared.read();
+        let books = Books::of(&view, work.dist());
+        let done = on(&mut dist, &books, &bench.upload, work, (now, clock, patient));
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
     }
+}
 
-    fn on(
-        &self,
-        dist: &mut Distribution,
-        bench: &Bench,
-        work: &Work,
-        (now, clock, patient): (Timestamp, Instant, Timestamp),
-    ) -> Result<WorkEnd, DistError> {
-        match work {
-            Work::TakeIn(path) => {
-                let look = dist.look_and_tidy(now, clock, patient)?;
-                if look.refused_again > 0 {
-                    tracing::info!(dist = %path, files = look.refused_again, "refused again, and counted");
-                }
-                Ok(WorkEnd::Looked {
-                    repeated: look.repeated,
-                    took_in: look.accepted.into_iter().map(|a| took_in(path, &bench.upload, a)).collect(),
-                    turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
-                    again: look.again,
-                    trouble: look.failed.as_ref().map(|error| chain(error)),
-                    waiting: look.waiting,
-                    stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
-                })
+/// A piece of work on a distribution, of which the books say what it lists.
+fn on(
+    dist: &mut Distribution,
+    books: &Books<'_>,
+    upload: &TreeName,
+    work: &Work,
+    (now, clock, patient): (Timestamp, Instant, Timestamp),
+) -> Result<WorkEnd, DistError> {
+    match work {
+        Work::TakeIn(path) => {
+            let look = dist.look_and_tidy(books, now, clock, patient)?;
+            if look.refused_again > 0 {
+                tracing::info!(dist = %path, files = look.refused_again, "refused again, and counted");
             }
-            Work::Inspect(path, trees) => {
-                let (mut published, mut wrong) = (Vec::new(), Vec::new());
-                for tree in trees {
-                    let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                    match dist.inspect(tree, &self.expected(&id), now) {
-                        Ok(Some(shown)) => published.push(entry(id, shown)),
-                        Ok(None) => {}
-                        Err(error) => wrong.push((id, said(&error))),
+            Ok(WorkEnd::Looked {
+                repeated: look.repeated,
+                took_in: look.accepted.into_iter().map(|a| took_in(path, upload, a)).collect(),
+                turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
+                again: look.again,
+                trouble: look.failed.as_ref().map(|error| chain(error)),
+                waiting: look.waiting,
+                stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
+            })
+        }
+        Work::Inspect(path, trees) => {
+            let (mut published, mut wrong) = (Vec::new(), Vec::new());
+            for tree in trees {
+                let id = TreeId { dist: path.clone(), tree: tree.clone() };
+                match dist.inspect(books, tree, &expected(books.view, &id), now) {
+                    Ok(Some((shown, plan))) => published.push(entry(id, shown, plan)),
+                    Ok(None) => {}
+                    Err(error) => wrong.push((id, said(&error))),
+                }
+            }
+            Ok(WorkEnd::Inspected { published, wrong })
+        }
+        Work::Publish(path, trees) => {
+            let (mut published, mut wrong) = (Vec::new(), Vec::new());
+            for tree in trees {
+                let id = TreeId { dist: path.clone(), tree: tree.clone() };
+                match dist.publish(books, tree, &books.listing(tree), floor(books.view, &id), now) {
+                    Ok(shown) => published.push(entry(id, shown, None)),
+                    // It holds up no other tree.
+                    Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
+                        wrong.push((id, said(&error)));
                     }
+                    Err(error) => return Err(error),
                 }
-                Ok(WorkEnd::Inspected { published, wrong })
             }
-            Work::Publish(path, trees) => {
-                let (mut published, mut wrong) = (Vec::new(), Vec::new());
-                for tree in trees {
-                    let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                    match dist.publish(tree, self.floor(&id), now) {
-                        Ok(shown) => published.push(entry(id, shown)),
-                        // It holds up no other tree.
-                        Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
-                            wrong.push((id, said(&error)));
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-                if wrong.is_empty() {
-                    return Ok(WorkEnd::Published(published));
-                }
-                Ok(WorkEnd::Inspected { published, wrong })
+            if wrong.is_empty() {
+                return Ok(WorkEnd::Published(published));
             }
-            Work::Promote(number, plan) => {
-                let id = |tree: &TreeName| TreeId { dist: plan.dist.clone(), tree: tree.clone() };
-                let floors = plan.trees().into_iter().map(|tree| (tree.clone(), self.floor(&id(&tree)))).collect();
-                let published = dist.promote(plan, &floors, now)?;
-                let published = published.into_iter().map(|(tree, p)| entry(id(&tree), p)).collect();
-                Ok(WorkEnd::Promoted { plan: *number, published })
-            }
-            Work::Retire(id, files) => {
-                let Retired { gone, kept } = dist.retire(&id.tree, files)?;
-                Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
-            }
+            Ok(WorkEnd::Inspected { published, wrong })
+        }
+        Work::Promote(number, plan) => {
+            let trees = plan.trees().into_iter();
+            let floors = trees.map(|tree| (tree.clone(), floor(books.view, &plan.id(&tree)))).collect();
+            let (published, ended) = dist.promote(books, plan, &floors, now);
+            let entry = |(tree, shown)| entry(plan.id(&tree), shown, Some(*number));
+            let published = published.into_iter().map(entry).collect();
+            Ok(WorkEnd::Promoted { plan: *number, published, failed: ended.err().map(|error| chain(&error)) })
+        }
+        Work::Retire(id, files) => {
+            let Retired { gone, kept } = dist.retire(books, &id.tree, files)?;
+            Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
         }
     }
+}
 
-    /// What the world has of a tree.
-    fn expected(&self, id: &TreeId) -> Expected {
-        let inside = self.shared.read();
-        // What is held is not under way.
-        let goes_on = |plan: &Plan| {
-            let rules = inside.rules.distributions.get(&plan.dist);
-            let is_wrong = |tree| inside.wrong.contains_key(&TreeId { dist: plan.dist.clone(), tree });
-            rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
-                && !plan.trees().into_iter().any(is_wrong)
-        };
-        let plans = || {
-            let touches = |plan: &&Arc<Plan>| plan.dist == id.dist && plan.trees().contains(&id.tree);
-            inside.world.rollouts.plans().map(|(_, plan)| plan).filter(touches)
-        };
-        let here = |plan: &Plan, item: &Item| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree);
-        let moving = plans().flat_map(|plan| plan.items.iter().filter(|item| here(plan, item)));
-        let moving = moving.map(|item| item.nevra.clone()).collect();
-        let planned = plans().any(|plan| goes_on(plan));
-        let Some(tree) = inside.world.trees.get(id) else { return Expected { planned, moving, ..Expected::default() } };
-        Expected { revision: tree.revision, repomd: tree.repomd, planned, dirty: tree.dirty, moving }
+/// What the world has of a tree.
+fn expected(inside: &View, id: &TreeId) -> Expected {
+    // What is held is not under way.
+    let goes_on = |plan: &Plan| {
+        let rules = inside.rules.distributions.get(&plan.dist);
+        let is_wrong = |tree| inside.wrong.contains_key(&TreeId { dist: plan.dist.clone(), tree });
+        rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
+            && !plan.trees().into_iter().any(is_wrong)
+    };
+    let plans = || {
+        let touches = |plan: &&Arc<Plan>| plan.dist == id.dist && plan.trees().contains(&id.tree);
+        inside.world.rollouts.plans().map(|(_, plan)| plan).filter(touches)
+    };
+    let here = |plan: &Plan, item: &Item| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree);
+    let moving = plans().flat_map(|plan| plan.items.iter().filter(|item| here(plan, item)));
+    let moving = moving.map(|item| item.nevra.clone()).collect();
+    let planned = plans().any(|plan| goes_on(plan));
+    let not_shown = |(number, plan): &(u64, &Arc<Plan>)| {
+        plan.dist == id.dist && plan.trees().contains(&id.tree) && !inside.world.rollouts.is_shown(*number, &id.tree)
+    };
+    let begun = inside.world.rollouts.plans().filter(not_shown);
+    let begun = begun.map(|(number, plan)| (number, Arc::clone(plan))).collect();
+    let tree = inside.world.trees.get(id);
+    Expected {
+        revision: tree.map_or(0, |tree| tree.revision),
+        repomd: tree.and_then(|tree| tree.repomd),
+        planned,
+        dirty: tree.is_some_and(|tree| tree.dirty),
+        moving,
+        begun,
     }
+}
 
-    /// What was given up as lost in a distribution.
-    fn lost(&self, dist: &DistPath) -> Vec<Nevra> {
-        let inside = self.shared.read();
-        let here = inside.world.packages.lost.iter().filter(|(of, _)| of == dist);
-        here.map(|(_, nevra)| nevra.clone()).collect()
-    }
-
-    fn floor(&self, id: &TreeId) -> u64 {
-        self.shared.read().world.trees.get(id).map_or(0, |tree| tree.revision)
-    }
+fn floor(inside: &View, id: &TreeId) -> u64 {
+    inside.world.trees.get(id).map_or(0, |tree| tree.revision)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -215,7 +259,7 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn entry(tree: TreeId, published: publication::Published) -> Published {
+fn entry(tree: TreeId, published: publication::Published, plan: Option<u64>) -> Published {
     for note in &published.notes {
         tracing::warn!(%tree, note, "metadata not carried along");
     }
@@ -225,6 +269,7 @@ fn entry(tree: TreeId, published: publication::Published) -> Published {
         packages: published.packages,
         repomd: published.repomd,
         superseded: published.superseded,
+        plan,
     }
 }
 

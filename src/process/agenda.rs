@@ -193,10 +193,15 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
         .iter()
         .filter(|(_, since)| over(**since, rules.grace_metadata))
         .map(|(name, _)| format!("repodata/{name}"));
+    // A plan may have brought one back already of which it is not written down.
+    let brings = |plan: &Plan, nevra: &Nevra| {
+        plan.dist == *dist && plan.target.as_ref() == Some(tree) && plan.items.iter().any(|item| item.nevra == *nevra)
+    };
+    let comes = |nevra: &Nevra| world.rollouts.plans().any(|(_, plan)| brings(plan, nevra));
     let packages = known
         .leaving
         .iter()
-        .filter(|(_, since)| over(**since, rules.grace_packages))
+        .filter(|(nevra, since)| over(**since, rules.grace_packages) && !comes(nevra))
         .map(|(nevra, _)| nevra.location());
     let files: Vec<String> = metadata.chain(packages).take(RETIRE_AT_ONCE).collect();
     (!files.is_empty()).then_some(Work::Retire(id, files))

@@ -115,12 +115,14 @@ pub enum WorkEnd {
     },
     /// Trees show new metadata, or showed it already.
     Published(Vec<Published>),
-    /// A plan was carried out.
+    /// A plan was carried out, or failed on its way.
     Promoted {
         /// Its number.
         plan: u64,
-        /// What was published on the way.
+        /// The trees that show it.
         published: Vec<Published>,
+        /// Why others do not; it is tried again later.
+        failed: Option<String>,
     },
     /// Files were removed.
     Retired {

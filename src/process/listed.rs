@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::{Doubt, Rules, Standing, Trust};
-use super::world::World;
+use super::world::{Tree, World};
 use crate::domain::names::TreeId;
 
 /// Fingerprints that one sentence names.
@@ -42,7 +42,7 @@ pub fn doubts(world: &World, rules: &Rules) -> BTreeMap<TreeId, Doubts> {
 pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
     let named = |key: &String| format!("key {key}");
     let (mut strange, mut few, mut revoked) = (Group::default(), Group::default(), Group::default());
-    for (signers, number) in world.packages.signers_in(id) {
+    for (signers, number) in world.trees.get(id).into_iter().flat_map(Tree::signed) {
         let missing = || signers.certs.iter().filter(|signer| trust.certs.get(*signer) != Some(&Standing::Good));
         match trust.doubt(signers) {
             None => {}

@@ -1,8 +1,11 @@
 //! One distribution on this disk: its index, its uploads, its trees.
 //!
 //! Everything that is done to a distribution goes through one value of this type, and one piece of
-//! work at a time holds it. What is listed where comes from the logbook ([`Distribution::restore`]);
-//! the index and the blocks can be lost and are made again.
+//! work at a time holds it. What is listed where it is told with each piece of work ([`Catalog`]), and keeps nothing of
+//! it; the index and the blocks can be lost and are made again.
+//!
+//! Refused: writing down that a tree is staged. Staged metadata is seen by nobody, and whoever goes on after a crash
+//! stages anew, so nothing would be done with that entry; each tree that is *shown* is one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -18,19 +21,20 @@ use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
 use super::examination::Terms;
 use super::index::{Chunk, Index, IndexError};
-use super::intake::{self, Gate, IntakeError, Look, Uploads};
+use super::intake::{self, Gate, IntakeError, Look, Met, Uploads};
 use super::ownership;
 use super::presence::Presence;
 use super::promotion::{self, BringError, Places};
-use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec};
+use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec, Staged};
 use super::retirement::{self, Retired};
 use super::shelf::{Shelf, ShelfError};
 use super::strangers;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Catalog, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::{Item, Plan};
+use crate::domain::plan::Plan;
 use crate::format::openpgp::Keyring;
 use crate::format::repofile;
 use crate::format::repomd::Repomd;
@@ -146,6 +150,8 @@ pub struct Expected {
     /// The packages that plans without an end bring there or take away, whether they wait or not: the tree may show
     /// them already, or no longer.
     pub moving: BTreeSet<Nevra>,
+    /// The plans without an end that change the tree, by their numbers, where it is not written down that it shows them.
+    pub begun: Vec<(u64, Arc<Plan>)>,
 }
 
 impl Expected {
@@ -177,33 +183,45 @@ pub struct Distribution {
     shelf: Shelf,
     /// What was seen of each tree when every listed package was there.
     present: BTreeMap<TreeName, Presence>,
-    /// What clients see of each tree, and the state of the index that it shows.
-    shown: BTreeMap<TreeName, (u64, Form, Published)>,
+    /// What clients see of each tree, and of what it was made.
+    shown: BTreeMap<TreeName, Shown>,
 }
 
-/// A package as the logbook has it.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// Identity.
-    pub nevra: Nevra,
-    /// The accepted bytes.
-    pub sha256: Sha256,
+/// What clients see of a tree, and of what it was made.
+#[derive(Debug)]
+struct Shown {
+    listing: Listing,
+    /// How often XML had been put into the index then.
+    puts: u64,
+    form: Form,
+    published: Published,
+}
+
+/// A package without XML.
+#[derive(Debug)]
+struct Lost {
+    sha256: Sha256,
     /// The trees that list it.
-    pub trees: Vec<TreeName>,
+    trees: Vec<TreeName>,
+}
+
+/// What is about to be shown in a tree.
+#[derive(Debug)]
+#[must_use = "show it or drop it"]
+enum Ready {
+    /// Clients see it already.
+    Unchanged(Published),
+    /// Equal content, or content that nobody has seen yet.
+    Staged(Outcome),
 }
 
 impl Distribution {
-    /// Opens a distribution as the logbook has it: directories are made, the index is filled, and what
-    /// it has lost is made again from the packages. `begun` are the plans that have no end in the logbook yet.
+    /// Opens a distribution as the logbook has it: directories are made, and what the index has lost is made again from
+    /// the packages.
     ///
     /// # Errors
     /// A directory that cannot be used, or a package that is not where the logbook has it.
-    pub fn restore(
-        settings: DistSettings,
-        disk: Arc<dyn Disk>,
-        listed: impl IntoIterator<Item = Listed>,
-        begun: &[Plan],
-    ) -> Result<Self, DistError> {
+    pub fn restore(settings: DistSettings, disk: Arc<dyn Disk>, catalog: &dyn Catalog) -> Result<Self, DistError> {
         for tree in &settings.trees {
             let id = TreeId { dist: settings.path.clone(), tree: tree.clone() };
             tree::plain(&settings.root, &id)?;
@@ -236,68 +254,23 @@ impl Distribution {
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
         };
-        let mut lost = Vec::new();
-        for package in listed {
-            dist.index.remember(&package.nevra, package.sha256);
-            for tree in &package.trees {
-                dist.index.list(tree, &package.nevra, package.sha256);
-            }
-            if !package.trees.is_empty() && !dist.index.has(package.sha256) {
-                lost.push(package);
+        let mut lost: BTreeMap<Nevra, Lost> = BTreeMap::new();
+        for tree in &dist.settings.trees {
+            for (nevra, sha256) in catalog.listing(tree).iter().filter(|(_, sha256)| !dist.index.has(*sha256)) {
+                let lost = lost.entry(nevra.clone()).or_insert_with(|| Lost { sha256, trees: Vec::new() });
+                lost.trees.push(tree.clone());
             }
         }
-        dist.recover(&lost)?;
-        dist.take_up(begun);
+        dist.recover(&lost.into_iter().collect::<Vec<_>>())?;
         Ok(dist)
-    }
-
-    /// Has the index list what clients see of plans that were stopped on their way. They may have to wait, and until
-    /// they are carried out other work on their trees must neither drop a package from the only tree that shows it
-    /// nor bring back one that was withdrawn.
-    fn take_up(&mut self, begun: &[Plan]) {
-        let location = |item: &Item| item.nevra.location();
-        let touches = |plan: &Plan, item: &Item, tree: &TreeName| {
-            plan.target.as_ref() == Some(tree) || item.leaves.contains(tree)
-        };
-        let mut shown = BTreeMap::new();
-        for tree in &self.settings.trees {
-            let items = begun.iter().flat_map(|plan| plan.items.iter().filter(|item| touches(plan, item, tree)));
-            let wanted: BTreeSet<String> = items.map(location).collect();
-            if !wanted.is_empty()
-                && let Some(named) = self.shows(tree, &wanted)
-            {
-                shown.insert(tree.clone(), named);
-            }
-        }
-        for (plan, item) in begun.iter().flat_map(|plan| plan.items.iter().map(move |item| (plan, item))) {
-            // What a tree shows may be unknown; then it has to do with what the logbook says.
-            let is_shown = |tree: &TreeName| shown.get(tree).map(|named| named.contains(&location(item)));
-            let target = plan.target.as_ref().filter(|tree| is_shown(tree) == Some(true));
-            if let Some(tree) = target {
-                self.index.list(tree, &item.nevra, item.sha256);
-            }
-            if plan.target.is_none() || target.is_some() {
-                for tree in item.leaves.iter().filter(|tree| is_shown(tree) == Some(false)) {
-                    self.index.unlist(tree, &item.nevra);
-                }
-            }
-        }
-    }
-
-    /// Which of these locations a tree shows to clients; `None` when that is not what was published there last.
-    fn shows(&self, tree: &TreeName, wanted: &BTreeSet<String>) -> Option<BTreeSet<String>> {
-        let dir = self.dir(tree);
-        let repomd = publication::shown(&dir.join(REPODATA)).ok()??;
-        let is_ours = self.index.showing(tree) == Some(publication::sha256(&repomd));
-        if is_ours { publication::named(&dir, &repomd, wanted).ok() } else { None }
     }
 
     /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
     /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
-    fn recover(&mut self, lost: &[Listed]) -> Result<(), DistError> {
+    fn recover(&mut self, lost: &[(Nevra, Lost)]) -> Result<(), DistError> {
         let settings = &self.settings;
-        let read = |(): &mut (), package: &Listed| {
-            Ok::<_, DistError>(settings.read_again(&package.nevra, package.sha256, &package.trees))
+        let read = |(): &mut (), (nevra, Lost { sha256, trees }): &(Nevra, Lost)| {
+            Ok::<_, DistError>(settings.read_again(nevra, *sha256, trees))
         };
         let (index, disk) = (&mut self.index, self.disk.as_ref());
         let mut kept = Ok(());
@@ -305,10 +278,10 @@ impl Distribution {
             lost,
             || (),
             read,
-            |package, chunk| match chunk {
+            |(nevra, _), chunk| match chunk {
                 Some(Ok(chunk)) if kept.is_ok() => kept = index.put(disk, &chunk),
                 Some(Err(error)) => {
-                    tracing::error!(nevra = %package.nevra, why = error.sentence(), "a listed package cannot be read");
+                    tracing::error!(%nevra, why = error.sentence(), "a listed package cannot be read");
                 }
                 Some(Ok(_)) | None => {}
             },
@@ -364,9 +337,14 @@ impl Distribution {
     /// Writes the yum file of a tree and the keys beside it where they differ.
     fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
         let dir = self.dir(tree);
+        let mut is_ours = false;
         for (name, bytes) in self.yum_files(tree) {
             let path = dir.join(name);
             if tree::read_small(&path, bytes.len() as u64).as_deref() != Some(&*bytes) {
+                if !is_ours {
+                    self.is_ours_alone(tree, ownership::Look::AtOurs)?;
+                    is_ours = true;
+                }
                 disk::put(self.disk.as_ref(), &path, &bytes, Access::Everybody)?;
             }
         }
@@ -375,7 +353,7 @@ impl Distribution {
 
     /// Compares a tree with what the logbook has of it and publishes it where only the metadata is missing or
     /// is written in another form than the settings ask for. `None` when something is under way there that
-    /// will publish it anyhow.
+    /// will publish it anyhow. With it the number of a plan that the tree turns out to show.
     ///
     /// # Errors
     /// [`DistError::Disagrees`] when a listed package is gone or changed, [`DistError::Strange`] when the tree shows or
@@ -383,32 +361,54 @@ impl Distribution {
     /// it is put right.
     pub fn inspect(
         &mut self,
+        catalog: &dyn Catalog,
         tree: &TreeName,
         expected: &Expected,
         now: Timestamp,
-    ) -> Result<Option<Published>, DistError> {
+    ) -> Result<Option<(Published, Option<u64>)>, DistError> {
         self.is_ours_alone(tree, ownership::Look::AtAll)?;
         self.uploads.forget_dirs();
-        self.all_there(tree, Ask::Everything, now)?;
-        if let Some(why) = self.doubt(tree, expected) {
+        let listing = catalog.listing(tree);
+        // It may show a plan already, of which the logbook was not told.
+        let ahead = self.ahead(tree, &listing, expected);
+        let listing = ahead.as_ref().map_or(&listing, |(_, shown)| shown);
+        self.all_there(catalog, tree, listing, Ask::Everything, now)?;
+        if ahead.is_none()
+            && let Some(why) = self.doubt(catalog, tree, listing, expected)
+        {
             return Err(DistError::Strange(why));
         }
         if expected.repomd.is_some() {
-            self.take_over(tree)?;
+            self.take_over(catalog, tree, listing)?;
         }
-        if !expected.settled() {
+        if ahead.is_none() && !expected.settled() {
             return Ok(None);
         }
-        self.publish(tree, expected.revision, now).map(Some)
+        let published = self.publish(catalog, tree, listing, expected.revision, now)?;
+        Ok(Some((published, ahead.map(|(plan, _)| plan))))
+    }
+
+    /// The plan that a tree shows and of which it is not written down, with what it lists by it: it was stopped between
+    /// the two, and until it is carried out other work on the tree must neither drop a package from the only tree that
+    /// shows it nor bring back one that was withdrawn. A tree shows one such plan at most, since it is looked at when one
+    /// has failed.
+    fn ahead(&self, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<(u64, Listing)> {
+        let bytes = publication::shown(&self.dir(tree).join(REPODATA)).ok()??;
+        let repomd = publication::sha256(&bytes);
+        if expected.begun.is_empty() || expected.repomd == Some(repomd) || self.index.showing(tree) != Some(repomd) {
+            return None;
+        }
+        let shown = expected.begun.iter().map(|(number, plan)| (*number, plan.shown_in(tree, listing)));
+        shown.into_iter().find(|(_, shown)| self.index.would_show(tree, repomd, shown))
     }
 
     /// Why a publication may lose what a tree shows or holds; `None` when that is what was published there last, what
     /// the logbook has there in another form, something older of ours, or nothing that anybody would miss. Nothing
     /// that may follow later, such as a plan, is a reason to believe that what lies there is ours.
-    fn doubt(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
+    fn doubt(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<String> {
         let dir = self.dir(tree);
         let bytes = match publication::shown(&dir.join(REPODATA)) {
-            Ok(None) => return self.doubt_of_bare(tree, expected),
+            Ok(None) => return self.doubt_of_bare(catalog, tree, listing, expected),
             Ok(Some(bytes)) => bytes,
             Err(why) => return self.doubt_of_unread(tree, &why, expected),
         };
@@ -420,7 +420,7 @@ impl Distribution {
             Err(why) => return self.doubt_of_unread(tree, &why.to_string(), expected),
         };
         match strangers::locations(&dir, &repomd) {
-            Ok(Some(shown)) => self.doubt_of_shown(tree, repomd.revision, &shown, expected),
+            Ok(Some(shown)) => self.doubt_of_shown(catalog, (tree, listing), repomd.revision, &shown, expected),
             Ok(None) => None,
             Err(why) => Some(self.unread(tree, &why)),
         }
@@ -429,14 +429,15 @@ impl Distribution {
     /// The same of metadata that names these packages.
     fn doubt_of_shown(
         &self,
-        tree: &TreeName,
+        catalog: &dyn Catalog,
+        (tree, listing): (&TreeName, &Listing),
         revision: u64,
         shown: &BTreeSet<String>,
         expected: &Expected,
     ) -> Option<String> {
         let id = self.id(tree);
         let moving: BTreeSet<String> = expected.moving.iter().map(Nevra::location).collect();
-        let listed: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| nevra.location()).collect();
+        let listed: BTreeSet<String> = listing.nevras().map(Nevra::location).collect();
         let strange: Vec<String> =
             shown.iter().filter(|place| !listed.contains(*place) && !moving.contains(*place)).cloned().collect();
         if expected.repomd.is_none() {
@@ -464,17 +465,17 @@ impl Distribution {
                 )
             });
         }
-        self.never_accepted(tree, &strange)
+        self.never_accepted(catalog, tree, &strange)
     }
 
     /// Whether what a tree shows now names packages that were never accepted; that is asked before each publication,
     /// and costs nothing where the metadata is what was published there last.
-    fn strange(&self, tree: &TreeName) -> Result<(), DistError> {
+    fn strange(&self, catalog: &dyn Catalog, tree: &TreeName) -> Result<(), DistError> {
         let dir = self.dir(tree);
         let bytes = match publication::shown(&dir.join(REPODATA)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) if *tree != self.settings.gate.tree => {
-                let why = self.bare(tree, |place| self.was_accepted(place));
+                let why = self.bare(tree, |place| was_accepted(catalog, place));
                 return why.map_or(Ok(()), |why| Err(DistError::Strange(why)));
             }
             _ => return Ok(()),
@@ -486,22 +487,16 @@ impl Distribution {
         // What was ours and was spoilt is made again.
         let Ok(repomd) = Repomd::read(&bytes) else { return Ok(()) };
         let why = match strangers::locations(&dir, &repomd) {
-            Ok(Some(shown)) => self.never_accepted(tree, &shown.into_iter().collect::<Vec<_>>()),
+            Ok(Some(shown)) => self.never_accepted(catalog, tree, &shown.into_iter().collect::<Vec<_>>()),
             Ok(None) => None,
             Err(why) => Some(self.unread(tree, &why)),
         };
         why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
     }
 
-    /// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
-    fn was_accepted(&self, place: &str) -> bool {
-        let name = place.rsplit('/').next().unwrap_or_default();
-        self.index.named(name).iter().any(|nevra| nevra.location() == *place)
-    }
-
     /// What is wrong when these places name packages that were never accepted.
-    fn never_accepted(&self, tree: &TreeName, places: &[String]) -> Option<String> {
-        let strange: Vec<String> = places.iter().filter(|place| !self.was_accepted(place)).cloned().collect();
+    fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
+        let strange: Vec<String> = places.iter().filter(|place| !was_accepted(catalog, place)).cloned().collect();
         (!strange.is_empty()).then(|| {
             format!(
                 "{} shows {} that were never accepted here ({}): either the state directory is an old copy: \
@@ -529,15 +524,20 @@ impl Distribution {
 
     /// The same of a tree without metadata: packages that lie there and that this logbook does not know are somebody's,
     /// and after a publication without them nobody would be told of them.
-    fn doubt_of_bare(&self, tree: &TreeName, expected: &Expected) -> Option<String> {
+    fn doubt_of_bare(
+        &self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        expected: &Expected,
+    ) -> Option<String> {
         if *tree == self.settings.gate.tree {
             return None;
         }
-        let known: BTreeSet<String> =
-            self.index.listed(tree).map(|(nevra, _)| nevra).chain(&expected.moving).map(Nevra::location).collect();
+        let known: BTreeSet<String> = listing.nevras().chain(&expected.moving).map(Nevra::location).collect();
         // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
         // accepted may be what a newer logbook has accepted.
-        let left = |place: &str| expected.repomd.is_some() && self.was_accepted(place);
+        let left = |place: &str| expected.repomd.is_some() && was_accepted(catalog, place);
         self.bare(tree, |place| known.contains(place) || left(place))
     }
 
@@ -570,28 +570,22 @@ impl Distribution {
         )
     }
 
-    /// No tree lists a package any more, since its bytes are nowhere.
-    pub fn give_up(&mut self, nevra: &Nevra) {
-        if self.index.is_given_up(nevra) {
-            return;
-        }
-        for tree in &self.settings.trees {
-            self.index.unlist(tree, nevra);
-        }
-        self.index.give_up(nevra);
-    }
-
     /// Puts packages back that a tree has lost, where another tree or the directory of withdrawn packages has their
     /// bytes; gives those that are nowhere. A tree that shows nothing at all may be a place where a file system should
     /// be mounted, and nothing is written there.
-    fn put_back(&mut self, tree: &TreeName, missing: BTreeSet<Nevra>) -> Result<BTreeSet<Nevra>, DistError> {
+    fn put_back(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        missing: BTreeSet<Nevra>,
+    ) -> Result<BTreeSet<Nevra>, DistError> {
         let dir = self.dir(tree);
         if !std::fs::symlink_metadata(dir.join(REPODATA)).is_ok_and(|meta| meta.is_dir()) {
             return Ok(missing);
         }
         let mut nowhere = BTreeSet::new();
         for nevra in missing {
-            let Some(sha256) = self.index.identity(&nevra) else { continue };
+            let Some(sha256) = catalog.accepted(&nevra) else { continue };
             let location = nevra.location();
             let others = self.settings.trees.iter().filter(|other| *other != tree);
             let mut from: Vec<PathBuf> = others.map(|other| self.dir(other).join(&location)).collect();
@@ -608,14 +602,21 @@ impl Distribution {
 
     /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
     /// bytes where these differ, since it may be the index that errs.
-    fn all_there(&mut self, tree: &TreeName, ask: Ask, now: Timestamp) -> Result<(), DistError> {
+    fn all_there(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        ask: Ask,
+        now: Timestamp,
+    ) -> Result<(), DistError> {
         let dir = self.dir(tree);
         if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
             let why = "is not there any more; mount it again, or make the directory, and reload";
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
         let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
-        let look = Presence::look(before.as_ref(), &dir, &self.index, tree, now)?;
+        let look = Presence::look(before.as_ref(), &dir, &self.index, listing, now)?;
         let mut wrong = BTreeSet::new();
         for &(ref nevra, sha256) in &look.doubtful {
             let path = dir.join(nevra.location());
@@ -640,7 +641,7 @@ impl Distribution {
             return Ok(());
         }
         if ask == Ask::Everything {
-            wrong = self.put_back(tree, wrong)?;
+            wrong = self.put_back(catalog, tree, wrong)?;
             if wrong.is_empty() {
                 return Ok(());
             }
@@ -661,13 +662,14 @@ impl Distribution {
     ///
     /// # Errors
     /// When one of them or the index cannot be used at all, or others can change the tree; nothing is taken in then.
-    pub fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
+    pub fn look(&mut self, catalog: &dyn Catalog, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
         let disk = Arc::clone(&self.disk);
         let gate = &self.settings.gate;
         self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
-        let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, now, clock)?;
+        let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, catalog, (now, clock))?;
         if look.failed.is_none() {
-            let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, now, clock);
+            let met = Met::with(catalog, &gate.tree, &look.accepted);
+            let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, &met, (now, clock));
             match here {
                 Ok(here) => look.add(here),
                 // What was decided before holds all the same.
@@ -680,9 +682,9 @@ impl Distribution {
     /// Puts copies of our own in the place of all other files of ours into which somebody else could write: metadata,
     /// keys, and packages that have left the tree and wait for their removal. What is none of ours stays as it is, and
     /// is named: a copy of it would be believed.
-    fn take_over(&self, tree: &TreeName) -> Result<(), DistError> {
+    fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
         let (disk, top) = (self.disk.as_ref(), self.dir(tree));
-        let listed: BTreeSet<PathBuf> = self.index.listed(tree).map(|(nevra, _)| top.join(nevra.location())).collect();
+        let listed: BTreeSet<PathBuf> = listing.nevras().map(|nevra| top.join(nevra.location())).collect();
         let repodata = top.join(REPODATA);
         for dir in [tree::package_dirs(&top)?, vec![repodata.clone(), top.clone()]].concat() {
             let mut copied = false;
@@ -698,7 +700,7 @@ impl Distribution {
                 } else if dir == top {
                     (self.yum_files(tree).iter().any(|(ours, _)| *ours == name), Access::Everybody)
                 } else {
-                    let accepted = self.index.named(&name).first().and_then(|nevra| self.index.identity(nevra));
+                    let accepted = catalog.of_file(&name).first().and_then(|nevra| catalog.accepted(nevra));
                     let same = |sha256| promotion::open_accepted(&path, sha256).is_ok_and(|file| file.is_some());
                     (accepted.is_some_and(same), Access::Sealed)
                 };
@@ -736,67 +738,120 @@ impl Distribution {
     ///
     /// # Errors
     /// When the tree or the index cannot be used at all.
-    pub fn look_and_tidy(&mut self, now: Timestamp, clock: Instant, patient: Timestamp) -> Result<Look, DistError> {
+    pub fn look_and_tidy(
+        &mut self,
+        catalog: &dyn Catalog,
+        now: Timestamp,
+        clock: Instant,
+        patient: Timestamp,
+    ) -> Result<Look, DistError> {
         let rejected = Arc::clone(&self.settings.gate.rejected);
         rejected.keep_time(patient);
-        let look = self.look(now, clock)?;
+        let look = self.look(catalog, now, clock)?;
         if let Err(error) = rejected.tidy(self.disk.as_ref()) {
             tracing::warn!(why = error.sentence(), "refused files cannot be cleared away");
         }
         Ok(look)
     }
 
-    /// Publishes what a tree lists. `floor` is its last revision, as far as the logbook knows.
+    /// Shows what a tree lists. `floor` is its last revision, as far as the logbook knows.
     ///
     /// # Errors
     /// Clients still see the old metadata then.
-    pub fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
-        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
-        let spec = Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false };
-        let changes = self.index.changes(tree);
-        let unsigned = self.settings.signer.is_none();
-        if let Some((seen, form, last)) = self.shown.get(tree)
-            && (*seen, *form) == (changes, spec.form)
-            && last.revision >= floor
-            && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), last)
+    pub fn publish(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Published, DistError> {
+        let ready = self.make_ready(catalog, tree, listing, floor, now)?;
+        let published = self.show(tree, listing, ready)?;
+        self.tidy(catalog)?;
+        Ok(published)
+    }
+
+    /// Makes metadata ready to be shown, where nobody looks yet.
+    fn make_ready(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Ready, DistError> {
+        let spec = self.spec(tree);
+        if let Some(last) = self.shown.get(tree)
+            && (last.puts, last.form) == (self.index.puts(), spec.form)
+            && (last.listing.is(listing) || last.listing == *listing)
+            && last.published.revision >= floor
+            && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), &last.published)
         {
-            self.write_yum_files(tree)?;
-            return Ok(published);
+            return Ok(Ready::Unchanged(published));
         }
-        self.all_there(tree, Ask::WhereSomethingChanged, now)?;
-        self.strange(tree)?;
+        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
+        self.all_there(catalog, tree, listing, Ask::WhereSomethingChanged, now)?;
+        self.strange(catalog, tree)?;
+        Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
+    }
+
+    fn spec(&self, tree: &TreeName) -> Spec {
+        Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false }
+    }
+
+    /// Shows what was made ready for this listing.
+    fn show(&mut self, tree: &TreeName, listing: &Listing, ready: Ready) -> Result<Published, DistError> {
+        let unsigned = self.settings.signer.is_none();
+        let outcome = match ready {
+            Ready::Unchanged(published) => {
+                self.write_yum_files(tree)?;
+                return Ok(published);
+            }
+            Ready::Staged(outcome) => outcome,
+        };
         // Clients must not be told of a signature before it is there, or after it is gone.
         if unsigned {
             self.write_yum_files(tree)?;
         }
-        let published = match self.stage(tree, &spec, floor, now)? {
+        let published = match outcome {
             Outcome::Same(published) => published,
-            Outcome::New(staged) => {
-                self.index.will_show(tree, staged.repomd())?;
-                staged.publish(self.disk.as_ref())?
-            }
+            Outcome::New(staged) => self.show_new(tree, listing, staged)?,
         };
         if !unsigned {
             self.write_yum_files(tree)?;
         }
-        self.shown.insert(tree.clone(), (self.index.changes(tree), spec.form, published.clone()));
-        self.tidy()?;
+        let (form, puts) = (self.settings.form, self.index.puts());
+        let shown = Shown { listing: listing.clone(), puts, form, published: published.clone() };
+        self.shown.insert(tree.clone(), shown);
         Ok(published)
     }
 
+    fn show_new(&self, tree: &TreeName, listing: &Listing, staged: Staged) -> Result<Published, DistError> {
+        self.index.will_show(tree, staged.repomd(), listing)?;
+        Ok(staged.publish(self.disk.as_ref())?)
+    }
+
     /// Stages; what index or shelf turn out to have lost is made again, each thing once.
-    fn stage(&mut self, tree: &TreeName, spec: &Spec, floor: u64, now: Timestamp) -> Result<Outcome, DistError> {
+    fn stage(
+        &mut self,
+        tree: &TreeName,
+        listing: &Listing,
+        spec: &Spec,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Outcome, DistError> {
         let mut mended = BTreeSet::new();
         loop {
             let signer = self.settings.signer.as_deref();
             let disk = Arc::clone(&self.disk);
-            let staged = self.index.ordered(tree).map_err(PublishError::from).and_then(|source| {
+            let staged = self.index.ordered(listing).map_err(PublishError::from).and_then(|source| {
                 publication::stage(disk.as_ref(), spec, &source, &mut self.shelf, signer, floor, now)
             });
             match staged {
                 Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
-                    let Some(sha256) = self.index.identity(&nevra) else { continue };
-                    tracing::warn!(dist = %self.settings.path, %nevra, "metadata was lost; making it again");
+                    let Some(sha256) = listing.get(&nevra).map(|entry| entry.sha256) else { continue };
+                    tracing::warn!(%tree, dist = %self.settings.path, %nevra, "metadata was lost; making it again");
                     self.index.forget(sha256);
                     let trees = self.settings.trees.clone();
                     self.read_again(&nevra, sha256, &trees)?;
@@ -814,13 +869,16 @@ impl Distribution {
     }
 
     /// Lets go of blocks that no tree has any more, now and then.
-    fn tidy(&mut self) -> Result<(), DistError> {
-        let Self { settings, disk, index, shelf, .. } = self;
+    fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
+        let Self { settings, disk, index, shelf, shown, .. } = self;
         if settings.form.members == Members::One {
             return Ok(());
         }
         let wanted = || {
-            let ordered = settings.trees.iter().filter_map(|tree| index.ordered(tree).ok());
+            // What the trees list, and what they were shown beyond that.
+            let listings = settings.trees.iter().map(|tree| catalog.listing(tree));
+            let listings: Vec<Listing> = listings.chain(shown.values().map(|shown| shown.listing.clone())).collect();
+            let ordered = listings.iter().filter_map(|listing| index.ordered(listing).ok());
             ordered.flat_map(|source| assembly::ids(settings.form, &source).collect::<Vec<_>>()).collect()
         };
         match shelf.tidy(disk.as_ref(), wanted) {
@@ -830,66 +888,63 @@ impl Distribution {
         }
     }
 
-    /// Carries out a plan; `floors` are the last revisions of the trees.
+    /// Carries out a plan; `floors` are the last revisions of the trees. All trees are staged before the first of them is
+    /// shown. Gives those that were shown, in this order, also when the rest failed.
     ///
-    /// # Errors
-    /// The plan can be carried out again from the beginning.
+    /// The plan can be carried out again from the beginning, as often as it takes.
     pub fn promote(
         &mut self,
+        catalog: &dyn Catalog,
         plan: &Plan,
         floors: &BTreeMap<TreeName, u64>,
         now: Timestamp,
-    ) -> Result<Vec<(TreeName, Published)>, DistError> {
-        for tree in plan.trees() {
-            self.is_ours_alone(&tree, ownership::Look::AtOurs)?;
+    ) -> (Vec<(TreeName, Published)>, Result<(), DistError>) {
+        let mut published = Vec::new();
+        let ended = self.carry_out(catalog, plan, floors, now, &mut published);
+        (published, ended)
+    }
+
+    fn carry_out(
+        &mut self,
+        catalog: &dyn Catalog,
+        plan: &Plan,
+        floors: &BTreeMap<TreeName, u64>,
+        now: Timestamp,
+        published: &mut Vec<(TreeName, Published)>,
+    ) -> Result<(), DistError> {
+        let trees = plan.trees();
+        for tree in &trees {
+            self.is_ours_alone(tree, ownership::Look::AtOurs)?;
         }
         // A tree whose file system is gone must not be begun anew in the place where it was mounted.
-        for tree in plan.trees() {
-            self.all_there(&tree, Ask::WhereSomethingChanged, now)?;
-            self.strange(&tree)?;
+        for tree in &trees {
+            self.all_there(catalog, tree, &catalog.listing(tree), Ask::WhereSomethingChanged, now)?;
+            self.strange(catalog, tree)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
         promotion::bring(self.disk.as_ref(), &places, &mut self.index, plan)?;
-        let mut coming = Vec::new();
-        if let Some(target) = &plan.target {
-            coming.extend(plan.items.iter().map(|item| &item.nevra).filter(|nevra| !self.index.lists(target, nevra)));
-            for item in &plan.items {
-                self.index.list(target, &item.nevra, item.sha256);
-            }
-        }
-        let mut published = Vec::new();
-        for tree in plan.trees() {
-            for item in plan.items.iter().filter(|item| item.leaves.contains(&tree)) {
-                self.index.unlist(&tree, &item.nevra);
-            }
+        let mut ready = Vec::new();
+        for tree in trees {
+            let listing = plan.shown_in(&tree, &catalog.listing(&tree));
             let floor = floors.get(&tree).copied().unwrap_or_default();
-            let shown = self.publish(&tree, floor, now);
-            if shown.is_err() && plan.target.as_ref() == Some(&tree) {
-                self.take_back(&tree, &coming);
-            }
-            published.push((tree, shown?));
+            let staged = self.make_ready(catalog, &tree, &listing, floor, now)?;
+            ready.push((tree, listing, staged));
         }
-        Ok(published)
-    }
-
-    /// Has the index no longer list packages that a tree does not show after all: other work on it comes first perhaps,
-    /// and the plan may never be carried out.
-    fn take_back(&mut self, tree: &TreeName, coming: &[&Nevra]) {
-        let wanted = coming.iter().map(|nevra| nevra.location()).collect();
-        let shown = self.shows(tree, &wanted).unwrap_or_default();
-        for nevra in coming.iter().filter(|nevra| !shown.contains(&nevra.location())) {
-            self.index.unlist(tree, nevra);
+        for (tree, listing, staged) in ready {
+            let shown = self.show(&tree, &listing, staged)?;
+            published.push((tree, shown));
         }
+        self.tidy(catalog)
     }
 
     /// Removes files whose time has come.
     ///
     /// # Errors
     /// With the path at fault.
-    pub fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
+    pub fn retire(&mut self, catalog: &dyn Catalog, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
         self.is_ours_alone(tree, ownership::Look::AtOurs)?;
-        let mut named: BTreeSet<String> = self.index.listed(tree).map(|(nevra, _)| nevra.location()).collect();
+        let mut named: BTreeSet<String> = catalog.listing(tree).nevras().map(Nevra::location).collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
         let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
         let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;
@@ -897,6 +952,12 @@ impl Distribution {
         named.extend(repomd.data.iter().map(|data| data.location.clone()));
         Ok(retirement::retire(self.disk.as_ref(), &dir, files, &named)?)
     }
+}
+
+/// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
+fn was_accepted(catalog: &dyn Catalog, place: &str) -> bool {
+    let name = place.rsplit('/').next().unwrap_or_default();
+    catalog.of_file(name).iter().any(|nevra| nevra.location() == *place)
 }
 
 /// A number with its noun.
@@ -918,6 +979,8 @@ mod tests {
     use super::*;
     use crate::domain::backlog::Kind;
     use crate::domain::checksum::ChecksumKind;
+    use crate::domain::listing::Inventory;
+    use crate::domain::plan::Item;
     use crate::format::compress::{self, Compression};
     use crate::format::sample::{self, Recipe};
     use crate::format::signing;
@@ -949,6 +1012,93 @@ mod tests {
             ..Recipe::default()
         };
         sample::build(&recipe, signer, now()).expect("built")
+    }
+
+    /// A package as the logbook has it.
+    struct Listed {
+        nevra: Nevra,
+        sha256: Sha256,
+        trees: Vec<TreeName>,
+    }
+
+    /// A distribution with what a logbook would have of it.
+    struct Kept {
+        dist: Distribution,
+        inventory: Inventory,
+    }
+
+    impl std::ops::Deref for Kept {
+        type Target = Distribution;
+
+        fn deref(&self) -> &Distribution {
+            &self.dist
+        }
+    }
+
+    impl std::ops::DerefMut for Kept {
+        fn deref_mut(&mut self) -> &mut Distribution {
+            &mut self.dist
+        }
+    }
+
+    impl Kept {
+        fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
+            let look = self.dist.look(&self.inventory, now, clock)?;
+            for arrival in &look.accepted {
+                self.inventory.take_in(&tree("untested"), &arrival.nevra, arrival.sha256);
+            }
+            Ok(look)
+        }
+
+        fn publish(&mut self, tree: &TreeName, floor: u64, now: Timestamp) -> Result<Published, DistError> {
+            let listing = self.inventory.listing(tree);
+            self.dist.publish(&self.inventory, tree, &listing, floor, now)
+        }
+
+        fn inspect(
+            &mut self,
+            tree: &TreeName,
+            expected: &Expected,
+            now: Timestamp,
+        ) -> Result<Option<Published>, DistError> {
+            let Some((published, plan)) = self.dist.inspect(&self.inventory, tree, expected, now)? else {
+                return Ok(None);
+            };
+            for (_, plan) in expected.begun.iter().filter(|(number, _)| plan == Some(*number)) {
+                self.shows(plan, tree);
+            }
+            Ok(Some(published))
+        }
+
+        fn promote(
+            &mut self,
+            plan: &Plan,
+            floors: &BTreeMap<TreeName, u64>,
+            now: Timestamp,
+        ) -> Result<Vec<(TreeName, Published)>, DistError> {
+            let (published, ended) = self.dist.promote(&self.inventory, plan, floors, now);
+            for (tree, _) in &published {
+                self.shows(plan, tree);
+            }
+            ended.map(|()| published)
+        }
+
+        fn shows(&mut self, plan: &Plan, tree: &TreeName) {
+            let listing = plan.shown_in(tree, &self.inventory.listing(tree));
+            self.inventory.show(tree, listing);
+        }
+
+        fn retire(&mut self, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
+            self.dist.retire(&self.inventory, tree, files)
+        }
+
+        fn identity(&self, nevra: &Nevra) -> Option<Sha256> {
+            self.inventory.accepted(nevra)
+        }
+
+        fn listed(&self, name: &str) -> Vec<(Nevra, Sha256)> {
+            self.inventory.listing(&tree(name)).iter().map(|(nevra, sha256)| (nevra.clone(), sha256)).collect()
+        }
     }
 
     struct Site {
@@ -1008,11 +1158,23 @@ mod tests {
             }
         }
 
-        fn open(&self, disk: Arc<dyn Disk>, listed: Vec<Listed>) -> Result<Distribution, DistError> {
-            Distribution::restore(self.settings(), disk, listed, &[])
+        fn open(&self, disk: Arc<dyn Disk>, listed: Vec<Listed>) -> Result<Kept, DistError> {
+            Self::open_as(self.settings(), disk, listed)
         }
 
-        fn fresh(&self) -> Distribution {
+        fn open_as(settings: DistSettings, disk: Arc<dyn Disk>, listed: Vec<Listed>) -> Result<Kept, DistError> {
+            let mut inventory = Inventory::default();
+            for Listed { nevra, sha256, trees } in listed {
+                inventory.withdraw(&nevra, sha256);
+                for tree in &trees {
+                    inventory.take_in(tree, &nevra, sha256);
+                }
+            }
+            let dist = Distribution::restore(settings, disk, &inventory)?;
+            Ok(Kept { dist, inventory })
+        }
+
+        fn fresh(&self) -> Kept {
             self.open(Arc::new(Kernel::default()), vec![]).expect("opened")
         }
 
@@ -1040,7 +1202,7 @@ mod tests {
         }
 
         /// Looks until nothing is left to settle: the first look sees, the next ones read, the last clears.
-        fn settle(&self, dist: &mut Distribution) -> (Vec<String>, Vec<String>) {
+        fn settle(&self, dist: &mut Kept) -> (Vec<String>, Vec<String>) {
             let (mut accepted, mut refused) = (vec![], vec![]);
             for seconds in [0, 3, 6, 70, 73, 76] {
                 let look = dist.look(now(), self.clock + Duration::from_secs(seconds)).expect("a look");
@@ -1087,9 +1249,9 @@ mod tests {
         name.parse().expect("a name")
     }
 
-    fn plan(dist: &Distribution, nevra: &str, target: Option<&str>, from: &str) -> Plan {
+    fn plan(dist: &Kept, nevra: &str, target: Option<&str>, from: &str) -> Plan {
         let nevra: Nevra = nevra.parse().expect("a nevra");
-        let sha256 = dist.index.identity(&nevra).expect("accepted");
+        let sha256 = dist.identity(&nevra).expect("accepted");
         Plan {
             rollout: "r".parse().expect("an id"),
             dist: "d".parse().expect("a path"),
@@ -1143,7 +1305,7 @@ mod tests {
         let meta = std::fs::symlink_metadata(site.incoming().join(".a.rpm.x1B2")).expect("there");
         let changed = Timestamp::from_second(std::os::unix::fs::MetadataExt::ctime(&meta)).expect("a time");
         let minute = site.settings().gate.limits.incomplete_after;
-        let told = |dist: &mut Distribution, now: Timestamp, seconds: u64| {
+        let told = |dist: &mut Kept, now: Timestamp, seconds: u64| {
             let look = dist.look(now, site.clock + Duration::from_secs(seconds)).expect("a look");
             let named = look.waiting.named().iter();
             let named: Vec<(String, Kind)> = named.map(|waits| (waits.path.clone(), waits.kind)).collect();
@@ -1216,8 +1378,7 @@ mod tests {
                 accepted.extend(look.accepted.iter().map(|a| (a.nevra.clone(), a.sha256)));
                 failed |= look.failed.is_some();
             }
-            let listed: Vec<(Nevra, Sha256)> =
-                dist.index.listed(&tree("untested")).map(|(nevra, sha256)| (nevra.clone(), sha256)).collect();
+            let listed = dist.listed("untested");
             accepted.sort();
             assert_eq!(listed, accepted, "after {calls} changes");
             let known = accepted.iter().map(|(nevra, sha256)| Listed {
@@ -1227,7 +1388,7 @@ mod tests {
             });
             let mut again = site.open(Arc::new(Kernel::default()), known.collect()).expect("opened");
             site.settle(&mut again);
-            assert_eq!(again.index.listed(&tree("untested")).len(), 2, "after {calls} changes");
+            assert_eq!(again.listed("untested").len(), 2, "after {calls} changes");
             assert!(!site.incoming().join("a.rpm").exists());
             if !failed {
                 return;
@@ -1254,10 +1415,10 @@ mod tests {
                 panicked |= look.is_err();
                 told += look.unwrap_or_default();
             }
-            assert_eq!(dist.index.listed(&tree("untested")).len(), told, "after {calls} changes");
+            assert_eq!(dist.listed("untested").len(), told, "after {calls} changes");
             let mut again = site.fresh();
             site.settle(&mut again);
-            assert_eq!(again.index.listed(&tree("untested")).len(), 3, "after {calls} changes");
+            assert_eq!(again.listed("untested").len(), 3, "after {calls} changes");
             if !panicked {
                 return;
             }
@@ -1315,43 +1476,61 @@ mod tests {
             site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
         }
         site.settle(&mut dist);
-        let moved = |dist: &mut Distribution, nevra, target, from| {
+        let moved = |dist: &mut Kept, nevra, target, from| {
             let plan = plan(dist, nevra, target, from);
-            dist.promote(&plan, &BTreeMap::new(), now()).expect("moved");
-            plan
+            let shown: BTreeMap<TreeName, Published> =
+                dist.promote(&plan, &BTreeMap::new(), now()).expect("moved").into_iter().collect();
+            (plan, shown[&tree("testing")].clone())
         };
-        moved(&mut dist, "b-1-1.noarch", Some("testing"), "untested");
-        let stopped = moved(&mut dist, "a-1-1.noarch", Some("testing"), "untested");
-        // The end of the second one was not written down: the logbook has `a` where it was.
+        let (_, before) = moved(&mut dist, "b-1-1.noarch", Some("testing"), "untested");
+        let (stopped, _) = moved(&mut dist, "a-1-1.noarch", Some("testing"), "untested");
+        // Nothing of the second one was written down: the logbook has `a` where it was.
         let listed = |nevra: &str, trees: &[&str]| {
             let nevra: Nevra = nevra.parse().expect("a nevra");
-            let sha256 = dist.index.identity(&nevra).expect("accepted");
+            let sha256 = dist.identity(&nevra).expect("accepted");
             Listed { nevra, sha256, trees: trees.iter().map(|name| tree(name)).collect() }
         };
-        let known = vec![listed("a-1-1.noarch", &["untested"]), listed("b-1-1.noarch", &["testing"])];
-        let open = |known: Vec<Listed>, begun: &Plan| {
-            let disk = Arc::new(Kernel::default());
-            Distribution::restore(site.settings(), disk, known, std::slice::from_ref(begun)).expect("opened")
+        let open = |known: Vec<Listed>| site.open(Arc::new(Kernel::default()), known).expect("opened");
+        let last = |published: &Published, begun: &Plan| Expected {
+            revision: published.revision,
+            repomd: Some(published.repomd),
+            planned: true,
+            moving: begun.items.iter().map(|item| item.nevra.clone()).collect(),
+            begun: vec![(7, Arc::new(begun.clone()))],
+            ..Expected::default()
         };
         let file = |name: &str| format!("Packages/{name}/{name}-1-1.noarch.rpm");
         let testing = site.dir.path().join("sw/testing/d");
-        let mut again = open(known, &stopped);
+        let mut again = open(vec![listed("a-1-1.noarch", &["untested"]), listed("b-1-1.noarch", &["testing"])]);
+        let found = again.inspect(&tree("testing"), &last(&before, &stopped), now()).expect("as it is");
+        let before = found.expect("it turns out to be shown");
+        assert_eq!(again.listed("testing").len(), 2);
         let kept = again.retire(&tree("testing"), &[file("a")]).expect("looked at").kept;
         assert_eq!(kept, [file("a")], "it is listed there");
-        let recalled = moved(&mut again, "b-1-1.noarch", None, "testing");
+        let (recalled, _) = moved(&mut again, "b-1-1.noarch", None, "testing");
         assert_eq!(client_sees(&testing), Some(vec![file("a")]));
         // The same with a withdrawal: it does not come back for a while.
-        let known = vec![listed("a-1-1.noarch", &["testing"]), listed("b-1-1.noarch", &["testing"])];
-        let mut again = open(known, &recalled);
+        let known = || vec![listed("a-1-1.noarch", &["testing"]), listed("b-1-1.noarch", &["testing"])];
+        let mut again = open(known());
+        let found = again.inspect(&tree("testing"), &last(&before, &recalled), now()).expect("as it is");
+        let after = found.expect("it turns out to be shown");
         again.publish(&tree("testing"), 0, now()).expect("published");
         assert_eq!(client_sees(&testing), Some(vec![file("a")]));
-        // A move that has not shown anything yet is not ahead of itself.
+        // A move that has shown nothing yet is not ahead of itself, and neither is one of which all is written down.
         let mut later = stopped;
         later.target = Some(tree("untested"));
         later.items[0].leaves = vec![tree("testing")];
-        let again = open(vec![listed("a-1-1.noarch", &["testing"])], &later);
-        assert!(again.index.lists(&tree("testing"), &later.items[0].nevra));
-        assert!(!again.index.lists(&tree("untested"), &later.items[0].nevra));
+        let mut again = open(vec![listed("a-1-1.noarch", &["testing"])]);
+        for begun in [&later, &recalled] {
+            let found = again.inspect(&tree("testing"), &last(&after, begun), now()).expect("as it is");
+            assert_eq!(found, None);
+        }
+        assert_eq!((again.listed("testing").len(), again.listed("untested").len()), (1, 0));
+        // Nor is anything believed of a tree that shows what was not about to be shown.
+        let mut again = open(known());
+        again.index.will_show(&tree("testing"), Sha256([7; 32]), &Listing::default()).expect("kept");
+        let found = again.inspect(&tree("testing"), &last(&before, &recalled), now()).expect("as it is");
+        assert_eq!((found, again.listed("testing").len()), (None, 2));
     }
 
     #[test]
@@ -1373,6 +1552,12 @@ mod tests {
             let shown = client_that_asks_for_no_signature_sees(&testing).is_some_and(|all| all.contains(&file("a")));
             seen.insert((ended.is_ok(), shown));
             dist.disk = Arc::new(Kernel::default());
+            // The engine has the trees looked at when a move has failed.
+            let begun = vec![(7, Arc::new(first.clone()))];
+            let moving = first.items.iter().map(|item| item.nevra.clone()).collect();
+            let expected = Expected { planned: true, moving, begun, ..Expected::default() };
+            let ahead = dist.inspect(&tree("testing"), &expected, now()).expect("as it is");
+            assert_eq!(ahead.is_some() || ended.is_ok(), shown, "after {calls} changes");
             dist.promote(&second, &BTreeMap::new(), now()).expect("moved");
             let both = client_sees(&testing).expect("published");
             assert_eq!(both.contains(&file("a")), shown, "after {calls} changes");
@@ -1489,12 +1674,9 @@ mod tests {
             assert_eq!(times(), [revision; 2], "{name}: published again");
             // And the daemon starts again.
             touch();
-            let listed = dist.index.listed(&untested).map(|(nevra, sha256)| Listed {
-                nevra: nevra.clone(),
-                sha256,
-                trees: vec![untested.clone()],
-            });
-            let listed = listed.collect();
+            let listed = dist.listed("untested").into_iter();
+            let listed =
+                listed.map(|(nevra, sha256)| Listed { nevra, sha256, trees: vec![untested.clone()] }).collect();
             dist = site.open(Arc::new(Kernel::default()), listed).expect("opened");
             let expected = Expected { revision: floor, repomd: Some(published.repomd), ..Expected::default() };
             dist.inspect(&untested, &expected, now()).expect("as it is").expect("shown");
@@ -1693,7 +1875,7 @@ mod tests {
         // Long after all this was written, so that its times can be trusted.
         let later = Timestamp::from_second(1_895_000_000).expect("a time");
         let mut at = 1000;
-        let mut looks = |dist: &mut Distribution| {
+        let mut looks = |dist: &mut Kept| {
             let mut found = Vec::new();
             for _ in 0..3 {
                 at += 3;
@@ -1743,7 +1925,7 @@ mod tests {
         for number in 0..200 {
             site.drop_file(&format!("kept/{number}.rpm"), format!("junk {number}").as_bytes());
         }
-        let stuck = |dist: &mut Distribution, seconds: u64| {
+        let stuck = |dist: &mut Kept, seconds: u64| {
             let look = dist.look(now(), site.clock + Duration::from_secs(seconds)).expect("a look");
             (look.waiting.count(Kind::Stuck), look.again)
         };
@@ -1827,7 +2009,7 @@ mod tests {
     }
 
     /// A site with one package in testing and one that waits.
-    fn with_two_packages() -> (Site, Distribution, Plan) {
+    fn with_two_packages() -> (Site, Kept, Plan) {
         let site = Site::new();
         let mut dist = site.fresh();
         for name in ["a", "b"] {
@@ -1849,6 +2031,8 @@ mod tests {
         for below in ["sw", "sw/testing", "sw/testing/d", "sw/testing/d/repodata", "sw/testing/d/Packages/a"] {
             let open = site.dir.path().join(below);
             chmod(&open, 0o2775);
+            // There is something to publish.
+            dist.shown.clear();
             let whys = [
                 disagreement(dist.publish(&tree("testing"), 0, now()).map(Some)),
                 disagreement(dist.inspect(&tree("testing"), &Expected::default(), now())),
@@ -1943,7 +2127,7 @@ mod tests {
         let site = Site::new();
         let mut settings = site.settings();
         settings.gate.limits.max_package = 1 << 40;
-        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![], &[]).expect("opened");
+        let mut dist = Site::open_as(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
         site.drop_file("big.rpm", &package("big", "1", Some(&keys().1)));
         let big = std::fs::OpenOptions::new().write(true).open(site.incoming().join("big.rpm")).expect("opened");
         big.set_len(1 << 36).expect("holes take no room");
@@ -2050,7 +2234,7 @@ mod tests {
         // A start does not fail for it.
         let item = Listed {
             nevra: "a-1-1.noarch".parse().expect("a nevra"),
-            sha256: dist.index.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known"),
+            sha256: dist.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known"),
             trees: vec![testing.clone()],
         };
         drop(dist);
@@ -2195,7 +2379,7 @@ mod tests {
         let mut again = site.fresh();
         again.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("written anew");
         drop(again);
-        let mut dist = Distribution::restore(settings, Arc::new(Kernel::default()), vec![], &[]).expect("opened");
+        let mut dist = Site::open_as(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
         dist.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("written anew");
         let third = dist.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("shown");
         assert!(third.revision > second.revision);
@@ -2237,7 +2421,9 @@ mod tests {
             dist.publish(&tree("testing"), 0, now()),
             Ok(_) | Err(DistError::Disagrees(_) | DistError::Missing { .. })
         ));
-        dist.index.unlist(&tree("testing"), &b.parse().expect("a nevra"));
+        let mut left = dist.inventory.listing(&tree("testing"));
+        left.remove(&b.parse().expect("a nevra"));
+        dist.inventory.show(&tree("testing"), left);
         assert!(matches!(
             dist.publish(&tree("testing"), 0, now()),
             Err(DistError::Disagrees(_) | DistError::Missing { .. })
@@ -2251,7 +2437,7 @@ mod tests {
         site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
         site.settle(&mut dist);
         let published = dist.publish(&tree("untested"), 0, now()).expect("published");
-        let sha256 = dist.index.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known");
+        let sha256 = dist.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known");
         let right = dist.index.facts(sha256).expect("known");
         drop(dist);
         let db = rusqlite::Connection::open(site.settings().index).expect("opened");

@@ -1,4 +1,5 @@
-//! What is known of every package of a distribution: identity, ready-made XML, and who lists it.
+//! What the trees of a distribution need of each package to show it: its XML, by the SHA-256 of its bytes. What a tree
+//! shows it is told ([`Listing`]).
 //!
 //! `<state>/index/<distribution>.sqlite`, one table, and beside it `<distribution>.xml`, a [`Pile`] of
 //! all XML:
@@ -24,9 +25,9 @@
 //! waiting for the disk (`synchronous=OFF`); a table that a power cut has torn is thrown away, and XML
 //! that does not have its key is made again.
 //!
-//! In memory stands which tree lists which identity and under which bytes, and where its XML lies.
+//! In memory stands where the XML lies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -35,6 +36,7 @@ use super::blocks::{Key, Part, Piece};
 use super::disk::{Disk, DiskError};
 use super::pile::Pile;
 use crate::domain::checksum::Sha256;
+use crate::domain::listing::Listing;
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
@@ -185,62 +187,6 @@ struct Known {
     place: Place,
 }
 
-/// A package's bytes.
-#[derive(Clone, Copy, Debug)]
-struct Content {
-    sha256: Sha256,
-    /// None when its XML was lost.
-    known: Option<Known>,
-}
-
-/// Names one of the [`Contents`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot(usize);
-
-/// All bytes that anything is known of. They are many and in several maps, so the maps name them by a number.
-#[derive(Debug, Default)]
-struct Contents {
-    all: Vec<Content>,
-    slots: HashMap<Sha256, Slot>,
-}
-
-impl Contents {
-    fn with_capacity(number: usize) -> Self {
-        Self { all: Vec::with_capacity(number), slots: HashMap::with_capacity(number) }
-    }
-
-    /// The slot of some bytes, a new one if need be.
-    fn slot(&mut self, sha256: Sha256) -> Slot {
-        *self.slots.entry(sha256).or_insert_with(|| {
-            self.all.push(Content { sha256, known: None });
-            Slot(self.all.len() - 1)
-        })
-    }
-
-    fn at(&self, slot: Slot) -> &Content {
-        // Only `slot` makes them, and nothing is ever taken away.
-        &self.all[slot.0]
-    }
-
-    fn known(&self, sha256: Sha256) -> Option<&Known> {
-        self.slots.get(&sha256).and_then(|slot| self.at(*slot).known.as_ref())
-    }
-
-    fn know(&mut self, sha256: Sha256, known: Option<Known>) {
-        let slot = self.slot(sha256);
-        if let Some(content) = self.all.get_mut(slot.0) {
-            content.known = known;
-        }
-    }
-}
-
-/// What a tree lists.
-#[derive(Debug, Default)]
-struct Listing {
-    packages: BTreeMap<Nevra, Slot>,
-    changes: u64,
-}
-
 /// Whether an error says nothing of what is in a database: too many open files, a full disk, somebody else's file.
 pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode as Code;
@@ -263,13 +209,14 @@ pub struct Index {
     db: Connection,
     pile: Pile,
     contents: Contents,
-    identities: BTreeMap<Nevra, Slot>,
-    trees: BTreeMap<TreeName, Listing>,
-    /// Packages that were given up as lost.
-    given_up: BTreeSet<Nevra>,
+    /// How often XML was put in since the index was opened.
+    puts: u64,
     /// Packages' bytes and the inodes that we have made of them.
     made: HashSet<(Sha256, u64)>,
 }
+
+/// What is known of the bytes of each package.
+type Contents = HashMap<Sha256, Known>;
 
 /// What the index files hold.
 type Opened = (Connection, Contents, HashSet<(Sha256, u64)>);
@@ -305,8 +252,7 @@ impl Index {
     }
 
     fn with(path: &Path, (db, contents, made): Opened, pile: Pile) -> Self {
-        let (identities, trees, given_up) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        Self { path: path.to_owned(), db, pile, contents, identities, trees, given_up, made }
+        Self { path: path.to_owned(), db, pile, contents, puts: 0, made }
     }
 
     fn usable(path: &Path, end: u64) -> rusqlite::Result<Opened> {
@@ -365,7 +311,7 @@ impl Index {
             let (sha256, known) = row?;
             // A power cut may have kept the row and lost the XML.
             if known.place.end() <= end {
-                contents.know(sha256, Some(known));
+                contents.insert(sha256, known);
             }
         }
         Ok(contents)
@@ -377,12 +323,12 @@ impl Index {
 
     /// Whether there is XML for these bytes.
     pub fn has(&self, sha256: Sha256) -> bool {
-        self.contents.known(sha256).is_some()
+        self.contents.contains_key(&sha256)
     }
 
     /// Size and file time of the file that these bytes were taken in as.
     pub fn facts(&self, sha256: Sha256) -> Option<(u64, u64)> {
-        self.contents.known(sha256).map(|known| (known.size, known.file_time))
+        self.contents.get(&sha256).map(|known| (known.size, known.file_time))
     }
 
     /// Keeps a package's XML.
@@ -416,8 +362,8 @@ impl Index {
             .map_err(self.failed("write to"))?;
         drop(insert);
         let known = Known { size: chunk.size, file_time: chunk.file_time, place };
-        self.contents.know(chunk.sha256, Some(known));
-        self.trees.values_mut().for_each(|listing| listing.changes += 1);
+        self.contents.insert(chunk.sha256, known);
+        self.puts += 1;
         Ok(())
     }
 
@@ -439,12 +385,12 @@ impl Index {
         self.made.contains(&(sha256, inode))
     }
 
-    /// Remembers which `repomd.xml` a tree is about to show for the packages that it lists now.
+    /// Remembers which `repomd.xml` a tree is about to show for which packages.
     ///
     /// # Errors
     /// SQLite failed.
-    pub fn will_show(&self, tree: &TreeName, repomd: Sha256) -> Result<(), IndexError> {
-        let row = params![tree.as_str(), &repomd.0[..], &self.packages(tree)[..]];
+    pub fn will_show(&self, tree: &TreeName, repomd: Sha256, listing: &Listing) -> Result<(), IndexError> {
+        let row = params![tree.as_str(), &repomd.0[..], &packages(listing)[..]];
         let insert = "INSERT OR REPLACE INTO showing VALUES(?1, ?2, ?3)";
         self.db.execute(insert, row).map(drop).map_err(self.failed("write to"))
     }
@@ -455,124 +401,42 @@ impl Index {
         self.db.query_row(find, [tree.as_str()], |row| row.get(0).map(Sha256)).ok()
     }
 
-    /// Whether a tree was about to show this `repomd.xml` last, for the packages that it lists now.
-    pub fn would_show(&self, tree: &TreeName, repomd: Sha256) -> bool {
+    /// Whether a tree was about to show this `repomd.xml` last, for these packages.
+    pub fn would_show(&self, tree: &TreeName, repomd: Sha256, listing: &Listing) -> bool {
         let find = "SELECT repomd, packages FROM showing WHERE tree = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, [u8; 32]>(1)?));
         let last = self.db.query_row(find, [tree.as_str()], row);
-        last.is_ok_and(|last| last == (repomd.0, self.packages(tree)))
-    }
-
-    /// What a tree lists, in one number.
-    fn packages(&self, tree: &TreeName) -> [u8; 32] {
-        let listed = self.listed(tree);
-        let mut all = Vec::with_capacity(listed.len() * 32);
-        listed.for_each(|(_, sha256)| all.extend_from_slice(&sha256.0));
-        Key::of(&all).0
+        last.is_ok_and(|last| last == (repomd.0, packages(listing)))
     }
 
     /// Finds a package's XML no longer, because it is damaged.
     pub fn forget(&mut self, sha256: Sha256) {
-        self.contents.know(sha256, None);
+        self.contents.remove(&sha256);
     }
 
-    /// The packages that a tree lists with their XML, in the order of its metadata.
+    /// The packages of a listing with their XML, in the order of its metadata.
     ///
     /// # Errors
     /// When one of them has none.
-    pub fn ordered(&self, tree: &TreeName) -> Result<Ordered<'_>, IndexError> {
-        let listed = self.trees.get(tree).into_iter().flat_map(|listing| &listing.packages);
-        let packages = listed.map(|(nevra, slot)| match &self.contents.at(*slot).known {
+    pub fn ordered<'a>(&'a self, listing: &'a Listing) -> Result<Ordered<'a>, IndexError> {
+        let packages = listing.iter().map(|(nevra, sha256)| match self.contents.get(&sha256) {
             Some(known) => Ok((nevra, &known.place)),
-            None => Err(self.pile_lacks(nevra)),
+            None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
         });
         Ok(Ordered { pile: &self.pile, packages: packages.collect::<Result<_, _>>()? })
     }
 
-    fn pile_lacks(&self, nevra: &Nevra) -> IndexError {
-        IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }
+    /// How often XML was put in since the index was opened: what was shown before may have been made of other XML.
+    pub fn puts(&self) -> u64 {
+        self.puts
     }
+}
 
-    /// How often what the tree shows has changed since the index was opened.
-    pub fn changes(&self, tree: &TreeName) -> u64 {
-        self.trees.get(tree).map_or(0, |listing| listing.changes)
-    }
-
-    /// The bytes that were accepted under an identity, also when no tree lists them any more.
-    pub fn identity(&self, nevra: &Nevra) -> Option<Sha256> {
-        self.identities.get(nevra).map(|slot| self.contents.at(*slot).sha256)
-    }
-
-    /// Remembers an identity, once for all trees of the distribution.
-    pub fn remember(&mut self, nevra: &Nevra, sha256: Sha256) {
-        let slot = self.contents.slot(sha256);
-        self.identities.insert(nevra.clone(), slot);
-    }
-
-    /// Lets a tree list a package.
-    pub fn list(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
-        self.given_up.remove(nevra);
-        let slot = self.contents.slot(sha256);
-        self.identities.insert(nevra.clone(), slot);
-        let listing = self.trees.entry(tree.clone()).or_default();
-        if listing.packages.insert(nevra.clone(), slot) != Some(slot) {
-            listing.changes += 1;
-        }
-    }
-
-    /// Lets a tree list a package no longer.
-    pub fn unlist(&mut self, tree: &TreeName, nevra: &Nevra) {
-        if let Some(listing) = self.trees.get_mut(tree)
-            && listing.packages.remove(nevra).is_some()
-        {
-            listing.changes += 1;
-        }
-    }
-
-    /// Forgets that a package was listed, as if it had never come.
-    pub fn disown(&mut self, tree: &TreeName, nevra: &Nevra) {
-        self.unlist(tree, nevra);
-        self.identities.remove(nevra);
-    }
-
-    /// A package was given up as lost: should its bytes be found, they come in as what they were.
-    pub fn give_up(&mut self, nevra: &Nevra) {
-        self.given_up.insert(nevra.clone());
-    }
-
-    /// Whether a package was given up as lost.
-    pub fn is_given_up(&self, nevra: &Nevra) -> bool {
-        self.given_up.contains(nevra)
-    }
-
-    /// The packages that a tree lists, in the order of its metadata.
-    pub fn listed(&self, tree: &TreeName) -> impl ExactSizeIterator<Item = (&Nevra, Sha256)> {
-        static NONE: BTreeMap<Nevra, Slot> = BTreeMap::new();
-        let listed = self.trees.get(tree).map_or(&NONE, |listing| &listing.packages).iter();
-        listed.map(|(nevra, slot)| (nevra, self.contents.at(*slot).sha256))
-    }
-
-    /// Whether a tree lists a package.
-    pub fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
-        self.trees.get(tree).is_some_and(|listing| listing.packages.contains_key(nevra))
-    }
-
-    /// The packages, listed now or once, whose file has this name.
-    ///
-    /// A file name has no epoch, so there may be several.
-    pub fn named(&self, file_name: &str) -> Vec<Nevra> {
-        let Ok(bare) = file_name.parse::<Nevra>() else { return Vec::new() };
-        // All epochs of one name stand together in neither order, so the name's range is searched.
-        let first = Nevra::first_of(bare.name());
-        let same_name = self.identities.range(first..).take_while(|(nevra, _)| nevra.name() == bare.name());
-        let fits = |nevra: &&Nevra| nevra.file_name() == file_name;
-        same_name.map(|(nevra, _)| nevra).filter(fits).cloned().collect()
-    }
-
-    /// Whether any tree lists a package.
-    pub fn listed_anywhere(&self, nevra: &Nevra) -> bool {
-        self.trees.values().any(|listing| listing.packages.contains_key(nevra))
-    }
+/// A listing in one number.
+fn packages(listing: &Listing) -> [u8; 32] {
+    let mut all = Vec::with_capacity(listing.len() * 32);
+    listing.iter().for_each(|(_, sha256)| all.extend_from_slice(&sha256.0));
+    Key::of(&all).0
 }
 
 /// The packages of a tree, in the order of its metadata.
@@ -645,12 +509,13 @@ mod tests {
         }
     }
 
-    /// The index with one package in one tree.
-    fn opened(path: &Path) -> (Index, TreeName) {
-        let mut index = Index::open(&Kernel::default(), path).expect("there");
-        let tree: TreeName = "untested".parse().expect("a name");
-        index.list(&tree, &"a-1-1.noarch".parse().expect("a nevra"), Sha256([1; 32]));
-        (index, tree)
+    fn listing(packages: &[(&str, u8)]) -> Listing {
+        packages.iter().map(|(nevra, byte)| (nevra.parse().expect("a nevra"), Sha256([*byte; 32]))).collect()
+    }
+
+    /// The index, and a listing of one package.
+    fn opened(path: &Path) -> (Index, Listing) {
+        (Index::open(&Kernel::default(), path).expect("there"), listing(&[("a-1-1.noarch", 1)]))
     }
 
     #[test]
@@ -665,9 +530,9 @@ mod tests {
         assert!(opened(&path).0.has(Sha256([1; 32])));
     }
 
-    fn filelists(index: &Index, tree: &TreeName) -> Result<Vec<u8>, IndexError> {
+    fn filelists(index: &Index, listing: &Listing) -> Result<Vec<u8>, IndexError> {
         let mut out = Vec::new();
-        index.ordered(tree)?.append(Part::Filelists, 0, &mut out).map(|()| out)
+        index.ordered(listing)?.append(Part::Filelists, 0, &mut out).map(|()| out)
     }
 
     #[test]
@@ -675,19 +540,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("i.sqlite");
         Index::open(&Kernel::default(), &path).expect("new").put(&Kernel::default(), &chunk()).expect("kept");
-        let (mut index, tree) = opened(&path);
-        assert_eq!(filelists(&index, &tree).expect("there"), b"<f/>");
-        let piece = index.ordered(&tree).expect("there").piece(Part::Other, 0);
+        let (mut index, one) = opened(&path);
+        assert_eq!(filelists(&index, &one).expect("there"), b"<f/>");
+        let piece = index.ordered(&one).expect("there").piece(Part::Other, 0);
         assert_eq!(piece, Piece { key: Key::of(b"<o/>"), len: 4 });
         assert_eq!(index.facts(Sha256([1; 32])), Some((7, 9)));
         assert!(!index.has(Sha256([2; 32])));
         index.has_made(Sha256([1; 32]), u64::MAX).expect("kept");
         drop(index);
-        let (mut index, tree) = opened(&path);
+        let (index, _) = opened(&path);
         assert!(index.made(Sha256([1; 32]), u64::MAX) && !index.made(Sha256([2; 32]), u64::MAX));
         assert!(!index.made(Sha256([1; 32]), 1));
-        index.list(&tree, &"b-1-1.noarch".parse().expect("a nevra"), Sha256([2; 32]));
-        assert!(matches!(index.ordered(&tree), Err(IndexError::Missing { .. })));
+        let two = listing(&[("a-1-1.noarch", 1), ("b-1-1.noarch", 2)]);
+        assert!(matches!(index.ordered(&two), Err(IndexError::Missing { .. })));
     }
 
     #[test]
@@ -700,24 +565,24 @@ mod tests {
             put(&Kernel::default(), &path.with_extension("xml"), bytes, Access::Owner).expect("written");
         };
         put(b"<p/><g/><o/>");
-        let (index, tree) = opened(&path);
-        assert!(matches!(filelists(&index, &tree), Err(IndexError::Missing { .. })), "changed");
+        let (index, one) = opened(&path);
+        assert!(matches!(filelists(&index, &one), Err(IndexError::Missing { .. })), "changed");
         put(b"<p/><f/>");
         let (index, _) = opened(&path);
         assert!(!index.has(Sha256([1; 32])), "cut off");
     }
 
     #[test]
-    fn what_a_tree_shows_is_counted_when_it_changes_and_only_then() {
+    fn which_metadata_a_tree_was_about_to_show_is_known_with_its_packages() {
         let dir = tempfile::tempdir().expect("a directory");
-        let (mut index, tree) = opened(&dir.path().join("i.sqlite"));
-        let nevra = "a-1-1.noarch".parse().expect("a nevra");
-        assert_eq!(index.changes(&tree), 1);
-        index.list(&tree, &nevra, Sha256([1; 32]));
-        assert_eq!(index.changes(&tree), 1, "the same once more");
-        index.unlist(&tree, &nevra);
-        index.unlist(&tree, &nevra);
-        assert_eq!(index.changes(&tree), 2);
+        let (index, one) = opened(&dir.path().join("i.sqlite"));
+        let (tree, repomd): (TreeName, _) = ("untested".parse().expect("a name"), Sha256([7; 32]));
+        assert_eq!((index.showing(&tree), index.would_show(&tree, repomd, &one)), (None, false));
+        index.will_show(&tree, repomd, &one).expect("kept");
+        assert_eq!(index.showing(&tree), Some(repomd));
+        assert!(index.would_show(&tree, repomd, &one));
+        assert!(!index.would_show(&tree, repomd, &listing(&[("a-1-1.noarch", 2)])), "other bytes");
+        assert!(!index.would_show(&tree, Sha256([8; 32]), &one), "other metadata");
     }
 
     #[test]

@@ -63,6 +63,7 @@ use super::tree;
 use super::turns::Turns;
 use crate::domain::backlog::{self, Backlog, Kind};
 use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Catalog, Entry, Listing};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
@@ -392,8 +393,8 @@ impl Uploads {
         disk: &dyn Disk,
         gate: &Gate,
         index: &mut Index,
-        now: Timestamp,
-        clock: Instant,
+        catalog: &dyn Catalog,
+        (now, clock): (Timestamp, Instant),
     ) -> Result<Look, IntakeError> {
         let Searched { found, mut dirs, mut waiting, again } =
             self.search(&gate.dir, Strays::of(gate, now).as_ref())?;
@@ -424,7 +425,7 @@ impl Uploads {
                 tried.push(file);
             }
             let known = self.seen.len();
-            match self.visit(disk, gate, index, file, clock, &mut look) {
+            match self.visit(disk, gate, (index, catalog), file, clock, &mut look) {
                 Ok(Visit::Ours) => {
                     if let Some((dir, mark)) = dirs.get_mut(file.dir()).zip(file.mark) {
                         dir.ours.insert(mark);
@@ -459,7 +460,7 @@ impl Uploads {
                 self.dirs.entry(path).or_insert(dir);
             }
         }
-        self.examine(disk, gate, index, &quiet, (now, clock, began), &mut look);
+        self.examine(disk, gate, (index, catalog), &quiet, (now, clock, began), &mut look);
         let is_mended = |file: &&&Found| match self.seen.get(&file.relative) {
             // What is left for the next look is not known yet.
             Some(Sighting { outcome: None | Some(Outcome::Stuck(..)), .. }) => false,
@@ -697,12 +698,12 @@ impl Uploads {
         &mut self,
         disk: &dyn Disk,
         gate: &Gate,
-        index: &Index,
+        (index, catalog): (&Index, &dyn Catalog),
         file: &Found,
         clock: Instant,
         look: &mut Look,
     ) -> Result<Visit, IntakeError> {
-        let standing = if gate.is_home() { standing(index, file) } else { Standing::Upload };
+        let standing = if gate.is_home() { standing(index, catalog, file) } else { Standing::Upload };
         match standing {
             Standing::Ours => return Ok(Visit::Ours),
             // Moving it away would hide what happened: other trees have the same inode.
@@ -801,7 +802,7 @@ impl Uploads {
         &mut self,
         disk: &dyn Disk,
         gate: &Gate,
-        index: &mut Index,
+        (index, catalog): (&mut Index, &dyn Catalog),
         quiet: &[&Found],
         (now, clock, began): (Timestamp, Instant, Instant),
         look: &mut Look,
@@ -852,20 +853,16 @@ impl Uploads {
             look.again = Some(Duration::ZERO);
         }
         let mut settled = Vec::with_capacity(todo.len());
-        let mut listed = Unsaid { index, tree: &gate.tree, nevras: Vec::new() };
+        let mut met = Met::with(catalog, &gate.tree, &[]);
         for ((_, file, stamp), copied) in todo.into_iter().zip(copies) {
             let Some(copied) = copied else { continue };
-            settled.push((file, copied.and_then(|copied| settle(disk, gate, &mut listed, file, stamp, copied))));
+            settled.push((file, copied.and_then(|copied| settle(disk, gate, (index, &mut met), file, stamp, copied))));
         }
         let names = settled.iter().filter_map(|(_, settled)| settled.as_ref().ok()?.named.as_ref());
         let lost = make_durable(disk, &names.collect::<Vec<_>>());
-        listed.are_said();
         for (file, settled) in settled {
             let settled = settled.and_then(|Settled { examined, named }| {
                 let Some(error) = named.and_then(|named| lost.get(&named.dir)) else { return Ok(examined) };
-                if let Examined::Accepted(arrival) = &examined {
-                    listed.index.disown(&gate.tree, &arrival.nevra);
-                }
                 Err(IntakeError::Disk(error.again()))
             });
             match settled {
@@ -1067,14 +1064,14 @@ enum Standing {
 
 /// Whether a file is one that we put there: the canonical name, size and time of a package that the
 /// tree lists or listed. (A change that keeps all three is found by the scrub, not here.)
-fn standing(index: &Index, file: &Found) -> Standing {
+fn standing(index: &Index, catalog: &dyn Catalog, file: &Found) -> Standing {
     let Some(text) = file.relative.to_str() else { return Standing::Upload };
     let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else {
         return Standing::Upload;
     };
-    for nevra in index.named(name) {
+    for nevra in catalog.of_file(name) {
         if nevra.location() == text
-            && let Some(sha256) = index.identity(&nevra)
+            && let Some(sha256) = catalog.accepted(&nevra)
             && let Some(known) = index.facts(sha256)
         {
             return match file.is_file {
@@ -1245,26 +1242,48 @@ impl From<Examined> for Settled {
     }
 }
 
-/// Packages that the index lists and nobody was told of. If it stays so, since the work ends in a panic, it
-/// lists them no longer: a package without an entry in the logbook must not be published.
-struct Unsaid<'a> {
-    index: &'a mut Index,
+/// What is known while files of one look are settled: what the logbook has, and what came in just now, of which it will
+/// be told. If the look ends in a panic, it never hears of these, and they are uploads like any other.
+#[derive(Debug)]
+pub struct Met<'a> {
+    catalog: &'a dyn Catalog,
     tree: &'a TreeName,
-    nevras: Vec<Nevra>,
+    new: BTreeMap<Nevra, Sha256>,
 }
 
-impl Unsaid<'_> {
-    /// They are reported now: nothing that can fail comes in between any more.
-    fn are_said(&mut self) {
-        self.nevras.clear();
+impl<'a> Met<'a> {
+    /// What is known after these came into a tree, of which the logbook will be told.
+    pub fn with(catalog: &'a dyn Catalog, tree: &'a TreeName, came: &[Arrival]) -> Self {
+        let new = came.iter().map(|arrival| (arrival.nevra.clone(), arrival.sha256)).collect();
+        Self { catalog, tree, new }
     }
 }
 
-impl Drop for Unsaid<'_> {
-    fn drop(&mut self) {
-        for nevra in self.nevras.drain(..) {
-            self.index.disown(self.tree, &nevra);
+impl Catalog for Met<'_> {
+    fn accepted(&self, nevra: &Nevra) -> Option<Sha256> {
+        self.new.get(nevra).copied().or_else(|| self.catalog.accepted(nevra))
+    }
+
+    fn is_given_up(&self, nevra: &Nevra) -> bool {
+        !self.new.contains_key(nevra) && self.catalog.is_given_up(nevra)
+    }
+
+    fn of_name(&self, name: &str) -> Vec<Nevra> {
+        let new = self.new.range(Nevra::first_of(name)..).map(|(nevra, _)| nevra);
+        let new = new.take_while(|nevra| nevra.name() == name).cloned();
+        new.chain(self.catalog.of_name(name)).collect()
+    }
+
+    fn listing(&self, tree: &TreeName) -> Listing {
+        let mut listing = self.catalog.listing(tree);
+        for (nevra, sha256) in self.new.iter().filter(|_| tree == self.tree) {
+            listing.insert(nevra.clone(), Entry { sha256: *sha256, brought: None });
         }
+        listing
+    }
+
+    fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
+        (tree == self.tree && self.new.contains_key(nevra)) || self.catalog.lists(tree, nevra)
     }
 }
 
@@ -1321,7 +1340,7 @@ fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskErro
 fn settle(
     disk: &dyn Disk,
     gate: &Gate,
-    listed: &mut Unsaid<'_>,
+    (index, met): (&mut Index, &mut Met<'_>),
     file: &Found,
     stamp: Stamp,
     copied: Copied,
@@ -1334,33 +1353,31 @@ fn settle(
     let Good { copy, nevra, signed, replaced_text, chunk } = *good;
     let sha256 = chunk.sha256;
     let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
-    let index = &mut *listed.index;
-    match index.identity(&nevra) {
+    match met.accepted(&nevra) {
         Some(known) if known != sha256 => {
             return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
         }
-        Some(_) if index.listed_anywhere(&nevra) => {
+        Some(_) if gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra)) => {
             if index.facts(sha256).is_none_or(|(size, _)| size != chunk.size) {
                 // The index was lost, and so was every file from which it could be made again; or it errs.
                 index.put(disk, &chunk)?;
             }
-            restore(disk, gate, index, file, stamp, (&nevra, sha256), copy)?;
+            restore(disk, gate, (index, &*met), file, stamp, (&nevra, sha256), copy)?;
             return Ok(Examined::Known.into());
         }
         // The very bytes that were accepted once and were lost since.
-        Some(_) if index.is_given_up(&nevra) => {}
+        Some(_) if met.is_given_up(&nevra) => {}
         Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
         None => {}
     }
-    if let Some(other) = index.named(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
+    if let Some(other) = met.of_file(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
         return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
     }
     let inode = inode(&copy, &file.relative)?;
     let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(nevra.location()))?;
     index.put(disk, &chunk)?;
     index.has_made(sha256, inode)?;
-    listed.nevras.push(nevra.clone());
-    index.list(&gate.tree, &nevra, sha256);
+    met.new.insert(nevra.clone(), sha256);
     let size = chunk.size;
     let upload = file.relative.clone();
     let arrival = Arrival { nevra, sha256, size, signed, replaced_text, upload };
@@ -1409,7 +1426,7 @@ fn inode(copy: &disk::Fresh, label: &Path) -> Result<u64, DiskError> {
 fn restore(
     disk: &dyn Disk,
     gate: &Gate,
-    index: &mut Index,
+    (index, catalog): (&mut Index, &dyn Catalog),
     file: &Found,
     stamp: Stamp,
     (nevra, sha256): (&Nevra, Sha256),
@@ -1426,7 +1443,7 @@ fn restore(
         Err(error) => Err(DiskError::new("look at", &dir.join(&location), error)),
     };
     let mut missing = Vec::new();
-    for (_, dir) in gate.trees.iter().filter(|(tree, _)| index.lists(tree, nevra)) {
+    for (_, dir) in gate.trees.iter().filter(|(tree, _)| catalog.lists(tree, nevra)) {
         if !lies(dir)? {
             missing.push(dir.as_path());
         }

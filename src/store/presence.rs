@@ -25,7 +25,7 @@ use super::intake::{self, Stamp};
 use super::ownership;
 use super::tree;
 use crate::domain::checksum::Sha256;
-use crate::domain::names::TreeName;
+use crate::domain::listing::Listing;
 use crate::domain::nevra::Nevra;
 
 /// A directory, opened to look at what is in it, and its state; none when there is none.
@@ -86,14 +86,14 @@ impl Presence {
         before: Option<&Self>,
         dir: &Path,
         index: &Index,
-        tree: &TreeName,
+        listing: &Listing,
         now: Timestamp,
     ) -> Result<Look, DiskError> {
         let mut dirs: BTreeMap<char, Dir> = BTreeMap::new();
         let mut doubtful = Vec::new();
         // Packages come by name, so that one directory is open at a time and most are opened once.
         let mut here: Option<(char, Option<OwnedFd>)> = None;
-        for (nevra, sha256) in index.listed(tree) {
+        for (nevra, sha256) in listing.iter() {
             let letter = nevra.letter();
             if here.as_ref().is_none_or(|(open, _)| *open != letter) {
                 let opened = open(&dir.join(tree::PACKAGES).join(letter.to_string()))?;

@@ -273,6 +273,12 @@ impl Verdicts {
         for what in refusals(entry) {
             let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"];
             let code = text(&what, "code");
+            // Somebody set its time or wrote it once more after it was taken in, and meanwhile it was withdrawn.
+            let again =
+                text(&what, "detail").strip_suffix(" was withdrawn").map(|nevra| (dist(&what), nevra.to_owned()));
+            if code == "withdrawn" && again.is_some_and(|again| self.found.contains_key(&again)) {
+                continue;
+            }
             let code = known.into_iter().find(|known| *known == code);
             let verdict =
                 Verdict::Refused(code.unwrap_or_else(|| panic!("{} was refused: {what}", text(&what, "upload"))));

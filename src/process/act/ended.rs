@@ -34,8 +34,13 @@ pub(in crate::process) fn refusals(all: &[Refused]) -> Vec<Fact> {
 /// Says what is to be written down.
 pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
     let entry = |fact: Fact| Entry::of_daemon(fact);
-    // What clients see already is no news.
-    let news = |published: &&Published| !shows(world, published);
+    // What clients see already is no news, unless it is a step of a plan.
+    let is_step = |published: &Published| {
+        published
+            .plan
+            .is_some_and(|plan| world.rollouts.has_plan(plan) && !world.rollouts.is_shown(plan, &published.tree.tree))
+    };
+    let news = |published: &&Published| is_step(published) || !shows(world, published);
     let entries = match end {
         WorkEnd::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::Accepted);
@@ -44,14 +49,13 @@ pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
         WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
         }
-        WorkEnd::Promoted { plan, published } => {
-            let shown = published.iter().cloned().map(Fact::Published);
-            shown
-                .chain([
-                    Done { plan: *plan, rollout: world.rollouts.plan(*plan).map(|plan| plan.rollout.clone()) }.into()
-                ])
-                .map(entry)
-                .collect()
+        WorkEnd::Promoted { plan, published, failed } => {
+            let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
+            let done: Option<Fact> = failed.is_none().then(|| Done { plan: *plan, rollout }.into());
+            // Where it has failed, its steps are what is known of it.
+            let is_done = done.is_some();
+            let shown = published.iter().filter(|published| is_done || news(published));
+            shown.cloned().map(Fact::Published).chain(done).map(entry).collect()
         }
         WorkEnd::Retired { tree, files, kept } => {
             vec![entry(Retired { tree: tree.clone(), files: files.clone(), kept: kept.clone() }.into())]

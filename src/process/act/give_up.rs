@@ -39,6 +39,8 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
             let sentence = format!("What entry {number} does for {id} goes on; nothing is in its way.");
             findings.push(Finding::new(Verdict::Wait, "busy", sentence));
         }
+        // What is on its way back has been given up already.
+        (Some(_), Some((plan, _))) if plan.target.is_some() && rollout.state == *rested => findings.push(taken_back()),
         (Some(dist), Some((plan, _))) => {
             if plan.target.is_none() {
                 findings.extend(stays(known.world, dist, plan, reason));
@@ -78,19 +80,21 @@ fn stays(world: &World, dist: &DistRules, plan: &Plan, reason: &str) -> Vec<Find
     findings
 }
 
+fn taken_back() -> Finding {
+    let sentence = "Packages go back to where they were already; put right what is in the way of that.";
+    Finding::new(Verdict::Reject, "taken_back", sentence)
+}
+
 /// The plan that undoes what another one may have done so far: its packages are shown again in the tree that lists them,
 /// and nowhere else.
 fn way_back(world: &World, plan: &Plan) -> Result<Plan, Finding> {
     let mut target: Option<&TreeName> = None;
     let mut items = Vec::new();
     for item in &plan.items {
-        let listed = |tree: &&TreeName| {
-            world.packages.get(&plan.dist, &item.nevra).is_some_and(|package| package.trees.contains(*tree))
-        };
+        let listed = |tree: &&TreeName| world.lists(&plan.dist, tree, &item.nevra);
         let here: Vec<&TreeName> = item.leaves.iter().filter(listed).collect();
         let Some(first) = here.first() else {
-            let sentence = "Packages go back to where they were already; put right what is in the way of that.";
-            return Err(Finding::new(Verdict::Reject, "taken_back", sentence));
+            return Err(taken_back());
         };
         if here.len() > 1 || *target.get_or_insert(first) != *first {
             let trees: BTreeSet<&str> = plan.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();

@@ -1,7 +1,7 @@
 //! A package is given up, since its bytes are nowhere any more.
 
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{DistPath, Role, TreeId};
+use crate::domain::names::{DistPath, Role, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::process::agenda::{Kind, Wrong};
 use crate::process::decision::{Answer, Decision, Entry};
@@ -50,11 +50,12 @@ pub(in crate::process) fn lose(
         let sentence = "Giving a package up takes a reason, for whoever asks a year later.";
         findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
     }
-    if package.trees.is_empty() {
+    let trees: Vec<TreeName> = world.listed_in(dist, nevra).cloned().collect();
+    if trees.is_empty() {
         let sentence = format!("{nevra} is listed in no tree of {dist}.");
         findings.push(Finding::new(Verdict::Reject, "not_listed", sentence));
     }
-    for tree in &package.trees {
+    for tree in &trees {
         let id = TreeId { dist: dist.clone(), tree: tree.clone() };
         let is_missing = |wrong: &Wrong| matches!(&wrong.what, Kind::Missing(missing) if missing.contains(nevra));
         match known.wrong.get(&id) {
@@ -75,7 +76,6 @@ pub(in crate::process) fn lose(
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    let trees = package.trees.iter().cloned().collect();
     let fact = Lost { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 };
     Decision {
         entries: vec![Entry { who: caller.who.clone(), why: reason.to_owned(), fact: fact.into() }],

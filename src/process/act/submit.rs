@@ -63,7 +63,8 @@ pub(in crate::process) fn submit(
                 format!("{nevra} belongs to the rollout {}, which is in {}.", other.id, other.state),
             ));
         }
-        let end = world.packages.get(dist, nevra).and_then(|package| package.brought.iter().next());
+        let mut trees = world.trees.of(dist);
+        let end = trees.find_map(|(name, tree)| Some((name, tree.listing().get(nevra)?.brought.as_ref()?)));
         if let Some((tree, by)) = end {
             let sentence = format!("{nevra} lies in {tree} already, where the rollout {by} has brought it.");
             findings.push(Finding::new(Verdict::Reject, "already_rolled_out", sentence));

@@ -11,6 +11,8 @@ use crate::domain::names::RolloutId;
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
+use crate::process::fact::rollout::Done;
+use crate::process::fact::tree::Published;
 use crate::process::known::Known;
 use crate::process::world::World;
 
@@ -39,8 +41,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
     let all: BTreeSet<RolloutId> = match fact {
         Fact::Accepted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
-        Fact::Done(done) => {
-            let Some(plan) = rollouts.plan(done.plan) else { return BTreeSet::new() };
+        Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
+            let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
             let naming = plan.items.iter().flat_map(|item| rollouts.naming(&plan.dist, &item.nevra));
             naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
         }

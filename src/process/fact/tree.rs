@@ -22,6 +22,9 @@ pub struct Published {
     pub repomd: Sha256,
     /// Files in `repodata/` that nothing names any more.
     pub superseded: Vec<String>,
+    /// The plan of which it is a step, by the number of its entry: the tree shows from now on what that has brought
+    /// there and taken away.
+    pub plan: Option<u64>,
 }
 
 /// Files whose time had come were removed.
@@ -46,6 +49,8 @@ struct PublishedOnDisk {
     packages: u64,
     repomd: Sha256,
     superseded: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,14 +64,14 @@ struct RetiredOnDisk {
 }
 
 impl From<PublishedOnDisk> for Published {
-    fn from(PublishedOnDisk { dist, tree, revision, packages, repomd, superseded }: PublishedOnDisk) -> Self {
-        Self { tree: TreeId { dist, tree }, revision, packages, repomd, superseded }
+    fn from(PublishedOnDisk { dist, tree, revision, packages, repomd, superseded, plan }: PublishedOnDisk) -> Self {
+        Self { tree: TreeId { dist, tree }, revision, packages, repomd, superseded, plan }
     }
 }
 
 impl From<Published> for PublishedOnDisk {
-    fn from(Published { tree, revision, packages, repomd, superseded }: Published) -> Self {
-        Self { dist: tree.dist, tree: tree.tree, revision, packages, repomd, superseded }
+    fn from(Published { tree, revision, packages, repomd, superseded, plan }: Published) -> Self {
+        Self { dist: tree.dist, tree: tree.tree, revision, packages, repomd, superseded, plan }
     }
 }
 
@@ -84,9 +89,15 @@ impl From<Retired> for RetiredOnDisk {
 
 impl Kind for Published {
     const NAME: &'static str = "tree.published";
+    // The plan was added.
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Tree(self.tree.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 

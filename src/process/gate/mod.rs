@@ -23,9 +23,10 @@ use super::fact::rollout::Moved;
 use super::known::Known;
 use super::rules::DistRules;
 use super::who::Caller;
-use super::world::{Package, World};
+use super::world::World;
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::TreeName;
+use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, Gate as Named, NoStep, Transition};
@@ -145,13 +146,18 @@ impl<'a> Case<'a> {
         };
         // A move that is given up may have got as far as its target.
         let begun = self.stuck().and_then(|(plan, _)| plan.target.as_ref());
-        let leaves = |package: &Package| match &transition.effect {
+        let world = self.world;
+        let leaves = |nevra: &Nevra| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
             // A rollout takes back what it brought, and uploads; never what another one has brought.
             Effect::None | Effect::Withdraw => {
-                let own = |tree: &&TreeName| package.brought.get(*tree).is_none_or(|by| *by == self.rollout.id);
-                let begun = begun.filter(|tree| !package.trees.contains(*tree));
-                package.trees.iter().filter(own).chain(begun).cloned().collect()
+                let listed = world
+                    .trees
+                    .of(&self.rollout.dist)
+                    .filter_map(|(name, tree)| Some((name, tree.listing().get(nevra)?)));
+                let own = listed.filter(|(_, entry)| entry.brought.as_ref().is_none_or(|by| *by == self.rollout.id));
+                let begun = begun.filter(|tree| !world.lists(&self.rollout.dist, tree, nevra));
+                own.map(|(name, _)| name).chain(begun).cloned().collect::<Vec<TreeName>>()
             }
         };
         let items: Vec<Item> = self
@@ -160,7 +166,7 @@ impl<'a> Case<'a> {
             .iter()
             .filter_map(|nevra| {
                 let package = self.world.packages.get(&self.rollout.dist, nevra)?;
-                let leaves = leaves(package);
+                let leaves = leaves(nevra);
                 // A withdrawal of what lies nowhere has nothing to do.
                 (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
             })

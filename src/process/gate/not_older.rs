@@ -9,7 +9,7 @@ use crate::domain::gate::{Finding, Verdict};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::workflow::{Effect, Transition};
-use crate::process::world::Package;
+use crate::process::world::Tree;
 
 pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };
@@ -21,14 +21,15 @@ pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
         .filter(goes_on)
         .flat_map(|plan| plan.items.iter().map(|item| &item.nevra))
         .collect();
-    let counts = |nevra: &Nevra, other: &Nevra, package: &Package| {
-        (package.trees.contains(to) || coming.contains(other))
+    let there = world.trees.of_dist(&rollout.dist, to).map(Tree::listing);
+    let counts = |nevra: &Nevra, other: &Nevra| {
+        (there.is_some_and(|there| there.contains(other)) || coming.contains(other))
             && other.arch() == nevra.arch()
             && rollout.packages.binary_search(other).is_err()
     };
     let newer = |nevra: &Nevra| {
         let others = world.packages.named(&rollout.dist, nevra.name());
-        let newest = others.filter(|(other, package)| counts(nevra, other, package)).map(|(other, _)| other);
+        let newest = others.map(|(other, _)| other).filter(|other| counts(nevra, other));
         let newest = newest.max_by(|a, b| a.cmp_evr(b))?;
         newest.cmp_evr(nevra).is_gt().then(|| {
             let sentence = format!("{to} already lists {newest}, which is newer than {nevra}.");

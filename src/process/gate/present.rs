@@ -5,32 +5,30 @@ use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::workflow::{Effect, Transition};
+use crate::process::world::Tree;
 
 pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
     let Effect::Move { from, .. } = &transition.effect else { return vec![] };
-    let missing: Vec<Finding> = case
-        .rollout
-        .packages
-        .iter()
-        .filter_map(|nevra| match case.world.packages.get(&case.rollout.dist, nevra) {
-            Some(package) if package.trees.contains(from) => None,
-            Some(package) if package.trees.is_empty() && is_lost(case, nevra) => Some(lost(case, nevra, from)),
-            Some(package) if package.trees.is_empty() => Some(Finding::new(
-                Verdict::Reject,
-                "package_withdrawn",
-                format!("{nevra} was withdrawn and does not come back; raise its release."),
-            )),
-            Some(package) => {
-                let trees: Vec<&str> = package.trees.iter().map(TreeName::as_str).collect();
-                let sentence = format!("{nevra} lies in {}, not in {from}.", trees.join(" and "));
-                Some(Finding::new(Verdict::Reject, "package_elsewhere", sentence))
-            }
-            None => {
-                let sentence = format!("{nevra} has not been taken into {from} yet.");
-                Some(Finding::new(Verdict::Wait, "package_missing", sentence))
-            }
-        })
-        .collect();
+    let (world, dist) = (case.world, &case.rollout.dist);
+    let here = world.trees.of_dist(dist, from).map(Tree::listing);
+    let elsewhere = case.rollout.packages.iter().filter(|nevra| here.is_none_or(|here| !here.contains(nevra)));
+    let missing = elsewhere.map(|nevra| {
+        if world.packages.get(dist, nevra).is_none() {
+            let sentence = format!("{nevra} has not been taken into {from} yet.");
+            return Finding::new(Verdict::Wait, "package_missing", sentence);
+        }
+        let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+        if !trees.is_empty() {
+            let sentence = format!("{nevra} lies in {}, not in {from}.", trees.join(" and "));
+            return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
+        }
+        if is_lost(case, nevra) {
+            return lost(case, nevra, from);
+        }
+        let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
+        Finding::new(Verdict::Reject, "package_withdrawn", sentence)
+    });
+    let missing: Vec<Finding> = missing.collect();
     if missing.is_empty() {
         let sentence = format!("All {} packages lie in {from}.", case.rollout.packages.len());
         return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];

@@ -210,7 +210,7 @@ impl Story {
     fn carried_out(&mut self) -> &mut Self {
         for (number, plan) in self.world.rollouts.plans().map(|(n, plan)| (n, Arc::clone(plan))).collect::<Vec<_>>() {
             let work = Work::Promote(number, plan);
-            self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![] }));
+            self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![], failed: None }));
         }
         self
     }
@@ -221,8 +221,8 @@ impl Story {
     }
 
     fn trees(&self, nevra: &str) -> Vec<String> {
-        let package = self.world.packages.get(&DIST.parse().expect("a path"), &nevra.parse().expect("a nevra"));
-        package.map(|p| p.trees.iter().map(ToString::to_string).collect()).unwrap_or_default()
+        let (dist, nevra) = (DIST.parse().expect("a path"), nevra.parse().expect("a nevra"));
+        self.world.listed_in(&dist, &nevra).map(ToString::to_string).collect()
     }
 
     /// The codes of what stood in the way of the last request.
@@ -332,6 +332,7 @@ fn what_clients_see_already_is_not_written_down_again() {
         packages: 0,
         repomd: Sha256([1; 32]),
         superseded: vec!["b".into(), "a".into()],
+        plan: None,
     };
     let shown = |story: &mut Story, published: &Published| {
         let before = story.world.last;
@@ -501,7 +502,7 @@ fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot
         assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
         // The end of the old one, should it come after all, changes nothing.
         let work = Work::Promote(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
         assert_eq!(story.trees(A), ["testing"]);
         story.wrong.clear();
         story.troubles.clear();
@@ -548,7 +549,7 @@ fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_lis
         assert_eq!((&plan.target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
         // The end of the old one, should it come after all, takes nothing away.
         let work = Work::Promote(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
         story.wrong.clear();
         story.troubles.clear();
         for nevra in [A, B] {
@@ -896,7 +897,7 @@ fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_with
     assert_eq!(leaves, ["untested", "testing"]);
     // Its end, should it come after all, changes nothing any more.
     let work = Work::Promote(old, plan);
-    story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![] }));
+    story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
     assert_eq!(story.trees(A), ["untested"]);
     story.carried_out();
     assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec![], 0));
@@ -948,11 +949,43 @@ fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
     assert!(matches!(story.answer, Some(Answer::NotFound(_))));
 }
 
+/// The first plan is shown in its first tree, and then the disk is full.
+fn gets_half_way(story: &mut Story) {
+    let (number, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n, Arc::clone(plan))).expect("one");
+    let tree = plan.id(plan.trees().first().expect("one"));
+    let (revision, packages) = (7, 1);
+    let published =
+        Published { tree, revision, packages, repomd: Sha256([1; 32]), superseded: vec![], plan: Some(number) };
+    let why = Some("no room".to_owned());
+    let end = WorkEnd::Promoted { plan: number, published: vec![published], failed: why };
+    story.tell(&Input::WorkEnded(Work::Promote(number, plan), end));
+}
+
+#[test]
+fn each_tree_that_shows_a_plan_is_written_down_and_its_listing_is_what_it_shows() {
+    let mut story = half_way();
+    assert_eq!(story.trees(A), ["testing"]);
+    let before = story.facts.len();
+    gets_half_way(&mut story);
+    assert_eq!(story.trees(A), ["production", "testing"], "it is never nowhere");
+    assert_eq!(story.facts.len(), before + 1);
+    let (number, plan) = story.world.rollouts.plans().next().expect("it is not over");
+    assert!(story.world.rollouts.is_shown(number, plan.target.as_ref().expect("a move")));
+    let id = plan.id(plan.target.as_ref().expect("a move"));
+    let entry = story.world.trees[&id].listing().get(&A.parse().expect("a nevra")).cloned();
+    assert_eq!(entry.and_then(|entry| entry.brought), Some(plan.rollout.clone()));
+    // The same once more is no news.
+    gets_half_way(&mut story);
+    assert_eq!(story.facts.len(), before + 1);
+    story.carried_out();
+    assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec!["production".to_owned()], 0));
+}
+
 proptest::proptest! {
     /// Whatever waits, fails and is given up: packages are where their rollout says, each in one tree.
     #[test]
     fn whatever_is_given_up_a_rollout_at_rest_is_where_its_packages_are(
-        steps in proptest::collection::vec((0..5_u8, 0..5_usize), 1..60)
+        steps in proptest::collection::vec((0..6_u8, 0..5_usize), 1..60)
     ) {
         let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
         let mut story = Story::new();
@@ -961,6 +994,7 @@ proptest::proptest! {
             match what {
                 0 | 1 => { story.move_as(&[Role::Admin], "r", states[state]); }
                 2 if story.world.rollouts.plans().next().is_some() => fails(&mut story),
+                5 if story.world.rollouts.plans().next().is_some() => { gets_half_way(&mut story); fails(&mut story); }
                 3 => give_up_for(&mut story, "by mistake"),
                 4 => { story.carried_out(); }
                 _ => {}
@@ -977,8 +1011,11 @@ proptest::proptest! {
                     proptest::prop_assert_eq!(&story.trees(nevra), &trees, "{:?}", story.facts.last());
                 }
             }
+            let moves = story.world.rollouts.plans().next().is_some();
             for nevra in [A, B] {
-                proptest::prop_assert!(story.trees(nevra).len() <= 1);
+                let trees = story.trees(nevra).len();
+                proptest::prop_assert!(trees <= 1 + usize::from(moves));
+                proptest::prop_assert!(trees > 0 || story.state("r") == "Rejected", "it is nowhere");
             }
         }
     }
@@ -1014,7 +1051,7 @@ proptest::proptest! {
     /// Folding the logbook again gives the same world: running and recovering cannot disagree.
     #[test]
     fn the_fold_of_what_was_written_is_the_world(
-        steps in proptest::collection::vec((0..3_u8, 0..5_usize), 1..20)
+        steps in proptest::collection::vec((0..4_u8, 0..5_usize), 1..20)
     ) {
         let states = ["Unverified", "InVerification", "StageRollOut", "Production", "Rejected"];
         let mut story = Story::new();
@@ -1023,6 +1060,7 @@ proptest::proptest! {
             match what {
                 0 => { story.move_as(&[Role::Admin], "r", states[*state]); }
                 1 => { story.hint(&n.to_string(), "r", states[*state]); }
+                2 if story.world.rollouts.plans().next().is_some() => gets_half_way(&mut story),
                 _ => { story.carried_out(); }
             }
         }

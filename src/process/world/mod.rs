@@ -98,7 +98,12 @@ impl World {
                 }
             }
             Fact::Lost(lost) => self.lost(lost),
-            Fact::Published(published) => self.trees.published(stamp, published),
+            Fact::Published(published) => {
+                if let Some(plan) = published.plan {
+                    self.shown(stamp, plan, &published.tree);
+                }
+                self.trees.published(stamp, published);
+            }
             Fact::Retired(retired) => self.trees.retired(retired),
             Fact::Submitted(submitted) => self.rollouts.submitted(stamp, submitted),
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
@@ -153,8 +158,10 @@ mod tests {
         // Also of what is taken in and moved again.
         for (n, fact) in every_fact().iter().chain(&every_fact()).enumerate() {
             world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
-            let (counted, right) = (world.packages.counted(), world.packages.counted_anew());
-            assert_eq!(counted, right, "after {fact:?}");
+            for (id, tree) in world.trees.iter() {
+                let [counted, right] = tree.counts(&world.packages, &id.dist);
+                assert_eq!(counted, right, "{id} after {fact:?}");
+            }
         }
     }
 
@@ -163,8 +170,7 @@ mod tests {
         let world = folded();
         let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
         let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
-        let package = world.packages.get(&dist, &nevra).expect("accepted");
-        assert_eq!(package.trees.iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing"]);
+        assert_eq!(world.listed_in(&dist, &nevra).map(TreeName::as_str).collect::<Vec<_>>(), ["testing"]);
         let untested = TreeId { dist, tree: "untested".parse().expect("a name") };
         assert!(world.trees[&untested].leaving.contains_key(&nevra));
         assert!(world.rollouts.plans().next().is_none());

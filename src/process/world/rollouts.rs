@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
-use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeName};
+use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Rollout, Wanted};
@@ -32,6 +32,8 @@ pub struct Rollouts {
     waiting: OrdSet<RolloutId>,
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
+    /// The trees in which a plan that has no `done` yet is shown already.
+    shown: OrdMap<u64, BTreeSet<TreeName>>,
 }
 
 impl Rollouts {
@@ -125,6 +127,16 @@ impl Rollouts {
         self.plans.iter().map(|(number, plan)| (*number, plan))
     }
 
+    /// Whether a plan that has no `done` yet is shown in a tree already, as far as that is written down.
+    pub fn is_shown(&self, number: u64, tree: &TreeName) -> bool {
+        self.shown.get(&number).is_some_and(|trees| trees.contains(tree))
+    }
+
+    /// A plan is shown in a tree.
+    fn shows(&mut self, number: u64, tree: &TreeName) {
+        self.shown.entry(number).or_default().insert(tree.clone());
+    }
+
     /// Why nothing can be said of a rollout.
     pub(super) fn is_unknown(&self, id: &RolloutId) -> Option<String> {
         self.get(id).is_none().then(|| format!("there is no rollout {id}"))
@@ -211,6 +223,7 @@ impl Rollouts {
         });
         if let Some(overtaken) = overtaken {
             self.plans.remove(&overtaken);
+            self.shown.remove(&overtaken);
         }
         if let Some(plan) = plan {
             self.plans.insert(stamp.seq, Arc::new(plan.clone()));
@@ -240,6 +253,7 @@ impl Rollouts {
         if self.get(rollout).is_some_and(|known| known.plan == Some(number)) {
             self.change(rollout, |known| known.plan = None);
         }
+        self.shown.remove(&number);
         self.plans.remove(&number)
     }
 
@@ -283,8 +297,7 @@ impl World {
     /// its target lists already is not brought there by it.
     pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
         let to = plan.target.as_ref()?;
-        let is_new =
-            |nevra: &&Nevra| self.packages.get(&plan.dist, nevra).is_none_or(|known| !known.trees.contains(to));
+        let is_new = |nevra: &&Nevra| !self.lists(&plan.dist, to, nevra);
         let brought = plan.items.iter().map(|item| &item.nevra).filter(is_new);
         self.packages.objections(rules, &plan.dist, to, brought).next()
     }
@@ -307,32 +320,38 @@ impl World {
     }
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
-        let Some(plan) = self.rollouts.plan(*number).cloned() else { return };
-        for item in &plan.items {
-            if let Some(package) = self.packages.get_mut(&plan.dist, &item.nevra) {
-                let before = package.trees.clone();
-                // What lay there already was not brought by this one.
-                if let Some(target) = plan.target.as_ref().filter(|target| package.trees.insert((*target).clone())) {
-                    package.brought.insert(target.clone(), plan.rollout.clone());
-                }
-                for tree in &item.leaves {
-                    package.trees.remove(tree);
-                    package.brought.remove(tree);
-                }
-                let (after, signers, size) = (package.trees.clone(), package.signers.clone(), package.size);
-                self.packages.weigh(size, !before.is_empty(), !after.is_empty());
-                for tree in before.symmetric_difference(&after) {
-                    self.packages.count(&plan.dist, tree, &signers, after.contains(tree));
-                }
-            }
-            if let Some(target) = &plan.target {
-                self.trees.of_mut(&plan.dist, target).leaving.remove(&item.nevra);
-            }
-            for tree in &item.leaves {
-                self.trees.of_mut(&plan.dist, tree).leaving.insert(item.nevra.clone(), stamp.since);
-            }
+        let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
+        // Older programs did not write down where it was shown.
+        for tree in plan.trees() {
+            self.step(stamp, *number, &plan, &tree);
         }
         self.rollouts.over(&plan.rollout, *number);
+    }
+
+    /// A tree shows what a plan has brought there and taken away.
+    pub(super) fn shown(&mut self, stamp: Stamp<'_>, number: u64, tree: &TreeId) {
+        let plan = self.rollouts.plan(number).filter(|plan| plan.dist == tree.dist);
+        if let Some(plan) = plan.map(Arc::clone) {
+            self.step(stamp, number, &plan, &tree.tree);
+        }
+    }
+
+    /// One tree of a plan, once.
+    fn step(&mut self, stamp: Stamp<'_>, number: u64, plan: &Plan, tree: &TreeName) {
+        if self.rollouts.is_shown(number, tree) {
+            return;
+        }
+        self.rollouts.shows(number, tree);
+        let id = plan.id(tree);
+        let after = plan.shown_in(tree, &self.trees.listing(&id));
+        for item in &plan.items {
+            let package = self.packages.get(&plan.dist, &item.nevra);
+            if let Some(entry) = after.get(&item.nevra).filter(|_| plan.target.as_ref() == Some(tree)) {
+                self.trees.comes(&id, &item.nevra, package, entry.clone());
+            } else if item.leaves.contains(tree) {
+                self.trees.goes(&id, &item.nevra, package, stamp.since);
+            }
+        }
     }
 }
 

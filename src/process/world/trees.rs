@@ -1,4 +1,6 @@
-//! Trees: what they show to clients, and what lies there and waits for its removal.
+//! Trees: what they list, what they show to clients, and what lies there and waits for its removal.
+//!
+//! A listing has one owner, and this is it: the disk shows what it is handed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,11 +8,13 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use jiff::Timestamp;
 
-use super::Stamp;
+use super::{Package, Stamp};
 use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Entry, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::process::fact::tree::{Published, Retired};
+use crate::process::rules::Signers;
 
 /// What is known of one tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,13 +33,50 @@ pub struct Tree {
     pub superseded: BTreeMap<String, Timestamp>,
     /// Packages that are no longer listed and whose files are still there, and since when.
     pub leaving: OrdMap<Nevra, Timestamp>,
+    /// What it lists.
+    listing: Listing,
+    /// How many of these packages have the same signers.
+    signed: BTreeMap<Signers, u64>,
+    /// The bytes of all of them.
+    bytes: u64,
 }
 
 impl Tree {
-    /// A package came or went, and its file is not to be removed.
-    pub(super) fn listed_anew(&mut self, nevra: &Nevra) {
-        self.dirty = true;
-        self.leaving.remove(nevra);
+    /// What it lists.
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Who has signed what it lists, and how many packages each.
+    pub fn signed(&self) -> impl Iterator<Item = (&Signers, u64)> {
+        self.signed.iter().map(|(signers, number)| (signers, *number))
+    }
+
+    /// A package is listed now. Whether it was not before.
+    fn list(&mut self, nevra: &Nevra, package: &Package, entry: Entry) -> bool {
+        if self.listing.contains(nevra) {
+            return false;
+        }
+        self.listing.insert(nevra.clone(), entry);
+        self.bytes = self.bytes.saturating_add(package.size);
+        match self.signed.get_mut(&package.signers) {
+            Some(number) => *number = number.saturating_add(1),
+            None => drop(self.signed.insert(package.signers.clone(), 1)),
+        }
+        true
+    }
+
+    /// A package is listed no longer. Whether it was.
+    fn unlist(&mut self, nevra: &Nevra, package: &Package) -> bool {
+        if self.listing.remove(nevra).is_none() {
+            return false;
+        }
+        self.bytes = self.bytes.saturating_sub(package.size);
+        match self.signed.get_mut(&package.signers) {
+            Some(number) if *number > 1 => *number -= 1,
+            _ => drop(self.signed.remove(&package.signers)),
+        }
+        true
     }
 }
 
@@ -43,6 +84,8 @@ impl Tree {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trees {
     by_id: OrdMap<TreeId, Arc<Tree>>,
+    /// How often a listing has changed.
+    pub changes: u64,
 }
 
 impl Trees {
@@ -66,8 +109,65 @@ impl Trees {
         self.by_id.values().map(|tree| &**tree)
     }
 
-    pub(super) fn of_mut(&mut self, dist: &DistPath, tree: &TreeName) -> &mut Tree {
-        self.id_mut(&TreeId { dist: dist.clone(), tree: tree.clone() })
+    /// The trees of a distribution, by name.
+    pub fn of<'t>(&'t self, dist: &'t DistPath) -> impl Iterator<Item = (&'t TreeName, &'t Tree)> {
+        self.iter().filter(move |(id, _)| id.dist == *dist).map(|(id, tree)| (&id.tree, tree))
+    }
+
+    /// One tree of a distribution.
+    pub fn of_dist(&self, dist: &DistPath, tree: &TreeName) -> Option<&Tree> {
+        self.get(&TreeId { dist: dist.clone(), tree: tree.clone() })
+    }
+
+    /// What a tree lists; nothing of one that is not known.
+    pub fn listing(&self, id: &TreeId) -> Listing {
+        self.get(id).map(|tree| tree.listing.clone()).unwrap_or_default()
+    }
+
+    /// How many packages a tree lists.
+    pub fn listed(&self, id: &TreeId) -> u64 {
+        self.get(id).map_or(0, |tree| tree.listing.len() as u64)
+    }
+
+    /// The bytes of all that is listed, for each tree that lists it.
+    pub fn listed_bytes(&self) -> u64 {
+        self.values().fold(0, |sum, tree| sum.saturating_add(tree.bytes))
+    }
+
+    /// A tree lists a package that has come into it.
+    pub(super) fn list(&mut self, id: &TreeId, nevra: &Nevra, package: &Package, entry: Entry) {
+        let is_new = self.id_mut(id).list(nevra, package, entry);
+        self.changes = self.changes.wrapping_add(u64::from(is_new));
+        self.listed_anew(id, nevra);
+    }
+
+    /// A tree lists a package no longer.
+    pub(super) fn unlist(&mut self, id: &TreeId, nevra: &Nevra, package: &Package) {
+        let was = self.id_mut(id).unlist(nevra, package);
+        self.changes = self.changes.wrapping_add(u64::from(was));
+    }
+
+    /// A package came or went, and its file is not to be removed.
+    pub(super) fn listed_anew(&mut self, id: &TreeId, nevra: &Nevra) {
+        let tree = self.id_mut(id);
+        tree.dirty = true;
+        tree.leaving.remove(nevra);
+    }
+
+    /// A tree shows a package that a plan has brought, or what it has brought there already.
+    pub(super) fn comes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, entry: Entry) {
+        let tree = self.id_mut(id);
+        let is_new = package.is_some_and(|package| tree.list(nevra, package, entry));
+        tree.leaving.remove(nevra);
+        self.changes = self.changes.wrapping_add(u64::from(is_new));
+    }
+
+    /// A tree no longer shows a package that a plan has taken away, and its file waits for its removal.
+    pub(super) fn goes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, since: Timestamp) {
+        let tree = self.id_mut(id);
+        let was = package.is_some_and(|package| tree.unlist(nevra, package));
+        tree.leaving.insert(nevra.clone(), since);
+        self.changes = self.changes.wrapping_add(u64::from(was));
     }
 
     fn id_mut(&mut self, id: &TreeId) -> &mut Tree {
@@ -118,6 +218,22 @@ impl Trees {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    impl Tree {
+        /// How many packages have the same signers, and the bytes of all: as it is kept, and counted anew.
+        pub(crate) fn counts(
+            &self,
+            packages: &super::super::Packages,
+            dist: &DistPath,
+        ) -> [(BTreeMap<Signers, u64>, u64); 2] {
+            let (mut signed, mut bytes) = (BTreeMap::new(), 0);
+            for package in self.listing.nevras().filter_map(|nevra| packages.get(dist, nevra)) {
+                *signed.entry(package.signers.clone()).or_default() += 1;
+                bytes += package.size;
+            }
+            [(self.signed.clone(), self.bytes), (signed, bytes)]
+        }
+    }
 
     impl std::ops::Index<&TreeId> for Trees {
         type Output = Tree;

@@ -1,0 +1,174 @@
+//! What a tree lists, and what a distribution has accepted.
+//!
+//! A listing is decided in one place, by the fold of the logbook, and handed to whoever shows it. It is a persistent map:
+//! a clone costs nothing, and two of them share all that is the same in both.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use imbl::OrdMap;
+
+use super::checksum::Sha256;
+use super::names::{RolloutId, TreeName};
+use super::nevra::Nevra;
+
+/// A package in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The accepted bytes.
+    pub sha256: Sha256,
+    /// The rollout that brought it into this tree; none for the tree into which it was uploaded.
+    pub brought: Option<RolloutId>,
+}
+
+/// The packages that a tree lists, in the order of its metadata.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    packages: OrdMap<Nevra, Entry>,
+}
+
+impl Listing {
+    /// What is known of a package that is listed.
+    pub fn get(&self, nevra: &Nevra) -> Option<&Entry> {
+        self.packages.get(nevra)
+    }
+
+    /// Whether a package is listed.
+    pub fn contains(&self, nevra: &Nevra) -> bool {
+        self.packages.contains_key(nevra)
+    }
+
+    /// How many are listed.
+    pub fn len(&self) -> usize {
+        self.packages.len()
+    }
+
+    /// Whether none is listed.
+    pub fn is_empty(&self) -> bool {
+        self.packages.is_empty()
+    }
+
+    /// All packages and their bytes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Nevra, Sha256)> {
+        self.packages.iter().map(|(nevra, entry)| (nevra, entry.sha256))
+    }
+
+    /// All packages, in order.
+    pub fn nevras(&self) -> impl Iterator<Item = &Nevra> {
+        self.packages.keys()
+    }
+
+    /// Lists a package; gives what was listed under its name before.
+    pub fn insert(&mut self, nevra: Nevra, entry: Entry) -> Option<Entry> {
+        self.packages.insert(nevra, entry)
+    }
+
+    /// Lists a package no longer; gives what was listed.
+    pub fn remove(&mut self, nevra: &Nevra) -> Option<Entry> {
+        self.packages.remove(nevra)
+    }
+
+    /// Whether both are clones of one listing that nobody has changed since. Two that are not may be equal all the same.
+    pub fn is(&self, other: &Self) -> bool {
+        self.packages.ptr_eq(&other.packages)
+    }
+}
+
+impl FromIterator<(Nevra, Sha256)> for Listing {
+    fn from_iter<I: IntoIterator<Item = (Nevra, Sha256)>>(packages: I) -> Self {
+        let entry = |(nevra, sha256)| (nevra, Entry { sha256, brought: None });
+        Self { packages: packages.into_iter().map(entry).collect() }
+    }
+}
+
+/// What a distribution has accepted and lists, as whoever does something to its trees is told.
+pub trait Catalog: fmt::Debug + Sync {
+    /// The bytes that were accepted under an identity, also when no tree lists them any more.
+    fn accepted(&self, nevra: &Nevra) -> Option<Sha256>;
+
+    /// Whether a package was given up as lost: should its bytes be found, they come in as what they were.
+    fn is_given_up(&self, nevra: &Nevra) -> bool;
+
+    /// The accepted packages of this name, listed now or once.
+    fn of_name(&self, name: &str) -> Vec<Nevra>;
+
+    /// What a tree lists.
+    fn listing(&self, tree: &TreeName) -> Listing;
+
+    /// Whether a tree lists a package.
+    fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
+        self.listing(tree).contains(nevra)
+    }
+
+    /// The accepted packages, listed now or once, whose file has this name. A file name has no epoch, so there may be
+    /// several.
+    fn of_file(&self, file_name: &str) -> Vec<Nevra> {
+        let Ok(bare) = file_name.parse::<Nevra>() else { return Vec::new() };
+        let mut all = self.of_name(bare.name());
+        all.retain(|nevra| nevra.file_name() == file_name);
+        all
+    }
+}
+
+/// A catalog by itself, for whoever has no logbook.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    accepted: BTreeMap<Nevra, Sha256>,
+    listings: BTreeMap<TreeName, Listing>,
+}
+
+impl Inventory {
+    /// A package is accepted, and listed in a tree.
+    pub fn take_in(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
+        self.accepted.insert(nevra.clone(), sha256);
+        let listing = self.listings.entry(tree.clone()).or_default();
+        listing.insert(nevra.clone(), Entry { sha256, brought: None });
+    }
+
+    /// A package is accepted, and listed nowhere any more.
+    pub fn withdraw(&mut self, nevra: &Nevra, sha256: Sha256) {
+        self.accepted.insert(nevra.clone(), sha256);
+        self.listings.values_mut().for_each(|listing| drop(listing.remove(nevra)));
+    }
+
+    /// A tree lists this.
+    pub fn show(&mut self, tree: &TreeName, listing: Listing) {
+        self.listings.insert(tree.clone(), listing);
+    }
+}
+
+impl Catalog for Inventory {
+    fn accepted(&self, nevra: &Nevra) -> Option<Sha256> {
+        self.accepted.get(nevra).copied()
+    }
+
+    fn is_given_up(&self, _: &Nevra) -> bool {
+        false
+    }
+
+    fn of_name(&self, name: &str) -> Vec<Nevra> {
+        let from = self.accepted.range(Nevra::first_of(name)..).map(|(nevra, _)| nevra);
+        from.take_while(|nevra| nevra.name() == name).cloned().collect()
+    }
+
+    fn listing(&self, tree: &TreeName) -> Listing {
+        self.listings.get(tree).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_is_the_same_as_its_clone_until_one_of_them_changes() {
+        let nevra: Nevra = "a-1-1.noarch".parse().expect("a nevra");
+        let one: Listing = [(nevra.clone(), Sha256([1; 32]))].into_iter().collect();
+        let mut other = one.clone();
+        assert!(one.is(&other));
+        let entry = other.remove(&nevra).expect("listed");
+        assert!(!one.is(&other) && one.contains(&nevra) && other.is_empty());
+        other.insert(nevra, entry);
+        assert_eq!(one, other);
+    }
+}
