@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use super::tree::Tree;
 use crate::domain::names::{DistPath, TreeId};
-use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::process::fact::count;
 use crate::process::world::World;
@@ -117,9 +116,9 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
     }
     if !takes_uploads {
         let leaving: BTreeSet<String> =
-            known.leaving.keys().map(Nevra::file_name).chain(moving.into_values()).collect();
+            known.leaving.keys().map(|place| file_of(place).to_owned()).chain(moving.into_values()).collect();
         for name in &tree.unlisted {
-            let file = name.rsplit('/').next().unwrap_or(name);
+            let file = file_of(name);
             if !leaving.contains(file) {
                 wrong.say(
                     name,
@@ -129,6 +128,11 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         }
     }
     wrong.told()
+}
+
+/// The name of a file by its place.
+fn file_of(place: &str) -> &str {
+    place.rsplit('/').next().unwrap_or(place)
 }
 
 /// Plans that were decided long ago and are not carried out, each with its place.
@@ -177,6 +181,7 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
 mod tests {
     use super::super::metadata::Listed;
     use super::*;
+    use crate::domain::nevra::Nevra;
     use crate::process::fact::package::Accepted;
     use crate::process::fact::tree::Published;
     use crate::process::fact::{Fact, samples::every_fact};

@@ -56,7 +56,7 @@ pub fn run(args: &GateArgs) -> ExitCode {
     let learn = |bytes: &[u8]| Terms::from_bytes(bytes).map_err(io::Error::other);
     let answer = |mut file: File, terms: &Terms, bytes: &[u8]| {
         let question = Question::from_bytes(bytes).map_err(io::Error::other)?;
-        let answer = examination::examine(&mut file, terms, question);
+        let answer = examination::examine(&mut file, terms, &question);
         Ok(answer.map(|answer| answer.to_bytes()).map_err(|error| error.to_string()))
     };
     match confined::serve(socket, &confined.sentence(), learn, answer) {

@@ -19,6 +19,8 @@ pub mod fsck;
 pub mod backup;
 /// `rolloutd restore`.
 pub mod restore;
+/// `rolloutd adopt`.
+pub mod adopt;
 /// `rolloutd keys`.
 pub mod keys;
 /// `rolloutd run`.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{backup, check, demo, fsck, gate, index, keys, restore, rolloutctl, run, verify};
+use super::{adopt, backup, check, demo, fsck, gate, index, keys, restore, rolloutctl, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -29,6 +29,7 @@ enum Command {
     Keys(keys::KeysArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Adopt(adopt::AdoptArgs),
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     Gate(gate::GateArgs),
@@ -61,6 +62,7 @@ impl Cli {
             Command::Keys(args) => args.json,
             Command::Backup(args) => args.json,
             Command::Restore(args) => args.json,
+            Command::Adopt(args) => args.json,
             Command::Ctl(cli) => cli.json(),
             Command::Run(_) | Command::Demo(_) | Command::Gate(_) => false,
         }
@@ -91,6 +93,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Keys(args) => keys::run(&args),
         Command::Backup(args) => backup::run(&args, Clock.now()),
         Command::Restore(args) => restore::run(&args, Clock.now()),
+        Command::Adopt(args) => adopt::run(&args, Clock.now()),
         Command::Demo(args) => demo::run(args).await,
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
         Command::Ctl(cli) => rolloutctl::run(cli).await,

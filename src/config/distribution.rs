@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use super::complaint::Spot;
 use super::document::{Section, Value};
-use super::mentions::{Exception, Notebook, Purpose};
-use super::settings::{Distribution, Grace, TREES};
+use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
+use super::settings::{Adopted, Distribution, Grace, TREES};
 use super::spelling::{list_of, nearest};
 use super::values::{date, fingerprint, set_of, span, url};
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::refusal::Code;
 use crate::domain::trust::{Legacy, Lifted};
 use crate::format::compress::Compression;
 use crate::format::procedure;
@@ -71,6 +72,9 @@ fn one(
     for exception in section.get("legacy").map(|v| v.sections()).unwrap_or_default() {
         legacy(exception, number, notebook);
     }
+    for exception in section.get("adopted").map(|v| v.sections()).unwrap_or_default() {
+        adopted(exception, number, trees.as_deref(), notebook);
+    }
     section.close();
     let (path, trees, keys) = (path?, trees?, keys.unwrap_or_default());
     let gpgkey_urls = gpgkey_urls.unwrap_or_default();
@@ -78,6 +82,7 @@ fn one(
     let asked =
         |tree: &TreeName| (tree.clone(), min_signers.get(tree.as_str()).or(min_signers.get("*")).copied().unwrap_or(1));
     let legacy = notebook.exceptions.iter().filter(|e| e.distribution == number).map(|e| e.legacy.clone()).collect();
+    let adopted = notebook.adopted.iter().filter(|e| e.distribution == number).map(|e| e.adopted.clone()).collect();
     // The default of what is illegible is never used: the complaint about it stands. But the rest can
     // still be compared with the disk.
     Some(Distribution {
@@ -89,6 +94,7 @@ fn one(
         grace: grace.unwrap_or_default(),
         keys,
         legacy,
+        adopted,
         min_signers: trees.iter().map(asked).collect(),
         arches: arches.unwrap_or_default(),
         gpgkey_urls,
@@ -211,6 +217,49 @@ fn legacy(mut section: Section<'_, '_>, distribution: usize, notebook: &mut Note
     section.close();
     if let (Some(fingerprint), Some(until), Some(allow)) = (fingerprint, until, allow) {
         notebook.exceptions.push(Exception { distribution, legacy: Legacy { fingerprint, until, allow }, key_at, at });
+    }
+}
+
+/// What can be lifted for packages that lay there already: how they are signed, and by whom. A file that was altered, or
+/// of which no metadata can be made, stays in no tree.
+const LIFTED: &[Code] = &[
+    Code::Unsigned,
+    Code::PartiallySigned,
+    Code::LegacySignature,
+    Code::UnknownKey,
+    Code::KeyExpired,
+    Code::KeyExpiredAtArrival,
+    Code::KeyRevoked,
+    Code::SignatureExpired,
+    Code::SignatureBeforeKey,
+    Code::NotSigningKey,
+    Code::UnboundKey,
+    Code::WeakHash,
+    Code::WeakKey,
+    Code::UnknownAlgorithm,
+    Code::SignatureVersion,
+    Code::TooFewSigners,
+    Code::PayloadDigestFormat,
+    Code::WrongKind,
+];
+
+fn adopted(mut section: Section<'_, '_>, distribution: usize, trees: Option<&[TreeName]>, notebook: &mut Notebook) {
+    let tree = section.need("tree", "tree = \"production\"").and_then(|v| {
+        let name = v.parse::<TreeName>()?;
+        if trees.is_some_and(|trees| !trees.contains(&name)) {
+            v.complain(format!("this distribution has no tree `{name}`"), None);
+            return None;
+        }
+        Some(name)
+    });
+    let codes: Vec<(&str, Code)> = LIFTED.iter().map(|code| (code.as_str(), *code)).collect();
+    let code = section.need("code", "code = \"unsigned\"").and_then(|v| v.one_of(&codes));
+    let until = section.need("until", "until = \"2027-06-30\"");
+    let at = until.as_ref().map_or_else(|| section.spot(), Value::spot);
+    let until = until.and_then(|v| date(&v));
+    section.close();
+    if let (Some(tree), Some(code), Some(until)) = (tree, code, until) {
+        notebook.adopted.push(AdoptedException { distribution, adopted: Adopted { tree, code, until }, at });
     }
 }
 

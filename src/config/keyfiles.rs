@@ -15,6 +15,7 @@ use super::complaint::{Findings, Spot};
 use super::files;
 use super::mentions::{Exception, Mention, Purpose};
 use super::reader::Outcome;
+use super::settings::Adopted;
 use crate::domain::names::TreeName;
 use crate::format::openpgp::{CertSummary, KEY_FILE_MAX, Keyring};
 use crate::format::repofile::METADATA_KEY;
@@ -89,6 +90,16 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     for exception in &outcome.notebook.exceptions {
         let of = rings.iter().filter(|((distribution, _), _)| *distribution == exception.distribution);
         look_at_exception(exception, of.map(|(_, ring)| ring), now, findings);
+    }
+    for exception in &outcome.notebook.adopted {
+        let Adopted { tree, code, until } = &exception.adopted;
+        if *until <= now {
+            let hint = "remove those packages, or decide anew how long they may stay".to_owned();
+            findings.complain(&exception.at, "this exception is over".to_owned(), Some(hint));
+        } else {
+            let what = format!("{tree} keeps packages that the gate refuses ({code}) before {}", moment(*until));
+            findings.note(&exception.at, what, None);
+        }
     }
     for (number, distribution) in &outcome.distributions {
         for (tree, wanted) in &distribution.min_signers {

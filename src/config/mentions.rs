@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::complaint::Spot;
 use super::document::Value;
+use super::settings::Adopted;
 use super::values;
 use crate::domain::names::TreeName;
 use crate::domain::trust::Legacy;
@@ -67,6 +68,17 @@ pub struct Exception {
     pub at: Spot,
 }
 
+/// A dated exception for what was adopted, and where its date stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptedException {
+    /// Number of the distribution in the file, from 0.
+    pub distribution: usize,
+    /// The exception.
+    pub adopted: Adopted,
+    /// Where its date stands.
+    pub at: Spot,
+}
+
 /// What the readers have come across.
 #[derive(Debug, Default)]
 pub struct Notebook {
@@ -74,6 +86,8 @@ pub struct Notebook {
     pub mentions: Vec<Mention>,
     /// Every dated exception that was legible.
     pub exceptions: Vec<Exception>,
+    /// The same of those for what was adopted.
+    pub adopted: Vec<AdoptedException>,
 }
 
 impl Notebook {

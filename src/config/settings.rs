@@ -8,8 +8,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::refusal::Code;
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
 use crate::link::watch::Mode;
@@ -89,6 +92,8 @@ pub struct Distribution {
     pub keys: BTreeMap<TreeName, Vec<PathBuf>>,
     /// Dated exceptions for old keys.
     pub legacy: Vec<Legacy>,
+    /// Dated exceptions for packages that lay in a tree when it was taken under management.
+    pub adopted: Vec<Adopted>,
     /// Signers that every tree asks for; at least 1.
     pub min_signers: BTreeMap<TreeName, usize>,
     /// Architectures that may come in; empty: all.
@@ -103,6 +108,17 @@ impl Distribution {
         let min_signers = self.min_signers.get(tree).copied().unwrap_or(1);
         Policy { legacy: self.legacy.clone(), min_signers }
     }
+}
+
+/// `[[distribution.adopted]]`: packages that the gate would refuse for this reason may stay where they lay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adopted {
+    /// The tree in which they may stay.
+    pub tree: TreeName,
+    /// The reason.
+    pub code: Code,
+    /// Before this moment.
+    pub until: Timestamp,
 }
 
 /// `grace` of a distribution

@@ -70,7 +70,7 @@ impl Gatehouse {
 }
 
 impl Examiner for Gatehouse {
-    fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: Question) -> io::Result<Answer> {
+    fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: &Question) -> io::Result<Answer> {
         let within = self.patience + Duration::from_secs(size / BYTES_A_SECOND);
         let (bytes, question) = (self.bytes_of(terms), question.to_bytes());
         let mut first = None;

@@ -14,5 +14,7 @@ pub mod scrub;
 pub mod lookout;
 /// Packages are read by confined processes.
 pub mod gatehouse;
+/// A tree that somebody else has made comes under management, or leaves it again.
+pub mod adopt;
 /// The whole daemon.
 pub mod assemble;

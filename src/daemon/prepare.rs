@@ -3,7 +3,7 @@
 //! Used at start and at every reload, so that both refuse the same things. All or nothing: with any
 //! complaint the old rules stay in force (*fail closed*).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::config::files;
 use crate::config::secrets::SECRET_MAX;
 use crate::config::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeName};
+use crate::domain::refusal::Code;
 use crate::domain::workflow::Workflow;
 use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
 use crate::format::procedure;
@@ -175,6 +176,8 @@ fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp
     let standing = |revoked| if revoked { Standing::Revoked } else { Standing::Good };
     let files = ring.files().iter().map(|(label, _)| label.clone()).collect();
     let mut trust = Trust { min_signers: dist.policy(tree).min_signers, files, ..Trust::default() };
+    let in_force = dist.adopted.iter().filter(|exception| exception.tree == *tree && exception.until > now);
+    trust.excepted = in_force.map(|exception| exception.code.to_string()).collect();
     for cert in ring.certs(now) {
         for key in cert.keys.iter().filter(|key| key.revoked.is_some()) {
             trust.revoked_keys.insert(key.fingerprint.clone(), cert.fingerprint.clone());
@@ -185,6 +188,19 @@ fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp
         trust.certs.insert(cert.fingerprint, standing(cert.revoked));
     }
     trust
+}
+
+/// What a tree asks of packages that lie there already, and for which reasons some may stay all the same.
+pub fn terms_of_adoption(
+    dist: &Distribution,
+    tree: &TreeName,
+    now: Timestamp,
+    wrong: &mut Vec<String>,
+) -> Option<(Terms, BTreeSet<Code>)> {
+    let ring = ring(dist, tree, wrong)?;
+    let terms = Terms { ring, policy: dist.policy(tree), checksum: dist.checksum, arches: dist.arches.clone() };
+    let excepted = dist.adopted.iter().filter(|exception| exception.tree == *tree && exception.until > now);
+    Some((terms, excepted.map(|exception| exception.code).collect()))
 }
 
 /// The ring of one tree.

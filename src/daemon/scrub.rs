@@ -155,7 +155,8 @@ impl Scrub {
 
     /// What is wrong with a package in a tree that lists it. `known` are files that were read just now.
     fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
-        let compared = scrub::compare(&tree::dir(&self.root, id), nevra, sha256, known);
+        let place = self.shared.read().world.trees.listing(id).location(nevra);
+        let compared = scrub::compare(&tree::dir(&self.root, id), &place, sha256, known);
         // A tree that something has left had it a moment ago. Until that is written down its file stays there.
         compared.err().filter(|_| is_listed(&self.shared.read().world, id, nevra))
     }

@@ -3,8 +3,9 @@
 //! A listing is decided in one place, by the fold of the logbook, and handed to whoever shows it. It is a persistent map:
 //! a clone costs nothing, and two of them share all that is the same in both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use imbl::OrdMap;
 
@@ -19,12 +20,29 @@ pub struct Entry {
     pub sha256: Sha256,
     /// The rollout that brought it into this tree; none for the tree into which it was uploaded.
     pub brought: Option<RolloutId>,
+    /// Where it lies below the tree, if that is not where the daemon puts packages: it was there when the tree was taken
+    /// under management.
+    pub place: Option<Arc<str>>,
+}
+
+impl Entry {
+    /// A package that lies where the daemon puts it.
+    pub fn of(sha256: Sha256) -> Self {
+        Self { sha256, brought: None, place: None }
+    }
+
+    /// Where it lies below the tree.
+    pub fn location(&self, nevra: &Nevra) -> String {
+        self.place.as_deref().map_or_else(|| nevra.location(), str::to_owned)
+    }
 }
 
 /// The packages that a tree lists, in the order of its metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     packages: OrdMap<Nevra, Entry>,
+    /// How many of them do not lie where the daemon puts packages.
+    elsewhere: usize,
 }
 
 impl Listing {
@@ -48,9 +66,19 @@ impl Listing {
         self.packages.is_empty()
     }
 
-    /// All packages and their bytes, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Nevra, Sha256)> {
-        self.packages.iter().map(|(nevra, entry)| (nevra, entry.sha256))
+    /// All packages, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Nevra, &Entry)> {
+        self.packages.iter()
+    }
+
+    /// Where a package lies, or would lie.
+    pub fn location(&self, nevra: &Nevra) -> String {
+        self.get(nevra).map_or_else(|| nevra.location(), |entry| entry.location(nevra))
+    }
+
+    /// Where all packages lie.
+    pub fn locations(&self) -> impl Iterator<Item = String> {
+        self.iter().map(|(nevra, entry)| entry.location(nevra))
     }
 
     /// All packages, in order.
@@ -60,12 +88,22 @@ impl Listing {
 
     /// Lists a package; gives what was listed under its name before.
     pub fn insert(&mut self, nevra: Nevra, entry: Entry) -> Option<Entry> {
-        self.packages.insert(nevra, entry)
+        self.elsewhere += usize::from(entry.place.is_some());
+        let before = self.packages.insert(nevra, entry);
+        self.elsewhere -= usize::from(before.as_ref().is_some_and(|before| before.place.is_some()));
+        before
     }
 
     /// Lists a package no longer; gives what was listed.
     pub fn remove(&mut self, nevra: &Nevra) -> Option<Entry> {
-        self.packages.remove(nevra)
+        let before = self.packages.remove(nevra);
+        self.elsewhere -= usize::from(before.as_ref().is_some_and(|before| before.place.is_some()));
+        before
+    }
+
+    /// Whether packages lie where they lay when the tree was taken under management.
+    pub fn is_adopted(&self) -> bool {
+        self.elsewhere > 0
     }
 
     /// Whether both are clones of one listing that nobody has changed since. Two that are not may be equal all the same.
@@ -76,8 +114,10 @@ impl Listing {
 
 impl FromIterator<(Nevra, Sha256)> for Listing {
     fn from_iter<I: IntoIterator<Item = (Nevra, Sha256)>>(packages: I) -> Self {
-        let entry = |(nevra, sha256)| (nevra, Entry { sha256, brought: None });
-        Self { packages: packages.into_iter().map(entry).collect() }
+        Self {
+            elsewhere: 0,
+            packages: packages.into_iter().map(|(nevra, sha256)| (nevra, Entry::of(sha256))).collect(),
+        }
     }
 }
 
@@ -94,6 +134,11 @@ pub trait Catalog: fmt::Debug + Sync {
 
     /// What a tree lists.
     fn listing(&self, tree: &TreeName) -> Listing;
+
+    /// The places of packages that lay in a tree when it was taken under management, listed now or once.
+    fn adopted_places(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
 
     /// Whether a tree lists a package.
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
@@ -122,7 +167,7 @@ impl Inventory {
     pub fn take_in(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
         self.accepted.insert(nevra.clone(), sha256);
         let listing = self.listings.entry(tree.clone()).or_default();
-        listing.insert(nevra.clone(), Entry { sha256, brought: None });
+        listing.insert(nevra.clone(), Entry::of(sha256));
     }
 
     /// A package is accepted, and listed nowhere any more.

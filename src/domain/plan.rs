@@ -56,7 +56,7 @@ impl Plan {
         for item in &self.items {
             // What lies there already was not brought by this one.
             if self.target.as_ref() == Some(tree) && !after.contains(&item.nevra) {
-                let entry = Entry { sha256: item.sha256, brought: Some(self.rollout.clone()) };
+                let entry = Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
                 after.insert(item.nevra.clone(), entry);
             }
             if item.leaves.contains(tree) {

@@ -312,6 +312,21 @@ fn fold_each(
     })
 }
 
+/// Writes entries down while no daemon runs, all of them or none.
+///
+/// # Errors
+/// Nothing was written down.
+pub fn append(book: &mut dyn Logbook, entries: &[Entry], now: jiff::Timestamp) -> Result<(), LogbookError> {
+    let drafts: Vec<Draft> = entries.iter().map(|entry| draft(entry, now, None)).collect();
+    book.append(book.head(), &drafts).map(drop)
+}
+
+fn draft(entry: &Entry, at: jiff::Timestamp, elapsed: Option<jiff::Timestamp>) -> Draft {
+    let body = fact::write_at(&entry.fact, elapsed);
+    let about = entry.fact.about().iter().map(ToString::to_string).collect();
+    Draft { at, who: entry.who.to_string(), why: entry.why.clone(), body, about }
+}
+
 impl Engine {
     /// An engine over a logbook that was folded into `shared`; `on_ready` is rung once when recovery
     /// is over.
@@ -627,12 +642,7 @@ impl Engine {
         // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
         // start must not take that for waiting.
         let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
-        let draft = |e: &Entry| {
-            let body = fact::write_at(&e.fact, said);
-            let about = e.fact.about().iter().map(ToString::to_string).collect();
-            Draft { at: now, who: e.who.to_string(), why: e.why.clone(), body, about }
-        };
-        let drafts: Vec<Draft> = decision.entries.iter().map(draft).collect();
+        let drafts: Vec<Draft> = decision.entries.iter().map(|entry| draft(entry, now, said)).collect();
         let recorded = self.book.append(self.book.head(), &drafts)?;
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
@@ -896,6 +906,8 @@ fn log_fact(seq: u64, entry: &Entry) {
     match &entry.fact {
         Fact::Started(Started { version }) => tracing::info!(seq, version, "started"),
         Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
+        Fact::Adopted(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, nevra = %t.nevra, "adopted"),
+        Fact::Released(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, "released"),
         Fact::Refused(t) => {
             tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
         }

@@ -1,7 +1,7 @@
 //! Work carried out on the store: each [`Work`] becomes calls on one distribution, and their outcome a
 //! [`WorkEnd`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -53,6 +53,11 @@ impl Catalog for Books<'_> {
 
     fn listing(&self, tree: &TreeName) -> Listing {
         self.view.world.trees.listing(&TreeId { dist: self.dist.clone(), tree: tree.clone() })
+    }
+
+    fn adopted_places(&self) -> BTreeSet<String> {
+        let adopted = self.view.world.packages.of(self.dist).filter_map(|(_, package)| package.adopted.as_ref());
+        adopted.map(|(_, place)| place.to_string()).collect()
     }
 
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {

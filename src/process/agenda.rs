@@ -194,15 +194,14 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
         .filter(|(_, since)| over(**since, rules.grace_metadata))
         .map(|(name, _)| format!("repodata/{name}"));
     // A plan may have brought one back already of which it is not written down.
-    let brings = |plan: &Plan, nevra: &Nevra| {
-        plan.dist == *dist && plan.target.as_ref() == Some(tree) && plan.items.iter().any(|item| item.nevra == *nevra)
-    };
-    let comes = |nevra: &Nevra| world.rollouts.plans().any(|(_, plan)| brings(plan, nevra));
+    let plans = world.rollouts.plans().map(|(_, plan)| plan);
+    let plans = plans.filter(|plan| plan.dist == *dist && plan.target.as_ref() == Some(tree));
+    let comes: BTreeSet<String> = plans.flat_map(|plan| plan.items.iter().map(|item| item.nevra.location())).collect();
     let packages = known
         .leaving
         .iter()
-        .filter(|(nevra, since)| over(**since, rules.grace_packages) && !comes(nevra))
-        .map(|(nevra, _)| nevra.location());
+        .filter(|(place, since)| over(**since, rules.grace_packages) && !comes.contains(*place))
+        .map(|(place, _)| place.clone());
     let files: Vec<String> = metadata.chain(packages).take(RETIRE_AT_ONCE).collect();
     (!files.is_empty()).then_some(Work::Retire(id, files))
 }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fact::count;
 use super::rules::{Doubt, Rules, Standing, Trust};
 use super::world::{Tree, World};
 use crate::domain::names::TreeId;
@@ -76,7 +77,16 @@ pub fn in_tree(world: &World, id: &TreeId, trust: &Trust) -> Option<Doubts> {
              {keys}); put their keys into {file} or lower min_signers, and reload"
         )
     });
-    let untrusted: Vec<String> = strange.into_iter().chain(few).collect();
+    let over = world.trees.get(id).into_iter().flat_map(Tree::excepted);
+    let over = over.filter(|(code, _)| !trust.excepted.contains(*code)).map(|(code, number)| {
+        format!(
+            "lists {} that stayed by an exception for {code}, and no [[distribution.adopted]] lifts that now; let it last \
+             longer, or withdraw them",
+            count(number, "package")
+        )
+    });
+    let over: Vec<String> = over.collect();
+    let untrusted: Vec<String> = strange.into_iter().chain(few).chain(over).collect();
     let revoked = revoked.words().map(|(packages, keys)| {
         format!(
             "lists {packages} by a key that is revoked ({keys}); they stay listed, and nothing by that key moves: \

@@ -1,6 +1,6 @@
 //! The rules that the configuration gives: procedures, trees, roles, grace times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -56,6 +56,8 @@ pub struct Trust {
     pub min_signers: usize,
     /// The files of the ring.
     pub files: Vec<String>,
+    /// The reasons for which packages may stay that lay there when the tree was taken under management: codes.
+    pub excepted: BTreeSet<String>,
 }
 
 /// The code of an objection to a key that was revoked.
@@ -107,6 +109,7 @@ impl DistRules {
     /// Whom a tree trusts.
     pub fn trust(&self, tree: &TreeName) -> &Trust {
         static NOBODY: Trust = Trust {
+            excepted: BTreeSet::new(),
             certs: BTreeMap::new(),
             revoked_keys: BTreeMap::new(),
             doubtful: BTreeMap::new(),

@@ -40,11 +40,11 @@ const BOOK: &str = "logbook.sqlite";
 const SEAL: &str = "logbook.head";
 
 /// The directories that are copied with all that is below.
-const DIRS: [&str; 2] = ["retired", "rejected"];
+const DIRS: [&str; 3] = ["retired", "rejected", "adopted"];
 
 /// What a restored state has in its place, or makes again.
-const REPLACED: [&str; 8] =
-    [SEAL, BOOK, "logbook.sqlite-wal", "logbook.sqlite-shm", "retired", "rejected", "index", "scrub"];
+const REPLACED: [&str; 9] =
+    [SEAL, BOOK, "logbook.sqlite-wal", "logbook.sqlite-shm", "retired", "rejected", "adopted", "index", "scrub"];
 
 /// Smaller files may have holes as they like.
 const HOLES_FROM: u64 = 1 << 20;

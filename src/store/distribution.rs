@@ -7,6 +7,7 @@
 //! Refused: writing down that a tree is staged. Staged metadata is seen by nobody, and whoever goes on after a crash
 //! stages anew, so nothing would be done with that entry; each tree that is *shown* is one.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ use super::shelf::{Shelf, ShelfError};
 use super::strangers;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
-use crate::domain::listing::{Catalog, Listing};
+use crate::domain::listing::{Catalog, Entry, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -83,11 +84,11 @@ impl DistSettings {
         tree::dir(&self.root, &self.id(tree))
     }
 
-    /// Reads a package again from the first of some trees that has it as it was accepted. `None` without a tree.
-    fn read_again(&self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
+    /// Reads a package again from the first of some trees that has it there as it was accepted. `None` without a tree.
+    fn read_again(&self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
         let mut failed = None;
         for tree in trees {
-            match intake::read_again(&self.gate, &self.dir(tree).join(nevra.location()), sha256) {
+            match intake::read_again(&self.gate, &self.dir(tree).join(entry.location(nevra)), entry) {
                 Ok(chunk) => return Some(Ok(chunk)),
                 Err(error) => failed = Some(Err(error)),
             }
@@ -200,7 +201,8 @@ struct Shown {
 /// A package without XML.
 #[derive(Debug)]
 struct Lost {
-    sha256: Sha256,
+    nevra: Nevra,
+    entry: Entry,
     /// The trees that list it.
     trees: Vec<TreeName>,
 }
@@ -254,23 +256,29 @@ impl Distribution {
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
         };
-        let mut lost: BTreeMap<Nevra, Lost> = BTreeMap::new();
+        let mut lost: Vec<Lost> = Vec::new();
         for tree in &dist.settings.trees {
-            for (nevra, sha256) in catalog.listing(tree).iter().filter(|(_, sha256)| !dist.index.has(*sha256)) {
-                let lost = lost.entry(nevra.clone()).or_insert_with(|| Lost { sha256, trees: Vec::new() });
-                lost.trees.push(tree.clone());
+            for (nevra, entry) in catalog.listing(tree).iter().filter(|(_, entry)| !dist.index.has(entry)) {
+                lost.push(Lost { nevra: nevra.clone(), entry: entry.clone(), trees: vec![tree.clone()] });
             }
         }
-        dist.recover(&lost.into_iter().collect::<Vec<_>>())?;
+        // What several trees list in the same place is read once.
+        lost.sort_by(|a, b| (&a.nevra, &a.entry.place).cmp(&(&b.nevra, &b.entry.place)));
+        lost.dedup_by(|next, first| {
+            let same = (&next.nevra, &next.entry.place) == (&first.nevra, &first.entry.place);
+            first.trees.extend(next.trees.iter().filter(|_| same).cloned());
+            same
+        });
+        dist.recover(&lost)?;
         Ok(dist)
     }
 
     /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
     /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
-    fn recover(&mut self, lost: &[(Nevra, Lost)]) -> Result<(), DistError> {
+    fn recover(&mut self, lost: &[Lost]) -> Result<(), DistError> {
         let settings = &self.settings;
-        let read = |(): &mut (), (nevra, Lost { sha256, trees }): &(Nevra, Lost)| {
-            Ok::<_, DistError>(settings.read_again(nevra, *sha256, trees))
+        let read = |(): &mut (), Lost { nevra, entry, trees }: &Lost| {
+            Ok::<_, DistError>(settings.read_again(nevra, entry, trees))
         };
         let (index, disk) = (&mut self.index, self.disk.as_ref());
         let mut kept = Ok(());
@@ -278,7 +286,7 @@ impl Distribution {
             lost,
             || (),
             read,
-            |(nevra, _), chunk| match chunk {
+            |Lost { nevra, .. }, chunk| match chunk {
                 Some(Ok(chunk)) if kept.is_ok() => kept = index.put(disk, &chunk),
                 Some(Err(error)) => {
                     tracing::error!(%nevra, why = error.sentence(), "a listed package cannot be read");
@@ -290,8 +298,8 @@ impl Distribution {
     }
 
     /// Makes the XML of a package anew from any of the trees.
-    fn read_again(&mut self, nevra: &Nevra, sha256: Sha256, trees: &[TreeName]) -> Result<(), DistError> {
-        match self.settings.read_again(nevra, sha256, trees) {
+    fn read_again(&mut self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Result<(), DistError> {
+        match self.settings.read_again(nevra, entry, trees) {
             Some(chunk) => Ok(self.index.put(self.disk.as_ref(), &chunk?)?),
             None => Ok(()),
         }
@@ -437,7 +445,7 @@ impl Distribution {
     ) -> Option<String> {
         let id = self.id(tree);
         let moving: BTreeSet<String> = expected.moving.iter().map(Nevra::location).collect();
-        let listed: BTreeSet<String> = listing.nevras().map(Nevra::location).collect();
+        let listed: BTreeSet<String> = listing.locations().collect();
         let strange: Vec<String> =
             shown.iter().filter(|place| !listed.contains(*place) && !moving.contains(*place)).cloned().collect();
         if expected.repomd.is_none() {
@@ -475,7 +483,7 @@ impl Distribution {
         let bytes = match publication::shown(&dir.join(REPODATA)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) if *tree != self.settings.gate.tree => {
-                let why = self.bare(tree, |place| was_accepted(catalog, place));
+                let why = self.bare(tree, was_accepted(catalog));
                 return why.map_or(Ok(()), |why| Err(DistError::Strange(why)));
             }
             _ => return Ok(()),
@@ -496,7 +504,8 @@ impl Distribution {
 
     /// What is wrong when these places name packages that were never accepted.
     fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
-        let strange: Vec<String> = places.iter().filter(|place| !was_accepted(catalog, place)).cloned().collect();
+        let was_accepted = was_accepted(catalog);
+        let strange: Vec<String> = places.iter().filter(|place| !was_accepted(place)).cloned().collect();
         (!strange.is_empty()).then(|| {
             format!(
                 "{} shows {} that were never accepted here ({}): either the state directory is an old copy: \
@@ -534,10 +543,11 @@ impl Distribution {
         if *tree == self.settings.gate.tree {
             return None;
         }
-        let known: BTreeSet<String> = listing.nevras().chain(&expected.moving).map(Nevra::location).collect();
+        let known: BTreeSet<String> = listing.locations().chain(expected.moving.iter().map(Nevra::location)).collect();
         // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
         // accepted may be what a newer logbook has accepted.
-        let left = |place: &str| expected.repomd.is_some() && was_accepted(catalog, place);
+        let was_accepted = was_accepted(catalog);
+        let left = |place: &str| expected.repomd.is_some() && was_accepted(place);
         self.bare(tree, |place| known.contains(place) || left(place))
     }
 
@@ -586,11 +596,11 @@ impl Distribution {
         let mut nowhere = BTreeSet::new();
         for nevra in missing {
             let Some(sha256) = catalog.accepted(&nevra) else { continue };
-            let location = nevra.location();
+            let place = |tree: &TreeName| self.dir(tree).join(catalog.listing(tree).location(&nevra));
             let others = self.settings.trees.iter().filter(|other| *other != tree);
-            let mut from: Vec<PathBuf> = others.map(|other| self.dir(other).join(&location)).collect();
+            let mut from: Vec<PathBuf> = others.map(place).collect();
             from.push(self.settings.retired.join(format!("{}-{}", sha256.to_hex(), nevra.file_name())));
-            let to = dir.join(&location);
+            let to = place(tree);
             if promotion::put_back(self.disk.as_ref(), &mut self.index, &from, &to, sha256)? {
                 tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
             } else {
@@ -618,8 +628,9 @@ impl Distribution {
         let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
         let look = Presence::look(before.as_ref(), &dir, &self.index, listing, now)?;
         let mut wrong = BTreeSet::new();
-        for &(ref nevra, sha256) in &look.doubtful {
-            let path = dir.join(nevra.location());
+        for (nevra, entry) in &look.doubtful {
+            let sha256 = entry.sha256;
+            let path = dir.join(entry.location(nevra));
             let Ok(Some(file)) = promotion::open_accepted(&path, sha256) else {
                 wrong.insert(nevra.clone());
                 continue;
@@ -631,9 +642,9 @@ impl Distribution {
                 wrong.insert(nevra.clone());
                 continue;
             }
-            if self.index.facts(sha256).map(|(size, _)| size) != Some(meta.len()) {
-                self.index.forget(sha256);
-                self.read_again(nevra, sha256, std::slice::from_ref(tree))?;
+            if self.index.facts(entry).map(|(size, _)| size) != Some(meta.len()) {
+                self.index.forget(entry);
+                self.read_again(nevra, entry, std::slice::from_ref(tree))?;
             }
         }
         if wrong.is_empty() {
@@ -684,7 +695,7 @@ impl Distribution {
     /// is named: a copy of it would be believed.
     fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
         let (disk, top) = (self.disk.as_ref(), self.dir(tree));
-        let listed: BTreeSet<PathBuf> = listing.nevras().map(|nevra| top.join(nevra.location())).collect();
+        let listed: BTreeSet<PathBuf> = listing.locations().map(|place| top.join(place)).collect();
         let repodata = top.join(REPODATA);
         for dir in [tree::package_dirs(&top)?, vec![repodata.clone(), top.clone()]].concat() {
             let mut copied = false;
@@ -790,7 +801,7 @@ impl Distribution {
         {
             return Ok(Ready::Unchanged(published));
         }
-        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
+        self.is_ours_alone(tree, how(listing))?;
         self.all_there(catalog, tree, listing, Ask::WhereSomethingChanged, now)?;
         self.strange(catalog, tree)?;
         Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
@@ -850,11 +861,11 @@ impl Distribution {
             });
             match staged {
                 Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
-                    let Some(sha256) = listing.get(&nevra).map(|entry| entry.sha256) else { continue };
+                    let Some(entry) = listing.get(&nevra) else { continue };
                     tracing::warn!(%tree, dist = %self.settings.path, %nevra, "metadata was lost; making it again");
-                    self.index.forget(sha256);
+                    self.index.forget(entry);
                     let trees = self.settings.trees.clone();
-                    self.read_again(&nevra, sha256, &trees)?;
+                    self.read_again(&nevra, entry, &trees)?;
                 }
                 Err(PublishError::Assembly { dir, source }) => match *source {
                     AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if mended.insert(hex::encode(id.0)) => {
@@ -914,7 +925,7 @@ impl Distribution {
     ) -> Result<(), DistError> {
         let trees = plan.trees();
         for tree in &trees {
-            self.is_ours_alone(tree, ownership::Look::AtOurs)?;
+            self.is_ours_alone(tree, how(&catalog.listing(tree)))?;
         }
         // A tree whose file system is gone must not be begun anew in the place where it was mounted.
         for tree in &trees {
@@ -922,7 +933,7 @@ impl Distribution {
             self.strange(catalog, tree)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
-        promotion::bring(self.disk.as_ref(), &places, &mut self.index, plan)?;
+        promotion::bring(self.disk.as_ref(), &places, &mut self.index, catalog, plan)?;
         let mut ready = Vec::new();
         for tree in trees {
             let listing = plan.shown_in(&tree, &catalog.listing(&tree));
@@ -943,8 +954,8 @@ impl Distribution {
     /// With the path at fault.
     pub fn retire(&mut self, catalog: &dyn Catalog, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
-        self.is_ours_alone(tree, ownership::Look::AtOurs)?;
-        let mut named: BTreeSet<String> = catalog.listing(tree).nevras().map(Nevra::location).collect();
+        self.is_ours_alone(tree, how(&catalog.listing(tree)))?;
+        let mut named: BTreeSet<String> = catalog.listing(tree).locations().collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
         let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
         let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;
@@ -954,10 +965,19 @@ impl Distribution {
     }
 }
 
+/// How far it is looked whose the directories of a tree are: packages of one that was taken under management lie anywhere.
+fn how(listing: &Listing) -> ownership::Look {
+    if listing.is_adopted() { ownership::Look::AtAll } else { ownership::Look::AtOurs }
+}
+
 /// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
-fn was_accepted(catalog: &dyn Catalog, place: &str) -> bool {
-    let name = place.rsplit('/').next().unwrap_or_default();
-    catalog.of_file(name).iter().any(|nevra| nevra.location() == *place)
+fn was_accepted(catalog: &dyn Catalog) -> impl Fn(&str) -> bool + use<'_> {
+    let adopted = OnceCell::new();
+    move |place| {
+        let name = place.rsplit('/').next().unwrap_or_default();
+        catalog.of_file(name).iter().any(|nevra| nevra.location() == *place)
+            || adopted.get_or_init(|| catalog.adopted_places()).contains(place)
+    }
 }
 
 /// A number with its noun.
@@ -1097,7 +1117,7 @@ mod tests {
         }
 
         fn listed(&self, name: &str) -> Vec<(Nevra, Sha256)> {
-            self.inventory.listing(&tree(name)).iter().map(|(nevra, sha256)| (nevra.clone(), sha256)).collect()
+            self.inventory.listing(&tree(name)).iter().map(|(nevra, entry)| (nevra.clone(), entry.sha256)).collect()
         }
     }
 
@@ -1430,7 +1450,13 @@ mod tests {
     struct Liar(Vec<u8>);
 
     impl Examiner for Liar {
-        fn examine(&self, _: std::fs::File, _: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer> {
+        fn examine(
+            &self,
+            _: std::fs::File,
+            _: u64,
+            terms: &Arc<Terms>,
+            question: &Question,
+        ) -> std::io::Result<Answer> {
             let mut other = tempfile::tempfile()?;
             other.write_all(&self.0)?;
             other.rewind()?;
@@ -2438,15 +2464,15 @@ mod tests {
         site.settle(&mut dist);
         let published = dist.publish(&tree("untested"), 0, now()).expect("published");
         let sha256 = dist.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known");
-        let right = dist.index.facts(sha256).expect("known");
+        let right = dist.index.facts(&Entry::of(sha256)).expect("known");
         drop(dist);
         let db = rusqlite::Connection::open(site.settings().index).expect("opened");
         db.execute("UPDATE chunk SET size = size + 4096", []).expect("changed");
         drop(db);
         let listed = Listed { nevra: "a-1-1.noarch".parse().expect("a nevra"), sha256, trees: vec![tree("untested")] };
         let mut dist = site.open(Arc::new(Kernel::default()), vec![listed]).expect("opened");
-        assert_ne!(dist.index.facts(sha256), Some(right));
+        assert_ne!(dist.index.facts(&Entry::of(sha256)), Some(right));
         dist.inspect(&tree("untested"), &settled(&published), now()).expect("all is well");
-        assert_eq!(dist.index.facts(sha256), Some(right));
+        assert_eq!(dist.index.facts(&Entry::of(sha256)), Some(right));
     }
 }

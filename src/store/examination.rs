@@ -50,7 +50,7 @@ pub struct Terms {
 }
 
 /// One question about a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
     /// Whether it may come in at this time, and what the metadata says of it then.
@@ -64,6 +64,17 @@ pub enum Question {
     WhatIsIt {
         /// The time that it has, in seconds since the epoch.
         file_time: u64,
+        /// Where it lies below its tree, if that is not where the daemon puts packages.
+        place: Option<String>,
+    },
+    /// Whether what lies in a tree already may stay there, and what the metadata says of it.
+    MayItStay {
+        /// Now.
+        at: Timestamp,
+        /// The time that it has, in seconds since the epoch.
+        file_time: u64,
+        /// Where it lies below its tree.
+        place: String,
     },
     /// Whether this may be the beginning of a package.
     IsItABeginning,
@@ -105,7 +116,7 @@ pub trait Examiner: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When the file cannot be read, or nobody is there to do it.
-    fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer>;
+    fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: &Question) -> std::io::Result<Answer>;
 }
 
 /// Reads files in this process.
@@ -113,7 +124,7 @@ pub trait Examiner: Send + Sync + fmt::Debug {
 pub struct Here;
 
 impl Examiner for Here {
-    fn examine(&self, mut file: File, _: u64, terms: &Arc<Terms>, question: Question) -> std::io::Result<Answer> {
+    fn examine(&self, mut file: File, _: u64, terms: &Arc<Terms>, question: &Question) -> std::io::Result<Answer> {
         examine(&mut file, terms, question)
     }
 }
@@ -122,14 +133,14 @@ impl Examiner for Here {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn examine(file: &mut File, terms: &Terms, question: Question) -> std::io::Result<Answer> {
+pub fn examine(file: &mut File, terms: &Terms, question: &Question) -> std::io::Result<Answer> {
     let mut reading = Reading::new(terms.checksum);
     match reading.push_all(file, &mut vec![0; PIECE]) {
         Ok(()) => {}
         Err(Unread::Refused(refusal)) => return Ok(Answer::Refused(refusal, None)),
         Err(Unread::Failed(error)) => return Err(error),
     }
-    if question == Question::IsItABeginning {
+    if *question == Question::IsItABeginning {
         return Ok(Answer::SoFar);
     }
     let contents = match reading.finish() {
@@ -142,20 +153,25 @@ pub fn examine(file: &mut File, terms: &Terms, question: Question) -> std::io::R
     })
 }
 
-fn known(contents: &Contents, terms: &Terms, question: Question) -> Result<Known, Refusal> {
+fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Known, Refusal> {
     let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
+    let place = match question {
+        Question::WhatIsIt { place, .. } => place.clone(),
+        Question::MayItStay { place, .. } => Some(place.clone()),
+        Question::MayItComeIn { .. } | Question::IsItABeginning => None,
+    };
     let mut signed = Accepted { fingerprints: Vec::new(), keys: Vec::new(), notes: Vec::new() };
     let file_time = match question {
-        Question::MayItComeIn { at, file_time } => {
-            signed = contents.judge(&terms.ring, &terms.policy, at)?;
+        Question::MayItComeIn { at, file_time } | Question::MayItStay { at, file_time, .. } => {
+            signed = contents.judge(&terms.ring, &terms.policy, *at)?;
             let arch = package.nevra.arch();
             if !terms.arches.is_empty() && !terms.arches.iter().any(|allowed| allowed == arch) {
                 let detail = format!("{arch} is not one of {}", terms.arches.join(", "));
                 return Err(Refusal::new(Code::WrongKind, detail));
             }
-            file_time
+            *file_time
         }
-        Question::WhatIsIt { file_time } => file_time,
+        Question::WhatIsIt { file_time, .. } => *file_time,
         Question::IsItABeginning => 0,
     };
     let placed = Placed {
@@ -163,7 +179,7 @@ fn known(contents: &Contents, terms: &Terms, question: Question) -> Result<Known
         checksum: terms.checksum,
         file_time,
         package_size: contents.size,
-        location: package.nevra.location(),
+        location: place.unwrap_or_else(|| package.nevra.location()),
     };
     let xml = blocks::xml_of(&package, &placed);
     let Package { nevra, replaced_text, .. } = package;
@@ -281,7 +297,7 @@ impl Terms {
 
 impl Question {
     /// As bytes.
-    pub fn to_bytes(self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         with_tail(&self, &[])
     }
 

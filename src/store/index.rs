@@ -29,6 +29,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
@@ -36,7 +37,7 @@ use super::blocks::{Key, Part, Piece};
 use super::disk::{Disk, DiskError};
 use super::pile::Pile;
 use crate::domain::checksum::Sha256;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Entry, Listing};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
@@ -49,6 +50,8 @@ const CHUNK_FORMAT: i64 = 3;
 pub struct Chunk {
     /// The package's bytes.
     pub sha256: Sha256,
+    /// Where it lies, if that is not where the daemon puts packages ([`Entry::place`]).
+    pub place: Option<Arc<str>>,
     /// Its checksum in the distribution's kind.
     pub pkgid: String,
     /// Size of the file in bytes.
@@ -321,14 +324,14 @@ impl Index {
         move |source| IndexError::Database { what, path: self.path.clone(), source }
     }
 
-    /// Whether there is XML for these bytes.
-    pub fn has(&self, sha256: Sha256) -> bool {
-        self.contents.contains_key(&sha256)
+    /// Whether there is XML for a package.
+    pub fn has(&self, entry: &Entry) -> bool {
+        self.contents.contains_key(&id(entry.sha256, entry.place.as_deref()))
     }
 
-    /// Size and file time of the file that these bytes were taken in as.
-    pub fn facts(&self, sha256: Sha256) -> Option<(u64, u64)> {
-        self.contents.get(&sha256).map(|known| (known.size, known.file_time))
+    /// Size and file time of the file as which a package was taken in.
+    pub fn facts(&self, entry: &Entry) -> Option<(u64, u64)> {
+        self.contents.get(&id(entry.sha256, entry.place.as_deref())).map(|known| (known.size, known.file_time))
     }
 
     /// Keeps a package's XML.
@@ -338,6 +341,7 @@ impl Index {
     pub fn put(&mut self, disk: &dyn Disk, chunk: &Chunk) -> Result<(), IndexError> {
         let place = Place::write(disk, &self.pile, &chunk.xml)?
             .ok_or_else(|| IndexError::TooLong { path: self.pile.path().to_owned(), sha256: chunk.sha256 })?;
+        let id = id(chunk.sha256, chunk.place.as_deref());
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let [primary, filelists, other] = place.lengths;
         let keys = place.keys.each_ref().map(|key| &key.0[..]);
@@ -347,7 +351,7 @@ impl Index {
             .map_err(self.failed("write to"))?;
         insert
             .execute(params![
-                &chunk.sha256.0[..],
+                &id.0[..],
                 chunk.pkgid,
                 clamp(chunk.size),
                 clamp(chunk.file_time),
@@ -362,7 +366,7 @@ impl Index {
             .map_err(self.failed("write to"))?;
         drop(insert);
         let known = Known { size: chunk.size, file_time: chunk.file_time, place };
-        self.contents.insert(chunk.sha256, known);
+        self.contents.insert(id, known);
         self.puts += 1;
         Ok(())
     }
@@ -410,8 +414,8 @@ impl Index {
     }
 
     /// Finds a package's XML no longer, because it is damaged.
-    pub fn forget(&mut self, sha256: Sha256) {
-        self.contents.remove(&sha256);
+    pub fn forget(&mut self, entry: &Entry) {
+        self.contents.remove(&id(entry.sha256, entry.place.as_deref()));
     }
 
     /// The packages of a listing with their XML, in the order of its metadata.
@@ -419,10 +423,11 @@ impl Index {
     /// # Errors
     /// When one of them has none.
     pub fn ordered<'a>(&'a self, listing: &'a Listing) -> Result<Ordered<'a>, IndexError> {
-        let packages = listing.iter().map(|(nevra, sha256)| match self.contents.get(&sha256) {
-            Some(known) => Ok((nevra, &known.place)),
-            None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
-        });
+        let packages =
+            listing.iter().map(|(nevra, entry)| match self.contents.get(&id(entry.sha256, entry.place.as_deref())) {
+                Some(known) => Ok((nevra, &known.place)),
+                None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
+            });
         Ok(Ordered { pile: &self.pile, packages: packages.collect::<Result<_, _>>()? })
     }
 
@@ -432,10 +437,15 @@ impl Index {
     }
 }
 
+/// What stands for the XML of a package: the sum of its bytes, and where it lies unless the daemon has put it there.
+fn id(sha256: Sha256, place: Option<&str>) -> Sha256 {
+    place.map_or(sha256, |place| Sha256(Key::of(&[&sha256.0, place.as_bytes()].concat()).0))
+}
+
 /// A listing in one number.
 fn packages(listing: &Listing) -> [u8; 32] {
     let mut all = Vec::with_capacity(listing.len() * 32);
-    listing.iter().for_each(|(_, sha256)| all.extend_from_slice(&sha256.0));
+    listing.iter().for_each(|(_, entry)| all.extend_from_slice(&id(entry.sha256, entry.place.as_deref()).0));
     Key::of(&all).0
 }
 
@@ -502,6 +512,7 @@ mod tests {
     fn chunk() -> Chunk {
         Chunk {
             sha256: Sha256([1; 32]),
+            place: None,
             pkgid: "01".repeat(32),
             size: 7,
             file_time: 9,
@@ -527,7 +538,7 @@ mod tests {
         other.execute_batch("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE").expect("held");
         assert!(matches!(Index::open(&Kernel::default(), &path), Err(IndexError::Database { what: "open", .. })));
         drop(other);
-        assert!(opened(&path).0.has(Sha256([1; 32])));
+        assert!(opened(&path).0.has(&Entry::of(Sha256([1; 32]))));
     }
 
     fn filelists(index: &Index, listing: &Listing) -> Result<Vec<u8>, IndexError> {
@@ -544,8 +555,8 @@ mod tests {
         assert_eq!(filelists(&index, &one).expect("there"), b"<f/>");
         let piece = index.ordered(&one).expect("there").piece(Part::Other, 0);
         assert_eq!(piece, Piece { key: Key::of(b"<o/>"), len: 4 });
-        assert_eq!(index.facts(Sha256([1; 32])), Some((7, 9)));
-        assert!(!index.has(Sha256([2; 32])));
+        assert_eq!(index.facts(&Entry::of(Sha256([1; 32]))), Some((7, 9)));
+        assert!(!index.has(&Entry::of(Sha256([2; 32]))));
         index.has_made(Sha256([1; 32]), u64::MAX).expect("kept");
         drop(index);
         let (index, _) = opened(&path);
@@ -569,7 +580,7 @@ mod tests {
         assert!(matches!(filelists(&index, &one), Err(IndexError::Missing { .. })), "changed");
         put(b"<p/><f/>");
         let (index, _) = opened(&path);
-        assert!(!index.has(Sha256([1; 32])), "cut off");
+        assert!(!index.has(&Entry::of(Sha256([1; 32]))), "cut off");
     }
 
     #[test]
@@ -595,6 +606,6 @@ mod tests {
         bytes.extend([0x55; 5000]);
         super::super::disk::put(&Kernel::default(), &path, &bytes, super::super::disk::Access::Owner).expect("torn");
         let index = Index::open(&Kernel::default(), &path).expect("made anew");
-        assert!(!index.has(Sha256([1; 32])));
+        assert!(!index.has(&Entry::of(Sha256([1; 32]))));
     }
 }

@@ -1072,7 +1072,7 @@ fn standing(index: &Index, catalog: &dyn Catalog, file: &Found) -> Standing {
     for nevra in catalog.of_file(name) {
         if nevra.location() == text
             && let Some(sha256) = catalog.accepted(&nevra)
-            && let Some(known) = index.facts(sha256)
+            && let Some(known) = index.facts(&Entry::of(sha256))
         {
             return match file.is_file {
                 // One that others can change is replaced by a copy when the tree is inspected.
@@ -1144,7 +1144,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     let mut sum = digest::Context::new(&digest::SHA256);
     let size = meta.size();
     let mut left = size;
-    let ask = |copy: &disk::Fresh, size, question| {
+    let ask = |copy: &disk::Fresh, size, question: &Question| {
         let file = read_only(copy).at("open again the copy of", &label)?;
         let answer = gate.examiner.examine(file, size, &gate.terms, question).at("have examined", &label)?;
         Ok::<_, DiskError>(answer)
@@ -1166,7 +1166,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
         let here = size.saturating_sub(left);
         if before < BEGINNING
             && (BEGINNING..size).contains(&here)
-            && let Answer::Refused(refusal, _) = ask(&copy, here, Question::IsItABeginning)?
+            && let Answer::Refused(refusal, _) = ask(&copy, here, &Question::IsItABeginning)?
         {
             // Nor is it examined; its checksum tells whether the same bytes come again.
             let sum = (size <= SUM_MAX).then(|| sum_to_the_end(&mut uploaded, &mut buffer, sum, left)).flatten();
@@ -1180,7 +1180,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     // The time of the copy is the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0).unsigned_abs();
     let sum = sum.finish().as_ref().try_into().map(Sha256).ok();
-    let known = match ask(&copy, size, Question::MayItComeIn { at: now, file_time })? {
+    let known = match ask(&copy, size, &Question::MayItComeIn { at: now, file_time })? {
         // Which bytes these are is for nobody else to say: by their checksum a package is known from here on.
         Answer::Good(known) if Some(known.sha256) == sum && known.size == size => known,
         Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256.or(sum))),
@@ -1191,7 +1191,7 @@ fn copy(disk: &dyn Disk, gate: &Gate, file: &Found, stamp: Stamp, now: Timestamp
     set_time(&copy, file_time, &label)?;
     disk.sync(&copy)?;
     let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = *known;
-    let chunk = Chunk { sha256, pkgid, size, file_time, xml };
+    let chunk = Chunk { sha256, place: None, pkgid, size, file_time, xml };
     Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
 }
 
@@ -1277,7 +1277,7 @@ impl Catalog for Met<'_> {
     fn listing(&self, tree: &TreeName) -> Listing {
         let mut listing = self.catalog.listing(tree);
         for (nevra, sha256) in self.new.iter().filter(|_| tree == self.tree) {
-            listing.insert(nevra.clone(), Entry { sha256: *sha256, brought: None });
+            listing.insert(nevra.clone(), Entry::of(*sha256));
         }
         listing
     }
@@ -1358,7 +1358,7 @@ fn settle(
             return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
         }
         Some(_) if gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra)) => {
-            if index.facts(sha256).is_none_or(|(size, _)| size != chunk.size) {
+            if index.facts(&Entry::of(sha256)).is_none_or(|(size, _)| size != chunk.size) {
                 // The index was lost, and so was every file from which it could be made again; or it errs.
                 index.put(disk, &chunk)?;
             }
@@ -1433,23 +1433,30 @@ fn restore(
     copy: disk::Fresh,
 ) -> Result<(), IntakeError> {
     let location = nevra.location();
-    let known = index.facts(sha256);
-    let lies = |dir: &Path| match std::fs::symlink_metadata(dir.join(&location)) {
+    let known = index.facts(&Entry::of(sha256));
+    let lies = |path: &Path, known| match std::fs::symlink_metadata(path) {
         Ok(meta) => {
             let is_as_accepted = meta.is_file() && known == Some(Stamp::of(&meta).facts());
             Ok(is_as_accepted && ownership::guarded(meta.uid(), meta.mode()))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(DiskError::new("look at", &dir.join(&location), error)),
+        Err(error) => Err(DiskError::new("look at", path, error)),
     };
-    let mut missing = Vec::new();
-    for (_, dir) in gate.trees.iter().filter(|(tree, _)| catalog.lists(tree, nevra)) {
-        if !lies(dir)? {
-            missing.push(dir.as_path());
+    let (mut missing, mut adopted) = (Vec::new(), Vec::new());
+    for (tree, dir) in &gate.trees {
+        match catalog.listing(tree).get(nevra) {
+            Some(entry) if entry.place.is_some() => {
+                let to = dir.join(entry.location(nevra));
+                if !lies(&to, index.facts(entry))? {
+                    adopted.push((to, index.facts(entry).map(|(_, time)| time)));
+                }
+            }
+            Some(_) if !lies(&dir.join(&location), known)? => missing.push(dir.as_path()),
+            Some(_) | None => {}
         }
     }
     let replaced = gate.is_home() && file.relative == Path::new(&location);
-    if missing.is_empty() && !replaced {
+    if missing.is_empty() && adopted.is_empty() && !replaced {
         return Ok(());
     }
     let here = gate.home.join(&location);
@@ -1467,11 +1474,13 @@ fn restore(
     {
         give_name(disk, gate, file, stamp, copy, &here)?.keep(disk)?;
     }
-    for dir in missing.into_iter().filter(|dir| *dir != gate.home) {
-        let to = dir.join(&location);
-        let parent = to.parent().unwrap_or(dir);
+    let others = missing.into_iter().filter(|dir| *dir != gate.home).map(|dir| (dir.join(&location), None));
+    for (to, own_time) in others.chain(adopted.into_iter().map(|(to, time)| (to, Some(time)))) {
+        let parent = to.parent().unwrap_or(Path::new("."));
         disk.make_dir(parent)?;
-        if !disk::link_over(disk, &ours, &to)? {
+        // What was adopted has a time of its own.
+        if own_time.is_some() || !disk::link_over(disk, &ours, &to)? {
+            let file_time = own_time.unwrap_or(file_time);
             let wanted = disk::Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };
             let copy = disk::copy_over(disk, &ours, &here, &to, wanted)?.ok_or_else(|| {
                 DiskError::new("copy", &here, std::io::Error::other("it was read differently the second time"))
@@ -1488,7 +1497,8 @@ fn restore(
 ///
 /// # Errors
 /// When the file is not there, or is no longer the bytes that were accepted.
-pub fn read_again(gate: &Gate, path: &Path, expected: Sha256) -> Result<Chunk, DiskError> {
+pub fn read_again(gate: &Gate, path: &Path, entry: &Entry) -> Result<Chunk, DiskError> {
+    let (expected, place) = (entry.sha256, entry.place.clone());
     let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));
     let dir = path.parent().unwrap_or(Path::new("."));
     let file = tree::open_beneath(dir, Path::new(path.file_name().unwrap_or_default()))?;
@@ -1497,11 +1507,11 @@ pub fn read_again(gate: &Gate, path: &Path, expected: Sha256) -> Result<Chunk, D
         return Err(unfit("it is no regular file".to_owned()));
     }
     let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
-    let question = Question::WhatIsIt { file_time };
-    match gate.examiner.examine(file, meta.len(), &gate.terms, question).at("read", path)? {
+    let question = Question::WhatIsIt { file_time, place: place.as_deref().map(str::to_owned) };
+    match gate.examiner.examine(file, meta.len(), &gate.terms, &question).at("read", path)? {
         Answer::Good(known) if known.sha256 == expected => {
             let Known { sha256, pkgid, size, xml, .. } = *known;
-            Ok(Chunk { sha256, pkgid, size, file_time, xml })
+            Ok(Chunk { sha256, place, pkgid, size, file_time, xml })
         }
         Answer::Good(known) => Err(unfit(format!("its SHA-256 is {}, and {expected} was accepted", known.sha256))),
         Answer::Refused(refusal, _) => Err(unfit(refusal.to_string())),

@@ -54,5 +54,7 @@ pub mod scrub;
 pub mod promotion;
 /// One distribution on this disk: its index, its uploads, its trees.
 pub mod distribution;
+/// A tree that somebody else has made, taken under management as it is.
+pub mod adoption;
 /// A directory of packages that somebody else arranges, and its metadata.
 pub mod folder;

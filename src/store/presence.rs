@@ -14,7 +14,8 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -24,8 +25,7 @@ use super::index::Index;
 use super::intake::{self, Stamp};
 use super::ownership;
 use super::tree;
-use crate::domain::checksum::Sha256;
-use crate::domain::listing::Listing;
+use crate::domain::listing::{Entry, Listing};
 use crate::domain::nevra::Nevra;
 
 /// A directory, opened to look at what is in it, and its state; none when there is none.
@@ -48,17 +48,52 @@ fn open(dir: &Path) -> Result<Option<(OwnedFd, Stamp)>, DiskError> {
 /// What was seen of one tree when all its packages were there.
 #[derive(Debug)]
 pub struct Presence {
-    /// The directories of packages by their letter, as they were.
-    dirs: BTreeMap<char, Stamp>,
+    /// The directories of packages, as they were.
+    dirs: BTreeMap<Home, Stamp>,
+}
+
+/// A directory of packages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Home {
+    /// Where the daemon puts packages, by their letter.
+    Letter(char),
+    /// One in which packages lay when the tree was taken under management.
+    At(Arc<str>),
+}
+
+impl Home {
+    fn is_that_of(&self, nevra: &Nevra, entry: &Entry) -> bool {
+        match (self, &entry.place) {
+            (Self::Letter(letter), None) => *letter == nevra.letter(),
+            (Self::At(dir), Some(place)) => **dir == *parent(place),
+            _ => false,
+        }
+    }
+
+    fn of(nevra: &Nevra, entry: &Entry) -> Self {
+        entry.place.as_ref().map_or_else(|| Self::Letter(nevra.letter()), |place| Self::At(parent(place).into()))
+    }
+
+    fn dir(&self, tree: &Path) -> PathBuf {
+        match self {
+            Self::Letter(letter) => tree.join(tree::PACKAGES).join(letter.to_string()),
+            Self::At(dir) => tree.join(&**dir),
+        }
+    }
+}
+
+/// The directory of a place below a tree.
+fn parent(place: &str) -> &str {
+    place.rsplit_once('/').map_or("", |(dir, _)| dir)
 }
 
 /// A look that is not over: [`Look::good`] when each of `doubtful` was found to be all right.
 #[derive(Debug)]
 #[must_use = "what was seen is forgotten if it was not good"]
 pub struct Look {
-    dirs: BTreeMap<char, Stamp>,
+    dirs: BTreeMap<Home, Stamp>,
     /// Packages whose files do not seem to be what was accepted, or can be changed by others.
-    pub doubtful: Vec<(Nevra, Sha256)>,
+    pub doubtful: Vec<(Nevra, Entry)>,
 }
 
 impl Look {
@@ -89,44 +124,44 @@ impl Presence {
         listing: &Listing,
         now: Timestamp,
     ) -> Result<Look, DiskError> {
-        let mut dirs: BTreeMap<char, Dir> = BTreeMap::new();
+        let mut dirs: BTreeMap<Home, Dir> = BTreeMap::new();
         let mut doubtful = Vec::new();
         // Packages come by name, so that one directory is open at a time and most are opened once.
-        let mut here: Option<(char, Option<OwnedFd>)> = None;
-        for (nevra, sha256) in listing.iter() {
-            let letter = nevra.letter();
-            if here.as_ref().is_none_or(|(open, _)| *open != letter) {
-                let opened = open(&dir.join(tree::PACKAGES).join(letter.to_string()))?;
-                let known = before.and_then(|before| before.dirs.get(&letter));
+        let mut here: Option<(Home, bool, Option<OwnedFd>)> = None;
+        for (nevra, entry) in listing.iter() {
+            if here.as_ref().is_none_or(|(open, ..)| !open.is_that_of(nevra, entry)) {
+                let home = Home::of(nevra, entry);
+                let opened = open(&home.dir(dir))?;
+                let known = before.and_then(|before| before.dirs.get(&home));
                 let state = opened.as_ref().map(|(_, stamp)| *stamp);
                 let seen = match state {
                     Some(stamp) if known == Some(&stamp) => Dir::AsBefore(stamp),
                     state => Dir::LookedAt(state),
                 };
-                dirs.entry(letter).or_insert(seen);
-                here = Some((letter, opened.map(|(fd, _)| fd)));
+                let is_as_before = matches!(dirs.entry(home.clone()).or_insert(seen), Dir::AsBefore(_));
+                here = Some((home, is_as_before, opened.map(|(fd, _)| fd)));
             }
-            if matches!(dirs.get(&letter), Some(Dir::AsBefore(_))) {
+            let Some((_, is_as_before, fd)) = &here else { continue };
+            if *is_as_before {
                 continue;
             }
-            let stat = here
-                .as_ref()
-                .and_then(|(_, fd)| fd.as_ref())
-                .and_then(|dir| rustix::fs::statat(dir, nevra.file_name(), AtFlags::SYMLINK_NOFOLLOW).ok());
+            let name = entry.location(nevra);
+            let name = name.rsplit('/').next().unwrap_or_default();
+            let stat = fd.as_ref().and_then(|dir| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok());
             let stat = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
             let is_as_accepted = stat.is_some_and(|stat| {
-                Some(Stamp::of_raw(&stat).facts()) == index.facts(sha256)
+                Some(Stamp::of_raw(&stat).facts()) == index.facts(entry)
                     && ownership::guarded(stat.st_uid, stat.st_mode)
             });
             if !is_as_accepted {
-                doubtful.push((nevra.clone(), sha256));
+                doubtful.push((nevra.clone(), entry.clone()));
             }
         }
-        let state = |(letter, dir)| match dir {
-            Dir::AsBefore(stamp) => Some((letter, stamp)),
+        let state = |(home, dir)| match dir {
+            Dir::AsBefore(stamp) => Some((home, stamp)),
             // A time of this moment may still be that of the next change.
             Dir::LookedAt(found) => {
-                found.filter(|stamp| stamp.is_older_than(intake::RACY, now)).map(|stamp| (letter, stamp))
+                found.filter(|stamp| stamp.is_older_than(intake::RACY, now)).map(|stamp| (home, stamp))
             }
         };
         Ok(Look { dirs: dirs.into_iter().filter_map(state).collect(), doubtful })

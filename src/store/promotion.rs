@@ -26,7 +26,8 @@ use super::ownership;
 use super::publication::file_checksum;
 use super::tree;
 use crate::domain::checksum::{ChecksumKind, Sha256};
-use crate::domain::names::{TreeId, TreeName};
+use crate::domain::listing::{Catalog, Entry};
+use crate::domain::names::TreeName;
 use crate::domain::plan::{Item, Plan};
 
 /// Where the pieces of a plan lie.
@@ -53,17 +54,24 @@ pub enum BringError {
 ///
 /// # Errors
 /// When a package is not where it was, or is no longer the bytes that were accepted.
-pub fn bring(disk: &dyn Disk, places: &Places, index: &mut Index, plan: &Plan) -> Result<(), BringError> {
+pub fn bring(
+    disk: &dyn Disk,
+    places: &Places,
+    index: &mut Index,
+    catalog: &dyn Catalog,
+    plan: &Plan,
+) -> Result<(), BringError> {
     let mut dirs = BTreeSet::new();
     for item in &plan.items {
         let to = match &plan.target {
-            Some(target) => tree::dir(&places.root, &id(plan, target)).join(item.nevra.location()),
+            Some(target) => place(places, catalog, plan, target, item),
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
         let there = open_accepted(&to, item.sha256)?;
         if !there.as_ref().is_some_and(|there| is_made(index, there, item.sha256)) {
-            let mut from = sources(places, plan, item);
+            let mut from: Vec<PathBuf> =
+                item.leaves.iter().map(|tree| place(places, catalog, plan, tree, item)).collect();
             // A plan that shows again what another one took off has its packages nowhere else.
             from.extend(there.map(|_| to.clone()));
             bring_from(disk, index, &from, &to, item)?;
@@ -134,7 +142,7 @@ fn copy(
     to: &Path,
     sha256: Sha256,
 ) -> Result<bool, BringError> {
-    let file_time = index.facts(sha256).map(|(_, file_time)| file_time);
+    let file_time = index.facts(&Entry::of(sha256)).map(|(_, file_time)| file_time);
     let wanted = Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };
     let Some(copy) = disk::copy_over(disk, file, path, to, wanted)? else { return Ok(false) };
     index.has_made(sha256, copy.metadata().at("look at", to)?.ino())?;
@@ -152,10 +160,6 @@ pub fn seal(disk: &dyn Disk, index: &mut Index, path: &Path, sha256: Sha256) -> 
     let sealed = copy(disk, index, (&file, path), path, sha256)?;
     disk.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(sealed)
-}
-
-fn id(plan: &Plan, tree: &TreeName) -> TreeId {
-    TreeId { dist: plan.dist.clone(), tree: tree.clone() }
 }
 
 /// A file that is there and has these bytes.
@@ -182,16 +186,16 @@ fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
     }
 }
 
-/// Where the trees that it leaves have a package.
-fn sources(places: &Places, plan: &Plan, item: &Item) -> Vec<PathBuf> {
-    let place = |tree| tree::dir(&places.root, &id(plan, tree)).join(item.nevra.location());
-    item.leaves.iter().map(place).collect()
+/// Where a package of a plan lies in a tree, or will lie.
+fn place(places: &Places, catalog: &dyn Catalog, plan: &Plan, tree: &TreeName, item: &Item) -> PathBuf {
+    tree::dir(&places.root, &plan.id(tree)).join(catalog.listing(tree).location(&item.nevra))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::disk::{Access, Kernel, failing::FailingDisk, put};
     use super::*;
+    use crate::domain::listing::Inventory;
     use crate::domain::nevra::Nevra;
 
     struct Site {
@@ -243,7 +247,7 @@ mod tests {
         }
 
         fn bring(&self, disk: &dyn Disk) -> Result<(), BringError> {
-            bring(disk, &self.places(), &mut self.index(true), &self.plan)
+            bring(disk, &self.places(), &mut self.index(true), &Inventory::default(), &self.plan)
         }
     }
 
@@ -252,8 +256,14 @@ mod tests {
         for made in [true, false] {
             for calls in 0.. {
                 let site = site(Some("testing"));
-                let result = bring(&FailingDisk::after(calls), &site.places(), &mut site.index(made), &site.plan);
-                bring(&Kernel::default(), &site.places(), &mut site.index(made), &site.plan)
+                let result = bring(
+                    &FailingDisk::after(calls),
+                    &site.places(),
+                    &mut site.index(made),
+                    &Inventory::default(),
+                    &site.plan,
+                );
+                bring(&Kernel::default(), &site.places(), &mut site.index(made), &Inventory::default(), &site.plan)
                     .expect("the next try succeeds");
                 assert_eq!(std::fs::read(site.file("testing")).expect("there"), ACCEPTED);
                 assert!(site.file("untested").exists());
@@ -299,7 +309,8 @@ mod tests {
             let site = site(Some("testing"));
             let mut kept_open = std::fs::File::options().append(true).open(site.file("untested")).expect("opened");
             std::fs::set_permissions(site.file("untested"), PermissionsExt::from_mode(mode)).expect("changed");
-            bring(&Kernel::default(), &site.places(), &mut site.index(made), &site.plan).expect("brought");
+            bring(&Kernel::default(), &site.places(), &mut site.index(made), &Inventory::default(), &site.plan)
+                .expect("brought");
             assert_eq!(site.inode("testing") == site.inode("untested"), linked, "made {made}, mode {mode:o}");
             let meta = std::fs::symlink_metadata(site.file("testing")).expect("there");
             assert_eq!(meta.mode() & 0o7777, 0o444);
@@ -314,7 +325,8 @@ mod tests {
         let mut site = site(Some("untested"));
         site.plan.items[0].leaves.clear();
         let before = site.inode("untested");
-        let bring = || bring(&Kernel::default(), &site.places(), &mut site.index(false), &site.plan);
+        let bring =
+            || bring(&Kernel::default(), &site.places(), &mut site.index(false), &Inventory::default(), &site.plan);
         bring().expect("copied");
         let ours = site.inode("untested");
         assert_ne!(ours, before);

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::disk::{Disk, DiskError};
-use super::tree::{PACKAGES, REPODATA};
+use super::tree::{self, REPODATA};
 
 /// What became of files whose time had come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,18 +27,23 @@ pub struct Retired {
 ///
 /// # Errors
 /// With the path at fault; what was removed before is gone and will be found gone the next time.
-pub fn retire(disk: &dyn Disk, tree: &Path, files: &[String], named: &BTreeSet<String>) -> Result<Retired, DiskError> {
+pub fn retire(disk: &dyn Disk, dir: &Path, files: &[String], named: &BTreeSet<String>) -> Result<Retired, DiskError> {
     let mut retired = Retired::default();
     let mut dirs = BTreeSet::new();
     for file in files {
         let parts: Vec<&str> = file.split('/').collect();
         let plain = parts.iter().all(|part| !part.is_empty() && *part != "." && *part != "..");
-        let ours = matches!(parts.as_slice(), [REPODATA, _] | [PACKAGES, _, _]);
+        let ours = match parts.as_slice() {
+            [REPODATA, below @ ..] => below.len() == 1,
+            // Packages lie anywhere in a tree that was taken under management.
+            [.., name] => tree::is_rpm(name),
+            [] => false,
+        };
         if !plain || !ours || named.contains(file) {
             retired.kept.push(file.clone());
             continue;
         }
-        let path = tree.join(file);
+        let path = dir.join(file);
         disk.remove(&path)?;
         dirs.extend(path.parent().map(Path::to_owned));
         retired.gone.push(file.clone());

@@ -12,7 +12,6 @@ use aws_lc_rs::digest;
 
 use super::tree;
 use crate::domain::checksum::Sha256;
-use crate::domain::nevra::Nevra;
 
 /// Bytes that are read at once.
 const PIECE: usize = 1 << 20;
@@ -22,8 +21,8 @@ const PIECE: usize = 1 << 20;
 ///
 /// # Errors
 /// What is wrong with it, as a fragment.
-pub fn compare(dir: &Path, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Result<(), String> {
-    let mut file = tree::open_beneath(dir, Path::new(&nevra.location())).map_err(|error| error.sentence())?;
+pub fn compare(dir: &Path, place: &str, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Result<(), String> {
+    let mut file = tree::open_beneath(dir, Path::new(place)).map_err(|error| error.sentence())?;
     let words = |error: std::io::Error| format!("it cannot be read: {error}");
     let meta = file.metadata().map_err(words)?;
     if !meta.is_file() {

@@ -14,6 +14,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::publication;
+use super::tree;
 use crate::format::repomd::Repomd;
 
 /// The list of packages of the largest known repository has a third of it, unpacked.
@@ -97,7 +98,7 @@ pub fn files(tree: &Path, known: impl Fn(&str) -> bool) -> Vec<String> {
                 Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && !name.starts_with('.') => {
                     todo.push((place, depth + 1));
                 }
-                Ok(kind) if kind.is_file() && is_rpm(&name) && !known(&place) => {
+                Ok(kind) if kind.is_file() && tree::is_rpm(&name) && !known(&place) => {
                     found.push(place);
                 }
                 _ => {}
@@ -109,10 +110,6 @@ pub fn files(tree: &Path, known: impl Fn(&str) -> bool) -> Vec<String> {
     }
     found.sort();
     found
-}
-
-fn is_rpm(name: &str) -> bool {
-    !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "rpm")
 }
 
 /// Some names for a sentence, summed up.

@@ -57,6 +57,11 @@ pub fn each_package_dir(tree: &Path, mut show: impl FnMut(&DirEntry)) -> Result<
     Ok(())
 }
 
+/// Whether a file is a package by its name, and not one on its way.
+pub fn is_rpm(name: &str) -> bool {
+    !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "rpm")
+}
+
 /// Opens something below `base` without following any link, for reading.
 ///
 /// Each component is opened from the one before it and may be no link, so a directory that was

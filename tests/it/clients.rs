@@ -83,7 +83,7 @@ impl Machine {
     }
 
     /// Whether a package's file is on the machine, as that version put it there.
-    fn has(&self, name: &str, version: &str) -> bool {
+    pub(crate) fn has(&self, name: &str, version: &str) -> bool {
         let file = self.path("root").join(format!("usr/share/{name}/version"));
         fs::read_to_string(file).is_ok_and(|text| text == format!("{name} {version}\n"))
     }

@@ -78,7 +78,7 @@ impl Files {
     }
 }
 
-fn ask(examiner: &dyn Examiner, (file, size): (File, u64), terms: &Arc<Terms>, question: Question) -> Answer {
+fn ask(examiner: &dyn Examiner, (file, size): (File, u64), terms: &Arc<Terms>, question: &Question) -> Answer {
     examiner.examine(file, size, terms, question).unwrap()
 }
 
@@ -134,9 +134,9 @@ fn it_says_what_this_process_would_say() {
     let (mut good, mut refused) = (0, 0);
     for terms in &terms {
         for (number, bytes) in files.iter().enumerate() {
-            for question in [arrives(), Question::WhatIsIt { file_time: 7 }, Question::IsItABeginning] {
-                let there = ask(&gatehouse, place.file(bytes), terms, question);
-                let here = ask(&Here, place.file(bytes), terms, question);
+            for question in [arrives(), Question::WhatIsIt { file_time: 7, place: None }, Question::IsItABeginning] {
+                let there = ask(&gatehouse, place.file(bytes), terms, &question);
+                let here = ask(&Here, place.file(bytes), terms, &question);
                 assert_eq!(there, here, "file {number}, {question:?}");
                 match here {
                     Answer::Good(_) => good += 1,
@@ -158,9 +158,9 @@ fn a_file_that_needs_more_memory_than_there_is_is_refused_alone() {
     let verdict = |kib: u32, bytes: &[u8]| {
         let script = place.script(&format!("ulimit -v {kib}; exec {PROGRAM} gate"));
         let gatehouse = Gatehouse::new(script, PATIENCE);
-        let first = ask(&gatehouse, place.file(bytes), &terms, arrives());
+        let first = ask(&gatehouse, place.file(bytes), &terms, &arrives());
         // Whatever became of it, the next file is none the worse for it.
-        assert!(matches!(ask(&gatehouse, place.file(&small), &terms, arrives()), Answer::Good(_)), "with {kib} KiB");
+        assert!(matches!(ask(&gatehouse, place.file(&small), &terms, &arrives()), Answer::Good(_)), "with {kib} KiB");
         first
     };
     let mut refused = Vec::new();
@@ -187,7 +187,7 @@ fn a_process_that_hangs_is_ended() {
     let script = place.script("printf 'H\\000\\000\\000\\000' >&0; exec cat >/dev/null");
     let gatehouse = Gatehouse::new(script, Duration::from_millis(300));
     let bytes = Draft::new().signed(&ours).file();
-    match ask(&gatehouse, place.file(&bytes), &terms, arrives()) {
+    match ask(&gatehouse, place.file(&bytes), &terms, &arrives()) {
         Answer::Refused(refusal, None) => {
             assert_eq!(refusal.code, Code::ReaderFailed);
             assert!(refusal.detail.contains("no answer"), "{refusal}");
@@ -205,7 +205,7 @@ fn a_process_that_cannot_be_started_is_no_fault_of_the_file() {
         let program = words.map_or_else(|| PathBuf::from("/nonexistent"), |words| place.script(words));
         let gatehouse = Gatehouse::new(program, PATIENCE);
         let (file, size) = place.file(b"anything");
-        let error = gatehouse.examine(file, size, &terms, arrives()).unwrap_err();
+        let error = gatehouse.examine(file, size, &terms, &arrives()).unwrap_err();
         assert!(error.to_string().starts_with("could not start the process that reads packages: "), "{error}");
     }
 }

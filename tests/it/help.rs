@@ -6,8 +6,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-const ROLLOUTD: &[&[&str]] =
-    &[&[], &["run"], &["check"], &["verify"], &["index"], &["fsck"], &["keys"], &["backup"], &["restore"], &["demo"]];
+const ROLLOUTD: &[&[&str]] = &[
+    &[],
+    &["run"],
+    &["check"],
+    &["verify"],
+    &["index"],
+    &["fsck"],
+    &["keys"],
+    &["backup"],
+    &["restore"],
+    &["adopt"],
+    &["demo"],
+];
 const ROLLOUTCTL: &[&[&str]] = &[
     &[],
     &["list"],

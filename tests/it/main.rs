@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod adoption;
 mod attack;
 mod bad_days;
 mod calls;

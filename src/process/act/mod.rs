@@ -6,6 +6,8 @@ pub mod submit;
 pub mod step;
 /// A package is given up.
 pub mod lose;
+/// A tree that somebody else has made comes under management, or leaves it again.
+pub mod adopt;
 /// A move is given up.
 pub mod give_up;
 /// What a tracker says.

@@ -40,6 +40,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
     }
     let all: BTreeSet<RolloutId> = match fact {
         Fact::Accepted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
+        Fact::Adopted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
@@ -52,6 +53,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::RefusedTogether(_)
         | Fact::Published(_)
         | Fact::Retired(_)
+        | Fact::Released(_)
         | Fact::Submitted(_)
         | Fact::Declined(_)
         | Fact::Awaits(_)

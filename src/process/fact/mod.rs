@@ -166,6 +166,8 @@ facts! {
     Started(daemon::Started), "started";
     /// A package was accepted and lies in the upload tree.
     Accepted(package::Accepted), "took_in";
+    /// A package that lay in a tree was taken under management where it lies.
+    Adopted(package::Adopted), "adopted";
     /// A file was refused.
     Refused(package::Refused), "turned_away";
     /// Many files were refused at once for the same reason.
@@ -176,6 +178,8 @@ facts! {
     Published(tree::Published), "published";
     /// Files whose time had come were removed.
     Retired(tree::Retired), "retired";
+    /// A tree is under management no longer.
+    Released(tree::Released), "released";
     /// A rollout was made.
     Submitted(rollout::Submitted), "submitted";
     /// A step was asked for and not taken.
@@ -422,6 +426,28 @@ pub(crate) mod samples {
         [Fact::Lost(Lost { dist, nevra, sha256: Sha256([7; 32]) })].into_iter().chain(took).collect()
     }
 
+    /// What adoption added.
+    pub(crate) fn of_adoption() -> Vec<Fact> {
+        let dist: crate::domain::names::DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let adopted = |excepted: Option<&str>, signers: &[&str]| {
+            Fact::Adopted(super::package::Adopted {
+                dist: dist.clone(),
+                tree: "production".parse().expect("a name"),
+                place: "old/dpm-1.8.0-1.x86_64.rpm".into(),
+                nevra: "dpm-1.8.0-1.x86_64".parse().expect("a nevra"),
+                sha256: Sha256([5; 32]),
+                size: 77,
+                signers: signers.iter().map(|signer| (*signer).to_owned()).collect(),
+                keys: signers.iter().map(|signer| (*signer).to_owned()).collect(),
+                notes: vec![],
+                excepted: excepted.map(str::to_owned),
+            })
+        };
+        let tree = "production".parse().expect("a name");
+        let released = Fact::Released(super::tree::Released { dist: dist.clone(), tree });
+        vec![adopted(None, &["ABCD"]), adopted(Some("unsigned"), &[]), released]
+    }
+
     /// What format 2 added.
     pub(crate) fn of_format_2() -> Vec<Fact> {
         let tree = TreeId { dist: "d".parse().expect("a path"), tree: "testing".parse().expect("a name") };
@@ -471,6 +497,7 @@ mod tests {
             .chain(samples::of_format_2())
             .chain(of_format_4())
             .chain(samples::of_format_5())
+            .chain(samples::of_adoption())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -510,7 +537,7 @@ mod tests {
         let lines = || sample.lines().filter(|line| !line.contains("\"kind\":\"tree.published\""));
         assert_eq!(as_then, lines().collect::<Vec<_>>());
         let kinds: std::collections::BTreeSet<&str> = facts.iter().map(Fact::kind).collect();
-        assert_eq!(kinds.len(), 13, "every kind has a sample");
+        assert_eq!(kinds.len(), 13, "every kind of then has a sample");
         let at = write_at(&facts[0], Some(Timestamp::UNIX_EPOCH));
         assert_eq!(read_at(&at, AT), Ok((facts[0].clone(), Some(Timestamp::UNIX_EPOCH))));
         let newer = written[0].replace("\"kv\":1", "\"kv\":2");
@@ -526,7 +553,9 @@ mod tests {
             Fact::Published(published) => Some(Fact::Published(Published { plan: Some(8), ..published })),
             _ => None,
         });
-        assert_eq!(facts, [published.expect("one")]);
+        let mut all = vec![published.expect("one")];
+        all.extend(samples::of_adoption());
+        assert_eq!(facts, all);
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, count};
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{DistPath, TreeName};
+use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 
 /// A package was accepted and lies in the upload tree.
@@ -32,6 +32,36 @@ pub struct Accepted {
     pub notes: Vec<String>,
     /// The path below the tree under which it was uploaded.
     pub upload: String,
+}
+
+/// A package that lay in a tree was taken under management where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adopted {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+    /// Where it lies below the tree.
+    pub place: String,
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// Certificates that signed it; none where an exception was needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<String>,
+    /// The very keys of theirs that did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+    /// Exceptions that were used and other remarks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The code for which the gate would refuse it, where an exception lets it stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excepted: Option<String>,
 }
 
 /// A file was refused.
@@ -149,6 +179,25 @@ impl Kind for Accepted {
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+}
+
+impl Kind for Adopted {
+    const NAME: &'static str = "package.adopted";
+
+    fn about(&self) -> Vec<Subject> {
+        let id = TreeId { dist: self.dist.clone(), tree: self.tree.clone() };
+        vec![Subject::Package(self.dist.clone(), self.nevra.clone()), Subject::Tree(id)]
+    }
+}
+
+impl fmt::Display for Adopted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "took {} under management in {}/{}, where it lies", self.nevra, self.tree, self.dist)?;
+        match &self.excepted {
+            Some(code) => write!(f, ", by an exception for {code}"),
+            None => write!(f, ", signed by {}", self.signers.join(" and ")),
+        }
     }
 }
 

@@ -39,6 +39,30 @@ pub struct Retired {
     pub kept: Vec<String>,
 }
 
+/// A tree is under management no longer, and what was taken under it goes off the lists: nothing of it had moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Released {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+}
+
+impl Kind for Released {
+    const NAME: &'static str = "tree.released";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Tree(TreeId { dist: self.dist.clone(), tree: self.tree.clone() })]
+    }
+}
+
+impl fmt::Display for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "let {}/{} go again, with all that was taken under management there", self.tree, self.dist)
+    }
+}
+
 /// The tree stands in two fields, as it always did.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -28,6 +28,7 @@ pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
+use super::fact::package::Adopted;
 
 /// Mismatches that are remembered.
 const MISMATCHES_KEPT: usize = 100;
@@ -91,6 +92,8 @@ impl World {
         match fact {
             Fact::Started(_) => {}
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
+            Fact::Adopted(adopted) => self.adopted(stamp, adopted),
+            Fact::Released(released) => self.released(released),
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
@@ -119,6 +122,11 @@ impl World {
         match fact {
             Fact::Submitted(new) if self.rollouts.get(&new.rollout).is_some() => {
                 Some(format!("there is a rollout {} already", new.rollout))
+            }
+            Fact::Adopted(Adopted { dist, nevra, sha256, .. })
+                if self.packages.get(dist, nevra).is_some_and(|known| known.sha256 != *sha256) =>
+            {
+                Some(format!("other bytes were accepted as {nevra} before"))
             }
             Fact::Awaits(awaits) => self.rollouts.is_unknown(&awaits.rollout),
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
@@ -172,7 +180,7 @@ mod tests {
         let nevra: Nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
         assert_eq!(world.listed_in(&dist, &nevra).map(TreeName::as_str).collect::<Vec<_>>(), ["testing"]);
         let untested = TreeId { dist, tree: "untested".parse().expect("a name") };
-        assert!(world.trees[&untested].leaving.contains_key(&nevra));
+        assert!(world.trees[&untested].leaving.contains_key(&nevra.location()));
         assert!(world.rollouts.plans().next().is_none());
     }
 

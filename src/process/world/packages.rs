@@ -9,11 +9,12 @@ use jiff::Timestamp;
 
 use super::{Stamp, World};
 use crate::domain::checksum::Sha256;
-use crate::domain::gate::Finding;
+use crate::domain::gate::{Finding, Verdict};
 use crate::domain::listing::Entry;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::process::fact::package::{Accepted, Lost, Refused};
+use crate::process::fact::package::{Accepted, Adopted, Lost, Refused};
+use crate::process::fact::tree::Released;
 use crate::process::rules::{DistRules, Signers};
 
 /// Refused files that are remembered for display. All of them stay in the logbook.
@@ -30,6 +31,18 @@ pub struct Package {
     pub accepted: Timestamp,
     /// Who signed it.
     pub signers: Signers,
+    /// The code for which the gate would have refused it, where an exception let it stay in the tree that was taken under
+    /// management with it. It goes nowhere else.
+    pub excepted: Option<Arc<str>>,
+    /// The tree in which it was taken under management, and where it lay there.
+    pub adopted: Option<(TreeName, Arc<str>)>,
+}
+
+impl Package {
+    /// Whether it was taken under management in this tree.
+    pub fn is_adopted_in(&self, tree: &TreeName) -> bool {
+        self.adopted.as_ref().is_some_and(|(adopted, _)| adopted == tree)
+    }
 }
 
 /// All accepted packages.
@@ -102,7 +115,10 @@ impl Packages {
         packages: impl IntoIterator<Item = &'w Nevra>,
     ) -> impl Iterator<Item = Finding> {
         let trust = rules.trust(to);
-        packages.into_iter().filter_map(move |nevra| trust.objection(to, nevra, &self.get(dist, nevra)?.signers))
+        packages.into_iter().filter_map(move |nevra| {
+            let package = self.get(dist, nevra)?;
+            excepted(nevra, package).or_else(|| trust.objection(to, nevra, &package.signers))
+        })
     }
 
     pub(super) fn refused(&mut self, at: Timestamp, refused: Refused) {
@@ -111,6 +127,16 @@ impl Packages {
         }
         self.refused.push_back((at, refused));
     }
+}
+
+/// Why a package that stays by an exception goes nowhere.
+fn excepted(nevra: &Nevra, package: &Package) -> Option<Finding> {
+    let code = package.excepted.as_ref()?;
+    let sentence = format!(
+        "{nevra} was taken under management by an exception ({code}): it may stay where it lies, and goes nowhere else; \
+         upload a package of a higher release that the gate lets in."
+    );
+    Some(Finding::new(Verdict::Reject, "adopted_by_exception", sentence))
 }
 
 impl World {
@@ -122,6 +148,8 @@ impl World {
                 size: accepted.size,
                 accepted: stamp.at,
                 signers: Signers { certs: accepted.signers.clone(), keys: accepted.keys.clone() },
+                excepted: None,
+                adopted: None,
             })
         };
         let packages = &mut self.packages;
@@ -130,7 +158,42 @@ impl World {
         let all = packages.by_dist.entry(dist.clone()).or_default();
         let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(package));
         let id = TreeId { dist: dist.clone(), tree: tree.clone() };
-        self.trees.list(&id, nevra, &known, Entry { sha256: known.sha256, brought: None });
+        self.trees.list(&id, nevra, &known, Entry::of(known.sha256));
+    }
+
+    /// A package is listed where it lies.
+    pub(super) fn adopted(&mut self, stamp: Stamp<'_>, adopted: &Adopted) {
+        let Adopted { dist, tree, nevra, sha256, .. } = adopted;
+        let place: Option<Arc<str>> =
+            Some(adopted.place.as_str()).filter(|place| *place != nevra.location()).map(Arc::from);
+        let package = || {
+            Arc::new(Package {
+                sha256: *sha256,
+                size: adopted.size,
+                accepted: stamp.at,
+                signers: Signers { certs: adopted.signers.clone(), keys: adopted.keys.clone() },
+                excepted: adopted.excepted.as_deref().map(Arc::from),
+                adopted: Some((tree.clone(), Arc::from(adopted.place.as_str()))),
+            })
+        };
+        let all = self.packages.by_dist.entry(dist.clone()).or_default();
+        let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(package));
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        self.trees.list(&id, nevra, &known, Entry { sha256: known.sha256, brought: None, place });
+    }
+
+    /// What was taken under management with a tree goes off its list, and is forgotten unless another tree lists it.
+    pub(super) fn released(&mut self, Released { dist, tree }: &Released) {
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        let listing = self.trees.listing(&id);
+        for nevra in listing.nevras() {
+            let Some(package) = self.packages.get(dist, nevra).cloned() else { continue };
+            self.trees.unlist(&id, nevra, &package);
+            if package.adopted.is_some() && !self.is_listed(dist, nevra) {
+                self.packages.by_dist.entry(dist.clone()).or_default().remove(nevra);
+            }
+        }
+        self.trees.released(&id);
     }
 
     /// A package goes off all lists, and out of the plans that would move it.

@@ -2,7 +2,7 @@
 //!
 //! A listing has one owner, and this is it: the disk shows what it is handed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -31,12 +31,14 @@ pub struct Tree {
     pub dirty: bool,
     /// Names in `repodata/` that nothing names any more, and since when.
     pub superseded: BTreeMap<String, Timestamp>,
-    /// Packages that are no longer listed and whose files are still there, and since when.
-    pub leaving: OrdMap<Nevra, Timestamp>,
+    /// Files of packages that are no longer listed, by their places below the tree, and since when.
+    pub leaving: OrdMap<String, Timestamp>,
     /// What it lists.
     listing: Listing,
-    /// How many of these packages have the same signers.
+    /// How many of these packages have the same signers, less those that stay by an exception.
     signed: BTreeMap<Signers, u64>,
+    /// How many stay by an exception for the same code.
+    excepted: BTreeMap<Arc<str>, u64>,
     /// The bytes of all of them.
     bytes: u64,
 }
@@ -52,6 +54,11 @@ impl Tree {
         self.signed.iter().map(|(signers, number)| (signers, *number))
     }
 
+    /// Codes for which an exception lets packages stay, and how many.
+    pub fn excepted(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.excepted.iter().map(|(code, number)| (&**code, *number))
+    }
+
     /// A package is listed now. Whether it was not before.
     fn list(&mut self, nevra: &Nevra, package: &Package, entry: Entry) -> bool {
         if self.listing.contains(nevra) {
@@ -59,9 +66,9 @@ impl Tree {
         }
         self.listing.insert(nevra.clone(), entry);
         self.bytes = self.bytes.saturating_add(package.size);
-        match self.signed.get_mut(&package.signers) {
-            Some(number) => *number = number.saturating_add(1),
-            None => drop(self.signed.insert(package.signers.clone(), 1)),
+        match &package.excepted {
+            Some(code) => more(&mut self.excepted, code),
+            None => more(&mut self.signed, &package.signers),
         }
         true
     }
@@ -72,11 +79,27 @@ impl Tree {
             return false;
         }
         self.bytes = self.bytes.saturating_sub(package.size);
-        match self.signed.get_mut(&package.signers) {
-            Some(number) if *number > 1 => *number -= 1,
-            _ => drop(self.signed.remove(&package.signers)),
+        match &package.excepted {
+            Some(code) => less(&mut self.excepted, code),
+            None => less(&mut self.signed, &package.signers),
         }
         true
+    }
+}
+
+/// One more of a kind.
+fn more<K: Ord + Clone>(counts: &mut BTreeMap<K, u64>, kind: &K) {
+    match counts.get_mut(kind) {
+        Some(number) => *number = number.saturating_add(1),
+        None => drop(counts.insert(kind.clone(), 1)),
+    }
+}
+
+/// One less.
+fn less<K: Ord>(counts: &mut BTreeMap<K, u64>, kind: &K) {
+    match counts.get_mut(kind) {
+        Some(number) if *number > 1 => *number -= 1,
+        _ => drop(counts.remove(kind)),
     }
 }
 
@@ -147,26 +170,33 @@ impl Trees {
         self.changes = self.changes.wrapping_add(u64::from(was));
     }
 
+    /// Nothing is known of what a tree shows any more, but that its revision does not go back.
+    pub(super) fn released(&mut self, id: &TreeId) {
+        let tree = self.id_mut(id);
+        *tree = Tree { revision: tree.revision, ..Tree::default() };
+    }
+
     /// A package came or went, and its file is not to be removed.
     pub(super) fn listed_anew(&mut self, id: &TreeId, nevra: &Nevra) {
         let tree = self.id_mut(id);
         tree.dirty = true;
-        tree.leaving.remove(nevra);
+        tree.leaving.remove(&nevra.location());
     }
 
     /// A tree shows a package that a plan has brought, or what it has brought there already.
     pub(super) fn comes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, entry: Entry) {
         let tree = self.id_mut(id);
+        tree.leaving.remove(&entry.location(nevra));
         let is_new = package.is_some_and(|package| tree.list(nevra, package, entry));
-        tree.leaving.remove(nevra);
         self.changes = self.changes.wrapping_add(u64::from(is_new));
     }
 
     /// A tree no longer shows a package that a plan has taken away, and its file waits for its removal.
     pub(super) fn goes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, since: Timestamp) {
         let tree = self.id_mut(id);
+        let place = tree.listing.location(nevra);
         let was = package.is_some_and(|package| tree.unlist(nevra, package));
-        tree.leaving.insert(nevra.clone(), since);
+        tree.leaving.insert(place, since);
         self.changes = self.changes.wrapping_add(u64::from(was));
     }
 
@@ -181,7 +211,7 @@ impl Trees {
         for id in ahead {
             let tree = self.id_mut(&id);
             tree.superseded.values_mut().for_each(|since| *since = (*since).min(now));
-            tree.leaving = tree.leaving.iter().map(|(nevra, since)| (nevra.clone(), (*since).min(now))).collect();
+            tree.leaving = tree.leaving.iter().map(|(place, since)| (place.clone(), (*since).min(now))).collect();
         }
     }
 
@@ -206,11 +236,8 @@ impl Trees {
         for name in over().filter_map(|file| file.strip_prefix("repodata/")) {
             tree.superseded.remove(name);
         }
-        let gone: BTreeSet<&str> = over().filter_map(|file| file.rsplit('/').next()).collect();
-        let left = |nevra: &&Nevra| gone.contains(nevra.file_name().as_str());
-        let left: Vec<Nevra> = tree.leaving.keys().filter(left).cloned().collect();
-        for nevra in left {
-            tree.leaving.remove(&nevra);
+        for place in over() {
+            tree.leaving.remove(place);
         }
     }
 }
@@ -228,8 +255,11 @@ pub(crate) mod tests {
         ) -> [(BTreeMap<Signers, u64>, u64); 2] {
             let (mut signed, mut bytes) = (BTreeMap::new(), 0);
             for package in self.listing.nevras().filter_map(|nevra| packages.get(dist, nevra)) {
-                *signed.entry(package.signers.clone()).or_default() += 1;
                 bytes += package.size;
+                if package.excepted.is_some() {
+                    continue;
+                }
+                *signed.entry(package.signers.clone()).or_default() += 1;
             }
             [(self.signed.clone(), self.bytes), (signed, bytes)]
         }

@@ -1,0 +1,248 @@
+//! `rolloutd adopt`: a tree that somebody else has made comes under management as it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure, Outcome, chain};
+use super::offline;
+use crate::daemon::adopt::{self, AdoptError, Adoption, Order};
+use crate::domain::names::{Actor, TreeId};
+use crate::domain::nevra::Nevra;
+use crate::domain::refusal::{Code, Refusal};
+use crate::process::fact::count;
+use crate::store::adoption::{self, Survey};
+use crate::store::disk;
+
+/// So many files are named for each reason; --json has all of them.
+const NAMED: usize = 5;
+
+/// Takes a tree that another program has made under management, as it is
+///
+/// TREE is the path below the site's root, as production/umd/3/sl6/x86_64. Its packages stay where they
+/// lie, so their URLs stay valid: no byte and no time of them changes, and nothing becomes visible that
+/// its metadata did not list, unless --also-unlisted asks for it. A file that somebody else could still
+/// write into is replaced by a copy of its own. Each package goes through the gate with the keys of this
+/// tree. What the gate refuses is named by reason, and nothing is taken until it is gone or a dated
+/// exception lets it stay:
+///
+///   [[distribution.adopted]]
+///   tree = "production"
+///   code = "unsigned"
+///   until = "2027-06-30"
+///
+/// Such a package may stay where it lies and moves nowhere else. When all is well, one append to the
+/// logbook takes the tree; the daemon publishes it at its next start, with comps, modules, updateinfo and
+/// whatever else the metadata named. A run that was interrupted is simply run again. Until something has
+/// moved in the tree, --undo lets it go and puts the metadata of before back.
+///
+/// The daemon must not run. Run it as the daemon's user.
+///
+/// Example: sudo -u rolloutd rolloutd adopt --dry-run production/umd/3/sl6/x86_64
+///
+/// Exit codes: 0 taken (or nothing speaks against it), 1 not taken, and why, 2 it was called in the wrong way.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct AdoptArgs {
+    /// The tree and the distribution, as production/umd/3/sl6/x86_64
+    #[arg(value_name = "TREE")]
+    tree: String,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
+    config: PathBuf,
+    /// Look at everything and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Also packages that the metadata does not name: clients see them then
+    #[arg(long, conflicts_with = "undo")]
+    also_unlisted: bool,
+    /// Let a tree go again in which nothing has moved yet
+    #[arg(long)]
+    undo: bool,
+    /// Why, for the logbook
+    #[arg(long, value_name = "WHY", default_value = "")]
+    reason: String,
+    /// One JSON document on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Takes the tree, and says what was found.
+///
+/// # Errors
+/// Nothing was taken.
+pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
+    let settings = offline::settings(&args.config)?;
+    let Some(id) = tree(&args.tree) else {
+        let message = format!("`{}` is no tree of a distribution", args.tree.escape_default());
+        return Err(Failure::new(Exit::Usage, message).hint("as production/umd/3/sl6/x86_64"));
+    };
+    let who = Actor::recorded(&format!("{} at the console", disk::user(disk::me())));
+    let (dry_run, also_unlisted, reason) = (args.dry_run, args.also_unlisted, args.reason.clone());
+    let order = Order { id, also_unlisted, dry_run, who, reason };
+    if args.undo {
+        let undone = adopt::undo(&settings, &order, now).map_err(|error| failed(&error))?;
+        return Ok(Outcome::done(show_undone(args, &order.id, undone)));
+    }
+    let bar = bar();
+    let mut stage = "";
+    let mut progress = |what: &'static str, done, all| {
+        if stage != what {
+            stage = what;
+            bar.reset();
+            bar.set_message(what);
+        }
+        bar.set_length(all);
+        bar.set_position(done);
+    };
+    let adopted = adopt::adopt(&settings, &order, now, &mut progress);
+    bar.finish_and_clear();
+    let adopted = adopted.map_err(|error| failed(&error))?;
+    let exit = if is_good(&adopted.survey) { Exit::Done } else { Exit::Refused };
+    let text = if args.json { show_json(&adopted, &order.id) } else { show(&adopted, &order.id) };
+    Ok(Outcome { text, exit })
+}
+
+/// The tree that somebody named by its path below the root.
+fn tree(path: &str) -> Option<TreeId> {
+    let (tree, dist) = path.trim_end_matches('/').split_once('/')?;
+    Some(TreeId { dist: dist.parse().ok()?, tree: tree.parse().ok()? })
+}
+
+fn failed(error: &AdoptError) -> Failure {
+    let exit = if matches!(error, AdoptError::Unusable(_)) { Exit::Usage } else { Exit::Refused };
+    let failure = Failure::new(exit, chain(error));
+    match error {
+        AdoptError::Lock(_) => failure.hint("nothing was changed; `systemctl stop rolloutd`"),
+        _ => failure,
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let template = "{wide_bar} {pos}/{len} packages {msg}, {per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Whether nothing speaks against it.
+fn is_good(survey: &Survey) -> bool {
+    survey.refused.is_empty() && survey.missing.is_empty() && !survey.stay.is_empty()
+}
+
+/// Some places, and how many more there are.
+fn some<'p>(places: impl ExactSizeIterator<Item = &'p str>) -> String {
+    let more = places.len().saturating_sub(NAMED);
+    let mut text: Vec<String> = places.take(NAMED).map(|place| place.escape_debug().to_string()).collect();
+    if more > 0 {
+        text.push(format!("and {more} more"));
+    }
+    text.join(", ")
+}
+
+/// For people.
+fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
+    let mut text = String::new();
+    let mut reasons: BTreeMap<&str, Vec<&(String, Refusal)>> = BTreeMap::new();
+    for refused in &survey.refused {
+        reasons.entry(refused.1.code.as_str()).or_default().push(refused);
+    }
+    for (code, all) in &reasons {
+        let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
+        let _ = writeln!(text, "{code}: {} ({})", count(all.len(), "file"), some(places.into_iter()));
+        if let Some((_, refusal)) = all.first() {
+            let _ = writeln!(text, "    {} {}", refusal.code.rule(), refusal.detail.escape_debug());
+        }
+    }
+    let list = |text: &mut String, all: &[String], what: &str| {
+        if !all.is_empty() {
+            let _ = writeln!(text, "{}: {} ({})", what, all.len(), some(all.iter().map(String::as_str)));
+        }
+    };
+    list(&mut text, &survey.missing, "listed in the metadata and not there");
+    list(&mut text, &survey.unlisted, "there and not listed, so left alone");
+    let again: Vec<String> = survey.again.iter().map(|(place, _)| place.clone()).collect();
+    list(&mut text, &again, "the same package a second time, and no longer listed there");
+    for (code, number) in adoption::exceptions(&survey.stay) {
+        let _ = writeln!(text, "{code}: {} by an exception, and may not move", stay(number));
+    }
+    let open = survey.stay.iter().filter(|stays| stays.is_open).count();
+    let packages = count(survey.stay.len(), "package");
+    if *done {
+        if open > 0 {
+            let _ = writeln!(text, "{} others could write into: replaced by copies", count(open, "file"));
+        }
+        let _ = writeln!(
+            text,
+            "{id} is under management, with {packages} where they lay. Start the daemon: it publishes the tree."
+        );
+    } else if is_good(survey) {
+        if open > 0 {
+            let _ = writeln!(text, "{} others can write into: will be replaced by copies", count(open, "file"));
+        }
+        let _ = writeln!(
+            text,
+            "Nothing speaks against it: {packages} of {id} would stay where they lie. Nothing was changed."
+        );
+    } else if survey.stay.is_empty() && survey.refused.is_empty() && survey.missing.is_empty() {
+        let _ = writeln!(
+            text,
+            "{id} has no metadata that lists a package; --also-unlisted takes what lies there. Nothing was changed."
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "{id} was not taken: {packages} could stay. Move away what is named above, or let it stay by \
+             [[distribution.adopted]] where that can be, and make the metadata anew if it lists what is not there. \
+             Nothing was changed."
+        );
+    }
+    text
+}
+
+/// For programs.
+fn show_json(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
+    let refused = |(place, refusal): &(String, Refusal)| json!({ "place": place, "code": refusal.code.as_str(), "detail": refusal.detail });
+    let stays = |stays: &adoption::Stays| {
+        json!({
+            "place": stays.place, "nevra": stays.nevra.to_string(), "sha256": stays.sha256.to_hex(),
+            "excepted": stays.excepted.map(Code::as_str), "copied": stays.is_open,
+        })
+    };
+    let again = |(place, nevra): &(String, Nevra)| json!({ "place": place, "nevra": nevra.to_string() });
+    let document = json!({
+        "tree": id.to_string(), "adopted": done,
+        "packages": survey.stay.iter().map(stays).collect::<Vec<Value>>(),
+        "refused": survey.refused.iter().map(refused).collect::<Vec<Value>>(),
+        "missing": survey.missing, "unlisted": survey.unlisted,
+        "again": survey.again.iter().map(again).collect::<Vec<Value>>(),
+    });
+    format!("{document:#}\n")
+}
+
+/// How many packages stay.
+fn stay(number: usize) -> String {
+    if number == 1 { "1 package stays".to_owned() } else { format!("{number} packages stay") }
+}
+
+fn show_undone(args: &AdoptArgs, id: &TreeId, (number, is_back): (usize, bool)) -> String {
+    if args.json {
+        let document = json!({ "tree": id.to_string(), "released": number, "metadata_put_back": is_back });
+        return format!("{document:#}\n");
+    }
+    let packages = count(number, "package");
+    if args.dry_run {
+        return format!("{id} could be let go, with {packages}. Nothing was changed.\n");
+    }
+    let metadata = if is_back { "its metadata of before is back" } else { "it had no metadata before" };
+    format!(
+        "{id} is under management no longer: {packages} lie there as before, and {metadata}. The daemon, if it is started, \
+         leaves the tree alone. Files that were copied stay the daemon's.\n"
+    )
+}

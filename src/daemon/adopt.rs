@@ -1,0 +1,236 @@
+//! A tree that somebody else has made comes under management, or leaves it again, while no daemon runs.
+//!
+//! The order is what makes it one step: the files are secured, the index is filled, the metadata of before is kept, and
+//! then one append says all of it. A kill before that has changed nothing that clients or the daemon go by; after it the
+//! daemon goes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::gatehouse::Gatehouse;
+use super::prepare::{Prepared, Unusable, prepare, terms_of_adoption};
+use crate::config::settings::Settings;
+use crate::domain::names::{Actor, TreeId, TreeName};
+use crate::engine::run::{EngineError, append, take_up};
+use crate::engine::view::Shared;
+use crate::engine::worker::Books;
+use crate::process::act::adopt;
+use crate::process::decision::Entry;
+use crate::process::fact::package::Adopted;
+use crate::process::fact::tree::Published;
+use crate::store::adoption::{self, AdoptionError, Survey, Wish};
+use crate::store::crew;
+use crate::store::disk::{self, Disk, DiskError, Kernel};
+use crate::store::distribution::DistSettings;
+use crate::store::index::{Index, IndexError};
+use crate::store::lock::{LockError, SiteLock, lock_site};
+use crate::store::logbook::{Logbook as _, LogbookError, SqliteLogbook};
+use crate::store::{ownership, tree};
+
+/// Why a tree did not come under management, or did not leave it.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// What the settings name cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// The tree.
+    #[error(transparent)]
+    Adoption(#[from] AdoptionError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The logbook.
+    #[error(transparent)]
+    Logbook(#[from] LogbookError),
+    /// The logbook cannot be folded.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The daemon runs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Something has to be put right first.
+    #[error("{0}")]
+    First(String),
+}
+
+/// The site, for this program alone.
+struct Alone {
+    settings: DistSettings,
+    shared: Shared,
+    book: SqliteLogbook,
+    disk: Arc<dyn Disk>,
+    id: TreeId,
+    state: PathBuf,
+    lock: SiteLock,
+}
+
+impl Alone {
+    fn open(settings: &Settings, id: &TreeId, now: Timestamp) -> Result<Self, AdoptError> {
+        let state = settings.site.state.clone();
+        let owner = ownership::of_site(&state);
+        if owner != disk::me() && disk::me() == 0 {
+            let user = disk::user(owner);
+            return Err(AdoptError::First(format!(
+                "{} belongs to {user}: run it as that user, `sudo -u {user} rolloutd adopt ...`",
+                state.display()
+            )));
+        }
+        crew::allow(settings.intake.jobs);
+        let gatehouse = Arc::new(Gatehouse::of_this_program());
+        gatehouse.open();
+        let examiner: Arc<dyn crate::store::examination::Examiner> = gatehouse;
+        let Prepared { rules, mut distributions, .. } = prepare(settings, &examiner, now)?;
+        let of_dist = distributions.remove(&id.dist).filter(|dist| dist.trees.contains(&id.tree));
+        let of_dist = of_dist.ok_or_else(|| AdoptError::First(format!("the configuration has no tree {id}")))?;
+        let disk: Arc<dyn Disk> = Arc::new(Kernel::below(vec![settings.site.root.clone()]));
+        disk.make_dir(&state)?;
+        let lock = lock_site(&state, &settings.site.root, &format!("pid {}, rolloutd adopt", std::process::id()))?;
+        let mut book = SqliteLogbook::open_sealed(&state.join("logbook.sqlite"), Arc::clone(&disk))?;
+        let shared = Shared::default();
+        shared.begin(rules, |world| take_up(&mut book, world))?;
+        Ok(Self { settings: of_dist, shared, book, disk, id: id.clone(), state, lock })
+    }
+
+    fn dir(&self) -> PathBuf {
+        tree::dir(&self.settings.root, &self.id)
+    }
+
+    fn keep(&self) -> PathBuf {
+        adoption::kept(&self.state, &self.id)
+    }
+
+    /// Writes facts down, and the end of the logbook.
+    fn record(
+        mut self,
+        who: &Actor,
+        reason: &str,
+        facts: Vec<crate::process::fact::Fact>,
+        now: Timestamp,
+    ) -> Result<(), AdoptError> {
+        let entries = facts.into_iter().map(|fact| Entry { who: who.clone(), why: reason.to_owned(), fact });
+        append(&mut self.book, &entries.collect::<Vec<_>>(), now)?;
+        self.book.seal(None)?;
+        drop(self.lock);
+        Ok(())
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The tree.
+    pub id: TreeId,
+    /// Whether packages are wanted that the metadata does not name.
+    pub also_unlisted: bool,
+    /// Whether it is only looked at.
+    pub dry_run: bool,
+    /// Who asks.
+    pub who: Actor,
+    /// Why, for the logbook.
+    pub reason: String,
+}
+
+/// How an adoption ended.
+#[derive(Debug)]
+pub struct Adoption {
+    /// What was found.
+    pub survey: Survey,
+    /// Whether the tree is under management now.
+    pub done: bool,
+}
+
+/// Looks at a tree, and takes it under management if nothing speaks against it. `progress` is told what is done, how many
+/// of how many packages.
+///
+/// # Errors
+/// Nothing that clients or the daemon go by has changed.
+pub fn adopt(
+    settings: &Settings,
+    order: &Order,
+    now: Timestamp,
+    progress: &mut dyn FnMut(&'static str, u64, u64),
+) -> Result<Adoption, AdoptError> {
+    let alone = Alone::open(settings, &order.id, now)?;
+    if let Some(why) = adopt::managed(&alone.shared.read().world, &order.id) {
+        return Err(AdoptError::First(why));
+    }
+    let found = settings.distributions.iter().find(|dist| dist.path == order.id.dist);
+    let mut wrong = Vec::new();
+    let terms = found.and_then(|dist| terms_of_adoption(dist, &order.id.tree, now, &mut wrong));
+    let (terms, excepted) = terms.ok_or(Unusable(wrong))?;
+    let (tree, also_unlisted) = (&order.id.tree, order.also_unlisted);
+    let wish = Wish { tree, terms: Arc::new(terms), excepted, also_unlisted, now };
+    let view = alone.shared.read();
+    let books = Books::of(&view, &order.id.dist);
+    let mut read = |done, all| progress("read", done, all);
+    if order.dry_run {
+        let survey = adoption::survey(&alone.settings, &books, &wish, None, &mut read)?;
+        return Ok(Adoption { survey, done: false });
+    }
+    let disk = Arc::clone(&alone.disk);
+    disk.make_dir(alone.settings.index.parent().unwrap_or(&alone.state))?;
+    let mut index = Index::open(disk.as_ref(), &alone.settings.index)?;
+    let survey = adoption::survey(&alone.settings, &books, &wish, Some((disk.as_ref(), &mut index)), &mut read)?;
+    if !survey.refused.is_empty() || !survey.missing.is_empty() || survey.stay.is_empty() {
+        return Ok(Adoption { survey, done: false });
+    }
+    let mut secured = |done, all| progress("secured", done, all);
+    adoption::secure(disk.as_ref(), &alone.dir(), &survey.stay, &alone.keep(), &mut index, &mut secured)?;
+    drop(index);
+    let facts = adopt::adopt(&view.world, &order.id, shown(&survey, &order.id), packages(&survey, &order.id));
+    alone.record(&order.who, &order.reason, facts.map_err(AdoptError::First)?, now)?;
+    Ok(Adoption { survey, done: true })
+}
+
+/// What clients see of the tree until the daemon publishes it.
+fn shown(survey: &Survey, id: &TreeId) -> Option<Published> {
+    let (revision, packages, repomd) = survey.shown?;
+    Some(Published { tree: id.clone(), revision, packages, repomd, superseded: vec![], plan: None })
+}
+
+fn packages(survey: &Survey, id: &TreeId) -> Vec<Adopted> {
+    let of_tree = |tree: &TreeName| (id.dist.clone(), tree.clone());
+    let adopted = survey.stay.iter().map(|stays| {
+        let (dist, tree) = of_tree(&id.tree);
+        Adopted {
+            dist,
+            tree,
+            place: stays.place.clone(),
+            nevra: stays.nevra.clone(),
+            sha256: stays.sha256,
+            size: stays.size,
+            signers: stays.signed.fingerprints.clone(),
+            keys: stays.signed.keys.clone(),
+            notes: stays.signed.notes.clone(),
+            excepted: stays.excepted.map(|code| code.to_string()),
+        }
+    });
+    adopted.collect()
+}
+
+/// Lets a tree go again of which nothing has moved; gives how many packages it had, and whether its metadata of before is
+/// back.
+///
+/// # Errors
+/// Why it stays under management; nothing has changed then, or all can be done again.
+pub fn undo(settings: &Settings, order: &Order, now: Timestamp) -> Result<(usize, bool), AdoptError> {
+    let alone = Alone::open(settings, &order.id, now)?;
+    let (dir, keep, disk) = (alone.dir(), alone.keep(), Arc::clone(&alone.disk));
+    let view = alone.shared.read();
+    let number = view.world.trees.listing(&order.id).len();
+    // An undo that was stopped has nothing left but this.
+    if number == 0 && keep.exists() {
+        return Ok((0, adoption::put_back(disk.as_ref(), &dir, &keep)?));
+    }
+    let fact = adopt::release(&view.world, &order.id).map_err(AdoptError::First)?;
+    if order.dry_run {
+        return Ok((number, false));
+    }
+    alone.record(&order.who, &order.reason, vec![fact], now)?;
+    Ok((number, adoption::put_back(disk.as_ref(), &dir, &keep)?))
+}

@@ -1,0 +1,386 @@
+//! A tree that somebody else has made, taken under management as it is.
+//!
+//! [`survey`] looks and changes nothing. What it found is either an obstacle, which people have to clear away, or may
+//! stay where it lies: no byte and no time of a package changes, so its URL stays valid. [`secure`] then sees to it that
+//! nobody but the daemon can change it: a file that belongs to somebody else, that others may write, or that has a second
+//! name, is replaced by a copy, hashed while it is copied. Whoever has such a file open keeps what he has open, and
+//! nothing else. (So files are not given away by `chown` before; directories are.)
+//!
+//! Nothing is listed by any of this: what is listed is decided by the logbook, in one append. Before that all can be done
+//! again; after it the daemon publishes the tree, and carries along what its metadata named beside the packages. The
+//! metadata of before is kept in the state directory until then, for [`put_back`].
+//!
+//! Refused: the tree into which uploads are taken. What lies there is taken in as an upload by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Seek as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::crew;
+use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
+use super::distribution::DistSettings;
+use super::examination::{Answer, Known, Question, Terms};
+use super::index::{Chunk, Index, IndexError};
+use super::intake::Stamp;
+use super::ownership;
+use super::publication::{self, REPOMD, REPOMD_ASC};
+use super::strangers;
+use super::tree::{self, REPODATA};
+use crate::domain::checksum::Sha256;
+use crate::domain::listing::Catalog;
+use crate::domain::names::{TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::trust::Accepted;
+use crate::format::repomd::Repomd;
+
+/// Bytes of a metadata file that is kept for the way back; the largest known are a third of it.
+const METADATA_MAX: u64 = 1 << 30;
+
+/// Why a tree cannot be looked at or taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptionError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Something has to be put right first.
+    #[error("{0}")]
+    First(String),
+}
+
+fn first<T>(why: String) -> Result<T, AdoptionError> {
+    Err(AdoptionError::First(why))
+}
+
+/// What is asked of a tree.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    /// The tree.
+    pub tree: &'a TreeName,
+    /// Whose signatures count there, and how they must be.
+    pub terms: Arc<Terms>,
+    /// The reasons for which packages may stay all the same.
+    pub excepted: BTreeSet<Code>,
+    /// Whether packages are wanted that its metadata does not name, so that clients see more than before.
+    pub also_unlisted: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// A package that may stay.
+#[derive(Clone, Debug)]
+pub struct Stays {
+    /// Where it lies below the tree.
+    pub place: String,
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes.
+    pub sha256: Sha256,
+    /// Size of the file in bytes.
+    pub size: u64,
+    /// By whom it is signed; nobody, where it stays by an exception.
+    pub signed: Accepted,
+    /// The reason for which it would be refused, if it stays by an exception.
+    pub excepted: Option<Code>,
+    /// How its file was when it was read.
+    stamp: Stamp,
+    /// Whether somebody else could write into the file.
+    pub is_open: bool,
+}
+
+/// What was found in a tree.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// What may stay, in the order of their names.
+    pub stay: Vec<Stays>,
+    /// What must go or be excepted first, by its place.
+    pub refused: Vec<(String, Refusal)>,
+    /// What is named by the metadata and not there.
+    pub missing: Vec<String>,
+    /// What is there and not named, and stays as it is.
+    pub unlisted: Vec<String>,
+    /// The same package once more: the first place counts.
+    pub again: Vec<(String, Nevra)>,
+    /// The metadata that clients see, if any: its revision, how many packages it names, its sum.
+    pub shown: Option<(u64, u64, Sha256)>,
+}
+
+/// A place below a tree that leads nowhere else.
+fn is_plain(place: &str) -> bool {
+    let mut parts = Path::new(place).components();
+    let is_normal =
+        |part: &Component<'_>| matches!(part, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
+    !place.is_empty() && !place.contains("//") && !place.ends_with('/') && parts.all(|part| is_normal(&part))
+}
+
+/// Looks at a tree. `catalog` has what the distribution has accepted before; `index` gets the XML of what is read, where
+/// it is to be used; `progress` is told how many of how many packages were read.
+///
+/// # Errors
+/// What has to be put right before it can be looked at; nothing has changed in any case.
+pub fn survey(
+    settings: &DistSettings,
+    catalog: &dyn Catalog,
+    wish: &Wish<'_>,
+    mut index: Option<(&dyn Disk, &mut Index)>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Survey, AdoptionError> {
+    let id = TreeId { dist: settings.path.clone(), tree: wish.tree.clone() };
+    let dir = tree::dir(&settings.root, &id);
+    if *wish.tree == settings.gate.tree {
+        return first(format!(
+            "{id} is the tree into which uploads are taken: what lies there is taken in by itself when the daemon runs"
+        ));
+    }
+    if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
+        return first(format!("there is no directory {}", dir.display()));
+    }
+    tree::plain(&settings.root, &id)?;
+    if let Some(open) = ownership::look(&settings.root, &id, disk::me(), ownership::Look::AtAll)? {
+        return first(format!("{}; run first: {}", open.what(), open.remedy()));
+    }
+    let (shown, listed) = listed(&dir)?;
+    let mut survey = Survey { shown, ..Survey::default() };
+    let there = strangers::files(&dir, |_| false);
+    let mut wanted = Vec::new();
+    for place in there {
+        let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(&place));
+        if !is_listed && !wish.also_unlisted {
+            survey.unlisted.push(place);
+        } else if is_plain(&place) {
+            wanted.push(place);
+        } else {
+            let why = "its directory or its name begins with a dot, or leads out of the tree".to_owned();
+            survey.refused.push((place, Refusal::new(Code::NotRegular, why)));
+        }
+    }
+    let known: BTreeSet<&String> = wanted.iter().collect();
+    survey.missing = listed.into_iter().flatten().filter(|place| !known.contains(place)).collect();
+    survey.missing.retain(|place| !survey.refused.iter().any(|(refused, _)| refused == place));
+    let all = wanted.len() as u64;
+    let (mut read, mut put) = (0, Ok(()));
+    crew::each(
+        &wanted,
+        || (),
+        |(): &mut (), place| examine(settings, wish, &dir, place),
+        |place, outcome| {
+            read += 1;
+            progress(read, all);
+            match outcome {
+                Ok((stays, chunk)) => {
+                    if let Some((disk, index)) = index.as_mut().filter(|_| put.is_ok()) {
+                        put = index.put(*disk, &chunk);
+                    }
+                    survey.stay.push(stays);
+                }
+                Err(refusal) => survey.refused.push((place.clone(), refusal)),
+            }
+        },
+    )?;
+    put?;
+    survey.stay.sort_by(|a, b| (&a.nevra, &a.place).cmp(&(&b.nevra, &b.place)));
+    compare(&mut survey, catalog);
+    survey.refused.sort_by(|a, b| (a.1.code, &a.0).cmp(&(b.1.code, &b.0)));
+    Ok(survey)
+}
+
+/// What the metadata of a tree shows, and which places it names.
+#[expect(clippy::type_complexity, reason = "two things that are read together")]
+fn listed(dir: &Path) -> Result<(Option<(u64, u64, Sha256)>, Option<BTreeSet<String>>), AdoptionError> {
+    let path = dir.join(REPODATA).join(REPOMD);
+    let unread = |why: &str| {
+        let path = path.display();
+        format!(
+            "{path} cannot be read ({why}), so nobody knows what clients see; mend it, or remove it and say --also-unlisted"
+        )
+    };
+    let bytes = match publication::shown(&dir.join(REPODATA)) {
+        Ok(None) => return Ok((None, None)),
+        Ok(Some(bytes)) => bytes,
+        Err(why) => return first(unread(&why)),
+    };
+    let repomd = match Repomd::read(&bytes) {
+        Ok(repomd) => repomd,
+        Err(why) => return first(unread(&why.to_string())),
+    };
+    match strangers::locations(dir, &repomd) {
+        Ok(Some(listed)) => {
+            let shown = (repomd.revision, listed.len() as u64, publication::sha256(&bytes));
+            Ok((Some(shown), Some(listed)))
+        }
+        Ok(None) => first(unread("the list of packages that it names is not there")),
+        Err(why) => first(unread(&why)),
+    }
+}
+
+/// Reads one package and asks whether it may stay.
+fn examine(
+    settings: &DistSettings,
+    wish: &Wish<'_>,
+    dir: &Path,
+    place: &str,
+) -> Result<Result<(Stays, Chunk), Refusal>, DiskError> {
+    let path = dir.join(place);
+    let refused = |code, why: &str| Ok(Err(Refusal::new(code, why.to_owned())));
+    let Ok(file) = tree::open_beneath(dir, Path::new(place)) else {
+        return refused(Code::NotRegular, "it is a link, or cannot be opened");
+    };
+    let meta = file.metadata().at("look at", &path)?;
+    if !meta.is_file() {
+        return refused(Code::NotRegular, "it is no regular file");
+    }
+    let stamp = Stamp::of(&meta);
+    let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
+    let ask = |question: &Question| {
+        let mut file = file.try_clone().at("open again", &path)?;
+        // Both have one place in the file, and the question before has read to its end.
+        file.rewind().at("read", &path)?;
+        settings.gate.examiner.examine(file, meta.len(), &wish.terms, question).at("have examined", &path)
+    };
+    let answer = ask(&Question::MayItStay { at: wish.now, file_time, place: place.to_owned() })?;
+    let (known, excepted) = match answer {
+        Answer::Good(known) => (known, None),
+        Answer::SoFar => return refused(Code::ReaderFailed, "no answer"),
+        Answer::Refused(refusal, _) if wish.excepted.contains(&refusal.code) => {
+            match ask(&Question::WhatIsIt { file_time, place: Some(place.to_owned()) })? {
+                Answer::Good(known) => (known, Some(refusal.code)),
+                Answer::Refused(refusal, _) => return Ok(Err(refusal)),
+                Answer::SoFar => return refused(Code::ReaderFailed, "no answer"),
+            }
+        }
+        Answer::Refused(refusal, _) => return Ok(Err(refusal)),
+    };
+    if Stamp::of(&file.metadata().at("look at", &path)?) != stamp {
+        return refused(Code::Unstable, "it changed while it was read");
+    }
+    let is_open = !ownership::guarded(meta.uid(), meta.mode()) || meta.nlink() > 1;
+    let Known { nevra, sha256, pkgid, size, xml, signed, .. } = *known;
+    let elsewhere = Some(place).filter(|place| *place != nevra.location()).map(Arc::from);
+    let chunk = Chunk { sha256, place: elsewhere, pkgid, size, file_time, xml };
+    Ok(Ok((Stays { place: place.to_owned(), nevra, sha256, size, signed, excepted, stamp, is_open }, chunk)))
+}
+
+/// One name has one content, in the tree and in the distribution.
+fn compare(survey: &mut Survey, catalog: &dyn Catalog) {
+    let mut stay: Vec<Stays> = Vec::new();
+    for next in std::mem::take(&mut survey.stay) {
+        let (nevra, sha256) = (&next.nevra, next.sha256);
+        if let Some(before) = stay.last().filter(|before| before.nevra == *nevra) {
+            if before.sha256 == sha256 {
+                survey.again.push((next.place, next.nevra));
+            } else {
+                let why = format!("{nevra} lies in {} with other bytes; clients see either", before.place);
+                survey.refused.push((next.place, Refusal::new(Code::DuplicateNevra, why)));
+            }
+            continue;
+        }
+        match catalog.accepted(nevra) {
+            Some(other) if other != sha256 => {
+                let why = format!("{nevra} was accepted in this distribution with other bytes ({other})");
+                survey.refused.push((next.place, Refusal::new(Code::DuplicateNevra, why)));
+            }
+            Some(_) | None => stay.push(next),
+        }
+    }
+    survey.stay = stay;
+}
+
+/// Where the metadata of before is kept for the way back.
+pub fn kept(state: &Path, id: &TreeId) -> PathBuf {
+    state.join("adopted").join(format!("{}-{}", id.tree, id.dist.flat()))
+}
+
+/// Sees to it that nobody but the daemon can change what stays, and that the metadata of before, which is kept in `keep`,
+/// can be put back.
+///
+/// # Errors
+/// With the path at fault, and a file that is not what it was; all can be done again.
+pub fn secure(
+    disk: &dyn Disk,
+    dir: &Path,
+    stay: &[Stays],
+    keep: &Path,
+    index: &mut Index,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), AdoptionError> {
+    keep_metadata(disk, dir, keep)?;
+    let mut copied = BTreeSet::new();
+    for (number, stays) in stay.iter().enumerate() {
+        let path = dir.join(&stays.place);
+        let changed = || format!("{} is not what it was a moment ago; run the same again", path.display());
+        let file = tree::open_beneath(dir, Path::new(&stays.place))?;
+        let meta = file.metadata().at("look at", &path)?;
+        if stays.is_open {
+            let wanted = Wanted { sha256: Some(stays.sha256), file_time: None, access: Access::Sealed };
+            let Some(copy) = disk::copy_over(disk, &file, &path, &path, wanted)? else { return first(changed()) };
+            index.has_made(stays.sha256, copy.metadata().at("look at", &path)?.ino())?;
+            copied.extend(path.parent().map(Path::to_owned));
+        } else if Stamp::of(&meta) != stays.stamp {
+            return first(changed());
+        }
+        progress(number as u64 + 1, stay.len() as u64);
+    }
+    Ok(copied.iter().try_for_each(|dir| disk.sync_dir(dir))?)
+}
+
+/// Copies what `repomd.xml` names, and then itself.
+fn keep_metadata(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<(), AdoptionError> {
+    disk::remove_all(keep)?;
+    let repodata = dir.join(REPODATA);
+    let Ok(Some(repomd)) = publication::shown(&repodata) else { return Ok(()) };
+    disk.make_dir(keep)?;
+    for name in names(&repomd) {
+        // What is not there leads nobody anywhere.
+        if let Some(bytes) = tree::read_small(&repodata.join(&name), METADATA_MAX) {
+            disk::put(disk, &keep.join(&name), &bytes, Access::Owner)?;
+        }
+    }
+    if let Some(signature) = tree::read_small(&repodata.join(REPOMD_ASC), publication::REPOMD_MAX) {
+        disk::put(disk, &keep.join(REPOMD_ASC), &signature, Access::Owner)?;
+    }
+    Ok(disk::put(disk, &keep.join(REPOMD), &repomd, Access::Owner)?)
+}
+
+/// The files in `repodata/` that a `repomd.xml` names.
+fn names(repomd: &[u8]) -> Vec<String> {
+    let data = Repomd::read(repomd).map(|repomd| repomd.data).unwrap_or_default();
+    let inside = data.iter().filter_map(|data| data.location.strip_prefix("repodata/"));
+    inside.filter(|name| is_plain(name) && !name.contains('/')).map(str::to_owned).collect()
+}
+
+/// Puts the metadata of before back, the `repomd.xml` last. Whether there was any.
+///
+/// # Errors
+/// With the path at fault; it can be done again.
+pub fn put_back(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<bool, DiskError> {
+    let repodata = dir.join(REPODATA);
+    let Some(repomd) = tree::read_small(&keep.join(REPOMD), publication::REPOMD_MAX) else { return Ok(false) };
+    for name in names(&repomd) {
+        if let Some(bytes) = tree::read_small(&keep.join(&name), METADATA_MAX) {
+            disk::put(disk, &repodata.join(&name), &bytes, Access::Everybody)?;
+        }
+    }
+    match tree::read_small(&keep.join(REPOMD_ASC), publication::REPOMD_MAX) {
+        Some(signature) => disk::put(disk, &repodata.join(REPOMD_ASC), &signature, Access::Everybody)?,
+        None => disk.remove(&repodata.join(REPOMD_ASC))?,
+    }
+    disk::put(disk, &repodata.join(REPOMD), &repomd, Access::Everybody)?;
+    disk::remove_all(keep)?;
+    Ok(true)
+}
+
+/// How many packages stay for each reason by an exception.
+pub fn exceptions(stay: &[Stays]) -> BTreeMap<Code, usize> {
+    let mut all = BTreeMap::new();
+    for code in stay.iter().filter_map(|stays| stays.excepted) {
+        *all.entry(code).or_default() += 1;
+    }
+    all
+}
