@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rolloutd::config::settings::Intake;
-use rolloutd::daemon::gatehouse::Gatehouse;
+use rolloutd::daemon::sandbox::Sandbox;
 use rolloutd::domain::listing::Inventory;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::sample::{Recipe, build};
@@ -42,7 +42,7 @@ fn main() {
     let signer = Signer::read(made.secret.as_bytes(), at + Duration::from_hours(1)).expect("our key");
     let ring = Keyring::read(&[("key".to_owned(), made.public.clone().into_bytes())]).expect("our key");
     let terms = Arc::new(Terms { ring, ..Terms::default() });
-    let confined = Gatehouse::new(PathBuf::from(env!("CARGO_BIN_EXE_rolloutd")), Duration::from_mins(1));
+    let confined = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_rolloutd")), Duration::from_mins(1));
     let ways: [(&str, Arc<dyn Examiner>); 2] = [("in this process", Arc::new(Here)), ("confined", Arc::new(confined))];
     println!("{:<24}{:>18}{:>18}{:>10}", "uploads", ways[0].0, ways[1].0, "ratio");
     for (name, number, bytes) in LOADS {

@@ -8,7 +8,7 @@
 //! ```text
 //! a package arrives
 //!   inotify -> link/watch -> TreeTouched(tree) -> engine: quiet? -> Work::TakeIn
-//!      store/intake: copy to our own inode; daemon/gatehouse hands it to a confined process, in which
+//!      store/intake: copy to our own inode; daemon/sandbox hands it to a confined process, in which
 //!      store/examination: format/reading hashes and checks, format/openpgp finds out who signed what,
 //!      domain/trust says whether that is enough, and the package's XML is made
 //!      -> store/index, or store/rejected with a reason code

@@ -20,10 +20,10 @@ use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint};
 use crate::format::signing::Signer;
 use crate::link::clock::Clock;
 use crate::store::blocks::{Form, Key, Members};
-use crate::store::crew;
 use crate::store::disk::{Kernel, Latched};
 use crate::store::folder::{Folder, Found, Terms};
 use crate::store::publication::Published;
+use crate::store::thread_pool;
 
 /// Writes repodata for a directory of packages, reading only those that are new
 ///
@@ -83,7 +83,7 @@ pub struct IndexArgs {
 pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, chain(error));
     let now = Clock.now();
-    crew::allow(args.jobs.map_or(0, usize::from));
+    thread_pool::allow(args.jobs.map_or(0, usize::from));
     let keep = crate::format::quantity::duration(&args.keep)
         .map_err(|e| Failure::new(Exit::Usage, format!("--keep {}: {e}", args.keep)))?;
     let dir = std::fs::canonicalize(&args.dir)

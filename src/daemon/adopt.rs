@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::gatehouse::Gatehouse;
 use super::prepare::{Prepared, Unusable, prepare, terms_of_adoption};
+use super::sandbox::Sandbox;
 use crate::config::settings::Settings;
 use crate::domain::names::{Actor, TreeId, TreeName};
 use crate::engine::run::{EngineError, append, take_up};
@@ -21,12 +21,12 @@ use crate::process::decision::Entry;
 use crate::process::fact::package::Adopted;
 use crate::process::fact::tree::Published;
 use crate::store::adoption::{self, AdoptionError, Survey, Wish};
-use crate::store::crew;
 use crate::store::disk::{self, Disk, DiskError, Kernel};
 use crate::store::distribution::DistSettings;
 use crate::store::index::{Index, IndexError};
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{Logbook as _, LogbookError, SqliteLogbook};
+use crate::store::thread_pool;
 use crate::store::{ownership, tree};
 
 /// Why a tree did not come under management, or did not leave it.
@@ -80,10 +80,10 @@ impl Alone {
                 state.display()
             )));
         }
-        crew::allow(settings.intake.jobs);
-        let gatehouse = Arc::new(Gatehouse::of_this_program());
-        gatehouse.open();
-        let examiner: Arc<dyn crate::store::examination::Examiner> = gatehouse;
+        thread_pool::allow(settings.intake.jobs);
+        let sandbox = Arc::new(Sandbox::of_this_program());
+        sandbox.open();
+        let examiner: Arc<dyn crate::store::examination::Examiner> = sandbox;
         let Prepared { rules, mut distributions, .. } = prepare(settings, &examiner, now)?;
         let of_dist = distributions.remove(&id.dist).filter(|dist| dist.trees.contains(&id.tree));
         let of_dist = of_dist.ok_or_else(|| AdoptError::First(format!("the configuration has no tree {id}")))?;

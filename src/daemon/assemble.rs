@@ -13,23 +13,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Bounds};
 use super::expiry::{self, Expiries};
-use super::gatehouse::Gatehouse;
-use super::lookout::{self, News, Post, Rhythm};
 use super::prepare::{Prepared, Unusable, prepare, rings};
+use super::sandbox::Sandbox;
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
+use super::watcher::{self, News, Post, Rhythm};
 use crate::config;
 use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
 use crate::engine::run::{Engine, EngineError, Handle, take_up};
 use crate::engine::view::Shared;
-use crate::engine::worker::{Books, Workshop};
+use crate::engine::worker::{Books, Workers};
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
 use crate::process::rules::Rules;
 use crate::store::backup::UNFINISHED;
-use crate::store::crew;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution};
 use crate::store::examination::Examiner;
@@ -37,6 +36,7 @@ use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LogbookError, Reader, SqliteLogbook};
 use crate::store::ownership;
+use crate::store::thread_pool;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
 
@@ -133,7 +133,7 @@ pub struct Daemon {
     lock: Arc<SiteLock>,
     engine: Engine,
     handle: Handle,
-    workshop: Arc<Workshop>,
+    workers: Arc<Workers>,
     context: Context,
     listener: TcpListener,
     on_ready: oneshot::Receiver<()>,
@@ -152,9 +152,9 @@ pub struct Daemon {
 /// Nothing in the trees has changed then.
 pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
     let clock = Clock;
-    crew::allow(settings.intake.jobs);
-    let gatehouse = Arc::new(Gatehouse::of_this_program());
-    let examiner: Arc<dyn Examiner> = gatehouse.clone();
+    thread_pool::allow(settings.intake.jobs);
+    let sandbox = Arc::new(Sandbox::of_this_program());
+    let examiner: Arc<dyn Examiner> = sandbox.clone();
     let Prepared { rules, distributions, site } = prepare(&settings, &examiner, clock.now())?;
     let disk = Latched::new(Kernel::below(vec![settings.site.root.clone(), settings.site.incoming.clone()]));
     let broken = disk.broken();
@@ -178,7 +178,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     // A name of before the crash may be the first that this process makes: in a container it has the same number.
     disk::sweep(disk.as_ref(), &state)?;
 
-    gatehouse.open();
+    sandbox.open();
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
     let mut book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
@@ -203,9 +203,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
             opened.map_err(|source| DaemonError::Distribution { dist: path.to_string(), source: Box::new(source) })?;
         open.push((path, upload, dist));
     }
-    let workshop = Arc::new(Workshop::new(Arc::clone(&shared), open));
+    let workers = Arc::new(Workers::new(Arc::clone(&shared), open));
     let (rung, on_ready) = oneshot::channel();
-    let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workshop), shared, clock, rung);
+    let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workers), shared, clock, rung);
     let mode = settings.watch.mode;
     let posts = watched.into_iter().map(|(dist, dir, news)| Post::new(dist, dir, news, mode, &handle)).collect();
 
@@ -220,7 +220,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         lock: Arc::new(lock),
         engine,
         handle,
-        workshop,
+        workers,
         context,
         listener,
         on_ready,
@@ -313,7 +313,7 @@ impl Daemon {
             period: self.settings.watch.scrub_within,
         };
         tasks.add("the scrub", scrub.run(stop.clone()));
-        tasks.add("the lookout", lookout::run(self.posts, rhythm, self.handle.clone(), stop.clone()));
+        tasks.add("the watcher", watcher::run(self.posts, rhythm, self.handle.clone(), stop.clone()));
         let reporter = Reporter {
             shared: Arc::clone(self.handle.shared()),
             supervisor: Arc::clone(&self.supervisor),
@@ -328,7 +328,7 @@ impl Daemon {
             source: self.settings.source.clone(),
             settings: self.settings,
             handle: self.handle,
-            workshop: self.workshop,
+            workers: self.workers,
             context: self.context,
             examiner: self.examiner,
             clock: self.clock,
@@ -427,7 +427,7 @@ struct Reloader {
     source: PathBuf,
     settings: Settings,
     handle: Handle,
-    workshop: Arc<Workshop>,
+    workers: Arc<Workers>,
     context: Context,
     examiner: Arc<dyn Examiner>,
     clock: Clock,
@@ -508,7 +508,7 @@ impl Reloader {
                 of_dist.trust.extend(trust);
             }
             if let Some(ring) = uploads {
-                self.workshop.trust(&dist.path, ring);
+                self.workers.trust(&dist.path, ring);
             }
         }
         self.handle.reload(rules).await;
@@ -523,7 +523,7 @@ impl Reloader {
     async fn apply(&mut self, effective: Settings) -> Result<(), DaemonError> {
         let Prepared { rules, distributions, site } = prepare(&effective, &self.examiner, self.clock.now())?;
         for (path, ready) in distributions {
-            self.workshop.reload(&path, ready);
+            self.workers.reload(&path, ready);
         }
         self.handle.reload(rules).await;
         self.context.replace(site);

@@ -11,9 +11,9 @@ pub mod expiry;
 /// Every listed package is read again within a period.
 pub mod scrub;
 /// Looks at the upload trees when the kernel says so, and now and then anyhow.
-pub mod lookout;
+pub mod watcher;
 /// Packages are read by confined processes.
-pub mod gatehouse;
+pub mod sandbox;
 /// A tree that somebody else has made comes under management, or leaves it again.
 pub mod adopt;
 /// The whole daemon.

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::view::{LOGBOOK, Shared};
-use super::worker::Workshop;
+use super::worker::Workers;
 use crate::domain::backlog::Backlog;
 use crate::domain::names::{Actor, DistPath, RolloutId, TreeId};
 use crate::link::clock::Clock;
@@ -209,7 +209,7 @@ pub struct Engine {
     to_seal: bool,
     /// When it was sealed last.
     sealed: Instant,
-    workshop: Arc<Workshop>,
+    workers: Arc<Workers>,
     shared: Arc<Shared>,
     clock: Clock,
     touches: Arc<Touches>,
@@ -332,7 +332,7 @@ impl Engine {
     /// is over.
     pub fn new(
         book: Box<dyn Logbook>,
-        workshop: Arc<Workshop>,
+        workers: Arc<Workers>,
         shared: Arc<Shared>,
         clock: Clock,
         on_ready: oneshot::Sender<()>,
@@ -355,7 +355,7 @@ impl Engine {
             book,
             to_seal: true,
             sealed: began.1,
-            workshop,
+            workers,
             shared,
             clock,
             touches,
@@ -882,10 +882,10 @@ impl Engine {
     }
 
     fn start(&self, work: Work) {
-        let (workshop, ends, clock) = (Arc::clone(&self.workshop), self.ends.0.clone(), self.clock);
+        let (workers, ends, clock) = (Arc::clone(&self.workers), self.ends.0.clone(), self.clock);
         let patient = self.patient_now();
         tokio::task::spawn_blocking(move || {
-            let carry_out = || workshop.carry_out(&work, clock.now(), clock.monotonic(), patient);
+            let carry_out = || workers.carry_out(&work, clock.now(), clock.monotonic(), patient);
             let carried = std::panic::AssertUnwindSafe(carry_out);
             // A panic must not leave a distribution busy for ever: it is a failure like any other.
             let end = std::panic::catch_unwind(carried)
@@ -984,9 +984,9 @@ mod tests {
     #[tokio::test]
     async fn a_stop_does_not_wait_for_an_end_that_cannot_be_written_down() {
         let shared = Arc::<Shared>::default();
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workshop, shared, Clock, rung);
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock, rung);
         let dist: DistPath = "d".parse().expect("a path");
         let away = Refused {
             dist: dist.clone(),
@@ -1014,8 +1014,8 @@ mod tests {
     #[test]
     fn a_logbook_that_cannot_be_written_is_a_trouble_until_something_was_written() {
         let shared = Arc::<Shared>::default();
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, oneshot::channel().0).0;
         let tick = || Envelope { input: Input::Tick, reply: None };
         engine.take(tick()).expect("nothing to write");
         assert!(shared.read().troubles.is_empty());
@@ -1053,8 +1053,8 @@ mod tests {
             grace_packages: Duration::ZERO,
         };
         Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.dist.clone(), rules);
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, oneshot::channel().0).0;
         let work = Work::Promote(number, plan.clone());
         let trouble = || shared.read().troubles.get(&work.key()).cloned();
         engine.hold();
@@ -1092,9 +1092,9 @@ mod tests {
             grace_packages: Duration::ZERO,
         };
         Arc::make_mut(&mut shared.write().rules).distributions.insert(dist.clone(), rules);
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, mut ready) = oneshot::channel();
-        let mut engine = Engine::new(Box::new(Full), workshop, Arc::clone(&shared), Clock, rung).0;
+        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, rung).0;
         engine.touched.insert(dist.clone());
         engine.doubted.insert(dist.clone());
         let is_over = |engine: &Engine| engine.recovered(&shared.read());
@@ -1125,9 +1125,9 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_ahead_makes_no_removal_due_and_one_that_goes_back_neither() {
         let shared = Arc::<Shared>::default();
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workshop, shared, Clock, rung);
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock, rung);
         let (now, hour) = (Clock.now(), Duration::from_hours(1));
         // It began an hour ago by the wall and just now by the other clock: the wall has jumped.
         engine.began = (now.checked_sub(hour).expect("a time"), Clock.monotonic());
@@ -1141,13 +1141,13 @@ mod tests {
         let day = Duration::from_hours(24);
         let start = |last_at, steady| {
             let shared = Arc::<Shared>::default();
-            let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+            let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
             let version = String::new();
             let mut inside = shared.write();
             inside.world.steady = steady;
             inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
             drop(inside);
-            Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0.patient_now()
+            Engine::new(Box::new(Full), workers, shared, Clock, oneshot::channel().0).0.patient_now()
         };
         let now = Clock.now();
         let before = now.checked_sub(day).expect("a time");
@@ -1162,8 +1162,8 @@ mod tests {
     #[test]
     fn a_first_start_with_a_clock_that_is_ahead_delays_nothing_once_it_is_right() {
         let shared = Arc::<Shared>::default();
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workshop, shared, Clock, oneshot::channel().0).0;
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+        let mut engine = Engine::new(Box::new(Full), workers, shared, Clock, oneshot::channel().0).0;
         let year = Duration::from_hours(24 * 365);
         engine.began = (Clock.now().checked_add(year).expect("a time"), Clock.monotonic());
         engine.follow_the_wall();
@@ -1188,8 +1188,8 @@ mod tests {
             }
             let shared = Arc::<Shared>::default();
             fold(&book, &mut shared.write().world).expect("folded");
-            let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
-            let mut engine = Engine::new(Box::new(book), workshop, shared, Clock, oneshot::channel().0).0;
+            let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+            let mut engine = Engine::new(Box::new(book), workers, shared, Clock, oneshot::channel().0).0;
             assert!(engine.steady() >= steady, "run {run}");
             // It has run for an hour.
             engine.began.0 = engine.began.0.checked_add(hour).expect("a time");

@@ -67,13 +67,13 @@ impl Catalog for Books<'_> {
 
 /// All distributions of the site, each held by one piece of work at a time.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct Workers {
     shared: Arc<Shared>,
-    distributions: BTreeMap<DistPath, Bench>,
+    distributions: BTreeMap<DistPath, Opened>,
 }
 
 #[derive(Debug)]
-struct Bench {
+struct Opened {
     upload: TreeName,
     distribution: Mutex<Distribution>,
     /// Settings that the next piece of work begins with.
@@ -82,32 +82,33 @@ struct Bench {
     ring: Mutex<Option<Keyring>>,
 }
 
-impl Workshop {
-    /// A workshop over distributions; the name beside each is its upload tree.
+impl Workers {
+    /// A workers over distributions; the name beside each is its upload tree.
     pub fn new(shared: Arc<Shared>, distributions: Vec<(DistPath, TreeName, Distribution)>) -> Self {
-        let bench = |upload, distribution| Bench {
+        let opened = |upload, distribution| Opened {
             upload,
             distribution: Mutex::new(distribution),
             pending: Mutex::new(None),
             ring: Mutex::new(None),
         };
-        let distributions = distributions.into_iter().map(|(path, upload, dist)| (path, bench(upload, dist))).collect();
+        let distributions =
+            distributions.into_iter().map(|(path, upload, dist)| (path, opened(upload, dist))).collect();
         Self { shared, distributions }
     }
 
     /// Hands new settings over; they hold from the next piece of work on.
     pub fn reload(&self, dist: &DistPath, settings: DistSettings) {
-        if let Some(bench) = self.distributions.get(dist) {
+        if let Some(opened) = self.distributions.get(dist) {
             // Their ring is newer than one that was read before.
-            *lock(&bench.ring) = None;
-            *lock(&bench.pending) = Some(settings);
+            *lock(&opened.ring) = None;
+            *lock(&opened.pending) = Some(settings);
         }
     }
 
     /// Hands over the ring of the upload tree alone, where nothing else could be read.
     pub fn trust(&self, dist: &DistPath, ring: Keyring) {
-        if let Some(bench) = self.distributions.get(dist) {
-            *lock(&bench.ring) = Some(ring);
+        if let Some(opened) = self.distributions.get(dist) {
+            *lock(&opened.ring) = Some(ring);
         }
     }
 
@@ -115,19 +116,19 @@ impl Workshop {
     ///
     /// `patient` is the time by which things wait for their removal.
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
-        let Some(bench) = self.distributions.get(work.dist()) else {
+        let Some(opened) = self.distributions.get(work.dist()) else {
             return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
         };
-        let mut dist = lock(&bench.distribution);
-        if let Some(settings) = lock(&bench.pending).take() {
+        let mut dist = lock(&opened.distribution);
+        if let Some(settings) = lock(&opened.pending).take() {
             dist.reload(settings);
         }
-        if let Some(ring) = lock(&bench.ring).take() {
+        if let Some(ring) = lock(&opened.ring).take() {
             dist.trust(ring);
         }
         let view = self.shared.read();
         let books = Books::of(&view, work.dist());
-        let done = on(&mut dist, &books, &bench.upload, work, (now, clock, patient));
+        let done = on(&mut dist, &books, &opened.upload, work, (now, clock, patient));
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
     }
 }

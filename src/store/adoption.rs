@@ -20,7 +20,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
 use super::distribution::DistSettings;
 use super::examination::{Answer, Known, Question, Terms};
@@ -29,6 +28,7 @@ use super::intake::Stamp;
 use super::ownership;
 use super::publication::{self, REPOMD, REPOMD_ASC};
 use super::strangers;
+use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::Catalog;
@@ -166,7 +166,7 @@ pub fn survey(
     survey.missing.retain(|place| !survey.refused.iter().any(|(refused, _)| refused == place));
     let all = wanted.len() as u64;
     let (mut read, mut put) = (0, Ok(()));
-    crew::each(
+    thread_pool::each(
         &wanted,
         || (),
         |(): &mut (), place| examine(settings, wish, &dir, place),

@@ -1,11 +1,11 @@
-//! The three files of a tree, made of blocks from the shelf.
+//! The three files of a tree, made of blocks from the block cache.
 //!
 //! Here is decided which blocks a file is made of; [`super::splice`] makes those that are missing and puts the
 //! file together.
 //!
 //! Why the whole is well-formed although only changed blocks are parsed: a file is a head, blocks and a
 //! foot. Each block was parsed as the only content of a file of its kind, so it is a run of whole package
-//! elements in that namespace, and as many as were counted. The shelf hands out exactly those bytes
+//! elements in that namespace, and as many as were counted. The block cache hands out exactly those bytes
 //! (CRC-32 over both forms, at each reading). The head holds a number and nothing else that changes.
 //! Runs of whole elements after one another, between head and foot, are a well-formed file again.
 //!
@@ -17,13 +17,13 @@
 
 use std::io::{self, Write};
 
+use super::block_cache::BlockCache;
 use super::blocks::{self, Block, Counter, Form, Members, Part, Sums};
-use super::crew;
 use super::disk::{Disk, DiskError};
 use super::index::Source;
-use super::shelf::Shelf;
 use super::splice::{self, Both, Plan};
 pub use super::splice::{AssemblyError, Tally};
+use super::thread_pool;
 use crate::format::compress::{self, Compression};
 
 /// Decides which blocks a file is made of.
@@ -48,11 +48,11 @@ pub fn ids(form: Form, source: &impl Source) -> impl Iterator<Item = blocks::Id>
 /// written whole, on a thread of its own.
 ///
 /// # Errors
-/// Nothing that was written may be used then. [`ShelfError::Damaged`] can be mended by forgetting the block.
+/// Nothing that was written may be used then. [`BlockCacheError::Damaged`] can be mended by forgetting the block.
 pub fn assemble<W: Write + Send>(
     form: Form,
     disk: &dyn Disk,
-    shelf: &mut Shelf,
+    block_cache: &mut BlockCache,
     source: &impl Source,
     outs: [W; 3],
     ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
@@ -60,12 +60,12 @@ pub fn assemble<W: Write + Send>(
     if form.members == Members::One && form.compression != Compression::None {
         return Ok((one_member_each(form, source, outs, ended)?, Tally::default()));
     }
-    let ((primary, filelists), other) = crew::both(
-        || crew::both(|| plan(form, Part::Primary, source), || plan(form, Part::Filelists, source)),
+    let ((primary, filelists), other) = thread_pool::both(
+        || thread_pool::both(|| plan(form, Part::Primary, source), || plan(form, Part::Filelists, source)),
         || plan(form, Part::Other, source),
     );
     let plans = [primary?, filelists?, other?];
-    splice::splice(form, disk, shelf, source, &plans, outs, ended)
+    splice::splice(form, disk, block_cache, source, &plans, outs, ended)
 }
 
 /// Files of one member each, for clients that read no more than one: everything is compressed anew.
@@ -77,8 +77,8 @@ fn one_member_each<W: Write + Send>(
 ) -> Result<Vec<(Sums, W)>, AssemblyError> {
     let [primary, filelists, other] = outs;
     let file = |part, out| one_member(form, part, source, out, &ended);
-    let ((primary, filelists), other) = crew::both(
-        || crew::both(|| file(Part::Primary, primary), || file(Part::Filelists, filelists)),
+    let ((primary, filelists), other) = thread_pool::both(
+        || thread_pool::both(|| file(Part::Primary, primary), || file(Part::Filelists, filelists)),
         || file(Part::Other, other),
     );
     Ok(vec![primary?, filelists?, other?])
@@ -134,10 +134,10 @@ impl<W: Write> Write for Counted<W> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::block_cache::BlockCacheError;
     use super::super::blocks::{Key, read_back, target};
     use super::super::disk::{Kernel, failing::FailingDisk};
     use super::super::index::{InMemory, IndexError};
-    use super::super::shelf::ShelfError;
     use super::*;
     use crate::domain::checksum::ChecksumKind;
     use crate::format::compress::open;
@@ -174,24 +174,25 @@ mod tests {
 
     struct Room {
         dir: tempfile::TempDir,
-        shelf: Shelf,
+        block_cache: BlockCache,
     }
 
     impl Room {
         fn new() -> Self {
             let dir = tempfile::tempdir().expect("a directory");
-            let shelf = Shelf::open(&Kernel::default(), &dir.path().join("shelf")).expect("begun");
-            Self { dir, shelf }
+            let block_cache = BlockCache::open(&Kernel::default(), &dir.path().join("block_cache")).expect("begun");
+            Self { dir, block_cache }
         }
 
         fn files(&mut self, form: Form, packages: &[Vec<u8>]) -> (Vec<(Sums, Vec<u8>)>, Tally) {
             let outs = [Vec::new(), Vec::new(), Vec::new()];
             let source = in_memory(packages);
-            assemble(form, &Kernel::default(), &mut self.shelf, &source, outs, |_| Ok(())).expect("memory takes it")
+            assemble(form, &Kernel::default(), &mut self.block_cache, &source, outs, |_| Ok(()))
+                .expect("memory takes it")
         }
 
         fn shelf_file(&self) -> std::path::PathBuf {
-            self.dir.path().join("shelf")
+            self.dir.path().join("block_cache")
         }
     }
 
@@ -263,9 +264,9 @@ mod tests {
                 let packages = [xml.clone().into_bytes()];
                 let outs = [Vec::new(), Vec::new(), Vec::new()];
                 let source = in_memory(&packages);
-                let made = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(()));
+                let made = assemble(form, &Kernel::default(), &mut room.block_cache, &source, outs, |_| Ok(()));
                 assert!(matches!(made, Err(AssemblyError::Proof { .. })), "{xml}");
-                assert!(room.shelf.is_empty());
+                assert!(room.block_cache.is_empty());
             }
         }
     }
@@ -285,9 +286,9 @@ mod tests {
             .expect("written in place");
         let source = in_memory(&packages);
         let outs = [Vec::new(), Vec::new(), Vec::new()];
-        let error = assemble(GZ, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(())).map(drop);
-        let Err(AssemblyError::Shelf(ShelfError::Damaged { id, .. })) = error else { panic!("{error:?}") };
-        room.shelf.forget(&id);
+        let error = assemble(GZ, &Kernel::default(), &mut room.block_cache, &source, outs, |_| Ok(())).map(drop);
+        let Err(AssemblyError::BlockCache(BlockCacheError::Damaged { id, .. })) = error else { panic!("{error:?}") };
+        room.block_cache.forget(&id);
         let (again, tally) = room.files(GZ, &packages);
         assert!(again == whole);
         assert_eq!(tally.made, 1);
@@ -302,10 +303,10 @@ mod tests {
             let source = in_memory(&packages);
             let outs = [Vec::new(), Vec::new(), Vec::new()];
             let disk = FailingDisk::after(calls);
-            let done = assemble(GZ, &disk, &mut room.shelf, &source, outs, |_| Ok(())).is_ok();
+            let done = assemble(GZ, &disk, &mut room.block_cache, &source, outs, |_| Ok(())).is_ok();
             assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps");
-            let shelf = Shelf::open(&Kernel::default(), &room.shelf_file()).expect("opened");
-            room.shelf = shelf;
+            let block_cache = BlockCache::open(&Kernel::default(), &room.shelf_file()).expect("opened");
+            room.block_cache = block_cache;
             assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps and a restart");
             if done {
                 return;
@@ -325,7 +326,8 @@ mod tests {
                 whole.lock().expect("nobody failed").push(file.len());
                 Ok(())
             };
-            let (files, _) = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, see).expect("memory");
+            let (files, _) =
+                assemble(form, &Kernel::default(), &mut room.block_cache, &source, outs, see).expect("memory");
             let mut sizes: Vec<_> = files.iter().map(|(_, bytes)| bytes.len()).collect();
             let mut seen = whole.into_inner().expect("nobody panics");
             sizes.sort_unstable();
@@ -333,7 +335,7 @@ mod tests {
             assert_eq!(seen, sizes);
             let fail = |_: &mut Vec<u8>| Err(DiskError::new("sync", std::path::Path::new("f"), io::Error::other("no")));
             let outs = [Vec::new(), Vec::new(), Vec::new()];
-            let failed = assemble(form, &Kernel::default(), &mut room.shelf, &source, outs, fail).map(drop);
+            let failed = assemble(form, &Kernel::default(), &mut room.block_cache, &source, outs, fail).map(drop);
             assert!(matches!(failed, Err(AssemblyError::Disk(_))), "{failed:?}");
         }
     }
@@ -373,7 +375,7 @@ mod tests {
                 let source = WithoutOne { source: &whole, one, panics };
                 let outs = [Vec::new(), Vec::new(), Vec::new()];
                 let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    assemble(GZ, &Kernel::default(), &mut room.shelf, &source, outs, |_| Ok(())).map(drop)
+                    assemble(GZ, &Kernel::default(), &mut room.block_cache, &source, outs, |_| Ok(())).map(drop)
                 }));
                 match ended {
                     Ok(ended) => assert!(!panics && matches!(ended, Err(AssemblyError::Index(_))), "{ended:?}"),

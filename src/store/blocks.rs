@@ -248,7 +248,7 @@ pub struct Id(pub [u8; 32]);
 /// Some consecutive packages of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its name on the shelf.
+    /// Its name in the block cache.
     pub id: Id,
     /// Which packages, by their place in the file.
     pub packages: Range<usize>,

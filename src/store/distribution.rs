@@ -17,8 +17,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::assembly::{self, AssemblyError};
+use super::block_cache::{BlockCache, BlockCacheError};
 use super::blocks::{Form, Members};
-use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Wanted};
 use super::examination::Terms;
 use super::index::{Chunk, Index, IndexError};
@@ -28,8 +28,8 @@ use super::presence::Presence;
 use super::promotion::{self, BringError, Places};
 use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec, Staged};
 use super::retirement::{self, Retired};
-use super::shelf::{Shelf, ShelfError};
 use super::strangers;
+use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Catalog, Entry, Listing};
@@ -181,7 +181,7 @@ pub struct Distribution {
     dropped: Uploads,
     /// What an admin has put into the tree itself.
     uploads: Uploads,
-    shelf: Shelf,
+    block_cache: BlockCache,
     /// What was seen of each tree when every listed package was there.
     present: BTreeMap<TreeName, Presence>,
     /// What clients see of each tree, and of what it was made.
@@ -245,14 +245,14 @@ impl Distribution {
             disk::sweep(disk.as_ref(), dir)?;
         }
         let index = Index::open(disk.as_ref(), &settings.index)?;
-        let shelf = Shelf::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
+        let block_cache = BlockCache::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
         let mut dist = Self {
             settings,
             disk,
             index,
             dropped: Uploads::default(),
             uploads: Uploads::default(),
-            shelf,
+            block_cache,
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
         };
@@ -282,7 +282,7 @@ impl Distribution {
         };
         let (index, disk) = (&mut self.index, self.disk.as_ref());
         let mut kept = Ok(());
-        crew::each(
+        thread_pool::each(
             lost,
             || (),
             read,
@@ -843,7 +843,7 @@ impl Distribution {
         Ok(staged.publish(self.disk.as_ref())?)
     }
 
-    /// Stages; what index or shelf turn out to have lost is made again, each thing once.
+    /// Stages; what index or block cache turn out to have lost is made again, each thing once.
     fn stage(
         &mut self,
         tree: &TreeName,
@@ -857,7 +857,7 @@ impl Distribution {
             let signer = self.settings.signer.as_deref();
             let disk = Arc::clone(&self.disk);
             let staged = self.index.ordered(listing).map_err(PublishError::from).and_then(|source| {
-                publication::stage(disk.as_ref(), spec, &source, &mut self.shelf, signer, floor, now)
+                publication::stage(disk.as_ref(), spec, &source, &mut self.block_cache, signer, floor, now)
             });
             match staged {
                 Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
@@ -868,9 +868,11 @@ impl Distribution {
                     self.read_again(&nevra, entry, &trees)?;
                 }
                 Err(PublishError::Assembly { dir, source }) => match *source {
-                    AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if mended.insert(hex::encode(id.0)) => {
+                    AssemblyError::BlockCache(BlockCacheError::Damaged { id, .. })
+                        if mended.insert(hex::encode(id.0)) =>
+                    {
                         tracing::warn!(dist = %self.settings.path, "a block was damaged; making it again");
-                        self.shelf.forget(&id);
+                        self.block_cache.forget(&id);
                     }
                     source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
                 },
@@ -881,7 +883,7 @@ impl Distribution {
 
     /// Lets go of blocks that no tree has any more, now and then.
     fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
-        let Self { settings, disk, index, shelf, shown, .. } = self;
+        let Self { settings, disk, index, block_cache, shown, .. } = self;
         if settings.form.members == Members::One {
             return Ok(());
         }
@@ -892,9 +894,9 @@ impl Distribution {
             let ordered = listings.iter().filter_map(|listing| index.ordered(listing).ok());
             ordered.flat_map(|source| assembly::ids(settings.form, &source).collect::<Vec<_>>()).collect()
         };
-        match shelf.tidy(disk.as_ref(), wanted) {
+        match block_cache.tidy(disk.as_ref(), wanted) {
             Ok(_) => Ok(()),
-            Err(ShelfError::Disk(error)) => Err(error.into()),
+            Err(BlockCacheError::Disk(error)) => Err(error.into()),
             Err(error) => Err(DiskError::new("tidy", &settings.index, std::io::Error::other(error)).into()),
         }
     }

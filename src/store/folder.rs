@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! <state>/files.sqlite      which file has which XML, and what was asked of it
-//! <state>/packages.xml      the XML, see `pile`
-//! <state>/blocks            ready-made blocks, see `shelf`
+//! <state>/packages.xml      the XML, see `append_file`
+//! <state>/blocks            ready-made blocks, see `block_cache`
 //! <state>/lock              one at a time
 //! ```
 //!
@@ -31,16 +31,16 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::append_file::AppendFile;
 use super::assembly::{self, AssemblyError, Tally};
+use super::block_cache::{BlockCache, BlockCacheError};
 use super::blocks::{self, Form, Key, Members, Part, Piece};
-use super::crew;
 use super::disk::{self, AtPath as _, Disk, DiskError};
 use super::index::{IndexError, Place, Source, may_pass};
 use super::lock::{LockError, SiteLock, lock_folder};
-use super::pile::Pile;
 use super::publication::{self, Outcome, PublishError, Published, Spec};
 use super::retirement;
-use super::shelf::{Shelf, ShelfError};
+use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::refusal::{Code, Refusal};
@@ -157,8 +157,8 @@ pub struct Folder {
     dir: PathBuf,
     database: PathBuf,
     db: Connection,
-    pile: Pile,
-    shelf: Shelf,
+    append_file: AppendFile,
+    block_cache: BlockCache,
     /// By path below the directory, which is the order of the metadata.
     files: Files,
     /// What clients see, while the listing is what it was then.
@@ -179,9 +179,9 @@ impl Folder {
         let lock = lock_folder(state, dir, who)?;
         disk::sweep(disk, state)?;
         let database = state.join("files.sqlite");
-        let pile_path = state.join("packages.xml");
-        let mut pile = Pile::open(disk, &pile_path)?;
-        let usable = usable(&database, &terms.name, pile.end());
+        let xml_path = state.join("packages.xml");
+        let mut append_file = AppendFile::open(disk, &xml_path)?;
+        let usable = usable(&database, &terms.name, append_file.end());
         let (db, files) = match usable {
             Ok(usable) => usable,
             Err(source) if may_pass(&source) => {
@@ -191,13 +191,22 @@ impl Folder {
                 for suffix in ["", "-wal", "-shm", "-journal"] {
                     disk.remove(&state.join(format!("files.sqlite{suffix}")))?;
                 }
-                pile = Pile::begin(disk, &pile_path)?;
+                append_file = AppendFile::begin(disk, &xml_path)?;
                 usable_anew(&database, &terms.name)?
             }
         };
-        let shelf = Shelf::open(disk, &state.join("blocks"))?;
-        let mut folder =
-            Self { dir: dir.to_owned(), database, db, pile, shelf, files, shown: None, terms, _lock: lock };
+        let block_cache = BlockCache::open(disk, &state.join("blocks"))?;
+        let mut folder = Self {
+            dir: dir.to_owned(),
+            database,
+            db,
+            append_file,
+            block_cache,
+            files,
+            shown: None,
+            terms,
+            _lock: lock,
+        };
         folder.shown = folder.recall();
         Ok(folder)
     }
@@ -233,10 +242,10 @@ impl Folder {
         if !gone.is_empty() || !wanted.is_empty() {
             self.forget_shown()?;
         }
-        let reader = Reader { disk, dir: &self.dir, pile: &self.pile, terms: &self.terms, now };
+        let reader = Reader { disk, dir: &self.dir, append_file: &self.append_file, terms: &self.terms, now };
         let mut read = Vec::new();
         let mut seen = 0;
-        crew::each(
+        thread_pool::each(
             &wanted,
             || vec![0; 256 * 1024],
             |buffer, (path, stamp)| reader.place(path, **stamp, buffer),
@@ -405,14 +414,14 @@ impl Folder {
     ) -> Result<Outcome, FolderError> {
         let mut mended = BTreeSet::new();
         loop {
-            let source = listed(&self.pile, &self.files);
-            match publication::stage(disk, spec, &source, &mut self.shelf, signer, 0, now) {
+            let source = listed(&self.append_file, &self.files);
+            match publication::stage(disk, spec, &source, &mut self.block_cache, signer, 0, now) {
                 Err(PublishError::Index(IndexError::Lost { .. })) if mended.insert(None) => {
                     self.read_lost_again(disk, now)?;
                 }
                 Err(PublishError::Assembly { dir, source }) => match *source {
-                    AssemblyError::Shelf(ShelfError::Damaged { id, .. }) if mended.insert(Some(id)) => {
-                        self.shelf.forget(&id);
+                    AssemblyError::BlockCache(BlockCacheError::Damaged { id, .. }) if mended.insert(Some(id)) => {
+                        self.block_cache.forget(&id);
                     }
                     source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
                 },
@@ -423,7 +432,7 @@ impl Folder {
 
     /// Lets go of every file whose XML is not what was kept, and looks again.
     fn read_lost_again(&mut self, disk: &dyn Disk, now: Timestamp) -> Result<(), FolderError> {
-        let lost = |place: &Place| place.read_all(&self.pile).is_none();
+        let lost = |place: &Place| place.read_all(&self.append_file).is_none();
         let lost: Vec<String> =
             self.files.iter().filter(|(_, (_, place))| lost(place)).map(|(path, _)| path.clone()).collect();
         self.files.retain(|path, _| lost.binary_search(path).is_err());
@@ -434,28 +443,28 @@ impl Folder {
     /// Lets go of blocks and XML that nothing needs any more, now and then.
     fn tidy(&mut self, disk: &dyn Disk, form: Form) -> Result<(), FolderError> {
         if form.members == Members::Blocks {
-            let wanted = || assembly::ids(form, &listed(&self.pile, &self.files)).collect();
-            match self.shelf.tidy(disk, wanted) {
+            let wanted = || assembly::ids(form, &listed(&self.append_file, &self.files)).collect();
+            match self.block_cache.tidy(disk, wanted) {
                 Ok(_) => {}
-                Err(ShelfError::Disk(error)) => return Err(error.into()),
+                Err(BlockCacheError::Disk(error)) => return Err(error.into()),
                 Err(error) => return Err(DiskError::new("tidy", &self.dir, std::io::Error::other(error)).into()),
             }
         }
         let wanted: u64 = self.files.values().map(|(_, place)| place.len()).sum();
-        if self.pile.end().saturating_sub(wanted) > WASTE_MAX.max(wanted) {
+        if self.append_file.end().saturating_sub(wanted) > WASTE_MAX.max(wanted) {
             self.write_pile_anew(disk)?;
         }
         Ok(())
     }
 
     fn write_pile_anew(&mut self, disk: &dyn Disk) -> Result<(), FolderError> {
-        let path = self.pile.path().to_owned();
+        let path = self.append_file.path().to_owned();
         let beside = path.with_extension("xml.new");
-        let new = Pile::begin(disk, &beside)?;
+        let new = AppendFile::begin(disk, &beside)?;
         let mut moved = Vec::with_capacity(self.files.len());
         for (file, (stamp, place)) in &self.files {
             // What is damaged stays behind and is read again by the next look.
-            if let Some(xml) = place.read_all(&self.pile)
+            if let Some(xml) = place.read_all(&self.append_file)
                 && let Some(place) = Place::write(disk, &new, &xml)?
             {
                 moved.push((file.clone(), *stamp, place));
@@ -464,7 +473,7 @@ impl Folder {
         let all: Vec<String> = std::mem::take(&mut self.files).into_keys().collect();
         // After a crash between the two, the rows do not have their XML, and the files are read again.
         disk.rename(&beside, &path)?;
-        self.pile = Pile::open(disk, &path)?;
+        self.append_file = AppendFile::open(disk, &path)?;
         self.keep(moved, &all)
     }
 
@@ -653,14 +662,14 @@ impl Walk {
 /// A package's part of each file, and the fields in which text was replaced or left out.
 type Xml = ([Vec<u8>; 3], Vec<&'static str>);
 
-/// The same with where it lies on the pile.
+/// The same with where it lies in the append file.
 type Written = (Place, Vec<&'static str>);
 
-/// Reads packages and puts their XML on the pile.
+/// Reads packages and puts their XML in the append file.
 struct Reader<'a> {
     disk: &'a dyn Disk,
     dir: &'a Path,
-    pile: &'a Pile,
+    append_file: &'a AppendFile,
     terms: &'a Terms,
     now: Timestamp,
 }
@@ -670,7 +679,7 @@ impl Reader<'_> {
         match self.xml(path, stamp, buffer) {
             Err(refusal) => Ok(Err(refusal)),
             Ok((xml, replaced)) => {
-                let place = Place::write(self.disk, self.pile, &xml)?.map(|place| (place, replaced));
+                let place = Place::write(self.disk, self.append_file, &xml)?.map(|place| (place, replaced));
                 Ok(place.ok_or_else(|| Refusal::new(Code::TooLarge, "its metadata is longer than 4 GiB")))
             }
         }
@@ -712,12 +721,12 @@ impl Reader<'_> {
 
 /// The packages of a directory, in the order of its metadata.
 struct Listed<'a> {
-    pile: &'a Pile,
+    append_file: &'a AppendFile,
     files: Vec<(&'a String, &'a Place)>,
 }
 
-fn listed<'a>(pile: &'a Pile, files: &'a Files) -> Listed<'a> {
-    Listed { pile, files: files.iter().map(|(path, (_, place))| (path, place)).collect() }
+fn listed<'a>(append_file: &'a AppendFile, files: &'a Files) -> Listed<'a> {
+    Listed { append_file, files: files.iter().map(|(path, (_, place))| (path, place)).collect() }
 }
 
 impl Source for Listed<'_> {
@@ -731,10 +740,10 @@ impl Source for Listed<'_> {
 
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
         let (path, place) = self.files[at];
-        if place.read(self.pile, part, out) {
+        if place.read(self.append_file, part, out) {
             return Ok(());
         }
-        Err(IndexError::Lost { path: self.pile.path().to_owned(), package: path.clone() })
+        Err(IndexError::Lost { path: self.append_file.path().to_owned(), package: path.clone() })
     }
 }
 
@@ -875,7 +884,7 @@ mod tests {
         let room = Room::of(&["a"]);
         room.index("state");
         let left = room.state.path().join("state/.rolloutd-1-0");
-        put(&Kernel::default(), &left, b"half a pile", Access::Owner).expect("written");
+        put(&Kernel::default(), &left, b"half a append_file", Access::Owner).expect("written");
         room.open("state");
         assert!(!left.exists());
     }
@@ -1013,9 +1022,9 @@ mod tests {
             room.put(&format!("{name}.rpm"), &package(name));
             folder.look(&Kernel::default(), Room::later(), |_, _| {}).expect("looked");
         }
-        let before = folder.pile.end();
+        let before = folder.append_file.end();
         folder.write_pile_anew(&Kernel::default()).expect("written");
-        assert!(folder.pile.end() < before);
+        assert!(folder.append_file.end() < before);
         assert_eq!(folder.files.len(), 3);
         drop(folder);
         Kernel::default().remove(&room.state.path().join("s/blocks")).expect("removed");

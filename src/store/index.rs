@@ -1,7 +1,7 @@
 //! What the trees of a distribution need of each package to show it: its XML, by the SHA-256 of its bytes. What a tree
 //! shows it is told ([`Listing`]).
 //!
-//! `<state>/index/<distribution>.sqlite`, one table, and beside it `<distribution>.xml`, a [`Pile`] of
+//! `<state>/index/<distribution>.sqlite`, one table, and beside it `<distribution>.xml`, a [`AppendFile`] of
 //! all XML:
 //!
 //! ```text
@@ -33,9 +33,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::append_file::AppendFile;
 use super::blocks::{Key, Part, Piece};
 use super::disk::{Disk, DiskError};
-use super::pile::Pile;
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Entry, Listing};
 use crate::domain::names::TreeName;
@@ -119,7 +119,7 @@ pub trait Source: Sync {
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError>;
 }
 
-/// Where a package's XML lies in a pile, its three parts one after another.
+/// Where a package's XML lies in an append file, its three parts one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Where the first begins.
@@ -131,21 +131,21 @@ pub struct Place {
 }
 
 impl Place {
-    /// Puts XML on a pile; `None` when it is longer than any package's.
+    /// Puts XML in an append file; `None` when it is longer than any package's.
     ///
     /// # Errors
     /// With the path at fault.
-    pub fn write(disk: &dyn Disk, pile: &Pile, xml: &[Vec<u8>; 3]) -> Result<Option<Self>, DiskError> {
+    pub fn write(disk: &dyn Disk, append_file: &AppendFile, xml: &[Vec<u8>; 3]) -> Result<Option<Self>, DiskError> {
         let pieces = xml.each_ref().map(Vec::as_slice);
         let lengths = pieces.map(|xml| u32::try_from(xml.len()).unwrap_or(u32::MAX));
         if lengths.contains(&u32::MAX) {
             return Ok(None);
         }
-        let at = pile.append(disk, &pieces)?;
+        let at = append_file.append(disk, &pieces)?;
         Ok(Some(Self { at, lengths, keys: pieces.map(Key::of) }))
     }
 
-    /// Where it ends in its pile.
+    /// Where it ends in its append file.
     pub fn end(&self) -> u64 {
         self.at.saturating_add(self.len())
     }
@@ -166,18 +166,18 @@ impl Place {
     }
 
     /// Appends the XML of one part to `out`; whether it is there and has its key.
-    pub fn read(&self, pile: &Pile, part: Part, out: &mut Vec<u8>) -> bool {
+    pub fn read(&self, append_file: &AppendFile, part: Part, out: &mut Vec<u8>) -> bool {
         let before = Part::ALL.iter().take_while(|other| **other != part);
         let at = before.fold(self.at, |at, other| at.saturating_add(u64::from(*other.of(&self.lengths))));
         let begin = out.len();
         let Piece { key, len } = self.piece(part);
-        pile.read(at, len, out).is_ok() && Key::of(out.get(begin..).unwrap_or_default()) == key
+        append_file.read(at, len, out).is_ok() && Key::of(out.get(begin..).unwrap_or_default()) == key
     }
 
     /// The XML of all parts, if it is there and has its keys.
-    pub fn read_all(&self, pile: &Pile) -> Option<[Vec<u8>; 3]> {
+    pub fn read_all(&self, append_file: &AppendFile) -> Option<[Vec<u8>; 3]> {
         let mut xml = [Vec::new(), Vec::new(), Vec::new()];
-        let all = Part::ALL.into_iter().zip(&mut xml).all(|(part, xml)| self.read(pile, part, xml));
+        let all = Part::ALL.into_iter().zip(&mut xml).all(|(part, xml)| self.read(append_file, part, xml));
         all.then_some(xml)
     }
 }
@@ -210,7 +210,7 @@ pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
 pub struct Index {
     path: PathBuf,
     db: Connection,
-    pile: Pile,
+    append_file: AppendFile,
     contents: Contents,
     /// How often XML was put in since the index was opened.
     puts: u64,
@@ -230,10 +230,10 @@ impl Index {
     /// # Errors
     /// When not even new ones can be made.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
-        let pile_path = path.with_extension("xml");
-        let pile = Pile::open(disk, &pile_path)?;
-        match Self::usable(path, pile.end()) {
-            Ok(opened) => return Ok(Self::with(path, opened, pile)),
+        let xml_path = path.with_extension("xml");
+        let append_file = AppendFile::open(disk, &xml_path)?;
+        match Self::usable(path, append_file.end()) {
+            Ok(opened) => return Ok(Self::with(path, opened, append_file)),
             // To make it again reads every package, and would fare no better.
             Err(source) if may_pass(&source) => {
                 return Err(IndexError::Database { what: "open", path: path.to_owned(), source });
@@ -245,17 +245,17 @@ impl Index {
             name.push(suffix);
             disk.remove(Path::new(&name))?;
         }
-        let pile = Pile::begin(disk, &pile_path)?;
+        let append_file = AppendFile::begin(disk, &xml_path)?;
         let opened = Self::usable(path, 0).map_err(|source| IndexError::Database {
             what: "make",
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self::with(path, opened, pile))
+        Ok(Self::with(path, opened, append_file))
     }
 
-    fn with(path: &Path, (db, contents, made): Opened, pile: Pile) -> Self {
-        Self { path: path.to_owned(), db, pile, contents, puts: 0, made }
+    fn with(path: &Path, (db, contents, made): Opened, append_file: AppendFile) -> Self {
+        Self { path: path.to_owned(), db, append_file, contents, puts: 0, made }
     }
 
     fn usable(path: &Path, end: u64) -> rusqlite::Result<Opened> {
@@ -339,8 +339,8 @@ impl Index {
     /// # Errors
     /// The disk or SQLite failed.
     pub fn put(&mut self, disk: &dyn Disk, chunk: &Chunk) -> Result<(), IndexError> {
-        let place = Place::write(disk, &self.pile, &chunk.xml)?
-            .ok_or_else(|| IndexError::TooLong { path: self.pile.path().to_owned(), sha256: chunk.sha256 })?;
+        let place = Place::write(disk, &self.append_file, &chunk.xml)?
+            .ok_or_else(|| IndexError::TooLong { path: self.append_file.path().to_owned(), sha256: chunk.sha256 })?;
         let id = id(chunk.sha256, chunk.place.as_deref());
         let clamp = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let [primary, filelists, other] = place.lengths;
@@ -428,7 +428,7 @@ impl Index {
                 Some(known) => Ok((nevra, &known.place)),
                 None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
             });
-        Ok(Ordered { pile: &self.pile, packages: packages.collect::<Result<_, _>>()? })
+        Ok(Ordered { append_file: &self.append_file, packages: packages.collect::<Result<_, _>>()? })
     }
 
     /// How often XML was put in since the index was opened: what was shown before may have been made of other XML.
@@ -452,7 +452,7 @@ fn packages(listing: &Listing) -> [u8; 32] {
 /// The packages of a tree, in the order of its metadata.
 #[derive(Debug)]
 pub struct Ordered<'a> {
-    pile: &'a Pile,
+    append_file: &'a AppendFile,
     packages: Vec<(&'a Nevra, &'a Place)>,
 }
 
@@ -474,10 +474,10 @@ impl Source for Ordered<'_> {
 
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError> {
         let (nevra, place) = self.at(at);
-        if place.read(self.pile, part, out) {
+        if place.read(self.append_file, part, out) {
             return Ok(());
         }
-        Err(IndexError::Missing { path: self.pile.path().to_owned(), nevra: Box::new(nevra.clone()) })
+        Err(IndexError::Missing { path: self.append_file.path().to_owned(), nevra: Box::new(nevra.clone()) })
     }
 }
 

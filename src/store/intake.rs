@@ -51,7 +51,6 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType};
 
-use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
 use super::evidence::Evidence;
 use super::examination::{Answer, BEGINNING, Examiner, Known, Question, Terms};
@@ -59,6 +58,7 @@ use super::index::{Chunk, Index, IndexError};
 use super::ownership;
 use super::patience::Patient;
 use super::rejected;
+use super::thread_pool;
 use super::tree;
 use super::turns::Turns;
 use crate::domain::backlog::{self, Backlog, Kind};
@@ -845,7 +845,7 @@ impl Uploads {
                 *place = copied;
             }
         };
-        match crew::each(&todo, || (), read, keep) {
+        match thread_pool::each(&todo, || (), read, keep) {
             Ok(()) => {}
             Err(never) => match never {},
         }
@@ -1322,7 +1322,7 @@ fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskErro
             lost.insert(dir.to_path_buf(), error);
         }
     };
-    let synced = crew::each(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
+    let synced = thread_pool::each(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
     match synced {
         Ok(()) => {}
         Err(never) => match never {},

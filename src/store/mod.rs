@@ -23,18 +23,18 @@ pub mod evidence;
 /// Superseded metadata and withdrawn packages, kept until their time has come.
 pub mod retirement;
 /// Several threads for a list of independent pieces of work.
-pub mod crew;
+pub mod thread_pool;
 /// Runs of bytes one after another in one file, for what can be made again.
-pub mod pile;
+pub mod append_file;
 /// Where packages' XML is cut into blocks, and what a file made of them is.
 pub mod blocks;
 /// What is known of every package: identity and ready-made XML.
 pub mod index;
 /// Blocks that are ready to be published.
-pub mod shelf;
+pub mod block_cache;
 /// Missing blocks made and files put together, by all threads at once.
 mod splice;
-/// The three files of a tree, made of blocks from the shelf.
+/// The three files of a tree, made of blocks from the block cache.
 pub mod assembly;
 /// What is asked of a package file before it comes in, who answers, and both as bytes.
 pub mod examination;

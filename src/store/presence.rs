@@ -4,7 +4,7 @@
 //! them. Nothing is removed from a directory and nothing in it is replaced without a new time of the
 //! directory; so a directory with the time of the last look is passed over, and of one that has changed every
 //! package is looked at. Bytes that are changed in place leave no trace in a directory; they are found when
-//! everything is looked at, which the lookout asks for now and then.
+//! everything is looked at, which the watcher asks for now and then.
 //!
 //! What never happens: a directory whose last change is so young that the next one could have the same time
 //! is taken as unchanged.

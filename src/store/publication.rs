@@ -35,12 +35,12 @@ use aws_lc_rs::digest;
 use jiff::Timestamp;
 
 use super::assembly::{self, AssemblyError, Tally};
+use super::block_cache::BlockCache;
 use super::blocks::{self, Form, Members, Part, Sums};
-use super::crew;
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
 use super::index::{IndexError, Source};
 use super::intake::Stamp;
-use super::shelf::Shelf;
+use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::format::compress::{self, Compression};
@@ -177,7 +177,7 @@ pub fn stage(
     disk: &dyn Disk,
     spec: &Spec,
     source: &impl Source,
-    shelf: &mut Shelf,
+    block_cache: &mut BlockCache,
     signer: Option<&Signer>,
     floor: u64,
     now: Timestamp,
@@ -199,7 +199,7 @@ pub fn stage(
     let is_believable = |second: &u64| *second <= now_second.saturating_add(REVISION_AHEAD_MAX);
     let times = current.iter().flat_map(|known| &known.repomd.data).map(|data| data.timestamp);
     let time = times.chain([floor]).filter(is_believable).fold(now_second, u64::max);
-    let (mut data, blocks) = write_files(disk, spec, source, shelf, time, current.as_ref())?;
+    let (mut data, blocks) = write_files(disk, spec, source, block_cache, time, current.as_ref())?;
     data.extend(carried(&repodata, current.as_ref(), &mut notes));
 
     let packages = source.packages() as u64;
@@ -367,7 +367,7 @@ fn write_files(
     disk: &dyn Disk,
     spec: &Spec,
     source: &impl Source,
-    shelf: &mut Shelf,
+    block_cache: &mut BlockCache,
     now_second: u64,
     current: Option<&Current>,
 ) -> Result<(Vec<Data>, Tally), PublishError> {
@@ -376,7 +376,7 @@ fn write_files(
     let sinks = [sink()?, sink()?, sink()?];
     let sync = |sink: &mut Sink<'_>| disk.sync(&sink.file);
     let (files, tally) =
-        assembly::assemble(spec.form, disk, shelf, source, sinks, sync).map_err(|error| match error {
+        assembly::assemble(spec.form, disk, block_cache, source, sinks, sync).map_err(|error| match error {
             AssemblyError::Index(error) => error.into(),
             AssemblyError::Disk(error) => error.into(),
             source => PublishError::Assembly { dir: spec.dir.clone(), source: Box::new(source) },
@@ -559,8 +559,10 @@ fn prepare_pair(
         Ok::<_, PublishError>(put(REPOMD_ASC_NEW, signature.as_bytes())?)
     };
     // None of these waits for another; on most file systems they are one commit.
-    let (names, (pair, signed)) =
-        crew::both(|| disk.sync_dir(repodata), || crew::both(|| put(REPOMD_NEW, bytes), || signer.map(sign)));
+    let (names, (pair, signed)) = thread_pool::both(
+        || disk.sync_dir(repodata),
+        || thread_pool::both(|| put(REPOMD_NEW, bytes), || signer.map(sign)),
+    );
     names?;
     pair?;
     signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))

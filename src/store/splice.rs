@@ -16,11 +16,11 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::block_cache::{BlockCache, BlockCacheError, Record};
 use super::blocks::{Block, Counter, Form, Id, Part, Sums};
-use super::crew;
 use super::disk::{Disk, DiskError};
 use super::index::{IndexError, Source};
-use super::shelf::{Record, Shelf, ShelfError};
+use super::thread_pool;
 use crate::format::compress::{self, Compression, Press};
 use crate::format::xml;
 
@@ -35,7 +35,7 @@ pub enum AssemblyError {
     Index(#[from] IndexError),
     /// A block.
     #[error(transparent)]
-    Shelf(#[from] ShelfError),
+    BlockCache(#[from] BlockCacheError),
     /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -61,7 +61,7 @@ pub enum AssemblyError {
 /// What the making of a tree's files took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Blocks that were on the shelf.
+    /// Blocks that were in the block cache.
     pub found: usize,
     /// Blocks that had to be compressed.
     pub made: usize,
@@ -107,32 +107,32 @@ impl Both {
 pub(super) fn splice<W: Write + Send>(
     form: Form,
     disk: &dyn Disk,
-    shelf: &mut Shelf,
+    block_cache: &mut BlockCache,
     source: &impl Source,
     plans: &[Plan; 3],
     outs: [W; 3],
     ended: impl Fn(&mut W) -> Result<(), DiskError> + Sync,
 ) -> Result<(Vec<(Sums, W)>, Tally), AssemblyError> {
-    let stock = Stock::new(shelf, plans);
+    let stock = Stock::new(block_cache, plans);
     let total: usize = plans.iter().map(|plan| plan.blocks.len()).sum();
     let tally = Tally { found: total - stock.missing.len(), made: stock.missing.len() };
     let files = work(form, disk, &stock, source, plans, outs, ended);
     for (id, record) in stock.made() {
-        shelf.know(id, record);
+        block_cache.know(id, record);
     }
     files.map(|files| (files, tally))
 }
 
-/// The blocks on the shelf, and those that are still made.
+/// The blocks in the block cache, and those that are still made.
 struct Stock<'a> {
-    shelf: &'a Shelf,
+    block_cache: &'a BlockCache,
     missing: Vec<Missing<'a>>,
     at: HashMap<Id, usize>,
     /// Which of the missing is made next.
     next: AtomicUsize,
 }
 
-/// A block that the shelf does not have.
+/// A block that the block cache does not have.
 struct Missing<'a> {
     part: Part,
     block: &'a Block,
@@ -146,11 +146,12 @@ enum Found {
 }
 
 impl<'a> Stock<'a> {
-    fn new(shelf: &'a Shelf, plans: &'a [Plan; 3]) -> Self {
+    fn new(block_cache: &'a BlockCache, plans: &'a [Plan; 3]) -> Self {
         let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
         // A block of these packages and of another length: one of their lengths is wrong, and reading their
         // XML will say whose.
-        let fits = |block: &Block| shelf.find(&block.id).is_some_and(|record| record.sizes().0 == block.len as u64);
+        let fits =
+            |block: &Block| block_cache.find(&block.id).is_some_and(|record| record.sizes().0 == block.len as u64);
         let mut missing: Vec<Missing<'_>> = all
             .filter(|(_, block)| !fits(block))
             .map(|(part, block)| Missing { part, block, made: OnceLock::new() })
@@ -168,17 +169,17 @@ impl<'a> Stock<'a> {
         for (place, missing) in missing.iter().enumerate() {
             at.insert(missing.block.id, place);
         }
-        Self { shelf, missing, at, next: AtomicUsize::new(0) }
+        Self { block_cache, missing, at, next: AtomicUsize::new(0) }
     }
 
-    fn find(&self, block: &Block) -> Result<Found, ShelfError> {
+    fn find(&self, block: &Block) -> Result<Found, BlockCacheError> {
         let Some(place) = self.at.get(&block.id) else {
-            return self.shelf.find(&block.id).map(Found::Here).ok_or_else(|| self.shelf.lacks(&block.id));
+            return self.block_cache.find(&block.id).map(Found::Here).ok_or_else(|| self.block_cache.lacks(&block.id));
         };
         match self.missing.get(*place).and_then(|missing| missing.made.get()) {
             None => Ok(Found::InTheMaking(*place)),
             Some(Some(record)) => Ok(Found::Here(*record)),
-            Some(None) => Err(self.shelf.lacks(&block.id)),
+            Some(None) => Err(self.block_cache.lacks(&block.id)),
         }
     }
 
@@ -232,7 +233,7 @@ impl Maker {
     fn make(
         &mut self,
         disk: &dyn Disk,
-        shelf: &Shelf,
+        block_cache: &BlockCache,
         source: &impl Source,
         part: Part,
         block: &Block,
@@ -246,7 +247,7 @@ impl Maker {
             _ => self.pack().map_err(|source| AssemblyError::Write { part, source })?,
         };
         self.prove(part, block, &packed).map_err(|why| AssemblyError::Proof { part, why })?;
-        Ok(shelf.write(disk, block.id, block.packages.len(), &self.open, &packed)?)
+        Ok(block_cache.write(disk, block.id, block.packages.len(), &self.open, &packed)?)
     }
 
     fn pack(&mut self) -> io::Result<Vec<u8>> {
@@ -321,8 +322,8 @@ impl<W: Write> Stream<W> {
             let block = self.next.checked_sub(1).map(|at| plan.blocks.get(at));
             match block {
                 Some(Some(block)) => match stock.find(block)? {
-                    Found::Here(record) if packed => stock.shelf.packed_bytes(&block.id, record, buffer)?,
-                    Found::Here(record) => stock.shelf.open_bytes(&block.id, record, buffer)?,
+                    Found::Here(record) if packed => stock.block_cache.packed_bytes(&block.id, record, buffer)?,
+                    Found::Here(record) => stock.block_cache.open_bytes(&block.id, record, buffer)?,
                     Found::InTheMaking(missing) => {
                         self.waits = Some(missing);
                         return Ok(Turn::Waits);
@@ -402,7 +403,7 @@ fn work<W: Write + Send>(
             let _leaving = Leaving(stock);
             let mut maker = Maker::new(form);
             while let Some(missing) = stock.next() {
-                match maker.make(disk, stock.shelf, source, missing.part, missing.block) {
+                match maker.make(disk, stock.block_cache, source, missing.part, missing.block) {
                     Ok(record) => drop(missing.made.set(Some(record))),
                     Err(error) => lock(&rest).fail(stock, error),
                 }
@@ -419,7 +420,7 @@ fn work<W: Write + Send>(
                     Ok(Turn::Through) if stream.out.is_some() => {
                         // A thread takes it from there, or this one if there is none.
                         lock(&whole).push(stream);
-                        if crew::spawn(scope, || finish_one(&whole)).is_none() {
+                        if thread_pool::spawn(scope, || finish_one(&whole)).is_none() {
                             finish_one(&whole);
                         }
                     }
@@ -428,8 +429,8 @@ fn work<W: Write + Send>(
                 }
             }
         };
-        for _ in 1..crew::threads().min(stock.missing.len().max(6)) {
-            if crew::spawn(scope, work).is_none() {
+        for _ in 1..thread_pool::threads().min(stock.missing.len().max(6)) {
+            if thread_pool::spawn(scope, work).is_none() {
                 break;
             }
         }
@@ -445,7 +446,7 @@ fn streams<W>(form: Form, stock: &Stock<'_>, plans: &[Plan; 3], outs: [W; 3]) ->
     for (plan, out) in plans.iter().zip(outs) {
         // What is not made yet is about a seventh.
         let sizes = plan.blocks.iter().map(|block| {
-            stock.shelf.find(&block.id).map_or((block.len as u64, block.len as u64 / 7), |record| record.sizes())
+            stock.block_cache.find(&block.id).map_or((block.len as u64, block.len as u64 / 7), |record| record.sizes())
         });
         let (open, packed) = sizes.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
         let stream = |side, left, out| Stream {

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::engine::run::Engine;
     use crate::engine::view::Shared;
-    use crate::engine::worker::Workshop;
+    use crate::engine::worker::Workers;
     use crate::link::clock::Clock;
     use crate::store::disk::{self, Access, Kernel};
     use crate::store::logbook::{Reader, SqliteLogbook};
@@ -149,9 +149,9 @@ mod tests {
         std::fs::create_dir(dir.path().join("root")).expect("made");
         let book = SqliteLogbook::open(&logbook).expect("a new logbook");
         let shared = Arc::<Shared>::default();
-        let workshop = Arc::new(Workshop::new(Arc::clone(&shared), vec![]));
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = tokio::sync::oneshot::channel();
-        let (_engine, handle) = Engine::new(Box::new(book), workshop, shared, Clock, rung);
+        let (_engine, handle) = Engine::new(Box::new(book), workers, shared, Clock, rung);
         let mut tokens = Tokens::default();
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };

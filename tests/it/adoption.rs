@@ -74,6 +74,11 @@ fn signed(name: &str, version: &str) -> Vec<u8> {
     package(&recipe(name, version, &[]), Some(&keys().ours.1))
 }
 
+/// Lets packages of production stay that the gate refuses for this reason.
+fn exception(code: &str, until: &str) -> String {
+    format!("[[distribution.adopted]]\ntree = \"production\"\ncode = \"{code}\"\nuntil = \"{until}\"\n")
+}
+
 /// What a tree lists, each with its place.
 fn places(published: &judge::Published) -> Vec<(String, String)> {
     published.packages.iter().map(|(nevra, listed)| (nevra.clone(), listed.location.clone())).collect()
@@ -197,12 +202,7 @@ fn what_the_gate_refuses_is_named_by_reason_and_stays_only_by_a_dated_exception(
     fs::rename(site.path("a.rpm"), dir.join("a.rpm")).unwrap();
     assert_eq!(state_of(&dir), before);
 
-    let exceptions = |until: &str| {
-        let one = |code: &str| {
-            format!("[[distribution.adopted]]\ntree = \"production\"\ncode = \"{code}\"\nuntil = \"{until}\"\n")
-        };
-        one("unsigned") + &one("unknown_key")
-    };
+    let exceptions = |until: &str| exception("unsigned", until) + &exception("unknown_key", until);
     let configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
     let with = |until: &str| fs::write(site.path("rolloutd.toml"), configuration.clone() + &exceptions(until)).unwrap();
     with("2020-01-01");
@@ -417,9 +417,7 @@ fn whole_repositories_come_under_management_with_all_that_they_list() {
         let codes: std::collections::BTreeSet<&str> = refused.iter().filter_map(|one| one["code"].as_str()).collect();
         let mut configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
         for code in &codes {
-            configuration += &format!(
-                "[[distribution.adopted]]\ntree = \"production\"\ncode = \"{code}\"\nuntil = \"2099-01-01\"\n"
-            );
+            configuration.push_str(&exception(code, "2099-01-01"));
         }
         fs::write(site.path("rolloutd.toml"), configuration).unwrap();
         let (code, words) = adopt(&site, &[&named("production")]);

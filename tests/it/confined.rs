@@ -4,7 +4,7 @@
 use crate::disagreement::packages;
 use crate::forge::{ARRIVES, Draft, Hand, Value, ring, time};
 use crate::site::{Site, Wish, tell};
-use rolloutd::daemon::gatehouse::Gatehouse;
+use rolloutd::daemon::sandbox::Sandbox;
 use rolloutd::domain::checksum::ChecksumKind;
 use rolloutd::domain::refusal::Code;
 use rolloutd::domain::trust::{Legacy, Lifted, Policy};
@@ -129,13 +129,13 @@ fn it_says_what_this_process_would_say() {
         of(ring(&[&ours, &theirs]), Policy { legacy: vec![legacy], min_signers: 0 }, ChecksumKind::Sha1, &["noarch"]),
         of(ring(&[&ours, &theirs]), Policy { legacy: vec![], min_signers: 2 }, ChecksumKind::Sha512, &["x86_64"]),
     ];
-    let gatehouse = Gatehouse::new(PROGRAM.into(), PATIENCE);
+    let sandbox = Sandbox::new(PROGRAM.into(), PATIENCE);
     let place = Files::new();
     let (mut good, mut refused) = (0, 0);
     for terms in &terms {
         for (number, bytes) in files.iter().enumerate() {
             for question in [arrives(), Question::WhatIsIt { file_time: 7, place: None }, Question::IsItABeginning] {
-                let there = ask(&gatehouse, place.file(bytes), terms, &question);
+                let there = ask(&sandbox, place.file(bytes), terms, &question);
                 let here = ask(&Here, place.file(bytes), terms, &question);
                 assert_eq!(there, here, "file {number}, {question:?}");
                 match here {
@@ -157,10 +157,10 @@ fn a_file_that_needs_more_memory_than_there_is_is_refused_alone() {
     let (small, large) = (Draft::new().signed(&ours).file(), wordy(&ours, 24 << 20));
     let verdict = |kib: u32, bytes: &[u8]| {
         let script = place.script(&format!("ulimit -v {kib}; exec {PROGRAM} gate"));
-        let gatehouse = Gatehouse::new(script, PATIENCE);
-        let first = ask(&gatehouse, place.file(bytes), &terms, &arrives());
+        let sandbox = Sandbox::new(script, PATIENCE);
+        let first = ask(&sandbox, place.file(bytes), &terms, &arrives());
         // Whatever became of it, the next file is none the worse for it.
-        assert!(matches!(ask(&gatehouse, place.file(&small), &terms, &arrives()), Answer::Good(_)), "with {kib} KiB");
+        assert!(matches!(ask(&sandbox, place.file(&small), &terms, &arrives()), Answer::Good(_)), "with {kib} KiB");
         first
     };
     let mut refused = Vec::new();
@@ -185,9 +185,9 @@ fn a_process_that_hangs_is_ended() {
     let place = Files::new();
     // It says hello, hears everything, and has no answer.
     let script = place.script("printf 'H\\000\\000\\000\\000' >&0; exec cat >/dev/null");
-    let gatehouse = Gatehouse::new(script, Duration::from_millis(300));
+    let sandbox = Sandbox::new(script, Duration::from_millis(300));
     let bytes = Draft::new().signed(&ours).file();
-    match ask(&gatehouse, place.file(&bytes), &terms, &arrives()) {
+    match ask(&sandbox, place.file(&bytes), &terms, &arrives()) {
         Answer::Refused(refusal, None) => {
             assert_eq!(refusal.code, Code::ReaderFailed);
             assert!(refusal.detail.contains("no answer"), "{refusal}");
@@ -203,9 +203,9 @@ fn a_process_that_cannot_be_started_is_no_fault_of_the_file() {
     let mute = "printf 'X\\000\\000\\000\\000' >&0; exec cat >/dev/null";
     for words in [None, Some("exit 3"), Some(mute)] {
         let program = words.map_or_else(|| PathBuf::from("/nonexistent"), |words| place.script(words));
-        let gatehouse = Gatehouse::new(program, PATIENCE);
+        let sandbox = Sandbox::new(program, PATIENCE);
         let (file, size) = place.file(b"anything");
-        let error = gatehouse.examine(file, size, &terms, &arrives()).unwrap_err();
+        let error = sandbox.examine(file, size, &terms, &arrives()).unwrap_err();
         assert!(error.to_string().starts_with("could not start the process that reads packages: "), "{error}");
     }
 }

@@ -22,10 +22,10 @@ use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::xml::prove;
 use rolloutd::format::{filelists, other, primary};
 use rolloutd::store::assembly::assemble;
+use rolloutd::store::block_cache::BlockCache;
 use rolloutd::store::blocks::{Form, Members, Part as Section, read_back};
 use rolloutd::store::disk::Kernel;
 use rolloutd::store::index::InMemory;
-use rolloutd::store::shelf::Shelf;
 use tempfile::TempDir;
 
 use crate::peers;
@@ -58,9 +58,9 @@ fn publish(dir: &Path, form: Form, packages: &[(Package, Placed)]) -> usize {
     let source = InMemory { xml: [xml(primary::write), xml(filelists::write), xml(other::write)] };
     let place = tempfile::tempdir().expect("a directory");
     let disk = Kernel::default();
-    let mut shelf = Shelf::open(&disk, &place.path().join("shelf")).expect("begun");
+    let mut block_cache = BlockCache::open(&disk, &place.path().join("block_cache")).expect("begun");
     let outs = [Vec::new(), Vec::new(), Vec::new()];
-    let (files, tally) = assemble(form, &disk, &mut shelf, &source, outs, |_| Ok(())).expect("memory takes it");
+    let (files, tally) = assemble(form, &disk, &mut block_cache, &source, outs, |_| Ok(())).expect("memory takes it");
     let mut repomd = Repomd { revision: 7, ..Repomd::default() };
     for (part, (sums, out)) in Section::ALL.into_iter().zip(files) {
         let (kind, count) = (part.as_str(), packages.len() as u64);

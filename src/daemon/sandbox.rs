@@ -26,7 +26,7 @@ const BYTES_A_SECOND: u64 = 4 << 20;
 
 /// The processes that read packages.
 #[derive(Debug)]
-pub struct Gatehouse {
+pub struct Sandbox {
     pool: Pool,
     patience: Duration,
     /// The bytes of the terms that are in force, by where they lie.
@@ -36,7 +36,7 @@ pub struct Gatehouse {
 /// Terms, as long as they are in force, and their bytes.
 type AsBytes = (Weak<Terms>, Arc<[u8]>);
 
-impl Gatehouse {
+impl Sandbox {
     /// With processes of a program that knows [`COMMAND`]; a question takes no longer than `patience`, and the time for
     /// the bytes of the file.
     pub fn new(program: PathBuf, patience: Duration) -> Self {
@@ -69,7 +69,7 @@ impl Gatehouse {
     }
 }
 
-impl Examiner for Gatehouse {
+impl Examiner for Sandbox {
     fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: &Question) -> io::Result<Answer> {
         let within = self.patience + Duration::from_secs(size / BYTES_A_SECOND);
         let (bytes, question) = (self.bytes_of(terms), question.to_bytes());

@@ -19,9 +19,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::append_file::AppendFile;
 use super::blocks::Id;
 use super::disk::{Disk, DiskError};
-use super::pile::Pile;
 use crate::format::compress::crc32;
 
 /// Begins a record. The last byte rises whenever the same packages would give other bytes.
@@ -30,15 +30,15 @@ const MAGIC: [u8; 8] = *b"rolloud\x01";
 /// Bytes before a record's content.
 const RECORD: usize = 8 + 32 + 5 * 4 + 4;
 
-/// A shelf is written anew when more than this is unwanted, and more than what is wanted.
+/// A block cache is written anew when more than this is unwanted, and more than what is wanted.
 const WASTE_MAX: u64 = 64 << 20;
 
 /// The blocks of a distribution.
 #[derive(Debug)]
-pub struct Shelf {
-    pile: Pile,
+pub struct BlockCache {
+    append_file: AppendFile,
     records: HashMap<Id, Record>,
-    /// How long the pile was when it was last asked what is wanted.
+    /// How long the append file was when it was last asked what is wanted.
     asked: u64,
 }
 
@@ -59,14 +59,14 @@ struct Run {
 
 /// Why a block cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum ShelfError {
+pub enum BlockCacheError {
     /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// It is not here, or no longer what was put here. Whoever forgets it can make it again.
     #[error("a block of {} is damaged", path.display())]
     Damaged {
-        /// The shelf.
+        /// The block cache.
         path: std::path::PathBuf,
         /// The block.
         id: Id,
@@ -74,35 +74,35 @@ pub enum ShelfError {
     /// Longer than any block may be.
     #[error("a block of {len} bytes is too long for {}", path.display())]
     TooLong {
-        /// The shelf.
+        /// The block cache.
         path: std::path::PathBuf,
         /// Its length.
         len: usize,
     },
 }
 
-impl Shelf {
-    /// Opens a shelf as it lies there, or begins one. What follows a torn record is given up.
+impl BlockCache {
+    /// Opens a block cache as it lies there, or begins one. What follows a torn record is given up.
     ///
     /// # Errors
     /// With the path at fault.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
-        let mut pile = Pile::open(disk, path)?;
+        let mut append_file = AppendFile::open(disk, path)?;
         let mut records = HashMap::new();
         let mut at = 0;
         let mut head = Vec::with_capacity(RECORD);
-        while at < pile.end() {
+        while at < append_file.end() {
             head.clear();
-            let read = pile.read(at, RECORD, &mut head);
+            let read = append_file.read(at, RECORD, &mut head);
             let Some((id, record)) = read.ok().and_then(|()| Record::read(at, &head)) else { break };
-            if record.end() > pile.end() {
+            if record.end() > append_file.end() {
                 break;
             }
             at = record.end();
             records.insert(id, record);
         }
-        pile.end_at(at);
-        Ok(Self { pile, records, asked: 0 })
+        append_file.end_at(at);
+        Ok(Self { append_file, records, asked: 0 })
     }
 
     /// Where a block is.
@@ -111,8 +111,8 @@ impl Shelf {
     }
 
     /// What there is to say of a block that is not here, or not as it was.
-    pub fn lacks(&self, id: &Id) -> ShelfError {
-        ShelfError::Damaged { path: self.pile.path().to_owned(), id: *id }
+    pub fn lacks(&self, id: &Id) -> BlockCacheError {
+        BlockCacheError::Damaged { path: self.append_file.path().to_owned(), id: *id }
     }
 
     /// Number of blocks.
@@ -125,7 +125,7 @@ impl Shelf {
         self.records.is_empty()
     }
 
-    /// Writes a block that was proven. It is found after [`Shelf::know`].
+    /// Writes a block that was proven. It is found after [`BlockCache::know`].
     ///
     /// # Errors
     /// With the path at fault.
@@ -136,16 +136,16 @@ impl Shelf {
         packages: usize,
         open: &[u8],
         packed: &[u8],
-    ) -> Result<Record, ShelfError> {
+    ) -> Result<Record, BlockCacheError> {
         let run = |bytes: &[u8]| {
             let len = u32::try_from(bytes.len())
-                .map_err(|_| ShelfError::TooLong { path: self.pile.path().to_owned(), len: bytes.len() })?;
-            Ok::<_, ShelfError>(Run { len, crc: crc32(bytes) })
+                .map_err(|_| BlockCacheError::TooLong { path: self.append_file.path().to_owned(), len: bytes.len() })?;
+            Ok::<_, BlockCacheError>(Run { len, crc: crc32(bytes) })
         };
         let packages = u32::try_from(packages)
-            .map_err(|_| ShelfError::TooLong { path: self.pile.path().to_owned(), len: packages })?;
+            .map_err(|_| BlockCacheError::TooLong { path: self.append_file.path().to_owned(), len: packages })?;
         let mut record = Record { at: 0, packages, open: run(open)?, packed: run(packed)? };
-        record.at = self.pile.append(disk, &[&record.write(id), open, packed])?;
+        record.at = self.append_file.append(disk, &[&record.write(id), open, packed])?;
         Ok(record)
     }
 
@@ -163,7 +163,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When it was damaged.
-    pub fn open_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+    pub fn open_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
         self.bytes(id, record.at.saturating_add(RECORD as u64), record.open, out)
     }
 
@@ -171,51 +171,51 @@ impl Shelf {
     ///
     /// # Errors
     /// When it was damaged.
-    pub fn packed_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+    pub fn packed_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
         let behind = RECORD as u64 + u64::from(record.open.len);
         self.bytes(id, record.at.saturating_add(behind), record.packed, out)
     }
 
-    fn bytes(&self, id: &Id, at: u64, run: Run, out: &mut Vec<u8>) -> Result<(), ShelfError> {
+    fn bytes(&self, id: &Id, at: u64, run: Run, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
         // What is in it already need not be made zero first.
         out.resize(run.len as usize, 0);
-        let read = self.pile.fill(at, out);
+        let read = self.append_file.fill(at, out);
         if read.is_err() || crc32(out) != run.crc {
             return Err(self.lacks(id));
         }
         Ok(())
     }
 
-    /// Writes the shelf anew with the blocks that are wanted, when too much of it is not.
+    /// Writes the block cache anew with the blocks that are wanted, when too much of it is not.
     ///
     /// `wanted` is asked only when enough was put here since it was asked before. Returns whether it was done.
     ///
     /// # Errors
-    /// With the path at fault; the old shelf is there still.
-    pub fn tidy(&mut self, disk: &dyn Disk, wanted: impl FnOnce() -> HashSet<Id>) -> Result<bool, ShelfError> {
-        if self.pile.end().saturating_sub(self.asked) <= WASTE_MAX {
+    /// With the path at fault; the old block cache is there still.
+    pub fn tidy(&mut self, disk: &dyn Disk, wanted: impl FnOnce() -> HashSet<Id>) -> Result<bool, BlockCacheError> {
+        if self.append_file.end().saturating_sub(self.asked) <= WASTE_MAX {
             return Ok(false);
         }
-        self.asked = self.pile.end();
+        self.asked = self.append_file.end();
         let wanted = wanted();
         let kept = |id: &&Id| wanted.contains(*id);
         let size: u64 = self.records.iter().filter(|(id, _)| kept(id)).map(|(_, record)| record.size()).sum();
-        if self.pile.end().saturating_sub(size) <= WASTE_MAX.max(size) {
+        if self.append_file.end().saturating_sub(size) <= WASTE_MAX.max(size) {
             return Ok(false);
         }
         self.rewrite(disk, &wanted)?;
         Ok(true)
     }
 
-    fn rewrite(&mut self, disk: &dyn Disk, wanted: &HashSet<Id>) -> Result<(), ShelfError> {
+    fn rewrite(&mut self, disk: &dyn Disk, wanted: &HashSet<Id>) -> Result<(), BlockCacheError> {
         let mut order: Vec<(Id, Record)> =
             self.records.iter().filter(|(id, _)| wanted.contains(*id)).map(|(id, record)| (*id, *record)).collect();
         order.sort_by_key(|(_, record)| record.at);
-        let path = self.pile.path().to_owned();
+        let path = self.append_file.path().to_owned();
         let mut beside = path.clone().into_os_string();
         beside.push(".new");
         let beside = Path::new(&beside);
-        let new = Self { pile: Pile::begin(disk, beside)?, records: HashMap::new(), asked: 0 };
+        let new = Self { append_file: AppendFile::begin(disk, beside)?, records: HashMap::new(), asked: 0 };
         let mut records = HashMap::with_capacity(order.len());
         let (mut open, mut packed) = (Vec::new(), Vec::new());
         for (id, record) in order {
@@ -226,8 +226,8 @@ impl Shelf {
         }
         disk.rename(beside, &path)?;
         drop(new);
-        let pile = Pile::open(disk, &path)?;
-        *self = Self { asked: pile.end(), pile, records };
+        let append_file = AppendFile::open(disk, &path)?;
+        *self = Self { asked: append_file.end(), append_file, records };
         Ok(())
     }
 }
@@ -283,60 +283,60 @@ mod tests {
         Id([n; 32])
     }
 
-    fn shelf_of(path: &Path, blocks: u8) -> Shelf {
+    fn shelf_of(path: &Path, blocks: u8) -> BlockCache {
         let disk = Kernel::default();
-        let mut shelf = Shelf::open(&disk, path).expect("begun");
+        let mut block_cache = BlockCache::open(&disk, path).expect("begun");
         for n in 0..blocks {
             let open = vec![n; 100 + usize::from(n)];
-            let record = shelf.write(&disk, id(n), 1, &open, &[n, n]).expect("written");
-            shelf.know(id(n), record);
+            let record = block_cache.write(&disk, id(n), 1, &open, &[n, n]).expect("written");
+            block_cache.know(id(n), record);
         }
-        shelf
+        block_cache
     }
 
-    fn both(shelf: &Shelf, n: u8) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn both(block_cache: &BlockCache, n: u8) -> Option<(Vec<u8>, Vec<u8>)> {
         let (mut open, mut packed) = (Vec::new(), Vec::new());
-        let record = shelf.find(&id(n))?;
-        shelf.open_bytes(&id(n), record, &mut open).ok()?;
-        shelf.packed_bytes(&id(n), record, &mut packed).ok()?;
+        let record = block_cache.find(&id(n))?;
+        block_cache.open_bytes(&id(n), record, &mut open).ok()?;
+        block_cache.packed_bytes(&id(n), record, &mut packed).ok()?;
         Some((open, packed))
     }
 
     #[test]
     fn blocks_are_found_again_after_a_restart() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("shelf");
+        let path = dir.path().join("block_cache");
         drop(shelf_of(&path, 5));
-        let shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
-        assert_eq!((shelf.len(), shelf.find(&id(4)).map(|record| record.sizes())), (5, Some((104, 2))));
-        assert_eq!(both(&shelf, 3), Some((vec![3; 103], vec![3, 3])));
-        assert!(both(&shelf, 9).is_none());
+        let block_cache = BlockCache::open(&Kernel::default(), &path).expect("opened");
+        assert_eq!((block_cache.len(), block_cache.find(&id(4)).map(|record| record.sizes())), (5, Some((104, 2))));
+        assert_eq!(both(&block_cache, 3), Some((vec![3; 103], vec![3, 3])));
+        assert!(both(&block_cache, 9).is_none());
     }
 
     #[test]
     fn a_byte_that_changed_anywhere_is_never_handed_out() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("shelf");
+        let path = dir.path().join("block_cache");
         drop(shelf_of(&path, 3));
         let good = std::fs::read(&path).expect("read");
         for at in 0..good.len() {
             let mut bytes = good.clone();
             bytes[at] ^= 0x10;
             put(&Kernel::default(), &path, &bytes, Access::Owner).expect("written");
-            let shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
+            let block_cache = BlockCache::open(&Kernel::default(), &path).expect("opened");
             for n in 0..3 {
-                let found = both(&shelf, n);
+                let found = both(&block_cache, n);
                 assert!(found.is_none_or(|found| found == (vec![n; 100 + usize::from(n)], vec![n, n])), "byte {at}");
             }
         }
         for length in 0..good.len() {
             put(&Kernel::default(), &path, &good[..length], Access::Owner).expect("written");
-            let mut shelf = Shelf::open(&Kernel::default(), &path).expect("opened");
-            assert!(shelf.len() < 3);
+            let mut block_cache = BlockCache::open(&Kernel::default(), &path).expect("opened");
+            assert!(block_cache.len() < 3);
             // What is put here now is found by the next start, over the torn end.
-            let record = shelf.write(&Kernel::default(), id(7), 1, b"seven", b"7").expect("written");
-            shelf.know(id(7), record);
-            let again = Shelf::open(&Kernel::default(), &path).expect("opened");
+            let record = block_cache.write(&Kernel::default(), id(7), 1, b"seven", b"7").expect("written");
+            block_cache.know(id(7), record);
+            let again = BlockCache::open(&Kernel::default(), &path).expect("opened");
             assert_eq!(both(&again, 7), Some((b"seven".to_vec(), b"7".to_vec())), "cut at {length}");
         }
     }
@@ -344,14 +344,14 @@ mod tests {
     #[test]
     fn writing_anew_keeps_what_is_wanted_and_nothing_else() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("shelf");
-        let mut shelf = shelf_of(&path, 9);
-        assert!(!shelf.tidy(&Kernel::default(), HashSet::new).expect("looked"), "a small one is left alone");
+        let path = dir.path().join("block_cache");
+        let mut block_cache = shelf_of(&path, 9);
+        assert!(!block_cache.tidy(&Kernel::default(), HashSet::new).expect("looked"), "a small one is left alone");
         let wanted: HashSet<Id> = [2, 5].map(id).into();
-        shelf.rewrite(&Kernel::default(), &wanted).expect("written");
-        for shelf in [shelf, Shelf::open(&Kernel::default(), &path).expect("opened")] {
-            assert_eq!(shelf.len(), 2);
-            assert_eq!(both(&shelf, 5), Some((vec![5; 105], vec![5, 5])));
+        block_cache.rewrite(&Kernel::default(), &wanted).expect("written");
+        for block_cache in [block_cache, BlockCache::open(&Kernel::default(), &path).expect("opened")] {
+            assert_eq!(block_cache.len(), 2);
+            assert_eq!(both(&block_cache, 5), Some((vec![5; 105], vec![5, 5])));
         }
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1);
     }

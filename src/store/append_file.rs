@@ -1,6 +1,6 @@
 //! Runs of bytes one after another in one file, for what can be made again at any time.
 //!
-//! The index and the shelf keep XML and compressed blocks here. A pile only grows; nothing in it is
+//! The index and the block cache keep XML and compressed blocks here. An append file only grows; nothing in it is
 //! changed in place, so a reader needs no lock. It is written without waiting for the disk: what a
 //! power cut has torn is found by the checksum of whoever reads it and is made again. When too much
 //! of it is no longer wanted, its owner writes a new one beside it and renames that over it.
@@ -16,14 +16,14 @@ use super::disk::{Access, AtPath as _, Disk, DiskError};
 
 /// A file to which runs of bytes are appended, from several threads if need be.
 #[derive(Debug)]
-pub struct Pile {
+pub struct AppendFile {
     path: PathBuf,
     file: File,
     end: AtomicU64,
 }
 
-impl Pile {
-    /// Opens a pile as it lies there, or begins one.
+impl AppendFile {
+    /// Opens an append file as it lies there, or begins one.
     ///
     /// # Errors
     /// With the path at fault.
@@ -41,7 +41,7 @@ impl Pile {
         Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(meta.len()) })
     }
 
-    /// Begins a new pile in the place of whatever has the name.
+    /// Begins a new append file in the place of whatever has the name.
     ///
     /// # Errors
     /// With the path at fault.
@@ -110,16 +110,16 @@ mod tests {
     #[test]
     fn runs_come_back_as_they_were_also_after_a_restart_and_never_shorter() {
         let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("pile");
+        let path = dir.path().join("append_file");
         let disk = Kernel::default();
-        let pile = Pile::open(&disk, &path).expect("begun");
-        assert_eq!(pile.append(&disk, &[b"one", b" and a half"]).expect("written"), 0);
-        let two = pile.append(&disk, &[b"two"]).expect("written");
-        drop(pile);
-        let pile = Pile::open(&disk, &path).expect("opened");
+        let append_file = AppendFile::open(&disk, &path).expect("begun");
+        assert_eq!(append_file.append(&disk, &[b"one", b" and a half"]).expect("written"), 0);
+        let two = append_file.append(&disk, &[b"two"]).expect("written");
+        drop(append_file);
+        let append_file = AppendFile::open(&disk, &path).expect("opened");
         let mut out = b"> ".to_vec();
-        pile.read(two, 3, &mut out).expect("there");
-        assert_eq!((out.as_slice(), pile.end()), (&b"> two"[..], two + 3));
-        assert!(pile.read(two, 4, &mut out).is_err(), "one byte more than there is");
+        append_file.read(two, 3, &mut out).expect("there");
+        assert_eq!((out.as_slice(), append_file.end()), (&b"> two"[..], two + 3));
+        assert!(append_file.read(two, 4, &mut out).is_err(), "one byte more than there is");
     }
 }
