@@ -282,7 +282,7 @@ fn content(world: &World, what: &str, runs: &AtomicU64, mut run: impl FnMut() ->
             Ok(()) => break,
             // A web server that keeps files open may give one of the pair as it was for as long, to all who ask.
             Err((true, _)) if attempt < 5 || began.elapsed() < 3 * KEPT_OPEN => {
-                drop(world.clients.again.fetch_add(1, Ordering::Relaxed))
+                world.clients.again.fetch_add(1, Ordering::Relaxed);
             }
             Err((_, why)) => {
                 world.course.complain(format!("{what}, attempt {attempt}: {why}"));
