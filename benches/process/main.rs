@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use plot::Plot;
 use rolloutd::domain::names::RolloutId;
-use rolloutd::engine::run::take_up;
+use rolloutd::engine::folding::take_up;
 use rolloutd::engine::view::{Shared, View, Wanted};
 use rolloutd::process::fact::Subject;
 use rolloutd::process::who::Caller;

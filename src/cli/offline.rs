@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::config::{files, reader};
 use crate::daemon::prepare;
 use crate::domain::names::TreeId;
-use crate::engine::run::fold;
+use crate::engine::folding::fold;
 use crate::process::listed::{self, Doubts};
 use crate::process::world::World;
 use crate::store::logbook::SqliteLogbook;

@@ -448,7 +448,7 @@ fn own_name() -> String {
 
 fn next_steps(r: &RolloutBody, program: &str) -> String {
     if r.next.is_empty() {
-        return "This state is an end.\n".to_owned();
+        return "This is a final state.\n".to_owned();
     }
     let mut text = "next:\n".to_owned();
     let rows: Vec<(String, &str)> =

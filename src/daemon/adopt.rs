@@ -13,7 +13,7 @@ use super::prepare::{Prepared, Unusable, prepare, terms_of_adoption};
 use super::sandbox::Sandbox;
 use crate::config::settings::Settings;
 use crate::domain::names::{Actor, TreeId, TreeName};
-use crate::engine::run::{EngineError, append, take_up};
+use crate::engine::folding::{EngineError, append, take_up};
 use crate::engine::view::Shared;
 use crate::engine::worker::Books;
 use crate::process::act::adopt;

@@ -22,12 +22,15 @@ use crate::config;
 use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
-use crate::engine::run::{Engine, EngineError, Handle, take_up};
+use crate::engine::folding::{EngineError, take_up};
+use crate::engine::handle::Handle;
+use crate::engine::run::Engine;
 use crate::engine::view::Shared;
 use crate::engine::worker::{Books, Workers};
 use crate::link::clock::Clock;
 use crate::link::supervisor::{self, Supervisor};
 use crate::process::rules::Rules;
+use crate::process::trouble::Trouble;
 use crate::store::backup::UNFINISHED;
 use crate::store::disk::{self, Access, Disk, DiskError, Kernel, Latched};
 use crate::store::distribution::{DistError, Distribution};
@@ -377,14 +380,14 @@ impl Reporter {
             }
             if self.broken.load(Ordering::SeqCst) {
                 let why = "a sync failed, so nothing is written any more; check the disk and start the daemon again";
-                self.shared.trouble("disk", Some(why.to_owned()));
+                self.shared.trouble(&Trouble::Disk, Some(why.to_owned()));
             }
             let lost = self.lock.lost().map(|path| {
                 let path = path.display();
                 format!("{path} was removed while the daemon runs, so a second one could start: start this one again")
             });
-            if lost.is_some() != self.shared.read().troubles.contains_key("lock") {
-                self.shared.trouble("lock", lost);
+            if lost.is_some() != self.shared.read().troubles.contains_key(&Trouble::Lock) {
+                self.shared.trouble(&Trouble::Lock, lost);
             }
             let now = self.clock.now();
             let (due, until) = {
@@ -394,7 +397,7 @@ impl Reporter {
             for words in due {
                 tracing::warn!("{words}; see `rolloutd keys`");
             }
-            self.shared.trouble("signing key", expiry::of_signing(until, now));
+            self.shared.trouble(&Trouble::SigningKey, expiry::of_signing(until, now));
             self.context.guesses().say();
             // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
             // has to have gone round since the last time.
@@ -449,11 +452,11 @@ impl Reloader {
             match self.reload().await {
                 Ok(()) => {
                     tracing::info!("settings and keys were read again");
-                    self.handle.shared().trouble("reload", None);
+                    self.handle.shared().trouble(&Trouble::Reload, None);
                 }
                 Err(error) => {
                     tracing::error!(error = %error, "the configuration was refused; the old settings stay in force");
-                    self.handle.shared().trouble("reload", Some(error.to_string()));
+                    self.handle.shared().trouble(&Trouble::Reload, Some(error.to_string()));
                 }
             }
             self.supervisor.ready();

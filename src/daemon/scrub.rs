@@ -16,6 +16,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::engine::view::Shared;
+use crate::process::trouble::Trouble;
 use crate::process::world::World;
 use crate::store::disk::{self, Access, Disk};
 use crate::store::{scrub, tree};
@@ -34,9 +35,6 @@ const ROUND_PAUSE: Duration = Duration::from_mins(1);
 
 /// So many findings are told in full; a whole disk would fill the page.
 const TOLD: usize = 5;
-
-/// The name of the trouble.
-const TROUBLE: &str = "scrub";
 
 /// Where it got to: distributions and their packages come one after the other.
 type Place = (DistPath, Nevra);
@@ -201,7 +199,7 @@ impl Scrub {
             told.push(format!("and {} more", findings.len() - TOLD));
         }
         let advice = "; remove such a file and upload the package again";
-        self.shared.trouble(TROUBLE, (!told.is_empty()).then(|| told.join("; ") + advice));
+        self.shared.trouble(&Trouble::Scrub, (!told.is_empty()).then(|| told.join("; ") + advice));
     }
 
     fn remembered(&self) -> Option<Place> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::names::DistPath;
-use crate::engine::run::Handle;
+use crate::engine::handle::Handle;
 use crate::link::watch::{self, Mode, Watching};
 
 /// Tells by its path whether something that was touched may be an upload.

@@ -5,5 +5,11 @@
 pub mod view;
 /// Work carried out on the store.
 pub mod worker;
+/// The way to the engine.
+pub mod handle;
+/// The logbook and the world.
+pub mod folding;
+/// Each entry of the logbook in the daemon's log.
+mod journal;
 /// The loop.
 pub mod run;

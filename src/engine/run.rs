@@ -8,43 +8,31 @@
 //! has appended, the loop ends: to go on would be to act on a history that is not ours.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::view::{LOGBOOK, Shared};
+use super::folding::{EngineError, draft};
+use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
+use super::journal::log_fact;
+use super::view::Shared;
 use super::worker::Workers;
 use crate::domain::backlog::Backlog;
 use crate::domain::names::{Actor, DistPath, RolloutId, TreeId};
 use crate::link::clock::Clock;
 use crate::process::act::wishes::stirred;
 use crate::process::agenda::{self, Held, Moment, Work, Wrong};
-use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::decision::{Decision, Entry};
+use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
 use crate::process::fact::package::Lost;
-use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
-use crate::process::fact::ticket::Heard;
-use crate::process::fact::tree::Retired;
-use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
-use crate::process::input::{Ask, Hint, Input, WorkEnd};
+use crate::process::input::{Input, WorkEnd};
 use crate::process::listed::{self, Doubts};
-use crate::process::rules::Rules;
-use crate::process::who::Caller;
-use crate::process::world::World;
+use crate::process::trouble::Trouble;
 use crate::process::{decide, wish};
-use crate::store::logbook::{Draft, Logbook, LogbookError, Recorded};
-
-/// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
-/// again; nothing is dropped in silence.
-pub const INPUT_QUEUE: usize = 1024;
-
-/// Entries that are read at once when the logbook is folded.
-const FOLD_AT_ONCE: usize = 10_000;
-
-/// The name of the trouble when the logbook cannot be sealed.
-const SEAL: &str = "logbook.head";
+use crate::store::logbook::{Draft, Logbook, LogbookError};
 
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -79,129 +67,6 @@ impl Retry {
     }
 }
 
-/// Why the engine ended.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The logbook cannot be used.
-    #[error(transparent)]
-    Logbook(#[from] LogbookError),
-    /// An entry cannot be read.
-    #[error(transparent)]
-    Unreadable(#[from] UnreadableEntry),
-}
-
-/// Names of distributions whose uploads want a look. A hint is never lost and never piles up.
-#[derive(Debug, Default)]
-pub struct Touches {
-    waiting: Mutex<Waiting>,
-    bell: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    touched: BTreeSet<DistPath>,
-    doubted: BTreeSet<DistPath>,
-}
-
-impl Touches {
-    /// Something may have changed below the upload tree of `dist`.
-    pub fn touch(&self, dist: &DistPath) {
-        self.lock().touched.insert(dist.clone());
-        self.bell.notify_one();
-    }
-
-    /// The trees of `dist` are to be compared with the logbook.
-    pub fn doubt(&self, dist: &DistPath) {
-        self.lock().doubted.insert(dist.clone());
-        self.bell.notify_one();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn take(&self) -> Waiting {
-        std::mem::take(&mut *self.lock())
-    }
-}
-
-/// An input with somebody who waits for the answer.
-#[derive(Debug)]
-pub struct Envelope {
-    input: Input,
-    reply: Option<oneshot::Sender<Answer>>,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// Too many inputs wait.
-    #[error("too many requests are waiting; try again in a moment")]
-    Full,
-    /// The engine cannot write or is stopping.
-    #[error("the daemon cannot write its logbook now, or is stopping; nothing was changed; try again")]
-    Unavailable,
-    /// The engine cannot write, and this is why.
-    #[error("the daemon cannot write its logbook now, and nothing was changed: {0}")]
-    Unwritable(String),
-}
-
-/// The way to the engine, for `web` and the watches.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    inputs: mpsc::Sender<Envelope>,
-    touches: Arc<Touches>,
-    shared: Arc<Shared>,
-}
-
-impl Handle {
-    /// Asks for something and waits for the answer.
-    ///
-    /// # Errors
-    /// When the engine is too busy or cannot write.
-    pub async fn ask(&self, caller: Caller, ask: Ask) -> Result<Answer, NoAnswer> {
-        self.send(Input::Asked(caller, ask)).await
-    }
-
-    /// Hands a hint over and waits until it is durable.
-    ///
-    /// # Errors
-    /// When the engine is too busy or cannot write.
-    pub async fn hear(&self, hint: Hint) -> Result<Answer, NoAnswer> {
-        self.send(Input::Heard(hint)).await
-    }
-
-    async fn send(&self, input: Input) -> Result<Answer, NoAnswer> {
-        let (reply, answer) = oneshot::channel();
-        self.inputs.try_send(Envelope { input, reply: Some(reply) }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
-            mpsc::error::TrySendError::Closed(_) => NoAnswer::Unavailable,
-        })?;
-        let why = || self.shared.read().troubles.get(LOGBOOK).cloned();
-        answer.await.map_err(|_| why().map_or(NoAnswer::Unavailable, NoAnswer::Unwritable))
-    }
-
-    /// Puts new rules in force between two inputs.
-    pub async fn reload(&self, rules: Rules) {
-        let _ = self.inputs.send(Envelope { input: Input::Reloaded(Box::new(rules)), reply: None }).await;
-    }
-
-    /// Hints that something changed below an upload tree.
-    pub fn touch(&self, dist: &DistPath) {
-        self.touches.touch(dist);
-    }
-
-    /// Asks for a comparison of the trees with the logbook.
-    pub fn doubt(&self, dist: &DistPath) {
-        self.touches.doubt(dist);
-    }
-
-    /// What readers see.
-    pub fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-}
-
 /// The engine before it runs.
 pub struct Engine {
     book: Box<dyn Logbook>,
@@ -221,7 +86,7 @@ pub struct Engine {
     touched: BTreeSet<DistPath>,
     again: BTreeMap<DistPath, Instant>,
     /// Failures in a row of a piece of work, and until when it is left alone.
-    failures: BTreeMap<String, (u32, Instant)>,
+    failures: BTreeMap<Trouble, (u32, Instant)>,
     first_look_over: BTreeSet<DistPath>,
     /// Since when something that was taken in waits to be published.
     waiting: BTreeMap<DistPath, Instant>,
@@ -240,91 +105,6 @@ pub struct Engine {
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
     on_ready: Option<oneshot::Sender<()>>,
-}
-
-/// Folds a whole logbook, and checks its chain on the way.
-///
-/// # Errors
-/// An entry that cannot be read or that breaks the chain.
-pub fn fold(book: &dyn Logbook, world: &mut World) -> Result<(), EngineError> {
-    fold_each(book, world, |_, _, _| ())
-}
-
-/// The same of the logbook that is going to be written. What older programs have not noted of its entries, which things
-/// they are about, is noted.
-///
-/// # Errors
-/// As above, and a logbook that cannot be written.
-pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError> {
-    let indexed = book.indexed()?;
-    let mut new: Vec<(u64, Vec<String>)> = Vec::new();
-    fold_each(book, world, |before, seq, fact| {
-        if seq > indexed {
-            let of_plan = || match fact {
-                Fact::Done(done) => before.rollouts.plan(done.plan).map(|plan| Subject::Rollout(plan.rollout.clone())),
-                _ => None,
-            };
-            let about: BTreeSet<String> = fact.about().into_iter().chain(of_plan()).map(|s| s.to_string()).collect();
-            new.push((seq, about.into_iter().collect()));
-        }
-    })?;
-    for some in new.chunks(FOLD_AT_ONCE) {
-        book.index(some)?;
-    }
-    Ok(())
-}
-
-/// Folds, and shows each entry with the world before it. One thread reads and checks the chain, another folds.
-fn fold_each(
-    book: &dyn Logbook,
-    world: &mut World,
-    mut see: impl FnMut(&World, u64, &Fact) + Send,
-) -> Result<(), EngineError> {
-    let mut next = world.last + 1;
-    let mut fold = move |entries: Vec<Recorded>| -> Result<(), EngineError> {
-        for recorded in entries {
-            let (fact, steady) = fact::read_at(&recorded.draft.body, recorded.draft.at)
-                .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
-            see(world, recorded.seq, &fact);
-            world.steady = steady;
-            world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let (hand_over, batches) = std::sync::mpsc::sync_channel::<Vec<Recorded>>(2);
-        let folding = scope.spawn(move || batches.into_iter().try_for_each(&mut fold));
-        let read = loop {
-            let entries = match book.read(next, FOLD_AT_ONCE) {
-                Err(error) => break Err(error),
-                Ok(entries) => entries,
-            };
-            let Some(last) = entries.last() else { break Ok(()) };
-            next = last.seq + 1;
-            if hand_over.send(entries).is_err() {
-                // Whoever folds has met an entry that cannot be read.
-                break Ok(());
-            }
-        };
-        drop(hand_over);
-        let folded = folding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        folded.and_then(|()| read.map_err(EngineError::from))
-    })
-}
-
-/// Writes entries down while no daemon runs, all of them or none.
-///
-/// # Errors
-/// Nothing was written down.
-pub fn append(book: &mut dyn Logbook, entries: &[Entry], now: jiff::Timestamp) -> Result<(), LogbookError> {
-    let drafts: Vec<Draft> = entries.iter().map(|entry| draft(entry, now, None)).collect();
-    book.append(book.head(), &drafts).map(drop)
-}
-
-fn draft(entry: &Entry, at: jiff::Timestamp, elapsed: Option<jiff::Timestamp>) -> Draft {
-    let body = fact::write_at(&entry.fact, elapsed);
-    let about = entry.fact.about().iter().map(ToString::to_string).collect();
-    Draft { at, who: entry.who.to_string(), why: entry.why.clone(), body, about }
 }
 
 impl Engine {
@@ -437,12 +217,12 @@ impl Engine {
         let why = self.book.seal(Some(self.steady())).err().map(|error| error.sentence());
         self.sealed = self.clock.monotonic();
         self.to_seal = why.is_some();
-        let known = self.shared.read().troubles.contains_key(SEAL);
+        let known = self.shared.read().troubles.contains_key(&Trouble::Seal);
         if let Some(why) = why.as_ref().filter(|_| !known) {
             tracing::error!(why, "logbook not sealed");
         }
         if known || why.is_some() {
-            self.shared.trouble(SEAL, why);
+            self.shared.trouble(&Trouble::Seal, why);
         }
     }
 
@@ -458,25 +238,25 @@ impl Engine {
             agenda::held(&inside.world, &inside.rules)
         };
         // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
-        let alive: BTreeSet<String> = {
+        let alive: BTreeSet<Trouble> = {
             let inside = self.shared.read();
-            inside.world.rollouts.plans().map(|(number, plan)| Work::key_of_promotion(&plan.dist, number)).collect()
+            inside.world.rollouts.plans().map(|(number, plan)| Trouble::Promote(plan.dist.clone(), number)).collect()
         };
-        let is_over = |key: &&String| key.starts_with("promote ") && !alive.contains(*key);
-        let over: Vec<String> = self.failures.keys().filter(is_over).cloned().collect();
+        let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
+        let over: Vec<Trouble> = self.failures.keys().filter(is_over).cloned().collect();
         for key in over {
             self.failures.remove(&key);
             self.shared.trouble(&key, None);
         }
         let before = std::mem::replace(&mut self.held, held);
         self.all_stirred |= before != self.held;
-        for (_, Held { key, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
-            tracing::error!(work = key, why, "held");
-            self.shared.trouble(key, Some(why.clone()));
+        for (_, Held { what, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
+            tracing::error!(work = %what, why, "held");
+            self.shared.trouble(what, Some(why.clone()));
         }
-        for (_, Held { key, .. }) in before.iter().filter(|(number, _)| !self.held.contains_key(*number)) {
-            self.failures.remove(key);
-            self.shared.trouble(key, None);
+        for (_, Held { what, .. }) in before.iter().filter(|(number, _)| !self.held.contains_key(*number)) {
+            self.failures.remove(what);
+            self.shared.trouble(what, None);
         }
     }
 
@@ -497,13 +277,13 @@ impl Engine {
             }
             if let Some(why) = untrusted.as_ref().filter(|_| known.is_none_or(|known| known.untrusted != *untrusted)) {
                 tracing::error!(tree = %id, "{why}");
-                self.shared.trouble(&key_of_doubt(id), Some(why.clone()));
+                self.shared.trouble(&Trouble::Keys(id.clone()), Some(why.clone()));
             }
         }
         for (id, _) in before.iter().filter(|(_, doubts)| doubts.untrusted.is_some()) {
             if self.doubts.0.get(id).is_none_or(|doubts| doubts.untrusted.is_none()) {
                 tracing::info!(tree = %id, "the ring trusts all that is listed again");
-                self.shared.trouble(&key_of_doubt(id), None);
+                self.shared.trouble(&Trouble::Keys(id.clone()), None);
             }
         }
     }
@@ -525,8 +305,8 @@ impl Engine {
             }
             self.unstall()?;
             // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
-            if self.shared.read().troubles.contains_key(LOGBOOK) && self.book.may_be_written() {
-                self.shared.trouble(LOGBOOK, None);
+            if self.shared.read().troubles.contains_key(&Trouble::Logbook) && self.book.may_be_written() {
+                self.shared.trouble(&Trouble::Logbook, None);
             }
         }
         if self.stalled.is_empty() {
@@ -564,7 +344,7 @@ impl Engine {
             for dist in rules.distributions.keys() {
                 self.doubted.insert(dist.clone());
                 // Whoever reloads has perhaps put something right, and waits for it.
-                self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+                self.failures.remove(&Trouble::Inspect(dist.clone()));
             }
             self.shared.write().rules = Arc::from(rules);
             self.judged = None;
@@ -593,7 +373,7 @@ impl Engine {
             if let Fact::Lost(Lost { dist, .. }) = &entry.fact {
                 // The tree that listed it may be as it should be now.
                 self.doubted.insert(dist.clone());
-                self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+                self.failures.remove(&Trouble::Inspect(dist.clone()));
             }
         }
         if let (Some(reply), Some(answer)) = (reply, answer) {
@@ -605,9 +385,9 @@ impl Engine {
     /// Says why nothing can be written down.
     fn unwritable(&self, error: &LogbookError) {
         let why = error.sentence();
-        if self.shared.read().troubles.get(LOGBOOK) != Some(&why) {
+        if self.shared.read().troubles.get(&Trouble::Logbook) != Some(&why) {
             tracing::error!(why, "logbook stalled");
-            self.shared.trouble(LOGBOOK, Some(why));
+            self.shared.trouble(&Trouble::Logbook, Some(why));
         }
     }
 
@@ -646,7 +426,7 @@ impl Engine {
         let recorded = self.book.append(self.book.head(), &drafts)?;
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
-        inside.troubles.remove(LOGBOOK);
+        inside.troubles.remove(&Trouble::Logbook);
         inside.head = self.book.head();
         inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
@@ -671,7 +451,7 @@ impl Engine {
             counts.0 += 1;
             counts.1 += u64::from(failed.is_some());
         }
-        let key = work.key();
+        let what = work.trouble();
         let (is_held, was_given_up) = match work {
             Work::Promote(number, _) => {
                 (self.held.contains_key(number), !self.shared.read().world.rollouts.has_plan(*number))
@@ -685,15 +465,15 @@ impl Engine {
             WorkEnd::Failed(why)
             | WorkEnd::Promoted { failed: Some(why), .. }
             | WorkEnd::Looked { trouble: Some(why), .. } => {
-                let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
+                let failures = self.failures.get(&what).map_or(0, |(n, _)| *n) + 1;
                 let pause = RETRY.pause(failures);
-                tracing::error!(work = key, why, ?pause, "failed");
-                self.failures.insert(key.clone(), (failures, self.clock.monotonic() + pause));
+                tracing::error!(work = %what, why, ?pause, "failed");
+                self.failures.insert(what.clone(), (failures, self.clock.monotonic() + pause));
                 if let Work::Promote(_, plan) = work {
                     // A withdrawal may give it up now.
                     self.stirred.insert(plan.rollout.clone());
                 }
-                self.shared.trouble(&key, Some(why.clone()));
+                self.shared.trouble(&what, Some(why.clone()));
                 match work {
                     Work::TakeIn(_) => drop(self.touched.insert(dist)),
                     // What stopped a move may be wrong with its trees, and then people and gates are to know.
@@ -712,7 +492,7 @@ impl Engine {
                 if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == dist) {
                     // What was uploaded may be what a tree had lost.
                     self.doubted.insert(dist.clone());
-                    self.failures.remove(&Work::Inspect(dist.clone(), vec![]).key());
+                    self.failures.remove(&Trouble::Inspect(dist.clone()));
                 }
                 if let Some(wait) = again {
                     let at = self.clock.monotonic() + *wait;
@@ -723,7 +503,7 @@ impl Engine {
             WorkEnd::Inspected { wrong, .. } => {
                 self.inspected(&dist, wrong, matches!(work, Work::Inspect(..)));
                 if !wrong.is_empty() {
-                    let key = Work::Inspect(dist.clone(), vec![]).key();
+                    let key = Trouble::Inspect(dist.clone());
                     let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
                     let until = self.clock.monotonic() + RETRY.pause(failures);
                     self.failures.insert(key, (failures, until));
@@ -734,8 +514,8 @@ impl Engine {
             WorkEnd::Published(_) | WorkEnd::Promoted { .. } => drop(self.waiting.remove(&dist)),
             WorkEnd::Retired { .. } => {}
         }
-        self.failures.remove(&key);
-        self.shared.trouble(&key, None);
+        self.failures.remove(&what);
+        self.shared.trouble(&what, None);
     }
 
     /// Uploads that cannot be handled are a matter of those who upload: people are told, and readiness is not.
@@ -758,7 +538,7 @@ impl Engine {
             let more = if stuck.len() > 1 { format!(" (and {} more)", stuck.len() - 1) } else { String::new() };
             format!("{}: {why}{more}", path.escape_debug())
         });
-        let key = format!("uploads {dist}");
+        let key = Trouble::Uploads(dist.clone());
         if let Some(why) = &why
             && self.shared.read().troubles.get(&key) != Some(why)
         {
@@ -778,18 +558,18 @@ impl Engine {
         for id in mended {
             tracing::info!(tree = %id, "the tree is as it should be again");
             inside.wrong.remove(&id);
-            inside.troubles.remove(&format!("tree {id}"));
+            inside.troubles.remove(&Trouble::Tree(id));
         }
         for (id, found) in wrong {
             let why = &found.why;
             if inside.wrong.insert(id.clone(), found.clone()).is_none_or(|before| before.why != *why) {
                 tracing::error!(tree = %id, why, "nothing is published in this tree until it is put right");
             }
-            inside.troubles.insert(format!("tree {id}"), why.clone());
+            inside.troubles.insert(Trouble::Tree(id.clone()), why.clone());
         }
     }
 
-    /// The time by which things wait for their removal: it goes on as time passes, whatever the wall clock says.
+    /// Elapsed time: it goes on as time passes, whatever the wall clock says.
     fn steady(&self) -> jiff::Timestamp {
         let (at, begun) = self.began;
         at.checked_add(self.clock.monotonic().saturating_duration_since(begun)).unwrap_or(at)
@@ -834,7 +614,7 @@ impl Engine {
             }
             let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
             let touched = self.touched.contains(&dist);
-            let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
+            let held = |work: &Work| self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now);
             let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
             let doubted = self.doubted.contains(&dist);
             let moment = Moment { touched, doubted, patient, now: self.patient_now() };
@@ -863,7 +643,7 @@ impl Engine {
     /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
     fn recovered(&self, inside: &super::view::View) -> bool {
         let now = self.clock.monotonic();
-        let held = |work: &Work| self.failures.get(&work.key()).is_some_and(|(_, until)| *until > now);
+        let held = |work: &Work| self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now);
         let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
             let doubted = self.doubted.contains(dist);
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
@@ -895,60 +675,19 @@ impl Engine {
     }
 }
 
-/// The name of the trouble when a tree lists what its ring does not trust.
-fn key_of_doubt(id: &TreeId) -> String {
-    format!("keys of {id}")
-}
-
-/// One line for each entry; what an admin may have to act on is a warning.
-fn log_fact(seq: u64, entry: &Entry) {
-    let who = &entry.who;
-    match &entry.fact {
-        Fact::Started(Started { version }) => tracing::info!(seq, version, "started"),
-        Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
-        Fact::Adopted(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, nevra = %t.nevra, "adopted"),
-        Fact::Released(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, "released"),
-        Fact::Refused(t) => {
-            tracing::warn!(seq, dist = %t.dist, upload = t.upload, code = t.code, detail = t.detail, "refused");
-        }
-        Fact::RefusedTogether(t) => {
-            let (code, detail) = (&t.code, &t.detail);
-            tracing::warn!(seq, dist = %t.dist, files = t.count(), code, detail, "refused together");
-        }
-        Fact::Submitted(Submitted { rollout, packages, .. }) => {
-            tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
-        }
-        Fact::Heard(Heard { hook, delivery, rollout, state, .. }) => {
-            tracing::info!(seq, %hook, delivery, rollout, state, "heard");
-        }
-        Fact::Declined(Declined { rollout, state, findings }) => {
-            tracing::warn!(seq, %who, rollout, state, ?findings, "step refused");
-        }
-        Fact::Awaits(Awaits { rollout, state, .. }) => tracing::info!(seq, %who, %rollout, state, "awaited"),
-        Fact::Moved(Moved { rollout, from, to, plan }) => {
-            let packages = plan.as_ref().map_or(0, |p| p.items.len());
-            tracing::info!(seq, %who, %rollout, from, to, packages, "moved");
-        }
-        Fact::Done(Done { plan, .. }) => tracing::info!(seq, plan, "carried out"),
-        Fact::Published(p) => {
-            tracing::info!(seq, tree = %p.tree, revision = p.revision, packages = p.packages, "published");
-        }
-        Fact::Lost(Lost { dist, nevra, sha256 }) => {
-            tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost");
-        }
-        Fact::Retired(Retired { tree, files, kept }) => {
-            tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::folding::{fold, take_up};
     use crate::format::procedure;
+    use crate::process::fact;
+    use crate::process::fact::rollout::{Done, Moved, Submitted};
     use crate::process::fact::{package::Refused, samples::every_fact};
+    use crate::process::input::Hint;
     use crate::process::rules::DistRules;
+    use crate::process::world::World;
     use crate::store::logbook::Head;
+    use crate::store::logbook::Recorded;
     use crate::store::logbook::SqliteLogbook;
 
     /// A logbook on a full disk.
@@ -1029,7 +768,7 @@ mod tests {
         };
         engine.take(Envelope { input: Input::Heard(hint), reply: None }).expect("it waits");
         for _ in 0..3 {
-            assert!(shared.read().troubles.contains_key("logbook"));
+            assert!(shared.read().troubles.contains_key(&Trouble::Logbook));
             engine.take(tick()).expect("nothing to write");
         }
     }
@@ -1056,7 +795,7 @@ mod tests {
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, oneshot::channel().0).0;
         let work = Work::Promote(number, plan.clone());
-        let trouble = || shared.read().troubles.get(&work.key()).cloned();
+        let trouble = || shared.read().troubles.get(&work.trouble()).cloned();
         engine.hold();
         for _ in 0..2 {
             assert!(trouble().is_some_and(|why| why.contains("Nothing is moved")), "{:?}", trouble());

@@ -23,12 +23,10 @@ use crate::process::act::step;
 use crate::process::agenda::{Work, Wrongs};
 use crate::process::known::Known;
 use crate::process::rules::Rules;
+use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::Caller;
 use crate::process::world::World;
 use crate::store::logbook::Head;
-
-/// The name of the trouble when the logbook cannot be written.
-pub(super) const LOGBOOK: &str = "logbook";
 
 /// What the engine shares with its readers: the newest view.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ pub struct View {
     /// What is being done now, by distribution.
     pub busy: BTreeMap<DistPath, &'static str>,
     /// What is wrong now, by the thing that is wrong; empty means healthy.
-    pub troubles: BTreeMap<String, String>,
+    pub troubles: Troubles,
     /// Trees in which something is wrong, and what.
     pub wrong: Wrongs,
     /// What lies where people upload and is not taken in: a matter of those who upload, and no trouble of ours.
@@ -110,10 +108,10 @@ impl Shared {
     }
 
     /// Notes that something is wrong, or that it no longer is.
-    pub fn trouble(&self, what: &str, why: Option<String>) {
+    pub fn trouble(&self, what: &Trouble, why: Option<String>) {
         let mut inside = self.write();
         match why {
-            Some(why) => inside.troubles.insert(what.to_owned(), why),
+            Some(why) => inside.troubles.insert(what.clone(), why),
             None => inside.troubles.remove(what),
         };
     }
@@ -243,9 +241,9 @@ impl View {
     fn in_the_way(&self, rollout: &Rollout) -> Option<String> {
         let number = rollout.plan?;
         let work = Work::Promote(number, Arc::clone(self.world.rollouts.plan(number)?));
-        let trees = work.changes().into_iter().map(|id| format!("tree {id}"));
-        let all = [LOGBOOK, "disk"].map(str::to_owned);
-        std::iter::once(work.key()).chain(trees).chain(all).find_map(|key| self.troubles.get(&key).cloned())
+        let trees = work.changes().into_iter().map(Trouble::Tree);
+        let all = [Trouble::Logbook, Trouble::Disk];
+        std::iter::once(work.trouble()).chain(trees).chain(all).find_map(|what| self.troubles.get(&what).cloned())
     }
 
     /// What stands between a rollout and each state that it can go to.
@@ -301,7 +299,7 @@ mod tests {
     use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.
-    fn held_up_by(what: &str) -> (Option<String>, String) {
+    fn held_up_by(what: impl Fn(DistPath, u64) -> Trouble) -> (Option<String>, String) {
         let mut inside = View::default();
         let facts = every_fact();
         let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
@@ -318,8 +316,7 @@ mod tests {
         };
         Arc::make_mut(&mut inside.rules).distributions.insert(rollout.dist.clone(), rules);
         let number = rollout.plan.expect("it moves");
-        let what = what.replace("NUMBER", &number.to_string());
-        inside.troubles.insert(what, "no room".to_owned());
+        inside.troubles.insert(what(rollout.dist.clone(), number), "no room".to_owned());
         let caller = Caller::new(crate::domain::names::Actor::recorded("me"), crate::process::who::Channel::Api, []);
         let why = inside.why(&rollout.id, &caller).expect("known");
         let busy = why.iter().flat_map(|(_, judged)| &judged.findings).find(|f| f.code == "busy").expect("it is busy");
@@ -328,20 +325,29 @@ mod tests {
 
     #[test]
     fn a_rollout_says_what_holds_its_packages_up() {
-        for what in
-            ["promote umd/3/sl6/x86_64 (logbook entry NUMBER)", "tree testing/umd/3/sl6/x86_64", "logbook", "disk"]
-        {
+        let ways: [fn(DistPath, u64) -> Trouble; 4] = [
+            Trouble::Promote,
+            |dist, _| Trouble::Tree(TreeId { dist, tree: "testing".parse().expect("a name") }),
+            |_, _| Trouble::Logbook,
+            |_, _| Trouble::Disk,
+        ];
+        for what in ways {
             let (trouble, busy) = held_up_by(what);
-            assert_eq!(trouble.as_deref(), Some("no room"), "{what}");
-            assert!(busy.ends_with("It does not work so far: no room"), "{what}: {busy}");
+            assert_eq!(trouble.as_deref(), Some("no room"), "{busy}");
+            assert!(busy.ends_with("It does not work so far: no room"), "{busy}");
         }
     }
 
     #[test]
     fn the_trouble_of_others_is_not_that_of_a_rollout() {
-        for what in ["promote umd/3/sl6/x86_64 (logbook entry 999)", "tree delta/umd/3/sl6/x86_64", "reload"] {
+        let ways: [fn(DistPath, u64) -> Trouble; 3] = [
+            |dist, _| Trouble::Promote(dist, 999),
+            |dist, _| Trouble::Tree(TreeId { dist, tree: "delta".parse().expect("a name") }),
+            |_, _| Trouble::Reload,
+        ];
+        for what in ways {
             let (trouble, busy) = held_up_by(what);
-            assert!(trouble.is_none() && !busy.contains("no room"), "{what}: {busy}");
+            assert!(trouble.is_none() && !busy.contains("no room"), "{busy}");
         }
     }
 
@@ -396,7 +402,7 @@ mod tests {
     fn a_view_that_somebody_reads_does_not_change() {
         let shared = Shared::default();
         let before = shared.read();
-        shared.trouble("disk", Some("full".to_owned()));
+        shared.trouble(&Trouble::Disk, Some("full".to_owned()));
         shared.write().world = with_rollouts(3).world;
         assert!(before.troubles.is_empty() && before.world.rollouts.is_empty());
         let now = shared.read();

@@ -114,7 +114,7 @@ impl Workers {
 
     /// Carries out a piece of work, whatever it takes.
     ///
-    /// `patient` is the time by which things wait for their removal.
+    /// `patient` is elapsed time.
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
         let Some(opened) = self.distributions.get(work.dist()) else {
             return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));

@@ -56,7 +56,7 @@ pub enum NoAnswer {
     #[error("the process that reads packages ended: {0}")]
     Ended(String),
     /// It did not answer in time.
-    #[error("the process that reads packages had no answer after {0:?}")]
+    #[error("the process that reads packages timed out after {0:?}")]
     Late(Duration),
     /// The file could not be read.
     #[error("{0}")]

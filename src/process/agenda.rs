@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::rules::{DistRules, Rules};
+use super::trouble::Trouble;
 use super::world::World;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -54,19 +55,15 @@ impl Work {
 }
 
 impl Work {
-    /// What it is, for counting its failures and for people: a plan that cannot be carried out holds up
-    /// nothing but itself.
-    pub fn key(&self) -> String {
+    /// What does not work when it fails: a plan that cannot be carried out holds up nothing but itself.
+    pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Promote(number, plan) => Self::key_of_promotion(&plan.dist, *number),
-            Self::Retire(id, _) => format!("retire {id}"),
-            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => format!("{} {dist}", self.label()),
+            Self::Promote(number, plan) => Trouble::Promote(plan.dist.clone(), *number),
+            Self::Retire(id, _) => Trouble::Retire(id.clone()),
+            Self::TakeIn(dist) => Trouble::TakeIn(dist.clone()),
+            Self::Publish(dist, _) => Trouble::Publish(dist.clone()),
+            Self::Inspect(dist, _) => Trouble::Inspect(dist.clone()),
         }
-    }
-
-    /// The same of a plan, by the number of its logbook entry.
-    pub fn key_of_promotion(dist: &DistPath, number: u64) -> String {
-        format!("promote {dist} (logbook entry {number})")
     }
 
     /// The trees that it shows to clients anew, or takes files from: nothing is done to one in which
@@ -159,8 +156,8 @@ pub fn all<'w>(
 /// A move that was decided and is not carried out, as the rules no longer trust who signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// What it is, as [`Work::key`] has it.
-    pub key: String,
+    /// What does not work.
+    pub what: Trouble,
     /// Why, and what to do.
     pub why: String,
 }
@@ -170,7 +167,7 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
     let held = world.rollouts.plans().filter_map(|(number, plan)| {
         let why = world.objection(rules.distributions.get(&plan.dist)?, plan)?.sentence;
         let why = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
-        Some((number, Held { key: Work::key_of_promotion(&plan.dist, number), why }))
+        Some((number, Held { what: Trouble::Promote(plan.dist.clone(), number), why }))
     });
     held.collect()
 }
@@ -289,8 +286,13 @@ mod tests {
             let (todo, said) = with(trust);
             assert_eq!(todo, ["inspect", "publish", "take-in"]);
             let moved = every_fact().iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves") as u64 + 1;
-            let [(number, Held { key, why: words })] = &said.into_iter().collect::<Vec<_>>()[..] else { panic!("one") };
-            assert_eq!((*number, key.as_str()), (moved, &*format!("promote umd/3/sl6/x86_64 (logbook entry {moved})")));
+            let [(number, Held { what, why: words })] = &said.into_iter().collect::<Vec<_>>()[..] else {
+                panic!("one")
+            };
+            assert_eq!(
+                (*number, what.to_string()),
+                (moved, format!("promote umd/3/sl6/x86_64 (logbook entry {moved})"))
+            );
             assert!(words.contains(why) && words.contains("withdraw it"), "{words}");
         }
     }

@@ -1,10 +1,10 @@
 //! What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::agenda::{Work, Wrongs};
+use super::agenda::Wrongs;
 use super::rules::Rules;
+use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use crate::domain::names::TreeId;
 use crate::domain::plan::Plan;
@@ -19,8 +19,8 @@ pub struct Known<'a> {
     pub rules: &'a Rules,
     /// Trees in which something is wrong.
     pub wrong: &'a Wrongs,
-    /// What does not work now, by its key.
-    pub troubles: &'a BTreeMap<String, String>,
+    /// What does not work now.
+    pub troubles: &'a Troubles,
 }
 
 impl<'a> Known<'a> {
@@ -35,7 +35,7 @@ impl<'a> Known<'a> {
             let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
             ids.into_iter().find_map(|id| self.wrong.get(&id)).map(|wrong| format!("{}.", wrong.why))
         };
-        let failed = || self.troubles.get(&Work::key_of_promotion(&plan.dist, number)).map(|why| format!("{why}."));
+        let failed = || self.troubles.get(&Trouble::Promote(plan.dist.clone(), number)).map(|why| format!("{why}."));
         objection.or_else(wrong).or_else(failed).map(|why| (plan, why))
     }
 }

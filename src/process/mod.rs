@@ -23,6 +23,8 @@ pub mod fact;
 pub mod world;
 /// What trees list and their rings do not trust any more.
 pub mod listed;
+/// What does not work now.
+pub mod trouble;
 /// What there is to do, seen from the world.
 pub mod agenda;
 /// Everything that can wake the engine.

@@ -63,7 +63,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// For how long it is kept, by the time by which things wait for their removal.
+    /// For how long it is kept, by elapsed time.
     pub fn age(&self, now: Option<Timestamp>) -> Option<Duration> {
         Duration::try_from(now?.duration_since(self.reason.since?)).ok()
     }
@@ -88,7 +88,7 @@ pub struct Evidence {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The time by which things wait for their removal.
+    /// Elapsed time.
     now: Option<Timestamp>,
     /// What lies there, by name, and when that was looked at.
     stock: Option<(BTreeMap<String, Kept>, Instant)>,
@@ -107,7 +107,7 @@ impl Evidence {
         &self.dir
     }
 
-    /// It is now so late, by the time by which things wait for their removal.
+    /// It is now so late, by elapsed time.
     pub fn keep_time(&self, now: Timestamp) {
         self.lock().now = Some(now);
     }

@@ -234,7 +234,7 @@ pub struct Reason {
     pub found: String,
     /// The user to whom it belonged.
     pub owner: Option<u32>,
-    /// When it was refused first, by the time by which things wait for their removal.
+    /// When it was refused first, by elapsed time.
     pub since: Option<Timestamp>,
     /// How often the same bytes came.
     pub times: u64,

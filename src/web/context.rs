@@ -12,7 +12,7 @@ use super::guesses::Guesses;
 use super::problem::Problem;
 use super::readers::Readers;
 use crate::domain::names::{DistPath, TreeId};
-use crate::engine::run::Handle;
+use crate::engine::handle::Handle;
 use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
 use crate::store::logbook::Reader;

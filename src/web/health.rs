@@ -167,6 +167,7 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::trouble::Trouble;
 
     #[test]
     fn a_daemon_that_recovers_is_not_ready_and_says_so() {
@@ -174,7 +175,7 @@ mod tests {
         assert_eq!(reasons(&inside).len(), 1);
         inside.ready = true;
         assert!(reasons(&inside).is_empty());
-        inside.troubles.insert("logbook".into(), "the disk is full".into());
+        inside.troubles.insert(Trouble::Logbook, "the disk is full".into());
         assert_eq!(reasons(&inside), ["logbook: the disk is full"]);
     }
 

@@ -1,7 +1,7 @@
 //! `POST /hooks/<name>`: a signed hint from a tracker.
 //!
 //! The order is fixed: bound the body, check the MAC over the raw bytes, then parse, then hand over,
-//! and answer 202 when the logbook has it. Before the MAC is good, nothing in the body is looked at.
+//! and answer 202 once the delivery is recorded. Before the MAC is good, nothing in the body is looked at.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};

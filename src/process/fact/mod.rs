@@ -275,7 +275,7 @@ pub fn write(fact: &Fact) -> String {
     write_at(fact, None)
 }
 
-/// The same of a moment at which the time by which things wait for their removal was not the wall clock's.
+/// The same of a moment at which elapsed time was not the wall clock's.
 ///
 /// # Panics
 /// Never, as above.
@@ -293,7 +293,7 @@ pub fn read(body: &str) -> Result<Fact, String> {
     read_body(body).map(|(fact, ..)| fact)
 }
 
-/// The same of an entry that was written at `at`, with the time by which things waited for their removal then;
+/// The same of an entry that was written at `at`, with elapsed time then;
 /// entries of formats 1 and 2 do not say. Where it is not written down, the wall clock agreed with it.
 ///
 /// # Errors

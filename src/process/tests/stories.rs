@@ -1,6 +1,6 @@
 //! Stories: a world is told what happens, and what follows is compared with what should.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::process::fact::{self, Fact};
 use crate::process::input::{Ask, Hint, Input, WorkEnd};
 use crate::process::known::Known;
 use crate::process::rules::{DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
+use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::{Caller, Channel};
 use crate::process::world::World;
 use crate::process::{decide, wish};
@@ -37,7 +38,7 @@ struct Story {
     world: World,
     rules: Rules,
     wrong: Wrongs,
-    troubles: BTreeMap<String, String>,
+    troubles: Troubles,
     answer: Option<Answer>,
     facts: Vec<Fact>,
     /// Who caused each of them.
@@ -415,7 +416,7 @@ fn give_up_for(story: &mut Story, reason: &str) {
 fn fails(story: &mut Story) {
     let number = story.world.rollouts.plans().next().expect("one").0;
     let dist: DistPath = DIST.parse().expect("a path");
-    story.troubles.insert(Work::key_of_promotion(&dist, number), "no room".into());
+    story.troubles.insert(Trouble::Promote(dist, number), "no room".into());
 }
 
 /// `r` with its package in testing, and on its way into production.

@@ -38,7 +38,7 @@ const MISMATCHES_KEPT: usize = 100;
 pub struct World {
     /// The number of the last entry.
     pub last: u64,
-    /// When it was written, by the time by which things wait for their removal.
+    /// When it was written, by elapsed time.
     pub last_steady: Timestamp,
     /// The newest time of any entry.
     latest: Timestamp,
@@ -64,7 +64,7 @@ struct Stamp<'a> {
     seq: u64,
     /// The wall clock's time.
     at: Timestamp,
-    /// The time by which things wait for their removal.
+    /// Elapsed time.
     since: Timestamp,
     /// Who.
     who: &'a str,

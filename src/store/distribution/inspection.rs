@@ -1,0 +1,218 @@
+//! A tree is compared with what the logbook has of it, and what is missing is made again or put back.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::super::disk::{self, Access, AtPath as _, Wanted};
+use super::super::presence::Presence;
+use super::super::publication::{self, Published};
+use super::super::tree::{self, REPODATA};
+use super::super::{ownership, promotion, strangers};
+use super::{Ask, DistError, Distribution, Expected};
+use crate::domain::listing::{Catalog, Listing};
+use crate::domain::names::TreeName;
+use crate::domain::nevra::Nevra;
+
+impl Distribution {
+    /// Compares a tree with what the logbook has of it and publishes it where only the metadata is missing or
+    /// is written in another form than the settings ask for. `None` when something is under way there that
+    /// will publish it anyhow. With it the number of a plan that the tree turns out to show.
+    ///
+    /// # Errors
+    /// [`DistError::Disagrees`] when a listed package is gone or changed, [`DistError::Strange`] when the tree shows or
+    /// holds what the logbook does not know; nothing has changed then, and nothing should be published there before
+    /// it is put right.
+    pub fn inspect(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        expected: &Expected,
+        now: Timestamp,
+    ) -> Result<Option<(Published, Option<u64>)>, DistError> {
+        self.is_ours_alone(tree, ownership::Look::AtAll)?;
+        self.uploads.forget_dirs();
+        let listing = catalog.listing(tree);
+        // It may show a plan already, of which the logbook was not told.
+        let ahead = self.ahead(tree, &listing, expected);
+        let listing = ahead.as_ref().map_or(&listing, |(_, shown)| shown);
+        self.all_there(catalog, tree, listing, Ask::Everything, now)?;
+        if ahead.is_none()
+            && let Some(why) = self.doubt(catalog, tree, listing, expected)
+        {
+            return Err(DistError::Strange(why));
+        }
+        if expected.repomd.is_some() {
+            self.take_over(catalog, tree, listing)?;
+        }
+        if ahead.is_none() && !expected.settled() {
+            return Ok(None);
+        }
+        let published = self.publish(catalog, tree, listing, expected.revision, now)?;
+        Ok(Some((published, ahead.map(|(plan, _)| plan))))
+    }
+
+    /// The plan that a tree shows and of which it is not written down, with what it lists by it: it was stopped between
+    /// the two, and until it is carried out other work on the tree must neither drop a package from the only tree that
+    /// shows it nor bring back one that was withdrawn. A tree shows one such plan at most, since it is looked at when one
+    /// has failed.
+    pub(super) fn ahead(&self, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<(u64, Listing)> {
+        let bytes = publication::shown(&self.dir(tree).join(REPODATA)).ok()??;
+        let repomd = publication::sha256(&bytes);
+        if expected.begun.is_empty() || expected.repomd == Some(repomd) || self.index.showing(tree) != Some(repomd) {
+            return None;
+        }
+        let shown = expected.begun.iter().map(|(number, plan)| (*number, plan.shown_in(tree, listing)));
+        shown.into_iter().find(|(_, shown)| self.index.would_show(tree, repomd, shown))
+    }
+
+    /// Puts packages back that a tree has lost, where another tree or the directory of withdrawn packages has their
+    /// bytes; gives those that are nowhere. A tree that shows nothing at all may be a place where a file system should
+    /// be mounted, and nothing is written there.
+    pub(super) fn put_back(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        missing: BTreeSet<Nevra>,
+    ) -> Result<BTreeSet<Nevra>, DistError> {
+        let dir = self.dir(tree);
+        if !std::fs::symlink_metadata(dir.join(REPODATA)).is_ok_and(|meta| meta.is_dir()) {
+            return Ok(missing);
+        }
+        let mut nowhere = BTreeSet::new();
+        for nevra in missing {
+            let Some(sha256) = catalog.accepted(&nevra) else { continue };
+            let place = |tree: &TreeName| self.dir(tree).join(catalog.listing(tree).location(&nevra));
+            let others = self.settings.trees.iter().filter(|other| *other != tree);
+            let mut from: Vec<PathBuf> = others.map(place).collect();
+            from.push(self.settings.retired.join(format!("{}-{}", sha256.to_hex(), nevra.file_name())));
+            let to = place(tree);
+            if promotion::put_back(self.disk.as_ref(), &mut self.index, &from, &to, sha256)? {
+                tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
+            } else {
+                nowhere.insert(nevra);
+            }
+        }
+        Ok(nowhere)
+    }
+
+    /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
+    /// bytes where these differ, since it may be the index that errs.
+    pub(super) fn all_there(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        ask: Ask,
+        now: Timestamp,
+    ) -> Result<(), DistError> {
+        let dir = self.dir(tree);
+        if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
+            let why = "is not there any more; mount it again, or make the directory, and reload";
+            return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
+        }
+        let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
+        let look = Presence::look(before.as_ref(), &dir, &self.index, listing, now)?;
+        let mut wrong = BTreeSet::new();
+        for (nevra, entry) in &look.doubtful {
+            let sha256 = entry.sha256;
+            let path = dir.join(entry.location(nevra));
+            let Ok(Some(file)) = promotion::open_accepted(&path, sha256) else {
+                wrong.insert(nevra.clone());
+                continue;
+            };
+            let meta = file.metadata().at("look at", &path)?;
+            if !ownership::guarded(meta.uid(), meta.mode())
+                && !promotion::seal(self.disk.as_ref(), &mut self.index, &path, sha256)?
+            {
+                wrong.insert(nevra.clone());
+                continue;
+            }
+            if self.index.facts(entry).map(|(size, _)| size) != Some(meta.len()) {
+                self.index.forget(entry);
+                self.read_again(nevra, entry, std::slice::from_ref(tree))?;
+            }
+        }
+        if wrong.is_empty() {
+            self.present.insert(tree.clone(), look.good());
+            return Ok(());
+        }
+        if ask == Ask::Everything {
+            wrong = self.put_back(catalog, tree, wrong)?;
+            if wrong.is_empty() {
+                return Ok(());
+            }
+        }
+        let names: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        let why = format!(
+            "{} lists {}, whose files are gone or were changed; upload the accepted files once more, or put them back; \
+             what is lost for ever goes off the lists by `rolloutctl lost {} --reason WHY`{}",
+            self.id(tree),
+            strangers::some(&names),
+            names.first().map_or("NEVRA", String::as_str),
+            self.if_it_was_swept(tree),
+        );
+        Err(DistError::Missing { why, packages: wrong })
+    }
+
+    /// Puts copies of our own in the place of all other files of ours into which somebody else could write: metadata,
+    /// keys, and packages that have left the tree and wait for their removal. What is none of ours stays as it is, and
+    /// is named: a copy of it would be believed.
+    pub(super) fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
+        let (disk, top) = (self.disk.as_ref(), self.dir(tree));
+        let listed: BTreeSet<PathBuf> = listing.locations().map(|place| top.join(place)).collect();
+        let repodata = top.join(REPODATA);
+        for dir in [tree::package_dirs(&top)?, vec![repodata.clone(), top.clone()]].concat() {
+            let mut copied = false;
+            for path in ownership::open_files(&dir)?.into_iter().filter(|path| !listed.contains(path)) {
+                let name = path.file_name().unwrap_or_default();
+                let file = tree::open_beneath(&dir, Path::new(name))?;
+                if !file.metadata().at("look at", &path)?.is_file() {
+                    continue;
+                }
+                let name = name.to_string_lossy();
+                let (is_ours, access) = if dir == repodata {
+                    (publication::is_named_by_content(&name, &file), Access::Everybody)
+                } else if dir == top {
+                    (self.yum_files(tree).iter().any(|(ours, _)| *ours == name), Access::Everybody)
+                } else {
+                    let accepted = catalog.of_file(&name).first().and_then(|nevra| catalog.accepted(nevra));
+                    let same = |sha256| promotion::open_accepted(&path, sha256).is_ok_and(|file| file.is_some());
+                    (accepted.is_some_and(same), Access::Sealed)
+                };
+                if !is_ours {
+                    tracing::warn!(path = %path.display(), "others could change a file that is none of ours; remove it");
+                    continue;
+                }
+                tracing::warn!(path = %path.display(), "others could change a file that clients fetch; put a copy in its place");
+                disk::copy_over(disk, &file, &path, &path, Wanted { sha256: None, file_time: None, access })?;
+                copied = true;
+            }
+            if copied {
+                disk.sync_dir(&dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody but the daemon can change a tree, and no directory of it is a link.
+    pub(super) fn is_ours_alone(&self, tree: &TreeName, how: ownership::Look) -> Result<(), DistError> {
+        let id = self.id(tree);
+        tree::plain(&self.settings.root, &id)?;
+        match ownership::look(&self.settings.root, &id, disk::me(), how)? {
+            None => Ok(()),
+            Some(open) => Err(DistError::Disagrees(format!(
+                "{}; nothing is published or moved in {id} until that is put right: {}",
+                open.what(),
+                open.remedy()
+            ))),
+        }
+    }
+}
+
+/// How far it is looked whose the directories of a tree are: packages of one that was taken under management lie anywhere.
+pub(super) fn how(listing: &Listing) -> ownership::Look {
+    if listing.is_adopted() { ownership::Look::AtAll } else { ownership::Look::AtOurs }
+}

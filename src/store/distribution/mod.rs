@@ -1,0 +1,577 @@
+//! One distribution on this disk: its index, its uploads, its trees.
+//!
+//! Everything that is done to a distribution goes through one value of this type, and one piece of
+//! work at a time holds it. What is listed where it is told with each piece of work ([`Catalog`]), and keeps nothing of
+//! it; the index and the blocks can be lost and are made again.
+//!
+//! Refused: writing down that a tree is staged. Staged metadata is seen by nobody, and whoever goes on after a crash
+//! stages anew, so nothing would be done with that entry; each tree that is *shown* is one.
+
+/// The generated yum file of a tree and the keys beside it.
+mod yum_files;
+/// Whether the logbook knows what a tree shows and holds.
+mod provenance;
+/// A tree is compared with what the logbook has of it.
+mod inspection;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::assembly::{self, AssemblyError};
+use super::block_cache::{BlockCache, BlockCacheError};
+use super::blocks::{Form, Members};
+use super::disk::{self, Disk, DiskError};
+use super::examination::Terms;
+use super::index::{Chunk, Index, IndexError};
+use super::intake::{self, Gate, IntakeError, Look, Met, Uploads};
+use super::ownership;
+use super::presence::Presence;
+use super::promotion::{self, BringError, Places};
+use super::publication::{self, Outcome, PublishError, Published, REPOMD, Spec, Staged};
+use super::retirement::{self, Retired};
+use super::thread_pool;
+use super::tree::{self, REPODATA};
+use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Catalog, Entry, Listing};
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::format::openpgp::Keyring;
+use crate::format::repomd::Repomd;
+use crate::format::signing::Signer;
+
+/// What the configuration says of a distribution, ready for use.
+#[derive(Clone, Debug)]
+pub struct DistSettings {
+    /// The distribution.
+    pub path: DistPath,
+    /// Its trees; uploads arrive in the first.
+    pub trees: Vec<TreeName>,
+    /// The site's root.
+    pub root: PathBuf,
+    /// Where withdrawn packages are kept.
+    pub retired: PathBuf,
+    /// The index file.
+    pub index: PathBuf,
+    /// Where uploads are looked for and what is asked of them.
+    pub gate: Gate,
+    /// How metadata is written.
+    pub form: Form,
+    /// Who signs metadata.
+    pub signer: Option<Arc<Signer>>,
+    /// URL of the site's root.
+    pub base_url: String,
+    /// Where the admin says that clients find the packages' keys; empty: beside the yum file.
+    pub key_urls: Vec<String>,
+    /// Files that lie beside the generated yum file of each tree: the packages' public keys, by name.
+    pub key_files: BTreeMap<TreeName, BTreeMap<String, Vec<u8>>>,
+    /// One more of them: the public key of the metadata, with its name.
+    pub metadata_key: Option<(String, Vec<u8>)>,
+}
+
+impl DistSettings {
+    /// The same with another ring of the upload tree, and all else as it was.
+    pub fn trust(&mut self, ring: Keyring) {
+        self.gate.terms = Arc::new(Terms { ring, ..Terms::clone(&self.gate.terms) });
+    }
+
+    fn id(&self, tree: &TreeName) -> TreeId {
+        TreeId { dist: self.path.clone(), tree: tree.clone() }
+    }
+
+    fn dir(&self, tree: &TreeName) -> PathBuf {
+        tree::dir(&self.root, &self.id(tree))
+    }
+
+    /// Reads a package again from the first of some trees that has it there as it was accepted. `None` without a tree.
+    fn read_again(&self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
+        let mut failed = None;
+        for tree in trees {
+            match intake::read_again(&self.gate, &self.dir(tree).join(entry.location(nevra)), entry) {
+                Ok(chunk) => return Some(Ok(chunk)),
+                Err(error) => failed = Some(Err(error)),
+            }
+        }
+        failed
+    }
+}
+
+/// Why work on a distribution failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DistError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The upload tree.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// A publication.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The tree and the logbook do not agree, and it is not clear which of them is right.
+    #[error("{0}")]
+    Disagrees(String),
+    /// Packages that the tree lists are not there, and their bytes are nowhere else.
+    #[error("{why}")]
+    Missing {
+        /// What is said of it.
+        why: String,
+        /// Which.
+        packages: BTreeSet<Nevra>,
+    },
+    /// The tree shows or holds what the logbook knows nothing of, and a publication would lose it.
+    #[error("{0}")]
+    Strange(String),
+}
+
+impl From<BringError> for DistError {
+    fn from(error: BringError) -> Self {
+        match error {
+            BringError::Disk(error) => error.into(),
+            BringError::Index(error) => error.into(),
+        }
+    }
+}
+
+/// What the logbook has of a tree, to compare the tree with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The last revision.
+    pub revision: u64,
+    /// SHA-256 of the `repomd.xml` that was published last; none before the first.
+    pub repomd: Option<Sha256>,
+    /// Whether a plan that is about to be carried out changes the tree, and so publishes it.
+    pub planned: bool,
+    /// Whether packages came or went since the last publication.
+    pub dirty: bool,
+    /// The packages that plans without an end bring there or take away, whether they wait or not: the tree may show
+    /// them already, or no longer.
+    pub moving: BTreeSet<Nevra>,
+    /// The plans without an end that change the tree, by their numbers, where it is not written down that it shows them.
+    pub begun: Vec<(u64, Arc<Plan>)>,
+}
+
+impl Expected {
+    /// Whether nothing is under way, so that the tree must be just so.
+    fn settled(&self) -> bool {
+        self.repomd.is_some() && !self.planned && !self.dirty
+    }
+}
+
+/// Which packages are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// All of them.
+    Everything,
+    /// Those in directories in which something came or went since the last time.
+    WhereSomethingChanged,
+}
+
+/// One distribution on this disk.
+#[derive(Debug)]
+pub struct Distribution {
+    settings: DistSettings,
+    disk: Arc<dyn Disk>,
+    index: Index,
+    /// What lies in the drop directory.
+    dropped: Uploads,
+    /// What an admin has put into the tree itself.
+    uploads: Uploads,
+    block_cache: BlockCache,
+    /// What was seen of each tree when every listed package was there.
+    present: BTreeMap<TreeName, Presence>,
+    /// What clients see of each tree, and of what it was made.
+    shown: BTreeMap<TreeName, Shown>,
+}
+
+/// What clients see of a tree, and of what it was made.
+#[derive(Debug)]
+struct Shown {
+    listing: Listing,
+    /// How often XML had been put into the index then.
+    puts: u64,
+    form: Form,
+    published: Published,
+}
+
+/// A package without XML.
+#[derive(Debug)]
+struct Lost {
+    nevra: Nevra,
+    entry: Entry,
+    /// The trees that list it.
+    trees: Vec<TreeName>,
+}
+
+/// What is about to be shown in a tree.
+#[derive(Debug)]
+#[must_use = "show it or drop it"]
+enum Ready {
+    /// Clients see it already.
+    Unchanged(Published),
+    /// Equal content, or content that nobody has seen yet.
+    Staged(Outcome),
+}
+
+impl Distribution {
+    /// Opens a distribution as the logbook has it: directories are made, and what the index has lost is made again from
+    /// the packages.
+    ///
+    /// # Errors
+    /// A directory that cannot be used, or a package that is not where the logbook has it.
+    pub fn restore(settings: DistSettings, disk: Arc<dyn Disk>, catalog: &dyn Catalog) -> Result<Self, DistError> {
+        for tree in &settings.trees {
+            let id = TreeId { dist: settings.path.clone(), tree: tree.clone() };
+            tree::plain(&settings.root, &id)?;
+            let dir = tree::dir(&settings.root, &id);
+            disk.make_dir(&dir)?;
+            disk::sweep(disk.as_ref(), &dir)?;
+            // A package that was being copied from another file system lies beside its place. What a directory
+            // that cannot be used means for the tree is for the inspection to say.
+            for dir in tree::package_dirs(&dir)? {
+                if let Err(error) = disk::sweep(disk.as_ref(), &dir) {
+                    tracing::warn!(why = error.sentence(), "temporary files cannot be looked for");
+                }
+            }
+        }
+        disk.make_dir(&settings.gate.dir)?;
+        let indexes = settings.index.parent().unwrap_or(&settings.root);
+        disk.make_dir(indexes)?;
+        for dir in [indexes, settings.gate.rejected.dir(), &settings.retired] {
+            disk::sweep(disk.as_ref(), dir)?;
+        }
+        let index = Index::open(disk.as_ref(), &settings.index)?;
+        let block_cache = BlockCache::open(disk.as_ref(), &settings.index.with_extension("blocks"))?;
+        let mut dist = Self {
+            settings,
+            disk,
+            index,
+            dropped: Uploads::default(),
+            uploads: Uploads::default(),
+            block_cache,
+            present: BTreeMap::new(),
+            shown: BTreeMap::new(),
+        };
+        let mut lost: Vec<Lost> = Vec::new();
+        for tree in &dist.settings.trees {
+            for (nevra, entry) in catalog.listing(tree).iter().filter(|(_, entry)| !dist.index.has(entry)) {
+                lost.push(Lost { nevra: nevra.clone(), entry: entry.clone(), trees: vec![tree.clone()] });
+            }
+        }
+        // What several trees list in the same place is read once.
+        lost.sort_by(|a, b| (&a.nevra, &a.entry.place).cmp(&(&b.nevra, &b.entry.place)));
+        lost.dedup_by(|next, first| {
+            let same = (&next.nevra, &next.entry.place) == (&first.nevra, &first.entry.place);
+            first.trees.extend(next.trees.iter().filter(|_| same).cloned());
+            same
+        });
+        dist.recover(&lost)?;
+        Ok(dist)
+    }
+
+    /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
+    /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
+    fn recover(&mut self, lost: &[Lost]) -> Result<(), DistError> {
+        let settings = &self.settings;
+        let read = |(): &mut (), Lost { nevra, entry, trees }: &Lost| {
+            Ok::<_, DistError>(settings.read_again(nevra, entry, trees))
+        };
+        let (index, disk) = (&mut self.index, self.disk.as_ref());
+        let mut kept = Ok(());
+        thread_pool::each(
+            lost,
+            || (),
+            read,
+            |Lost { nevra, .. }, chunk| match chunk {
+                Some(Ok(chunk)) if kept.is_ok() => kept = index.put(disk, &chunk),
+                Some(Err(error)) => {
+                    tracing::error!(%nevra, why = error.sentence(), "a listed package cannot be read");
+                }
+                Some(Ok(_)) | None => {}
+            },
+        )?;
+        Ok(kept?)
+    }
+
+    /// Makes the XML of a package anew from any of the trees.
+    fn read_again(&mut self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Result<(), DistError> {
+        match self.settings.read_again(nevra, entry, trees) {
+            Some(chunk) => Ok(self.index.put(self.disk.as_ref(), &chunk?)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What the configuration says; a reload puts new settings in place between two pieces of work. Clients
+    /// see what follows from them when the trees are inspected or published the next time.
+    pub fn reload(&mut self, settings: DistSettings) {
+        self.settings = settings;
+    }
+
+    /// Another ring of the upload tree, where nothing else could be read again.
+    pub fn trust(&mut self, ring: Keyring) {
+        self.settings.trust(ring);
+    }
+
+    fn id(&self, tree: &TreeName) -> TreeId {
+        self.settings.id(tree)
+    }
+
+    fn dir(&self, tree: &TreeName) -> PathBuf {
+        self.settings.dir(tree)
+    }
+
+    /// Looks once at the drop directory, and at what an admin has put into the upload tree itself.
+    ///
+    /// # Errors
+    /// When one of them or the index cannot be used at all, or others can change the tree; nothing is taken in then.
+    pub fn look(&mut self, catalog: &dyn Catalog, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
+        let disk = Arc::clone(&self.disk);
+        let gate = &self.settings.gate;
+        self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
+        let mut look = self.dropped.look(disk.as_ref(), gate, &mut self.index, catalog, (now, clock))?;
+        if look.failed.is_none() {
+            let met = Met::with(catalog, &gate.tree, &look.accepted);
+            let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, &met, (now, clock));
+            match here {
+                Ok(here) => look.add(here),
+                // What was decided before holds all the same.
+                Err(error) => look.failed = Some(error),
+            }
+        }
+        Ok(look)
+    }
+
+    /// The same when it is so late, by elapsed time; what was refused long enough
+    /// ago goes.
+    ///
+    /// # Errors
+    /// When the tree or the index cannot be used at all.
+    pub fn look_and_tidy(
+        &mut self,
+        catalog: &dyn Catalog,
+        now: Timestamp,
+        clock: Instant,
+        patient: Timestamp,
+    ) -> Result<Look, DistError> {
+        let rejected = Arc::clone(&self.settings.gate.rejected);
+        rejected.keep_time(patient);
+        let look = self.look(catalog, now, clock)?;
+        if let Err(error) = rejected.tidy(self.disk.as_ref()) {
+            tracing::warn!(why = error.sentence(), "refused files cannot be cleared away");
+        }
+        Ok(look)
+    }
+
+    /// Shows what a tree lists. `floor` is its last revision, as far as the logbook knows.
+    ///
+    /// # Errors
+    /// Clients still see the old metadata then.
+    pub fn publish(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Published, DistError> {
+        let ready = self.make_ready(catalog, tree, listing, floor, now)?;
+        let published = self.show(tree, listing, ready)?;
+        self.tidy(catalog)?;
+        Ok(published)
+    }
+
+    /// Makes metadata ready to be shown, where nobody looks yet.
+    fn make_ready(
+        &mut self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Ready, DistError> {
+        let spec = self.spec(tree);
+        if let Some(last) = self.shown.get(tree)
+            && (last.puts, last.form) == (self.index.puts(), spec.form)
+            && (last.listing.is(listing) || last.listing == *listing)
+            && last.published.revision >= floor
+            && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), &last.published)
+        {
+            return Ok(Ready::Unchanged(published));
+        }
+        self.is_ours_alone(tree, inspection::how(listing))?;
+        self.all_there(catalog, tree, listing, Ask::WhereSomethingChanged, now)?;
+        self.strange(catalog, tree)?;
+        Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
+    }
+
+    fn spec(&self, tree: &TreeName) -> Spec {
+        Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false }
+    }
+
+    /// Shows what was made ready for this listing.
+    fn show(&mut self, tree: &TreeName, listing: &Listing, ready: Ready) -> Result<Published, DistError> {
+        let unsigned = self.settings.signer.is_none();
+        let outcome = match ready {
+            Ready::Unchanged(published) => {
+                self.write_yum_files(tree)?;
+                return Ok(published);
+            }
+            Ready::Staged(outcome) => outcome,
+        };
+        // Clients must not be told of a signature before it is there, or after it is gone.
+        if unsigned {
+            self.write_yum_files(tree)?;
+        }
+        let published = match outcome {
+            Outcome::Same(published) => published,
+            Outcome::New(staged) => self.show_new(tree, listing, staged)?,
+        };
+        if !unsigned {
+            self.write_yum_files(tree)?;
+        }
+        let (form, puts) = (self.settings.form, self.index.puts());
+        let shown = Shown { listing: listing.clone(), puts, form, published: published.clone() };
+        self.shown.insert(tree.clone(), shown);
+        Ok(published)
+    }
+
+    fn show_new(&self, tree: &TreeName, listing: &Listing, staged: Staged) -> Result<Published, DistError> {
+        self.index.will_show(tree, staged.repomd(), listing)?;
+        Ok(staged.publish(self.disk.as_ref())?)
+    }
+
+    /// Stages; what index or block cache turn out to have lost is made again, each thing once.
+    fn stage(
+        &mut self,
+        tree: &TreeName,
+        listing: &Listing,
+        spec: &Spec,
+        floor: u64,
+        now: Timestamp,
+    ) -> Result<Outcome, DistError> {
+        let mut mended = BTreeSet::new();
+        loop {
+            let signer = self.settings.signer.as_deref();
+            let disk = Arc::clone(&self.disk);
+            let staged = self.index.ordered(listing).map_err(PublishError::from).and_then(|source| {
+                publication::stage(disk.as_ref(), spec, &source, &mut self.block_cache, signer, floor, now)
+            });
+            match staged {
+                Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
+                    let Some(entry) = listing.get(&nevra) else { continue };
+                    tracing::warn!(%tree, dist = %self.settings.path, %nevra, "metadata was lost; making it again");
+                    self.index.forget(entry);
+                    let trees = self.settings.trees.clone();
+                    self.read_again(&nevra, entry, &trees)?;
+                }
+                Err(PublishError::Assembly { dir, source }) => match *source {
+                    AssemblyError::BlockCache(BlockCacheError::Damaged { id, .. })
+                        if mended.insert(hex::encode(id.0)) =>
+                    {
+                        tracing::warn!(dist = %self.settings.path, "a block was damaged; making it again");
+                        self.block_cache.forget(&id);
+                    }
+                    source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
+                },
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// Lets go of blocks that no tree has any more, now and then.
+    fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
+        let Self { settings, disk, index, block_cache, shown, .. } = self;
+        if settings.form.members == Members::One {
+            return Ok(());
+        }
+        let wanted = || {
+            // What the trees list, and what they were shown beyond that.
+            let listings = settings.trees.iter().map(|tree| catalog.listing(tree));
+            let listings: Vec<Listing> = listings.chain(shown.values().map(|shown| shown.listing.clone())).collect();
+            let ordered = listings.iter().filter_map(|listing| index.ordered(listing).ok());
+            ordered.flat_map(|source| assembly::ids(settings.form, &source).collect::<Vec<_>>()).collect()
+        };
+        match block_cache.tidy(disk.as_ref(), wanted) {
+            Ok(_) => Ok(()),
+            Err(BlockCacheError::Disk(error)) => Err(error.into()),
+            Err(error) => Err(DiskError::new("tidy", &settings.index, std::io::Error::other(error)).into()),
+        }
+    }
+
+    /// Carries out a plan; `floors` are the last revisions of the trees. All trees are staged before the first of them is
+    /// shown. Gives those that were shown, in this order, also when the rest failed.
+    ///
+    /// The plan can be carried out again from the beginning, as often as it takes.
+    pub fn promote(
+        &mut self,
+        catalog: &dyn Catalog,
+        plan: &Plan,
+        floors: &BTreeMap<TreeName, u64>,
+        now: Timestamp,
+    ) -> (Vec<(TreeName, Published)>, Result<(), DistError>) {
+        let mut published = Vec::new();
+        let ended = self.carry_out(catalog, plan, floors, now, &mut published);
+        (published, ended)
+    }
+
+    fn carry_out(
+        &mut self,
+        catalog: &dyn Catalog,
+        plan: &Plan,
+        floors: &BTreeMap<TreeName, u64>,
+        now: Timestamp,
+        published: &mut Vec<(TreeName, Published)>,
+    ) -> Result<(), DistError> {
+        let trees = plan.trees();
+        for tree in &trees {
+            self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;
+        }
+        // A tree whose file system is gone must not be begun anew in the place where it was mounted.
+        for tree in &trees {
+            self.all_there(catalog, tree, &catalog.listing(tree), Ask::WhereSomethingChanged, now)?;
+            self.strange(catalog, tree)?;
+        }
+        let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
+        promotion::bring(self.disk.as_ref(), &places, &mut self.index, catalog, plan)?;
+        let mut ready = Vec::new();
+        for tree in trees {
+            let listing = plan.shown_in(&tree, &catalog.listing(&tree));
+            let floor = floors.get(&tree).copied().unwrap_or_default();
+            let staged = self.make_ready(catalog, &tree, &listing, floor, now)?;
+            ready.push((tree, listing, staged));
+        }
+        for (tree, listing, staged) in ready {
+            let shown = self.show(&tree, &listing, staged)?;
+            published.push((tree, shown));
+        }
+        self.tidy(catalog)
+    }
+
+    /// Removes files whose time has come.
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn retire(&mut self, catalog: &dyn Catalog, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
+        let dir = self.dir(tree);
+        self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;
+        let mut named: BTreeSet<String> = catalog.listing(tree).locations().collect();
+        let repomd = dir.join(REPODATA).join(REPOMD);
+        let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
+        let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;
+        let repomd = Repomd::read(&bytes).map_err(|e| DiskError::new("read", &repomd, std::io::Error::other(e)))?;
+        named.extend(repomd.data.iter().map(|data| data.location.clone()));
+        Ok(retirement::retire(self.disk.as_ref(), &dir, files, &named)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    mod trees;
+}

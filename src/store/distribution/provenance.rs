@@ -1,0 +1,206 @@
+//! Whether the logbook knows what a tree shows and holds: a publication over anything else would lose it.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+use super::super::publication::{self, REPOMD};
+use super::super::strangers;
+use super::super::tree::REPODATA;
+use super::{DistError, Distribution, Expected};
+use crate::domain::listing::{Catalog, Listing};
+use crate::domain::names::TreeName;
+use crate::domain::nevra::Nevra;
+use crate::format::repomd::Repomd;
+
+impl Distribution {
+    /// Why a publication may lose what a tree shows or holds; `None` when that is what was published there last, what
+    /// the logbook has there in another form, something older of ours, or nothing that anybody would miss. Nothing
+    /// that may follow later, such as a plan, is a reason to believe that what lies there is ours.
+    pub(super) fn doubt(
+        &self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        expected: &Expected,
+    ) -> Option<String> {
+        let dir = self.dir(tree);
+        let bytes = match publication::shown(&dir.join(REPODATA)) {
+            Ok(None) => return self.doubt_of_bare(catalog, tree, listing, expected),
+            Ok(Some(bytes)) => bytes,
+            Err(why) => return self.doubt_of_unread(tree, &why, expected),
+        };
+        if expected.repomd == Some(publication::sha256(&bytes)) {
+            return None;
+        }
+        let repomd = match Repomd::read(&bytes) {
+            Ok(repomd) => repomd,
+            Err(why) => return self.doubt_of_unread(tree, &why.to_string(), expected),
+        };
+        match strangers::locations(&dir, &repomd) {
+            Ok(Some(shown)) => self.doubt_of_shown(catalog, (tree, listing), repomd.revision, &shown, expected),
+            Ok(None) => None,
+            Err(why) => Some(self.unread(tree, &why)),
+        }
+    }
+
+    /// The same of metadata that names these packages.
+    pub(super) fn doubt_of_shown(
+        &self,
+        catalog: &dyn Catalog,
+        (tree, listing): (&TreeName, &Listing),
+        revision: u64,
+        shown: &BTreeSet<String>,
+        expected: &Expected,
+    ) -> Option<String> {
+        let id = self.id(tree);
+        let moving: BTreeSet<String> = expected.moving.iter().map(Nevra::location).collect();
+        let listed: BTreeSet<String> = listing.locations().collect();
+        let strange: Vec<String> =
+            shown.iter().filter(|place| !listed.contains(*place) && !moving.contains(*place)).cloned().collect();
+        if expected.repomd.is_none() {
+            return (!strange.is_empty()).then(|| {
+                format!(
+                    "{id} has metadata of {} that this logbook knows nothing of ({}); publishing would empty it. If \
+                     this site was another one's, start with the state directory that belongs to it; if the packages \
+                     may go{}, move them out of the tree and remove {REPODATA}/ there",
+                    counted(strange.len(), "package"),
+                    strangers::some(&strange),
+                    if *tree == self.settings.gate.tree { " or may be taken in as uploads" } else { "" },
+                )
+            });
+        }
+        if revision > expected.revision {
+            let hidden = listed.iter().filter(|place| !moving.contains(*place) && !shown.contains(*place)).count();
+            return (!strange.is_empty() || hidden > 0).then(|| {
+                format!(
+                    "{id} shows revision {revision}, which this logbook has not published (its last is {}), with {} \
+                     that it does not have there and without {hidden} that it has. Either the state directory is an \
+                     old copy: put the newest one in place; or another program wrote there: move packages that are not \
+                     of this site out of the tree, and remove {REPODATA}/{REPOMD}",
+                    expected.revision,
+                    counted(strange.len(), "package"),
+                )
+            });
+        }
+        self.never_accepted(catalog, tree, &strange)
+    }
+
+    /// Whether what a tree shows now names packages that were never accepted; that is asked before each publication,
+    /// and costs nothing where the metadata is what was published there last.
+    pub(super) fn strange(&self, catalog: &dyn Catalog, tree: &TreeName) -> Result<(), DistError> {
+        let dir = self.dir(tree);
+        let bytes = match publication::shown(&dir.join(REPODATA)) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) if *tree != self.settings.gate.tree => {
+                let why = self.bare(tree, was_accepted(catalog));
+                return why.map_or(Ok(()), |why| Err(DistError::Strange(why)));
+            }
+            _ => return Ok(()),
+        };
+        let sha256 = publication::sha256(&bytes);
+        if self.index.showing(tree) == Some(sha256) {
+            return Ok(());
+        }
+        // What was ours and was spoilt is made again.
+        let Ok(repomd) = Repomd::read(&bytes) else { return Ok(()) };
+        let why = match strangers::locations(&dir, &repomd) {
+            Ok(Some(shown)) => self.never_accepted(catalog, tree, &shown.into_iter().collect::<Vec<_>>()),
+            Ok(None) => None,
+            Err(why) => Some(self.unread(tree, &why)),
+        };
+        why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
+    }
+
+    /// What is wrong when these places name packages that were never accepted.
+    pub(super) fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
+        let was_accepted = was_accepted(catalog);
+        let strange: Vec<String> = places.iter().filter(|place| !was_accepted(place)).cloned().collect();
+        (!strange.is_empty()).then(|| {
+            format!(
+                "{} shows {} that were never accepted here ({}): either the state directory is an old copy: \
+                 put the newest one in place; or somebody else put it there: move the files out of the tree, and remove \
+                 {REPODATA}/{REPOMD} there",
+                self.id(tree),
+                counted(strange.len(), "package"),
+                strangers::some(&strange),
+            )
+        })
+    }
+
+    /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
+    pub(super) fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: &Expected) -> Option<String> {
+        (expected.repomd.is_none() && *tree != self.settings.gate.tree).then(|| self.unread(tree, why))
+    }
+
+    pub(super) fn unread(&self, tree: &TreeName, why: &str) -> String {
+        format!(
+            "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
+             publishing would lose what it names. If it may go, remove {REPODATA}/ there",
+            self.id(tree)
+        )
+    }
+
+    /// The same of a tree without metadata: packages that lie there and that this logbook does not know are somebody's,
+    /// and after a publication without them nobody would be told of them.
+    pub(super) fn doubt_of_bare(
+        &self,
+        catalog: &dyn Catalog,
+        tree: &TreeName,
+        listing: &Listing,
+        expected: &Expected,
+    ) -> Option<String> {
+        if *tree == self.settings.gate.tree {
+            return None;
+        }
+        let known: BTreeSet<String> = listing.locations().chain(expected.moving.iter().map(Nevra::location)).collect();
+        // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
+        // accepted may be what a newer logbook has accepted.
+        let was_accepted = was_accepted(catalog);
+        let left = |place: &str| expected.repomd.is_some() && was_accepted(place);
+        self.bare(tree, |place| known.contains(place) || left(place))
+    }
+
+    /// What is wrong when a tree without metadata holds packages that are not known.
+    pub(super) fn bare(&self, tree: &TreeName, known: impl Fn(&str) -> bool) -> Option<String> {
+        let found = strangers::files(&self.dir(tree), known);
+        (!found.is_empty()).then(|| {
+            format!(
+                "{} holds {} that this logbook knows nothing of ({}), and has no {REPODATA}/; publishing would make it an \
+                 empty repository. If this site was another one's, or the state directory is an old copy, start with the \
+                 one that belongs to the trees; else move the files out of the tree, and upload those that belong to this \
+                 site",
+                self.id(tree),
+                counted(found.len(), "RPM file"),
+                strangers::some(&found),
+            )
+        })
+    }
+
+    /// What is said of a tree in which nothing of ours is left.
+    pub(super) fn if_it_was_swept(&self, tree: &TreeName) -> String {
+        let repodata = self.dir(tree).join(REPODATA);
+        if repodata.exists() {
+            return String::new();
+        }
+        format!(
+            ". Nothing of it is left: if a file system belongs there, mount it; if the tree was removed, make {}, and what \
+             other trees and the withdrawn packages still have is put back",
+            repodata.display()
+        )
+    }
+}
+
+/// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
+fn was_accepted(catalog: &dyn Catalog) -> impl Fn(&str) -> bool + use<'_> {
+    let adopted = OnceCell::new();
+    move |place| {
+        let name = place.rsplit('/').next().unwrap_or_default();
+        catalog.of_file(name).iter().any(|nevra| nevra.location() == *place)
+            || adopted.get_or_init(|| catalog.adopted_places()).contains(place)
+    }
+}
+
+/// A number with its noun.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
