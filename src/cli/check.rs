@@ -12,9 +12,9 @@ use serde_json::json;
 use super::exit::{Exit, Outcome};
 use super::offline;
 use crate::config::check::{Report, check};
-use crate::config::complaint::Complaint;
 use crate::config::history;
 use crate::config::settings::Settings;
+use crate::format::complaint::Complaint;
 use crate::link::clock::Clock;
 use crate::process::listed::Doubts;
 

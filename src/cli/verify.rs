@@ -8,11 +8,12 @@
 //! is an error; in a directory of keys, where certificates of other kinds and words about them lie too, it is left
 //! out and named.
 
-use crate::config::{complaint::Trouble, files, values};
+use crate::config::{files, values};
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Legacy, Lifted, Policy};
+use crate::format::complaint::Trouble;
 use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint, Keyring};
 use crate::format::package::Package;
 use crate::format::reading::{Contents, Reading, Unread};

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::document::{Section, Value};
 use super::mentions::{Notebook, Purpose, SECRET_EXAMPLE};
 use super::settings::{HookKind, Token, Webhook};
-use super::spelling::list_of;
 use super::values::{Names, set_of};
 use crate::domain::names::{Actor, HookName, Role};
+use crate::format::document::{Section, Value};
+use crate::format::spelling::list_of;
 
 /// Every `[[webhook]]` in the order of the file; what is illegible is left out.
 pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::complaint::{Complaint, Findings, Level, Spot, sort};
 use super::mentions::Purpose;
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, keyfiles, secrets, strays};
+use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
 use crate::format::procedure;
 
 /// What a check has found.
@@ -72,6 +72,9 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     reachability(&outcome, &mut findings);
     let mut list = findings.list;
     sort(&mut list);
+    // Of other files after the configuration; two distributions may have one procedure.
+    list.sort_by(|a, b| (a.file != file, &a.file).cmp(&(b.file != file, &b.file)));
+    list.dedup();
     let settings = outcome.settings.filter(|_| list.iter().all(|finding| finding.level == Level::Note));
     Report { settings, findings: list }
 }
@@ -87,20 +90,13 @@ fn procedures(outcome: &Outcome, findings: &mut Findings) {
                 continue;
             }
         };
-        let shown = mention.path.display();
-        match procedure::read(&text) {
-            Ok(workflow) => {
+        match procedure::read(&text, &mention.path) {
+            Ok(read) => {
                 let of = outcome.distributions.iter().find(|(number, _)| number == distribution);
-                let misfits = of.map(|(_, Distribution { trees, .. })| workflow.misfits(trees)).unwrap_or_default();
-                for misfit in misfits {
-                    findings.complain(&mention.at, format!("{shown}: {misfit}"), None);
-                }
+                let misfits = of.map(|(_, Distribution { trees, .. })| read.misfits(trees, &mention.path));
+                findings.list.extend(misfits.unwrap_or_default());
             }
-            Err(bad) => {
-                for what in bad.0 {
-                    findings.complain(&mention.at, format!("{shown}: {what}"), None);
-                }
-            }
+            Err(complaints) => findings.list.extend(complaints),
         }
     }
 }

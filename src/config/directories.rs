@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::complaint::Findings;
 use super::files::{self, Directory};
 use super::mentions::{Mention, Purpose};
 use super::reader::Outcome;
 use super::settings::{Distribution, Watch};
 use crate::domain::names::TreeId;
+use crate::format::complaint::Findings;
 use crate::format::quantity;
 use crate::link::watch::{self, Mode};
 use crate::store::disk;

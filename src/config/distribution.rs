@@ -7,19 +7,19 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::complaint::Spot;
-use super::document::{Section, Value};
 use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
 use super::settings::{Adopted, Distribution, Grace, TREES};
-use super::spelling::{list_of, nearest};
 use super::values::{date, fingerprint, set_of, span, url};
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::Code;
 use crate::domain::trust::{Legacy, Lifted};
+use crate::format::complaint::Spot;
 use crate::format::compress::Compression;
+use crate::format::document::{Section, Value};
 use crate::format::procedure;
+use crate::format::spelling::{list_of, nearest};
 
 /// Beyond this a grace period is a typing mistake, and disks fill up unseen.
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(3660 * 24);
@@ -111,7 +111,7 @@ fn procedure(
     let text = value.text()?;
     if let Some(workflow) = procedure::built_in(text) {
         for misfit in trees.map(|trees| workflow.misfits(trees)).unwrap_or_default() {
-            value.complain(misfit, Some("name that tree in `trees`, or bring a procedure of your own".to_owned()));
+            value.complain(misfit.what, Some("name that tree in `trees`, or bring a procedure of your own".to_owned()));
         }
         return Some(text.to_owned());
     }

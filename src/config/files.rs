@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::complaint::Trouble;
-use super::spelling::nearest;
+use crate::format::complaint::Trouble;
+use crate::format::spelling::nearest;
 use crate::store::disk;
 
 /// Names of a directory that are compared with one that is not there.

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::complaint::{Complaint, Level, Spot};
 use super::files;
 use super::settings::{Distribution, Settings};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::Workflow;
+use crate::format::complaint::{Complaint, Level, Spot};
 use crate::format::procedure;
 use crate::process::fact::count;
 use crate::process::world::World;
@@ -50,7 +50,7 @@ pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
 fn workflow(dist: &Distribution) -> Option<Workflow> {
     procedure::built_in(&dist.procedure).or_else(|| {
         let (bytes, _) = files::content(Path::new(&dist.procedure), procedure::FILE_MAX).ok()?;
-        procedure::read(&String::from_utf8_lossy(&bytes)).ok()
+        procedure::read(&String::from_utf8_lossy(&bytes), Path::new(&dist.procedure)).ok().map(|read| read.workflow)
     })
 }
 

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::complaint::{Findings, Spot};
 use super::files;
 use super::mentions::{Exception, Mention, Purpose};
 use super::reader::Outcome;
 use super::settings::Adopted;
 use crate::domain::names::TreeName;
+use crate::format::complaint::{Findings, Spot};
 use crate::format::openpgp::{CertSummary, KEY_FILE_MAX, Keyring};
 use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;

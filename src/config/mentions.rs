@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use super::complaint::Spot;
-use super::document::Value;
 use super::settings::Adopted;
 use super::values;
 use crate::domain::names::TreeName;
 use crate::domain::trust::Legacy;
+use crate::format::complaint::Spot;
+use crate::format::document::Value;
 
 /// How a secret is written.
 pub const SECRET_EXAMPLE: &str = "secret = { file = \"/etc/rolloutd/secrets/NAME\" }";

@@ -1,17 +1,9 @@
 //! The admin's file becomes settings. `config` knows every floor below it; nobody below knows `config`.
 //!
-//! Text to tree to settings, then a look at the world: [`syntax`] and [`document`] read TOML with the
+//! Text to tree to settings, then a look at the world: `format/document` reads TOML with the
 //! position of every value, [`reader`] makes [`settings`] of it, and [`check`] compares them with the
 //! disk and the key files. No step stops at a mistake, so all complaints come in one go.
 
-/// What is said about a configuration.
-pub mod complaint;
-/// Which word was probably meant.
-pub mod spelling;
-/// Syntax errors: all of them, each once.
-pub mod syntax;
-/// A TOML document read with the position of every value, collecting all complaints.
-pub mod document;
 /// What was checked: no `Option` that means "default".
 pub mod settings;
 /// Single values: paths, addresses, dates.

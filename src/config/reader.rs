@@ -7,14 +7,14 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use super::complaint::Complaint;
-use super::document::{Places, Section, Sheet};
 use super::mentions::{Notebook, Purpose};
 use super::settings::{Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
-use super::syntax::Mended;
 use super::values::{address, span, url, words};
 use super::{actors, distribution};
+use crate::format::complaint::Complaint;
+use crate::format::document::{Places, Section, Sheet};
 use crate::format::quantity;
+use crate::format::syntax::Mended;
 use crate::link::watch::Mode;
 use crate::store::evidence::Bounds;
 

@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use super::complaint::Findings;
 use super::files;
 use super::mentions::{Mention, Purpose};
+use crate::format::complaint::Findings;
 
 /// Shorter secrets can be found by trying (RFC 2104 section 3 wants the length of the hash).
 pub const SECRET_MIN: usize = 16;

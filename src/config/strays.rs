@@ -4,8 +4,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::complaint::Findings;
 use super::reader::Outcome;
+use crate::format::complaint::Findings;
 use crate::store::disk::user;
 use crate::store::{ownership, tree};
 

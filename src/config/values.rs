@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{Section, Value};
+use crate::format::document::{Section, Value};
 use crate::format::quantity;
 
 /// A duration within `range`.

@@ -120,10 +120,13 @@ fn workflow(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Workflow> {
         let path = Path::new(&dist.procedure);
         let bytes = read(path, procedure::FILE_MAX, wrong)?;
         let text = String::from_utf8_lossy(&bytes);
-        procedure::read(&text).map_err(|e| wrong.push(format!("{}: {e}", path.display()))).ok()?
+        let read = procedure::read(&text, path);
+        read.map_err(|complaints| wrong.extend(complaints.iter().map(ToString::to_string))).ok()?.workflow
     };
     let misfits = found.misfits(&dist.trees);
-    wrong.extend(misfits.iter().map(|why| format!("distribution {}, procedure {}: {why}", dist.path, found.name())));
+    wrong.extend(
+        misfits.iter().map(|why| format!("distribution {}, procedure {}: {}", dist.path, found.name(), why.what)),
+    );
     misfits.is_empty().then_some(found)
 }
 

@@ -136,6 +136,28 @@ pub struct DraftTransition {
     pub effect: Effect,
 }
 
+/// A part of a [`Draft`], by its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The state in which a rollout begins.
+    Initial,
+    /// Who may submit rollouts.
+    Submitters,
+    /// A state.
+    State(usize),
+    /// A transition.
+    Transition(usize),
+}
+
+/// What makes no sense, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Where.
+    pub part: Part,
+    /// What, a lower-case fragment.
+    pub what: String,
+}
+
 /// Why a step is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoStep {
@@ -181,66 +203,67 @@ impl Workflow {
     ///
     /// # Errors
     /// All complaints, not only the first.
-    pub fn check(draft: Draft) -> Result<Self, Vec<String>> {
-        let mut wrong = Vec::new();
+    pub fn check(draft: Draft) -> Result<Self, Vec<Misfit>> {
+        let mut all: Vec<Misfit> = Vec::new();
+        let mut say = |part, what: String| all.push(Misfit { part, what });
         let mut spellings = BTreeMap::new();
         let mut states = Vec::new();
-        for (name, others) in &draft.states {
+        for (at, (name, others)) in draft.states.iter().enumerate() {
+            let part = Part::State(at);
             let state = State(name.clone());
             for spelling in std::iter::once(name).chain(others) {
                 let key = normal(spelling);
                 if key.is_empty() {
-                    wrong.push(format!("state `{name}` has a spelling without letters"));
+                    say(part, format!("state `{name}` has a spelling without letters"));
                 } else if spellings.insert(key, state.clone()).is_some_and(|other| other != state) {
-                    wrong.push(format!("the spelling `{spelling}` belongs to two states"));
+                    say(part, format!("the spelling `{spelling}` belongs to two states"));
                 }
             }
-            if states.contains(&state) {
-                wrong.push(format!("state `{name}` stands twice"));
+            if states.iter().any(|(_, known)| *known == state) {
+                say(part, format!("state `{name}` stands twice"));
             } else {
-                states.push(state);
+                states.push((at, state));
             }
         }
-        let find = |name: &str, wrong: &mut Vec<String>| {
+        let find = |name: &str| {
             let found = spellings.get(&normal(name)).cloned();
-            if found.is_none() {
-                wrong.push(format!("`{name}` is not one of the states"));
-            }
-            found
+            found.ok_or_else(|| format!("`{name}` is not one of the states"))
         };
-        let initial = find(&draft.initial, &mut wrong);
+        let initial = find(&draft.initial).map_err(|what| say(Part::Initial, what)).ok();
         let mut transitions: Vec<Transition> = Vec::new();
-        for t in draft.transitions {
-            let (Some(from), Some(to)) = (find(&t.from, &mut wrong), find(&t.to, &mut wrong)) else { continue };
+        for (at, t) in draft.transitions.into_iter().enumerate() {
+            let part = Part::Transition(at);
+            let [from, to] = [&t.from, &t.to].map(|name| find(name).map_err(|what| say(part, what)).ok());
+            let (Some(from), Some(to)) = (from, to) else { continue };
             if from == to {
-                wrong.push(format!("a transition leads from {from} to itself"));
+                say(part, format!("a transition leads from {from} to itself"));
             }
             if t.who.is_empty() {
-                wrong.push(format!("nobody may take the transition from {from} to {to}"));
+                say(part, format!("nobody may take the transition from {from} to {to}"));
             }
             if let Effect::Move { from: a, to: b } = &t.effect
                 && a == b
             {
-                wrong.push(format!("the transition from {from} to {to} moves packages from {a} to itself"));
+                say(part, format!("the transition from {from} to {to} moves packages from {a} to itself"));
             }
             if transitions.iter().any(|other| other.from == from && other.to == to) {
-                wrong.push(format!("the transition from {from} to {to} stands twice"));
+                say(part, format!("the transition from {from} to {to} stands twice"));
                 continue;
             }
             transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect });
         }
         if draft.submitters.is_empty() {
-            wrong.push("nobody may submit a rollout".to_owned());
+            say(Part::Submitters, "nobody may submit a rollout".to_owned());
         }
-        let Some(initial) = initial else { return Err(wrong) };
-        for state in unreachable(&initial, &states, &transitions) {
-            wrong.push(format!("no way leads from {initial} to {state}"));
+        let Some(initial) = initial else { return Err(all) };
+        for (at, state) in unreachable(&initial, &states, &transitions) {
+            say(Part::State(*at), format!("no way leads from {initial} to {state}"));
         }
-        if wrong.is_empty() {
-            Ok(Self { name: draft.name, initial, spellings, states, transitions, submitters: draft.submitters })
-        } else {
-            Err(wrong)
+        if !all.is_empty() {
+            return Err(all);
         }
+        let states = states.into_iter().map(|(_, state)| state).collect();
+        Ok(Self { name: draft.name, initial, spellings, states, transitions, submitters: draft.submitters })
     }
 
     /// The procedure's name.
@@ -301,28 +324,31 @@ impl Workflow {
     }
 
     /// What does not fit to a distribution that has only `trees`.
-    pub fn misfits(&self, trees: &[TreeName]) -> Vec<String> {
+    pub fn misfits(&self, trees: &[TreeName]) -> Vec<Misfit> {
         let mut wrong = Vec::new();
-        for t in &self.transitions {
-            if let Effect::Move { from, to } = &t.effect {
-                for tree in [from, to] {
-                    if !trees.contains(tree) {
-                        wrong.push(format!("the transition from {} to {} needs the tree `{tree}`", t.from, t.to));
-                    }
-                }
+        for (at, t) in self.transitions.iter().enumerate() {
+            let Effect::Move { from, to } = &t.effect else { continue };
+            for tree in [from, to].into_iter().filter(|tree| !trees.contains(tree)) {
+                let what = format!("the transition from {} to {} needs the tree `{tree}`", t.from, t.to);
+                wrong.push(Misfit { part: Part::Transition(at), what });
             }
         }
         wrong
     }
 }
 
-fn unreachable(initial: &State, states: &[State], transitions: &[Transition]) -> Vec<State> {
+/// The states to which no way leads, each with its place in the draft.
+fn unreachable<'s>(
+    initial: &State,
+    states: &'s [(usize, State)],
+    transitions: &[Transition],
+) -> Vec<&'s (usize, State)> {
     let mut reached = BTreeSet::from([initial]);
     loop {
         let before = reached.len();
         reached.extend(transitions.iter().filter(|t| reached.contains(&t.from)).map(|t| &t.to).collect::<Vec<_>>());
         if reached.len() == before {
-            return states.iter().filter(|s| !reached.contains(s)).cloned().collect();
+            return states.iter().filter(|(_, state)| !reached.contains(state)).collect();
         }
     }
 }
@@ -381,6 +407,12 @@ mod tests {
         wrong.states.push(("Other".into(), vec!["a-B".into()]));
         wrong.transitions[0].who.clear();
         let complaints = Workflow::check(wrong).expect_err("a bad table");
+        let places: Vec<Part> = complaints.iter().map(|misfit| misfit.part).collect();
+        let (state, transition) = (Part::State, Part::Transition);
+        let right =
+            [state(4), transition(0), transition(1), transition(2), transition(3), state(2), state(3), state(4)];
+        assert_eq!(places, right);
+        let complaints: Vec<String> = complaints.into_iter().map(|misfit| misfit.what).collect();
         assert_eq!(
             complaints,
             [

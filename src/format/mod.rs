@@ -6,6 +6,14 @@ pub mod xml;
 pub mod compress;
 /// Durations and sizes as people write them.
 pub mod quantity;
+/// What is said about a file that people write: where, how grave, what is wrong, what would be right.
+pub mod complaint;
+/// Which word was probably meant.
+pub mod spelling;
+/// Syntax errors of TOML: all of them, each once.
+pub mod syntax;
+/// A TOML document read with the position of every value, collecting all complaints.
+pub mod document;
 /// Webhook bodies of the generic kind.
 pub mod hook;
 /// Procedure files.

@@ -1,14 +1,16 @@
 //! Procedure files: TOML tables that become a [`Workflow`].
 //!
 //! Two parts of the work are kept apart: here the file's form is read, unknown keys refused;
-//! `domain/workflow` decides whether the table makes sense.
+//! `domain/workflow` decides whether the table makes sense. Both complain with line and column, of everything at once.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use serde::Deserialize;
-
+use super::complaint::{Complaint, Spot};
+use super::document::{Section, Sheet, Value};
+use super::syntax::Mended;
 use crate::domain::names::{Role, TreeName};
-use crate::domain::workflow::{Draft, DraftTransition, Effect, Gate, Workflow};
+use crate::domain::workflow::{Draft, DraftTransition, Effect, Gate, Misfit, Part, Workflow};
 
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
@@ -19,116 +21,143 @@ const SUBMITTERS: [Role; 3] = [Role::Admin, Role::Verifier, Role::Srm];
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    name: String,
-    initial: String,
-    /// Who may submit rollouts.
-    submit: Option<Vec<String>>,
-    state: Vec<StateTable>,
-    transition: Vec<TransitionTable>,
+/// A procedure, and where its parts stand in its file.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The procedure.
+    pub workflow: Workflow,
+    places: Places,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StateTable {
-    name: String,
-    #[serde(default)]
-    spellings: Vec<String>,
+impl Read {
+    /// What speaks against it in a distribution with these trees, each where it stands.
+    pub fn misfits(&self, trees: &[TreeName], file: &Path) -> Vec<Complaint> {
+        self.workflow.misfits(trees).into_iter().map(|misfit| self.places.complaint(misfit, file)).collect()
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TransitionTable {
-    from: String,
-    to: String,
-    who: Vec<String>,
-    #[serde(default)]
-    gates: Vec<String>,
-    #[serde(rename = "move")]
-    moves: Option<MoveTable>,
-    #[serde(default)]
-    withdraw: bool,
+/// Where the parts of a procedure stand.
+#[derive(Clone, Debug)]
+struct Places {
+    initial: Spot,
+    submitters: Spot,
+    states: Vec<Spot>,
+    transitions: Vec<Spot>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MoveTable {
-    from: String,
-    to: String,
+impl Places {
+    fn complaint(&self, Misfit { part, what }: Misfit, file: &Path) -> Complaint {
+        let at = match part {
+            Part::Initial => Some(&self.initial),
+            Part::Submitters => Some(&self.submitters),
+            Part::State(at) => self.states.get(at),
+            Part::Transition(at) => self.transitions.get(at),
+        };
+        let at = at.unwrap_or(&self.initial).clone();
+        Complaint { level: super::complaint::Level::Complaint, file: file.to_owned(), at, what, hint: None }
+    }
 }
 
-/// A procedure file that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct BadProcedure(pub Vec<String>);
-
-/// Reads a procedure file.
+/// Reads a procedure file, which is called `file` in complaints.
 ///
 /// # Errors
-/// All complaints about its tables, or the first one about its form.
-pub fn read(text: &str) -> Result<Workflow, BadProcedure> {
-    if text.len() > FILE_MAX {
-        return Err(BadProcedure(vec![format!("the file is larger than {FILE_MAX} bytes")]));
+/// All complaints, in the order of the file.
+pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
+    let is_long = text.len() > FILE_MAX;
+    let mended = Mended::new(if is_long { "" } else { text });
+    let (sheet, root) = Sheet::new(text, &mended, file);
+    if is_long {
+        sheet.top(&root).complain(format!("is larger than {FILE_MAX} bytes, which no procedure is"), None);
+        return Err(sheet.into_complaints());
     }
-    let file: File = toml::from_str(text).map_err(|e| BadProcedure(vec![e.to_string().trim_end().to_owned()]))?;
-    let mut wrong = Vec::new();
-    let transitions = file.transition.into_iter().map(|t| transition(t, &mut wrong)).collect();
-    let submitters = match file.submit {
-        Some(texts) => roles(&texts, "submit", &mut wrong),
-        None => SUBMITTERS.into(),
+    let mut top = sheet.top(&root);
+    let name = top.need("name", "name = \"egi\"").and_then(|v| v.text().map(str::to_owned));
+    let initial = top.need("initial", "initial = \"Unverified\"");
+    let submit = top.get("submit");
+    let submitters = submit.as_ref().map_or_else(|| Some(SUBMITTERS.into()), roles);
+    let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
+    let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
+    let start = top.spot();
+    top.close();
+    let places = Places {
+        initial: initial.as_ref().map_or_else(|| start.clone(), Value::spot),
+        submitters: submit.as_ref().map_or(start, Value::spot),
+        states: states.iter().map(Section::spot).collect(),
+        transitions: transitions.iter().map(Section::spot).collect(),
     };
-    let states = file.state.into_iter().map(|s| (s.name, s.spellings)).collect();
-    let checked = Workflow::check(Draft { name: file.name, initial: file.initial, states, transitions, submitters });
-    match checked {
-        Ok(workflow) if wrong.is_empty() => Ok(workflow),
-        Ok(_) => Err(BadProcedure(wrong)),
-        Err(more) => Err(BadProcedure(wrong.into_iter().chain(more).collect())),
+    let initial = initial.and_then(|v| v.text().map(str::to_owned));
+    let states: Vec<_> = states.into_iter().map(state).collect();
+    let transitions: Vec<_> = transitions.into_iter().map(transition).collect();
+    let all = || {
+        let (name, initial, submitters) = (name?, initial?, submitters?);
+        let states = states.into_iter().collect::<Option<_>>()?;
+        let transitions = transitions.into_iter().collect::<Option<_>>()?;
+        Some(Draft { name, initial, states, transitions, submitters })
+    };
+    let draft = all();
+    let mut complaints = sheet.into_complaints();
+    match draft.map(Workflow::check) {
+        Some(Ok(workflow)) if complaints.is_empty() => return Ok(Read { workflow, places }),
+        Some(Err(misfits)) => {
+            complaints.extend(misfits.into_iter().map(|misfit| places.complaint(misfit, file)));
+            super::complaint::sort(&mut complaints);
+        }
+        // What is missing is said already.
+        Some(Ok(_)) | None => {}
     }
+    Err(complaints)
 }
 
 /// A procedure that ships with the program.
 pub fn built_in(name: &str) -> Option<Workflow> {
     let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
     // Held by a test; a broken table would be found before any release.
-    read(text).ok()
+    read(text, Path::new(name)).ok().map(|read| read.workflow)
 }
 
-fn transition(table: TransitionTable, wrong: &mut Vec<String>) -> DraftTransition {
-    let arrow = format!("{} to {}", table.from, table.to);
-    let who = roles(&table.who, &arrow, wrong);
-    let gates = table.gates.iter().filter_map(|text| gate(text, &arrow, wrong)).collect();
-    let effect = match (table.moves, table.withdraw) {
-        (None, false) => Effect::None,
-        (None, true) => Effect::Withdraw,
-        (Some(_), true) => {
-            wrong.push(format!("{arrow}: a transition moves or withdraws, not both"));
-            Effect::None
+fn state(mut table: Section<'_, '_>) -> Option<(String, Vec<String>)> {
+    let name = table.need("name", "name = \"InVerification\"").and_then(|v| v.text().map(str::to_owned));
+    let spellings = table.get("spellings").map_or_else(
+        || Some(Vec::new()),
+        |v| Some(v.list()?.iter().filter_map(|one| one.text().map(str::to_owned)).collect()),
+    );
+    table.close();
+    Some((name?, spellings?))
+}
+
+fn transition(mut table: Section<'_, '_>) -> Option<DraftTransition> {
+    let from = table.need("from", "from = \"Unverified\"").and_then(|v| v.text().map(str::to_owned));
+    let to = table.need("to", "to = \"InVerification\"").and_then(|v| v.text().map(str::to_owned));
+    let who = table.need("who", "who = [\"verifier\"]").and_then(|v| roles(&v));
+    let words = Gate::ALL.map(|gate| (gate.as_str(), gate));
+    let gates = table
+        .get("gates")
+        .map_or_else(|| Some(Vec::new()), |v| Some(v.list()?.iter().filter_map(|one| one.one_of(&words)).collect()));
+    let moves = table.get("move");
+    let withdraw = table.get("withdraw").map_or(Some(false), |v| v.switch());
+    let effect = match (moves, withdraw?) {
+        (None, false) => Some(Effect::None),
+        (None, true) => Some(Effect::Withdraw),
+        (Some(v), true) => {
+            v.complain("a transition moves or withdraws, not both", None);
+            None
         }
-        (Some(m), false) => {
-            let mut tree = |text: &str| text.parse::<TreeName>().map_err(|e| wrong.push(format!("{arrow}: {e}"))).ok();
-            match (tree(&m.from), tree(&m.to)) {
-                (Some(from), Some(to)) => Effect::Move { from, to },
-                _ => Effect::None,
-            }
-        }
+        (Some(v), false) => v.section().and_then(moved),
     };
-    DraftTransition { from: table.from, to: table.to, who, gates, effect }
+    table.close();
+    Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
 }
 
-fn roles(texts: &[String], place: &str, wrong: &mut Vec<String>) -> BTreeSet<Role> {
-    let role = |text: &String| text.parse().map_err(|e| wrong.push(format!("{place}: {e}"))).ok();
-    texts.iter().filter_map(role).collect()
+fn moved(mut table: Section<'_, '_>) -> Option<Effect> {
+    let from = table.need("from", "from = \"untested\"").and_then(|v| v.parse::<TreeName>());
+    let to = table.need("to", "to = \"testing\"").and_then(|v| v.parse::<TreeName>());
+    table.close();
+    Some(Effect::Move { from: from?, to: to? })
 }
 
-fn gate(text: &str, arrow: &str, wrong: &mut Vec<String>) -> Option<Gate> {
-    let found = Gate::ALL.into_iter().find(|gate| gate.as_str() == text);
-    if found.is_none() {
-        let known: Vec<&str> = Gate::ALL.iter().map(|g| g.as_str()).collect();
-        wrong.push(format!("{arrow}: there is no gate `{text}`; there are {}", known.join(", ")));
-    }
-    found
+/// Roles; one that is misspelt is complained of, and the others stand.
+fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
+    Some(value.list()?.iter().filter_map(Value::parse::<Role>).collect())
 }
 
 #[cfg(test)]
@@ -138,8 +167,8 @@ mod tests {
     #[test]
     fn every_procedure_that_ships_is_legal() {
         for (name, text) in BUILT_IN {
-            let flow = read(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert_eq!(flow.name(), *name);
+            let read = read(text, Path::new(name)).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            assert_eq!(read.workflow.name(), *name);
         }
     }
 
@@ -187,9 +216,22 @@ mod tests {
             withdraw = true
             move = { from = "a", to = "b" }
         "#;
-        let wrong = read(text).expect_err("five mistakes");
-        assert_eq!(wrong.0.len(), 4, "{wrong}");
-        assert!(read("name = 1").is_err());
-        assert!(read("nam = 'x'").is_err());
+        let said = |text: &str| {
+            let wrong = read(text, Path::new("own.toml")).expect_err("mistakes");
+            wrong.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            said(text),
+            [
+                "own.toml:9:20: transition.who: `king` is not a role: there are admin, verifier, srm, ea, dmsu, observer and tracker",
+                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\"",
+                "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
+            ]
+        );
+        // Where the form is right, the table has to make sense.
+        let text = text.replace("withdraw = true\n", "\n").replace("king", "admin").replace("moon", "not_older");
+        assert_eq!(said(&text), ["own.toml:6:13: transition: `B` is not one of the states"]);
+        assert_eq!(said("name = 1").len(), 4);
+        assert!(said("nam = 'x'").iter().any(|what| what.contains("did you mean")));
     }
 }

@@ -671,7 +671,8 @@ fn what_is_not_where_a_move_begins_is_not_moved() {
         [[transition]]\nfrom = \"New\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n\
         [[transition]]\nfrom = \"New\"\nto = \"Out\"\nwho = [\"admin\"]\nwithdraw = true\n\
         [[transition]]\nfrom = \"Out\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n";
-    story.rules.distributions.values_mut().next().expect("one").workflow = procedure::read(own).expect("a table");
+    story.rules.distributions.values_mut().next().expect("one").workflow =
+        procedure::read(own, std::path::Path::new("own")).expect("a table").workflow;
     story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Testing");
     assert_eq!(story.codes(), ["package_missing"]);
     story.arrives(A).move_as(&[Role::Admin], "r", "Out").carried_out();
