@@ -297,6 +297,7 @@ impl Site {
             form: form(self.compression),
             // createrepo_c signs nothing.
             signer: None,
+            unsigned: true,
             base_url: "http://repository.example.org/sw".to_owned(),
             key_urls: Vec::new(),
             key_files: BTreeMap::new(),

@@ -64,13 +64,14 @@ fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
             let dir = settings.site.root.join(tree.as_str()).join(dist.path.as_str());
             dir.join("repodata/repomd.xml.asc").exists()
         });
-        words.extend(signed.map(|(dist, tree)| {
-            format!(
-                "{tree}/{} is signed and there is no [signing] any more, so its metadata is published without a signature \
-                 and sites with repo_gpgcheck=1 refuse it; put [signing] back, unless that is meant",
-                dist.path
-            )
-        }));
+        let then = if settings.unsigned {
+            "its metadata will have no signature, and sites with repo_gpgcheck=1 refuse it"
+        } else {
+            "nothing is published there until it is back; `off = true` under [signing] says that sites shall go without"
+        };
+        words.extend(
+            signed.map(|(dist, tree)| format!("{tree}/{} is signed and nothing signs any more: {then}", dist.path)),
+        );
     }
     words
 }

@@ -237,7 +237,7 @@ secret = {{ file = "{dir}/keys/token" }}
 body=$(printf '{{"delivery":"%s","rollout":"%s","state":"%s","actor":"demo","at":"%s"}}' \
     "$(date +%s%N)" "$1" "$2" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")
 mac=$(printf %s "$body" | openssl dgst -sha256 -mac HMAC -macopt "key:$(cat '{hook}')" -r | cut -d' ' -f1)
-curl --noproxy '*' -sS -o /dev/null -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$mac" --data-binary "$body" '{url}/hooks/tracker'
+curl --noproxy '*' -sS -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$mac" --data-binary "$body" '{url}/hooks/tracker'
 "#,
             hook = self.dir.join("keys/hook").display(),
             url = self.url(),

@@ -79,7 +79,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let http = top.get("http").map_or_else(|| Some(Http::default()), |v| http(v.section()?));
     let distributions = top.need("distribution", "[[distribution]]");
     let distributions = distributions.map(|v| distribution::all(&v, &mut notebook)).unwrap_or_default();
-    let signing = top.get("signing").map(|v| signing(v.section()?, &mut notebook));
+    let signing = top.get("signing").map_or(Some((None, false)), |v| signing(v.section()?, &mut notebook));
     let webhooks = top.get("webhook").map(|v| actors::webhooks(&v, &mut notebook)).unwrap_or_default();
     let tokens = top.get("token").map(|v| actors::tokens(&v, &mut notebook)).unwrap_or_default();
     let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
@@ -88,12 +88,14 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let places = sheet.places(&root);
     let complaints = sheet.into_complaints();
     let settings = || {
+        let signing = signing.clone()?;
         Some(Settings {
             source: file.to_owned(),
             site: site.clone()?,
             http: http?,
             distributions: distributions.iter().map(|(_, distribution)| distribution.clone()).collect(),
-            signing: signing.map_or(Some(None), |signing| signing.map(Some))?,
+            signing: signing.0,
+            unsigned: signing.1,
             webhooks,
             tokens,
             watch: watch?,
@@ -142,11 +144,13 @@ fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {
     Some(Site { name: name?, root: root?, state: state?, incoming: incoming?, base_url: base_url? })
 }
 
-fn signing(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Signing> {
-    let key = section.need("key", "key = \"/etc/rolloutd/signing.asc\"");
+/// The key, and whether metadata is published without a signature also where it has one.
+fn signing(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<(Option<Signing>, bool)> {
+    let off = section.get("off").map_or(Some(false), |v| v.switch())?;
+    let key = if off { None } else { section.need("key", "key = \"/etc/rolloutd/signing.asc\"") };
     let key = key.and_then(|v| notebook.path(&v, Purpose::SigningKey));
     section.close();
-    Some(Signing { key: key? })
+    if off { Some((None, true)) } else { Some((Some(Signing { key: key? }), false)) }
 }
 
 fn http(mut section: Section<'_, '_>) -> Option<Http> {

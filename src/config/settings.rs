@@ -37,6 +37,8 @@ pub struct Settings {
     pub distributions: Vec<Distribution>,
     /// Who signs metadata; `None` means unsigned metadata.
     pub signing: Option<Signing>,
+    /// Whether metadata is published without a signature also where it has one: `off` of `[signing]`.
+    pub unsigned: bool,
     /// Trackers that may send hints.
     pub webhooks: Vec<Webhook>,
     /// People and programs that may use the API.

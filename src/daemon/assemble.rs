@@ -97,6 +97,18 @@ pub enum DaemonError {
         /// To whom it belongs.
         owner: String,
     },
+    /// The logbook is gone, and what it had was saved beside it.
+    #[error(
+        "{} is not there, and {} has what it had when it was removed; put it back: `mv {} {}`. To begin anew without it, \
+         move it out of the state directory",
+        logbook.display(), copy.display(), copy.display(), logbook.display()
+    )]
+    Rescued {
+        /// The logbook.
+        logbook: PathBuf,
+        /// The copy.
+        copy: PathBuf,
+    },
     /// A restore has begun.
     #[error(
         "a backup is half put back in {}: run `rolloutd restore` with the same backup again, as {} says",
@@ -184,6 +196,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     sandbox.open();
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
+    if let Some(copy) = rescued(&state).filter(|_| !logbook.exists()) {
+        return Err(DaemonError::Rescued { logbook, copy });
+    }
     let mut book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| take_up(&mut book, world))?;
@@ -235,6 +250,16 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         supervisor,
         address,
     })
+}
+
+/// The copy of a logbook that was removed while a daemon wrote to it, the one of the most entries.
+fn rescued(state: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(state).ok()?.flatten();
+    let number = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.strip_prefix("logbook.rescued-")?.strip_suffix(".sqlite")?;
+        name.split('-').next()?.parse::<u64>().ok()
+    };
+    entries.map(|entry| entry.path()).filter_map(|path| Some((number(&path)?, path))).max().map(|(_, path)| path)
 }
 
 /// Says to whoever looks into the directory of uploads what it is for.

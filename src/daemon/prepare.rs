@@ -295,6 +295,7 @@ fn dist_settings(
             checksum: dist.checksum,
         },
         signer,
+        unsigned: settings.unsigned,
         base_url: settings.site.base_url.clone(),
         key_urls: dist.gpgkey_urls.clone(),
         key_files: beside,

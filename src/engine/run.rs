@@ -270,6 +270,8 @@ impl Engine {
             listed::doubts(&inside.world, &inside.rules)
         };
         let before = std::mem::replace(&mut self.doubts.0, now);
+        let revoked = self.doubts.0.iter().filter_map(|(id, doubts)| Some((id.clone(), doubts.revoked.clone()?)));
+        self.shared.write().revoked = revoked.collect();
         for (id, Doubts { untrusted, revoked }) in &self.doubts.0 {
             let known = before.get(id);
             if let Some(why) = revoked.as_ref().filter(|_| known.is_none_or(|known| known.revoked != *revoked)) {

@@ -50,6 +50,8 @@ pub struct View {
     pub troubles: Troubles,
     /// Trees in which something is wrong, and what.
     pub wrong: Wrongs,
+    /// What trees list by keys that are revoked: it stays listed, and somebody should withdraw it.
+    pub revoked: BTreeMap<TreeId, String>,
     /// What lies where people upload and is not taken in: a matter of those who upload, and no trouble of ours.
     pub uploads: BTreeMap<DistPath, Backlog>,
     /// Whether recovery is over.

@@ -83,6 +83,8 @@ pub struct Dropped {
 pub struct Evidence {
     dir: PathBuf,
     bounds: Bounds,
+    /// Says how much of the file system is free, and how large it is.
+    space: fn(&Path) -> Option<(u64, u64)>,
     inner: Mutex<Inner>,
 }
 
@@ -90,16 +92,30 @@ pub struct Evidence {
 struct Inner {
     /// Elapsed time.
     now: Option<Timestamp>,
+    /// The wall clock.
+    wall: Option<Timestamp>,
     /// What lies there, by name, and when that was looked at.
     stock: Option<(BTreeMap<String, Kept>, Instant)>,
     /// What lies there and is nothing of ours, as far as the log was told.
     named: BTreeSet<String>,
 }
 
+/// A tenth of the file system stays free of refused files, and at most this.
+const RESERVE_MAX: u64 = 1 << 30;
+
 impl Evidence {
     /// The refused files that lie in `dir`.
     pub fn new(dir: PathBuf, bounds: Bounds) -> Self {
-        Self { dir, bounds, inner: Mutex::default() }
+        Self { dir, bounds, space, inner: Mutex::default() }
+    }
+
+    /// The bytes that are free beyond the reserve, and those that are missing to it: what is refused must not take the
+    /// room of what is decided.
+    fn room(&self) -> (u64, u64) {
+        // Where the directory is not there yet, the one above it tells.
+        let Some((free, all)) = self.dir.ancestors().find_map(self.space) else { return (u64::MAX, 0) };
+        let reserve = (all / 10).min(RESERVE_MAX);
+        (free.saturating_sub(reserve), reserve.saturating_sub(free))
     }
 
     /// Where they lie.
@@ -110,6 +126,11 @@ impl Evidence {
     /// It is now so late, by elapsed time.
     pub fn keep_time(&self, now: Timestamp) {
         self.lock().now = Some(now);
+    }
+
+    /// It is now so late by the wall clock, for people.
+    pub fn follow_the_wall(&self, wall: Timestamp) {
+        self.lock().wall = Some(wall);
     }
 
     /// How often these bytes were refused with this code and kept; 0 for those that are not kept.
@@ -140,7 +161,7 @@ impl Evidence {
         };
         let what = rejected::what(sha256, meta.ino());
         let mut inner = self.lock();
-        let now = inner.now;
+        let (now, wall) = (inner.now, inner.wall);
         if sha256.is_some() {
             let dir = &self.dir;
             let stock = self.stock(&mut inner);
@@ -163,9 +184,9 @@ impl Evidence {
         // Nobody waits for the copying. There is one who puts files here.
         drop(inner);
         let to = rejected::place(&self.dir, sha256, meta.ino(), shown);
-        let reason = Reason::new(shown, refusal, meta.uid(), now);
+        let reason = Reason { refused_at: wall, ..Reason::new(shown, refusal, meta.uid(), now) };
         // A larger one would push out everything else of its owner, and go then. Its reason is enough.
-        let most = max_copy.min(self.bounds.size);
+        let most = max_copy.min(self.bounds.size).min(self.room().0);
         let put = rejected::put_aside(disk, &to, &reason, (sha256, most), known)?;
         if let Put::Aside(copied) = put {
             let name = to.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -192,7 +213,16 @@ impl Evidence {
             inner.stock = None;
             stock = self.stock(&mut inner);
         }
-        let goes = outlived(stock, self.bounds, now);
+        let mut goes = outlived(stock, self.bounds, now);
+        let missing = self.room().1;
+        if missing > 0 {
+            let more = oldest(stock, missing);
+            if !more.is_empty() {
+                let (dir, files) = (self.dir.display(), more.len());
+                tracing::warn!(%dir, files, "the disk is nearly full, so the oldest refused files go before their time");
+            }
+            goes.extend(more);
+        }
         let dropped = self.remove(disk, stock, &goes)?;
         if dropped.files > 0 {
             let dir = self.dir.display();
@@ -256,7 +286,7 @@ impl Evidence {
     }
 
     fn stock<'a>(&self, inner: &'a mut Inner) -> &'a mut BTreeMap<String, Kept> {
-        let Inner { now, stock, named } = inner;
+        let Inner { now, stock, named, .. } = inner;
         &mut stock.get_or_insert_with(|| (read(&self.dir, *now, named), Instant::now())).0
     }
 }
@@ -352,6 +382,25 @@ fn outlived(stock: &BTreeMap<String, Kept>, bounds: Bounds, now: Timestamp) -> V
     goes
 }
 
+/// The oldest files that take so many bytes together.
+fn oldest(stock: &BTreeMap<String, Kept>, bytes: u64) -> Vec<String> {
+    let mut all: Vec<&Kept> = stock.values().filter(|kept| kept.size > 0).collect();
+    all.sort_by(|a, b| (a.reason.since, &a.name).cmp(&(b.reason.since, &b.name)));
+    let mut left = bytes;
+    let enough = |kept: &&&Kept| {
+        let goes = left > 0;
+        left = left.saturating_sub(kept.size);
+        goes
+    };
+    all.iter().take_while(enough).take(DROP_AT_ONCE).map(|kept| kept.name.clone()).collect()
+}
+
+/// The free bytes of a file system and all of them.
+fn space(dir: &Path) -> Option<(u64, u64)> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
+}
+
 /// What is kept for one user.
 #[derive(Default)]
 struct Part<'a> {
@@ -417,6 +466,33 @@ mod tests {
             again.list().into_iter().map(|kept| (kept.reason.file, kept.size, kept.reason.times)).collect();
         all.sort();
         assert_eq!(all, [("a.rpm".to_owned(), 4, 3), ("c.rpm".to_owned(), 6, 1)]);
+    }
+
+    /// A disk on which what is refused would take the room of what is decided.
+    #[test]
+    fn where_the_disk_is_nearly_full_reasons_are_kept_and_the_oldest_files_go() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let place = dir.path().join("rejected/d");
+        let kept = |evidence: &Evidence| -> Vec<(String, u64)> {
+            evidence.list().into_iter().map(|kept| (kept.reason.file, kept.size)).collect()
+        };
+        let mut evidence = Evidence::new(place, BOUNDS);
+        for (hour, name) in ["a.rpm", "b.rpm", "c.rpm"].into_iter().enumerate() {
+            evidence.keep_time(at(i64::try_from(hour).expect("few")));
+            put(&evidence, dir.path(), name, name.repeat(10).as_bytes(), Code::NotRpm);
+        }
+        evidence.tidy(&Kernel::default()).expect("tidied");
+        assert_eq!(kept(&evidence).len(), 3);
+        // Of 10,000 bytes 1,000 are to be free, and 60 are missing to that.
+        evidence.space = |_| Some((940, 10_000));
+        put(&evidence, dir.path(), "d.rpm", &[b'd'; 500], Code::NotRpm);
+        let word = |name: &str, size| (name.to_owned(), size);
+        assert_eq!(kept(&evidence), [word("c.rpm", 50), word("d.rpm", 0), word("b.rpm", 50), word("a.rpm", 50)]);
+        evidence.tidy(&Kernel::default()).expect("tidied");
+        assert_eq!(kept(&evidence), [word("c.rpm", 50), word("d.rpm", 0)]);
+        evidence.space = |_| Some((1_000, 10_000));
+        evidence.tidy(&Kernel::default()).expect("tidied");
+        assert_eq!(kept(&evidence).len(), 2);
     }
 
     #[test]

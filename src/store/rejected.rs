@@ -236,6 +236,8 @@ pub struct Reason {
     pub owner: Option<u32>,
     /// When it was refused first, by elapsed time.
     pub since: Option<Timestamp>,
+    /// The same by the wall clock, for people.
+    pub refused_at: Option<Timestamp>,
     /// How often the same bytes came.
     pub times: u64,
 }
@@ -273,6 +275,7 @@ impl Reason {
                 "found" => value.clone_into(&mut reason.found),
                 "owner" => reason.owner = Some(value.parse().ok()?),
                 "since" => reason.since = Some(value.parse().ok()?),
+                "refused" => reason.refused_at = Some(value.parse().ok()?),
                 "times" => reason.times = value.parse().ok().filter(|times| (1..=TIMES_MAX).contains(times))?,
                 _ => continue,
             }
@@ -306,6 +309,9 @@ impl fmt::Display for Reason {
         }
         if let Some(since) = self.since {
             writeln!(f, "since:   {since}")?;
+        }
+        if let Some(at) = self.refused_at {
+            writeln!(f, "refused: {at}")?;
         }
         writeln!(f, "times:   {}", self.times)
     }

@@ -55,7 +55,8 @@ pub fn reasons(inside: &View) -> Vec<String> {
     recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
 }
 
-/// Uploads for which somebody has to do something, one sentence for each distribution.
+/// What somebody has to do something about, and what stops nothing: packages by revoked keys, one sentence for each tree,
+/// and uploads, one for each distribution.
 pub fn warnings(inside: &View) -> Vec<String> {
     let sentence = |(dist, waiting): (&DistPath, &Backlog)| {
         let (first, all) = waiting.trouble()?;
@@ -63,7 +64,8 @@ pub fn warnings(inside: &View) -> Vec<String> {
         let remedy = first.kind.remedy();
         Some(format!("uploads {dist}: {}: {}{more}; {remedy}; see `rolloutctl uploads`", first.path, first.why))
     };
-    inside.uploads.iter().filter_map(sentence).collect()
+    let revoked = inside.revoked.iter().map(|(id, why)| format!("{id} {why}"));
+    revoked.chain(inside.uploads.iter().filter_map(sentence)).collect()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -245,7 +245,7 @@ fn refused(dist: &DistPath, kept: Kept, now: Option<jiff::Timestamp>) -> Refused
         remedy: remedy.to_owned(),
         size: kept.size,
         owner: kept.reason.owner,
-        since: kept.reason.since.map(|at| at.to_string()),
+        since: kept.reason.refused_at.or(kept.reason.since).map(|at| at.to_string()),
         times: kept.reason.times,
     }
 }

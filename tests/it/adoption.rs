@@ -140,7 +140,7 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
     assert!(matches!(&found[..], [(_, what)] if what.contains("nothing lists it")), "the one that was left: {found:?}");
 
     // The client of before ends well, and gets what a rollout brings.
-    assert!(client.dnf(&["install", "tool"]).status.success());
+    assert!(client.dnf(&["--refresh", "install", "tool"]).status.success());
     let newer = site.drop_package("demo", "2.0", &[]);
     site.submit("1", &[&newer]);
     for state in ["InVerification", "StageRollOut", "Production"] {
@@ -150,7 +150,7 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
     let now = listed(&site, "production");
     assert_eq!(now.packages.len(), 4);
     assert_eq!(now.packages[&newer].location, "Packages/d/demo-2.0-1.noarch.rpm");
-    assert!(client.dnf(&["upgrade", "demo"]).status.success());
+    assert!(client.dnf(&["--refresh", "upgrade", "demo"]).status.success());
     assert!(client.has("demo", "2.0"));
     let other = Machine::new();
     other.zypper_repo(&site.plain_url("production"), &site.key_url());

@@ -198,7 +198,8 @@ fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
     let mut site = settled();
     let testing = site.tree("testing");
     let key = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
-    configure(&site, &key, "");
+    let off = "[signing]\noff = true\n";
+    configure(&site, &key, off);
     configure(&site, "compression = \"gz\"", "compression = \"zst\"");
     reload(&site);
     site.wait("testing to be unsigned", |_| (!testing.join("repodata/repomd.xml.asc").exists()).then_some(()));
@@ -212,7 +213,7 @@ fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
         text.contains("primary.xml.zst").then_some(())
     });
     assert!(!repo(&site).contains("repo_gpgcheck=1"), "{}", repo(&site));
-    configure(&site, "[[webhook]]", &format!("{key}\n[[webhook]]"));
+    configure(&site, off, &key);
     reload(&site);
     site.wait("testing to be signed", |_| testing.join("repodata/repomd.xml.asc").exists().then_some(()));
     site.wait("the yum file to say so", |site| repo(site).contains("repo_gpgcheck=1").then_some(()));

@@ -30,7 +30,10 @@ pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
     });
     let missing: Vec<Finding> = missing.collect();
     if missing.is_empty() {
-        let sentence = format!("All {} packages lie in {from}.", case.rollout.packages.len());
+        let sentence = match case.rollout.packages.len() {
+            1 => format!("The package lies in {from}."),
+            number => format!("All {number} packages lie in {from}."),
+        };
         return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];
     }
     missing

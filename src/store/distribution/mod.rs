@@ -63,6 +63,8 @@ pub struct DistSettings {
     pub form: Form,
     /// Who signs metadata.
     pub signer: Option<Arc<Signer>>,
+    /// Whether metadata that is signed may be replaced by metadata that is not.
+    pub unsigned: bool,
     /// URL of the site's root.
     pub base_url: String,
     /// Where the admin says that clients find the packages' keys; empty: beside the yum file.
@@ -362,6 +364,7 @@ impl Distribution {
     ) -> Result<Look, DistError> {
         let rejected = Arc::clone(&self.settings.gate.rejected);
         rejected.keep_time(patient);
+        rejected.follow_the_wall(now);
         let look = self.look(catalog, now, clock)?;
         if let Err(error) = rejected.tidy(self.disk.as_ref()) {
             tracing::warn!(why = error.sentence(), "refused files cannot be cleared away");
@@ -396,6 +399,7 @@ impl Distribution {
         floor: u64,
         now: Timestamp,
     ) -> Result<Ready, DistError> {
+        self.keeps_its_signature(tree)?;
         let spec = self.spec(tree);
         if let Some(last) = self.shown.get(tree)
             && (last.puts, last.form) == (self.index.puts(), spec.form)
@@ -409,6 +413,21 @@ impl Distribution {
         self.all_there(catalog, tree, listing, Ask::WhereSomethingChanged, now)?;
         self.strange(catalog, tree)?;
         Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
+    }
+
+    /// Sites ask for the signature that they saw, and get nothing without it. So it does not vanish by an edit of the
+    /// configuration that may have been meant otherwise.
+    fn keeps_its_signature(&self, tree: &TreeName) -> Result<(), DistError> {
+        let signature = self.dir(tree).join(REPODATA).join(publication::REPOMD_ASC);
+        if self.settings.signer.is_some() || self.settings.unsigned || !signature.exists() {
+            return Ok(());
+        }
+        Err(DistError::Disagrees(format!(
+            "{} has signed metadata, and the configuration has no [signing] any more; sites that ask for the signature would \
+             get nothing. Put [signing] back and reload, or say that metadata is not signed from now on, `off = true` under \
+             [signing]",
+            self.id(tree)
+        )))
     }
 
     fn spec(&self, tree: &TreeName) -> Spec {

@@ -556,10 +556,10 @@ fn all_signed_by(site: &Site, key: &Generated) -> bool {
     })
 }
 
-/// That clients lose the signature is said before it happens.
+/// That clients lose the signature is said before it happens, and it does not happen without the admin's word.
 #[test]
 fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
-    let site = settled();
+    let mut site = settled();
     let path = site.path("rolloutd.toml");
     let text = fs::read_to_string(&path).unwrap();
     let section = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
@@ -567,9 +567,35 @@ fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
     fs::write(&path, text.replace(&section, "")).unwrap();
     let (said, code) = check(&site);
     assert!(code == Some(0) && said.contains("no complaints, 4 warnings"), "{said}");
-    assert!(said.contains(&format!("warning: {PRODUCTION} is signed and there is no [signing] any more")), "{said}");
-    fs::write(&path, text).unwrap();
+    assert!(
+        said.contains(&format!("warning: {PRODUCTION} is signed and nothing signs any more: nothing is published")),
+        "{said}"
+    );
+    // It is reloaded all the same.
+    let seen = |site: &Site| {
+        TREES.map(|tree| {
+            ["repomd.xml", "repomd.xml.asc"].map(|file| fs::read(site.tree(tree).join("repodata").join(file)).unwrap())
+        })
+    };
+    let before = seen(&site);
+    reload(&site);
+    wait_for_reason(&mut site, "the configuration has no [signing] any more");
+    site.drop_package("late", "1", &[]);
+    site.wait("the upload to be taken in", |site| site.log().contains("late-1-1.noarch").then_some(()));
+    assert!(seen(&site) == before, "clients see what they saw");
+    fs::write(&path, &text).unwrap();
     assert!(check(&site).0.contains(" is fine: "), "{}", check(&site).0);
+    reload(&site);
+    wait_until_well(&mut site);
+    // The admin's word.
+    fs::write(&path, text.replace(&section, "[signing]\noff = true\n")).unwrap();
+    let (said, code) = check(&site);
+    assert!(code == Some(0) && said.contains("its metadata will have no signature"), "{said}");
+    reload(&site);
+    site.wait("the signatures to go", |site| {
+        TREES.iter().all(|tree| !site.tree(tree).join("repodata/repomd.xml.asc").exists()).then_some(())
+    });
+    wait_until_well(&mut site);
 }
 
 /// How many packages a tree lists, whoever has signed its metadata.

@@ -180,6 +180,7 @@ impl Site {
             root,
             form: Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 },
             signer: Signer::read(made.secret.as_bytes(), now()).ok().map(Arc::new),
+            unsigned: true,
             base_url: "http://repository.example.org/sw".into(),
             key_urls: vec!["http://repository.example.org/key".into()],
             key_files: ["untested", "testing"]
