@@ -21,11 +21,12 @@ use crate::process::decision::Entry;
 use crate::process::fact::package::Adopted;
 use crate::process::fact::tree::Published;
 use crate::store::adoption::{self, AdoptionError, Survey, Wish};
+use crate::store::backup::UNFINISHED;
 use crate::store::disk::{self, Disk, DiskError, Kernel};
 use crate::store::distribution::DistSettings;
 use crate::store::index::{Index, IndexError};
 use crate::store::lock::{LockError, SiteLock, lock_site};
-use crate::store::logbook::{Logbook as _, LogbookError, SqliteLogbook};
+use crate::store::logbook::{LeftBehind, Logbook as _, LogbookError, SqliteLogbook, left_behind};
 use crate::store::thread_pool;
 use crate::store::{ownership, tree};
 
@@ -53,6 +54,9 @@ pub enum AdoptError {
     /// The daemon runs.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The logbook is gone, and a copy of it is there.
+    #[error(transparent)]
+    LeftBehind(#[from] LeftBehind),
     /// Something has to be put right first.
     #[error("{0}")]
     First(String),
@@ -62,7 +66,8 @@ pub enum AdoptError {
 struct Alone {
     settings: DistSettings,
     shared: Shared,
-    book: SqliteLogbook,
+    /// None where there is no logbook yet, and none is to be made.
+    book: Option<SqliteLogbook>,
     disk: Arc<dyn Disk>,
     id: TreeId,
     state: PathBuf,
@@ -70,7 +75,7 @@ struct Alone {
 }
 
 impl Alone {
-    fn open(settings: &Settings, id: &TreeId, now: Timestamp) -> Result<Self, AdoptError> {
+    fn open(settings: &Settings, id: &TreeId, dry_run: bool, now: Timestamp) -> Result<Self, AdoptError> {
         let state = settings.site.state.clone();
         let owner = ownership::of_site(&state);
         if owner != disk::me() && disk::me() == 0 {
@@ -90,9 +95,18 @@ impl Alone {
         let disk: Arc<dyn Disk> = Arc::new(Kernel::below(vec![settings.site.root.clone()]));
         disk.make_dir(&state)?;
         let lock = lock_site(&state, &settings.site.root, &format!("pid {}, rolloutd adopt", std::process::id()))?;
-        let mut book = SqliteLogbook::open_sealed(&state.join("logbook.sqlite"), Arc::clone(&disk))?;
+        if state.join(UNFINISHED).exists() {
+            let state = state.display();
+            return Err(AdoptError::First(format!("a restore of {state} has begun and is not over: end it first")));
+        }
+        left_behind(&state)?;
+        let logbook = state.join("logbook.sqlite");
+        let mut book = None;
+        if logbook.exists() || !dry_run {
+            book = Some(SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?);
+        }
         let shared = Shared::default();
-        shared.begin(rules, |world| take_up(&mut book, world))?;
+        shared.begin(rules, |world| book.as_mut().map_or(Ok(()), |book| take_up(book, world)))?;
         Ok(Self { settings: of_dist, shared, book, disk, id: id.clone(), state, lock })
     }
 
@@ -113,8 +127,10 @@ impl Alone {
         now: Timestamp,
     ) -> Result<(), AdoptError> {
         let entries = facts.into_iter().map(|fact| Entry { who: who.clone(), why: reason.to_owned(), fact });
-        append(&mut self.book, &entries.collect::<Vec<_>>(), now)?;
-        self.book.seal(None)?;
+        if let Some(book) = &mut self.book {
+            append(book, &entries.collect::<Vec<_>>(), now)?;
+            book.seal(None)?;
+        }
         drop(self.lock);
         Ok(())
     }
@@ -155,7 +171,7 @@ pub fn adopt(
     now: Timestamp,
     progress: &mut dyn FnMut(&'static str, u64, u64),
 ) -> Result<Adoption, AdoptError> {
-    let alone = Alone::open(settings, &order.id, now)?;
+    let alone = Alone::open(settings, &order.id, order.dry_run, now)?;
     if let Some(why) = adopt::managed(&alone.shared.read().world, &order.id) {
         return Err(AdoptError::First(why));
     }
@@ -219,7 +235,7 @@ fn packages(survey: &Survey, id: &TreeId) -> Vec<Adopted> {
 /// # Errors
 /// Why it stays under management; nothing has changed then, or all can be done again.
 pub fn undo(settings: &Settings, order: &Order, now: Timestamp) -> Result<(usize, bool), AdoptError> {
-    let alone = Alone::open(settings, &order.id, now)?;
+    let alone = Alone::open(settings, &order.id, order.dry_run, now)?;
     let (dir, keep, disk) = (alone.dir(), alone.keep(), Arc::clone(&alone.disk));
     let view = alone.shared.read();
     let number = view.world.trees.listing(&order.id).len();

@@ -37,7 +37,7 @@ use crate::store::distribution::{DistError, Distribution};
 use crate::store::examination::Examiner;
 use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
-use crate::store::logbook::{LogbookError, Reader, SqliteLogbook};
+use crate::store::logbook::{LeftBehind, LogbookError, Reader, SqliteLogbook, left_behind};
 use crate::store::ownership;
 use crate::store::thread_pool;
 use crate::web::context::Context;
@@ -98,17 +98,8 @@ pub enum DaemonError {
         owner: String,
     },
     /// The logbook is gone, and what it had was saved beside it.
-    #[error(
-        "{} is not there, and {} has what it had when it was removed; put it back: `mv {} {}`. To begin anew without it, \
-         move it out of the state directory",
-        logbook.display(), copy.display(), copy.display(), logbook.display()
-    )]
-    Rescued {
-        /// The logbook.
-        logbook: PathBuf,
-        /// The copy.
-        copy: PathBuf,
-    },
+    #[error(transparent)]
+    LeftBehind(#[from] LeftBehind),
     /// A restore has begun.
     #[error(
         "a backup is half put back in {}: run `rolloutd restore` with the same backup again, as {} says",
@@ -196,9 +187,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     sandbox.open();
     supervisor.still_starting("reading the logbook");
     let logbook = state.join("logbook.sqlite");
-    if let Some(copy) = rescued(&state).filter(|_| !logbook.exists()) {
-        return Err(DaemonError::Rescued { logbook, copy });
-    }
+    left_behind(&state)?;
     let mut book = SqliteLogbook::open_sealed(&logbook, Arc::clone(&disk))?;
     let shared = Arc::new(Shared::default());
     shared.begin(rules, |world| take_up(&mut book, world))?;
@@ -250,16 +239,6 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         supervisor,
         address,
     })
-}
-
-/// The copy of a logbook that was removed while a daemon wrote to it, the one of the most entries.
-fn rescued(state: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(state).ok()?.flatten();
-    let number = |path: &PathBuf| {
-        let name = path.file_name()?.to_str()?.strip_prefix("logbook.rescued-")?.strip_suffix(".sqlite")?;
-        name.split('-').next()?.parse::<u64>().ok()
-    };
-    entries.map(|entry| entry.path()).filter_map(|path| Some((number(&path)?, path))).max().map(|(_, path)| path)
 }
 
 /// Says to whoever looks into the directory of uploads what it is for.

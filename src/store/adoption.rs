@@ -149,6 +149,9 @@ pub fn survey(
     let (shown, listed) = listed(&dir)?;
     let mut survey = Survey { shown, ..Survey::default() };
     let there = strangers::files(&dir, |_| false);
+    if there.len() >= strangers::FILES_MAX {
+        return first(format!("{id} has {} packages or more; so many are not taken at once", strangers::FILES_MAX));
+    }
     let mut wanted = Vec::new();
     for place in there {
         let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(&place));

@@ -406,6 +406,36 @@ pub struct SqliteLogbook {
     rescued: Option<Rescued>,
 }
 
+/// The logbook is gone, and what it had when it was removed lies beside it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} is not there, and {} has what it had when it was removed; put it back: `mv {} {}`. To begin anew without it, move \
+     that out of the state directory",
+    logbook.display(), copy.display(), copy.display(), logbook.display()
+)]
+pub struct LeftBehind {
+    logbook: PathBuf,
+    copy: PathBuf,
+}
+
+/// Nothing is begun beside a copy of the logbook that was saved while a daemon wrote to it.
+///
+/// # Errors
+/// Which copy has the most entries.
+pub fn left_behind(state: &Path) -> Result<(), LeftBehind> {
+    let logbook = state.join("logbook.sqlite");
+    if logbook.exists() {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(state).into_iter().flatten().flatten();
+    let number = |path: &PathBuf| {
+        let name = path.file_name()?.to_str()?.strip_prefix("logbook.rescued-")?.strip_suffix(".sqlite")?;
+        name.split('-').next()?.parse::<u64>().ok()
+    };
+    let copies = entries.map(|entry| entry.path()).filter_map(|path| Some((number(&path)?, path)));
+    copies.max().map_or(Ok(()), |(_, copy)| Err(LeftBehind { logbook, copy }))
+}
+
 /// A copy of the logbook of which is known what it holds.
 #[derive(Debug)]
 struct Rescued {
@@ -1086,6 +1116,19 @@ mod tests {
             book.append(book.head(), &[draft(text), draft("and")]).expect("appended");
         }
         path
+    }
+
+    #[test]
+    fn nothing_is_begun_beside_a_copy_that_was_rescued() {
+        let dir = tempfile::tempdir().expect("a directory");
+        assert!(left_behind(dir.path()).is_ok());
+        for name in ["logbook.rescued-9.sqlite", "logbook.rescued-166-2.sqlite", "logbook.rescued-x.sqlite"] {
+            std::fs::File::create(dir.path().join(name)).expect("made");
+        }
+        let why = left_behind(dir.path()).expect_err("a copy is there").to_string();
+        assert!(why.contains("rescued-166-2.sqlite has what it had") && why.contains("`mv "), "{why}");
+        std::fs::File::create(dir.path().join("logbook.sqlite")).expect("made");
+        assert!(left_behind(dir.path()).is_ok(), "it is there");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::format::repomd::Repomd;
 const LIST_MAX: u64 = 1 << 30;
 
 /// Files that are counted at most, and levels of directories that are walked: a number is for people.
-const FILES_MAX: usize = 100_000;
+pub const FILES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 16;
 
 /// Names that a sentence has at most.
