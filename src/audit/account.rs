@@ -159,12 +159,9 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
 
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
-    let nowhere = world.packages.of(dist).filter(|(nevra, _)| !world.is_listed(dist, nevra));
     let mut lost = Vec::new();
     // A withdrawal is over when it is written down, and what it withdraws is kept before.
-    for (nevra, package) in
-        nowhere.filter(|(nevra, _)| !world.packages.lost.contains(&(dist.clone(), (*nevra).clone())))
-    {
+    for (nevra, package) in world.packages.of(dist).filter(|(nevra, _)| world.is_withdrawn(dist, nevra)) {
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
             Ok(meta) if meta.is_file() && meta.len() == package.size => {}

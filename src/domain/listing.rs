@@ -31,6 +31,11 @@ impl Entry {
         Self { sha256, brought: None, place: None }
     }
 
+    /// What [`Entry::place`] is of a package that lies there.
+    pub fn elsewhere(nevra: &Nevra, place: &str) -> Option<Arc<str>> {
+        (place != nevra.location()).then(|| Arc::from(place))
+    }
+
     /// Where it lies below the tree.
     pub fn location(&self, nevra: &Nevra) -> String {
         self.place.as_deref().map_or_else(|| nevra.location(), str::to_owned)

@@ -50,6 +50,11 @@ impl Plan {
         TreeId { dist: self.dist.clone(), tree: tree.clone() }
     }
 
+    /// Whether it brings a package into a tree or takes it away from there.
+    pub fn touches(&self, item: &Item, tree: &TreeName) -> bool {
+        self.target.as_ref() == Some(tree) || item.leaves.contains(tree)
+    }
+
     /// What a tree lists when the plan is carried out there. It is the same when it is carried out twice.
     pub fn shown_in(&self, tree: &TreeName, before: &Listing) -> Listing {
         let mut after = before.clone();

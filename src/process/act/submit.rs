@@ -63,11 +63,7 @@ pub(in crate::process) fn submit(
                 format!("{nevra} belongs to the rollout {}, which is in {}.", other.id, other.state),
             ));
         }
-        let is_gone = world.packages.get(dist, nevra).is_some() && !world.is_listed(dist, nevra);
-        if is_gone && !world.packages.lost.contains(&(dist.clone(), nevra.clone())) {
-            let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
-            findings.push(Finding::new(Verdict::Reject, "package_withdrawn", sentence));
-        }
+        findings.extend(world.withdrawn(dist, nevra));
         let mut trees = world.trees.of(dist);
         let end = trees.find_map(|(name, tree)| Some((name, tree.listing().get(nevra)?.brought.as_ref()?)));
         if let Some((tree, by)) = end {

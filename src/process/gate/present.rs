@@ -22,11 +22,8 @@ pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
             let sentence = format!("{nevra} lies in {}, not in {from}.", trees.join(" and "));
             return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
         }
-        if is_lost(case, nevra) {
-            return lost(case, nevra, from);
-        }
-        let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
-        Finding::new(Verdict::Reject, "package_withdrawn", sentence)
+        // Listed nowhere, it was withdrawn or given up as lost.
+        world.withdrawn(dist, nevra).unwrap_or_else(|| lost(case, nevra, from))
     });
     let missing: Vec<Finding> = missing.collect();
     if missing.is_empty() {
@@ -37,10 +34,6 @@ pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
         return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];
     }
     missing
-}
-
-fn is_lost(case: &Case<'_>, nevra: &Nevra) -> bool {
-    case.world.packages.lost.contains(&(case.rollout.dist.clone(), nevra.clone()))
 }
 
 /// Only the upload tree gets it back.

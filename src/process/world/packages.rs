@@ -142,44 +142,39 @@ fn excepted(nevra: &Nevra, package: &Package) -> Option<Finding> {
 impl World {
     pub(super) fn accepted(&mut self, stamp: Stamp<'_>, accepted: &Accepted) {
         let Accepted { dist, tree, nevra, .. } = accepted;
-        let package = || {
-            Arc::new(Package {
-                sha256: accepted.sha256,
-                size: accepted.size,
-                accepted: stamp.at,
-                signers: Signers { certs: accepted.signers.clone(), keys: accepted.keys.clone() },
-                excepted: None,
-                adopted: None,
-            })
+        self.packages.lost.remove(&(dist.clone(), nevra.clone()));
+        self.packages.arrives.insert(dist.clone(), tree.clone());
+        let package = || Package {
+            sha256: accepted.sha256,
+            size: accepted.size,
+            accepted: stamp.at,
+            signers: Signers { certs: accepted.signers.clone(), keys: accepted.keys.clone() },
+            excepted: None,
+            adopted: None,
         };
-        let packages = &mut self.packages;
-        packages.lost.remove(&(dist.clone(), nevra.clone()));
-        packages.arrives.insert(dist.clone(), tree.clone());
-        let all = packages.by_dist.entry(dist.clone()).or_default();
-        let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(package));
-        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
-        self.trees.list(&id, nevra, &known, Entry::of(known.sha256));
+        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, None);
     }
 
     /// A package is listed where it lies.
     pub(super) fn adopted(&mut self, stamp: Stamp<'_>, adopted: &Adopted) {
-        let Adopted { dist, tree, nevra, sha256, .. } = adopted;
-        let place: Option<Arc<str>> =
-            Some(adopted.place.as_str()).filter(|place| *place != nevra.location()).map(Arc::from);
-        let package = || {
-            Arc::new(Package {
-                sha256: *sha256,
-                size: adopted.size,
-                accepted: stamp.at,
-                signers: Signers { certs: adopted.signers.clone(), keys: adopted.keys.clone() },
-                excepted: adopted.excepted.as_deref().map(Arc::from),
-                adopted: Some((tree.clone(), Arc::from(adopted.place.as_str()))),
-            })
+        let Adopted { dist, tree, nevra, place, .. } = adopted;
+        let package = || Package {
+            sha256: adopted.sha256,
+            size: adopted.size,
+            accepted: stamp.at,
+            signers: Signers { certs: adopted.signers.clone(), keys: adopted.keys.clone() },
+            excepted: adopted.excepted.as_deref().map(Arc::from),
+            adopted: Some((tree.clone(), Arc::from(place.as_str()))),
         };
-        let all = self.packages.by_dist.entry(dist.clone()).or_default();
-        let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(package));
-        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
-        self.trees.list(&id, nevra, &known, Entry { sha256: known.sha256, brought: None, place });
+        let elsewhere = Entry::elsewhere(nevra, place);
+        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, elsewhere);
+    }
+
+    /// A tree lists a package from now on. What is known of it already stays as it is.
+    fn lies_in(&mut self, id: &TreeId, nevra: &Nevra, package: impl FnOnce() -> Package, place: Option<Arc<str>>) {
+        let all = self.packages.by_dist.entry(id.dist.clone()).or_default();
+        let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(|| Arc::new(package())));
+        self.trees.list(id, nevra, &known, Entry { place, ..Entry::of(known.sha256) });
     }
 
     /// What was taken under management with a tree goes off its list, and is forgotten unless another tree lists it.
@@ -198,19 +193,12 @@ impl World {
 
     /// A package goes off all lists, and out of the plans that would move it.
     pub(super) fn lost(&mut self, Lost { dist, nevra, .. }: &Lost) {
-        if self.packages.get(dist, nevra).is_none() {
-            return;
-        }
+        let Some(package) = self.packages.get(dist, nevra).cloned() else { return };
         self.packages.lost.insert((dist.clone(), nevra.clone()));
         let mut touched: Vec<TreeName> = self.listed_in(dist, nevra).cloned().collect();
         touched.extend(self.rollouts.lost(dist, nevra));
-        let package = self.packages.get(dist, nevra).cloned();
         for tree in touched {
-            let id = TreeId { dist: dist.clone(), tree };
-            if let Some(package) = &package {
-                self.trees.unlist(&id, nevra, package);
-            }
-            self.trees.listed_anew(&id, nevra);
+            self.trees.unlist(&TreeId { dist: dist.clone(), tree }, nevra, &package);
         }
     }
 
@@ -222,6 +210,19 @@ impl World {
     /// Whether a tree lists a package.
     pub fn lists(&self, dist: &DistPath, tree: &TreeName, nevra: &Nevra) -> bool {
         self.trees.of_dist(dist, tree).is_some_and(|tree| tree.listing().contains(nevra))
+    }
+
+    /// Whether a package was accepted and withdrawn: it is listed nowhere, and nobody has given it up as lost.
+    pub fn is_withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> bool {
+        self.packages.get(dist, nevra).is_some()
+            && !self.is_listed(dist, nevra)
+            && !self.packages.lost.contains(&(dist.clone(), nevra.clone()))
+    }
+
+    /// Why a package that was withdrawn is not rolled out once more.
+    pub fn withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
+        let sentence = || format!("{nevra} was withdrawn and does not come back; raise its release.");
+        self.is_withdrawn(dist, nevra).then(|| Finding::new(Verdict::Reject, "package_withdrawn", sentence()))
     }
 
     /// Whether any tree lists a package.

@@ -342,16 +342,7 @@ impl World {
             return;
         }
         self.rollouts.shows(number, tree);
-        let id = plan.id(tree);
-        let after = plan.shown_in(tree, &self.trees.listing(&id));
-        for item in &plan.items {
-            let package = self.packages.get(&plan.dist, &item.nevra);
-            if let Some(entry) = after.get(&item.nevra).filter(|_| plan.target.as_ref() == Some(tree)) {
-                self.trees.comes(&id, &item.nevra, package, entry.clone());
-            } else if item.leaves.contains(tree) {
-                self.trees.goes(&id, &item.nevra, package, stamp.since);
-            }
-        }
+        self.trees.shows(&plan.id(tree), plan, &self.packages, stamp.since);
     }
 }
 

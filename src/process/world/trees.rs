@@ -8,11 +8,12 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use jiff::Timestamp;
 
-use super::{Package, Stamp};
+use super::{Package, Packages, Stamp};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Entry, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
 use crate::process::fact::tree::{Published, Retired};
 use crate::process::rules::Signers;
 
@@ -65,25 +66,41 @@ impl Tree {
             return false;
         }
         self.listing.insert(nevra.clone(), entry);
-        self.bytes = self.bytes.saturating_add(package.size);
-        match &package.excepted {
-            Some(code) => more(&mut self.excepted, code),
-            None => more(&mut self.signed, &package.signers),
-        }
+        self.count(package);
         true
     }
 
     /// A package is listed no longer. Whether it was.
     fn unlist(&mut self, nevra: &Nevra, package: &Package) -> bool {
-        if self.listing.remove(nevra).is_none() {
-            return false;
+        let was = self.listing.remove(nevra).is_some();
+        if was {
+            self.discount(package);
         }
+        was
+    }
+
+    /// One package more is listed.
+    fn count(&mut self, package: &Package) {
+        self.bytes = self.bytes.saturating_add(package.size);
+        match &package.excepted {
+            Some(code) => more(&mut self.excepted, code),
+            None => more(&mut self.signed, &package.signers),
+        }
+    }
+
+    /// One less.
+    fn discount(&mut self, package: &Package) {
         self.bytes = self.bytes.saturating_sub(package.size);
         match &package.excepted {
             Some(code) => less(&mut self.excepted, code),
             None => less(&mut self.signed, &package.signers),
         }
-        true
+    }
+
+    /// A package came or went, and its file is not to be removed.
+    fn listed_anew(&mut self, nevra: &Nevra) {
+        self.dirty = true;
+        self.leaving.remove(&nevra.location());
     }
 }
 
@@ -159,14 +176,17 @@ impl Trees {
 
     /// A tree lists a package that has come into it.
     pub(super) fn list(&mut self, id: &TreeId, nevra: &Nevra, package: &Package, entry: Entry) {
-        let is_new = self.id_mut(id).list(nevra, package, entry);
+        let tree = self.id_mut(id);
+        let is_new = tree.list(nevra, package, entry);
+        tree.listed_anew(nevra);
         self.changes = self.changes.wrapping_add(u64::from(is_new));
-        self.listed_anew(id, nevra);
     }
 
     /// A tree lists a package no longer.
     pub(super) fn unlist(&mut self, id: &TreeId, nevra: &Nevra, package: &Package) {
-        let was = self.id_mut(id).unlist(nevra, package);
+        let tree = self.id_mut(id);
+        let was = tree.unlist(nevra, package);
+        tree.listed_anew(nevra);
         self.changes = self.changes.wrapping_add(u64::from(was));
     }
 
@@ -176,28 +196,32 @@ impl Trees {
         *tree = Tree { revision: tree.revision, ..Tree::default() };
     }
 
-    /// A package came or went, and its file is not to be removed.
-    pub(super) fn listed_anew(&mut self, id: &TreeId, nevra: &Nevra) {
+    /// A tree shows what a plan has brought there and taken away.
+    pub(super) fn shows(&mut self, id: &TreeId, plan: &Plan, packages: &Packages, since: Timestamp) {
         let tree = self.id_mut(id);
-        tree.dirty = true;
-        tree.leaving.remove(&nevra.location());
-    }
-
-    /// A tree shows a package that a plan has brought, or what it has brought there already.
-    pub(super) fn comes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, entry: Entry) {
-        let tree = self.id_mut(id);
-        tree.leaving.remove(&entry.location(nevra));
-        let is_new = package.is_some_and(|package| tree.list(nevra, package, entry));
-        self.changes = self.changes.wrapping_add(u64::from(is_new));
-    }
-
-    /// A tree no longer shows a package that a plan has taken away, and its file waits for its removal.
-    pub(super) fn goes(&mut self, id: &TreeId, nevra: &Nevra, package: Option<&Package>, since: Timestamp) {
-        let tree = self.id_mut(id);
-        let place = tree.listing.location(nevra);
-        let was = package.is_some_and(|package| tree.unlist(nevra, package));
-        tree.leaving.insert(place, since);
-        self.changes = self.changes.wrapping_add(u64::from(was));
+        let mut after = plan.shown_in(&id.tree, &tree.listing);
+        let mut changes = 0;
+        for nevra in plan.items.iter().filter(|item| plan.touches(item, &id.tree)).map(|item| &item.nevra) {
+            let (was, is) = (tree.listing.contains(nevra), after.contains(nevra));
+            if is {
+                tree.leaving.remove(&after.location(nevra));
+            } else {
+                tree.leaving.insert(tree.listing.location(nevra), since);
+            }
+            match packages.get(&plan.dist, nevra) {
+                Some(package) if is && !was => tree.count(package),
+                Some(package) if was && !is => tree.discount(package),
+                Some(_) => continue,
+                // Nobody has accepted it, as far as is known.
+                None => {
+                    after.remove(nevra);
+                    continue;
+                }
+            }
+            changes += 1;
+        }
+        tree.listing = after;
+        self.changes = self.changes.wrapping_add(changes);
     }
 
     fn id_mut(&mut self, id: &TreeId) -> &mut Tree {
@@ -248,11 +272,7 @@ pub(crate) mod tests {
 
     impl Tree {
         /// How many packages have the same signers, and the bytes of all: as it is kept, and counted anew.
-        pub(crate) fn counts(
-            &self,
-            packages: &super::super::Packages,
-            dist: &DistPath,
-        ) -> [(BTreeMap<Signers, u64>, u64); 2] {
+        pub(crate) fn counts(&self, packages: &Packages, dist: &DistPath) -> [(BTreeMap<Signers, u64>, u64); 2] {
             let (mut signed, mut bytes) = (BTreeMap::new(), 0);
             for package in self.listing.nevras().filter_map(|nevra| packages.get(dist, nevra)) {
                 bytes += package.size;
