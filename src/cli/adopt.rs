@@ -15,7 +15,7 @@ use crate::domain::names::{Actor, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
 use crate::process::fact::count;
-use crate::store::adoption::{self, Survey};
+use crate::store::adoption;
 use crate::store::disk;
 
 /// So many files are named for each reason; --json has all of them.
@@ -102,7 +102,7 @@ pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let adopted = adopt::adopt(&settings, &order, now, &mut progress);
     bar.finish_and_clear();
     let adopted = adopted.map_err(|error| failed(&error))?;
-    let exit = if is_good(&adopted.survey) { Exit::Done } else { Exit::Refused };
+    let exit = if adopted.survey.is_good() { Exit::Done } else { Exit::Refused };
     let text = if args.json { show_json(&adopted, &order.id) } else { show(&adopted, &order.id) };
     Ok(Outcome { text, exit })
 }
@@ -129,11 +129,6 @@ fn bar() -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-/// Whether nothing speaks against it.
-fn is_good(survey: &Survey) -> bool {
-    survey.refused.is_empty() && survey.missing.is_empty() && !survey.stay.is_empty()
 }
 
 /// Some places, and how many more there are.
@@ -182,7 +177,7 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
             text,
             "{id} is under management, with {packages} where they lay. Start the daemon: it publishes the tree."
         );
-    } else if is_good(survey) {
+    } else if survey.is_good() {
         if open > 0 {
             let _ = writeln!(text, "{} others can write into: will be replaced by copies", count(open, "file"));
         }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::prepare::{Prepared, Unusable, prepare, terms_of_adoption};
 use super::sandbox::Sandbox;
 use crate::config::settings::Settings;
-use crate::domain::names::{Actor, TreeId, TreeName};
+use crate::domain::names::{Actor, TreeId};
 use crate::engine::folding::{EngineError, append, take_up};
 use crate::engine::view::Shared;
 use crate::engine::worker::Books;
@@ -192,7 +192,7 @@ pub fn adopt(
     disk.make_dir(alone.settings.index.parent().unwrap_or(&alone.state))?;
     let mut index = Index::open(disk.as_ref(), &alone.settings.index)?;
     let survey = adoption::survey(&alone.settings, &books, &wish, Some((disk.as_ref(), &mut index)), &mut read)?;
-    if !survey.refused.is_empty() || !survey.missing.is_empty() || survey.stay.is_empty() {
+    if !survey.is_good() {
         return Ok(Adoption { survey, done: false });
     }
     let mut secured = |done, all| progress("secured", done, all);
@@ -210,21 +210,18 @@ fn shown(survey: &Survey, id: &TreeId) -> Option<Published> {
 }
 
 fn packages(survey: &Survey, id: &TreeId) -> Vec<Adopted> {
-    let of_tree = |tree: &TreeName| (id.dist.clone(), tree.clone());
-    let adopted = survey.stay.iter().map(|stays| {
-        let (dist, tree) = of_tree(&id.tree);
-        Adopted {
-            dist,
-            tree,
-            place: stays.place.clone(),
-            nevra: stays.nevra.clone(),
-            sha256: stays.sha256,
-            size: stays.size,
-            signers: stays.signed.fingerprints.clone(),
-            keys: stays.signed.keys.clone(),
-            notes: stays.signed.notes.clone(),
-            excepted: stays.excepted.map(|code| code.to_string()),
-        }
+    let TreeId { dist, tree } = id;
+    let adopted = survey.stay.iter().map(|stays| Adopted {
+        dist: dist.clone(),
+        tree: tree.clone(),
+        place: stays.place.clone(),
+        nevra: stays.nevra.clone(),
+        sha256: stays.sha256,
+        size: stays.size,
+        signers: stays.signed.fingerprints.clone(),
+        keys: stays.signed.keys.clone(),
+        notes: stays.signed.notes.clone(),
+        excepted: stays.excepted.map(|code| code.to_string()),
     });
     adopted.collect()
 }

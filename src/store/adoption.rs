@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Seek as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ use super::strangers;
 use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
-use crate::domain::listing::Catalog;
+use crate::domain::listing::{Catalog, Entry};
 use crate::domain::names::{TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
@@ -112,12 +112,11 @@ pub struct Survey {
     pub shown: Option<(u64, u64, Sha256)>,
 }
 
-/// A place below a tree that leads nowhere else.
-fn is_plain(place: &str) -> bool {
-    let mut parts = Path::new(place).components();
-    let is_normal =
-        |part: &Component<'_>| matches!(part, Component::Normal(name) if !name.as_encoded_bytes().starts_with(b"."));
-    !place.is_empty() && !place.contains("//") && !place.ends_with('/') && parts.all(|part| is_normal(&part))
+impl Survey {
+    /// Whether nothing speaks against taking the tree, and there is something to take.
+    pub fn is_good(&self) -> bool {
+        self.refused.is_empty() && self.missing.is_empty() && !self.stay.is_empty()
+    }
 }
 
 /// Looks at a tree. `catalog` has what the distribution has accepted before; `index` gets the XML of what is read, where
@@ -155,18 +154,14 @@ pub fn survey(
     let mut wanted = Vec::new();
     for place in there {
         let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(&place));
-        if !is_listed && !wish.also_unlisted {
-            survey.unlisted.push(place);
-        } else if is_plain(&place) {
+        if is_listed || wish.also_unlisted {
             wanted.push(place);
         } else {
-            let why = "its directory or its name begins with a dot, or leads out of the tree".to_owned();
-            survey.refused.push((place, Refusal::new(Code::NotRegular, why)));
+            survey.unlisted.push(place);
         }
     }
     let known: BTreeSet<&String> = wanted.iter().collect();
     survey.missing = listed.into_iter().flatten().filter(|place| !known.contains(place)).collect();
-    survey.missing.retain(|place| !survey.refused.iter().any(|(refused, _)| refused == place));
     let all = wanted.len() as u64;
     let (mut read, mut put) = (0, Ok(()));
     thread_pool::each(
@@ -265,8 +260,7 @@ fn examine(
     }
     let is_open = !ownership::guarded(meta.uid(), meta.mode()) || meta.nlink() > 1;
     let Known { nevra, sha256, pkgid, size, xml, signed, .. } = *known;
-    let elsewhere = Some(place).filter(|place| *place != nevra.location()).map(Arc::from);
-    let chunk = Chunk { sha256, place: elsewhere, pkgid, size, file_time, xml };
+    let chunk = Chunk { sha256, place: Entry::elsewhere(&nevra, place), pkgid, size, file_time, xml };
     Ok(Ok((Stays { place: place.to_owned(), nevra, sha256, size, signed, excepted, stamp, is_open }, chunk)))
 }
 
@@ -351,11 +345,16 @@ fn keep_metadata(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<(), Adoptio
     Ok(disk::put(disk, &keep.join(REPOMD), &repomd, Access::Owner)?)
 }
 
+/// Whether a name is that of a file in one directory, and not a hidden one.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains('/')
+}
+
 /// The files in `repodata/` that a `repomd.xml` names.
 fn names(repomd: &[u8]) -> Vec<String> {
     let data = Repomd::read(repomd).map(|repomd| repomd.data).unwrap_or_default();
     let inside = data.iter().filter_map(|data| data.location.strip_prefix("repodata/"));
-    inside.filter(|name| is_plain(name) && !name.contains('/')).map(str::to_owned).collect()
+    inside.filter(|name| is_plain(name)).map(str::to_owned).collect()
 }
 
 /// Puts the metadata of before back, the `repomd.xml` last. Whether there was any.

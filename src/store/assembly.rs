@@ -191,7 +191,7 @@ mod tests {
                 .expect("memory takes it")
         }
 
-        fn shelf_file(&self) -> std::path::PathBuf {
+        fn block_cache_file(&self) -> std::path::PathBuf {
             self.dir.path().join("block_cache")
         }
     }
@@ -276,12 +276,12 @@ mod tests {
         let packages: Vec<_> = (0..200).map(|n| package(n, 2000)).collect();
         let mut room = Room::new();
         let (whole, _) = room.files(GZ, &packages);
-        let mut bytes = std::fs::read(room.shelf_file()).expect("read");
+        let mut bytes = std::fs::read(room.block_cache_file()).expect("read");
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         std::fs::OpenOptions::new()
             .write(true)
-            .open(room.shelf_file())
+            .open(room.block_cache_file())
             .and_then(|mut file| file.write_all(&bytes))
             .expect("written in place");
         let source = in_memory(&packages);
@@ -305,7 +305,7 @@ mod tests {
             let disk = FailingDisk::after(calls);
             let done = assemble(GZ, &disk, &mut room.block_cache, &source, outs, |_| Ok(())).is_ok();
             assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps");
-            let block_cache = BlockCache::open(&Kernel::default(), &room.shelf_file()).expect("opened");
+            let block_cache = BlockCache::open(&Kernel::default(), &room.block_cache_file()).expect("opened");
             room.block_cache = block_cache;
             assert!(room.files(GZ, &packages).0 == whole, "after {calls} steps and a restart");
             if done {

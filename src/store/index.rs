@@ -326,12 +326,12 @@ impl Index {
 
     /// Whether there is XML for a package.
     pub fn has(&self, entry: &Entry) -> bool {
-        self.contents.contains_key(&id(entry.sha256, entry.place.as_deref()))
+        self.contents.contains_key(&id_of(entry))
     }
 
     /// Size and file time of the file as which a package was taken in.
     pub fn facts(&self, entry: &Entry) -> Option<(u64, u64)> {
-        self.contents.get(&id(entry.sha256, entry.place.as_deref())).map(|known| (known.size, known.file_time))
+        self.contents.get(&id_of(entry)).map(|known| (known.size, known.file_time))
     }
 
     /// Keeps a package's XML.
@@ -415,7 +415,7 @@ impl Index {
 
     /// Finds a package's XML no longer, because it is damaged.
     pub fn forget(&mut self, entry: &Entry) {
-        self.contents.remove(&id(entry.sha256, entry.place.as_deref()));
+        self.contents.remove(&id_of(entry));
     }
 
     /// The packages of a listing with their XML, in the order of its metadata.
@@ -423,11 +423,10 @@ impl Index {
     /// # Errors
     /// When one of them has none.
     pub fn ordered<'a>(&'a self, listing: &'a Listing) -> Result<Ordered<'a>, IndexError> {
-        let packages =
-            listing.iter().map(|(nevra, entry)| match self.contents.get(&id(entry.sha256, entry.place.as_deref())) {
-                Some(known) => Ok((nevra, &known.place)),
-                None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
-            });
+        let packages = listing.iter().map(|(nevra, entry)| match self.contents.get(&id_of(entry)) {
+            Some(known) => Ok((nevra, &known.place)),
+            None => Err(IndexError::Missing { path: self.path.clone(), nevra: Box::new(nevra.clone()) }),
+        });
         Ok(Ordered { append_file: &self.append_file, packages: packages.collect::<Result<_, _>>()? })
     }
 
@@ -442,10 +441,15 @@ fn id(sha256: Sha256, place: Option<&str>) -> Sha256 {
     place.map_or(sha256, |place| Sha256(Key::of(&[&sha256.0, place.as_bytes()].concat()).0))
 }
 
+/// The same of what a tree lists.
+fn id_of(entry: &Entry) -> Sha256 {
+    id(entry.sha256, entry.place.as_deref())
+}
+
 /// A listing in one number.
 fn packages(listing: &Listing) -> [u8; 32] {
     let mut all = Vec::with_capacity(listing.len() * 32);
-    listing.iter().for_each(|(_, entry)| all.extend_from_slice(&id(entry.sha256, entry.place.as_deref()).0));
+    listing.iter().for_each(|(_, entry)| all.extend_from_slice(&id_of(entry).0));
     Key::of(&all).0
 }
 

@@ -28,7 +28,7 @@
 //! outside of it: `<state>/logbook.head`, one line with the number and the hash of an entry. It does so at
 //! its start, after publications, every ten minutes and at its stop, and not after every append, which would cost
 //! two more syncs each. The same goes into the log of the daemon, where the journal of the machine keeps it. A third
-//! word is elapsed time, which no entry tells of while nothing happens.
+//! word says how late it is by elapsed time, which no entry tells of while nothing happens.
 //!
 //! - Found at the start: a logbook that ends before the sealed entry, or has another in its place. So an
 //!   old copy that was put back by mistake is found, and so is a cut. A logbook that goes on after the

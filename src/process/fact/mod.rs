@@ -293,8 +293,8 @@ pub fn read(body: &str) -> Result<Fact, String> {
     read_body(body).map(|(fact, ..)| fact)
 }
 
-/// The same of an entry that was written at `at`, with elapsed time then;
-/// entries of formats 1 and 2 do not say. Where it is not written down, the wall clock agreed with it.
+/// The same of an entry that was written at `at`, with how late it was then by elapsed time; entries of formats 1 and 2
+/// do not say. Where it is not written down, the wall clock agreed with it.
 ///
 /// # Errors
 /// As above.

@@ -58,7 +58,7 @@ impl Distribution {
     /// the two, and until it is carried out other work on the tree must neither drop a package from the only tree that
     /// shows it nor bring back one that was withdrawn. A tree shows one such plan at most, since it is looked at when one
     /// has failed.
-    pub(super) fn ahead(&self, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<(u64, Listing)> {
+    fn ahead(&self, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<(u64, Listing)> {
         let bytes = publication::shown(&self.dir(tree).join(REPODATA)).ok()??;
         let repomd = publication::sha256(&bytes);
         if expected.begun.is_empty() || expected.repomd == Some(repomd) || self.index.showing(tree) != Some(repomd) {
@@ -71,7 +71,7 @@ impl Distribution {
     /// Puts packages back that a tree has lost, where another tree or the directory of withdrawn packages has their
     /// bytes; gives those that are nowhere. A tree that shows nothing at all may be a place where a file system should
     /// be mounted, and nothing is written there.
-    pub(super) fn put_back(
+    fn put_back(
         &mut self,
         catalog: &dyn Catalog,
         tree: &TreeName,
@@ -160,7 +160,7 @@ impl Distribution {
     /// Puts copies of our own in the place of all other files of ours into which somebody else could write: metadata,
     /// keys, and packages that have left the tree and wait for their removal. What is none of ours stays as it is, and
     /// is named: a copy of it would be believed.
-    pub(super) fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
+    fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
         let (disk, top) = (self.disk.as_ref(), self.dir(tree));
         let listed: BTreeSet<PathBuf> = listing.locations().map(|place| top.join(place)).collect();
         let repodata = top.join(REPODATA);

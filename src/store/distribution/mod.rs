@@ -261,20 +261,15 @@ impl Distribution {
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
         };
-        let mut lost: Vec<Lost> = Vec::new();
+        // What several trees list in the same place is read once.
+        let mut lost: BTreeMap<_, Lost> = BTreeMap::new();
         for tree in &dist.settings.trees {
             for (nevra, entry) in catalog.listing(tree).iter().filter(|(_, entry)| !dist.index.has(entry)) {
-                lost.push(Lost { nevra: nevra.clone(), entry: entry.clone(), trees: vec![tree.clone()] });
+                let new = || Lost { nevra: nevra.clone(), entry: entry.clone(), trees: vec![] };
+                lost.entry((nevra.clone(), entry.place.clone())).or_insert_with(new).trees.push(tree.clone());
             }
         }
-        // What several trees list in the same place is read once.
-        lost.sort_by(|a, b| (&a.nevra, &a.entry.place).cmp(&(&b.nevra, &b.entry.place)));
-        lost.dedup_by(|next, first| {
-            let same = (&next.nevra, &next.entry.place) == (&first.nevra, &first.entry.place);
-            first.trees.extend(next.trees.iter().filter(|_| same).cloned());
-            same
-        });
-        dist.recover(&lost)?;
+        dist.recover(&lost.into_values().collect::<Vec<_>>())?;
         Ok(dist)
     }
 
@@ -350,8 +345,7 @@ impl Distribution {
         Ok(look)
     }
 
-    /// The same when it is so late, by elapsed time; what was refused long enough
-    /// ago goes.
+    /// The same, and what was refused long enough ago goes. `patient` is how late it is by elapsed time.
     ///
     /// # Errors
     /// When the tree or the index cannot be used at all.

@@ -44,7 +44,7 @@ impl Distribution {
     }
 
     /// The same of metadata that names these packages.
-    pub(super) fn doubt_of_shown(
+    fn doubt_of_shown(
         &self,
         catalog: &dyn Catalog,
         (tree, listing): (&TreeName, &Listing),
@@ -112,7 +112,7 @@ impl Distribution {
     }
 
     /// What is wrong when these places name packages that were never accepted.
-    pub(super) fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
+    fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
         let was_accepted = was_accepted(catalog);
         let strange: Vec<String> = places.iter().filter(|place| !was_accepted(place)).cloned().collect();
         (!strange.is_empty()).then(|| {
@@ -128,11 +128,11 @@ impl Distribution {
     }
 
     /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
-    pub(super) fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: &Expected) -> Option<String> {
+    fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: &Expected) -> Option<String> {
         (expected.repomd.is_none() && *tree != self.settings.gate.tree).then(|| self.unread(tree, why))
     }
 
-    pub(super) fn unread(&self, tree: &TreeName, why: &str) -> String {
+    fn unread(&self, tree: &TreeName, why: &str) -> String {
         format!(
             "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
              publishing would lose what it names. If it may go, remove {REPODATA}/ there",
@@ -142,7 +142,7 @@ impl Distribution {
 
     /// The same of a tree without metadata: packages that lie there and that this logbook does not know are somebody's,
     /// and after a publication without them nobody would be told of them.
-    pub(super) fn doubt_of_bare(
+    fn doubt_of_bare(
         &self,
         catalog: &dyn Catalog,
         tree: &TreeName,
@@ -161,7 +161,7 @@ impl Distribution {
     }
 
     /// What is wrong when a tree without metadata holds packages that are not known.
-    pub(super) fn bare(&self, tree: &TreeName, known: impl Fn(&str) -> bool) -> Option<String> {
+    fn bare(&self, tree: &TreeName, known: impl Fn(&str) -> bool) -> Option<String> {
         let found = strangers::files(&self.dir(tree), known);
         (!found.is_empty()).then(|| {
             format!(
