@@ -88,7 +88,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let places = sheet.places(&root);
     let complaints = sheet.into_complaints();
     let settings = || {
-        let signing = signing.clone()?;
+        let signing = signing?;
         Some(Settings {
             source: file.to_owned(),
             site: site.clone()?,

@@ -344,9 +344,8 @@ impl Engine {
         if let Input::Reloaded(rules) = input {
             // Keys, compression or signatures may be other ones now, and clients are to see it.
             for dist in rules.distributions.keys() {
-                self.doubted.insert(dist.clone());
                 // Whoever reloads has perhaps put something right, and waits for it.
-                self.failures.remove(&Trouble::Inspect(dist.clone()));
+                self.inspect_at_once(dist);
             }
             self.shared.write().rules = Arc::from(rules);
             self.judged = None;
@@ -374,8 +373,7 @@ impl Engine {
         for entry in &decision.entries {
             if let Fact::Lost(Lost { dist, .. }) = &entry.fact {
                 // The tree that listed it may be as it should be now.
-                self.doubted.insert(dist.clone());
-                self.failures.remove(&Trouble::Inspect(dist.clone()));
+                self.inspect_at_once(dist);
             }
         }
         if let (Some(reply), Some(answer)) = (reply, answer) {
@@ -439,6 +437,25 @@ impl Engine {
         Ok(())
     }
 
+    /// The trees of a distribution are inspected next, whatever was wrong with them before.
+    fn inspect_at_once(&mut self, dist: &DistPath) {
+        self.doubted.insert(dist.clone());
+        self.failures.remove(&Trouble::Inspect(dist.clone()));
+    }
+
+    /// Work has failed once more; gives how long it is not tried.
+    fn try_later(&mut self, what: &Trouble) -> Duration {
+        let failures = self.failures.get(what).map_or(0, |(failures, _)| *failures) + 1;
+        let pause = RETRY.pause(failures);
+        self.failures.insert(what.clone(), (failures, self.clock.monotonic() + pause));
+        pause
+    }
+
+    /// Whether work that has failed is not tried yet.
+    fn is_put_off(&self, work: &Work, now: Instant) -> bool {
+        self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now)
+    }
+
     fn work_ended(&mut self, work: &Work, end: &WorkEnd) {
         let dist = work.dist().clone();
         self.busy.remove(&dist);
@@ -467,10 +484,8 @@ impl Engine {
             WorkEnd::Failed(why)
             | WorkEnd::Promoted { failed: Some(why), .. }
             | WorkEnd::Looked { trouble: Some(why), .. } => {
-                let failures = self.failures.get(&what).map_or(0, |(n, _)| *n) + 1;
-                let pause = RETRY.pause(failures);
+                let pause = self.try_later(&what);
                 tracing::error!(work = %what, why, ?pause, "failed");
-                self.failures.insert(what.clone(), (failures, self.clock.monotonic() + pause));
                 if let Work::Promote(_, plan) = work {
                     // A withdrawal may give it up now.
                     self.stirred.insert(plan.rollout.clone());
@@ -493,8 +508,7 @@ impl Engine {
                 self.first_look_over.insert(dist.clone());
                 if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == dist) {
                     // What was uploaded may be what a tree had lost.
-                    self.doubted.insert(dist.clone());
-                    self.failures.remove(&Trouble::Inspect(dist.clone()));
+                    self.inspect_at_once(&dist);
                 }
                 if let Some(wait) = again {
                     let at = self.clock.monotonic() + *wait;
@@ -505,10 +519,7 @@ impl Engine {
             WorkEnd::Inspected { wrong, .. } => {
                 self.inspected(&dist, wrong, matches!(work, Work::Inspect(..)));
                 if !wrong.is_empty() {
-                    let key = Trouble::Inspect(dist.clone());
-                    let failures = self.failures.get(&key).map_or(0, |(n, _)| *n) + 1;
-                    let until = self.clock.monotonic() + RETRY.pause(failures);
-                    self.failures.insert(key, (failures, until));
+                    self.try_later(&Trouble::Inspect(dist.clone()));
                     self.doubted.insert(dist);
                     return;
                 }
@@ -616,7 +627,7 @@ impl Engine {
             }
             let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
             let touched = self.touched.contains(&dist);
-            let held = |work: &Work| self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now);
+            let held = |work: &Work| self.is_put_off(work, now);
             let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
             let doubted = self.doubted.contains(&dist);
             let moment = Moment { touched, doubted, patient, now: self.patient_now() };
@@ -645,7 +656,7 @@ impl Engine {
     /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
     fn recovered(&self, inside: &super::view::View) -> bool {
         let now = self.clock.monotonic();
-        let held = |work: &Work| self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now);
+        let held = |work: &Work| self.is_put_off(work, now);
         let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
             let doubted = self.doubted.contains(dist);
             let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };

@@ -12,7 +12,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Catalog, Listing};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::{Item, Plan};
+use crate::domain::plan::Plan;
 use crate::format::openpgp::Keyring;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
@@ -83,7 +83,7 @@ struct Opened {
 }
 
 impl Workers {
-    /// A workers over distributions; the name beside each is its upload tree.
+    /// Workers on these distributions; the name beside each is its upload tree.
     pub fn new(shared: Arc<Shared>, distributions: Vec<(DistPath, TreeName, Distribution)>) -> Self {
         let opened = |upload, distribution| Opened {
             upload,
@@ -112,9 +112,7 @@ impl Workers {
         }
     }
 
-    /// Carries out a piece of work, whatever it takes.
-    ///
-    /// `patient` is elapsed time.
+    /// Carries out a piece of work, whatever it takes. `patient` is how late it is by elapsed time.
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
         let Some(opened) = self.distributions.get(work.dist()) else {
             return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
@@ -211,27 +209,22 @@ fn expected(inside: &View, id: &TreeId) -> Expected {
         rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
             && !plan.trees().into_iter().any(is_wrong)
     };
-    let plans = || {
-        let touches = |plan: &&Arc<Plan>| plan.dist == id.dist && plan.trees().contains(&id.tree);
-        inside.world.rollouts.plans().map(|(_, plan)| plan).filter(touches)
+    let rollouts = &inside.world.rollouts;
+    let changes = |plan: &Plan| plan.dist == id.dist && plan.trees().contains(&id.tree);
+    let plans: Vec<(u64, &Arc<Plan>)> = rollouts.plans().filter(|(_, plan)| changes(plan)).collect();
+    let moving = |(_, plan): &(u64, &'_ Arc<Plan>)| {
+        let here = plan.items.iter().filter(|item| plan.touches(item, &id.tree));
+        here.map(|item| item.nevra.clone()).collect::<Vec<_>>()
     };
-    let here = |plan: &Plan, item: &Item| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree);
-    let moving = plans().flat_map(|plan| plan.items.iter().filter(|item| here(plan, item)));
-    let moving = moving.map(|item| item.nevra.clone()).collect();
-    let planned = plans().any(|plan| goes_on(plan));
-    let not_shown = |(number, plan): &(u64, &Arc<Plan>)| {
-        plan.dist == id.dist && plan.trees().contains(&id.tree) && !inside.world.rollouts.is_shown(*number, &id.tree)
-    };
-    let begun = inside.world.rollouts.plans().filter(not_shown);
-    let begun = begun.map(|(number, plan)| (number, Arc::clone(plan))).collect();
+    let begun = plans.iter().filter(|(number, _)| !rollouts.is_shown(*number, &id.tree));
     let tree = inside.world.trees.get(id);
     Expected {
         revision: tree.map_or(0, |tree| tree.revision),
         repomd: tree.and_then(|tree| tree.repomd),
-        planned,
+        planned: plans.iter().any(|(_, plan)| goes_on(plan)),
         dirty: tree.is_some_and(|tree| tree.dirty),
-        moving,
-        begun,
+        moving: plans.iter().flat_map(moving).collect(),
+        begun: begun.map(|(number, plan)| (*number, Arc::clone(plan))).collect(),
     }
 }
 
