@@ -134,15 +134,17 @@ fn transition(mut table: Section<'_, '_>) -> Option<DraftTransition> {
         .get("gates")
         .map_or_else(|| Some(Vec::new()), |v| Some(v.list()?.iter().filter_map(|one| one.one_of(&words)).collect()));
     let moves = table.get("move");
+    let target = moves.as_ref().and_then(Value::section).and_then(moved);
     let withdraw = table.get("withdraw").map_or(Some(false), |v| v.switch());
-    let effect = match (moves, withdraw?) {
-        (None, false) => Some(Effect::None),
-        (None, true) => Some(Effect::Withdraw),
-        (Some(v), true) => {
+    let effect = match (moves, withdraw) {
+        (None, Some(false)) => Some(Effect::None),
+        (None, Some(true)) => Some(Effect::Withdraw),
+        (Some(v), Some(true)) => {
             v.complain("a transition moves or withdraws, not both", None);
             None
         }
-        (Some(v), false) => v.section().and_then(moved),
+        (Some(_), Some(false)) => target,
+        (_, None) => None,
     };
     table.close();
     Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
@@ -226,6 +228,16 @@ mod tests {
                 "own.toml:9:20: transition.who: `king` is not a role: there are admin, verifier, srm, ea, dmsu, observer and tracker",
                 "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
+            ]
+        );
+        // One mistake hides no other.
+        let more = text.replace("withdraw = true", "withdraw = 1\nsteps = 2").replace("\"b\"", "\"B!\"");
+        assert_eq!(
+            said(&more)[2..],
+            [
+                "own.toml:11:24: transition.withdraw: is a number, but should be true or false, without quotes",
+                "own.toml:12:1: transition.steps: is not a known key\n  hint: known here: from, to, who, gates, move, withdraw",
+                "own.toml:13:39: transition.move.to: `B!` is not a tree name: only letters, digits and . _ - are allowed",
             ]
         );
         // Where the form is right, the table has to make sense.
