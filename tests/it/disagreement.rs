@@ -264,9 +264,11 @@ fn stray(site: &Site, tree: &str) -> std::path::PathBuf {
     place
 }
 
-/// Asks for what cannot be done now: it is refused before it is decided, and the answer says what is in the way.
+/// Asks for what cannot be done once a tree is held: it is refused before it is decided, and the answer says what is in the
+/// way. An upload or a reload may have named the same before.
 #[track_caller]
-pub(crate) fn move_that_is_refused(site: &Site) {
+pub(crate) fn move_that_is_refused(site: &mut Site) {
+    site.wait("a tree to be held", |site| reasons(site).iter().any(|reason| reason.starts_with("tree ")).then_some(()));
     let out = site.ctl(&["move", "2", "Production", "--json"]);
     assert_eq!(out.status.code(), Some(1), "it cannot have been carried out");
     let problem: Value = serde_json::from_slice(&out.stdout).unwrap();
@@ -370,7 +372,7 @@ fn what_createrepo_c_wrote_out_of_habit_is_held_and_never_taken_over() {
     });
     let held = !reasons(&site).is_empty();
     if held {
-        move_that_is_refused(&site);
+        move_that_is_refused(&mut site);
         // What the reason and the README say.
         fs::rename(tree.join("Packages/s"), site.path("moved-away")).unwrap();
         let _ = fs::remove_file(tree.join("repodata/repomd.xml"));
@@ -392,7 +394,7 @@ fn through_a_link_in_the_place_of_a_tree_nothing_is_written() {
     let before: Vec<_> = files_below(&elsewhere).into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
     reload(&site);
     wait_for_reason(&mut site, "production/");
-    move_that_is_refused(&site);
+    move_that_is_refused(&mut site);
     // The rest of the site works.
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));

@@ -243,6 +243,8 @@ fn fingerprint() -> String {
 #[derive(Default)]
 struct Verdicts {
     read: usize,
+    /// Whether an entry counts refused files that it does not name: of a burst it names the first alone.
+    unnamed: bool,
     found: BTreeMap<(usize, String), Vec<(Verdict, Timestamp)>>,
 }
 
@@ -270,8 +272,8 @@ impl Verdicts {
             let verdict = Verdict::TakenIn(text(taken, "sha256"));
             self.found.entry((dist(taken), text(taken, "nevra"))).or_default().push((verdict, at));
         }
+        self.unnamed |= fact(entry, "package.refused_together")["more"].as_u64().is_some_and(|more| more > 0);
         for what in refusals(entry) {
-            let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"];
             let code = text(&what, "code");
             // Somebody set its time or wrote it once more after it was taken in, and meanwhile it was withdrawn.
             let again =
@@ -279,12 +281,42 @@ impl Verdicts {
             if code == "withdrawn" && again.is_some_and(|again| self.found.contains_key(&again)) {
                 continue;
             }
-            let code = known.into_iter().find(|known| *known == code);
-            let verdict =
-                Verdict::Refused(code.unwrap_or_else(|| panic!("{} was refused: {what}", text(&what, "upload"))));
+            let verdict = refused(&code, &what);
             self.found.entry((dist(&what), text(&what, "upload"))).or_default().push((verdict, at));
         }
     }
+}
+
+impl Verdicts {
+    /// Reads what entries do not name from the reasons beside the refused files.
+    fn read_reasons(&mut self, site: &Site, uploads: &BTreeMap<(usize, String), Upload>) {
+        if !self.unnamed {
+            return;
+        }
+        for (dist, path) in DISTRIBUTIONS.iter().enumerate() {
+            let dir = site.path("state/rejected").join(path.replace('_', "__").replace('/', "_"));
+            for why in
+                crate::site::files_below(&dir).into_iter().filter(|file| file.extension().is_some_and(|e| e == "why"))
+            {
+                // Those of rounds before go while this reads.
+                let Ok(text) = fs::read_to_string(why) else { continue };
+                let line = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+                let (Some(file), Some(code), Some(at)) = (line("file:"), line("code:"), line("refused:")) else {
+                    continue;
+                };
+                let key = (dist, file.to_owned());
+                if uploads.contains_key(&key) && !self.found.contains_key(&key) {
+                    self.found.insert(key, vec![(refused(code, &json!(text)), at.parse().unwrap())]);
+                }
+            }
+        }
+    }
+}
+
+/// The verdict of a code that some upload deserves.
+fn refused(code: &str, what: &Value) -> Verdict {
+    let known = ["unsigned", "unknown_key", "not_rpm", "not_regular"].into_iter().find(|known| *known == code);
+    Verdict::Refused(known.unwrap_or_else(|| panic!("refused as {code}: {what}")))
 }
 
 /// The kernel's room for events that nobody has read yet; put back when it goes out of scope.
@@ -386,6 +418,7 @@ fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
         let uploads = std::mem::take(&mut *world.uploads.lock().unwrap());
         site.wait("every upload of the round to have its verdict", |site| {
             verdicts.read(site);
+            verdicts.read_reasons(site, &uploads);
             uploads.keys().all(|key| verdicts.found.contains_key(key)).then_some(())
         });
         // What was uploaded twice goes away without a word.
@@ -424,6 +457,7 @@ fn every_upload_comes_to_its_verdict_once_and_none_is_judged_early() {
         let strange: Vec<_> = strange.filter(|one| !on_its_way(one)).collect();
         assert!(strange.is_empty(), "verdicts on what nobody has uploaded (seed {seed}): {strange:?}");
         verdicts.found.clear();
+        verdicts.unnamed = false;
         withdraw(&mut site, &uploads, done);
     }
     let took = began.elapsed();

@@ -170,7 +170,7 @@ fn an_old_copy_of_the_state_holds_the_trees_that_are_newer_whatever_is_asked_mea
     wait_for_reason(&mut site, "production/");
     wait_for_reason(&mut site, "testing/");
     // The old logbook has it in testing still.
-    move_that_is_refused(&site);
+    move_that_is_refused(&mut site);
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package", |site| (packages(site, "untested") == 1).then_some(()));
     reload(&site);
