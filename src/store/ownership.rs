@@ -32,7 +32,8 @@ pub fn guarded(uid: u32, mode: u32) -> bool {
     guarded_by(me(), uid, mode)
 }
 
-fn guarded_by(owner: u32, uid: u32, mode: u32) -> bool {
+/// The same, of the daemon's user.
+pub fn guarded_by(owner: u32, uid: u32, mode: u32) -> bool {
     (uid == owner || uid == 0) && mode & OTHERS_WRITE == 0
 }
 

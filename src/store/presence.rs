@@ -7,7 +7,7 @@
 //! everything is looked at, which the watcher asks for now and then.
 //!
 //! What never happens: a directory whose last change is so young that the next one could have the same time
-//! is taken as unchanged.
+//! is taken as unchanged by another piece of work.
 //!
 //! Refused: comparing names and inodes, which a directory tells by itself and four times as fast. A file that
 //! is removed and written anew often gets the inode of the old one.
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::disk::{AtPath as _, DiskError};
+use super::disk::{self, AtPath as _, DiskError};
 use super::index::Index;
 use super::intake::{self, Stamp};
 use super::ownership;
@@ -50,6 +50,8 @@ fn open(dir: &Path) -> Result<Option<(OwnedFd, Stamp)>, DiskError> {
 pub struct Presence {
     /// The directories of packages, as they were.
     dirs: BTreeMap<Home, Stamp>,
+    /// Those whose next change could have the same time.
+    young: BTreeMap<Home, Stamp>,
 }
 
 /// A directory of packages.
@@ -91,7 +93,7 @@ fn parent(place: &str) -> &str {
 #[derive(Debug)]
 #[must_use = "what was seen is forgotten if it was not good"]
 pub struct Look {
-    dirs: BTreeMap<Home, Stamp>,
+    seen: Presence,
     /// Packages whose files do not seem to be what was accepted, or can be changed by others.
     pub doubtful: Vec<(Nevra, Entry)>,
 }
@@ -99,7 +101,7 @@ pub struct Look {
 impl Look {
     /// All packages are there.
     pub fn good(self) -> Presence {
-        Presence { dirs: self.dirs }
+        self.seen
     }
 }
 
@@ -112,6 +114,13 @@ enum Dir {
 }
 
 impl Presence {
+    /// The same for the next piece of work.
+    #[must_use]
+    pub fn later(mut self) -> Self {
+        self.young.clear();
+        self
+    }
+
     /// Looks at the packages that a tree lists, whose directory is `dir`. `before` is what was seen last; without
     /// it all of them are looked at.
     ///
@@ -126,13 +135,14 @@ impl Presence {
     ) -> Result<Look, DiskError> {
         let mut dirs: BTreeMap<Home, Dir> = BTreeMap::new();
         let mut doubtful = Vec::new();
+        let owner = disk::me();
         // Packages come by name, so that one directory is open at a time and most are opened once.
         let mut here: Option<(Home, bool, Option<OwnedFd>)> = None;
         for (nevra, entry) in listing.iter() {
             if here.as_ref().is_none_or(|(open, ..)| !open.is_that_of(nevra, entry)) {
                 let home = Home::of(nevra, entry);
                 let opened = open(&home.dir(dir))?;
-                let known = before.and_then(|before| before.dirs.get(&home));
+                let known = before.and_then(|before| before.dirs.get(&home).or_else(|| before.young.get(&home)));
                 let state = opened.as_ref().map(|(_, stamp)| *stamp);
                 let seen = match state {
                     Some(stamp) if known == Some(&stamp) => Dir::AsBefore(stamp),
@@ -151,19 +161,20 @@ impl Presence {
             let stat = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
             let is_as_accepted = stat.is_some_and(|stat| {
                 Some(Stamp::of_raw(&stat).facts()) == index.facts(entry)
-                    && ownership::guarded(stat.st_uid, stat.st_mode)
+                    && ownership::guarded_by(owner, stat.st_uid, stat.st_mode)
             });
             if !is_as_accepted {
                 doubtful.push((nevra.clone(), entry.clone()));
             }
         }
-        let state = |(home, dir)| match dir {
-            Dir::AsBefore(stamp) => Some((home, stamp)),
-            // A time of this moment may still be that of the next change.
-            Dir::LookedAt(found) => {
-                found.filter(|stamp| stamp.is_older_than(intake::RACY, now)).map(|stamp| (home, stamp))
-            }
+        let stamp = |(home, dir)| match dir {
+            Dir::AsBefore(stamp) | Dir::LookedAt(Some(stamp)) => Some((home, stamp)),
+            Dir::LookedAt(None) => None,
         };
-        Ok(Look { dirs: dirs.into_iter().filter_map(state).collect(), doubtful })
+        // A time of this moment may still be that of the next change.
+        let is_old = |(_, stamp): &(Home, Stamp)| stamp.is_older_than(intake::RACY, now);
+        let (dirs, young) = dirs.into_iter().filter_map(stamp).partition::<Vec<_>, _>(is_old);
+        let seen = Self { dirs: dirs.into_iter().collect(), young: young.into_iter().collect() };
+        Ok(Look { seen, doubtful })
     }
 }

@@ -113,7 +113,11 @@ impl Distribution {
             let why = "is not there any more; mount it again, or make the directory, and reload";
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
-        let before = self.present.remove(tree).filter(|_| ask == Ask::WhereSomethingChanged);
+        let before = self.present.remove(tree).and_then(|before| match ask {
+            Ask::Everything => None,
+            Ask::WhereSomethingChanged => Some(before.later()),
+            Ask::OnceMore => Some(before),
+        });
         let look = Presence::look(before.as_ref(), &dir, &self.index, listing, now)?;
         let mut wrong = BTreeSet::new();
         for (nevra, entry) in &look.doubtful {

@@ -174,6 +174,8 @@ enum Ask {
     Everything,
     /// Those in directories in which something came or went since the last time.
     WhereSomethingChanged,
+    /// The same since a moment ago, in the same piece of work.
+    OnceMore,
 }
 
 /// One distribution on this disk.
@@ -378,7 +380,7 @@ impl Distribution {
         floor: u64,
         now: Timestamp,
     ) -> Result<Published, DistError> {
-        let ready = self.make_ready(catalog, tree, listing, floor, now)?;
+        let ready = self.make_ready(catalog, tree, listing, floor, (now, Ask::WhereSomethingChanged))?;
         let published = self.show(tree, listing, ready)?;
         self.tidy(catalog)?;
         Ok(published)
@@ -391,7 +393,7 @@ impl Distribution {
         tree: &TreeName,
         listing: &Listing,
         floor: u64,
-        now: Timestamp,
+        (now, ask): (Timestamp, Ask),
     ) -> Result<Ready, DistError> {
         self.keeps_its_signature(tree)?;
         let spec = self.spec(tree);
@@ -404,7 +406,7 @@ impl Distribution {
             return Ok(Ready::Unchanged(published));
         }
         self.is_ours_alone(tree, inspection::how(listing))?;
-        self.all_there(catalog, tree, listing, Ask::WhereSomethingChanged, now)?;
+        self.all_there(catalog, tree, listing, ask, now)?;
         self.strange(catalog, tree)?;
         Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
     }
@@ -557,7 +559,7 @@ impl Distribution {
         for tree in trees {
             let listing = plan.shown_in(&tree, &catalog.listing(&tree));
             let floor = floors.get(&tree).copied().unwrap_or_default();
-            let staged = self.make_ready(catalog, &tree, &listing, floor, now)?;
+            let staged = self.make_ready(catalog, &tree, &listing, floor, (now, Ask::OnceMore))?;
             ready.push((tree, listing, staged));
         }
         for (tree, listing, staged) in ready {
