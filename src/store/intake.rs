@@ -48,7 +48,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{AtFlags, FileType};
 
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
@@ -83,8 +83,13 @@ const HOLES_BELOW: u64 = 1 << 20;
 /// The least part of a larger file that must have been written.
 const HOLES_SHARE: u64 = 64;
 
-/// A directory whose time is younger than this may still change within the same tick of the clock.
-pub const RACY: Duration = Duration::from_secs(2);
+/// A directory whose last change is younger than this may change once more and have the same times. Some file systems
+/// keep whole seconds, FAT every other one.
+const RACY: SignedDuration = SignedDuration::from_secs(2);
+
+/// The same of times that have a fraction: the kernel takes them from a clock that ticks every 10 ms or faster. The rest
+/// is for a file server whose clock is a little behind.
+const RACY_WITH_FRACTION: SignedDuration = SignedDuration::from_millis(250);
 
 /// Deepest directory below a drop directory that is searched. People drop `el6/x86_64/RPMS/`; a deeper
 /// tree is a mistake or an attack.
@@ -289,10 +294,12 @@ impl Stamp {
         (self.size, u64::try_from(self.mtime.0).unwrap_or(u64::MAX))
     }
 
-    /// Whether the last change was so long ago that one in the same tick would show.
-    pub fn is_older_than(&self, age: Duration, now: Timestamp) -> bool {
-        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-        self.mtime.0.max(self.ctime.0) < now.as_second().saturating_sub(age)
+    /// Whether the last change was so long ago that one more would give it other times.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        let (second, fraction) = self.mtime.max(self.ctime);
+        let racy = if fraction == 0 { RACY } else { RACY_WITH_FRACTION };
+        let fraction = i32::try_from(fraction).unwrap_or(i32::MAX);
+        Timestamp::new(second, fraction).is_ok_and(|changed| now.duration_since(changed) > racy)
     }
 }
 
@@ -453,7 +460,7 @@ impl Uploads {
         }
         if look.again != Some(Duration::ZERO) && look.failed.is_none() {
             for (path, dir) in &mut dirs {
-                dir.done = !foreign.contains(path.as_path()) && dir.stamp.is_older_than(RACY, now);
+                dir.done = !foreign.contains(path.as_path()) && dir.stamp.is_settled(now);
             }
             self.dirs.retain(|path, dir| dirs.get(path).is_some_and(|now| dir.is_as_before(now.stamp)));
             for (path, dir) in dirs {
@@ -1558,6 +1565,19 @@ mod tests {
         assert_eq!(many(6), (true, 4, None));
         let why = "there are more than 3 directories, and this one and others are not searched";
         assert_eq!(many(3), (true, 1, Some((why.to_owned(), 1))));
+    }
+
+    #[test]
+    fn a_directory_is_settled_once_a_change_more_would_show_by_its_times() {
+        let stamp = |mtime, ctime| Stamp { dev: 1, ino: 1, size: 0, mtime, ctime };
+        let at = |second, fraction| Timestamp::new(second, fraction).expect("a time");
+        let whole = stamp((100, 0), (100, 0));
+        assert!(!whole.is_settled(at(102, 0)) && whole.is_settled(at(102, 1)));
+        let fine = stamp((100, 0), (100, 5));
+        assert!(!fine.is_settled(at(100, 250_000_005)) && fine.is_settled(at(100, 250_000_006)));
+        for (mtime, ctime) in [((200, 0), (100, 5)), ((100, 5), (200, 0)), ((i64::MAX, 0), (100, 5))] {
+            assert!(!stamp(mtime, ctime).is_settled(at(200, 0)), "{mtime:?} {ctime:?}");
+        }
     }
 
     #[test]

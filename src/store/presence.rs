@@ -22,7 +22,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::disk::{self, AtPath as _, DiskError};
 use super::index::Index;
-use super::intake::{self, Stamp};
+use super::intake::Stamp;
 use super::ownership;
 use super::tree;
 use crate::domain::listing::{Entry, Listing};
@@ -172,7 +172,7 @@ impl Presence {
             Dir::LookedAt(None) => None,
         };
         // A time of this moment may still be that of the next change.
-        let is_old = |(_, stamp): &(Home, Stamp)| stamp.is_older_than(intake::RACY, now);
+        let is_old = |(_, stamp): &(Home, Stamp)| stamp.is_settled(now);
         let (dirs, young) = dirs.into_iter().filter_map(stamp).partition::<Vec<_>, _>(is_old);
         let seen = Self { dirs: dirs.into_iter().collect(), young: young.into_iter().collect() };
         Ok(Look { seen, doubtful })
