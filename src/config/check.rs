@@ -13,7 +13,7 @@ use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, keyfiles, secrets, strays};
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
-use crate::format::procedure;
+use crate::process::procedure;
 
 /// What a check has found.
 #[derive(Debug)]

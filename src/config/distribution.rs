@@ -18,8 +18,8 @@ use crate::domain::trust::{Legacy, Lifted};
 use crate::format::complaint::Spot;
 use crate::format::compress::Compression;
 use crate::format::document::{Section, Value};
-use crate::format::procedure;
 use crate::format::spelling::{list_of, nearest};
+use crate::process::procedure;
 
 /// Beyond this a grace period is a typing mistake, and disks fill up unseen.
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(3660 * 24);
@@ -118,7 +118,7 @@ fn procedure(
     if text.contains('/') {
         return notebook.path(value, Purpose::Procedure { distribution }).map(|path| path.display().to_string());
     }
-    let known = procedure::BUILT_IN.iter().map(|(name, _)| *name);
+    let known = procedure::names();
     let hint = match nearest(text, known.clone()) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("this version knows {}, or the path of a procedure file", list_of(known)),

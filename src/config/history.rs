@@ -12,8 +12,8 @@ use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Level, Spot};
-use crate::format::procedure;
 use crate::process::fact::count;
+use crate::process::procedure;
 use crate::process::world::World;
 
 /// What follows from these settings for what the logbook has.

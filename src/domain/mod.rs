@@ -14,6 +14,8 @@ pub mod refusal;
 pub mod nevra;
 /// Whether what was found out about a file is enough to let it in.
 pub mod trust;
+/// Gates as procedures name them, with their terms.
+pub mod terms;
 /// Procedures as tables: states, transitions and what each of them moves.
 pub mod workflow;
 /// One rollout: which packages, in which state.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::names::{Role, TreeName};
+use super::terms::Gate;
 
 /// The name of a state in its canonical spelling.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,28 +56,6 @@ pub enum Effect {
     },
     /// The rollout's packages leave every tree and are kept aside.
     Withdraw,
-}
-
-/// A question that is asked before a transition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Gate {
-    /// Every package of the rollout lies in the tree that the transition moves from.
-    PackagesPresent,
-    /// No package of the rollout is older than what the target tree already lists under its name.
-    NotOlder,
-}
-
-impl Gate {
-    /// Every gate that a procedure may name.
-    pub const ALL: [Self; 2] = [Self::PackagesPresent, Self::NotOlder];
-
-    /// The name in procedure files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PackagesPresent => "packages_present",
-            Self::NotOlder => "not_older",
-        }
-    }
 }
 
 /// One arrow of the diagram.
@@ -240,6 +219,10 @@ impl Workflow {
             }
             if t.who.is_empty() {
                 say(part, format!("nobody may take the transition from {from} to {to}"));
+            }
+            let names: BTreeSet<&str> = t.gates.iter().map(|gate| gate.name).collect();
+            if names.len() < t.gates.len() {
+                say(part, format!("the transition from {from} to {to} names a gate twice"));
             }
             if let Effect::Move { from: a, to: b } = &t.effect
                 && a == b

@@ -692,11 +692,11 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::engine::folding::{fold, take_up};
-    use crate::format::procedure;
     use crate::process::fact;
     use crate::process::fact::rollout::{Done, Moved, Submitted};
     use crate::process::fact::{package::Refused, samples::every_fact};
     use crate::process::input::Hint;
+    use crate::process::procedure;
     use crate::process::rules::DistRules;
     use crate::process::world::World;
     use crate::store::logbook::Head;

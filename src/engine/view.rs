@@ -295,9 +295,9 @@ fn step(way: &Transition) -> (State, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::procedure;
     use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::procedure;
     use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.

@@ -8,9 +8,11 @@ use std::path::Path;
 
 use super::complaint::{Complaint, Spot};
 use super::document::{Section, Sheet, Value};
+use super::quantity;
 use super::syntax::Mended;
 use crate::domain::names::{Role, TreeName};
-use crate::domain::workflow::{Draft, DraftTransition, Effect, Gate, Misfit, Part, Workflow};
+use crate::domain::terms::{Gate, GateForm, Term, TermForm, TermKind};
+use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Workflow};
 
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
@@ -58,11 +60,11 @@ impl Places {
     }
 }
 
-/// Reads a procedure file, which is called `file` in complaints.
+/// Reads a procedure file, which is called `file` in complaints. `gates` are those that it may name.
 ///
 /// # Errors
 /// All complaints, in the order of the file.
-pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
+pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Complaint>> {
     let is_long = text.len() > FILE_MAX;
     let mended = Mended::new(if is_long { "" } else { text });
     let (sheet, root) = Sheet::new(text, &mended, file);
@@ -87,7 +89,7 @@ pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
     };
     let initial = initial.and_then(|v| v.text().map(str::to_owned));
     let states: Vec<_> = states.into_iter().map(state).collect();
-    let transitions: Vec<_> = transitions.into_iter().map(transition).collect();
+    let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
     let all = || {
         let (name, initial, submitters) = (name?, initial?, submitters?);
         let states = states.into_iter().collect::<Option<_>>()?;
@@ -109,10 +111,10 @@ pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
 }
 
 /// A procedure that ships with the program.
-pub fn built_in(name: &str) -> Option<Workflow> {
+pub fn built_in(name: &str, gates: &[GateForm]) -> Option<Workflow> {
     let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
     // Held by a test; a broken table would be found before any release.
-    read(text, Path::new(name)).ok().map(|read| read.workflow)
+    read(text, Path::new(name), gates).ok().map(|read| read.workflow)
 }
 
 fn state(mut table: Section<'_, '_>) -> Option<(String, Vec<String>)> {
@@ -125,14 +127,13 @@ fn state(mut table: Section<'_, '_>) -> Option<(String, Vec<String>)> {
     Some((name?, spellings?))
 }
 
-fn transition(mut table: Section<'_, '_>) -> Option<DraftTransition> {
+fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTransition> {
     let from = table.need("from", "from = \"Unverified\"").and_then(|v| v.text().map(str::to_owned));
     let to = table.need("to", "to = \"InVerification\"").and_then(|v| v.text().map(str::to_owned));
     let who = table.need("who", "who = [\"verifier\"]").and_then(|v| roles(&v));
-    let words = Gate::ALL.map(|gate| (gate.as_str(), gate));
     let gates = table
         .get("gates")
-        .map_or_else(|| Some(Vec::new()), |v| Some(v.list()?.iter().filter_map(|one| one.one_of(&words)).collect()));
+        .map_or_else(|| Some(Vec::new()), |v| Some(v.list()?.iter().filter_map(|one| gate(one, known)).collect()));
     let moves = table.get("move");
     let target = moves.as_ref().and_then(Value::section).and_then(moved);
     let withdraw = table.get("withdraw").map_or(Some(false), |v| v.switch());
@@ -148,6 +149,34 @@ fn transition(mut table: Section<'_, '_>) -> Option<DraftTransition> {
     };
     table.close();
     Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
+}
+
+/// A gate: its name, or a table with its name and its terms.
+fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
+    let words: Vec<(&'static str, GateForm)> = known.iter().map(|form| (form.name, *form)).collect();
+    if value.is_text() {
+        let GateForm { name, terms } = value.one_of(&words)?;
+        if let Some(term) = terms.first() {
+            let hint = format!("write {{ name = \"{name}\", {} }}", term.example);
+            value.complain(format!("the gate `{name}` needs `{}`", term.name), Some(hint));
+            return None;
+        }
+        return Some(Gate { name, terms: [].into_iter().collect() });
+    }
+    let mut table = value.section()?;
+    let form = table.need("name", "name = \"not_older\"").and_then(|v| v.one_of(&words));
+    // Which terms belong there nobody knows without the name, and that is said already.
+    let GateForm { name, terms } = form?;
+    let term = |term: &TermForm| {
+        let value = table.need(term.name, term.example)?;
+        let read = match term.kind {
+            TermKind::Duration => Term::Duration(value.read(quantity::duration)?),
+        };
+        Some((term.name, read))
+    };
+    let terms: Vec<Option<_>> = terms.iter().map(term).collect();
+    table.close();
+    Some(Gate { name, terms: terms.into_iter().collect::<Option<_>>()? })
 }
 
 fn moved(mut table: Section<'_, '_>) -> Option<Effect> {
@@ -166,17 +195,24 @@ fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
 mod tests {
     use super::*;
 
+    const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, example: "for = \"7d\"" };
+    const GATES: &[GateForm] = &[
+        GateForm { name: "packages_present", terms: &[] },
+        GateForm { name: "not_older", terms: &[] },
+        GateForm { name: "exposure", terms: &[LONG] },
+    ];
+
     #[test]
     fn every_procedure_that_ships_is_legal() {
         for (name, text) in BUILT_IN {
-            let read = read(text, Path::new(name)).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let read = read(text, Path::new(name), GATES).unwrap_or_else(|e| panic!("{name}: {e:?}"));
             assert_eq!(read.workflow.name(), *name);
         }
     }
 
     #[test]
     fn the_egi_table_is_the_seeds_diagram() {
-        let flow = built_in("egi").expect("it ships");
+        let flow = built_in("egi", GATES).expect("it ships");
         let lines: Vec<String> = flow
             .transitions()
             .iter()
@@ -219,14 +255,14 @@ mod tests {
             move = { from = "a", to = "b" }
         "#;
         let said = |text: &str| {
-            let wrong = read(text, Path::new("own.toml")).expect_err("mistakes");
+            let wrong = read(text, Path::new("own.toml"), GATES).expect_err("mistakes");
             wrong.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(
             said(text),
             [
                 "own.toml:9:20: transition.who: `king` is not a role: there are admin, verifier, srm, ea, dmsu, observer and tracker",
-                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\"",
+                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );
@@ -243,6 +279,29 @@ mod tests {
         // Where the form is right, the table has to make sense.
         let text = text.replace("withdraw = true\n", "\n").replace("king", "admin").replace("moon", "not_older");
         assert_eq!(said(&text), ["own.toml:6:13: transition: `B` is not one of the states"]);
+        let gates = |gates: &str| said(&text.replace("\"not_older\"", gates).replace("\"B\"", "\"A\""));
+        let says = |written: &str, wanted: &str| {
+            let all = gates(written);
+            assert!(all.iter().any(|what| what == wanted), "{all:?}");
+        };
+        says(
+            "\"exposure\"",
+            "own.toml:10:22: transition.gates: the gate `exposure` needs `for`\n  hint: write { name = \"exposure\", for = \"7d\" }",
+        );
+        says(
+            "{ name = \"exposure\" }",
+            "own.toml:10:22: transition.gates.for: is missing\n  hint: for example: for = \"7d\"",
+        );
+        says(
+            "{ name = \"exposure\", for = \"7\" }",
+            "own.toml:10:49: transition.gates.for: `7` is not a duration: it needs one of the units ms, s, m, h, d, w",
+        );
+        says(
+            "{ name = \"not_older\", for = \"7d\" }",
+            "own.toml:10:44: transition.gates.for: is not a known key\n  hint: known here: name",
+        );
+        let twice = gates("\"not_older\", \"not_older\"").join("\n");
+        assert!(twice.contains("names a gate twice"), "{twice}");
         assert_eq!(said("name = 1").len(), 4);
         assert!(said("nam = 'x'").iter().any(|what| what.contains("did you mean")));
     }

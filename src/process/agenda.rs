@@ -206,8 +206,8 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::procedure;
     use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::procedure;
     use crate::process::rules::{Standing, Trust};
     use std::time::Duration;
 

@@ -35,6 +35,8 @@ pub mod decision;
 pub mod known;
 /// The questions that are asked before a step.
 pub mod gate;
+/// Procedures with the gates that there are.
+pub mod procedure;
 /// What can be asked for.
 pub mod act;
 

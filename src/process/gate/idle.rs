@@ -1,10 +1,13 @@
 //! Is something being moved for this rollout already?
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::terms::Terms;
 use crate::domain::workflow::{Effect, Transition};
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     vec![match case.rollout.plan {
         None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
         Some(number) if let (Effect::Withdraw, Some((_, why))) = (&transition.effect, case.stuck()) => {

@@ -1,7 +1,10 @@
 //! Gates: the questions that are asked before a step.
 //!
 //! All of them are asked, so that a person sees all the reasons and not only the first; the worst verdict wins. A gate
-//! more is a file with a pure function and a line in [`ALL`].
+//! more is a file with a [`Gate`] and a line in [`ALL`]; procedure files may name it from then on, with its terms.
+//!
+//! What a fact may change is asked of the fact (`act/wishes`) and not of the gate: a fact is about a few rollouts, and to
+//! ask all gates of those costs less than to keep for each gate which facts it looks at.
 
 /// May whoever asks take this step?
 mod role;
@@ -29,7 +32,8 @@ use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Plan};
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, Gate as Named, NoStep, Transition};
+use crate::domain::terms::{GateForm, Terms};
+use crate::domain::workflow::{Effect, NoStep, Transition};
 
 /// When a gate is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,25 +46,24 @@ enum Asked {
     /// The same, but never while packages are being moved.
     Still,
     /// Like the last, where the procedure names it.
-    Named(Named),
+    Named,
 }
 
 /// A gate.
 struct Gate {
+    /// What a procedure says to name it; `None` where it is asked in any case and has no terms.
+    form: Option<GateForm>,
     asked: Asked,
-    judge: fn(&Case<'_>, &Transition) -> Vec<Finding>,
+    judge: fn(&Case<'_>, &Transition, &Terms) -> Vec<Finding>,
 }
 
 /// All gates, in the order in which they are asked.
-const ALL: &[Gate] = &[
-    Gate { asked: Asked::Always, judge: role::judge },
-    Gate { asked: Asked::Always, judge: idle::judge },
-    Gate { asked: Asked::AtRest, judge: sound::judge },
-    Gate { asked: Asked::Still, judge: trusted::judge },
-    // Asked whether the procedure names it or not: nothing can be moved from where it is not.
-    Gate { asked: Asked::Still, judge: present::judge },
-    Gate { asked: Asked::Named(Named::NotOlder), judge: not_older::judge },
-];
+const ALL: &[Gate] = &[role::GATE, idle::GATE, sound::GATE, trusted::GATE, present::GATE, not_older::GATE];
+
+/// The gates that a procedure may name.
+pub fn forms() -> Vec<GateForm> {
+    ALL.iter().filter_map(|gate| gate.form).collect()
+}
 
 /// One step that somebody wants a rollout to take.
 pub struct Case<'a> {
@@ -106,17 +109,24 @@ impl<'a> Case<'a> {
                 return judge(vec![Finding::new(Verdict::Reject, code, sentence)]);
             }
         };
-        let asked = ALL.iter().filter(|gate| self.is_asked(gate.asked, transition));
-        judge(asked.flat_map(|gate| (gate.judge)(self, transition)).collect())
+        let asked = ALL.iter().filter_map(|gate| Some((gate, self.terms(gate, transition)?)));
+        judge(asked.flat_map(|(gate, terms)| (gate.judge)(self, transition, &terms)).collect())
     }
 
-    fn is_asked(&self, asked: Asked, transition: &Transition) -> bool {
+    /// The terms of a gate, if it is asked.
+    fn terms(&self, gate: &Gate, transition: &Transition) -> Option<Terms> {
         let moves = self.rollout.plan.is_some();
-        match asked {
-            Asked::Always => true,
-            Asked::AtRest => !moves || transition.effect == Effect::Withdraw,
-            Asked::Still => !moves,
-            Asked::Named(gate) => !moves && transition.gates.contains(&gate),
+        let none = Terms::default;
+        match gate.asked {
+            Asked::Always => Some(none()),
+            Asked::AtRest => (!moves || transition.effect == Effect::Withdraw).then(none),
+            Asked::Still => (!moves).then(none),
+            Asked::Named if moves => None,
+            Asked::Named => {
+                let name = gate.form?.name;
+                let named = transition.gates.iter().find(|named| named.name == name)?;
+                Some(named.terms.clone())
+            }
         }
     }
 

@@ -4,14 +4,18 @@
 
 use std::collections::BTreeSet;
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
+use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::world::Tree;
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+pub(super) const GATE: Gate =
+    Gate { form: Some(GateForm { name: "not_older", terms: &[] }), asked: Asked::Named, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };
     let (rollout, world) = (case.rollout, case.world);
     let goes_on = |plan: &&Plan| case.dist.is_some_and(|dist| world.objection(dist, plan).is_none());

@@ -1,13 +1,18 @@
 //! Do the packages lie where they are moved from?
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
+use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::world::Tree;
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+/// Asked whether the procedure names it or not: nothing can be moved from where it is not.
+pub(super) const GATE: Gate =
+    Gate { form: Some(GateForm { name: "packages_present", terms: &[] }), asked: Asked::Still, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { from, .. } = &transition.effect else { return vec![] };
     let (world, dist) = (case.world, &case.rollout.dist);
     let here = world.trees.of_dist(dist, from).map(Tree::listing);

@@ -1,10 +1,13 @@
 //! May whoever asks take this step?
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let roles: Vec<&str> = transition.who.iter().map(|role| role.as_str()).collect();
     if case.caller.may(&transition.who, Some(&case.rollout.dist)) {
         return vec![Finding::new(Verdict::Pass, "role", format!("{} may take this step.", case.caller.who))];

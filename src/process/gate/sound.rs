@@ -3,12 +3,15 @@
 //! Asked before every move and withdrawal, whatever the procedure says. A plan that was decided all the same would wait
 //! there, and nobody would know what it does when it goes on.
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeId;
+use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::AtRest, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Some(plan) = case.plan(transition) else { return vec![] };
     let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
     let wrong = ids.filter_map(|id| case.known.wrong.get(&id).map(|wrong| (id, wrong)));

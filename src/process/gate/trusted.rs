@@ -2,11 +2,14 @@
 //!
 //! Asked before every move, whatever the procedure says.
 
-use super::Case;
+use super::{Asked, Case, Gate};
 use crate::domain::gate::Finding;
+use crate::domain::terms::Terms;
 use crate::domain::workflow::{Effect, Transition};
 
-pub(super) fn judge(case: &Case<'_>, transition: &Transition) -> Vec<Finding> {
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Still, judge };
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };
     let Some(dist) = case.dist else { return vec![] };
     case.world.packages.objections(dist, &case.rollout.dist, to, &case.rollout.packages).collect()

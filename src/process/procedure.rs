@@ -1,0 +1,27 @@
+//! Procedures with the gates that there are: the table is read by `format/procedure`, and may name what `gate` has.
+
+use std::path::Path;
+
+use super::gate;
+use crate::domain::workflow::Workflow;
+use crate::format::complaint::Complaint;
+use crate::format::procedure;
+pub use crate::format::procedure::{FILE_MAX, Read};
+
+/// Reads a procedure file, which is called `file` in complaints.
+///
+/// # Errors
+/// All complaints, in the order of the file.
+pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
+    procedure::read(text, file, &gate::forms())
+}
+
+/// A procedure that ships with the program.
+pub fn built_in(name: &str) -> Option<Workflow> {
+    procedure::built_in(name, &gate::forms())
+}
+
+/// The names of the procedures that ship with the program.
+pub fn names() -> impl Iterator<Item = &'static str> + Clone {
+    procedure::BUILT_IN.iter().map(|(name, _)| *name)
+}
