@@ -160,7 +160,7 @@ fn inputs(view: &View, entries: usize) -> Vec<(String, Vec<Duration>)> {
         let taken = times(|turn| {
             let input = input(turn);
             let mut world = view.world.clone();
-            let decision = decide(view.known(), &input, now);
+            let decision = decide(view.known(), &input);
             assert!(!decision.entries.is_empty(), "{what}: {:?}", decision.answer);
             for entry in &decision.entries {
                 let seq = world.last + 1;

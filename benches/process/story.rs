@@ -132,8 +132,14 @@ pub(crate) fn write(path: &Path, entries: usize) {
             let findings = vec![("package_missing".to_owned(), format!("{nevra} is not there yet."))];
             put(
                 &mut book,
-                Awaits { rollout: rollout.clone(), state: "StageRollOut".into(), hook: "rt".parse().ok(), findings }
-                    .into(),
+                Awaits {
+                    rollout: rollout.clone(),
+                    state: "StageRollOut".into(),
+                    hook: "rt".parse().ok(),
+                    not_before: None,
+                    findings,
+                }
+                .into(),
                 false,
             );
         }

@@ -38,7 +38,7 @@ pub struct CheckArgs {
 
 /// Says what was found; the exit code is 1 when there are complaints.
 pub fn run(args: &CheckArgs) -> Outcome {
-    let now = Clock.now();
+    let now = Clock::System.now();
     let mut report = check(&args.config, now);
     // Before the first start there is no logbook; one that cannot be read is told of below.
     let world = report.settings.as_ref().and_then(|settings| Some((settings, offline::world(settings).ok()?)));

@@ -58,7 +58,7 @@ pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
         None => default_dir()?,
     };
     let site = Site { dir, port: args.port };
-    let now = Clock.now();
+    let now = Clock::System.now();
     site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not make the example site: {e}")))?;
     let settings =
         assemble::load(&site.config(), now).map_err(|e| Failure::new(Exit::Refused, super::exit::chain(&e)))?;
@@ -351,24 +351,24 @@ mod tests {
         }
         // Its own is known again, also on another port; one that somebody has changed is left alone.
         for port in [8640, 8641, 8640] {
-            site(port).make(Clock.now()).expect("its own");
+            site(port).make(Clock::System.now()).expect("its own");
         }
         put("rolloutd.toml", "somebody's");
         let before = lies(dir.path());
-        let why = site(8641).make(Clock.now()).expect_err("somebody's").to_string();
+        let why = site(8641).make(Clock::System.now()).expect_err("somebody's").to_string();
         assert!(why.contains("is not as the demo wrote it"), "{why}");
         assert_eq!(lies(dir.path()), before);
         Kernel::default().rename(&site(1).config(), &dir.path().join("mine.toml")).expect("moved away, as it says");
-        site(8640).make(Clock.now()).expect("its own again");
+        site(8640).make(Clock::System.now()).expect("its own again");
     }
 
     #[test]
     fn a_demo_that_was_stopped_after_its_marker_is_known_again() {
         let dir = tempfile::tempdir().expect("a directory");
         let site = |port| Site { dir: dir.path().to_owned(), port };
-        site(8640).make(Clock.now()).expect("made");
+        site(8640).make(Clock::System.now()).expect("made");
         site(8641).claim(&Kernel::default()).expect("and stopped here");
-        site(8642).make(Clock.now()).expect("its own");
+        site(8642).make(Clock::System.now()).expect("its own");
     }
 
     #[test]

@@ -168,9 +168,9 @@ fn once(
         let retired = settings.site.state.join("retired").join(dist.path.flat());
         report.findings.extend(account::lost(&world, &dist.path, &retired));
     }
-    report.findings.extend(account::waiting(&world, Clock.now()));
+    report.findings.extend(account::waiting(&world, Clock::System.now()));
     report.findings.extend(world.mismatches.iter().map(|what| ("logbook".to_owned(), what.clone())));
-    let (doubts, unreadable) = offline::doubts(settings, &world, Clock.now());
+    let (doubts, unreadable) = offline::doubts(settings, &world, Clock::System.now());
     for (id, doubts) in doubts.into_iter().filter(|(id, _)| wanted(id)) {
         if let Some(what) = doubts.untrusted {
             report.findings.push((id.to_string(), what));

@@ -82,7 +82,7 @@ pub struct IndexArgs {
 /// When nothing could be done; clients see the old metadata then.
 pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, chain(error));
-    let now = Clock.now();
+    let now = Clock::System.now();
     thread_pool::allow(args.jobs.map_or(0, usize::from));
     let keep = crate::format::quantity::duration(&args.keep)
         .map_err(|e| Failure::new(Exit::Usage, format!("--keep {}: {e}", args.keep)))?;

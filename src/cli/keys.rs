@@ -124,7 +124,7 @@ fn day(time: Timestamp) -> String {
 /// # Errors
 /// When it cannot be found out, or there is no such key.
 pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
-    let now = Clock.now();
+    let now = Clock::System.now();
     let settings = offline::settings(&args.config)?;
     let world = offline::world(&settings)?;
     let keys = gather(&settings, &world, now)?;

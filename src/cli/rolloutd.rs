@@ -79,7 +79,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Check(args) => Ok(check::run(&args)),
         Command::Verify(args) => {
             // Lines come out as they are found, so that a long list can be watched.
-            let exit = verify::run(&args, Clock.now(), &mut std::io::stdout().lock());
+            let exit = verify::run(&args, Clock::System.now(), &mut std::io::stdout().lock());
             let exit = exit.map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
             let exit = match exit {
                 0 => Exit::Done,
@@ -91,9 +91,9 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Index(args) => index::run(&args),
         Command::Fsck(args) => fsck::run(&args),
         Command::Keys(args) => keys::run(&args),
-        Command::Backup(args) => backup::run(&args, Clock.now()),
-        Command::Restore(args) => restore::run(&args, Clock.now()),
-        Command::Adopt(args) => adopt::run(&args, Clock.now()),
+        Command::Backup(args) => backup::run(&args, Clock::System.now()),
+        Command::Restore(args) => restore::run(&args, Clock::System.now()),
+        Command::Adopt(args) => adopt::run(&args, Clock::System.now()),
         Command::Demo(args) => demo::run(args).await,
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
         Command::Ctl(cli) => rolloutctl::run(cli).await,

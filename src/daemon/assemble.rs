@@ -157,7 +157,7 @@ pub struct Daemon {
 /// # Errors
 /// Nothing in the trees has changed then.
 pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result<Daemon, DaemonError> {
-    let clock = Clock;
+    let clock = Clock::System;
     thread_pool::allow(settings.intake.jobs);
     let sandbox = Arc::new(Sandbox::of_this_program());
     let examiner: Arc<dyn Examiner> = sandbox.clone();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use super::moment::Moment;
 
 /// From best to worst; the worst finding decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +48,8 @@ pub struct Finding {
     pub code: &'static str,
     /// One sentence for people, with a full stop.
     pub sentence: String,
-    /// The earliest time at which it may pass, when that is known.
-    pub not_before: Option<Timestamp>,
+    /// The earliest moment at which it may pass, when that is known.
+    pub not_before: Option<Moment>,
 }
 
 impl Finding {
@@ -66,6 +66,13 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// All of them, worst first; of many of one kind some, and how many more.
     pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// The earliest moment at which all that has to wait may pass, as far as that is known.
+    pub fn not_before(&self) -> Option<Moment> {
+        self.findings.iter().filter_map(|finding| finding.not_before).max_by_key(|moment| moment.elapsed)
+    }
 }
 
 /// So many findings of one kind are told in full. A rollout may have thousands of packages, and what is said of each

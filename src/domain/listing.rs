@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use jiff::Timestamp;
 
 use super::checksum::Sha256;
 use super::names::{RolloutId, TreeName};
@@ -23,12 +24,14 @@ pub struct Entry {
     /// Where it lies below the tree, if that is not where the daemon puts packages: it was there when the tree was taken
     /// under management.
     pub place: Option<Arc<str>>,
+    /// Since when it is listed, by elapsed time; `None` as long as that is only planned.
+    pub since: Option<Timestamp>,
 }
 
 impl Entry {
     /// A package that lies where the daemon puts it.
     pub fn of(sha256: Sha256) -> Self {
-        Self { sha256, brought: None, place: None }
+        Self { sha256, brought: None, place: None, since: None }
     }
 
     /// What [`Entry::place`] is of a package that lies there.
@@ -114,6 +117,30 @@ impl Listing {
     /// Whether both are clones of one listing that nobody has changed since. Two that are not may be equal all the same.
     pub fn is(&self, other: &Self) -> bool {
         self.packages.ptr_eq(&other.packages)
+    }
+
+    /// Whether clients see the same of both: the same packages in the same places.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let same = |((nevra, entry), (other, theirs)): ((&Nevra, &Entry), (&Nevra, &Entry))| {
+            nevra == other && entry.sha256 == theirs.sha256 && entry.place == theirs.place
+        };
+        self.is(other) || (self.len() == other.len() && self.iter().zip(other.iter()).all(same))
+    }
+
+    /// What is listed since a later time than this, by a clock that was ahead, is listed since then.
+    pub fn since_at_most(&mut self, now: Timestamp) {
+        let ahead = |(nevra, entry): (&Nevra, &Entry)| (entry.since > Some(now)).then(|| nevra.clone());
+        let ahead: Vec<Nevra> = self.packages.iter().filter_map(ahead).collect();
+        for nevra in ahead {
+            self.listed_since(&nevra, now);
+        }
+    }
+
+    /// A package is listed since this time.
+    pub fn listed_since(&mut self, nevra: &Nevra, since: Timestamp) {
+        if let Some(entry) = self.packages.get_mut(nevra) {
+            entry.since = Some(since);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod legible;
 /// What lies where people upload and is not taken in.
 pub mod backlog;
+/// One moment by the two clocks.
+pub mod moment;
 /// Checksums as repodata spells them.
 pub mod checksum;
 /// Names of trees, distributions, rollouts and people.

@@ -49,4 +49,6 @@ pub struct Wanted {
     pub hook: Option<HookName>,
     /// When it was asked for.
     pub since: Timestamp,
+    /// The elapsed time at which it may become possible by itself.
+    pub not_before: Option<Timestamp>,
 }

@@ -20,10 +20,11 @@ use super::journal::log_fact;
 use super::view::Shared;
 use super::worker::Workers;
 use crate::domain::backlog::Backlog;
+use crate::domain::moment::Moment;
 use crate::domain::names::{Actor, DistPath, RolloutId, TreeId};
 use crate::link::clock::Clock;
 use crate::process::act::wishes::stirred;
-use crate::process::agenda::{self, Held, Moment, Work, Wrong};
+use crate::process::agenda::{self, Circumstances, Held, Work, Wrong};
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
@@ -104,6 +105,8 @@ pub struct Engine {
     doubts: (BTreeMap<TreeId, Doubts>, Option<u64>),
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
     began: (jiff::Timestamp, Instant),
+    /// The elapsed time up to which was judged again what has come due.
+    due_until: jiff::Timestamp,
     on_ready: Option<oneshot::Sender<()>>,
 }
 
@@ -155,6 +158,7 @@ impl Engine {
             judged: None,
             doubts: (BTreeMap::new(), None),
             began,
+            due_until: jiff::Timestamp::MIN,
             on_ready: Some(on_ready),
         };
         (engine, handle)
@@ -290,8 +294,18 @@ impl Engine {
         }
     }
 
+    /// What waited for its time is judged again, once.
+    fn come_due(&mut self) {
+        let until = self.steady();
+        let inside = self.shared.read();
+        self.stirred.extend(inside.world.rollouts.due(self.due_until, until).cloned());
+        self.due_until = until;
+    }
+
     fn next_wake(&self) -> Instant {
-        let tick = self.clock.monotonic() + TICK;
+        let due = self.shared.read().world.rollouts.next_due(self.due_until);
+        let due = due.and_then(|at| Duration::try_from(at.duration_since(self.steady())).ok());
+        let tick = self.clock.monotonic() + due.map_or(TICK, |due| due.min(TICK));
         let held = self.failures.values().map(|(_, until)| *until);
         self.again.values().copied().chain(held).filter(|at| *at > self.clock.monotonic()).fold(tick, Instant::min)
     }
@@ -305,6 +319,7 @@ impl Engine {
             if let Err(error) = self.book.in_place() {
                 self.unwritable(&error);
             }
+            self.come_due();
             self.unstall()?;
             // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
             if self.shared.read().troubles.contains_key(&Trouble::Logbook) && self.book.may_be_written() {
@@ -340,7 +355,7 @@ impl Engine {
 
     fn handle(&mut self, envelope: Envelope) -> Result<(), EngineError> {
         let Envelope { input, reply } = envelope;
-        let now = self.clock.now();
+        self.shared.write().now = self.now();
         if let Input::Reloaded(rules) = input {
             // Keys, compression or signatures may be other ones now, and clients are to see it.
             for dist in rules.distributions.keys() {
@@ -355,7 +370,7 @@ impl Engine {
         }
         let decision = {
             let inside = self.shared.read();
-            decide(inside.known(), &input, now)
+            decide(inside.known(), &input)
         };
         let answer = decision.answer.clone();
         match self.record(&decision) {
@@ -418,7 +433,7 @@ impl Engine {
         if decision.entries.is_empty() {
             return Ok(());
         }
-        let (now, steady) = (self.clock.now(), self.steady());
+        let Moment { wall: now, elapsed: steady } = self.now();
         // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
         // start must not take that for waiting.
         let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
@@ -582,6 +597,11 @@ impl Engine {
         }
     }
 
+    /// This moment.
+    fn now(&self) -> Moment {
+        Moment { wall: self.clock.now(), elapsed: self.steady() }
+    }
+
     /// Elapsed time: it goes on as time passes, whatever the wall clock says.
     fn steady(&self) -> jiff::Timestamp {
         let (at, begun) = self.began;
@@ -595,6 +615,8 @@ impl Engine {
         if self.steady().duration_since(wall) >= SAME_TIME {
             self.began = (wall, self.clock.monotonic());
             self.shared.write().world.wait_from(wall);
+            // What waits for its time waits for another one.
+            self.all_stirred = true;
             self.to_seal = true;
         }
     }
@@ -630,7 +652,7 @@ impl Engine {
             let held = |work: &Work| self.is_put_off(work, now);
             let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
             let doubted = self.doubted.contains(&dist);
-            let moment = Moment { touched, doubted, patient, now: self.patient_now() };
+            let moment = Circumstances { touched, doubted, patient, now: self.patient_now() };
             let mut todo = agenda::all(&inside.world, &dist, rules, &inside.wrong, &self.held, moment);
             let Some(work) = todo.find(|work| !held(work)) else { continue };
             drop(todo);
@@ -659,12 +681,12 @@ impl Engine {
         let held = |work: &Work| self.is_put_off(work, now);
         let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
             let doubted = self.doubted.contains(dist);
-            let moment = Moment { touched: false, doubted, patient: false, now: self.patient_now() };
+            let moment = Circumstances { touched: false, doubted, patient: false, now: self.patient_now() };
             let next =
                 agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, moment).find(|work| !held(work));
             // An upload tree in which something is wrong is not looked at before people have put it right, and they
             // may wait for the daemon to be up.
-            let touched = Moment { touched: true, ..moment };
+            let touched = Circumstances { touched: true, ..moment };
             let may_look = agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, touched)
                 .any(|work| matches!(work, Work::TakeIn(_)) && !held(&work));
             let looked = self.first_look_over.contains(dist) || !may_look;
@@ -692,6 +714,7 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::engine::folding::{fold, take_up};
+    use crate::link::clock::Hand;
     use crate::process::fact;
     use crate::process::fact::rollout::{Done, Moved, Submitted};
     use crate::process::fact::{package::Refused, samples::every_fact};
@@ -738,7 +761,7 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock, rung);
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock::System, rung);
         let dist: DistPath = "d".parse().expect("a path");
         let away = Refused {
             dist: dist.clone(),
@@ -767,7 +790,8 @@ mod tests {
     fn a_logbook_that_cannot_be_written_is_a_trouble_until_something_was_written() {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let mut engine =
+            Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0).0;
         let tick = || Envelope { input: Input::Tick, reply: None };
         engine.take(tick()).expect("nothing to write");
         assert!(shared.read().troubles.is_empty());
@@ -806,7 +830,8 @@ mod tests {
         };
         Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.dist.clone(), rules);
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, oneshot::channel().0).0;
+        let mut engine =
+            Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0).0;
         let work = Work::Promote(number, plan.clone());
         let trouble = || shared.read().troubles.get(&work.trouble()).cloned();
         engine.hold();
@@ -846,7 +871,7 @@ mod tests {
         Arc::make_mut(&mut shared.write().rules).distributions.insert(dist.clone(), rules);
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, mut ready) = oneshot::channel();
-        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock, rung).0;
+        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, rung).0;
         engine.touched.insert(dist.clone());
         engine.doubted.insert(dist.clone());
         let is_over = |engine: &Engine| engine.recovered(&shared.read());
@@ -879,12 +904,12 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock, rung);
-        let (now, hour) = (Clock.now(), Duration::from_hours(1));
+        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock::System, rung);
+        let (now, hour) = (Clock::System.now(), Duration::from_hours(1));
         // It began an hour ago by the wall and just now by the other clock: the wall has jumped.
-        engine.began = (now.checked_sub(hour).expect("a time"), Clock.monotonic());
+        engine.began = (now.checked_sub(hour).expect("a time"), Clock::System.monotonic());
         assert!(engine.patient_now() < now.checked_sub(hour / 2).expect("a time"));
-        engine.began = (now.checked_add(hour).expect("a time"), Clock.monotonic());
+        engine.began = (now.checked_add(hour).expect("a time"), Clock::System.monotonic());
         assert!(engine.patient_now() < now.checked_add(hour / 2).expect("a time"));
     }
 
@@ -899,9 +924,9 @@ mod tests {
             inside.world.steady = steady;
             inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
             drop(inside);
-            Engine::new(Box::new(Full), workers, shared, Clock, oneshot::channel().0).0.patient_now()
+            Engine::new(Box::new(Full), workers, shared, Clock::System, oneshot::channel().0).0.patient_now()
         };
-        let now = Clock.now();
+        let now = Clock::System.now();
         let before = now.checked_sub(day).expect("a time");
         assert!(start(before, None) < before.checked_add(day / 2).expect("a time"), "the wall clock may have jumped");
         let ahead = now.checked_add(day).expect("a time");
@@ -915,11 +940,11 @@ mod tests {
     fn a_first_start_with_a_clock_that_is_ahead_delays_nothing_once_it_is_right() {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workers, shared, Clock, oneshot::channel().0).0;
+        let mut engine = Engine::new(Box::new(Full), workers, shared, Clock::System, oneshot::channel().0).0;
         let year = Duration::from_hours(24 * 365);
-        engine.began = (Clock.now().checked_add(year).expect("a time"), Clock.monotonic());
+        engine.began = (Clock::System.now().checked_add(year).expect("a time"), Clock::System.monotonic());
         engine.follow_the_wall();
-        assert!(engine.steady() <= Clock.now());
+        assert!(engine.steady() <= Clock::System.now());
     }
 
     /// Short runs add up, although each writes nothing but that it has started.
@@ -929,7 +954,7 @@ mod tests {
         let path = dir.path().join("logbook.sqlite");
         let kernel: Arc<dyn crate::store::disk::Disk> = Arc::new(crate::store::disk::Kernel::default());
         let hour = Duration::from_hours(1);
-        let long_ago = Clock.now().checked_sub(hour * 24).expect("a time");
+        let long_ago = Clock::System.now().checked_sub(hour * 24).expect("a time");
         let mut steady = long_ago;
         for run in 1..4 {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
@@ -941,7 +966,7 @@ mod tests {
             let shared = Arc::<Shared>::default();
             fold(&book, &mut shared.write().world).expect("folded");
             let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-            let mut engine = Engine::new(Box::new(book), workers, shared, Clock, oneshot::channel().0).0;
+            let mut engine = Engine::new(Box::new(book), workers, shared, Clock::System, oneshot::channel().0).0;
             assert!(engine.steady() >= steady, "run {run}");
             // It has run for an hour.
             engine.began.0 = engine.began.0.checked_add(hour).expect("a time");
@@ -949,6 +974,41 @@ mod tests {
             engine.seal();
         }
         assert!(steady >= long_ago.checked_add(hour * 3).expect("a time"));
+    }
+
+    #[test]
+    fn what_waits_for_its_time_is_judged_when_the_clock_says_so_and_once() {
+        let hand: &'static Hand = Box::leak(Box::default());
+        let shared = Arc::<Shared>::default();
+        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+        let clock = Clock::ByHand(hand);
+        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), clock, oneshot::channel().0).0;
+        let week = Duration::from_hours(7 * 24);
+        for fact in every_fact() {
+            let fact = match fact {
+                Fact::Submitted(_) => fact,
+                Fact::Awaits(awaits) => {
+                    let not_before = engine.steady().checked_add(week).ok();
+                    Fact::Awaits(crate::process::fact::rollout::Awaits { not_before, ..awaits })
+                }
+                _ => continue,
+            };
+            let mut inside = shared.write();
+            let seq = inside.world.last + 1;
+            inside.world.apply(seq, clock.now(), "jane", &fact);
+        }
+        let mut stirred = || {
+            engine.come_due();
+            std::mem::take(&mut engine.stirred).into_iter().map(|id| id.to_string()).collect::<Vec<_>>()
+        };
+        assert!(stirred().is_empty());
+        // The wall clock alone ends no wait.
+        hand.set_wall(jiff::SignedDuration::from_hours(24 * 365));
+        assert!(stirred().is_empty());
+        hand.pass(week);
+        assert_eq!(stirred(), ["rt-1"]);
+        hand.pass(week);
+        assert!(stirred().is_empty());
     }
 
     #[test]

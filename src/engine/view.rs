@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::domain::backlog::Backlog;
 use crate::domain::gate::Judgement;
+use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
@@ -54,6 +55,8 @@ pub struct View {
     pub revoked: BTreeMap<TreeId, String>,
     /// What lies where people upload and is not taken in: a matter of those who upload, and no trouble of ours.
     pub uploads: BTreeMap<DistPath, Backlog>,
+    /// The moment at which the engine took its last input.
+    pub now: Moment,
     /// Whether recovery is over.
     pub ready: bool,
     /// Pieces of work that ended, by label: how many, and how many of them failed.
@@ -187,7 +190,7 @@ pub struct TreeView {
 impl View {
     /// What a decision goes by.
     pub fn known(&self) -> Known<'_> {
-        Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles }
+        Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles, now: self.now }
     }
 
     /// One rollout.

@@ -1,22 +1,58 @@
 //! The time, the only place that asks for it.
+//!
+//! Whoever needs the time is handed a [`Clock`]; a test hands over one that it moves.
 
-use std::time::Instant;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Clock;
+pub enum Clock {
+    /// The machine.
+    #[default]
+    System,
+    /// The machine, and what somebody has added by hand.
+    ByHand(&'static Hand),
+}
+
+/// What was added to the machine's time.
+#[derive(Debug, Default)]
+pub struct Hand {
+    passed: Mutex<(Duration, SignedDuration)>,
+}
+
+impl Hand {
+    /// Time passes, by both clocks.
+    pub fn pass(&self, span: Duration) {
+        self.passed().0 += span;
+    }
+
+    /// The wall clock is set to another time, and none passes.
+    pub fn set_wall(&self, by: SignedDuration) {
+        self.passed().1 += by;
+    }
+
+    fn passed(&self) -> std::sync::MutexGuard<'_, (Duration, SignedDuration)> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Clock {
     /// The wall clock: for entries, signatures and ages that people see.
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn now(self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        let Self::ByHand(hand) = self else { return now };
+        let (passed, set) = *hand.passed();
+        now.checked_add(passed).and_then(|now| now.checked_add(set)).unwrap_or(Timestamp::MAX)
     }
 
     /// A clock that only goes forward: for quiet times and waits.
     pub fn monotonic(self) -> Instant {
-        Instant::now()
+        let now = Instant::now();
+        let Self::ByHand(hand) = self else { return now };
+        now.checked_add(hand.passed().0).unwrap_or(now)
     }
 }

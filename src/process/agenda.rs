@@ -106,7 +106,7 @@ pub type Wrongs = BTreeMap<TreeId, Wrong>;
 
 /// What the engine knows beside the world.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment {
+pub struct Circumstances {
     /// Whether the uploads want a look.
     pub touched: bool,
     /// Whether the trees are to be compared with the logbook.
@@ -128,7 +128,7 @@ pub fn all<'w>(
     rules: &'w DistRules,
     wrong: &'w Wrongs,
     held: &'w BTreeMap<u64, Held>,
-    Moment { touched, doubted, patient, now }: Moment,
+    Circumstances { touched, doubted, patient, now }: Circumstances,
 ) -> impl Iterator<Item = Work> + use<'w> {
     let plans = world.rollouts.plans().filter(move |(_, plan)| plan.dist == *dist);
     let promote = plans
@@ -226,7 +226,7 @@ mod tests {
     }
 
     /// What comes first where nothing is wrong or held.
-    fn first(world: &World, moment: Moment) -> Option<Work> {
+    fn first(world: &World, moment: Circumstances) -> Option<Work> {
         all(world, &dist(), &rules(), &BTreeMap::new(), &BTreeMap::new(), moment).next()
     }
 
@@ -250,7 +250,7 @@ mod tests {
 
     fn label(facts: &[Fact], touched: bool, now: i64) -> &'static str {
         let now = Timestamp::from_second(now).expect("a time");
-        let moment = Moment { touched, doubted: false, patient: false, now };
+        let moment = Circumstances { touched, doubted: false, patient: false, now };
         first(&world(facts), moment).map_or("nothing", |work| work.label())
     }
 
@@ -267,7 +267,7 @@ mod tests {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves");
         let dist = dist();
-        let moment = Moment { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
+        let moment = Circumstances { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
         let world = world(&facts[..=moved]);
         let rules = Rules { distributions: BTreeMap::from([(dist.clone(), rules)]), ..Rules::default() };
         let held = held(&world, &rules);
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn uploads_of_a_burst_go_before_the_publication_that_shows_them() {
         let label = |touched, patient| {
-            let moment = Moment { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
+            let moment = Circumstances { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
             first(&World::default(), moment).map(|work| work.label())
         };
         assert_eq!(label(true, true), Some("take-in"));
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(label(&facts, false, 60), "retire");
         assert_eq!(label(&facts, false, -1000), "nothing", "a clock that went back waits");
         let now = Timestamp::from_second(3600).expect("a time");
-        let moment = Moment { touched: false, doubted: false, patient: false, now };
+        let moment = Circumstances { touched: false, doubted: false, patient: false, now };
         let Some(Work::Retire(id, files)) = first(&world(&facts), moment) else { panic!("work") };
         assert_eq!((id.tree.as_str(), files), ("untested", vec!["Packages/b/bdii-5.2.22-1.el6.noarch.rpm".to_owned()]));
     }

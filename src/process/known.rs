@@ -6,6 +6,7 @@ use super::agenda::Wrongs;
 use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
+use crate::domain::moment::Moment;
 use crate::domain::names::TreeId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
@@ -21,6 +22,8 @@ pub struct Known<'a> {
     pub wrong: &'a Wrongs,
     /// What does not work now.
     pub troubles: &'a Troubles,
+    /// Now.
+    pub now: Moment,
 }
 
 impl<'a> Known<'a> {

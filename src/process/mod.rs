@@ -1,7 +1,7 @@
 //! What is so and what follows: facts, the world that they are folded into, gates, and what can be asked for. Pure.
 //!
 //! ```text
-//! Input -> decide(Known { world, rules, ... }, input, now) -> Decision { entries, answer }
+//! Input -> decide(Known { world, rules, now, ... }, input) -> Decision { entries, answer }
 //!       -> the engine appends -> World::apply -> agenda(&World, ...) -> Work -> WorkEnded (an Input)
 //! ```
 //!
@@ -40,8 +40,6 @@ pub mod procedure;
 /// What can be asked for.
 pub mod act;
 
-use jiff::Timestamp;
-
 use crate::domain::names::RolloutId;
 use act::{ended, give_up, hint, lose, step, submit, wishes};
 use decision::Decision;
@@ -49,7 +47,7 @@ use input::{Ask, Input};
 use known::Known;
 
 /// Reads what is known and says what an input calls for.
-pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
+pub fn decide(known: Known<'_>, input: &Input) -> Decision {
     let Known { world, rules, .. } = known;
     match input {
         Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
@@ -60,7 +58,7 @@ pub fn decide(known: Known<'_>, input: &Input, now: Timestamp) -> Decision {
         }
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
-        Input::Heard(hint) => hint::heard(known, hint, now),
+        Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(_, end) => ended::ended(world, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),
     }

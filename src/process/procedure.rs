@@ -6,7 +6,7 @@ use super::gate;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::Complaint;
 use crate::format::procedure;
-pub use crate::format::procedure::{FILE_MAX, Read};
+pub use crate::format::procedure::{BUILT_IN, FILE_MAX, Read};
 
 /// Reads a procedure file, which is called `file` in complaints.
 ///

@@ -151,7 +151,7 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = tokio::sync::oneshot::channel();
-        let (_engine, handle) = Engine::new(Box::new(book), workers, shared, Clock, rung);
+        let (_engine, handle) = Engine::new(Box::new(book), workers, shared, Clock::System, rung);
         let mut tokens = Tokens::default();
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };

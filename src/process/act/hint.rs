@@ -3,7 +3,7 @@
 //! It is remembered first (S0: the state of the ticket is what counts): what only has to wait is kept as the rollout's
 //! *wanted* state and tried again when something has changed; what can never be is written down as declined.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::domain::gate::{Finding, Judgement, Verdict};
 use crate::domain::names::{Actor, RolloutId};
@@ -24,8 +24,9 @@ use crate::process::world::Words;
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// Remembers a hint, and does what it says as far as it can be done.
-pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint, now: Timestamp) -> Decision {
-    let Known { world, rules, .. } = known;
+pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
+    let Known { world, rules, now, .. } = known;
+    let now = now.wall;
     let actor = Actor::recorded(&format!("{}:{}", hint.hook, hint.actor));
     let words = Words::of(actor.as_str(), &hint.rollout, &hint.state);
     match world.tickets.heard(&hint.hook, &hint.delivery) {
@@ -92,6 +93,7 @@ pub(in crate::process) fn toward(known: Known<'_>, rollout: &Rollout, caller: &C
                     Channel::Hook(hook) => Some(hook.clone()),
                     Channel::Api => None,
                 },
+                not_before: judged.not_before().map(|moment| moment.elapsed),
                 findings: pairs(&judged.findings),
             }
             .into(),

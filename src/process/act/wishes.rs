@@ -23,8 +23,9 @@ pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision 
     let Some(rights) = known.rules.hooks.get(hook) else { return Decision::default() };
     let caller = rights.speaking_for(wanted.by.clone(), hook.clone());
     match toward(known, rollout, &caller, wanted.state.as_str()) {
-        // Still waiting; it is known already.
-        Some(Fact::Awaits(_)) | None => Decision::default(),
+        // Still waiting; until when is known already.
+        Some(Fact::Awaits(awaits)) if awaits.not_before == wanted.not_before => Decision::default(),
+        None => Decision::default(),
         Some(fact) => {
             let entry = Entry { who: wanted.by.clone(), why: "asked for earlier".to_owned(), fact };
             Decision { entries: vec![entry], answer: None }

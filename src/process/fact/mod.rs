@@ -389,6 +389,7 @@ pub(crate) mod samples {
                 rollout: rollout.clone(),
                 state: "StageRollOut".into(),
                 hook: None,
+                not_before: None,
                 findings: vec![("packages_missing".into(), "Not there yet.".into())],
             }),
             Fact::Moved(Moved {
@@ -528,13 +529,22 @@ mod tests {
         all.extend(samples::of_format_2().into_iter().chain(of_format_4()).chain(samples::of_format_5()));
         all.push(Fact::Done(Done { plan: 8, rollout: "rt-1".parse().ok() }));
         let (rollout, hook) = ("rt-1".parse().expect("an id"), "rt".parse().ok());
-        all.push(Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), hook, findings: vec![] }));
+        all.push(Fact::Awaits(Awaits {
+            rollout,
+            state: "StageRollOut".into(),
+            hook,
+            not_before: None,
+            findings: vec![],
+        }));
         assert_eq!(facts, all);
         let written: Vec<String> = facts.iter().map(write).collect();
         // Kinds that have a newer version are written in that one.
-        let is_as_then = |fact: &&Fact| fact.form().0 <= 1 || matches!(fact, Fact::Awaits(_));
+        let is_as_then = |fact: &&Fact| fact.form().0 <= 1;
         let as_then: Vec<String> = facts.iter().filter(is_as_then).map(write).collect();
-        let lines = || sample.lines().filter(|line| !line.contains("\"kind\":\"tree.published\""));
+        let is_newer = |line: &&str| {
+            ["tree.published", "rollout.awaits"].iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}\"")))
+        };
+        let lines = || sample.lines().filter(|line| !is_newer(line));
         assert_eq!(as_then, lines().collect::<Vec<_>>());
         let kinds: std::collections::BTreeSet<&str> = facts.iter().map(Fact::kind).collect();
         assert_eq!(kinds.len(), 13, "every kind of then has a sample");
@@ -555,6 +565,9 @@ mod tests {
         });
         let mut all = vec![published.expect("one")];
         all.extend(samples::of_adoption());
+        let (rollout, hook) = ("rt-1".parse().expect("an id"), "rt".parse().ok());
+        let not_before = "2026-12-06T08:00:00Z".parse().ok();
+        all.push(Fact::Awaits(Awaits { rollout, state: "Production".into(), hook, not_before, findings: vec![] }));
         assert_eq!(facts, all);
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
     }
@@ -638,7 +651,9 @@ mod tests {
         assert!(made.len() < 1_000 && made.ends_with("p19-1-1.noarch and 4980 more"), "{made}");
         // As older versions have written it.
         let findings = (0..5_000).map(|n| ("missing".to_owned(), format!("{n}."))).collect();
-        let waits = Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), hook: None, findings }).to_string();
+        let waits =
+            Fact::Awaits(Awaits { rollout, state: "StageRollOut".into(), hook: None, not_before: None, findings })
+                .to_string();
         assert!(waits.len() < 1_000 && waits.ends_with("19. (missing) and 4980 more"), "{waits}");
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, TOLD_MOST, count, more};
@@ -49,6 +50,9 @@ pub struct Awaits {
     /// The webhook by which it was asked for; version 1 does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookName>,
+    /// The elapsed time at which it may become possible by itself; version 2 does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// Codes and sentences of what it waits for.
     pub findings: Vec<(String, String)>,
 }
@@ -142,7 +146,7 @@ impl Kind for Declined {
 
 impl Kind for Awaits {
     const NAME: &'static str = "rollout.awaits";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]

@@ -18,6 +18,8 @@ mod trusted;
 mod present;
 /// Does the target list something newer?
 mod not_older;
+/// Have the packages been in the tree that they leave for long enough?
+mod exposure;
 
 use std::sync::Arc;
 
@@ -58,7 +60,8 @@ struct Gate {
 }
 
 /// All gates, in the order in which they are asked.
-const ALL: &[Gate] = &[role::GATE, idle::GATE, sound::GATE, trusted::GATE, present::GATE, not_older::GATE];
+const ALL: &[Gate] =
+    &[role::GATE, idle::GATE, sound::GATE, trusted::GATE, present::GATE, not_older::GATE, exposure::GATE];
 
 /// The gates that a procedure may name.
 pub fn forms() -> Vec<GateForm> {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
+use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
@@ -75,7 +76,7 @@ impl Story {
 
     fn tell(&mut self, input: &Input) -> &mut Self {
         let Self { world, rules, wrong, troubles, now, .. } = &*self;
-        let decision = decide(Known { world, rules, wrong, troubles }, input, *now);
+        let decision = decide(Known { world, rules, wrong, troubles, now: Moment::of(*now) }, input);
         self.take(decision)
     }
 
@@ -102,8 +103,8 @@ impl Story {
     }
 
     fn wish(&self, id: &RolloutId) -> Decision {
-        let Self { world, rules, wrong, troubles, .. } = self;
-        wish(Known { world, rules, wrong, troubles }, id)
+        let Self { world, rules, wrong, troubles, now, .. } = self;
+        wish(Known { world, rules, wrong, troubles, now: Moment::of(*now) }, id)
     }
 
     fn judge(&mut self, id: &RolloutId) -> &mut Self {
@@ -117,6 +118,12 @@ impl Story {
         for id in waiting {
             self.judge(&id);
         }
+        self
+    }
+
+    /// Time passes.
+    fn passes(&mut self, span: Duration) -> &mut Self {
+        self.now = self.now.checked_add(span).expect("a time");
         self
     }
 
@@ -680,6 +687,71 @@ fn what_is_not_where_a_move_begins_is_not_moved() {
     story.move_as(&[Role::Admin], "r", "Testing");
     assert_eq!((story.codes(), story.trees(A)), (vec!["package_withdrawn"], vec![]));
     assert!(story.world.rollouts.plans().next().is_none());
+}
+
+/// The procedure `egi`, where packages have to be in testing for seven days.
+fn exposed() -> Story {
+    let egi = procedure::BUILT_IN.iter().find_map(|(name, text)| (*name == "egi").then_some(*text)).expect("it ships");
+    let own = egi.replace(
+        "gates = [\"packages_present\", \"not_older\"]\nmove = { from = \"testing\"",
+        "gates = [\"not_older\", { name = \"exposure\", for = \"7d\" }]\nmove = { from = \"testing\"",
+    );
+    let mut story = Story::new();
+    story.rules.distributions.values_mut().next().expect("one").workflow =
+        procedure::read(&own, std::path::Path::new("own")).expect("a table").workflow;
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+#[test]
+fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
+    let mut story = exposed();
+    story.passes(DAY).move_as(&[Role::Admin], "r", "Production");
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("it waits") };
+    let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
+    assert_eq!(waits.sentence, "They have to be in testing for 1w, which is over at 1970-01-08T00:00:00Z.");
+    assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
+    assert_eq!(waits.not_before.map(|at| at.elapsed.as_second()), Some(7 * 24 * 3_600));
+    story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::Admin], "r", "Production");
+    assert_eq!(story.codes(), ["exposure"]);
+    story.passes(Duration::from_secs(1)).move_as(&[Role::Admin], "r", "Production").carried_out();
+    assert_eq!((story.state("r"), story.trees(A)), ("Production".to_owned(), vec!["production".to_owned()]));
+}
+
+#[test]
+fn what_a_tracker_wants_comes_due_once() {
+    let mut story = exposed();
+    let due = |story: &Story| {
+        let rollouts = &story.world.rollouts;
+        let all = rollouts.due(Timestamp::MIN, story.now).map(ToString::to_string).collect::<Vec<_>>();
+        (all, rollouts.next_due(story.now).map(Timestamp::as_second))
+    };
+    story.hint("1", "r", "Production");
+    assert_eq!(due(&story), (vec![], Some(7 * 24 * 3_600)));
+    story.passes(7 * DAY);
+    assert_eq!(due(&story), (vec!["r".to_owned()], None));
+    // Something else is in its way when its time comes: it waits for that from then on, and for no time.
+    story.holds("production").judge(&"r".parse().expect("an id"));
+    assert_eq!((story.state("r").as_str(), due(&story)), ("StageRollOut", (vec![], None)));
+    story.wrong.clear();
+    story.judge_all().carried_out();
+    assert_eq!((story.state("r"), due(&story)), ("Production".to_owned(), (vec![], None)));
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_is_put_right_has_exposed_nothing() {
+    let mut story = exposed();
+    story.hint("1", "r", "Production");
+    // All that was dated by it is put right, too.
+    let before = story.now.checked_sub(Duration::from_hours(1)).expect("a time");
+    story.world.wait_from(before);
+    story.now = before;
+    story.judge_all();
+    let waits = story.world.rollouts.next_due(story.now).expect("it waits for its time");
+    assert_eq!(waits, before.checked_add(7 * DAY).expect("a time"));
 }
 
 #[test]

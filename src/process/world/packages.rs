@@ -152,7 +152,7 @@ impl World {
             excepted: None,
             adopted: None,
         };
-        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, None);
+        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, (None, stamp.since));
     }
 
     /// A package is listed where it lies.
@@ -167,14 +167,20 @@ impl World {
             adopted: Some((tree.clone(), Arc::from(place.as_str()))),
         };
         let elsewhere = Entry::elsewhere(nevra, place);
-        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, elsewhere);
+        self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, (elsewhere, stamp.since));
     }
 
     /// A tree lists a package from now on. What is known of it already stays as it is.
-    fn lies_in(&mut self, id: &TreeId, nevra: &Nevra, package: impl FnOnce() -> Package, place: Option<Arc<str>>) {
+    fn lies_in(
+        &mut self,
+        id: &TreeId,
+        nevra: &Nevra,
+        package: impl FnOnce() -> Package,
+        (place, since): (Option<Arc<str>>, Timestamp),
+    ) {
         let all = self.packages.by_dist.entry(id.dist.clone()).or_default();
         let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(|| Arc::new(package())));
-        self.trees.list(id, nevra, &known, Entry { place, ..Entry::of(known.sha256) });
+        self.trees.list(id, nevra, &known, Entry { place, since: Some(since), ..Entry::of(known.sha256) });
     }
 
     /// What was taken under management with a tree goes off its list, and is forgotten unless another tree lists it.

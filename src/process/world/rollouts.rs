@@ -17,7 +17,7 @@ use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
 use crate::process::rules::DistRules;
 
-/// The place of a rollout in the order of last changes.
+/// The place of a rollout in an order of times, such as that of last changes.
 pub type Place = (Timestamp, RolloutId);
 
 /// All rollouts and plans.
@@ -30,6 +30,8 @@ pub struct Rollouts {
     by_state: OrdMap<DistPath, OrdMap<State, OrdSet<Place>>>,
     /// The rollouts of which a tracker wants something that could not be done yet.
     waiting: OrdSet<RolloutId>,
+    /// Those of these that may become possible by themselves, by the elapsed time of that.
+    due: OrdSet<Place>,
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
     /// The trees in which a plan that has no `done` yet is shown already.
@@ -83,6 +85,21 @@ impl Rollouts {
     /// Whether a tracker wants something of it that could not be done yet.
     pub fn is_waiting(&self, id: &RolloutId) -> bool {
         self.waiting.contains(id)
+    }
+
+    /// Those that may have become possible by themselves after an elapsed time and up to another one.
+    pub fn due(&self, after: Timestamp, until: Timestamp) -> impl Iterator<Item = &RolloutId> {
+        self.due_after(after).take_while(move |(at, _)| *at <= until).map(|(_, id)| id)
+    }
+
+    /// The first elapsed time after this one at which one of them may become possible by itself.
+    pub fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+        self.due_after(after).next().map(|(at, _)| *at)
+    }
+
+    fn due_after(&self, after: Timestamp) -> impl Iterator<Item = &Place> {
+        let is_before = move |(at, _): &&Place| *at <= after;
+        self.due.iter().skip_while(is_before)
     }
 
     /// How many wait.
@@ -192,7 +209,21 @@ impl Rollouts {
             *ids = ids.iter().filter(|other| *other != id).cloned().collect();
         }
         self.unplace(&known.dist, &known.state, &(known.since, id.clone()));
-        self.waiting.remove(id);
+        self.waits(id, known.wanted.as_ref(), None);
+    }
+
+    /// What is wanted of a rollout is something else than before.
+    fn waits(&mut self, id: &RolloutId, before: Option<&Wanted>, after: Option<&Wanted>) {
+        if let Some(at) = before.and_then(|wanted| wanted.not_before) {
+            self.due.remove(&(at, id.clone()));
+        }
+        if let Some(at) = after.and_then(|wanted| wanted.not_before) {
+            self.due.insert((at, id.clone()));
+        }
+        match after {
+            Some(_) => drop(self.waiting.insert(id.clone())),
+            None => drop(self.waiting.remove(id)),
+        }
     }
 
     pub(super) fn declined(&mut self, stamp: Stamp<'_>, declined: &Declined) {
@@ -203,7 +234,8 @@ impl Rollouts {
     pub(super) fn awaits(&mut self, stamp: Stamp<'_>, awaits: &Awaits) {
         let state = State::recorded(&awaits.state);
         let hook = awaits.hook.clone().or_else(|| hook_before(stamp.who));
-        let wanted = Wanted { state, by: Actor::recorded(stamp.who), hook, since: stamp.at };
+        let wanted =
+            Wanted { state, by: Actor::recorded(stamp.who), hook, since: stamp.at, not_before: awaits.not_before };
         self.change(&awaits.rollout, |known| known.wanted = Some(wanted));
     }
 
@@ -272,17 +304,16 @@ impl Rollouts {
         let Some(known) = self.by_id.get_mut(id).map(Arc::make_mut) else { return };
         let dist = known.dist.clone();
         let before = ((known.since, id.clone()), known.state.clone());
+        let wanted_before = known.wanted.clone();
         how(known);
-        let waits = known.wanted.is_some();
+        let wanted = known.wanted.clone();
         let after = ((known.since, id.clone()), known.state.clone());
         if after != before {
             self.unplace(&dist, &before.1, &before.0);
             self.place(&dist, &after.1, after.0);
         }
-        if waits {
-            self.waiting.insert(id.clone());
-        } else {
-            self.waiting.remove(id);
+        if wanted_before.is_some() || wanted.is_some() {
+            self.waits(id, wanted_before.as_ref(), wanted.as_ref());
         }
     }
 }

@@ -203,6 +203,9 @@ impl Trees {
         let mut changes = 0;
         for nevra in plan.items.iter().filter(|item| plan.touches(item, &id.tree)).map(|item| &item.nevra) {
             let (was, is) = (tree.listing.contains(nevra), after.contains(nevra));
+            if is && !was {
+                after.listed_since(nevra, since);
+            }
             if is {
                 tree.leaving.remove(&after.location(nevra));
             } else {
@@ -230,10 +233,15 @@ impl Trees {
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.
     pub(super) fn wait_from(&mut self, now: Timestamp) {
-        let is_ahead = |tree: &Tree| tree.superseded.values().chain(tree.leaving.values()).any(|since| *since > now);
+        let is_ahead = |tree: &Tree| {
+            let mut listed = tree.listing.iter().filter_map(|(_, entry)| entry.since.as_ref());
+            tree.superseded.values().chain(tree.leaving.values()).any(|since| *since > now)
+                || listed.any(|since| *since > now)
+        };
         let ahead: Vec<TreeId> = self.iter().filter(|(_, tree)| is_ahead(tree)).map(|(id, _)| id.clone()).collect();
         for id in ahead {
             let tree = self.id_mut(&id);
+            tree.listing.since_at_most(now);
             tree.superseded.values_mut().for_each(|since| *since = (*since).min(now));
             tree.leaving = tree.leaving.iter().map(|(place, since)| (place.clone(), (*since).min(now))).collect();
         }

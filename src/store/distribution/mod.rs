@@ -399,7 +399,7 @@ impl Distribution {
         let spec = self.spec(tree);
         if let Some(last) = self.shown.get(tree)
             && (last.puts, last.form) == (self.index.puts(), spec.form)
-            && (last.listing.is(listing) || last.listing == *listing)
+            && last.listing.looks_like(listing)
             && last.published.revision >= floor
             && let Some(published) = publication::unchanged(&spec, self.settings.signer.as_deref(), &last.published)
         {
