@@ -12,12 +12,15 @@ use super::exit::{Exit, Failure, Outcome};
 use super::table;
 use crate::format::quantity;
 use crate::process::fact::count;
-use crate::web::api::{
-    EntryBody, GiveUpBody, LoseBody, LostBody, MoveBody, MovedBody, RolloutBody, SubmitBody, TreeBody, VerifiedBody,
-    WhyBody,
-};
+use crate::web::api::log::{EntryBody, VerifiedBody};
+use crate::web::api::moves::{GiveUpBody, MoveBody, MovedBody};
+use crate::web::api::packages::{LoseBody, LostBody};
+use crate::web::api::rejected::{DropBody, DroppedBody, RejectedBody};
+use crate::web::api::rollouts::{RolloutBody, SubmitBody};
+use crate::web::api::trees::TreeBody;
+use crate::web::api::uploads::UploadsBody;
+use crate::web::api::why::WhyBody;
 use crate::web::health::ReadyBody;
-use crate::web::uploads::{DropBody, DroppedBody, RejectedBody, UploadsBody};
 
 /// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
 const MOVE_PATIENCE: Duration = Duration::from_mins(1);

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::api;
+use super::api::asking;
 use super::context::Context;
 use super::guesses::Kind;
 use super::peer::Spoken;
@@ -73,7 +73,7 @@ pub async fn receive(
         Answer::Remembered(outcome) => (outcome.word, outcome.says),
         Answer::Repeated => ("repeated", "this delivery was heard before; nothing was changed".to_owned()),
         other => {
-            let problem = api::problem(other);
+            let problem = asking::problem(other);
             tracing::warn!(said, why = problem.detail, "not heard");
             return Err(problem);
         }
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn what_the_engine_does_not_take_is_told_and_is_no_202() {
-        let ahead = api::problem(Answer::Ahead("in the future".to_owned()));
-        let reused = api::problem(Answer::Reused("other content".to_owned()));
+        let ahead = asking::problem(Answer::Ahead("in the future".to_owned()));
+        let reused = asking::problem(Answer::Reused("other content".to_owned()));
         assert_eq!((ahead.status, reused.status), (400, 409));
     }
 }

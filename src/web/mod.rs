@@ -20,8 +20,6 @@ pub mod context;
 pub mod reception;
 /// `/api/v1/...`.
 pub mod api;
-/// `/api/v1/uploads` and `/api/v1/rejected`.
-pub mod uploads;
 /// `POST /hooks/<name>`.
 pub mod hook;
 /// `/healthz`, `/readyz`, `/metrics`.

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
-use super::api::{self, LogQuery, RolloutsQuery};
+use super::api::log::{self, LogQuery};
+use super::api::rollouts::RolloutsQuery;
 use super::auth;
 use super::context::Context;
 use super::health;
@@ -87,7 +88,7 @@ fn rows(entries: Vec<Recorded>) -> Vec<EntryRow> {
     let row = |e: Recorded| EntryRow {
         seq: e.seq,
         at: moment(e.draft.at),
-        says: api::says(&e),
+        says: log::says(&e),
         who: e.draft.who,
         why: e.draft.why,
     };

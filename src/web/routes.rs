@@ -15,7 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::context::Context;
 use super::problem::{Problem, worded};
 use super::trees::Trees;
-use super::{api, health, hook, pages, reception, trees, uploads};
+use super::{api, health, hook, pages, reception, trees};
 
 /// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
@@ -23,11 +23,7 @@ const REQUEST_TIME: Duration = Duration::from_mins(1);
 #[derive(OpenApi)]
 #[openapi(
     info(title = "rolloutd", description = "Staged rollout for yum repositories"),
-    paths(
-        hook::receive, api::submit, api::rollouts, api::rollout, api::why, api::move_rollout, api::give_up, api::lose,
-        api::trees, api::log, api::verify_log, uploads::waiting, uploads::rejected, uploads::drop_rejected,
-        health::alive, health::ready, health::metrics
-    ),
+    paths(hook::receive, health::alive, health::ready, health::metrics),
     modifiers(&BearerToken)
 )]
 struct Document;
@@ -43,7 +39,7 @@ impl utoipa::Modify for BearerToken {
 
 /// The OpenAPI document as JSON text.
 pub fn openapi() -> String {
-    Document::openapi().to_pretty_json().unwrap_or_default()
+    Document::openapi().merge_from(api::Document::openapi()).to_pretty_json().unwrap_or_default()
 }
 
 /// All routes; the trees too when `serve_trees` says so.
@@ -55,18 +51,7 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/log", get(pages::log))
         .route("/style.css", get(pages::style))
         .route("/api/v1/openapi.json", get(|| async move { ([("content-type", "application/json")], document) }))
-        .route("/api/v1/rollouts", get(api::rollouts).post(api::submit))
-        .route("/api/v1/rollouts/{id}", get(api::rollout))
-        .route("/api/v1/rollouts/{id}/why", get(api::why))
-        .route("/api/v1/rollouts/{id}/move", post(api::move_rollout))
-        .route("/api/v1/rollouts/{id}/give-up", post(api::give_up))
-        .route("/api/v1/packages/{nevra}/lost", post(api::lose))
-        .route("/api/v1/trees", get(api::trees))
-        .route("/api/v1/log", get(api::log))
-        .route("/api/v1/log/verify", get(api::verify_log))
-        .route("/api/v1/uploads", get(uploads::waiting))
-        .route("/api/v1/rejected", get(uploads::rejected))
-        .route("/api/v1/rejected/drop", post(uploads::drop_rejected))
+        .merge(api::routes())
         .route("/hooks/{name}", post(hook::receive))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -1,51 +1,21 @@
-//! `/api/v1/uploads` and `/api/v1/rejected`: what waits, what was refused, and what would mend it.
+//! `/api/v1/rejected`: what was refused, why, and what would mend it; some of it is removed on request.
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::api;
-use super::context::{Context, SiteFacts};
-use super::object::Object;
-use super::peer::Spoken;
-use super::problem::Problem;
-use crate::domain::backlog::Kind;
+use super::asking::caller;
 use crate::domain::names::{DistPath, Role};
 use crate::format::quantity;
 use crate::store::evidence::{Dropped, Evidence, Kept};
+use crate::web::context::{Context, SiteFacts};
+use crate::web::object::Object;
+use crate::web::peer::Spoken;
+use crate::web::problem::Problem;
 
 /// Most refused files in one answer.
 pub const AT_ONCE: usize = 1_000;
-
-/// What waits where people upload.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct UploadsBody {
-    /// The distribution.
-    pub distribution: String,
-    /// How many files and directories wait.
-    pub total: u64,
-    /// For how many of them somebody has to do something.
-    pub troubles: u64,
-    /// Those that are named, the worst first.
-    pub files: Vec<UploadBody>,
-}
-
-/// A file that waits.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct UploadBody {
-    /// Its path below the place of uploads.
-    pub path: String,
-    /// `stuck`, `closed`, `many`, `deep`, `suffix`, `folder`, `incomplete` or `new`.
-    pub kind: String,
-    /// Why it waits.
-    pub why: String,
-    /// Since when that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<String>,
-    /// What to do.
-    pub remedy: String,
-}
 
 /// Refused files.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -128,30 +98,6 @@ pub struct DroppedBody {
     pub bytes: u64,
 }
 
-/// What lies where people upload and is not taken in.
-#[utoipa::path(get, path = "/api/v1/uploads", tag = "uploads",
-    responses((status = 200, description = "All distributions", body = Vec<UploadsBody>)))]
-pub async fn waiting(State(context): State<Context>) -> Json<Vec<UploadsBody>> {
-    let inside = context.engine.shared().read();
-    let of_dist = |(dist, waiting): (&DistPath, &crate::domain::backlog::Backlog)| UploadsBody {
-        distribution: dist.to_string(),
-        total: waiting.total(),
-        troubles: Kind::ALL.into_iter().filter(|kind| kind.is_trouble()).map(|kind| waiting.count(kind)).sum(),
-        files: waiting
-            .named()
-            .iter()
-            .map(|waits| UploadBody {
-                path: waits.path.clone(),
-                kind: waits.kind.to_string(),
-                why: waits.why.clone(),
-                since: waits.since.map(|at| at.to_string()),
-                remedy: waits.kind.remedy().to_owned(),
-            })
-            .collect(),
-    };
-    Json(inside.uploads.iter().map(of_dist).collect())
-}
-
 /// Refused files, the newest first.
 #[utoipa::path(get, path = "/api/v1/rejected", tag = "uploads", params(RejectedQuery),
     responses((status = 200, description = "Refused files", body = RejectedBody), (status = 400, body = Problem),
@@ -187,7 +133,7 @@ pub async fn drop_rejected(
     headers: HeaderMap,
     read: Result<Object<DropBody>, Problem>,
 ) -> Result<Json<DroppedBody>, Problem> {
-    let caller = api::caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, spoken, &headers).await?;
     let Object(asked) = read?;
     if !caller.may(&[Role::Admin], None) {
         let why = format!("{} may not remove refused files; the role admin may", caller.who);

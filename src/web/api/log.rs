@@ -1,0 +1,102 @@
+//! `/api/v1/log` and `/api/v1/log/verify`: entries of the logbook, and whether its chain is whole.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+
+use crate::process::fact::{self, Subject};
+use crate::store::logbook::{Reader, Recorded};
+use crate::web::context::Context;
+use crate::web::problem::Problem;
+
+/// Most logbook entries in one answer.
+pub const LOG_AT_ONCE: usize = 1_000;
+
+/// An entry of the logbook.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EntryBody {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// What, in one sentence.
+    pub says: String,
+    /// What, as it stands in the logbook.
+    pub what: BTreeMap<String, serde_json::Value>,
+    /// The hash of the chain up to and with it.
+    pub hash: String,
+}
+
+/// The logbook's chain was walked.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VerifiedBody {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The hash of the last one.
+    pub head: String,
+}
+
+/// Which entries of the logbook.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct LogQuery {
+    /// The first number; the newest entries when it is missing.
+    pub from: Option<u64>,
+    /// How many at most; 100 when it is missing.
+    pub limit: Option<usize>,
+    /// Only those about this rollout.
+    pub rollout: Option<String>,
+}
+
+/// Entries of the logbook, oldest first.
+#[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogQuery),
+    responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 400, body = Problem),
+        (status = 500, body = Problem)))]
+pub async fn log(
+    State(context): State<Context>,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<Vec<EntryBody>>, Problem> {
+    let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
+    let last = context.engine.shared().read().world.last;
+    let newest = (last + 1).saturating_sub(limit as u64);
+    let read = move |logbook: &Reader| match &query.rollout {
+        Some(rollout) => match Subject::rollout(rollout) {
+            Some(subject) => logbook.about(&subject.to_string(), query.from, limit),
+            None => Ok(vec![]),
+        },
+        None => logbook.read(query.from.unwrap_or(newest), limit),
+    };
+    let entries = context.read_logbook(read).await?;
+    Ok(Json(entries.iter().map(entry_body).collect()))
+}
+
+/// Walks the whole chain of the logbook, which must have all that the running daemon wrote.
+#[utoipa::path(get, path = "/api/v1/log/verify", tag = "log",
+    responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
+pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
+    let written = context.engine.shared().read().head;
+    let head = context.read_logbook(move |logbook| logbook.verify(written)).await?;
+    Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
+}
+
+/// An entry in one sentence; as it stands when it cannot be read.
+pub fn says(entry: &Recorded) -> String {
+    fact::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
+}
+
+fn entry_body(entry: &Recorded) -> EntryBody {
+    EntryBody {
+        seq: entry.seq,
+        at: entry.draft.at.to_string(),
+        who: entry.draft.who.clone(),
+        why: entry.draft.why.clone(),
+        says: says(entry),
+        what: serde_json::from_str(&entry.draft.body).unwrap_or_default(),
+        hash: entry.hash.to_hex(),
+    }
+}

@@ -1,0 +1,70 @@
+//! `/api/v1/packages/{nevra}/lost`: a package is given up whose bytes are nowhere any more.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{caller, line, problem};
+use crate::domain::names::DistPath;
+use crate::domain::nevra::Nevra;
+use crate::process::decision::Answer;
+use crate::process::input::Ask;
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Spoken;
+use crate::web::problem::Problem;
+
+/// A package that is given up because its bytes are nowhere any more.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoseBody {
+    /// Its distribution; may be left out when only one has it.
+    #[serde(default)]
+    pub distribution: Option<String>,
+    /// Why; goes into the logbook.
+    pub reason: String,
+}
+
+/// A package was given up.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LostBody {
+    /// The package.
+    pub nevra: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// The trees that no longer list it.
+    pub trees: Vec<String>,
+}
+
+/// Gives an accepted package up whose bytes are nowhere any more: no tree lists it from then on.
+#[utoipa::path(post, path = "/api/v1/packages/{nevra}/lost", tag = "trees", request_body = LoseBody, security(("token" = [])),
+    params(("nevra" = String, Path, description = "name-[epoch:]version-release.arch")),
+    responses((status = 200, description = "It is off the lists", body = LostBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 422, description = "It is not lost", body = Problem), (status = 503, body = Problem)))]
+pub async fn lose(
+    State(context): State<Context>,
+    Path(nevra): Path<String>,
+    spoken: Option<Extension<Spoken>>,
+    headers: HeaderMap,
+    read: Result<Object<LoseBody>, Problem>,
+) -> Result<Json<LostBody>, Problem> {
+    let caller = caller(&context, spoken, &headers).await?;
+    let nevra: Nevra =
+        nevra.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string()))?;
+    let Object(asked) = read?;
+    line("reason", &asked.reason)?;
+    let dist: Option<DistPath> = asked
+        .distribution
+        .map(|dist| dist.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string())))
+        .transpose()?;
+    match context.engine.ask(caller, Ask::Lose { nevra, dist, reason: asked.reason }).await? {
+        Answer::Lost { nevra, dist, trees } => {
+            let trees = trees.iter().map(ToString::to_string).collect();
+            Ok(Json(LostBody { nevra: nevra.to_string(), distribution: dist.to_string(), trees }))
+        }
+        other => Err(problem(other)),
+    }
+}

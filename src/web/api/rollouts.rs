@@ -1,0 +1,228 @@
+//! `/api/v1/rollouts` and `/api/v1/rollouts/{id}`: rollouts are listed, shown and made.
+
+use std::str::FromStr;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{caller, line, problem, rollout_id};
+use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::nevra::Nevra;
+use crate::engine::view::{After, RolloutView, Wanted};
+use crate::process::decision::Answer;
+use crate::process::input::Ask;
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Spoken;
+use crate::web::problem::Problem;
+
+/// Rollouts in one answer unless another number is asked for, and at most.
+pub const ROLLOUTS_AT_ONCE: usize = 100;
+const ROLLOUTS_MOST: usize = 1_000;
+
+/// A new rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitBody {
+    /// Its id: letters, digits and . _ -
+    pub id: String,
+    /// Its distribution, as in the configuration.
+    pub distribution: String,
+    /// One line for people; the first package when it is empty.
+    #[serde(default)]
+    pub title: String,
+    /// `name-[epoch:]version-release.arch`, each.
+    pub packages: Vec<String>,
+}
+
+/// A rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RolloutBody {
+    /// Its id.
+    pub id: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// One line for people.
+    pub title: String,
+    /// Its state.
+    pub state: String,
+    /// Since when.
+    pub since: String,
+    /// Who put it there.
+    pub by: String,
+    /// Whether packages are being moved for it now.
+    pub moving: bool,
+    /// What keeps them from being moved; it is tried again and again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// A state that a tracker asked for and that cannot be reached yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    /// Its packages and the trees in which each lies.
+    pub packages: Vec<RolloutPackage>,
+    /// The states to which it can go.
+    pub next: Vec<NextBody>,
+}
+
+/// A package of a rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RolloutPackage {
+    /// `name-[epoch:]version-release.arch`.
+    pub nevra: String,
+    /// The trees that list it.
+    pub trees: Vec<String>,
+}
+
+/// A state to which a rollout can go.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NextBody {
+    /// The state.
+    pub state: String,
+    /// What it does to the trees.
+    pub effect: String,
+}
+
+/// Which rollouts.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+pub struct RolloutsQuery {
+    /// Only those of this distribution.
+    pub distribution: Option<String>,
+    /// Only those in this state, in any spelling that the procedure knows.
+    pub state: Option<String>,
+    /// Only those that name this package.
+    pub package: Option<String>,
+    /// Only those behind this place; the link to the next page has it.
+    pub after: Option<String>,
+    /// How many at most; 100 when it is missing, 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+impl RolloutsQuery {
+    /// The same with types.
+    ///
+    /// # Errors
+    /// What is no name of its kind.
+    pub fn wanted(&self) -> Result<Wanted, Problem> {
+        fn read<T: FromStr<Err: ToString>>(text: Option<&String>) -> Result<Option<T>, Problem> {
+            text.map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))).transpose()
+        }
+        Ok(Wanted {
+            dist: read(self.distribution.as_ref())?,
+            state: self.state.clone(),
+            package: read(self.package.as_ref())?,
+            after: read(self.after.as_ref())?,
+            limit: self.limit.unwrap_or(ROLLOUTS_AT_ONCE).clamp(1, ROLLOUTS_MOST),
+        })
+    }
+
+    /// The address of the page behind this one.
+    pub fn link(&self, path: &str, next: &After) -> String {
+        let limit = self.limit.map(|limit| limit.to_string());
+        let next = next.to_string();
+        let parts = [
+            ("distribution", self.distribution.as_ref()),
+            ("state", self.state.as_ref()),
+            ("package", self.package.as_ref()),
+            ("limit", limit.as_ref()),
+            ("after", Some(&next)),
+        ];
+        let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
+        format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+    }
+}
+
+/// Text as it stands in a query.
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Makes a rollout.
+#[utoipa::path(post, path = "/api/v1/rollouts", tag = "rollouts", request_body = SubmitBody, security(("token" = [])),
+    responses((status = 201, description = "Made", body = RolloutBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn submit(
+    State(context): State<Context>,
+    spoken: Option<Extension<Spoken>>,
+    headers: HeaderMap,
+    read: Result<Object<SubmitBody>, Problem>,
+) -> Result<(StatusCode, Json<RolloutBody>), Problem> {
+    let caller = caller(&context, spoken, &headers).await?;
+    let Object(asked) = read?;
+    line("title", &asked.title)?;
+    let rollout: RolloutId =
+        asked.id.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
+    let dist: DistPath =
+        asked.distribution.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
+    let packages: Vec<Nevra> = asked
+        .packages
+        .iter()
+        .map(|text| text.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string())))
+        .collect::<Result<_, _>>()?;
+    let ask = Ask::Submit { rollout, dist, title: asked.title, packages };
+    match context.engine.ask(caller, ask).await? {
+        Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
+            let view = context.engine.shared().read().rollout(&id);
+            let view = view.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
+            Ok((StatusCode::CREATED, Json(rollout_body(&view))))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+/// Rollouts, newest change first, a page at a time: `Link: <...>; rel="next"` leads to the next one.
+#[utoipa::path(get, path = "/api/v1/rollouts", tag = "rollouts", params(RolloutsQuery),
+    responses((status = 200, description = "A page of rollouts", body = Vec<RolloutBody>),
+        (status = 400, body = Problem)))]
+pub async fn rollouts(
+    State(context): State<Context>,
+    Query(query): Query<RolloutsQuery>,
+) -> Result<(HeaderMap, Json<Vec<RolloutBody>>), Problem> {
+    let wanted = query.wanted()?;
+    let (page, next) = context.engine.shared().read().rollouts(&wanted);
+    let mut headers = HeaderMap::new();
+    if let Some(next) = next {
+        let link = format!("<{}>; rel=\"next\"", query.link("/api/v1/rollouts", &next));
+        // A query that was read is made of what may stand in a header.
+        headers.extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
+    }
+    Ok((headers, Json(page.iter().map(rollout_body).collect())))
+}
+
+/// One rollout.
+#[utoipa::path(get, path = "/api/v1/rollouts/{id}", tag = "rollouts",
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "The rollout", body = RolloutBody), (status = 404, body = Problem)))]
+pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<RolloutBody>, Problem> {
+    let id = rollout_id(&id)?;
+    let view = context.engine.shared().read().rollout(&id);
+    view.map(|view| Json(rollout_body(&view))).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))
+}
+
+fn rollout_body(view: &RolloutView) -> RolloutBody {
+    let rollout = &view.rollout;
+    RolloutBody {
+        id: rollout.id.to_string(),
+        distribution: rollout.dist.to_string(),
+        title: rollout.title.clone(),
+        state: rollout.state.to_string(),
+        since: rollout.since.to_string(),
+        by: rollout.by.to_string(),
+        moving: rollout.plan.is_some(),
+        trouble: view.trouble.clone(),
+        wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
+        packages: view
+            .packages
+            .iter()
+            .map(|(nevra, trees)| RolloutPackage { nevra: nevra.to_string(), trees: trees.clone() })
+            .collect(),
+        next: view
+            .next
+            .iter()
+            .map(|(state, effect)| NextBody { state: state.to_string(), effect: effect.clone() })
+            .collect(),
+    }
+}

@@ -1,0 +1,52 @@
+//! `/api/v1/trees`: all trees, with their revisions and addresses.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::view::TreeView;
+use crate::web::context::Context;
+
+/// A tree.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TreeBody {
+    /// Its name.
+    pub tree: String,
+    /// Its distribution.
+    pub distribution: String,
+    /// What yum, dnf and zypper call baseurl.
+    pub url: String,
+    /// Packages that its metadata lists.
+    pub packages: u64,
+    /// The revision of its metadata; 0 before the first publication.
+    pub revision: u64,
+    /// When it was published last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
+    /// Files that wait for their removal.
+    pub retiring: usize,
+    /// Whether a publication is due.
+    pub dirty: bool,
+}
+
+/// All trees.
+#[utoipa::path(get, path = "/api/v1/trees", tag = "trees",
+    responses((status = 200, description = "All trees", body = Vec<TreeBody>)))]
+pub async fn trees(State(context): State<Context>) -> Json<Vec<TreeBody>> {
+    let site = context.site();
+    let views = context.engine.shared().read().trees();
+    Json(views.iter().map(|view| tree_body(view, site.tree_url(&view.id))).collect())
+}
+
+fn tree_body(view: &TreeView, url: String) -> TreeBody {
+    TreeBody {
+        tree: view.id.tree.to_string(),
+        distribution: view.id.dist.to_string(),
+        url,
+        packages: view.packages,
+        revision: view.revision,
+        published: view.published.map(|at| at.to_string()),
+        retiring: view.retiring,
+        dirty: view.dirty,
+    }
+}
