@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use rolloutd::cli::exit::{Exit, Failure};
-use rolloutd::cli::{exit, rolloutctl as command};
+use rolloutd::cli::{ctl as command, exit};
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();

@@ -32,6 +32,6 @@ pub mod gate;
 /// `rolloutd check`.
 pub mod check;
 /// `rolloutctl ...`: all commands that speak to one.
-pub mod rolloutctl;
+pub mod ctl;
 /// `rolloutd ...`: all commands that need no running daemon.
 pub mod rolloutd;

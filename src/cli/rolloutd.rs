@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{adopt, backup, check, demo, fsck, gate, index, keys, restore, rolloutctl, run, verify};
+use super::{adopt, backup, check, ctl, demo, fsck, gate, index, keys, restore, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -35,7 +35,7 @@ enum Command {
     Gate(gate::GateArgs),
     /// What `rolloutctl` does, for the scripts of the example site.
     #[command(hide = true)]
-    Ctl(rolloutctl::Cli),
+    Ctl(ctl::Cli),
 }
 
 impl Cli {
@@ -96,6 +96,6 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Adopt(args) => adopt::run(&args, Clock::System.now()),
         Command::Demo(args) => demo::run(args).await,
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
-        Command::Ctl(cli) => rolloutctl::run(cli).await,
+        Command::Ctl(cli) => ctl::run(cli).await,
     }
 }

@@ -1,0 +1,59 @@
+//! `rolloutctl log`: entries of the logbook, or whether its chain is whole.
+
+use std::fmt::Write as _;
+
+use super::ask::escape;
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::log::{EntryBody, VerifiedBody};
+
+/// Shows the logbook, or a rollout's part of it: the newest entries, oldest first
+///
+/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --verify
+#[derive(Debug, clap::Args)]
+pub struct LogArgs {
+    /// Only entries about this rollout
+    rollout: Option<String>,
+    /// From this number on, instead of the newest
+    #[arg(long)]
+    from: Option<u64>,
+    /// At most so many entries
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Walk the whole hash chain instead: is every entry as it was written?
+    #[arg(long, conflicts_with_all = ["rollout", "from", "limit"])]
+    verify: bool,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let LogArgs { rollout, from, limit, verify } = args;
+    if verify {
+        let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
+        let words = format!("the logbook is whole: {} entries, head {}\n", chain.entries, chain.head);
+        return Ok(Outcome::done(if json { document(&chain) } else { words }));
+    }
+    let width = table::width();
+    let mut query = format!("/api/v1/log?limit={limit}");
+    if let Some(from) = from {
+        let _ = write!(query, "&from={from}");
+    }
+    if let Some(rollout) = rollout {
+        let _ = write!(query, "&rollout={}", escape(&rollout));
+    }
+    let entries: Vec<EntryBody> = client.get(&query).await?;
+    Ok(Outcome::done(if json { document(&entries) } else { show_log(&entries, width) }))
+}
+
+fn show_log(entries: &[EntryBody], width: usize) -> String {
+    let row = |e: &EntryBody| {
+        let says = if e.why.is_empty() { e.says.clone() } else { format!("{} ({})", e.says, e.why) };
+        vec![e.seq.to_string(), moment(&e.at), e.who.clone(), says]
+    };
+    table::lay_out(&["NO.", "WHEN", "WHO", "WHAT"], &entries.iter().map(row).collect::<Vec<_>>(), width)
+}

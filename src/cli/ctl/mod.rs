@@ -1,0 +1,102 @@
+//! `rolloutctl ...`: what people say to a running daemon, one file for each command.
+//!
+//! A command's file has its arguments, whose docs are the help, what it asks the daemon and what it prints. Here is the
+//! parser, and which command is which.
+
+use clap::{Parser, Subcommand};
+
+use super::client::{Client, Connection};
+use super::exit::{Failure, Outcome};
+
+/// How a rollout is asked for.
+pub mod ask;
+/// What every command prints alike.
+pub mod words;
+/// `rolloutctl list`.
+pub mod list;
+/// `rolloutctl show`.
+pub mod show;
+/// `rolloutctl why`.
+pub mod why;
+/// `rolloutctl log`.
+pub mod log;
+/// `rolloutctl trees`.
+pub mod trees;
+/// `rolloutctl submit`.
+pub mod submit;
+/// `rolloutctl move`.
+pub mod moving;
+/// `rolloutctl give-up`.
+pub mod give_up;
+/// `rolloutctl lost`.
+pub mod lost;
+/// `rolloutctl uploads`.
+pub mod uploads;
+/// `rolloutctl rejected`.
+pub mod rejected;
+/// `rolloutctl check`.
+pub mod check;
+
+/// Speaks to a running rolloutd: rollouts, trees, logbook.
+///
+/// Example: rolloutctl move rt-1234 StageRollOut --reason "verified by hand"
+#[derive(Debug, Parser)]
+#[command(name = "rolloutctl", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    connection: Connection,
+    /// One JSON document on standard output and nothing else
+    ///
+    /// What is refused or fails is a problem document (RFC 9457) with the findings; the exit code is the
+    /// same as without --json, and standard error stays empty.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::ListArgs),
+    Show(show::ShowArgs),
+    Why(why::WhyArgs),
+    Log(log::LogArgs),
+    Trees(trees::TreesArgs),
+    Submit(submit::SubmitArgs),
+    Move(moving::MoveArgs),
+    GiveUp(give_up::GiveUpArgs),
+    Lost(lost::LostArgs),
+    Uploads(uploads::UploadsArgs),
+    Rejected(rejected::RejectedArgs),
+    Check(check::CheckArgs),
+}
+
+impl Cli {
+    /// Whether what it says is one JSON document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+}
+
+/// Carries out one command.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let client = Client::new(&cli.connection)?;
+    let json = cli.json;
+    match cli.command {
+        Command::List(args) => list::run(args, &client, json).await,
+        Command::Show(args) => show::run(args, &client, json).await,
+        Command::Why(args) => why::run(args, &client, json).await,
+        Command::Log(args) => log::run(args, &client, json).await,
+        Command::Trees(_) => trees::run(&client, json).await,
+        Command::Submit(args) => submit::run(args, &client, json).await,
+        Command::Move(args) => moving::run(args, &client, json).await,
+        Command::GiveUp(args) => give_up::run(args, &client, json).await,
+        Command::Lost(args) => lost::run(args, &client, json).await,
+        Command::Uploads(_) => uploads::run(&client, json).await,
+        Command::Rejected(args) => rejected::run(args, &client, json).await,
+        Command::Check(_) => Ok(check::run(&client, json).await),
+    }
+}

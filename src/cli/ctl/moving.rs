@@ -1,0 +1,103 @@
+//! `rolloutctl move`: a rollout goes to another state, and its packages with it.
+
+use std::time::{Duration, Instant};
+
+use super::ask::{escape, one};
+use super::words::{document, next_steps, own_name};
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::web::api::moves::{MoveBody, MovedBody};
+use crate::web::api::rollouts::RolloutBody;
+
+/// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
+const MOVE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long `move` waits on when the daemon says that the packages cannot be moved: it has tried three
+/// times then, and what is in the way needs somebody.
+const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Moves a rollout to another state; packages move with it where the procedure says so
+///
+/// Exit codes: 0 when the packages have moved; 1 when the step is refused, or when it is taken and the
+/// packages cannot be moved, with what is in the way. The daemon goes on trying then.
+///
+/// Example: rolloutctl move rt-1234 Production
+#[derive(Debug, clap::Args)]
+pub struct MoveArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// The state to reach; blanks, dashes and case do not count
+    state: String,
+    /// Why; goes into the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Do not wait until the packages have moved
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, it refuses, or the packages do not move.
+pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let MoveArgs { rollout, state, reason, no_wait } = args;
+    let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
+    let moved: MovedBody = client.post(&path, &MoveBody { state, reason }).await?;
+    let after = if no_wait { one(client, &rollout).await? } else { at_rest(client, &rollout).await? };
+    if after.moving && !no_wait {
+        return Err(not_moved(&after, &own_name()));
+    }
+    Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+}
+
+/// The rollout as soon as nothing is being moved for it, or as it is when that takes too long.
+async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
+    let asked = Instant::now();
+    let mut in_trouble: Option<Instant> = None;
+    loop {
+        let now = one(client, rollout).await?;
+        in_trouble = now.trouble.as_ref().map(|_| in_trouble.unwrap_or_else(Instant::now));
+        let hopeless = in_trouble.is_some_and(|since| since.elapsed() > TROUBLE_PATIENCE);
+        if !now.moving || hopeless || asked.elapsed() > MOVE_PATIENCE {
+            return Ok(now);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The step is taken, and the packages are not where it wants them.
+fn not_moved(after: &RolloutBody, program: &str) -> Failure {
+    let why =
+        after.trouble.as_deref().unwrap_or("it takes longer than a minute, and nothing is known to be in the way");
+    let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
+    let give_up = format!("; what is in the way for good: `{program} give-up {} --reason WHY`", after.id);
+    let give_up = after.trouble.as_ref().map_or("", |_| &give_up);
+    let hint = format!("the daemon goes on trying; `{program} show {}` tells how far it is{give_up}", after.id);
+    Failure::new(Exit::Refused, words).hint(hint)
+}
+
+fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
+    let (count, plural) = (moved.packages, if moved.packages == 1 { "package" } else { "packages" });
+    let packages = match (count, after.moving) {
+        (0, _) => "nothing moved".to_owned(),
+        (_, false) => format!("{count} {plural} moved"),
+        (_, true) => format!("{count} {plural} on the way; `{program} show {}` tells how far they are", moved.id),
+    };
+    format!("{} is in {}; {packages}.\n{}", moved.id, moved.state, next_steps(after, program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ctl::words::tests::held_up;
+
+    #[test]
+    fn a_move_whose_packages_stay_where_they_are_is_not_done() {
+        let failure = not_moved(&held_up(Some("could not make the directory")), "rolloutctl");
+        assert_eq!(failure.exit, Exit::Refused);
+        let words = "rt-1 is in Production, but its packages have not moved yet: could not make the directory";
+        assert_eq!(failure.message, words);
+        assert!(not_moved(&held_up(None), "rolloutctl").message.contains("longer than a minute"));
+    }
+}

@@ -1,0 +1,53 @@
+//! `rolloutctl submit`: a new rollout of one or more packages.
+
+use super::words::{document, next_steps, own_name};
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::web::api::rollouts::{RolloutBody, SubmitBody};
+use crate::web::api::trees::TreeBody;
+
+/// Makes a rollout of one or more packages
+///
+/// Example: rolloutctl submit rt-1234 --distribution umd/3/sl6/x86_64 bdii-5.2.22-1.el6.noarch
+#[derive(Debug, clap::Args)]
+pub struct SubmitArgs {
+    /// Its id: letters, digits and . _ -
+    rollout: String,
+    /// The packages: name-[epoch:]version-release.arch
+    #[arg(required = true)]
+    packages: Vec<String>,
+    /// The distribution, as in the configuration; may be left out when there is only one
+    #[arg(long)]
+    distribution: Option<String>,
+    /// One line for people
+    #[arg(long, default_value = "")]
+    title: String,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let SubmitArgs { rollout, packages, distribution, title } = args;
+    let distribution = match distribution {
+        Some(given) => given,
+        None => only_distribution(client).await?,
+    };
+    let body = SubmitBody { id: rollout, distribution, title, packages };
+    let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
+    let words = format!("{} is made, in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
+    Ok(Outcome::done(if json { document(&made) } else { words }))
+}
+
+/// The distribution when there is only one.
+async fn only_distribution(client: &Client) -> Result<String, Failure> {
+    let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
+    let mut known: Vec<String> = trees.into_iter().map(|tree| tree.distribution).collect();
+    known.dedup();
+    match known.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(Failure::new(Exit::Usage, "there are several distributions")
+            .hint(format!("add --distribution and one of {}", known.join(", ")))),
+    }
+}

@@ -1,0 +1,39 @@
+//! `rolloutctl trees`: all trees with their revisions and addresses.
+
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::trees::TreeBody;
+
+/// Lists all trees with their revisions and addresses
+///
+/// Example: rolloutctl trees
+#[derive(Debug, clap::Args)]
+pub struct TreesArgs;
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let width = table::width();
+    let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
+    Ok(Outcome::done(if json { document(&trees) } else { show_trees(&trees, width) }))
+}
+
+fn show_trees(trees: &[TreeBody], width: usize) -> String {
+    let row = |t: &TreeBody| {
+        let published = t.published.as_deref().map_or_else(|| "not yet".to_owned(), moment);
+        vec![
+            t.distribution.clone(),
+            t.tree.clone(),
+            t.packages.to_string(),
+            t.revision.to_string(),
+            published,
+            t.url.clone(),
+        ]
+    };
+    let head = ["DISTRIBUTION", "TREE", "PACKAGES", "REVISION", "PUBLISHED", "URL"];
+    table::lay_out(&head, &trees.iter().map(row).collect::<Vec<_>>(), width)
+}

@@ -1,0 +1,50 @@
+//! `rolloutctl uploads`: what lies where people upload and is not taken in.
+
+use std::fmt::Write as _;
+
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::process::fact::count;
+use crate::web::api::uploads::UploadsBody;
+
+/// Shows what lies where people upload and is not taken in: why, since when, and what to do
+///
+/// Exit codes: 0 when nobody has to do anything, 1 when somebody has.
+///
+/// Example: rolloutctl uploads
+#[derive(Debug, clap::Args)]
+pub struct UploadsArgs;
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon.
+pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let all: Vec<UploadsBody> = client.get("/api/v1/uploads").await?;
+    let exit = if all.iter().any(|one| one.troubles > 0) { Exit::Refused } else { Exit::Done };
+    Ok(Outcome { text: if json { document(&all) } else { show_uploads(&all) }, exit })
+}
+
+fn show_uploads(all: &[UploadsBody]) -> String {
+    let mut text = String::new();
+    for one in all.iter().filter(|one| one.total > 0) {
+        let _ = writeln!(text, "{}: {} not taken in", one.distribution, count(one.total, "file"));
+        for file in &one.files {
+            let since = file.since.as_deref().map(|at| format!(" since {}", moment(at))).unwrap_or_default();
+            let _ = writeln!(text, "  {} ({}{since})", file.path, file.kind);
+            let _ = writeln!(text, "    why:  {}", file.why);
+            let _ = writeln!(text, "    to do: {}", file.remedy);
+        }
+        let more = one.total.saturating_sub(one.files.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {more} more");
+        }
+    }
+    if text.is_empty() {
+        text.push_str(
+            "Nothing waits: everything that was uploaded was taken in or refused; see `rolloutctl rejected`.\n",
+        );
+    }
+    text
+}

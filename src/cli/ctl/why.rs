@@ -1,0 +1,61 @@
+//! `rolloutctl why`: what stands between a rollout and each state that it can go to.
+
+use std::fmt::Write as _;
+
+use super::ask::{escape, one};
+use super::words::document;
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::rollouts::RolloutBody;
+use crate::web::api::why::WhyBody;
+
+/// Says what stands between a rollout and each state that it can go to
+///
+/// Example: rolloutctl why rt-1234
+#[derive(Debug, clap::Args)]
+pub struct WhyArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(args: WhyArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let WhyArgs { rollout } = args;
+    let why: Vec<WhyBody> = client.get(&format!("/api/v1/rollouts/{}/why", escape(&rollout))).await?;
+    if json {
+        return Ok(Outcome::done(document(&why)));
+    }
+    Ok(Outcome::done(show_why(&one(client, &rollout).await?, &why)))
+}
+
+fn show_why(rollout: &RolloutBody, why: &[WhyBody]) -> String {
+    let mut text = String::new();
+    if why.is_empty() {
+        let _ = writeln!(text, "{} is in {}, which is an end.", rollout.id, rollout.state);
+        if let Some(why) = &rollout.trouble {
+            let _ = writeln!(text, "Its packages cannot be moved so far: {why}");
+        }
+    }
+    for step in why {
+        let _ = writeln!(text, "{}: {}", step.state, step.verdict);
+        for finding in &step.findings {
+            let _ = writeln!(text, "  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ctl::words::tests::held_up;
+
+    #[test]
+    fn what_holds_a_rollout_up_is_said_at_its_end_too() {
+        let why = "rt-1 is in Production, which is an end.\nIts packages cannot be moved so far: no room\n";
+        assert_eq!(show_why(&held_up(Some("no room")), &[]), why);
+    }
+}

@@ -1,0 +1,62 @@
+//! What every command prints alike: documents, times, the steps that a rollout can take next.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::web::api::rollouts::RolloutBody;
+
+/// One JSON document.
+pub(super) fn document(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A time as people read it; as it came when it is none.
+pub(super) fn moment(at: &str) -> String {
+    let read = at.parse::<jiff::Timestamp>();
+    read.map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// How this program was called; the example site has a script of its own for it.
+pub(super) fn own_name() -> String {
+    std::env::var("ROLLOUTCTL_AS").unwrap_or_else(|_| "rolloutctl".to_owned())
+}
+
+/// The steps that a rollout can take, each as it is typed.
+pub(super) fn next_steps(r: &RolloutBody, program: &str) -> String {
+    if r.next.is_empty() {
+        return "This is a final state.\n".to_owned();
+    }
+    let mut text = "next:\n".to_owned();
+    let rows: Vec<(String, &str)> =
+        r.next.iter().map(|n| (format!("{program} move {} {}", r.id, n.state), n.effect.as_str())).collect();
+    let widest = rows.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    for (command, effect) in rows {
+        let _ = writeln!(text, "  {command:<widest$}  # {effect}");
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A rollout in its last state whose packages do not move.
+    pub(in crate::cli::ctl) fn held_up(trouble: Option<&str>) -> RolloutBody {
+        RolloutBody {
+            id: "rt-1".into(),
+            distribution: "d".into(),
+            title: "a".into(),
+            state: "Production".into(),
+            since: "2026-11-20T12:00:00Z".into(),
+            by: "jane".into(),
+            moving: true,
+            trouble: trouble.map(str::to_owned),
+            wanted: None,
+            packages: vec![],
+            next: vec![],
+        }
+    }
+}
