@@ -355,7 +355,7 @@ pub enum NotWhatWasWritten {
 
 /// Reads a published file from wherever it lies now: sizes and checksums of file
 /// and content must be those that were counted while writing, and the content must pass
-/// [`xml::prove`] (row 49).
+/// [`xml::prove()`] (row 49).
 pub fn read_back(
     form: Form,
     wanted: &Sums,

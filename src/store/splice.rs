@@ -1,6 +1,6 @@
 //! The blocks that are missing are made, and the three files are put together, by all threads at once.
 //!
-//! A block is compressed and proven: it is unpacked again and compared, and its XML is read by [`xml::prove`]
+//! A block is compressed and proven: it is unpacked again and compared, and its XML is read by [`xml::prove()`]
 //! between a head and a foot of its own. Putting the files together is six streams: of each file its content
 //! is hashed, and its compressed bytes are hashed and written. The threads make blocks first, the longest first,
 //! and then share the streams in slices, always taking the one that has most to do still, so that no thread is
