@@ -422,7 +422,7 @@ fn rings(table: &mut Table) {
     table.elsewhere(
         "S41",
         "two keys with one 64-bit id",
-        "src/format/openpgp.rs tells the index that two keys collide: real ones cost weeks, and two that others \
+        "src/format/openpgp/ring.rs tells the index that two keys collide: real ones cost weeks, and two that others \
          made are in the corpus (tests/it/corpus_verdicts.rs)",
     );
     table.elsewhere(
