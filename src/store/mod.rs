@@ -8,6 +8,8 @@ pub mod disk;
 pub mod lock;
 /// Where things lie in a tree.
 pub mod tree;
+/// What identifies a state of a file or directory.
+pub mod stamp;
 /// Whether files that are held open still have their names.
 pub mod foothold;
 /// Whose a tree is: clients fetch only what nobody but the daemon can change.

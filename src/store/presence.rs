@@ -22,8 +22,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::disk::{self, AtPath as _, DiskError};
 use super::index::Index;
-use super::intake::Stamp;
 use super::ownership;
+use super::stamp::Stamp;
 use super::tree;
 use crate::domain::listing::{Entry, Listing};
 use crate::domain::nevra::Nevra;

@@ -39,7 +39,7 @@ use super::block_cache::BlockCache;
 use super::blocks::{self, Form, Members, Part, Sums};
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, Fresh};
 use super::index::{IndexError, Source};
-use super::intake::Stamp;
+use super::stamp::Stamp;
 use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::{ChecksumKind, Sha256};

@@ -58,7 +58,7 @@ const ELSEWHERE: [[&str; 3]; 10] = [
         "B4",
         "a file that shrinks",
         "likewise; what is cut anywhere is H1, and the state of the file is compared after it \
-      was read (src/store/intake.rs)",
+      was read (src/store/intake/)",
     ],
     ["B5", "a file system that blocks for ever", "a mount and not a file: tests/it/uploads.rs makes one"],
     ["B6", "a lease or a lock on the file", "both are hints that a reader need not ask for; none is asked for"],

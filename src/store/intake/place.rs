@@ -1,0 +1,297 @@
+//! A copy gets its canonical name, or puts back what a tree had lost.
+//!
+//! What has the name already is taken aside and looked at like any upload. A name is durable when its directory was
+//! synced, once for all names of a look; only then the upload that had it before may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::aside::take_aside;
+use super::copy::{Copied, Good, set_time};
+use super::gate::Gate;
+use super::look::{Arrival, IntakeError};
+use super::search::Found;
+use crate::domain::checksum::Sha256;
+use crate::domain::listing::{Catalog, Entry, Listing};
+use crate::domain::names::TreeName;
+use crate::domain::nevra::Nevra;
+use crate::domain::refusal::{Code, Refusal};
+use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError};
+use crate::store::index::Index;
+use crate::store::ownership;
+use crate::store::stamp::Stamp;
+use crate::store::thread_pool;
+
+/// What a file turned out to be.
+pub(super) enum Examined {
+    Accepted(Box<Arrival>),
+    /// The same bytes lie in a tree already.
+    Known,
+    /// It went away while it was looked at.
+    Vanished,
+    Refused(Refusal, Option<Sha256>),
+}
+
+/// What a copy turned out to be, and the name that it was given, which is not durable yet.
+pub(super) struct Settled {
+    pub(super) examined: Examined,
+    pub(super) named: Option<Named>,
+}
+
+impl From<Examined> for Settled {
+    fn from(examined: Examined) -> Self {
+        Self { examined, named: None }
+    }
+}
+
+/// What is known while files of one look are settled: what the logbook has, and what came in just now, of which it will
+/// be told. If the look ends in a panic, it never hears of these, and they are uploads like any other.
+#[derive(Debug)]
+pub struct Met<'a> {
+    catalog: &'a dyn Catalog,
+    tree: &'a TreeName,
+    new: BTreeMap<Nevra, Sha256>,
+}
+
+impl<'a> Met<'a> {
+    /// What is known after these came into a tree, of which the logbook will be told.
+    pub fn with(catalog: &'a dyn Catalog, tree: &'a TreeName, came: &[Arrival]) -> Self {
+        let new = came.iter().map(|arrival| (arrival.nevra.clone(), arrival.sha256)).collect();
+        Self { catalog, tree, new }
+    }
+}
+
+impl Catalog for Met<'_> {
+    fn accepted(&self, nevra: &Nevra) -> Option<Sha256> {
+        self.new.get(nevra).copied().or_else(|| self.catalog.accepted(nevra))
+    }
+
+    fn is_given_up(&self, nevra: &Nevra) -> bool {
+        !self.new.contains_key(nevra) && self.catalog.is_given_up(nevra)
+    }
+
+    fn of_name(&self, name: &str) -> Vec<Nevra> {
+        let new = self.new.range(Nevra::first_of(name)..).map(|(nevra, _)| nevra);
+        let new = new.take_while(|nevra| nevra.name() == name).cloned();
+        new.chain(self.catalog.of_name(name)).collect()
+    }
+
+    fn listing(&self, tree: &TreeName) -> Listing {
+        let mut listing = self.catalog.listing(tree);
+        for (nevra, sha256) in self.new.iter().filter(|_| tree == self.tree) {
+            listing.insert(nevra.clone(), Entry::of(*sha256));
+        }
+        listing
+    }
+
+    fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
+        (tree == self.tree && self.new.contains_key(nevra)) || self.catalog.lists(tree, nevra)
+    }
+}
+
+/// A name that was given to a copy.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// The directory that has it.
+    pub(super) dir: PathBuf,
+    /// The upload that had the name before, under the one that it has now, and as it was then.
+    upload: Option<(PathBuf, Stamp)>,
+}
+
+impl Named {
+    /// Makes the name durable; only then may the upload go.
+    fn keep(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        disk.sync_dir(&self.dir)?;
+        self.let_upload_go(disk)
+    }
+
+    /// Removes the upload, unless somebody has written into it since: then the next look reads it.
+    fn let_upload_go(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let Some((upload, stamp)) = &self.upload else { return Ok(()) };
+        let now = std::fs::symlink_metadata(upload).map(|meta| Stamp::of(&meta));
+        if now.is_ok_and(|now| now == *stamp) { disk.remove(upload) } else { Ok(()) }
+    }
+}
+
+/// Makes names durable, with one wait for each directory, and removes the uploads that had them. Gives the
+/// directories that could not be synced, and why.
+pub(super) fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskError> {
+    let dirs: BTreeSet<&Path> = names.iter().map(|named| named.dir.as_path()).collect();
+    let dirs: Vec<&Path> = dirs.into_iter().collect();
+    let mut lost = BTreeMap::new();
+    let keep = |dir: &&Path, synced: Result<(), DiskError>| {
+        if let Err(error) = synced {
+            lost.insert(dir.to_path_buf(), error);
+        }
+    };
+    let synced = thread_pool::each(&dirs, || (), |(), dir| Ok::<_, std::convert::Infallible>(disk.sync_dir(dir)), keep);
+    match synced {
+        Ok(()) => {}
+        Err(never) => match never {},
+    }
+    for named in names.iter().filter(|named| !lost.contains_key(&named.dir)) {
+        if let Err(error) = named.let_upload_go(disk) {
+            // It is looked at again, like any upload, and turns out to be known.
+            tracing::warn!(why = error.sentence(), "an upload that was taken in stays");
+        }
+    }
+    lost
+}
+
+/// Compares a copy with what is known, and gives it its name.
+pub(super) fn settle(
+    disk: &dyn Disk,
+    gate: &Gate,
+    (index, met): (&mut Index, &mut Met<'_>),
+    file: &Found,
+    stamp: Stamp,
+    copied: Copied,
+) -> Result<Settled, IntakeError> {
+    let good = match copied {
+        Copied::Good(good) => good,
+        Copied::Vanished => return Ok(Examined::Vanished.into()),
+        Copied::Refused(refusal, sha256) => return Ok(Examined::Refused(refusal, sha256).into()),
+    };
+    let Good { copy, nevra, signed, replaced_text, chunk } = *good;
+    let sha256 = chunk.sha256;
+    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
+    match met.accepted(&nevra) {
+        Some(known) if known != sha256 => {
+            return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
+        }
+        Some(_) if gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra)) => {
+            if index.facts(&Entry::of(sha256)).is_none_or(|(size, _)| size != chunk.size) {
+                // The index was lost, and so was every file from which it could be made again; or it errs.
+                index.put(disk, &chunk)?;
+            }
+            restore(disk, gate, (index, &*met), file, stamp, (&nevra, sha256), copy)?;
+            return Ok(Examined::Known.into());
+        }
+        // The very bytes that were accepted once and were lost since.
+        Some(_) if met.is_given_up(&nevra) => {}
+        Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
+        None => {}
+    }
+    if let Some(other) = met.of_file(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
+        return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
+    }
+    let inode = inode(&copy, &file.relative)?;
+    let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(nevra.location()))?;
+    index.put(disk, &chunk)?;
+    index.has_made(sha256, inode)?;
+    met.new.insert(nevra.clone(), sha256);
+    let size = chunk.size;
+    let upload = file.relative.clone();
+    let arrival = Arrival { nevra, sha256, size, signed, replaced_text, upload };
+    Ok(Settled { examined: Examined::Accepted(Box::new(arrival)), named: Some(named) })
+}
+
+/// Gives a synced copy its canonical name. What has the name already is taken aside: it is either the upload that
+/// was copied, or a file that nobody has read yet and the next look examines.
+fn give_name(
+    disk: &dyn Disk,
+    gate: &Gate,
+    file: &Found,
+    stamp: Stamp,
+    mut copy: disk::Fresh,
+    canonical: &Path,
+) -> Result<Named, IntakeError> {
+    let dir = canonical.parent().unwrap_or(&gate.home).to_owned();
+    disk.make_dir(&dir)?;
+    let is_upload = gate.dir.join(&file.relative) == canonical;
+    let mut upload = None;
+    loop {
+        match disk.name_new(&mut copy, canonical) {
+            Ok(()) => return Ok(Named { dir, upload }),
+            Err(error) if error.is_taken() => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some((aside, now)) = take_aside(disk, canonical)?
+            && is_upload
+            && now.is_renamed(&stamp)
+        {
+            upload = Some((aside, now));
+        }
+    }
+}
+
+/// The number of a copy's inode.
+fn inode(copy: &disk::Fresh, label: &Path) -> Result<u64, DiskError> {
+    Ok(copy.file.metadata().at("look at the copy of", label)?.ino())
+}
+
+/// Puts an inode of our own back under the canonical name: where an upload has replaced it, and in every
+/// tree that lists the package and has lost it.
+///
+/// In the first case the bytes are the same, but the inode is the uploader's, who may still have it
+/// open. In the second this upload may be the last copy that there is.
+fn restore(
+    disk: &dyn Disk,
+    gate: &Gate,
+    (index, catalog): (&mut Index, &dyn Catalog),
+    file: &Found,
+    stamp: Stamp,
+    (nevra, sha256): (&Nevra, Sha256),
+    copy: disk::Fresh,
+) -> Result<(), IntakeError> {
+    let location = nevra.location();
+    let known = index.facts(&Entry::of(sha256));
+    let lies = |path: &Path, known| match std::fs::symlink_metadata(path) {
+        Ok(meta) => {
+            let is_as_accepted = meta.is_file() && known == Some(Stamp::of(&meta).facts());
+            Ok(is_as_accepted && ownership::guarded(meta.uid(), meta.mode()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::new("look at", path, error)),
+    };
+    let (mut missing, mut adopted) = (Vec::new(), Vec::new());
+    for (tree, dir) in &gate.trees {
+        match catalog.listing(tree).get(nevra) {
+            Some(entry) if entry.place.is_some() => {
+                let to = dir.join(entry.location(nevra));
+                if !lies(&to, index.facts(entry))? {
+                    adopted.push((to, index.facts(entry).map(|(_, time)| time)));
+                }
+            }
+            Some(_) if !lies(&dir.join(&location), known)? => missing.push(dir.as_path()),
+            Some(_) | None => {}
+        }
+    }
+    let replaced = gate.is_home() && file.relative == Path::new(&location);
+    if missing.is_empty() && adopted.is_empty() && !replaced {
+        return Ok(());
+    }
+    let here = gate.home.join(&location);
+    let file_time = known.map(|(_, file_time)| file_time);
+    if let Some(time) = file_time {
+        set_time(&copy, time, &here)?;
+        disk.sync(&copy)?;
+    }
+    index.has_made(sha256, inode(&copy, &here)?)?;
+    // The trees get the inode that was judged, whatever becomes of its names meanwhile.
+    let ours = copy.file.try_clone().at("open again the copy of", &here)?;
+    let mut unnamed = Some(copy);
+    if (replaced || missing.contains(&gate.home.as_path()))
+        && let Some(copy) = unnamed.take()
+    {
+        give_name(disk, gate, file, stamp, copy, &here)?.keep(disk)?;
+    }
+    let others = missing.into_iter().filter(|dir| *dir != gate.home).map(|dir| (dir.join(&location), None));
+    for (to, own_time) in others.chain(adopted.into_iter().map(|(to, time)| (to, Some(time)))) {
+        let parent = to.parent().unwrap_or(Path::new("."));
+        disk.make_dir(parent)?;
+        // What was adopted has a time of its own.
+        if own_time.is_some() || !disk::link_over(disk, &ours, &to)? {
+            let file_time = own_time.unwrap_or(file_time);
+            let wanted = disk::Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };
+            let copy = disk::copy_over(disk, &ours, &here, &to, wanted)?.ok_or_else(|| {
+                DiskError::new("copy", &here, std::io::Error::other("it was read differently the second time"))
+            })?;
+            index.has_made(sha256, copy.metadata().at("look at", &to)?.ino())?;
+        }
+        disk.sync_dir(parent)?;
+        tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
+    }
+    Ok(())
+}
