@@ -1,14 +1,26 @@
 //! The logbook and the world: entries are folded at start, and written down.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::mpsc::sync_channel;
+
+use jiff::Timestamp;
 
 use crate::process::decision::Entry;
 use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
 use crate::process::world::World;
-use crate::store::logbook::{Draft, Logbook, LogbookError, Recorded};
+use crate::store::logbook::{Draft, Logbook, LogbookError};
 
-/// Entries that are read at once when the logbook is folded.
-const FOLD_AT_ONCE: usize = 10_000;
+/// Entries that are read at once when the logbook is folded, so few that they are still in the processor's cache when the
+/// next thread takes them up.
+const FOLD_AT_ONCE: usize = 1_000;
+
+/// Entries whose subjects are noted in one transaction.
+const INDEX_AT_ONCE: usize = 10_000;
+
+/// Batches that may lie between two threads.
+const BATCHES_BETWEEN: usize = 4;
 
 /// Why the engine ended.
 #[derive(Debug, thiserror::Error)]
@@ -47,47 +59,114 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
             new.push((seq, about.into_iter().collect()));
         }
     })?;
-    for some in new.chunks(FOLD_AT_ONCE) {
+    for some in new.chunks(INDEX_AT_ONCE) {
         book.index(some)?;
     }
     Ok(())
 }
 
-/// Folds, and shows each entry with the world before it. One thread reads and checks the chain, another folds.
+/// Entries as they lie in the logbook, on their way from who reads them to who understands them.
+#[derive(Default)]
+struct Batch {
+    /// What they say, one after the other in one piece of memory.
+    texts: String,
+    entries: Vec<Lying>,
+}
+
+/// An entry of a batch, and where its texts lie.
+struct Lying {
+    seq: u64,
+    at: Timestamp,
+    who: Range<usize>,
+    body: Range<usize>,
+}
+
+/// An entry of which is known what it says.
+struct Understood {
+    lying: Lying,
+    fact: Fact,
+    steady: Option<Timestamp>,
+}
+
+impl Batch {
+    /// Up to [`FOLD_AT_ONCE`] entries from number `from` on.
+    fn read(book: &dyn Logbook, from: u64) -> Result<Self, LogbookError> {
+        let mut batch = Self::default();
+        book.walk(from, FOLD_AT_ONCE, &mut |row| {
+            let who = batch.put(row.who);
+            let body = batch.put(row.body);
+            batch.entries.push(Lying { seq: row.seq, at: row.at, who, body });
+        })?;
+        Ok(batch)
+    }
+
+    fn put(&mut self, text: &str) -> Range<usize> {
+        let begin = self.texts.len();
+        self.texts.push_str(text);
+        begin..self.texts.len()
+    }
+
+    fn text(&self, place: &Range<usize>) -> &str {
+        self.texts.get(place.clone()).unwrap_or_default()
+    }
+
+    /// Its entries with what they say.
+    fn understood(&mut self) -> Result<Vec<Understood>, UnreadableEntry> {
+        let entries = std::mem::take(&mut self.entries);
+        let understand = |lying: Lying| match fact::read_at(self.text(&lying.body), lying.at) {
+            Ok((fact, steady)) => Ok(Understood { lying, fact, steady }),
+            Err(why) => Err(UnreadableEntry { seq: lying.seq, at: lying.at, why }),
+        };
+        entries.into_iter().map(understand).collect()
+    }
+}
+
+/// Folds, and shows each entry with the world before it. One thread reads and checks the chain, another understands what
+/// stands there, a third folds; none is more than a few batches ahead of the next.
 fn fold_each(
     book: &dyn Logbook,
     world: &mut World,
     mut see: impl FnMut(&World, u64, &Fact) + Send,
 ) -> Result<(), EngineError> {
     let mut next = world.last + 1;
-    let mut fold = move |entries: Vec<Recorded>| -> Result<(), EngineError> {
-        for recorded in entries {
-            let (fact, steady) = fact::read_at(&recorded.draft.body, recorded.draft.at)
-                .map_err(|why| UnreadableEntry { seq: recorded.seq, at: recorded.draft.at, why })?;
-            see(world, recorded.seq, &fact);
-            world.steady = steady;
-            world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &fact);
-        }
-        Ok(())
-    };
     std::thread::scope(|scope| {
-        let (hand_over, batches) = std::sync::mpsc::sync_channel::<Vec<Recorded>>(2);
-        let folding = scope.spawn(move || batches.into_iter().try_for_each(&mut fold));
+        let (hand_over, batches) = sync_channel::<Batch>(BATCHES_BETWEEN);
+        let (hand_on, understood) = sync_channel(BATCHES_BETWEEN);
+        let understanding = scope.spawn(move || -> Result<(), UnreadableEntry> {
+            for mut batch in batches {
+                let entries = batch.understood()?;
+                if hand_on.send((batch, entries)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let folding = scope.spawn(move || {
+            for (batch, entries) in understood {
+                for Understood { lying, fact, steady } in entries {
+                    see(world, lying.seq, &fact);
+                    world.steady = steady;
+                    world.apply(lying.seq, lying.at, batch.text(&lying.who), &fact);
+                }
+            }
+        });
         let read = loop {
-            let entries = match book.read(next, FOLD_AT_ONCE) {
+            let batch = match Batch::read(book, next) {
                 Err(error) => break Err(error),
-                Ok(entries) => entries,
+                Ok(batch) => batch,
             };
-            let Some(last) = entries.last() else { break Ok(()) };
+            let Some(last) = batch.entries.last() else { break Ok(()) };
             next = last.seq + 1;
-            if hand_over.send(entries).is_err() {
-                // Whoever folds has met an entry that cannot be read.
+            if hand_over.send(batch).is_err() {
+                // An entry was met that cannot be read.
                 break Ok(());
             }
         };
         drop(hand_over);
-        let folded = folding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        folded.and_then(|()| read.map_err(EngineError::from))
+        let understood = understanding.join().unwrap_or_else(|panic| resume_unwind(panic));
+        folding.join().unwrap_or_else(|panic| resume_unwind(panic));
+        understood?;
+        Ok(read?)
     })
 }
 
@@ -95,13 +174,68 @@ fn fold_each(
 ///
 /// # Errors
 /// Nothing was written down.
-pub fn append(book: &mut dyn Logbook, entries: &[Entry], now: jiff::Timestamp) -> Result<(), LogbookError> {
+pub fn append(book: &mut dyn Logbook, entries: &[Entry], now: Timestamp) -> Result<(), LogbookError> {
     let drafts: Vec<Draft> = entries.iter().map(|entry| draft(entry, now, None)).collect();
     book.append(book.head(), &drafts).map(drop)
 }
 
-pub(super) fn draft(entry: &Entry, at: jiff::Timestamp, elapsed: Option<jiff::Timestamp>) -> Draft {
+pub(super) fn draft(entry: &Entry, at: Timestamp, elapsed: Option<Timestamp>) -> Draft {
     let body = fact::write_at(&entry.fact, elapsed);
     let about = entry.fact.about().iter().map(ToString::to_string).collect();
     Draft { at, who: entry.who.to_string(), why: entry.why.clone(), body, about }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::fact::samples::every_fact;
+    use crate::store::logbook::SqliteLogbook;
+
+    /// More than three batches of all kinds of facts.
+    const MANY: u64 = 3_500;
+
+    fn drafts() -> Vec<Draft> {
+        let at = |n: u64| Timestamp::from_second(1_000 + i64::try_from(n).unwrap_or_default()).expect("a time");
+        let draft = |(n, fact): (u64, &Fact)| Draft {
+            at: at(n),
+            who: format!("who-{n}"),
+            why: "so".into(),
+            body: fact::write_at(fact, Some(at(n / 2))),
+            about: vec![],
+        };
+        (1..=MANY).zip(every_fact().iter().cycle()).map(draft).collect()
+    }
+
+    fn book(dir: &tempfile::TempDir, drafts: &[Draft]) -> SqliteLogbook {
+        let mut book = SqliteLogbook::open(&dir.path().join("logbook.sqlite")).expect("a new logbook");
+        book.append(book.head(), drafts).expect("appended");
+        book
+    }
+
+    #[test]
+    fn many_batches_are_folded_as_one_entry_after_the_other() {
+        let (dir, drafts) = (tempfile::tempdir().expect("a directory"), drafts());
+        let mut expected = World::default();
+        for (seq, draft) in (1..).zip(&drafts) {
+            let (fact, steady) = fact::read_at(&draft.body, draft.at).expect("readable");
+            expected.steady = steady;
+            expected.apply(seq, draft.at, &draft.who, &fact);
+        }
+        let mut world = World::default();
+        fold(&book(&dir, &drafts), &mut world).expect("folded");
+        assert_eq!(world.last, MANY);
+        assert!(world == expected);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_named_wherever_it_stands() {
+        for seq in [1, 1_000, 1_001, 2_222, MANY] {
+            let (dir, mut drafts) = (tempfile::tempdir().expect("a directory"), drafts());
+            let place = usize::try_from(seq).expect("few") - 1;
+            drafts[place].body = "{\"v\":99}".into();
+            let why = fold(&book(&dir, &drafts), &mut World::default()).expect_err("one cannot be read").to_string();
+            let named = format!("logbook entry {seq} ({}) cannot be read: it has format 99", drafts[place].at);
+            assert!(why.starts_with(&named), "{why}");
+        }
+    }
 }

@@ -86,6 +86,37 @@ pub struct Recorded {
     pub hash: Sha256,
 }
 
+/// An entry as long as it is read: nothing of it is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'r> {
+    /// Its number, from 1 without gaps.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub who: &'r str,
+    /// Why, one sentence; may be empty.
+    pub why: &'r str,
+    /// What, as JSON with a version; opaque here.
+    pub body: &'r str,
+    /// The hash of the chain up to and with it.
+    pub hash: Sha256,
+}
+
+impl Row<'_> {
+    fn to_recorded(self) -> Recorded {
+        let (who, why, body) = (self.who.to_owned(), self.why.to_owned(), self.body.to_owned());
+        Recorded { seq: self.seq, draft: Draft { at: self.at, who, why, body, about: vec![] }, hash: self.hash }
+    }
+}
+
+impl Recorded {
+    fn as_row(&self) -> Row<'_> {
+        let Draft { at, who, why, body, .. } = &self.draft;
+        Row { seq: self.seq, at: *at, who, why, body, hash: self.hash }
+    }
+}
+
 /// The end of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -105,23 +136,19 @@ impl Head {
     /// The head of an empty logbook.
     pub const EMPTY: Self = Self { seq: 0, hash: Sha256([0; 32]) };
 
-    /// The head after one more entry.
-    fn after(self, draft: &Draft) -> Self {
-        self.after_at(draft, &draft.at.to_string())
-    }
-
-    /// The same with the time as it stands in the row: to write it out again takes as long as all the rest.
-    fn after_at(self, draft: &Draft, at: &str) -> Self {
+    /// The head after one more entry, of which `at`, `who`, `why` and `body` are told as they stand in its row. `room` is
+    /// kept for the next one: a digest of one piece takes less time than one of nine.
+    fn after(self, texts: [&str; 4], room: &mut Vec<u8>) -> Self {
         let seq = self.seq + 1;
-        let mut sum = digest::Context::new(&digest::SHA256);
-        sum.update(&self.hash.0);
-        sum.update(&seq.to_be_bytes());
-        for text in [at, &draft.who, &draft.why, &draft.body] {
-            sum.update(&(text.len() as u64).to_be_bytes());
-            sum.update(text.as_bytes());
+        room.clear();
+        room.extend_from_slice(&self.hash.0);
+        room.extend_from_slice(&seq.to_be_bytes());
+        for text in texts {
+            room.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            room.extend_from_slice(text.as_bytes());
         }
         let mut hash = [0; 32];
-        hash.copy_from_slice(sum.finish().as_ref());
+        hash.copy_from_slice(digest::digest(&digest::SHA256, room).as_ref());
         Self { seq, hash: Sha256(hash) }
     }
 }
@@ -352,6 +379,12 @@ pub trait Logbook: Send {
 
     /// Up to `limit` entries from number `from` on, each checked against the chain.
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
+
+    /// The same entries, shown as they are read: for whoever goes through all of them.
+    fn walk(&self, from: u64, limit: usize, see: &mut dyn FnMut(Row<'_>)) -> Result<(), LogbookError> {
+        self.read(from, limit)?.iter().map(Recorded::as_row).for_each(see);
+        Ok(())
+    }
 
     /// Up to `limit` entries about a thing, oldest first: those from number `from` on, or else the newest.
     fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
@@ -780,6 +813,7 @@ impl SqliteLogbook {
             return Err(LogbookError::Moved { path, expected: head.seq, found });
         }
         let mut end = head;
+        let mut room = Vec::new();
         let mut recorded = Vec::with_capacity(drafts.len());
         let indexed: i64 = tx.query_row("SELECT seq FROM indexed", [], |row| row.get(0)).map_err(fail("read"))?;
         // Behind what is not indexed yet nothing is: whoever comes up to it would not find the gap.
@@ -792,10 +826,11 @@ impl SqliteLogbook {
                 .prepare_cached("INSERT INTO entry(seq, at, who, why, body, hash) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
                 .map_err(fail("append to"))?;
             for draft in drafts {
-                end = end.after(draft);
+                let at = draft.at.to_string();
+                end = end.after([&at, &draft.who, &draft.why, &draft.body], &mut room);
                 let seq = i64::try_from(end.seq).unwrap_or(i64::MAX);
                 insert
-                    .execute(params![seq, draft.at.to_string(), draft.who, draft.why, draft.body, &end.hash.0[..]])
+                    .execute(params![seq, at, draft.who, draft.why, draft.body, &end.hash.0[..]])
                     .map_err(fail("append to"))?;
                 for subject in draft.about.iter().filter(|_| is_indexed) {
                     note.execute(params![subject, seq]).map_err(fail("append to"))?;
@@ -865,8 +900,8 @@ impl SqliteLogbook {
     /// The first entry that does not fit.
     pub fn verify(&self) -> Result<Head, LogbookError> {
         let mut head = Head::EMPTY;
-        self.each(1, i64::MAX, head, |entry| {
-            head = Head { seq: entry.seq, hash: entry.hash };
+        self.each(1, i64::MAX, head, |row| {
+            head = Head { seq: row.seq, hash: row.hash };
         })?;
         Ok(head)
     }
@@ -882,37 +917,32 @@ impl SqliteLogbook {
         }
     }
 
-    /// Calls `found` for each entry from `from` on; `head` is the end of the chain before it.
-    fn each(&self, from: u64, limit: i64, mut head: Head, mut found: impl FnMut(Recorded)) -> Result<(), LogbookError> {
+    /// Shows each entry from `from` on; `head` is the end of the chain before it.
+    fn each(&self, from: u64, limit: i64, mut head: Head, mut see: impl FnMut(Row<'_>)) -> Result<(), LogbookError> {
         let mut statement = self
             .db
             .prepare_cached("SELECT seq, at, who, why, body, hash FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
             .map_err(self.failed("read"))?;
         let mut rows =
             statement.query(params![i64::try_from(from).unwrap_or(i64::MAX), limit]).map_err(self.failed("read"))?;
+        let mut room = Vec::new();
         while let Some(row) = rows.next().map_err(self.failed("read"))? {
             let expected = head.seq + 1;
-            let field = |error: rusqlite::Error| self.broken(expected, format!("unreadable: {error}"));
-            let seq: i64 = row.get(0).map_err(field)?;
+            let unreadable = |error: &dyn fmt::Display| self.broken(expected, format!("unreadable: {error}"));
+            let field = |column| row.get_ref(column).map_err(|error| unreadable(&error));
+            let text = |column| field(column)?.as_str().map_err(|error| unreadable(&error));
+            let seq = field(0)?.as_i64().map_err(|error| unreadable(&error))?;
             if u64::try_from(seq) != Ok(expected) {
                 return Err(self.broken(expected, format!("entry {seq} stands in its place")));
             }
-            let written: String = row.get(1).map_err(field)?;
-            let at: Timestamp =
-                written.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
-            let draft = Draft {
-                at,
-                who: row.get(2).map_err(field)?,
-                why: row.get(3).map_err(field)?,
-                body: row.get(4).map_err(field)?,
-                about: vec![],
-            };
-            let hash: Vec<u8> = row.get(5).map_err(field)?;
-            head = head.after_at(&draft, &written);
+            let (written, who, why, body) = (text(1)?, text(2)?, text(3)?, text(4)?);
+            let at = written.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
+            let hash = field(5)?.as_blob().map_err(|error| unreadable(&error))?;
+            head = head.after([written, who, why, body], &mut room);
             if hash != head.hash.0 {
                 return Err(self.broken(expected, "its hash is not that of its content and of the entry before"));
             }
-            found(Recorded { seq: expected, draft, hash: head.hash });
+            see(Row { seq: expected, at, who, why, body, hash: head.hash });
         }
         Ok(())
     }
@@ -920,7 +950,7 @@ impl SqliteLogbook {
     /// One entry, checked against the hash of the one before it.
     fn one(&self, seq: u64) -> Result<Option<Recorded>, LogbookError> {
         let mut found = None;
-        self.each(seq, 1, self.head_before(seq)?, |entry| found = Some(entry))?;
+        self.each(seq, 1, self.head_before(seq)?, |row| found = Some(row.to_recorded()))?;
         Ok(found)
     }
 
@@ -1036,11 +1066,14 @@ impl Logbook for SqliteLogbook {
     }
 
     fn read(&self, from: u64, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
-        let from = from.max(1);
         let mut entries = Vec::new();
-        let before = self.head_before(from)?;
-        self.each(from, i64::try_from(limit).unwrap_or(i64::MAX), before, |entry| entries.push(entry))?;
+        self.walk(from, limit, &mut |row| entries.push(row.to_recorded()))?;
         Ok(entries)
+    }
+
+    fn walk(&self, from: u64, limit: usize, see: &mut dyn FnMut(Row<'_>)) -> Result<(), LogbookError> {
+        let from = from.max(1);
+        self.each(from, i64::try_from(limit).unwrap_or(i64::MAX), self.head_before(from)?, see)
     }
 
     fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
