@@ -177,7 +177,7 @@ impl Nevra {
     fn of(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> Self {
         let length = |part: &str| u8::try_from(part.len()).unwrap_or(u8::MAX);
         let lengths = [name, version, release].map(length);
-        Self { stem: format!("{name}-{version}-{release}.{arch}").into(), epoch, lengths }
+        Self { stem: [name, "-", version, "-", release, ".", arch].concat().into(), epoch, lengths }
     }
 
     /// A value that sorts before or equal to every package of this name; no real identity.
@@ -226,7 +226,7 @@ impl Nevra {
 
     /// Where a package lies that the daemon took in, below its tree: `Packages/b/bdii-5.2.22-1.el6.noarch.rpm`.
     pub fn location(&self) -> String {
-        format!("{PACKAGES}/{}/{}", self.letter(), self.file_name())
+        [PACKAGES, "/", self.letter().encode_utf8(&mut [0; 4]), "/", &self.stem, ".rpm"].concat()
     }
 
     /// The directory in [`PACKAGES`] that holds it.

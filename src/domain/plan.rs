@@ -55,17 +55,25 @@ impl Plan {
         self.target.as_ref() == Some(tree) || item.leaves.contains(tree)
     }
 
+    /// What a tree lists of one of its packages when the plan is carried out there, by what it lists of it before.
+    pub fn shows(&self, item: &Item, tree: &TreeName, before: Option<&Entry>) -> Option<Entry> {
+        if item.leaves.contains(tree) {
+            return None;
+        }
+        let brought = || Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
+        // What lies there already was not brought by this one.
+        before.cloned().or_else(|| (self.target.as_ref() == Some(tree)).then(brought))
+    }
+
     /// What a tree lists when the plan is carried out there. It is the same when it is carried out twice.
     pub fn shown_in(&self, tree: &TreeName, before: &Listing) -> Listing {
         let mut after = before.clone();
         for item in &self.items {
-            // What lies there already was not brought by this one.
-            if self.target.as_ref() == Some(tree) && !after.contains(&item.nevra) {
-                let entry = Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
-                after.insert(item.nevra.clone(), entry);
-            }
-            if item.leaves.contains(tree) {
-                after.remove(&item.nevra);
+            let before = after.get(&item.nevra);
+            match (before.is_some(), self.shows(item, tree, before)) {
+                (false, Some(entry)) => drop(after.insert(item.nevra.clone(), entry)),
+                (true, None) => drop(after.remove(&item.nevra)),
+                _ => {}
             }
         }
         after

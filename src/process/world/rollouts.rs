@@ -352,28 +352,19 @@ impl World {
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
-        // Older programs did not write down where it was shown.
-        for tree in plan.trees() {
-            self.step(stamp, *number, &plan, &tree);
+        // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
+        for tree in plan.trees().iter().filter(|tree| !self.rollouts.is_shown(*number, tree)) {
+            self.trees.shows(&plan.id(tree), &plan, &self.packages, stamp.since);
         }
         self.rollouts.over(&plan.rollout, *number);
     }
 
     /// A tree shows what a plan has brought there and taken away.
     pub(super) fn shown(&mut self, stamp: Stamp<'_>, number: u64, tree: &TreeId) {
-        let plan = self.rollouts.plan(number).filter(|plan| plan.dist == tree.dist);
-        if let Some(plan) = plan.map(Arc::clone) {
-            self.step(stamp, number, &plan, &tree.tree);
-        }
-    }
-
-    /// One tree of a plan, once.
-    fn step(&mut self, stamp: Stamp<'_>, number: u64, plan: &Plan, tree: &TreeName) {
-        if self.rollouts.is_shown(number, tree) {
-            return;
-        }
-        self.rollouts.shows(number, tree);
-        self.trees.shows(&plan.id(tree), plan, &self.packages, stamp.since);
+        let plan = self.rollouts.plan(number).filter(|plan| plan.dist == tree.dist).map(Arc::clone);
+        let Some(plan) = plan.filter(|_| !self.rollouts.is_shown(number, &tree.tree)) else { return };
+        self.rollouts.shows(number, &tree.tree);
+        self.trees.shows(tree, &plan, &self.packages, stamp.since);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What trackers said: deliveries that were heard, and the newest word on each rollout.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 use jiff::Timestamp;
@@ -23,8 +24,8 @@ pub struct Tickets {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Deliveries {
-    known: OrdMap<String, Words>,
-    order: Vector<String>,
+    known: OrdMap<Arc<str>, Words>,
+    order: Vector<Arc<str>>,
 }
 
 /// What a delivery said, to tell a repetition from another one under the same id. Not when it said so: some trackers
@@ -60,8 +61,9 @@ impl Deliveries {
         if self.known.contains_key(delivery) {
             return;
         }
-        self.known.insert(delivery.to_owned(), words);
-        self.order.push_back(delivery.to_owned());
+        let delivery: Arc<str> = delivery.into();
+        self.known.insert(Arc::clone(&delivery), words);
+        self.order.push_back(delivery);
         if self.order.len() > DELIVERIES_KEPT
             && let Some(oldest) = self.order.pop_front()
         {

@@ -199,31 +199,34 @@ impl Trees {
     /// A tree shows what a plan has brought there and taken away.
     pub(super) fn shows(&mut self, id: &TreeId, plan: &Plan, packages: &Packages, since: Timestamp) {
         let tree = self.id_mut(id);
-        let mut after = plan.shown_in(&id.tree, &tree.listing);
         let mut changes = 0;
-        for nevra in plan.items.iter().filter(|item| plan.touches(item, &id.tree)).map(|item| &item.nevra) {
-            let (was, is) = (tree.listing.contains(nevra), after.contains(nevra));
-            if is && !was {
-                after.listed_since(nevra, since);
+        // Not by a listing of its own: to change one that is shared copies a part of it for each package.
+        for item in plan.items.iter().filter(|item| plan.touches(item, &id.tree)) {
+            let nevra = &item.nevra;
+            let before = tree.listing.get(nevra);
+            let (was, after) = (before.is_some(), plan.shows(item, &id.tree, before));
+            match &after {
+                Some(entry) => drop(tree.leaving.remove(&entry.location(nevra))),
+                None => drop(tree.leaving.insert(tree.listing.location(nevra), since)),
             }
-            if is {
-                tree.leaving.remove(&after.location(nevra));
-            } else {
-                tree.leaving.insert(tree.listing.location(nevra), since);
-            }
-            match packages.get(&plan.dist, nevra) {
-                Some(package) if is && !was => tree.count(package),
-                Some(package) if was && !is => tree.discount(package),
-                Some(_) => continue,
+            match (packages.get(&plan.dist, nevra), after) {
+                (Some(package), Some(entry)) if !was => {
+                    tree.listing.insert(nevra.clone(), Entry { since: Some(since), ..entry });
+                    tree.count(package);
+                }
+                (Some(package), None) if was => {
+                    tree.listing.remove(nevra);
+                    tree.discount(package);
+                }
+                (Some(_), _) => continue,
                 // Nobody has accepted it, as far as is known.
-                None => {
-                    after.remove(nevra);
+                (None, _) => {
+                    tree.listing.remove(nevra);
                     continue;
                 }
             }
             changes += 1;
         }
-        tree.listing = after;
         self.changes = self.changes.wrapping_add(changes);
     }
 
