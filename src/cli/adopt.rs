@@ -21,30 +21,30 @@ use crate::store::disk;
 /// So many files are named for each reason; --json has all of them.
 const NAMED: usize = 5;
 
-/// Takes a tree that another program has made under management, as it is
+/// Brings a tree made by another program under management, as it is
 ///
 /// TREE is the path below the site's root, as production/umd/3/sl6/x86_64. Its packages stay where they
-/// lie, so their URLs stay valid: no byte and no time of them changes, and nothing becomes visible that
-/// its metadata did not list, unless --also-unlisted asks for it. A file that somebody else could still
-/// write into is replaced by a copy of its own. Each package goes through the gate with the keys of this
-/// tree. What the gate refuses is named by reason, and nothing is taken until it is gone or a dated
-/// exception lets it stay:
+/// are, so their URLs stay valid: their contents and times do not change, and nothing becomes visible
+/// that its metadata did not list, unless you say --also-unlisted. A file that somebody else could
+/// still write to is replaced by a copy. Each package goes through the gate with the keys of this tree.
+/// Refused packages are listed by reason, and the tree is not taken until they are gone or a dated
+/// exception lets them stay:
 ///
 ///   [[distribution.adopted]]
 ///   tree = "production"
 ///   code = "unsigned"
 ///   until = "2027-06-30"
 ///
-/// Such a package may stay where it lies and moves nowhere else. When all is well, one append to the
-/// logbook takes the tree; the daemon publishes it at its next start, with comps, modules, updateinfo and
-/// whatever else the metadata named. A run that was interrupted is simply run again. Until something has
-/// moved in the tree, --undo lets it go and puts the metadata of before back.
+/// Such a package stays in place and cannot move. If all is well, one append to the logbook takes the
+/// tree; the daemon publishes it at its next start, with comps, modules, updateinfo and everything else
+/// the metadata named. If interrupted, run it again. Until something has moved in the tree, --undo
+/// releases it and restores the previous metadata.
 ///
-/// The daemon must not run. Run it as the daemon's user.
+/// The daemon must be stopped. Run this as the daemon's user.
 ///
 /// Example: sudo -u rolloutd rolloutd adopt --dry-run production/umd/3/sl6/x86_64
 ///
-/// Exit codes: 0 taken (or nothing speaks against it), 1 not taken, and why, 2 it was called in the wrong way.
+/// Exit codes: 0 taken (or it could be), 1 not taken, with the reasons, 2 usage error.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct AdoptArgs {
@@ -54,13 +54,13 @@ pub struct AdoptArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
     config: PathBuf,
-    /// Look at everything and change nothing
+    /// Check everything and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Also packages that the metadata does not name: clients see them then
+    /// Also take packages that the metadata does not name; clients will see them
     #[arg(long, conflicts_with = "undo")]
     also_unlisted: bool,
-    /// Let a tree go again in which nothing has moved yet
+    /// Release a tree in which nothing has moved yet
     #[arg(long)]
     undo: bool,
     /// Why, for the logbook
@@ -78,8 +78,8 @@ pub struct AdoptArgs {
 pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let settings = offline::settings(&args.config)?;
     let Some(id) = tree(&args.tree) else {
-        let message = format!("`{}` is no tree of a distribution", args.tree.escape_default());
-        return Err(Failure::new(Exit::Usage, message).hint("as production/umd/3/sl6/x86_64"));
+        let message = format!("`{}` is not a tree of a distribution", args.tree.escape_default());
+        return Err(Failure::new(Exit::Usage, message).hint("for example production/umd/3/sl6/x86_64"));
     };
     let who = Actor::recorded(&format!("{} at the console", disk::user(disk::me())));
     let (dry_run, also_unlisted, reason) = (args.dry_run, args.also_unlisted, args.reason.clone());
@@ -117,7 +117,7 @@ fn failed(error: &AdoptError) -> Failure {
     let exit = if matches!(error, AdoptError::Unusable(_)) { Exit::Usage } else { Exit::Refused };
     let failure = Failure::new(exit, chain(error));
     match error {
-        AdoptError::Lock(_) => failure.hint("nothing was changed; `systemctl stop rolloutd`"),
+        AdoptError::Lock(_) => failure.hint("nothing was changed; run `systemctl stop rolloutd` first"),
         _ => failure,
     }
 }
@@ -160,41 +160,36 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
             let _ = writeln!(text, "{}: {} ({})", what, all.len(), some(all.iter().map(String::as_str)));
         }
     };
-    list(&mut text, &survey.missing, "listed in the metadata and not there");
-    list(&mut text, &survey.unlisted, "there and not listed, so left alone");
+    list(&mut text, &survey.missing, "listed in the metadata but missing");
+    list(&mut text, &survey.unlisted, "not listed in the metadata, left alone");
     let again: Vec<String> = survey.again.iter().map(|(place, _)| place.clone()).collect();
-    list(&mut text, &again, "the same package a second time, and no longer listed there");
+    list(&mut text, &again, "duplicates of the same package, no longer listed");
     for (code, number) in adoption::exceptions(&survey.stay) {
-        let _ = writeln!(text, "{code}: {} by an exception, and may not move", stay(number));
+        let _ = writeln!(text, "{code}: {} by an exception and cannot move", stay(number));
     }
     let open = survey.stay.iter().filter(|stays| stays.is_open).count();
     let packages = count(survey.stay.len(), "package");
     if *done {
         if open > 0 {
-            let _ = writeln!(text, "{} others could write into: replaced by copies", count(open, "file"));
+            let _ = writeln!(text, "{} that others could write to: replaced by copies", count(open, "file"));
         }
-        let _ = writeln!(
-            text,
-            "{id} is under management, with {packages} where they lay. Start the daemon: it publishes the tree."
-        );
+        let _ =
+            writeln!(text, "{id} is now managed, with {packages} left in place. Start the daemon to publish the tree.");
     } else if survey.is_good() {
         if open > 0 {
-            let _ = writeln!(text, "{} others can write into: will be replaced by copies", count(open, "file"));
+            let _ = writeln!(text, "{} that others can write to: will be replaced by copies", count(open, "file"));
         }
-        let _ = writeln!(
-            text,
-            "Nothing speaks against it: {packages} of {id} would stay where they lie. Nothing was changed."
-        );
+        let _ = writeln!(text, "{id} can be adopted: {packages} would stay in place. Nothing was changed.");
     } else if survey.stay.is_empty() && survey.refused.is_empty() && survey.missing.is_empty() {
         let _ = writeln!(
             text,
-            "{id} has no metadata that lists a package; --also-unlisted takes what lies there. Nothing was changed."
+            "{id} has no metadata that lists a package; --also-unlisted takes the packages there. Nothing was changed."
         );
     } else {
         let _ = writeln!(
             text,
-            "{id} was not taken: {packages} could stay. Move away what is named above, or let it stay by \
-             [[distribution.adopted]] where that can be, and make the metadata anew if it lists what is not there. \
+            "{id} was not taken: {packages} could stay. Move away the files named above, or let them stay with \
+             [[distribution.adopted]] where possible, and rebuild the metadata if it lists missing files. \
              Nothing was changed."
         );
     }
@@ -233,11 +228,11 @@ fn show_undone(args: &AdoptArgs, id: &TreeId, (number, is_back): (usize, bool)) 
     }
     let packages = count(number, "package");
     if args.dry_run {
-        return format!("{id} could be let go, with {packages}. Nothing was changed.\n");
+        return format!("{id} could be released, with {packages}. Nothing was changed.\n");
     }
-    let metadata = if is_back { "its metadata of before is back" } else { "it had no metadata before" };
+    let metadata = if is_back { "its previous metadata is restored" } else { "it had no metadata before" };
     format!(
-        "{id} is under management no longer: {packages} lie there as before, and {metadata}. The daemon, if it is started, \
+        "{id} is no longer managed: {packages} are unchanged, and {metadata}. The daemon, if it is started, \
          leaves the tree alone. Files that were copied stay the daemon's.\n"
     )
 }

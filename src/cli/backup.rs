@@ -15,19 +15,19 @@ use crate::store::disk::Kernel;
 
 /// Copies the state of a site, running or stopped, into a new directory
 ///
-/// The logbook is copied by the means of its database, so the copy is one state of it, whatever the
-/// daemon writes meanwhile; nobody waits for it. With it come logbook.head, the withdrawn packages
-/// (retired/) and the refused files (rejected/), and a manifest with the SHA-256 of each, for
-/// `rolloutd restore`. What can be made again is not copied, and neither are the trees, the keys and
-/// the configuration: back them up as other files, the trees after the state.
+/// The logbook is copied through its database, so the copy is consistent, whatever the daemon writes
+/// meanwhile; nobody is blocked. The backup also has logbook.head, the withdrawn packages (retired/),
+/// the refused files (rejected/), and a manifest with the SHA-256 of each, for `rolloutd restore`. It
+/// does not have what can be rebuilt, nor the trees, the keys and the configuration: back those up like
+/// other files, the trees after the state.
 ///
-/// DIR must be new or empty, and lie neither in the state directory nor below `root` or `incoming`.
-/// It has its name only once it is whole. Everything in it is readable by its owner alone. Run it as
-/// the user that runs the daemon.
+/// DIR must be new or empty, and must not lie in the state directory or below `root` or `incoming`. It
+/// gets its name once it is complete. Only its owner can read what is in it. Run this as the user that
+/// runs the daemon.
 ///
 /// Example: sudo -u rolloutd rolloutd backup /var/backups/rolloutd/monday
 ///
-/// Exit codes: 0 made, 1 not made, 2 it was called in the wrong way.
+/// Exit codes: 0 made, 1 not made, 2 usage error.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct BackupArgs {
@@ -70,7 +70,9 @@ fn apart(settings: &Settings, dir: &Path) -> Result<(), Failure> {
         let place = place.canonicalize().unwrap_or_else(|_| place.clone());
         if real.starts_with(&place) {
             let message = format!("{} lies in {what} ({})", dir.display(), place.display());
-            return Err(Failure::new(Exit::Usage, message).hint("name a directory elsewhere, best on another disk"));
+            return Err(
+                Failure::new(Exit::Usage, message).hint("choose a directory elsewhere, preferably on another disk")
+            );
         }
     }
     Ok(())
@@ -86,7 +88,7 @@ pub(super) fn failed(error: &BackupError) -> Failure {
     };
     let exit = if matches!(error, BackupError::Place { .. }) { Exit::Usage } else { Exit::Refused };
     let failure = Failure::new(exit, error);
-    if is_denied { failure.hint("run it as the user that runs the daemon, as `sudo -u rolloutd`") } else { failure }
+    if is_denied { failure.hint("run it as the user that runs the daemon, with `sudo -u rolloutd`") } else { failure }
 }
 
 pub(super) fn progress(done: &'static str) -> ProgressBar {

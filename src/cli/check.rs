@@ -20,10 +20,10 @@ use crate::process::listed::Doubts;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///
-/// Every complaint names file, line and column, and all of them come in one go; notes tell what is
-/// worth knowing and stop nothing. Warnings name trees that list packages which no key of their ring has
-/// signed, as far as the logbook can be read: sites refuse those. Run it as the user that runs the daemon, since it looks whether
-/// files can be read and directories be written to.
+/// All complaints are printed at once, with file, line and column; notes are for information only.
+/// Warnings name trees that list packages signed by no key of their ring, if the logbook can be read:
+/// sites refuse those. Run this as the user that runs the daemon, because it checks whether files are
+/// readable and directories writable.
 ///
 /// Example: sudo -u rolloutd rolloutd check --config /etc/rolloutd/rolloutd.toml
 #[derive(Debug, clap::Args)]
@@ -67,11 +67,11 @@ fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
         let then = if settings.unsigned {
             "its metadata will have no signature, and sites with repo_gpgcheck=1 refuse it"
         } else {
-            "nothing is published there until it is back; `off = true` under [signing] says that sites shall go without"
+            "nothing is published there until it is back; set `off = true` under [signing] if sites should go without"
         };
-        words.extend(
-            signed.map(|(dist, tree)| format!("{tree}/{} is signed and nothing signs any more: {then}", dist.path)),
-        );
+        words.extend(signed.map(|(dist, tree)| {
+            format!("{tree}/{} is signed, but there is no signing key any more: {then}", dist.path)
+        }));
     }
     words
 }
@@ -90,7 +90,7 @@ fn listed(settings: &Settings, now: Timestamp) -> Vec<String> {
             words.collect()
         }
         Err(failure) => vec![format!(
-            "what trees list was not compared with their keys, since the logbook cannot be read: {}",
+            "listed packages were not compared with the keys, because the logbook cannot be read: {}",
             failure.message
         )],
     }

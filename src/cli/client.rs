@@ -120,7 +120,7 @@ impl Client {
         // `/readyz` answers 503 with the same document.
         if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && path == "/readyz") {
             let answer = serde_json::from_slice(&bytes).map_err(|e| {
-                Failure::new(Exit::NoDaemon, format!("{} does not answer as rolloutd does: {e}", self.url))
+                Failure::new(Exit::NoDaemon, format!("{} does not respond like rolloutd: {e}", self.url))
             })?;
             return Ok((answer, link));
         }
@@ -135,7 +135,7 @@ impl Client {
             cause = error.source();
         }
         Failure::new(Exit::NoDaemon, format!("no daemon answers at {}: {why}", self.url))
-            .hint("is it running? `systemctl status rolloutd`; another address goes into --url or ROLLOUTCTL_URL")
+            .hint("is it running? See `systemctl status rolloutd`; set another address with --url or ROLLOUTCTL_URL")
     }
 }
 
@@ -158,7 +158,7 @@ fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
     }
     let failure = Failure::new(Exit::Refused, message).because(problem);
     if status == StatusCode::UNAUTHORIZED && !has_token {
-        return failure.hint("say who you are with --token-file FILE or ROLLOUTCTL_TOKEN_FILE");
+        return failure.hint("authenticate with --token-file FILE or ROLLOUTCTL_TOKEN_FILE");
     }
     failure
 }

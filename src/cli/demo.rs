@@ -23,15 +23,15 @@ use crate::format::signing::{self, Signer};
 use crate::link::clock::Clock;
 use crate::store::disk::{self, Access, Disk as _, Kernel};
 
-/// Runs a complete example site on this machine and says what to try
+/// Runs a complete example site on this machine and prints what to try
 ///
 /// Example: rolloutd demo --dir /tmp/site --port 8650
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Where the site is made [default: rolloutd-demo in the state directory of your home]
+    /// Where to create the site [default: rolloutd-demo in the state directory of your home]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// The port of the daemon on this machine
+    /// The daemon's port on this machine
     #[arg(long, default_value_t = 8640)]
     port: u16,
 }
@@ -58,8 +58,8 @@ pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
         None => default_dir()?,
     };
     let site = Site { dir, port: args.port };
-    let now = Clock::System.now();
-    site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not make the example site: {e}")))?;
+    let now = Clock.now();
+    site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not create the example site: {e}")))?;
     let settings =
         assemble::load(&site.config(), now).map_err(|e| Failure::new(Exit::Refused, super::exit::chain(&e)))?;
     let announce = |daemon: &assemble::Daemon| announce(&site, Arc::clone(daemon.handle().shared()));
@@ -70,7 +70,8 @@ fn default_dir() -> Result<PathBuf, Failure> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let base = state.or_else(home).ok_or_else(|| {
-        Failure::new(Exit::Usage, "there is no home directory to make the site in").hint("say where with --dir")
+        Failure::new(Exit::Usage, "there is no home directory to create the site in")
+            .hint("choose a directory with --dir")
     })?;
     Ok(base.join("rolloutd-demo"))
 }
@@ -137,7 +138,9 @@ impl Site {
             Err(error) => return Err(format!("could not list {dir}: {error}").into()),
         };
         if known.is_none() && !is_empty {
-            return Err(format!("{dir} is not empty and is no example site: name an empty directory with --dir").into());
+            return Err(
+                format!("{dir} is not empty and is not an example site: name an empty directory with --dir").into()
+            );
         }
         let lines = known.get_or_insert_default();
         if let Some(there) = read(&self.config())?
@@ -145,8 +148,8 @@ impl Site {
         {
             let config = self.config().display().to_string();
             return Err(format!(
-                "{config} is not as the demo wrote it. To keep it, run `rolloutd run --config {config}`; to have the \
-                 demo's own again, move it away"
+                "{config} was changed since the demo wrote it. To keep it, run `rolloutd run --config {config}`; to \
+                 have the demo's own again, move it away"
             )
             .into());
         }
@@ -294,19 +297,19 @@ fn words(dir: &Path, url: &str) -> String {
     let ctl = dir.join("rolloutctl");
     let ctl = ctl.display();
     let mut text = String::new();
-    let _ = writeln!(text, "\nAn example site runs in {}", dir.display());
+    let _ = writeln!(text, "\nAn example site is running in {}", dir.display());
     let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
     let _ =
         writeln!(text, "Three signed packages and one unsigned were dropped into {}/incoming/{DIST}", dir.display());
     let _ = writeln!(text, "and taken into the tree `untested`.");
-    let _ = writeln!(text, "In another terminal, one after the other:\n");
+    let _ = writeln!(text, "In another terminal, run one after the other:\n");
     let _ = writeln!(text, "  {ctl} trees");
     let _ = writeln!(text, "  {ctl} submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch");
     let _ = writeln!(text, "  {ctl} move example-1 InVerification");
     let _ = writeln!(text, "  {ctl} move example-1 StageRollOut      # untested -> testing");
     let _ = writeln!(text, "  {ctl} move example-1 Production        # testing -> production");
     let _ = writeln!(text, "  {ctl} show example-1\n");
-    let _ = writeln!(text, "The same as a tracker does it: {}/webhook ROLLOUT STATE", dir.display());
+    let _ = writeln!(text, "The same as a tracker would do it: {}/webhook ROLLOUT STATE", dir.display());
     let _ = writeln!(text, "Why the unsigned package stayed out: {}/state/rejected/\n", dir.display());
     text
 }
@@ -345,7 +348,7 @@ mod tests {
             put(name, "somebody's");
             let before = lies(dir.path());
             let why = site(8640).make(Timestamp::UNIX_EPOCH).expect_err("it is somebody's").to_string();
-            assert!(why.contains("is not empty and is no example site"), "{why}");
+            assert!(why.contains("is not empty and is not an example site"), "{why}");
             assert_eq!(lies(dir.path()), before);
             Kernel::default().remove(&dir.path().join(name)).expect("removed");
         }
@@ -355,8 +358,8 @@ mod tests {
         }
         put("rolloutd.toml", "somebody's");
         let before = lies(dir.path());
-        let why = site(8641).make(Clock::System.now()).expect_err("somebody's").to_string();
-        assert!(why.contains("is not as the demo wrote it"), "{why}");
+        let why = site(8641).make(Clock.now()).expect_err("somebody's").to_string();
+        assert!(why.contains("was changed since the demo wrote it"), "{why}");
         assert_eq!(lies(dir.path()), before);
         Kernel::default().rename(&site(1).config(), &dir.path().join("mine.toml")).expect("moved away, as it says");
         site(8640).make(Clock::System.now()).expect("its own again");

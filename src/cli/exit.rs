@@ -89,9 +89,9 @@ impl Failure {
         let sent = self.problem.as_ref().and_then(|problem| serde_json::to_value(problem).ok());
         let mut document = sent.unwrap_or_else(|| {
             let (kind, title) = match self.exit {
-                Exit::Done | Exit::Refused => ("/problems/not-done", "It was not done"),
-                Exit::Usage => ("/problems/usage", "It was called in the wrong way"),
-                Exit::NoDaemon => ("/problems/no-daemon", "There is no daemon"),
+                Exit::Done | Exit::Refused => ("/problems/not-done", "The command failed"),
+                Exit::Usage => ("/problems/usage", "Usage error"),
+                Exit::NoDaemon => ("/problems/no-daemon", "No daemon responds"),
             };
             json!({ "type": kind, "title": title, "detail": self.message })
         });
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!((err.as_str(), exit), ("", Exit::NoDaemon));
         let document: Value = serde_json::from_str(&out).expect("one document");
         let expected = json!({
-            "type": "/problems/no-daemon", "title": "There is no daemon",
+            "type": "/problems/no-daemon", "title": "No daemon responds",
             "detail": "no daemon answers at x", "hint": "is it running?",
         });
         assert_eq!(document, expected);

@@ -34,18 +34,17 @@ const PAUSE: Duration = Duration::from_millis(300);
 
 /// Compares trees, metadata and logbook, and changes nothing
 ///
-/// Every file that a repomd.xml names must be there with its sizes and checksums, every listed
-/// package with its size, and the logbook must have accepted just these packages for just these
-/// trees. Those who signed it must be in the ring of its tree, or sites refuse it. The logbook's own
-/// chain is checked, too. None of this uses the code that writes metadata.
-/// It can be run while the daemon runs; a tree in which something is under way is then compared
-/// with itself only.
+/// Every file that a repomd.xml names must exist with its sizes and checksums, every listed package
+/// with its size, and the logbook must have accepted exactly these packages for exactly these trees.
+/// The keys that signed them must be in the ring of the tree, or sites refuse them. The logbook's hash
+/// chain is checked, too. None of this uses the code that writes metadata. You can run it while the
+/// daemon runs; a tree with work in progress is then only checked for consistency with itself.
 ///
-/// Without --full the bytes of packages are not read, and a hundred thousand take some seconds.
+/// Without --full the contents of packages are not read, and a hundred thousand take a few seconds.
 ///
 /// Example: sudo -u rolloutd rolloutd fsck --full
 ///
-/// Exit codes: 0 everything agrees, 1 something does not, 2 it could not be found out.
+/// Exit codes: 0 everything agrees, 1 something does not, 2 the check failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct FsckArgs {
@@ -180,7 +179,7 @@ fn once(
     report.findings.extend(unreadable.into_iter().map(|what| ("keys".to_owned(), what)));
     for id in world.trees.ids().filter(|id| !trees.contains(*id)) {
         if world.trees.listed(id) > 0 {
-            let what = "the logbook has packages there, and the configuration does not have the tree";
+            let what = "the logbook has packages there, but the tree is not in the configuration";
             report.findings.push((id.to_string(), what.to_owned()));
         }
     }

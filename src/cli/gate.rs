@@ -20,15 +20,15 @@ use crate::store::examination::{self, Question, Terms};
 
 /// Reads packages for the daemon, which starts it
 ///
-/// It answers questions that come over its standard input, a socket, about files whose descriptors come with them. It
-/// gives up everything else first.
+/// It answers requests on its standard input, a socket; each comes with a file's descriptor. It first
+/// drops access to everything else.
 ///
-/// With --probe it tries what somebody would who had taken it over, before it gives everything up and after, and
-/// prints a table; also of what each layer would deny alone.
+/// With --probe it tries what an attacker in this process would try, before and after it drops access,
+/// and prints a table; also what each layer denies on its own.
 ///
 /// Example: rolloutd gate --probe
 ///
-/// Exit codes with --probe: 0 all that was possible before is denied after, 1 something is not.
+/// Exit codes with --probe: 0 everything possible before is denied after, 1 something is not.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct GateArgs {
@@ -220,7 +220,7 @@ fn show(probed: &Probed) -> Outcome {
     for (n, ((what, _), before)) in ATTEMPTS.iter().zip(&probed.before.1).enumerate() {
         let _ = write!(text, "\n{what:<30}");
         if let Err(why) = before {
-            let _ = write!(text, "not possible without it either: {why}");
+            let _ = write!(text, "not possible without confinement either: {why}");
             continue;
         }
         let denied = |found: &[Result<(), String>]| found.get(n).is_some_and(Result::is_err);
@@ -232,6 +232,7 @@ fn show(probed: &Probed) -> Outcome {
         }
         text.truncate(text.trim_end().len());
     }
-    let _ = writeln!(text, "\n\n{tried} attempts that work for any process, {possible} of them in the confined one");
+    let _ =
+        writeln!(text, "\n\n{tried} attempts that work in an ordinary process, {possible} of them in the confined one");
     Outcome { text, exit: if possible == 0 { Exit::Done } else { Exit::Refused } }
 }

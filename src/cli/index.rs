@@ -25,29 +25,28 @@ use crate::store::folder::{Folder, Found, Terms};
 use crate::store::publication::Published;
 use crate::store::thread_pool;
 
-/// Writes repodata for a directory of packages, reading only those that are new
+/// Writes repodata for a directory of packages, reading only new ones
 ///
-/// For repositories that no rollout moves. Packages may lie in any directory below; links are not
-/// followed, and names that begin with a dot are passed over. With --keyring, a package is listed only
-/// when the gate accepts its signatures. What was learned is kept below the state directory, which can
-/// be removed at any time.
+/// For repositories without rollouts. Packages may be in any subdirectory; links are not followed, and
+/// names that begin with a dot are skipped. With --keyring, only packages whose signatures the gate
+/// accepts are listed. The state directory is a cache and can be removed at any time.
 ///
-/// Superseded files stay in repodata/ for clients that still fetch them, and are removed by a later run
-/// once they are older than --keep.
+/// Superseded files stay in repodata/ for clients that still fetch them; a later run removes them once
+/// they are older than --keep.
 ///
 /// Example: rolloutd index --keyring /etc/pki/rpm-gpg /srv/mirror/el9
 ///
-/// Exit codes: 0 every package is listed, 1 some were refused, 2 nothing could be done.
+/// Exit codes: 0 every package is listed, 1 some were refused, 2 it failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct IndexArgs {
     /// The directory; its repodata/ is written
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Where what is known of the packages is kept; by default below $XDG_CACHE_HOME or ~/.cache
+    /// Where to cache package data; by default below $XDG_CACHE_HOME or ~/.cache
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// File or directory with OpenPGP certificates; list only what they have signed
+    /// File or directory with OpenPGP certificates; list only packages that they signed
     #[arg(long, value_name = "PATH")]
     keyring: Vec<PathBuf>,
     /// TOML file with `min_signers` and `[[legacy]]` exceptions, as for `rolloutd verify`
@@ -59,7 +58,7 @@ pub struct IndexArgs {
     /// gz, zst or none
     #[arg(long, value_name = "KIND", default_value = "gz")]
     compression: Compression,
-    /// One gzip member or zstd frame in each file, for clients that read no more; slower
+    /// Write one gzip member or zstd frame per file, for clients that read only one; slower
     #[arg(long)]
     single_stream: bool,
     /// OpenPGP secret key, without a passphrase, that signs repomd.xml
@@ -68,7 +67,7 @@ pub struct IndexArgs {
     /// How long superseded metadata stays, for example 24h
     #[arg(long, value_name = "TIME", default_value = "24h")]
     keep: String,
-    /// How many packages are read at once; as many as there are processors by default
+    /// How many packages to read at once; by default as many as there are CPUs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     /// One JSON document on standard output and nothing else
@@ -118,8 +117,8 @@ fn default_state(dir: &Path) -> Result<PathBuf, Failure> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     let cache = cache.ok_or_else(|| {
-        Failure::new(Exit::Usage, "neither XDG_CACHE_HOME nor HOME says where to keep what is known")
-            .hint("name a directory with --state")
+        Failure::new(Exit::Usage, "neither XDG_CACHE_HOME nor HOME is set, so there is no place for the cache")
+            .hint("choose a directory with --state")
     })?;
     let name = hex::encode(&Key::of(dir.as_os_str().as_encoded_bytes()).0[..8]);
     Ok(cache.join("rolloutd/index").join(name))

@@ -22,21 +22,20 @@ use crate::link::clock::Clock;
 use crate::process::fact::count;
 use crate::process::world::World;
 
-/// Lists the keys that trees trust, until when, and what each has signed
+/// Lists the keys that trees trust, until when, and what each signed
 ///
-/// With a fingerprint, or its end, all packages that this key has signed, by the tree that lists
-/// them; what was withdrawn comes last. That is the list to work through when a key was stolen. Put
-/// its revocation into its file in the ring and reload the daemon first: from then on no rollout
-/// moves what it has signed.
+/// With a fingerprint, or its end, lists all packages that this key signed, by tree; withdrawn ones
+/// come last. Work through this list if a key was stolen. First put its revocation into its file in the
+/// ring and reload the daemon: from then on no rollout moves what it signed.
 ///
 /// Example: rolloutd keys 5C1A3D9E8F7B6A59
 ///
-/// Exit codes: 0 no key needs care, 1 one that has signed something is revoked, has expired, or is in
-/// no ring any more, 2 it could not be found out.
+/// Exit codes: 0 no key needs attention, 1 a key that signed something is revoked, has expired, or is
+/// no longer in a ring, 2 the check failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct KeysArgs {
-    /// Fingerprint of a key or subkey, or the last 8 digits of it at least
+    /// Fingerprint of a key or subkey, or at least its last 8 digits
     #[arg(value_name = "FINGERPRINT")]
     key: Option<String>,
     /// The configuration file
@@ -94,16 +93,16 @@ impl Known {
 
     /// What there is to worry about, worst first, and whether it is more than a warning.
     fn worry(&self, now: Timestamp) -> Option<(String, bool)> {
-        let Some(summary) = &self.summary else { return Some(("in no ring".to_owned(), self.listed() > 0)) };
+        let Some(summary) = &self.summary else { return Some(("not in any ring".to_owned(), self.listed() > 0)) };
         if summary.revoked || self.subkey.as_ref().is_some_and(|subkey| subkey.revoked.is_some()) {
             return Some(("revoked".to_owned(), true));
         }
         if self.subkey.is_none() && summary.spent {
-            return Some(("the key that signs is revoked".to_owned(), true));
+            return Some(("its signing key is revoked".to_owned(), true));
         }
         let Some(end) = self.expiry() else {
             return (self.subkey.is_none() && !summary.can_sign)
-                .then(|| ("it can sign nothing here".to_owned(), false));
+                .then(|| ("it cannot sign anything here".to_owned(), false));
         };
         if end <= now {
             return Some((format!("expired on {}", day(end)), true));
@@ -196,16 +195,14 @@ fn one<'a>(keys: &'a BTreeMap<String, Known>, wanted: &str) -> Result<(&'a Strin
     let digits: String = wanted.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
     let digits = digits.strip_prefix("0X").unwrap_or(&digits);
     if digits.len() < 8 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let message =
-            format!("`{}` is no fingerprint: at least 8 of its last digits are wanted", wanted.escape_debug());
+        let message = format!("`{}` is not a fingerprint: give at least its last 8 digits", wanted.escape_debug());
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut fits = keys.iter().filter(|(fingerprint, _)| fingerprint.ends_with(digits));
     match (fits.next(), fits.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => {
-            Err(Failure::new(Exit::Usage, format!("no key ends in {digits}, and none such has signed anything"))
-                .hint("`rolloutd keys` lists them"))
+            Err(Failure::new(Exit::Usage, format!("no known key ends in {digits}")).hint("`rolloutd keys` lists them"))
         }
         (Some((one, _)), Some((other, _))) => {
             Err(Failure::new(Exit::Usage, format!("both {one} and {other} end in {digits}")))
@@ -250,10 +247,7 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
     let _ = writeln!(text, "{} listed, {} withdrawn", key.listed(), key.withdrawn.len());
     if key.perhaps > 0 {
         let packages = count(key.perhaps, "package");
-        let _ = writeln!(
-            text,
-            "which key of the certificate signed was not written down when it was accepted: {packages} of these"
-        );
+        let _ = writeln!(text, "for {packages} of these it was not recorded which key of the certificate signed");
     }
     text
 }

@@ -22,7 +22,7 @@ use crate::store::logbook::SqliteLogbook;
 pub fn settings(path: &Path) -> Result<Settings, Failure> {
     let unusable = |why: String| {
         let message = format!("{} cannot be used: {why}", path.display());
-        Failure::new(Exit::Usage, message).hint("`rolloutd check` tells more")
+        Failure::new(Exit::Usage, message).hint("run `rolloutd check` for details")
     };
     let (bytes, _) = files::content(path, reader::TEXT_MAX).map_err(|trouble| unusable(trouble.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|e| unusable(e.to_string()))?;

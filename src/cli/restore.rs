@@ -17,23 +17,24 @@ use crate::store::lock::{self, SiteLock};
 /// Disagreements that are shown; `rolloutd fsck` shows all.
 const SHOWN: usize = 20;
 
-/// Checks a backup, puts it in the place of the state, and compares it with the trees
+/// Checks a backup, replaces the state with it, and compares it with the trees
 ///
-/// Every file must be as the manifest has it, and the logbook whole to its head. The daemon must not
-/// run. A state whose logbook is the beginning of the backup's, or that has none, is replaced; one that
-/// has entries that the backup lacks only with --replace. What was there is moved into a directory
-/// before-restore-... of the state directory and never removed: remove it yourself when all is well.
+/// Every file must match the manifest, and the logbook must be complete up to its head. The daemon must
+/// be stopped. A state whose logbook is the beginning of the backup's, or that has none, is replaced;
+/// one with entries that the backup lacks is replaced only with --replace. The old files are moved into
+/// before-restore-... in the state directory and never removed: remove them yourself when all is well.
 ///
-/// Then trees and logbook are compared as `rolloutd fsck` does. What does not agree is named, and the
-/// daemon publishes nothing in such a tree until it is put right. Bring back lost trees before.
+/// Then trees and logbook are compared as `rolloutd fsck` does. Disagreements are listed, and the
+/// daemon publishes nothing in such a tree until they are fixed. Restore lost trees first.
 ///
-/// Run it as the user that runs the daemon, or as root: then it belongs to the owner of the state
-/// directory, or of the site's root where the state is lost. Paths and users may be other ones than those of the backup.
+/// Run this as the user that runs the daemon, or as root: then the files belong to the owner of the
+/// state directory, or of the site's root if the state is lost. Paths and users may differ from the
+/// backup's.
 ///
 /// Example: sudo -u rolloutd rolloutd restore /var/backups/rolloutd/monday
 ///
-/// Exit codes: 0 restored, and everything agrees; 1 refused, or restored and something does not
-/// agree, as it says; 2 it was called in the wrong way.
+/// Exit codes: 0 restored, and everything agrees; 1 refused, or restored with disagreements, which are
+/// listed; 2 usage error.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct RestoreArgs {
@@ -43,10 +44,10 @@ pub struct RestoreArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
     config: PathBuf,
-    /// Also when the state has entries that the backup lacks; they count no more
+    /// Restore even if the state has entries that the backup lacks; they are dropped
     #[arg(long)]
     replace: bool,
-    /// Keep the logbook that is there, and put back only withdrawn and refused files that are missing
+    /// Keep the present logbook, and restore only missing withdrawn and refused files
     #[arg(long, conflicts_with = "replace")]
     files: bool,
     /// One JSON document on standard output and nothing else
@@ -78,7 +79,8 @@ pub fn run(args: &RestoreArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let put = backup.put_back(&Kernel::default(), state, now, &|done, all| follow(&bar, done, all));
     bar.finish_and_clear();
     let aside = put.map_err(|error| {
-        failed(&error).hint("if the exchange had begun, the daemon does not start; mend it and run the same again")
+        failed(&error)
+            .hint("if files were already replaced, the daemon does not start; fix the cause and run the command again")
     })?;
     drop(lock);
     let compared = fsck::run(&fsck::FsckArgs::of(&args.config, args.json));
@@ -98,7 +100,7 @@ fn put_files(backup: &Backup, state: &Path, json: bool) -> Result<Outcome, Failu
     Ok(Outcome::done(if json {
         format!("{:#}\n", json!({ "state": state, "files": files }))
     } else {
-        format!("Put back {files} files that were missing in {state}; its logbook is as it was\n")
+        format!("Restored {files} missing files in {state}; its logbook is unchanged\n")
     }))
 }
 
@@ -110,7 +112,7 @@ fn alone(settings: &Settings) -> Result<SiteLock, Failure> {
     lock::lock_site_or_state(state, root, &who).map_err(|error| {
         let held = matches!(error, lock::LockError::Held { .. });
         let failure = Failure::new(Exit::Refused, super::exit::chain(&error));
-        if held { failure.hint("nothing was changed; `systemctl stop rolloutd`") } else { failure }
+        if held { failure.hint("nothing was changed; run `systemctl stop rolloutd` first") } else { failure }
     })
 }
 
@@ -122,16 +124,16 @@ fn may_replace(standing: &Standing, backup: &Backup, state: &Path) -> Option<Fai
         Standing::Ahead(entries, last) => {
             let last = last.map(|last| format!(", the last of {last}")).unwrap_or_default();
             let (had, made) = (manifest.entries, manifest.made);
-            format!("{state} knows of {entries} entries{last}; the backup of {made} has the first {had} of them")
+            format!("{state} has {entries} entries{last}; the backup of {made} has only the first {had}")
         }
         Standing::Another(entries) => {
             let had = manifest.entries;
-            format!("{state} has another logbook, of {entries} entries, than the backup, of {had}")
+            format!("{state} has a different logbook ({entries} entries) than the backup ({had})")
         }
-        Standing::Unreadable(why) => format!("what {state} has cannot be compared with the backup: {why}"),
+        Standing::Unreadable(why) => format!("{state} cannot be compared with the backup: {why}"),
     };
     Some(Failure::new(Exit::Refused, format!("{message}. Nothing was changed")).hint(
-        "if only withdrawn or refused files are missing, say --files. If the backup is what you want all the same, say \
+        "if only withdrawn or refused files are missing, use --files. If you still want the backup, use \
          --replace: what is there is moved aside, and trees that show more than the backup knows are held",
     ))
 }
@@ -151,7 +153,7 @@ impl Report {
         let state = state.display();
         let _ = writeln!(text, "Restored in {state}: {} entries of the logbook, as of {}", self.entries, self.made);
         if let Some(aside) = &self.aside {
-            let _ = writeln!(text, "What was there lies in {}; remove it when all is well", aside.display());
+            let _ = writeln!(text, "The old files are in {}; remove them when all is well", aside.display());
         }
         match &self.compared {
             Ok(outcome) => {
@@ -173,8 +175,9 @@ impl Report {
         let next = if self.agrees {
             "Start the daemon."
         } else {
-            "If trees are missing or old, bring them back and run `rolloutd fsck`. If they are newer than the backup, look \
-             for a newer backup. The daemon may be started: it makes again what it can, and publishes nothing in a tree \
+            "If trees are missing or old, restore them and run `rolloutd fsck`. If they are newer than the \
+             backup, look for a newer backup. You may start the daemon: it rebuilds what it can, and publishes \
+             nothing in a tree \
              that it cannot explain; `rolloutctl check` names each with what to do."
         };
         let _ = writeln!(text, "{next}");

@@ -39,7 +39,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Carries out the command that gives up everything, if it is that: it must be alone in its process.
+    /// Carries out the command that gives up everything, if it is that: it needs a process of its own.
     pub fn alone(&self) -> Option<ExitCode> {
         match &self.command {
             Command::Gate(args) => Some(gate::run(args)),
@@ -95,7 +95,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Restore(args) => restore::run(&args, Clock::System.now()),
         Command::Adopt(args) => adopt::run(&args, Clock::System.now()),
         Command::Demo(args) => demo::run(args).await,
-        Command::Gate(_) => Err(Failure::new(Exit::Usage, "it must be alone in its process".to_owned())),
-        Command::Ctl(cli) => ctl::run(cli).await,
+        Command::Gate(_) => Err(Failure::new(Exit::Usage, "it needs a process of its own".to_owned())),
+        Command::Ctl(cli) => rolloutctl::run(cli).await,
     }
 }

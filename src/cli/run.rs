@@ -13,7 +13,7 @@ use crate::daemon::assemble::{self, Daemon, DaemonError};
 use crate::link::clock::Clock;
 use crate::link::supervisor::Supervisor;
 
-/// Runs the daemon until SIGTERM; SIGHUP reads settings and keys again
+/// Runs the daemon until SIGTERM; SIGHUP reloads settings and keys
 ///
 /// Example: rolloutd run --config /etc/rolloutd/rolloutd.toml
 #[derive(Debug, clap::Args)]
@@ -28,8 +28,8 @@ pub struct RunArgs {
 /// # Errors
 /// Why it cannot start, or which part of it ended.
 pub async fn run(args: RunArgs) -> Result<Outcome, Failure> {
-    let settings = assemble::load(&args.config, Clock::System.now()).map_err(|e| {
-        Failure::new(Exit::Refused, chain(&e)).hint("`rolloutd check --config FILE` says all that is wrong in one go")
+    let settings = assemble::load(&args.config, Clock.now()).map_err(|e| {
+        Failure::new(Exit::Refused, chain(&e)).hint("`rolloutd check --config FILE` lists all errors at once")
     })?;
     serve(settings, "choose another `listen` under [http]", |_| std::future::ready(())).await
 }
@@ -86,7 +86,7 @@ fn not_started(error: &DaemonError, other_port: &str) -> Failure {
         DaemonError::Listen { address, source } if source.kind() == std::io::ErrorKind::AddrInUse => {
             let port = address.port();
             failure.hint(format!(
-                "another program has that port: `ss -ltnp 'sport = :{port}'` names it; end it, or {other_port}"
+                "another program uses that port: `ss -ltnp 'sport = :{port}'` shows it; stop it, or {other_port}"
             ))
         }
         _ => failure,

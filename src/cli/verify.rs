@@ -35,11 +35,11 @@ const PIECE: usize = 256 * 1024;
 /// A policy file is a page of text.
 const POLICY_MAX: usize = 1024 * 1024;
 
-/// Shows whether the gate would let packages in, and why not
+/// Shows whether the gate would accept packages, and why not
 ///
 /// Example: rolloutd verify --keyring /etc/pki/rpm-gpg/RPM-GPG-KEY-example *.rpm
 ///
-/// A policy file has what a distribution has in the configuration:
+/// A policy file has the keys of a distribution in the configuration:
 ///
 ///     min_signers = 1
 ///
@@ -48,8 +48,8 @@ const POLICY_MAX: usize = 1024 * 1024;
 ///     until = "2027-06-30"
 ///     allow = ["v3", "header_payload", "sha1", "weak_key", "expired"]
 ///
-/// In a directory of keys, a file that has no certificate which can be used is named and left out; a
-/// file that is named by itself must have one.
+/// In a directory of keys, files without a usable certificate are named and skipped; a file named
+/// directly must have one.
 ///
 /// Exit codes: 0 all accepted, 1 some refused, 2 something could not be read.
 #[derive(Debug, clap::Args)]
@@ -264,7 +264,7 @@ fn read(path: &Path) -> Result<Contents, Unread> {
     let contents = Reading::whole(ChecksumKind::Sha256, &mut file, &mut vec![0; PIECE])?;
     let after = file.metadata()?;
     if contents.size != before.len() || after.len() != before.len() || after.modified()? != before.modified()? {
-        return Err(Refusal::new(Code::Unstable, "it changed while it was read").into());
+        return Err(Refusal::new(Code::Unstable, "it changed while it was being read").into());
     }
     Ok(contents)
 }

@@ -144,7 +144,7 @@ fn a_fingerprint_that_nobody_has_is_said_to_be_none() {
     let site = Site::start(&crate::site::Wish::default());
     for (words, says) in [
         ("ABCDEF01", "no key ends in ABCDEF01"),
-        ("12", "at least 8 of its last digits are wanted"),
+        ("12", "give at least its last 8 digits"),
         ("nonsense", "is no fingerprint"),
     ] {
         let (said, code) = asked(&site, &[words]);

@@ -175,7 +175,7 @@ fn in_a_directory_of_keys_what_is_unusable_is_named_and_left_out() {
         ("ring/RPM-GPG-KEY-EPEL-10-IMA", "neither armor nor text"),
         ("ring/old", "a key of a version that is not supported"),
         ("ring/secret", "holds a secret key"),
-        ("ring/pipe", "neither file nor directory"),
+        ("ring/pipe", "neither a file nor a directory"),
         ("ring/link", "does not exist"),
     ] {
         let named =
@@ -210,15 +210,15 @@ fn a_ring_or_a_policy_that_cannot_be_read_gives_no_verdict() {
     place.write("README", b"about these keys");
     complains(place.run(&["--keyring", "README", "good.rpm"]), "README: holds no OpenPGP certificate");
     rustix::fs::mkfifoat(rustix::fs::CWD, place.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
-    complains(place.run(&["--keyring", "pipe", "good.rpm"]), "neither file nor directory");
-    complains(place.run(&["--keyring", "ring", "--policy", "pipe", "good.rpm"]), "neither file nor directory");
+    complains(place.run(&["--keyring", "pipe", "good.rpm"]), "neither a file nor a directory");
+    complains(place.run(&["--keyring", "ring", "--policy", "pipe", "good.rpm"]), "neither a file nor a directory");
 
     let key = place.by.fingerprint();
     for (text, about) in [
         ("min_singers = 2".to_owned(), "unknown field `min_singers`"),
         (
             format!("[[legacy]]\nkey = \"{key}\"\nuntil = \"2027-01-01\"\nallow = [\"all\"]"),
-            "no rule that can be lifted",
+            "not a rule that can be waived",
         ),
         (format!("[[legacy]]\nkey = \"{key}\"\nuntil = \"soon\"\nallow = []"), "is not a date"),
         ("[[legacy]]\nkey = \"F4A80EB5\"\nuntil = \"2027-01-01\"\nallow = []".to_owned(), "key id"),
