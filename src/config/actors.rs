@@ -21,7 +21,7 @@ pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> 
 fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Webhook> {
     let name = section.need("name", "name = \"rt\"").and_then(|v| {
         let name: HookName = v.parse()?;
-        names.note(name.as_str(), &v, "is the name of two webhooks");
+        names.note(name.as_str(), &v, "names two webhooks");
         Some(name)
     });
     let kinds = [("rt", HookKind::Rt), ("generic", HookKind::Generic)];
@@ -61,7 +61,7 @@ fn secrets(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<PathBuf
     }
     let list = value.list()?;
     if list.is_empty() || list.len() > 2 {
-        value.complain("must hold one secret, or two while it is being changed", None);
+        value.complain("must have one secret, or two during a change", None);
         return None;
     }
     list.iter().map(|element| notebook.secret(element, Purpose::Secret)).collect()
@@ -72,7 +72,7 @@ fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
     let roles = set_of(value, |v| v.one_of(&words))?;
     if value.list()?.is_empty() {
         value.complain(
-            "is empty, so this actor could do nothing",
+            "is empty, so this actor cannot do anything",
             Some(format!("one of {}", list_of(words.iter().map(|w| w.0)))),
         );
     }

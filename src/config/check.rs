@@ -57,7 +57,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
             let before = String::from_utf8_lossy(good);
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let what = "is not UTF-8 from here on, and TOML must be".to_owned();
+            let what = "is not UTF-8 from here on, as TOML must be".to_owned();
             findings.complain(&Spot { line, column, key: String::new() }, what, None);
             return Report { settings: None, findings: findings.list };
         }
@@ -106,8 +106,8 @@ fn reachability(outcome: &Outcome, findings: &mut Findings) {
     let Some(settings) = &outcome.settings else { return };
     let address = settings.http.listen;
     if !address.ip().is_loopback() {
-        let what = format!("other machines can reach {address}, and tokens travel there without encryption");
-        let hint = "listen on 127.0.0.1 and put a web server with TLS before it".to_owned();
+        let what = format!("other machines can reach {address}, and tokens are sent there unencrypted");
+        let hint = "listen on 127.0.0.1 behind a web server with TLS".to_owned();
         findings.note(&outcome.places.of("http.listen"), what, Some(hint));
     }
     if settings.tokens.is_empty() && settings.webhooks.is_empty() {

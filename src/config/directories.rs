@@ -38,8 +38,7 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
         for (name, other) in others.into_iter().filter_map(|(name, other)| Some((name, other.as_ref()?))) {
             let (r, o) = (&incoming.real, &other.real);
             if (inside(incoming, other) || inside(other, incoming)) && !told(outcome) {
-                let what =
-                    format!("leads to {}, and {name} is {}: one lies inside the other", r.display(), o.display());
+                let what = format!("leads to {}, and {name} is {}: one is inside the other", r.display(), o.display());
                 let hint = "for example: incoming = \"/srv/repo/incoming\"".to_owned();
                 findings.complain(&outcome.places.of("site.incoming"), what, Some(hint));
             }
@@ -68,9 +67,10 @@ fn drop_directory(mention: &Mention, findings: &mut Findings) -> Option<Director
         Ok(_) => one(mention, findings),
         Err(mut trouble) => {
             let shown = mention.path.display();
-            trouble.what = format!("uploads come into {shown}, and {}", trouble.what);
+            trouble.what = format!("uploads go to {shown}, and {}", trouble.what);
             if !mention.path.exists() {
-                trouble.hint = Some(format!("make it for the user that runs rolloutd: install -d -o rolloutd {shown}"));
+                trouble.hint =
+                    Some(format!("create it for the user that runs rolloutd: install -d -o rolloutd {shown}"));
             }
             findings.trouble(&mention.at, trouble);
             None
@@ -93,15 +93,11 @@ fn one(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
             findings.trouble(&mention.at, trouble);
         }
     } else {
-        findings.note(&mention.at, format!("{} does not exist yet and will be made", path.display()), None);
+        findings.note(&mention.at, format!("{} does not exist yet and will be created", path.display()), None);
     }
     if let Some((link, to)) = files::link_on_the_way(Path::new("/"), path) {
         let what = format!("{} is a symbolic link to {}", link.display(), to.display());
-        findings.note(
-            &mention.at,
-            what,
-            Some("name the directory itself, so that nobody can lead it elsewhere".to_owned()),
-        );
+        findings.note(&mention.at, what, Some("name the directory itself, so that nobody can redirect it".to_owned()));
     }
     if let Ok(space) = rustix::fs::statvfs(&directory.real) {
         let free = space.f_bavail.saturating_mul(space.f_frsize);
@@ -127,11 +123,11 @@ fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut 
     let named = outcome.site.as_ref();
     let told = named.is_none_or(|site| site.state.starts_with(&site.root) || site.root.starts_with(&site.state));
     if nested && !told {
-        let what = format!("leads to {}, and site.root to {}: one lies inside the other", s.display(), r.display());
-        findings.complain(&at, what, Some("state must lie where no web server looks".to_owned()));
+        let what = format!("leads to {}, and site.root to {}: one is inside the other", s.display(), r.display());
+        findings.complain(&at, what, Some("state must be outside what a web server serves".to_owned()));
     }
     if files::file_system(&root.metadata) != files::file_system(&state.metadata) {
-        let what = "lies on another file system than site.root, so withdrawn packages are copied instead of linked";
+        let what = "is on another file system than site.root, so withdrawn packages are copied instead of linked";
         findings.note(&at, what.to_owned(), None);
     }
 }
@@ -151,7 +147,7 @@ fn trees(
         let path = root.join(tree.as_str()).join(distribution.path.as_str());
         if let Some((link, to)) = files::link_on_the_way(root, &path) {
             let what = format!("{} is a symbolic link to {}", link.display(), to.display());
-            findings.complain(&at, what, Some("below site.root there must be none; use a bind mount".to_owned()));
+            findings.complain(&at, what, Some("links are not allowed below site.root; use a bind mount".to_owned()));
             continue;
         }
         let directory = match files::directory(&path) {
@@ -164,7 +160,7 @@ fn trees(
         let file_system = files::file_system(&directory.metadata);
         match first {
             Some((other, name)) if other != file_system => {
-                let what = format!("`{tree}` lies on another file system than `{name}`, so packages are copied there");
+                let what = format!("`{tree}` is on another file system than `{name}`, so packages are copied there");
                 findings.note(&at, what, None);
             }
             Some(_) => {}
@@ -180,7 +176,7 @@ fn trees(
                 && let Some(site) = &outcome.site
             {
                 let incoming = site.incoming.join(distribution.path.as_str());
-                hint = format!("{hint}; people upload into {}", incoming.display());
+                hint = format!("{hint}; people upload to {}", incoming.display());
             }
             findings.complain(&at, open.what(), Some(hint));
         }
@@ -199,12 +195,12 @@ fn watched(outcome: &Outcome, number: usize, incoming: &Path, findings: &mut Fin
     let real = directory.real.display();
     if let Some(name) = watch::without_events(&directory.real) {
         let (every, hint) = match watch.mode {
-            Mode::Events => (watch.scan_every, Some("watch.mode = \"auto\" looks more often there".to_owned())),
+            Mode::Events => (watch.scan_every, Some("watch.mode = \"auto\" polls more often there".to_owned())),
             Mode::Auto | Mode::Poll => (watch.poll_every, None),
         };
         let every = quantity::show_duration(every);
         let what =
-            format!("{real} lies on {name}, which reports no changes made elsewhere; it is looked at every {every}");
+            format!("{real} is on {name}, which does not report changes made elsewhere; it is polled every {every}");
         findings.note(&at, what, hint);
         return;
     }
@@ -214,15 +210,14 @@ fn watched(outcome: &Outcome, number: usize, incoming: &Path, findings: &mut Fin
     if wanted > watch::WATCHED_MAX as u64 {
         let every = quantity::show_duration(watch.poll_every);
         let what = format!(
-            "{real} has {wanted} directories, and {} of them are watched; all are looked at every {every}",
+            "{real} has {wanted} directories, and {} of them are watched; all are polled every {every}",
             watch::WATCHED_MAX
         );
-        findings.note(&at, what, Some("remove those that are not needed".to_owned()));
+        findings.note(&at, what, Some("remove the unused ones".to_owned()));
     } else if wanted > limit {
         let every = quantity::show_duration(watch.scan_every);
-        let what = format!(
-            "{real} has {wanted} directories, and this kernel watches {limit}; all are looked at every {every}"
-        );
+        let what =
+            format!("{real} has {wanted} directories, and this kernel watches {limit}; all are polled every {every}");
         findings.note(&at, what, Some("raise fs.inotify.max_user_watches".to_owned()));
     }
 }

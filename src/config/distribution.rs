@@ -28,7 +28,7 @@ const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(36
 pub fn all(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<(usize, Distribution)> {
     let sections = value.sections();
     if sections.is_empty() && value.is_list() {
-        value.complain("is an empty list, so there is nothing to roll out", None);
+        value.complain("is an empty list, so there is nothing to do", None);
     }
     let mut seen: Vec<(DistPath, Spot)> = Vec::new();
     let mut distributions = Vec::new();
@@ -37,7 +37,7 @@ pub fn all(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<(usize, Distri
         let path = place.as_ref().and_then(Value::parse::<DistPath>);
         if let (Some(place), Some(path)) = (place, &path) {
             if let Some(what) = seen.iter().find_map(|(other, at)| nested(path, other, at)) {
-                place.complain(what, Some("no distribution may lie inside another".to_owned()));
+                place.complain(what, Some("no distribution may be inside another".to_owned()));
             }
             seen.push((path.clone(), place.spot()));
         }
@@ -111,7 +111,7 @@ fn procedure(
     let text = value.text()?;
     if let Some(workflow) = procedure::built_in(text) {
         for misfit in trees.map(|trees| workflow.misfits(trees)).unwrap_or_default() {
-            value.complain(misfit.what, Some("name that tree in `trees`, or bring a procedure of your own".to_owned()));
+            value.complain(misfit.what, Some("name that tree in `trees`, or write your own procedure".to_owned()));
         }
         return Some(text.to_owned());
     }
@@ -121,7 +121,7 @@ fn procedure(
     let known = procedure::names();
     let hint = match nearest(text, known.clone()) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("this version knows {}, or the path of a procedure file", list_of(known)),
+        None => format!("use {}, or the path of a procedure file", list_of(known)),
     };
     value.complain(format!("`{}` is not a procedure", text.escape_default()), Some(hint));
     None
@@ -145,7 +145,7 @@ fn unpublishable(file: &Path, others: &[PathBuf]) -> Option<String> {
         || matches!(name, "repodata" | "Packages")
         || matches!(extension, "rpm" | "repo")
     {
-        return Some(format!("`{}` is no name for a key that is published in a tree", name.escape_default()));
+        return Some(format!("`{}` is not a valid name for a key that is published in a tree", name.escape_default()));
     }
     let other = others.iter().find(|other| other.file_name().is_some_and(|other| other == name))?;
     Some(format!("has the same file name as {}, and both are published in a tree", other.display()))
@@ -174,14 +174,14 @@ fn keys(
         }
         let Some(list) = files.list() else { continue };
         if list.is_empty() {
-            files.complain("is an empty list, so nothing could ever be accepted", None);
+            files.complain("is an empty list, so nothing can be accepted", None);
         }
         let mut paths: Vec<PathBuf> = Vec::new();
         for file in &list {
             let purpose = Purpose::Ring { distribution: number, trees: covered.clone() };
             let Some(path) = notebook.path(file, purpose) else { continue };
             if paths.contains(&path) {
-                file.complain("stands twice in this list", None);
+                file.complain("is listed twice", None);
             } else if let Some(what) = unpublishable(&path, &paths) {
                 file.complain(what, None);
             }
@@ -192,8 +192,8 @@ fn keys(
     if !entries.iter().any(|(name, _)| name.text == "*") {
         let bare: Vec<&str> = known.iter().map(TreeName::as_str).filter(|tree| !own.contains(tree)).collect();
         if !bare.is_empty() {
-            let what = format!("has no ring for {}", list_of(bare));
-            section.complain(what, Some("\"*\" = [..] is the ring of every tree without one of its own".to_owned()));
+            let what = format!("lacks a ring for {}", list_of(bare));
+            section.complain(what, Some("\"*\" = [..] is the ring of all other trees".to_owned()));
         }
     }
     Some(rings)
@@ -208,7 +208,7 @@ fn legacy(mut section: Section<'_, '_>, distribution: usize, notebook: &mut Note
     let until = until.and_then(|v| date(&v));
     let allow = section.need("allow", "allow = [\"v3\", \"header_payload\"]").and_then(|v| {
         if v.list().is_some_and(|list| list.is_empty()) {
-            v.complain("is empty, so the exception lifts nothing", None);
+            v.complain("is empty, so the exception has no effect", None);
             return None;
         }
         let words = Lifted::ALL.map(|lifted| (lifted.as_str(), lifted));
@@ -281,13 +281,13 @@ fn trees(value: &Value<'_, '_>) -> Option<Vec<TreeName>> {
     for element in &list {
         let Some(tree) = element.parse::<TreeName>() else { continue };
         if trees.contains(&tree) {
-            element.complain(format!("`{tree}` stands twice in this list"), None);
+            element.complain(format!("`{tree}` is listed twice"), None);
         } else {
             trees.push(tree);
         }
     }
     if list.len() < 2 {
-        value.complain("must name at least two trees, or nothing could be promoted", None);
+        value.complain("must name at least two trees, or nothing can be promoted", None);
     }
     (!trees.is_empty()).then_some(trees)
 }
@@ -327,11 +327,11 @@ fn nested(path: &DistPath, other: &DistPath, at: &Spot) -> Option<String> {
         inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
     };
     if path == other {
-        Some(format!("`{path}` is already the path of the distribution in line {line}"))
+        Some(format!("`{path}` is already the path of the distribution on line {line}"))
     } else if inside(path, other) {
-        Some(format!("`{path}` lies inside `{other}` of line {line}"))
+        Some(format!("`{path}` is inside `{other}` on line {line}"))
     } else if inside(other, path) {
-        Some(format!("`{path}` contains `{other}` of line {line}"))
+        Some(format!("`{path}` contains `{other}` on line {line}"))
     } else {
         None
     }

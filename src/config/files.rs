@@ -47,7 +47,7 @@ pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble>
         Err(error) => return Err(plain(format!("{shown} cannot be read: {}", reason(&error)))),
     };
     if !metadata.is_file() {
-        return Err(plain(format!("{shown} is {}, and a file is wanted", kind(&metadata))));
+        return Err(plain(format!("{shown} is {}; it must be a file", kind(&metadata))));
     }
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
@@ -68,7 +68,7 @@ fn open(path: &Path) -> std::io::Result<(File, Metadata)> {
         Ok(opened) => File::from(opened),
         // A socket, or a device that is not there, cannot even be opened.
         Err(Errno::NXIO | Errno::NODEV) => {
-            return Err(std::io::Error::other("it is neither file nor directory, and a file is wanted"));
+            return Err(std::io::Error::other("it is neither a file nor a directory"));
         }
         Err(error) => return Err(error.into()),
     };
@@ -81,7 +81,7 @@ fn absent(path: &Path) -> Trouble {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return trouble(what, None) };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let Ok(entries) = std::fs::read_dir(dir) else {
-        return trouble(what, Some(format!("neither does {}, or it cannot be read", dir.display())));
+        return trouble(what, Some(format!("{} does not exist either, or cannot be read", dir.display())));
     };
     let names: Vec<String> =
         entries.take(NEIGHBOURS_MAX).flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
@@ -102,7 +102,7 @@ fn kind(metadata: &Metadata) -> &'static str {
     } else if metadata.is_file() {
         "a file"
     } else {
-        "neither file nor directory"
+        "neither a file nor a directory"
     }
 }
 
@@ -110,7 +110,7 @@ fn kind(metadata: &Metadata) -> &'static str {
 pub fn open_to_others(path: &Path, metadata: &Metadata) -> Option<Trouble> {
     let mode = metadata.mode() & 0o7777;
     (mode & OTHERS != 0).then(|| {
-        let what = format!("{} is open to everybody on this machine (mode {mode:04o})", path.display());
+        let what = format!("everybody on this machine can read {} (mode {mode:04o})", path.display());
         trouble(what, Some(format!("chmod o= {}", path.display())))
     })
 }
@@ -121,7 +121,7 @@ pub fn changeable_by_others(path: &Path) -> Option<Trouble> {
         let mode = std::fs::metadata(part).ok()?.mode() & 0o7777;
         let guarded = mode & OTHERS_WRITE == 0 || (part != path && mode & STICKY != 0);
         (!guarded).then(|| {
-            let what = format!("{} can be changed by everybody on this machine (mode {mode:04o})", part.display());
+            let what = format!("everybody on this machine can change {} (mode {mode:04o})", part.display());
             trouble(what, Some(format!("chmod o-w {}", part.display())))
         })
     })
@@ -149,16 +149,16 @@ pub fn directory(path: &Path) -> Result<Directory, Trouble> {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if std::fs::symlink_metadata(part).is_ok() {
-                    return Err(plain(format!("{} is a symbolic link that leads nowhere", part.display())));
+                    return Err(plain(format!("{} is a dangling symbolic link", part.display())));
                 }
                 continue;
             }
             // A file in the place of a directory is found when its own turn comes.
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => continue,
-            Err(error) => return Err(plain(format!("{} cannot be looked at: {}", part.display(), reason(&error)))),
+            Err(error) => return Err(plain(format!("{} cannot be examined: {}", part.display(), reason(&error)))),
         };
         if !metadata.is_dir() {
-            return Err(plain(format!("{} is {}, and a directory is wanted", part.display(), kind(&metadata))));
+            return Err(plain(format!("{} is {}; it must be a directory", part.display(), kind(&metadata))));
         }
         let exists = part == path;
         let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
@@ -167,19 +167,19 @@ pub fn directory(path: &Path) -> Result<Directory, Trouble> {
                 format!("the user that runs rolloutd must be able to write to {}", part.display())
             } else {
                 // The one above is often the whole machine's.
-                format!("make it for the user that runs rolloutd: {}", disk::remedy_of_missing(path))
+                format!("create it for the user that runs rolloutd: {}", disk::remedy_of_missing(path))
             };
             let what = match (exists, reason(&error.into())) {
                 (true, why) => format!("{} cannot be written to: {why}", part.display()),
-                (false, why) => format!("{} cannot be made in {}: {why}", path.display(), part.display()),
+                (false, why) => format!("{} cannot be created in {}: {why}", path.display(), part.display()),
             };
             return Err(trouble(what, Some(whose)));
         }
         let real = std::fs::canonicalize(part)
-            .map_err(|error| plain(format!("{} cannot be looked at: {}", part.display(), reason(&error))))?;
+            .map_err(|error| plain(format!("{} cannot be examined: {}", part.display(), reason(&error))))?;
         return Ok(Directory { real, exists, metadata });
     }
-    Err(plain(format!("{} has no beginning that exists", path.display())))
+    Err(plain(format!("no parent directory of {} exists", path.display())))
 }
 
 /// The first symbolic link on the way to `path`, after `from`, and where it leads.
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(content(&file, 5).map(|(bytes, _)| bytes), Ok(b"12345".to_vec()));
         assert!(content(&file, 4).is_err());
         assert!(
-            content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory, and a file is wanted")
+            content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory; it must be a file")
         );
         // Nobody writes into the pipe, and nobody listens at the socket.
         let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
@@ -228,7 +228,7 @@ mod tests {
         symlink("pipe", dir.path().join("link")).expect("linked");
         for path in [pipe, socket, dir.path().join("link"), "/dev/null".into()] {
             let what = content(&path, 4).expect_err("no file").what;
-            assert!(what.ends_with("neither file nor directory, and a file is wanted"), "{what}");
+            assert!(what.ends_with("is neither a file nor a directory; it must be a file"), "{what}");
         }
     }
 
@@ -256,11 +256,11 @@ mod tests {
         std::fs::write(&file, "x").expect("written");
         for path in [&file, &file.join("a"), &file.join("a/b")] {
             let what = directory(path).expect_err("a file is in the way").what;
-            assert_eq!(what, format!("{} is a file, and a directory is wanted", file.display()));
+            assert_eq!(what, format!("{} is a file; it must be a directory", file.display()));
         }
         symlink("nowhere", dir.path().join("link")).expect("linked");
         let what = directory(&dir.path().join("link/a")).expect_err("a dangling link").what;
-        assert!(what.ends_with("is a symbolic link that leads nowhere"), "{what}");
+        assert!(what.ends_with("is a dangling symbolic link"), "{what}");
     }
 
     #[test]

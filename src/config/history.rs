@@ -71,7 +71,7 @@ fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(
         states.into_iter().collect::<Vec<_>>().join(", "),
         if lost.len() == 1 { "it" } else { "them" },
     );
-    Some((what, "give the state its old name back, or add it again with a transition that leaves it".to_owned()))
+    Some((what, "restore the state's old name, or add it again with a transition out of it".to_owned()))
 }
 
 /// A distribution that is not in the file any more; without packages nobody misses it.
@@ -79,12 +79,12 @@ fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, Stri
     let rollouts = world.rollouts.states().filter(|(dist, ..)| *dist == path).map(|(.., number)| number).sum::<u64>();
     (packages > 0).then(|| {
         let what = format!(
-            "the logbook has {} and {} of {path}, which this file does not have: from the next start on its trees stay as \
-             they are, and nothing is taken in, moved or published there",
+            "the logbook has {} and {} of {path}, which is not in this file: from the next start its trees stay \
+             as they are, and nothing is taken in, moved or published there",
             count(packages, "package"),
             count(rollouts, "rollout"),
         );
-        (what, format!("if it was renamed by mistake, give it the path {path} again: all goes on where it was"))
+        (what, format!("if it was renamed by mistake, give it the path {path} again"))
     })
 }
 
@@ -96,13 +96,13 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
         let listed = world.trees.listed(id);
         if listed > 0 {
             let what = format!(
-                "the logbook has {} in {id}, a tree that this file does not have: from the next start on it stays as it \
-                 is, and nobody keeps or moves what lies there",
+                "the logbook has {} in {id}, a tree that is not in this file: from the next start it stays as it \
+                 is, and its packages are neither maintained nor moved",
                 count(listed, "package"),
             );
             said.push((
                 what,
-                format!("put `{}` back into the trees of {path}, or move its packages on before", id.tree),
+                format!("put `{}` back into the trees of {path}, or move its packages on first", id.tree),
             ));
         }
     }
@@ -112,14 +112,10 @@ fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
     {
         let waiting = world.trees.listed(&TreeId { dist: path.clone(), tree: before.clone() });
         let what = format!(
-            "uploads to {path} were taken into {before} until now, and would be taken into {first} from the next start \
-             on; {before} has {}",
+            "uploads to {path} go to {before} now, and will go to {first} from the next start; {before} has {}",
             count(waiting, "package"),
         );
-        said.push((
-            what,
-            format!("uploads arrive in the first of the trees; put `{before}` first unless that is meant"),
-        ));
+        said.push((what, format!("uploads go to the first tree; put `{before}` first unless this is intended")));
     }
 }
 

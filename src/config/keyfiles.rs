@@ -58,7 +58,7 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
             Purpose::Ring { distribution, trees } => {
                 if signs && mention.path.file_name().is_some_and(|name| name == METADATA_KEY) {
                     let what = format!(
-                        "`{METADATA_KEY}` is the name of the key of [signing] in a tree, so clients would not get this one"
+                        "`{METADATA_KEY}` is the published name of the [signing] key, so clients would not get this one"
                     );
                     findings.complain(&mention.at, what, Some("give this file another name".to_owned()));
                 }
@@ -94,10 +94,10 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     for exception in &outcome.notebook.adopted {
         let Adopted { tree, code, until } = &exception.adopted;
         if *until <= now {
-            let hint = "remove those packages, or decide anew how long they may stay".to_owned();
-            findings.complain(&exception.at, "this exception is over".to_owned(), Some(hint));
+            let hint = "remove those packages, or set a new date".to_owned();
+            findings.complain(&exception.at, "this exception has expired".to_owned(), Some(hint));
         } else {
-            let what = format!("{tree} keeps packages that the gate refuses ({code}) before {}", moment(*until));
+            let what = format!("{tree} keeps packages that the gate refuses ({code}) until {}", moment(*until));
             findings.note(&exception.at, what, None);
         }
     }
@@ -106,7 +106,7 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
             let Some(ring) = rings.get(&(*number, tree.clone())) else { continue };
             if !ring.incomplete && ring.certs.len() < *wanted {
                 let at = outcome.places.of(&format!("distribution[{number}].min_signers.{tree}"));
-                let what = format!("`{tree}` asks for {wanted} signers, and its ring has {}", ring.certs.len());
+                let what = format!("`{tree}` requires {wanted} signers, but its ring has {}", ring.certs.len());
                 findings.complain(&at, what, None);
             }
         }
@@ -152,7 +152,7 @@ impl Ring<'_> {
                 if cert.can_sign {
                     expiry(&mention.at, cert, now, findings);
                     if !cert.remarks.is_empty() {
-                        let what = format!("{} signs with some of its keys only: {}", name(cert), why(cert));
+                        let what = format!("{} can sign only with some of its keys: {}", name(cert), why(cert));
                         findings.note(&mention.at, what, None);
                     }
                 }
@@ -174,7 +174,7 @@ impl Ring<'_> {
             }
         }
         if all_revoked && let Some(at) = self.at {
-            let what = "every key of this ring is revoked: nothing is accepted, and nothing that they signed moves";
+            let what = "every key of this ring is revoked: nothing is accepted, and nothing they signed moves";
             findings.note(at, what.to_owned(), None);
         }
     }
@@ -184,8 +184,8 @@ impl Ring<'_> {
 fn content_of_ring(all: usize, revoked: usize) -> String {
     let are = |number: usize| format!("{number} {}", if number == 1 { "is" } else { "are" });
     match all.saturating_sub(revoked) {
-        _ if revoked == 0 => format!("holds {all} certificates, and all of them are trusted"),
-        0 => format!("holds {all} certificates, and all of them are revoked"),
+        _ if revoked == 0 => format!("holds {all} certificates, all trusted"),
+        0 => format!("holds {all} certificates, all revoked"),
         trusted => format!("holds {all} certificates: {} trusted, {} revoked", are(trusted), are(revoked)),
     }
 }
@@ -241,12 +241,12 @@ fn look_at_exception<'r, 'o: 'r>(
     let legacy = &exception.legacy;
     let known = rings.clone().any(|ring| ring.incomplete || ring.certs.contains_key(&legacy.fingerprint));
     if !known && rings.next().is_some() {
-        let what = format!("{} is in no ring of this distribution", legacy.fingerprint);
+        let what = format!("{} is not in any ring of this distribution", legacy.fingerprint);
         findings.complain(&exception.key_at, what, None);
     }
     if legacy.until <= now {
-        let hint = "remove the exception, or decide anew how long it shall last".to_owned();
-        findings.complain(&exception.at, "this exception is over".to_owned(), Some(hint));
+        let hint = "remove the exception, or set a new date".to_owned();
+        findings.complain(&exception.at, "this exception has expired".to_owned(), Some(hint));
     } else {
         let lifted: Vec<&str> = legacy.allow.iter().map(|lifted| lifted.as_str()).collect();
         let what = format!(

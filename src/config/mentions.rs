@@ -107,7 +107,7 @@ impl Notebook {
     /// `{ file = ".." }`; a secret that stands in the configuration itself is refused.
     pub fn secret(&mut self, value: &Value<'_, '_>, purpose: Purpose) -> Option<PathBuf> {
         if value.is_text() {
-            let what = "the secret itself stands here, where everybody who may read the configuration reads it";
+            let what = "this is the secret itself, and everybody who can read the configuration can see it";
             value.complain(what, Some(format!("put it into a file of its own: {SECRET_EXAMPLE}")));
             return None;
         }

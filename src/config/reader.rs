@@ -71,7 +71,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let mended = Mended::new(if length > TEXT_MAX { "" } else { text });
     let (sheet, root) = Sheet::new(text, &mended, file);
     if length > TEXT_MAX {
-        sheet.top(&root).complain("is larger than 1 MiB, which no configuration is", None);
+        sheet.top(&root).complain("is larger than 1 MiB, too large for a configuration", None);
     }
     let mut notebook = Notebook::default();
     let mut top = sheet.top(&root);

@@ -30,7 +30,7 @@ pub fn look(mentions: &[Mention], findings: &mut Findings) {
         match seen.iter().find(|(other, _)| *other == secret) {
             Some((_, line)) => {
                 let what = format!("{} holds the same secret as the file named in line {line}", mention.path.display());
-                let hint = "whoever knows one could speak for the other; make a new one".to_owned();
+                let hint = "whoever knows one can impersonate the other; make a new one".to_owned();
                 findings.complain(&mention.at, what, Some(hint));
             }
             None => seen.push((secret, mention.at.line)),
@@ -63,11 +63,11 @@ fn one(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
         return None;
     }
     if secret.len() < SECRET_MIN {
-        let what = format!("{shown} holds {} bytes, and {SECRET_MIN} are the least", secret.len());
+        let what = format!("{shown} holds {} bytes, but needs at least {SECRET_MIN}", secret.len());
         findings.complain(&mention.at, what, make_one());
     }
     if mention.purpose == Purpose::Token && !secret.iter().all(u8::is_ascii_graphic) {
-        let what = format!("{shown} has blanks or other characters that no bearer token may have");
+        let what = format!("{shown} has blanks or other characters not allowed in a bearer token");
         findings.complain(&mention.at, what, make_one());
     }
     Some(secret.to_vec())

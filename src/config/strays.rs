@@ -33,7 +33,7 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
             n => format!(" (and {} more)", n - 1),
         };
         let (whose, owner, top) = (user(*whose), user(owner), top.display());
-        let what = format!("{}{more} belongs to {whose}, and the daemon's files are {owner}'s", first.display());
+        let what = format!("{}{more} belongs to {whose}, but the daemon's files belong to {owner}", first.display());
         let hint = format!("as root, `chown -R --from={whose} {owner} {top}`");
         findings.complain(&outcome.places.of(key), what, Some(hint));
     };

@@ -29,7 +29,7 @@ pub fn set_of<T: PartialEq>(value: &Value<'_, '_>, read: impl Fn(&Value<'_, '_>)
     for element in value.list()? {
         let Some(one) = read(&element) else { continue };
         if all.contains(&one) {
-            element.complain("stands twice in this list", None);
+            element.complain("is listed twice", None);
         } else {
             all.push(one);
         }
@@ -59,10 +59,10 @@ pub fn absolute(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     let shown = text.escape_default();
     if !path.is_absolute() {
-        return Err(format!("`{shown}` is not an absolute path; the daemon has no directory of its own"));
+        return Err(format!("`{shown}` is not an absolute path; the daemon has no working directory"));
     }
     if path.components().any(|part| part == Component::ParentDir) {
-        return Err(format!("`{shown}` has a `..` in it; write where it leads"));
+        return Err(format!("`{shown}` has a `..` in it; write the resolved path"));
     }
     if text.chars().any(char::is_control) {
         return Err(format!("`{shown}` has a control character"));
@@ -82,7 +82,7 @@ pub fn url(text: &str) -> Result<String, String> {
         return Err(format!("`{shown}` has no host"));
     }
     if host.contains('@') {
-        return Err("has a user name in it, which every client would send in the clear".to_owned());
+        return Err("has a user name in it, which every client would send unencrypted".to_owned());
     }
     if text.contains(['?', '#']) {
         return Err(format!("`{shown}` has a `?` or `#`, so nothing can be appended to it"));
@@ -93,11 +93,11 @@ pub fn url(text: &str) -> Result<String, String> {
     let path = rest.get(host.len()..).unwrap_or_default();
     let mut parts = path.strip_suffix('/').unwrap_or(path).split('/').skip(1);
     if parts.clone().any(|part| part.is_empty() || matches!(part, "." | "..")) {
-        return Err(format!("`{shown}` has an empty part, `.` or `..` in its path; write where it leads"));
+        return Err(format!("`{shown}` has an empty part, `.` or `..` in its path; write the resolved path"));
     }
     if !parts.all(is_part) {
         return Err(format!(
-            "`{shown}` has a path with something else than letters, digits, - . _ ~ + and %xx of others; escape it with %"
+            "the path of `{shown}` has characters other than letters, digits, - . _ ~ + and %xx; escape them with %"
         ));
     }
     Ok(text.to_owned())
@@ -141,8 +141,8 @@ pub fn fingerprint(text: &str) -> Result<String, String> {
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
     match (is_hex, digits.len()) {
         (true, 40 | 64) => Ok(digits.to_ascii_uppercase()),
-        (true, 8 | 16) => Err(format!("`{digits}` is a key id, which can be forged; the whole fingerprint is wanted")),
-        _ => Err(format!("`{}` is not a fingerprint: 40 or 64 hexadecimal digits are wanted", text.escape_default())),
+        (true, 8 | 16) => Err(format!("`{digits}` is a key id, which can be forged; write the whole fingerprint")),
+        _ => Err(format!("`{}` is not a fingerprint of 40 or 64 hexadecimal digits", text.escape_default())),
     }
 }
 
@@ -155,7 +155,7 @@ pub fn date(value: &Value<'_, '_>) -> Option<Timestamp> {
         _ => text.parse::<Timestamp>().ok(),
     };
     if until.is_none() {
-        let hint = "write \"2027-06-30\", that whole day in UTC included, or \"2027-06-30T12:00:00Z\"".to_owned();
+        let hint = "write \"2027-06-30\", which includes that whole day in UTC, or \"2027-06-30T12:00:00Z\"".to_owned();
         value.complain(format!("`{}` is not a date", text.escape_default()), Some(hint));
     }
     until
@@ -169,7 +169,7 @@ impl Names {
     /// Complains when the name stood somewhere before.
     pub fn note(&mut self, name: &str, value: &Value<'_, '_>, what: &str) {
         match self.0.iter().find(|(other, _)| other == name) {
-            Some((_, line)) => value.complain(format!("`{name}` {what}"), Some(format!("the first is in line {line}"))),
+            Some((_, line)) => value.complain(format!("`{name}` {what}"), Some(format!("the first is on line {line}"))),
             None => self.0.push((name.to_owned(), value.spot().line)),
         }
     }

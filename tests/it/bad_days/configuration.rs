@@ -32,13 +32,13 @@ fn a_distribution_that_is_renamed_by_mistake_lives_on_until_the_next_start_and_c
     // Said before it takes effect.
     let (said, code) = check(&site);
     assert!(
-        said.contains(&format!("2 packages and 2 rollouts of {DISTRIBUTION}, which this file does not have")),
+        said.contains(&format!("2 packages and 2 rollouts of {DISTRIBUTION}, which is not in this file")),
         "{said}"
     );
     assert_eq!(code, Some(0), "it may be meant");
     reload(&site);
-    site.wait("the log to say so", |site| site.log().contains("takes effect at the next start").then_some(()));
-    site.wait("the reload", |site| site.log().contains("settings and keys were read again").then_some(()));
+    site.wait("the log to say so", |site| site.log().contains("takes effect after a restart").then_some(()));
+    site.wait("the reload", |site| site.log().contains("reloaded settings and keys").then_some(()));
     assert!(site.log().contains(&format!("give it the path {DISTRIBUTION} again")), "{}", site.log());
     // Until then it goes on.
     let third = site.drop_package("third", "1.0", &[]);
@@ -76,10 +76,10 @@ fn a_distribution_that_was_removed_and_put_back_by_reloads_was_never_away() {
         if let Some(text) = text {
             fs::write(&file, text).unwrap();
         }
-        let times = site.log().matches("settings and keys were read again").count();
+        let times = site.log().matches("reloaded settings and keys").count();
         reload(&site);
         site.wait("the reload", |site| {
-            (site.log().matches("settings and keys were read again").count() > times).then_some(())
+            (site.log().matches("reloaded settings and keys").count() > times).then_some(())
         });
         let known = site.document("/api/v1/trees").to_string();
         assert!(known.contains(DISTRIBUTION) && !known.contains("other/one"), "{known}");
@@ -150,9 +150,7 @@ fn rollouts_in_states_that_a_procedure_has_lost_are_named_with_the_way_out() {
     assert!(said.contains(named), "{said}");
     reload(&site);
     site.wait("the log to say so", |site| site.log().contains(named).then_some(()));
-    site.wait("the rules to be in force", |site| {
-        site.log().contains("settings and keys were read again").then_some(())
-    });
+    site.wait("the rules to be in force", |site| site.log().contains("reloaded settings and keys").then_some(()));
     assert_eq!(site.ctl(&["move", "2", "Production"]).status.code(), Some(1), "it is judged by the table in force");
     // The way out, as it was told.
     fs::write(&own, &whole).unwrap();
