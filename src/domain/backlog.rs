@@ -87,19 +87,19 @@ impl Kind {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Stuck => {
-                "let the daemon's user write in its directory and read the file (chmod 2775 DIRECTORY, chmod 644 FILE), or \
-                 remove it"
+                "let the daemon's user write to its directory and read the file (chmod 2775 DIRECTORY, chmod 644 \
+                 FILE), or remove it"
             }
-            Self::Closed => "let the daemon's user in (chmod 2775 DIRECTORY), or remove it",
-            Self::Many => "remove what is not needed",
+            Self::Closed => "give the daemon's user access (chmod 2775 DIRECTORY), or remove it",
+            Self::Many => "remove the unused ones",
             Self::Deep => "put it into a directory further up",
-            Self::Suffix => "rename it to end in .rpm if it is a package; else remove it",
-            Self::Hidden => "if no copy is under way, give it a name without the dot, or remove it",
+            Self::Suffix => "if it is a package, rename it to end in .rpm; otherwise remove it",
+            Self::Hidden => "if no transfer is in progress, rename it without the dot, or remove it",
             Self::Folder => {
-                "nothing if packages lie in it, which are taken in; else remove it and upload the package itself"
+                "nothing if it has packages, which are taken in; otherwise remove it and upload the package itself"
             }
             Self::Incomplete => "upload the rest; after a while it is refused",
-            Self::New => "nothing: it is looked at as soon as nobody writes into it",
+            Self::New => "nothing: it is examined once nobody writes to it",
         }
     }
 }

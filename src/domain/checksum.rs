@@ -41,7 +41,7 @@ impl fmt::Display for ChecksumKind {
 
 /// A checksum name that is none of `sha`, `sha256`, `sha512`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no checksum that yum metadata can carry: use sha, sha256 or sha512")]
+#[error("`{0}` is not a checksum type of yum metadata: use sha, sha256 or sha512")]
 pub struct UnknownChecksum(pub String);
 
 impl FromStr for ChecksumKind {
@@ -83,7 +83,7 @@ impl fmt::Debug for Sha256 {
 
 /// Text that is not 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a SHA-256: 64 hexadecimal digits are wanted")]
+#[error("`{0}` is not a SHA-256 of 64 hexadecimal digits")]
 pub struct BadSha256(pub String);
 
 impl FromStr for Sha256 {

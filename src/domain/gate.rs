@@ -101,7 +101,7 @@ fn summed_up(findings: Vec<Finding>) -> Vec<Finding> {
         }
     }
     let with_rest = |(finding, more): (Finding, usize)| {
-        let words = format!("The same holds for {more} more.");
+        let words = format!("The same applies to {more} more.");
         let rest = (more > 0).then(|| Finding::new(finding.verdict, finding.code, words));
         std::iter::once(finding).chain(rest)
     };

@@ -40,38 +40,38 @@ macro_rules! codes {
 codes! {
     // What is no package at all.
     /// Not a regular file, or a link (B1).
-    NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Upload the package itself, as a file of its own, into the upload directory.";
+    NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Upload the package itself, as a separate file, to the upload directory.";
     /// Beyond the size limit (rows 11, B2).
     TooLarge = "too_large", "A file larger than the configured limit is not read.", "Raise `max_package` for this distribution, or split the package.";
     /// Changed or vanished while it was read (rows 2, 5, B3, B4).
-    Unstable = "unstable", "The file changed while it was being read.", "Upload it again and leave it alone until it is taken in.";
+    Unstable = "unstable", "The file changed while it was being read.", "Upload it again and do not change it until it is taken in.";
     /// Not an RPM (H2).
     NotRpm = "not_rpm", "The file does not begin with the lead of an RPM package.", "Upload a package that `rpm -qp` can read.";
 
     /// The process that reads it ended or went on for ever (row 26).
-    ReaderFailed = "reader_failed", "The process that reads packages must come to an end with a file, within its time and memory.", "Report the file and the daemon's log; it stays out until the program can read it.";
+    ReaderFailed = "reader_failed", "The process that reads packages must finish a file within its time and memory limits.", "Report the file and the daemon's log; it stays out until the program can read it.";
 
     // Container and header.
     /// Shorter than its headers say (H1).
-    Truncated = "truncated", "The file ends before the place where its headers say that it ends.", "Upload the whole file again.";
+    Truncated = "truncated", "The file is shorter than its headers say.", "Upload the whole file again.";
     /// Wrong magic in a header (H4).
-    HeaderMagic = "header_magic", "All eight bytes that begin a header must be rpm's.", "Rebuild the package; its header is damaged.";
+    HeaderMagic = "header_magic", "A header must begin with rpm's eight magic bytes.", "Rebuild the package; its header is damaged.";
     /// Counts or sizes beyond rpm's limits (H5 to H9).
-    HeaderLimits = "header_limits", "A header may not exceed the limits for tags, data, file names and dependencies.", "Rebuild it with less of them, or as several packages.";
+    HeaderLimits = "header_limits", "A header may not exceed the limits for tags, data, file names and dependencies.", "Rebuild it with fewer of them, or as several packages.";
     /// An entry that rpm would refuse (H10 to H17).
-    HeaderEntry = "header_entry", "Every header entry must have a known type, a possible count, and data inside the header.", "Rebuild the package; its header is damaged.";
+    HeaderEntry = "header_entry", "Every header entry must have a known type, a valid count, and data inside the header.", "Rebuild the package; its header is damaged.";
     /// The immutable region is missing or not the whole header (H18, H19).
-    Region = "region", "The main header must be exactly one immutable region.", "Rebuild the package; something was added to or taken from its header.";
+    Region = "region", "The main header must be exactly one immutable region.", "Rebuild the package; its header was changed.";
     /// A signature tag in the main header (H20).
-    SigtagInHeader = "sigtag_in_header", "A signature belongs into the signature header and nowhere else.", "Rebuild the package from its sources.";
+    SigtagInHeader = "sigtag_in_header", "A signature belongs in the signature header and nowhere else.", "Rebuild the package from its sources.";
     /// A tag twice (H22).
-    DuplicateTag = "duplicate_tag", "No tag may appear twice, since readers differ in which one they take.", "Rebuild the package from its sources.";
+    DuplicateTag = "duplicate_tag", "No tag may appear twice, because readers differ in which one they use.", "Rebuild the package from its sources.";
     /// Tags of a format 6 package out of order (H23).
-    TagOrder = "tag_order", "A package of format 6 has its tags in ascending order.", "Rebuild the package from its sources.";
+    TagOrder = "tag_order", "The tags of a format 6 package must be in ascending order.", "Rebuild the package from its sources.";
     /// Nonzero padding (H24).
-    Padding = "padding", "The padding after the signature header of a format 6 package is zero.", "Sign the package again with rpm itself.";
+    Padding = "padding", "The padding after the signature header of a format 6 package must be zero.", "Sign the package again with rpm itself.";
     /// The recorded size is not the file's (H27).
-    Size = "size", "The size that the signature header records must be the size of header and payload.", "Upload the whole file again, or sign it again.";
+    Size = "size", "The size in the signature header must be that of header and payload.", "Upload the whole file again, or sign it again.";
     /// File lists that do not fit together (H29).
     FileList = "file_list", "The lists of base names, directories, modes and flags must have matching lengths.", "Rebuild the package from its sources.";
     /// Dependency lists that do not fit together (N13).
@@ -79,21 +79,21 @@ codes! {
     /// Name, version, release or architecture is missing (H30).
     Nevra = "nevra", "A package must have a name, a version, a release and an architecture.", "Rebuild the package from its sources.";
     /// Characters that no name may have (N2).
-    NevraChars = "nevra_chars", "Name, version and release have only the characters that rpm lets a builder use.", "Rebuild the package under a plain name.";
+    NevraChars = "nevra_chars", "Name, version and release may have only the characters that rpm allows in a build.", "Rebuild the package under a plain name.";
     /// An unknown architecture (N3).
     Arch = "arch", "The architecture must be one that rpm knows.", "Rebuild the package for a real architecture.";
     /// Control characters in an identity field or in a dependency (N8).
-    Text = "text", "Names, versions and dependencies have no control characters and nothing that XML cannot carry.", "Rebuild the package without them.";
+    Text = "text", "Names, versions and dependencies must not have control characters or other characters that XML cannot carry.", "Rebuild the package without them.";
     /// A file name that cannot be listed (N11).
     FileName = "file_name", "Every file name must be text that XML can carry.", "Rebuild the package with other file names.";
 
     // Digests.
     /// A header digest is wrong (S14).
-    HeaderDigest = "header_digest", "Every digest of the header that the package carries must be right.", "Upload the package again; if it stays so, rebuild it.";
+    HeaderDigest = "header_digest", "Every digest of the header in the package must be right.", "Upload the package again; if that does not help, rebuild it.";
     /// A payload digest is wrong (S3, H25, S17).
-    PayloadDigest = "payload_digest", "The payload must have the digest that the signed header records.", "Upload the package again; if it stays so, rebuild it.";
+    PayloadDigest = "payload_digest", "The payload must have the digest that the signed header records.", "Upload the package again; if that does not help, rebuild it.";
     /// A payload digest of a form or strength that proves nothing (S16).
-    PayloadDigestFormat = "payload_digest_format", "The signed payload digest is one value, of SHA-256 or stronger.", "Rebuild the package with rpm 4.14 or newer.";
+    PayloadDigestFormat = "payload_digest_format", "The signed payload digest must be one value, of SHA-256 or stronger.", "Rebuild the package with rpm 4.14 or newer.";
 
     // Signatures.
     /// No signature (S2).
@@ -105,7 +105,7 @@ codes! {
     /// A signature that does not fit the bytes (S7 to S9).
     BadSignature = "bad_signature", "Every signature in the package must be good.", "Sign the package again; it, or its signature, was altered.";
     /// Signed by a key that the ring does not have (S10).
-    UnknownKey = "unknown_key", "Every signature must be by a key of this tree's ring.", "Sign with a key of the ring, or add the key to the ring of this tree.";
+    UnknownKey = "unknown_key", "Every signature must be made by a key of this tree's ring.", "Sign with a key of the ring, or add the key to the ring of this tree.";
     /// The key had expired when it signed (S18).
     KeyExpired = "key_expired", "The key must not have expired when it signed.", "Sign again with a valid key.";
     /// The key has expired since (S19).
@@ -119,7 +119,7 @@ codes! {
     /// Older than its key (S25).
     SignatureBeforeKey = "signature_before_key", "A signature cannot be older than the key that made it.", "Check the clock of the signing machine and sign again.";
     /// Not one bare OpenPGP signature (S38, S39, S40).
-    SignatureFormat = "signature_format", "Each signature tag holds exactly one bare OpenPGP signature packet.", "Sign the package again with rpm itself.";
+    SignatureFormat = "signature_format", "Each signature tag must hold exactly one bare OpenPGP signature packet.", "Sign the package again with rpm itself.";
     /// Issuer subpackets that contradict one another (S26, S27).
     IssuerConflict = "issuer_conflict", "All issuer subpackets of a signature must name the same key.", "Sign the package again.";
     /// The key may not sign (S28).
@@ -133,21 +133,21 @@ codes! {
     /// An algorithm that this build does not know (S33).
     UnknownAlgorithm = "unknown_algorithm", "The signature's algorithms must be known to this program.", "Sign with RSA, ECDSA or EdDSA.";
     /// A signature packet of version 2, 3 or 5 (S35).
-    SignatureVersion = "signature_version", "The signature packet must be of version 4 or 6.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
+    SignatureVersion = "signature_version", "The signature packet must have version 4 or 6.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
     /// Not a signature over a binary document (S36).
     SignatureType = "signature_type", "Only signatures over binary documents count.", "Sign the package with rpm itself.";
     /// A critical subpacket that is not understood (S37).
-    SignatureCritical = "signature_critical", "A subpacket that is marked as critical must be understood.", "Sign the package again without it.";
+    SignatureCritical = "signature_critical", "Every subpacket marked as critical must be known to this program.", "Sign the package again without it.";
     /// Fewer signers than the tree wants (S12).
-    TooFewSigners = "too_few_signers", "This tree wants signatures by several different keys.", "Let another signer sign the package too.";
+    TooFewSigners = "too_few_signers", "This tree requires signatures by several different keys.", "Have another signer sign the package too.";
 
     // Identity.
     /// The same NEVRA with other bytes (N5, S45).
-    DuplicateNevra = "duplicate_nevra", "One name-version-release.arch has one content in all trees of a distribution.", "Raise the release and rebuild.";
+    DuplicateNevra = "duplicate_nevra", "A name-version-release.arch has the same content in all trees of a distribution.", "Raise the release and rebuild.";
     /// Another package has the name of its file (epochs do not show in it).
-    FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ in nothing else would be one file.", "Raise the version or the release.";
+    FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ only in the epoch would be one file.", "Raise the version or the release.";
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).
-    Withdrawn = "withdrawn", "A package that a rollout withdrew does not come back under the same name.", "Raise the release and rebuild.";
+    Withdrawn = "withdrawn", "A package that a rollout withdrew cannot come back under the same name.", "Raise the release and rebuild.";
     /// A kind of package that the distribution does not carry (N7).
     WrongKind = "wrong_kind", "The architecture is not one that this distribution carries.", "Upload it to a distribution that carries it.";
 }

@@ -93,7 +93,7 @@ impl fmt::Display for Lifted {
 
 /// Text that names no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no rule that can be lifted: use v3, header_payload, sha1, weak_key or expired")]
+#[error("`{0}` is not a rule that can be waived: use v3, header_payload, sha1, weak_key or expired")]
 pub struct UnknownLifted(pub String);
 
 impl FromStr for Lifted {
@@ -202,7 +202,7 @@ pub fn judge(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted, 
     let worst = reasons.into_iter().min_by_key(|refusal| rank(refusal.code));
     // `signatures` gives at least one reason with every error; should that ever change, the file
     // stays out.
-    Err(worst.unwrap_or_else(|| Refusal::new(Code::Unsigned, "no reason to let it in")))
+    Err(worst.unwrap_or_else(|| Refusal::new(Code::Unsigned, "no signature that accepts it")))
 }
 
 /// The good signatures of a package, by what they cover: certificate and key of each.
@@ -310,15 +310,15 @@ fn cover(
             return Err(Refusal::new(
                 Code::LegacySignature,
                 format!(
-                    "{}: it covers header and payload together, and nothing newer vouches for both \
-                     (a legacy exception for {whose} would have to allow header_payload)",
+                    "{}: it covers header and payload together, and no newer signature covers both (a legacy \
+                     exception for {whose} would have to allow header_payload)",
                     signed.place
                 ),
             ));
         }
         return Err(Refusal::new(
             Code::PartiallySigned,
-            "the header is signed, but it has no digest of the payload, and no signature covers that",
+            "the header is signed, but it has no digest of the payload, and no signature covers the payload",
         ));
     }
     // Counted by certificate, so that one signer who signs twice is one signer (S12).

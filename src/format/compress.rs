@@ -72,7 +72,7 @@ impl fmt::Display for Compression {
 
 /// A compression that is none of `gz`, `zst`, `none`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no compression of metadata: use gz, zst or none", .0.escape_default())]
+#[error("`{}` is not a metadata compression: use gz, zst or none", .0.escape_default())]
 pub struct UnknownCompression(pub String);
 
 impl FromStr for Compression {
@@ -238,7 +238,7 @@ impl<R: Read> Read for Limited<R> {
         self.left = self
             .left
             .checked_sub(read as u64)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "more comes out than may"))?;
+            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it decompresses to more than the limit"))?;
         Ok(read)
     }
 }

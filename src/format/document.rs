@@ -199,7 +199,7 @@ impl<'s, 't> Section<'s, 't> {
                 // A misspelt key beside the right one.
                 let hint = match nearest(name.text, self.asked.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known here: {}", self.asked.join(", ")),
+                    None => format!("known keys: {}", self.asked.join(", ")),
                 };
                 name.complain("is not a known key", Some(hint));
             }
@@ -329,7 +329,7 @@ impl<'s, 't> Value<'s, 't> {
         }
         let known = words.iter().map(|(word, _)| *word);
         let hint = nearest(text, known.clone()).map(|near| format!("did you mean \"{near}\"?"));
-        self.complain(format!("`{}` is none of {}", text.escape_default(), list_of(known)), hint);
+        self.complain(format!("`{}` is not one of {}", text.escape_default(), list_of(known)), hint);
         None
     }
 

@@ -146,16 +146,16 @@ pub enum Extent {
 pub fn extent(prefix: &[u8]) -> Result<Extent, Refusal> {
     const NEEDED: u64 = (LEAD + INTRO) as u64;
     if !LEAD_MAGIC.iter().zip(prefix).all(|(want, is)| want == is) {
-        return Err(Refusal::new(Code::NotRpm, "no lead of an rpm package"));
+        return Err(Refusal::new(Code::NotRpm, "no rpm package lead"));
     }
     let Some(lead) = prefix.first_chunk::<LEAD>() else {
         return Ok(Extent::More(NEEDED));
     };
     if !matches!(lead[4], 3 | 4) {
-        return Err(Refusal::new(Code::NotRpm, format!("the lead is of version {}, rpm reads 3 and 4", lead[4])));
+        return Err(Refusal::new(Code::NotRpm, format!("the lead has version {}, rpm reads 3 and 4", lead[4])));
     }
     if lead[78..80] != HEADER_SIGNATURE {
-        return Err(Refusal::new(Code::NotRpm, "the lead names a kind of signature that rpm no longer reads"));
+        return Err(Refusal::new(Code::NotRpm, "the lead names a signature type that rpm no longer reads"));
     }
     let Some(intro) = intro_at(prefix, LEAD as u64) else {
         return Ok(Extent::More(NEEDED));
@@ -194,14 +194,14 @@ impl Intro {
             Part::Main => (TAGS_MAX, DATA_MAX),
         };
         if entries == 0 || entries > tags_max {
-            return refuse(Code::HeaderLimits, format!("{entries} tags, 1 to {tags_max} are possible"));
+            return refuse(Code::HeaderLimits, format!("{entries} tags, allowed are 1 to {tags_max}"));
         }
         if data > data_max {
-            return refuse(Code::HeaderLimits, format!("{data} bytes of data, {data_max} are possible"));
+            return refuse(Code::HeaderLimits, format!("{data} bytes of data, allowed are {data_max}"));
         }
         let intro = Self { entries, data };
         if intro.bytes() > HEADER_MAX {
-            return refuse(Code::HeaderLimits, format!("{} bytes, {HEADER_MAX} are possible", intro.bytes()));
+            return refuse(Code::HeaderLimits, format!("{} bytes, allowed are {HEADER_MAX}", intro.bytes()));
         }
         Ok(intro)
     }
@@ -413,7 +413,7 @@ pub fn agree(signature: &Header, padding: &[u8], main: &Header) -> Result<Agreem
     ];
     for (outside, inside) in in_either {
         if main.has(inside) && (format_6 || signature.has(outside)) {
-            let detail = format!("tag {inside} of the main header belongs into the signature header");
+            let detail = format!("tag {inside} of the main header belongs in the signature header");
             return Err(Refusal::new(Code::SigtagInHeader, detail));
         }
     }
@@ -453,7 +453,7 @@ impl Checked {
             return refuse(Code::Truncated, format!("{} bytes of {}", bytes.len(), intro.bytes()));
         }
         if (bytes.len() as u64) > intro.bytes() {
-            return refuse(Code::HeaderLimits, format!("{} bytes, it speaks of {}", bytes.len(), intro.bytes()));
+            return refuse(Code::HeaderLimits, format!("{} bytes instead of {}", bytes.len(), intro.bytes()));
         }
         let at = bytes.len() - intro.data as usize;
         let (before, data) = bytes.split_at(at);
@@ -471,7 +471,7 @@ impl Checked {
             entries.sort_unstable_by_key(|e| e.tag);
         }
         if let Some((entry, _)) = entries.iter().zip(entries.iter().skip(1)).find(|(a, b)| a.tag == b.tag) {
-            return refuse(Code::DuplicateTag, format!("tag {} stands in it twice", entry.tag));
+            return refuse(Code::DuplicateTag, format!("tag {} occurs twice", entry.tag));
         }
         if part == Part::Main && !in_order && names_format_6(&entries, data) {
             return refuse(Code::TagOrder, "the tags are not in order".to_owned());
@@ -499,7 +499,7 @@ fn region_end(index: &[[u8; ENTRY]], data: &[u8], part: Part) -> Result<Option<u
     };
     if tag != own {
         return match tag {
-            HEADER_IMAGE..=HEADER_IMMUTABLE => Err(format!("opens with region {tag} and not {own}")),
+            HEADER_IMAGE..=HEADER_IMMUTABLE => Err(format!("opens with region {tag}, not {own}")),
             _ => Ok(None),
         };
     }
@@ -544,7 +544,7 @@ fn check_entries(index: &[[u8; ENTRY]], data: &[u8], region: Option<usize>, part
             return refuse(code, why);
         }
         if start < end {
-            return refuse(Code::HeaderEntry, "overlaps what stands before it");
+            return refuse(Code::HeaderEntry, "overlaps the entry before it");
         }
         let size = size_of(kind);
         if !start.is_multiple_of(size) {
@@ -576,7 +576,7 @@ fn check_entries(index: &[[u8; ENTRY]], data: &[u8], region: Option<usize>, part
 fn check_tag(tag: u32, kind: u32, count: u32, in_region: bool, part: Part) -> Result<(), (Code, &'static str)> {
     // rpm before 6 takes a tag for a signed number.
     if tag < tag::HEADERI18NTABLE || i32::try_from(tag).is_err() {
-        return Err((Code::HeaderEntry, "is none that may stand here"));
+        return Err((Code::HeaderEntry, "is not allowed here"));
     }
     if !(kind::CHAR..=kind::I18NSTRING).contains(&kind) {
         return Err((Code::HeaderEntry, "has an unknown type"));
@@ -590,7 +590,7 @@ fn check_tag(tag: u32, kind: u32, count: u32, in_region: bool, part: Part) -> Re
         },
         Part::Main => {
             if (256..1000).contains(&tag) && tag != tag::PUBKEYS {
-                return Err((Code::SigtagInHeader, "belongs into the signature header"));
+                return Err((Code::SigtagInHeader, "belongs in the signature header"));
             }
             // rpm looks at types only where there is a region; before that, an architecture could be
             // a number.

@@ -42,7 +42,7 @@ pub struct BadBody(pub String);
 pub fn read(body: &[u8]) -> Result<Generic, BadBody> {
     // The derived reader would also take a list of five strings, which names no field.
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(BadBody("it is no JSON object".to_owned()));
+        return Err(BadBody("it is not a JSON object".to_owned()));
     }
     let hook: Generic = serde_json::from_slice(body).map_err(|e| BadBody(e.to_string()))?;
     for (name, value) in

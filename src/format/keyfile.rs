@@ -158,7 +158,7 @@ impl File {
                 Packet::Unknown(unknown) => {
                     let why = one_line(unknown.error());
                     file.wrong.push(if begins {
-                        format!("packet {number} of it is a key of a version that is not supported: {why}")
+                        format!("packet {number} of it is a key of an unsupported version: {why}")
                     } else {
                         format!("packet {number} of it, {}, cannot be read: {why}", kind_of(unknown.tag()))
                     });
@@ -204,7 +204,7 @@ impl File {
                     }
                     Err(error) => {
                         let why = one_line(&error);
-                        self.wrong.push(format!("packet {number} of it begins no usable certificate: {why}"));
+                        self.wrong.push(format!("packet {number} of it does not begin a usable certificate: {why}"));
                     }
                 }
             }
@@ -290,8 +290,8 @@ fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) -> (Vec<Cer
     let mut complaints = Vec::new();
     if let Some(stray) = strays.get(STRAYS_MAX) {
         let what = format!(
-            "more than {STRAYS_MAX} signatures of the ring do not stand where they belong, packet {} of it is one: \
-             export the certificates anew",
+            "more than {STRAYS_MAX} signatures of the ring are misplaced, such as packet {} of it: export the \
+             certificates again",
             stray.number
         );
         complaints.push(KeyComplaint { label: stray.label.clone(), what });
@@ -390,23 +390,23 @@ fn nowhere(number: usize, signature: &Signature, makers: &[Fingerprint], revoked
     };
     if let (Some(maker), Some(revoked)) = (makers.first(), revoked) {
         return format!(
-            "packet {number} of it, {what} by {maker}, is about {revoked}, which has not named that key for it: \
-             take the packet out"
+            "packet {number} of it, {what} by {maker}, is about {revoked}, which did not authorise that key: \
+             remove the packet"
         );
     }
     if let Some(maker) = makers.first() {
         return format!(
-            "packet {number} of it, {what} by {maker}, does not verify over anything of that certificate: it is damaged, \
-             or what it is about is missing; export the certificate anew, or take the packet out"
+            "packet {number} of it, {what} by {maker}, does not verify over any part of that certificate: it is \
+             damaged, or its subject is missing; export the certificate again, or remove the packet"
         );
     }
     let by = match signature.get_issuers().first() {
         Some(issuer) => issuer.to_string(),
-        None => return format!("packet {number} of it, {what}, does not say by which key it was made: take it out"),
+        None => return format!("packet {number} of it, {what}, does not name the key that made it: remove it"),
     };
     format!(
-        "packet {number} of it, {what} by {by}, belongs to no certificate of the ring: \
-         add the certificate of {by} to the ring, or take the packet out"
+        "packet {number} of it, {what} by {by}, belongs to no certificate of the ring: add the certificate of \
+         {by} to the ring, or remove the packet"
     )
 }
 
@@ -462,13 +462,13 @@ fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     match bytes {
         [] => Err("empty".to_owned()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            Err("is text in UTF-16, which no program takes for a key: save it as UTF-8".to_owned())
+            Err("is text in UTF-16, which no program reads as a key: save it as UTF-8".to_owned())
         }
         // The first bit of an OpenPGP packet is set, and no armor begins so; a text may, with a letter that is not ASCII.
         [first, ..] if first & 0x80 != 0 && std::str::from_utf8(bytes).is_err() => match text_after_packets(bytes) {
             Some(at) => Err(format!(
-                "text follows a binary key from byte {at} on, and no program reads both: put the text into a file of its \
-                 own (`tail -c +{} FILE`), and keep the first {at} bytes here (`head -c {at} FILE`)",
+                "text follows a binary key from byte {at} on, and no program reads both: put the text into a \
+                 separate file (`tail -c +{} FILE`), and keep the first {at} bytes here (`head -c {at} FILE`)",
                 at.saturating_add(1)
             )),
             None => Ok(vec![bytes.to_vec()]),
@@ -491,8 +491,8 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         if text.starts_with(END) {
             let Some((_, lines)) = block.take() else {
                 return Err(format!(
-                    "an armored block ends in line {number} that has not begun: put `{BEGIN_LINE}` and an empty line \
-                     before it, fetch the file anew, or take the block out"
+                    "an armored block ends on line {number} but has no beginning: put `{BEGIN_LINE}` and an \
+                     empty line before it, fetch the file again, or remove the block"
                 ));
             };
             parts.push(content_of(&lines)?);
@@ -502,8 +502,8 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         if let Some(rest) = text.strip_prefix(BEGIN) {
             if let Some((begun, _)) = block {
                 return Err(format!(
-                    "an armored block begins in line {number} inside another, which began in line {begun}: put \
-                     `{END_LINE}` before it, or fetch the file anew"
+                    "an armored block begins on line {number} inside another, which began on line {begun}: put \
+                     `{END_LINE}` before it, or fetch the file again"
                 ));
             }
             match rest {
@@ -513,14 +513,14 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
                 near if near.starts_with(b"PUBLIC KEY BLOCK") || near.starts_with(b"SIGNATURE") => {
                     return Err(damaged_frame(number, text));
                 }
-                other => return Err(format!("holds a PGP {}, no certificate", printable(other))),
+                other => return Err(format!("holds a PGP {}, not a certificate", printable(other))),
             }
             block = Some((number, Vec::new()));
         } else if holds(text, BEGIN) || holds(text, END) {
             // gpg writes a colon before the revocations that it makes in advance.
             return Err(format!(
-                "something stands before `-----` in line {number}, so that no program reads the block: remove it \
-                 (before a revocation gpg puts a colon, lest anybody publishes it by mistake)"
+                "there is text before `-----` on line {number}, so no program reads the block: remove it (gpg \
+                 puts a colon before a revocation to prevent accidental publication)"
             ));
         } else if is_near_frame(text) {
             return Err(damaged_frame(number, text));
@@ -534,19 +534,20 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             foreign = Some(label);
         } else if is_like_armor(text) {
             return Err(format!(
-                "line {number} looks like armor and stands in no block, so that no program reads it: put \
-                 `{BEGIN_LINE}` and an empty line before what belongs together and `{END_LINE}` after it, or take it out"
+                "line {number} looks like armor outside a block, so no program reads it: put `{BEGIN_LINE}` and \
+                 an empty line before the block and `{END_LINE}` after it, or remove it"
             ));
         } else if text.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) {
-            return Err(format!("line {number} is neither armor nor text: put binary keys into a file of their own"));
+            return Err(format!("line {number} is neither armor nor text: put binary keys into a separate file"));
         }
     }
     if let Some(label) = foreign {
-        return Err(format!("a block of a {} has no end: take it out", printable(label)));
+        return Err(format!("a block of a {} has no end: remove it", printable(label)));
     }
     if let Some((begun, _)) = block {
         return Err(format!(
-            "its armor has no end: put `{END_LINE}` after the block that begins in line {begun}, or fetch the file anew"
+            "its armor has no end: put `{END_LINE}` after the block that begins on line {begun}, or fetch the file \
+             again"
         ));
     }
     Ok(parts)
@@ -593,9 +594,9 @@ fn damaged_frame(number: usize, text: &[u8]) -> String {
     }
     let right = if words(text).any(|word| word == b"BEGIN") { BEGIN_LINE } else { END_LINE };
     format!(
-        "line {number} would be that of an armored block, and its dashes or blanks were changed (by a mail program?), so \
-         that no program reads the block: write `{right}` in a line of its own instead, fetch the file anew, or take out \
-         what is no block"
+        "line {number} looks like that of an armored block, but its dashes or blanks were changed (by a mail \
+         program?), so no program reads the block: write `{right}` on a line of its own instead, fetch the file \
+         again, or remove the line"
     )
 }
 
@@ -674,13 +675,13 @@ fn content_of(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
     for line in lines.iter().skip(headers).filter(|line| !line.is_empty()) {
         match line.strip_prefix(b"=") {
             Some(digits) if digits.len() == 4 && sum.is_none() => sum = Some(*line),
-            _ if sum.is_some() => return Err(bad("something follows its checksum")),
+            _ if sum.is_some() => return Err(bad("there is text after its checksum")),
             _ => text.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace())),
         }
     }
-    let content = STANDARD.decode(&text).map_err(|_| bad("it is no base64"))?;
+    let content = STANDARD.decode(&text).map_err(|_| bad("it is not base64"))?;
     if sum.is_some_and(|sum| sum != checksum_line(&content).as_bytes()) {
-        return Err(bad("its checksum is that of another text, so it was damaged; fetch it anew"));
+        return Err(bad("its checksum does not match, so it is damaged; fetch it again"));
     }
     Ok(content)
 }
@@ -698,7 +699,7 @@ fn checksum_line(content: &[u8]) -> String {
 }
 
 const SECRET: &str =
-    "holds a secret key: export the public key only (`gpg --armor --export KEY`), and keep the secret one elsewhere";
+    "holds a secret key: export only the public key (`gpg --armor --export KEY`), and keep the secret one elsewhere";
 
 pub(super) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Result<(), String> {
     let unreadable = |error: anyhow::Error| format!("not OpenPGP: {}", one_line(&error));
@@ -724,7 +725,7 @@ pub(super) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Re
         keys = keys.saturating_add(usize::from(is_key(&packet)));
         packets.push((number, packet));
         if keys > KEYS_MAX || packets.len() > PACKETS_MAX {
-            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets: put them into several files"));
+            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets: split them into several files"));
         }
     }
     Ok(())
@@ -816,7 +817,7 @@ mod tests {
         let lines: Vec<&str> = revocation.lines().collect();
         let without_frame = format!("{}\n{}\n", lines[2], lines[3]);
         let frame = |damaged: &str| format!("line 11 would be that of an armored block{damaged}");
-        let begin = frame(", and its dashes or blanks were changed");
+        let begin = frame(", but its dashes or blanks were changed");
         for (text, says, cure) in [
             (revocation.replace("-----", "—–"), begin.as_str(), BEGIN_LINE),
             (revocation.replace("-----BEGIN", "----BEGIN"), &begin, BEGIN_LINE),

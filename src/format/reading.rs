@@ -160,7 +160,7 @@ impl Reading {
             Stage::Headers { prefix, needed } => {
                 // What there is may already say that it is something else.
                 header::extent(&prefix)?;
-                let detail = format!("{} bytes, and its headers need {needed}", self.size);
+                let detail = format!("{} bytes, but its headers need {needed}", self.size);
                 return Err(Refusal::new(Code::Truncated, detail));
             }
         };
@@ -207,7 +207,7 @@ impl Streams {
             let (Ok(start), Ok(end)) = ends else { return None };
             prefix.get(start..end)
         };
-        let short = || Refusal::new(Code::Truncated, "the headers are not all there");
+        let short = || Refusal::new(Code::Truncated, "the headers are incomplete");
         let signature_header = Header::read(part(layout.signature.clone()).ok_or_else(short)?, Part::Signature)?;
         let header = Header::read(part(layout.main.clone()).ok_or_else(short)?, Part::Main)?;
         let padding = part(layout.padding()).ok_or_else(short)?;
@@ -286,7 +286,7 @@ impl Streams {
         // Every payload ends with the trailer of its archive. Without one, a signature over a header
         // could be passed off as one over header and payload.
         if of(self.layout.main.end) == 0 {
-            faults.push(Refusal::new(Code::Truncated, "the file ends with its header, there is no payload"));
+            faults.push(Refusal::new(Code::Truncated, "the file ends after its header, without a payload"));
         }
         let both = self
             .sizes
@@ -295,7 +295,7 @@ impl Streams {
         let payload =
             self.payload_size.map(|said| (said, of(self.layout.main.end), "the header: the payload".to_owned()));
         for (said, is, what) in both.chain(payload).filter(|(said, is, _)| said != is) {
-            let detail = format!("{what} should have {said} bytes, and there are {is}");
+            let detail = format!("{what} should have {said} bytes, but has {is}");
             let whole = payload_seen_right && !payload_seen_wrong;
             match is < said {
                 true if !whole => faults.push(Refusal::new(Code::Truncated, detail)),

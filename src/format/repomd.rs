@@ -122,7 +122,7 @@ impl Repomd {
     /// Reads anybody's `repomd.xml`.
     pub fn read(bytes: &[u8]) -> Result<Self, BadRepomd> {
         if bytes.len() > REPOMD_MAX {
-            return bad(format!("{} bytes are more than any repository needs", bytes.len()));
+            return bad(format!("{} bytes, too many for any repository", bytes.len()));
         }
         let text = str::from_utf8(bytes).map_err(|_| BadRepomd { why: "not UTF-8".to_owned() })?;
         if xml::first_bad_char(text).is_some() {
@@ -141,7 +141,7 @@ impl Repomd {
                 Event::Text(words) => reading.words(&words)?,
                 Event::GeneralRef(name) => reading.words(resolve(&name)?.encode_utf8(&mut [0; 4]))?,
                 Event::Eof => return reading.end(),
-                Event::DocType(_) => return bad("a document type declaration"),
+                Event::DocType(_) => return bad("a DOCTYPE declaration"),
                 Event::CData(_) => return bad("a CDATA section"),
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
             }
@@ -241,7 +241,7 @@ impl Reading {
     fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), BadRepomd> {
         let name = tag.name().as_ref().to_owned();
         match self.path.len() {
-            0 if self.ended || name != "repomd" => return bad("the root element is not one `repomd`"),
+            0 if self.ended || name != "repomd" => return bad("the root element is not a single `repomd`"),
             DEPTH_MAX.. => return bad("elements are nested too deeply"),
             _ => {}
         }
@@ -263,7 +263,7 @@ impl Reading {
             }
             match attribute.key.as_ref() {
                 key if key == wanted => self.attribute = Some(value.into_owned()),
-                "xml:base" if name == "location" => return bad("a location with `xml:base`, which is somewhere else"),
+                "xml:base" if name == "location" => return bad("a location with `xml:base`, which points elsewhere"),
                 _ => {}
             }
         }
@@ -271,7 +271,7 @@ impl Reading {
             let kind = self.attribute.take().unwrap_or_default();
             check_kind(&kind)?;
             if self.result.get(&kind).is_some() {
-                return bad(format!("the type `{kind}` stands twice"));
+                return bad(format!("the type `{kind}` occurs twice"));
             }
             self.draft = Some(Draft { kind, ..Draft::default() });
         }
@@ -340,7 +340,7 @@ impl Draft {
         } else {
             false
         };
-        if twice { bad(format!("`{name}` of `{}` stands twice", self.kind)) } else { Ok(()) }
+        if twice { bad(format!("`{name}` of `{}` occurs twice", self.kind)) } else { Ok(()) }
     }
 
     fn finish(self) -> Result<Data, BadRepomd> {
@@ -372,7 +372,7 @@ fn sum(of: &str, kind: String, hex: &str) -> Result<Sum, BadRepomd> {
         "sha256" => 64,
         "sha384" => 96,
         "sha512" => 128,
-        _ => return bad(format!("`{of}` has a checksum of the unknown kind `{}`", kind.escape_debug())),
+        _ => return bad(format!("`{of}` has a checksum of the unknown type `{}`", kind.escape_debug())),
     };
     if hex.len() != digits || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
         return bad(format!("`{of}` has a checksum that is not {digits} hexadecimal digits"));
@@ -384,7 +384,7 @@ fn number(of: &str, name: &str, text: &str) -> Result<u64, BadRepomd> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits => Ok(number),
-        _ => bad(format!("`{name}` of `{of}` is no number")),
+        _ => bad(format!("`{name}` of `{of}` is not a number")),
     }
 }
 
@@ -393,7 +393,7 @@ fn check_kind(kind: &str) -> Result<(), BadRepomd> {
     if plain && !kind.is_empty() && kind.len() <= 100 {
         return Ok(());
     }
-    let mut why = "a type of data that is no plain word: `".to_owned();
+    let mut why = "a data type that is not a plain word: `".to_owned();
     for c in kind.chars().take(100).flat_map(char::escape_debug) {
         why.push(c);
     }
@@ -523,7 +523,7 @@ mod tests {
         refuse("<size>5", "<size>-5", "no number");
         refuse("<size>5", "<size>+5", "no number");
         refuse("<size>5", "<size>99999999999999999999", "no number");
-        refuse("type=\"sha\"", "type=\"crc\"", "unknown kind");
+        refuse("type=\"sha\"", "type=\"crc\"", "unknown type");
         refuse(">0123", ">z123", "hexadecimal");
         refuse(">0123", ">", "hexadecimal");
         refuse("type=\"other\"", "type=\"../x\"", "no plain word");

@@ -52,7 +52,7 @@ pub enum SampleError {
         why: String,
     },
     /// A dependency that is neither `name` nor `name >= version`.
-    #[error("`{0}` is no dependency: write `name` or `name >= version`")]
+    #[error("`{0}` is not a dependency: write `name` or `name >= version`")]
     Dependency(String),
     /// A time before 1970 or after 2106, which a header cannot hold.
     #[error("{0} cannot be written into a package")]

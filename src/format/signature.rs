@@ -209,7 +209,9 @@ impl Claims {
                 match signature.u64(number) {
                     Some(size) => claims.sizes.push((number, size)),
                     None => {
-                        claims.faults.push(Refusal::new(Code::Size, format!("signature tag {number} holds no size")));
+                        claims
+                            .faults
+                            .push(Refusal::new(Code::Size, format!("signature tag {number} does not hold a size")));
                     }
                 }
             }
@@ -218,7 +220,7 @@ impl Claims {
         // A good signature says more; but rpm 4 asks for a digest beside it and would not install this.
         let covers_the_header = |digest: &Expected| matches!(digest.span, Span::Header | Span::HeaderAndPayload);
         if !claims.digests.iter().any(covers_the_header) {
-            let detail = "there is no digest of the header beside the signature, and rpm asks for one";
+            let detail = "there is no digest of the header beside the signature, and rpm requires one";
             claims.faults.push(Refusal::new(Code::HeaderDigest, detail));
         }
         // H18: only rpm before 4.0 made headers without a region, and signed header and payload together, which
@@ -226,7 +228,7 @@ impl Claims {
         let of_the_header = claims.digests.iter().any(|digest| digest.span == Span::Header)
             || claims.signatures.iter().any(|carried| carried.range == Range::Header);
         if of_the_header && !main.has_region() {
-            let detail = "the main header is no region, and something beside it is over the header alone";
+            let detail = "the main header is not a region, but a signature or digest covers the header alone";
             claims.faults.push(Refusal::new(Code::Region, detail));
         }
         claims
@@ -281,7 +283,7 @@ impl Claims {
                 }
                 (Ok(_), count) => self.faults.push(Refusal::new(
                     Code::PayloadDigestFormat,
-                    format!("tag {}: {count} digests where one is wanted", tag::PAYLOADSHA256),
+                    format!("tag {}: {count} digests instead of one", tag::PAYLOADSHA256),
                 )),
                 (Err(number), _) => self.faults.push(Refusal::new(
                     Code::PayloadDigestFormat,

@@ -66,7 +66,7 @@ pub enum SigningError {
     #[error("no OpenPGP key can be read from it: {0}")]
     Unreadable(String),
     /// Several keys in one file: which one is meant is not for us to guess.
-    #[error("it holds {0} OpenPGP keys, and exactly one is wanted")]
+    #[error("it holds {0} OpenPGP keys instead of exactly one")]
     Several(usize),
     /// A public key where the secret one is needed.
     #[error(
@@ -78,9 +78,9 @@ pub enum SigningError {
     },
     /// Protected by a passphrase, which a daemon has nobody to ask for.
     #[error(
-        "the secret key of {fingerprint} is protected by a passphrase, and a daemon has nobody to ask: take it off \
-         (`gpg --passwd {fingerprint}`, with an empty new one), export the key anew (`gpg --armor --export-secret-keys \
-         {fingerprint}`), and let nobody but the daemon read it"
+        "the secret key of {fingerprint} is protected by a passphrase, which a daemon cannot ask for: remove it \
+         (`gpg --passwd {fingerprint}`, with an empty new one), export the key again (`gpg --armor \
+         --export-secret-keys {fingerprint}`), and let only the daemon read it"
     )]
     Encrypted {
         /// Fingerprint of the certificate.
@@ -88,8 +88,8 @@ pub enum SigningError {
     },
     /// Expired, revoked, not yet valid, or not meant for signing.
     #[error(
-        "no key of {fingerprint} may sign at {at}: {why} (one that has expired lives on after `gpg --quick-set-expire \
-         {fingerprint} 2y` and a new export; else another key has to take its place)"
+        "no key of {fingerprint} may sign at {at}: {why} (renew an expired one with `gpg --quick-set-expire \
+         {fingerprint} 2y` and a new export; otherwise use another key)"
     )]
     NotUsable {
         /// Fingerprint of the certificate.
@@ -121,7 +121,7 @@ pub enum SigningError {
     #[error("{0} cannot be written as the time of a signature")]
     Time(Timestamp),
     /// The signature did not verify with our own public key; it was thrown away.
-    #[error("a signature that was just made does not verify: memory or processor fault")]
+    #[error("a signature just made does not verify: memory or CPU fault")]
     Fault,
     /// The library failed.
     #[error("failed to sign: {0}")]
@@ -285,7 +285,7 @@ fn chosen(cert: &Cert, at: Timestamp) -> Result<Key<SecretParts, UnspecifiedRole
     match newest {
         Some(found) => Ok(found.key().clone().role_into_unspecified()),
         None if may_sign().secret().next().is_some() => Err(SigningError::Encrypted { fingerprint }),
-        None => Err(not("none is alive, meant for signing and here with its secret".to_owned())),
+        None => Err(not("none is valid, meant for signing and present with its secret".to_owned())),
     }
 }
 
@@ -473,7 +473,7 @@ pub fn generate(user_id: &str, at: Timestamp) -> Result<Generated, SigningError>
     let made = RsaKeyPair::generate(KeySize::Rsa3072).map_err(library)?;
     let document: Pkcs8V1Der<'_> = made.as_der().map_err(library)?;
     let numbers = pkcs8_numbers(document.as_ref())
-        .ok_or_else(|| SigningError::Library("the new key was written in an unknown form".to_owned()))?;
+        .ok_or_else(|| SigningError::Library("the new key was written in an unknown format".to_owned()))?;
     let [modulus, exponent, d, p, q, _, _, q_inverse] = numbers;
     let public = mpi::PublicKey::RSA { e: mpi::MPI::new(exponent), n: mpi::MPI::new(modulus) };
     // OpenPGP's p is the smaller prime and u its inverse; PKCS#1 stores the inverse of the second.

@@ -183,13 +183,13 @@ fn in_plain_words(text: &str, statement: &str, error: &Error) -> (String, Option
             words if words.contains(' ') => None,
             _ => Some(format!("write \"{word}\"")),
         };
-        return (format!("text must stand in quotes: `{word}`"), hint);
+        return (format!("text must be in quotes: `{word}`"), hint);
     }
     if message.starts_with("duplicate key") {
         return if is_header(statement) {
-            (format!("this section stands a second time: `{word}`"), Some("move its keys to the first".to_owned()))
+            (format!("duplicate section: `{word}`"), Some("move its keys to the first".to_owned()))
         } else {
-            (format!("this key stands a second time: `{word}`"), Some("keep one of the two".to_owned()))
+            (format!("duplicate key: `{word}`"), Some("keep one of the two".to_owned()))
         };
     }
     let plain = match message {
@@ -206,13 +206,13 @@ fn in_plain_words(text: &str, statement: &str, error: &Error) -> (String, Option
             ("text is not closed before the end of its line", "close it with '")
         }
         m if m.starts_with("missing escaped value") => {
-            ("a backslash begins an escape, and this is none", "write \\\\ for a backslash, or use single quotes")
+            ("this is not a valid escape after a backslash", "write \\\\ for a backslash, or use single quotes")
         }
         m if m.starts_with("missing comma") || m.starts_with("extra assignment") => {
             ("a comma is missing before this", "put a comma between two elements")
         }
         m if m.starts_with("unexpected key or value") => {
-            ("something stands after the end of the value", "give each key a line of its own")
+            ("there is text after the end of the value", "give each key a line of its own")
         }
         m if m.starts_with("invalid float")
             || m.starts_with("invalid integer")

@@ -323,7 +323,7 @@ fn what_belongs_to_no_certificate_or_does_not_verify_is_named_with_file_packet_a
     complains(
         &[("ring", file)],
         "ring",
-        &["the revocation of a certificate", &b.fingerprint(), "has not named that key"],
+        &["the revocation of a certificate", &b.fingerprint(), "did not authorise that key"],
     );
     // A user id without a key, and a packet of something else.
     let user_id = Packet::from(sequoia_openpgp::packet::UserID::from("x")).to_vec().unwrap();
@@ -362,8 +362,8 @@ fn a_file_that_an_editor_has_had_its_way_with_is_read_and_what_cannot_be_is_name
         (format!("{plain}{}", plain.replace("-----", "—–")).into_bytes(), "its dashes or blanks were changed"),
         (plain.encode_utf16().flat_map(u16::to_le_bytes).collect(), "neither armor nor text"),
         (format!("\u{feff}{plain}").encode_utf16().flat_map(u16::to_le_bytes).collect(), "UTF-16"),
-        (format!("{}?{}", &plain[..middle], &plain[middle..]).into_bytes(), "no base64"),
-        (format!("{}{}", &plain[..middle], &plain[middle + 4..]).into_bytes(), "its checksum is that of another text"),
+        (format!("{}?{}", &plain[..middle], &plain[middle..]).into_bytes(), "not base64"),
+        (format!("{}{}", &plain[..middle], &plain[middle + 4..]).into_bytes(), "its checksum does not match"),
     ] {
         complains(&[("key", bytes)], "key", &[says]);
     }

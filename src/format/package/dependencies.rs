@@ -255,7 +255,7 @@ impl Dependencies {
     pub(super) fn read(header: &Header, files: &FileList, replaced: &mut Vec<&'static str>) -> Result<Self, Refusal> {
         let count = ALL.iter().map(|kind| u64::from(header.count(kind.tags[0]))).sum::<u64>();
         if count > DEPENDENCIES_MAX {
-            let detail = format!("{count} dependencies, {DEPENDENCIES_MAX} are possible");
+            let detail = format!("{count} dependencies, allowed are {DEPENDENCIES_MAX}");
             return Err(Refusal::new(Code::HeaderLimits, detail));
         }
         // What is required weakly comes before what is recommended.
