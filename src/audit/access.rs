@@ -38,7 +38,7 @@ pub fn open_to_others(root: &Path, below: &Path, owner: u32) -> Option<String> {
         1 => String::new(),
         number => format!(" and {} more", number - 1),
     };
-    Some(format!("others can change {first}{more}; `rolloutd check` names what mends it"))
+    Some(format!("others can change {first}{more}; `rolloutd check` names the fix"))
 }
 
 #[cfg(test)]

@@ -61,11 +61,11 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
             let last = known.revision;
             wrong.say(
                 "repodata/repomd.xml",
-                format!("it is not the one that was published last: revision {revision}, not {last}"),
+                format!("it is not the latest publication: revision {revision}, not {last}"),
             );
         }
         (Some((_, revision)), None) => {
-            let what = format!("revision {revision} was never published, as far as the logbook knows");
+            let what = format!("revision {revision} was never published according to the logbook");
             wrong.say("repodata/repomd.xml", what);
         }
         _ => {}
@@ -79,12 +79,12 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         match tree.listed.get(&nevra) {
             None if moving.contains_key(&nevra) => {}
             None if known.dirty => to_come += 1,
-            None => wrong.say(&nevra, "the logbook has it here, and it is not listed"),
+            None => wrong.say(&nevra, "the logbook has it in this tree, but it is not listed"),
             Some(listed) if listed.size != package.size => {
-                wrong.say(&nevra, format!("{} bytes were accepted, {} are listed", package.size, listed.size));
+                wrong.say(&nevra, format!("accepted with {} bytes, listed with {}", package.size, listed.size));
             }
             Some(listed) if listed.algorithm == "sha256" && listed.checksum != package.sha256.to_hex() => {
-                wrong.say(&nevra, "other bytes are listed than were accepted");
+                wrong.say(&nevra, "listed with other bytes than were accepted");
             }
             Some(_) => {}
         }
@@ -99,7 +99,7 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         if accepted.contains(nevra) {
             to_go += 1;
         } else {
-            wrong.say(nevra, "it is listed, and the logbook does not have it here");
+            wrong.say(nevra, "it is listed, but the logbook does not have it in this tree");
         }
     }
     if to_come + to_go > 0 {
@@ -122,7 +122,7 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
             if !leaving.contains(file) {
                 wrong.say(
                     name,
-                    "it lies here, nothing lists it, and no rollout has left it behind; upload it, and remove it here",
+                    "it is in the tree but not listed, and no rollout left it behind; upload it, and remove it here",
                 );
             }
         }
@@ -145,7 +145,7 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     let words = |(number, plan): (u64, &Arc<Plan>)| {
         let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
         let what = format!(
-            "{} of the rollout {} should have moved in {} of {}, and did not; `rolloutctl show {}` says why",
+            "{} of the rollout {} should have moved in {} of {} but did not; `rolloutctl show {}` says why",
             count(plan.items.len(), "package"),
             plan.rollout,
             trees.join(" and "),
@@ -165,9 +165,12 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
             Ok(meta) if meta.is_file() && meta.len() == package.size => {}
-            Ok(_) => lost.push((kept.display().to_string(), format!("it is not what was withdrawn as {nevra}"))),
+            Ok(_) => lost.push((kept.display().to_string(), format!("its bytes are not those withdrawn as {nevra}"))),
             Err(error) => {
-                lost.push((kept.display().to_string(), format!("{nevra} was withdrawn and is not kept: {error}")));
+                lost.push((
+                    kept.display().to_string(),
+                    format!("{nevra} was withdrawn but its file is not kept: {error}"),
+                ));
             }
         }
     }
@@ -257,7 +260,7 @@ mod tests {
         let told = of_tree(&world, &id(&dist, "untested"), &listing(&["strange-1-1.noarch"]), true);
         let all: Vec<&str> = told.iter().map(|(_, what)| what.as_str()).collect();
         assert!(all.iter().any(|what| what.starts_with("since revision 0 1 package waits to be shown")), "{told:?}");
-        assert!(all.contains(&"it is listed, and the logbook does not have it here"), "{told:?}");
+        assert!(all.contains(&"it is listed, but the logbook does not have it in this tree"), "{told:?}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn walk(
             Event::Start(start) => {
                 roots += usize::from(names.is_empty());
                 if names.len() == DEPTH_MAX || roots > 1 {
-                    return Err("more elements inside or beside one another than any list has".to_owned());
+                    return Err("too many or too deeply nested elements".to_owned());
                 }
                 names.push(start.name().as_ref().to_owned());
                 open.push((attributes(&start)?, String::new()));
@@ -85,9 +85,9 @@ fn walk(
                     inside.push_str(&text);
                 }
             }
-            Event::DocType(_) => return Err("it has a document type".to_owned()),
+            Event::DocType(_) => return Err("it has a DOCTYPE".to_owned()),
             Event::End(_) => {
-                let (attributes, text) = open.pop().ok_or("an end without a start")?;
+                let (attributes, text) = open.pop().ok_or("an end tag without a start tag")?;
                 each(&names, &attributes, text.trim())?;
                 names.pop();
             }
@@ -114,11 +114,11 @@ fn attributes(start: &BytesStart<'_>) -> Result<Attributes, String> {
 }
 
 fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("`{}` is no number", text.escape_default()))
+    text.parse().map_err(|_| format!("`{}` is not a number", text.escape_default()))
 }
 
 fn attribute(attributes: &Attributes, key: &str) -> Result<String, String> {
-    attributes.get(key).cloned().ok_or_else(|| format!("an element has no attribute `{key}`"))
+    attributes.get(key).cloned().ok_or_else(|| format!("an element lacks the attribute `{key}`"))
 }
 
 fn path(names: &[String]) -> Vec<&str> {
@@ -259,7 +259,7 @@ mod tests {
         assert!(no(&PRIMARY.replace("\"7\"", "\"seven\"")).contains("`seven` is no number"));
         assert!(no(&format!("{PRIMARY}<more/>")).contains("beside one another"));
         assert!(no(&format!("<!DOCTYPE x>{PRIMARY}")).contains("document type"));
-        assert!(no(&"<a>".repeat(100)).contains("more elements"));
+        assert!(no(&"<a>".repeat(100)).contains("nested elements"));
         let repomd = |xml: &str| repomd(xml.as_bytes()).expect_err("no index");
         assert_eq!(repomd("<repomd/>"), "it has no revision");
         let twice = "<repomd><revision>1</revision><data type=\"a\"/><data type=\"a\"/></repomd>";

@@ -72,7 +72,7 @@ fn listed(dir: &Path, look: Look, signed_by: Option<&Cert>, tree: &mut Tree) -> 
 fn open(dir: &Path, name: &str) -> Result<File, String> {
     let mut path = dir.to_owned();
     for part in Path::new(name).components() {
-        let Component::Normal(part) = part else { return Err("its name leads out of the tree".to_owned()) };
+        let Component::Normal(part) = part else { return Err("its path leads out of the tree".to_owned()) };
         path.push(part);
         let meta = std::fs::symlink_metadata(&path).map_err(|e| words(&e))?;
         if meta.is_symlink() {
@@ -83,12 +83,12 @@ fn open(dir: &Path, name: &str) -> Result<File, String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| words(&e.into()))?);
     let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-    if is_file { Ok(file) } else { Err("it is no regular file".to_owned()) }
+    if is_file { Ok(file) } else { Err("it is not a regular file".to_owned()) }
 }
 
 fn words(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => "it is not there".to_owned(),
+        std::io::ErrorKind::NotFound => "it is missing".to_owned(),
         _ => format!("it cannot be read: {error}"),
     }
 }
@@ -104,7 +104,7 @@ fn signature(dir: &Path, repomd: &[u8], signed_by: Option<&Cert>, tree: &mut Tre
     let there = whole(dir, name);
     match (signed_by, there) {
         (None, Err(_)) => {}
-        (None, Ok(_)) => tree.complain(name, "it is there, and no key is configured that signs metadata"),
+        (None, Ok(_)) => tree.complain(name, "it exists, but no metadata signing key is configured"),
         (Some(_), Err(why)) => tree.complain(name, why),
         (Some(cert), Ok(bytes)) => {
             let fits = match Packet::from_bytes(&bytes) {
@@ -114,7 +114,7 @@ fn signature(dir: &Path, repomd: &[u8], signed_by: Option<&Cert>, tree: &mut Tre
                 _ => false,
             };
             if !fits {
-                tree.complain(name, "it is no signature of repomd.xml by the configured key");
+                tree.complain(name, "it is not a signature of repomd.xml by the configured key");
             }
         }
     }
@@ -135,7 +135,7 @@ impl<R: Read> Counted<R> {
             "sha256" => &digest::SHA256,
             "sha384" => &digest::SHA384,
             "sha512" => &digest::SHA512,
-            other => return Err(format!("its checksum is of an unknown kind, {}", other.escape_default())),
+            other => return Err(format!("its checksum has the unknown type {}", other.escape_default())),
         };
         Ok(Self { inner, sum: Context::new(algorithm), bytes: 0 })
     }
@@ -191,7 +191,7 @@ fn lists(dir: &Path, repomd: &Repomd, tree: &mut Tree) {
     }
     for kind in ["primary", "filelists", "other"] {
         if !repomd.data.iter().any(|data| data.kind == kind) {
-            tree.complain("repodata/repomd.xml", format!("it names no {kind}"));
+            tree.complain("repodata/repomd.xml", format!("it does not name {kind}"));
         }
     }
     let primary: BTreeSet<String> = tree.listed.values().map(|package| package.checksum.clone()).collect();
@@ -220,7 +220,7 @@ fn file(dir: &Path, data: &Data, content: impl FnOnce(&mut dyn BufRead) -> Resul
     while open.read(&mut rest).map_err(|e| words(&e))? != 0 {}
     let (open_sum, open_size) = open.into_inner().finish().map_err(|e| words(&e))?;
     let (sum, size) = packed.finish().map_err(|e| words(&e))?;
-    let wrong = |what: &str| Err(format!("{what} is not what repomd.xml says"));
+    let wrong = |what: &str| Err(format!("{what} differs from repomd.xml"));
     if data.size.is_some_and(|said| said != size) {
         return wrong("its size");
     }
@@ -257,15 +257,15 @@ fn packages(dir: &Path, look: Look, tree: &mut Tree) {
 }
 
 fn package_is(dir: &Path, package: &Listed, look: Look) -> Result<(), String> {
-    let file = open(dir, &package.location).map_err(|why| format!("{} is listed, and {why}", package.nevra))?;
+    let file = open(dir, &package.location).map_err(|why| format!("{} is listed, but {why}", package.nevra))?;
     let size = file.metadata().map_err(|e| words(&e))?.len();
     if size != package.size {
-        return Err(format!("it has {size} bytes, and primary says {}", package.size));
+        return Err(format!("it has {size} bytes, but primary says {}", package.size));
     }
     if look == Look::AtBytes {
         let (sum, _) = Counted::new(file, &package.algorithm)?.finish().map_err(|e| words(&e))?;
         if sum != package.checksum {
-            return Err("its checksum is not what primary says".to_owned());
+            return Err("its checksum differs from primary".to_owned());
         }
     }
     Ok(())

@@ -91,13 +91,13 @@ impl Alone {
         let examiner: Arc<dyn crate::store::examination::Examiner> = sandbox;
         let Prepared { rules, mut distributions, .. } = prepare(settings, &examiner, now)?;
         let of_dist = distributions.remove(&id.dist).filter(|dist| dist.trees.contains(&id.tree));
-        let of_dist = of_dist.ok_or_else(|| AdoptError::First(format!("the configuration has no tree {id}")))?;
+        let of_dist = of_dist.ok_or_else(|| AdoptError::First(format!("the tree {id} is not in the configuration")))?;
         let disk: Arc<dyn Disk> = Arc::new(Kernel::below(vec![settings.site.root.clone()]));
         disk.make_dir(&state)?;
         let lock = lock_site(&state, &settings.site.root, &format!("pid {}, rolloutd adopt", std::process::id()))?;
         if state.join(UNFINISHED).exists() {
             let state = state.display();
-            return Err(AdoptError::First(format!("a restore of {state} has begun and is not over: end it first")));
+            return Err(AdoptError::First(format!("a restore of {state} is unfinished: complete it first")));
         }
         left_behind(&state)?;
         let logbook = state.join("logbook.sqlite");

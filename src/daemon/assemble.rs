@@ -87,8 +87,8 @@ pub enum DaemonError {
     },
     /// Root runs it, and it is somebody else's.
     #[error(
-        "{} belongs to {owner}, and this runs as root, which would leave files that {owner} cannot use: run it as {owner} \
-         (`sudo -u {owner} rolloutd run ...`); or, if root is to run this site from now on, `chown -R root {}`",
+        "{} belongs to {owner}, but this runs as root and would create files that {owner} cannot use: run it as \
+         {owner} (`sudo -u {owner} rolloutd run ...`); or, if root should run this site, `chown -R root {}`",
         state.display(), state.display()
     )]
     Anothers {
@@ -102,7 +102,7 @@ pub enum DaemonError {
     LeftBehind(#[from] LeftBehind),
     /// A restore has begun.
     #[error(
-        "a backup is half put back in {}: run `rolloutd restore` with the same backup again, as {} says",
+        "a restore is unfinished in {}: run `rolloutd restore` with the same backup again, as {} says",
         state.display(), state.join(UNFINISHED).display()
     )]
     HalfRestored {
@@ -244,9 +244,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
 /// Says to whoever looks into the directory of uploads what it is for.
 fn explain_incoming(disk: &dyn Disk, incoming: &Path) -> Result<(), DiskError> {
     const WORDS: &str = "Upload packages (*.rpm) below the directory of their distribution, in any directory there, under any name.\n\
-        rolloutd looks at a file when it is whole and has been quiet for a while, and removes it when it was taken in or\n\
-        refused. Names that begin with a dot are left alone, so upload under such a name and rename at the end if you can.\n\
-        What was refused lies in `rejected` in the state directory, with the reason beside it. Nobody serves this directory.\n";
+        rolloutd examines a file once it is complete and no longer changes, and removes it after it was taken in or\n\
+        refused. Names that begin with a dot are ignored, so upload under such a name and rename it at the end.\n\
+        Refused files go to `rejected` in the state directory, with their reasons. This directory is not served.\n";
     let path = incoming.join("README");
     match std::fs::symlink_metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -383,12 +383,12 @@ impl Reporter {
                 () = tokio::time::sleep(pace) => {}
             }
             if self.broken.load(Ordering::SeqCst) {
-                let why = "a sync failed, so nothing is written any more; check the disk and start the daemon again";
+                let why = "a sync failed, so nothing more is written; check the disk and restart the daemon";
                 self.shared.trouble(&Trouble::Disk, Some(why.to_owned()));
             }
             let lost = self.lock.lost().map(|path| {
                 let path = path.display();
-                format!("{path} was removed while the daemon runs, so a second one could start: start this one again")
+                format!("{path} was removed while the daemon runs, so a second daemon could start: restart this one")
             });
             if lost.is_some() != self.shared.read().troubles.contains_key(&Trouble::Lock) {
                 self.shared.trouble(&Trouble::Lock, lost);
@@ -455,11 +455,11 @@ impl Reloader {
             self.supervisor.reloading();
             match self.reload().await {
                 Ok(()) => {
-                    tracing::info!("settings and keys were read again");
+                    tracing::info!("reloaded settings and keys");
                     self.handle.shared().trouble(&Trouble::Reload, None);
                 }
                 Err(error) => {
-                    tracing::error!(error = %error, "the configuration was refused; the old settings stay in force");
+                    tracing::error!(error = %error, "the configuration was refused; the old settings stay active");
                     self.handle.shared().trouble(&Trouble::Reload, Some(error.to_string()));
                 }
             }
@@ -474,9 +474,9 @@ impl Reloader {
             Ok(new) => new,
             Err(refused) => {
                 match self.apply(self.settings.clone()).await {
-                    Ok(()) => tracing::warn!("keys and procedures were read again, as the settings in force name them"),
+                    Ok(()) => tracing::warn!("reloaded keys and procedures named by the active settings"),
                     Err(error) => {
-                        tracing::error!(error = %error, "what the settings in force name cannot all be read");
+                        tracing::error!(error = %error, "not all files named by the active settings can be read");
                         self.read_rings().await;
                     }
                 }
@@ -484,7 +484,7 @@ impl Reloader {
             }
         };
         for what in needs_restart(&self.settings, &new) {
-            tracing::warn!(what, "changed in the configuration; takes effect at the next start");
+            tracing::warn!(what, "changed in the configuration; takes effect after a restart");
         }
         for note in history::notes(&new, &self.handle.shared().read().world) {
             tracing::warn!(note = %note, "configuration");
@@ -520,9 +520,9 @@ impl Reloader {
         }
         self.handle.reload(rules).await;
         if wrong.is_empty() {
-            tracing::warn!("all keys that packages are judged by were read again");
+            tracing::warn!("reloaded all package keys");
         } else {
-            tracing::error!(why = wrong.join("; "), "not all keys that packages are judged by could be read again");
+            tracing::error!(why = wrong.join("; "), "could not reload all package keys");
         }
     }
 

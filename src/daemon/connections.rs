@@ -271,7 +271,7 @@ pub async fn serve(
     while !stop.is_cancelled() {
         let full = open.len() >= bounds.open;
         if full && said_full.is_none_or(|at| at.elapsed() > SAY_FULL_EVERY) {
-            tracing::warn!(connections = open.len(), "all places are taken; those that only wait make room for others");
+            tracing::warn!(connections = open.len(), "all connections are in use; closing those that only wait");
             said_full = Some(Instant::now());
         }
         if full {
@@ -288,7 +288,7 @@ pub async fn serve(
                         open.add(converse(socket, router.clone(), visit, entered, stop.clone()));
                     } else if said_each.is_none_or(|at| at.elapsed() > SAY_FULL_EVERY) {
                         let (peer, most) = (address.ip(), bounds.each);
-                        tracing::warn!(%peer, most, "more connections of one address than it may have are closed");
+                        tracing::warn!(%peer, most, "one address has too many connections; closing some");
                         said_each = Some(Instant::now());
                     }
                 }
@@ -315,7 +315,7 @@ pub async fn serve(
         () = too_late => {}
     }
     if !open.is_empty() {
-        tracing::info!(connections = open.len(), "closed before their answers were out");
+        tracing::info!(connections = open.len(), "connections closed before their responses were complete");
     }
     Ok(())
 }
@@ -364,7 +364,7 @@ async fn converse(socket: TcpStream, router: Router, visit: Arc<Visit>, entered:
                 return;
             }
             _ = looks.tick() => if pace.is_too_slow(&mut glance, bounds) {
-                tracing::debug!(peer = %visit.peer, "a client took its answer too slowly");
+                tracing::debug!(peer = %visit.peer, "a client received its response too slowly");
                 return;
             },
         }
@@ -472,7 +472,7 @@ impl Service<Request<Incoming>> for Seated {
 }
 
 fn no_seat() -> Response {
-    let why = "all places are taken; try again in a moment";
+    let why = "all connections are in use; try again in a moment";
     let mut response = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not now", why).into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response

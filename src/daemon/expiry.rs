@@ -31,7 +31,7 @@ impl Expiries {
             if self.said.insert(key.clone(), limit).is_none_or(|before| limit < before) {
                 let day = end.strftime("%F");
                 words.push(match left / DAY {
-                    _ if left <= 0 => format!("the key {key} has expired on {day}"),
+                    _ if left <= 0 => format!("the key {key} expired on {day}"),
                     0 => format!("the key {key} expires on {day}, within a day"),
                     1 => format!("the key {key} expires on {day}, in a day"),
                     days => format!("the key {key} expires on {day}, in {days} days"),
@@ -47,8 +47,8 @@ impl Expiries {
 pub fn of_signing(until: Option<Timestamp>, now: Timestamp) -> Option<String> {
     let until = until.filter(|until| *until <= now)?;
     Some(format!(
-        "the key that signs metadata has expired on {}, and clients that check the signature refuse it; put a key that has \
-         not expired, or this one with a later date, into the file that signing.key names, and reload",
+        "the key that signs metadata expired on {}, and clients that check the signature refuse it; put a valid \
+         key, or this one with a later date, into the file that signing.key names, and reload",
         until.strftime("%F")
     ))
 }

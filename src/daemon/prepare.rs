@@ -107,7 +107,7 @@ fn secret(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     let bytes = read(path, SECRET_MAX, wrong)?;
     let secret = bytes.trim_ascii_end().to_vec();
     if secret.is_empty() {
-        wrong.push(format!("{} is empty; a secret is wanted", path.display()));
+        wrong.push(format!("{} is empty; it must hold a secret", path.display()));
         return None;
     }
     Some(secret)

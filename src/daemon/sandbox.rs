@@ -52,7 +52,7 @@ impl Sandbox {
     pub fn open(&self) {
         match self.pool.try_one() {
             Ok(hello) if hello.contains("NOT") => {
-                tracing::warn!(by = hello, "packages are read by a process that is not wholly confined");
+                tracing::warn!(by = hello, "packages are read by a process that is not fully confined");
             }
             Ok(hello) => tracing::info!(by = hello, "packages are read by a confined process"),
             Err(error) => tracing::error!(why = %error, "packages cannot be read; uploads wait"),

@@ -106,7 +106,7 @@ impl Scrub {
                     // A round is over. An empty site waits, too.
                     let Tally { packages, bytes } = std::mem::take(&mut read);
                     if packages > 0 {
-                        tracing::info!(packages, bytes, wrong = findings.len(), "read everything again");
+                        tracing::info!(packages, bytes, wrong = findings.len(), "read all packages again");
                     }
                     after = None;
                     total = scrub.total();
@@ -211,7 +211,7 @@ impl Scrub {
     fn remember(&self, after: Option<&Place>) {
         let text = after.map_or_else(String::new, |(dist, nevra)| format!("{dist} {nevra}\n"));
         if let Err(error) = disk::put(self.disk.as_ref(), &self.place, text.as_bytes(), Access::Owner) {
-            tracing::warn!(why = error.sentence(), "where the scrub is could not be written down");
+            tracing::warn!(why = error.sentence(), "could not record the progress of the scrub");
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum EndedEarly {
         why: String,
     },
     /// Without one, or by a panic.
-    #[error("{task} ended on its own")]
+    #[error("{task} ended unexpectedly")]
     Silently {
         /// Which task.
         task: &'static str,
@@ -74,7 +74,7 @@ impl Tasks {
             }
         };
         if tokio::time::timeout(GRACE, all_out).await.is_err() {
-            tracing::warn!(tasks = self.set.len(), "did not stop in time");
+            tracing::warn!(tasks = self.set.len(), "tasks did not stop in time");
         }
         failed.map_or(Ok(()), Err)
     }

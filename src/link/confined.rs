@@ -159,7 +159,7 @@ impl Pool {
                 answerer.hello = String::from_utf8_lossy(&hello).into_owned();
                 Ok(answerer)
             }
-            Ok((kind, _)) => Err(NoAnswer::NotStarted(io::Error::other(format!("it said {kind} instead of hello")))),
+            Ok((kind, _)) => Err(NoAnswer::NotStarted(io::Error::other(format!("it sent {kind} instead of hello")))),
             Err(error) => Err(NoAnswer::NotStarted(io::Error::other(answerer.end(&error)))),
         }
     }
@@ -200,7 +200,7 @@ impl Answerer {
         match receive(&mut self.socket, until)? {
             (ANSWER, answer) => Ok(answer),
             (FAILED, why) => Err(Trouble::Unread(String::from_utf8_lossy(&why).into_owned())),
-            (kind, _) => Err(Trouble::Broken(io::Error::other(format!("it said {kind}, which is no answer")))),
+            (kind, _) => Err(Trouble::Broken(io::Error::other(format!("it sent {kind}, which is not an answer")))),
         }
     }
 
@@ -253,7 +253,7 @@ fn is_late(error: &io::Error) -> bool {
 /// Sends one frame, and a descriptor with its first bytes; in one call, unless it is long.
 fn send(socket: &mut UnixStream, kind: u8, bytes: &[u8], file: Option<&File>) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= FRAME_MAX);
-    let length = length.ok_or_else(|| io::Error::other("more than fits into a frame"))?.to_be_bytes();
+    let length = length.ok_or_else(|| io::Error::other("too long for a frame"))?.to_be_bytes();
     let head = [kind, length[0], length[1], length[2], length[3]];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -275,12 +275,12 @@ fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)>
     loop {
         if let Some((kind, length)) = bytes.first_chunk().copied().map(head_of) {
             if length > u64::from(FRAME_MAX) {
-                return Err(io::Error::other("more than fits into a frame"));
+                return Err(io::Error::other("too long for a frame"));
             }
             match (bytes.len() as u64).checked_sub(HEAD as u64 + length) {
                 None => {}
                 Some(0) => return Ok((kind, bytes.split_off(HEAD))),
-                Some(_) => return Err(io::Error::other("it said more than it was asked")),
+                Some(_) => return Err(io::Error::other("it sent more than was asked")),
             }
         }
         let left = until.saturating_duration_since(Instant::now());
@@ -289,7 +289,7 @@ fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)>
         }
         socket.set_read_timeout(Some(left))?;
         match socket.read(&mut piece) {
-            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it said nothing more")),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it sent nothing more")),
             Ok(n) => bytes.extend_from_slice(piece.get(..n).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
@@ -327,7 +327,7 @@ pub fn serve<T>(
                 Ok(answer) => send(&mut socket, ANSWER, &answer, None)?,
                 Err(why) => send(&mut socket, FAILED, why.as_bytes(), None)?,
             },
-            _ => return Err(io::Error::other("a question without terms or file")),
+            _ => return Err(io::Error::other("a request without terms or file")),
         }
     }
     Ok(())

@@ -109,8 +109,8 @@ fn landlock() -> Result<Option<String>, landlock::RulesetError> {
         .restrict_self()?;
     Ok(match status.ruleset {
         landlock::RulesetStatus::FullyEnforced => None,
-        landlock::RulesetStatus::PartiallyEnforced => Some("this kernel has an older version of it".to_owned()),
-        landlock::RulesetStatus::NotEnforced => Some("this kernel does not have it".to_owned()),
+        landlock::RulesetStatus::PartiallyEnforced => Some("this kernel has only an older version".to_owned()),
+        landlock::RulesetStatus::NotEnforced => Some("not supported by this kernel".to_owned()),
     })
 }
 

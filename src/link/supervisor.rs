@@ -50,7 +50,7 @@ impl Supervisor {
             return Self::absent();
         };
         Self::at(&address, sd_notify::watchdog_enabled()).unwrap_or_else(|error| {
-            tracing::warn!(%error, address = %address.display(), "the service manager cannot be told anything");
+            tracing::warn!(%error, address = %address.display(), "cannot reach the service manager");
             Self::absent()
         })
     }
@@ -119,7 +119,7 @@ impl Supervisor {
         if let Err(error) = socket.send_to_addr(message.as_bytes(), address)
             && !self.complained.swap(true, Ordering::Relaxed)
         {
-            tracing::warn!(%error, "the service manager does not listen");
+            tracing::warn!(%error, "the service manager does not respond");
         }
     }
 }
@@ -144,7 +144,7 @@ pub fn listener() -> io::Result<Option<TcpListener>> {
     let found = listening(io::stdin().as_fd())?;
     let handed = sd_notify::listen_fds()?.len();
     if found.is_none() && handed > 0 {
-        let why = format!("{handed} sockets came from the service manager, none of them as standard input");
+        let why = format!("the service manager passed {handed} sockets, none of them as standard input");
         return Err(io::Error::other(format!("{why}: StandardInput=socket is needed in the unit")));
     }
     Ok(found)
@@ -156,7 +156,7 @@ fn listening(standard_input: BorrowedFd<'_>) -> io::Result<Option<TcpListener>> 
         return Ok(None);
     }
     let socket = TcpListener::from(standard_input.try_clone_to_owned()?);
-    socket.local_addr().map_err(|_| io::Error::other("the socket from the service manager is none of TCP"))?;
+    socket.local_addr().map_err(|_| io::Error::other("the socket from the service manager is not a TCP socket"))?;
     socket.set_nonblocking(true)?;
     Ok(Some(socket))
 }
@@ -260,6 +260,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let wrong = UnixListener::bind(dir.path().join("socket")).unwrap();
         let said = listening(wrong.as_fd()).unwrap_err().to_string();
-        assert_eq!(said, "the socket from the service manager is none of TCP");
+        assert_eq!(said, "the socket from the service manager is not a TCP socket");
     }
 }

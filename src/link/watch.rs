@@ -147,18 +147,18 @@ impl fmt::Display for Gap {
         match self {
             Self::Many => write!(
                 f,
-                "there are more than {WATCHED_MAX} directories, and changes in the others show only at the next look; \
-                 remove those that are not needed"
+                "there are more than {WATCHED_MAX} directories, and changes in the others are noticed only at \
+                 the next scan; remove the unused ones"
             ),
             Self::Refused(path, Errno::NOSPC) => write!(
                 f,
-                "{} and others cannot be watched: the kernel has no watch left; raise fs.inotify.max_user_watches",
+                "{} and others cannot be watched: the kernel has no watches left; raise fs.inotify.max_user_watches",
                 path.display().to_string().escape_debug()
             ),
             Self::Refused(path, error) => {
                 write!(f, "{} and perhaps others cannot be watched: {error}", path.display().to_string().escape_debug())
             }
-            Self::Silent(error) => write!(f, "the kernel tells of no more changes: {error}"),
+            Self::Silent(error) => write!(f, "the kernel reports no more changes: {error}"),
         }
     }
 }
@@ -194,7 +194,7 @@ pub fn watch(
     if mode == Mode::Auto
         && let Some(name) = without_events(dir)
     {
-        return polling(format!("{} lies on {name}, which reports no changes made elsewhere", dir.display()));
+        return polling(format!("{} is on {name}, which does not report changes made elsewhere", dir.display()));
     }
     match watch_events(dir, news, hint) {
         Ok(events) => Watching::Events(events),

@@ -134,9 +134,7 @@ pub fn survey(
     let id = TreeId { dist: settings.path.clone(), tree: wish.tree.clone() };
     let dir = tree::dir(&settings.root, &id);
     if *wish.tree == settings.gate.tree {
-        return first(format!(
-            "{id} is the tree into which uploads are taken: what lies there is taken in by itself when the daemon runs"
-        ));
+        return first(format!("{id} is the upload tree: its packages are taken in automatically when the daemon runs"));
     }
     if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
         return first(format!("there is no directory {}", dir.display()));
@@ -149,7 +147,7 @@ pub fn survey(
     let mut survey = Survey { shown, ..Survey::default() };
     let there = strangers::files(&dir, |_| false);
     if there.len() >= strangers::FILES_MAX {
-        return first(format!("{id} has {} packages or more; so many are not taken at once", strangers::FILES_MAX));
+        return first(format!("{id} has {} packages or more, which is too many", strangers::FILES_MAX));
     }
     let mut wanted = Vec::new();
     for place in there {
@@ -196,7 +194,8 @@ fn listed(dir: &Path) -> Result<(Option<(u64, u64, Sha256)>, Option<BTreeSet<Str
     let unread = |why: &str| {
         let path = path.display();
         format!(
-            "{path} cannot be read ({why}), so nobody knows what clients see; mend it, or remove it and say --also-unlisted"
+            "{path} cannot be read ({why}), so it is unknown what clients see; fix it, or remove it and use \
+             --also-unlisted"
         )
     };
     let bytes = match publication::shown(&dir.join(REPODATA)) {
@@ -213,7 +212,7 @@ fn listed(dir: &Path) -> Result<(Option<(u64, u64, Sha256)>, Option<BTreeSet<Str
             let shown = (repomd.revision, listed.len() as u64, publication::sha256(&bytes));
             Ok((Some(shown), Some(listed)))
         }
-        Ok(None) => first(unread("the list of packages that it names is not there")),
+        Ok(None) => first(unread("the package list it names is missing")),
         Err(why) => first(unread(&why)),
     }
 }
@@ -232,7 +231,7 @@ fn examine(
     };
     let meta = file.metadata().at("look at", &path)?;
     if !meta.is_file() {
-        return refused(Code::NotRegular, "it is no regular file");
+        return refused(Code::NotRegular, "it is not a regular file");
     }
     let stamp = Stamp::of(&meta);
     let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
@@ -256,7 +255,7 @@ fn examine(
         Answer::Refused(refusal, _) => return Ok(Err(refusal)),
     };
     if Stamp::of(&file.metadata().at("look at", &path)?) != stamp {
-        return refused(Code::Unstable, "it changed while it was read");
+        return refused(Code::Unstable, "it changed while it was being read");
     }
     let is_open = !ownership::guarded(meta.uid(), meta.mode()) || meta.nlink() > 1;
     let Known { nevra, sha256, pkgid, size, xml, signed, .. } = *known;
@@ -273,7 +272,7 @@ fn compare(survey: &mut Survey, catalog: &dyn Catalog) {
             if before.sha256 == sha256 {
                 survey.again.push((next.place, next.nevra));
             } else {
-                let why = format!("{nevra} lies in {} with other bytes; clients see either", before.place);
+                let why = format!("{nevra} is in {} with other bytes; clients see either", before.place);
                 survey.refused.push((next.place, Refusal::new(Code::DuplicateNevra, why)));
             }
             continue;
@@ -311,7 +310,7 @@ pub fn secure(
     let mut copied = BTreeSet::new();
     for (number, stays) in stay.iter().enumerate() {
         let path = dir.join(&stays.place);
-        let changed = || format!("{} is not what it was a moment ago; run the same again", path.display());
+        let changed = || format!("{} changed a moment ago; run the command again", path.display());
         let file = tree::open_beneath(dir, Path::new(&stays.place))?;
         let meta = file.metadata().at("look at", &path)?;
         if stays.is_open {

@@ -36,7 +36,7 @@ impl AppendFile {
         };
         let meta = file.metadata().at("look at", path)?;
         if !meta.is_file() {
-            return Err(DiskError::new("open", path, std::io::Error::other("it is no regular file")));
+            return Err(DiskError::new("open", path, std::io::Error::other("it is not a regular file")));
         }
         Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(meta.len()) })
     }

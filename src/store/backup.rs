@@ -118,7 +118,7 @@ pub enum BackupError {
         why: String,
     },
     /// A backup is not what it says.
-    #[error("the backup is not whole: {} {why}. Take another backup", path.display())]
+    #[error("the backup is incomplete or damaged: {} {why}. Use another backup", path.display())]
     Spoilt {
         /// The file.
         path: PathBuf,
@@ -154,7 +154,7 @@ pub fn make(
     let place = |why: &str| BackupError::Place { dir: to.to_owned(), why: why.to_owned() };
     match std::fs::read_dir(to).map(|mut entries| entries.next().is_none()) {
         Ok(true) => {}
-        Ok(false) => return Err(place("is not empty; a backup is made in a new directory, and replaces nothing")),
+        Ok(false) => return Err(place("is not empty; a backup needs a new directory and replaces nothing")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(DiskError::new("list", to, error).into()),
     }
@@ -250,9 +250,9 @@ fn fill(
             Ok(None) => {}
             // It has kept the owner and the mode that it was uploaded with.
             Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied && path.starts_with("rejected") => {
-                found.notes.push((from, "cannot be read by this user; left out".to_owned()));
+                found.notes.push((from, "cannot be read by this user; skipped".to_owned()));
             }
-            Err(error) if error.is_no_file() => found.notes.push((from, "is no plain file; left out".to_owned())),
+            Err(error) if error.is_no_file() => found.notes.push((from, "is not a plain file; skipped".to_owned())),
             Err(error) => return Err(error.into()),
         }
     }
@@ -307,7 +307,7 @@ impl Found {
                     self.files.push((below, meta.len()));
                 }
             } else {
-                self.notes.push((top.join(below), "is no plain file; left out".to_owned()));
+                self.notes.push((top.join(below), "is not a plain file; skipped".to_owned()));
             }
         }
         Ok(())
@@ -321,10 +321,10 @@ fn left_out(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
         return None;
     }
     if meta.len() > KEPT_MAX {
-        return Some(format!("is larger than the {KEPT_MAX} bytes that are kept of a refused file; left out"));
+        return Some(format!("is larger than the limit of {KEPT_MAX} bytes for refused files; skipped"));
     }
     let on_disk = meta.blocks().saturating_mul(512);
-    (meta.len() > HOLES_FROM && on_disk < meta.len() / 2).then(|| "consists mostly of holes; left out".to_owned())
+    (meta.len() > HOLES_FROM && on_disk < meta.len() / 2).then(|| "consists mostly of holes; skipped".to_owned())
 }
 
 /// Why a file is not what its name says, where the name says something: it begins with the SHA-256, whole or in half.
@@ -333,7 +333,7 @@ fn belies(path: &Path, sha256: &str) -> Option<String> {
     let is_hash = [16, 64].contains(&said.len()) && said.bytes().all(|b| b.is_ascii_hexdigit());
     let is_reason = path.extension().is_some_and(|extension| extension == "why");
     (is_hash && !is_reason && !sha256.starts_with(said))
-        .then(|| format!("has the SHA-256 {sha256} and another one in its name; copied as it is"))
+        .then(|| format!("has the SHA-256 {sha256}, but its name says another; copied as it is"))
 }
 
 /// Copies a plain file to a new, synced one; `None` when it is not there.
@@ -428,18 +428,18 @@ impl Backup {
         match read {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let why = "is no backup: it has no manifest.json".to_owned();
+                let why = "is not a backup: it has no manifest.json".to_owned();
                 return Err(BackupError::Place { dir: dir.to_owned(), why });
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(spoilt(MANIFEST, "is no text".to_owned()));
+                return Err(spoilt(MANIFEST, "is not text".to_owned()));
             }
             Err(error) => return Err(DiskError::new("read", &path, error).into()),
         }
         let manifest: Manifest =
-            serde_json::from_str(&text).map_err(|error| spoilt(MANIFEST, format!("cannot be understood: {error}")))?;
+            serde_json::from_str(&text).map_err(|error| spoilt(MANIFEST, format!("cannot be parsed: {error}")))?;
         if manifest.format != FORMAT {
-            let why = format!("has format {}, and this program knows {FORMAT}", manifest.format);
+            let why = format!("has format {}, but this program knows {FORMAT}", manifest.format);
             return Err(spoilt(MANIFEST, why));
         }
         let all: u64 = manifest.files.iter().map(|file| file.bytes).sum();
@@ -447,7 +447,10 @@ impl Backup {
         let mut names = BTreeSet::new();
         for file in &manifest.files {
             if !is_ours(&file.path) || !names.insert(file.path.as_str()) {
-                return Err(spoilt(MANIFEST, format!("names {}, which no backup has", file.path.escape_debug())));
+                return Err(spoilt(
+                    MANIFEST,
+                    format!("names {}, which does not belong in a backup", file.path.escape_debug()),
+                ));
             }
             let found = match entry(dir, &file.path) {
                 Ok(found) => found,
@@ -455,7 +458,7 @@ impl Backup {
                 Err(error) => return Err(error.into()),
             };
             if (found.bytes, &found.sha256) != (file.bytes, &file.sha256) {
-                return Err(spoilt(&file.path, "is not as it was when the backup was made".to_owned()));
+                return Err(spoilt(&file.path, "changed since the backup was made".to_owned()));
             }
             done += file.bytes;
             progress(done, all);
@@ -469,7 +472,7 @@ impl Backup {
         let head = book.head();
         let sealed = logbook::sealed(&dir.join(SEAL))?.map(|(head, _)| head);
         if sealed != Some(head) || (head.seq, head.hash.to_hex()) != (manifest.entries, manifest.hash.clone()) {
-            return Err(spoilt(BOOK, "does not end where logbook.head and the manifest say".to_owned()));
+            return Err(spoilt(BOOK, "does not end where logbook.head and the manifest say it does".to_owned()));
         }
         Ok(Self { dir: dir.to_owned(), manifest, book })
     }
@@ -533,7 +536,7 @@ impl Backup {
             let path = state.join(name);
             let dev = |path: &Path| std::fs::symlink_metadata(path).map(|meta| meta.dev()).ok();
             if dev(&path).is_some_and(|of_it| Some(of_it) != dev(state)) {
-                let why = "is a file system of its own and cannot be moved aside; unmount it first".to_owned();
+                let why = "is a mount point and cannot be moved aside; unmount it first".to_owned();
                 return Err(BackupError::Place { dir: path, why });
             }
         }
@@ -623,7 +626,7 @@ impl Backup {
         }
         let copied = copy_file(disk, &from, &to, Access::Owner)?;
         if copied.is_none_or(|copied| copied.sha256 != file.sha256) {
-            return Err(BackupError::Spoilt { path: from, why: "changed while it was read".to_owned() });
+            return Err(BackupError::Spoilt { path: from, why: "changed while it was being read".to_owned() });
         }
         if file.path.contains('/') {
             rustix::fs::chmod(&to, Mode::from_raw_mode(file.mode & 0o777)).at("set the mode of", &to)?;
@@ -676,15 +679,15 @@ pub fn claim(disk: &dyn Disk, state: &Path, root: &Path) -> Result<(), BackupErr
     if is_root && is_new && trees.is_none() {
         let (state, root) = (state.display(), root.display());
         return Err(homeless(format!(
-            "is not there, nor is {root}, so it is not clear to whom it shall belong: put the trees back first, or make \
-             it for the user that runs the daemon, `install -d -m 0750 -o USER {state}`"
+            "does not exist, nor does {root}, so its owner is unknown: restore the trees first, or create it for \
+             the user that runs the daemon, `install -d -m 0750 -o USER {state}`"
         )));
     }
     disk.make_dir(state).map_err(|error| match error.source.kind() {
         io::ErrorKind::PermissionDenied if is_new => {
             let me = disk::user(disk::me());
             let state = state.display();
-            homeless(format!("cannot be made by {me}: as root, `install -d -m 0750 -o {me} {state}`"))
+            homeless(format!("cannot be created by {me}: as root, `install -d -m 0750 -o {me} {state}`"))
         }
         _ => error.into(),
     })?;
@@ -846,10 +849,10 @@ mod tests {
     fn a_backup_in_which_anything_has_changed_is_not_put_back() {
         type Hand = fn(&Path);
         let spoil: [(&str, Hand); 6] = [
-            ("is not as it was", |dir| change(&dir.join("retired/d/0000-a.rpm"), "withdrawM")),
+            ("changed since", |dir| change(&dir.join("retired/d/0000-a.rpm"), "withdrawM")),
             ("is missing", |dir| Kernel::default().remove(&dir.join("rejected/d/inode7-b.rpm")).expect("removed")),
             ("is missing", |dir| Kernel::default().remove(&dir.join(BOOK)).expect("removed")),
-            ("cannot be understood", |dir| change(&dir.join(MANIFEST), "{")),
+            ("cannot be parsed", |dir| change(&dir.join(MANIFEST), "{")),
             ("which no backup has", |dir| edit(dir, "retired/d/0000-a.rpm", "retired/../../outside")),
             ("which no backup has", |dir| edit(dir, "retired/d/0000-a.rpm", "restore.unfinished")),
         ];
@@ -941,7 +944,7 @@ mod tests {
         let mut said: Vec<String> =
             made.notes.into_iter().map(|(path, why)| format!("{} {why}", path.display())).collect();
         said.sort();
-        assert!(said.len() == 2 && said[0].contains("another one in its name"), "{said:?}");
+        assert!(said.len() == 2 && said[0].contains("its name says another"), "{said:?}");
         assert!(said[1].contains("d/link is no plain file"), "{said:?}");
         assert_eq!(names(&dir.path().join("backup/rejected/d")), ["0123456789abcdef-c.rpm", "inode7-b.rpm"]);
     }

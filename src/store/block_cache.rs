@@ -72,7 +72,7 @@ pub enum BlockCacheError {
         id: Id,
     },
     /// Longer than any block may be.
-    #[error("a block of {len} bytes is too long for {}", path.display())]
+    #[error("a block of {len} bytes is too large for {}", path.display())]
     TooLong {
         /// The block cache.
         path: std::path::PathBuf,

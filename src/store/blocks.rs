@@ -341,10 +341,10 @@ pub enum NotWhatWasWritten {
     #[error("could not be read back")]
     Read(#[from] io::Error),
     /// It can be unpacked and is no metadata.
-    #[error("is no metadata")]
+    #[error("is not metadata")]
     Form(#[from] Fault),
     /// It has other checksums or sizes than were counted while writing.
-    #[error("has the sums {found:?} and should have {wanted:?}")]
+    #[error("has the checksums {found:?} instead of {wanted:?}")]
     Sums {
         /// As read.
         found: Box<Sums>,

@@ -139,9 +139,9 @@ pub fn remedy_of_owner(path: &Path) -> Option<String> {
     let stray = owner == 0 || above == Some(me);
     let (owner, me, it) = (user(owner), user(me), it.display());
     Some(if stray {
-        format!("{it} belongs to {owner}, and this runs as {me}: as root, `chown {me} {it}`")
+        format!("{it} belongs to {owner}, but this runs as {me}: as root, `chown {me} {it}`")
     } else {
-        format!("{it} belongs to {owner}, and this runs as {me}: run it as {owner}")
+        format!("{it} belongs to {owner}, but this runs as {me}: run it as {owner}")
     })
 }
 
@@ -190,7 +190,7 @@ pub fn way_on(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => remedy_of_owner(path),
         _ => None,
     };
-    mend.unwrap_or_else(|| "Leave the file where it is; mend that and try again".to_owned())
+    mend.unwrap_or_else(|| "Leave the file in place, fix the cause and try again".to_owned())
 }
 
 /// Adds the path to an I/O result.
@@ -337,7 +337,7 @@ impl Kernel {
 
     fn place<'a>(&self, path: &'a Path) -> Result<Place<'a>, DiskError> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(DiskError::new("use", path, io::Error::other("it names no file in a directory")));
+            return Err(DiskError::new("use", path, io::Error::other("it is not the path of a file in a directory")));
         };
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         Ok(Place { dir: self.dir(parent)?, name })
@@ -503,7 +503,7 @@ impl<D: Disk> Latched<D> {
 
     fn open(&self, path: &Path) -> Result<(), DiskError> {
         if self.broken.load(Ordering::SeqCst) {
-            let why = "an earlier sync failed; nothing is written until the daemon is started again";
+            let why = "an earlier sync failed; nothing is written until the daemon is restarted";
             return Err(DiskError::new("change", path, io::Error::other(why)));
         }
         Ok(())

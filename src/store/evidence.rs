@@ -219,14 +219,14 @@ impl Evidence {
             let more = oldest(stock, missing);
             if !more.is_empty() {
                 let (dir, files) = (self.dir.display(), more.len());
-                tracing::warn!(%dir, files, "the disk is nearly full, so the oldest refused files go before their time");
+                tracing::warn!(%dir, files, "the disk is nearly full, so the oldest refused files are removed early");
             }
             goes.extend(more);
         }
         let dropped = self.remove(disk, stock, &goes)?;
         if dropped.files > 0 {
             let dir = self.dir.display();
-            tracing::info!(%dir, files = dropped.files, bytes = dropped.bytes, "refused files were kept long enough");
+            tracing::info!(%dir, files = dropped.files, bytes = dropped.bytes, "removed old refused files");
         }
         Ok(dropped)
     }
@@ -316,7 +316,7 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
         let why = format!("{name}{WHY}");
         let said = if names.contains(&why) {
             rejected::text_of(&dir.join(&why))
-                .and_then(|text| Reason::read(&text).ok_or_else(|| "it says what no reason says".to_owned()))
+                .and_then(|text| Reason::read(&text).ok_or_else(|| "it is not a valid reason".to_owned()))
         } else {
             Ok(Reason { times: 1, ..Reason::default() })
         };
@@ -327,7 +327,7 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
                     let path = dir.join(&why);
                     tracing::warn!(
                         path = %path.display(), error,
-                        "this is no reason that rolloutd has written, and is not read; look at it and remove it"
+                        "rolloutd did not write this reason and does not read it; check it and remove it"
                     );
                 }
                 if file.is_none() {

@@ -215,7 +215,7 @@ fn with_tail(head: &impl Serialize, tail: &[&[u8]]) -> Vec<u8> {
 }
 
 fn head_and_tail<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, &'de [u8]), NotUnderstood> {
-    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return wrong("no end of the first line") };
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return wrong("the first line does not end") };
     let (head, tail) = bytes.split_at(end);
     Ok((serde_json::from_slice(head)?, tail.get(1..).unwrap_or_default()))
 }
@@ -227,7 +227,7 @@ fn cut<'a>(tail: &mut &'a [u8], length: u64) -> Result<&'a [u8], NotUnderstood> 
             *tail = rest;
             Ok(part)
         }
-        None => wrong("less follows than was said"),
+        None => wrong("it is shorter than announced"),
     }
 }
 

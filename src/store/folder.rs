@@ -256,7 +256,7 @@ impl Folder {
                     Ok((place, replaced)) => {
                         if !replaced.is_empty() {
                             let fields = replaced.join(", ");
-                            found.notes.push(format!("{path}: text was replaced or left out in its {fields}"));
+                            found.notes.push(format!("{path}: text was replaced or omitted in its {fields}"));
                         }
                         let stamp = if stamp.is_fresh(now) { Stamp::NONE } else { **stamp };
                         read.push(((*path).clone(), stamp, place));
@@ -609,7 +609,8 @@ impl Walk {
                 // Whoever arranges the directory may do so now.
                 Err(error) if !top && error.is_not_found() => {}
                 Err(error) if !top && error.source.kind() == std::io::ErrorKind::PermissionDenied => {
-                    let why = format!("the directory is closed: {}; what is known of it stays listed", error.source);
+                    let why =
+                        format!("the directory is not accessible: {}; its known packages stay listed", error.source);
                     walk.unfit.push((below.display().to_string(), Refusal::new(Code::NotRegular, why)));
                     walk.closed.extend(below.to_str().map(str::to_owned));
                 }
@@ -651,8 +652,8 @@ impl Walk {
         };
         match path.to_str().filter(|path| xml::first_bad_char(path).is_none()) {
             _ if meta.is_symlink() => self.links += 1,
-            _ if !meta.is_file() => refuse(Code::NotRegular, "it is no regular file"),
-            None => refuse(Code::FileName, "its own path is no text that XML can carry"),
+            _ if !meta.is_file() => refuse(Code::NotRegular, "it is not a regular file"),
+            None => refuse(Code::FileName, "its own path is not text that XML can carry"),
             Some(path) => drop(self.there.insert(path.to_owned(), Stamp::of(&meta))),
         }
         Ok(())
@@ -686,7 +687,7 @@ impl Reader<'_> {
     }
 
     fn xml(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Xml, Refusal> {
-        let unstable = || Refusal::new(Code::Unstable, "it changed while it was read");
+        let unstable = || Refusal::new(Code::Unstable, "it changed while it was being read");
         let not_regular = |error: DiskError| Refusal::new(Code::NotRegular, error.sentence());
         let mut file = tree::open_beneath(self.dir, Path::new(path)).map_err(not_regular)?;
         let unreadable = |error: std::io::Error| Refusal::new(Code::NotRegular, error.to_string());

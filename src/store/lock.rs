@@ -47,7 +47,8 @@ impl SiteLock {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else has it.
-    #[error("{} is held by another rolloutd ({holder}); stop it first, or give this one another site", path.display())]
+    #[error("{} is held by another rolloutd ({holder}); stop it first, or give this one another site",
+             path.display())]
     Held {
         /// The lock file.
         path: PathBuf,
@@ -55,7 +56,7 @@ pub enum LockError {
         holder: String,
     },
     /// The directory lies in a site.
-    #[error("{} belongs to the site in {}; its daemon alone writes metadata there", dir.display(), root.display())]
+    #[error("{} belongs to the site in {}; only its daemon writes metadata there", dir.display(), root.display())]
     Site {
         /// The directory.
         dir: PathBuf,
@@ -64,8 +65,8 @@ pub enum LockError {
     },
     /// It is somebody else's.
     #[error(
-        "could not open {}: {} belongs to {owner}, and this runs as {me}: run it as {owner}; or, if {me} is to have it \
-         from now on, as root, `chown -R --from={owner} {me} {}`", path.display(), dir.display(), dir.display()
+        "could not open {}: {} belongs to {owner}, but this runs as {me}: run it as {owner}; or, to give it to \
+         {me}, as root, `chown -R --from={owner} {me} {}`", path.display(), dir.display(), dir.display()
     )]
     Anothers {
         /// The lock file.
@@ -206,7 +207,7 @@ mod tests {
         std::fs::create_dir(&tree).expect("made");
         drop(lock_site(one.path(), root.path(), "pid 44").expect("free"));
         let refused = lock_folder(two.path(), &tree, "pid 45").expect_err("a site's");
-        assert!(refused.to_string().contains("its daemon alone"), "{refused}");
+        assert!(refused.to_string().contains("only its daemon"), "{refused}");
     }
 
     #[test]

@@ -174,9 +174,10 @@ impl fmt::Display for Witness {
 impl Witness {
     fn advice(&self) -> String {
         match self {
-            Self::Daemon => "Stop the daemon and put the newest logbook back.".to_owned(),
+            Self::Daemon => "Stop the daemon and restore the newest logbook.".to_owned(),
             Self::Seal(path) => format!(
-                "Put the newest logbook back (`rolloutd restore` does it from a backup); if this one is what you want, remove {} and start again.",
+                "Restore the newest logbook (`rolloutd restore` does it from a backup); if you want this one, \
+                 remove {} and start again.",
                 path.display()
             ),
         }
@@ -198,7 +199,8 @@ pub enum LogbookError {
         source: DatabaseError,
     },
     /// The chain is broken: an entry was changed, removed or put in.
-    #[error("entry {seq} of the logbook {} does not fit the chain: {why}; restore a backup (`rolloutd restore`)", path.display())]
+    #[error("entry {seq} of the logbook {} breaks the hash chain: {why}; restore a backup (`rolloutd restore`)",
+             path.display())]
     Broken {
         /// The file.
         path: PathBuf,
@@ -209,8 +211,8 @@ pub enum LogbookError {
     },
     /// What stands in the file is no database any more.
     #[error(
-        "the logbook {} is damaged: {source}. It may be a copy that was made while the daemon wrote to it, or the disk \
-         fails: restore a backup that `rolloutd backup` has made (`rolloutd restore`)", path.display()
+        "the logbook {} is damaged: {source}. It may be a copy made while the daemon wrote to it, or the disk is \
+         failing: restore a backup made by `rolloutd backup` (`rolloutd restore`)", path.display()
     )]
     Damaged {
         /// The file.
@@ -220,8 +222,8 @@ pub enum LogbookError {
     },
     /// Entries are missing, or others stand in their place.
     #[error(
-        "the logbook {} {why}, but {witness} has an entry {seq} with the hash {hash}: entries were removed, or another \
-         logbook was put in its place. {}", path.display(), witness.advice()
+        "the logbook {} {why}, but {witness} has an entry {seq} with the hash {hash}: entries were removed, or \
+         the logbook was replaced. {}", path.display(), witness.advice()
     )]
     Cut {
         /// The file.
@@ -236,7 +238,7 @@ pub enum LogbookError {
         hash: String,
     },
     /// The seal says nothing.
-    #[error("{} is no seal: {why}; when the logbook is as it should be, remove this file and start again", path.display())]
+    #[error("{} is not a seal: {why}; if the logbook is correct, remove this file and start again", path.display())]
     Seal {
         /// The file.
         path: PathBuf,
@@ -252,7 +254,7 @@ pub enum LogbookError {
         source: io::Error,
     },
     /// The files are not any more the ones that this program has open.
-    #[error("{} {why}. So nothing is written down, and nothing is decided. {remedy}", path.display())]
+    #[error("{} {why}. So nothing is recorded and nothing is decided. {remedy}", path.display())]
     Misplaced {
         /// The file.
         path: PathBuf,
@@ -262,7 +264,8 @@ pub enum LogbookError {
         remedy: String,
     },
     /// Somebody else has appended.
-    #[error("the logbook {} ends at entry {found}, not at {expected}: another writer is at work", path.display())]
+    #[error("the logbook {} ends at entry {found}, not at {expected}: another program is writing to it",
+             path.display())]
     Moved {
         /// The file.
         path: PathBuf,
@@ -442,8 +445,8 @@ pub struct SqliteLogbook {
 /// The logbook is gone, and what it had when it was removed lies beside it.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} is not there, and {} has what it had when it was removed; put it back: `mv {} {}`. To begin anew without it, move \
-     that out of the state directory",
+    "{} does not exist, but {} has its contents from when it was removed; restore it: `mv {} {}`. To start \
+     without it, move that file out of the state directory",
     logbook.display(), copy.display(), copy.display(), logbook.display()
 )]
 pub struct LeftBehind {
@@ -524,13 +527,13 @@ impl Seal {
                 return Ok(());
             }
             Ok(None) => "is gone",
-            Ok(Some(_)) | Err(LogbookError::Seal { .. }) => "does not say any more what this daemon wrote there",
+            Ok(Some(_)) | Err(LogbookError::Seal { .. }) => "no longer has what this daemon wrote there",
             Err(error) => return Err(error),
         };
         let dir = self.path.parent().unwrap_or(Path::new("/")).display();
         let remedy = format!(
-            "Find out who changes files in {dir}. Put this one back as it was, or start the daemon again: it looks \
-             whether the logbook and this file fit"
+            "Find out who changes files in {dir}. Restore this file, or restart the daemon: it checks whether \
+             the logbook and this file match"
         );
         Err(LogbookError::Misplaced { path: path(), why, remedy })
     }
@@ -556,7 +559,7 @@ pub fn sealed(path: &Path) -> Result<Option<(Head, Option<Timestamp>)>, LogbookE
     }
     let seal = read_seal(&text).ok_or_else(|| LogbookError::Seal {
         path: path.to_owned(),
-        why: "it is not a number, a hash and a time in one line".to_owned(),
+        why: "it is not a number, a hash and a time on one line".to_owned(),
     })?;
     Ok(Some(seal))
 }
@@ -667,7 +670,7 @@ impl SqliteLogbook {
             let change = file.change().map_err(|source| LogbookError::Unread { path: path.clone(), source })?;
             let why = match change {
                 None => continue,
-                Some(Change::Gone) => "is gone from its place while the daemon runs",
+                Some(Change::Gone) => "was removed while the daemon runs",
                 Some(Change::Another) => "was replaced by another file while the daemon runs",
                 Some(Change::Written) => {
                     let (book, head) = (&self.path, self.head);
@@ -676,7 +679,7 @@ impl SqliteLogbook {
                         self.written();
                         continue;
                     }
-                    "was written over while the daemon runs"
+                    "was overwritten while the daemon runs"
                 }
             };
             let is_log = path != self.path && change != Some(Change::Written);
@@ -698,16 +701,16 @@ impl SqliteLogbook {
             self.rescued = self.rescue();
         }
         let path = self.path.display();
-        let back = "Put back the very file that was there, if it was only moved";
+        let back = "Put the same file back, if it was only moved";
         match &self.rescued {
             Some(Rescued { path: copy, head, .. }) => format!(
-                "{back}; or stop the daemon, `mv {} {path}`, and start it again: that is a copy of all {} entries",
+                "{back}; or stop the daemon, `mv {} {path}`, and start it again: that file has all {} entries",
                 copy.display(),
                 head.seq
             ),
             None => format!(
-                "{back}; or stop the daemon and put the newest backup in its place. No copy of what is still open could \
-                 be made beside it: {} has to be there, with room, and belong to the daemon's user",
+                "{back}; or stop the daemon and restore the newest backup. The open file could not be saved \
+                 beside it: {} must exist, have free space and belong to the daemon's user",
                 self.path.parent().unwrap_or(Path::new("/")).display()
             ),
         }
@@ -717,8 +720,8 @@ impl SqliteLogbook {
     fn remedy_of_log(&mut self) -> String {
         // All that is in the log goes into the database, as far as nobody reads an old state.
         let _ = self.checkpoint();
-        "Stop the daemon in order (SIGTERM) and start it again: it still has open what is lost, and writes what is in it \
-         into the logbook as it stops"
+        "Stop the daemon with SIGTERM and start it again: it still has the lost file open, and writes its \
+         contents to the logbook as it stops"
             .to_owned()
     }
 
@@ -933,14 +936,14 @@ impl SqliteLogbook {
             let text = |column| field(column)?.as_str().map_err(|error| unreadable(&error));
             let seq = field(0)?.as_i64().map_err(|error| unreadable(&error))?;
             if u64::try_from(seq) != Ok(expected) {
-                return Err(self.broken(expected, format!("entry {seq} stands in its place")));
+                return Err(self.broken(expected, format!("it is entry {seq} instead")));
             }
             let (written, who, why, body) = (text(1)?, text(2)?, text(3)?, text(4)?);
             let at = written.parse().map_err(|e| self.broken(expected, format!("its time is unreadable: {e}")))?;
             let hash = field(5)?.as_blob().map_err(|error| unreadable(&error))?;
             head = head.after([written, who, why, body], &mut room);
             if hash != head.hash.0 {
-                return Err(self.broken(expected, "its hash is not that of its content and of the entry before"));
+                return Err(self.broken(expected, "its hash does not match its content and the entry before it"));
             }
             see(Row { seq: expected, at, who, why, body, hash: head.hash });
         }
@@ -1078,7 +1081,7 @@ impl Logbook for SqliteLogbook {
 
     fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
         let numbers = self.numbers_about(subject, from, limit)?;
-        let entry = |seq| self.one(seq)?.ok_or_else(|| self.broken(seq, "it is in the index, and not there"));
+        let entry = |seq| self.one(seq)?.ok_or_else(|| self.broken(seq, "it is in the index but missing"));
         numbers.into_iter().map(entry).collect()
     }
 
@@ -1400,7 +1403,7 @@ mod tests {
         (
             "another seal",
             |p| (move_to(&p.with_extension("head"), "aside"), put_seal(p)).1,
-            "does not say any more",
+            "no longer has what",
             |p| move_from(&p.with_extension("head"), "aside"),
         ),
     ];
@@ -1597,7 +1600,7 @@ mod tests {
         for errno in [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::NOMEM, Errno::ACCESS, Errno::STALE] {
             let unread = LogbookError::Unread { path: "/s/logbook.head".into(), source: errno.into() };
             let words = unread.to_string();
-            assert!(!words.contains("remove") && words.contains("Leave the file where it is"), "{words}");
+            assert!(!words.contains("remove") && words.contains("Leave the file in place"), "{words}");
         }
         let dir = tempfile::tempdir().expect("a directory");
         let path = filled(dir.path());

@@ -45,7 +45,7 @@ impl Patient {
 
     fn with(mut from: impl Read + Send + 'static, patience: Duration) -> io::Result<Self> {
         let place = Place::take().ok_or_else(|| {
-            let why = format!("{WAITING_MAX} files are waited for whose file systems give no answer");
+            let why = format!("the file systems of {WAITING_MAX} files do not respond");
             io::Error::new(io::ErrorKind::TimedOut, why)
         })?;
         let (said, pieces) = sync_channel(1);
@@ -85,7 +85,7 @@ impl Read for Patient {
                 Ok(piece) => (piece?, 0),
                 Err(RecvTimeoutError::Disconnected) => (Vec::new(), 0),
                 Err(RecvTimeoutError::Timeout) => {
-                    let why = format!("its file system has given no answer for {} seconds", self.patience.as_secs());
+                    let why = format!("its file system has not responded for {} seconds", self.patience.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
             };

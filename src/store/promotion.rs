@@ -127,10 +127,8 @@ fn bring_from(disk: &dyn Disk, index: &mut Index, from: &[PathBuf], to: &Path, i
         }
     }
     let path = from.last().map_or(to, PathBuf::as_path);
-    let why = format!(
-        "{} should lie there with SHA-256 {}, and does not; put the accepted file back",
-        item.nevra, item.sha256
-    );
+    let why =
+        format!("{} should be there with SHA-256 {}, but is not; restore the accepted file", item.nevra, item.sha256);
     Err(DiskError::new("use", path, std::io::Error::other(why)).into())
 }
 
@@ -156,7 +154,8 @@ fn copy(
 /// With the path at fault.
 pub fn seal(disk: &dyn Disk, index: &mut Index, path: &Path, sha256: Sha256) -> Result<bool, BringError> {
     let Some(file) = open_plain(path)? else { return Ok(false) };
-    tracing::warn!(path = %path.display(), "others could change a listed package; put a copy of its accepted bytes there");
+    tracing::warn!(path = %path.display(), "others could change a listed package; replacing it with a copy of the \
+                                            accepted bytes");
     let sealed = copy(disk, index, (&file, path), path, sha256)?;
     disk.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
     Ok(sealed)
@@ -280,7 +279,7 @@ mod tests {
         put(&Kernel::default(), &site.file("untested"), b"other bytes", Access::Sealed).expect("written");
         let refused = site.bring(&Kernel::default()).expect_err("not these");
         let BringError::Disk(refused) = refused else { panic!("{refused}") };
-        assert!(refused.sentence().contains("put the accepted file back"), "{}", refused.sentence());
+        assert!(refused.sentence().contains("restore the accepted file"), "{}", refused.sentence());
         assert!(!site.dir.path().join("root/testing").exists());
     }
 

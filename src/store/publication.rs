@@ -86,7 +86,7 @@ pub enum PublishError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// The three files could not be put together.
-    #[error("could not make the metadata of {}", dir.display())]
+    #[error("could not build the metadata of {}", dir.display())]
     Assembly {
         /// The tree.
         dir: PathBuf,
@@ -105,7 +105,7 @@ pub enum PublishError {
         why: String,
     },
     /// Somebody else's `repomd.xml` cannot be read, and what it names would be lost.
-    #[error("cannot read {}, and what it names would be lost: {why}; remove it to begin anew", path.display())]
+    #[error("cannot read {}, and what it names would be lost: {why}; remove it to start fresh", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -218,7 +218,7 @@ pub fn stage(
     if signer.is_none() && current.as_ref().is_some_and(|known| known.is_signed) {
         let then =
             if spec.is_lent { format!(": sign {REPOMD} again") } else { ", as nothing is signed here".to_owned() };
-        notes.push(format!("{REPOMD_ASC} fits no longer and is removed{then}"));
+        notes.push(format!("{REPOMD_ASC} no longer matches and is removed{then}"));
     }
     let tags = current.map(|known| known.repomd.tags).unwrap_or_default();
     let repomd = Repomd { revision, tags, data };
@@ -283,7 +283,7 @@ pub fn shown(repodata: &Path) -> Result<Option<Vec<u8>>, String> {
     }
     match std::fs::symlink_metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => Err(format!("it is no file that may be read, or longer than {REPOMD_MAX} bytes")),
+        _ => Err(format!("it is not a readable file, or is longer than {REPOMD_MAX} bytes")),
     }
 }
 
@@ -477,7 +477,7 @@ pub(super) fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::
     let file = tree::open_beneath(tree, Path::new(&data.location)).map_err(|error| error.sentence())?;
     let wrong = |why: String| format!("{}: {why}", data.location);
     let compression =
-        Compression::of_name(&data.location).ok_or_else(|| wrong("packed in an unknown way".to_owned()))?;
+        Compression::of_name(&data.location).ok_or_else(|| wrong("compressed in an unknown way".to_owned()))?;
     compress::reader(compression, std::io::BufReader::new(file), limit).map_err(|error| wrong(error.to_string()))
 }
 
@@ -495,7 +495,7 @@ fn carried(repodata: &Path, current: Option<&Current>, notes: &mut Vec<String>) 
     for data in all.filter(|data| !is_ours(&data.kind)) {
         match check_carried(repodata, data) {
             Ok(()) => carried.push(data.clone()),
-            Err(why) => notes.push(format!("{} is no longer named: {why}", data.location)),
+            Err(why) => notes.push(format!("{} is no longer listed in it: {why}", data.location)),
         }
     }
     carried
@@ -512,7 +512,7 @@ fn check_carried(repodata: &Path, data: &Data) -> Result<(), String> {
     if found == data.checksum.hex {
         Ok(())
     } else {
-        Err(format!("its checksum is {found}, recorded is {}", data.checksum.hex))
+        Err(format!("its checksum is {found}, not the recorded {}", data.checksum.hex))
     }
 }
 
@@ -531,7 +531,8 @@ fn keep_time(spec: &Spec, repodata: &Path, revision: u64) {
         let Ok(file) = tree::open_beneath(repodata, Path::new(name)) else { continue };
         let is = file.metadata().and_then(|meta| meta.modified());
         if is.is_ok_and(|is| is != time_of(revision)) && file.set_modified(time_of(revision)).is_ok() {
-            tracing::debug!(path = %repodata.join(name).display(), revision, "the time of a file is its revision again");
+            tracing::debug!(path = %repodata.join(name).display(), revision, "set the time of a file back to its \
+                                                                              revision");
         }
     }
 }

@@ -207,13 +207,13 @@ pub fn text_of(why: &Path) -> Result<String, String> {
     let meta = file.metadata().map_err(|error| error.to_string())?;
     let us = disk::me();
     if !meta.is_file() {
-        return Err("it is no plain file".to_owned());
+        return Err("it is not a plain file".to_owned());
     }
     if meta.uid() != us {
-        return Err(format!("it belongs to {} and not to {}", disk::user(meta.uid()), disk::user(us)));
+        return Err(format!("it belongs to {}, not to {}", disk::user(meta.uid()), disk::user(us)));
     }
     if meta.mode() & 0o022 != 0 {
-        return Err("others may write to it".to_owned());
+        return Err("others can write to it".to_owned());
     }
     let mut text = String::new();
     let read = file.take(REASON_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;

@@ -26,7 +26,7 @@ pub fn compare(dir: &Path, place: &str, sha256: Sha256, known: &mut BTreeSet<(u6
     let words = |error: std::io::Error| format!("it cannot be read: {error}");
     let meta = file.metadata().map_err(words)?;
     if !meta.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     if known.contains(&(meta.dev(), meta.ino())) {
         return Ok(());
@@ -43,7 +43,7 @@ pub fn compare(dir: &Path, place: &str, sha256: Sha256, known: &mut BTreeSet<(u6
     }
     let found = hex::encode(sum.finish());
     if found != sha256.to_hex() {
-        return Err(format!("its SHA-256 is {found}, and {sha256} was accepted"));
+        return Err(format!("its SHA-256 is {found}, but {sha256} was accepted"));
     }
     known.insert((meta.dev(), meta.ino()));
     Ok(())

@@ -264,7 +264,7 @@ impl Maker {
             let limit = self.open.len() as u64 + 1;
             let back = compress::open(self.form.compression, packed, limit).map_err(|e| e.to_string())?;
             if back != self.open {
-                return Err("a block does not unpack to what was packed".to_owned());
+                return Err("a block does not decompress to its original content".to_owned());
             }
         }
         let head = part.head(block.packages.len());

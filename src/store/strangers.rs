@@ -62,9 +62,9 @@ fn read(list: impl BufRead) -> Result<BTreeSet<String>, String> {
                 found.extend(location(&start)?);
             }
             Event::End(_) => depth = depth.saturating_sub(1),
-            Event::DocType(_) => return Err("it has a document type".to_owned()),
+            Event::DocType(_) => return Err("it has a DOCTYPE".to_owned()),
             Event::Eof if depth == 0 && is_list => return Ok(found),
-            Event::Eof => return Err("it is cut off, or no list of packages".to_owned()),
+            Event::Eof => return Err("it is truncated, or not a list of packages".to_owned()),
             _ => {}
         }
         buffer.clear();
@@ -82,7 +82,7 @@ fn location(start: &BytesStart<'_>) -> Result<Option<String>, String> {
             return Ok(Some(text.into_owned()));
         }
     }
-    Err("a location leads nowhere".to_owned())
+    Err("a location is invalid".to_owned())
 }
 
 /// RPM files anywhere below a tree that `known` does not know by their places, less those in hidden directories.

@@ -101,7 +101,7 @@ fn walk(base: &Path, relative: &Path) -> Result<OwnedFd, DiskError> {
 }
 
 fn leads_out(path: &Path) -> DiskError {
-    DiskError::new("open", path, std::io::Error::other("it is no name below its directory"))
+    DiskError::new("open", path, std::io::Error::other("it is not a name below its directory"))
 }
 
 /// Whether every directory from `root` down to the tree, and both in it, are directories and no links.

@@ -120,7 +120,7 @@ fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
             *said = Some(Instant::now());
         }
         // Once a sync has failed, nothing is written until the next start.
-        ended.is_some() || site.log().contains("until the daemon is started again")
+        ended.is_some() || site.log().contains("until the daemon is restarted")
     };
     let mut failed = None::<Instant>;
     let mut over = scenario.goes_on(site, PATIENCE, |site| {

@@ -66,9 +66,9 @@ const WAYS: &[Way] = &[
             fs::write(tree.join(FIRST), &bytes[1..]).unwrap();
         },
         FIRST,
-        "and primary says",
+        "but primary says",
     ),
-    ("a package has rotten", |tree| rot(&tree.join(FIRST)), FIRST, "its checksum is not what primary says"),
+    ("a package has rotten", |tree| rot(&tree.join(FIRST)), FIRST, "its checksum differs from primary"),
     (
         "a package is a link",
         |tree| {
@@ -93,7 +93,7 @@ const WAYS: &[Way] = &[
             fs::copy(tree.join(FIRST), tree.join("Packages/f/foreign-1-1.noarch.rpm")).unwrap();
         },
         "Packages/f/foreign-1-1.noarch.rpm",
-        "no rollout has left it behind",
+        "no rollout left it behind",
     ),
     (
         "primary is gone",
@@ -119,7 +119,7 @@ const WAYS: &[Way] = &[
         "the signature has rotten",
         |tree| rot(&tree.join("repodata/repomd.xml.asc")),
         "repomd.xml.asc",
-        "no signature of",
+        "not a signature of",
     ),
     (
         "another program wrote metadata",
@@ -130,7 +130,7 @@ const WAYS: &[Way] = &[
             fs::write(path, text).unwrap();
         },
         "repodata/repomd.xml",
-        "it is not the one that was published last",
+        "it is not the latest publication",
     ),
 ];
 
@@ -172,8 +172,8 @@ fn a_logbook_and_trees_of_different_days_do_not_agree() {
     let (findings, code) = fsck(&site, false);
     assert_eq!(code, Some(1));
     let says = |part: &str| findings.iter().any(|(place, what)| format!("{place}: {what}").contains(part));
-    assert!(says("first-1.0-1.noarch: the logbook has it here, and it is not listed"), "{findings:?}");
-    assert!(says("second-1.0-1.noarch: it is listed, and the logbook does not have it here"), "{findings:?}");
+    assert!(says("first-1.0-1.noarch: the logbook has it in this tree, but it is not listed"), "{findings:?}");
+    assert!(says("second-1.0-1.noarch: it is listed, but the logbook does not have it in this tree"), "{findings:?}");
 }
 
 #[test]

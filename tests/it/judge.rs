@@ -169,7 +169,7 @@ pub(crate) struct Data {
 impl Data {
     /// Compares with the bytes and gives them uncompressed.
     pub(crate) fn check(&self, bytes: &[u8]) -> Verdict<Vec<u8>> {
-        let wrong = |what: &str| Err(format!("{}: {what} is not what repomd.xml says", self.location));
+        let wrong = |what: &str| Err(format!("{}: {what} differs from repomd.xml", self.location));
         if bytes.len() as u64 != self.size {
             return wrong("its size");
         }
@@ -230,7 +230,7 @@ fn walk(xml: &[u8], mut each: impl FnMut(&[String], &BTreeMap<String, String>, &
                 }
             }
             Event::End(_) => {
-                let (attributes, text) = open.pop().ok_or("an end without a start")?;
+                let (attributes, text) = open.pop().ok_or("an end tag without a start tag")?;
                 each(&names, &attributes, text.trim())?;
                 names.pop();
             }

@@ -39,7 +39,10 @@ fn every_bit_that_flips_is_found_within_the_period() {
     site.up();
     site.wait("all packages", |site| (packages(site).len() == PACKAGES).then_some(()));
     site.wait("a round without findings", |site| {
-        site.log().lines().any(|line| line.contains("read everything again") && line.contains("wrong=0")).then_some(())
+        site.log()
+            .lines()
+            .any(|line| line.contains("read all packages again") && line.contains("wrong=0"))
+            .then_some(())
     });
     assert_eq!(site.door.get("/readyz").unwrap().status, 200);
 
@@ -75,14 +78,14 @@ fn where_it_got_to_survives_a_restart() {
     let mut site = scrubbed();
     site.drop_package("one", "1.0", &[]);
     site.up();
-    site.wait("a round", |site| site.log().contains("read everything again packages=1").then_some(()));
+    site.wait("a round", |site| site.log().contains("read all packages again packages=1").then_some(()));
     assert!(site.stop().success());
     assert!(site.path("state/scrub").exists());
     fs::write(site.path("state/scrub"), "what is no checksum\n").unwrap();
     site.up();
-    let before = site.log().matches("read everything again packages=1").count();
+    let before = site.log().matches("read all packages again packages=1").count();
     site.wait("another round", |site| {
-        (site.log().matches("read everything again packages=1").count() > before).then_some(())
+        (site.log().matches("read all packages again packages=1").count() > before).then_some(())
     });
 }
 

@@ -91,7 +91,7 @@ fn the_daemon_makes_the_directory_of_uploads_with_a_folder_for_each_distribution
     }
     let readme = incoming.join("README");
     let words = fs::read_to_string(&readme).unwrap();
-    assert!(words.contains("Upload packages (*.rpm)") && words.contains("Nobody serves this directory"), "{words}");
+    assert!(words.contains("Upload packages (*.rpm)") && words.contains("This directory is not served"), "{words}");
     site.drop_package("tool", "1.0", &[]);
     site.wait("the package to be taken in", |site| (packages(site, "untested") == 1).then_some(()));
     // An admin may have words of his own.

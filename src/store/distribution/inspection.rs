@@ -90,7 +90,7 @@ impl Distribution {
             from.push(self.settings.retired.join(format!("{}-{}", sha256.to_hex(), nevra.file_name())));
             let to = place(tree);
             if promotion::put_back(self.disk.as_ref(), &mut self.index, &from, &to, sha256)? {
-                tracing::warn!(%nevra, path = %to.display(), "put back what a tree had lost");
+                tracing::warn!(%nevra, path = %to.display(), "restored a file that a tree had lost");
             } else {
                 nowhere.insert(nevra);
             }
@@ -110,7 +110,7 @@ impl Distribution {
     ) -> Result<(), DistError> {
         let dir = self.dir(tree);
         if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
-            let why = "is not there any more; mount it again, or make the directory, and reload";
+            let why = "no longer exists; mount it again, or create the directory, and reload";
             return Err(DistError::Disagrees(format!("{} {why}", dir.display())));
         }
         let before = self.present.remove(tree).and_then(|before| match ask {
@@ -151,8 +151,8 @@ impl Distribution {
         }
         let names: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         let why = format!(
-            "{} lists {}, whose files are gone or were changed; upload the accepted files once more, or put them back; \
-             what is lost for ever goes off the lists by `rolloutctl lost {} --reason WHY`{}",
+            "{} lists {}, whose files are missing or were changed; upload the accepted files again, or restore \
+             them; `rolloutctl lost {} --reason WHY` takes lost packages off the lists{}",
             self.id(tree),
             strangers::some(&names),
             names.first().map_or("NEVRA", String::as_str),
@@ -187,10 +187,11 @@ impl Distribution {
                     (accepted.is_some_and(same), Access::Sealed)
                 };
                 if !is_ours {
-                    tracing::warn!(path = %path.display(), "others could change a file that is none of ours; remove it");
+                    tracing::warn!(path = %path.display(), "others could change a foreign file; remove it");
                     continue;
                 }
-                tracing::warn!(path = %path.display(), "others could change a file that clients fetch; put a copy in its place");
+                tracing::warn!(path = %path.display(), "others could change a file that clients fetch; replacing it \
+                                                        with a copy");
                 disk::copy_over(disk, &file, &path, &path, Wanted { sha256: None, file_time: None, access })?;
                 copied = true;
             }
@@ -208,7 +209,7 @@ impl Distribution {
         match ownership::look(&self.settings.root, &id, disk::me(), how)? {
             None => Ok(()),
             Some(open) => Err(DistError::Disagrees(format!(
-                "{}; nothing is published or moved in {id} until that is put right: {}",
+                "{}; nothing is published or moved in {id} until this is fixed: {}",
                 open.what(),
                 open.remedy()
             ))),

@@ -241,7 +241,7 @@ impl Distribution {
             // that cannot be used means for the tree is for the inspection to say.
             for dir in tree::package_dirs(&dir)? {
                 if let Err(error) = disk::sweep(disk.as_ref(), &dir) {
-                    tracing::warn!(why = error.sentence(), "temporary files cannot be looked for");
+                    tracing::warn!(why = error.sentence(), "could not search for temporary files");
                 }
             }
         }
@@ -363,7 +363,7 @@ impl Distribution {
         rejected.follow_the_wall(now);
         let look = self.look(catalog, now, clock)?;
         if let Err(error) = rejected.tidy(self.disk.as_ref()) {
-            tracing::warn!(why = error.sentence(), "refused files cannot be cleared away");
+            tracing::warn!(why = error.sentence(), "could not clean up refused files");
         }
         Ok(look)
     }
@@ -419,9 +419,9 @@ impl Distribution {
             return Ok(());
         }
         Err(DistError::Disagrees(format!(
-            "{} has signed metadata, and the configuration has no [signing] any more; sites that ask for the signature would \
-             get nothing. Put [signing] back and reload, or say that metadata is not signed from now on, `off = true` under \
-             [signing]",
+            "{} has signed metadata, but the configuration no longer has [signing]; sites that require the \
+             signature would get nothing. Restore [signing] and reload, or set `off = true` under [signing] to \
+             stop signing",
             self.id(tree)
         )))
     }
@@ -481,7 +481,7 @@ impl Distribution {
             match staged {
                 Err(PublishError::Index(IndexError::Missing { nevra, .. })) if mended.insert(nevra.to_string()) => {
                     let Some(entry) = listing.get(&nevra) else { continue };
-                    tracing::warn!(%tree, dist = %self.settings.path, %nevra, "metadata was lost; making it again");
+                    tracing::warn!(%tree, dist = %self.settings.path, %nevra, "metadata was lost; rebuilding it");
                     self.index.forget(entry);
                     let trees = self.settings.trees.clone();
                     self.read_again(&nevra, entry, &trees)?;
@@ -490,7 +490,7 @@ impl Distribution {
                     AssemblyError::BlockCache(BlockCacheError::Damaged { id, .. })
                         if mended.insert(hex::encode(id.0)) =>
                     {
-                        tracing::warn!(dist = %self.settings.path, "a block was damaged; making it again");
+                        tracing::warn!(dist = %self.settings.path, "a block was damaged; rebuilding it");
                         self.block_cache.forget(&id);
                     }
                     source => return Err(PublishError::Assembly { dir, source: Box::new(source) }.into()),
@@ -578,7 +578,7 @@ impl Distribution {
         self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;
         let mut named: BTreeSet<String> = catalog.listing(tree).locations().collect();
         let repomd = dir.join(REPODATA).join(REPOMD);
-        let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is not there, or no file of ours"));
+        let missing = || DiskError::new("read", &repomd, std::io::Error::other("it is missing or not our file"));
         let bytes = tree::read_small(&repomd, publication::REPOMD_MAX).ok_or_else(missing)?;
         let repomd = Repomd::read(&bytes).map_err(|e| DiskError::new("read", &repomd, std::io::Error::other(e)))?;
         named.extend(repomd.data.iter().map(|data| data.location.clone()));

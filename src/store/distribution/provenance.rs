@@ -60,9 +60,9 @@ impl Distribution {
         if expected.repomd.is_none() {
             return (!strange.is_empty()).then(|| {
                 format!(
-                    "{id} has metadata of {} that this logbook knows nothing of ({}); publishing would empty it. If \
-                     this site was another one's, start with the state directory that belongs to it; if the packages \
-                     may go{}, move them out of the tree and remove {REPODATA}/ there",
+                    "{id} has metadata of {} unknown to this logbook ({}); publishing would empty it. If this \
+                     tree belongs to another state directory, start with that one; if the packages may go{}, \
+                     move them out of the tree and remove {REPODATA}/ there",
                     counted(strange.len(), "package"),
                     strangers::some(&strange),
                     if *tree == self.settings.gate.tree { " or may be taken in as uploads" } else { "" },
@@ -73,10 +73,10 @@ impl Distribution {
             let hidden = listed.iter().filter(|place| !moving.contains(*place) && !shown.contains(*place)).count();
             return (!strange.is_empty() || hidden > 0).then(|| {
                 format!(
-                    "{id} shows revision {revision}, which this logbook has not published (its last is {}), with {} \
-                     that it does not have there and without {hidden} that it has. Either the state directory is an \
-                     old copy: put the newest one in place; or another program wrote there: move packages that are not \
-                     of this site out of the tree, and remove {REPODATA}/{REPOMD}",
+                    "{id} shows revision {revision}, which this logbook did not publish (its last is {}), with \
+                     {} that it does not have there and without {hidden} that it has. Either the state directory \
+                     is an old copy: restore the newest one; or another program wrote there: move packages that \
+                     do not belong to this site out of the tree, and remove {REPODATA}/{REPOMD}",
                     expected.revision,
                     counted(strange.len(), "package"),
                 )
@@ -118,8 +118,8 @@ impl Distribution {
         (!strange.is_empty()).then(|| {
             format!(
                 "{} shows {} that were never accepted here ({}): either the state directory is an old copy: \
-                 put the newest one in place; or somebody else put it there: move the files out of the tree, and remove \
-                 {REPODATA}/{REPOMD} there",
+                 restore the newest one; or somebody else put them there: move the files out of the tree, and \
+                 remove {REPODATA}/{REPOMD} there",
                 self.id(tree),
                 counted(strange.len(), "package"),
                 strangers::some(&strange),
@@ -134,8 +134,8 @@ impl Distribution {
 
     fn unread(&self, tree: &TreeName, why: &str) -> String {
         format!(
-            "{} has a {REPODATA}/{REPOMD} that this logbook knows nothing of and that cannot be read ({why}); \
-             publishing would lose what it names. If it may go, remove {REPODATA}/ there",
+            "{} has a {REPODATA}/{REPOMD} that is unknown to this logbook and cannot be read ({why}); publishing \
+             would lose what it names. If you do not need it, remove {REPODATA}/ there",
             self.id(tree)
         )
     }
@@ -165,10 +165,10 @@ impl Distribution {
         let found = strangers::files(&self.dir(tree), known);
         (!found.is_empty()).then(|| {
             format!(
-                "{} holds {} that this logbook knows nothing of ({}), and has no {REPODATA}/; publishing would make it an \
-                 empty repository. If this site was another one's, or the state directory is an old copy, start with the \
-                 one that belongs to the trees; else move the files out of the tree, and upload those that belong to this \
-                 site",
+                "{} holds {} unknown to this logbook ({}), and has no {REPODATA}/; publishing would make it an \
+                 empty repository. If the state directory is another site's or an old copy, start with the one \
+                 that belongs to the trees; otherwise move the files out of the tree, and upload those that \
+                 belong to this site",
                 self.id(tree),
                 counted(found.len(), "RPM file"),
                 strangers::some(&found),
@@ -183,8 +183,8 @@ impl Distribution {
             return String::new();
         }
         format!(
-            ". Nothing of it is left: if a file system belongs there, mount it; if the tree was removed, make {}, and what \
-             other trees and the withdrawn packages still have is put back",
+            ". The tree is empty: if a file system belongs there, mount it; if the tree was removed, create {}, \
+             and packages that other trees or `retired/` still have are restored",
             repodata.display()
         )
     }

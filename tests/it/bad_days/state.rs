@@ -381,7 +381,7 @@ fn a_second_daemon_over_the_same_trees_refuses_and_a_lost_lock_is_named() {
     assert!(words(&out).contains(&first), "{}", words(&out));
     let (lock, aside) = (site.path("root/.rolloutd.lock"), site.path("aside"));
     fs::rename(&lock, &aside).unwrap();
-    wait_for_reason(&mut site, "a second one could start");
+    wait_for_reason(&mut site, "a second daemon could start");
     fs::rename(&aside, &lock).unwrap();
     all_is_well(&mut site);
 }

@@ -168,9 +168,9 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
         ("SHOUTED.RPM", "suffix", "rename it to end in .rpm"),
         ("archive.zip", "suffix", "rename it to end in .rpm"),
         ("x.rpm", "folder", "upload the package itself"),
-        ("repodata/primary.xml", "suffix", "else remove it"),
-        (".good.rpm.a1B2c3", "hidden", "give it a name without the dot"),
-        (".later", "hidden", "give it a name without the dot"),
+        ("repodata/primary.xml", "suffix", "otherwise remove it"),
+        (".good.rpm.a1B2c3", "hidden", "rename it without the dot"),
+        (".later", "hidden", "rename it without the dot"),
     ] {
         let told = wait_for(&mut site, path, kind);
         assert!(told.contains(remedy), "{path}: {told}");
@@ -307,10 +307,10 @@ fn what_backups_and_admins_do_to_files_without_changing_them_alarms_nobody() {
     };
     let compared = |site: &mut Site| {
         // Whoever reloads has all trees compared; what comes after it in the log is of the time after it.
-        let before = site.log().matches("settings and keys were read again").count();
+        let before = site.log().matches("reloaded settings and keys").count();
         reload(site);
         site.wait("the reload", |site| {
-            (site.log().matches("settings and keys were read again").count() > before).then_some(())
+            (site.log().matches("reloaded settings and keys").count() > before).then_some(())
         });
         uploader(site, &format!("umask 002; cp {tool} again.rpm"));
         site.wait("a look", |site| (!site.incoming().join("again.rpm").exists()).then_some(()));
