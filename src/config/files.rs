@@ -218,9 +218,7 @@ mod tests {
         std::fs::write(&file, "12345").expect("written");
         assert_eq!(content(&file, 5).map(|(bytes, _)| bytes), Ok(b"12345".to_vec()));
         assert!(content(&file, 4).is_err());
-        assert!(
-            content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory; it must be a file")
-        );
+        assert!(content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory; it must be a file"));
         // Nobody writes into the pipe, and nobody listens at the socket.
         let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).expect("a pipe");

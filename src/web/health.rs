@@ -51,7 +51,7 @@ pub async fn ready(State(context): State<Context>) -> (StatusCode, Json<ReadyBod
 /// What is wrong or still going on; empty means ready.
 pub fn reasons(inside: &View) -> Vec<String> {
     let recovering =
-        (!inside.ready).then(|| "recovery is not over: trees are being published and uploads looked at".to_owned());
+        (!inside.ready).then(|| "recovery is in progress: publishing trees and scanning uploads".to_owned());
     recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
 }
 
@@ -142,7 +142,7 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
             uploads.get_or_create(&labels).set(clamp(backlog.count(kind)));
         }
     }
-    registry.register("uploads_waiting", "What lies where people upload and is not taken in", uploads);
+    registry.register("uploads_waiting", "Uploads that are not taken in", uploads);
     let expires = Family::<KeyLabels, Gauge>::default();
     for (key, end) in &inside.rules.expiries {
         expires.get_or_create(&KeyLabels { key: key.clone() }).set(end.as_second());

@@ -38,10 +38,10 @@ pub struct HeardBody {
     ),
     request_body(content = String, content_type = "application/json", description = "A generic body: delivery, rollout, state, actor, at"),
     responses(
-        (status = 202, description = "The hint is durable, or was heard before; the body says what came of it", body = HeardBody),
-        (status = 400, description = "The body cannot be read, or its time lies in the future", body = Problem),
+        (status = 202, description = "The delivery is recorded, or is a repetition; the body gives the result", body = HeardBody),
+        (status = 400, description = "The body cannot be read, or its time is in the future", body = Problem),
         (status = 401, description = "The MAC is missing or wrong", body = Problem),
-        (status = 409, description = "The delivery's id was used before with other content", body = Problem),
+        (status = 409, description = "The delivery's id was used before with different content", body = Problem),
         (status = 429, description = "Too many wrong signatures came from this address", body = Problem),
         (status = 413, description = "The body is larger than 1 MiB", body = Problem),
         (status = 503, description = "The queue is full; send it again", body = Problem),
@@ -71,7 +71,7 @@ pub async fn receive(
     let said = format!("{}: delivery {}", hint.hook, hint.delivery);
     let (outcome, says) = match context.engine.hear(hint).await? {
         Answer::Remembered(outcome) => (outcome.word, outcome.says),
-        Answer::Repeated => ("repeated", "this delivery was heard before; nothing was changed".to_owned()),
+        Answer::Repeated => ("repeated", "this delivery is a repetition; nothing was changed".to_owned()),
         other => {
             let problem = asking::problem(other);
             tracing::warn!(said, why = problem.detail, "not heard");

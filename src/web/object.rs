@@ -36,7 +36,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Problem::bad_request("the body is no JSON object: it has to begin with {"));
+        return Err(Problem::bad_request("the body is not a JSON object: it must begin with {"));
     }
     serde_json::from_slice(bytes).map_err(|error| {
         let status = if error.is_data() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::BAD_REQUEST };

@@ -107,7 +107,7 @@ fn page(template: &impl Template) -> Response {
         }
         Err(error) => {
             let kind = StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(kind, "page", "The page cannot be made", error.to_string()).into_response()
+            Problem::new(kind, "page", "The page cannot be built", error.to_string()).into_response()
         }
     }
 }

@@ -61,10 +61,10 @@ impl Problem {
         let (kind, title) = match status {
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ("bad-request", "The request cannot be read"),
             StatusCode::NOT_FOUND => ("not-found", "Not found"),
-            StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This address does not take this method"),
+            StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "This address does not allow this method"),
             StatusCode::REQUEST_TIMEOUT => ("timeout", "The request took too long"),
             StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The body is too large"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "The body is not of a kind that is read here"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "The body has an unsupported media type"),
             _ => {
                 let title = status.canonical_reason().unwrap_or("The request failed");
                 // RFC 9457 section 4.2.1: no more is said than the status says.
@@ -96,7 +96,7 @@ impl Problem {
 
     /// Too many wrong credentials from one address.
     pub fn too_many() -> Self {
-        let why = "too many wrong credentials came from this address; wait a minute, and look into which are used";
+        let why = "too many wrong credentials came from this address; wait a minute, and check which are used";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many wrong credentials", why)
     }
 
@@ -177,9 +177,7 @@ pub async fn worded(response: Response) -> Response {
     let allowed = parts.headers.get(header::ALLOW).and_then(|methods| methods.to_str().ok());
     let detail = match (status, allowed) {
         _ if !text.is_empty() => text,
-        (StatusCode::NOT_FOUND, _) => {
-            "there is nothing at this address; /api/v1/openapi.json says what there is".to_owned()
-        }
+        (StatusCode::NOT_FOUND, _) => "there is nothing at this address; see /api/v1/openapi.json".to_owned(),
         (StatusCode::METHOD_NOT_ALLOWED, Some(methods)) => format!("it takes {}", methods.replace(',', ", ")),
         _ => format!("the answer is {status}"),
     };

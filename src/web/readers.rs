@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// No answer from the disk in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the disk gives no answer; try again in a moment")]
+#[error("the disk does not respond; try again in a moment")]
 pub struct NoAnswer;
 
 /// A bounded number of threads that read.
@@ -39,7 +39,7 @@ impl Readers {
     fn with(most: usize, patience: Duration) -> Self {
         let built = Builder::new_current_thread().max_blocking_threads(most.max(1)).thread_name("reader").build();
         if let Err(error) = &built {
-            tracing::error!(error = %error, "nothing can be read for clients; start the daemon again");
+            tracing::error!(error = %error, "cannot read anything for clients; restart the daemon");
         }
         Self { places: Arc::new(Semaphore::new(most)), threads: built.ok(), patience }
     }

@@ -26,15 +26,15 @@ impl Unread {
     fn problem(&self) -> Problem {
         match self {
             Self::TooLarge => {
-                Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {BODY_MAX} bytes"))
+                Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {BODY_MAX} bytes"))
             }
             Self::NoRoom => {
-                let why = "too many bodies are under way; try again in a moment";
+                let why = "too many bodies are in transfer; try again in a moment";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not now", why)
             }
-            Self::Broken => Problem::bad_request("the body breaks off"),
+            Self::Broken => Problem::bad_request("the body is incomplete"),
             Self::Late => {
-                let why = format!("the body was not there within {} seconds", TIME.as_secs());
+                let why = format!("the body did not arrive within {} seconds", TIME.as_secs());
                 Problem::of_status(StatusCode::REQUEST_TIMEOUT, why)
             }
         }

@@ -151,7 +151,7 @@ fn open(root: &Path, relative: &Path) -> Result<Option<(File, Known)>, String> {
     let Some(meta) = file.metadata().ok().filter(std::fs::Metadata::is_file) else { return Ok(None) };
     if !ownership::guarded(meta.uid(), meta.mode()) {
         let (path, uid, mode) = (root.join(relative), meta.uid(), meta.mode() & 0o7777);
-        let cure = "`chown` it to the daemon's user and `chmod go-w` it, if it is what it should be";
+        let cure = "if its content is right, `chown` it to the daemon's user and `chmod go-w` it";
         return Err(format!("{} belongs to uid {uid} and has mode {mode:o}: {cure}", path.display()));
     }
     let known = Known { inode: meta.ino(), length: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) };
