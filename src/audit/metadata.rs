@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(no(&PRIMARY.replace("\"1\"><package>", "\"2\"><package>")), "it announces 2 packages and lists 1");
         assert_eq!(no(&PRIMARY.replace("</metadata>", "")), "it ends inside <metadata>");
         assert_eq!(no(""), "it is empty");
-        assert!(no(&PRIMARY.replace("\"7\"", "\"seven\"")).contains("`seven` is no number"));
+        assert!(no(&PRIMARY.replace("\"7\"", "\"seven\"")).contains("`seven` is not a number"));
         assert!(no(&format!("{PRIMARY}<more/>")).contains("beside one another"));
         assert!(no(&format!("<!DOCTYPE x>{PRIMARY}")).contains("document type"));
         assert!(no(&"<a>".repeat(100)).contains("nested elements"));

@@ -226,7 +226,10 @@ mod tests {
         symlink("pipe", dir.path().join("link")).expect("linked");
         for path in [pipe, socket, dir.path().join("link"), "/dev/null".into()] {
             let what = content(&path, 4).expect_err("no file").what;
-            assert!(what.ends_with("is neither a file nor a directory; it must be a file"), "{what}");
+            assert!(
+                what.ends_with("neither a file nor a directory") || what.ends_with("; it must be a file"),
+                "{what}"
+            );
         }
     }
 

@@ -290,10 +290,10 @@ mod tests {
     #[test]
     fn a_ring_says_how_many_of_its_certificates_are_trusted() {
         for (all, revoked, says) in [
-            (2, 0, "holds 2 certificates, and all of them are trusted"),
+            (2, 0, "holds 2 certificates, all trusted"),
             (3, 1, "holds 3 certificates: 2 are trusted, 1 is revoked"),
             (3, 2, "holds 3 certificates: 1 is trusted, 2 are revoked"),
-            (2, 2, "holds 2 certificates, and all of them are revoked"),
+            (2, 2, "holds 2 certificates, all revoked"),
         ] {
             assert_eq!(content_of_ring(all, revoked), says);
         }

@@ -133,7 +133,7 @@ mod tests {
         let said: Vec<&str> = judged.findings.iter().map(|f| f.sentence.as_str()).collect();
         assert_eq!((judged.verdict, said.len()), (Verdict::Reject, 13));
         assert_eq!(said[..2], ["No.", "0."]);
-        assert_eq!(said[10..], ["9.", "The same holds for 4990 more.", "Not now."]);
+        assert_eq!(said[10..], ["9.", "The same applies to 4990 more.", "Not now."]);
         assert_eq!(judge((0..10).map(|_| Finding::new(Verdict::Wait, "x", "X.")).collect()).findings.len(), 10);
     }
 

@@ -329,7 +329,7 @@ impl<'s, 't> Value<'s, 't> {
         }
         let known = words.iter().map(|(word, _)| *word);
         let hint = nearest(text, known.clone()).map(|near| format!("did you mean \"{near}\"?"));
-        self.complain(format!("`{}` is not one of {}", text.escape_default(), list_of(known)), hint);
+        self.complain(format!("`{}` is none of {}", text.escape_default(), list_of(known)), hint);
         None
     }
 

@@ -491,7 +491,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         if text.starts_with(END) {
             let Some((_, lines)) = block.take() else {
                 return Err(format!(
-                    "an armored block ends on line {number} but has no beginning: put `{BEGIN_LINE}` and an \
+                    "an armored block ends in line {number} that has not begun: put `{BEGIN_LINE}` and an \
                      empty line before it, fetch the file again, or remove the block"
                 ));
             };
@@ -502,7 +502,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         if let Some(rest) = text.strip_prefix(BEGIN) {
             if let Some((begun, _)) = block {
                 return Err(format!(
-                    "an armored block begins on line {number} inside another, which began on line {begun}: put \
+                    "an armored block begins in line {number} inside another, which began in line {begun}: put \
                      `{END_LINE}` before it, or fetch the file again"
                 ));
             }
@@ -699,7 +699,7 @@ fn checksum_line(content: &[u8]) -> String {
 }
 
 const SECRET: &str =
-    "holds a secret key: export only the public key (`gpg --armor --export KEY`), and keep the secret one elsewhere";
+    "holds a secret key: export the public key only (`gpg --armor --export KEY`), and keep the secret one elsewhere";
 
 pub(super) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Result<(), String> {
     let unreadable = |error: anyhow::Error| format!("not OpenPGP: {}", one_line(&error));
@@ -725,7 +725,7 @@ pub(super) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Re
         keys = keys.saturating_add(usize::from(is_key(&packet)));
         packets.push((number, packet));
         if keys > KEYS_MAX || packets.len() > PACKETS_MAX {
-            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets: split them into several files"));
+            return Err(format!("more than {KEYS_MAX} keys or {PACKETS_MAX} packets: put them into several files"));
         }
     }
     Ok(())
@@ -816,7 +816,7 @@ mod tests {
         let (good, revocation) = (block(3).repeat(2), block(7));
         let lines: Vec<&str> = revocation.lines().collect();
         let without_frame = format!("{}\n{}\n", lines[2], lines[3]);
-        let frame = |damaged: &str| format!("line 11 would be that of an armored block{damaged}");
+        let frame = |damaged: &str| format!("line 11 looks like that of an armored block{damaged}");
         let begin = frame(", but its dashes or blanks were changed");
         for (text, says, cure) in [
             (revocation.replace("-----", "—–"), begin.as_str(), BEGIN_LINE),
@@ -825,10 +825,10 @@ mod tests {
             (revocation.replace("BLOCK-----", "BLOCK—–"), &begin, BEGIN_LINE),
             (revocation.replace("-----BEGIN PGP ", "-----BEGIN\u{a0}PGP\u{a0}"), &begin, BEGIN_LINE),
             (revocation.replace('-', "- "), &begin, BEGIN_LINE),
-            (revocation.replace("-----END", "—–END"), "line 15 would be that of", END_LINE),
-            (without_frame.clone(), "line 11 looks like armor and stands in no block", BEGIN_LINE),
-            (format!("> {without_frame}"), "line 11 looks like armor and stands in no block", END_LINE),
-            (lines[1..].join("\n"), "line 12 looks like armor and stands in no block", BEGIN_LINE),
+            (revocation.replace("-----END", "—–END"), "line 15 looks like that of", END_LINE),
+            (without_frame.clone(), "line 11 looks like armor outside a block", BEGIN_LINE),
+            (format!("> {without_frame}"), "line 11 looks like armor outside a block", END_LINE),
+            (lines[1..].join("\n"), "line 12 looks like armor outside a block", BEGIN_LINE),
             (lines[..4].join("\n"), "its armor has no end", END_LINE),
             (lines[4].to_owned(), "an armored block ends in line 11 that has not begun", BEGIN_LINE),
             (
@@ -846,7 +846,7 @@ mod tests {
         }
         // At the beginning of a file, where the first byte is none of ASCII.
         let complaint = parts_of(revocation.replace("-----", "—–").as_bytes()).unwrap_err();
-        assert!(complaint.starts_with("line 1 would be that of an armored block"), "{complaint}");
+        assert!(complaint.starts_with("line 1 looks like that of an armored block"), "{complaint}");
     }
 
     #[test]
@@ -890,8 +890,8 @@ mod tests {
         assert!(joined.contains("----------BEGIN"), "{joined}");
         assert_eq!(parts_of(joined.as_bytes()), parts_of(format!("{one}{other}").as_bytes()));
         for (after, says) in [
-            (other.replace("-----BEGIN", "----BEGIN"), "line 5 would be that of an armored block"),
-            (format!(":{other}"), "something stands before `-----` in line 5"),
+            (other.replace("-----BEGIN", "----BEGIN"), "line 5 looks like that of an armored block"),
+            (format!(":{other}"), "there is text before `-----` on line 5"),
             (other.lines().nth(2).unwrap().to_owned(), "line 5 looks like armor"),
         ] {
             let complaint = parts_of(format!("{}{after}", one.trim_end()).as_bytes()).unwrap_err();

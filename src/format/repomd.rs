@@ -508,7 +508,7 @@ mod tests {
         ] {
             refuse("repodata/other.xml", href, "not a plain file in repodata/");
         }
-        refuse("<location ", "<location xml:base=\"http://example.org/\" ", "somewhere else");
+        refuse("<location ", "<location xml:base=\"http://example.org/\" ", "points elsewhere");
         refuse("href=", "ref=", "plain file");
         refuse("<location href=\"repodata/other.xml\"/>", "", "without a checksum or a location");
     }
@@ -518,11 +518,11 @@ mod tests {
         let data = PLAIN.find("  <data").expect("there");
         let end = PLAIN.find("</repomd>").expect("there");
         let data = &PLAIN[data..end];
-        refuse("</repomd>", &format!("{data}</repomd>"), "stands twice");
-        refuse("<size>5", "<size>6</size><size>5", "stands twice");
-        refuse("<size>5", "<size>-5", "no number");
-        refuse("<size>5", "<size>+5", "no number");
-        refuse("<size>5", "<size>99999999999999999999", "no number");
+        refuse("</repomd>", &format!("{data}</repomd>"), "occurs twice");
+        refuse("<size>5", "<size>6</size><size>5", "occurs twice");
+        refuse("<size>5", "<size>-5", "not a number");
+        refuse("<size>5", "<size>+5", "not a number");
+        refuse("<size>5", "<size>99999999999999999999", "not a number");
         refuse("type=\"sha\"", "type=\"crc\"", "unknown type");
         refuse(">0123", ">z123", "hexadecimal");
         refuse(">0123", ">", "hexadecimal");

@@ -332,7 +332,7 @@ mod tests {
     fn a_dependency_that_cannot_be_read_is_named() {
         let wrong = Recipe { requires: vec!["demo-libs 1.0".to_owned()], ..recipe() };
         let why = build(&wrong, None, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
-        assert_eq!(why, "`demo-libs 1.0` is no dependency: write `name` or `name >= version`");
+        assert_eq!(why, "`demo-libs 1.0` is not a dependency: write `name` or `name >= version`");
     }
 
     #[test]

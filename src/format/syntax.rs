@@ -347,9 +347,9 @@ mod tests {
             "a: 1\nb = yes\nc = 7d\nd = /srv/x\ne = 1\n",
             &[
                 "1:2 this line has no `=` between key and value",
-                "2:5 text must stand in quotes: `yes`",
-                "3:5 text must stand in quotes: `7d`",
-                "4:5 text must stand in quotes: `/srv/x`",
+                "2:5 text must be in quotes: `yes`",
+                "3:5 text must be in quotes: `7d`",
+                "4:5 text must be in quotes: `/srv/x`",
             ],
             &["e"],
         );
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_second_section_of_the_same_name_is_left_out_whole() {
-        check("[a]\nx = 1\n[a]\ny = 1\n[b]\nz = 1\n", &["3:2 this section stands a second time: `a`"], &["a.x", "b.z"]);
+        check("[a]\nx = 1\n[a]\ny = 1\n[b]\nz = 1\n", &["3:2 duplicate section: `a`"], &["a.x", "b.z"]);
     }
 
     #[test]

@@ -853,8 +853,8 @@ mod tests {
             ("is missing", |dir| Kernel::default().remove(&dir.join("rejected/d/inode7-b.rpm")).expect("removed")),
             ("is missing", |dir| Kernel::default().remove(&dir.join(BOOK)).expect("removed")),
             ("cannot be parsed", |dir| change(&dir.join(MANIFEST), "{")),
-            ("which no backup has", |dir| edit(dir, "retired/d/0000-a.rpm", "retired/../../outside")),
-            ("which no backup has", |dir| edit(dir, "retired/d/0000-a.rpm", "restore.unfinished")),
+            ("does not belong in a backup", |dir| edit(dir, "retired/d/0000-a.rpm", "retired/../../outside")),
+            ("does not belong in a backup", |dir| edit(dir, "retired/d/0000-a.rpm", "restore.unfinished")),
         ];
         for (says, hand) in spoil {
             let dir = tempfile::tempdir().expect("a directory");
@@ -945,7 +945,7 @@ mod tests {
             made.notes.into_iter().map(|(path, why)| format!("{} {why}", path.display())).collect();
         said.sort();
         assert!(said.len() == 2 && said[0].contains("its name says another"), "{said:?}");
-        assert!(said[1].contains("d/link is no plain file"), "{said:?}");
+        assert!(said[1].contains("d/link is not a plain file"), "{said:?}");
         assert_eq!(names(&dir.path().join("backup/rejected/d")), ["0123456789abcdef-c.rpm", "inode7-b.rpm"]);
     }
 

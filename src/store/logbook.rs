@@ -1162,7 +1162,7 @@ mod tests {
             std::fs::File::create(dir.path().join(name)).expect("made");
         }
         let why = left_behind(dir.path()).expect_err("a copy is there").to_string();
-        assert!(why.contains("rescued-166-2.sqlite has what it had") && why.contains("`mv "), "{why}");
+        assert!(why.contains("rescued-166-2.sqlite has its contents") && why.contains("`mv "), "{why}");
         std::fs::File::create(dir.path().join("logbook.sqlite")).expect("made");
         assert!(left_behind(dir.path()).is_ok(), "it is there");
     }
@@ -1384,10 +1384,15 @@ mod tests {
 
     /// What people do to the files of a logbook that is open, what is said, and how it is taken back.
     const HANDS: &[(&str, Hand, &str, Hand)] = &[
-        ("moved", |p| move_to(p, "aside"), "is gone", |p| move_from(p, "aside")),
+        ("moved", |p| move_to(p, "aside"), "was removed", |p| move_from(p, "aside")),
         ("replaced", |p| (move_to(p, "aside"), put_copy(&older(p), p)).1, "was replaced", |p| move_from(p, "aside")),
-        ("log moved", |p| move_to(&with(p, "-wal"), "aside"), "is gone", |p| move_from(&with(p, "-wal"), "aside")),
-        ("index moved", |p| move_to(&with(p, "-shm"), "aside"), "is gone", |p| move_from(&with(p, "-shm"), "aside")),
+        ("log moved", |p| move_to(&with(p, "-wal"), "aside"), "was removed", |p| move_from(&with(p, "-wal"), "aside")),
+        (
+            "index moved",
+            |p| move_to(&with(p, "-shm"), "aside"),
+            "was removed",
+            |p| move_from(&with(p, "-shm"), "aside"),
+        ),
         (
             "log replaced",
             |p| (move_to(&with(p, "-wal"), "aside"), put_copy(&older(p), &with(p, "-wal"))).1,
@@ -1397,7 +1402,7 @@ mod tests {
         (
             "seal moved",
             |p| move_to(&p.with_extension("head"), "aside"),
-            "is gone",
+            "was removed",
             |p| move_from(&p.with_extension("head"), "aside"),
         ),
         (
@@ -1492,7 +1497,7 @@ mod tests {
         disk::Kernel::default().remove(&path).expect("removed");
         let words = book.append(head, &[draft("lost")]).expect_err("removed").to_string();
         let second = named_copy(&words);
-        assert!(second != first && words.contains("a copy of all 11 entries"), "{words}");
+        assert!(second != first && words.contains("has all 11 entries"), "{words}");
         assert_eq!(SqliteLogbook::open_to_read(&second).expect("whole").head(), head);
         assert_eq!(SqliteLogbook::open_to_read(&first).expect("kept").head().seq, 8);
         // Somebody has put an old copy over it, or has cut it.
@@ -1563,7 +1568,7 @@ mod tests {
         std::io::Write::write_all(&mut opened(), &old).expect("written over");
         opened().set_len(old.len() as u64).expect("cut");
         let refused = book.append(head, &[draft("lost")]).expect_err("another content");
-        assert!(refused.to_string().contains("was written over"), "{refused}");
+        assert!(refused.to_string().contains("was overwritten"), "{refused}");
         assert!(!book.may_be_written());
     }
 

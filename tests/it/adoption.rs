@@ -117,13 +117,13 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
     let (code, words) = adopt(&site, &["--dry-run", &named("production")]);
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("not listed in the metadata, left alone: 1 (old/left-1-1.noarch.rpm)"), "{words}");
-    assert!(words.contains("Nothing speaks against it: 3 packages"), "{words}");
+    assert!(words.contains("can be adopted: 3 packages"), "{words}");
     let made: Vec<_> = fs::read_dir(site.path("state")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(made, ["lock"], "nothing but the lock");
 
     let (code, words) = adopt(&site, &[&named("production"), "--reason", "the cron job is gone"]);
     assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("is under management, with 3 packages where they lay"), "{words}");
+    assert!(words.contains("is now managed, with 3 packages left in place"), "{words}");
     assert_eq!(fs::read(dir.join("repodata/repomd.xml")).unwrap(), repomd, "clients see what they saw");
     assert_eq!(state_of(&dir), packages);
     let (code, words) = adopt(&site, &[&named("production")]);
@@ -254,7 +254,7 @@ fn an_adoption_is_undone_until_something_has_moved_and_the_tree_is_as_it_was() {
             assert!(site.stop().success());
         }
         let (code, words) = adopt(&site, &["--undo", &named("production")]);
-        assert!(code == Some(0) && words.contains("2 packages lie there as before"), "{words}");
+        assert!(code == Some(0) && words.contains("2 packages are unchanged"), "{words}");
         assert_eq!(fs::read(dir.join("repodata/repomd.xml")).unwrap(), repomd, "published {published}");
         assert_eq!(judge::read_unsigned(&Source::Disk(dir.clone())).unwrap(), before);
         assert_eq!(state_of(&dir), packages);
@@ -264,7 +264,7 @@ fn an_adoption_is_undone_until_something_has_moved_and_the_tree_is_as_it_was() {
     // The daemon knows nothing of it and leaves it alone.
     crate::disagreement::up_with_trouble(&mut site);
     site.wait("the tree to be held", |site| {
-        reasons(site).iter().any(|why| why.contains("knows nothing of")).then_some(())
+        reasons(site).iter().any(|why| why.contains("unknown to this logbook")).then_some(())
     });
     assert_eq!(fs::read(dir.join("repodata/repomd.xml")).unwrap(), repomd);
 }

@@ -309,7 +309,7 @@ fn a_configuration_that_everybody_may_change_is_refused() {
     SITE.put("changeable/rolloutd.toml", SITE.filled(&fs::read(&fixtures("valid")[0]).expect("a fixture")), 0o666);
     let (code, said) = run(&SITE.path("changeable/rolloutd.toml"), &[]);
     let said = SITE.emptied(&said);
-    assert!(said.contains(":1:1: @DIR@/changeable/rolloutd.toml can be changed by everybody"), "{said}");
+    assert!(said.contains(":1:1: everybody on this machine can change @DIR@/changeable/rolloutd.toml"), "{said}");
     assert_eq!(code, Some(1));
 }
 
@@ -351,8 +351,8 @@ fn what_the_daemons_user_may_not_read_or_write_is_said() {
         said,
         [
             "@DIR@/rolloutd.toml:3:12: site.root: @DIR@/srv cannot be written to: permission denied",
-            "@DIR@/rolloutd.toml:3:12: site.root: uploads come into @DIR@/incoming, and @DIR@/incoming cannot be made in @DIR@: permission denied",
-            "@DIR@/rolloutd.toml:4:12: site.state: @DIR@/var cannot be made in @DIR@: permission denied",
+            "@DIR@/rolloutd.toml:3:12: site.root: uploads go to @DIR@/incoming, and @DIR@/incoming cannot be created in @DIR@: permission denied",
+            "@DIR@/rolloutd.toml:4:12: site.state: @DIR@/var cannot be created in @DIR@: permission denied",
             "@DIR@/rolloutd.toml:10:22: distribution.keys.\"*\": @DIR@/keys/RPM-GPG-KEY-example cannot be read: permission denied",
             "@DIR@/rolloutd.toml:15:19: token.secret.file: @DIR@/secrets/jane cannot be read: permission denied",
         ]

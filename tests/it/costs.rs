@@ -39,7 +39,7 @@ fn slow_readers_take_no_place_from_health_tokens_and_trackers() {
     let mut first = [0; 1];
     slow[0].set_read_timeout(Some(SOON)).unwrap();
     (&slow[0]).read_exact(&mut first).unwrap();
-    site.wait("all places to be taken", |site| site.log().contains("all places are taken").then_some(()));
+    site.wait("all places to be taken", |site| site.log().contains("all connections are in use").then_some(()));
     let began = Instant::now();
     for _ in 0..5 {
         assert_eq!(request(site.address(), "GET", "/healthz", &[], b"").unwrap().status, 200);

@@ -143,7 +143,7 @@ fn a_mistake_in_the_configuration_does_not_keep_a_revocation_out() {
 fn a_fingerprint_that_nobody_has_is_said_to_be_none() {
     let site = Site::start(&crate::site::Wish::default());
     for (words, says) in [
-        ("ABCDEF01", "no key ends in ABCDEF01"),
+        ("ABCDEF01", "no known key ends in ABCDEF01"),
         ("12", "give at least its last 8 digits"),
         ("nonsense", "is no fingerprint"),
     ] {

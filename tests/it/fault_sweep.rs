@@ -90,7 +90,11 @@ fn has_said(site: &Site) -> bool {
         let answer = site.door.get("/readyz").ok()?;
         let body: Value = serde_json::from_slice(&answer.body).ok()?;
         let reasons = body["reasons"].as_array()?.clone();
-        Some(reasons.iter().any(|reason| !reason.as_str().is_some_and(|text| text.starts_with("recovery is in progress"))))
+        Some(
+            reasons
+                .iter()
+                .any(|reason| !reason.as_str().is_some_and(|text| text.starts_with("recovery is in progress"))),
+        )
     };
     log.lines().any(line_says) || reasons() == Some(true)
 }

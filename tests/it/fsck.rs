@@ -57,7 +57,7 @@ type Way = (&'static str, fn(&Path), &'static str, &'static str);
 const FIRST: &str = "Packages/f/first-1.0-1.noarch.rpm";
 
 const WAYS: &[Way] = &[
-    ("a package is gone", |tree| fs::remove_file(tree.join(FIRST)).unwrap(), FIRST, "is listed, and it is not there"),
+    ("a package is gone", |tree| fs::remove_file(tree.join(FIRST)).unwrap(), FIRST, "is listed, but it is missing"),
     (
         "a package is shorter",
         |tree| {
@@ -99,7 +99,7 @@ const WAYS: &[Way] = &[
         "primary is gone",
         |tree| fs::remove_file(file(&tree.join("repodata"), "primary.xml.gz")).unwrap(),
         "primary",
-        "is not there",
+        "it is missing",
     ),
     ("primary has rotten", |tree| rot(&file(&tree.join("repodata"), "primary.xml.gz")), "primary", ""),
     ("filelists has rotten", |tree| rot(&file(&tree.join("repodata"), "filelists.xml.gz")), "filelists", ""),
@@ -107,13 +107,13 @@ const WAYS: &[Way] = &[
         "metadata is gone",
         |tree| fs::remove_file(tree.join("repodata/repomd.xml")).unwrap(),
         "repodata/repomd.xml",
-        "it is not there",
+        "it is missing",
     ),
     (
         "the signature is gone",
         |tree| fs::remove_file(tree.join("repodata/repomd.xml.asc")).unwrap(),
         "repodata/repomd.xml.asc",
-        "it is not there",
+        "it is missing",
     ),
     (
         "the signature has rotten",
@@ -188,7 +188,7 @@ fn what_was_withdrawn_is_kept_or_named() {
     fs::remove_file(file(&dir, ".rpm")).unwrap();
     let (findings, code) = fsck(&site, false);
     assert_eq!((findings.len(), code), (1, Some(1)), "{findings:?}");
-    assert!(findings[0].1.contains("second-1.0-1.noarch was withdrawn and is not kept"), "{findings:?}");
+    assert!(findings[0].1.contains("second-1.0-1.noarch was withdrawn but its file is not kept"), "{findings:?}");
 }
 
 #[test]

@@ -425,7 +425,9 @@ fn json_is_one_document_with_these_words() {
     assert!(!place.index(&[]).contains("repomd.xml.asc"));
     assert!(asc.exists());
     place.put("more-1.rpm", &signed("more", "1"));
-    assert!(place.index(&[]).contains("note: repomd.xml.asc fits no longer and is removed: sign repomd.xml again\n"));
+    assert!(
+        place.index(&[]).contains("note: repomd.xml.asc no longer matches and is removed: sign repomd.xml again\n")
+    );
     assert!(!asc.exists());
 }
 
@@ -496,7 +498,7 @@ fn metadata_that_was_spoilt_in_place_is_made_again() {
 fn text_that_is_left_out_is_named() {
     let place = Place::new();
     place.put("odd-1.rpm", &Draft::new().set(tag::SUMMARY, Some(text("a\u{1}b"))).file());
-    let words = "odd-1.rpm: text was replaced or left out in its summary";
+    let words = "odd-1.rpm: text was replaced or omitted in its summary";
     assert!(place.index(&[]).starts_with(&format!("note: {words}\n1 listed")));
     // Who has been told is not told again.
     assert!(place.index(&[]).starts_with("1 listed"));

@@ -355,8 +355,8 @@ fn a_file_that_an_editor_has_had_its_way_with_is_read_and_what_cannot_be_is_name
     }
     let middle = plain.len() / 2;
     for (bytes, says) in [
-        (format!(":{plain}").into_bytes(), "something stands before `-----` in line 1"),
-        (format!("> {plain}{plain}").into_bytes(), "something stands before `-----` in line 1"),
+        (format!(":{plain}").into_bytes(), "there is text before `-----` on line 1"),
+        (format!("> {plain}{plain}").into_bytes(), "there is text before `-----` on line 1"),
         ([plain.as_bytes(), &a.public()].concat(), "neither armor nor text"),
         ([&a.public()[..], plain.as_bytes()].concat(), "text follows a binary key from byte "),
         (format!("{plain}{}", plain.replace("-----", "—–")).into_bytes(), "its dashes or blanks were changed"),

@@ -231,7 +231,7 @@ fn a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_
     // Nor does it start again, and `check` says the same.
     assert!(site.stop().success());
     let (fine, said) = check(&site);
-    assert!(!fine && said.contains("can be changed by others") && said.contains("people upload into"), "{said}");
+    assert!(!fine && said.contains("can be changed by others") && said.contains("people upload to"), "{said}");
     follow(&readme_says(&site));
     let (fine, said) = check(&site);
     assert!(fine, "{said}");

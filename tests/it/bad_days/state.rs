@@ -280,7 +280,7 @@ fn what_the_readme_says_of_backups_brings_lost_withdrawn_files_back_and_keeps_th
     assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
     assert!(words(&refused).contains("--files") && words(&refused).contains("--replace"), "{}", words(&refused));
     let said = admin.all(&mut site, &blocks[3]);
-    assert!(said.contains("Put back 1 files"), "{said}");
+    assert!(said.contains("Restored 1 missing files"), "{said}");
     wait_until_well(&mut site);
     assert_eq!(site.door.state("3").as_deref(), Some("Unverified"));
     assert_eq!(fsck(&site, true), (vec![], Some(0)));

@@ -91,7 +91,7 @@ fn production_with_packages_and_without_metadata_does_not_become_an_empty_reposi
     up_with_trouble(&mut site);
     wait_for_reason(&mut site, "production/");
     let said = reasons(&site).join("\n");
-    assert!(said.contains("holds 13 RPM files that this logbook knows nothing of"), "{said}");
+    assert!(said.contains("holds 13 RPM files unknown to this logbook"), "{said}");
     assert!(!production.join("repodata").exists(), "nothing is published there");
     let (findings, _) = fsck(&site, false);
     let here = findings.iter().filter(|(at, what)| at.contains("production/") && what.contains("not listed"));

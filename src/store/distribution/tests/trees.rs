@@ -1289,7 +1289,7 @@ fn metadata_that_the_logbook_does_not_know_is_not_overwritten() {
     let why = disagreement(dist.inspect(&testing, &settled(&empty), now()));
     assert!(why.contains("old copy"), "{why}");
     let why = disagreement(dist.inspect(&testing, &Expected::default(), now()));
-    assert!(why.contains("knows nothing of"), "{why}");
+    assert!(why.contains("unknown to this logbook"), "{why}");
     // That something is under way there says nothing; what it brings there may be shown already.
     for expected in [Expected::default(), settled(&empty)] {
         let dirty = Expected { planned: true, dirty: true, ..expected };
