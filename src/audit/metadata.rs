@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(no(&PRIMARY.replace("</metadata>", "")), "it ends inside <metadata>");
         assert_eq!(no(""), "it is empty");
         assert!(no(&PRIMARY.replace("\"7\"", "\"seven\"")).contains("`seven` is not a number"));
-        assert!(no(&format!("{PRIMARY}<more/>")).contains("beside one another"));
+        assert!(no(&format!("{PRIMARY}<more/>")).contains("nested elements"));
         assert!(no(&format!("<!DOCTYPE x>{PRIMARY}")).contains("document type"));
         assert!(no(&"<a>".repeat(100)).contains("nested elements"));
         let repomd = |xml: &str| repomd(xml.as_bytes()).expect_err("no index");

@@ -199,7 +199,7 @@ impl<'s, 't> Section<'s, 't> {
                 // A misspelt key beside the right one.
                 let hint = match nearest(name.text, self.asked.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("known keys: {}", self.asked.join(", ")),
+                    None => format!("known here: {}", self.asked.join(", ")),
                 };
                 name.complain("is not a known key", Some(hint));
             }

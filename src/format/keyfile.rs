@@ -158,7 +158,7 @@ impl File {
                 Packet::Unknown(unknown) => {
                     let why = one_line(unknown.error());
                     file.wrong.push(if begins {
-                        format!("packet {number} of it is a key of an unsupported version: {why}")
+                        format!("packet {number} of it is a key of a version that is not supported: {why}")
                     } else {
                         format!("packet {number} of it, {}, cannot be read: {why}", kind_of(unknown.tag()))
                     });

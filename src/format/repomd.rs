@@ -526,8 +526,8 @@ mod tests {
         refuse("type=\"sha\"", "type=\"crc\"", "unknown type");
         refuse(">0123", ">z123", "hexadecimal");
         refuse(">0123", ">", "hexadecimal");
-        refuse("type=\"other\"", "type=\"../x\"", "no plain word");
-        refuse("type=\"other\"", "", "no plain word");
+        refuse("type=\"other\"", "type=\"../x\"", "not a plain word");
+        refuse("type=\"other\"", "", "not a plain word");
         refuse("type=\"other\"", "type=\"other\" type=\"b\"", "");
         refuse("<repomd ", "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><repomd ", "document type");
         refuse("<size>5", "<size>&b;5", "reference");

@@ -1402,7 +1402,7 @@ mod tests {
         (
             "seal moved",
             |p| move_to(&p.with_extension("head"), "aside"),
-            "was removed",
+            "is gone",
             |p| move_from(&p.with_extension("head"), "aside"),
         ),
         (

@@ -173,7 +173,7 @@ fn in_a_directory_of_keys_what_is_unusable_is_named_and_left_out() {
     for (file, says) in [
         ("ring/README", "holds no OpenPGP certificate"),
         ("ring/RPM-GPG-KEY-EPEL-10-IMA", "neither armor nor text"),
-        ("ring/old", "a key of an unsupported version"),
+        ("ring/old", "a key of a version that is not supported"),
         ("ring/secret", "holds a secret key"),
         ("ring/pipe", "neither a file nor a directory"),
         ("ring/link", "does not exist"),
