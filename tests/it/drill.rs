@@ -145,7 +145,7 @@ fn a_fingerprint_that_nobody_has_is_said_to_be_none() {
     for (words, says) in [
         ("ABCDEF01", "no known key ends in ABCDEF01"),
         ("12", "give at least its last 8 digits"),
-        ("nonsense", "is no fingerprint"),
+        ("nonsense", "is not a fingerprint"),
     ] {
         let (said, code) = asked(&site, &[words]);
         assert!(said.contains(says) && code == Some(2), "{said}");
