@@ -529,7 +529,7 @@ mod tests {
         refuse("type=\"other\"", "type=\"../x\"", "not a plain word");
         refuse("type=\"other\"", "", "not a plain word");
         refuse("type=\"other\"", "type=\"other\" type=\"b\"", "");
-        refuse("<repomd ", "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><repomd ", "document type");
+        refuse("<repomd ", "<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]><repomd ", "DOCTYPE");
         refuse("<size>5", "<size>&b;5", "reference");
         refuse("<size>5", "<size>&#0;5", "reference");
         refuse("<size>5", "<size a=\"&#12;\">5", "reference");
