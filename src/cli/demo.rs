@@ -58,7 +58,7 @@ pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
         None => default_dir()?,
     };
     let site = Site { dir, port: args.port };
-    let now = Clock.now();
+    let now = Clock::System.now();
     site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not create the example site: {e}")))?;
     let settings =
         assemble::load(&site.config(), now).map_err(|e| Failure::new(Exit::Refused, super::exit::chain(&e)))?;
@@ -358,7 +358,7 @@ mod tests {
         }
         put("rolloutd.toml", "somebody's");
         let before = lies(dir.path());
-        let why = site(8641).make(Clock.now()).expect_err("somebody's").to_string();
+        let why = site(8641).make(Clock::System.now()).expect_err("somebody's").to_string();
         assert!(why.contains("was changed since the demo wrote it"), "{why}");
         assert_eq!(lies(dir.path()), before);
         Kernel::default().rename(&site(1).config(), &dir.path().join("mine.toml")).expect("moved away, as it says");

@@ -96,6 +96,6 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Adopt(args) => adopt::run(&args, Clock::System.now()),
         Command::Demo(args) => demo::run(args).await,
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it needs a process of its own".to_owned())),
-        Command::Ctl(cli) => rolloutctl::run(cli).await,
+        Command::Ctl(cli) => ctl::run(cli).await,
     }
 }

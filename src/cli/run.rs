@@ -28,7 +28,7 @@ pub struct RunArgs {
 /// # Errors
 /// Why it cannot start, or which part of it ended.
 pub async fn run(args: RunArgs) -> Result<Outcome, Failure> {
-    let settings = assemble::load(&args.config, Clock.now()).map_err(|e| {
+    let settings = assemble::load(&args.config, Clock::System.now()).map_err(|e| {
         Failure::new(Exit::Refused, chain(&e)).hint("`rolloutd check --config FILE` lists all errors at once")
     })?;
     serve(settings, "choose another `listen` under [http]", |_| std::future::ready(())).await
