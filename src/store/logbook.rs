@@ -670,7 +670,7 @@ impl SqliteLogbook {
             let change = file.change().map_err(|source| LogbookError::Unread { path: path.clone(), source })?;
             let why = match change {
                 None => continue,
-                Some(Change::Gone) => "was removed while the daemon runs",
+                Some(Change::Gone) => "is gone (moved or removed) while the daemon runs",
                 Some(Change::Another) => "was replaced by another file while the daemon runs",
                 Some(Change::Written) => {
                     let (book, head) = (&self.path, self.head);
@@ -1384,15 +1384,10 @@ mod tests {
 
     /// What people do to the files of a logbook that is open, what is said, and how it is taken back.
     const HANDS: &[(&str, Hand, &str, Hand)] = &[
-        ("moved", |p| move_to(p, "aside"), "was removed", |p| move_from(p, "aside")),
+        ("moved", |p| move_to(p, "aside"), "is gone", |p| move_from(p, "aside")),
         ("replaced", |p| (move_to(p, "aside"), put_copy(&older(p), p)).1, "was replaced", |p| move_from(p, "aside")),
-        ("log moved", |p| move_to(&with(p, "-wal"), "aside"), "was removed", |p| move_from(&with(p, "-wal"), "aside")),
-        (
-            "index moved",
-            |p| move_to(&with(p, "-shm"), "aside"),
-            "was removed",
-            |p| move_from(&with(p, "-shm"), "aside"),
-        ),
+        ("log moved", |p| move_to(&with(p, "-wal"), "aside"), "is gone", |p| move_from(&with(p, "-wal"), "aside")),
+        ("index moved", |p| move_to(&with(p, "-shm"), "aside"), "is gone", |p| move_from(&with(p, "-shm"), "aside")),
         (
             "log replaced",
             |p| (move_to(&with(p, "-wal"), "aside"), put_copy(&older(p), &with(p, "-wal"))).1,

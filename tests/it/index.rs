@@ -458,7 +458,7 @@ fn what_others_have_written_is_carried_along_or_the_run_is_refused() {
     // What would describe an older state of the packages is let go without a word.
     fs::write(&repomd, named("href=\"repodata/comps.xml\"")).unwrap();
     let notes = place.index(&[]);
-    assert!(notes.contains("repodata/comps.xml is no longer named") && !notes.contains("filelists-ext"), "{notes}");
+    assert!(notes.contains("repodata/comps.xml is no longer listed") && !notes.contains("filelists-ext"), "{notes}");
     assert_eq!(place.repomd().data.len(), 3);
 }
 
