@@ -1,5 +1,8 @@
 //! What the handlers share that ask something of the engine: who asks, which words may be said, what a no is.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::Extension;
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -46,6 +49,11 @@ pub(super) async fn caller(
 /// The rollout that a path names.
 pub(super) fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
     text.parse().map_err(|e: crate::domain::names::BadName| Problem::not_found(e.to_string()))
+}
+
+/// A name or an identity that a request has; what is none is said.
+pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))
 }
 
 /// Whether a text is one line that may go into the logbook.

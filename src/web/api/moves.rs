@@ -44,6 +44,17 @@ pub struct MovedBody {
     pub packages: usize,
 }
 
+/// What comes of a step that was asked for.
+fn moved(answer: Answer) -> Result<(StatusCode, Json<MovedBody>), Problem> {
+    match answer {
+        Answer::Moved { rollout, state, packages } => {
+            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
+            Ok((StatusCode::ACCEPTED, Json(body)))
+        }
+        other => Err(problem(other)),
+    }
+}
+
 /// Asks for another state.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/move", tag = "rollouts", request_body = MoveBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
@@ -64,13 +75,7 @@ pub async fn move_rollout(
     line("state", &asked.state)?;
     line("reason", &asked.reason)?;
     let ask = Ask::Move { rollout, state: asked.state, reason: asked.reason };
-    match context.engine.ask(caller, ask).await? {
-        Answer::Moved { rollout, state, packages } => {
-            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
-            Ok((StatusCode::ACCEPTED, Json(body)))
-        }
-        other => Err(problem(other)),
-    }
+    moved(context.engine.ask(caller, ask).await?)
 }
 
 /// Gives up a move or a withdrawal that was decided and cannot be carried out: the rollout is in the state before it.
@@ -91,11 +96,5 @@ pub async fn give_up(
     let rollout = rollout_id(&id)?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;
-    match context.engine.ask(caller, Ask::GiveUp { rollout, reason: asked.reason }).await? {
-        Answer::Moved { rollout, state, packages } => {
-            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
-            Ok((StatusCode::ACCEPTED, Json(body)))
-        }
-        other => Err(problem(other)),
-    }
+    moved(context.engine.ask(caller, Ask::GiveUp { rollout, reason: asked.reason }).await?)
 }

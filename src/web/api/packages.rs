@@ -5,9 +5,7 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, problem};
-use crate::domain::names::DistPath;
-use crate::domain::nevra::Nevra;
+use super::asking::{caller, line, parsed, problem};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::web::context::Context;
@@ -52,14 +50,10 @@ pub async fn lose(
     read: Result<Object<LoseBody>, Problem>,
 ) -> Result<Json<LostBody>, Problem> {
     let caller = caller(&context, spoken, &headers).await?;
-    let nevra: Nevra =
-        nevra.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string()))?;
+    let nevra = parsed(&nevra)?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;
-    let dist: Option<DistPath> = asked
-        .distribution
-        .map(|dist| dist.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string())))
-        .transpose()?;
+    let dist = asked.distribution.as_deref().map(parsed).transpose()?;
     match context.engine.ask(caller, Ask::Lose { nevra, dist, reason: asked.reason }).await? {
         Answer::Lost { nevra, dist, trees } => {
             let trees = trees.iter().map(ToString::to_string).collect();

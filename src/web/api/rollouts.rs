@@ -7,9 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, problem, rollout_id};
-use crate::domain::names::{DistPath, RolloutId};
-use crate::domain::nevra::Nevra;
+use super::asking::{caller, line, parsed, problem, rollout_id};
 use crate::engine::view::{After, RolloutView, Wanted};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
@@ -153,15 +151,9 @@ pub async fn submit(
     let caller = caller(&context, spoken, &headers).await?;
     let Object(asked) = read?;
     line("title", &asked.title)?;
-    let rollout: RolloutId =
-        asked.id.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
-    let dist: DistPath =
-        asked.distribution.parse().map_err(|e: crate::domain::names::BadName| Problem::bad_request(e.to_string()))?;
-    let packages: Vec<Nevra> = asked
-        .packages
-        .iter()
-        .map(|text| text.parse().map_err(|e: crate::domain::nevra::BadNevra| Problem::bad_request(e.to_string())))
-        .collect::<Result<_, _>>()?;
+    let rollout = parsed(&asked.id)?;
+    let dist = parsed(&asked.distribution)?;
+    let packages = asked.packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
     let ask = Ask::Submit { rollout, dist, title: asked.title, packages };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
