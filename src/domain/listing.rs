@@ -132,14 +132,9 @@ impl Listing {
         let ahead = |(nevra, entry): (&Nevra, &Entry)| (entry.since > Some(now)).then(|| nevra.clone());
         let ahead: Vec<Nevra> = self.packages.iter().filter_map(ahead).collect();
         for nevra in ahead {
-            self.listed_since(&nevra, now);
-        }
-    }
-
-    /// A package is listed since this time.
-    pub fn listed_since(&mut self, nevra: &Nevra, since: Timestamp) {
-        if let Some(entry) = self.packages.get_mut(nevra) {
-            entry.since = Some(since);
+            if let Some(entry) = self.packages.get_mut(&nevra) {
+                entry.since = Some(now);
+            }
         }
     }
 }

@@ -3,8 +3,6 @@
 //! Deadlines of people and dates are of the wall clock. Waits (exposure, grace, quarantine) count elapsed time: it goes on
 //! only while the daemon runs, whatever the wall clock says, so a clock that jumps ends no wait.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 /// One moment.
@@ -17,20 +15,10 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// A moment at which both clocks show the same.
-    pub fn of(at: Timestamp) -> Self {
-        Self { wall: at, elapsed: at }
-    }
-
     /// The moment at which elapsed time will be this, if nothing is in its way.
     #[must_use]
     pub fn when(self, elapsed: Timestamp) -> Self {
         let wall = self.wall.checked_add(elapsed.duration_since(self.elapsed));
         Self { wall: wall.unwrap_or(Timestamp::MAX), elapsed }
     }
-}
-
-/// The end of a wait that began then, by the same clock.
-pub fn after(since: Timestamp, span: Duration) -> Timestamp {
-    since.checked_add(span).unwrap_or(Timestamp::MAX)
 }

@@ -13,6 +13,8 @@ pub struct GateForm {
     pub name: &'static str,
     /// Its terms; all of them are needed.
     pub terms: &'static [TermForm],
+    /// Whether it stands only in a transition that moves packages, as it would ask nothing in another one.
+    pub of_moves: bool,
 }
 
 /// A parameter of a gate.
@@ -54,6 +56,9 @@ pub struct Gate {
 pub struct Terms(BTreeMap<&'static str, Term>);
 
 impl Terms {
+    /// Those of a gate that has none.
+    pub const NONE: &Self = &Self(BTreeMap::new());
+
     /// A time span; `None` where the gate has no such term.
     pub fn duration(&self, name: &str) -> Option<Duration> {
         self.0.get(name).map(|Term::Duration(span)| *span)

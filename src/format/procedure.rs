@@ -131,9 +131,9 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
     let from = table.need("from", "from = \"Unverified\"").and_then(|v| v.text().map(str::to_owned));
     let to = table.need("to", "to = \"InVerification\"").and_then(|v| v.text().map(str::to_owned));
     let who = table.need("who", "who = [\"verifier\"]").and_then(|v| roles(&v));
-    let gates = table
-        .get("gates")
-        .map_or_else(|| Some(Vec::new()), |v| Some(v.list()?.iter().filter_map(|one| gate(one, known)).collect()));
+    let named = table.get("gates");
+    let all = |v: &Value<'_, '_>| Some(v.list()?.iter().filter_map(|one| gate(one, known)).collect::<Vec<_>>());
+    let gates = named.as_ref().map_or_else(|| Some(Vec::new()), all);
     let moves = table.get("move");
     let target = moves.as_ref().and_then(Value::section).and_then(moved);
     let withdraw = table.get("withdraw").map_or(Some(false), |v| v.switch());
@@ -147,6 +147,12 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
         (Some(_), Some(false)) => target,
         (_, None) => None,
     };
+    if let (Some(v), Some(gates), Some(Effect::None | Effect::Withdraw)) = (&named, &gates, &effect) {
+        let of_moves = |gate: &&Gate| known.iter().any(|form| form.name == gate.name && form.of_moves);
+        for gate in gates.iter().filter(of_moves) {
+            v.complain(format!("the gate `{}` needs a transition with `move`", gate.name), None);
+        }
+    }
     table.close();
     Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
 }
@@ -155,7 +161,7 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
 fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     let words: Vec<(&'static str, GateForm)> = known.iter().map(|form| (form.name, *form)).collect();
     if value.is_text() {
-        let GateForm { name, terms } = value.one_of(&words)?;
+        let GateForm { name, terms, .. } = value.one_of(&words)?;
         if let Some(term) = terms.first() {
             let hint = format!("write {{ name = \"{name}\", {} }}", term.example);
             value.complain(format!("the gate `{name}` needs `{}`", term.name), Some(hint));
@@ -166,7 +172,7 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     let mut table = value.section()?;
     let form = table.need("name", "name = \"not_older\"").and_then(|v| v.one_of(&words));
     // Which terms belong there nobody knows without the name, and that is said already.
-    let GateForm { name, terms } = form?;
+    let GateForm { name, terms, .. } = form?;
     let term = |term: &TermForm| {
         let value = table.need(term.name, term.example)?;
         let read = match term.kind {
@@ -197,9 +203,9 @@ mod tests {
 
     const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, example: "for = \"7d\"" };
     const GATES: &[GateForm] = &[
-        GateForm { name: "packages_present", terms: &[] },
-        GateForm { name: "not_older", terms: &[] },
-        GateForm { name: "exposure", terms: &[LONG] },
+        GateForm { name: "packages_present", terms: &[], of_moves: false },
+        GateForm { name: "not_older", terms: &[], of_moves: false },
+        GateForm { name: "exposure", terms: &[LONG], of_moves: true },
     ];
 
     #[test]
@@ -299,6 +305,13 @@ mod tests {
         says(
             "{ name = \"not_older\", for = \"7d\" }",
             "own.toml:10:44: transition.gates.for: is not a known key\n  hint: known here: name",
+        );
+        assert!(!gates("{ name = \"exposure\", for = \"7d\" }").join("\n").contains("needs a transition"));
+        let still = text.replace("move = { from = \"a\", to = \"b\" }", "withdraw = true");
+        let still = still.replace("\"not_older\"", "{ name = \"exposure\", for = \"7d\" }");
+        assert_eq!(
+            said(&still)[1],
+            "own.toml:10:21: transition.gates: the gate `exposure` needs a transition with `move`"
         );
         let twice = gates("\"not_older\", \"not_older\"").join("\n");
         assert!(twice.contains("names a gate twice"), "{twice}");

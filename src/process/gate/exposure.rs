@@ -3,9 +3,10 @@
 //! Early adopters need time to install and to report. It counts for each package from the publication that showed it in
 //! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it.
 
+use jiff::Timestamp;
+
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::moment::after;
 use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::{Effect, Transition};
 use crate::format::quantity;
@@ -14,16 +15,19 @@ use crate::process::world::Tree;
 const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, example: "for = \"7d\"" };
 
 pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "exposure", terms: &[FOR] }), asked: Asked::Named, judge };
+    Gate { form: Some(GateForm { name: "exposure", terms: &[FOR], of_moves: true }), asked: Asked::Named, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
-    let (Effect::Move { from, .. }, Some(span)) = (&transition.effect, terms.duration(FOR.name)) else { return vec![] };
+    let (Effect::Move { from, .. }, Some(span)) = (&transition.effect, terms.duration(FOR.name)) else {
+        let sentence = "The procedure asks for a time in a tree, and does not say which.";
+        return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
+    };
     let here = case.world.trees.of_dist(&case.rollout.dist, from).map(Tree::listing);
     // Of what is not there, another gate speaks.
     let since = case.rollout.packages.iter().filter_map(|nevra| here?.get(nevra)?.since);
     let Some(newest) = since.max() else { return vec![] };
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let ends = now.when(after(newest, span));
+    let ends = now.when(newest.checked_add(span).unwrap_or(Timestamp::MAX));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(Verdict::Pass, "exposure", format!("They have been in {from} for {span_said}."))];
     }

@@ -113,23 +113,22 @@ impl<'a> Case<'a> {
             }
         };
         let asked = ALL.iter().filter_map(|gate| Some((gate, self.terms(gate, transition)?)));
-        judge(asked.flat_map(|(gate, terms)| (gate.judge)(self, transition, &terms)).collect())
+        judge(asked.flat_map(|(gate, terms)| (gate.judge)(self, transition, terms)).collect())
     }
 
     /// The terms of a gate, if it is asked.
-    fn terms(&self, gate: &Gate, transition: &Transition) -> Option<Terms> {
+    fn terms<'t>(&self, gate: &Gate, transition: &'t Transition) -> Option<&'t Terms> {
         let moves = self.rollout.plan.is_some();
-        let none = Terms::default;
+        let is_asked = match gate.asked {
+            Asked::Always => true,
+            Asked::AtRest => !moves || transition.effect == Effect::Withdraw,
+            Asked::Still | Asked::Named => !moves,
+        };
+        let named = || transition.gates.iter().find(|named| gate.form.is_some_and(|form| form.name == named.name));
         match gate.asked {
-            Asked::Always => Some(none()),
-            Asked::AtRest => (!moves || transition.effect == Effect::Withdraw).then(none),
-            Asked::Still => (!moves).then(none),
-            Asked::Named if moves => None,
-            Asked::Named => {
-                let name = gate.form?.name;
-                let named = transition.gates.iter().find(|named| named.name == name)?;
-                Some(named.terms.clone())
-            }
+            _ if !is_asked => None,
+            Asked::Named => named().map(|named| &named.terms),
+            _ => Some(Terms::NONE),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::domain::workflow::{Effect, Transition};
 use crate::process::world::Tree;
 
 pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "not_older", terms: &[] }), asked: Asked::Named, judge };
+    Gate { form: Some(GateForm { name: "not_older", terms: &[], of_moves: false }), asked: Asked::Named, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };

@@ -10,7 +10,7 @@ use crate::process::world::Tree;
 
 /// Asked whether the procedure names it or not: nothing can be moved from where it is not.
 pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "packages_present", terms: &[] }), asked: Asked::Still, judge };
+    Gate { form: Some(GateForm { name: "packages_present", terms: &[], of_moves: false }), asked: Asked::Still, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { from, .. } = &transition.effect else { return vec![] };

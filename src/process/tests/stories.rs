@@ -76,7 +76,8 @@ impl Story {
 
     fn tell(&mut self, input: &Input) -> &mut Self {
         let Self { world, rules, wrong, troubles, now, .. } = &*self;
-        let decision = decide(Known { world, rules, wrong, troubles, now: Moment::of(*now) }, input);
+        let decision =
+            decide(Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }, input);
         self.take(decision)
     }
 
@@ -104,7 +105,7 @@ impl Story {
 
     fn wish(&self, id: &RolloutId) -> Decision {
         let Self { world, rules, wrong, troubles, now, .. } = self;
-        wish(Known { world, rules, wrong, troubles, now: Moment::of(*now) }, id)
+        wish(Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }, id)
     }
 
     fn judge(&mut self, id: &RolloutId) -> &mut Self {
