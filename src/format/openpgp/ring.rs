@@ -273,7 +273,8 @@ mod tests {
 
     use super::*;
     use crate::domain::refusal::Code;
-    use crate::format::keyfile::{one_line, packets_of};
+    use crate::format::keyfile::certificates::packets_of;
+    use crate::format::keyfile::one_line;
     use crate::format::openpgp::claim::tests::{
         BORN, NOW, cert, claim, claim_at, claim_over, own_key, read, self_signed, since_born,
     };
