@@ -22,47 +22,43 @@
 //! What never happens: a link is followed, a file is listed that the gate refuses when there is one, or that
 //! changed while it was read.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::MetadataExt as _;
+/// What lies below a directory.
+mod walk;
+/// What is known of its files, in a database.
+mod state;
+/// One file of it, read into XML.
+mod reader;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+
+use reader::Reader;
+use state::{Files, Shown, State};
+use walk::{Stamp, Walk};
 
 use super::append_file::AppendFile;
 use super::assembly::{self, AssemblyError, Tally};
 use super::block_cache::{BlockCache, BlockCacheError};
-use super::blocks::{self, Form, Key, Members, Part, Piece};
-use super::disk::{self, AtPath as _, Disk, DiskError};
+use super::blocks::{Form, Members, Part, Piece};
+use super::disk::{self, Disk, DiskError};
 use super::index::{IndexError, Place, Source, may_pass};
 use super::lock::{LockError, SiteLock, lock_folder};
 use super::publication::{self, Outcome, PublishError, Published, Spec};
 use super::retirement;
 use super::thread_pool;
-use super::tree::{self, REPODATA};
-use crate::domain::checksum::{ChecksumKind, Sha256};
-use crate::domain::refusal::{Code, Refusal};
+use super::tree::REPODATA;
+use crate::domain::checksum::ChecksumKind;
+use crate::domain::refusal::Refusal;
 use crate::domain::trust::Policy;
 use crate::format::openpgp::Keyring;
-use crate::format::package::{Package, Placed};
-use crate::format::reading::{Reading, Unread};
 use crate::format::signing::Signer;
-use crate::format::xml;
-
-/// How long a run may take, in nanoseconds.
-const RUN_MAX: i64 = 3_600_000_000_000;
-
-/// Rises whenever the table or the XML of the same package would be other ones.
-const FORMAT: i64 = 2;
 
 /// The XML is written anew when more than this is unwanted, and more than what is wanted.
 const WASTE_MAX: u64 = 64 << 20;
-
-/// How coarse the clock of a file system may be, in nanoseconds: of one that has fractions of a second, and
-/// of one that has none.
-const TICKS: [i64; 2] = [50_000_000, 2_000_000_000];
 
 /// What is asked of the packages.
 #[derive(Clone, Debug)]
@@ -117,46 +113,11 @@ pub enum FolderError {
     Publish(#[from] PublishError),
 }
 
-/// What tells one state of a file from another: device, inode, size, and both times in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp([i64; 5]);
-
-impl Stamp {
-    fn of(meta: &std::fs::Metadata) -> Self {
-        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
-        Self([
-            meta.dev().cast_signed(),
-            meta.ino().cast_signed(),
-            meta.size().cast_signed(),
-            nanoseconds(meta.mtime(), meta.mtime_nsec()),
-            nanoseconds(meta.ctime(), meta.ctime_nsec()),
-        ])
-    }
-
-    /// Whether the file could change once more and have the same times. `now` is when the run began.
-    fn is_fresh(self, now: Timestamp) -> bool {
-        let [.., changed] = self.0;
-        let [fine, whole] = TICKS;
-        let tick = if changed % 1_000_000_000 == 0 { whole } else { fine };
-        let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
-        // What has changed since this run began may do so again. Times further in the future are somebody's wrong
-        // clock, and another change would have another one.
-        changed > now.saturating_sub(tick) && changed < now.saturating_add(RUN_MAX)
-    }
-
-    /// Of no file.
-    const NONE: Self = Self([0; 5]);
-}
-
-/// What is known of each file.
-type Files = BTreeMap<String, (Stamp, Place)>;
-
 /// A directory with what is known of it.
 #[derive(Debug)]
 pub struct Folder {
     dir: PathBuf,
-    database: PathBuf,
-    db: Connection,
+    state: State,
     append_file: AppendFile,
     block_cache: BlockCache,
     /// By path below the directory, which is the order of the metadata.
@@ -181,25 +142,21 @@ impl Folder {
         let database = state.join("files.sqlite");
         let xml_path = state.join("packages.xml");
         let mut append_file = AppendFile::open(disk, &xml_path)?;
-        let usable = usable(&database, &terms.name, append_file.end());
-        let (db, files) = match usable {
+        let (known, files) = match State::open(&database, &terms.name, append_file.end()) {
             Ok(usable) => usable,
             Err(source) if may_pass(&source) => {
                 return Err(FolderError::Database { what: "open", path: database, source });
             }
             Err(_) => {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    disk.remove(&state.join(format!("files.sqlite{suffix}")))?;
-                }
+                let empty = State::begin(disk, &database, &terms.name)?;
                 append_file = AppendFile::begin(disk, &xml_path)?;
-                usable_anew(&database, &terms.name)?
+                empty
             }
         };
         let block_cache = BlockCache::open(disk, &state.join("blocks"))?;
         let mut folder = Self {
             dir: dir.to_owned(),
-            database,
-            db,
+            state: known,
             append_file,
             block_cache,
             files,
@@ -209,10 +166,6 @@ impl Folder {
         };
         folder.shown = folder.recall();
         Ok(folder)
-    }
-
-    fn failed(&self, what: &'static str) -> impl FnOnce(rusqlite::Error) -> FolderError + '_ {
-        move |source| FolderError::Database { what, path: self.database.clone(), source }
     }
 
     /// Looks at every file and reads those that are new or have changed; `progress` hears how many of how
@@ -279,43 +232,7 @@ impl Folder {
         if read.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let path = self.database.clone();
-        let fail = |source| FolderError::Database { what: "write to", path: path.clone(), source };
-        let work = self.db.transaction().map_err(fail)?;
-        {
-            let mut delete = work.prepare("DELETE FROM file WHERE path = ?1").map_err(fail)?;
-            for path in gone {
-                delete.execute([path]).map_err(fail)?;
-            }
-            let mut insert = work
-                .prepare(
-                    "INSERT OR REPLACE INTO file
-                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                )
-                .map_err(fail)?;
-            for (path, Stamp(stamp), place) in &read {
-                let keys = place.keys.each_ref().map(|key| &key.0[..]);
-                let at = i64::try_from(place.at).unwrap_or(i64::MAX);
-                insert
-                    .execute(params![
-                        path,
-                        stamp[0],
-                        stamp[1],
-                        stamp[2],
-                        stamp[3],
-                        stamp[4],
-                        at,
-                        place.lengths[0],
-                        place.lengths[1],
-                        place.lengths[2],
-                        keys[0],
-                        keys[1],
-                        keys[2]
-                    ])
-                    .map_err(fail)?;
-            }
-        }
-        work.commit().map_err(fail)?;
+        self.state.keep(&read, gone)?;
         self.files.extend(read.into_iter().map(|(path, stamp, place)| (path, (stamp, place))));
         Ok(())
     }
@@ -364,18 +281,17 @@ impl Folder {
             let sum = name.split('-').next().unwrap_or_default();
             sum.len() >= 40 && sum.len() < name.len() && sum.bytes().all(|b| b.is_ascii_hexdigit())
         };
-        let known = self.superseded()?;
+        let known = self.state.superseded()?;
         // What is named again begins anew when it is superseded again.
         let back = known.keys().filter(|name| !published.superseded.contains(*name));
         for name in back {
-            self.forget_superseded(name)?;
+            self.state.forget_superseded(name)?;
         }
         let mut over = Vec::new();
         for name in published.superseded.iter().filter(ours) {
             let since = known.get(name).copied();
             if since.is_none() {
-                let insert = "INSERT INTO superseded VALUES(?1, ?2)";
-                self.db.execute(insert, params![name, now.as_second()]).map_err(self.failed("write to"))?;
+                self.state.supersede(name, now)?;
             }
             // A clock that was set back counts as no waiting at all.
             let waited = now.as_second().saturating_sub(since.unwrap_or(now.as_second()));
@@ -385,24 +301,9 @@ impl Folder {
         }
         let gone = retirement::retire(disk, &self.dir, &over, &BTreeSet::new())?.gone;
         for file in &gone {
-            self.forget_superseded(file.rsplit('/').next().unwrap_or_default())?;
+            self.state.forget_superseded(file.rsplit('/').next().unwrap_or_default())?;
         }
         Ok(gone.len())
-    }
-
-    /// Since when nothing names which file.
-    fn superseded(&self) -> Result<BTreeMap<String, i64>, FolderError> {
-        let read = || {
-            let mut all = self.db.prepare("SELECT name, since FROM superseded")?;
-            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(self.failed("read"))
-    }
-
-    fn forget_superseded(&self, name: &str) -> Result<(), FolderError> {
-        let done = self.db.execute("DELETE FROM superseded WHERE name = ?1", [name]);
-        done.map(drop).map_err(self.failed("write to"))
     }
 
     fn stage(
@@ -452,12 +353,12 @@ impl Folder {
         }
         let wanted: u64 = self.files.values().map(|(_, place)| place.len()).sum();
         if self.append_file.end().saturating_sub(wanted) > WASTE_MAX.max(wanted) {
-            self.write_pile_anew(disk)?;
+            self.rewrite_xml(disk)?;
         }
         Ok(())
     }
 
-    fn write_pile_anew(&mut self, disk: &dyn Disk) -> Result<(), FolderError> {
+    fn rewrite_xml(&mut self, disk: &dyn Disk) -> Result<(), FolderError> {
         let path = self.append_file.path().to_owned();
         let beside = path.with_extension("xml.new");
         let new = AppendFile::begin(disk, &beside)?;
@@ -479,9 +380,7 @@ impl Folder {
 
     /// What was published last, if the listing has not changed since.
     fn recall(&self) -> Option<(Form, Published)> {
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
-        let (form, listing, repomd): (_, [u8; 32], [u8; 32]) =
-            self.db.query_row("SELECT form, listing, repomd FROM shown", [], row).optional().ok()??;
+        let Shown { form, listing, repomd } = self.state.shown()?;
         // Rows may have been lost since, and what they told of may be gone as well.
         if listing != self.listing() {
             return None;
@@ -489,19 +388,17 @@ impl Folder {
         let published = Published {
             revision: 0,
             packages: self.files.len() as u64,
-            repomd: Sha256(repomd),
+            repomd,
             superseded: Vec::new(),
             notes: Vec::new(),
             blocks: Tally::default(),
             files: Vec::new(),
         };
-        Some((Form::from_words(&form)?, published))
+        Some((form, published))
     }
 
     fn remember(&mut self, form: Form, published: &Published) -> Result<(), FolderError> {
-        self.forget_shown()?;
-        let row = params![form.words(), self.listing(), &published.repomd.0[..]];
-        self.db.execute("INSERT INTO shown VALUES(?1, ?2, ?3)", row).map_err(self.failed("write to"))?;
+        self.state.set_shown(&Shown { form, listing: self.listing(), repomd: published.repomd })?;
         self.shown = Some((form, published.clone()));
         Ok(())
     }
@@ -521,202 +418,7 @@ impl Folder {
 
     fn forget_shown(&mut self) -> Result<(), FolderError> {
         self.shown = None;
-        self.db.execute("DELETE FROM shown", []).map(drop).map_err(self.failed("write to"))
-    }
-}
-
-fn usable_anew(database: &Path, terms: &str) -> Result<(Connection, Files), FolderError> {
-    usable(database, terms, 0).map_err(|source| FolderError::Database {
-        what: "make",
-        path: database.to_owned(),
-        source,
-    })
-}
-
-fn usable(database: &Path, terms: &str, end: u64) -> rusqlite::Result<(Connection, Files)> {
-    let db = Connection::open(database)?;
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if tables == 0 {
-        db.execute_batch(
-            "BEGIN;
-             CREATE TABLE file(
-                 path TEXT PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
-                 modified INTEGER NOT NULL, changed INTEGER NOT NULL, place INTEGER NOT NULL,
-                 primary_length INTEGER NOT NULL, filelists_length INTEGER NOT NULL, other_length INTEGER NOT NULL,
-                 primary_key BLOB NOT NULL, filelists_key BLOB NOT NULL, other_key BLOB NOT NULL)
-                 STRICT, WITHOUT ROWID;
-             CREATE TABLE terms(name TEXT NOT NULL) STRICT;
-             CREATE TABLE superseded(name TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-             CREATE TABLE shown(form TEXT NOT NULL, listing BLOB NOT NULL, repomd BLOB NOT NULL) STRICT;
-             COMMIT;",
-        )?;
-        db.execute("INSERT INTO terms VALUES(?1)", [terms])?;
-        db.pragma_update(None, "user_version", FORMAT)?;
-    }
-    let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    // One that can be read and not written to is of no use either.
-    db.pragma_update(None, "user_version", format)?;
-    let known: String = db.query_row("SELECT name FROM terms", [], |row| row.get(0))?;
-    let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-    if format != FORMAT || known != terms || verdict != "ok" {
-        return Err(rusqlite::Error::InvalidQuery);
-    }
-    let files = read_files(&db, end)?;
-    Ok((db, files))
-}
-
-fn read_files(db: &Connection, end: u64) -> rusqlite::Result<Files> {
-    let mut all = db.prepare(
-        "SELECT path, device, inode, size, modified, changed, place, primary_length, filelists_length, other_length,
-                primary_key, filelists_key, other_key FROM file ORDER BY path",
-    )?;
-    let key = |row: &rusqlite::Row<'_>, column| row.get::<_, [u8; 32]>(column).map(Key);
-    let rows = all.query_map([], |row| {
-        let stamp = Stamp([row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]);
-        let place = Place {
-            at: row.get::<_, i64>(6)?.unsigned_abs(),
-            lengths: [row.get(7)?, row.get(8)?, row.get(9)?],
-            keys: [key(row, 10)?, key(row, 11)?, key(row, 12)?],
-        };
-        Ok((row.get(0)?, (stamp, place)))
-    })?;
-    rows.filter(|row| row.as_ref().map_or(true, |(_, (_, place))| place.end() <= end)).collect()
-}
-
-/// What lies below a directory.
-#[derive(Default)]
-struct Walk {
-    /// Packages by their path.
-    there: BTreeMap<String, Stamp>,
-    /// How many links there were.
-    links: usize,
-    /// What cannot be listed whatever is in it, and why.
-    unfit: Vec<(String, Refusal)>,
-    /// Directories that are closed to us.
-    closed: Vec<String>,
-}
-
-impl Walk {
-    fn through(dir: &Path) -> Result<Self, DiskError> {
-        let mut walk = Self::default();
-        let mut todo = vec![PathBuf::new()];
-        while let Some(below) = todo.pop() {
-            let top = below.as_os_str().is_empty();
-            let here = if top { dir.to_owned() } else { dir.join(&below) };
-            match walk.list(&here, &below) {
-                Ok(dirs) => todo.extend(dirs),
-                // Whoever arranges the directory may do so now.
-                Err(error) if !top && error.is_not_found() => {}
-                Err(error) if !top && error.source.kind() == std::io::ErrorKind::PermissionDenied => {
-                    let why =
-                        format!("the directory is not accessible: {}; its known packages stay listed", error.source);
-                    walk.unfit.push((below.display().to_string(), Refusal::new(Code::NotRegular, why)));
-                    walk.closed.extend(below.to_str().map(str::to_owned));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(walk)
-    }
-
-    /// Looks at one directory and gives those in it.
-    fn list(&mut self, here: &Path, below: &Path) -> Result<Vec<PathBuf>, DiskError> {
-        let mut dirs = Vec::new();
-        for entry in std::fs::read_dir(here).at("list", here)? {
-            let entry = entry.at("list", here)?;
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || (below.as_os_str().is_empty() && name == REPODATA) {
-                continue;
-            }
-            let path = below.join(&name);
-            let kind = entry.file_type().at("look at", &entry.path())?;
-            if kind.is_dir() {
-                dirs.push(path);
-            } else if name.as_encoded_bytes().ends_with(b".rpm") {
-                self.meet(&path, &entry)?;
-            } else if kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir()) {
-                self.links += 1;
-            }
-        }
-        Ok(dirs)
-    }
-
-    fn meet(&mut self, path: &Path, entry: &std::fs::DirEntry) -> Result<(), DiskError> {
-        let meta = match entry.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            meta => meta.at("look at", &entry.path())?,
-        };
-        let mut refuse = |code, detail: &str| {
-            self.unfit.push((path.display().to_string(), Refusal::new(code, detail)));
-        };
-        match path.to_str().filter(|path| xml::first_bad_char(path).is_none()) {
-            _ if meta.is_symlink() => self.links += 1,
-            _ if !meta.is_file() => refuse(Code::NotRegular, "it is not a regular file"),
-            None => refuse(Code::FileName, "its own path is not text that XML can carry"),
-            Some(path) => drop(self.there.insert(path.to_owned(), Stamp::of(&meta))),
-        }
-        Ok(())
-    }
-}
-
-/// A package's part of each file, and the fields in which text was replaced or left out.
-type Xml = ([Vec<u8>; 3], Vec<&'static str>);
-
-/// The same with where it lies in the append file.
-type Written = (Place, Vec<&'static str>);
-
-/// Reads packages and puts their XML in the append file.
-struct Reader<'a> {
-    disk: &'a dyn Disk,
-    dir: &'a Path,
-    append_file: &'a AppendFile,
-    terms: &'a Terms,
-    now: Timestamp,
-}
-
-impl Reader<'_> {
-    fn place(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Result<Written, Refusal>, FolderError> {
-        match self.xml(path, stamp, buffer) {
-            Err(refusal) => Ok(Err(refusal)),
-            Ok((xml, replaced)) => {
-                let place = Place::write(self.disk, self.append_file, &xml)?.map(|place| (place, replaced));
-                Ok(place.ok_or_else(|| Refusal::new(Code::TooLarge, "its metadata is longer than 4 GiB")))
-            }
-        }
-    }
-
-    fn xml(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Xml, Refusal> {
-        let unstable = || Refusal::new(Code::Unstable, "it changed while it was being read");
-        let not_regular = |error: DiskError| Refusal::new(Code::NotRegular, error.sentence());
-        let mut file = tree::open_beneath(self.dir, Path::new(path)).map_err(not_regular)?;
-        let unreadable = |error: std::io::Error| Refusal::new(Code::NotRegular, error.to_string());
-        let contents = Reading::whole(self.terms.checksum, &mut file, buffer).map_err(|unread| match unread {
-            Unread::Refused(refusal) => refusal,
-            Unread::Failed(error) => unreadable(error),
-        })?;
-        let meta = file.metadata().map_err(unreadable)?;
-        if Stamp::of(&meta) != stamp {
-            return Err(unstable());
-        }
-        let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
-        match &self.terms.gate {
-            Some((ring, policy)) => drop(contents.judge(ring, policy, self.now)?),
-            // Nobody is asked for a signature, but bytes that contradict their own digests are damaged.
-            None => {
-                if let Some(fault) = contents.faults.into_iter().next() {
-                    return Err(fault);
-                }
-            }
-        }
-        let placed = Placed {
-            pkgid: contents.pkgid,
-            checksum: self.terms.checksum,
-            file_time: u64::try_from(meta.mtime()).unwrap_or_default(),
-            package_size: contents.size,
-            location: path.to_owned(),
-        };
-        Ok((blocks::xml_of(&package, &placed), package.replaced_text))
+        self.state.forget_shown()
     }
 }
 
@@ -750,11 +452,14 @@ impl Source for Listed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::disk::{Access, Kernel, put};
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
+    use crate::domain::refusal::Code;
     use crate::format::compress::Compression;
     use crate::format::repomd::Repomd;
     use crate::format::sample::{Recipe, build};
+    use crate::store::disk::{Access, Kernel, put};
 
     const GZ: Form = Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 };
 
@@ -885,7 +590,7 @@ mod tests {
         let room = Room::of(&["a"]);
         room.index("state");
         let left = room.state.path().join("state/.rolloutd-1-0");
-        put(&Kernel::default(), &left, b"half a append_file", Access::Owner).expect("written");
+        put(&Kernel::default(), &left, b"half a file", Access::Owner).expect("written");
         room.open("state");
         assert!(!left.exists());
     }
@@ -956,19 +661,6 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_of_whole_seconds_ticks_slowly() {
-        let stamp = |changed| Stamp([1, 1, 1, 0, changed]);
-        let now = Timestamp::from_second(1_000_000_000).expect("a time");
-        let before = |nanoseconds: i64| stamp(now.as_second() * 1_000_000_000 - nanoseconds);
-        assert!(before(1_000_000_000).is_fresh(now), "no fraction");
-        assert!(!before(2_000_000_000).is_fresh(now));
-        assert!(before(49_999_999).is_fresh(now));
-        assert!(!before(50_000_001).is_fresh(now));
-        assert!(before(-60_000_000_001).is_fresh(now), "changed in this run");
-        assert!(!before(-RUN_MAX).is_fresh(now), "from the future");
-    }
-
-    #[test]
     fn what_is_named_again_begins_anew_when_it_is_superseded_again() {
         let (room, disk, hour) = (Room::of(&["a"]), Kernel::default(), Duration::from_hours(1));
         let at = |hours| Room::later() + hour * hours;
@@ -1024,7 +716,7 @@ mod tests {
             folder.look(&Kernel::default(), Room::later(), |_, _| {}).expect("looked");
         }
         let before = folder.append_file.end();
-        folder.write_pile_anew(&Kernel::default()).expect("written");
+        folder.rewrite_xml(&Kernel::default()).expect("written");
         assert!(folder.append_file.end() < before);
         assert_eq!(folder.files.len(), 3);
         drop(folder);
