@@ -9,7 +9,8 @@ use rolloutd::domain::backlog::Backlog;
 use rolloutd::domain::checksum::Sha256;
 use rolloutd::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
 use rolloutd::domain::nevra::Nevra;
-use rolloutd::domain::plan::{Item, Plan};
+use rolloutd::domain::plan::{Item, Move, Plan};
+use rolloutd::domain::rollout::Part;
 use rolloutd::process::agenda::Work;
 use rolloutd::process::fact::package::Accepted;
 use rolloutd::process::fact::rollout::{Awaits, Done, Moved, Submitted};
@@ -125,7 +126,11 @@ pub(crate) fn write(path: &Path, entries: usize) {
         }
         let (title, state) = (format!("Staged Rollout of {nevra}"), "Unverified".to_owned());
         let (dist, packages) = (dist(n), vec![nevra.clone()]);
-        put(&mut book, Submitted { rollout: rollout.clone(), dist, title, packages, state }.into(), false);
+        put(
+            &mut book,
+            Submitted { rollout: rollout.clone(), title, parts: vec![Part { dist, packages }], state }.into(),
+            false,
+        );
         put(&mut book, heard(n, "InVerification").into(), false);
         put(&mut book, moved(n, ("Unverified", "InVerification"), None).into(), n + 1 == rollouts);
         if waits {
@@ -184,9 +189,11 @@ fn heard(n: usize, state: &str) -> Heard {
 fn moved(n: usize, (from, to): (&str, &str), trees: Option<(&str, &str)>) -> Moved {
     let plan = trees.map(|(source, target)| Plan {
         rollout: id(n),
-        dist: dist(n),
-        target: Some(tree(target)),
-        items: vec![Item { nevra: package(n), sha256: sum(n), leaves: vec![tree(source)] }],
+        moves: vec![Move {
+            dist: dist(n),
+            target: Some(tree(target)),
+            items: vec![Item { nevra: package(n), sha256: sum(n), leaves: vec![tree(source)] }],
+        }],
     });
     Moved { rollout: id(n), from: from.to_owned(), to: to.to_owned(), plan }
 }
@@ -212,9 +219,8 @@ pub(crate) fn inputs(entries: usize) -> Vec<(&'static str, Make)> {
             let new = |n: usize| format!("new-{turn}-{n}-1.0-1.el6.x86_64").parse().expect("a nevra");
             let ask = Ask::Submit {
                 rollout: format!("new-{turn}").parse().expect("an id"),
-                dist: dist(turn),
                 title: String::new(),
-                packages: (0..packages).map(new).collect(),
+                parts: vec![Part { dist: dist(turn), packages: (0..packages).map(new).collect() }],
             };
             Input::Asked(admin(), ask)
         })

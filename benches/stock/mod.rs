@@ -27,7 +27,7 @@ use rolloutd::domain::checksum::{ChecksumKind, Sha256};
 use rolloutd::domain::listing::{Catalog as _, Inventory};
 use rolloutd::domain::names::TreeName;
 use rolloutd::domain::nevra::Nevra;
-use rolloutd::domain::plan::{Item, Plan};
+use rolloutd::domain::plan::{Item, Move, Plan};
 use rolloutd::format::compress::Compression;
 use rolloutd::format::openpgp::Keyring;
 use rolloutd::format::sample::{Recipe, build};
@@ -386,19 +386,16 @@ impl Daemon {
     /// Moves packages out of the first tree, to another or away, publishes all trees that this changes, and
     /// says how long it took.
     pub(crate) fn take_out(&mut self, items: Vec<Item>, target: Option<&str>) -> Duration {
-        let plan = Plan {
-            rollout: "bench".parse().expect("an id"),
-            dist: "d".parse().expect("a path"),
-            target: target.map(tree),
-            items,
-        };
+        let one = Move { dist: "d".parse().expect("a path"), target: target.map(tree), items };
+        let plan = Plan { rollout: "bench".parse().expect("an id"), moves: vec![one] };
         let begin = Instant::now();
-        let (shown, ended) = self.dist.promote(&self.inventory, &plan, &BTreeMap::new(), Timestamp::now());
-        ended.expect("moved");
-        for (tree, _) in shown {
-            let listing = plan.shown_in(&tree, &self.inventory.listing(&tree));
-            self.inventory.show(&tree, listing);
+        self.dist.stage_plan(&self.inventory, &plan, &BTreeMap::new(), Timestamp::now()).expect("staged");
+        for id in plan.trees() {
+            self.dist.show_staged(&id.tree).expect("shown");
+            let listing = plan.shown_in(&id, &self.inventory.listing(&id.tree));
+            self.inventory.show(&id.tree, listing);
         }
+        self.dist.tidy(&self.inventory).expect("tidied");
         begin.elapsed()
     }
 }

@@ -49,11 +49,9 @@ impl Findings {
 /// waits. `takes_uploads` is the tree in which unlisted files are uploads.
 pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> Vec<(String, String)> {
     let known = world.trees.get(id).cloned().unwrap_or_default();
-    let plans = world.rollouts.plans().map(|(_, plan)| plan).filter(|plan| plan.dist == id.dist);
-    let items = plans.flat_map(|plan| plan.items.iter().map(move |item| (plan, item)));
-    let here = items.filter(|(plan, item)| plan.target.as_ref() == Some(&id.tree) || item.leaves.contains(&id.tree));
-    let moving: BTreeMap<String, String> =
-        here.map(|(_, item)| (item.nevra.to_string(), item.nevra.file_name())).collect();
+    let moves = world.rollouts.plans_in(&id.dist).filter_map(|(_, plan)| plan.of(&id.dist));
+    let here = moves.flat_map(|one| one.items.iter().filter(|item| one.touches(item, &id.tree)));
+    let moving: BTreeMap<String, String> = here.map(|item| (item.nevra.to_string(), item.nevra.file_name())).collect();
     let on_its_way = !moving.is_empty() || known.dirty;
     let mut wrong = Findings::default();
     match (&tree.shows, known.repomd) {
@@ -145,11 +143,10 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     let words = |(number, plan): (u64, &Arc<Plan>)| {
         let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
         let what = format!(
-            "{} of the rollout {} should have moved in {} of {} but did not; `rolloutctl show {}` says why",
-            count(plan.items.len(), "package"),
+            "{} of the rollout {} should have moved in {} but did not; `rolloutctl show {}` says why",
+            count(plan.packages(), "package"),
             plan.rollout,
             trees.join(" and "),
-            plan.dist,
             plan.rollout
         );
         (format!("logbook entry {number}"), what)

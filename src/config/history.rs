@@ -56,7 +56,8 @@ fn workflow(dist: &Distribution) -> Option<Workflow> {
 
 /// Rollouts in states that the procedure does not have any more.
 fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(String, String)> {
-    let lost = |rollout: &&Rollout| rollout.dist == dist.path && workflow.state(rollout.state.as_str()).is_err();
+    let is_here = |rollout: &Rollout| rollout.dists().any(|path| *path == dist.path);
+    let lost = |rollout: &&Rollout| is_here(rollout) && workflow.state(rollout.state.as_str()).is_err();
     let mut lost: Vec<&Rollout> = world.rollouts.iter().filter(lost).collect();
     lost.sort_by(|a, b| a.id.cmp(&b.id));
     let first = lost.first()?;

@@ -3,6 +3,9 @@
 //! A plan names bytes (NEVRA and SHA-256), never "whatever lies there". It is written to the logbook
 //! before the first tree changes and followed by a `done`; recovery carries out again every plan that
 //! has no `done`. Each step looks at what is there before it acts, so a second run changes nothing.
+//!
+//! A product has several architectures and distributions, so a plan is many moves. It is carried out as one: what cannot be
+//! staged in one distribution is shown in none.
 
 use super::checksum::Sha256;
 use super::listing::{Entry, Listing};
@@ -20,11 +23,9 @@ pub struct Item {
     pub leaves: Vec<TreeName>,
 }
 
-/// What is to be done to the trees of one distribution.
+/// What is done in one distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The rollout it belongs to.
-    pub rollout: RolloutId,
+pub struct Move {
     /// The distribution.
     pub dist: DistPath,
     /// The tree in which the packages appear; none for a withdrawal.
@@ -33,7 +34,16 @@ pub struct Plan {
     pub items: Vec<Item>,
 }
 
-impl Plan {
+/// What is to be done for a rollout: all trees are staged, then all are shown, in all distributions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The rollout it belongs to.
+    pub rollout: RolloutId,
+    /// What is done in each distribution: at most one move each, in the order of their names.
+    pub moves: Vec<Move>,
+}
+
+impl Move {
     /// The trees that change, target first: a package appears before it disappears (*no loss*).
     pub fn trees(&self) -> Vec<TreeName> {
         let mut trees: Vec<TreeName> = self.target.iter().cloned().collect();
@@ -54,23 +64,56 @@ impl Plan {
     pub fn touches(&self, item: &Item, tree: &TreeName) -> bool {
         self.target.as_ref() == Some(tree) || item.leaves.contains(tree)
     }
+}
+
+impl Plan {
+    /// The distributions in which something is done, in order.
+    pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
+        self.moves.iter().map(|one| &one.dist)
+    }
+
+    /// What is done in a distribution.
+    pub fn of(&self, dist: &DistPath) -> Option<&Move> {
+        self.moves.iter().find(|one| one.dist == *dist)
+    }
+
+    /// All trees that change, the targets of all distributions first.
+    pub fn trees(&self) -> Vec<TreeId> {
+        let targets = self.moves.iter().flat_map(|one| one.target.iter().map(|tree| one.id(tree)));
+        let left = self.moves.iter().flat_map(|one| {
+            let left = one.trees().into_iter().filter(|tree| one.target.as_ref() != Some(tree));
+            left.map(|tree| one.id(&tree)).collect::<Vec<_>>()
+        });
+        targets.chain(left).collect()
+    }
+
+    /// How many packages it moves.
+    pub fn packages(&self) -> usize {
+        self.moves.iter().map(|one| one.items.len()).sum()
+    }
+
+    /// Whether it takes packages away and brings none anywhere.
+    pub fn is_withdrawal(&self) -> bool {
+        self.moves.iter().all(|one| one.target.is_none())
+    }
 
     /// What a tree lists of one of its packages when the plan is carried out there, by what it lists of it before.
-    pub fn shows(&self, item: &Item, tree: &TreeName, before: Option<&Entry>) -> Option<Entry> {
+    pub fn shows(&self, one: &Move, item: &Item, tree: &TreeName, before: Option<&Entry>) -> Option<Entry> {
         if item.leaves.contains(tree) {
             return None;
         }
         let brought = || Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
         // What lies there already was not brought by this one.
-        before.cloned().or_else(|| (self.target.as_ref() == Some(tree)).then(brought))
+        before.cloned().or_else(|| (one.target.as_ref() == Some(tree)).then(brought))
     }
 
     /// What a tree lists when the plan is carried out there. It is the same when it is carried out twice.
-    pub fn shown_in(&self, tree: &TreeName, before: &Listing) -> Listing {
+    pub fn shown_in(&self, id: &TreeId, before: &Listing) -> Listing {
         let mut after = before.clone();
-        for item in &self.items {
+        let Some(one) = self.of(&id.dist) else { return after };
+        for item in &one.items {
             let before = after.get(&item.nevra);
-            match (before.is_some(), self.shows(item, tree, before)) {
+            match (before.is_some(), self.shows(one, item, &id.tree, before)) {
                 (false, Some(entry)) => drop(after.insert(item.nevra.clone(), entry)),
                 (true, None) => drop(after.remove(&item.nevra)),
                 _ => {}
@@ -85,11 +128,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_target_changes_first() {
+    fn the_targets_of_all_distributions_change_first() {
         let tree = |t: &str| t.parse::<TreeName>().expect("a name");
-        let plan = Plan {
-            rollout: "r".parse().expect("an id"),
-            dist: "d".parse().expect("a path"),
+        let one = |dist: &str| Move {
+            dist: dist.parse().expect("a path"),
             target: Some(tree("testing")),
             items: vec![Item {
                 nevra: "a-1-1.noarch".parse().expect("a nevra"),
@@ -97,6 +139,8 @@ mod tests {
                 leaves: vec![tree("untested")],
             }],
         };
-        assert_eq!(plan.trees(), [tree("testing"), tree("untested")]);
+        let plan = Plan { rollout: "r".parse().expect("an id"), moves: vec![one("d/5"), one("d/6")] };
+        let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
+        assert_eq!(trees, ["testing/d/5", "testing/d/6", "untested/d/5", "untested/d/6"]);
     }
 }

@@ -10,17 +10,24 @@ use super::workflow::State;
 /// beyond this is a mistake, and its plan would not fit into one logbook entry that people can read.
 pub const PACKAGES_MAX: usize = 5000;
 
+/// The packages of a rollout in one distribution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The packages, sorted, without repetition.
+    pub packages: Vec<Nevra>,
+}
+
 /// A rollout as the world knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rollout {
     /// How people and trackers call it.
     pub id: RolloutId,
-    /// Where its packages belong.
-    pub dist: DistPath,
+    /// Its packages: at least one part, one for each distribution, in the order of their names.
+    pub parts: Vec<Part>,
     /// One line for people.
     pub title: String,
-    /// Its packages, sorted, without repetition.
-    pub packages: Vec<Nevra>,
     /// Where it stands in the procedure.
     pub state: State,
     /// Since when.
@@ -36,6 +43,18 @@ pub struct Rollout {
     /// The state in which it was when nothing was being moved for it last: where its packages are, if what is being
     /// done now is given up. It is not the one that it left, where one step that waited gave way to another.
     pub rested: Option<State>,
+}
+
+impl Rollout {
+    /// Its distributions, in order.
+    pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
+        self.parts.iter().map(|part| &part.dist)
+    }
+
+    /// Its packages, each with its distribution.
+    pub fn packages(&self) -> impl Iterator<Item = (&DistPath, &Nevra)> {
+        self.parts.iter().flat_map(|part| part.packages.iter().map(|nevra| (&part.dist, nevra)))
+    }
 }
 
 /// A state that a tracker asked for: kept until it can be reached or the tracker says otherwise.

@@ -1,10 +1,11 @@
 //! Each entry of the logbook in the daemon's log.
 
+use crate::domain::plan::Plan;
 use crate::process::decision::Entry;
 use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
 use crate::process::fact::package::Lost;
-use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
+use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
 use crate::process::fact::ticket::Heard;
 use crate::process::fact::tree::Retired;
 
@@ -23,8 +24,9 @@ pub(super) fn log_fact(seq: u64, entry: &Entry) {
             let (code, detail) = (&t.code, &t.detail);
             tracing::warn!(seq, dist = %t.dist, files = t.count(), code, detail, "refused together");
         }
-        Fact::Submitted(Submitted { rollout, packages, .. }) => {
-            tracing::info!(seq, %who, %rollout, packages = packages.len(), "submitted");
+        Fact::Submitted(Submitted { rollout, parts, .. }) => {
+            let packages: usize = parts.iter().map(|part| part.packages.len()).sum();
+            tracing::info!(seq, %who, %rollout, packages, "submitted");
         }
         Fact::Heard(Heard { hook, delivery, rollout, state, .. }) => {
             tracing::info!(seq, %hook, delivery, rollout, state, "heard");
@@ -34,8 +36,11 @@ pub(super) fn log_fact(seq: u64, entry: &Entry) {
         }
         Fact::Awaits(Awaits { rollout, state, .. }) => tracing::info!(seq, %who, %rollout, state, "awaited"),
         Fact::Moved(Moved { rollout, from, to, plan }) => {
-            let packages = plan.as_ref().map_or(0, |p| p.items.len());
+            let packages = plan.as_ref().map_or(0, Plan::packages);
             tracing::info!(seq, %who, %rollout, from, to, packages, "moved");
+        }
+        Fact::Staged(Staged { plan, rollout, trees }) => {
+            tracing::info!(seq, plan, %rollout, trees = trees.len(), "staged");
         }
         Fact::Done(Done { plan, .. }) => tracing::info!(seq, plan, "carried out"),
         Fact::Published(p) => {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::folding::{EngineError, draft};
 use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
 use super::journal::log_fact;
-use super::view::Shared;
+use super::view::{Shared, View};
 use super::worker::Workers;
 use crate::domain::backlog::Backlog;
 use crate::domain::moment::Moment;
@@ -244,7 +244,7 @@ impl Engine {
         // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
         let alive: BTreeSet<Trouble> = {
             let inside = self.shared.read();
-            inside.world.rollouts.plans().map(|(number, plan)| Trouble::Promote(plan.dist.clone(), number)).collect()
+            inside.world.rollouts.plans().map(|(number, plan)| Trouble::of_plan(plan, number)).collect()
         };
         let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
         let over: Vec<Trouble> = self.failures.keys().filter(is_over).cloned().collect();
@@ -472,75 +472,77 @@ impl Engine {
     }
 
     fn work_ended(&mut self, work: &Work, end: &WorkEnd) {
-        let dist = work.dist().clone();
-        self.busy.remove(&dist);
+        let lanes: Vec<DistPath> = work.lanes().into_iter().cloned().collect();
         let failed = match end {
-            WorkEnd::Failed(why) | WorkEnd::Promoted { failed: Some(why), .. } => Some(why),
+            WorkEnd::Failed(why) | WorkEnd::Shown { failed: Some(why), .. } => Some(why),
             _ => None,
         };
         {
             let mut inside = self.shared.write();
-            inside.busy.remove(&dist);
+            for dist in &lanes {
+                self.busy.remove(dist);
+                inside.busy.remove(dist);
+            }
             let counts = inside.worked.entry(work.label()).or_default();
             counts.0 += 1;
             counts.1 += u64::from(failed.is_some());
         }
         let what = work.trouble();
-        let (is_held, was_given_up) = match work {
-            Work::Promote(number, _) => {
-                (self.held.contains_key(number), !self.shared.read().world.rollouts.has_plan(*number))
-            }
-            _ => (false, false),
+        let (is_held, was_given_up) = match work.plan() {
+            Some((number, _)) => (self.held.contains_key(&number), !self.shared.read().world.rollouts.has_plan(number)),
+            None => (false, false),
         };
         match end {
             _ if failed.is_some() && was_given_up => {}
             // What holds it is what people have to know; it is not tried again before.
             _ if failed.is_some() && is_held => return,
             WorkEnd::Failed(why)
-            | WorkEnd::Promoted { failed: Some(why), .. }
+            | WorkEnd::Shown { failed: Some(why), .. }
             | WorkEnd::Looked { trouble: Some(why), .. } => {
                 let pause = self.try_later(&what);
                 tracing::error!(work = %what, why, ?pause, "failed");
-                if let Work::Promote(_, plan) = work {
+                if let Some((_, plan)) = work.plan() {
                     // A withdrawal may give it up now.
                     self.stirred.insert(plan.rollout.clone());
                 }
                 self.shared.trouble(&what, Some(why.clone()));
                 match work {
-                    Work::TakeIn(_) => drop(self.touched.insert(dist)),
+                    Work::TakeIn(_) => self.touched.extend(lanes),
                     // What stopped a move may be wrong with its trees, and then people and gates are to know.
-                    Work::Inspect(..) | Work::Promote(..) => drop(self.doubted.insert(dist)),
-                    _ => {}
+                    Work::Inspect(..) | Work::Stage(..) | Work::Show(..) => self.doubted.extend(lanes),
+                    Work::Publish(..) | Work::Retire(..) => {}
                 }
                 return;
             }
             WorkEnd::Looked { again, stuck, waiting, took_in, repeated, .. } => {
+                let Work::TakeIn(dist) = work else { return };
                 if !took_in.is_empty() {
                     self.waiting.entry(dist.clone()).or_insert_with(|| self.clock.monotonic());
                 }
-                self.report_stuck(&dist, stuck);
-                self.report_waiting(&dist, waiting);
+                self.report_stuck(dist, stuck);
+                self.report_waiting(dist, waiting);
                 self.first_look_over.insert(dist.clone());
-                if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == dist) {
+                if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == *dist) {
                     // What was uploaded may be what a tree had lost.
-                    self.inspect_at_once(&dist);
+                    self.inspect_at_once(dist);
                 }
                 if let Some(wait) = again {
                     let at = self.clock.monotonic() + *wait;
-                    let sooner = self.again.get(&dist).map_or(at, |known| (*known).min(at));
+                    let sooner = self.again.get(dist).map_or(at, |known| (*known).min(at));
                     self.again.insert(dist.clone(), sooner);
                 }
             }
             WorkEnd::Inspected { wrong, .. } => {
-                self.inspected(&dist, wrong, matches!(work, Work::Inspect(..)));
+                let (Work::Inspect(dist, _) | Work::Publish(dist, _)) = work else { return };
+                self.inspected(dist, wrong, matches!(work, Work::Inspect(..)));
                 if !wrong.is_empty() {
                     self.try_later(&Trouble::Inspect(dist.clone()));
-                    self.doubted.insert(dist);
+                    self.doubted.insert(dist.clone());
                     return;
                 }
             }
-            WorkEnd::Published(_) | WorkEnd::Promoted { .. } => drop(self.waiting.remove(&dist)),
-            WorkEnd::Retired { .. } => {}
+            WorkEnd::Published(_) | WorkEnd::Shown { .. } => self.waiting.retain(|dist, _| !lanes.contains(dist)),
+            WorkEnd::Staged(_) | WorkEnd::Retired { .. } => {}
         }
         self.failures.remove(&what);
         self.shared.trouble(&what, None);
@@ -591,7 +593,7 @@ impl Engine {
         for (id, found) in wrong {
             let why = &found.why;
             if inside.wrong.insert(id.clone(), found.clone()).is_none_or(|before| before.why != *why) {
-                tracing::error!(tree = %id, why, "nothing is published in this tree until it is put right");
+                tracing::error!(tree = %id, why, "nothing is published in this tree until it is fixed");
             }
             inside.troubles.insert(Trouble::Tree(id.clone()), why.clone());
         }
@@ -627,7 +629,7 @@ impl Engine {
         self.steady().min(self.clock.now())
     }
 
-    /// Starts what there is to do, one piece for each distribution.
+    /// Starts what there is to do, one piece in each lane.
     fn schedule(&mut self) {
         if self.book.in_place().is_err() {
             // What would be done could not be written down, and the next start would know nothing of it.
@@ -642,27 +644,17 @@ impl Engine {
         }
         let shared = Arc::clone(&self.shared);
         let mut inside = shared.write();
-        let dists: Vec<DistPath> = inside.rules.distributions.keys().cloned().collect();
-        for dist in dists {
-            if self.busy.contains(&dist) || !self.stalled.is_empty() {
-                continue;
+        let todo = if self.stalled.is_empty() { self.todo(&inside) } else { vec![] };
+        for work in todo {
+            for dist in work.lanes() {
+                match work {
+                    Work::TakeIn(_) => drop(self.touched.remove(dist)),
+                    Work::Inspect(..) => drop(self.doubted.remove(dist)),
+                    _ => {}
+                }
+                self.busy.insert(dist.clone());
+                inside.busy.insert(dist.clone(), work.label());
             }
-            let Some(rules) = inside.rules.distributions.get(&dist) else { continue };
-            let touched = self.touched.contains(&dist);
-            let held = |work: &Work| self.is_put_off(work, now);
-            let patient = self.waiting.get(&dist).is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE);
-            let doubted = self.doubted.contains(&dist);
-            let moment = Circumstances { touched, doubted, patient, now: self.patient_now() };
-            let mut todo = agenda::all(&inside.world, &dist, rules, &inside.wrong, &self.held, moment);
-            let Some(work) = todo.find(|work| !held(work)) else { continue };
-            drop(todo);
-            match work {
-                Work::TakeIn(_) => drop(self.touched.remove(&dist)),
-                Work::Inspect(..) => drop(self.doubted.remove(&dist)),
-                _ => {}
-            }
-            self.busy.insert(dist.clone());
-            inside.busy.insert(dist, work.label());
             self.start(work);
         }
         if !inside.ready && self.recovered(&inside) {
@@ -673,27 +665,51 @@ impl Engine {
         }
     }
 
+    /// What begins now.
+    fn todo(&self, inside: &View) -> Vec<Work> {
+        let now = self.clock.monotonic();
+        let free = inside.rules.distributions.keys().filter(|dist| !self.busy.contains(*dist)).cloned().collect();
+        agenda::ready(&free, |dist| {
+            let since = self.waiting.get(dist);
+            let circumstances = Circumstances {
+                touched: self.touched.contains(dist),
+                doubted: self.doubted.contains(dist),
+                patient: since.is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE),
+                now: self.patient_now(),
+            };
+            self.all(inside, dist, circumstances).find(|work| !self.is_put_off(work, now))
+        })
+    }
+
+    /// What there is to do for a distribution, most urgent first.
+    fn all<'w>(
+        &'w self,
+        inside: &'w View,
+        dist: &'w DistPath,
+        circumstances: Circumstances,
+    ) -> impl Iterator<Item = Work> + use<'w> {
+        agenda::all(&inside.world, dist, &inside.rules, &inside.wrong, &self.held, circumstances).into_iter().flatten()
+    }
+
     /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
     /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried
     /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
-    fn recovered(&self, inside: &super::view::View) -> bool {
+    fn recovered(&self, inside: &View) -> bool {
         let now = self.clock.monotonic();
         let held = |work: &Work| self.is_put_off(work, now);
-        let settled = |dist: &DistPath, rules: &crate::process::rules::DistRules| {
+        let settled = |dist: &DistPath| {
             let doubted = self.doubted.contains(dist);
             let moment = Circumstances { touched: false, doubted, patient: false, now: self.patient_now() };
-            let next =
-                agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, moment).find(|work| !held(work));
-            // An upload tree in which something is wrong is not looked at before people have put it right, and they
+            let next = self.all(inside, dist, moment).find(|work| !held(work));
+            // An upload tree in which something is wrong is not looked at before people have fixed it, and they
             // may wait for the daemon to be up.
             let touched = Circumstances { touched: true, ..moment };
-            let may_look = agenda::all(&inside.world, dist, rules, &inside.wrong, &self.held, touched)
-                .any(|work| matches!(work, Work::TakeIn(_)) && !held(&work));
+            let may_look = self.all(inside, dist, touched).any(|work| matches!(work, Work::TakeIn(_)) && !held(&work));
             let looked = self.first_look_over.contains(dist) || !may_look;
-            let pending = matches!(next, Some(Work::Inspect(..) | Work::Promote(..) | Work::Publish(..)));
+            let pending = next.is_some_and(|work| !matches!(work, Work::TakeIn(_) | Work::Retire(..)));
             looked && !pending && !self.busy.contains(dist)
         };
-        inside.rules.distributions.iter().all(|(dist, rules)| settled(dist, rules))
+        inside.rules.distributions.keys().all(settled)
     }
 
     fn start(&self, work: Work) {
@@ -828,11 +844,11 @@ mod tests {
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
         };
-        Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.dist.clone(), rules);
+        Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.moves[0].dist.clone(), rules);
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let mut engine =
             Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0).0;
-        let work = Work::Promote(number, plan.clone());
+        let work = Work::Stage(number, plan.clone());
         let trouble = || shared.read().troubles.get(&work.trouble()).cloned();
         engine.hold();
         for _ in 0..2 {
@@ -1023,14 +1039,13 @@ mod tests {
     fn the_history_of_a_rollout_is_found_also_where_older_programs_have_written_it() {
         let moved = |rollout: &str, with_plan: bool| {
             let id: crate::domain::names::RolloutId = rollout.parse().expect("an id");
-            let dist = "d".parse().expect("a path");
-            let plan = crate::domain::plan::Plan { rollout: id.clone(), dist, target: None, items: vec![] };
+            let plan = crate::domain::plan::Plan { rollout: id.clone(), moves: vec![] };
             Fact::Moved(Moved { rollout: id, from: "a".into(), to: "b".into(), plan: with_plan.then_some(plan) })
         };
         let made = |rollout: &str| {
             let (title, state) = (String::new(), "a".to_owned());
-            let (rollout, dist) = (rollout.parse().expect("an id"), "d".parse().expect("a path"));
-            Fact::Submitted(Submitted { rollout, dist, title, packages: vec![], state })
+            let rollout = rollout.parse().expect("an id");
+            Fact::Submitted(Submitted { rollout, title, parts: vec![], state })
         };
         let done = |plan| Fact::Done(Done { plan, rollout: None });
         let mut facts = vec![made("other"), made("testing"), moved("other", true), moved("testing", true)];

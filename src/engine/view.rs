@@ -14,7 +14,7 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 use jiff::Timestamp;
 
 use crate::domain::backlog::Backlog;
-use crate::domain::gate::Judgement;
+use crate::domain::gate::{Judgement, judge};
 use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
@@ -127,8 +127,8 @@ impl Shared {
 pub struct RolloutView {
     /// The rollout.
     pub rollout: Rollout,
-    /// Where each package lies; nowhere when it was never taken in or was withdrawn.
-    pub packages: Vec<(Nevra, Vec<String>)>,
+    /// Where each package lies in its distribution; nowhere when it was never taken in or was withdrawn.
+    pub packages: Vec<(DistPath, Nevra, Vec<String>)>,
     /// The states it can go to, with what each does to the trees.
     pub next: Vec<(State, String)>,
     /// What keeps its packages from being moved now, when they are to be moved.
@@ -196,9 +196,12 @@ impl View {
     /// One rollout.
     pub fn rollout(&self, id: &RolloutId) -> Option<RolloutView> {
         let rollout = self.world.rollouts.get(id)?.clone();
-        let lies = |nevra: &Nevra| self.world.listed_in(&rollout.dist, nevra).map(ToString::to_string).collect();
-        let packages = rollout.packages.iter().map(|nevra| (nevra.clone(), lies(nevra))).collect();
-        let dist = self.rules.distributions.get(&rollout.dist);
+        let lies = |(dist, nevra): (&DistPath, &Nevra)| {
+            let trees = self.world.listed_in(dist, nevra).map(ToString::to_string).collect();
+            (dist.clone(), nevra.clone(), trees)
+        };
+        let packages = rollout.packages().map(lies).collect();
+        let dist = self.rules.of(&rollout.parts).ok();
         let is_stuck = self.known().stuck(&rollout).is_some();
         let next = dist.map(|dist| World::ways(dist, &rollout, is_stuck).map(step).collect()).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
@@ -228,8 +231,10 @@ impl View {
         // Few name a package, so they are put in order here.
         let dists = self.world.rollouts.distributions().filter(|dist| wanted.dist.as_ref().is_none_or(|d| d == *dist));
         let mut naming: Vec<&Rollout> = dists.flat_map(|dist| self.world.rollouts.naming(dist, nevra)).collect();
-        naming.retain(|r| fits(&r.dist, &r.state) && after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id)));
+        let is_called = |r: &Rollout| r.dists().any(|dist| fits(dist, &r.state));
+        naming.retain(|r| is_called(r) && after.is_none_or(|(since, id)| (r.since, &r.id) < (*since, id)));
         naming.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
+        naming.dedup_by_key(|rollout| &rollout.id);
         naming.truncate(one_more);
         naming
     }
@@ -245,7 +250,7 @@ impl View {
     /// it changes, or what stops everything.
     fn in_the_way(&self, rollout: &Rollout) -> Option<String> {
         let number = rollout.plan?;
-        let work = Work::Promote(number, Arc::clone(self.world.rollouts.plan(number)?));
+        let work = Work::Stage(number, Arc::clone(self.world.rollouts.plan(number)?));
         let trees = work.changes().into_iter().map(Trouble::Tree);
         let all = [Trouble::Logbook, Trouble::Disk];
         std::iter::once(work.trouble()).chain(trees).chain(all).find_map(|what| self.troubles.get(&what).cloned())
@@ -254,9 +259,13 @@ impl View {
     /// What stands between a rollout and each state that it can go to.
     pub fn why(&self, id: &RolloutId, caller: &Caller) -> Option<Vec<(State, Judgement)>> {
         let rollout = self.world.rollouts.get(id)?;
-        let dist = self.rules.distributions.get(&rollout.dist)?;
+        let dist = match self.rules.of(&rollout.parts) {
+            Ok(dist) => dist,
+            // It can go nowhere, and this is why.
+            Err(finding) => return Some(vec![(rollout.state.clone(), judge(vec![finding]))]),
+        };
         let trouble = self.in_the_way(rollout);
-        let judge = |to: &State| {
+        let judged = |to: &State| {
             let mut judged = step::why(self.known(), caller, rollout, to.as_str());
             if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
                 let _ = write!(busy.sentence, " It does not work so far: {why}");
@@ -264,7 +273,7 @@ impl View {
             judged
         };
         let is_stuck = self.known().stuck(rollout).is_some();
-        Some(World::ways(dist, rollout, is_stuck).map(|t| (t.to.clone(), judge(&t.to))).collect())
+        Some(World::ways(dist, rollout, is_stuck).map(|t| (t.to.clone(), judged(&t.to))).collect())
     }
 
     /// All trees in the order of the configuration.
@@ -319,9 +328,9 @@ mod tests {
             grace_metadata: std::time::Duration::ZERO,
             grace_packages: std::time::Duration::ZERO,
         };
-        Arc::make_mut(&mut inside.rules).distributions.insert(rollout.dist.clone(), rules);
+        Arc::make_mut(&mut inside.rules).distributions.insert(rollout.parts[0].dist.clone(), rules);
         let number = rollout.plan.expect("it moves");
-        inside.troubles.insert(what(rollout.dist.clone(), number), "no room".to_owned());
+        inside.troubles.insert(what(rollout.parts[0].dist.clone(), number), "no room".to_owned());
         let caller = Caller::new(crate::domain::names::Actor::recorded("me"), crate::process::who::Channel::Api, []);
         let why = inside.why(&rollout.id, &caller).expect("known");
         let busy = why.iter().flat_map(|(_, judged)| &judged.findings).find(|f| f.code == "busy").expect("it is busy");
@@ -331,7 +340,7 @@ mod tests {
     #[test]
     fn a_rollout_says_what_holds_its_packages_up() {
         let ways: [fn(DistPath, u64) -> Trouble; 4] = [
-            Trouble::Promote,
+            |dist, number| Trouble::Promote(vec![dist], number),
             |dist, _| Trouble::Tree(TreeId { dist, tree: "testing".parse().expect("a name") }),
             |_, _| Trouble::Logbook,
             |_, _| Trouble::Disk,
@@ -346,7 +355,7 @@ mod tests {
     #[test]
     fn the_trouble_of_others_is_not_that_of_a_rollout() {
         let ways: [fn(DistPath, u64) -> Trouble; 3] = [
-            |dist, _| Trouble::Promote(dist, 999),
+            |dist, _| Trouble::Promote(vec![dist], 999),
             |dist, _| Trouble::Tree(TreeId { dist, tree: "delta".parse().expect("a name") }),
             |_, _| Trouble::Reload,
         ];
@@ -362,9 +371,11 @@ mod tests {
         for n in 0..number {
             let fact = Submitted {
                 rollout: format!("r{n}").parse().expect("an id"),
-                dist: if n % 3 == 0 { "b" } else { "a" }.parse().expect("a path"),
                 title: String::new(),
-                packages: vec![format!("p{}-1-1.noarch", n / 5).parse().expect("a nevra")],
+                parts: vec![crate::domain::rollout::Part {
+                    dist: if n % 3 == 0 { "b" } else { "a" }.parse().expect("a path"),
+                    packages: vec![format!("p{}-1-1.noarch", n / 5).parse().expect("a nevra")],
+                }],
                 state: if n % 2 == 0 { "Unverified" } else { "InVerification" }.to_owned(),
             };
             let at = Timestamp::from_second(i64::try_from(n / 2).expect("few")).expect("a time");

@@ -1,8 +1,8 @@
-//! Work carried out on the store: each [`Work`] becomes calls on one distribution, and their outcome a
-//! [`WorkEnd`].
+//! Work carried out on the store: each [`Work`] becomes calls on one distribution, or on all distributions of a plan, and
+//! their outcome a [`WorkEnd`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use crate::domain::plan::Plan;
 use crate::format::openpgp::Keyring;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
+use crate::process::fact::rollout::{Staged, StagedTree};
 use crate::process::fact::tree::Published;
 use crate::process::input::WorkEnd;
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
@@ -114,109 +115,178 @@ impl Workers {
 
     /// Carries out a piece of work, whatever it takes. `patient` is how late it is by elapsed time.
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
-        let Some(opened) = self.distributions.get(work.dist()) else {
-            return WorkEnd::Failed(format!("the distribution {} is not open", work.dist()));
-        };
-        let mut dist = lock(&opened.distribution);
-        if let Some(settings) = lock(&opened.pending).take() {
-            dist.reload(settings);
-        }
-        if let Some(ring) = lock(&opened.ring).take() {
-            dist.trust(ring);
+        let mut held = Held::new();
+        // In the order of their names, so that no two pieces of work can wait for each other.
+        for path in work.lanes().into_iter().collect::<BTreeSet<_>>() {
+            let Some(opened) = self.distributions.get(path) else {
+                return WorkEnd::Failed(format!("the distribution {path} is not open"));
+            };
+            let mut dist = lock(&opened.distribution);
+            if let Some(settings) = lock(&opened.pending).take() {
+                dist.reload(settings);
+            }
+            if let Some(ring) = lock(&opened.ring).take() {
+                dist.trust(ring);
+            }
+            held.insert(path.clone(), dist);
         }
         let view = self.shared.read();
-        let books = Books::of(&view, work.dist());
-        let done = on(&mut dist, &books, &opened.upload, work, (now, clock, patient));
+        let done = match work {
+            Work::Stage(number, plan) => stage(&mut held, &view, (*number, plan), now),
+            Work::Show(number, plan) => show(&mut held, &view, (*number, plan), now),
+            Work::TakeIn(path) => self
+                .lane(&mut held, path)
+                .and_then(|(dist, upload)| look(dist, &Books::of(&view, path), upload, (now, clock, patient))),
+            Work::Inspect(path, trees) => {
+                self.lane(&mut held, path).map(|(dist, _)| inspect(dist, &Books::of(&view, path), trees, now))
+            }
+            Work::Publish(path, trees) => {
+                self.lane(&mut held, path).and_then(|(dist, _)| publish(dist, &Books::of(&view, path), trees, now))
+            }
+            Work::Retire(id, files) => self.lane(&mut held, &id.dist).and_then(|(dist, _)| {
+                let Retired { gone, kept } = dist.retire(&Books::of(&view, &id.dist), &id.tree, files)?;
+                Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
+            }),
+        };
         done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
+    }
+
+    /// One of the distributions that are held, and its upload tree.
+    fn lane<'h>(
+        &'h self,
+        held: &'h mut Held<'_>,
+        path: &DistPath,
+    ) -> Result<(&'h mut Distribution, &'h TreeName), DistError> {
+        let not_open = || DistError::Disagrees(format!("the distribution {path} is not open"));
+        let (dist, opened) = held.get_mut(path).zip(self.distributions.get(path)).ok_or_else(not_open)?;
+        Ok((dist, &opened.upload))
     }
 }
 
-/// A piece of work on a distribution, of which the books say what it lists.
-fn on(
+/// The distributions that a piece of work has to itself.
+type Held<'w> = BTreeMap<DistPath, MutexGuard<'w, Distribution>>;
+
+/// Stages all trees of a plan.
+fn stage(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Timestamp) -> Result<WorkEnd, DistError> {
+    stage_all(held, view, plan, now)?;
+    let trees = staged(held, view, plan);
+    let none = || DistError::Disagrees("what was staged is not what the plan wants".to_owned());
+    Ok(WorkEnd::Staged(Staged { plan: number, rollout: plan.rollout.clone(), trees: trees.ok_or_else(none)? }))
+}
+
+/// Shows all trees of a plan.
+fn show(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Timestamp) -> Result<WorkEnd, DistError> {
+    // What is not staged any more is staged again before the first tree is shown.
+    if staged(held, view, plan).is_none() {
+        stage_all(held, view, plan, now)?;
+    }
+    let mut published = Vec::new();
+    let mut show_all = || {
+        for id in plan.trees() {
+            if let Some(dist) = held.get_mut(&id.dist) {
+                published.push(entry(id.clone(), dist.show_staged(&id.tree)?, Some(number)));
+            }
+        }
+        held.iter_mut().try_for_each(|(path, dist)| dist.tidy(&Books::of(view, path)))
+    };
+    let failed = show_all().err().map(|error: DistError| chain(&error));
+    Ok(WorkEnd::Shown { plan: number, published, failed })
+}
+
+fn stage_all(held: &mut Held<'_>, view: &View, plan: &Plan, now: Timestamp) -> Result<(), DistError> {
+    held.iter_mut().try_for_each(|(path, dist)| {
+        let trees = plan.of(path).map(|one| one.trees().into_iter().map(|tree| (one.id(&tree), tree)));
+        let floors = trees.into_iter().flatten().map(|(id, tree)| (tree, floor(view, &id))).collect();
+        dist.stage_plan(&Books::of(view, path), plan, &floors, now)
+    })
+}
+
+/// What is staged in each tree of a plan; `None` unless it is in all of them.
+fn staged(held: &Held<'_>, view: &View, plan: &Plan) -> Option<Vec<StagedTree>> {
+    let trees = plan.trees().into_iter().map(|TreeId { dist, tree }| {
+        let (revision, repomd) = held.get(&dist)?.staged(&Books::of(view, &dist), plan, &tree)?;
+        Some(StagedTree { dist, tree, revision, repomd })
+    });
+    trees.collect()
+}
+
+/// Looks at the uploads.
+fn look(
     dist: &mut Distribution,
     books: &Books<'_>,
     upload: &TreeName,
-    work: &Work,
     (now, clock, patient): (Timestamp, Instant, Timestamp),
 ) -> Result<WorkEnd, DistError> {
-    match work {
-        Work::TakeIn(path) => {
-            let look = dist.look_and_tidy(books, now, clock, patient)?;
-            if look.refused_again > 0 {
-                tracing::info!(dist = %path, files = look.refused_again, "refused again, and counted");
-            }
-            Ok(WorkEnd::Looked {
-                repeated: look.repeated,
-                took_in: look.accepted.into_iter().map(|a| took_in(path, upload, a)).collect(),
-                turned_away: look.refused.into_iter().map(|d| turned_away(path, d)).collect(),
-                again: look.again,
-                trouble: look.failed.as_ref().map(|error| chain(error)),
-                waiting: look.waiting,
-                stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
-            })
-        }
-        Work::Inspect(path, trees) => {
-            let (mut published, mut wrong) = (Vec::new(), Vec::new());
-            for tree in trees {
-                let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                match dist.inspect(books, tree, &expected(books.view, &id), now) {
-                    Ok(Some((shown, plan))) => published.push(entry(id, shown, plan)),
-                    Ok(None) => {}
-                    Err(error) => wrong.push((id, said(&error))),
-                }
-            }
-            Ok(WorkEnd::Inspected { published, wrong })
-        }
-        Work::Publish(path, trees) => {
-            let (mut published, mut wrong) = (Vec::new(), Vec::new());
-            for tree in trees {
-                let id = TreeId { dist: path.clone(), tree: tree.clone() };
-                match dist.publish(books, tree, &books.listing(tree), floor(books.view, &id), now) {
-                    Ok(shown) => published.push(entry(id, shown, None)),
-                    // It holds up no other tree.
-                    Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
-                        wrong.push((id, said(&error)));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            if wrong.is_empty() {
-                return Ok(WorkEnd::Published(published));
-            }
-            Ok(WorkEnd::Inspected { published, wrong })
-        }
-        Work::Promote(number, plan) => {
-            let trees = plan.trees().into_iter();
-            let floors = trees.map(|tree| (tree.clone(), floor(books.view, &plan.id(&tree)))).collect();
-            let (published, ended) = dist.promote(books, plan, &floors, now);
-            let entry = |(tree, shown)| entry(plan.id(&tree), shown, Some(*number));
-            let published = published.into_iter().map(entry).collect();
-            Ok(WorkEnd::Promoted { plan: *number, published, failed: ended.err().map(|error| chain(&error)) })
-        }
-        Work::Retire(id, files) => {
-            let Retired { gone, kept } = dist.retire(books, &id.tree, files)?;
-            Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
+    let look = dist.look_and_tidy(books, now, clock, patient)?;
+    if look.refused_again > 0 {
+        tracing::info!(dist = %books.dist, files = look.refused_again, "refused again, and counted");
+    }
+    Ok(WorkEnd::Looked {
+        repeated: look.repeated,
+        took_in: look.accepted.into_iter().map(|a| took_in(books.dist, upload, a)).collect(),
+        turned_away: look.refused.into_iter().map(|d| turned_away(books.dist, d)).collect(),
+        again: look.again,
+        trouble: look.failed.as_ref().map(|error| chain(error)),
+        waiting: look.waiting,
+        stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
+    })
+}
+
+/// Compares trees with the logbook.
+fn inspect(dist: &mut Distribution, books: &Books<'_>, trees: &[TreeName], now: Timestamp) -> WorkEnd {
+    let (mut published, mut wrong) = (Vec::new(), Vec::new());
+    for tree in trees {
+        let id = TreeId { dist: books.dist.clone(), tree: tree.clone() };
+        match dist.inspect(books, tree, &expected(books.view, &id), now) {
+            Ok(Some((shown, plan))) => published.push(entry(id, shown, plan)),
+            Ok(None) => {}
+            Err(error) => wrong.push((id, said(&error))),
         }
     }
+    WorkEnd::Inspected { published, wrong }
+}
+
+/// Shows what trees list.
+fn publish(
+    dist: &mut Distribution,
+    books: &Books<'_>,
+    trees: &[TreeName],
+    now: Timestamp,
+) -> Result<WorkEnd, DistError> {
+    let (mut published, mut wrong) = (Vec::new(), Vec::new());
+    for tree in trees {
+        let id = TreeId { dist: books.dist.clone(), tree: tree.clone() };
+        match dist.publish(books, tree, &books.listing(tree), floor(books.view, &id), now) {
+            Ok(shown) => published.push(entry(id, shown, None)),
+            // It holds up no other tree.
+            Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
+                wrong.push((id, said(&error)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(WorkEnd::Published(published));
+    }
+    Ok(WorkEnd::Inspected { published, wrong })
 }
 
 /// What the world has of a tree.
 fn expected(inside: &View, id: &TreeId) -> Expected {
     // What is held is not under way.
     let goes_on = |plan: &Plan| {
-        let rules = inside.rules.distributions.get(&plan.dist);
-        let is_wrong = |tree| inside.wrong.contains_key(&TreeId { dist: plan.dist.clone(), tree });
-        rules.is_none_or(|rules| inside.world.objection(rules, plan).is_none())
-            && !plan.trees().into_iter().any(is_wrong)
+        inside.world.objection(&inside.rules, plan).is_none()
+            && !plan.trees().iter().any(|tree| inside.wrong.contains_key(tree))
     };
     let rollouts = &inside.world.rollouts;
-    let changes = |plan: &Plan| plan.dist == id.dist && plan.trees().contains(&id.tree);
-    let plans: Vec<(u64, &Arc<Plan>)> = rollouts.plans().filter(|(_, plan)| changes(plan)).collect();
+    let plans: Vec<(u64, &Arc<Plan>)> =
+        rollouts.plans_in(&id.dist).filter(|(_, plan)| plan.trees().contains(id)).collect();
     let moving = |(_, plan): &(u64, &'_ Arc<Plan>)| {
-        let here = plan.items.iter().filter(|item| plan.touches(item, &id.tree));
+        let one = plan.of(&id.dist);
+        let here = one.iter().flat_map(|one| one.items.iter().filter(|item| one.touches(item, &id.tree)));
         here.map(|item| item.nevra.clone()).collect::<Vec<_>>()
     };
-    let begun = plans.iter().filter(|(number, _)| !rollouts.is_shown(*number, &id.tree));
+    let begun = plans.iter().filter(|(number, _)| !rollouts.is_shown(*number, id));
     let tree = inside.world.trees.get(id);
     Expected {
         revision: tree.map_or(0, |tree| tree.revision),

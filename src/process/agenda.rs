@@ -1,7 +1,7 @@
 //! What there is to do, seen from the world.
 //!
-//! For each distribution at most one piece of work runs at a time, so no two of them can meet in a
-//! tree. What comes first: the comparison of trees and logbook when there is doubt, then plans (people
+//! Work runs in lanes, one for each distribution, one piece at a time in each, so no two of them can meet in a tree. A
+//! plan takes the lanes of all its distributions. What comes first: the comparison of trees and logbook when there is doubt, then plans (people
 //! wait for them), then publications, then uploads, then files whose time has come. While uploads come
 //! in a burst they go before the publication for a moment, so that they are shown together.
 
@@ -17,7 +17,7 @@ use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 
-/// A piece of work on one distribution. Each can be carried out twice with the same result.
+/// A piece of work. Each can be carried out twice with the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Compare all trees with the logbook.
@@ -26,19 +26,21 @@ pub enum Work {
     TakeIn(DistPath),
     /// Publish what the world says that the trees hold.
     Publish(DistPath, Vec<TreeName>),
-    /// Carry out a plan.
-    Promote(u64, Arc<Plan>),
+    /// Stage all trees of a plan, in all its distributions.
+    Stage(u64, Arc<Plan>),
+    /// Show all trees of a plan that is staged.
+    Show(u64, Arc<Plan>),
     /// Remove files whose time has come.
     Retire(TreeId, Vec<String>),
 }
 
 impl Work {
-    /// The distribution it works on.
-    pub fn dist(&self) -> &DistPath {
+    /// The lanes it takes up: no other work runs there meanwhile.
+    pub fn lanes(&self) -> Vec<&DistPath> {
         match self {
-            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => dist,
-            Self::Promote(_, plan) => &plan.dist,
-            Self::Retire(id, _) => &id.dist,
+            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => vec![dist],
+            Self::Stage(_, plan) | Self::Show(_, plan) => plan.dists().collect(),
+            Self::Retire(id, _) => vec![&id.dist],
         }
     }
 
@@ -48,17 +50,24 @@ impl Work {
             Self::Inspect(..) => "inspect",
             Self::TakeIn(_) => "take-in",
             Self::Publish(..) => "publish",
-            Self::Promote(..) => "promote",
+            Self::Stage(..) => "stage",
+            Self::Show(..) => "show",
             Self::Retire(..) => "retire",
         }
     }
-}
 
-impl Work {
+    /// The plan that it carries out, with the number of its entry.
+    pub fn plan(&self) -> Option<(u64, &Arc<Plan>)> {
+        match self {
+            Self::Stage(number, plan) | Self::Show(number, plan) => Some((*number, plan)),
+            _ => None,
+        }
+    }
+
     /// What does not work when it fails: a plan that cannot be carried out holds up nothing but itself.
     pub fn trouble(&self) -> Trouble {
         match self {
-            Self::Promote(number, plan) => Trouble::Promote(plan.dist.clone(), *number),
+            Self::Stage(number, plan) | Self::Show(number, plan) => Trouble::of_plan(plan, *number),
             Self::Retire(id, _) => Trouble::Retire(id.clone()),
             Self::TakeIn(dist) => Trouble::TakeIn(dist.clone()),
             Self::Publish(dist, _) => Trouble::Publish(dist.clone()),
@@ -69,19 +78,18 @@ impl Work {
     /// The trees that it shows to clients anew, or takes files from: nothing is done to one in which
     /// something is wrong.
     pub fn changes(&self) -> Vec<TreeId> {
-        let ids = |dist: &DistPath, trees: &[TreeName]| {
-            trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
-        };
         match self {
             Self::TakeIn(_) | Self::Inspect(..) => vec![],
-            Self::Publish(dist, trees) => ids(dist, trees),
-            Self::Promote(_, plan) => ids(&plan.dist, &plan.trees()),
+            Self::Publish(dist, trees) => {
+                trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
+            }
+            Self::Stage(_, plan) | Self::Show(_, plan) => plan.trees(),
             Self::Retire(id, _) => vec![id.clone()],
         }
     }
 }
 
-/// Why nothing is shown anew in a tree, moved into it or out of it, until it is put right.
+/// Why nothing is published in a tree, moved into it or out of it, until that is fixed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     /// What is wrong and what to do, for people.
@@ -120,20 +128,37 @@ pub struct Circumstances {
 /// Most files that one piece of retirement removes, so that a plan never waits long behind it.
 pub const RETIRE_AT_ONCE: usize = 1_000;
 
+/// The pieces of work that begin now, at most one in each lane. `first` says what is first in a lane of those that are
+/// free: a piece that takes several lanes begins when it is first in all of them and they are free. Until then those
+/// that are free are kept free for it, since what takes one lane ends soon; so it cannot starve.
+pub fn ready(free: &BTreeSet<DistPath>, first: impl Fn(&DistPath) -> Option<Work>) -> Vec<Work> {
+    let choices: BTreeMap<&DistPath, Work> = free.iter().filter_map(|dist| Some((dist, first(dist)?))).collect();
+    // Each begins once: in the first of its lanes.
+    let begins = |(dist, work): &(&&DistPath, &Work)| {
+        let lanes = work.lanes();
+        lanes.first() == Some(*dist) && lanes.iter().all(|lane| choices.get(lane) == Some(*work))
+    };
+    choices.iter().filter(begins).map(|(_, work)| work.clone()).collect()
+}
+
 /// What there is to do for a distribution, most urgent first. Trees in which something is wrong (`wrong`)
 /// are shown anew by nobody, and the moves that are [`held`] wait.
 pub fn all<'w>(
     world: &'w World,
     dist: &'w DistPath,
-    rules: &'w DistRules,
+    all_rules: &'w Rules,
     wrong: &'w Wrongs,
     held: &'w BTreeMap<u64, Held>,
     Circumstances { touched, doubted, patient, now }: Circumstances,
-) -> impl Iterator<Item = Work> + use<'w> {
-    let plans = world.rollouts.plans().filter(move |(_, plan)| plan.dist == *dist);
-    let promote = plans
-        .filter(|(number, _)| !held.contains_key(number))
-        .map(|(number, plan)| Work::Promote(number, Arc::clone(plan)));
+) -> Option<impl Iterator<Item = Work> + use<'w>> {
+    let rules = all_rules.distributions.get(dist)?;
+    // One that also moves something where nothing is configured any more waits for that.
+    let may_begin = |plan: &Plan| plan.dists().all(|dist| all_rules.distributions.contains_key(dist));
+    let plans = world.rollouts.plans_in(dist).filter(move |(_, plan)| may_begin(plan));
+    let promote = plans.filter(|(number, _)| !held.contains_key(number)).map(|(number, plan)| {
+        let plan = Arc::clone(plan);
+        if world.rollouts.is_staged(number) { Work::Show(number, plan) } else { Work::Stage(number, plan) }
+    });
     let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
     let may_show = |tree: &&TreeName| {
         !wrong.contains_key(&TreeId { dist: dist.clone(), tree: (*tree).clone() }) && is_dirty(world, dist, tree)
@@ -150,7 +175,7 @@ pub fn all<'w>(
     let retire = rules.trees.iter().filter_map(move |tree| retire(world, dist, tree, rules, now));
     let (first, second) = if patient && touched { (take_in, publish) } else { (publish, take_in) };
     let all = inspect.into_iter().chain(promote).chain(first).chain(second).chain(retire);
-    all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id)))
+    Some(all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id))))
 }
 
 /// A move that was decided and is not carried out, as the rules no longer trust who signed.
@@ -165,9 +190,9 @@ pub struct Held {
 /// All moves that are held, by the numbers of their logbook entries.
 pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
     let held = world.rollouts.plans().filter_map(|(number, plan)| {
-        let why = world.objection(rules.distributions.get(&plan.dist)?, plan)?.sentence;
+        let why = world.objection(rules, plan)?.sentence;
         let why = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
-        Some((number, Held { what: Trouble::Promote(plan.dist.clone(), number), why }))
+        Some((number, Held { what: Trouble::of_plan(plan, number), why }))
     });
     held.collect()
 }
@@ -191,9 +216,9 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
         .filter(|(_, since)| over(**since, rules.grace_metadata))
         .map(|(name, _)| format!("repodata/{name}"));
     // A plan may have brought one back already of which it is not written down.
-    let plans = world.rollouts.plans().map(|(_, plan)| plan);
-    let plans = plans.filter(|plan| plan.dist == *dist && plan.target.as_ref() == Some(tree));
-    let comes: BTreeSet<String> = plans.flat_map(|plan| plan.items.iter().map(|item| item.nevra.location())).collect();
+    let moves = world.rollouts.plans_in(dist).filter_map(|(_, plan)| plan.of(dist));
+    let moves = moves.filter(|one| one.target.as_ref() == Some(tree));
+    let comes: BTreeSet<String> = moves.flat_map(|one| one.items.iter().map(|item| item.nevra.location())).collect();
     let packages = known
         .leaving
         .iter()
@@ -206,6 +231,8 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::Move;
+    use crate::process::fact::rollout::Done;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
     use crate::process::rules::{Standing, Trust};
@@ -227,7 +254,8 @@ mod tests {
 
     /// What comes first where nothing is wrong or held.
     fn first(world: &World, moment: Circumstances) -> Option<Work> {
-        all(world, &dist(), &rules(), &BTreeMap::new(), &BTreeMap::new(), moment).next()
+        let rules = Rules { distributions: BTreeMap::from([(dist(), rules())]), ..Rules::default() };
+        all(world, &dist(), &rules, &BTreeMap::new(), &BTreeMap::new(), moment)?.next()
     }
 
     fn rules() -> DistRules {
@@ -254,12 +282,61 @@ mod tests {
         first(&world(facts), moment).map_or("nothing", |work| work.label())
     }
 
+    /// What begins in lanes that are free, of these pieces of work, the first of which come first.
+    fn begins(free: &[&str], todo: &[Work]) -> Vec<Work> {
+        let free: BTreeSet<DistPath> = free.iter().map(|dist| dist.parse().expect("a path")).collect();
+        ready(&free, |dist| todo.iter().find(|work| work.lanes().contains(&dist)).cloned())
+    }
+
+    #[test]
+    fn a_plan_begins_when_all_its_lanes_are_free_and_they_are_kept_free_for_it() {
+        let plan = |number: u64, dists: &[&str]| {
+            let one = |dist: &&str| Move { dist: dist.parse().expect("a path"), target: None, items: vec![] };
+            let plan = Plan { rollout: "r".parse().expect("an id"), moves: dists.iter().map(one).collect() };
+            Work::Stage(number, Arc::new(plan))
+        };
+        let look = |dist: &str| Work::TakeIn(dist.parse().expect("a path"));
+        let first = plan(1, &["a", "b"]);
+        let todo = [first.clone(), plan(2, &["b", "c"]), look("a"), look("c"), look("d")];
+        assert_eq!(begins(&["a", "b", "c", "d"], &todo), [first, look("d")], "the second one waits for `b`");
+        assert_eq!(begins(&["a", "d"], &todo), [look("d")], "`a` is kept free until `b` is");
+        assert_eq!(begins(&["b", "c", "d"], &todo[1..]), [todo[1].clone(), look("d")]);
+        let inspect = Work::Inspect("b".parse().expect("a path"), vec![]);
+        let todo = [inspect.clone(), todo[0].clone(), look("a")];
+        assert_eq!(begins(&["a", "b"], &todo), [inspect], "what comes before it in one lane comes first");
+    }
+
+    #[test]
+    fn a_plan_that_is_staged_is_shown_and_one_of_a_distribution_that_is_gone_does_not_begin() {
+        let several = crate::process::fact::samples::of_several();
+        let world = world(&several[..2]);
+        let both = ["umd/3/sl5/i386", "umd/3/sl6/x86_64"].map(|path| path.parse::<DistPath>().expect("a path"));
+        let moment = Circumstances { touched: false, doubted: false, patient: false, now: Timestamp::UNIX_EPOCH };
+        let first = |world: &World, known: &[DistPath]| {
+            let rules =
+                Rules { distributions: known.iter().map(|dist| (dist.clone(), rules())).collect(), ..Rules::default() };
+            all(world, &both[1], &rules, &BTreeMap::new(), &BTreeMap::new(), moment)?.next().map(|work| work.label())
+        };
+        assert_eq!(first(&world, &both), Some("stage"));
+        assert_eq!(first(&world, &both[1..]), Some("publish"), "it waits until the other one is configured again");
+        let mut staged = world.clone();
+        staged.apply(3, Timestamp::UNIX_EPOCH, "rolloutd", &several[2]);
+        assert!(staged.mismatches.is_empty(), "{:?}", staged.mismatches);
+        assert_eq!(first(&staged, &both), Some("show"));
+        let mut over = staged.clone();
+        over.apply(4, Timestamp::UNIX_EPOCH, "rolloutd", &Fact::Done(Done { plan: 2, rollout: None }));
+        assert_eq!(first(&over, &both), Some("publish"));
+        // What was never taken in is named.
+        over.apply(5, Timestamp::UNIX_EPOCH, "rolloutd", &several[2]);
+        assert_eq!(over.mismatches.len(), 1);
+    }
+
     #[test]
     fn a_plan_without_its_done_is_work_whenever_it_was_made() {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves");
-        assert_eq!(label(&facts[..=moved], true, 0), "promote");
-        assert_ne!(label(&facts[..=moved + 1], true, 0), "promote");
+        assert_eq!(label(&facts[..=moved], true, 0), "stage");
+        assert_ne!(label(&facts[..=moved + 1], true, 0), "stage");
     }
 
     /// What is there to do at most, while a move is not carried out.
@@ -271,7 +348,7 @@ mod tests {
         let world = world(&facts[..=moved]);
         let rules = Rules { distributions: BTreeMap::from([(dist.clone(), rules)]), ..Rules::default() };
         let held = held(&world, &rules);
-        let todo = all(&world, &dist, &rules.distributions[&dist], wrong, &held, moment).map(|work| work.label());
+        let todo = all(&world, &dist, &rules, wrong, &held, moment).into_iter().flatten().map(|work| work.label());
         (todo.collect(), held.clone())
     }
 
@@ -279,7 +356,7 @@ mod tests {
     fn a_move_is_held_while_its_signer_is_not_trusted_any_more_and_nothing_else_is() {
         let with = |trust| while_moving(DistRules { trust, ..rules() }, &BTreeMap::new());
         let (todo, said) = with(BTreeMap::from([trust(Standing::Good)]));
-        assert_eq!((todo, said), (vec!["inspect", "promote", "publish", "take-in"], BTreeMap::new()));
+        assert_eq!((todo, said), (vec!["inspect", "stage", "publish", "take-in"], BTreeMap::new()));
         for (trust, why) in
             [(BTreeMap::from([trust(Standing::Revoked)]), "which is revoked"), (BTreeMap::new(), "wants 1")]
         {
@@ -303,7 +380,7 @@ mod tests {
             let id = TreeId { dist: dist(), tree: tree.parse().expect("a name") };
             while_moving(rules(), &BTreeMap::from([(id, Wrong { why: String::new(), what })])).0
         };
-        assert_eq!(todo("delta", Kind::Strange), ["inspect", "promote", "publish", "take-in"]);
+        assert_eq!(todo("delta", Kind::Strange), ["inspect", "stage", "publish", "take-in"]);
         for what in [Kind::Strange, Kind::Other] {
             assert_eq!(todo("testing", what), ["inspect", "publish", "take-in"], "the other tree is published alone");
         }

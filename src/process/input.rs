@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::agenda::{Work, Wrong};
 use super::fact::package::{Accepted, Refused};
+use super::fact::rollout::Staged;
 use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
 use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
 
 /// Everything that can wake the engine.
 #[derive(Debug)]
@@ -35,12 +37,10 @@ pub enum Ask {
     Submit {
         /// Its id.
         rollout: RolloutId,
-        /// Its distribution.
-        dist: DistPath,
         /// One line for people.
         title: String,
-        /// Its packages.
-        packages: Vec<Nevra>,
+        /// Its packages, by distribution, in any order.
+        parts: Vec<Part>,
     },
     /// To give an accepted package up whose bytes are nowhere any more.
     Lose {
@@ -110,13 +110,15 @@ pub enum WorkEnd {
     Inspected {
         /// What was published on the way.
         published: Vec<Published>,
-        /// Trees in which something is wrong, and what; nothing is published there until it is put right.
+        /// Trees in which something is wrong, and what; nothing is published there until it is fixed.
         wrong: Vec<(TreeId, Wrong)>,
     },
     /// Trees show new metadata, or showed it already.
     Published(Vec<Published>),
-    /// A plan was carried out, or failed on its way.
-    Promoted {
+    /// All trees of a plan are staged.
+    Staged(Staged),
+    /// All trees of a plan are shown, or some of them.
+    Shown {
         /// Its number.
         plan: u64,
         /// The trees that show it.

@@ -7,7 +7,6 @@ use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use crate::domain::moment::Moment;
-use crate::domain::names::TreeId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
 
@@ -32,13 +31,9 @@ impl<'a> Known<'a> {
     pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Arc<Plan>, String)> {
         let number = rollout.plan?;
         let plan = self.world.rollouts.plan(number)?;
-        let rules = self.rules.distributions.get(&plan.dist);
-        let objection = rules.and_then(|rules| self.world.objection(rules, plan)).map(|finding| finding.sentence);
-        let wrong = || {
-            let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
-            ids.into_iter().find_map(|id| self.wrong.get(&id)).map(|wrong| format!("{}.", wrong.why))
-        };
-        let failed = || self.troubles.get(&Trouble::Promote(plan.dist.clone(), number)).map(|why| format!("{why}."));
+        let objection = self.world.objection(self.rules, plan).map(|finding| finding.sentence);
+        let wrong = || plan.trees().iter().find_map(|id| self.wrong.get(id)).map(|wrong| format!("{}.", wrong.why));
+        let failed = || self.troubles.get(&Trouble::of_plan(plan, number)).map(|why| format!("{why}."));
         objection.or_else(wrong).or_else(failed).map(|why| (plan, why))
     }
 }

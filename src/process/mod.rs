@@ -50,8 +50,8 @@ use known::Known;
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
     let Known { world, rules, .. } = known;
     match input {
-        Input::Asked(caller, Ask::Submit { rollout, dist, title, packages }) => {
-            submit::submit(world, rules, caller, rollout, dist, title, packages)
+        Input::Asked(caller, Ask::Submit { rollout, title, parts }) => {
+            submit::submit(world, rules, caller, rollout, title, parts)
         }
         Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)

@@ -9,6 +9,7 @@ use super::who::Caller;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
 use crate::domain::workflow::Workflow;
 
 /// What holds for a site; a reload puts a new one in its place between two inputs.
@@ -98,6 +99,36 @@ pub enum Doubt<'s> {
         /// At least 1.
         wanted: usize,
     },
+}
+
+impl Rules {
+    /// The rules of the distributions of a rollout, which have the same procedure.
+    ///
+    /// # Errors
+    /// Why they do not hold for it.
+    pub fn of(&self, parts: &[Part]) -> Result<&DistRules, Finding> {
+        let mut first: Option<(&DistPath, &DistRules)> = None;
+        for Part { dist, .. } in parts {
+            let Some(rules) = self.distributions.get(dist) else {
+                let sentence = format!("The distribution {dist} is no longer configured.");
+                return Err(Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence));
+            };
+            match first {
+                None => first = Some((dist, rules)),
+                Some((other, those)) if those.workflow != rules.workflow => {
+                    let sentence = format!(
+                        "{other} and {dist} have different procedures, so that no step is the same for both: give them \
+                         the same procedure, or submit a rollout for each."
+                    );
+                    return Err(Finding::new(Verdict::NeedsAdmin, "procedures_differ", sentence));
+                }
+                Some(_) => {}
+            }
+        }
+        let none =
+            || Finding::new(Verdict::NeedsAdmin, "no_distribution", "A rollout names at least one distribution.");
+        first.map(|(_, rules)| rules).ok_or_else(none)
+    }
 }
 
 impl DistRules {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::domain::names::{DistPath, TreeId};
+use crate::domain::plan::Plan;
 
 /// What does not work.
 ///
@@ -22,8 +23,8 @@ pub enum Trouble {
     Logbook,
     /// The end of the logbook cannot be written down outside of it.
     Seal,
-    /// A plan cannot be carried out, by the number of its entry.
-    Promote(DistPath, u64),
+    /// A plan cannot be carried out: its distributions, and the number of its entry.
+    Promote(Vec<DistPath>, u64),
     /// The trees of a distribution cannot be published.
     Publish(DistPath),
     /// A new configuration was refused.
@@ -36,10 +37,17 @@ pub enum Trouble {
     SigningKey,
     /// Uploads of a distribution cannot be looked at.
     TakeIn(DistPath),
-    /// Nothing is shown in a tree until people have put it right.
+    /// Nothing is published in a tree until people have fixed it.
     Tree(TreeId),
     /// A file that lies in the upload tree itself cannot be handled.
     Uploads(DistPath),
+}
+
+impl Trouble {
+    /// That of a plan, by the number of its entry.
+    pub fn of_plan(plan: &Plan, number: u64) -> Self {
+        Self::Promote(plan.dists().cloned().collect(), number)
+    }
 }
 
 /// What does not work now, and why.
@@ -54,7 +62,10 @@ impl fmt::Display for Trouble {
             Self::Lock => f.write_str("lock"),
             Self::Logbook => f.write_str("logbook"),
             Self::Seal => f.write_str("logbook.head"),
-            Self::Promote(dist, number) => write!(f, "promote {dist} (logbook entry {number})"),
+            Self::Promote(dists, number) => {
+                let dists: Vec<&str> = dists.iter().map(DistPath::as_str).collect();
+                write!(f, "promote {} (logbook entry {number})", dists.join(" and "))
+            }
             Self::Publish(dist) => write!(f, "publish {dist}"),
             Self::Reload => f.write_str("reload"),
             Self::Retire(id) => write!(f, "retire {id}"),

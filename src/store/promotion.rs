@@ -1,12 +1,14 @@
 //! A plan carried out on the trees, from any point, any number of times.
 //!
-//! The order is what keeps a package in at least one tree at every instant (*no loss*):
+//! The order is what keeps a package in at least one tree at every instant (*no loss*), and what cannot be done in one
+//! distribution away from all others:
 //!
 //! 1. every package's bytes are hashed and compared with what was accepted;
-//! 2. the target gets them (a link, or a synced copy on another file system), its directories are synced;
-//! 3. the target is published with them;
-//! 4. for a withdrawal, the bytes are kept in `<state>/retired/<distribution>/` first;
-//! 5. the trees that they leave are published without them.
+//! 2. the target gets them (a link, or a synced copy on another file system), its directories are synced; for a
+//!    withdrawal they are kept in `<state>/retired/<distribution>/`;
+//! 3. new metadata of all trees is staged, in all distributions;
+//! 4. the targets are shown with the packages;
+//! 5. the trees that they leave are shown without them.
 //!
 //! The files in the trees that they leave stay for the grace time and are removed by `retirement`.
 //! Each step looks at what is there before it acts.
@@ -28,7 +30,7 @@ use super::tree;
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::listing::{Catalog, Entry};
 use crate::domain::names::TreeName;
-use crate::domain::plan::{Item, Plan};
+use crate::domain::plan::{Item, Move};
 
 /// Where the pieces of a plan lie.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ pub enum BringError {
     Index(#[from] IndexError),
 }
 
-/// Puts the packages of a plan into its target, or aside for a withdrawal; nothing is taken away.
+/// Puts the packages of a move into its target, or aside for a withdrawal; nothing is taken away.
 ///
 /// # Errors
 /// When a package is not where it was, or is no longer the bytes that were accepted.
@@ -59,19 +61,19 @@ pub fn bring(
     places: &Places,
     index: &mut Index,
     catalog: &dyn Catalog,
-    plan: &Plan,
+    one: &Move,
 ) -> Result<(), BringError> {
     let mut dirs = BTreeSet::new();
-    for item in &plan.items {
-        let to = match &plan.target {
-            Some(target) => place(places, catalog, plan, target, item),
+    for item in &one.items {
+        let to = match &one.target {
+            Some(target) => place(places, catalog, one, target, item),
             None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
         let there = open_accepted(&to, item.sha256)?;
         if !there.as_ref().is_some_and(|there| is_made(index, there, item.sha256)) {
             let mut from: Vec<PathBuf> =
-                item.leaves.iter().map(|tree| place(places, catalog, plan, tree, item)).collect();
+                item.leaves.iter().map(|tree| place(places, catalog, one, tree, item)).collect();
             // A plan that shows again what another one took off has its packages nowhere else.
             from.extend(there.map(|_| to.clone()));
             bring_from(disk, index, &from, &to, item)?;
@@ -186,8 +188,8 @@ fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
 }
 
 /// Where a package of a plan lies in a tree, or will lie.
-fn place(places: &Places, catalog: &dyn Catalog, plan: &Plan, tree: &TreeName, item: &Item) -> PathBuf {
-    tree::dir(&places.root, &plan.id(tree)).join(catalog.listing(tree).location(&item.nevra))
+fn place(places: &Places, catalog: &dyn Catalog, one: &Move, tree: &TreeName, item: &Item) -> PathBuf {
+    tree::dir(&places.root, &one.id(tree)).join(catalog.listing(tree).location(&item.nevra))
 }
 
 #[cfg(test)]
@@ -199,7 +201,7 @@ mod tests {
 
     struct Site {
         dir: tempfile::TempDir,
-        plan: Plan,
+        plan: Move,
     }
 
     const ACCEPTED: &[u8] = b"the accepted bytes";
@@ -213,8 +215,7 @@ mod tests {
         let disk = Kernel::default();
         disk.make_dir(at.parent().expect("a parent")).expect("made");
         put(&disk, &at, ACCEPTED, Access::Sealed).expect("written");
-        let plan = Plan {
-            rollout: "r".parse().expect("an id"),
+        let plan = Move {
             dist: "d".parse().expect("a path"),
             target: target.map(|t| t.parse().expect("a name")),
             items: vec![Item { nevra, sha256: Sha256(sum), leaves: vec!["untested".parse().expect("a name")] }],

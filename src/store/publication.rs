@@ -243,6 +243,11 @@ impl Staged {
         self.published.repomd
     }
 
+    /// Its revision.
+    pub fn revision(&self) -> u64 {
+        self.published.revision
+    }
+
     /// Shows it: the old metadata is seen until the last rename and the new after it, also across a crash.
     ///
     /// # Errors

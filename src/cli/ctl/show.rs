@@ -31,7 +31,7 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "rollout       {}", r.id);
     let _ = writeln!(text, "title         {}", r.title);
-    let _ = writeln!(text, "distribution  {}", r.distribution);
+    let _ = writeln!(text, "distribution  {}", r.distributions.join(", "));
     let moving = if r.moving { "; packages are being moved" } else { "" };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
     if let Some(why) = &r.trouble {
@@ -42,7 +42,8 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
     }
     for package in &r.packages {
         let trees = if package.trees.is_empty() { "nowhere".to_owned() } else { package.trees.join(", ") };
-        let _ = writeln!(text, "package       {} in {trees}", package.nevra);
+        let of = if r.distributions.len() > 1 { format!(" of {}", package.distribution) } else { String::new() };
+        let _ = writeln!(text, "package       {} in {trees}{of}", package.nevra);
     }
     text + &next_steps(r, program)
 }

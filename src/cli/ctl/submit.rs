@@ -1,22 +1,27 @@
 //! `rolloutctl submit`: a new rollout of one or more packages.
 
+use std::collections::BTreeMap;
+
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
-use crate::web::api::rollouts::{RolloutBody, SubmitBody};
+use crate::web::api::rollouts::{PartBody, RolloutBody, SubmitBody};
 use crate::web::api::trees::TreeBody;
 
-/// Makes a rollout of one or more packages
+/// Creates a rollout of one or more packages
+///
+/// A product of several distributions or architectures is one rollout: its packages move together.
 ///
 /// Example: rolloutctl submit rt-1234 --distribution umd/3/sl6/x86_64 bdii-5.2.22-1.el6.noarch
+/// umd/3/sl5/i386=bdii-5.2.22-1.el5.noarch
 #[derive(Debug, clap::Args)]
 pub struct SubmitArgs {
     /// Its id: letters, digits and . _ -
     rollout: String,
-    /// The packages: name-[epoch:]version-release.arch
+    /// The packages: name-[epoch:]version-release.arch; of another distribution: DISTRIBUTION=PACKAGE
     #[arg(required = true)]
     packages: Vec<String>,
-    /// The distribution, as in the configuration; may be left out when there is only one
+    /// The distribution of packages that do not say theirs; may be left out when there is only one
     #[arg(long)]
     distribution: Option<String>,
     /// One line for people
@@ -31,12 +36,22 @@ pub struct SubmitArgs {
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let SubmitArgs { rollout, packages, distribution, title } = args;
     let distribution = match distribution {
-        Some(given) => given,
-        None => only_distribution(client).await?,
+        None if packages.iter().any(|package| !package.contains('=')) => Some(only_distribution(client).await?),
+        given => given,
     };
-    let body = SubmitBody { id: rollout, distribution, title, packages };
+    let mut parts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in packages {
+        let (dist, package) = match package.split_once('=') {
+            Some((dist, package)) => (dist.to_owned(), package.to_owned()),
+            None => (distribution.clone().unwrap_or_default(), package),
+        };
+        parts.entry(dist).or_default().push(package);
+    }
+    let part = |(distribution, packages)| PartBody { distribution, packages };
+    let parts = parts.into_iter().map(part).collect();
+    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
-    let words = format!("{} is made, in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
+    let words = format!("{} is created, in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))
 }
 

@@ -48,6 +48,7 @@ pub(super) mod tests {
         RolloutBody {
             id: "rt-1".into(),
             distribution: "d".into(),
+            distributions: vec!["d".into()],
             title: "a".into(),
             state: "Production".into(),
             since: "2026-11-20T12:00:00Z".into(),

@@ -38,7 +38,7 @@ pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
     let is_step = |published: &Published| {
         published
             .plan
-            .is_some_and(|plan| world.rollouts.has_plan(plan) && !world.rollouts.is_shown(plan, &published.tree.tree))
+            .is_some_and(|plan| world.rollouts.has_plan(plan) && !world.rollouts.is_shown(plan, &published.tree))
     };
     let news = |published: &&Published| is_step(published) || !shows(world, published);
     let entries = match end {
@@ -49,7 +49,8 @@ pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
         WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
         }
-        WorkEnd::Promoted { plan, published, failed } => {
+        WorkEnd::Staged(staged) => vec![entry(staged.clone().into())],
+        WorkEnd::Shown { plan, published, failed } => {
             let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
             let done: Option<Fact> = failed.is_none().then(|| Done { plan: *plan, rollout }.into());
             // Where it has failed, its steps are what is known of it.

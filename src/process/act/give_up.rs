@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Role, RolloutId, TreeName};
-use crate::domain::plan::{Item, Plan};
+use crate::domain::plan::{Item, Move, Plan};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::rollout::Moved;
 use crate::process::known::Known;
-use crate::process::rules::{DistRules, SIGNER_REVOKED};
+use crate::process::rules::SIGNER_REVOKED;
 use crate::process::who::Caller;
 use crate::process::world::World;
 
 /// Gives up what was decided for a rollout and cannot be carried out, a move or a withdrawal: the rollout is where its
-/// packages are listed, and what clients see otherwise already is put right as soon as that can be done.
+/// packages are listed, and what clients already see otherwise is corrected as soon as that can be done.
 pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
     let Some(rollout) = known.world.rollouts.get(id) else {
         return Decision::answered(Answer::NotFound(format!("there is no rollout {id}")));
@@ -22,37 +22,36 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
         return Decision::answered(Answer::Conflict(format!("nothing is being moved for {id}")));
     };
     let mut findings = Vec::new();
-    let dist = known.rules.distributions.get(&rollout.dist);
-    let step = dist.and_then(|dist| dist.workflow.step(left, &rollout.state).ok());
-    let is_theirs = step.is_some_and(|step| caller.may(&step.who, Some(&rollout.dist)));
-    if !is_theirs && !caller.may(&[Role::Admin], Some(&rollout.dist)) {
+    let rules = known.rules.of(&rollout.parts);
+    let step = rules.as_ref().ok().and_then(|rules| rules.workflow.step(left, &rollout.state).ok());
+    let may =
+        |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::Admin], Some(dist));
+    if !rollout.dists().all(may) {
         let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.who);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     let mut back = None;
-    match (dist, known.stuck(rollout)) {
-        (None, _) => {
-            let sentence = format!("The distribution {} is no longer configured: nothing is done in it.", rollout.dist);
-            findings.push(Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence));
-        }
+    match (rules, known.stuck(rollout)) {
+        (Err(finding), _) => findings.push(finding),
         (_, None) => {
             let sentence = format!("What entry {number} does for {id} goes on; nothing is in its way.");
             findings.push(Finding::new(Verdict::Wait, "busy", sentence));
         }
         // What is on its way back has been given up already.
-        (Some(_), Some((plan, _))) if plan.target.is_some() && rollout.state == *rested => findings.push(taken_back()),
-        (Some(dist), Some((plan, _))) => {
-            if plan.target.is_none() {
-                findings.extend(stays(known.world, dist, plan, reason));
+        (Ok(_), Some((plan, _))) if !plan.is_withdrawal() && rollout.state == *rested => findings.push(taken_back()),
+        (Ok(_), Some((plan, _))) => {
+            if plan.is_withdrawal() {
+                findings.extend(stays(known, plan, reason));
             }
-            match way_back(known.world, plan) {
-                Ok(plan) => back = Some(plan),
+            let moves = plan.moves.iter().map(|one| way_back(known.world, plan, one)).collect();
+            match moves {
+                Ok(moves) => back = Some(Plan { moves, ..Plan::clone(plan) }),
                 Err(finding) => findings.push(finding),
             }
         }
     }
     let Some(plan) = back.filter(|_| findings.is_empty()) else { return Decision::refused(findings) };
-    let packages = plan.items.len();
+    let packages = plan.packages();
     let (from, to) = (rollout.state.to_string(), rested.to_string());
     let fact = Moved { rollout: id.clone(), from, to, plan: Some(plan) };
     let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
@@ -62,53 +61,54 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
 
 /// Why packages must not stay where a withdrawal that waits would take them off: somebody has rejected them, so whoever
 /// keeps them says why; and nothing makes up for a key that others may have.
-fn stays(world: &World, dist: &DistRules, plan: &Plan, reason: &str) -> Vec<Finding> {
+fn stays(known: Known<'_>, plan: &Plan, reason: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if reason.trim().is_empty() {
         let sentence = "Giving a withdrawal up takes a reason, for whoever asks why these packages are still there.";
         findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
     }
-    let revoked = plan.items.iter().find_map(|item| {
-        let signers = &world.packages.get(&plan.dist, &item.nevra)?.signers;
-        let mut all = item.leaves.iter().filter_map(|tree| dist.trust(tree).objection(tree, &item.nevra, signers));
+    let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, item)));
+    let revoked = items.into_iter().find_map(|(dist, item)| {
+        let rules = known.rules.distributions.get(dist)?;
+        let signers = &known.world.packages.get(dist, &item.nevra)?.signers;
+        let mut all = item.leaves.iter().filter_map(|tree| rules.trust(tree).objection(tree, &item.nevra, signers));
         all.find(|finding| finding.code == SIGNER_REVOKED)
     });
     findings.extend(revoked.map(|finding| {
-        let sentence = format!("{} Its withdrawal is not given up; put right what is in its way.", finding.sentence);
+        let sentence = format!("{} Its withdrawal is not given up; fix what is in its way.", finding.sentence);
         Finding { sentence, ..finding }
     }));
     findings
 }
 
 fn taken_back() -> Finding {
-    let sentence = "Packages go back to where they were already; put right what is in the way of that.";
+    let sentence = "The packages are already going back to where they were; fix what is in the way of that.";
     Finding::new(Verdict::Reject, "taken_back", sentence)
 }
 
-/// The plan that undoes what another one may have done so far: its packages are shown again in the tree that lists them,
+/// The move that undoes what another one may have done so far: its packages are shown again in the tree that lists them,
 /// and nowhere else.
-fn way_back(world: &World, plan: &Plan) -> Result<Plan, Finding> {
+fn way_back(world: &World, plan: &Plan, one: &Move) -> Result<Move, Finding> {
     let mut target: Option<&TreeName> = None;
     let mut items = Vec::new();
-    for item in &plan.items {
-        let listed = |tree: &&TreeName| world.lists(&plan.dist, tree, &item.nevra);
+    for item in &one.items {
+        let listed = |tree: &&TreeName| world.lists(&one.dist, tree, &item.nevra);
         let here: Vec<&TreeName> = item.leaves.iter().filter(listed).collect();
         let Some(first) = here.first() else {
             return Err(taken_back());
         };
         if here.len() > 1 || *target.get_or_insert(first) != *first {
-            let trees: BTreeSet<&str> = plan.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();
+            let trees: BTreeSet<&str> = one.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();
             let trees: Vec<&str> = trees.into_iter().collect();
             let sentence = format!(
-                "The packages of {} lie in {}, so that there is no state to which it could go back; put right what is \
-                 in the way.",
+                "The packages of {} lie in {}, so there is no state to which it could go back; fix what is in the way.",
                 plan.rollout,
                 trees.join(" and ")
             );
             return Err(Finding::new(Verdict::Reject, "package_elsewhere", sentence));
         }
-        let others = item.leaves.iter().chain(&plan.target).filter(|tree| tree != first);
+        let others = item.leaves.iter().chain(&one.target).filter(|tree| tree != first);
         items.push(Item { leaves: others.cloned().collect(), ..item.clone() });
     }
-    Ok(Plan { target: target.cloned(), items, ..plan.clone() })
+    Ok(Move { target: target.cloned(), items, dist: one.dist.clone() })
 }

@@ -1,61 +1,95 @@
 //! A new rollout.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::nevra::Nevra;
-use crate::domain::rollout::{PACKAGES_MAX, Rollout};
+use crate::domain::rollout::{PACKAGES_MAX, Part, Rollout};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::rollout::Submitted;
 use crate::process::rules::Rules;
 use crate::process::who::Caller;
 use crate::process::world::World;
 
-/// Makes a rollout, unless something speaks against it.
+/// Creates a rollout, unless something speaks against it.
 pub(in crate::process) fn submit(
     world: &World,
     rules: &Rules,
     caller: &Caller,
     id: &RolloutId,
-    dist: &DistPath,
     title: &str,
-    packages: &[Nevra],
+    parts: &[Part],
 ) -> Decision {
-    let Some(dist_rules) = rules.distributions.get(dist) else {
+    let parts = tidied(parts);
+    let unknown = parts.iter().map(|part| &part.dist).find(|dist| !rules.distributions.contains_key(*dist));
+    if let Some(dist) = unknown {
         let known: Vec<&str> = rules.distributions.keys().map(DistPath::as_str).collect();
         return Decision::answered(Answer::NotFound(format!(
             "there is no distribution {dist}; there are {}",
             known.join(", ")
         )));
-    };
+    }
     if let Some(known) = world.rollouts.get(id) {
         return Decision::answered(Answer::Conflict(format!(
             "the rollout {id} exists already, in state {}",
             known.state
         )));
     }
-    let mut packages = packages.to_vec();
-    packages.sort();
-    packages.dedup();
+    let workflow = match rules.of(&parts) {
+        Ok(rules) => &rules.workflow,
+        Err(finding) => return Decision::refused(vec![finding]),
+    };
     let mut findings = Vec::new();
-    if !caller.may(dist_rules.workflow.submitters(), Some(dist)) {
-        let roles: Vec<&str> = dist_rules.workflow.submitters().iter().map(|role| role.as_str()).collect();
+    if !parts.iter().all(|part| caller.may(workflow.submitters(), Some(&part.dist))) {
+        let roles: Vec<&str> = workflow.submitters().iter().map(|role| role.as_str()).collect();
         findings.push(Finding::new(
             Verdict::NeedsAdmin,
             "role",
             format!("{} may not submit rollouts; that takes {}.", caller.who, roles.join(" or ")),
         ));
     }
-    if packages.is_empty() {
-        findings.push(Finding::new(Verdict::Reject, "no_packages", "A rollout names at least one package."));
+    if parts.iter().any(|part| part.packages.is_empty()) {
+        let sentence = "A rollout names at least one package in each of its distributions.";
+        findings.push(Finding::new(Verdict::Reject, "no_packages", sentence));
     }
-    if packages.len() > PACKAGES_MAX {
+    if parts.iter().map(|part| part.packages.len()).sum::<usize>() > PACKAGES_MAX {
         findings.push(Finding::new(
             Verdict::Reject,
             "too_many_packages",
             format!("A rollout names at most {PACKAGES_MAX} packages."),
         ));
     }
-    for nevra in &packages {
+    findings.extend(parts.iter().flat_map(|part| taken(world, rules, part)));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let first = || parts.first().and_then(|part| part.packages.first()).map(ToString::to_string);
+    let title = if title.is_empty() { first().unwrap_or_default() } else { title.to_owned() };
+    let fact = Submitted { rollout: id.clone(), title, parts, state: workflow.initial().to_string() };
+    Decision {
+        entries: vec![Entry { who: caller.who.clone(), why: String::new(), fact: fact.into() }],
+        answer: Some(Answer::Submitted(id.clone())),
+    }
+}
+
+/// One part for each distribution, in order, each package once.
+fn tidied(parts: &[Part]) -> Vec<Part> {
+    let mut by_dist: BTreeMap<&DistPath, BTreeSet<&Nevra>> = BTreeMap::new();
+    for part in parts {
+        by_dist.entry(&part.dist).or_default().extend(&part.packages);
+    }
+    let part = |(dist, packages): (&DistPath, BTreeSet<&Nevra>)| Part {
+        dist: dist.clone(),
+        packages: packages.into_iter().cloned().collect(),
+    };
+    by_dist.into_iter().map(part).collect()
+}
+
+/// Why packages cannot be part of a new rollout.
+fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for nevra in packages {
         if let Some(other) = open_rollout_of(world, rules, dist, nevra) {
             findings.push(Finding::new(
                 Verdict::Reject,
@@ -71,22 +105,7 @@ pub(in crate::process) fn submit(
             findings.push(Finding::new(Verdict::Reject, "already_rolled_out", sentence));
         }
     }
-    if !findings.is_empty() {
-        return Decision::refused(findings);
-    }
-    let title =
-        if title.is_empty() { packages.first().map(ToString::to_string).unwrap_or_default() } else { title.to_owned() };
-    let fact = Submitted {
-        rollout: id.clone(),
-        dist: dist.clone(),
-        title,
-        packages,
-        state: dist_rules.workflow.initial().to_string(),
-    };
-    Decision {
-        entries: vec![Entry { who: caller.who.clone(), why: String::new(), fact: fact.into() }],
-        answer: Some(Answer::Submitted(id.clone())),
-    }
+    findings
 }
 
 /// A rollout that still has a way to go and names this package.

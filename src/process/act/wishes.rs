@@ -45,7 +45,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
-            let naming = plan.items.iter().flat_map(|item| rollouts.naming(&plan.dist, &item.nevra));
+            let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, &item.nevra)));
+            let naming = items.flat_map(|(dist, nevra)| rollouts.naming(dist, nevra));
             naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
         }
         Fact::Moved(moved) => [moved.rollout.clone()].into(),
@@ -56,6 +57,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Retired(_)
         | Fact::Released(_)
         | Fact::Submitted(_)
+        | Fact::Staged(_)
         | Fact::Declined(_)
         | Fact::Awaits(_)
         | Fact::Heard(_) => BTreeSet::new(),

@@ -183,7 +183,7 @@ facts! {
     Retired(tree::Retired), "retired";
     /// A tree is under management no longer.
     Released(tree::Released), "released";
-    /// A rollout was made.
+    /// A rollout was created.
     Submitted(rollout::Submitted), "submitted";
     /// A step was asked for and not taken.
     Declined(rollout::Declined), "refused";
@@ -191,6 +191,8 @@ facts! {
     Awaits(rollout::Awaits), "awaits";
     /// A rollout changed its state; with a plan when packages move.
     Moved(rollout::Moved), "moved";
+    /// All trees of a plan are ready to be shown.
+    Staged(rollout::Staged), "staged";
     /// A plan was carried out.
     Done(rollout::Done), "done";
     /// A webhook was received and is remembered.
@@ -358,13 +360,14 @@ pub(crate) mod samples {
 
     use super::daemon::Started;
     use super::package::{Accepted, Lost};
-    use super::rollout::{Awaits, Declined, Done, Moved, Submitted};
+    use super::rollout::{Awaits, Declined, Done, Moved, Staged, StagedTree, Submitted};
     use super::ticket::Heard;
     use super::tree::{Published, Retired};
     use super::*;
     use crate::domain::checksum::Sha256;
     use crate::domain::names::TreeName;
-    use crate::domain::plan::{Item, Plan};
+    use crate::domain::plan::{Item, Move, Plan};
+    use crate::domain::rollout::Part;
 
     pub(crate) fn every_fact() -> Vec<Fact> {
         let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
@@ -394,9 +397,8 @@ pub(crate) mod samples {
             }),
             Fact::Submitted(Submitted {
                 rollout: rollout.clone(),
-                dist: dist.clone(),
                 title: "Staged Rollout EMI-1.0 bdii".into(),
-                packages: vec![nevra.clone()],
+                parts: vec![Part { dist: dist.clone(), packages: vec![nevra.clone()] }],
                 state: "Unverified".into(),
             }),
             Fact::Heard(Heard {
@@ -424,9 +426,11 @@ pub(crate) mod samples {
                 to: "StageRollOut".into(),
                 plan: Some(Plan {
                     rollout,
-                    dist,
-                    target: Some(tree("testing")),
-                    items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+                    moves: vec![Move {
+                        dist,
+                        target: Some(tree("testing")),
+                        items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+                    }],
                 }),
             }),
             Fact::Done(Done { plan: 8, rollout: None }),
@@ -473,6 +477,43 @@ pub(crate) mod samples {
         let tree = "production".parse().expect("a name");
         let released = Fact::Released(super::tree::Released { dist: dist.clone(), tree });
         vec![adopted(None, &["ABCD"]), adopted(Some("unsigned"), &[]), released]
+    }
+
+    /// What plans of several distributions added.
+    pub(crate) fn of_several() -> Vec<Fact> {
+        let dist = |path: &str| path.parse::<DistPath>().expect("a path");
+        let tree = |name: &str| name.parse::<TreeName>().expect("a name");
+        let nevra = |text: &str| text.parse::<Nevra>().expect("a nevra");
+        let rollout: RolloutId = "rt-2".parse().expect("an id");
+        let part = |path: &str, text: &str| Part { dist: dist(path), packages: vec![nevra(text)] };
+        let one = |path: &str, text: &str| Move {
+            dist: dist(path),
+            target: Some(tree("testing")),
+            items: vec![Item { nevra: nevra(text), sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+        };
+        let both = [("umd/3/sl5/i386", "bdii-5.2.22-1.el5.i386"), ("umd/3/sl6/x86_64", "bdii-5.2.22-1.el6.x86_64")];
+        let staged = |path: &str, name: &str| StagedTree {
+            dist: dist(path),
+            tree: tree(name),
+            revision: 1_795_172_517,
+            repomd: Sha256([9; 32]),
+        };
+        let trees = ["testing", "untested"].into_iter().flat_map(|name| both.map(|(path, _)| staged(path, name)));
+        vec![
+            Fact::Submitted(Submitted {
+                rollout: rollout.clone(),
+                title: "bdii".into(),
+                parts: both.map(|(path, text)| part(path, text)).into(),
+                state: "Unverified".into(),
+            }),
+            Fact::Moved(Moved {
+                rollout: rollout.clone(),
+                from: "InVerification".into(),
+                to: "StageRollOut".into(),
+                plan: Some(Plan { rollout: rollout.clone(), moves: both.map(|(path, text)| one(path, text)).into() }),
+            }),
+            Fact::Staged(Staged { plan: 2, rollout, trees: trees.collect() }),
+        ]
     }
 
     /// What format 2 added.
@@ -525,6 +566,7 @@ mod tests {
             .chain(of_format_4())
             .chain(samples::of_format_5())
             .chain(samples::of_adoption())
+            .chain(samples::of_several())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -568,7 +610,8 @@ mod tests {
         let is_as_then = |fact: &&Fact| fact.form().0 <= 1;
         let as_then: Vec<String> = facts.iter().filter(is_as_then).map(write).collect();
         let is_newer = |line: &&str| {
-            ["tree.published", "rollout.awaits"].iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}\"")))
+            let newer = ["tree.published", "rollout.awaits", "rollout.submitted", "rollout.moved"];
+            newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}\"")))
         };
         let lines = || sample.lines().filter(|line| !is_newer(line));
         assert_eq!(as_then, lines().collect::<Vec<_>>());
@@ -594,6 +637,7 @@ mod tests {
         let (rollout, hook) = ("rt-1".parse().expect("an id"), "rt".parse().ok());
         let not_before = "2026-12-06T08:00:00Z".parse().ok();
         all.push(Fact::Awaits(Awaits { rollout, state: "Production".into(), hook, not_before, findings: vec![] }));
+        all.extend(samples::of_several());
         assert_eq!(facts, all);
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
     }
@@ -655,7 +699,7 @@ mod tests {
                 "rolloutd 0.1.0 started",
                 "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
                 "refused bad.rpm of umd/3/sl6/x86_64: unsigned no signature",
-                "made rollout rt-1 of umd/3/sl6/x86_64 in Unverified: bdii-1:5.2.22-1.el6.noarch",
+                "created rollout rt-1 in Unverified; umd/3/sl6/x86_64: bdii-1:5.2.22-1.el6.noarch",
                 "heard from rt that rt-1 should be in InVerification",
                 "did not move rt-1 to Production: No. (no_arrow)",
                 "rt-1 waits for StageRollOut: Not there yet. (packages_missing)",
@@ -665,15 +709,27 @@ mod tests {
                 "removed 1 file from testing/umd/3/sl6/x86_64",
             ]
         );
+        let said: Vec<String> = samples::of_several().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "created rollout rt-2 in Unverified; umd/3/sl5/i386: bdii-5.2.22-1.el5.i386; umd/3/sl6/x86_64: \
+                 bdii-5.2.22-1.el6.x86_64",
+                "moved rt-2 from InVerification to StageRollOut; to testing of umd/3/sl5/i386: 1 package; to testing of \
+                 umd/3/sl6/x86_64: 1 package",
+                "staged entry 2 in testing/umd/3/sl5/i386, testing/umd/3/sl6/x86_64, untested/umd/3/sl5/i386, \
+                 untested/umd/3/sl6/x86_64",
+            ]
+        );
     }
 
     #[test]
     fn a_sentence_of_thousands_of_packages_or_reasons_names_some() {
         let rollout: RolloutId = "r".parse().expect("an id");
         let packages = (0..5_000).map(|n| format!("p{n}-1-1.noarch").parse().expect("a nevra")).collect();
-        let dist = "d".parse().expect("a path");
+        let parts = vec![crate::domain::rollout::Part { dist: "d".parse().expect("a path"), packages }];
         let (title, state) = (String::new(), "Unverified".to_owned());
-        let made = Fact::Submitted(Submitted { rollout: rollout.clone(), dist, title, packages, state }).to_string();
+        let made = Fact::Submitted(Submitted { rollout: rollout.clone(), title, parts, state }).to_string();
         assert!(made.len() < 1_000 && made.ends_with("p19-1-1.noarch and 4980 more"), "{made}");
         // As older versions have written it.
         let findings = (0..5_000).map(|n| ("missing".to_owned(), format!("{n}."))).collect();

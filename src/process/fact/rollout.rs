@@ -1,4 +1,4 @@
-//! Facts about rollouts: made, moved, and what they wait for.
+//! Facts about rollouts: created, moved, staged, carried out, and what they wait for.
 
 use std::fmt;
 
@@ -7,24 +7,64 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, TOLD_MOST, count, more};
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{DistPath, HookName, RolloutId, TreeName};
+use crate::domain::names::{DistPath, HookName, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::{Item, Plan};
+use crate::domain::plan::{Item, Move, Plan};
+use crate::domain::rollout::Part;
 
-/// A rollout was made.
+/// A rollout was created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "SubmittedOnDisk", into = "SubmittedOnDisk")]
 pub struct Submitted {
     /// Its id.
     pub rollout: RolloutId,
-    /// Its distribution.
-    pub dist: DistPath,
     /// Its title.
     pub title: String,
-    /// Its packages, sorted.
-    pub packages: Vec<Nevra>,
+    /// Its packages, by distribution.
+    pub parts: Vec<Part>,
     /// Its first state.
     pub state: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmittedOnDisk {
+    rollout: RolloutId,
+    title: String,
+    parts: Vec<PartOnDisk>,
+    state: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartOnDisk {
+    dist: DistPath,
+    packages: Vec<Nevra>,
+}
+
+/// Version 1: packages of one distribution.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmittedInOne {
+    rollout: RolloutId,
+    dist: DistPath,
+    title: String,
+    packages: Vec<Nevra>,
+    state: String,
+}
+
+impl From<SubmittedOnDisk> for Submitted {
+    fn from(SubmittedOnDisk { rollout, title, parts, state }: SubmittedOnDisk) -> Self {
+        let parts = parts.into_iter().map(|PartOnDisk { dist, packages }| Part { dist, packages }).collect();
+        Self { rollout, title, parts, state }
+    }
+}
+
+impl From<Submitted> for SubmittedOnDisk {
+    fn from(Submitted { rollout, title, parts, state }: Submitted) -> Self {
+        let parts = parts.into_iter().map(|Part { dist, packages }| PartOnDisk { dist, packages }).collect();
+        Self { rollout, title, parts, state }
+    }
 }
 
 /// A step was asked for and not taken.
@@ -71,6 +111,42 @@ pub struct Moved {
     pub plan: Option<Plan>,
 }
 
+/// All trees of a plan are staged, and from now on they are shown.
+///
+/// It says that nothing stands in the way of any of them. The staged metadata itself is not kept over a restart: it is made
+/// again before the first tree is shown, since settings and keys may be other ones then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Staged {
+    /// The number of the entry that holds the plan.
+    pub plan: u64,
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The trees, in the order in which they are shown.
+    pub trees: Vec<StagedTree>,
+}
+
+/// A tree whose new metadata is ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagedTree {
+    /// Its distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+    /// The revision.
+    pub revision: u64,
+    /// SHA-256 of `repomd.xml`.
+    pub repomd: Sha256,
+}
+
+impl StagedTree {
+    /// Which tree.
+    pub fn id(&self) -> TreeId {
+        TreeId { dist: self.dist.clone(), tree: self.tree.clone() }
+    }
+}
+
 /// A plan was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,9 +171,25 @@ struct MovedOnDisk {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanOnDisk {
+    moves: Vec<MoveOnDisk>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveOnDisk {
     dist: DistPath,
     target: Option<TreeName>,
     items: Vec<ItemOnDisk>,
+}
+
+/// Version 1: a plan is one move.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MovedInOne {
+    rollout: RolloutId,
+    from: String,
+    to: String,
+    plan: Option<MoveOnDisk>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,11 +200,25 @@ struct ItemOnDisk {
     leaves: Vec<TreeName>,
 }
 
+impl From<MoveOnDisk> for Move {
+    fn from(MoveOnDisk { dist, target, items }: MoveOnDisk) -> Self {
+        let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves };
+        Self { dist, target, items: items.into_iter().map(item).collect() }
+    }
+}
+
+impl From<Move> for MoveOnDisk {
+    fn from(Move { dist, target, items }: Move) -> Self {
+        let item = |Item { nevra, sha256, leaves }| ItemOnDisk { nevra, sha256, leaves };
+        Self { dist, target, items: items.into_iter().map(item).collect() }
+    }
+}
+
 impl From<MovedOnDisk> for Moved {
     fn from(MovedOnDisk { rollout, from, to, plan }: MovedOnDisk) -> Self {
-        let plan = plan.map(|PlanOnDisk { dist, target, items }| {
-            let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves };
-            Plan { rollout: rollout.clone(), dist, target, items: items.into_iter().map(item).collect() }
+        let plan = plan.map(|PlanOnDisk { moves }| Plan {
+            rollout: rollout.clone(),
+            moves: moves.into_iter().map(Move::from).collect(),
         });
         Self { rollout, from, to, plan }
     }
@@ -120,19 +226,24 @@ impl From<MovedOnDisk> for Moved {
 
 impl From<Moved> for MovedOnDisk {
     fn from(Moved { rollout, from, to, plan }: Moved) -> Self {
-        let plan = plan.map(|Plan { dist, target, items, .. }| {
-            let item = |Item { nevra, sha256, leaves }| ItemOnDisk { nevra, sha256, leaves };
-            PlanOnDisk { dist, target, items: items.into_iter().map(item).collect() }
-        });
+        let plan =
+            plan.map(|Plan { moves, .. }| PlanOnDisk { moves: moves.into_iter().map(MoveOnDisk::from).collect() });
         Self { rollout, from, to, plan }
     }
 }
 
 impl Kind for Submitted {
     const NAME: &'static str = "rollout.submitted";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        let SubmittedInOne { rollout, dist, title, packages, state } =
+            serde_json::from_str(body).map_err(|e| e.to_string())?;
+        Ok(Self { rollout, title, parts: vec![Part { dist, packages }], state })
     }
 }
 
@@ -159,6 +270,21 @@ impl Kind for Awaits {
 
 impl Kind for Moved {
     const NAME: &'static str = "rollout.moved";
+    const VERSION: u32 = 2;
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Rollout(self.rollout.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        let MovedInOne { rollout, from, to, plan } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        let plan = plan.map(|one| Plan { rollout: rollout.clone(), moves: vec![one.into()] });
+        Ok(Self { rollout, from, to, plan })
+    }
+}
+
+impl Kind for Staged {
+    const NAME: &'static str = "rollout.staged";
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]
@@ -183,9 +309,17 @@ fn reasons(findings: &[(String, String)]) -> String {
 
 impl fmt::Display for Submitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told: Vec<String> = self.packages.iter().take(TOLD_MOST).map(ToString::to_string).collect();
-        told.extend(more(self.packages.len()));
-        write!(f, "made rollout {} of {} in {}: {}", self.rollout, self.dist, self.state, told.join(" "))
+        write!(f, "created rollout {} in {}", self.rollout, self.state)?;
+        let mut room = TOLD_MOST;
+        for Part { dist, packages } in &self.parts {
+            let mut told: Vec<String> = packages.iter().take(room).map(ToString::to_string).collect();
+            room -= told.len();
+            told.extend(
+                packages.len().checked_sub(told.len()).filter(|more| *more > 0).map(|n| format!("and {n} more")),
+            );
+            write!(f, "; {dist}: {}", told.join(" "))?;
+        }
+        Ok(())
     }
 }
 
@@ -205,10 +339,23 @@ impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "moved {} from {} to {}", self.rollout, self.from, self.to)?;
         let Some(plan) = &self.plan else { return Ok(()) };
-        match &plan.target {
-            Some(target) => write!(f, "; to {target}: {}", count(plan.items.len(), "package")),
-            None => write!(f, "; withdrawn: {}", count(plan.items.len(), "package")),
+        let is_alone = plan.moves.len() == 1;
+        for Move { dist, target, items } in &plan.moves {
+            let packages = count(items.len(), "package");
+            let place = if is_alone { String::new() } else { format!(" of {dist}") };
+            match target {
+                Some(target) => write!(f, "; to {target}{place}: {packages}")?,
+                None => write!(f, "; withdrawn{place}: {packages}")?,
+            }
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trees: Vec<String> = self.trees.iter().map(|tree| tree.id().to_string()).collect();
+        write!(f, "staged entry {} in {}", self.plan, trees.join(", "))
     }
 }
 

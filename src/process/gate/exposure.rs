@@ -22,15 +22,21 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let sentence = "The procedure asks for a time in a tree, and does not say which.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };
-    let here = case.world.trees.of_dist(&case.rollout.dist, from).map(Tree::listing);
     // Of what is not there, another gate speaks.
-    let since = case.rollout.packages.iter().filter_map(|nevra| here?.get(nevra)?.since);
+    let since = case.rollout.parts.iter().flat_map(|part| {
+        let here = case.world.trees.of_dist(&part.dist, from).map(Tree::listing);
+        part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
+    });
     let Some(newest) = since.max() else { return vec![] };
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
     let ends = now.when(newest.checked_add(span).unwrap_or(Timestamp::MAX));
     if ends.elapsed <= now.elapsed {
-        return vec![Finding::new(Verdict::Pass, "exposure", format!("They have been in {from} for {span_said}."))];
+        return vec![Finding::new(
+            Verdict::Pass,
+            "exposure",
+            format!("The packages have been in {from} for {span_said}."),
+        )];
     }
-    let sentence = format!("They have to be in {from} for {span_said}, which is over at {:.0}.", ends.wall);
+    let sentence = format!("The packages have to be in {from} for {span_said}, until {:.0}.", ends.wall);
     vec![Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

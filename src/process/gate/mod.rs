@@ -30,10 +30,10 @@ use super::rules::DistRules;
 use super::who::Caller;
 use super::world::World;
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
-use crate::domain::names::TreeName;
+use crate::domain::names::{TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::{Item, Plan};
-use crate::domain::rollout::Rollout;
+use crate::domain::plan::{Item, Move, Plan};
+use crate::domain::rollout::{Part, Rollout};
 use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::{Effect, NoStep, Transition};
 
@@ -74,7 +74,8 @@ pub struct Case<'a> {
     world: &'a World,
     rollout: &'a Rollout,
     caller: &'a Caller,
-    dist: Option<&'a DistRules>,
+    /// The rules of its distributions, or why they do not hold for it.
+    rules: Result<&'a DistRules, Finding>,
     pub(super) step: Result<&'a Transition, NoStep>,
 }
 
@@ -82,23 +83,38 @@ impl<'a> Case<'a> {
     /// Of a rollout, somebody and a state in any spelling.
     pub fn new(known: Known<'a>, rollout: &'a Rollout, caller: &'a Caller, state: &str) -> Self {
         let Known { world, rules, .. } = known;
-        let dist = rules.distributions.get(&rollout.dist);
-        let step = match dist {
-            Some(dist) => dist.workflow.state(state).and_then(|to| {
+        let dist = rules.of(&rollout.parts);
+        let step = match &dist {
+            Ok(dist) => dist.workflow.state(state).and_then(|to| {
                 let step = dist.workflow.step(&rollout.state, to);
                 let is_stuck = known.stuck(rollout).is_some();
                 step.or_else(|no_step| World::ways(dist, rollout, is_stuck).find(|way| way.to == *to).ok_or(no_step))
             }),
-            None => Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] }),
+            Err(_) => {
+                Err(NoStep::UnknownState { asked: state.to_owned(), procedure: "none".to_owned(), states: vec![] })
+            }
         };
-        Self { known, world, rollout, caller, dist, step }
+        Self { known, world, rollout, caller, rules: dist, step }
+    }
+
+    /// Its parts, each with the rules of its distribution.
+    fn parts(&self) -> impl Iterator<Item = (&'a Part, &'a DistRules)> {
+        let distributions = &self.known.rules.distributions;
+        self.rollout.parts.iter().filter_map(|part| Some((part, distributions.get(&part.dist)?)))
+    }
+
+    /// How a sentence names a tree: with its distribution where the rollout has several.
+    fn place(&self, part: &Part, tree: &TreeName) -> String {
+        match self.rollout.parts.len() {
+            1 => tree.to_string(),
+            _ => TreeId { dist: part.dist.clone(), tree: tree.clone() }.to_string(),
+        }
     }
 
     /// Asks every gate.
     pub fn judge(&self) -> Judgement {
-        if self.dist.is_none() {
-            let sentence = format!("The distribution {} is no longer configured.", self.rollout.dist);
-            return judge(vec![Finding::new(Verdict::NeedsAdmin, "no_distribution", sentence)]);
+        if let Err(finding) = &self.rules {
+            return judge(vec![finding.clone()]);
         }
         let transition = match &self.step {
             Ok(transition) => *transition,
@@ -140,7 +156,7 @@ impl<'a> Case<'a> {
     /// The entry for a step that passed, and how many packages it moves.
     pub(super) fn moved(&self, transition: &Transition, reason: &str) -> (Entry, usize) {
         let plan = self.plan(transition);
-        let packages = plan.as_ref().map_or(0, |plan| plan.items.len());
+        let packages = plan.as_ref().map_or(0, Plan::packages);
         let fact = Moved {
             rollout: self.rollout.id.clone(),
             from: transition.from.to_string(),
@@ -157,33 +173,35 @@ impl<'a> Case<'a> {
             Effect::Withdraw => None,
         };
         // A move that is given up may have got as far as its target.
-        let begun = self.stuck().and_then(|(plan, _)| plan.target.as_ref());
-        let world = self.world;
+        let stuck = self.stuck().map(|(plan, _)| plan);
+        let moves = self.rollout.parts.iter().filter_map(|part| {
+            let begun = stuck.and_then(|plan| plan.of(&part.dist)?.target.as_ref());
+            let items = self.items(part, transition, begun);
+            (!items.is_empty()).then(|| Move { dist: part.dist.clone(), target: target.clone(), items })
+        });
+        let plan = Plan { rollout: self.rollout.id.clone(), moves: moves.collect() };
+        (!plan.moves.is_empty()).then_some(plan)
+    }
+
+    /// What is moved in one distribution. `begun` is the tree in which an earlier move that is given up may have begun.
+    fn items(&self, part: &Part, transition: &Transition, begun: Option<&TreeName>) -> Vec<Item> {
+        let (world, dist) = (self.world, &part.dist);
         let leaves = |nevra: &Nevra| match &transition.effect {
             Effect::Move { from, .. } => vec![from.clone()],
             // A rollout takes back what it brought, and uploads; never what another one has brought.
             Effect::None | Effect::Withdraw => {
-                let listed = world
-                    .trees
-                    .of(&self.rollout.dist)
-                    .filter_map(|(name, tree)| Some((name, tree.listing().get(nevra)?)));
+                let listed = world.trees.of(dist).filter_map(|(name, tree)| Some((name, tree.listing().get(nevra)?)));
                 let own = listed.filter(|(_, entry)| entry.brought.as_ref().is_none_or(|by| *by == self.rollout.id));
-                let begun = begun.filter(|tree| !world.lists(&self.rollout.dist, tree, nevra));
+                let begun = begun.filter(|tree| !world.lists(dist, tree, nevra));
                 own.map(|(name, _)| name).chain(begun).cloned().collect::<Vec<TreeName>>()
             }
         };
-        let items: Vec<Item> = self
-            .rollout
-            .packages
-            .iter()
-            .filter_map(|nevra| {
-                let package = self.world.packages.get(&self.rollout.dist, nevra)?;
-                let leaves = leaves(nevra);
-                // A withdrawal of what lies nowhere has nothing to do.
-                (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
-            })
-            .collect();
-        let plan = Plan { rollout: self.rollout.id.clone(), dist: self.rollout.dist.clone(), target, items };
-        (!plan.items.is_empty()).then_some(plan)
+        let item = |nevra: &Nevra| {
+            let package = world.packages.get(dist, nevra)?;
+            let leaves = leaves(nevra);
+            // A withdrawal of what lies nowhere has nothing to do.
+            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
+        };
+        part.packages.iter().filter_map(item).collect()
     }
 }

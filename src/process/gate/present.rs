@@ -4,8 +4,10 @@ use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
 use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::{Effect, Transition};
+use crate::process::rules::DistRules;
 use crate::process::world::Tree;
 
 /// Asked whether the procedure names it or not: nothing can be moved from where it is not.
@@ -14,25 +16,9 @@ pub(super) const GATE: Gate =
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { from, .. } = &transition.effect else { return vec![] };
-    let (world, dist) = (case.world, &case.rollout.dist);
-    let here = world.trees.of_dist(dist, from).map(Tree::listing);
-    let elsewhere = case.rollout.packages.iter().filter(|nevra| here.is_none_or(|here| !here.contains(nevra)));
-    let missing = elsewhere.map(|nevra| {
-        if world.packages.get(dist, nevra).is_none() {
-            let sentence = format!("{nevra} has not been taken into {from} yet.");
-            return Finding::new(Verdict::Wait, "package_missing", sentence);
-        }
-        let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
-        if !trees.is_empty() {
-            let sentence = format!("{nevra} lies in {}, not in {from}.", trees.join(" and "));
-            return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
-        }
-        // Listed nowhere, it was withdrawn or given up as lost.
-        world.withdrawn(dist, nevra).unwrap_or_else(|| lost(case, nevra, from))
-    });
-    let missing: Vec<Finding> = missing.collect();
+    let missing: Vec<Finding> = case.parts().flat_map(|(part, rules)| missing(case, part, rules, from)).collect();
     if missing.is_empty() {
-        let sentence = match case.rollout.packages.len() {
+        let sentence = match case.rollout.packages().count() {
             1 => format!("The package lies in {from}."),
             number => format!("All {number} packages lie in {from}."),
         };
@@ -41,10 +27,34 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     missing
 }
 
+/// The packages of one distribution that are not there.
+fn missing<'c>(
+    case: &'c Case<'_>,
+    part: &'c Part,
+    rules: &'c DistRules,
+    from: &'c TreeName,
+) -> impl Iterator<Item = Finding> + use<'c> {
+    let (world, dist) = (case.world, &part.dist);
+    let here = world.trees.of_dist(dist, from).map(Tree::listing);
+    let elsewhere = part.packages.iter().filter(move |nevra| here.is_none_or(|here| !here.contains(nevra)));
+    elsewhere.map(move |nevra| {
+        if world.packages.get(dist, nevra).is_none() {
+            let sentence = format!("{nevra} has not been taken into {} yet.", case.place(part, from));
+            return Finding::new(Verdict::Wait, "package_missing", sentence);
+        }
+        let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+        if !trees.is_empty() {
+            let sentence = format!("{nevra} lies in {}, not in {}.", trees.join(" and "), case.place(part, from));
+            return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
+        }
+        // Listed nowhere, it was withdrawn or given up as lost.
+        world.withdrawn(dist, nevra).unwrap_or_else(|| lost(rules, nevra, from))
+    })
+}
+
 /// Only the upload tree gets it back.
-fn lost(case: &Case<'_>, nevra: &Nevra, from: &TreeName) -> Finding {
-    let is_upload = case.dist.is_some_and(|dist| dist.trees.first() == Some(from));
-    let (verdict, then) = if is_upload {
+fn lost(rules: &DistRules, nevra: &Nevra, from: &TreeName) -> Finding {
+    let (verdict, then) = if rules.trees.first() == Some(from) {
         (Verdict::Wait, "upload the accepted file once more")
     } else {
         (Verdict::Reject, "reject this rollout, upload the accepted file once more and submit another")

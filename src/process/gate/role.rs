@@ -9,7 +9,8 @@ pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let roles: Vec<&str> = transition.who.iter().map(|role| role.as_str()).collect();
-    if case.caller.may(&transition.who, Some(&case.rollout.dist)) {
+    // In each of its distributions.
+    if case.rollout.dists().all(|dist| case.caller.may(&transition.who, Some(dist))) {
         return vec![Finding::new(Verdict::Pass, "role", format!("{} may take this step.", case.caller.who))];
     }
     let sentence = format!("{} may not take this step; it takes {}.", case.caller.who, roles.join(" or "));

@@ -5,7 +5,6 @@
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::TreeId;
 use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
@@ -13,10 +12,9 @@ pub(super) const GATE: Gate = Gate { form: None, asked: Asked::AtRest, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Some(plan) = case.plan(transition) else { return vec![] };
-    let ids = plan.trees().into_iter().map(|tree| TreeId { dist: plan.dist.clone(), tree });
-    let wrong = ids.filter_map(|id| case.known.wrong.get(&id).map(|wrong| (id, wrong)));
+    let wrong = plan.trees().into_iter().filter_map(|id| case.known.wrong.get(&id).map(|wrong| (id, wrong)));
     let held = wrong.map(|(id, wrong)| {
-        let sentence = format!("Nothing is moved into {id} or out of it until it is put right: {}.", wrong.why);
+        let sentence = format!("Nothing is moved into {id} or out of it until it is fixed: {}.", wrong.why);
         Finding::new(Verdict::Wait, "tree_held", sentence)
     });
     held.collect()

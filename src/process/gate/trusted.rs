@@ -11,6 +11,7 @@ pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Still, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };
-    let Some(dist) = case.dist else { return vec![] };
-    case.world.packages.objections(dist, &case.rollout.dist, to, &case.rollout.packages).collect()
+    let all =
+        case.parts().flat_map(|(part, rules)| case.world.packages.objections(rules, &part.dist, to, &part.packages));
+    all.collect()
 }

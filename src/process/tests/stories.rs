@@ -12,6 +12,7 @@ use crate::domain::gate::Verdict;
 use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::State;
 use crate::process::act::ended::{REFUSED_APART, refusals};
@@ -28,7 +29,7 @@ use crate::process::known::Known;
 use crate::process::procedure;
 use crate::process::rules::{DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
 use crate::process::trouble::{Trouble, Troubles};
-use crate::process::who::{Caller, Channel};
+use crate::process::who::{Caller, Channel, Grant, Scope};
 use crate::process::world::World;
 use crate::process::{decide, wish};
 
@@ -136,8 +137,12 @@ impl Story {
     }
 
     fn arrives(&mut self, nevra: &str) -> &mut Self {
+        self.arrives_in(DIST, nevra)
+    }
+
+    fn arrives_in(&mut self, dist: &str, nevra: &str) -> &mut Self {
         let took = Accepted {
-            dist: DIST.parse().expect("a path"),
+            dist: dist.parse().expect("a path"),
             tree: "untested".parse().expect("a name"),
             nevra: nevra.parse().expect("a nevra"),
             sha256: Sha256([1; 32]),
@@ -147,7 +152,7 @@ impl Story {
             notes: vec![],
             upload: String::new(),
         };
-        let work = Work::TakeIn(DIST.parse().expect("a path"));
+        let work = Work::TakeIn(dist.parse().expect("a path"));
         let end = WorkEnd::Looked {
             took_in: vec![took],
             turned_away: vec![],
@@ -160,13 +165,19 @@ impl Story {
         self.tell(&Input::WorkEnded(work, end))
     }
 
+    /// There is another distribution with the same rules.
+    fn has_too(&mut self, dist: &str) -> &mut Self {
+        let rules = self.rules.distributions.values().next().expect("one").clone();
+        self.rules.distributions.insert(dist.parse().expect("a path"), rules);
+        self
+    }
+
     fn submit(&mut self, id: &str, packages: &[&str]) -> &mut Self {
-        let ask = Ask::Submit {
-            rollout: id.parse().expect("an id"),
-            dist: DIST.parse().expect("a path"),
-            title: String::new(),
-            packages: packages.iter().map(|p| p.parse().expect("a nevra")).collect(),
-        };
+        self.submit_parts(id, vec![part(DIST, packages)])
+    }
+
+    fn submit_parts(&mut self, id: &str, parts: Vec<Part>) -> &mut Self {
+        let ask = Ask::Submit { rollout: id.parse().expect("an id"), title: String::new(), parts };
         self.tell(&Input::Asked(caller(&[Role::Admin]), ask))
     }
 
@@ -218,8 +229,8 @@ impl Story {
     /// Every plan that has no `done` yet is carried out.
     fn carried_out(&mut self) -> &mut Self {
         for (number, plan) in self.world.rollouts.plans().map(|(n, plan)| (n, Arc::clone(plan))).collect::<Vec<_>>() {
-            let work = Work::Promote(number, plan);
-            self.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: number, published: vec![], failed: None }));
+            let work = Work::Show(number, plan);
+            self.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: number, published: vec![], failed: None }));
         }
         self
     }
@@ -230,7 +241,11 @@ impl Story {
     }
 
     fn trees(&self, nevra: &str) -> Vec<String> {
-        let (dist, nevra) = (DIST.parse().expect("a path"), nevra.parse().expect("a nevra"));
+        self.trees_of(DIST, nevra)
+    }
+
+    fn trees_of(&self, dist: &str, nevra: &str) -> Vec<String> {
+        let (dist, nevra) = (dist.parse().expect("a path"), nevra.parse().expect("a nevra"));
         self.world.listed_in(&dist, &nevra).map(ToString::to_string).collect()
     }
 
@@ -412,6 +427,11 @@ fn lose(story: &mut Story, nevra: &str) {
     ask(story, Ask::Lose { nevra, dist: None, reason: "the disk broke".into() });
 }
 
+fn part(dist: &str, packages: &[&str]) -> Part {
+    let packages = packages.iter().map(|p| p.parse().expect("a nevra")).collect();
+    Part { dist: dist.parse().expect("a path"), packages }
+}
+
 fn give_up(story: &mut Story) {
     give_up_for(story, "");
 }
@@ -422,9 +442,8 @@ fn give_up_for(story: &mut Story, reason: &str) {
 
 /// The plan that is not over yet cannot be carried out.
 fn fails(story: &mut Story) {
-    let number = story.world.rollouts.plans().next().expect("one").0;
-    let dist: DistPath = DIST.parse().expect("a path");
-    story.troubles.insert(Trouble::Promote(dist, number), "no room".into());
+    let (number, plan) = story.world.rollouts.plans().next().expect("one");
+    story.troubles.insert(Trouble::of_plan(plan, number), "no room".into());
 }
 
 /// `r` with its package in testing, and on its way into production.
@@ -508,10 +527,10 @@ fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot
         assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
         // Production may have shown it already.
         let plan = story.world.rollouts.plans().map(|(_, plan)| plan).next().expect("one").clone();
-        assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+        assert_eq!(plan.trees().iter().map(|id| id.tree.to_string()).collect::<Vec<_>>(), ["testing", "production"]);
         // The end of the old one, should it come after all, changes nothing.
-        let work = Work::Promote(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
+        let work = Work::Show(old, plan);
+        story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
         assert_eq!(story.trees(A), ["testing"]);
         story.wrong.clear();
         story.troubles.clear();
@@ -555,10 +574,10 @@ fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_lis
         assert_eq!(story.state("r"), "StageRollOut");
         // Testing may not have shown them for a moment.
         let plan = story.world.rollouts.plans().next().expect("one").1.clone();
-        assert_eq!((&plan.target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
+        assert_eq!((&plan.moves[0].target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
         // The end of the old one, should it come after all, takes nothing away.
-        let work = Work::Promote(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
+        let work = Work::Show(old, plan);
+        story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
         story.wrong.clear();
         story.troubles.clear();
         for nevra in [A, B] {
@@ -584,7 +603,7 @@ fn who_gives_a_withdrawal_up_that_overtook_a_move_finds_the_rollout_where_its_pa
     assert_eq!((story.state("r"), story.trees(A)), ("StageRollOut".to_owned(), vec!["testing".to_owned()]));
     // Production may have shown it.
     let plan = story.world.rollouts.plans().next().expect("one").1.clone();
-    assert_eq!(plan.trees().iter().map(TreeName::as_str).collect::<Vec<_>>(), ["testing", "production"]);
+    assert_eq!(plan.trees().iter().map(|id| id.tree.to_string()).collect::<Vec<_>>(), ["testing", "production"]);
     // What goes back cannot go back further, and may be withdrawn.
     story.troubles.clear();
     fails(&mut story);
@@ -613,8 +632,8 @@ fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
     story.trusts("testing", Trust::default());
     give_up_for(&mut story, "by mistake");
     assert_eq!((story.codes(), story.state("r")), (vec![], "StageRollOut".to_owned()));
-    let dist = story.rules.distributions.values().next().expect("one");
-    assert!(story.world.rollouts.plans().all(|(_, plan)| story.world.objection(dist, plan).is_none()), "it goes on");
+    let objection = |plan| story.world.objection(&story.rules, plan);
+    assert!(story.world.rollouts.plans().all(|(_, plan)| objection(plan).is_none()), "it goes on");
     // They do not lie together: one was lost and came in again.
     let mut story = Story::new();
     story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
@@ -691,15 +710,19 @@ fn what_is_not_where_a_move_begins_is_not_moved() {
 }
 
 /// The procedure `egi`, where packages have to be in testing for seven days.
-fn exposed() -> Story {
+fn strict() -> String {
     let egi = procedure::BUILT_IN.iter().find_map(|(name, text)| (*name == "egi").then_some(*text)).expect("it ships");
-    let own = egi.replace(
+    egi.replace(
         "gates = [\"packages_present\", \"not_older\"]\nmove = { from = \"testing\"",
         "gates = [\"not_older\", { name = \"exposure\", for = \"7d\" }]\nmove = { from = \"testing\"",
-    );
+    )
+}
+
+/// A rollout in testing by that procedure.
+fn exposed() -> Story {
     let mut story = Story::new();
     story.rules.distributions.values_mut().next().expect("one").workflow =
-        procedure::read(&own, std::path::Path::new("own")).expect("a table").workflow;
+        procedure::read(&strict(), std::path::Path::new("own")).expect("a table").workflow;
     story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
     story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
     story
@@ -713,7 +736,7 @@ fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
     story.passes(DAY).move_as(&[Role::Admin], "r", "Production");
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("it waits") };
     let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
-    assert_eq!(waits.sentence, "They have to be in testing for 1w, which is over at 1970-01-08T00:00:00Z.");
+    assert_eq!(waits.sentence, "The packages have to be in testing for 1w, until 1970-01-08T00:00:00Z.");
     assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
     assert_eq!(waits.not_before.map(|at| at.elapsed.as_second()), Some(7 * 24 * 3_600));
     story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::Admin], "r", "Production");
@@ -969,12 +992,12 @@ fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_with
     assert_eq!(story.state("r"), "Rejected");
     // The move may have got as far as its target.
     let (old, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n - 1, plan.clone())).expect("one");
-    assert_eq!((story.world.rollouts.plans().count(), &plan.target), (1, &None));
-    let leaves: Vec<&str> = plan.items.iter().flat_map(|item| &item.leaves).map(TreeName::as_str).collect();
+    assert_eq!((story.world.rollouts.plans().count(), plan.is_withdrawal()), (1, true));
+    let leaves: Vec<&str> = plan.moves[0].items.iter().flat_map(|item| &item.leaves).map(TreeName::as_str).collect();
     assert_eq!(leaves, ["untested", "testing"]);
     // Its end, should it come after all, changes nothing any more.
-    let work = Work::Promote(old, plan);
-    story.tell(&Input::WorkEnded(work, WorkEnd::Promoted { plan: old, published: vec![], failed: None }));
+    let work = Work::Show(old, plan);
+    story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
     assert_eq!(story.trees(A), ["untested"]);
     story.carried_out();
     assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec![], 0));
@@ -1016,26 +1039,122 @@ fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
     assert_eq!(story.codes(), ["no_packages"]);
     story.submit("r", &[A]).submit("r", &[A]);
     assert!(matches!(story.answer, Some(Answer::Conflict(_))));
-    let ask = Ask::Submit {
-        rollout: "x".parse().expect("an id"),
-        dist: "nowhere".parse().expect("a path"),
-        title: String::new(),
-        packages: vec![],
-    };
+    let ask =
+        Ask::Submit { rollout: "x".parse().expect("an id"), title: String::new(), parts: vec![part("nowhere", &[])] };
     story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
     assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+}
+
+const OTHER: &str = "umd/3/sl5/i386";
+const C: &str = "c-1-1.i386";
+
+/// `r` of two distributions, in `InVerification`.
+fn of_two() -> Story {
+    let mut story = Story::new();
+    story.has_too(OTHER).submit_parts("r", vec![part(DIST, &[A]), part(OTHER, &[C, C])]);
+    story.move_as(&[Role::Admin], "r", "InVerification");
+    story
+}
+
+#[test]
+fn a_rollout_of_two_distributions_moves_in_one_plan_and_in_both_or_in_none() {
+    let mut story = of_two();
+    story.arrives(A).hint("1", "r", "StageRollOut");
+    let waits = story.facts.last().expect("one").to_string();
+    assert!(waits.contains("c-1-1.i386 has not been taken into untested/umd/3/sl5/i386 yet"), "{waits}");
+    // What is wrong in one distribution holds the whole.
+    story.holds("testing").arrives_in(OTHER, C);
+    assert_eq!((story.state("r"), story.world.rollouts.plans().count()), ("InVerification".to_owned(), 0));
+    story.wrong.clear();
+    story.judge_all();
+    let plan = story.world.rollouts.plans().next().expect("one").1.clone();
+    let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        trees,
+        ["testing/umd/3/sl5/i386", "testing/umd/3/sl6/x86_64", "untested/umd/3/sl5/i386", "untested/umd/3/sl6/x86_64"]
+    );
+    story.carried_out();
+    assert_eq!([story.trees(A), story.trees_of(OTHER, C)], [["testing"], ["testing"]]);
+    // And back.
+    story.move_as(&[Role::Admin], "r", "Rejected").carried_out();
+    assert!(story.trees(A).is_empty() && story.trees_of(OTHER, C).is_empty());
+}
+
+#[test]
+fn a_plan_of_two_distributions_that_is_stuck_in_one_is_given_up_in_both() {
+    let mut story = of_two();
+    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::Admin], "r", "StageRollOut");
+    gets_half_way(&mut story);
+    assert_eq!(story.trees_of(OTHER, C), ["testing", "untested"], "it is shown there");
+    story.holds("testing");
+    give_up(&mut story);
+    story.wrong.clear();
+    story.carried_out();
+    assert_eq!(story.state("r"), "InVerification");
+    assert_eq!([story.trees(A), story.trees_of(OTHER, C)], [["untested"], ["untested"]]);
+    // One that has shown nothing goes back, too.
+    let mut story = of_two();
+    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::Admin], "r", "StageRollOut");
+    fails(&mut story);
+    give_up(&mut story);
+    story.troubles.clear();
+    story.carried_out();
+    assert_eq!(story.state("r"), "InVerification");
+    assert_eq!([story.trees(A), story.trees_of(OTHER, C)], [["untested"], ["untested"]]);
+}
+
+#[test]
+fn who_moves_a_rollout_of_two_distributions_may_in_both_and_their_procedure_is_the_same() {
+    let mut story = of_two();
+    story.arrives(A).arrives_in(OTHER, C);
+    let mut jane = caller(&[]);
+    let grant = |dist: &str| Grant { role: Role::Admin, scope: Scope::Distribution(dist.parse().expect("a path")) };
+    jane.grants.push(grant(DIST));
+    let step =
+        || Ask::Move { rollout: "r".parse().expect("an id"), state: "StageRollOut".into(), reason: String::new() };
+    story.tell(&Input::Asked(jane.clone(), step()));
+    assert_eq!(story.codes(), ["role"]);
+    let submit = Ask::Submit {
+        rollout: "s".parse().expect("an id"),
+        title: String::new(),
+        parts: vec![part(DIST, &["d-1-1.noarch"]), part(OTHER, &["d-1-1.noarch"])],
+    };
+    story.tell(&Input::Asked(jane.clone(), submit.clone()));
+    assert_eq!(story.codes(), ["role"]);
+    jane.grants.push(grant(OTHER));
+    story.tell(&Input::Asked(jane.clone(), submit.clone()));
+    assert!(matches!(story.answer, Some(Answer::Submitted(_))), "{:?}", story.answer);
+    let own = procedure::read(&strict(), std::path::Path::new("own")).expect("a table").workflow;
+    story.rules.distributions.get_mut(&OTHER.parse().expect("a path")).expect("one").workflow = own;
+    story.tell(&Input::Asked(jane.clone(), step()));
+    assert_eq!(story.codes(), ["procedures_differ"]);
+    story.tell(&Input::Asked(jane.clone(), submit));
+    assert!(matches!(story.answer, Some(Answer::Conflict(_))));
+    story.rules.distributions.remove(&OTHER.parse().expect("a path"));
+    story.tell(&Input::Asked(jane, step()));
+    assert_eq!(story.codes(), ["no_distribution"]);
+}
+
+#[test]
+fn a_rollout_of_two_distributions_is_older_than_the_target_when_it_is_in_one() {
+    let mut story = of_two();
+    story.arrives(A).arrives_in(OTHER, C).arrives_in(OTHER, "c-2-1.i386");
+    story.submit_parts("new", vec![part(OTHER, &["c-2-1.i386"])]).move_as(&[Role::Admin], "new", "InVerification");
+    story.move_as(&[Role::Admin], "new", "StageRollOut");
+    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    assert_eq!(story.codes(), ["older_than_target"], "what is on its way counts");
 }
 
 /// The first plan is shown in its first tree, and then the disk is full.
 fn gets_half_way(story: &mut Story) {
     let (number, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n, Arc::clone(plan))).expect("one");
-    let tree = plan.id(plan.trees().first().expect("one"));
+    let tree = plan.trees().into_iter().next().expect("one");
     let (revision, packages) = (7, 1);
     let published =
         Published { tree, revision, packages, repomd: Sha256([1; 32]), superseded: vec![], plan: Some(number) };
     let why = Some("no room".to_owned());
-    let end = WorkEnd::Promoted { plan: number, published: vec![published], failed: why };
-    story.tell(&Input::WorkEnded(Work::Promote(number, plan), end));
+    let end = WorkEnd::Shown { plan: number, published: vec![published], failed: why };
+    story.tell(&Input::WorkEnded(Work::Show(number, plan), end));
 }
 
 #[test]
@@ -1047,8 +1166,8 @@ fn each_tree_that_shows_a_plan_is_written_down_and_its_listing_is_what_it_shows(
     assert_eq!(story.trees(A), ["production", "testing"], "it is never nowhere");
     assert_eq!(story.facts.len(), before + 1);
     let (number, plan) = story.world.rollouts.plans().next().expect("it is not over");
-    assert!(story.world.rollouts.is_shown(number, plan.target.as_ref().expect("a move")));
-    let id = plan.id(plan.target.as_ref().expect("a move"));
+    let id = plan.trees().into_iter().next().expect("a target");
+    assert!(story.world.rollouts.is_shown(number, &id));
     let entry = story.world.trees[&id].listing().get(&A.parse().expect("a nevra")).cloned();
     assert_eq!(entry.and_then(|entry| entry.brought), Some(plan.rollout.clone()));
     // The same once more is no news.

@@ -112,6 +112,7 @@ impl World {
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => self.rollouts.moved(stamp, moved),
+            Fact::Staged(staged) => self.rollouts.staged(staged),
             Fact::Done(done) => self.done(stamp, done),
             Fact::Heard(heard) => self.heard(stamp, heard),
         }
@@ -132,6 +133,9 @@ impl World {
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
             Fact::Lost(lost) if self.packages.get(&lost.dist, &lost.nevra).is_none() => {
                 Some(format!("{} was never accepted", lost.nevra))
+            }
+            Fact::Staged(staged) if !self.rollouts.has_plan(staged.plan) => {
+                Some(format!("there is no plan {} that is not carried out yet", staged.plan))
             }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,

@@ -201,10 +201,11 @@ impl World {
     pub(super) fn lost(&mut self, Lost { dist, nevra, .. }: &Lost) {
         let Some(package) = self.packages.get(dist, nevra).cloned() else { return };
         self.packages.lost.insert((dist.clone(), nevra.clone()));
-        let mut touched: Vec<TreeName> = self.listed_in(dist, nevra).cloned().collect();
+        let listing = self.listed_in(dist, nevra).map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() });
+        let mut touched: Vec<TreeId> = listing.collect();
         touched.extend(self.rollouts.lost(dist, nevra));
-        for tree in touched {
-            self.trees.unlist(&TreeId { dist: dist.clone(), tree }, nevra, &package);
+        for id in touched {
+            self.trees.unlist(&id, nevra, &package);
         }
     }
 

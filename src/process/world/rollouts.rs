@@ -9,13 +9,13 @@ use jiff::Timestamp;
 
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
-use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId, TreeName};
+use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
-use crate::domain::rollout::{Rollout, Wanted};
+use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
-use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Submitted};
-use crate::process::rules::DistRules;
+use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
+use crate::process::rules::{DistRules, Rules};
 
 /// The place of a rollout in an order of times, such as that of last changes.
 pub type Place = (Timestamp, RolloutId);
@@ -35,7 +35,9 @@ pub struct Rollouts {
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
     /// The trees in which a plan that has no `done` yet is shown already.
-    shown: OrdMap<u64, BTreeSet<TreeName>>,
+    shown: OrdMap<u64, BTreeSet<TreeId>>,
+    /// Those of these plans of which all trees are staged.
+    staged: OrdSet<u64>,
 }
 
 impl Rollouts {
@@ -126,6 +128,8 @@ impl Rollouts {
         };
         let mut places: Vec<Place> = wanted.flat_map(|(.., set)| newest(set)).collect();
         places.sort_unstable_by(|a, b| b.cmp(a));
+        // One of several distributions is found in each.
+        places.dedup();
         places.iter().take(limit).filter_map(|(_, id)| self.get(id)).collect()
     }
 
@@ -144,13 +148,23 @@ impl Rollouts {
         self.plans.iter().map(|(number, plan)| (*number, plan))
     }
 
+    /// The plans that change a tree or anything else in its distribution and have no `done` yet.
+    pub fn plans_in(&self, dist: &DistPath) -> impl Iterator<Item = (u64, &Arc<Plan>)> {
+        self.plans().filter(move |(_, plan)| plan.of(dist).is_some())
+    }
+
+    /// Whether all trees of a plan that has no `done` yet are staged.
+    pub fn is_staged(&self, number: u64) -> bool {
+        self.staged.contains(&number)
+    }
+
     /// Whether a plan that has no `done` yet is shown in a tree already, as far as that is written down.
-    pub fn is_shown(&self, number: u64, tree: &TreeName) -> bool {
+    pub fn is_shown(&self, number: u64, tree: &TreeId) -> bool {
         self.shown.get(&number).is_some_and(|trees| trees.contains(tree))
     }
 
     /// A plan is shown in a tree.
-    fn shows(&mut self, number: u64, tree: &TreeName) {
+    fn shows(&mut self, number: u64, tree: &TreeId) {
         self.shown.entry(number).or_default().insert(tree.clone());
     }
 
@@ -168,15 +182,12 @@ impl Rollouts {
     }
 
     pub(super) fn submitted(&mut self, stamp: Stamp<'_>, submitted: &Submitted) {
-        let Submitted { rollout: id, dist, title, packages, state } = submitted.clone();
+        let Submitted { rollout: id, title, parts, state } = submitted.clone();
         self.forget(&id);
-        self.name(&dist, &packages, &id);
-        self.place(&dist, &State::recorded(&state), (stamp.at, id.clone()));
-        let made = Rollout {
+        let created = Rollout {
             id: id.clone(),
-            dist,
+            parts,
             title,
-            packages,
             state: State::recorded(&state),
             since: stamp.at,
             by: Actor::recorded(stamp.who),
@@ -185,7 +196,16 @@ impl Rollouts {
             left: None,
             rested: None,
         };
-        self.by_id.insert(id, Arc::new(made));
+        self.enter(&created);
+        self.by_id.insert(id, Arc::new(created));
+    }
+
+    /// Takes a rollout into the indexes.
+    fn enter(&mut self, rollout: &Rollout) {
+        for Part { dist, packages } in &rollout.parts {
+            self.name(dist, packages, &rollout.id);
+            self.place(dist, &rollout.state, (rollout.since, rollout.id.clone()));
+        }
     }
 
     /// A rollout names these packages.
@@ -203,12 +223,14 @@ impl Rollouts {
     /// Takes a rollout out of the indexes.
     fn forget(&mut self, id: &RolloutId) {
         let Some(known) = self.by_id.remove(id) else { return };
-        let mut of_dist = self.naming.get_mut(&known.dist);
-        for nevra in &known.packages {
-            let Some(ids) = of_dist.as_mut().and_then(|all| all.get_mut(nevra)) else { continue };
-            *ids = ids.iter().filter(|other| *other != id).cloned().collect();
+        for Part { dist, packages } in &known.parts {
+            let mut of_dist = self.naming.get_mut(dist);
+            for nevra in packages {
+                let Some(ids) = of_dist.as_mut().and_then(|all| all.get_mut(nevra)) else { continue };
+                *ids = ids.iter().filter(|other| *other != id).cloned().collect();
+            }
+            self.unplace(dist, &known.state, &(known.since, id.clone()));
         }
-        self.unplace(&known.dist, &known.state, &(known.since, id.clone()));
         self.waits(id, known.wanted.as_ref(), None);
     }
 
@@ -254,25 +276,35 @@ impl Rollouts {
             known.plan = plan.as_ref().map(|_| stamp.seq);
         });
         if let Some(overtaken) = overtaken {
-            self.plans.remove(&overtaken);
-            self.shown.remove(&overtaken);
+            self.ended(overtaken);
         }
         if let Some(plan) = plan {
             self.plans.insert(stamp.seq, Arc::new(plan.clone()));
         }
     }
 
+    /// All trees of a plan are staged.
+    pub(super) fn staged(&mut self, Staged { plan, .. }: &Staged) {
+        if self.has_plan(*plan) {
+            self.staged.insert(*plan);
+        }
+    }
+
     /// A package goes out of all plans; the trees that these would have changed. A plan with nothing to move is
     /// carried out.
-    pub(super) fn lost(&mut self, dist: &DistPath, nevra: &Nevra) -> BTreeSet<TreeName> {
+    pub(super) fn lost(&mut self, dist: &DistPath, nevra: &Nevra) -> BTreeSet<TreeId> {
         let mut touched = BTreeSet::new();
-        let moves = |plan: &Plan| plan.dist == *dist && plan.items.iter().any(|item| item.nevra == *nevra);
+        let moves = |plan: &Plan| plan.of(dist).is_some_and(|one| one.items.iter().any(|item| item.nevra == *nevra));
         let moving: Vec<u64> = self.plans.iter().filter(|(_, plan)| moves(plan)).map(|(number, _)| *number).collect();
         for number in moving {
+            self.staged.remove(&number);
             let Some(plan) = self.plans.get_mut(&number).map(Arc::make_mut) else { continue };
-            touched.extend(plan.trees());
-            plan.items.retain(|item| item.nevra != *nevra);
-            if plan.items.is_empty() {
+            for one in plan.moves.iter_mut().filter(|one| one.dist == *dist) {
+                touched.extend(one.trees().iter().map(|tree| one.id(tree)));
+                one.items.retain(|item| item.nevra != *nevra);
+            }
+            plan.moves.retain(|one| !one.items.is_empty());
+            if plan.moves.is_empty() {
                 let rollout = plan.rollout.clone();
                 self.over(&rollout, number);
             }
@@ -281,12 +313,18 @@ impl Rollouts {
     }
 
     /// A plan is carried out, or there is nothing left to do.
-    fn over(&mut self, rollout: &RolloutId, number: u64) -> Option<Arc<Plan>> {
+    fn over(&mut self, rollout: &RolloutId, number: u64) {
         if self.get(rollout).is_some_and(|known| known.plan == Some(number)) {
             self.change(rollout, |known| known.plan = None);
         }
+        self.ended(number);
+    }
+
+    /// Nothing is known of a plan any more.
+    fn ended(&mut self, number: u64) {
         self.shown.remove(&number);
-        self.plans.remove(&number)
+        self.staged.remove(&number);
+        self.plans.remove(&number);
     }
 
     fn place(&mut self, dist: &DistPath, state: &State, place: Place) {
@@ -302,15 +340,17 @@ impl Rollouts {
     /// Changes a rollout, and the indexes with it.
     fn change(&mut self, id: &RolloutId, how: impl FnOnce(&mut Rollout)) {
         let Some(known) = self.by_id.get_mut(id).map(Arc::make_mut) else { return };
-        let dist = known.dist.clone();
         let before = ((known.since, id.clone()), known.state.clone());
         let wanted_before = known.wanted.clone();
         how(known);
         let wanted = known.wanted.clone();
         let after = ((known.since, id.clone()), known.state.clone());
         if after != before {
-            self.unplace(&dist, &before.1, &before.0);
-            self.place(&dist, &after.1, after.0);
+            let dists: Vec<DistPath> = known.dists().cloned().collect();
+            for dist in dists {
+                self.unplace(&dist, &before.1, &before.0);
+                self.place(&dist, &after.1, after.0.clone());
+            }
         }
         if wanted_before.is_some() || wanted.is_some() {
             self.waits(id, wanted_before.as_ref(), wanted.as_ref());
@@ -326,11 +366,13 @@ fn hook_before(who: &str) -> Option<HookName> {
 impl World {
     /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time. What
     /// its target lists already is not brought there by it.
-    pub fn objection(&self, rules: &DistRules, plan: &Plan) -> Option<Finding> {
-        let to = plan.target.as_ref()?;
-        let is_new = |nevra: &&Nevra| !self.lists(&plan.dist, to, nevra);
-        let brought = plan.items.iter().map(|item| &item.nevra).filter(is_new);
-        self.packages.objections(rules, &plan.dist, to, brought).next()
+    pub fn objection(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {
+        plan.moves.iter().find_map(|one| {
+            let (to, rules) = (one.target.as_ref()?, rules.distributions.get(&one.dist)?);
+            let is_new = |nevra: &&Nevra| !self.lists(&one.dist, to, nevra);
+            let brought = one.items.iter().map(|item| &item.nevra).filter(is_new);
+            self.packages.objections(rules, &one.dist, to, brought).next()
+        })
     }
 
     /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is stuck
@@ -354,16 +396,16 @@ impl World {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
         // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
         for tree in plan.trees().iter().filter(|tree| !self.rollouts.is_shown(*number, tree)) {
-            self.trees.shows(&plan.id(tree), &plan, &self.packages, stamp.since);
+            self.trees.shows(tree, &plan, &self.packages, stamp.since);
         }
         self.rollouts.over(&plan.rollout, *number);
     }
 
     /// A tree shows what a plan has brought there and taken away.
     pub(super) fn shown(&mut self, stamp: Stamp<'_>, number: u64, tree: &TreeId) {
-        let plan = self.rollouts.plan(number).filter(|plan| plan.dist == tree.dist).map(Arc::clone);
-        let Some(plan) = plan.filter(|_| !self.rollouts.is_shown(number, &tree.tree)) else { return };
-        self.rollouts.shows(number, &tree.tree);
+        let plan = self.rollouts.plan(number).filter(|plan| plan.of(&tree.dist).is_some()).map(Arc::clone);
+        let Some(plan) = plan.filter(|_| !self.rollouts.is_shown(number, tree)) else { return };
+        self.rollouts.shows(number, tree);
         self.trees.shows(tree, &plan, &self.packages, stamp.since);
     }
 }
@@ -375,8 +417,7 @@ pub(crate) mod tests {
     impl Rollouts {
         /// Puts a rollout in as no fact would.
         pub(crate) fn put(&mut self, rollout: Rollout) {
-            self.name(&rollout.dist, &rollout.packages, &rollout.id);
-            self.place(&rollout.dist, &rollout.state, (rollout.since, rollout.id.clone()));
+            self.enter(&rollout);
             self.by_id.insert(rollout.id.clone(), Arc::new(rollout));
         }
     }

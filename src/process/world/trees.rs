@@ -198,18 +198,19 @@ impl Trees {
 
     /// A tree shows what a plan has brought there and taken away.
     pub(super) fn shows(&mut self, id: &TreeId, plan: &Plan, packages: &Packages, since: Timestamp) {
+        let Some(one) = plan.of(&id.dist) else { return };
         let tree = self.id_mut(id);
         let mut changes = 0;
         // Not by a listing of its own: to change one that is shared copies a part of it for each package.
-        for item in plan.items.iter().filter(|item| plan.touches(item, &id.tree)) {
+        for item in one.items.iter().filter(|item| one.touches(item, &id.tree)) {
             let nevra = &item.nevra;
             let before = tree.listing.get(nevra);
-            let (was, after) = (before.is_some(), plan.shows(item, &id.tree, before));
+            let (was, after) = (before.is_some(), plan.shows(one, item, &id.tree, before));
             match &after {
                 Some(entry) => drop(tree.leaving.remove(&entry.location(nevra))),
                 None => drop(tree.leaving.insert(tree.listing.location(nevra), since)),
             }
-            match (packages.get(&plan.dist, nevra), after) {
+            match (packages.get(&id.dist, nevra), after) {
                 (Some(package), Some(entry)) if !was => {
                     tree.listing.insert(nevra.clone(), Entry { since: Some(since), ..entry });
                     tree.count(package);

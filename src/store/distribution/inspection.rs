@@ -64,7 +64,7 @@ impl Distribution {
         if expected.begun.is_empty() || expected.repomd == Some(repomd) || self.index.showing(tree) != Some(repomd) {
             return None;
         }
-        let shown = expected.begun.iter().map(|(number, plan)| (*number, plan.shown_in(tree, listing)));
+        let shown = expected.begun.iter().map(|(number, plan)| (*number, plan.shown_in(&self.id(tree), listing)));
         shown.into_iter().find(|(_, shown)| self.index.would_show(tree, repomd, shown))
     }
 

@@ -4,8 +4,9 @@
 //! work at a time holds it. What is listed where it is told with each piece of work ([`Catalog`]), and keeps nothing of
 //! it; the index and the blocks can be lost and are made again.
 //!
-//! Refused: writing down that a tree is staged. Staged metadata is seen by nobody, and whoever goes on after a crash
-//! stages anew, so nothing would be done with that entry; each tree that is *shown* is one.
+//! What is staged for a plan waits in memory until all trees of the plan are, in all its distributions. After a restart, or
+//! when settings or a listing have changed meanwhile, it is staged anew before the first tree is shown. (Refused: to go on
+//! with the files of a daemon that ran before, which other settings or keys may have made.)
 
 /// The generated yum file of a tree and the keys beside it.
 mod yum_files;
@@ -193,6 +194,15 @@ pub struct Distribution {
     present: BTreeMap<TreeName, Presence>,
     /// What clients see of each tree, and of what it was made.
     shown: BTreeMap<TreeName, Shown>,
+    /// What is ready to be shown in each tree as soon as all trees of its plan are.
+    staged: BTreeMap<TreeName, Waiting>,
+}
+
+/// What is ready to be shown in a tree.
+#[derive(Debug)]
+struct Waiting {
+    listing: Listing,
+    ready: Ready,
 }
 
 /// What clients see of a tree, and of what it was made.
@@ -262,6 +272,7 @@ impl Distribution {
             block_cache,
             present: BTreeMap::new(),
             shown: BTreeMap::new(),
+            staged: BTreeMap::new(),
         };
         // What several trees list in the same place is read once.
         let mut lost: BTreeMap<_, Lost> = BTreeMap::new();
@@ -311,6 +322,8 @@ impl Distribution {
     /// see what follows from them when the trees are inspected or published the next time.
     pub fn reload(&mut self, settings: DistSettings) {
         self.settings = settings;
+        // It was made by the settings of before.
+        self.staged.clear();
     }
 
     /// Another ring of the upload tree, where nothing else could be read again.
@@ -471,6 +484,8 @@ impl Distribution {
         floor: u64,
         now: Timestamp,
     ) -> Result<Outcome, DistError> {
+        // Files of the same names are written anew.
+        self.staged.remove(tree);
         let mut mended = BTreeSet::new();
         loop {
             let signer = self.settings.signer.as_deref();
@@ -501,7 +516,10 @@ impl Distribution {
     }
 
     /// Lets go of blocks that no tree has any more, now and then.
-    fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
+    ///
+    /// # Errors
+    /// With the path at fault.
+    pub fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
         let Self { settings, disk, index, block_cache, shown, .. } = self;
         if settings.form.members == Members::One {
             return Ok(());
@@ -520,31 +538,20 @@ impl Distribution {
         }
     }
 
-    /// Carries out a plan; `floors` are the last revisions of the trees. All trees are staged before the first of them is
-    /// shown. Gives those that were shown, in this order, also when the rest failed.
+    /// Stages what a plan does here, after its packages are in their places; `floors` are the last revisions of the trees.
+    /// Clients see nothing of it. It can be done again from the beginning, as often as it takes.
     ///
-    /// The plan can be carried out again from the beginning, as often as it takes.
-    pub fn promote(
+    /// # Errors
+    /// With what stands in the way.
+    pub fn stage_plan(
         &mut self,
         catalog: &dyn Catalog,
         plan: &Plan,
         floors: &BTreeMap<TreeName, u64>,
         now: Timestamp,
-    ) -> (Vec<(TreeName, Published)>, Result<(), DistError>) {
-        let mut published = Vec::new();
-        let ended = self.carry_out(catalog, plan, floors, now, &mut published);
-        (published, ended)
-    }
-
-    fn carry_out(
-        &mut self,
-        catalog: &dyn Catalog,
-        plan: &Plan,
-        floors: &BTreeMap<TreeName, u64>,
-        now: Timestamp,
-        published: &mut Vec<(TreeName, Published)>,
     ) -> Result<(), DistError> {
-        let trees = plan.trees();
+        let Some(one) = plan.of(&self.settings.path) else { return Ok(()) };
+        let trees = one.trees();
         for tree in &trees {
             self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;
         }
@@ -554,19 +561,38 @@ impl Distribution {
             self.strange(catalog, tree)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
-        promotion::bring(self.disk.as_ref(), &places, &mut self.index, catalog, plan)?;
-        let mut ready = Vec::new();
+        promotion::bring(self.disk.as_ref(), &places, &mut self.index, catalog, one)?;
         for tree in trees {
-            let listing = plan.shown_in(&tree, &catalog.listing(&tree));
+            let listing = plan.shown_in(&self.id(&tree), &catalog.listing(&tree));
             let floor = floors.get(&tree).copied().unwrap_or_default();
-            let staged = self.make_ready(catalog, &tree, &listing, floor, (now, Ask::OnceMore))?;
-            ready.push((tree, listing, staged));
+            let ready = self.make_ready(catalog, &tree, &listing, floor, (now, Ask::OnceMore))?;
+            self.staged.insert(tree, Waiting { listing, ready });
         }
-        for (tree, listing, staged) in ready {
-            let shown = self.show(&tree, &listing, staged)?;
-            published.push((tree, shown));
-        }
-        self.tidy(catalog)
+        Ok(())
+    }
+
+    /// What is staged in a tree: its revision and the SHA-256 of its `repomd.xml`. `None` unless it is what the plan makes
+    /// of the tree.
+    pub fn staged(&self, catalog: &dyn Catalog, plan: &Plan, tree: &TreeName) -> Option<(u64, Sha256)> {
+        let Waiting { listing, ready } = self.staged.get(tree)?;
+        let wanted = plan.shown_in(&self.id(tree), &catalog.listing(tree));
+        wanted.looks_like(listing).then(|| match ready {
+            Ready::Unchanged(published) | Ready::Staged(Outcome::Same(published)) => {
+                (published.revision, published.repomd)
+            }
+            Ready::Staged(Outcome::New(staged)) => (staged.revision(), staged.repomd()),
+        })
+    }
+
+    /// Shows what is staged in a tree.
+    ///
+    /// # Errors
+    /// With the path at fault, or when nothing is staged there.
+    pub fn show_staged(&mut self, tree: &TreeName) -> Result<Published, DistError> {
+        let Some(Waiting { listing, ready }) = self.staged.remove(tree) else {
+            return Err(DistError::Disagrees(format!("nothing is staged in {}", self.id(tree))));
+        };
+        self.show(tree, &listing, ready)
     }
 
     /// Removes files whose time has come.

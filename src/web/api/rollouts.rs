@@ -1,4 +1,4 @@
-//! `/api/v1/rollouts` and `/api/v1/rollouts/{id}`: rollouts are listed, shown and made.
+//! `/api/v1/rollouts` and `/api/v1/rollouts/{id}`: rollouts are listed, shown and created.
 
 use std::str::FromStr;
 
@@ -8,6 +8,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{caller, line, parsed, problem, rollout_id};
+use crate::domain::rollout::Part;
 use crate::engine::view::{After, RolloutView, Wanted};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
@@ -27,10 +28,25 @@ pub struct SubmitBody {
     /// Its id: letters, digits and . _ -
     pub id: String,
     /// Its distribution, as in the configuration.
-    pub distribution: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
     /// One line for people; the first package when it is empty.
     #[serde(default)]
     pub title: String,
+    /// Its packages in that distribution: `name-[epoch:]version-release.arch`, each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Packages in further distributions: all of them move together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartBody>,
+}
+
+/// The packages of a rollout in one distribution.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartBody {
+    /// The distribution, as in the configuration.
+    pub distribution: String,
     /// `name-[epoch:]version-release.arch`, each.
     pub packages: Vec<String>,
 }
@@ -40,8 +56,10 @@ pub struct SubmitBody {
 pub struct RolloutBody {
     /// Its id.
     pub id: String,
-    /// Its distribution.
+    /// Its distribution; the first of several.
     pub distribution: String,
+    /// Its distributions.
+    pub distributions: Vec<String>,
     /// One line for people.
     pub title: String,
     /// Its state.
@@ -67,6 +85,8 @@ pub struct RolloutBody {
 /// A package of a rollout.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RolloutPackage {
+    /// Its distribution.
+    pub distribution: String,
     /// `name-[epoch:]version-release.arch`.
     pub nevra: String,
     /// The trees that list it.
@@ -136,9 +156,9 @@ fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// Makes a rollout.
+/// Creates a rollout.
 #[utoipa::path(post, path = "/api/v1/rollouts", tag = "rollouts", request_body = SubmitBody, security(("token" = [])),
-    responses((status = 201, description = "Made", body = RolloutBody), (status = 400, body = Problem),
+    responses((status = 201, description = "Created", body = RolloutBody), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
         (status = 503, body = Problem)))]
@@ -152,9 +172,14 @@ pub async fn submit(
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
-    let dist = parsed(&asked.distribution)?;
-    let packages = asked.packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
-    let ask = Ask::Submit { rollout, dist, title: asked.title, packages };
+    let SubmitBody { distribution, title, packages, parts: further, .. } = asked;
+    let parts = match distribution {
+        Some(distribution) => vec![PartBody { distribution, packages }],
+        None if packages.is_empty() && !further.is_empty() => vec![],
+        None => return Err(Problem::bad_request("name the `distribution` of the packages".to_owned())),
+    };
+    let parts = parts.iter().chain(&further).map(part).collect::<Result<_, _>>()?;
+    let ask = Ask::Submit { rollout, title, parts };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
             let view = context.engine.shared().read().rollout(&id);
@@ -194,11 +219,17 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     view.map(|view| Json(rollout_body(&view))).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))
 }
 
+fn part(PartBody { distribution, packages }: &PartBody) -> Result<Part, Problem> {
+    let packages = packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
+    Ok(Part { dist: parsed(distribution)?, packages })
+}
+
 fn rollout_body(view: &RolloutView) -> RolloutBody {
     let rollout = &view.rollout;
     RolloutBody {
         id: rollout.id.to_string(),
-        distribution: rollout.dist.to_string(),
+        distribution: rollout.dists().next().map(ToString::to_string).unwrap_or_default(),
+        distributions: rollout.dists().map(ToString::to_string).collect(),
         title: rollout.title.clone(),
         state: rollout.state.to_string(),
         since: rollout.since.to_string(),
@@ -209,7 +240,11 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         packages: view
             .packages
             .iter()
-            .map(|(nevra, trees)| RolloutPackage { nevra: nevra.to_string(), trees: trees.clone() })
+            .map(|(dist, nevra, trees)| RolloutPackage {
+                distribution: dist.to_string(),
+                nevra: nevra.to_string(),
+                trees: trees.clone(),
+            })
             .collect(),
         next: view
             .next

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::domain::backlog::Kind;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::listing::Inventory;
-use crate::domain::plan::Item;
+use crate::domain::plan::{Item, Move};
 use crate::format::compress::{self, Compression};
 use crate::format::sample::{self, Recipe};
 use crate::format::signing;
@@ -111,15 +111,19 @@ impl Kept {
         floors: &BTreeMap<TreeName, u64>,
         now: Timestamp,
     ) -> Result<Vec<(TreeName, Published)>, DistError> {
-        let (published, ended) = self.dist.promote(&self.inventory, plan, floors, now);
-        for (tree, _) in &published {
-            self.shows(plan, tree);
+        self.dist.stage_plan(&self.inventory, plan, floors, now)?;
+        let mut published = Vec::new();
+        for tree in plan.trees().into_iter().map(|id| id.tree) {
+            assert!(self.dist.staged(&self.inventory, plan, &tree).is_some(), "{tree} is staged");
+            published.push((tree.clone(), self.dist.show_staged(&tree)?));
+            self.shows(plan, &tree);
         }
-        ended.map(|()| published)
+        self.dist.tidy(&self.inventory)?;
+        Ok(published)
     }
 
     fn shows(&mut self, plan: &Plan, tree: &TreeName) {
-        let listing = plan.shown_in(tree, &self.inventory.listing(tree));
+        let listing = plan.shown_in(&self.dist.id(tree), &self.inventory.listing(tree));
         self.inventory.show(tree, listing);
     }
 
@@ -287,9 +291,11 @@ fn plan(dist: &Kept, nevra: &str, target: Option<&str>, from: &str) -> Plan {
     let sha256 = dist.identity(&nevra).expect("accepted");
     Plan {
         rollout: "r".parse().expect("an id"),
-        dist: "d".parse().expect("a path"),
-        target: target.map(tree),
-        items: vec![Item { nevra, sha256, leaves: vec![tree(from)] }],
+        moves: vec![Move {
+            dist: "d".parse().expect("a path"),
+            target: target.map(tree),
+            items: vec![Item { nevra, sha256, leaves: vec![tree(from)] }],
+        }],
     }
 }
 
@@ -524,7 +530,7 @@ fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goe
         revision: published.revision,
         repomd: Some(published.repomd),
         planned: true,
-        moving: begun.items.iter().map(|item| item.nevra.clone()).collect(),
+        moving: begun.moves[0].items.iter().map(|item| item.nevra.clone()).collect(),
         begun: vec![(7, Arc::new(begun.clone()))],
         ..Expected::default()
     };
@@ -547,8 +553,8 @@ fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goe
     assert_eq!(client_sees(&testing), Some(vec![file("a")]));
     // A move that has shown nothing yet is not ahead of itself, and neither is one of which all is written down.
     let mut later = stopped;
-    later.target = Some(tree("untested"));
-    later.items[0].leaves = vec![tree("testing")];
+    later.moves[0].target = Some(tree("untested"));
+    later.moves[0].items[0].leaves = vec![tree("testing")];
     let mut again = open(vec![listed("a-1-1.noarch", &["testing"])]);
     for begun in [&later, &recalled] {
         let found = again.inspect(&tree("testing"), &last(&after, begun), now()).expect("as it is");
@@ -583,7 +589,7 @@ fn a_move_that_fails_before_clients_see_it_is_shown_by_nobody_elses() {
         dist.disk = Arc::new(Kernel::default());
         // The engine has the trees looked at when a move has failed.
         let begun = vec![(7, Arc::new(first.clone()))];
-        let moving = first.items.iter().map(|item| item.nevra.clone()).collect();
+        let moving = first.moves[0].items.iter().map(|item| item.nevra.clone()).collect();
         let expected = Expected { planned: true, moving, begun, ..Expected::default() };
         let ahead = dist.inspect(&tree("testing"), &expected, now()).expect("as it is");
         assert_eq!(ahead.is_some() || ended.is_ok(), shown, "after {calls} changes");
@@ -758,16 +764,14 @@ fn a_promotion_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_
     let plan = plan(&dist, "a-1-1.noarch", Some("testing"), "untested");
     let listed = |trees: &[&str]| {
         vec![Listed {
-            nevra: plan.items[0].nevra.clone(),
-            sha256: plan.items[0].sha256,
+            nevra: plan.moves[0].items[0].nevra.clone(),
+            sha256: plan.moves[0].items[0].sha256,
             trees: trees.iter().map(|t| tree(t)).collect(),
         }]
     };
-    let back = Plan {
-        target: Some(tree("untested")),
-        items: vec![Item { leaves: vec![tree("testing")], ..plan.items[0].clone() }],
-        ..plan.clone()
-    };
+    let mut back = plan.clone();
+    back.moves[0].target = Some(tree("untested"));
+    back.moves[0].items[0].leaves = vec![tree("testing")];
     let mut failed_at = 0;
     for calls in 0.. {
         // The directories are there, so opening needs no change; then every change counts.
@@ -809,7 +813,7 @@ fn an_index_that_was_lost_is_made_again_from_the_packages() {
     for entry in std::fs::read_dir(site.dir.path().join("state/index")).expect("listed") {
         Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
     }
-    let item = &plan.items[0];
+    let item = &plan.moves[0].items[0];
     let listed = vec![Listed { nevra: item.nevra.clone(), sha256: item.sha256, trees: vec![tree("untested")] }];
     let mut dist = site.open(Arc::new(Kernel::default()), listed).expect("opened");
     dist.publish(&tree("untested"), 0, now()).expect("published");
@@ -1359,7 +1363,7 @@ fn whatever_is_done_to_a_tree_of_somebody_else_nothing_is_written_there() {
         site.drop_file("c.rpm", &package("c", "1", Some(&keys().1)));
         site.settle(&mut dist);
         let coming = plan(&dist, "c-1-1.noarch", Some("testing"), "untested");
-        let moving = BTreeSet::from([coming.items[0].nevra.clone()]);
+        let moving = BTreeSet::from([coming.moves[0].items[0].nevra.clone()]);
         let expected = Expected { planned: true, dirty: true, moving, ..Expected::default() };
         let expected = published.as_ref().map_or(expected.clone(), |published| Expected {
             repomd: Some(published.repomd),
