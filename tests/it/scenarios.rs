@@ -35,6 +35,7 @@ pub(crate) struct Scenario {
     pub(crate) from_start: bool,
     /// Whether all trees are whole when it begins.
     pub(crate) whole: bool,
+    distributions: &'static [&'static str],
     /// What is done once.
     act: fn(&Site),
     /// What is asked until it is over, any number of times.
@@ -51,13 +52,18 @@ const QUIET: Scenario = Scenario {
     lay: nothing_first,
     from_start: false,
     whole: true,
+    distributions: &[DISTRIBUTION],
     act: nothing,
     ask: nothing,
     over: |_| true,
 };
 
+/// Another distribution, and the rollout of both.
+const SECOND: &str = "umd/3/sl5/i386";
+const BOTH: &str = "8";
+
 /// All of them.
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+pub(crate) const SCENARIOS: [Scenario; 13] = [
     Scenario {
         name: "first start",
         lay: |site| {
@@ -116,6 +122,22 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         before: |site| reach(site, &["InVerification", "StageRollOut"]),
         ask: |site| ask_for(site, "Production"),
         over: |site| promoted(site, "Production", &["production"]),
+        ..QUIET
+    },
+    Scenario {
+        name: "two distributions to testing",
+        distributions: &[DISTRIBUTION, SECOND],
+        before: |site| reach_in_both(site, &["InVerification"]),
+        ask: |site| ask_for_rollout(site, BOTH, "StageRollOut"),
+        over: |site| in_both(site, "StageRollOut", "testing"),
+        ..QUIET
+    },
+    Scenario {
+        name: "two distributions to production",
+        distributions: &[DISTRIBUTION, SECOND],
+        before: |site| reach_in_both(site, &["InVerification", "StageRollOut"]),
+        ask: |site| ask_for_rollout(site, BOTH, "Production"),
+        over: |site| in_both(site, "Production", "production"),
         ..QUIET
     },
     Scenario {
@@ -206,6 +228,31 @@ fn reach(site: &mut Site, states: &[&str]) {
     }
 }
 
+/// Takes a package in in each of two distributions and moves the rollout of both through these states.
+fn reach_in_both(site: &mut Site, states: &[&str]) {
+    let package = package(&recipe("demo", "1.0", &[]), Some(&keys().ours.1));
+    for dist in [DISTRIBUTION, SECOND] {
+        fs::write(site.incoming_of(dist).join("demo.rpm"), &package).unwrap();
+    }
+    let is_in = |site: &Site, dist| lists_in(site, dist, "untested", &PACKAGES[..1]);
+    site.wait("the packages to be taken in", |site| (is_in(site, DISTRIBUTION) && is_in(site, SECOND)).then_some(()));
+    let other = format!("{SECOND}={}", PACKAGES[0]);
+    site.ctl_good(&["submit", BOTH, "--distribution", DISTRIBUTION, PACKAGES[0], &other]);
+    for state in states {
+        site.ctl_good(&["move", BOTH, state]);
+        let is_there = |site: &Site| site.door.state(BOTH).as_deref() == Some(*state) && site.door.rests(BOTH);
+        site.wait(state, |site| is_there(site).then_some(()));
+    }
+}
+
+/// Whether the rollout of both has come to its end in both.
+fn in_both(site: &Site, state: &str, tree: &str) -> bool {
+    let there = site.door.state(BOTH).as_deref() == Some(state) && site.door.rests(BOTH);
+    let listed = |name: &str| if name == tree { &PACKAGES[..1] } else { &[] };
+    let trees = || TREES.iter().flat_map(|name| [(DISTRIBUTION, *name), (SECOND, *name)]);
+    there && trees().all(|(dist, name)| lists_in(site, dist, name, listed(name)))
+}
+
 /// Leaves the site as a daemon does that died half way through a promotion.
 fn killed_in_a_promotion(site: &mut Site) {
     let calls = Calls::watch(site, Order::Off);
@@ -222,9 +269,14 @@ fn killed_in_a_promotion(site: &mut Site) {
 }
 
 fn ask_for(site: &Site, state: &str) {
-    if site.door.state("7").as_deref() != Some(state) {
+    ask_for_rollout(site, "7", state);
+}
+
+fn ask_for_rollout(site: &Site, id: &str, state: &str) {
+    if site.door.state(id).as_deref() != Some(state) {
         // The answer is lost when the daemon dies meanwhile.
-        let _ = site.door.post("/api/v1/rollouts/7/move", &json!({"state": state, "reason": "the story goes on"}));
+        let path = format!("/api/v1/rollouts/{id}/move");
+        let _ = site.door.post(&path, &json!({"state": state, "reason": "the story goes on"}));
     }
 }
 
@@ -234,11 +286,24 @@ fn promoted(site: &Site, state: &str, listed: &[&str]) -> bool {
 }
 
 fn published(site: &Site, tree: &str) -> Option<Published> {
-    judge::read(&Source::Disk(site.tree(tree))).ok().flatten()
+    published_in(site, DISTRIBUTION, tree)
+}
+
+fn published_in(site: &Site, dist: &str, tree: &str) -> Option<Published> {
+    judge::read(&Source::Disk(site.tree_of(tree, dist))).ok().flatten()
+}
+
+/// All trees of all distributions.
+fn all_trees(site: &Site) -> impl Iterator<Item = PathBuf> {
+    TREES.iter().flat_map(|tree| site.distributions.iter().map(|dist| site.tree_of(tree, dist)))
 }
 
 fn lists(site: &Site, tree: &str, packages: &[&str]) -> bool {
-    published(site, tree).is_some_and(|shown| shown.packages.keys().eq(packages))
+    lists_in(site, DISTRIBUTION, tree, packages)
+}
+
+fn lists_in(site: &Site, dist: &str, tree: &str, packages: &[&str]) -> bool {
+    published_in(site, dist, tree).is_some_and(|shown| shown.packages.keys().eq(packages))
 }
 
 /// Whether nothing lies in a tree that its metadata does not name.
@@ -309,7 +374,7 @@ pub(crate) enum End {
 impl Scenario {
     /// A site at which the scenario can begin, kept as "before".
     pub(crate) fn site(&self) -> Site {
-        let mut site = Site::start(&Wish::default());
+        let mut site = Site::start(&Wish { distributions: self.distributions.to_vec(), ..Wish::default() });
         (self.before)(&mut site);
         assert!(site.stop().success());
         (self.lay)(&mut site);
@@ -410,9 +475,9 @@ pub(crate) fn whole(site: &Site) {
         assert!(began.elapsed() < Duration::from_secs(10), "accepted, and nowhere: {nowhere:?}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
-    for tree in TREES {
+    for tree in all_trees(site) {
         for dir in ["repodata", "Packages"] {
-            let files = files_below(&site.tree(tree).join(dir));
+            let files = files_below(&tree.join(dir));
             let hollow = files.iter().find(|file| fs::metadata(file).is_ok_and(|meta| meta.len() == 0));
             assert_eq!(hollow, None, "an empty file was published");
         }
@@ -422,21 +487,45 @@ pub(crate) fn whole(site: &Site) {
 /// What clients see while the daemon is down: whole trees, but for a signature that is not yet of its repomd.xml, as
 /// the two are renamed one after the other. Gives how many are torn so.
 pub(crate) fn seen_by_clients(site: &Site) -> usize {
-    let torn = |tree: &&&str| match judge::read(&Source::Disk(site.tree(tree))) {
+    let torn = |tree: &PathBuf| match judge::read(&Source::Disk(tree.clone())) {
         Ok(_) => false,
         Err(why) if why.contains(TORN) => true,
-        Err(why) => panic!("{tree}, while the daemon is down: {why}"),
+        Err(why) => panic!("{}, while the daemon is down: {why}", tree.display()),
     };
-    TREES.iter().filter(torn).count()
+    shown_after_staged(site);
+    all_trees(site).filter(torn).count()
+}
+
+/// Where a plan is shown in one of several distributions, all of them were staged before.
+fn shown_after_staged(site: &Site) {
+    if site.distributions.len() < 2 {
+        return;
+    }
+    let book = rusqlite::Connection::open(site.path("state/logbook.sqlite")).unwrap();
+    let mut bodies = book.prepare("SELECT body FROM entry ORDER BY seq").unwrap();
+    let bodies: Vec<String> = bodies.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let is_of = |kind: &'static str| move |body: &&String| body.contains(&format!("\"kind\":\"{kind}\""));
+    let last_plan = bodies.iter().rev().find(|body| is_of("rollout.moved")(body) && body.contains("\"moves\""));
+    let Some(target) = last_plan.and_then(|body| {
+        let body: Value = serde_json::from_str(body).unwrap();
+        body["fact"]["plan"]["moves"][0]["target"].as_str().map(str::to_owned)
+    }) else {
+        return;
+    };
+    let plans = bodies.iter().filter(|body| is_of("rollout.moved")(body) && body.contains("\"moves\"")).count();
+    let staged = bodies.iter().filter(is_of("rollout.staged")).count();
+    let shows = |dist: &&&str| lists_in(site, dist, &target, &PACKAGES[..1]);
+    let shown = site.distributions.iter().filter(shows).count();
+    assert!(shown == 0 || staged >= plans, "shown in {shown} distributions, and {staged} of {plans} plans were staged");
 }
 
 /// What the judge finds in the trees, each of which must be whole, and what was withdrawn and is kept.
 fn listed_or_kept(site: &Site) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for tree in TREES {
-        match judge::read(&Source::Disk(site.tree(tree))) {
+    for tree in all_trees(site) {
+        match judge::read(&Source::Disk(tree.clone())) {
             Ok(shown) => found.extend(shown.unwrap_or_default().packages.into_keys()),
-            Err(why) => panic!("{tree}: {why}"),
+            Err(why) => panic!("{}: {why}", tree.display()),
         }
     }
     for file in files_below(&site.path("state/retired")) {

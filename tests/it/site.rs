@@ -168,6 +168,8 @@ pub(crate) struct Site {
     pub(crate) starts: usize,
     /// Words before the daemon's own for the next start, such as a tracer that becomes the daemon.
     pub(crate) under: Vec<String>,
+    /// Paths of distributions.
+    pub(crate) distributions: Vec<&'static str>,
 }
 
 const HOOK_SECRET: &[u8] = b"a secret that tracker and daemon share, 0123456789";
@@ -204,7 +206,9 @@ impl Site {
         secret(&at.join("keys/hook"), HOOK_SECRET);
         secret(&at.join("keys/token"), TOKEN.as_bytes());
         let files = FileServer::start(&at.join("root"));
-        let site = Self { dir, daemon: None, door: Door::default(), files, starts: 0, under: Vec::new() };
+        let distributions = wish.distributions.clone();
+        let (door, under) = (Door::default(), Vec::new());
+        let site = Self { dir, daemon: None, door, files, starts: 0, under, distributions };
         fs::write(site.path("rolloutd.toml"), site.configuration(wish)).unwrap();
         site
     }
