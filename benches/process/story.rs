@@ -17,7 +17,7 @@ use rolloutd::process::fact::rollout::{Awaits, Done, Moved, Submitted};
 use rolloutd::process::fact::ticket::Heard;
 use rolloutd::process::fact::tree::Published;
 use rolloutd::process::fact::{self, Fact};
-use rolloutd::process::input::{Ask, Hint, Input, WorkEnd};
+use rolloutd::process::input::{Ask, Found, Hint, Input, WorkEnd};
 use rolloutd::process::procedure;
 use rolloutd::process::rules::{DistRules, Rules, Standing, Trust};
 use rolloutd::process::who::{Caller, Channel};
@@ -252,15 +252,13 @@ pub(crate) fn inputs(entries: usize) -> Vec<(&'static str, Make)> {
             "an upload was taken in",
             Box::new(move |turn| {
                 let nevra = format!("new-{turn}-1.0-1.el6.x86_64").parse().expect("a nevra");
-                let end = WorkEnd::Looked {
+                let end = WorkEnd::done(Found::Looked {
                     took_in: vec![accepted(turn, &nevra)],
                     turned_away: vec![],
-                    again: None,
-                    trouble: None,
                     stuck: vec![],
                     waiting: Backlog::default(),
                     repeated: false,
-                };
+                });
                 Input::WorkEnded(Work::TakeIn(dist(turn)), end)
             }),
         ),
@@ -269,7 +267,10 @@ pub(crate) fn inputs(entries: usize) -> Vec<(&'static str, Make)> {
             Box::new(move |turn| {
                 let mut shown = published(turn, "testing");
                 shown.revision = 3_000_000_000;
-                Input::WorkEnded(Work::Publish(dist(turn), vec![tree("testing")]), WorkEnd::Published(vec![shown]))
+                Input::WorkEnded(
+                    Work::Publish(dist(turn), vec![tree("testing")]),
+                    WorkEnd::done(Found::Published(vec![shown])),
+                )
             }),
         ),
     ]

@@ -1,4 +1,4 @@
-//! `[[webhook]]` and `[[token]]`: who may speak to the daemon, and as whom.
+//! `[[webhook]]` and `[[token]]`: who may speak to the daemon, and as whom; `[[outgoing]]`: who is told.
 //!
 //! A secret is always the name of a file; its content is `check`'s and the web floor's.
 
@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::mentions::{Notebook, Purpose, SECRET_EXAMPLE};
-use super::settings::{HookKind, Token, Webhook};
+use super::settings::{HookKind, Outgoing, Token, Webhook};
 use super::values::{Names, set_of};
 use crate::domain::names::{Actor, HookName, Role};
 use crate::format::document::{Section, Value};
 use crate::format::spelling::list_of;
+use crate::process::notice;
 
 /// Every `[[webhook]]` in the order of the file; what is illegible is left out.
 pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {
@@ -34,6 +35,53 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
     let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::Tracker])), |v| roles(&v));
     section.close();
     Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, roles: roles? })
+}
+
+/// Every `[[outgoing]]` in the order of the file; what is illegible is left out.
+pub fn outgoing(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Outgoing> {
+    let mut names = Names::default();
+    value.sections().into_iter().filter_map(|section| receiver(section, &mut names, notebook)).collect()
+}
+
+fn receiver(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Outgoing> {
+    let name = section.need("name", "name = \"chat\"").and_then(|v| {
+        let name: HookName = v.parse()?;
+        names.note(name.as_str(), &v, "names two receivers");
+        Some(name)
+    });
+    let url = section.need("url", "url = \"https://chat.example.org/rollouts\"").and_then(|v| {
+        let text = v.text()?;
+        address(text).map_err(|why| v.complain(&why, None)).ok()
+    });
+    let secret = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Secret));
+    let words = notice::EVENTS.map(|event| (event, event));
+    let usual = || Some(notice::USUAL.iter().copied().collect());
+    let events: Option<BTreeSet<&str>> = section.get("events").map_or_else(usual, |v| {
+        if v.list()?.is_empty() {
+            v.complain("is empty, so this receiver would be told nothing", None);
+        }
+        set_of(&v, |v| v.one_of(&words)).map(|events| events.into_iter().collect())
+    });
+    section.close();
+    let events = events?.into_iter().map(str::to_owned).collect();
+    Some(Outgoing { name: name?, url: url?, secret: secret?, events })
+}
+
+/// A URL to which something can be posted.
+fn address(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = rest.ok_or("must begin with https:// or http://")?;
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() {
+        return Err("has no host".to_owned());
+    }
+    if host.contains('@') {
+        return Err("must have no user or password; the receiver knows the daemon by its signature".to_owned());
+    }
+    if text.contains('#') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("must have no fragment and no blanks".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Every `[[token]]` in the order of the file; what is illegible is left out.
@@ -77,4 +125,21 @@ fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
         );
     }
     Some(roles.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_has_an_address_that_leads_to_one_machine() {
+        for good in ["https://chat.example.org/rollouts?room=7", "http://127.0.0.1:8080", "https://[::1]/x"] {
+            assert_eq!(address(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["", "chat.example.org", "ftp://x/", "https:///x", "https://me:word@x/", "https://x/ y", "https://x/#y"]
+        {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -81,6 +81,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let distributions = distributions.map(|v| distribution::all(&v, &mut notebook)).unwrap_or_default();
     let signing = top.get("signing").map_or(Some((None, false)), |v| signing(v.section()?, &mut notebook));
     let webhooks = top.get("webhook").map(|v| actors::webhooks(&v, &mut notebook)).unwrap_or_default();
+    let outgoing = top.get("outgoing").map(|v| actors::outgoing(&v, &mut notebook)).unwrap_or_default();
     let tokens = top.get("token").map(|v| actors::tokens(&v, &mut notebook)).unwrap_or_default();
     let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
     let intake = top.get("intake").map_or_else(|| Some(Intake::default()), |v| intake(v.section()?));
@@ -97,6 +98,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             signing: signing.0,
             unsigned: signing.1,
             webhooks,
+            outgoing,
             tokens,
             watch: watch?,
             intake: intake?,

@@ -41,6 +41,8 @@ pub struct Settings {
     pub unsigned: bool,
     /// Trackers that may send hints.
     pub webhooks: Vec<Webhook>,
+    /// Who is told of rollouts.
+    pub outgoing: Vec<Outgoing>,
     /// People and programs that may use the API.
     pub tokens: Vec<Token>,
     /// How new files are noticed.
@@ -161,6 +163,19 @@ pub enum HookKind {
     Generic,
     /// Request Tracker.
     Rt,
+}
+
+/// `[[outgoing]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// How people call the receiver.
+    pub name: HookName,
+    /// Where it is told.
+    pub url: String,
+    /// The file with the key of the signature.
+    pub secret: PathBuf,
+    /// What it is told: kinds of logbook entries.
+    pub events: BTreeSet<String>,
 }
 
 /// `[[token]]`

@@ -28,6 +28,7 @@ use crate::engine::run::Engine;
 use crate::engine::view::Shared;
 use crate::engine::worker::{Books, Workers};
 use crate::link::clock::Clock;
+use crate::link::outgoing::Outgoing;
 use crate::link::supervisor::{self, Supervisor};
 use crate::process::rules::Rules;
 use crate::process::trouble::Trouble;
@@ -140,6 +141,7 @@ pub struct Daemon {
     engine: Engine,
     handle: Handle,
     workers: Arc<Workers>,
+    outgoing: Arc<Outgoing>,
     context: Context,
     listener: TcpListener,
     on_ready: oneshot::Receiver<()>,
@@ -161,7 +163,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     thread_pool::allow(settings.intake.jobs);
     let sandbox = Arc::new(Sandbox::of_this_program());
     let examiner: Arc<dyn Examiner> = sandbox.clone();
-    let Prepared { rules, distributions, site } = prepare(&settings, &examiner, clock.now())?;
+    let Prepared { rules, distributions, site, receivers } = prepare(&settings, &examiner, clock.now())?;
     let disk = Latched::new(Kernel::below(vec![settings.site.root.clone(), settings.site.incoming.clone()]));
     let broken = disk.broken();
     let disk: Arc<dyn Disk> = Arc::new(disk);
@@ -213,6 +215,9 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     let workers = Arc::new(Workers::new(Arc::clone(&shared), open));
     let (rung, on_ready) = oneshot::channel();
     let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workers), shared, clock, rung);
+    let outgoing = Arc::new(Outgoing::default());
+    outgoing.replace(receivers);
+    let engine = engine.telling(Arc::clone(&outgoing));
     let mode = settings.watch.mode;
     let posts = watched.into_iter().map(|(dist, dir, news)| Post::new(dist, dir, news, mode, &handle)).collect();
 
@@ -228,6 +233,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         engine,
         handle,
         workers,
+        outgoing,
         context,
         listener,
         on_ready,
@@ -336,6 +342,7 @@ impl Daemon {
             settings: self.settings,
             handle: self.handle,
             workers: self.workers,
+            outgoing: self.outgoing,
             context: self.context,
             examiner: self.examiner,
             clock: self.clock,
@@ -420,7 +427,7 @@ impl Reporter {
         let packages: u64 = inside.trees().iter().map(|tree| tree.packages).sum();
         let rollouts = inside.world.rollouts.len();
         let entry = inside.world.last;
-        let doing: Vec<String> = inside.busy.iter().map(|(dist, label)| format!("{label} {dist}")).collect();
+        let doing: Vec<String> = inside.busy.iter().map(|(lane, label)| format!("{label} {lane}")).collect();
         let doing = if doing.is_empty() { "idle".to_owned() } else { doing.join(", ") };
         match inside.troubles.iter().next() {
             Some((what, why)) => format!("DEGRADED ({what}: {why}); {packages} listed, logbook entry {entry}"),
@@ -435,6 +442,7 @@ struct Reloader {
     settings: Settings,
     handle: Handle,
     workers: Arc<Workers>,
+    outgoing: Arc<Outgoing>,
     context: Context,
     examiner: Arc<dyn Examiner>,
     clock: Clock,
@@ -528,10 +536,11 @@ impl Reloader {
 
     /// Reads what the settings name and puts all of it in force.
     async fn apply(&mut self, effective: Settings) -> Result<(), DaemonError> {
-        let Prepared { rules, distributions, site } = prepare(&effective, &self.examiner, self.clock.now())?;
+        let Prepared { rules, distributions, site, receivers } = prepare(&effective, &self.examiner, self.clock.now())?;
         for (path, ready) in distributions {
             self.workers.reload(&path, ready);
         }
+        self.outgoing.replace(receivers);
         self.handle.reload(rules).await;
         self.context.replace(site);
         self.settings = effective;

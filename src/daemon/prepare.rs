@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use crate::config::files;
 use crate::config::secrets::SECRET_MAX;
 use crate::config::settings::{Distribution, Settings};
-use crate::domain::names::{DistPath, TreeName};
+use crate::domain::names::{DistPath, HookName, TreeName};
 use crate::domain::refusal::Code;
 use crate::domain::workflow::Workflow;
 use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
 use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;
+use crate::link::outgoing::Receiver;
 use crate::process::procedure;
 use crate::process::rules::{DistRules, Rules, Standing, Trust};
 use crate::process::who::{Caller, Channel};
@@ -37,6 +38,8 @@ pub struct Prepared {
     pub distributions: BTreeMap<DistPath, DistSettings>,
     /// For the web.
     pub site: SiteFacts,
+    /// Who is told of rollouts.
+    pub receivers: BTreeMap<HookName, Receiver>,
 }
 
 /// What cannot be used, all of it.
@@ -80,6 +83,13 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
             }
         }
     }
+    let mut receivers = BTreeMap::new();
+    for receiver in &settings.outgoing {
+        rules.outgoing.insert(receiver.name.clone(), receiver.events.clone());
+        if let Some(secret) = secret(&receiver.secret, &mut wrong) {
+            receivers.insert(receiver.name.clone(), Receiver { url: receiver.url.clone(), secret });
+        }
+    }
     let mut tokens = Tokens::default();
     for token in &settings.tokens {
         if let Some(text) = secret(&token.file, &mut wrong) {
@@ -94,7 +104,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         secrets,
         rejected: distributions.iter().map(|(path, ready)| (path.clone(), Arc::clone(&ready.gate.rejected))).collect(),
     };
-    if wrong.is_empty() { Ok(Prepared { rules, distributions, site }) } else { Err(Unusable(wrong)) }
+    if wrong.is_empty() { Ok(Prepared { rules, distributions, site, receivers }) } else { Err(Unusable(wrong)) }
 }
 
 /// Reads a file of at most `most` bytes.

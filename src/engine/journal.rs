@@ -4,6 +4,7 @@ use crate::domain::plan::Plan;
 use crate::process::decision::Entry;
 use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
+use crate::process::fact::notice::GivenUp;
 use crate::process::fact::package::Lost;
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
 use crate::process::fact::ticket::Heard;
@@ -38,6 +39,11 @@ pub(super) fn log_fact(seq: u64, entry: &Entry) {
         Fact::Moved(Moved { rollout, from, to, plan }) => {
             let packages = plan.as_ref().map_or(0, Plan::packages);
             tracing::info!(seq, %who, %rollout, from, to, packages, "moved");
+        }
+        Fact::NoticeDue(due) => tracing::debug!(seq, to = %due.to, cause = due.cause, "notice due"),
+        Fact::NoticeSent(sent) => tracing::info!(seq, to = %sent.to, notice = sent.notice, "notice sent"),
+        Fact::NoticeGivenUp(GivenUp { to, notice, why, .. }) => {
+            tracing::error!(seq, %to, notice, why, "notice given up");
         }
         Fact::Staged(Staged { plan, rollout, trees }) => {
             tracing::info!(seq, plan, %rollout, trees = trees.len(), "staged");

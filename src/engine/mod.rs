@@ -11,5 +11,9 @@ pub mod handle;
 pub mod folding;
 /// Each entry of the logbook in the daemon's log.
 mod journal;
+/// What receivers of notices are sent.
+mod message;
+/// What begins, and what follows from how it ended.
+mod dispatch;
 /// The loop.
 pub mod run;

@@ -12,25 +12,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::dispatch::{self, Dispatch, Stirred};
 use super::folding::{EngineError, draft};
 use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
 use super::journal::log_fact;
-use super::view::{Shared, View};
+use super::message;
+use super::view::Shared;
 use super::worker::Workers;
-use crate::domain::backlog::Backlog;
 use crate::domain::moment::Moment;
-use crate::domain::names::{Actor, DistPath, RolloutId, TreeId};
+use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::link::clock::Clock;
+use crate::link::outgoing::{Delivery, Outgoing};
 use crate::process::act::wishes::stirred;
-use crate::process::agenda::{self, Circumstances, Held, Work, Wrong};
+use crate::process::agenda::Work;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
 use crate::process::fact::package::Lost;
-use crate::process::input::{Input, WorkEnd};
+use crate::process::input::{End, Found, Input, WorkEnd};
 use crate::process::listed::{self, Doubts};
+use crate::process::notice::to_nobody;
 use crate::process::trouble::Trouble;
 use crate::process::{decide, wish};
 use crate::store::logbook::{Draft, Logbook, LogbookError};
@@ -38,35 +42,11 @@ use crate::store::logbook::{Draft, Logbook, LogbookError};
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long what was taken in may wait for more of the same burst before it is published. People wait for
-/// rollouts, which this does not hold up; and the quiet time of a file is as long.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// Closer together than this the wall clock and the time that has really passed are taken for the same.
 const SAME_TIME: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How often the logbook is sealed when nothing happens, and so how much of a wait is lost in a crash.
 const SEAL_EVERY: Duration = Duration::from_mins(10);
-
-/// When a failed piece of work is tried again. It is data, so a test reads it without waiting.
-#[derive(Clone, Copy, Debug)]
-pub struct Retry {
-    /// The first pause.
-    pub first: Duration,
-    /// The longest pause.
-    pub most: Duration,
-}
-
-/// The plan in use: work never gives up, since a full disk may be emptied at any time.
-pub const RETRY: Retry = Retry { first: Duration::from_secs(1), most: Duration::from_mins(1) };
-
-impl Retry {
-    /// The pause after `failures` failures in a row.
-    pub fn pause(self, failures: u32) -> Duration {
-        let doubled = self.first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        doubled.min(self.most)
-    }
-}
 
 /// The engine before it runs.
 pub struct Engine {
@@ -83,24 +63,15 @@ pub struct Engine {
     ends: (mpsc::UnboundedSender<Envelope>, mpsc::UnboundedReceiver<Envelope>),
     /// Inputs that could not be written down yet.
     stalled: VecDeque<Envelope>,
-    busy: BTreeSet<DistPath>,
-    touched: BTreeSet<DistPath>,
-    again: BTreeMap<DistPath, Instant>,
-    /// Failures in a row of a piece of work, and until when it is left alone.
-    failures: BTreeMap<Trouble, (u32, Instant)>,
-    first_look_over: BTreeSet<DistPath>,
-    /// Since when something that was taken in waits to be published.
-    waiting: BTreeMap<DistPath, Instant>,
-    /// Distributions whose trees are to be compared with the logbook.
-    doubted: BTreeSet<DistPath>,
+    dispatch: Dispatch,
+    outgoing: Arc<Outgoing>,
+    deliveries: JoinSet<()>,
+    /// Cancelled when it is to end.
+    stop: CancellationToken,
     /// Rollouts of which a tracker wants something, and about which something has changed since they were judged.
     stirred: BTreeSet<RolloutId>,
     /// Whether it may concern all of them.
     all_stirred: bool,
-    /// Moves that the rules no longer trust.
-    held: BTreeMap<u64, Held>,
-    /// The moves that were judged by the rules that are in force; none after these have changed.
-    judged: Option<BTreeSet<u64>>,
     /// What speaks against the signers of what trees list, and the listings that were compared with the rules in force.
     doubts: (BTreeMap<TreeId, Doubts>, Option<u64>),
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
@@ -145,17 +116,12 @@ impl Engine {
             inputs,
             ends: mpsc::unbounded_channel(),
             stalled: VecDeque::new(),
-            busy: BTreeSet::new(),
-            touched: BTreeSet::new(),
-            again: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            first_look_over: BTreeSet::new(),
-            waiting: BTreeMap::new(),
-            doubted: BTreeSet::new(),
+            dispatch: Dispatch::default(),
+            outgoing: Arc::default(),
+            deliveries: JoinSet::new(),
+            stop: CancellationToken::new(),
             stirred: BTreeSet::new(),
             all_stirred: true,
-            held: BTreeMap::new(),
-            judged: None,
             doubts: (BTreeMap::new(), None),
             began,
             due_until: jiff::Timestamp::MIN,
@@ -164,17 +130,26 @@ impl Engine {
         (engine, handle)
     }
 
+    /// Notices go out by this way.
+    #[must_use]
+    pub fn telling(self, outgoing: Arc<Outgoing>) -> Self {
+        Self { outgoing, ..self }
+    }
+
     /// Runs until `stop`; work that has begun is waited for, so that a stop falls between two steps.
     ///
     /// # Errors
     /// When the logbook is broken or somebody else writes to it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), EngineError> {
-        self.touched = self.shared.read().rules.distributions.keys().cloned().collect();
-        self.doubted = self.touched.clone();
+        self.stop = stop.clone();
+        let dists: Vec<DistPath> = self.shared.read().rules.distributions.keys().cloned().collect();
+        self.dispatch.wants(dists.clone(), dists);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let start =
             Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started(Started { version }) };
         self.record(&Decision { entries: vec![start], answer: None })?;
+        let nobody = to_nobody(self.shared.read().known());
+        self.record(&nobody)?;
         while !stop.is_cancelled() {
             self.shared.beat();
             self.follow_the_wall();
@@ -200,7 +175,7 @@ impl Engine {
         self.inputs.close();
         // An end that cannot be written down has come all the same; the next start finds it out again.
         let came = |envelope: &&Envelope| matches!(envelope.input, Input::WorkEnded(..));
-        while self.busy.len() > self.stalled.iter().filter(came).count() {
+        while self.dispatch.running() > self.stalled.iter().filter(came).count() {
             match self.ends.1.recv().await {
                 Some(end) => self.take(end)?,
                 None => break,
@@ -230,38 +205,17 @@ impl Engine {
         }
     }
 
-    /// Finds out which moves are held, when the rules or the moves are other ones, and says so.
+    /// Finds out which moves are held, when the rules or the moves are other ones.
     fn hold(&mut self) {
-        let held: BTreeMap<u64, Held> = {
-            let inside = self.shared.read();
-            let plans = || inside.world.rollouts.plans().map(|(number, _)| number);
-            if self.judged.as_ref().is_some_and(|judged| plans().eq(judged.iter().copied())) {
-                return;
-            }
-            self.judged = Some(plans().collect());
-            agenda::held(&inside.world, &inside.rules)
-        };
-        // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
-        let alive: BTreeSet<Trouble> = {
-            let inside = self.shared.read();
-            inside.world.rollouts.plans().map(|(number, plan)| Trouble::of_plan(plan, number)).collect()
-        };
-        let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
-        let over: Vec<Trouble> = self.failures.keys().filter(is_over).cloned().collect();
-        for key in over {
-            self.failures.remove(&key);
-            self.shared.trouble(&key, None);
+        if self.dispatch.has_new_moves(&self.shared.read()) {
+            let stirred = self.dispatch.hold(&mut self.shared.write());
+            self.stir(stirred);
         }
-        let before = std::mem::replace(&mut self.held, held);
-        self.all_stirred |= before != self.held;
-        for (_, Held { what, why }) in self.held.iter().filter(|(number, held)| before.get(*number) != Some(*held)) {
-            tracing::error!(work = %what, why, "held");
-            self.shared.trouble(what, Some(why.clone()));
-        }
-        for (_, Held { what, .. }) in before.iter().filter(|(number, _)| !self.held.contains_key(*number)) {
-            self.failures.remove(what);
-            self.shared.trouble(what, None);
-        }
+    }
+
+    fn stir(&mut self, Stirred { some, all }: Stirred) {
+        self.stirred.extend(some);
+        self.all_stirred |= all;
     }
 
     /// Compares the signers of what is listed with the rings, when either is another one, and says what does not fit.
@@ -306,15 +260,13 @@ impl Engine {
         let due = self.shared.read().world.rollouts.next_due(self.due_until);
         let due = due.and_then(|at| Duration::try_from(at.duration_since(self.steady())).ok());
         let tick = self.clock.monotonic() + due.map_or(TICK, |due| due.min(TICK));
-        let held = self.failures.values().map(|(_, until)| *until);
-        self.again.values().copied().chain(held).filter(|at| *at > self.clock.monotonic()).fold(tick, Instant::min)
+        self.dispatch.next_wake(self.clock.monotonic()).map_or(tick, |at| at.min(tick))
     }
 
     /// Handles one input; when the logbook cannot be written it waits, with all that come after it.
     fn take(&mut self, envelope: Envelope) -> Result<(), EngineError> {
         let Waiting { touched, doubted } = self.touches.take();
-        self.touched.extend(touched);
-        self.doubted.extend(doubted);
+        self.dispatch.wants(touched, doubted);
         if matches!(envelope.input, Input::Tick) {
             if let Err(error) = self.book.in_place() {
                 self.unwritable(&error);
@@ -360,12 +312,19 @@ impl Engine {
             // Keys, compression or signatures may be other ones now, and clients are to see it.
             for dist in rules.distributions.keys() {
                 // Whoever reloads has perhaps put something right, and waits for it.
-                self.inspect_at_once(dist);
+                self.dispatch.inspect_at_once(dist);
             }
             self.shared.write().rules = Arc::from(rules);
-            self.judged = None;
+            self.dispatch.new_rules();
             self.doubts.1 = None;
             self.all_stirred = true;
+            let nobody = to_nobody(self.shared.read().known());
+            match self.record(&nobody) {
+                Ok(()) => {}
+                // They stay due until the next reload or start.
+                Err(error) if error.may_pass() => self.unwritable(&error),
+                Err(fatal) => return Err(fatal.into()),
+            }
             return self.wishes();
         }
         let decision = {
@@ -383,12 +342,13 @@ impl Engine {
             Err(fatal) => return Err(fatal.into()),
         }
         if let Input::WorkEnded(work, end) = input {
-            self.work_ended(&work, &end);
+            let stirred = self.dispatch.ended(&mut self.shared.write(), &work, &end, self.clock.monotonic());
+            self.stir(stirred);
         }
         for entry in &decision.entries {
             if let Fact::Lost(Lost { dist, .. }) = &entry.fact {
                 // The tree that listed it may be as it should be now.
-                self.inspect_at_once(dist);
+                self.dispatch.inspect_at_once(dist);
             }
         }
         if let (Some(reply), Some(answer)) = (reply, answer) {
@@ -452,153 +412,6 @@ impl Engine {
         Ok(())
     }
 
-    /// The trees of a distribution are inspected next, whatever was wrong with them before.
-    fn inspect_at_once(&mut self, dist: &DistPath) {
-        self.doubted.insert(dist.clone());
-        self.failures.remove(&Trouble::Inspect(dist.clone()));
-    }
-
-    /// Work has failed once more; gives how long it is not tried.
-    fn try_later(&mut self, what: &Trouble) -> Duration {
-        let failures = self.failures.get(what).map_or(0, |(failures, _)| *failures) + 1;
-        let pause = RETRY.pause(failures);
-        self.failures.insert(what.clone(), (failures, self.clock.monotonic() + pause));
-        pause
-    }
-
-    /// Whether work that has failed is not tried yet.
-    fn is_put_off(&self, work: &Work, now: Instant) -> bool {
-        self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now)
-    }
-
-    fn work_ended(&mut self, work: &Work, end: &WorkEnd) {
-        let lanes: Vec<DistPath> = work.lanes().into_iter().cloned().collect();
-        let failed = match end {
-            WorkEnd::Failed(why) | WorkEnd::Shown { failed: Some(why), .. } => Some(why),
-            _ => None,
-        };
-        {
-            let mut inside = self.shared.write();
-            for dist in &lanes {
-                self.busy.remove(dist);
-                inside.busy.remove(dist);
-            }
-            let counts = inside.worked.entry(work.label()).or_default();
-            counts.0 += 1;
-            counts.1 += u64::from(failed.is_some());
-        }
-        let what = work.trouble();
-        let (is_held, was_given_up) = match work.plan() {
-            Some((number, _)) => (self.held.contains_key(&number), !self.shared.read().world.rollouts.has_plan(number)),
-            None => (false, false),
-        };
-        match end {
-            _ if failed.is_some() && was_given_up => {}
-            // What holds it is what people have to know; it is not tried again before.
-            _ if failed.is_some() && is_held => return,
-            WorkEnd::Failed(why)
-            | WorkEnd::Shown { failed: Some(why), .. }
-            | WorkEnd::Looked { trouble: Some(why), .. } => {
-                let pause = self.try_later(&what);
-                tracing::error!(work = %what, why, ?pause, "failed");
-                if let Some((_, plan)) = work.plan() {
-                    // A withdrawal may give it up now.
-                    self.stirred.insert(plan.rollout.clone());
-                }
-                self.shared.trouble(&what, Some(why.clone()));
-                match work {
-                    Work::TakeIn(_) => self.touched.extend(lanes),
-                    // What stopped a move may be wrong with its trees, and then people and gates are to know.
-                    Work::Inspect(..) | Work::Stage(..) | Work::Show(..) => self.doubted.extend(lanes),
-                    Work::Publish(..) | Work::Retire(..) => {}
-                }
-                return;
-            }
-            WorkEnd::Looked { again, stuck, waiting, took_in, repeated, .. } => {
-                let Work::TakeIn(dist) = work else { return };
-                if !took_in.is_empty() {
-                    self.waiting.entry(dist.clone()).or_insert_with(|| self.clock.monotonic());
-                }
-                self.report_stuck(dist, stuck);
-                self.report_waiting(dist, waiting);
-                self.first_look_over.insert(dist.clone());
-                if *repeated && self.shared.read().wrong.keys().any(|id| id.dist == *dist) {
-                    // What was uploaded may be what a tree had lost.
-                    self.inspect_at_once(dist);
-                }
-                if let Some(wait) = again {
-                    let at = self.clock.monotonic() + *wait;
-                    let sooner = self.again.get(dist).map_or(at, |known| (*known).min(at));
-                    self.again.insert(dist.clone(), sooner);
-                }
-            }
-            WorkEnd::Inspected { wrong, .. } => {
-                let (Work::Inspect(dist, _) | Work::Publish(dist, _)) = work else { return };
-                self.inspected(dist, wrong, matches!(work, Work::Inspect(..)));
-                if !wrong.is_empty() {
-                    self.try_later(&Trouble::Inspect(dist.clone()));
-                    self.doubted.insert(dist.clone());
-                    return;
-                }
-            }
-            WorkEnd::Published(_) | WorkEnd::Shown { .. } => self.waiting.retain(|dist, _| !lanes.contains(dist)),
-            WorkEnd::Staged(_) | WorkEnd::Retired { .. } => {}
-        }
-        self.failures.remove(&what);
-        self.shared.trouble(&what, None);
-    }
-
-    /// Uploads that cannot be handled are a matter of those who upload: people are told, and readiness is not.
-    fn report_waiting(&self, dist: &DistPath, waiting: &Backlog) {
-        let mut inside = self.shared.write();
-        let before = inside.uploads.insert(dist.clone(), waiting.clone());
-        drop(inside);
-        let known = before.as_ref().and_then(Backlog::trouble).map(|(first, all)| (first.path.clone(), all));
-        if let Some((first, all)) = waiting.trouble()
-            && known.as_ref().is_none_or(|(path, count)| *path != first.path || *count < all)
-        {
-            let (file, why, to_mend) = (&first.path, &first.why, first.kind.remedy());
-            tracing::warn!(%dist, file, why, to_mend, all, "an upload cannot be handled; see `rolloutctl uploads`");
-        }
-    }
-
-    /// Files in the upload tree that cannot be handled are a trouble of their own, which holds up nothing else.
-    fn report_stuck(&self, dist: &DistPath, stuck: &[(String, String)]) {
-        let why = stuck.first().map(|(path, why)| {
-            let more = if stuck.len() > 1 { format!(" (and {} more)", stuck.len() - 1) } else { String::new() };
-            format!("{}: {why}{more}", path.escape_debug())
-        });
-        let key = Trouble::Uploads(dist.clone());
-        if let Some(why) = &why
-            && self.shared.read().troubles.get(&key) != Some(why)
-        {
-            tracing::error!(%dist, why, "an upload cannot be handled");
-        }
-        self.shared.trouble(&key, why);
-    }
-
-    /// Remembers in which trees something is wrong, and says so.
-    ///
-    /// `all` says whether all trees were looked at, so that those that are not named are well.
-    fn inspected(&mut self, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: bool) {
-        let mut inside = self.shared.write();
-        let is_mended = |id: &TreeId| all && id.dist == *dist && !wrong.iter().any(|(now, _)| now == id);
-        let mended: Vec<TreeId> = inside.wrong.keys().filter(|id| is_mended(id)).cloned().collect();
-        self.all_stirred |= !mended.is_empty() || !wrong.is_empty();
-        for id in mended {
-            tracing::info!(tree = %id, "the tree is as it should be again");
-            inside.wrong.remove(&id);
-            inside.troubles.remove(&Trouble::Tree(id));
-        }
-        for (id, found) in wrong {
-            let why = &found.why;
-            if inside.wrong.insert(id.clone(), found.clone()).is_none_or(|before| before.why != *why) {
-                tracing::error!(tree = %id, why, "nothing is published in this tree until it is fixed");
-            }
-            inside.troubles.insert(Trouble::Tree(id.clone()), why.clone());
-        }
-    }
-
     /// This moment.
     fn now(&self) -> Moment {
         Moment { wall: self.clock.now(), elapsed: self.steady() }
@@ -635,108 +448,108 @@ impl Engine {
             // What would be done could not be written down, and the next start would know nothing of it.
             return;
         }
-        let now = self.clock.monotonic();
-        let due: Vec<DistPath> =
-            self.again.iter().filter(|(_, at)| **at <= now).map(|(dist, _)| dist.clone()).collect();
-        for dist in due {
-            self.again.remove(&dist);
-            self.touched.insert(dist);
-        }
+        let now = dispatch::Now { clock: self.clock.monotonic(), patient: self.patient_now() };
         let shared = Arc::clone(&self.shared);
-        let mut inside = shared.write();
-        let todo = if self.stalled.is_empty() { self.todo(&inside) } else { vec![] };
-        for work in todo {
-            for dist in work.lanes() {
-                match work {
-                    Work::TakeIn(_) => drop(self.touched.remove(dist)),
-                    Work::Inspect(..) => drop(self.doubted.remove(dist)),
-                    _ => {}
-                }
-                self.busy.insert(dist.clone());
-                inside.busy.insert(dist.clone(), work.label());
+        if self.stalled.is_empty() {
+            let todo = self.dispatch.todo(&shared.read(), now);
+            for work in todo {
+                self.dispatch.begins(&mut shared.write(), &work);
+                self.start(work);
             }
-            self.start(work);
         }
-        if !inside.ready && self.recovered(&inside) {
-            inside.ready = true;
+        if !shared.read().ready && self.dispatch.recovered(&shared.read(), now) {
+            shared.write().ready = true;
             if let Some(bell) = self.on_ready.take() {
                 let _ = bell.send(());
             }
         }
     }
 
-    /// What begins now.
-    fn todo(&self, inside: &View) -> Vec<Work> {
-        let now = self.clock.monotonic();
-        let free = inside.rules.distributions.keys().filter(|dist| !self.busy.contains(*dist)).cloned().collect();
-        agenda::ready(&free, |dist| {
-            let since = self.waiting.get(dist);
-            let circumstances = Circumstances {
-                touched: self.touched.contains(dist),
-                doubted: self.doubted.contains(dist),
-                patient: since.is_some_and(|since| now.saturating_duration_since(*since) < PATIENCE),
-                now: self.patient_now(),
-            };
-            self.all(inside, dist, circumstances).find(|work| !self.is_put_off(work, now))
-        })
-    }
-
-    /// What there is to do for a distribution, most urgent first.
-    fn all<'w>(
-        &'w self,
-        inside: &'w View,
-        dist: &'w DistPath,
-        circumstances: Circumstances,
-    ) -> impl Iterator<Item = Work> + use<'w> {
-        agenda::all(&inside.world, dist, &inside.rules, &inside.wrong, &self.held, circumstances).into_iter().flatten()
-    }
-
-    /// Recovery is over when every tree was compared with the logbook, every plan is carried out, every tree
-    /// published, and every upload tree looked at once, as far as that can be done now. What has failed and is tried
-    /// again later does not keep the rest from being served: it is a trouble, and readiness says so.
-    fn recovered(&self, inside: &View) -> bool {
-        let now = self.clock.monotonic();
-        let held = |work: &Work| self.is_put_off(work, now);
-        let settled = |dist: &DistPath| {
-            let doubted = self.doubted.contains(dist);
-            let moment = Circumstances { touched: false, doubted, patient: false, now: self.patient_now() };
-            let next = self.all(inside, dist, moment).find(|work| !held(work));
-            // An upload tree in which something is wrong is not looked at before people have fixed it, and they
-            // may wait for the daemon to be up.
-            let touched = Circumstances { touched: true, ..moment };
-            let may_look = self.all(inside, dist, touched).any(|work| matches!(work, Work::TakeIn(_)) && !held(&work));
-            let looked = self.first_look_over.contains(dist) || !may_look;
-            let pending = next.is_some_and(|work| !matches!(work, Work::TakeIn(_) | Work::Retire(..)));
-            looked && !pending && !self.busy.contains(dist)
-        };
-        inside.rules.distributions.keys().all(settled)
-    }
-
-    fn start(&self, work: Work) {
+    fn start(&mut self, work: Work) {
+        if let Work::Deliver(to, number) = work {
+            return self.deliver(to, number);
+        }
         let (workers, ends, clock) = (Arc::clone(&self.workers), self.ends.0.clone(), self.clock);
         let patient = self.patient_now();
         tokio::task::spawn_blocking(move || {
             let carry_out = || workers.carry_out(&work, clock.now(), clock.monotonic(), patient);
             let carried = std::panic::AssertUnwindSafe(carry_out);
-            // A panic must not leave a distribution busy for ever: it is a failure like any other.
+            // A panic must not leave a lane busy for ever: it is a failure like any other.
             let end = std::panic::catch_unwind(carried)
-                .unwrap_or_else(|_| WorkEnd::Failed("it panicked; please report this with the log".to_owned()));
+                .unwrap_or_else(|_| WorkEnd::failed("it panicked; please report this with the log"));
             let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
         });
+    }
+
+    /// Tells a receiver what is due.
+    fn deliver(&mut self, to: HookName, number: u64) {
+        let (outgoing, ends, clock) = (Arc::clone(&self.outgoing), self.ends.0.clone(), self.clock);
+        while self.deliveries.try_join_next().is_some() {}
+        let message = self.message(&to, number);
+        let stop = self.stop.clone();
+        let mut ending = Ending { work: Some(Work::Deliver(to.clone(), number)), ends };
+        self.deliveries.spawn(async move {
+            let end = match message {
+                Ok((id, body)) => tokio::select! {
+                    // Whether it was taken is not known, so it is told again after the start.
+                    () = stop.cancelled() => End::Again { why: None, after: None },
+                    delivery = outgoing.deliver(&to, &id, clock.now(), body) => match delivery {
+                        Delivery::Taken => End::Done,
+                        Delivery::Later { why, after } => End::Again { why: Some(why), after },
+                        Delivery::Never(why) => End::Final(why),
+                    },
+                },
+                Err(why) => End::Again { why: Some(why), after: None },
+            };
+            ending.say(WorkEnd { found: Found::Nothing, end });
+        });
+    }
+
+    /// What a receiver is told by a notice, and under which id.
+    fn message(&self, to: &HookName, number: u64) -> Result<(String, Vec<u8>), String> {
+        let inside = self.shared.read();
+        let due = inside.world.notices.due(to, number).ok_or("it is due no more")?;
+        let entry = |number| {
+            let read = self.book.read(number, 1).map_err(|error| error.sentence())?;
+            read.into_iter().find(|entry| entry.seq == number).ok_or_else(|| format!("there is no entry {number}"))
+        };
+        // Numbers come again where a backup was restored, hashes do not.
+        let hash = entry(number)?.hash.to_hex();
+        let id = format!("rolloutd-{number}-{}", hash.get(..16).unwrap_or(&hash));
+        Ok((id, message::body(&entry(due.cause)?, &due.rollout)?))
+    }
+}
+
+/// Says how a delivery ended, also when it panics: a lane must not be busy for ever.
+struct Ending {
+    work: Option<Work>,
+    ends: mpsc::UnboundedSender<Envelope>,
+}
+
+impl Ending {
+    fn say(&mut self, end: WorkEnd) {
+        if let Some(work) = self.work.take() {
+            let _ = self.ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.say(WorkEnd::failed("it panicked; please report this with the log"));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backlog::Backlog;
     use crate::engine::folding::{fold, take_up};
     use crate::link::clock::Hand;
     use crate::process::fact;
     use crate::process::fact::rollout::{Done, Moved, Submitted};
     use crate::process::fact::{package::Refused, samples::every_fact};
     use crate::process::input::Hint;
-    use crate::process::procedure;
-    use crate::process::rules::DistRules;
     use crate::process::world::World;
     use crate::store::logbook::Head;
     use crate::store::logbook::Recorded;
@@ -786,17 +599,16 @@ mod tests {
             code: "unsigned".into(),
             detail: String::new(),
         };
-        let end = WorkEnd::Looked {
+        let end = WorkEnd::done(Found::Looked {
             took_in: vec![],
             turned_away: vec![away],
-            again: None,
-            trouble: None,
             stuck: vec![],
             waiting: Backlog::default(),
             repeated: false,
-        };
-        engine.busy.insert(dist.clone());
-        let input = Input::WorkEnded(Work::TakeIn(dist), end);
+        });
+        let work = Work::TakeIn(dist);
+        engine.dispatch.begins(&mut engine.shared.write(), &work);
+        let input = Input::WorkEnded(work, end);
         engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
         let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
         stopped.expect("it stops").expect("in order");
@@ -824,95 +636,6 @@ mod tests {
             assert!(shared.read().troubles.contains_key(&Trouble::Logbook));
             engine.take(tick()).expect("nothing to write");
         }
-    }
-
-    #[test]
-    fn a_move_that_fails_while_it_is_held_is_said_to_be_held_and_one_that_was_given_up_leaves_no_word() {
-        let shared = Arc::<Shared>::default();
-        let facts = every_fact();
-        let moved = facts.iter().position(|fact| matches!(fact, Fact::Moved(_))).expect("one moves");
-        for (n, fact) in facts[..=moved].iter().enumerate() {
-            shared.write().world.apply(n as u64 + 1, jiff::Timestamp::UNIX_EPOCH, "me", fact);
-        }
-        let (number, plan) =
-            shared.read().world.rollouts.plans().next().map(|(n, plan)| (n, plan.clone())).expect("one is begun");
-        // A tree that the rules say nothing of trusts nobody.
-        let rules = DistRules {
-            workflow: procedure::built_in("egi").expect("it ships"),
-            trees: vec![],
-            trust: BTreeMap::new(),
-            grace_metadata: Duration::ZERO,
-            grace_packages: Duration::ZERO,
-        };
-        Arc::make_mut(&mut shared.write().rules).distributions.insert(plan.moves[0].dist.clone(), rules);
-        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let mut engine =
-            Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0).0;
-        let work = Work::Stage(number, plan.clone());
-        let trouble = || shared.read().troubles.get(&work.trouble()).cloned();
-        engine.hold();
-        for _ in 0..2 {
-            assert!(trouble().is_some_and(|why| why.contains("Nothing is moved")), "{:?}", trouble());
-            engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
-            engine.hold();
-        }
-        let given_up = Fact::Moved(Moved {
-            rollout: plan.rollout.clone(),
-            from: String::new(),
-            to: "Rejected".into(),
-            plan: None,
-        });
-        shared.write().world.apply(moved as u64 + 2, jiff::Timestamp::UNIX_EPOCH, "me", &given_up);
-        engine.hold();
-        assert_eq!(trouble(), None);
-        engine.work_ended(&work, &WorkEnd::Failed("no room".to_owned()));
-        assert_eq!((trouble(), engine.failures.len()), (None, 0));
-    }
-
-    #[test]
-    fn an_upload_tree_that_is_held_at_the_start_does_not_keep_the_daemon_from_being_ready() {
-        use crate::process::agenda::Kind;
-        use crate::process::fact::tree::Published;
-        let shared = Arc::<Shared>::default();
-        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
-        let trees: Vec<_> = ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect();
-        let id = |tree: &crate::domain::names::TreeName| TreeId { dist: dist.clone(), tree: tree.clone() };
-        let rules = DistRules {
-            workflow: procedure::built_in("egi").expect("it ships"),
-            trees: trees.clone(),
-            trust: BTreeMap::new(),
-            grace_metadata: Duration::ZERO,
-            grace_packages: Duration::ZERO,
-        };
-        Arc::make_mut(&mut shared.write().rules).distributions.insert(dist.clone(), rules);
-        let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let (rung, mut ready) = oneshot::channel();
-        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, rung).0;
-        engine.touched.insert(dist.clone());
-        engine.doubted.insert(dist.clone());
-        let is_over = |engine: &Engine| engine.recovered(&shared.read());
-        assert!(!is_over(&engine), "nothing was compared");
-        engine.doubted.clear();
-        for tree in &trees {
-            let published = Published {
-                tree: id(tree),
-                revision: 1,
-                packages: 0,
-                repomd: crate::domain::checksum::Sha256([1; 32]),
-                superseded: vec![],
-                plan: None,
-            };
-            shared.write().world.apply(1, jiff::Timestamp::UNIX_EPOCH, "rolloutd", &Fact::Published(published));
-        }
-        assert!(!is_over(&engine), "the uploads were not looked at, and nothing speaks against it");
-        let held = |tree, what| (id(tree), Wrong { why: "it is not ours".to_owned(), what });
-        engine.inspected(&dist, &[held(&trees[0], Kind::Strange)], true);
-        engine.schedule();
-        assert_eq!(ready.try_recv(), Ok(()));
-        assert!(shared.read().ready && engine.touched.contains(&dist), "it is looked at once that is over");
-        assert!(shared.read().troubles.values().any(|why| why == "it is not ours"), "and readiness says so");
-        engine.inspected(&dist, &[held(&trees[1], Kind::Strange)], true);
-        assert!(!is_over(&engine), "only production is held, so the uploads can be looked at");
     }
 
     #[test]
@@ -1025,12 +748,6 @@ mod tests {
         assert_eq!(stirred(), ["rt-1"]);
         hand.pass(week);
         assert!(stirred().is_empty());
-    }
-
-    #[test]
-    fn pauses_grow_and_then_stay() {
-        let pauses: Vec<u64> = [1, 2, 3, 6, 7, 8, 40].into_iter().map(|n| RETRY.pause(n).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 32, 60, 60, 60]);
     }
 
     /// An entry is about a rollout when its fact names it as its rollout, or is the end of a plan of such an entry. A

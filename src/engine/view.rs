@@ -21,7 +21,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::act::step;
-use crate::process::agenda::{Work, Wrongs};
+use crate::process::agenda::{Lane, Work, Wrongs};
 use crate::process::known::Known;
 use crate::process::rules::Rules;
 use crate::process::trouble::{Trouble, Troubles};
@@ -45,8 +45,8 @@ pub struct View {
     pub head: Head,
     /// The rules in force.
     pub rules: Arc<Rules>,
-    /// What is being done now, by distribution.
-    pub busy: BTreeMap<DistPath, &'static str>,
+    /// What is being done now, by lane.
+    pub busy: BTreeMap<Lane, &'static str>,
     /// What is wrong now, by the thing that is wrong; empty means healthy.
     pub troubles: Troubles,
     /// Trees in which something is wrong, and what.
@@ -114,11 +114,7 @@ impl Shared {
 
     /// Notes that something is wrong, or that it no longer is.
     pub fn trouble(&self, what: &Trouble, why: Option<String>) {
-        let mut inside = self.write();
-        match why {
-            Some(why) => inside.troubles.insert(what.clone(), why),
-            None => inside.troubles.remove(what),
-        };
+        self.write().trouble(what, why);
     }
 }
 
@@ -188,6 +184,14 @@ pub struct TreeView {
 }
 
 impl View {
+    /// Notes that something is wrong, or that it no longer is.
+    pub(super) fn trouble(&mut self, what: &Trouble, why: Option<String>) {
+        match why {
+            Some(why) => self.troubles.insert(what.clone(), why),
+            None => self.troubles.remove(what),
+        };
+    }
+
     /// What a decision goes by.
     pub fn known(&self) -> Known<'_> {
         Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles, now: self.now }

@@ -18,7 +18,7 @@ use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
 use crate::process::fact::rollout::{Staged, StagedTree};
 use crate::process::fact::tree::Published;
-use crate::process::input::WorkEnd;
+use crate::process::input::{End, Found, WorkEnd};
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
 use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
@@ -117,9 +117,9 @@ impl Workers {
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
         let mut held = Held::new();
         // In the order of their names, so that no two pieces of work can wait for each other.
-        for path in work.lanes().into_iter().collect::<BTreeSet<_>>() {
+        for path in work.dists().collect::<BTreeSet<_>>() {
             let Some(opened) = self.distributions.get(path) else {
-                return WorkEnd::Failed(format!("the distribution {path} is not open"));
+                return WorkEnd::failed(format!("the distribution {path} is not open"));
             };
             let mut dist = lock(&opened.distribution);
             if let Some(settings) = lock(&opened.pending).take() {
@@ -145,10 +145,12 @@ impl Workers {
             }
             Work::Retire(id, files) => self.lane(&mut held, &id.dist).and_then(|(dist, _)| {
                 let Retired { gone, kept } = dist.retire(&Books::of(&view, &id.dist), &id.tree, files)?;
-                Ok(WorkEnd::Retired { tree: id.clone(), files: gone, kept })
+                Ok(WorkEnd::done(Found::Retired { tree: id.clone(), files: gone, kept }))
             }),
+            // Nothing on this disk.
+            Work::Deliver(..) => Ok(WorkEnd::done(Found::Nothing)),
         };
-        done.unwrap_or_else(|error| WorkEnd::Failed(chain(&error)))
+        done.unwrap_or_else(|error| WorkEnd::failed(chain(&error)))
     }
 
     /// One of the distributions that are held, and its upload tree.
@@ -171,7 +173,8 @@ fn stage(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Ti
     stage_all(held, view, plan, now)?;
     let trees = staged(held, view, plan);
     let none = || DistError::Disagrees("what was staged is not what the plan wants".to_owned());
-    Ok(WorkEnd::Staged(Staged { plan: number, rollout: plan.rollout.clone(), trees: trees.ok_or_else(none)? }))
+    let staged = Staged { plan: number, rollout: plan.rollout.clone(), trees: trees.ok_or_else(none)? };
+    Ok(WorkEnd::done(Found::Staged(staged)))
 }
 
 /// Shows all trees of a plan.
@@ -190,7 +193,11 @@ fn show(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Tim
         held.iter_mut().try_for_each(|(path, dist)| dist.tidy(&Books::of(view, path)))
     };
     let failed = show_all().err().map(|error: DistError| chain(&error));
-    Ok(WorkEnd::Shown { plan: number, published, failed })
+    let found = Found::Shown { plan: number, published };
+    Ok(match failed {
+        None => WorkEnd::done(found),
+        Some(why) => WorkEnd::failed_after(found, why),
+    })
 }
 
 fn stage_all(held: &mut Held<'_>, view: &View, plan: &Plan, now: Timestamp) -> Result<(), DistError> {
@@ -221,15 +228,17 @@ fn look(
     if look.refused_again > 0 {
         tracing::info!(dist = %books.dist, files = look.refused_again, "refused again, and counted");
     }
-    Ok(WorkEnd::Looked {
+    let why = look.failed.as_ref().map(|error| chain(error));
+    let again = look.again;
+    let found = Found::Looked {
         repeated: look.repeated,
         took_in: look.accepted.into_iter().map(|a| took_in(books.dist, upload, a)).collect(),
         turned_away: look.refused.into_iter().map(|d| turned_away(books.dist, d)).collect(),
-        again: look.again,
-        trouble: look.failed.as_ref().map(|error| chain(error)),
         waiting: look.waiting,
         stuck: look.stuck.into_iter().map(|(path, why)| (path.display().to_string(), why)).collect(),
-    })
+    };
+    let end = if why.is_some() || again.is_some() { End::Again { why, after: again } } else { End::Done };
+    Ok(WorkEnd { found, end })
 }
 
 /// Compares trees with the logbook.
@@ -243,7 +252,7 @@ fn inspect(dist: &mut Distribution, books: &Books<'_>, trees: &[TreeName], now: 
             Err(error) => wrong.push((id, said(&error))),
         }
     }
-    WorkEnd::Inspected { published, wrong }
+    WorkEnd::done(Found::Inspected { published, wrong })
 }
 
 /// Shows what trees list.
@@ -266,9 +275,9 @@ fn publish(
         }
     }
     if wrong.is_empty() {
-        return Ok(WorkEnd::Published(published));
+        return Ok(WorkEnd::done(Found::Published(published)));
     }
-    Ok(WorkEnd::Inspected { published, wrong })
+    Ok(WorkEnd::done(Found::Inspected { published, wrong }))
 }
 
 /// What the world has of a tree.

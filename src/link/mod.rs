@@ -10,3 +10,5 @@ pub mod watch;
 pub mod confinement;
 /// Questions about an open file, answered by a process that can reach nothing else.
 pub mod confined;
+/// Signed messages to other machines.
+pub mod outgoing;

@@ -1,11 +1,12 @@
 //! What there is to do, seen from the world.
 //!
-//! Work runs in lanes, one for each distribution, one piece at a time in each, so no two of them can meet in a tree. A
-//! plan takes the lanes of all its distributions. What comes first: the comparison of trees and logbook when there is doubt, then plans (people
+//! Work runs in lanes, one for each distribution and each receiver of notices, one piece at a time in each, so no two of
+//! them can meet in a tree. A plan takes the lanes of all its distributions. What comes first in a distribution: the comparison of trees and logbook when there is doubt, then plans (people
 //! wait for them), then publications, then uploads, then files whose time has come. While uploads come
 //! in a burst they go before the publication for a moment, so that they are shown together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use super::rules::{DistRules, Rules};
 use super::trouble::Trouble;
 use super::world::World;
-use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 
@@ -32,15 +33,56 @@ pub enum Work {
     Show(u64, Arc<Plan>),
     /// Remove files whose time has come.
     Retire(TreeId, Vec<String>),
+    /// Tell a receiver what is due, by the number of the notice.
+    Deliver(HookName, u64),
+}
+
+/// Where one piece of work runs at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// What is done in a distribution.
+    Distribution(DistPath),
+    /// What one receiver is told, one notice after the other.
+    Notices(HookName),
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Distribution(dist) => write!(f, "{dist}"),
+            Self::Notices(to) => write!(f, "to {to}"),
+        }
+    }
+}
+
+/// All lanes in which there may be something to do.
+pub fn lanes(rules: &Rules) -> Vec<Lane> {
+    let dists = rules.distributions.keys().cloned().map(Lane::Distribution);
+    dists.chain(rules.outgoing.keys().cloned().map(Lane::Notices)).collect()
+}
+
+/// What a receiver is told next.
+pub fn notice(world: &World, to: &HookName) -> Option<Work> {
+    world.notices.first(to).map(|number| Work::Deliver(to.clone(), number))
 }
 
 impl Work {
+    /// The distributions it works on.
+    pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
+        let (one, plan) = match self {
+            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => (Some(dist), None),
+            Self::Retire(id, _) => (Some(&id.dist), None),
+            Self::Stage(_, plan) | Self::Show(_, plan) => (None, Some(plan)),
+            Self::Deliver(..) => (None, None),
+        };
+        one.into_iter().chain(plan.into_iter().flat_map(|plan| plan.dists()))
+    }
+
     /// The lanes it takes up: no other work runs there meanwhile.
-    pub fn lanes(&self) -> Vec<&DistPath> {
+    pub fn lanes(&self) -> Vec<Lane> {
         match self {
-            Self::TakeIn(dist) | Self::Publish(dist, _) | Self::Inspect(dist, _) => vec![dist],
-            Self::Stage(_, plan) | Self::Show(_, plan) => plan.dists().collect(),
-            Self::Retire(id, _) => vec![&id.dist],
+            Self::Deliver(to, _) => vec![Lane::Notices(to.clone())],
+            _ => self.dists().cloned().map(Lane::Distribution).collect(),
         }
     }
 
@@ -53,6 +95,7 @@ impl Work {
             Self::Stage(..) => "stage",
             Self::Show(..) => "show",
             Self::Retire(..) => "retire",
+            Self::Deliver(..) => "deliver",
         }
     }
 
@@ -69,6 +112,7 @@ impl Work {
         match self {
             Self::Stage(number, plan) | Self::Show(number, plan) => Trouble::of_plan(plan, *number),
             Self::Retire(id, _) => Trouble::Retire(id.clone()),
+            Self::Deliver(to, _) => Trouble::Deliver(to.clone()),
             Self::TakeIn(dist) => Trouble::TakeIn(dist.clone()),
             Self::Publish(dist, _) => Trouble::Publish(dist.clone()),
             Self::Inspect(dist, _) => Trouble::Inspect(dist.clone()),
@@ -79,7 +123,7 @@ impl Work {
     /// something is wrong.
     pub fn changes(&self) -> Vec<TreeId> {
         match self {
-            Self::TakeIn(_) | Self::Inspect(..) => vec![],
+            Self::TakeIn(_) | Self::Inspect(..) | Self::Deliver(..) => vec![],
             Self::Publish(dist, trees) => {
                 trees.iter().map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() }).collect()
             }
@@ -131,12 +175,12 @@ pub const RETIRE_AT_ONCE: usize = 1_000;
 /// The pieces of work that begin now, at most one in each lane. `first` says what is first in a lane of those that are
 /// free: a piece that takes several lanes begins when it is first in all of them and they are free. Until then those
 /// that are free are kept free for it, since what takes one lane ends soon; so it cannot starve.
-pub fn ready(free: &BTreeSet<DistPath>, first: impl Fn(&DistPath) -> Option<Work>) -> Vec<Work> {
-    let choices: BTreeMap<&DistPath, Work> = free.iter().filter_map(|dist| Some((dist, first(dist)?))).collect();
+pub fn ready(free: &BTreeSet<Lane>, first: impl Fn(&Lane) -> Option<Work>) -> Vec<Work> {
+    let choices: BTreeMap<&Lane, Work> = free.iter().filter_map(|lane| Some((lane, first(lane)?))).collect();
     // Each begins once: in the first of its lanes.
-    let begins = |(dist, work): &(&&DistPath, &Work)| {
+    let begins = |(lane, work): &(&&Lane, &Work)| {
         let lanes = work.lanes();
-        lanes.first() == Some(*dist) && lanes.iter().all(|lane| choices.get(lane) == Some(*work))
+        lanes.first() == Some(**lane) && lanes.iter().all(|lane| choices.get(lane) == Some(*work))
     };
     choices.iter().filter(begins).map(|(_, work)| work.clone()).collect()
 }
@@ -284,8 +328,8 @@ mod tests {
 
     /// What begins in lanes that are free, of these pieces of work, the first of which come first.
     fn begins(free: &[&str], todo: &[Work]) -> Vec<Work> {
-        let free: BTreeSet<DistPath> = free.iter().map(|dist| dist.parse().expect("a path")).collect();
-        ready(&free, |dist| todo.iter().find(|work| work.lanes().contains(&dist)).cloned())
+        let lane = |dist: &&str| Lane::Distribution(dist.parse().expect("a path"));
+        ready(&free.iter().map(lane).collect(), |lane| todo.iter().find(|work| work.lanes().contains(lane)).cloned())
     }
 
     #[test]

@@ -86,19 +86,59 @@ pub struct Hint {
     pub at: Option<jiff::Timestamp>,
 }
 
-/// How a piece of work ended.
+/// How a piece of work ended, and what it found.
 #[derive(Debug)]
-pub enum WorkEnd {
+pub struct WorkEnd {
+    /// What came of it, which is written down however it ended.
+    pub found: Found,
+    /// How it ended.
+    pub end: End,
+}
+
+/// How a piece of work ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did what it should.
+    Done,
+    /// It is to be done again.
+    Again {
+        /// Why it failed; `None` when it did not, and only more is expected.
+        why: Option<String>,
+        /// Not before this has passed.
+        after: Option<Duration>,
+    },
+    /// It failed, and would fail again.
+    Final(String),
+}
+
+impl WorkEnd {
+    /// It did what it should.
+    pub fn done(found: Found) -> Self {
+        Self { found, end: End::Done }
+    }
+
+    /// It failed, and is tried again later.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self::failed_after(Found::Nothing, why)
+    }
+
+    /// The same after something has come of it.
+    pub fn failed_after(found: Found, why: impl Into<String>) -> Self {
+        Self { found, end: End::Again { why: Some(why.into()), after: None } }
+    }
+}
+
+/// What came of a piece of work.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
     /// Uploads were looked at.
     Looked {
         /// Accepted, and lying in the upload tree.
         took_in: Vec<Accepted>,
         /// Refused.
         turned_away: Vec<Refused>,
-        /// When to look again although nothing is touched, because a file is not quiet yet.
-        again: Option<Duration>,
-        /// What ended the look early; what was decided before it holds all the same.
-        trouble: Option<String>,
         /// Files in the upload tree itself that cannot be handled now, and why.
         stuck: Vec<(String, String)>,
         /// What waits in the drop directory: a matter of those who upload.
@@ -117,14 +157,12 @@ pub enum WorkEnd {
     Published(Vec<Published>),
     /// All trees of a plan are staged.
     Staged(Staged),
-    /// All trees of a plan are shown, or some of them.
+    /// The trees that show a plan: all of them where it is done.
     Shown {
         /// Its number.
         plan: u64,
-        /// The trees that show it.
+        /// The trees.
         published: Vec<Published>,
-        /// Why others do not; it is tried again later.
-        failed: Option<String>,
     },
     /// Files were removed.
     Retired {
@@ -135,6 +173,4 @@ pub enum WorkEnd {
         /// Which were to be removed and stay, since something names them again.
         kept: Vec<String>,
     },
-    /// It failed, and is tried again later.
-    Failed(String),
 }

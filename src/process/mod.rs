@@ -37,6 +37,8 @@ pub mod known;
 pub mod gate;
 /// Procedures with the gates that there are.
 pub mod procedure;
+/// What somebody has to be told.
+pub mod notice;
 /// What can be asked for.
 pub mod act;
 
@@ -46,8 +48,12 @@ use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
 
-/// Reads what is known and says what an input calls for.
+/// Reads what is known and says what an input calls for, with the notices that follow.
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
+    notice::with_notices(known, dispatch(known, input))
+}
+
+fn dispatch(known: Known<'_>, input: &Input) -> Decision {
     let Known { world, rules, .. } = known;
     match input {
         Input::Asked(caller, Ask::Submit { rollout, title, parts }) => {
@@ -59,14 +65,15 @@ pub fn decide(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Heard(hint) => hint::heard(known, hint),
-        Input::WorkEnded(_, end) => ended::ended(world, end),
+        Input::WorkEnded(work, end) => ended::ended(known, work, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),
     }
 }
 
 /// What a tracker asked for earlier of this rollout, if it has become possible or can never be.
 pub fn wish(known: Known<'_>, id: &RolloutId) -> Decision {
-    known.world.rollouts.get(id).map(|rollout| wishes::wish(known, rollout)).unwrap_or_default()
+    let decision = known.world.rollouts.get(id).map(|rollout| wishes::wish(known, rollout)).unwrap_or_default();
+    notice::with_notices(known, decision)
 }
 
 #[cfg(test)]

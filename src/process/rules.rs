@@ -19,6 +19,8 @@ pub struct Rules {
     pub distributions: BTreeMap<DistPath, DistRules>,
     /// What each webhook may do.
     pub hooks: BTreeMap<HookName, Caller>,
+    /// Who is told what: the kinds of facts, by receiver.
+    pub outgoing: BTreeMap<HookName, BTreeSet<String>>,
     /// When each key expires that a tree trusts or that signs metadata, by fingerprint.
     pub expiries: BTreeMap<String, Timestamp>,
     /// When the key ends that signs metadata, if one does and it ends.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::names::{DistPath, TreeId};
+use crate::domain::names::{DistPath, HookName, TreeId};
 use crate::domain::plan::Plan;
 
 /// What does not work.
@@ -11,6 +11,8 @@ use crate::domain::plan::Plan;
 /// In the order of their names, in which people see them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
+    /// A receiver of notices does not take them; it is no trouble that people see.
+    Deliver(HookName),
     /// The disk ended something in a way that leaves unknown what is on it; nothing is written any more.
     Disk,
     /// The trees of a distribution cannot be compared with the logbook.
@@ -56,6 +58,7 @@ pub type Troubles = BTreeMap<Trouble, String>;
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Deliver(to) => write!(f, "deliver to {to}"),
             Self::Disk => f.write_str("disk"),
             Self::Inspect(dist) => write!(f, "inspect {dist}"),
             Self::Keys(id) => write!(f, "keys of {id}"),

@@ -93,6 +93,11 @@ struct WorkLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReceiverLabels {
+    to: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KeyLabels {
     key: String,
 }
@@ -143,6 +148,14 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
         }
     }
     registry.register("uploads_waiting", "Uploads that are not taken in", uploads);
+    let notices = Family::<ReceiverLabels, Gauge>::default();
+    for to in inside.rules.outgoing.keys() {
+        notices.get_or_create(&ReceiverLabels { to: to.to_string() }).set(0);
+    }
+    for (to, number) in inside.world.notices.waiting() {
+        notices.get_or_create(&ReceiverLabels { to: to.to_string() }).set(clamp(number as u64));
+    }
+    registry.register("notices_waiting", "Notices that a receiver has not taken yet", notices);
     let expires = Family::<KeyLabels, Gauge>::default();
     for (key, end) in &inside.rules.expiries {
         expires.get_or_create(&KeyLabels { key: key.clone() }).set(end.as_second());

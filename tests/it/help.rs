@@ -33,6 +33,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["uploads"],
     &["rejected"],
     &["rejected", "drop"],
+    &["outbox"],
     &["check"],
 ];
 

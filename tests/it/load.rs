@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::campaign;
-use crate::disagreement::{packages, reasons, wait_for_reason, wait_until_well};
+use crate::disagreement::{packages, reasons, wait_until_well};
 use crate::judge::{self, Source};
 use crate::peers;
 use crate::random::Random;
@@ -706,7 +706,9 @@ fn fill(names: &[&str]) {
         let asked = site.door.post("/api/v1/rollouts/1/move", &json!({"state": "StageRollOut"})).unwrap();
         let taken = asked.status < 300;
         assert!(taken || asked.status == 503, "{}: {}", asked.status, asked.text());
-        wait_for_reason(&mut site, "No space left");
+        // The trees or the logbook say so, whichever has no room first.
+        let is_full = |reason: &String| reason.contains("No space left") || reason.contains("disk is full");
+        site.wait("that it has no room", |site| reasons(site).iter().any(is_full).then_some(()));
         assert_eq!(site.door.get("/healthz").unwrap().status, 200, "it lives");
         read(&site);
         // A machine that is started again in the hope that this helps.
@@ -716,12 +718,12 @@ fn fill(names: &[&str]) {
         let ended = loop {
             if site.has_ended().is_some() {
                 let log = site.log();
-                let last = log.trim_end().lines().last().unwrap_or_default();
-                assert!(last.contains("disk is full") || last.contains("No space left"), "no reason: {last}");
+                let last = log.trim_end().lines().last().unwrap_or_default().to_owned();
+                assert!(is_full(&last), "no reason: {last}");
                 break true;
             }
             site.look_for_door();
-            if reasons(&site).iter().any(|reason| reason.contains("No space left")) {
+            if reasons(&site).iter().any(is_full) {
                 break false;
             }
             assert!(began.elapsed() < IN_TIME, "it neither ends nor says why: {:?}", reasons(&site));

@@ -42,6 +42,7 @@ mod kill_sweep;
 mod load;
 mod metadata_readers;
 mod mirrors;
+mod outgoing;
 mod peers;
 mod power_cuts;
 mod random;

@@ -34,6 +34,8 @@ pub mod lost;
 pub mod uploads;
 /// `rolloutctl rejected`.
 pub mod rejected;
+/// `rolloutctl outbox`.
+pub mod outbox;
 /// `rolloutctl check`.
 pub mod check;
 
@@ -68,6 +70,7 @@ enum Command {
     Lost(lost::LostArgs),
     Uploads(uploads::UploadsArgs),
     Rejected(rejected::RejectedArgs),
+    Outbox(outbox::OutboxArgs),
     Check(check::CheckArgs),
 }
 
@@ -97,6 +100,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::Uploads(_) => uploads::run(&client, json).await,
         Command::Rejected(args) => rejected::run(args, &client, json).await,
+        Command::Outbox(_) => outbox::run(&client, json).await,
         Command::Check(_) => Ok(check::run(&client, json).await),
     }
 }

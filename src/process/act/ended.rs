@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::process::agenda::Work;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::package::{Refused, RefusedTogether};
 use crate::process::fact::rollout::Done;
 use crate::process::fact::tree::{Published, Retired};
-use crate::process::input::WorkEnd;
+use crate::process::input::{End, Found, WorkEnd};
+use crate::process::known::Known;
+use crate::process::notice;
 use crate::process::world::World;
 
 /// So many refusals of one look have an entry each, if they are for the same reason.
@@ -32,7 +35,8 @@ pub(in crate::process) fn refusals(all: &[Refused]) -> Vec<Fact> {
 }
 
 /// Says what is to be written down.
-pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
+pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) -> Decision {
+    let world = known.world;
     let entry = |fact: Fact| Entry::of_daemon(fact);
     // What clients see already is no news, unless it is a step of a plan.
     let is_step = |published: &Published| {
@@ -41,27 +45,30 @@ pub(in crate::process) fn ended(world: &World, end: &WorkEnd) -> Decision {
             .is_some_and(|plan| world.rollouts.has_plan(plan) && !world.rollouts.is_shown(plan, &published.tree))
     };
     let news = |published: &&Published| is_step(published) || !shows(world, published);
-    let entries = match end {
-        WorkEnd::Looked { took_in, turned_away, .. } => {
+    let entries = match &ended.found {
+        Found::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::Accepted);
             took.chain(refusals(turned_away)).map(entry).collect()
         }
-        WorkEnd::Published(all) | WorkEnd::Inspected { published: all, .. } => {
+        Found::Published(all) | Found::Inspected { published: all, .. } => {
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
         }
-        WorkEnd::Staged(staged) => vec![entry(staged.clone().into())],
-        WorkEnd::Shown { plan, published, failed } => {
+        Found::Staged(staged) => vec![entry(staged.clone().into())],
+        Found::Shown { plan, published } => {
             let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
-            let done: Option<Fact> = failed.is_none().then(|| Done { plan: *plan, rollout }.into());
+            let done: Option<Fact> = (ended.end == End::Done).then(|| Done { plan: *plan, rollout }.into());
             // Where it has failed, its steps are what is known of it.
             let is_done = done.is_some();
             let shown = published.iter().filter(|published| is_done || news(published));
             shown.cloned().map(Fact::Published).chain(done).map(entry).collect()
         }
-        WorkEnd::Retired { tree, files, kept } => {
+        Found::Retired { tree, files, kept } => {
             vec![entry(Retired { tree: tree.clone(), files: files.clone(), kept: kept.clone() }.into())]
         }
-        WorkEnd::Failed(_) => vec![],
+        Found::Nothing => match work {
+            Work::Deliver(to, number) => notice::ended(known, to, *number, &ended.end).into_iter().map(entry).collect(),
+            _ => vec![],
+        },
     };
     Decision { entries, answer: None }
 }

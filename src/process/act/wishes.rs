@@ -60,7 +60,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Staged(_)
         | Fact::Declined(_)
         | Fact::Awaits(_)
-        | Fact::Heard(_) => BTreeSet::new(),
+        | Fact::Heard(_)
+        | Fact::NoticeDue(_)
+        | Fact::NoticeSent(_)
+        | Fact::NoticeGivenUp(_) => BTreeSet::new(),
     };
     all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()
 }

@@ -26,6 +26,8 @@ pub mod tree;
 pub mod rollout;
 /// Facts about tickets.
 pub mod ticket;
+/// Facts about notices.
+pub mod notice;
 
 use std::fmt;
 
@@ -138,6 +140,14 @@ macro_rules! facts {
                 }
             }
 
+            /// The fact alone, as it lies on the disk.
+            pub fn to_value(&self) -> serde_json::Value {
+                let value = match self {
+                    $(Self::$name(fact) => serde_json::to_value(fact),)*
+                };
+                value.expect("strings and numbers always have a JSON form")
+            }
+
             fn read_kind(kind: &str, version: u32, body: &str) -> Result<Self, String> {
                 match kind {
                     $(<$type as Kind>::NAME => read_version::<$type>(version, body).map(Self::$name),)*
@@ -197,6 +207,12 @@ facts! {
     Done(rollout::Done), "done";
     /// A webhook was received and is remembered.
     Heard(ticket::Heard), "heard";
+    /// Somebody has to be told of an entry.
+    NoticeDue(notice::Due), "notice_due";
+    /// A notice was taken by its receiver.
+    NoticeSent(notice::Sent), "notice_sent";
+    /// A notice will not be sent any more.
+    NoticeGivenUp(notice::GivenUp), "notice_given_up";
 }
 
 /// A number with its noun, in the plural where that is due.

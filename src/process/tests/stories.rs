@@ -24,8 +24,9 @@ use crate::process::fact::rollout::Awaits;
 use crate::process::fact::ticket::Heard;
 use crate::process::fact::tree::Published;
 use crate::process::fact::{self, Fact};
-use crate::process::input::{Ask, Hint, Input, WorkEnd};
+use crate::process::input::{Ask, End, Found, Hint, Input, WorkEnd};
 use crate::process::known::Known;
+use crate::process::notice;
 use crate::process::procedure;
 use crate::process::rules::{DistRules, Rules, SIGNER_REVOKED, Standing, Trust};
 use crate::process::trouble::{Trouble, Troubles};
@@ -153,15 +154,13 @@ impl Story {
             upload: String::new(),
         };
         let work = Work::TakeIn(dist.parse().expect("a path"));
-        let end = WorkEnd::Looked {
+        let end = WorkEnd::done(Found::Looked {
             took_in: vec![took],
             turned_away: vec![],
-            again: None,
-            trouble: None,
             stuck: vec![],
             waiting: Backlog::default(),
             repeated: false,
-        };
+        });
         self.tell(&Input::WorkEnded(work, end))
     }
 
@@ -230,7 +229,7 @@ impl Story {
     fn carried_out(&mut self) -> &mut Self {
         for (number, plan) in self.world.rollouts.plans().map(|(n, plan)| (n, Arc::clone(plan))).collect::<Vec<_>>() {
             let work = Work::Show(number, plan);
-            self.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: number, published: vec![], failed: None }));
+            self.tell(&Input::WorkEnded(work, WorkEnd::done(Found::Shown { plan: number, published: vec![] })));
         }
         self
     }
@@ -361,7 +360,7 @@ fn what_clients_see_already_is_not_written_down_again() {
     let shown = |story: &mut Story, published: &Published| {
         let before = story.world.last;
         let work = Work::Inspect(DIST.parse().expect("a path"), vec![]);
-        let end = WorkEnd::Inspected { published: vec![published.clone()], wrong: vec![] };
+        let end = WorkEnd::done(Found::Inspected { published: vec![published.clone()], wrong: vec![] });
         story.tell(&Input::WorkEnded(work, end));
         story.world.last - before
     };
@@ -530,7 +529,7 @@ fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot
         assert_eq!(plan.trees().iter().map(|id| id.tree.to_string()).collect::<Vec<_>>(), ["testing", "production"]);
         // The end of the old one, should it come after all, changes nothing.
         let work = Work::Show(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
+        story.tell(&Input::WorkEnded(work, WorkEnd::done(Found::Shown { plan: old, published: vec![] })));
         assert_eq!(story.trees(A), ["testing"]);
         story.wrong.clear();
         story.troubles.clear();
@@ -577,7 +576,7 @@ fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_lis
         assert_eq!((&plan.moves[0].target, plan.trees().len()), (&Some("testing".parse().expect("a name")), 1));
         // The end of the old one, should it come after all, takes nothing away.
         let work = Work::Show(old, plan);
-        story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
+        story.tell(&Input::WorkEnded(work, WorkEnd::done(Found::Shown { plan: old, published: vec![] })));
         story.wrong.clear();
         story.troubles.clear();
         for nevra in [A, B] {
@@ -997,7 +996,7 @@ fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_with
     assert_eq!(leaves, ["untested", "testing"]);
     // Its end, should it come after all, changes nothing any more.
     let work = Work::Show(old, plan);
-    story.tell(&Input::WorkEnded(work, WorkEnd::Shown { plan: old, published: vec![], failed: None }));
+    story.tell(&Input::WorkEnded(work, WorkEnd::done(Found::Shown { plan: old, published: vec![] })));
     assert_eq!(story.trees(A), ["untested"]);
     story.carried_out();
     assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec![], 0));
@@ -1043,6 +1042,78 @@ fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
         Ask::Submit { rollout: "x".parse().expect("an id"), title: String::new(), parts: vec![part("nowhere", &[])] };
     story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
     assert!(matches!(story.answer, Some(Answer::NotFound(_))));
+}
+
+/// A story of which `chat` is told.
+fn told(events: &[&str]) -> Story {
+    let mut story = Story::new();
+    let events = events.iter().map(|event| (*event).to_owned()).collect();
+    story.rules.outgoing.insert("chat".parse().expect("a name"), events);
+    story
+}
+
+/// The attempt to tell `chat` what is due first ends so.
+fn attempt(story: &mut Story, end: End) -> &mut Story {
+    let chat = "chat".parse().expect("a name");
+    let number = story.world.notices.first(&chat).expect("one is due");
+    story.tell(&Input::WorkEnded(Work::Deliver(chat, number), WorkEnd { found: Found::Nothing, end }))
+}
+
+#[test]
+fn what_somebody_has_to_be_told_is_due_with_what_causes_it_and_until_they_took_it() {
+    let mut story = told(&notice::USUAL);
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "Production");
+    story.move_as(&[Role::Admin], "r", "InVerification");
+    let kinds: Vec<&str> = story.facts.iter().map(Fact::kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            "package.accepted",
+            "rollout.submitted",
+            "notice.due",
+            "ticket.heard",
+            "rollout.declined",
+            "rollout.moved",
+            "notice.due"
+        ]
+    );
+    let due = |story: &Story| story.world.notices.all().map(|(_, number, due)| (number, due.cause)).collect::<Vec<_>>();
+    assert_eq!(due(&story), [(3, 2), (7, 6)]);
+    // What has no room now stays, and is told in order.
+    let later = |why: &str| End::Again { why: Some(why.to_owned()), after: None };
+    attempt(&mut story, later("it answered 503"));
+    assert_eq!(due(&story), [(3, 2), (7, 6)]);
+    attempt(&mut story, End::Done);
+    assert_eq!((due(&story), story.facts.last().map(Fact::kind)), (vec![(7, 6)], Some("notice.sent")));
+    // An end that comes twice is no news.
+    let again = Input::WorkEnded(Work::Deliver("chat".parse().expect("a name"), 3), WorkEnd::done(Found::Nothing));
+    let before = story.facts.len();
+    assert_eq!(story.tell(&again).facts.len(), before);
+    attempt(&mut story, End::Final("it answered 410 Gone".into()));
+    assert!(due(&story).is_empty());
+    let given_up: Vec<String> = story.world.notices.given_up().map(|(_, given_up)| given_up.why.clone()).collect();
+    assert_eq!(given_up, ["it answered 410 Gone"]);
+}
+
+#[test]
+fn who_takes_nothing_for_a_week_gets_it_no_more_and_who_is_not_configured_gets_nothing() {
+    let mut story = told(&["rollout.declined"]);
+    story.submit("r", &[A]).hint("1", "r", "Production").hint("2", "r", "Production");
+    let later = || End::Again { why: Some("timed out".to_owned()), after: None };
+    story.passes(DAY * 7);
+    attempt(&mut story, later());
+    assert_eq!(story.world.notices.all().count(), 2);
+    story.passes(Duration::from_secs(1));
+    attempt(&mut story, later());
+    assert_eq!(story.world.notices.all().count(), 1);
+    let last = story.facts.last().expect("one").to_string();
+    assert_eq!(last, "gave up telling chat (notice 4): timed out; it was tried for 7 days");
+    story.rules.outgoing.clear();
+    let Story { world, rules, wrong, troubles, now, .. } = &story;
+    let known = Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } };
+    let nobody = notice::to_nobody(known);
+    story.take(nobody);
+    assert_eq!((story.world.notices.all().count(), story.world.notices.given_up().count()), (0, 2));
 }
 
 const OTHER: &str = "umd/3/sl5/i386";
@@ -1152,8 +1223,7 @@ fn gets_half_way(story: &mut Story) {
     let (revision, packages) = (7, 1);
     let published =
         Published { tree, revision, packages, repomd: Sha256([1; 32]), superseded: vec![], plan: Some(number) };
-    let why = Some("no room".to_owned());
-    let end = WorkEnd::Shown { plan: number, published: vec![published], failed: why };
+    let end = WorkEnd::failed_after(Found::Shown { plan: number, published: vec![published] }, "no room");
     story.tell(&Input::WorkEnded(Work::Show(number, plan), end));
 }
 

@@ -18,10 +18,13 @@ pub mod rollouts;
 pub mod trees;
 /// What trackers said.
 pub mod tickets;
+/// What has to be told to whom.
+pub mod notices;
 
 use imbl::Vector;
 use jiff::Timestamp;
 
+pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use rollouts::Rollouts;
 pub use tickets::{Tickets, Words};
@@ -53,6 +56,8 @@ pub struct World {
     pub trees: Trees,
     /// What trackers said.
     pub tickets: Tickets,
+    /// What has to be told to whom.
+    pub notices: Notices,
     /// Entries that do not fit those before them, the first of them, each in a sentence.
     pub mismatches: Vector<String>,
 }
@@ -115,6 +120,9 @@ impl World {
             Fact::Staged(staged) => self.rollouts.staged(staged),
             Fact::Done(done) => self.done(stamp, done),
             Fact::Heard(heard) => self.heard(stamp, heard),
+            Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
+            Fact::NoticeSent(sent) => self.notices.sent(sent),
+            Fact::NoticeGivenUp(given_up) => self.notices.gave_up(at, given_up),
         }
     }
 
@@ -145,6 +153,7 @@ impl World {
     /// What is dated later than `now`, by a clock that was ahead, waits from now.
     pub fn wait_from(&mut self, now: Timestamp) {
         self.trees.wait_from(now);
+        self.notices.wait_from(now);
     }
 }
 

@@ -31,6 +31,8 @@ pub mod log;
 pub mod uploads;
 /// What was refused.
 pub mod rejected;
+/// What has to be told.
+pub mod outbox;
 
 /// What is said of the routes in the OpenAPI document.
 #[derive(OpenApi)]
@@ -47,7 +49,8 @@ pub mod rejected;
     log::verify_log,
     uploads::waiting,
     rejected::rejected,
-    rejected::drop_rejected
+    rejected::drop_rejected,
+    outbox::outbox
 ))]
 pub struct Document;
 
@@ -66,4 +69,5 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/uploads", get(uploads::waiting))
         .route("/api/v1/rejected", get(rejected::rejected))
         .route("/api/v1/rejected/drop", post(rejected::drop_rejected))
+        .route("/api/v1/outbox", get(outbox::outbox))
 }

@@ -1,0 +1,63 @@
+//! `rolloutctl outbox`: what receivers have to be told and were not yet, and what was given up.
+
+use std::fmt::Write as _;
+
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::process::fact::count;
+use crate::web::api::outbox::OutboxBody;
+
+/// Shows what receivers ([[outgoing]] in the configuration) were not told yet, and what was given up
+///
+/// Example: rolloutctl outbox
+#[derive(Debug, clap::Args)]
+pub struct OutboxArgs;
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon.
+pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let outbox: OutboxBody = client.get("/api/v1/outbox").await?;
+    Ok(Outcome::done(if json { document(&outbox) } else { show_outbox(&outbox) }))
+}
+
+fn show_outbox(outbox: &OutboxBody) -> String {
+    let mut text = String::new();
+    for due in &outbox.due {
+        let since = moment(&due.since);
+        let _ = writeln!(text, "{} has to be told of entry {} of {} since {since}", due.to, due.entry, due.rollout);
+    }
+    let more = outbox.waiting.saturating_sub(outbox.due.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "and {} more", count(more, "notice"));
+    }
+    for lost in &outbox.given_up {
+        let at = moment(&lost.at);
+        let _ = writeln!(text, "{} was not told of {}, given up {at}: {}", lost.to, lost.rollout, lost.why);
+    }
+    if text.is_empty() {
+        text.push_str("Nothing waits: every receiver was told everything.\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::api::outbox::{DueBody, GivenUpBody};
+
+    #[test]
+    fn what_waits_and_what_was_given_up_is_said() {
+        let at = || "2026-11-29T09:00:00Z".to_owned();
+        let (to, rollout) = ("chat".to_owned(), "rt-1".to_owned());
+        let due = DueBody { notice: 7, to: to.clone(), entry: 6, rollout: rollout.clone(), since: at() };
+        let why = "it answered 410 Gone".to_owned();
+        let given_up = GivenUpBody { notice: 3, to, rollout, at: at(), why };
+        let outbox = OutboxBody { waiting: 3, due: vec![due], given_up: vec![given_up] };
+        insta::assert_snapshot!(show_outbox(&outbox));
+        let nothing = OutboxBody { waiting: 0, due: vec![], given_up: vec![] };
+        insta::assert_snapshot!(show_outbox(&nothing));
+    }
+}

@@ -1,0 +1,80 @@
+//! Notices: what somebody has to be told becomes due with the entry that causes it.
+//!
+//! A notice is an entry in the same append as its cause (an outbox), so nothing is told that is not so, and nothing that is
+//! so stays untold because the daemon died in between. Each receiver has a lane, in which it is told one thing after the
+//! other in the order of the logbook. It may be told a thing twice, when the daemon dies after the receiver has answered;
+//! the number of the notice is the same both times.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::decision::{Decision, Entry};
+use super::fact::notice::{Due, GivenUp, Sent};
+use super::fact::{Fact, Kind as _, Subject, rollout};
+use super::input::End;
+use super::known::Known;
+use crate::domain::names::{HookName, RolloutId};
+
+/// What a receiver can ask to be told: the kinds of facts about rollouts.
+pub const EVENTS: [&str; 6] = [
+    rollout::Submitted::NAME,
+    rollout::Declined::NAME,
+    rollout::Awaits::NAME,
+    rollout::Moved::NAME,
+    rollout::Staged::NAME,
+    rollout::Done::NAME,
+];
+
+/// What a receiver is told that does not say what it wants: what people wait for.
+pub const USUAL: [&str; 3] = [rollout::Submitted::NAME, rollout::Moved::NAME, rollout::Done::NAME];
+
+/// A receiver that takes nothing for so long, while the daemon runs, gets no more of what is that old.
+pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A decision with the notices that its entries cause.
+pub(super) fn with_notices(known: Known<'_>, mut decision: Decision) -> Decision {
+    let first = known.world.last + 1;
+    let mut due = Vec::new();
+    for (entry, cause) in decision.entries.iter().zip(first..) {
+        let wanted = |events: &BTreeSet<String>| events.contains(entry.fact.kind());
+        let receivers = known.rules.outgoing.iter().filter(|(_, events)| wanted(events)).map(|(to, _)| to);
+        let Some(rollout) = about(&entry.fact) else { continue };
+        due.extend(receivers.map(|to| Due { to: to.clone(), cause, rollout: rollout.clone() }));
+    }
+    decision.entries.extend(due.into_iter().map(Entry::of_daemon));
+    decision
+}
+
+/// The rollout that a fact is about.
+fn about(fact: &Fact) -> Option<RolloutId> {
+    fact.about().into_iter().find_map(|subject| match subject {
+        Subject::Rollout(id) => Some(id),
+        _ => None,
+    })
+}
+
+/// What is written down when a notice was delivered, or never will be.
+pub(super) fn ended(known: Known<'_>, to: &HookName, number: u64, end: &End) -> Option<Fact> {
+    let due = known.world.notices.due(to, number)?;
+    let (to, notice, rollout) = (to.clone(), number, due.rollout.clone());
+    match end {
+        End::Done => Some(Sent { to, notice, rollout }.into()),
+        End::Final(why) => Some(GivenUp { to, notice, rollout, why: why.clone() }.into()),
+        End::Again { why: Some(why), .. } if known.now.elapsed.duration_since(due.since) > GIVE_UP_AFTER => {
+            let why = format!("{why}; it was tried for {} days", GIVE_UP_AFTER.as_hours() / 24);
+            Some(GivenUp { to, notice, rollout, why }.into())
+        }
+        End::Again { .. } => None,
+    }
+}
+
+/// What is written down of notices to receivers that are no longer configured: nobody would ever tell them.
+pub fn to_nobody(known: Known<'_>) -> Decision {
+    let all = known.world.notices.all().filter(|(to, ..)| !known.rules.outgoing.contains_key(*to));
+    let given_up = all.map(|(to, notice, due)| {
+        let why = "the receiver is no longer configured".to_owned();
+        Entry::of_daemon(GivenUp { to: to.clone(), notice, rollout: due.rollout.clone(), why })
+    });
+    Decision { entries: given_up.collect(), answer: None }
+}

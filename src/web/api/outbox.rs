@@ -1,0 +1,78 @@
+//! `/api/v1/outbox`: what receivers have to be told and were not yet, and what was given up.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::web::context::Context;
+
+/// So many notices of each kind are named.
+const NAMED_MOST: usize = 1_000;
+
+/// The outbox.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OutboxBody {
+    /// How many notices are due.
+    pub waiting: u64,
+    /// Those that are due, by receiver and in order; 1,000 at most.
+    pub due: Vec<DueBody>,
+    /// Those that were given up, the newest first; 1,000 at most.
+    pub given_up: Vec<GivenUpBody>,
+}
+
+/// A notice that is due.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DueBody {
+    /// Its number.
+    pub notice: u64,
+    /// The receiver, as the configuration names it.
+    pub to: String,
+    /// The logbook entry of which it is told.
+    pub entry: u64,
+    /// The rollout.
+    pub rollout: String,
+    /// Since when.
+    pub since: String,
+}
+
+/// A notice that was given up.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GivenUpBody {
+    /// Its number.
+    pub notice: u64,
+    /// The receiver.
+    pub to: String,
+    /// The rollout.
+    pub rollout: String,
+    /// When it was given up.
+    pub at: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What has to be told, and what was given up.
+#[utoipa::path(get, path = "/api/v1/outbox", tag = "outbox",
+    responses((status = 200, description = "The outbox", body = OutboxBody)))]
+pub async fn outbox(State(context): State<Context>) -> Json<OutboxBody> {
+    let inside = context.engine.shared().read();
+    let notices = &inside.world.notices;
+    let due = notices.all().take(NAMED_MOST).map(|(to, number, notice)| DueBody {
+        notice: number,
+        to: to.to_string(),
+        entry: notice.cause,
+        rollout: notice.rollout.to_string(),
+        since: notice.at.to_string(),
+    });
+    let given_up = notices.given_up().rev().take(NAMED_MOST).map(|(at, given_up)| GivenUpBody {
+        notice: given_up.notice,
+        to: given_up.to.to_string(),
+        rollout: given_up.rollout.to_string(),
+        at: at.to_string(),
+        why: given_up.why.clone(),
+    });
+    Json(OutboxBody {
+        waiting: notices.waiting().map(|(_, number)| number as u64).sum(),
+        due: due.collect(),
+        given_up: given_up.collect(),
+    })
+}
