@@ -8,7 +8,9 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::process::fact::count;
 use crate::web::api::outbox::OutboxBody;
 
-/// Shows what receivers ([[outgoing]] in the configuration) were not told yet, and what was given up
+/// Shows what receivers were not told yet, and what was given up
+///
+/// Receivers are the `[[outgoing]]` of the configuration.
 ///
 /// Example: rolloutctl outbox
 #[derive(Debug, clap::Args)]
