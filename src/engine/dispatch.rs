@@ -65,6 +65,8 @@ pub(super) struct Stirred {
 #[derive(Debug, Default)]
 pub(super) struct Dispatch {
     busy: BTreeSet<Lane>,
+    /// Pieces of work that have begun; one may take several lanes.
+    running: usize,
     /// Distributions whose uploads want a look.
     touched: BTreeSet<DistPath>,
     /// When the uploads of a distribution want another look by themselves.
@@ -106,9 +108,9 @@ impl Dispatch {
         self.failures.retain(|what, _| !matches!(what, Trouble::Deliver(_)));
     }
 
-    /// How many lanes are busy.
+    /// How many pieces of work have begun and not ended.
     pub(super) fn running(&self) -> usize {
-        self.busy.len()
+        self.running
     }
 
     /// When it wants to be asked again.
@@ -180,6 +182,7 @@ impl Dispatch {
             Work::Inspect(dist, _) => drop(self.doubted.remove(dist)),
             _ => {}
         }
+        self.running += 1;
         for lane in work.lanes() {
             view.busy.insert(lane.clone(), work.label());
             self.busy.insert(lane);
@@ -234,6 +237,7 @@ impl Dispatch {
     pub(super) fn ended(&mut self, view: &mut View, work: &Work, ended: &WorkEnd, now: Instant) -> Stirred {
         let mut stirred = Stirred::default();
         let WorkEnd { found, end } = ended;
+        self.running = self.running.saturating_sub(1);
         for lane in work.lanes() {
             self.busy.remove(&lane);
             view.busy.remove(&lane);

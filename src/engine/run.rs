@@ -547,8 +547,9 @@ mod tests {
     use crate::engine::folding::{fold, take_up};
     use crate::link::clock::Hand;
     use crate::process::fact;
-    use crate::process::fact::rollout::{Done, Moved, Submitted};
-    use crate::process::fact::{package::Refused, samples::every_fact};
+    use crate::process::fact::package::Refused;
+    use crate::process::fact::rollout::{Done, Moved, Staged, Submitted};
+    use crate::process::fact::samples::{every_fact, of_several};
     use crate::process::input::Hint;
     use crate::process::world::World;
     use crate::store::logbook::Head;
@@ -606,10 +607,20 @@ mod tests {
             waiting: Backlog::default(),
             repeated: false,
         });
-        let work = Work::TakeIn(dist);
-        engine.dispatch.begins(&mut engine.shared.write(), &work);
-        let input = Input::WorkEnded(work, end);
-        engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
+        // One that takes two lanes comes to one end.
+        let plan = every_fact().into_iter().chain(of_several()).rev().find_map(|fact| match fact {
+            Fact::Moved(moved) => moved.plan,
+            _ => None,
+        });
+        let plan = Arc::new(plan.expect("one moves"));
+        assert_eq!(plan.dists().count(), 2);
+        let staged = Staged { plan: 1, rollout: plan.rollout.clone(), trees: vec![] };
+        let ends = [(Work::TakeIn(dist), end), (Work::Stage(1, plan), WorkEnd::done(Found::Staged(staged)))];
+        for (work, end) in ends {
+            engine.dispatch.begins(&mut engine.shared.write(), &work);
+            let input = Input::WorkEnded(work, end);
+            engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
+        }
         let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
         stopped.expect("it stops").expect("in order");
     }

@@ -196,9 +196,7 @@ pub fn all<'w>(
     Circumstances { touched, doubted, patient, now }: Circumstances,
 ) -> Option<impl Iterator<Item = Work> + use<'w>> {
     let rules = all_rules.distributions.get(dist)?;
-    // One that also moves something where nothing is configured any more waits for that.
-    let may_begin = |plan: &Plan| plan.dists().all(|dist| all_rules.distributions.contains_key(dist));
-    let plans = world.rollouts.plans_in(dist).filter(move |(_, plan)| may_begin(plan));
+    let plans = world.rollouts.plans_in(dist);
     let promote = plans.filter(|(number, _)| !held.contains_key(number)).map(|(number, plan)| {
         let plan = Arc::clone(plan);
         if world.rollouts.is_staged(number) { Work::Show(number, plan) } else { Work::Stage(number, plan) }
@@ -222,7 +220,7 @@ pub fn all<'w>(
     Some(all.filter(move |work| !work.changes().iter().any(|id| wrong.contains_key(id))))
 }
 
-/// A move that was decided and is not carried out, as the rules no longer trust who signed.
+/// A move that was decided and is not carried out: the rules no longer trust who signed, or no longer know a distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// What does not work.
@@ -234,8 +232,17 @@ pub struct Held {
 /// All moves that are held, by the numbers of their logbook entries.
 pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
     let held = world.rollouts.plans().filter_map(|(number, plan)| {
-        let why = world.objection(rules, plan)?.sentence;
-        let why = format!("{why} Nothing is moved for {}; withdraw it, or trust the key again", plan.rollout);
+        let rollout = &plan.rollout;
+        let gone = plan.dists().find(|dist| !rules.distributions.contains_key(*dist));
+        let why = match gone {
+            Some(dist) => format!(
+                "The distribution {dist} is no longer configured. Nothing is moved for {rollout} until it is again"
+            ),
+            None => {
+                let why = world.objection(rules, plan)?.sentence;
+                format!("{why} Nothing is moved for {rollout}; withdraw it, or trust the key again")
+            }
+        };
         Some((number, Held { what: Trouble::of_plan(plan, number), why }))
     });
     held.collect()
@@ -276,6 +283,7 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
 mod tests {
     use super::*;
     use crate::domain::plan::Move;
+    use crate::process::fact::package::Accepted;
     use crate::process::fact::rollout::Done;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
@@ -353,13 +361,28 @@ mod tests {
     #[test]
     fn a_plan_that_is_staged_is_shown_and_one_of_a_distribution_that_is_gone_does_not_begin() {
         let several = crate::process::fact::samples::of_several();
-        let world = world(&several[..2]);
+        let signer = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::Accepted(took) => Some(took),
+            _ => None,
+        });
+        // Their signers are trusted.
+        let took = |path: &str, nevra: &str| {
+            let (dist, nevra) = (path.parse().expect("a path"), nevra.parse().expect("a nevra"));
+            Fact::Accepted(Accepted { dist, nevra, ..signer.clone().expect("one is taken in") })
+        };
+        let arrivals =
+            [took("umd/3/sl5/i386", "bdii-5.2.22-1.el5.i386"), took("umd/3/sl6/x86_64", "bdii-5.2.22-1.el6.x86_64")];
+        let mut world = world(&several[..2]);
+        for fact in &arrivals {
+            world.apply(world.last, Timestamp::UNIX_EPOCH, "me", fact);
+        }
         let both = ["umd/3/sl5/i386", "umd/3/sl6/x86_64"].map(|path| path.parse::<DistPath>().expect("a path"));
         let moment = Circumstances { touched: false, doubted: false, patient: false, now: Timestamp::UNIX_EPOCH };
         let first = |world: &World, known: &[DistPath]| {
             let rules =
                 Rules { distributions: known.iter().map(|dist| (dist.clone(), rules())).collect(), ..Rules::default() };
-            all(world, &both[1], &rules, &BTreeMap::new(), &BTreeMap::new(), moment)?.next().map(|work| work.label())
+            let held = held(world, &rules);
+            all(world, &both[1], &rules, &BTreeMap::new(), &held, moment)?.next().map(|work| work.label())
         };
         assert_eq!(first(&world, &both), Some("stage"));
         assert_eq!(first(&world, &both[1..]), Some("publish"), "it waits until the other one is configured again");
