@@ -363,7 +363,7 @@ fn inspected(view: &mut View, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: b
     let mended: Vec<TreeId> = view.wrong.keys().filter(|id| is_mended(id)).cloned().collect();
     let has_changed = !mended.is_empty() || !wrong.is_empty();
     for id in mended {
-        tracing::info!(tree = %id, "the tree is as it should be again");
+        tracing::info!(tree = %id, "the tree is in order again");
         view.wrong.remove(&id);
         view.troubles.remove(&Trouble::Tree(id));
     }

@@ -242,7 +242,7 @@ impl Engine {
         }
         for (id, _) in before.iter().filter(|(_, doubts)| doubts.untrusted.is_some()) {
             if self.doubts.0.get(id).is_none_or(|doubts| doubts.untrusted.is_none()) {
-                tracing::info!(tree = %id, "the ring trusts all that is listed again");
+                tracing::info!(tree = %id, "the ring trusts everything listed again");
                 self.shared.trouble(&Trouble::Keys(id.clone()), None);
             }
         }
@@ -508,7 +508,7 @@ impl Engine {
     /// What a receiver is told by a notice, and under which id.
     fn message(&self, to: &HookName, number: u64) -> Result<(String, Vec<u8>), String> {
         let inside = self.shared.read();
-        let due = inside.world.notices.due(to, number).ok_or("it is due no more")?;
+        let due = inside.world.notices.due(to, number).ok_or("it is no longer due")?;
         let entry = |number| {
             let read = self.book.read(number, 1).map_err(|error| error.sentence())?;
             read.into_iter().find(|entry| entry.seq == number).ok_or_else(|| format!("there is no entry {number}"))

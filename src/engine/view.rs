@@ -162,7 +162,7 @@ impl FromStr for After {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let place = text.split_once('~').and_then(|(since, id)| Some((since.parse().ok()?, id.parse().ok()?)));
-        place.map(Self).ok_or_else(|| format!("`{}` is no place in the list: follow its links", text.escape_debug()))
+        place.map(Self).ok_or_else(|| format!("`{}` is not a position in the list; follow its links", text.escape_debug()))
     }
 }
 
@@ -272,7 +272,7 @@ impl View {
         let judged = |to: &State| {
             let mut judged = step::why(self.known(), caller, rollout, to.as_str());
             if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
-                let _ = write!(busy.sentence, " It does not work so far: {why}");
+                let _ = write!(busy.sentence, " It has failed so far: {why}");
             }
             judged
         };
@@ -352,7 +352,7 @@ mod tests {
         for what in ways {
             let (trouble, busy) = held_up_by(what);
             assert_eq!(trouble.as_deref(), Some("no room"), "{busy}");
-            assert!(busy.ends_with("It does not work so far: no room"), "{busy}");
+            assert!(busy.ends_with("It has failed so far: no room"), "{busy}");
         }
     }
 

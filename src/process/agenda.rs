@@ -236,7 +236,7 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
         let gone = plan.dists().find(|dist| !rules.distributions.contains_key(*dist));
         let why = match gone {
             Some(dist) => format!(
-                "The distribution {dist} is no longer configured. Nothing is moved for {rollout} until it is again"
+                "The distribution {dist} is no longer configured. Nothing is moved for {rollout} until it is configured again"
             ),
             None => {
                 let why = world.objection(rules, plan)?.sentence;

@@ -78,7 +78,7 @@ pub struct Outcome {
 impl Outcome {
     pub(super) fn of(fact: Option<&Fact>) -> Self {
         let Some(fact) = fact else {
-            return Self { word: "nothing", says: "the rollout is in this state already".to_owned() };
+            return Self { word: "nothing", says: "the rollout is already in this state".to_owned() };
         };
         let word = match fact {
             Fact::Moved(_) => "moved",

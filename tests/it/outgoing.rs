@@ -133,7 +133,7 @@ fn a_receiver_is_told_in_order_and_again_under_the_same_id_until_it_took_it_also
     assert_eq!((&data["rollout"], &data["fact"]["to"]), (&Value::from("7"), &Value::from("StageRollOut")));
     assert!(told.iter().all(|told| !told.says.to_string().contains("admin")), "nobody is named: {told:?}");
     let history = site.ctl_good(&["log", "7"]);
-    assert!(history.contains("told chat (notice "), "{history}");
+    assert!(history.contains("notified chat (notice "), "{history}");
     let log = site.log();
     assert!(log.contains("503") && !log.contains("xyzzy"), "why it failed is said, and the URL is not");
     assert_eq!(site.ctl_good(&["outbox"]), "Nothing waits: every receiver was told everything.\n");

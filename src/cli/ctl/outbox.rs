@@ -29,7 +29,7 @@ fn show_outbox(outbox: &OutboxBody) -> String {
     let mut text = String::new();
     for due in &outbox.due {
         let since = moment(&due.since);
-        let _ = writeln!(text, "{} has to be told of entry {} of {} since {since}", due.to, due.entry, due.rollout);
+        let _ = writeln!(text, "{} is to be notified of entry {} of {} since {since}", due.to, due.entry, due.rollout);
     }
     let more = outbox.waiting.saturating_sub(outbox.due.len() as u64);
     if more > 0 {

@@ -27,14 +27,14 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let may =
         |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::Admin], Some(dist));
     if !rollout.dists().all(may) {
-        let sentence = format!("{} may not give this up; that takes admin, or who may take the step.", caller.who);
+        let sentence = format!("{} may not give this up; that needs admin, or a role that may take the step.", caller.who);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     let mut back = None;
     match (rules, known.stuck(rollout)) {
         (Err(finding), _) => findings.push(finding),
         (_, None) => {
-            let sentence = format!("What entry {number} does for {id} goes on; nothing is in its way.");
+            let sentence = format!("Entry {number} is still being carried out for {id}; nothing blocks it.");
             findings.push(Finding::new(Verdict::Wait, "busy", sentence));
         }
         // What is on its way back has been given up already.
@@ -64,7 +64,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
 fn stays(known: Known<'_>, plan: &Plan, reason: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if reason.trim().is_empty() {
-        let sentence = "Giving a withdrawal up takes a reason, for whoever asks why these packages are still there.";
+        let sentence = "Giving up a withdrawal needs a reason, for anyone who asks why these packages are still there.";
         findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
     }
     let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, item)));
@@ -75,14 +75,14 @@ fn stays(known: Known<'_>, plan: &Plan, reason: &str) -> Vec<Finding> {
         all.find(|finding| finding.code == SIGNER_REVOKED)
     });
     findings.extend(revoked.map(|finding| {
-        let sentence = format!("{} Its withdrawal is not given up; fix what is in its way.", finding.sentence);
+        let sentence = format!("{} Its withdrawal cannot be given up; fix what blocks it.", finding.sentence);
         Finding { sentence, ..finding }
     }));
     findings
 }
 
 fn taken_back() -> Finding {
-    let sentence = "The packages are already going back to where they were; fix what is in the way of that.";
+    let sentence = "The packages are already going back to where they were; fix what blocks that.";
     Finding::new(Verdict::Reject, "taken_back", sentence)
 }
 
@@ -101,7 +101,7 @@ fn way_back(world: &World, plan: &Plan, one: &Move) -> Result<Move, Finding> {
             let trees: BTreeSet<&str> = one.items.iter().flat_map(|i| &i.leaves).map(TreeName::as_str).collect();
             let trees: Vec<&str> = trees.into_iter().collect();
             let sentence = format!(
-                "The packages of {} lie in {}, so there is no state to which it could go back; fix what is in the way.",
+                "The packages of {} lie in {}, so there is no state to go back to; fix what blocks the move.",
                 plan.rollout,
                 trees.join(" and ")
             );

@@ -32,8 +32,8 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     match world.tickets.heard(&hint.hook, &hint.delivery) {
         Some(known) if known == words => return Decision::answered(Answer::Repeated),
         Some(_) => {
-            let why = "a delivery with this id and other content was heard before; nothing was changed; \
-                       each delivery needs an id of its own";
+            let why = "a delivery with this id but different content was received before; nothing was changed; \
+                       each delivery needs its own id";
             return Decision::answered(Answer::Reused(why.to_owned()));
         }
         None => {}
@@ -41,7 +41,7 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     if let Some(said) = hint.at.filter(|said| said.duration_since(now) > AHEAD_MAX) {
         let why = format!(
             "`at` is {said}, and here it is {now}: more than {} minutes in the future, so nothing was changed; \
-             put the tracker's clock right, or this machine's, and send it again",
+             correct the tracker's clock, or this machine's, and send it again",
             AHEAD_MAX.as_mins()
         );
         return Decision::answered(Answer::Ahead(why));
@@ -61,7 +61,7 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     let rollout = hint.rollout.parse::<RolloutId>().ok().and_then(|id| world.rollouts.get(&id));
     if world.tickets.is_stale(&hint.hook, &hint.rollout, hint.at) {
         let sentence =
-            format!("{} has said something newer of {} already; nothing was changed.", hint.hook, hint.rollout);
+            format!("{} has already sent something newer about {}; nothing was changed.", hint.hook, hint.rollout);
         entries.push(entry(not_taken(&[Finding::new(Verdict::Reject, STALE, sentence)])));
     } else if let (Some(rollout), Some(hook)) = (rollout, rules.hooks.get(&hint.hook)) {
         let caller = hook.speaking_for(actor.clone(), hint.hook.clone());

@@ -43,11 +43,11 @@ pub(in crate::process) fn lose(
     };
     let mut findings = Vec::new();
     if !caller.may(&[Role::Admin], Some(dist)) {
-        let sentence = format!("{} may not give packages up; that takes admin.", caller.who);
+        let sentence = format!("{} may not give up packages; that needs admin.", caller.who);
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     if reason.trim().is_empty() {
-        let sentence = "Giving a package up takes a reason, for whoever asks a year later.";
+        let sentence = "Giving up a package needs a reason, for anyone who asks a year later.";
         findings.push(Finding::new(Verdict::Reject, "no_reason", sentence));
     }
     let trees: Vec<TreeName> = world.listed_in(dist, nevra).cloned().collect();
@@ -61,13 +61,13 @@ pub(in crate::process) fn lose(
         match known.wrong.get(&id) {
             Some(wrong) if is_missing(wrong) => {}
             Some(wrong) => {
-                let sentence = format!("Whether {nevra} lies in {id} cannot be said as long as {}.", wrong.why);
+                let sentence = format!("It is unknown whether {nevra} is in {id}: {}.", wrong.why);
                 findings.push(Finding::new(Verdict::Wait, "tree_held", sentence));
             }
             None => {
                 let sentence = format!(
-                    "{nevra} lies in {id} as it was accepted, as far as is known; reload to have that looked at now. What \
-                     should not be there is withdrawn by its rollout."
+                    "As far as is known, {nevra} is in {id} as accepted; reload to check now. To remove it, withdraw its \
+                     rollout."
                 );
                 findings.push(Finding::new(Verdict::Reject, "not_lost", sentence));
             }

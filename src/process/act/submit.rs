@@ -46,7 +46,7 @@ pub(in crate::process) fn submit(
         findings.push(Finding::new(
             Verdict::NeedsAdmin,
             "role",
-            format!("{} may not submit rollouts; that takes {}.", caller.who, roles.join(" or ")),
+            format!("{} may not submit rollouts; that needs {}.", caller.who, roles.join(" or ")),
         ));
     }
     if parts.iter().any(|part| part.packages.is_empty()) {
@@ -101,7 +101,7 @@ fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part) -> Vec<Fi
         let mut trees = world.trees.of(dist);
         let end = trees.find_map(|(name, tree)| Some((name, tree.listing().get(nevra)?.brought.as_ref()?)));
         if let Some((tree, by)) = end {
-            let sentence = format!("{nevra} lies in {tree} already, where the rollout {by} has brought it.");
+            let sentence = format!("{nevra} is already in {tree}; the rollout {by} brought it there.");
             findings.push(Finding::new(Verdict::Reject, "already_rolled_out", sentence));
         }
     }

@@ -598,8 +598,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "gave bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 up as lost",
-                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+                "gave up bdii-1:5.2.22-1.el6.noarch of umd/3/sl6/x86_64 as lost",
+                "accepted bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
             ]
         );
     }
@@ -713,14 +713,14 @@ mod tests {
             said,
             [
                 "rolloutd 0.1.0 started",
-                "took bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
+                "accepted bdii-1:5.2.22-1.el6.noarch into untested/umd/3/sl6/x86_64, signed by ABCD (legacy: v3)",
                 "refused bad.rpm of umd/3/sl6/x86_64: unsigned no signature",
                 "created rollout rt-1 in Unverified; umd/3/sl6/x86_64: bdii-1:5.2.22-1.el6.noarch",
-                "heard from rt that rt-1 should be in InVerification",
+                "rt requested that rt-1 move to InVerification",
                 "did not move rt-1 to Production: No. (no_arrow)",
                 "rt-1 waits for StageRollOut: Not there yet. (packages_missing)",
                 "moved rt-1 from InVerification to StageRollOut; to testing: 1 package",
-                "carried out entry 8",
+                "completed entry 8",
                 "published testing/umd/3/sl6/x86_64 with 1 package, revision 1795172517",
                 "removed 1 file from testing/umd/3/sl6/x86_64",
             ]

@@ -72,18 +72,18 @@ impl Kind for GivenUp {
 
 impl fmt::Display for Due {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} has to be told of entry {}", self.to, self.cause)
+        write!(f, "{} is to be notified of entry {}", self.to, self.cause)
     }
 }
 
 impl fmt::Display for Sent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "told {} (notice {})", self.to, self.notice)
+        write!(f, "notified {} (notice {})", self.to, self.notice)
     }
 }
 
 impl fmt::Display for GivenUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gave up telling {} (notice {}): {}", self.to, self.notice, self.why)
+        write!(f, "gave up notifying {} (notice {}): {}", self.to, self.notice, self.why)
     }
 }

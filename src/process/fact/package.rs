@@ -228,7 +228,7 @@ impl Kind for Lost {
 impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signers = self.signers.join(" and ");
-        write!(f, "took {} into {}/{}, signed by {signers}", self.nevra, self.tree, self.dist)?;
+        write!(f, "accepted {} into {}/{}, signed by {signers}", self.nevra, self.tree, self.dist)?;
         if self.notes.is_empty() { Ok(()) } else { write!(f, " ({})", self.notes.join("; ")) }
     }
 }
@@ -252,6 +252,6 @@ impl fmt::Display for RefusedTogether {
 
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gave {} of {} up as lost", self.nevra, self.dist)
+        write!(f, "gave up {} of {} as lost", self.nevra, self.dist)
     }
 }

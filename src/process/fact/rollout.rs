@@ -361,6 +361,6 @@ impl fmt::Display for Staged {
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "carried out entry {}", self.plan)
+        write!(f, "completed entry {}", self.plan)
     }
 }

@@ -35,6 +35,6 @@ impl Kind for Heard {
 
 impl fmt::Display for Heard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "heard from {} that {} should be in {}", self.hook, self.rollout, self.state)
+        write!(f, "{} requested that {} move to {}", self.hook, self.rollout, self.state)
     }
 }

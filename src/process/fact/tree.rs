@@ -59,7 +59,7 @@ impl Kind for Released {
 
 impl fmt::Display for Released {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "let {}/{} go again, with all that was taken under management there", self.tree, self.dist)
+        write!(f, "released {}/{} from management, with everything adopted there", self.tree, self.dist)
     }
 }
 

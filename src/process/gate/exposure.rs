@@ -19,7 +19,7 @@ pub(super) const GATE: Gate =
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
     let (Effect::Move { from, .. }, Some(span)) = (&transition.effect, terms.duration(FOR.name)) else {
-        let sentence = "The procedure asks for a time in a tree, and does not say which.";
+        let sentence = "The procedure requires time in a tree but does not say how long.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };
     // Of what is not there, another gate speaks.

@@ -11,7 +11,7 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     vec![match case.rollout.plan {
         None => Finding::new(Verdict::Pass, "idle", "Nothing is being moved for this rollout."),
         Some(number) if let (Effect::Withdraw, Some((_, why))) = (&transition.effect, case.stuck()) => {
-            let sentence = format!("{why} The move that is held for this (logbook entry {number}) is given up.");
+            let sentence = format!("{why} The blocked move (logbook entry {number}) is given up.");
             Finding::new(Verdict::Pass, "overtakes", sentence)
         }
         Some(plan) => {

@@ -21,7 +21,7 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };
     let older: Vec<Finding> = case.rollout.parts.iter().flat_map(|part| older(case, part, to)).collect();
     if older.is_empty() {
-        return vec![Finding::new(Verdict::Pass, "not_older", format!("Nothing newer lies in {to}."))];
+        return vec![Finding::new(Verdict::Pass, "not_older", format!("{to} lists nothing newer."))];
     }
     older
 }

@@ -19,8 +19,8 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let missing: Vec<Finding> = case.parts().flat_map(|(part, rules)| missing(case, part, rules, from)).collect();
     if missing.is_empty() {
         let sentence = match case.rollout.packages().count() {
-            1 => format!("The package lies in {from}."),
-            number => format!("All {number} packages lie in {from}."),
+            1 => format!("The package is in {from}."),
+            number => format!("All {number} packages are in {from}."),
         };
         return vec![Finding::new(Verdict::Pass, "packages_present", sentence)];
     }
@@ -44,7 +44,7 @@ fn missing<'c>(
         }
         let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
         if !trees.is_empty() {
-            let sentence = format!("{nevra} lies in {}, not in {}.", trees.join(" and "), case.place(part, from));
+            let sentence = format!("{nevra} is in {}, not in {}.", trees.join(" and "), case.place(part, from));
             return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
         }
         // Listed nowhere, it was withdrawn or given up as lost.
@@ -55,9 +55,9 @@ fn missing<'c>(
 /// Only the upload tree gets it back.
 fn lost(rules: &DistRules, nevra: &Nevra, from: &TreeName) -> Finding {
     let (verdict, then) = if rules.trees.first() == Some(from) {
-        (Verdict::Wait, "upload the accepted file once more")
+        (Verdict::Wait, "upload the accepted file again")
     } else {
-        (Verdict::Reject, "reject this rollout, upload the accepted file once more and submit another")
+        (Verdict::Reject, "reject this rollout, upload the accepted file again and submit another")
     };
     Finding::new(verdict, "package_lost", format!("{nevra} was given up as lost; {then}."))
 }

@@ -13,6 +13,6 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     if case.rollout.dists().all(|dist| case.caller.may(&transition.who, Some(dist))) {
         return vec![Finding::new(Verdict::Pass, "role", format!("{} may take this step.", case.caller.who))];
     }
-    let sentence = format!("{} may not take this step; it takes {}.", case.caller.who, roles.join(" or "));
+    let sentence = format!("{} may not take this step; that needs {}.", case.caller.who, roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
 }

@@ -1107,7 +1107,7 @@ fn who_takes_nothing_for_a_week_gets_it_no_more_and_who_is_not_configured_gets_n
     attempt(&mut story, later());
     assert_eq!(story.world.notices.all().count(), 1);
     let last = story.facts.last().expect("one").to_string();
-    assert_eq!(last, "gave up telling chat (notice 4): timed out; it was tried for 7 days");
+    assert_eq!(last, "gave up notifying chat (notice 4): timed out; it was tried for 7 days");
     story.rules.outgoing.clear();
     let Story { world, rules, wrong, troubles, now, .. } = &story;
     let known = Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } };

@@ -130,7 +130,7 @@ impl World {
     fn mismatch(&self, fact: &Fact) -> Option<String> {
         match fact {
             Fact::Submitted(new) if self.rollouts.get(&new.rollout).is_some() => {
-                Some(format!("there is a rollout {} already", new.rollout))
+                Some(format!("the rollout {} exists already", new.rollout))
             }
             Fact::Adopted(Adopted { dist, nevra, sha256, .. })
                 if self.packages.get(dist, nevra).is_some_and(|known| known.sha256 != *sha256) =>

@@ -234,7 +234,7 @@ fn a_package_whose_bytes_are_nowhere_is_given_up_by_name_and_blocks_nothing_any_
     assert_eq!(packages(&site, "testing"), 1);
     assert_eq!(fsck(&site, true), (vec![], Some(0)));
     assert!(
-        site.ctl_good(&["log"]).contains("gave first-1.0-1.noarch of umd/3/sl6/x86_64 up as lost (the disk broke)")
+        site.ctl_good(&["log"]).contains("gave up first-1.0-1.noarch of umd/3/sl6/x86_64 as lost (the disk broke)")
     );
     site.ctl_good(&["move", "2", "Production"]);
     site.wait("the second package", |site| (packages(site, "production") == 1).then_some(()));
