@@ -162,7 +162,9 @@ impl FromStr for After {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let place = text.split_once('~').and_then(|(since, id)| Some((since.parse().ok()?, id.parse().ok()?)));
-        place.map(Self).ok_or_else(|| format!("`{}` is not a position in the list; follow its links", text.escape_debug()))
+        place
+            .map(Self)
+            .ok_or_else(|| format!("`{}` is not a position in the list; follow its links", text.escape_debug()))
     }
 }
 

@@ -234,14 +234,12 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
     let held = world.rollouts.plans().filter_map(|(number, plan)| {
         let rollout = &plan.rollout;
         let gone = plan.dists().find(|dist| !rules.distributions.contains_key(*dist));
-        let why = match gone {
-            Some(dist) => format!(
-                "The distribution {dist} is no longer configured. Nothing is moved for {rollout} until it is configured again"
-            ),
-            None => {
-                let why = world.objection(rules, plan)?.sentence;
-                format!("{why} Nothing is moved for {rollout}; withdraw it, or trust the key again")
-            }
+        let why = if let Some(dist) = gone {
+            let until = "until it is configured again";
+            format!("The distribution {dist} is no longer configured. Nothing is moved for {rollout} {until}")
+        } else {
+            let why = world.objection(rules, plan)?.sentence;
+            format!("{why} Nothing is moved for {rollout}; withdraw it, or trust the key again")
         };
         Some((number, Held { what: Trouble::of_plan(plan, number), why }))
     });
