@@ -15,7 +15,7 @@ use crate::domain::names::{Actor, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
 use crate::process::fact::count;
-use crate::store::adoption;
+use crate::store::adoption::{self, PutBack};
 use crate::store::disk;
 
 /// So many files are named for each reason; --json has all of them.
@@ -221,16 +221,25 @@ fn stay(number: usize) -> String {
     if number == 1 { "1 package stays".to_owned() } else { format!("{number} packages stay") }
 }
 
-fn show_undone(args: &AdoptArgs, id: &TreeId, (number, is_back): (usize, bool)) -> String {
+fn show_undone(args: &AdoptArgs, id: &TreeId, (number, put_back): (usize, Option<PutBack>)) -> String {
     if args.json {
-        let document = json!({ "tree": id.to_string(), "released": number, "metadata_put_back": is_back });
+        let metadata = put_back.map(|put_back| match put_back {
+            PutBack::Restored => "restored",
+            PutBack::Removed => "removed",
+            PutBack::NotKept => "not kept",
+        });
+        let released = put_back.is_some();
+        let document =
+            json!({ "tree": id.to_string(), "packages": number, "released": released, "metadata": metadata });
         return format!("{document:#}\n");
     }
     let packages = count(number, "package");
-    if args.dry_run {
-        return format!("{id} could be released, with {packages}. Nothing was changed.\n");
-    }
-    let metadata = if is_back { "its previous metadata is restored" } else { "it had no metadata before" };
+    let metadata = match put_back {
+        None => return format!("{id} could be released, with {packages}. Nothing was changed.\n"),
+        Some(PutBack::Restored) => "its previous metadata is restored",
+        Some(PutBack::Removed) => "it has no metadata, as before",
+        Some(PutBack::NotKept) => "its metadata stays, because the previous one is no longer in the state directory",
+    };
     format!(
         "{id} is no longer managed: {packages} are unchanged, and {metadata}. The daemon, if it is started, \
          leaves the tree alone. Files that were copied stay the daemon's.\n"

@@ -2,7 +2,7 @@
 //!
 //! The order is what makes it one step: the files are secured, the index is filled, the metadata of before is kept, and
 //! then one append says all of it. A kill before that has changed nothing that clients or the daemon go by; after it the
-//! daemon goes on.
+//! daemon goes on. The way back is one step, too: the metadata of before is put back, and then one append lets the tree go.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::process::act::adopt;
 use crate::process::decision::Entry;
 use crate::process::fact::package::Adopted;
 use crate::process::fact::tree::Published;
-use crate::store::adoption::{self, AdoptionError, Survey, Wish};
+use crate::store::adoption::{self, AdoptionError, PutBack, Survey, Wish};
 use crate::store::backup::UNFINISHED;
 use crate::store::disk::{self, Disk, DiskError, Kernel};
 use crate::store::distribution::DistSettings;
@@ -100,6 +100,9 @@ impl Alone {
             return Err(AdoptError::First(format!("a restore of {state} is unfinished: complete it first")));
         }
         left_behind(&state)?;
+        if !dry_run {
+            disk::sweep(disk.as_ref(), &state)?;
+        }
         let logbook = state.join("logbook.sqlite");
         let mut book = None;
         if logbook.exists() || !dry_run {
@@ -226,24 +229,24 @@ fn packages(survey: &Survey, id: &TreeId) -> Vec<Adopted> {
     adopted.collect()
 }
 
-/// Lets a tree go again of which nothing has moved; gives how many packages it had, and whether its metadata of before is
-/// back.
+/// Lets a tree go again of which nothing has moved; gives how many packages it had, and what clients see of it now, unless
+/// it was only looked at.
+///
+/// The metadata of before is put back first: until the append the tree stays under management, and all can be done again.
 ///
 /// # Errors
-/// Why it stays under management; nothing has changed then, or all can be done again.
-pub fn undo(settings: &Settings, order: &Order, now: Timestamp) -> Result<(usize, bool), AdoptError> {
+/// Why it stays under management, or what could not be cleared away after it was let go.
+pub fn undo(settings: &Settings, order: &Order, now: Timestamp) -> Result<(usize, Option<PutBack>), AdoptError> {
     let alone = Alone::open(settings, &order.id, order.dry_run, now)?;
     let (dir, keep, disk) = (alone.dir(), alone.keep(), Arc::clone(&alone.disk));
     let view = alone.shared.read();
     let number = view.world.trees.listing(&order.id).len();
-    // An undo that was stopped has nothing left but this.
-    if number == 0 && keep.exists() {
-        return Ok((0, adoption::put_back(disk.as_ref(), &dir, &keep)?));
-    }
     let fact = adopt::release(&view.world, &order.id).map_err(AdoptError::First)?;
     if order.dry_run {
-        return Ok((number, false));
+        return Ok((number, None));
     }
+    let put_back = adoption::put_back(disk.as_ref(), &dir, &keep)?;
     alone.record(&order.who, &order.reason, vec![fact], now)?;
-    Ok((number, adoption::put_back(disk.as_ref(), &dir, &keep)?))
+    adoption::forget(&keep)?;
+    Ok((number, Some(put_back)))
 }

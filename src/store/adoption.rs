@@ -8,7 +8,7 @@
 //!
 //! Nothing is listed by any of this: what is listed is decided by the logbook, in one append. Before that all can be done
 //! again; after it the daemon publishes the tree, and carries along what its metadata named beside the packages. The
-//! metadata of before is kept in the state directory until then, for [`put_back`].
+//! metadata of before is kept in the state directory until the tree is let go, for [`put_back`].
 //!
 //! Refused: the tree into which uploads are taken. What lies there is taken in as an upload by itself.
 
@@ -40,6 +40,9 @@ use crate::format::repomd::Repomd;
 
 /// Bytes of a metadata file that is kept for the way back; the largest known are a third of it.
 const METADATA_MAX: u64 = 1 << 30;
+
+/// The name of what is kept for the way back of a tree that showed nothing.
+const NO_METADATA: &str = "no-metadata";
 
 /// Why a tree cannot be looked at or taken.
 #[derive(Debug, thiserror::Error)]
@@ -326,22 +329,38 @@ pub fn secure(
     Ok(copied.iter().try_for_each(|dir| disk.sync_dir(dir))?)
 }
 
-/// Copies what `repomd.xml` names, and then itself.
+/// Copies what `repomd.xml` names, and then itself, or notes that there is none.
 fn keep_metadata(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<(), AdoptionError> {
     disk::remove_all(keep)?;
-    let repodata = dir.join(REPODATA);
-    let Ok(Some(repomd)) = publication::shown(&repodata) else { return Ok(()) };
     disk.make_dir(keep)?;
+    let repodata = dir.join(REPODATA);
+    let Some(repomd) = bytes_of(&repodata.join(REPOMD), publication::REPOMD_MAX)? else {
+        return Ok(disk::put(disk, &keep.join(NO_METADATA), b"", Access::Owner)?);
+    };
     for name in names(&repomd) {
         // What is not there leads nobody anywhere.
-        if let Some(bytes) = tree::read_small(&repodata.join(&name), METADATA_MAX) {
+        if let Some(bytes) = bytes_of(&repodata.join(&name), METADATA_MAX)? {
             disk::put(disk, &keep.join(&name), &bytes, Access::Owner)?;
         }
     }
-    if let Some(signature) = tree::read_small(&repodata.join(REPOMD_ASC), publication::REPOMD_MAX) {
+    if let Some(signature) = bytes_of(&repodata.join(REPOMD_ASC), publication::REPOMD_MAX)? {
         disk::put(disk, &keep.join(REPOMD_ASC), &signature, Access::Owner)?;
     }
     Ok(disk::put(disk, &keep.join(REPOMD), &repomd, Access::Owner)?)
+}
+
+/// What a file holds; nothing where there is none. What cannot be read could not be put back, and is an error.
+fn bytes_of(path: &Path, most: u64) -> Result<Option<Vec<u8>>, DiskError> {
+    if let Some(bytes) = tree::read_small(path, most) {
+        return Ok(Some(bytes));
+    }
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => {
+            let why = format!("it is not a readable file, or is longer than {most} bytes");
+            Err(DiskError::new("read", path, std::io::Error::other(why)))
+        }
+    }
 }
 
 /// Whether a name is that of a file in one directory, and not a hidden one.
@@ -356,25 +375,67 @@ fn names(repomd: &[u8]) -> Vec<String> {
     inside.filter(|name| is_plain(name)).map(str::to_owned).collect()
 }
 
-/// Puts the metadata of before back, the `repomd.xml` last. Whether there was any.
+/// What clients see of a tree that was let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutBack {
+    /// The metadata of before.
+    Restored,
+    /// None, as before.
+    Removed,
+    /// What they saw last: the metadata of before is no longer in the state directory.
+    NotKept,
+}
+
+/// Puts the metadata of before back: what it names first, then the signature and `repomd.xml`, back to back.
 ///
 /// # Errors
 /// With the path at fault; it can be done again.
-pub fn put_back(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<bool, DiskError> {
+pub fn put_back(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<PutBack, DiskError> {
     let repodata = dir.join(REPODATA);
-    let Some(repomd) = tree::read_small(&keep.join(REPOMD), publication::REPOMD_MAX) else { return Ok(false) };
+    let (repomd_path, signature_path) = (repodata.join(REPOMD), repodata.join(REPOMD_ASC));
+    let Some(repomd) = bytes_of(&keep.join(REPOMD), publication::REPOMD_MAX)? else {
+        if !keep.join(NO_METADATA).exists() {
+            return Ok(PutBack::NotKept);
+        }
+        if repodata.exists() {
+            disk::sweep(disk, &repodata)?;
+            disk.remove(&repomd_path)?;
+            disk.remove(&signature_path)?;
+            disk.sync_dir(&repodata)?;
+        }
+        return Ok(PutBack::Removed);
+    };
+    disk.make_dir(&repodata)?;
+    disk::sweep(disk, &repodata)?;
     for name in names(&repomd) {
-        if let Some(bytes) = tree::read_small(&keep.join(&name), METADATA_MAX) {
+        if let Some(bytes) = bytes_of(&keep.join(&name), METADATA_MAX)? {
             disk::put(disk, &repodata.join(&name), &bytes, Access::Everybody)?;
         }
     }
-    match tree::read_small(&keep.join(REPOMD_ASC), publication::REPOMD_MAX) {
-        Some(signature) => disk::put(disk, &repodata.join(REPOMD_ASC), &signature, Access::Everybody)?,
-        None => disk.remove(&repodata.join(REPOMD_ASC))?,
+    let ready = |bytes: &[u8]| {
+        let mut file = disk.fresh(&repodata, Access::Everybody)?;
+        disk.write(&mut file, bytes)?;
+        disk.sync(&file)?;
+        Ok::<_, DiskError>(file)
+    };
+    let signature =
+        bytes_of(&keep.join(REPOMD_ASC), publication::REPOMD_MAX)?.map(|bytes| ready(&bytes)).transpose()?;
+    let repomd = ready(&repomd)?;
+    match signature {
+        Some(signature) => drop(disk.name(signature, &signature_path)?),
+        None => disk.remove(&signature_path)?,
     }
-    disk::put(disk, &repodata.join(REPOMD), &repomd, Access::Everybody)?;
-    disk::remove_all(keep)?;
-    Ok(true)
+    disk.name(repomd, &repomd_path)?;
+    disk.sync_dir(&repodata)?;
+    Ok(PutBack::Restored)
+}
+
+/// Removes what was kept for the way back.
+///
+/// # Errors
+/// With the path at fault.
+pub fn forget(keep: &Path) -> Result<(), DiskError> {
+    disk::remove_all(keep)
 }
 
 /// How many packages stay for each reason by an exception.
@@ -384,4 +445,98 @@ pub fn exceptions(stay: &[Stays]) -> BTreeMap<Code, usize> {
         *all.entry(code).or_default() += 1;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::Kernel;
+    use super::super::disk::failing::FailingDisk;
+    use super::*;
+
+    /// Metadata whose one file has this content, and so another name.
+    fn show(dir: &Path, content: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (disk, repodata) = (Kernel::default(), dir.join(REPODATA));
+        let name = format!("{content}-comps.xml");
+        let repomd = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<repomd xmlns=\"http://linux.duke.edu/metadata/repo\">\
+             <revision>1</revision><data type=\"group\"><checksum type=\"sha256\">{}</checksum>\
+             <location href=\"repodata/{name}\"/><timestamp>1</timestamp><size>{}</size></data></repomd>",
+            publication::sha256(content.as_bytes()),
+            content.len()
+        );
+        assert_eq!(names(repomd.as_bytes()), std::slice::from_ref(&name));
+        disk.make_dir(&repodata).expect("made");
+        for (name, bytes) in [(&*name, content), (REPOMD_ASC, content), (REPOMD, &repomd)] {
+            disk::put(&disk, &repodata.join(name), bytes.as_bytes(), Access::Everybody).expect("written");
+        }
+        shown(dir)
+    }
+
+    /// What clients can fetch.
+    fn shown(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let repodata = dir.join(REPODATA);
+        let Ok(Some(repomd)) = publication::shown(&repodata) else { return BTreeMap::new() };
+        let all = names(&repomd).into_iter().chain([REPOMD.to_owned(), REPOMD_ASC.to_owned()]);
+        let read = |name: String| Some((repodata.join(&name), std::fs::read(repodata.join(&name)).ok()?));
+        all.filter_map(read).collect()
+    }
+
+    fn without_signature(mut shown: BTreeMap<PathBuf, Vec<u8>>) -> BTreeMap<PathBuf, Vec<u8>> {
+        shown.retain(|path, _| !path.ends_with(REPOMD_ASC));
+        shown
+    }
+
+    #[test]
+    fn metadata_of_before_comes_back_whole_wherever_the_disk_fails() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (tree, keep) = (dir.path().join("tree"), dir.path().join("keep"));
+        let before = show(&tree, "before");
+        keep_metadata(&Kernel::default(), &tree, &keep).expect("kept");
+        for calls in 0.. {
+            disk::remove_all(&tree).expect("removed");
+            let after = show(&tree, "after");
+            let tried = put_back(&FailingDisk::after(calls), &tree, &keep);
+            let seen = without_signature(shown(&tree));
+            assert!([&before, &after].iter().any(|whole| seen == without_signature((*whole).clone())), "{calls}");
+            let failed = tried.is_err();
+            assert_eq!(put_back(&Kernel::default(), &tree, &keep).expect("put back"), PutBack::Restored);
+            assert_eq!(shown(&tree), before);
+            if !failed {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_that_showed_nothing_shows_nothing_again_and_what_was_not_kept_is_not_removed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (disk, tree, keep) = (Kernel::default(), dir.path().join("tree"), dir.path().join("keep"));
+        let after = show(&tree, "after");
+        assert_eq!(put_back(&disk, &tree, &keep).expect("looked"), PutBack::NotKept);
+        assert_eq!(shown(&tree), after);
+        disk::remove_all(&tree).expect("removed");
+        keep_metadata(&disk, &tree, &keep).expect("kept");
+        assert_eq!(put_back(&disk, &tree, &keep).expect("no repodata at all"), PutBack::Removed);
+        show(&tree, "after");
+        for calls in 0.. {
+            let tried = put_back(&FailingDisk::after(calls), &tree, &keep);
+            if tried.is_ok() {
+                break;
+            }
+        }
+        assert!(shown(&tree).is_empty() && !tree.join(REPODATA).join(REPOMD_ASC).exists());
+    }
+
+    #[test]
+    fn metadata_that_cannot_be_kept_is_an_error() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (disk, tree, keep) = (Kernel::default(), dir.path().join("tree"), dir.path().join("keep"));
+        show(&tree, "before");
+        let comps = tree.join(REPODATA).join("before-comps.xml");
+        disk.remove(&comps).expect("removed");
+        keep_metadata(&disk, &tree, &keep).expect("what is not there leads nobody anywhere");
+        disk.make_dir(&comps).expect("made");
+        let why = keep_metadata(&disk, &tree, &keep).expect_err("it is a directory").to_string();
+        assert!(why.contains("before-comps.xml"), "{why}");
+    }
 }

@@ -8,39 +8,37 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
-use crate::calls::{Calls, Order, can_be_counted};
 use crate::campaign;
 use crate::clients::{Machine, run_as_root, said};
 use crate::disagreement::{configure, reasons, wait_until_well};
 use crate::fsck::fsck;
 use crate::judge::{self, Source};
 use crate::peers;
-use crate::random::Random;
 use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe, tell};
 
 const COMPS: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<comps><group><id>grid</id><name>Grid</name>\
                      <packagelist><packagereq>demo</packagereq></packagelist></group></comps>\n";
 
 /// The path of a tree below the root, as `adopt` is told it.
-fn named(tree: &str) -> String {
+pub(crate) fn named(tree: &str) -> String {
     format!("{tree}/{DISTRIBUTION}")
 }
 
 /// `rolloutd adopt`, in words that may begin with those of a tracer.
-fn adopt_under(site: &Site, under: &[String], words: &[&str]) -> Output {
+pub(crate) fn adopt_under(site: &Site, under: &[String], words: &[&str]) -> Output {
     let config = site.path("rolloutd.toml");
     let own = [env!("CARGO_BIN_EXE_rolloutd"), "adopt", "--config", config.to_str().unwrap()];
     let all: Vec<&str> = under.iter().map(String::as_str).chain(own).chain(words.iter().copied()).collect();
     Command::new(all[0]).args(&all[1..]).output().unwrap()
 }
 
-fn adopt(site: &Site, words: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn adopt(site: &Site, words: &[&str]) -> (Option<i32>, String) {
     let out = adopt_under(site, &[], words);
     (out.status.code(), said(&out))
 }
 
 /// What somebody's cron job has laid in a tree, and lists: flat, nested, and under any name.
-fn lay(site: &Site, tree: &str, packages: &[(&str, &[u8])]) -> PathBuf {
+pub(crate) fn lay(site: &Site, tree: &str, packages: &[(&str, &[u8])]) -> PathBuf {
     let dir = site.tree(tree);
     for (place, bytes) in packages {
         let path = dir.join(place);
@@ -52,7 +50,7 @@ fn lay(site: &Site, tree: &str, packages: &[(&str, &[u8])]) -> PathBuf {
     dir
 }
 
-fn createrepo(dir: &Path) {
+pub(crate) fn createrepo(dir: &Path) {
     let comps = dir.parent().unwrap().join("comps.xml");
     fs::write(&comps, COMPS).unwrap();
     let out = Command::new("createrepo_c").args(["--no-database", "-g"]).arg(&comps).arg(dir).output().unwrap();
@@ -70,7 +68,7 @@ fn state_of(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u64, SystemTime)> {
     packages.map(state).collect()
 }
 
-fn signed(name: &str, version: &str) -> Vec<u8> {
+pub(crate) fn signed(name: &str, version: &str) -> Vec<u8> {
     package(&recipe(name, version, &[]), Some(&keys().ours.1))
 }
 
@@ -80,7 +78,7 @@ fn exception(code: &str, until: &str) -> String {
 }
 
 /// What a tree lists, each with its place.
-fn places(published: &judge::Published) -> Vec<(String, String)> {
+pub(crate) fn places(published: &judge::Published) -> Vec<(String, String)> {
     published.packages.iter().map(|(nevra, listed)| (nevra.clone(), listed.location.clone())).collect()
 }
 
@@ -311,72 +309,6 @@ fn a_file_that_somebody_else_could_write_into_becomes_a_copy_and_its_directory_i
         let meta = fs::metadata(&file).unwrap();
         assert!(meta.uid() == 0 && meta.mode() & 0o022 == 0);
     }
-}
-
-/// A kill before any call that changes a file leaves a tree that is as it was, or under management; the same again ends
-/// well. `ROLLOUTD_SWEEP=all` strikes every call.
-#[test]
-fn an_adoption_that_is_killed_anywhere_is_run_again() {
-    if !peers::have(&["createrepo_c"]) || !can_be_counted() {
-        return;
-    }
-    let mut site = Site::prepare(&Wish::default());
-    let open = signed("c", "1");
-    let dir =
-        lay(&site, "production", &[("a.rpm", &signed("a", "1")), ("x/b.rpm", &signed("b", "1")), ("c.rpm", &open)]);
-    createrepo(&dir);
-    fs::set_permissions(dir.join("c.rpm"), fs::Permissions::from_mode(0o666)).unwrap();
-    let before = judge::read_unsigned(&Source::Disk(dir.clone())).unwrap();
-    let kept = site.path("kept");
-    let copy = |from: &Path, to: &Path| {
-        let _ = fs::remove_dir_all(to);
-        assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-    };
-    fs::create_dir(&kept).unwrap();
-    for part in ["root", "state"] {
-        copy(&site.path(part), &kept.join(part));
-    }
-    let mut run = |order: Order| {
-        for part in ["root", "state"] {
-            copy(&kept.join(part), &site.path(part));
-        }
-        let calls = Calls::watch(&mut site, order);
-        let under = std::mem::take(&mut site.under);
-        let out = adopt_under(&site, &under, &[&named("production")]);
-        let counted = calls.counted();
-        if order == Order::Count {
-            assert!(out.status.success(), "{}", said(&out));
-        }
-        // What clients see is whole at any time.
-        assert_eq!(judge::read_unsigned(&Source::Disk(site.tree("production"))).unwrap(), before, "{order:?}");
-        let (code, words) = adopt(&site, &[&named("production")]);
-        let is_done = code == Some(0) || words.contains("is under management already, with 3 packages");
-        assert!(is_done, "{order:?}: {words}");
-        site.up();
-        wait_until_well(&mut site);
-        let after =
-            site.wait("the tree to be published", |site| judge::read(&Source::Disk(site.tree("production"))).ok()?);
-        assert_eq!(places(&after), places(&before), "{order:?}");
-        assert_eq!(fsck(&site, true), (vec![], Some(0)), "{order:?}");
-        site.end();
-        counted
-    };
-    let all = run(Order::Count);
-    let mut points: Vec<usize> = (1..=all.len()).collect();
-    let seed = campaign::seed();
-    let mut random = Random(seed);
-    let wanted = if std::env::var("ROLLOUTD_SWEEP").is_ok_and(|v| v == "all") { all.len() } else { 8 };
-    while points.len() > wanted {
-        points.swap_remove(random.place(points.len()));
-    }
-    for point in &points {
-        run(Order::Kill(*point));
-    }
-    tell(&format!(
-        "adoption: ROLLOUTD_SEED={seed}: killed before {} of {} calls, 0 violations",
-        points.len(),
-        all.len()
-    ));
 }
 
 /// The repositories of the corpus whose packages are all there.

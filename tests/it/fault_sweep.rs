@@ -17,7 +17,7 @@ use crate::calls::{self, Calls, Order};
 use crate::judge::{self, Source, TORN};
 use crate::kill_sweep::{Campaign, Extent, Figures, Stop, count, report};
 use crate::random::Random;
-use crate::scenarios::{Scenario, TREES, restore, whole};
+use crate::scenarios::{SCENARIOS, Scenario, TREES, restore, whole};
 use crate::site::{Site, tell};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The errors that the manual page of a call names; the call is a line of the counter's.
-fn errors(call: &str) -> &'static [&'static str] {
+pub(crate) fn errors(call: &str) -> &'static [&'static str] {
     let name = call.split(' ').nth(1).unwrap_or_default();
     let is = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
     if is(&["open", "creat"]) {
@@ -41,7 +41,7 @@ fn errors(call: &str) -> &'static [&'static str] {
 }
 
 /// A sync that only claims to have worked.
-const LIE: &str = "lie";
+pub(crate) const LIE: &str = "lie";
 
 /// Scenarios of an ordinary run.
 const ORDINARY: usize = 4;
@@ -223,7 +223,7 @@ fn strike(scenario: &Scenario, site: &mut Site, order: Order, figures: &mut Figu
 }
 
 /// A fault at one of so many calls, or a lie at one of so many syncs.
-fn any_fault(random: &mut Random, calls: &[String], syncs: usize) -> Order {
+pub(crate) fn any_fault(random: &mut Random, calls: &[String], syncs: usize) -> Order {
     let (error, n) = if random.below(6) == 0 {
         (LIE, 1 + random.place(syncs))
     } else {
@@ -240,7 +240,7 @@ fn an_error_of_the_disk_at_any_call_is_said_and_survived() {
         return;
     }
     let campaign = Campaign::of("ROLLOUTD_FAULTS", 1, 20);
-    let found = campaign.each(ORDINARY, |scenario, part| {
+    let found = campaign.each(&SCENARIOS, ORDINARY, |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();
         let mut site = scenario.site();

@@ -222,24 +222,6 @@ struct Memory {
     log: Vec<Value>,
 }
 
-/// The entries of the logbook after the first `known`, without who and when.
-fn entries_after(site: &Site, known: usize) -> Vec<Value> {
-    let mut found = Vec::new();
-    loop {
-        let from = known + found.len() + 1;
-        let Value::Array(some) = site.document(&format!("/api/v1/log?from={from}&limit=1000")) else {
-            panic!("the log is no list")
-        };
-        if some.is_empty() {
-            return found;
-        }
-        for mut entry in some {
-            assert_eq!(entry["seq"], json!(known + found.len() + 1), "an entry is missing");
-            found.push(entry.take());
-        }
-    }
-}
-
 /// What the whole logbook tells: every package taken in once, every step taken once, every plan
 /// carried out once. Gives how many plans, and how many publications of what was taken in, a kill interrupted.
 fn account(log: &[Value], world: &World) -> (usize, usize) {
@@ -284,7 +266,7 @@ fn account(log: &[Value], world: &World) -> (usize, usize) {
 impl Memory {
     /// Reads all trees and judges them; gives where each package is listed.
     fn judge(&mut self, site: &Site, world: &World) -> BTreeMap<String, Vec<&'static str>> {
-        self.log.extend(entries_after(site, self.log.len()));
+        self.log.extend(site.entries_after(self.log.len()));
         for (place, what) in fsck(site, false).0 {
             world.course.complain(format!("fsck after READY: {place}: {what}"));
         }

@@ -43,6 +43,17 @@ pub(crate) enum Extent {
     All,
 }
 
+/// A story that is told again and again.
+pub(crate) trait Named {
+    fn name(&self) -> &'static str;
+}
+
+impl Named for Scenario {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// What is set for a campaign.
 pub(crate) struct Campaign {
     pub(crate) extent: Extent,
@@ -67,32 +78,30 @@ impl Campaign {
         }
     }
 
-    /// Hands each scenario to one of a few threads, in parts when all is to be tried; each part has its own site. An
-    /// ordinary run takes `few` of the scenarios.
-    pub(crate) fn each(
+    /// Hands each story to one of a few threads, in parts when all is to be tried; each part has its own site. An
+    /// ordinary run takes `few` of the stories.
+    pub(crate) fn each<S: Named + Sync>(
         &self,
+        stories: &[S],
         few: usize,
-        work: impl Fn(&Scenario, Part) -> Figures + Sync,
+        work: impl Fn(&S, Part) -> Figures + Sync,
     ) -> BTreeMap<&'static str, Figures> {
         let jobs = campaign::count("ROLLOUTD_SWEEP_JOBS").unwrap_or(2).max(1);
         let parts = if self.extent == Extent::All { jobs } else { 1 };
-        let mut scenarios: Vec<&Scenario> =
-            SCENARIOS.iter().filter(|scenario| scenario.name.contains(&self.only)).collect();
+        let mut stories: Vec<&S> = stories.iter().filter(|story| story.name().contains(&self.only)).collect();
         let mut random = Random(self.seed);
-        while self.extent == Extent::Some(1) && scenarios.len() > few {
-            scenarios.remove(random.place(scenarios.len()));
+        while self.extent == Extent::Some(1) && stories.len() > few {
+            stories.remove(random.place(stories.len()));
         }
-        let all: Vec<(&Scenario, Part)> = scenarios
-            .into_iter()
-            .flat_map(|scenario| (0..parts).map(move |part| (scenario, Part { part, parts })))
-            .collect();
+        let all: Vec<(&S, Part)> =
+            stories.into_iter().flat_map(|story| (0..parts).map(move |part| (story, Part { part, parts }))).collect();
         let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::<&str, Figures>::new()));
         std::thread::scope(|scope| {
             for _ in 0..jobs {
                 scope.spawn(|| {
-                    while let Some((scenario, part)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let figures = work(scenario, *part);
-                        found.lock().unwrap().entry(scenario.name).or_default().add(figures);
+                    while let Some((story, part)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let figures = work(story, *part);
+                        found.lock().unwrap().entry(story.name()).or_default().add(figures);
                     }
                 });
             }
@@ -113,9 +122,9 @@ impl Part {
         number % self.parts == self.part
     }
 
-    /// A seed of its own for each part of each scenario.
-    pub(crate) fn random(self, campaign: &Campaign, scenario: &Scenario) -> Random {
-        let name = scenario.name.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    /// A seed of its own for each part of each story.
+    pub(crate) fn random(self, campaign: &Campaign, story: &impl Named) -> Random {
+        let name = story.name().bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
         Random(campaign.seed ^ name ^ (self.part as u64) << 40)
     }
 }
@@ -308,7 +317,7 @@ fn a_kill_before_any_call_that_changes_a_file_is_recovered_from_and_so_is_the_ne
     }
     let campaign = Campaign::of("ROLLOUTD_SWEEP", 1, 20);
     let again = campaign::count("ROLLOUTD_SWEEP_AGAIN").unwrap_or(if campaign.is_long { 10 } else { 150 }).max(1);
-    let found = campaign.each(SCENARIOS.len(), |scenario, part| {
+    let found = campaign.each(&SCENARIOS, SCENARIOS.len(), |scenario, part| {
         let mut random = part.random(&campaign, scenario);
         let mut figures = Figures::default();
         let mut site = scenario.site();

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adoption;
+mod adoption_sweep;
 mod attack;
 mod bad_days;
 mod calls;

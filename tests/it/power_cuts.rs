@@ -1,11 +1,12 @@
-//! The power is cut in the middle of promotions, on ext4, XFS and Btrfs.
+//! The power is cut in the middle of promotions and of adoptions, on ext4, XFS and Btrfs.
 //!
-//! A whole site lies on a file system of its own in an image, and packages are uploaded and promoted without a pause.
-//! At random moments the image is copied: what the copy has is what a disk would have, had the machine lost its
+//! A whole site lies on a file system of its own in an image, and packages are uploaded and promoted without a pause, or
+//! a tree is adopted, published by a daemon and let go again, over and over. At random moments the image is copied: what the copy has is what a disk would have, had the machine lost its
 //! power then, for what the kernel still keeps in memory is not in it. Each copy is mounted, with the recovery of the
 //! file system itself, and a daemon is started on it. It becomes ready, the site is whole, no published file is empty,
 //! every entry of the logbook that was readable before the cut is there, nothing that was accepted is lost, and
-//! everything that was begun comes to its end.
+//! everything that was begun comes to its end. A tree that was being adopted or let go shows whole metadata, has each
+//! package with its bytes and its time, and comes to both ends.
 //!
 //! That would be a disk that keeps what it was given. In every other run of the daemon the disk has a cache of its own
 //! and loses it: the image lies on a file system in an image, and it is this one that is copied. Then a copy has what
@@ -20,6 +21,7 @@
 //! - `ROLLOUTD_SEED`: the moments, as far as two busy cores repeat them.
 #![expect(clippy::disallowed_methods, reason = "tests write into their own temporary directories")]
 
+use crate::adoption_sweep::{Found, Shows};
 use crate::calls::{self, Calls, Order};
 use crate::campaign;
 use crate::kill_sweep::{Figures, Stop};
@@ -127,6 +129,12 @@ impl Ground {
         image
     }
 
+    /// Copies an image as it is at this moment.
+    fn cut(&self, image: &Path, cut: usize) {
+        let to = self.path(&format!("images/cut-{cut}.img"));
+        run(&["cp", "--reflink=always", "--", &image.display().to_string(), &to.display().to_string()]);
+    }
+
     /// What is in an image, at the place where the site lies.
     fn mount(&self, image: &Path, cache: Cache) -> Disk {
         let place = self.path("disk");
@@ -187,28 +195,54 @@ impl Load {
     }
 }
 
-/// One entry of the logbook: the newest that can be read, or that of a number.
-fn entry(site: &Site, number: Option<u64>) -> Value {
+/// Number and hash of an entry of the logbook: the newest that can be read, or that of a number.
+fn entry(site: &Site, number: Option<u64>) -> (u64, String) {
     let from = number.map(|number| format!("&from={number}")).unwrap_or_default();
-    site.document(&format!("/api/v1/log?limit=1{from}")).get_mut(0).map(Value::take).unwrap_or_default()
+    let found = site.document(&format!("/api/v1/log?limit=1{from}"));
+    let number = found[0]["seq"].as_u64().unwrap_or_else(|| panic!("there is no such entry: {found}"));
+    (number, found[0]["hash"].as_str().unwrap().to_owned())
 }
 
-/// What was left by a cut, started again; `known` was in the logbook before it.
-fn check(site: &mut Site, known: &Value) -> bool {
+/// What was left by a cut, started again; the entry `known` was in the logbook before it.
+fn check(site: &mut Site, known: &(u64, String)) -> bool {
     site.up();
-    let found = entry(site, known["seq"].as_u64());
-    assert_eq!(found["hash"], known["hash"], "entry {} is not what it was before the cut", known["seq"]);
+    assert_eq!(entry(site, Some(known.0)), *known, "not what it was before the cut");
     whole(site);
     site.wait("every rollout to rest", |site| {
         let Value::Array(all) = site.document("/api/v1/rollouts") else { panic!("no list of rollouts") };
         all.iter().all(|rollout| rollout["moving"] == json!(false)).then_some(())
     });
     whole(site);
-    let Value::Array(log) = site.document("/api/v1/log?from=1&limit=1000") else { panic!("the log is no list") };
+    let log = site.entries_after(0);
     let is = |entry: &Value, kind: &str| !fact(entry, kind).is_null();
     let start = log.iter().rposition(|entry| is(entry, "daemon.started")).unwrap();
     // Whether there was anything to recover.
     log[start..].iter().any(|entry| is(entry, "tree.published") || is(entry, "rollout.done"))
+}
+
+/// Judges what each cut has left. What was `known` before it is handed to `check`, which says whether there was work to
+/// finish.
+fn judge<K: std::fmt::Debug>(
+    ground: &Ground,
+    (kind, cache): (&str, Cache),
+    site: &mut Site,
+    known: &[K],
+    figures: &mut Figures,
+    check: impl Fn(&mut Site, &K) -> bool,
+) {
+    for (cut, known) in known.iter().enumerate() {
+        let image = ground.path(&format!("images/cut-{cut}.img"));
+        let mount = ground.mount(&image, cache);
+        let began = Instant::now();
+        let what = format!("{kind}, cache {cache:?}, cut {cut} after {known:?}");
+        let recovered = figures.judge(&what, site, |site| check(site, known));
+        figures.slowest = figures.slowest.max(began.elapsed());
+        figures.points += 1;
+        figures.again += usize::from(recovered == Some(true));
+        site.end();
+        drop(mount);
+        fs::remove_file(image).unwrap();
+    }
 }
 
 /// Some cuts of one run of the daemon.
@@ -247,26 +281,66 @@ fn cut(
         for cut in 0..cuts {
             random.pause(5, 900);
             known.push(entry(&site, None));
-            let to = ground.path(&format!("images/cut-{cut}.img"));
-            run(&["cp", "--reflink=always", "--", &image.display().to_string(), &to.display().to_string()]);
+            ground.cut(&image, cut);
         }
     });
     site.end();
     drop(mount);
-    for (cut, known) in known.iter().enumerate() {
-        let image = ground.path(&format!("images/cut-{cut}.img"));
-        let mount = ground.mount(&image, cache);
-        let began = Instant::now();
-        let what = format!("{kind}, cache {cache:?}, cut {cut} after entry {}", known["seq"]);
-        let recovered = figures.judge(&what, &mut site, |site| check(site, known));
-        figures.slowest = figures.slowest.max(began.elapsed());
-        figures.points += 1;
-        figures.again += usize::from(recovered == Some(true));
-        site.end();
-        drop(mount);
-        fs::remove_file(image).unwrap();
-    }
+    judge(ground, (kind, cache), &mut site, &known, figures, check);
     // The directory of the site lies in an image that is mounted no more; only its mount point is left to go.
+}
+
+/// Some cuts while a tree is adopted and let go, over and over; every other time a daemon publishes it between.
+fn cut_adoptions(
+    ground: &Ground,
+    (kind, cache): (&str, Cache),
+    cuts: usize,
+    random: &mut Random,
+    figures: &mut Figures,
+) {
+    let image = ground.format(kind, cache);
+    let mount = ground.mount(&image, cache);
+    let place = ground.path("disk");
+    let mut site = Site::prepare_in(&place, &Wish { grace_metadata: "1s", ..Wish::default() });
+    let found = Found::lay(&site, [Shows::Nothing, Shows::Unsigned, Shows::Signed][random.place(3)]);
+    run(&["sync", "-f", &place.display().to_string()]);
+    let (stop, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut known = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                found.adopt(&site);
+                if done.fetch_add(1, Ordering::Relaxed) % 4 == 0 {
+                    found.is_published(&mut site);
+                    assert!(site.stop().success());
+                }
+                found.undo(&site);
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let _stop = Stop(&stop);
+        for cut in 0..cuts {
+            random.pause(5, 900);
+            known.push(done.load(Ordering::Relaxed));
+            ground.cut(&image, cut);
+        }
+    });
+    drop(mount);
+    judge(ground, (kind, cache), &mut site, &known, figures, |site, known| {
+        found.seen(site, true);
+        let had_to = found.adopt(site);
+        found.is_published(site);
+        let log = site.entries_after(0);
+        let all = |kind: &str| log.iter().filter(|entry| !fact(entry, kind).is_null()).count();
+        let (adopted, released) = (all("package.adopted"), all("tree.released"));
+        assert!(
+            adopted >= 3 * known.div_ceil(2) && released >= known / 2,
+            "{adopted} and {released} of {known} are there"
+        );
+        assert!(site.stop().success());
+        found.undo(site);
+        had_to
+    });
 }
 
 fn file_systems() -> Vec<String> {
@@ -297,9 +371,8 @@ fn wanted(test: &str) -> Option<usize> {
     None
 }
 
-#[test]
-fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
-    let Some(cuts) = wanted("a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done") else { return };
+/// Cuts of one kind on each file system, half of them with the disk's cache lost.
+fn on_each(title: &str, cuts: usize, cut: impl Fn(&Ground, (&str, Cache), usize, &mut Random, &mut Figures) + Sync) {
     let seed = campaign::number("ROLLOUTD_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let (kinds, next, violations) = (file_systems(), AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -313,13 +386,13 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
                         let some = CUTS_AT_ONCE.min(cuts.div_ceil(2)).min(cuts - figures.points);
                         let cache = if lost * 2 < figures.points { Cache::Lost } else { Cache::Kept };
                         lost += if cache == Cache::Lost { some } else { 0 };
-                        cut(&ground, (kind, cache), some, false, &mut random, &mut figures);
+                        cut(&ground, (kind, cache), some, &mut random, &mut figures);
                     }
                     let Figures { points, again, slowest, violations: wrong, .. } = figures;
                     tell(&format!(
-                        "power cuts on {kind}: ROLLOUTD_SEED={seed}: {points} cuts, in {lost} of them the disk's cache \
-                         was lost, {again} with work to finish, slowest recovery with its judgement {slowest:.1?}, \
-                         {} violations",
+                        "power cuts on {kind}, {title}: ROLLOUTD_SEED={seed}: {points} cuts, in {lost} of them the \
+                         disk's cache was lost, {again} with work to finish, slowest recovery with its judgement \
+                         {slowest:.1?}, {} violations",
                         wrong.len()
                     ));
                     violations.lock().unwrap().extend(wrong);
@@ -329,6 +402,21 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
     });
     let violations = violations.into_inner().unwrap();
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done() {
+    let Some(cuts) = wanted("a_power_cut_at_any_moment_loses_nothing_that_was_said_to_be_done") else { return };
+    on_each("promotions", cuts, |ground, on, some, random, figures| cut(ground, on, some, false, random, figures));
+}
+
+#[test]
+fn a_power_cut_at_any_moment_of_an_adoption_or_its_undoing_changes_nothing_that_clients_see() {
+    let test = "a_power_cut_at_any_moment_of_an_adoption_or_its_undoing_changes_nothing_that_clients_see";
+    let Some(cuts) = wanted(test) else { return };
+    if peers::have(&["createrepo_c"]) {
+        on_each("adoptions", cuts, cut_adoptions);
+    }
 }
 
 /// Where syncs only claim to work, these tests must find something.

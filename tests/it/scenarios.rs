@@ -539,17 +539,7 @@ fn listed_or_kept(site: &Site) -> BTreeSet<String> {
 /// The packages that the logbook has as taken in.
 pub(crate) fn accepted(site: &Site) -> Vec<String> {
     let name = |entry: &Value| fact(entry, "package.accepted")["nevra"].as_str().map(str::to_owned);
-    let (mut names, mut from) = (Vec::new(), 1);
-    loop {
-        let Value::Array(log) = site.document(&format!("/api/v1/log?from={from}&limit=1000")) else {
-            panic!("the log is no list")
-        };
-        if log.is_empty() {
-            return names;
-        }
-        names.extend(log.iter().filter_map(name));
-        from += log.len();
-    }
+    site.entries_after(0).iter().filter_map(name).collect()
 }
 
 /// For a scenario that submits something of its own.

@@ -460,6 +460,24 @@ impl Site {
         serde_json::from_slice(&answer.body).unwrap()
     }
 
+    /// The entries of the logbook after the first `known`, without a gap.
+    pub(crate) fn entries_after(&self, known: usize) -> Vec<Value> {
+        let mut found = Vec::new();
+        loop {
+            let from = known + found.len() + 1;
+            let Value::Array(some) = self.document(&format!("/api/v1/log?from={from}&limit=1000")) else {
+                panic!("the log is no list")
+            };
+            if some.is_empty() {
+                return found;
+            }
+            for entry in some {
+                assert_eq!(entry["seq"].as_u64(), Some((known + found.len() + 1) as u64), "an entry is missing");
+                found.push(entry);
+            }
+        }
+    }
+
     /// The body of a generic webhook.
     pub(crate) fn hook_body(delivery: &str, rollout: &str, state: &str) -> String {
         serde_json::json!({
