@@ -19,6 +19,9 @@ mod stock;
 #[path = "../plot/mod.rs"]
 mod plot;
 
+#[path = "../../tests/it/configuration.rs"]
+mod configuration;
+
 mod limit;
 mod table;
 mod tracker;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
+use crate::configuration::{Places, Wish};
 use crate::stock;
 
 const SECRET: &[u8] = b"a secret that tracker and daemon share, 0123456789";
@@ -141,35 +142,18 @@ impl Drop for Tracker {
 }
 
 fn configuration(dir: &Path) -> String {
-    let (dir, key) = (dir.display(), stock::place().join("key.pub"));
-    format!(
-        r#"
-[site]
-name = "Bench"
-root = "{dir}/root"
-state = "{dir}/state"
-base_url = "http://repository.example.org/sw"
-[http]
-listen = "127.0.0.1:0"
-[watch]
-quiet = "200ms"
-[[webhook]]
-name = "tracker"
-kind = "generic"
-secret = {{ file = "{dir}/hook" }}
-[[token]]
-actor = "admin"
-roles = ["admin"]
-secret = {{ file = "{dir}/token" }}
-[[distribution]]
-path = "d"
-procedure = "egi"
-trees = ["untested", "testing", "delta", "production"]
-[distribution.keys]
-"*" = ["{}"]
-"#,
-        key.display()
-    )
+    let at = |name: &str| dir.join(name).display().to_string();
+    let wish = Wish { distributions: vec!["d"], ..Wish::default() };
+    wish.configuration(&Places {
+        root: at("root"),
+        state: at("state"),
+        base_url: "http://repository.example.org/sw".to_owned(),
+        listen: Some("127.0.0.1:0"),
+        ring: stock::place().join("key.pub").display().to_string(),
+        signing: None,
+        hook: ("tracker", at("hook")),
+        token: Some(at("token")),
+    })
 }
 
 /// Uploads copies of some packages below `to`, and says which they are.

@@ -9,12 +9,12 @@ use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use crate::campaign;
-use crate::clients::{Machine, run_as_root, said};
-use crate::disagreement::{configure, reasons, wait_until_well};
+use crate::clients::{Machine, run_as_root};
+use crate::disagreement::{reasons, wait_until_well};
 use crate::fsck::fsck;
 use crate::judge::{self, Source};
 use crate::peers;
-use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, keys, package, recipe, said, tell};
 
 const COMPS: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<comps><group><id>grid</id><name>Grid</name>\
                      <packagelist><packagereq>demo</packagereq></packagelist></group></comps>\n";
@@ -26,7 +26,7 @@ pub(crate) fn named(tree: &str) -> String {
 
 /// `rolloutd adopt`, in words that may begin with those of a tracer.
 pub(crate) fn adopt_under(site: &Site, under: &[String], words: &[&str]) -> Output {
-    let config = site.path("rolloutd.toml");
+    let config = site.config();
     let own = [env!("CARGO_BIN_EXE_rolloutd"), "adopt", "--config", config.to_str().unwrap()];
     let all: Vec<&str> = under.iter().map(String::as_str).chain(own).chain(words.iter().copied()).collect();
     Command::new(all[0]).args(&all[1..]).output().unwrap()
@@ -142,10 +142,7 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
     assert!(client.dnf(&["--refresh", "install", "tool"]).status.success());
     let newer = site.drop_package("demo", "2.0", &[]);
     site.submit("1", &[&newer]);
-    for state in ["InVerification", "StageRollOut", "Production"] {
-        site.wait("the step", |site| site.ctl(&["move", "1", state]).status.success().then_some(()));
-        site.wait("the move", |site| site.door.rests("1").then_some(()));
-    }
+    site.go_through("1", &["InVerification", "StageRollOut", "Production"]);
     let now = listed(&site, "production");
     assert_eq!(now.packages.len(), 4);
     assert_eq!(now.packages[&newer].location, "Packages/d/demo-2.0-1.noarch.rpm");
@@ -202,8 +199,8 @@ fn what_the_gate_refuses_is_named_by_reason_and_stays_only_by_a_dated_exception(
     assert_eq!(state_of(&dir), before);
 
     let exceptions = |until: &str| exception("unsigned", until) + &exception("unknown_key", until);
-    let configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
-    let with = |until: &str| fs::write(site.path("rolloutd.toml"), configuration.clone() + &exceptions(until)).unwrap();
+    let configuration = site.configuration();
+    let with = |until: &str| site.write_configuration(&(configuration.clone() + &exceptions(until)));
     with("2020-01-01");
     let (code, words) = adopt(&site, &[&named("production")]);
     assert!(code == Some(1) && words.contains("unsigned: 1 file"), "an exception that is over lifts nothing: {words}");
@@ -220,8 +217,7 @@ fn what_the_gate_refuses_is_named_by_reason_and_stays_only_by_a_dated_exception(
     let why = site.ctl(&["why", "9"]);
     assert!(said(&why).contains("lies in production"), "{}", said(&why));
     // When the exception is gone, people are told.
-    configure(&site, "until = \"2099-01-01\"", "until = \"2098-01-01\"");
-    fs::write(site.path("rolloutd.toml"), &configuration).unwrap();
+    site.write_configuration(&configuration);
     crate::disagreement::reload(&site);
     site.wait("to be told", |site| {
         reasons(site).iter().any(|why| why.contains("stayed by an exception for unsigned")).then_some(())
@@ -348,11 +344,11 @@ fn whole_repositories_come_under_management_with_all_that_they_list() {
         let document: serde_json::Value = serde_json::from_str(&words).unwrap_or_else(|e| panic!("{words}: {e}"));
         let refused = document["refused"].as_array().unwrap();
         let codes: std::collections::BTreeSet<&str> = refused.iter().filter_map(|one| one["code"].as_str()).collect();
-        let mut configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+        let mut configuration = site.configuration();
         for code in &codes {
             configuration.push_str(&exception(code, "2099-01-01"));
         }
-        fs::write(site.path("rolloutd.toml"), configuration).unwrap();
+        site.write_configuration(&configuration);
         let (code, words) = adopt(&site, &[&named("production")]);
         if code != Some(0) {
             tell(&format!("{}: {codes:?}: {}", repo.display(), words.lines().last().unwrap_or_default()));
@@ -411,10 +407,7 @@ fn a_site_whose_state_is_lost_goes_on_with_its_trees() {
     let nevras: Vec<String> = (0..many).map(|n| site.drop_package(&format!("p{n:05}"), "1.0", &[])).collect();
     site.wait("all to be taken in", |site| (crate::disagreement::packages(site, "untested") == many).then_some(()));
     site.submit("1", &nevras.iter().map(String::as_str).collect::<Vec<_>>());
-    for state in ["InVerification", "StageRollOut", "Production"] {
-        site.wait("the step", |site| site.ctl(&["move", "1", state]).status.success().then_some(()));
-        site.wait("the move", |site| site.door.rests("1").then_some(()));
-    }
+    site.go_through("1", &["InVerification", "StageRollOut", "Production"]);
     let before = listed(&site, "production");
     assert!(site.stop().success());
     fs::remove_dir_all(site.path("state")).unwrap();
@@ -431,10 +424,7 @@ fn a_site_whose_state_is_lost_goes_on_with_its_trees() {
     // And it goes on from there.
     let newer = site.drop_package("p00000", "2.0", &[]);
     site.submit("2", &[&newer]);
-    for state in ["InVerification", "StageRollOut", "Production"] {
-        site.wait("the step", |site| site.ctl(&["move", "2", state]).status.success().then_some(()));
-        site.wait("the move", |site| site.door.rests("2").then_some(()));
-    }
+    site.go_through("2", &["InVerification", "StageRollOut", "Production"]);
     let after = listed(&site, "production");
     assert!(after.revision > before.revision);
     assert_eq!(after.packages.len(), before.packages.len() + 1);

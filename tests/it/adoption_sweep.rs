@@ -25,14 +25,13 @@ use jiff::Timestamp;
 
 use crate::adoption::{adopt, adopt_under, createrepo, lay, named, places, signed};
 use crate::calls::{Calls, Order, can_be_counted};
-use crate::clients::said;
 use crate::disagreement::wait_until_well;
 use crate::fault_sweep::{LIE, any_fault, errors};
 use crate::fsck::fsck;
 use crate::judge::{self, Source, TORN};
 use crate::kill_sweep::{Campaign, Extent, Figures, Named, report};
 use crate::peers;
-use crate::site::{Site, Wish, files_below, keys, tell};
+use crate::site::{Site, Wish, files_below, keys, said, tell};
 
 /// What the tree shows before it is adopted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,8 +166,7 @@ fn legacy(row: &Row, head: &str) -> String {
 }
 
 fn configure(site: &Site, rows: &[Row], rings: &[Vec<PathBuf>]) {
-    let file = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&file).unwrap();
+    let text = site.configuration();
     let (before, _) = text.split_once("[[distribution]]").unwrap();
     let mut text = before.replace("[intake]\n", &format!("[intake]\nmax_package = \"{PACKAGE_MAX}\"\n"));
     for distribution in DISTRIBUTIONS {
@@ -186,7 +185,7 @@ fn configure(site: &Site, rows: &[Row], rings: &[Vec<PathBuf>]) {
         )
         .unwrap();
     }
-    fs::write(file, text).unwrap();
+    site.write_configuration(&text);
 }
 
 /// Asks `rolloutd verify` about one file.

@@ -4,7 +4,7 @@
 
 use crate::judge::{self, Published, Source};
 use crate::peers;
-use crate::site::{DISTRIBUTION, Site, Wish, files_below, hook_mac, keys, package, recipe, request};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, hook_mac, keys, package, recipe, request, said};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,6 @@ fn run(home: &Path, program: &str, args: &[&str]) -> Output {
         .unwrap();
     eprintln!("{program} {}: {}\n{}", args.join(" "), out.status, said(&out));
     out
-}
-
-pub(crate) fn said(out: &Output) -> String {
-    String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
 }
 
 /// An early adopter's machine: its own root, caches and configuration.

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::campaign;
-use crate::disagreement::{configure, reasons, reasons_of, reload};
+use crate::disagreement::{reasons, reasons_of, reload};
 use crate::fsck::fsck;
 use crate::judge::{self, Published, Source};
 use crate::peers;
@@ -165,8 +165,7 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let mut site = Site::prepare(&Wish::default());
-        configure(&site, "quiet = \"200ms\"", "quiet = \"50ms\"");
+        let mut site = Site::prepare(&Wish { quiet: "50ms", ..Wish::default() });
         let hands = Hands::make(&site.path("keys"));
         site.under = hands.under();
         site.up();
@@ -427,8 +426,7 @@ fn no_jump_of_the_clock_removes_refuses_or_loses_anything_that_the_right_time_wo
     for (nevra, tree) in story.places.clone() {
         assert!(story.listed(tree).packages.contains_key(&nevra), "{nevra} is not in {tree} (seed {seed})");
     }
-    configure(
-        &story.site,
+    story.site.configure(
         "grace = { metadata = \"24h\", packages = \"7d\" }",
         "grace = { metadata = \"1s\", packages = \"1s\" }",
     );

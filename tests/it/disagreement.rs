@@ -77,13 +77,6 @@ pub(crate) fn reload(site: &Site) {
     .unwrap();
 }
 
-pub(crate) fn configure(site: &Site, from: &str, to: &str) {
-    let path = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{text}");
-    fs::write(&path, text.replace(from, to)).unwrap();
-}
-
 #[test]
 fn metadata_that_was_removed_is_made_again_by_a_reload_and_by_a_start() {
     let mut site = settled();
@@ -199,8 +192,8 @@ fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
     let testing = site.tree("testing");
     let key = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
     let off = "[signing]\noff = true\n";
-    configure(&site, &key, off);
-    configure(&site, "compression = \"gz\"", "compression = \"zst\"");
+    site.configure(&key, off);
+    site.configure("compression = \"gz\"", "compression = \"zst\"");
     reload(&site);
     site.wait("testing to be unsigned", |_| (!testing.join("repodata/repomd.xml.asc").exists()).then_some(()));
     let repo = |site: &Site| {
@@ -213,7 +206,7 @@ fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
         text.contains("primary.xml.zst").then_some(())
     });
     assert!(!repo(&site).contains("repo_gpgcheck=1"), "{}", repo(&site));
-    configure(&site, off, &key);
+    site.configure(off, &key);
     reload(&site);
     site.wait("testing to be signed", |_| testing.join("repodata/repomd.xml.asc").exists().then_some(()));
     site.wait("the yum file to say so", |site| repo(site).contains("repo_gpgcheck=1").then_some(()));
@@ -225,7 +218,7 @@ fn signing_and_compression_that_change_are_seen_by_clients_after_a_reload() {
 fn another_checksum_is_in_every_package_after_a_restart() {
     let mut site = settled();
     assert!(site.stop().success());
-    configure(&site, "checksum = \"sha256\"", "checksum = \"sha\"");
+    site.configure("checksum = \"sha256\"", "checksum = \"sha\"");
     site.up();
     site.wait("the metadata to have the other checksum", |site| {
         let text = fs::read_to_string(site.tree("production").join("repodata/repomd.xml")).ok()?;

@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and puts files in place as people do")]
 
 use std::fs;
-use std::process::Command;
 
 use sequoia_openpgp::Cert;
 use sequoia_openpgp::Packet;
@@ -14,12 +13,11 @@ use serde_json::Value;
 
 use crate::disagreement::{packages, reasons, reload, settled, up_with_trouble, wait_for_reason, wait_until_well};
 use crate::fsck::fsck;
-use crate::site::{Site, keys};
+use crate::site::{Site, keys, said};
 
 fn asked(site: &Site, words: &[&str]) -> (String, Option<i32>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
-    let output = command.arg("keys").args(words).arg("--config").arg(site.path("rolloutd.toml")).output().unwrap();
-    (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+    let output = site.rolloutd(&[&["keys"], words].concat());
+    (said(&output), output.status.code())
 }
 
 /// The word that the secret of our certificate was stolen.
@@ -63,7 +61,7 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     reload(&site);
     let held = |site: &Site| {
         let output = site.ctl(&["move", "2", "Production"]);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let said = said(&output);
         (!output.status.success() && said.contains("which is revoked")).then_some(())
     };
     let why = |site: &Site| {
@@ -124,8 +122,7 @@ fn a_move_that_waits_when_the_key_is_revoked_is_held_and_can_only_be_given_up() 
 fn a_mistake_in_the_configuration_does_not_keep_a_revocation_out() {
     let mut site = settled();
     fs::write(site.path("keys/RPM-GPG-KEY-example"), revoked()).unwrap();
-    let configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
-    fs::write(site.path("rolloutd.toml"), configuration + "\n[nonsense]\n").unwrap();
+    site.write_configuration(&(site.configuration() + "\n[nonsense]\n"));
     reload(&site);
     site.wait("the hold", |site| {
         let output = site.ctl(&["why", "2"]);

@@ -14,12 +14,8 @@ use crate::site::Site;
 
 /// What it says, and how it ends.
 pub(crate) fn fsck(site: &Site, full: bool) -> (Vec<(String, String)>, Option<i32>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
-    command.args(["fsck", "--json", "--config"]).arg(site.path("rolloutd.toml"));
-    if full {
-        command.arg("--full");
-    }
-    let output = command.output().unwrap();
+    let words: &[&str] = if full { &["fsck", "--json", "--full"] } else { &["fsck", "--json"] };
+    let output = site.rolloutd(words);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{output:?}: {e}"));
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     let findings = document["findings"].as_array().cloned().unwrap_or_default();

@@ -18,6 +18,7 @@ mod certs;
 mod clients;
 mod clock_jumps;
 mod config_check;
+mod configuration;
 mod confined;
 mod corpus_headers;
 mod corpus_metadata;

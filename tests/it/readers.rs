@@ -33,11 +33,11 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::campaign::{Course, number, seed};
-use crate::clients::{Machine, run_as_root, said};
+use crate::clients::{Machine, run_as_root};
 use crate::judge::{self, Source, TORN};
 use crate::peers;
 use crate::random::Random;
-use crate::site::{DISTRIBUTION, Door, Site, Wish, fact, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Door, Site, Wish, fact, keys, package, recipe, said, tell};
 use crate::snapshot::{Known, Manner, Place, Reader, Tally, Way};
 
 const DISTRIBUTIONS: [&str; 3] = [DISTRIBUTION, "umd/3/sl5/x86_64", "short/grace/x86_64"];
@@ -413,16 +413,15 @@ fn told(name: &str, tally: &Tally) -> String {
 /// A site with the procedure of these tests, and a short grace time in the last distribution.
 fn moving_site() -> Site {
     let mut site = Site::prepare(&Wish { distributions: DISTRIBUTIONS.to_vec(), ..Wish::default() });
-    let path = site.path("rolloutd.toml");
     let table = site.path("moving.toml");
     fs::write(&table, procedure()).unwrap();
-    let text = fs::read_to_string(&path).unwrap();
-    let text = text.replace("procedure = \"egi\"", &format!("procedure = \"{}\"", table.display()));
+    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", table.display()));
+    let text = site.configuration();
     let (before, last) = text.split_at(text.find(DISTRIBUTIONS[2]).unwrap());
     let short = format!("grace = {{ metadata = \"{0}s\", packages = \"{0}s\" }}", SHORT.as_secs());
     let usual = "grace = { metadata = \"24h\", packages = \"7d\" }";
     assert!(last.contains(usual), "{last}");
-    fs::write(&path, before.to_owned() + &last.replace(usual, &short)).unwrap();
+    site.write_configuration(&(before.to_owned() + &last.replace(usual, &short)));
     site.up();
     site
 }

@@ -195,11 +195,7 @@ pub(crate) const SCENARIOS: [Scenario; 13] = [
         name: "retirement",
         before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
         lay: |site| {
-            let path = site.path("rolloutd.toml");
-            let text = fs::read_to_string(&path).unwrap();
-            let short = text.replace(r#"metadata = "24h", packages = "7d""#, r#"metadata = "2s", packages = "2s""#);
-            assert_ne!(text, short, "the grace is to be short");
-            fs::write(path, short).unwrap();
+            site.configure(r#"metadata = "24h", packages = "7d""#, r#"metadata = "2s", packages = "2s""#);
         },
         from_start: true,
         over: |site| TREES.iter().all(|tree| bare(site, tree)) && lists(site, "production", &PACKAGES),
@@ -220,12 +216,7 @@ fn reach(site: &mut Site, states: &[&str]) {
     site.drop_package("demo", "1.0", &["demo-libs >= 1.0"]);
     site.wait("the packages to be taken in", |site| lists(site, "untested", &PACKAGES).then_some(()));
     site.submit("7", &PACKAGES);
-    for state in states {
-        site.ctl_good(&["move", "7", state]);
-        site.wait(state, |site| {
-            (site.door.state("7").as_deref() == Some(*state) && site.door.rests("7")).then_some(())
-        });
-    }
+    site.go_through("7", states);
 }
 
 /// Takes a package in in each of two distributions and moves the rollout of both through these states.

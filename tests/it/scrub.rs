@@ -2,7 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as disks do")]
 
 use crate::campaign;
-use crate::disagreement::configure;
 use crate::forge::{Hand, builder};
 use crate::fsck::flip;
 use crate::random::Random;
@@ -15,9 +14,7 @@ use std::time::{Duration, SystemTime};
 const PACKAGES: usize = 40;
 
 fn scrubbed() -> Site {
-    let site = Site::prepare(&Wish::default());
-    configure(&site, "quiet = \"200ms\"", "quiet = \"200ms\"\nscrub_within = \"1s\"");
-    site
+    Site::prepare(&Wish { watch: "scrub_within = \"1s\"", ..Wish::default() })
 }
 
 fn packages(site: &Site) -> Vec<PathBuf> {
@@ -118,7 +115,7 @@ fn a_key_that_is_about_to_expire_is_named() {
     let hand = Hand::from_builder(builder);
     let path = site.path("short.key");
     fs::write(&path, hand.public()).unwrap();
-    configure(&site, "\"*\" = [", &format!("\"*\" = [\"{}\", ", path.display()));
+    site.configure("\"*\" = [", &format!("\"*\" = [\"{}\", ", path.display()));
     site.up();
     let fingerprint = hand.fingerprint();
     site.wait("a word of it", |site| {

@@ -15,15 +15,15 @@ use rolloutd::format::sample::{Recipe, build};
 use rolloutd::format::signing::{Signer, generate};
 use tempfile::TempDir;
 
+use crate::configuration::{Places, Wish};
 use crate::peers;
+use crate::site::DISTRIBUTION;
 
 /// Above this the unit is less confined than it has to be, in `systemd-analyze security`'s points.
 const EXPOSURE_MAX: f64 = 1.5;
 
 /// How long something may take that usually takes less than a second.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-const DISTRIBUTION: &str = "umd/3/sl6/x86_64";
 
 fn unit(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(file)
@@ -161,27 +161,17 @@ fn package(signer: &Signer) -> Vec<u8> {
 }
 
 fn configuration() -> String {
-    format!(
-        r#"
-        [site]
-        name = "Example"
-        root = "/srv/repo/sw"
-        state = "/var/lib/rolloutd"
-        base_url = "http://localhost/sw"
-        [[distribution]]
-        path = "{DISTRIBUTION}"
-        procedure = "egi"
-        keys = {{ "*" = ["/etc/rolloutd/keys/RPM-GPG-KEY-example"] }}
-        [signing]
-        key = "/run/credentials/rolloutd.service/signing.asc"
-        [[webhook]]
-        name = "rt"
-        kind = "generic"
-        secret = {{ file = "/run/credentials/rolloutd.service/rt-hook" }}
-        [watch]
-        quiet = "200ms"
-        "#
-    )
+    let credential = |name: &str| format!("/run/credentials/rolloutd.service/{name}");
+    Wish::default().configuration(&Places {
+        root: "/srv/repo/sw".to_owned(),
+        state: "/var/lib/rolloutd".to_owned(),
+        base_url: "http://localhost/sw".to_owned(),
+        listen: None,
+        ring: "/etc/rolloutd/keys/RPM-GPG-KEY-example".to_owned(),
+        signing: Some(credential("signing.asc")),
+        hook: ("rt", credential("rt-hook")),
+        token: None,
+    })
 }
 
 const SECRETS: (&str, &str) = (

@@ -36,7 +36,7 @@ impl Admin {
     #[track_caller]
     fn well(&self, script: &str) -> String {
         let out = self.types(script);
-        let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        let said = crate::site::said(&out);
         assert!(out.status.success(), "{script}: {}\n{said}", out.status);
         said
     }
@@ -77,9 +77,7 @@ fn keys_and_tokens_that_were_made_by_the_words_of_readme_are_those_of_a_site() {
         put(&etc.join(made), &place);
         assert_eq!(fs::metadata(etc.join(made)).unwrap().permissions().mode() & 0o077, 0, "{made} is nobody else's");
     }
-    let rolloutd = env!("CARGO_BIN_EXE_rolloutd");
-    let configuration = site.path("rolloutd.toml");
-    let said = admin.well(&format!("{rolloutd} check --config {}", configuration.display()));
+    let (said, _) = site.check();
     assert!(said.contains("no complaints, no notes"), "{said}");
     // A package that is signed in these words comes in, and moves by that token.
     let file = admin.home.join("tool.rpm");

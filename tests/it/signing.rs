@@ -34,7 +34,7 @@ fn run(dir: &Path, program: &str, args: &[&str]) -> Output {
 fn good(dir: &Path, program: &str, args: &[&str]) -> String {
     let out = run(dir, program, args);
     assert!(out.status.success(), "{program} {args:?}");
-    String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
+    crate::site::said(&out)
 }
 
 /// A directory with a private key ring of gpg; its agent ends with it.

@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+use crate::configuration::Places;
+pub(crate) use crate::configuration::Wish;
+
 /// The distribution of the seed's example.
 pub(crate) const DISTRIBUTION: &str = "umd/3/sl6/x86_64";
 /// How long anything may take before the test fails; generous, as two busy cores must do.
@@ -73,33 +76,6 @@ pub(crate) fn recipe(name: &str, version: &str, requires: &[&str]) -> Recipe {
 /// The package of a recipe, signed by `signer`.
 pub(crate) fn package(recipe: &Recipe, signer: Option<&Signer>) -> Vec<u8> {
     sample::build(recipe, signer, Timestamp::from_second(1_700_000_500).unwrap()).unwrap()
-}
-
-/// What a test may want otherwise than usual.
-#[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    pub(crate) checksum: &'static str,
-    pub(crate) compression: &'static str,
-    pub(crate) blocks: bool,
-    pub(crate) grace_metadata: &'static str,
-    pub(crate) grace_packages: &'static str,
-    pub(crate) incomplete_after: &'static str,
-    /// Paths of distributions.
-    pub(crate) distributions: Vec<&'static str>,
-}
-
-impl Default for Wish {
-    fn default() -> Self {
-        Self {
-            checksum: "sha256",
-            compression: "gz",
-            blocks: true,
-            grace_metadata: "24h",
-            grace_packages: "7d",
-            incomplete_after: "1h",
-            distributions: vec![DISTRIBUTION],
-        }
-    }
 }
 
 /// Where the daemon listens now; threads of a test share it over restarts.
@@ -209,65 +185,58 @@ impl Site {
         let distributions = wish.distributions.clone();
         let (door, under) = (Door::default(), Vec::new());
         let site = Self { dir, daemon: None, door, files, starts: 0, under, distributions };
-        fs::write(site.path("rolloutd.toml"), site.configuration(wish)).unwrap();
+        site.write_configuration(&wish.configuration(&site.places()));
         site
     }
 
-    fn configuration(&self, wish: &Wish) -> String {
-        let dir = self.dir.path().display();
-        let base_url = self.files.url();
-        let Wish { checksum, compression, blocks, grace_metadata, grace_packages, incomplete_after, .. } = wish;
-        let mut text = format!(
-            r#"
-            [site]
-            name = "Example software repository"
-            root = "{dir}/root"
-            state = "{dir}/state"
-            base_url = "{base_url}"
-
-            [http]
-            listen = "127.0.0.1:0"
-            serve_trees = true
-
-            [watch]
-            quiet = "200ms"
-
-            [intake]
-            incomplete_after = "{incomplete_after}"
-
-            [signing]
-            key = "{dir}/keys/signing.asc"
-
-            [[webhook]]
-            name = "tracker"
-            kind = "generic"
-            secret = {{ file = "{dir}/keys/hook" }}
-
-            [[token]]
-            actor = "admin"
-            roles = ["admin"]
-            secret = {{ file = "{dir}/keys/token" }}
-            "#
-        );
-        for path in &wish.distributions {
-            let part = format!(
-                r#"
-                [[distribution]]
-                path = "{path}"
-                procedure = "egi"
-                trees = ["untested", "testing", "delta", "production"]
-                checksum = "{checksum}"
-                compression = "{compression}"
-                blocks = {blocks}
-                grace = {{ metadata = "{grace_metadata}", packages = "{grace_packages}" }}
-                [distribution.keys]
-                "*" = ["{dir}/keys/RPM-GPG-KEY-example"]
-                "#
-            );
-            text.push_str(&part);
+    fn places(&self) -> Places {
+        let at = |name: &str| self.path(name).display().to_string();
+        Places {
+            root: at("root"),
+            state: at("state"),
+            base_url: self.files.url(),
+            listen: Some("127.0.0.1:0"),
+            ring: at("keys/RPM-GPG-KEY-example"),
+            signing: Some(at("keys/signing.asc")),
+            hook: ("tracker", at("keys/hook")),
+            token: Some(at("keys/token")),
         }
-        // TOML minds no indentation, people do.
-        text.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
+    }
+
+    /// The configuration file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("rolloutd.toml")
+    }
+
+    /// What it says now.
+    pub(crate) fn configuration(&self) -> String {
+        fs::read_to_string(self.config()).unwrap()
+    }
+
+    /// Makes it say something else.
+    pub(crate) fn write_configuration(&self, text: &str) {
+        fs::write(self.config(), text).unwrap();
+    }
+
+    /// Exchanges some words in it, which must be there.
+    #[track_caller]
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let text = self.configuration();
+        assert!(text.contains(from), "{from} is not in {text}");
+        self.write_configuration(&text.replace(from, to));
+    }
+
+    /// Runs a command of `rolloutd` with this site's configuration; one that does not end is ended, with the exit code 124.
+    pub(crate) fn rolloutd(&self, words: &[&str]) -> Output {
+        let mut command = Command::new("timeout");
+        command.args([&DEADLINE.as_secs().to_string(), env!("CARGO_BIN_EXE_rolloutd")]).args(words);
+        command.arg("--config").arg(self.config()).env("NO_COLOR", "1").stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What `rolloutd check` says, and its exit code.
+    pub(crate) fn check(&self) -> (String, Option<i32>) {
+        let out = self.rolloutd(&["check"]);
+        (said(&out), out.status.code())
     }
 
     /// A path inside the site's directory.
@@ -337,7 +306,7 @@ impl Site {
         let daemon = Command::new(&words[0])
             .args(&words[1..])
             .args(["run", "--config"])
-            .arg(self.path("rolloutd.toml"))
+            .arg(self.config())
             .env("NO_COLOR", "1")
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
@@ -517,6 +486,16 @@ impl Site {
     /// Submits a rollout of these packages of the first distribution.
     pub(crate) fn submit(&self, id: &str, packages: &[&str]) {
         self.ctl_good(&[&["submit", id, "--distribution", DISTRIBUTION], packages].concat());
+    }
+
+    /// Moves a rollout through some states, one after the other, until each move is carried out.
+    pub(crate) fn go_through(&mut self, id: &str, states: &[&str]) {
+        for state in states {
+            self.wait(&format!("{id} to move to {state}"), |site| {
+                site.ctl(&["move", id, state]).status.success().then_some(())
+            });
+            self.wait(&format!("{id} to be carried out"), |site| site.door.rests(id).then_some(()));
+        }
     }
 
     /// What lies in `rejected/`: the code of each refusal, and the file. Only what is complete counts:
@@ -699,6 +678,11 @@ pub(crate) fn request(
         return Err(bad("the body is cut off"));
     }
     Ok(Answer { status, body })
+}
+
+/// All that a command said.
+pub(crate) fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr)
 }
 
 /// Says something that is seen of a test that passes, too.

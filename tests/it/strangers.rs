@@ -49,12 +49,6 @@ fn let_in(dir: &Path) {
     chmod(dir, 0o2775);
 }
 
-fn check(site: &Site) -> (bool, String) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
-    let out = program.args(["check", "--config"]).arg(site.path("rolloutd.toml")).output().unwrap();
-    (out.status.success(), String::from_utf8_lossy(&out.stdout).into_owned())
-}
-
 /// The command that a text names as the remedy: from `find` to its end.
 pub(crate) fn remedy(text: &str) -> String {
     let from = text.find("find /").unwrap_or_else(|| panic!("no remedy in {text}"));
@@ -117,11 +111,7 @@ fn no_upload_is_read_as_the_reason_of_a_refusal() {
     if !peers::root("another user") {
         return;
     }
-    let mut site = Site::prepare(&Wish::default());
-    let config = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("[intake]", "[intake]\nrejected = { files = 60 }")).unwrap();
-    site.up();
+    let mut site = Site::start(&Wish { intake: "rejected = { files = 60 }", ..Wish::default() });
     let incoming = site.incoming();
     let_in(&incoming);
     let at = incoming.display();
@@ -230,11 +220,14 @@ fn a_site_whose_uploaders_could_write_into_the_trees_is_moved_over_by_the_words_
     assert_eq!(packages(&site, "testing"), 0);
     // Nor does it start again, and `check` says the same.
     assert!(site.stop().success());
-    let (fine, said) = check(&site);
-    assert!(!fine && said.contains("can be changed by others") && said.contains("people upload to"), "{said}");
+    let (said, code) = site.check();
+    assert!(
+        code != Some(0) && said.contains("can be changed by others") && said.contains("people upload to"),
+        "{said}"
+    );
     follow(&readme_says(&site));
-    let (fine, said) = check(&site);
-    assert!(fine, "{said}");
+    let (said, code) = site.check();
+    assert_eq!(code, Some(0), "{said}");
     site.up();
     wait_until_well(&mut site);
     let _ = site.ctl(&["move", "1", "StageRollOut"]);
@@ -271,8 +264,8 @@ fn a_tree_that_is_opened_to_others_while_the_daemon_runs_is_held_until_it_is_put
     // At the start, too.
     chmod(&site.tree("production"), 0o775);
     assert!(site.stop().success());
-    let (fine, said) = check(&site);
-    assert!(!fine, "{said}");
+    let (said, code) = site.check();
+    assert_ne!(code, Some(0), "{said}");
     follow(&remedy(&said));
     up_with_trouble(&mut site);
     wait_until_well(&mut site);

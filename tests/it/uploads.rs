@@ -28,12 +28,8 @@ fn bytes(name: &str) -> Vec<u8> {
 }
 
 /// A Site whose configuration has other words under `[watch]`.
-fn with_watch(words: &str) -> Site {
-    let site = Site::prepare(&Wish::default());
-    let path = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("quiet = \"200ms\"", &format!("quiet = \"200ms\"\n{words}"))).unwrap();
-    site
+fn with_watch(watch: &'static str) -> Site {
+    Site::prepare(&Wish { watch, ..Wish::default() })
 }
 
 fn run(program: &str, words: &[&str]) {
@@ -182,8 +178,7 @@ fn a_burst_is_taken_in_whole_and_published_in_few_revisions() {
 #[test]
 fn two_daemons_on_one_site_are_one_too_many() {
     let site = Site::start(&Wish::default());
-    let config = site.path("rolloutd.toml");
-    let second = Command::new(env!("CARGO_BIN_EXE_rolloutd")).arg("run").arg("--config").arg(&config).output().unwrap();
+    let (config, second) = (site.config(), site.rolloutd(&["run"]));
     let words = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{words}");
     assert!(words.contains(&format!("pid {}", site.pid())) && words.contains(&config.display().to_string()), "{words}");
@@ -302,13 +297,8 @@ fn trees_and_state_on_different_file_systems_work_by_copying() {
         eprintln!("left out: mounting a file system needs root");
         return;
     };
-    let out = Command::new(env!("CARGO_BIN_EXE_rolloutd"))
-        .args(["check", "--config"])
-        .arg(site.path("rolloutd.toml"))
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(out.status.success() && words.contains("file system"), "check says so: {words}");
+    let (words, code) = site.check();
+    assert!(code == Some(0) && words.contains("file system"), "check says so: {words}");
     site.up();
     let nevra = site.drop_package("far", "1.0", &[]);
     site.drop_file("unsigned.rpm", &package(&recipe("unsigned", "1.0", &[]), None));

@@ -2,21 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
 
 use std::fs;
-use std::process::Command;
 
-use crate::disagreement::{configure, packages, reload, settled, wait_until_well};
+use crate::disagreement::{packages, reload, settled, wait_until_well};
 use crate::fsck::fsck;
 use crate::site::{DISTRIBUTION, Site};
-
-/// What `rolloutd check` says, and its exit code.
-fn check(site: &Site) -> (String, Option<i32>) {
-    let out = Command::new(env!("CARGO_BIN_EXE_rolloutd"))
-        .args(["check", "--config"])
-        .arg(site.path("rolloutd.toml"))
-        .output()
-        .unwrap();
-    (String::from_utf8_lossy(&out.stdout).into_owned(), out.status.code())
-}
 
 fn distribution(path: &str) -> String {
     format!("path = \"{path}\"")
@@ -26,11 +15,11 @@ fn distribution(path: &str) -> String {
 #[test]
 fn a_distribution_that_is_renamed_by_mistake_lives_on_until_the_next_start_and_comes_back() {
     let mut site = settled();
-    assert_eq!(check(&site).1, Some(0));
-    assert!(!check(&site).0.contains("the logbook has"), "{}", check(&site).0);
-    configure(&site, &distribution(DISTRIBUTION), &distribution("umd/3/sl6/x86"));
+    assert_eq!(site.check().1, Some(0));
+    assert!(!site.check().0.contains("the logbook has"), "{}", site.check().0);
+    site.configure(&distribution(DISTRIBUTION), &distribution("umd/3/sl6/x86"));
     // Said before it takes effect.
-    let (said, code) = check(&site);
+    let (said, code) = site.check();
     assert!(
         said.contains(&format!("2 packages and 2 rollouts of {DISTRIBUTION}, which is not in this file")),
         "{said}"
@@ -52,7 +41,7 @@ fn a_distribution_that_is_renamed_by_mistake_lives_on_until_the_next_start_and_c
     assert_eq!((packages(&site, "production"), packages(&site, "untested")), (2, 1));
     assert_eq!(site.ctl(&["move", "3", "InVerification"]).status.code(), Some(1));
     // The remedy.
-    configure(&site, &distribution("umd/3/sl6/x86"), &distribution(DISTRIBUTION));
+    site.configure(&distribution("umd/3/sl6/x86"), &distribution(DISTRIBUTION));
     assert!(site.stop().success());
     site.up();
     wait_until_well(&mut site);
@@ -67,14 +56,13 @@ fn a_distribution_that_is_renamed_by_mistake_lives_on_until_the_next_start_and_c
 #[test]
 fn a_distribution_that_was_removed_and_put_back_by_reloads_was_never_away() {
     let mut site = settled();
-    let file = site.path("rolloutd.toml");
-    let whole = fs::read_to_string(&file).unwrap();
+    let whole = site.configuration();
     let (before, own) = whole.split_once("[[distribution]]").unwrap();
     let other = own.replace(DISTRIBUTION, "other/one");
-    fs::write(&file, format!("{before}[[distribution]]{other}")).unwrap();
+    site.write_configuration(&format!("{before}[[distribution]]{other}"));
     for text in [None, Some(&whole)] {
         if let Some(text) = text {
-            fs::write(&file, text).unwrap();
+            site.write_configuration(text);
         }
         let times = site.log().matches("reloaded settings and keys").count();
         reload(&site);
@@ -98,13 +86,13 @@ fn trees_that_are_turned_round_or_removed_are_told_of_beforehand() {
         (r#"["testing", "untested", "delta", "production"]"#, "put `untested` first"),
         (r#"["untested", "delta", "production"]"#, "put `testing` back into the trees"),
     ] {
-        configure(&site, all, trees);
-        let (said, _) = check(&site);
+        site.configure(all, trees);
+        let (said, _) = site.check();
         // The procedure needs testing, which is a complaint of its own.
         assert!(said.contains(says) || said.contains("needs the tree `testing`"), "{said}");
-        configure(&site, trees, all);
+        site.configure(trees, all);
     }
-    assert!(!check(&site).0.contains("the logbook has"));
+    assert!(!site.check().0.contains("the logbook has"));
 }
 
 /// Row 28.
@@ -116,9 +104,9 @@ fn yum_files_follow_another_base_url() {
         let repo = dir.into_iter().find(|path| path.extension().is_some_and(|x| x == "repo")).unwrap();
         fs::read_to_string(repo).unwrap()
     };
-    let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    let text = site.configuration();
     let old = text.lines().find(|line| line.starts_with("base_url")).unwrap();
-    configure(&site, old, "base_url = \"http://elsewhere.example.org/sw\"");
+    site.configure(old, "base_url = \"http://elsewhere.example.org/sw\"");
     reload(&site);
     site.wait("the yum file", |site| {
         let text = repo(site);
@@ -136,15 +124,12 @@ fn rollouts_in_states_that_a_procedure_has_lost_are_named_with_the_way_out() {
     let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/src/format/procedures/egi.toml");
     let whole = fs::read_to_string(built_in).unwrap();
     fs::write(&own, &whole).unwrap();
-    let config = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    let with_own = text.replace("procedure = \"egi\"", &format!("procedure = \"{}\"", own.display()));
-    fs::write(&config, with_own).unwrap();
-    let (said, code) = check(&site);
+    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", own.display()));
+    let (said, code) = site.check();
     assert!(code == Some(0) && !said.contains("does not have"), "{said}");
     // Somebody renames the state of the second rollout.
     fs::write(&own, whole.replace("StageRollOut", "Staged")).unwrap();
-    let (said, _) = check(&site);
+    let (said, _) = site.check();
     let named =
         "1 rollout of umd/3/sl6/x86_64 is in a state that the procedure `egi` does not have (2 in StageRollOut)";
     assert!(said.contains(named), "{said}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::disagreement::{packages, reload, settled, up_with_trouble, wait_until_well};
 use crate::fsck::fsck;
-use crate::site::{DISTRIBUTION, Site, Wish};
+use crate::site::{DISTRIBUTION, Site, Wish, said};
 
 /// What the logbook has of a rollout, oldest first.
 fn history(site: &Site, id: &str) -> Vec<Value> {
@@ -59,7 +59,7 @@ fn a_rollout_that_waits_for_a_package_that_never_comes_says_so_and_can_be_given_
     site.submit("1", &[&here, "never-1.0-1.noarch"]);
     site.ctl_good(&["move", "1", "InVerification"]);
     let out = site.ctl(&["move", "1", "StageRollOut"]);
-    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    let said = said(&out);
     assert!(out.status.code() == Some(1) && said.contains("never-1.0-1.noarch"), "{said}");
     // What the tracker wants is kept until it can be done.
     assert_eq!(site.door.hook(&Site::hook_body("1", "1", "StageRollOut")).unwrap().status, 202);
@@ -87,7 +87,7 @@ fn a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay() {
     let withdrawal = ["move", "2", "Rejected", "--reason", "the wrong ticket", "--no-wait"];
     let refused = |site: &Site, words: &[&str], says: &str| {
         let out = site.ctl(words);
-        let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        let said = said(&out);
         assert!(out.status.code() == Some(1) && said.contains(says), "{words:?}: {said}");
     };
     let give_up = ["give-up", "2", "--reason", "the wrong ticket was rejected"];
@@ -139,7 +139,7 @@ fn a_package_of_another_rollout_or_distribution_is_told_before_anything_is_bound
     let mut site = settled();
     let refused = |site: &Site, words: &[&str], says: &str| {
         let out = site.ctl(words);
-        let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        let said = said(&out);
         assert!(!out.status.success() && said.contains(says), "{words:?}: {said}");
     };
     let submit = |package| ["submit", "3", "--distribution", DISTRIBUTION, package];

@@ -13,7 +13,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use jiff::Timestamp;
 use rolloutd::format::openpgp::Keyring;
@@ -35,29 +35,15 @@ use crate::forge::{Draft, Hand, builder};
 use crate::fsck::fsck;
 use crate::judge::{self, Source};
 use crate::peers;
-use crate::site::{Site, Wish, keys};
+use crate::site::{Site, Wish, keys, said};
 
 const RING: &str = "keys/RPM-GPG-KEY-example";
 const PRODUCTION: &str = "production/umd/3/sl6/x86_64";
 
-/// What `rolloutd check` says, and its exit code.
-fn check(site: &Site) -> (String, Option<i32>) {
-    rolloutd(site, &["check"])
-}
-
-/// The same of any command. One that waits for somebody else is ended, with the exit code 124.
+/// What a command says, and its exit code.
 fn rolloutd(site: &Site, words: &[&str]) -> (String, Option<i32>) {
-    let mut command = Command::new("timeout");
-    command.args(["60", env!("CARGO_BIN_EXE_rolloutd")]);
-    let output = command.args(words).arg("--config").arg(site.path("rolloutd.toml")).output().unwrap();
-    (
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
-        output.status.code(),
-    )
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    let out = site.rolloutd(words);
+    (said(&out), out.status.code())
 }
 
 fn ring_file(site: &Site) -> PathBuf {
@@ -124,8 +110,8 @@ fn imported(bytes: &[u8]) -> Result<usize, String> {
 #[test]
 fn row_14_a_ring_that_was_replaced_while_trees_list_packages_by_the_old_key() {
     let mut site = settled();
-    assert_eq!(check(&site).1, Some(0));
-    assert!(check(&site).0.contains(" is fine: "), "{}", check(&site).0);
+    assert_eq!(site.check().1, Some(0));
+    assert!(site.check().0.contains(" is fine: "), "{}", site.check().0);
     let (old, new) = (&keys().ours.0, &keys().foreign.0);
     write_ring(&site, &new.public);
     let sentence = |tree: &str| {
@@ -138,7 +124,7 @@ fn row_14_a_ring_that_was_replaced_while_trees_list_packages_by_the_old_key() {
     };
     let (production, testing) = (sentence("production"), sentence("testing"));
     // Before it takes effect. The daemon would start, and so the exit code is 0.
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert_eq!(code, Some(0), "{text}");
     for line in [&production, &testing] {
         assert!(text.contains(&format!("warning: {line}\n")), "{line}\n---\n{text}");
@@ -168,7 +154,7 @@ fn row_14_a_ring_that_was_replaced_while_trees_list_packages_by_the_old_key() {
     write_ring(&site, [old.public.as_bytes(), new.public.as_bytes()].concat());
     reload(&site);
     wait_until_well(&mut site);
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert!(code == Some(0) && text.contains(" is fine: "), "{text}");
     assert_eq!(fsck(&site, false), (Vec::new(), Some(0)));
     assert_eq!(site.ctl(&["check"]).status.code(), Some(0));
@@ -186,15 +172,14 @@ fn row_14_a_tree_that_asks_for_more_signers_than_what_it_lists_has() {
     let mut site = settled();
     let (old, new) = (&keys().ours.0, &keys().foreign.0);
     write_ring(&site, [old.public.as_bytes(), new.public.as_bytes()].concat());
-    let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
-    let asked = text.replace("[distribution.keys]", "min_signers = { production = 2 }\n[distribution.keys]");
-    fs::write(site.path("rolloutd.toml"), asked).unwrap();
+    let text = site.configuration();
+    site.configure("[distribution.keys]", "min_signers = { production = 2 }\n[distribution.keys]");
     let words = "lists 1 package by fewer than the 2 signers that it asks for";
-    let (said, code) = check(&site);
+    let (said, code) = site.check();
     assert!(code == Some(0) && said.contains(&format!("warning: {PRODUCTION} {words}")), "{said}");
     reload(&site);
     wait_for_reason(&mut site, words);
-    fs::write(site.path("rolloutd.toml"), text).unwrap();
+    site.write_configuration(&text);
     reload(&site);
     wait_until_well(&mut site);
 }
@@ -215,7 +200,7 @@ fn row_15_a_revocation_wherever_it_stands() {
     let packet = revocation_of_ours();
     let as_text = armored(&packet, armor::Kind::PublicKey);
     let (a, b) = (ours.public.as_bytes(), other.public.as_bytes());
-    let configuration = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    let configuration = site.configuration();
     let alone = site.path("keys/stolen.asc");
     let two_files = configuration.replace(
         &format!("[\"{}\"]", ring_file(&site).display()),
@@ -236,11 +221,11 @@ fn row_15_a_revocation_wherever_it_stands() {
         ("as gpg calls a detached one", [a, b].concat(), Some(armored(&packet, armor::Kind::Signature))),
     ] {
         write_ring(&site, ring);
-        fs::write(site.path("rolloutd.toml"), if beside.is_some() { &two_files } else { &configuration }).unwrap();
+        site.write_configuration(if beside.is_some() { &two_files } else { &configuration });
         if let Some(bytes) = &beside {
             fs::write(&alone, bytes).unwrap();
         }
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert_eq!(code, Some(0), "{what}: {text}");
         assert!(text.contains(&format!("{} (", ours.fingerprint)) && text.contains("was revoked"), "{what}: {text}");
         let at_once = beside.is_some() || text.contains("holds 2 certificates: 1 is trusted, 1 is revoked");
@@ -260,7 +245,7 @@ fn row_15_a_revocation_wherever_it_stands() {
         assert!(code == Some(1) && listed.contains("\nrevoked\n") && listed.contains("2 listed"), "{what}: {listed}");
         // Nobody is called out of bed for what stays listed on purpose.
         wait_until_well(&mut site);
-        fs::write(site.path("rolloutd.toml"), &configuration).unwrap();
+        site.write_configuration(&configuration);
         write_ring(&site, [a, b].concat());
         reload(&site);
         site.wait("the key to be trusted again", free);
@@ -278,7 +263,7 @@ fn row_15_a_revocation_wherever_it_stands() {
         (&damaged, ours.fingerprint.clone(), "export the certificate again"),
     ] {
         write_ring(&site, [a, b, bad].concat());
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert_eq!(code, Some(1), "{text}");
         let parts = ["RPM-GPG-KEY-example: packet ", ", the revocation of a certificate by ", &key, remedy];
         assert!(parts.iter().all(|part| text.contains(part)), "{text}");
@@ -331,7 +316,7 @@ fn row_15_a_revocation_of_a_subkey() {
         .unwrap();
     // After the certificate of somebody else.
     write_ring(&site, [certs, Packet::from(revocation).to_vec().unwrap()].concat());
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert!(code == Some(0) && text.contains("was revoked"), "{text}");
     reload(&site);
     site.wait("the second ring", |site| (site.log().matches("reloaded settings and keys").count() == 2).then_some(()));
@@ -417,7 +402,7 @@ fn row_15_what_a_subkey_signed_before_its_revocation_is_held() {
     for reason in [ReasonForRevocation::KeyRetired, ReasonForRevocation::KeyCompromised] {
         write_ring(&site, [ours.clone(), by.public(), revocation_of_subkey(&by, reason)].concat());
         let words = format!("lists 1 package by a key that is revoked (subkey {subkey} of {cert})");
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert!(code == Some(0) && text.contains(&words), "{text}");
         reload_and_wait(&mut site);
         site.wait("the word in the log", |site| site.log().contains(&words).then_some(()));
@@ -456,7 +441,7 @@ fn row_15_the_revocation_of_the_only_key_that_signs_is_a_note_and_counts() {
     site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
     let revocation = revocation_of_subkey(&by, ReasonForRevocation::KeyCompromised);
     write_ring(&site, [by.public(), revocation].concat());
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert!(code == Some(0) && text.contains("every key of this ring is revoked: nothing is accepted"), "{text}");
     assert!(text.contains(&format!("{} (", by.fingerprint())) && text.contains("was revoked"), "{text}");
     reload_and_wait(&mut site);
@@ -493,7 +478,7 @@ fn row_16_a_key_that_expires() {
     // Beforehand.
     let soon = ends(days(29));
     write_ring(&site, [ours.clone(), soon.public()].concat());
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     let day = days(29).strftime("%F");
     assert!(code == Some(0) && text.contains(&format!("{} (", soon.fingerprint())), "{text}");
     assert!(text.contains(&format!("expires on {day}")), "{text}");
@@ -503,7 +488,7 @@ fn row_16_a_key_that_expires() {
     // Yesterday.
     let gone = ends(days(-1));
     write_ring(&site, [ours.clone(), gone.public()].concat());
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert!(code == Some(0) && text.contains("cannot sign: ") && text.contains(" expired on "), "{text}");
     reload_and_wait(&mut site);
     site.drop_file("gone.rpm", &Draft::new().signed(&gone).file());
@@ -525,7 +510,7 @@ fn row_16_a_key_that_expires() {
     wait_until_well(&mut site);
     // A ring of nothing else is a complaint, and the old one stays in force.
     write_ring(&site, gone.public());
-    let (text, code) = check(&site);
+    let (text, code) = site.check();
     assert!(code == Some(1) && text.contains(" expired on "), "{text}");
     reload(&site);
     wait_for_reason(&mut site, " expired on ");
@@ -558,12 +543,11 @@ fn all_signed_by(site: &Site, key: &Generated) -> bool {
 #[test]
 fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
     let mut site = settled();
-    let path = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&path).unwrap();
+    let text = site.configuration();
     let section = format!("[signing]\nkey = \"{}\"\n", site.path("keys/signing.asc").display());
     assert!(text.contains(&section), "{text}");
-    fs::write(&path, text.replace(&section, "")).unwrap();
-    let (said, code) = check(&site);
+    site.write_configuration(&text.replace(&section, ""));
+    let (said, code) = site.check();
     assert!(code == Some(0) && said.contains("no complaints, 4 warnings"), "{said}");
     assert!(
         said.contains(&format!(
@@ -583,13 +567,13 @@ fn row_17_trees_that_are_signed_and_a_configuration_that_signs_nothing() {
     site.drop_package("late", "1", &[]);
     site.wait("the upload to be taken in", |site| site.log().contains("late-1-1.noarch").then_some(()));
     assert!(seen(&site) == before, "clients see what they saw");
-    fs::write(&path, &text).unwrap();
-    assert!(check(&site).0.contains(" is fine: "), "{}", check(&site).0);
+    site.write_configuration(&text);
+    assert!(site.check().0.contains(" is fine: "), "{}", site.check().0);
     reload(&site);
     wait_until_well(&mut site);
     // The admin's word.
-    fs::write(&path, text.replace(&section, "[signing]\noff = true\n")).unwrap();
-    let (said, code) = check(&site);
+    site.write_configuration(&text.replace(&section, "[signing]\noff = true\n"));
+    let (said, code) = site.check();
     assert!(code == Some(0) && said.contains("its metadata will have no signature"), "{said}");
     reload(&site);
     site.wait("the signatures to go", |site| {
@@ -611,7 +595,7 @@ fn row_17_the_metadata_key_is_replaced_lost_or_has_expired() {
     assert!(all_signed_by(&site, old));
     // Replaced: everything is signed again, and the public key lies beside.
     fs::write(&place, &new.secret).unwrap();
-    assert_eq!(check(&site).1, Some(0));
+    assert_eq!(site.check().1, Some(0));
     reload(&site);
     site.wait("all trees to be signed by the new key", |site| all_signed_by(site, new).then_some(()));
     let right = format!("[{:?}]", new.fingerprint);
@@ -628,7 +612,7 @@ fn row_17_the_metadata_key_is_replaced_lost_or_has_expired() {
             Some(bytes) => fs::write(&place, bytes).unwrap(),
             None => fs::remove_file(&place).unwrap(),
         }
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert!(code == Some(1) && text.contains("signing.asc") && text.contains(says), "{text}");
         reload(&site);
         wait_for_reason(&mut site, says);
@@ -677,7 +661,7 @@ fn row_18_the_wrong_kind_of_key_is_named_with_the_command_that_mends_it() {
     ] {
         let before = fs::read(file).unwrap();
         fs::write(file, &bytes).unwrap();
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert_eq!(code, Some(1), "{text}");
         assert!(text.contains(&file.display().to_string()) && text.contains(says) && text.contains(command), "{text}");
         reload(&site);
@@ -704,7 +688,7 @@ fn row_18_the_wrong_kind_of_key_is_named_with_the_command_that_mends_it() {
     let exported = gpg(&["--armor", "--export-secret-keys", &ours.fingerprint]);
     let _ = Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", home.path()).status();
     fs::write(&place, exported).unwrap();
-    assert_eq!(check(&site).1, Some(0), "{}", check(&site).0);
+    assert_eq!(site.check().1, Some(0), "{}", site.check().0);
 }
 
 #[test]
@@ -741,7 +725,7 @@ fn row_19_a_key_file_that_was_edited_is_published_as_rpm_takes_it_or_named() {
         ("words around", format!("The key of the project:\n{words}\nThe end.\n").into_bytes(), 1),
     ] {
         write_ring(&site, &bytes);
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert_eq!(code, Some(0), "{what}: {text}");
         reload_and_wait(&mut site);
         wait_for_key(&mut site, what, |ring| count(ring) == number);
@@ -767,7 +751,7 @@ fn row_19_a_key_file_that_was_edited_is_published_as_rpm_takes_it_or_named() {
         ),
     ] {
         write_ring(&site, &bytes);
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert!(code == Some(1) && text.contains(says), "{what}: {text}");
         reload(&site);
         wait_for_reason(&mut site, says);
@@ -787,7 +771,7 @@ fn row_19_a_pipe_in_the_place_of_a_key_secret_or_token_holds_nothing_up() {
         let aside = place.with_extension("aside");
         fs::rename(&place, &aside).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &place, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-        let (text, code) = check(&site);
+        let (text, code) = site.check();
         assert!(code == Some(1) && text.contains("neither a file nor a directory"), "{name}: {text}");
         reload(&site);
         wait_for_reason(&mut site, "neither a file nor a directory");

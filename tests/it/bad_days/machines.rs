@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -21,12 +21,7 @@ use crate::strangers::{follow, remedy};
 
 /// Runs the daemon until it ends, which it does at once.
 fn run(site: &Site) -> (Option<i32>, String) {
-    let out: Output = Command::new(env!("CARGO_BIN_EXE_rolloutd"))
-        .args(["run", "--config"])
-        .arg(site.path("rolloutd.toml"))
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap();
+    let out = site.rolloutd(&["run"]);
     (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
 }
 
@@ -96,16 +91,14 @@ fn a_port_that_another_program_has_is_named_and_nothing_changes() {
     assert!(site.stop().success());
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let config = site.path("rolloutd.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("127.0.0.1:0", &address.to_string())).unwrap();
+    site.configure("127.0.0.1:0", &address.to_string());
     let before = files(&site);
     let (code, said) = run(&site);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(&address.to_string()) && said.contains("another program"), "{said}");
     assert_eq!(files(&site), before);
     drop(taken);
-    fs::write(&config, text).unwrap();
+    site.configure(&address.to_string(), "127.0.0.1:0");
     site.up();
     wait_until_well(&mut site);
 }

@@ -10,18 +10,13 @@ use serde_json::json;
 
 use crate::disagreement::{packages, reasons, settled, wait_for_reason, wait_until_well};
 use crate::fsck::fsck;
-use crate::site::{DISTRIBUTION, Site, Wish, files_below};
+use crate::site::{DISTRIBUTION, Site, Wish, files_below, said};
 
 /// Runs a command that somebody was told to run.
 #[track_caller]
 fn follow(command: &str) {
     let out = Command::new("sh").args(["-ec", command]).output().unwrap();
-    assert!(out.status.success(), "{command}: {}", words(&out));
-}
-
-/// All that a command said.
-fn words(out: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+    assert!(out.status.success(), "{command}: {}", said(&out));
 }
 
 /// The command between backquotes that begins so.
@@ -135,12 +130,6 @@ fn an_older_logbook_that_is_copied_over_the_one_that_runs_is_noticed() {
     all_is_well(&mut site);
 }
 
-/// Runs `rolloutd` with the configuration of a site.
-fn rolloutd(site: &Site, command: &[&str]) -> Output {
-    let mut call = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
-    call.args(command).arg("--config").arg(site.path("rolloutd.toml")).output().unwrap()
-}
-
 /// The commands of a section of the README, in blocks as they stand there.
 pub(crate) fn recipe(section: &str) -> Vec<Vec<String>> {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
@@ -201,7 +190,7 @@ impl Admin {
             None => line.to_owned(),
         };
         let places = [
-            ("/etc/rolloutd/rolloutd.toml", site.path("rolloutd.toml")),
+            ("/etc/rolloutd/rolloutd.toml", site.config()),
             ("/var/backups", site.path("var/backups")),
             ("/var/lib/rolloutd", site.path("state")),
             ("/srv/repo/sw", site.path("root")),
@@ -214,8 +203,8 @@ impl Admin {
         call.env("ROLLOUTCTL_TOKEN_FILE", site.path("keys/token"));
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap());
         let out = call.args(["-ec", &line]).env("PATH", path).output().unwrap();
-        assert!(out.status.success(), "{line}: {}\n{}", out.status, words(&out));
-        words(&out)
+        assert!(out.status.success(), "{line}: {}\n{}", out.status, said(&out));
+        said(&out)
     }
 
     #[track_caller]
@@ -276,9 +265,9 @@ fn what_the_readme_says_of_backups_brings_lost_withdrawn_files_back_and_keeps_th
     // The whole would lose what was decided since, so the whole is refused.
     site.end();
     let backup = fs::read_dir(site.path("var/backups/rolloutd")).unwrap().next().unwrap().unwrap().path();
-    let refused = rolloutd(&site, &["restore", backup.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
-    assert!(words(&refused).contains("--files") && words(&refused).contains("--replace"), "{}", words(&refused));
+    let refused = site.rolloutd(&["restore", backup.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("--files") && said(&refused).contains("--replace"), "{}", said(&refused));
     let said = admin.all(&mut site, &blocks[3]);
     assert!(said.contains("Restored 1 missing files"), "{said}");
     wait_until_well(&mut site);
@@ -294,21 +283,21 @@ fn a_state_without_withdrawn_files_is_backed_up_too_and_a_running_daemon_keeps_a
         let _ = fs::remove_dir_all(site.path("state").join(dir));
     }
     let to = site.path("backup");
-    let made = rolloutd(&site, &["backup", "--json", to.to_str().unwrap()]);
-    assert_eq!(made.status.code(), Some(0), "{}", words(&made));
+    let made = site.rolloutd(&["backup", "--json", to.to_str().unwrap()]);
+    assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     let document: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
     assert_eq!(document["files"], 2);
     for (place, code) in [(to.clone(), 2), (site.path("state/backup"), 2), (site.path("root/backup"), 2)] {
-        let refused = rolloutd(&site, &["backup", place.to_str().unwrap()]);
-        assert_eq!(refused.status.code(), Some(code), "{}", words(&refused));
+        let refused = site.rolloutd(&["backup", place.to_str().unwrap()]);
+        assert_eq!(refused.status.code(), Some(code), "{}", said(&refused));
     }
-    let refused = rolloutd(&site, &["restore", to.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
-    assert!(words(&refused).contains("held by another rolloutd"), "{}", words(&refused));
+    let refused = site.rolloutd(&["restore", to.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("held by another rolloutd"), "{}", said(&refused));
     assert!(site.stop().success());
     fs::remove_dir_all(site.path("state")).unwrap();
-    let restored = rolloutd(&site, &["restore", "--json", to.to_str().unwrap()]);
-    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    let restored = site.rolloutd(&["restore", "--json", to.to_str().unwrap()]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
     let document: serde_json::Value = serde_json::from_slice(&restored.stdout).unwrap();
     assert_eq!(document["fsck"]["agrees"], true);
     site.up();
@@ -367,7 +356,7 @@ fn a_state_that_was_copied_by_hand_while_it_is_written_starts_whole_or_not_at_al
 fn a_second_daemon_over_the_same_trees_refuses_and_a_lost_lock_is_named() {
     let mut site = settled();
     fs::create_dir(site.path("second")).unwrap();
-    let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+    let text = site.configuration();
     let other = text.replace(site.path("state").to_str().unwrap(), site.path("second").to_str().unwrap());
     fs::write(site.path("second.toml"), other).unwrap();
     let second = || {
@@ -378,7 +367,7 @@ fn a_second_daemon_over_the_same_trees_refuses_and_a_lost_lock_is_named() {
     assert!(!out.status.success());
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let first = format!("held by another rolloutd (pid {} on {machine}", site.pid());
-    assert!(words(&out).contains(&first), "{}", words(&out));
+    assert!(said(&out).contains(&first), "{}", said(&out));
     let (lock, aside) = (site.path("root/.rolloutd.lock"), site.path("aside"));
     fs::rename(&lock, &aside).unwrap();
     wait_for_reason(&mut site, "a second daemon could start");
@@ -438,10 +427,10 @@ fn what_root_leaves_behind_is_named_with_the_chown_that_mends_it() {
     }
     // Root by mistake is told whose it is, and leaves nothing.
     site.drop_package("second", "1.0", &[]);
-    let as_root = rolloutd(&site, &["run"]);
-    assert!(!as_root.status.success() && words(&as_root).contains("run it as 60002"), "{}", words(&as_root));
+    let as_root = site.rolloutd(&["run"]);
+    assert!(!as_root.status.success() && said(&as_root).contains("run it as 60002"), "{}", said(&as_root));
     let found = Command::new("find").arg(site.path("state")).arg(site.path("root")).args(["-user", "root"]).output();
-    assert_eq!(words(&found.unwrap()), "");
+    assert_eq!(said(&found.unwrap()), "");
     as_somebody(&mut site);
     site.up();
     site.wait("it is taken in", |site| (packages(site, "untested") == 2).then_some(()));
@@ -480,24 +469,24 @@ fn a_backup_that_was_made_while_packages_move_is_a_site_elsewhere_for_another_us
         for state in ["InVerification", "StageRollOut"] {
             site.wait(state, |site| site.ctl(&["move", &format!("r{n}"), state]).status.success().then_some(()));
         }
-        let made = rolloutd(&site, &["backup", site.path(&format!("backup{n}")).to_str().unwrap()]);
-        assert_eq!(made.status.code(), Some(0), "{}", words(&made));
+        let made = site.rolloutd(&["backup", site.path(&format!("backup{n}")).to_str().unwrap()]);
+        assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     }
     site.wait("rest", |site| (0..8).all(|n| site.door.rests(&format!("r{n}"))).then_some(()));
     let last = site.path("last");
-    assert_eq!(rolloutd(&site, &["backup", last.to_str().unwrap()]).status.code(), Some(0));
+    assert_eq!(site.rolloutd(&["backup", last.to_str().unwrap()]).status.code(), Some(0));
     assert!(site.stop().success());
     // Every one opens, whatever was under way, and knows no more than the last.
     for n in 0..8 {
         let (state, backup) = (site.path(&format!("state{n}")), site.path(&format!("backup{n}")));
         fs::create_dir(&state).unwrap();
-        let text = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
+        let text = site.configuration();
         let other = text.replace(site.path("state").to_str().unwrap(), state.to_str().unwrap());
         let config = site.path(&format!("{n}.toml"));
         fs::write(&config, other).unwrap();
         let mut call = Command::new(env!("CARGO_BIN_EXE_rolloutd"));
         let out = call.args(["restore", "--config"]).arg(&config).arg(&backup).output().unwrap();
-        assert!(words(&out).contains("Restored in"), "{}", words(&out));
+        assert!(said(&out).contains("Restored in"), "{}", said(&out));
     }
     // The other machine: the trees come first, everything is another user's and lies elsewhere.
     let mut there = Site::prepare(&Wish::default());
@@ -512,10 +501,10 @@ fn a_backup_that_was_made_while_packages_move_is_a_site_elsewhere_for_another_us
         .args(["--reuid", &SOMEBODY.to_string(), "--regid", &SOMEBODY.to_string(), "--clear-groups"])
         .arg(env!("CARGO_BIN_EXE_rolloutd"))
         .args(["restore", "--config"])
-        .args([there.path("rolloutd.toml"), there.path("carried")])
+        .args([there.config(), there.path("carried")])
         .output()
         .unwrap();
-    assert_eq!(out.status.code(), Some(0), "{}", words(&out));
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     as_somebody(&mut there);
     there.up();
     wait_until_well(&mut there);
@@ -529,7 +518,7 @@ fn a_backup_that_was_made_while_packages_move_is_a_site_elsewhere_for_another_us
 fn by_somebody(site: &Site, command: &[&str]) -> Output {
     let mut call = Command::new("setpriv");
     call.args(["--reuid", &SOMEBODY.to_string(), "--regid", &SOMEBODY.to_string(), "--clear-groups"]);
-    call.arg(env!("CARGO_BIN_EXE_rolloutd")).args(command).arg("--config").arg(site.path("rolloutd.toml"));
+    call.arg(env!("CARGO_BIN_EXE_rolloutd")).args(command).arg("--config").arg(site.config());
     call.output().unwrap()
 }
 
@@ -544,46 +533,46 @@ fn a_state_directory_that_is_lost_is_made_as_the_words_say_and_belongs_to_whoeve
     let (top, state, root) = (site.path(""), site.path("state"), site.path("root"));
     let backup = site.path("carried");
     let backup = backup.to_str().unwrap();
-    assert_eq!(rolloutd(&site, &["backup", backup]).status.code(), Some(0));
+    assert_eq!(site.rolloutd(&["backup", backup]).status.code(), Some(0));
     assert!(site.stop().success());
     give(&top);
     follow(&format!("chown root '{0}' && chmod 755 '{0}'", top.display()));
 
     fs::remove_dir_all(&state).unwrap();
-    let said = refused_start(&mut site);
-    assert!(said.contains("install -d") && !said.contains("chown"), "{said}");
+    let words = refused_start(&mut site);
+    assert!(words.contains("install -d") && !words.contains("chown"), "{words}");
     let refused = by_somebody(&site, &["restore", backup]);
-    let said = words(&refused);
-    assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(!said.contains("chown"), "{said}");
-    let made = told(&said, "install -d");
+    let words = said(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{words}");
+    assert!(!words.contains("chown"), "{words}");
+    let made = told(&words, "install -d");
     assert_eq!(made, format!("install -d -m 0750 -o {SOMEBODY} {}", state.display()));
     follow(&made);
     let restored = by_somebody(&site, &["restore", backup]);
-    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
 
     fs::remove_dir_all(&state).unwrap();
-    let restored = rolloutd(&site, &["restore", backup]);
-    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    let restored = site.rolloutd(&["restore", backup]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
     let strays = Command::new("find").args([&state, &root]).args(["!", "-user", &SOMEBODY.to_string()]).output();
-    assert_eq!(words(&strays.unwrap()), "");
+    assert_eq!(said(&strays.unwrap()), "");
 
     // Without state and trees nobody knows whose it is.
     fs::remove_dir_all(&state).unwrap();
     fs::rename(&root, site.path("away")).unwrap();
-    let refused = rolloutd(&site, &["restore", backup]);
-    assert!(words(&refused).contains("install -d -m 0750 -o USER") && !state.exists(), "{}", words(&refused));
+    let refused = site.rolloutd(&["restore", backup]);
+    assert!(said(&refused).contains("install -d -m 0750 -o USER") && !state.exists(), "{}", said(&refused));
     fs::rename(site.path("away"), &root).unwrap();
     follow(&made);
 
     follow(&format!("chown -R 60001:60001 '{}'", root.display()));
     let refused = by_somebody(&site, &["restore", backup]);
-    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
-    let mend = told(&words(&refused), "chown ");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let mend = told(&said(&refused), "chown ");
     assert_eq!(mend, format!("chown -R --from=60001 {SOMEBODY} {}", root.display()));
     follow(&mend);
     let restored = by_somebody(&site, &["restore", backup]);
-    assert_eq!(restored.status.code(), Some(0), "{}", words(&restored));
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
     as_somebody(&mut site);
     site.up();
     wait_until_well(&mut site);
