@@ -18,9 +18,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// How far ahead of our clock a signature may be, as rpm-sequoia has it (threats F6).
-pub const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
-
 /// What a tree asks of a package's signatures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -575,11 +572,6 @@ mod tests {
         assert_eq!(hint(Present, Header, &two).as_deref(), Some("v3, sha1)"));
         let hopeless = [(Code::WeakHash, Some(Lifted::Sha1)), (Code::WeakKey, None)];
         assert_eq!(hint(Present, Header, &hopeless), None);
-    }
-
-    #[test]
-    fn a_clock_may_be_five_minutes_behind() {
-        assert_eq!(CLOCK_SKEW_SECONDS, 300);
     }
 
     #[test]

@@ -614,9 +614,7 @@ mod tests {
             rustix::fs::mkdirat(&here, "d", Permissions::RWXU).expect("made");
             here = rustix::fs::openat(&here, "d", OPEN, Permissions::empty()).expect("there");
         }
-        let began = std::time::Instant::now();
         settle(dir.path(), &told);
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!(watches(&watching), DEPTH_MAX + 1);
         assert_eq!(watching.gap(), None, "what lies deeper is looked at by nobody");
     }

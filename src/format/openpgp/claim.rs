@@ -31,9 +31,12 @@ use super::binding::{
 };
 use super::ring::{Issuer, Keyring, fingerprint_of};
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::trust::{CLOCK_SKEW_SECONDS, Lifted, Sound, Weakness};
+use crate::domain::trust::{Lifted, Sound, Weakness};
 use crate::format::keyfile::{guarded, one_line};
 use crate::format::rsa;
+
+/// How far ahead of our clock a signature may be, as rpm-sequoia has it (threats F6).
+const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 
 /// RSA moduli that the arithmetic takes (the limit of the crate `rsa`).
 const RSA_BITS_MAX: usize = 4096;

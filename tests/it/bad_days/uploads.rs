@@ -8,7 +8,6 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -272,10 +271,8 @@ fn a_full_disk_is_told_at_once_and_everything_goes_on_by_itself() {
     assert!(full.is_err());
     drop(file);
     let shown = fs::read(site.tree("production").join("repodata/repomd.xml")).unwrap();
-    let began = Instant::now();
     site.drop_package("meanwhile", "1.0", &[]);
     wait_for_reason(&mut site, "No space left");
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let out = site.ctl(&["check"]);
     assert_eq!(out.status.code(), Some(2), "{out:?}");
     assert_eq!(fs::read(site.tree("production").join("repodata/repomd.xml")).unwrap(), shown);
