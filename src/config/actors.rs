@@ -9,6 +9,7 @@ use super::mentions::{Notebook, Purpose, SECRET_EXAMPLE};
 use super::settings::{HookKind, Outgoing, Token, Webhook};
 use super::values::{Names, set_of};
 use crate::domain::names::{Actor, HookName, Role};
+use crate::domain::people;
 use crate::format::document::{Section, Value};
 use crate::format::spelling::list_of;
 use crate::process::notice;
@@ -29,7 +30,7 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
     let kind = section.need("kind", "kind = \"generic\"").and_then(|v| v.one_of(&kinds));
     let secrets = section.need("secret", SECRET_EXAMPLE).and_then(|v| secrets(&v, notebook));
     let actor = match section.get("actor") {
-        Some(value) => value.parse::<Actor>(),
+        Some(value) => actor(&value),
         None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
     };
     let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::Tracker])), |v| roles(&v));
@@ -92,7 +93,7 @@ pub fn tokens(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Token> {
 
 fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<Token> {
     let actor = section.need("actor", "actor = \"jane\"").and_then(|v| {
-        let actor: Actor = v.parse()?;
+        let actor = actor(&v)?;
         names.note(actor.as_str(), &v, "has two tokens");
         Some(actor)
     });
@@ -100,6 +101,16 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     section.close();
     Some(Token { actor: actor?, roles: roles?, file: file? })
+}
+
+/// The name of somebody, which the logbook takes for nobody else.
+fn actor(value: &Value<'_, '_>) -> Option<Actor> {
+    let actor: Actor = value.parse()?;
+    if let Some(why) = people::reserved(actor.as_str()) {
+        value.complain(format!("`{actor}` cannot be the name of an actor: {why}"), None);
+        return None;
+    }
+    Some(actor)
 }
 
 /// `{ file = ".." }`, or a list of two while the secret is being changed.

@@ -10,6 +10,8 @@ pub mod moment;
 pub mod checksum;
 /// Names of trees, distributions, rollouts and people.
 pub mod names;
+/// What the logbook writes for a person, and what people read for it.
+pub mod people;
 /// Why a file stays out: the one table of stable codes.
 pub mod refusal;
 /// Package identity: name, epoch, version, release, architecture, and their order.
