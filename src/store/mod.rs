@@ -16,6 +16,8 @@ pub mod foothold;
 pub mod ownership;
 /// What has been decided, in order, hash-chained.
 pub mod logbook;
+/// Which identity stands behind which id of the logbook.
+pub mod people;
 /// Files that were refused, and why.
 pub mod rejected;
 /// A copy of the state from which a site can go on, and the way back.

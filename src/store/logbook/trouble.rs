@@ -142,7 +142,7 @@ pub enum LogbookError {
 /// What the database said.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct DatabaseError(rusqlite::Error);
+pub struct DatabaseError(pub(in crate::store) rusqlite::Error);
 
 /// What an error means for whoever writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
