@@ -9,6 +9,7 @@ use rolloutd::domain::backlog::Backlog;
 use rolloutd::domain::checksum::Sha256;
 use rolloutd::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
 use rolloutd::domain::nevra::Nevra;
+use rolloutd::domain::people::PersonId;
 use rolloutd::domain::plan::{Item, Move, Plan};
 use rolloutd::domain::rollout::Part;
 use rolloutd::process::agenda::Work;
@@ -31,6 +32,8 @@ const OPEN: usize = 1_000;
 const WAIT: usize = 500;
 
 const DISTRIBUTIONS: [&str; 4] = ["umd/3/sl5/x86_64", "umd/3/sl6/x86_64", "umd/4/el9/x86_64", "umd/4/el9/aarch64"];
+/// Who has done all this.
+const PEOPLE: u64 = 50;
 const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
 const SIGNER: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
 
@@ -110,7 +113,8 @@ pub(crate) fn write(path: &Path, entries: usize) {
         seq += 1;
         let at = began + jiff::SignedDuration::from_secs(i64::try_from(seq).expect("few"));
         let about = fact.about().iter().map(ToString::to_string).collect();
-        drafts.push(Draft { at, who: "rt:jane".into(), why: String::new(), body: fact::write(&fact), about });
+        let who = PersonId::new(seq / EACH as u64 % PEOPLE).to_string();
+        drafts.push(Draft { at, who, why: String::new(), body: fact::write(&fact), about });
         if drafts.len() == 10_000 || last {
             book.append(book.head(), &drafts).expect("appended");
             drafts.clear();

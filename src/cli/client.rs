@@ -17,7 +17,7 @@ pub struct Connection {
     /// The daemon's address
     #[arg(long, env = "ROLLOUTCTL_URL", default_value = "http://127.0.0.1:8640", global = true)]
     pub url: String,
-    /// A file with the token that says who you are; only needed to change something
+    /// A file with the token that says who you are; needed to change something, and for `people`
     #[arg(long, env = "ROLLOUTCTL_TOKEN_FILE", global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -88,6 +88,14 @@ impl Client {
     /// When there is no daemon, or it refuses.
     pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Asks for something to be removed.
+    ///
+    /// # Errors
+    /// When there is no daemon, or it refuses.
+    pub async fn delete<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+        self.send(Method::DELETE, path, Some(body)).await
     }
 
     async fn send<B: Serialize, T: DeserializeOwned>(

@@ -27,6 +27,7 @@ use crate::store::distribution::DistSettings;
 use crate::store::index::{Index, IndexError};
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LeftBehind, Logbook as _, LogbookError, SqliteLogbook, left_behind};
+use crate::store::people::{PeopleError, Register};
 use crate::store::thread_pool;
 use crate::store::{ownership, tree};
 
@@ -48,6 +49,9 @@ pub enum AdoptError {
     /// The logbook.
     #[error(transparent)]
     Logbook(#[from] LogbookError),
+    /// The register of people.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// The logbook cannot be folded.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -131,7 +135,8 @@ impl Alone {
     ) -> Result<(), AdoptError> {
         let entries = facts.into_iter().map(|fact| Entry { who: who.clone(), why: reason.to_owned(), fact });
         if let Some(book) = &mut self.book {
-            append(book, &entries.collect::<Vec<_>>(), now)?;
+            let mut register = Register::open(self.disk.as_ref(), &self.state)?;
+            append(book, &mut register, &entries.collect::<Vec<_>>(), now)?;
             book.seal(None)?;
         }
         drop(self.lock);

@@ -22,6 +22,7 @@ use crate::config;
 use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
 use crate::domain::legible;
+use crate::domain::people::PersonId;
 use crate::engine::folding::{EngineError, take_up};
 use crate::engine::handle::Handle;
 use crate::engine::run::Engine;
@@ -40,6 +41,7 @@ use crate::store::intake::Uploads;
 use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LeftBehind, LogbookError, Reader, SqliteLogbook, left_behind};
 use crate::store::ownership;
+use crate::store::people::{PeopleError, Register};
 use crate::store::thread_pool;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
@@ -65,6 +67,9 @@ pub enum DaemonError {
     /// The logbook.
     #[error(transparent)]
     Logbook(#[from] LogbookError),
+    /// The register of people.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// The history cannot be folded, or the engine ended.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -196,6 +201,8 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     for what in &shared.read().world.mismatches {
         tracing::warn!(what, "logbook");
     }
+    let register = Register::open(disk.as_ref(), &state)?;
+    say_who_is_unknown(&shared, &register);
     for note in history::notes(&settings, &shared.read().world) {
         tracing::warn!(note = %note, "configuration");
     }
@@ -214,7 +221,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     }
     let workers = Arc::new(Workers::new(Arc::clone(&shared), open));
     let (rung, on_ready) = oneshot::channel();
-    let (engine, handle) = Engine::new(Box::new(book), Arc::clone(&workers), shared, clock, rung);
+    let (engine, handle) = Engine::new(Box::new(book), register, Arc::clone(&workers), shared, clock, rung);
     let outgoing = Arc::new(Outgoing::default());
     outgoing.replace(receivers);
     let engine = engine.telling(Arc::clone(&outgoing));
@@ -245,6 +252,22 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         supervisor,
         address,
     })
+}
+
+/// A register that was lost or is an old copy knows fewer people than the logbook.
+fn say_who_is_unknown(shared: &Shared, register: &Register) {
+    let view = shared.read();
+    let persons = &view.world.persons;
+    let is_lost = |id: &PersonId| register.people().get(*id).is_none() && !persons.is_erased(*id);
+    let lost = persons.named().filter(is_lost).count();
+    if lost > 0 {
+        tracing::warn!(
+            lost,
+            "the logbook names people who are not in people.sqlite: they are shown as unknown, and get new ids when they \
+             come again. To get them back, stop the daemon, move people.sqlite away, run `rolloutd restore --files` \
+             with a backup, and start again"
+        );
+    }
 }
 
 /// Says to whoever looks into the directory of uploads what it is for.

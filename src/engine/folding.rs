@@ -11,6 +11,7 @@ use crate::process::decision::Entry;
 use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
 use crate::process::world::World;
 use crate::store::logbook::{Draft, Logbook, LogbookError};
+use crate::store::people::{PeopleError, Register};
 
 /// Entries that are read at once when the logbook is folded, so few that they are still in the processor's cache when the
 /// next thread takes them up.
@@ -22,15 +23,38 @@ const INDEX_AT_ONCE: usize = 10_000;
 /// Batches that may lie between two threads.
 const BATCHES_BETWEEN: usize = 4;
 
-/// Why the engine ended.
+/// Why nothing can be written down or read; if it cannot pass, the engine ends.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The logbook cannot be used.
     #[error(transparent)]
     Logbook(#[from] LogbookError),
+    /// The register of people cannot be used.
+    #[error(transparent)]
+    People(#[from] PeopleError),
     /// An entry cannot be read.
     #[error(transparent)]
     Unreadable(#[from] UnreadableEntry),
+}
+
+impl EngineError {
+    /// Whether it may pass without a new start.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Logbook(error) => error.may_pass(),
+            Self::People(error) => error.may_pass(),
+            Self::Unreadable(_) => false,
+        }
+    }
+
+    /// The error with its cause in one line.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Logbook(error) => error.sentence(),
+            Self::People(error) => error.sentence(),
+            Self::Unreadable(error) => error.to_string(),
+        }
+    }
 }
 
 /// Folds a whole logbook, and checks its chain on the way.
@@ -174,15 +198,31 @@ fn fold_each(
 ///
 /// # Errors
 /// Nothing was written down.
-pub fn append(book: &mut dyn Logbook, entries: &[Entry], now: Timestamp) -> Result<(), LogbookError> {
-    let drafts: Vec<Draft> = entries.iter().map(|entry| draft(entry, now, None)).collect();
-    book.append(book.head(), &drafts).map(drop)
+pub fn append(
+    book: &mut dyn Logbook,
+    register: &mut Register,
+    entries: &[Entry],
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    let drafts = drafts(register, entries, now, None)?;
+    book.append(book.head(), &drafts)?;
+    Ok(())
 }
 
-pub(super) fn draft(entry: &Entry, at: Timestamp, elapsed: Option<Timestamp>) -> Draft {
-    let body = fact::write_at(&entry.fact, elapsed);
-    let about = entry.fact.about().iter().map(ToString::to_string).collect();
-    Draft { at, who: entry.who.to_string(), why: entry.why.clone(), body, about }
+/// Entries as the logbook has them: whoever caused one has an id there, which is in the register when this returns.
+pub(super) fn drafts(
+    register: &mut Register,
+    entries: &[Entry],
+    at: Timestamp,
+    elapsed: Option<Timestamp>,
+) -> Result<Vec<Draft>, PeopleError> {
+    let mut draft = |entry: &Entry| {
+        let who = register.written(&entry.who, at)?.to_string();
+        let body = fact::write_at(&entry.fact, elapsed);
+        let about = entry.fact.about().iter().map(ToString::to_string).collect();
+        Ok(Draft { at, who, why: entry.why.clone(), body, about })
+    };
+    entries.iter().map(&mut draft).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,20 @@
 //! Each entry of the logbook in the daemon's log.
 
+use crate::domain::people::People;
 use crate::domain::plan::Plan;
 use crate::process::decision::Entry;
 use crate::process::fact::Fact;
 use crate::process::fact::daemon::Started;
 use crate::process::fact::notice::GivenUp;
 use crate::process::fact::package::Lost;
+use crate::process::fact::person::Erased;
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
 use crate::process::fact::ticket::Heard;
 use crate::process::fact::tree::Retired;
 
 /// One line for each entry; what an admin may have to act on is a warning.
-pub(super) fn log_fact(seq: u64, entry: &Entry) {
-    let who = &entry.who;
+pub(super) fn log_fact(seq: u64, entry: &Entry, people: &People) {
+    let who = people.shown(entry.who.as_str());
     match &entry.fact {
         Fact::Started(Started { version }) => tracing::info!(seq, version, "started"),
         Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
@@ -55,6 +57,7 @@ pub(super) fn log_fact(seq: u64, entry: &Entry) {
         Fact::Lost(Lost { dist, nevra, sha256 }) => {
             tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost");
         }
+        Fact::Erased(Erased { person }) => tracing::warn!(seq, %who, %person, "erased"),
         Fact::Retired(Retired { tree, files, kept }) => {
             tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
         }

@@ -17,3 +17,8 @@ mod message;
 mod dispatch;
 /// The loop.
 pub mod run;
+
+#[cfg(test)]
+mod tests {
+    mod people;
+}

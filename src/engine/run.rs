@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{self, Dispatch, Stirred};
-use super::folding::{EngineError, draft};
+use super::folding::{EngineError, drafts};
 use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
 use super::journal::log_fact;
 use super::message;
@@ -24,6 +24,7 @@ use super::view::Shared;
 use super::worker::Workers;
 use crate::domain::moment::Moment;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
+use crate::domain::people::DAEMON;
 use crate::link::clock::Clock;
 use crate::link::outgoing::{Delivery, Outgoing};
 use crate::process::act::wishes::stirred;
@@ -37,7 +38,8 @@ use crate::process::listed::{self, Doubts};
 use crate::process::notice::to_nobody;
 use crate::process::trouble::Trouble;
 use crate::process::{decide, wish};
-use crate::store::logbook::{Draft, Logbook, LogbookError};
+use crate::store::logbook::Logbook;
+use crate::store::people::Register;
 
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -51,6 +53,7 @@ const SEAL_EVERY: Duration = Duration::from_mins(10);
 /// The engine before it runs.
 pub struct Engine {
     book: Box<dyn Logbook>,
+    register: Register,
     /// Whether something was written that is worth a seal.
     to_seal: bool,
     /// When it was sealed last.
@@ -82,10 +85,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over a logbook that was folded into `shared`; `on_ready` is rung once when recovery
-    /// is over.
+    /// An engine over a logbook that was folded into `shared`, and the register of the people in it; `on_ready` is rung
+    /// once when recovery is over.
     pub fn new(
         book: Box<dyn Logbook>,
+        register: Register,
         workers: Arc<Workers>,
         shared: Arc<Shared>,
         clock: Clock,
@@ -105,8 +109,9 @@ impl Engine {
             inside.world.wait_from(began);
             (began, clock.monotonic())
         };
-        let engine = Self {
+        let mut engine = Self {
             book,
+            register,
             to_seal: true,
             sealed: began.1,
             workers,
@@ -127,6 +132,7 @@ impl Engine {
             due_until: jiff::Timestamp::MIN,
             on_ready: Some(on_ready),
         };
+        engine.agree();
         (engine, handle)
     }
 
@@ -146,7 +152,7 @@ impl Engine {
         self.dispatch.wants(dists.clone(), dists);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let start =
-            Entry { who: Actor::recorded("rolloutd"), why: String::new(), fact: Fact::Started(Started { version }) };
+            Entry { who: Actor::recorded(DAEMON), why: String::new(), fact: Fact::Started(Started { version }) };
         self.record(&Decision { entries: vec![start], answer: None })?;
         let nobody = to_nobody(self.shared.read().known());
         self.record(&nobody)?;
@@ -268,14 +274,18 @@ impl Engine {
         let Waiting { touched, doubted } = self.touches.take();
         self.dispatch.wants(touched, doubted);
         if matches!(envelope.input, Input::Tick) {
-            if let Err(error) = self.book.in_place() {
+            if let Err(error) = self.in_place() {
                 self.unwritable(&error);
             }
             self.come_due();
             self.unstall()?;
             // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
-            if self.shared.read().troubles.contains_key(&Trouble::Logbook) && self.book.may_be_written() {
+            let stalled = self.shared.read().troubles.contains_key(&Trouble::Logbook);
+            if stalled && self.book.may_be_written() && self.register.may_be_written() {
                 self.shared.trouble(&Trouble::Logbook, None);
+            }
+            if self.shared.read().troubles.contains_key(&Trouble::People) {
+                self.agree();
             }
         }
         if self.stalled.is_empty() {
@@ -323,7 +333,7 @@ impl Engine {
                 Ok(()) => {}
                 // They stay due until the next reload or start.
                 Err(error) if error.may_pass() => self.unwritable(&error),
-                Err(fatal) => return Err(fatal.into()),
+                Err(fatal) => return Err(fatal),
             }
             return self.wishes();
         }
@@ -339,7 +349,7 @@ impl Engine {
                 self.stall(Envelope { input, reply });
                 return Ok(());
             }
-            Err(fatal) => return Err(fatal.into()),
+            Err(fatal) => return Err(fatal),
         }
         if let Input::WorkEnded(work, end) = input {
             let stirred = self.dispatch.ended(&mut self.shared.write(), &work, &end, self.clock.monotonic());
@@ -351,6 +361,9 @@ impl Engine {
                 self.dispatch.inspect_at_once(dist);
             }
         }
+        if decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Erased(_))) {
+            self.agree();
+        }
         if let (Some(reply), Some(answer)) = (reply, answer) {
             let _ = reply.send(answer);
         }
@@ -358,7 +371,7 @@ impl Engine {
     }
 
     /// Says why nothing can be written down.
-    fn unwritable(&self, error: &LogbookError) {
+    fn unwritable(&self, error: &EngineError) {
         let why = error.sentence();
         if self.shared.read().troubles.get(&Trouble::Logbook) != Some(&why) {
             tracing::error!(why, "logbook stalled");
@@ -382,14 +395,14 @@ impl Engine {
                     self.stirred.insert(id);
                     return Ok(());
                 }
-                Err(fatal) => return Err(fatal.into()),
+                Err(fatal) => return Err(fatal),
             }
         }
         Ok(())
     }
 
     /// Writes a decision down and folds it in.
-    fn record(&mut self, decision: &Decision) -> Result<(), LogbookError> {
+    fn record(&mut self, decision: &Decision) -> Result<(), EngineError> {
         if decision.entries.is_empty() {
             return Ok(());
         }
@@ -397,7 +410,9 @@ impl Engine {
         // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
         // start must not take that for waiting.
         let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
-        let drafts: Vec<Draft> = decision.entries.iter().map(|entry| draft(entry, now, said)).collect();
+        self.register.in_place()?;
+        let drafts = drafts(&mut self.register, &decision.entries, now, said)?;
+        self.show_people();
         let recorded = self.book.append(self.book.head(), &drafts)?;
         self.to_seal |= decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Published(_)));
         let mut inside = self.shared.write();
@@ -405,11 +420,38 @@ impl Engine {
         inside.head = self.book.head();
         inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
-            log_fact(recorded.seq, entry);
+            log_fact(recorded.seq, entry, &inside.people);
             self.stirred.extend(stirred(&inside.world, &entry.fact));
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
         }
         Ok(())
+    }
+
+    /// Whether the next start would find what is written down now.
+    fn in_place(&mut self) -> Result<(), EngineError> {
+        self.book.in_place()?;
+        Ok(self.register.in_place()?)
+    }
+
+    /// Readers know everybody whom an entry may name.
+    fn show_people(&self) {
+        let known = self.shared.read().people.len();
+        if known != self.register.people().len() {
+            self.shared.write().people = self.register.people().clone();
+        }
+    }
+
+    /// Takes whoever was erased out of the register. The logbook has it already, so what fails is tried again until it is
+    /// done, here or after the next start.
+    fn agree(&mut self) {
+        let view = self.shared.read();
+        let why = self.register.agree(view.world.persons.erased()).err().map(|error| error.sentence());
+        if let Some(why) = why.as_ref().filter(|why| view.troubles.get(&Trouble::People) != Some(*why)) {
+            tracing::error!(why, "not erased from the register of people");
+        }
+        drop(view);
+        self.shared.write().people = self.register.people().clone();
+        self.shared.trouble(&Trouble::People, why);
     }
 
     /// This moment.
@@ -444,7 +486,7 @@ impl Engine {
 
     /// Starts what there is to do, one piece in each lane.
     fn schedule(&mut self) {
-        if self.book.in_place().is_err() {
+        if self.in_place().is_err() {
             // What would be done could not be written down, and the next start would know nothing of it.
             return;
         }
@@ -555,6 +597,8 @@ mod tests {
     use crate::store::logbook::Head;
     use crate::store::logbook::Recorded;
     use crate::store::logbook::SqliteLogbook;
+    use crate::store::logbook::{Draft, LogbookError};
+    use crate::store::people::forgetful::forgetful;
 
     /// A logbook on a full disk.
     struct Full;
@@ -591,7 +635,7 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock::System, rung);
+        let (mut engine, _handle) = Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, rung);
         let dist: DistPath = "d".parse().expect("a path");
         let away = Refused {
             dist: dist.clone(),
@@ -630,7 +674,8 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let mut engine =
-            Engine::new(Box::new(Full), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0).0;
+            Engine::new(Box::new(Full), forgetful(), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0)
+                .0;
         let tick = || Envelope { input: Input::Tick, reply: None };
         engine.take(tick()).expect("nothing to write");
         assert!(shared.read().troubles.is_empty());
@@ -654,7 +699,7 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = oneshot::channel();
-        let (mut engine, _handle) = Engine::new(Box::new(Full), workers, shared, Clock::System, rung);
+        let (mut engine, _handle) = Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, rung);
         let (now, hour) = (Clock::System.now(), Duration::from_hours(1));
         // It began an hour ago by the wall and just now by the other clock: the wall has jumped.
         engine.began = (now.checked_sub(hour).expect("a time"), Clock::System.monotonic());
@@ -674,7 +719,9 @@ mod tests {
             inside.world.steady = steady;
             inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
             drop(inside);
-            Engine::new(Box::new(Full), workers, shared, Clock::System, oneshot::channel().0).0.patient_now()
+            Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, oneshot::channel().0)
+                .0
+                .patient_now()
         };
         let now = Clock::System.now();
         let before = now.checked_sub(day).expect("a time");
@@ -690,7 +737,8 @@ mod tests {
     fn a_first_start_with_a_clock_that_is_ahead_delays_nothing_once_it_is_right() {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-        let mut engine = Engine::new(Box::new(Full), workers, shared, Clock::System, oneshot::channel().0).0;
+        let mut engine =
+            Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;
         let year = Duration::from_hours(24 * 365);
         engine.began = (Clock::System.now().checked_add(year).expect("a time"), Clock::System.monotonic());
         engine.follow_the_wall();
@@ -716,7 +764,8 @@ mod tests {
             let shared = Arc::<Shared>::default();
             fold(&book, &mut shared.write().world).expect("folded");
             let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
-            let mut engine = Engine::new(Box::new(book), workers, shared, Clock::System, oneshot::channel().0).0;
+            let mut engine =
+                Engine::new(Box::new(book), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;
             assert!(engine.steady() >= steady, "run {run}");
             // It has run for an hour.
             engine.began.0 = engine.began.0.checked_add(hour).expect("a time");
@@ -732,7 +781,8 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let clock = Clock::ByHand(hand);
-        let mut engine = Engine::new(Box::new(Full), workers, Arc::clone(&shared), clock, oneshot::channel().0).0;
+        let mut engine =
+            Engine::new(Box::new(Full), forgetful(), workers, Arc::clone(&shared), clock, oneshot::channel().0).0;
         let week = Duration::from_hours(7 * 24);
         for fact in every_fact() {
             let fact = match fact {

@@ -18,6 +18,7 @@ use crate::domain::gate::{Judgement, judge};
 use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::people::People;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::act::step;
@@ -45,6 +46,8 @@ pub struct View {
     pub head: Head,
     /// The rules in force.
     pub rules: Arc<Rules>,
+    /// Who is behind the ids of the logbook.
+    pub people: People,
     /// What is being done now, by lane.
     pub busy: BTreeMap<Lane, &'static str>,
     /// What is wrong now, by the thing that is wrong; empty means healthy.
@@ -123,6 +126,8 @@ impl Shared {
 pub struct RolloutView {
     /// The rollout.
     pub rollout: Rollout,
+    /// Who put it into its state, as people read it.
+    pub by: String,
     /// Where each package lies in its distribution; nowhere when it was never taken in or was withdrawn.
     pub packages: Vec<(DistPath, Nevra, Vec<String>)>,
     /// The states it can go to, with what each does to the trees.
@@ -196,7 +201,8 @@ impl View {
 
     /// What a decision goes by.
     pub fn known(&self) -> Known<'_> {
-        Known { world: &self.world, rules: &self.rules, wrong: &self.wrong, troubles: &self.troubles, now: self.now }
+        let Self { world, rules, people, wrong, troubles, now, .. } = self;
+        Known { world, rules, people, wrong, troubles, now: *now }
     }
 
     /// One rollout.
@@ -211,7 +217,8 @@ impl View {
         let is_stuck = self.known().stuck(&rollout).is_some();
         let next = dist.map(|dist| World::ways(dist, &rollout, is_stuck).map(step).collect()).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
-        Some(RolloutView { rollout, packages, next, trouble })
+        let by = self.people.shown(rollout.by.as_str()).into_owned();
+        Some(RolloutView { rollout, by, packages, next, trouble })
     }
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.

@@ -5,12 +5,13 @@ use super::fact::rollout::Declined;
 use crate::domain::gate::{Finding, Judgement, judge};
 use crate::domain::names::{Actor, DistPath, RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::people::{self, PersonId};
 use crate::domain::workflow::State;
 
 /// An entry before it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who caused it.
+    /// Who caused it: an identity, for which an id is written down, or an id.
     pub who: Actor,
     /// Why, one sentence; may be empty.
     pub why: String,
@@ -60,6 +61,8 @@ pub enum Answer {
         /// Where it was listed.
         trees: Vec<TreeName>,
     },
+    /// Somebody was erased.
+    Erased(PersonId),
     /// There is no such thing.
     NotFound(String),
     /// It exists already.
@@ -96,7 +99,7 @@ pub(super) const STALE: &str = "stale";
 impl Entry {
     /// What the daemon does of itself.
     pub(super) fn of_daemon(fact: impl Into<Fact>) -> Self {
-        Self { who: Actor::recorded("rolloutd"), why: String::new(), fact: fact.into() }
+        Self { who: Actor::recorded(people::DAEMON), why: String::new(), fact: fact.into() }
     }
 }
 

@@ -58,6 +58,13 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To erase somebody from the register of people.
+    Erase {
+        /// The id, or the identity.
+        person: String,
+        /// Why.
+        reason: String,
+    },
     /// Another state for a rollout.
     Move {
         /// The rollout.

@@ -7,6 +7,7 @@ use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use crate::domain::moment::Moment;
+use crate::domain::people::People;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
 
@@ -17,6 +18,8 @@ pub struct Known<'a> {
     pub world: &'a World,
     /// The rules in force.
     pub rules: &'a Rules,
+    /// Who is behind the ids of the logbook.
+    pub people: &'a People,
     /// Trees in which something is wrong.
     pub wrong: &'a Wrongs,
     /// What does not work now.

@@ -43,7 +43,7 @@ pub mod notice;
 pub mod act;
 
 use crate::domain::names::RolloutId;
-use act::{ended, give_up, hint, lose, step, submit, wishes};
+use act::{ended, erase, give_up, hint, lose, step, submit, wishes};
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
@@ -63,6 +63,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)
         }
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Erase { person, reason }) => erase::erase(known, caller, person, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),

@@ -23,6 +23,8 @@ pub enum Trouble {
     Lock,
     /// The logbook cannot be written.
     Logbook,
+    /// Whoever was erased cannot be taken out of the register of people.
+    People,
     /// The end of the logbook cannot be written down outside of it.
     Seal,
     /// A plan cannot be carried out: its distributions, and the number of its entry.
@@ -64,6 +66,7 @@ impl fmt::Display for Trouble {
             Self::Keys(id) => write!(f, "keys of {id}"),
             Self::Lock => f.write_str("lock"),
             Self::Logbook => f.write_str("logbook"),
+            Self::People => f.write_str("people"),
             Self::Seal => f.write_str("logbook.head"),
             Self::Promote(dists, number) => {
                 let dists: Vec<&str> = dists.iter().map(DistPath::as_str).collect();

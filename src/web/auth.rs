@@ -10,6 +10,7 @@ use aws_lc_rs::{constant_time, digest, hmac};
 use axum::http::HeaderMap;
 
 use crate::domain::names::{Actor, HookName, Role};
+use crate::domain::people;
 use crate::process::who::{Caller, Channel};
 
 /// The tokens of the API.
@@ -42,7 +43,7 @@ impl Tokens {
 
 /// Somebody without a token: may look.
 pub fn nobody() -> Caller {
-    Caller::new(Actor::recorded("anonymous"), Channel::Api, [Role::Observer])
+    Caller::new(Actor::recorded(people::ANONYMOUS), Channel::Api, [Role::Observer])
 }
 
 /// The secrets of the webhooks: one each, or two while a new one is being introduced.

@@ -15,6 +15,7 @@ use super::problem::Problem;
 use crate::domain::gate::Judgement;
 use crate::domain::legible;
 use crate::domain::names::RolloutId;
+use crate::domain::people::People;
 use crate::domain::workflow;
 use crate::engine::view::{RolloutView, TreeView};
 use crate::format::repofile;
@@ -84,12 +85,12 @@ struct EntryRow {
     says: String,
 }
 
-fn rows(entries: Vec<Recorded>) -> Vec<EntryRow> {
+fn rows(entries: Vec<Recorded>, people: &People) -> Vec<EntryRow> {
     let row = |e: Recorded| EntryRow {
         seq: e.seq,
         at: moment(e.draft.at),
         says: log::says(&e),
-        who: e.draft.who,
+        who: people.shown(&e.draft.who).into_owned(),
         why: e.draft.why,
     };
     entries.into_iter().map(row).collect()
@@ -165,7 +166,8 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     };
     let entries =
         context.read_logbook(move |logbook| logbook.about(&Subject::Rollout(id).to_string(), None, PAGE)).await?;
-    Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries: rows(entries) }))
+    let entries = rows(entries, &context.engine.shared().read().people);
+    Ok(page(&Rollout { site: context.site().name.clone(), view, why, entries }))
 }
 
 /// The logbook, newest page first.
@@ -175,7 +177,8 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
     let from = query.from.unwrap_or(newest).max(1);
     let entries = context.read_logbook(move |logbook| logbook.read(from, PAGE)).await?;
     let older = (from > 1).then(|| from.saturating_sub(PAGE as u64).max(1));
-    Ok(page(&Log { site: context.site().name.clone(), entries: rows(entries), older }))
+    let entries = rows(entries, &context.engine.shared().read().people);
+    Ok(page(&Log { site: context.site().name.clone(), entries, older }))
 }
 
 #[cfg(test)]

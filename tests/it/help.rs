@@ -30,6 +30,8 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["move"],
     &["give-up"],
     &["lost"],
+    &["people"],
+    &["erase"],
     &["uploads"],
     &["rejected"],
     &["rejected", "drop"],

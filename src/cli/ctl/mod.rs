@@ -30,6 +30,10 @@ pub mod moving;
 pub mod give_up;
 /// `rolloutctl lost`.
 pub mod lost;
+/// `rolloutctl people`.
+pub mod people;
+/// `rolloutctl erase`.
+pub mod erase;
 /// `rolloutctl uploads`.
 pub mod uploads;
 /// `rolloutctl rejected`.
@@ -68,6 +72,8 @@ enum Command {
     Move(moving::MoveArgs),
     GiveUp(give_up::GiveUpArgs),
     Lost(lost::LostArgs),
+    People(people::PeopleArgs),
+    Erase(erase::EraseArgs),
     Uploads(uploads::UploadsArgs),
     Rejected(rejected::RejectedArgs),
     Outbox(outbox::OutboxArgs),
@@ -98,6 +104,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Move(args) => moving::run(args, &client, json).await,
         Command::GiveUp(args) => give_up::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
+        Command::People(_) => people::run(&client, json).await,
+        Command::Erase(args) => erase::run(args, &client, json).await,
         Command::Uploads(_) => uploads::run(&client, json).await,
         Command::Rejected(args) => rejected::run(args, &client, json).await,
         Command::Outbox(_) => outbox::run(&client, json).await,

@@ -27,8 +27,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let may =
         |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::Admin], Some(dist));
     if !rollout.dists().all(may) {
-        let sentence =
-            format!("{} may not give this up; that needs admin, or a role that may take the step.", caller.who);
+        let sentence = "Only admin, or a role that may take the step, may give it up.";
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
     let mut back = None;

@@ -28,7 +28,7 @@ pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     let Known { world, rules, now, .. } = known;
     let now = now.wall;
     let actor = Actor::recorded(&format!("{}:{}", hint.hook, hint.actor));
-    let words = Words::of(actor.as_str(), &hint.rollout, &hint.state);
+    let words = Words::of(&hint.rollout, &hint.state);
     match world.tickets.heard(&hint.hook, &hint.delivery) {
         Some(known) if known == words => return Decision::answered(Answer::Repeated),
         Some(_) => {

@@ -43,8 +43,7 @@ pub(in crate::process) fn lose(
     };
     let mut findings = Vec::new();
     if !caller.may(&[Role::Admin], Some(dist)) {
-        let sentence = format!("{} may not give up packages; that needs admin.", caller.who);
-        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", "Only admin may give up packages."));
     }
     if reason.trim().is_empty() {
         let sentence = "Giving up a package needs a reason, for anyone who asks a year later.";

@@ -10,6 +10,8 @@ pub mod lose;
 pub mod adopt;
 /// A move is given up.
 pub mod give_up;
+/// Somebody is erased from the register of people.
+pub mod erase;
 /// What a tracker says.
 pub mod hint;
 /// What was asked for earlier and has become possible.

@@ -46,7 +46,7 @@ pub(in crate::process) fn submit(
         findings.push(Finding::new(
             Verdict::NeedsAdmin,
             "role",
-            format!("{} may not submit rollouts; that needs {}.", caller.who, roles.join(" or ")),
+            format!("Only {} may submit rollouts.", roles.join(" or ")),
         ));
     }
     if parts.iter().any(|part| part.packages.is_empty()) {

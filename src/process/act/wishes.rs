@@ -63,7 +63,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Heard(_)
         | Fact::NoticeDue(_)
         | Fact::NoticeSent(_)
-        | Fact::NoticeGivenUp(_) => BTreeSet::new(),
+        | Fact::NoticeGivenUp(_)
+        | Fact::Erased(_) => BTreeSet::new(),
     };
     all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()
 }

@@ -28,6 +28,8 @@ pub mod rollout;
 pub mod ticket;
 /// Facts about notices.
 pub mod notice;
+/// Facts about people.
+pub mod person;
 
 use std::fmt;
 
@@ -38,6 +40,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::people::PersonId;
 
 /// The format of the envelope.
 pub const ENTRY_FORMAT: u32 = 6;
@@ -81,6 +84,8 @@ pub enum Subject {
     Tree(TreeId),
     /// What people upload into a distribution.
     Uploads(DistPath),
+    /// A person.
+    Person(PersonId),
 }
 
 impl Subject {
@@ -99,6 +104,7 @@ impl fmt::Display for Subject {
             Self::Package(dist, nevra) => write!(f, "package {dist} {nevra}"),
             Self::Tree(id) => write!(f, "tree {id}"),
             Self::Uploads(dist) => write!(f, "uploads {dist}"),
+            Self::Person(id) => write!(f, "person {id}"),
         }
     }
 }
@@ -213,6 +219,8 @@ facts! {
     NoticeSent(notice::Sent), "notice_sent";
     /// A notice will not be sent any more.
     NoticeGivenUp(notice::GivenUp), "notice_given_up";
+    /// Somebody was erased from the register of people.
+    Erased(person::Erased), "erased";
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -532,6 +540,11 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What the register of people added.
+    pub(crate) fn of_people() -> Vec<Fact> {
+        vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
+    }
+
     /// What format 2 added.
     pub(crate) fn of_format_2() -> Vec<Fact> {
         let tree = TreeId { dist: "d".parse().expect("a path"), tree: "testing".parse().expect("a name") };
@@ -583,6 +596,7 @@ mod tests {
             .chain(samples::of_format_5())
             .chain(samples::of_adoption())
             .chain(samples::of_several())
+            .chain(samples::of_people())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -654,6 +668,7 @@ mod tests {
         let not_before = "2026-12-06T08:00:00Z".parse().ok();
         all.push(Fact::Awaits(Awaits { rollout, state: "Production".into(), hook, not_before, findings: vec![] }));
         all.extend(samples::of_several());
+        all.extend(samples::of_people());
         assert_eq!(facts, all);
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
     }
@@ -661,8 +676,8 @@ mod tests {
     /// What an entry is about is where its history is looked up, so it must not change.
     #[test]
     fn every_fact_says_what_it_is_about() {
-        let mut all: Vec<String> =
-            samples::every_fact().iter().flat_map(Fact::about).map(|subject| subject.to_string()).collect();
+        let facts = [samples::every_fact(), samples::of_people()].concat();
+        let mut all: Vec<String> = facts.iter().flat_map(Fact::about).map(|subject| subject.to_string()).collect();
         all.dedup();
         assert_eq!(
             all,
@@ -672,6 +687,7 @@ mod tests {
                 "uploads umd/3/sl6/x86_64",
                 "rollout rt-1",
                 "tree testing/umd/3/sl6/x86_64",
+                "person p-0123456789abcdef",
             ]
         );
     }
@@ -708,7 +724,8 @@ mod tests {
 
     #[test]
     fn every_fact_is_a_sentence() {
-        let said: Vec<String> = samples::every_fact().iter().map(ToString::to_string).collect();
+        let facts = [samples::every_fact(), samples::of_people()].concat();
+        let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
             [
@@ -723,6 +740,7 @@ mod tests {
                 "completed entry 8",
                 "published testing/umd/3/sl6/x86_64 with 1 package, revision 1795172517",
                 "removed 1 file from testing/umd/3/sl6/x86_64",
+                "erased p-0123456789abcdef from the register of people",
             ]
         );
         let said: Vec<String> = samples::of_several().iter().map(ToString::to_string).collect();
@@ -765,7 +783,7 @@ mod tests {
     #[test]
     fn an_envelope_is_read_the_same_on_the_short_way() {
         let mut bodies: Vec<String> = Vec::new();
-        for fact in samples::every_fact().iter().chain(&samples::of_adoption()) {
+        for fact in samples::every_fact().iter().chain(&samples::of_adoption()).chain(&samples::of_people()) {
             for elapsed in [None, Some(AT), Some(Timestamp::constant(1_700_000_000, 120_000_000))] {
                 let body = write_at(fact, elapsed);
                 assert_eq!(

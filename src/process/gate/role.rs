@@ -1,4 +1,6 @@
 //! May whoever asks take this step?
+//!
+//! The sentences name nobody: one that is written down stays in the logbook, which names people by id only.
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
@@ -11,8 +13,8 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let roles: Vec<&str> = transition.who.iter().map(|role| role.as_str()).collect();
     // In each of its distributions.
     if case.rollout.dists().all(|dist| case.caller.may(&transition.who, Some(dist))) {
-        return vec![Finding::new(Verdict::Pass, "role", format!("{} may take this step.", case.caller.who))];
+        return vec![Finding::new(Verdict::Pass, "role", "Whoever asks may take this step.")];
     }
-    let sentence = format!("{} may not take this step; that needs {}.", case.caller.who, roles.join(" or "));
+    let sentence = format!("Only {} may take this step.", roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
 }

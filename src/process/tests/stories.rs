@@ -10,8 +10,9 @@ use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
 use crate::domain::moment::Moment;
-use crate::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
+use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::people::{People, Person, PersonId, reserved};
 use crate::domain::rollout::Part;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::State;
@@ -40,6 +41,7 @@ const DIST: &str = "umd/3/sl6/x86_64";
 struct Story {
     world: World,
     rules: Rules,
+    people: People,
     wrong: Wrongs,
     troubles: Troubles,
     answer: Option<Answer>,
@@ -71,15 +73,29 @@ impl Story {
         let mut rules = Rules::default();
         rules.distributions.insert(DIST.parse().expect("a path"), dist);
         rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
-        let (wrong, troubles) = Default::default();
+        let (people, wrong, troubles) = Default::default();
         let now = Timestamp::UNIX_EPOCH;
-        Self { world: World::default(), rules, wrong, troubles, answer: None, facts: vec![], who: vec![], now }
+        Self { world: World::default(), rules, people, wrong, troubles, answer: None, facts: vec![], who: vec![], now }
+    }
+
+    fn known(&self) -> Known<'_> {
+        let Self { world, rules, people, wrong, troubles, now, .. } = self;
+        Known { world, rules, people, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }
+    }
+
+    /// What the logbook has for somebody, as the register gives it.
+    fn written(&mut self, who: &Actor) -> String {
+        if reserved(who.as_str()).is_some() {
+            return who.to_string();
+        }
+        let new = PersonId::new(self.people.len() as u64);
+        let id = self.people.id_of(who).unwrap_or(new);
+        self.people.put(id, Person { identity: Some(who.clone()), seen: self.now });
+        id.to_string()
     }
 
     fn tell(&mut self, input: &Input) -> &mut Self {
-        let Self { world, rules, wrong, troubles, now, .. } = &*self;
-        let decision =
-            decide(Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }, input);
+        let decision = decide(self.known(), input);
         self.take(decision)
     }
 
@@ -90,9 +106,10 @@ impl Story {
         for entry in decision.entries {
             todo.extend(stirred(&self.world, &entry.fact));
             let seq = self.world.last + 1;
-            self.world.apply(seq, self.now, entry.who.as_str(), &entry.fact);
+            let who = self.written(&entry.who);
+            self.world.apply(seq, self.now, &who, &entry.fact);
             self.facts.push(entry.fact);
-            self.who.push(entry.who.to_string());
+            self.who.push(who);
         }
         for id in todo {
             self.judge(&id);
@@ -106,8 +123,7 @@ impl Story {
     }
 
     fn wish(&self, id: &RolloutId) -> Decision {
-        let Self { world, rules, wrong, troubles, now, .. } = self;
-        wish(Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }, id)
+        wish(self.known(), id)
     }
 
     fn judge(&mut self, id: &RolloutId) -> &mut Self {
@@ -183,6 +199,24 @@ impl Story {
     fn move_as(&mut self, roles: &[Role], id: &str, state: &str) -> &mut Self {
         let ask = Ask::Move { rollout: id.parse().expect("an id"), state: state.into(), reason: String::new() };
         self.tell(&Input::Asked(caller(roles), ask))
+    }
+
+    fn erase_as(&mut self, roles: &[Role], person: &str, reason: &str) -> &mut Self {
+        let before = self.facts.len();
+        let ask = Ask::Erase { person: person.to_owned(), reason: reason.to_owned() };
+        self.tell(&Input::Asked(caller(roles), ask));
+        // As the engine has the register do it.
+        for fact in self.facts.iter().skip(before) {
+            if let Fact::Erased(erased) = fact {
+                self.people.erase(erased.person);
+            }
+        }
+        self
+    }
+
+    /// The id of somebody.
+    fn id_of(&self, identity: &str) -> PersonId {
+        self.people.id_of(&Actor::recorded(identity)).expect("they have done something")
     }
 
     fn hint(&mut self, delivery: &str, id: &str, state: &str) -> &mut Self {
@@ -859,6 +893,76 @@ fn the_same_delivery_twice_does_nothing_twice() {
 }
 
 #[test]
+fn somebody_is_erased_by_an_admin_who_says_why() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification");
+    let (jane, token) = (story.id_of("rt:jane"), story.id_of("jane"));
+    assert_eq!(story.world.persons.named().collect::<BTreeSet<_>>(), BTreeSet::from([jane, token]));
+    story.erase_as(&[Role::Srm], "rt:jane", "");
+    assert_eq!(story.codes(), ["no_reason", "role"]);
+    for nobody in ["jane doe", "", "p-00000000000000ff", "rolloutd"] {
+        story.erase_as(&[Role::Admin], nobody, "left");
+        assert!(matches!(story.answer, Some(Answer::NotFound(_))), "{nobody}: {:?}", story.answer);
+    }
+    let before = story.facts.len();
+    story.erase_as(&[Role::Admin], "rt:jane", "left");
+    assert_eq!((&story.answer, story.facts.len()), (&Some(Answer::Erased(jane)), before + 1));
+    assert_eq!(story.world.persons.erased().map(|(id, _)| id).collect::<Vec<_>>(), [jane]);
+    for again in [jane.to_string(), "rt:jane".to_owned()] {
+        story.erase_as(&[Role::Admin], &again, "left");
+        assert!(matches!(story.answer, Some(Answer::Conflict(_) | Answer::NotFound(_))), "{:?}", story.answer);
+    }
+    // By id, and themselves; the register has lost them, but another copy of it may be put back.
+    story.people = People::default();
+    story.erase_as(&[Role::Admin], &token.to_string(), "left");
+    assert_eq!(story.answer, Some(Answer::Erased(token)));
+}
+
+#[test]
+fn a_repetition_is_one_also_when_its_user_was_erased() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification").erase_as(&[Role::Admin], "rt:jane", "left");
+    story.hint("1", "r", "InVerification");
+    assert_eq!(story.answer, Some(Answer::Repeated));
+    story.hint("2", "r", "Unverified");
+    assert_eq!(story.people.len(), 3, "who comes again is somebody new");
+}
+
+/// The logbook keeps every fact for ever.
+#[test]
+fn no_fact_names_whoever_asked() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "Production").hint("2", "r", "StageRollOut");
+    story.rules.hooks.insert("rt".parse().expect("a name"), caller(&[]));
+    story.hint("3", "r", "InVerification").hint("4", "nope", "InVerification").judge_all();
+    story.move_as(&[Role::Admin], "r", "InVerification").erase_as(&[Role::Admin], "rt:jane", "left");
+    assert!(story.facts.iter().any(|fact| matches!(fact, Fact::Declined(_))));
+    for fact in &story.facts {
+        assert!(!fact::write(fact).contains("jane"), "{fact}");
+    }
+}
+
+/// An entry from before there were ids has the tracker's user in clear.
+#[test]
+fn what_was_wanted_by_a_name_is_declined_by_an_id_once() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]);
+    let awaits = Awaits {
+        rollout: "r".parse().expect("an id"),
+        state: "StageRollOut".into(),
+        hook: None,
+        not_before: None,
+        findings: vec![],
+    };
+    story.world.apply(story.world.last + 1, story.now, "rt:jane", &awaits.into());
+    story.rules.hooks.insert("rt".parse().expect("a name"), caller(&[]));
+    story.judge_all();
+    assert!(matches!(story.facts.last(), Some(Fact::Declined(_))));
+    assert_eq!(story.world.rollouts.number_waiting(), 0);
+    assert_eq!(story.who.last(), Some(&story.id_of("rt:jane").to_string()));
+}
+
+#[test]
 fn what_is_dated_in_the_future_is_refused_and_locks_nothing() {
     let mut story = Story::new();
     story.now = Timestamp::from_second(10_000).expect("a time");
@@ -1109,9 +1213,7 @@ fn who_takes_nothing_for_a_week_gets_it_no_more_and_who_is_not_configured_gets_n
     let last = story.facts.last().expect("one").to_string();
     assert_eq!(last, "gave up notifying chat (notice 4): timed out; it was tried for 7 days");
     story.rules.outgoing.clear();
-    let Story { world, rules, wrong, troubles, now, .. } = &story;
-    let known = Known { world, rules, wrong, troubles, now: Moment { wall: *now, elapsed: *now } };
-    let nobody = notice::to_nobody(known);
+    let nobody = notice::to_nobody(story.known());
     story.take(nobody);
     assert_eq!((story.world.notices.all().count(), story.world.notices.given_up().count()), (0, 2));
 }

@@ -20,12 +20,15 @@ pub mod trees;
 pub mod tickets;
 /// What has to be told to whom.
 pub mod notices;
+/// People, as far as the logbook knows them.
+pub mod persons;
 
 use imbl::Vector;
 use jiff::Timestamp;
 
 pub use notices::Notices;
 pub use packages::{Package, Packages};
+pub use persons::Persons;
 pub use rollouts::Rollouts;
 pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
@@ -58,6 +61,8 @@ pub struct World {
     pub tickets: Tickets,
     /// What has to be told to whom.
     pub notices: Notices,
+    /// People, as far as the logbook knows them.
+    pub persons: Persons,
     /// Entries that do not fit those before them, the first of them, each in a sentence.
     pub mismatches: Vector<String>,
 }
@@ -93,6 +98,7 @@ impl World {
         {
             self.mismatches.push_back(format!("logbook entry {seq} ({fact}) does not fit: {why}"));
         }
+        self.persons.acted(who);
         let stamp = Stamp { seq, at, since, who };
         match fact {
             Fact::Started(_) => {}
@@ -123,6 +129,7 @@ impl World {
             Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
             Fact::NoticeSent(sent) => self.notices.sent(sent),
             Fact::NoticeGivenUp(given_up) => self.notices.gave_up(at, given_up),
+            Fact::Erased(erased) => self.persons.erase(stamp, erased),
         }
     }
 

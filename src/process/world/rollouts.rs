@@ -11,6 +11,7 @@ use super::{Stamp, World};
 use crate::domain::gate::Finding;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
+use crate::domain::people::PersonId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
@@ -249,7 +250,10 @@ impl Rollouts {
     }
 
     pub(super) fn declined(&mut self, stamp: Stamp<'_>, declined: &Declined) {
-        let is_this = |w: &Wanted| w.by.as_str() == stamp.who && w.state.as_str() == declined.state;
+        // Whoever wanted it before people had ids is declined under an id.
+        let is_of_before = |by: &str| PersonId::read(by).is_none() && PersonId::read(stamp.who).is_some();
+        let is_theirs = |by: &str| by == stamp.who || is_of_before(by);
+        let is_this = |w: &Wanted| is_theirs(w.by.as_str()) && w.state.as_str() == declined.state;
         self.no_longer_wants(&declined.rollout, is_this);
     }
 

@@ -29,15 +29,15 @@ struct Deliveries {
 }
 
 /// What a delivery said, to tell a repetition from another one under the same id. Not when it said so: some trackers
-/// date a repetition anew.
+/// date a repetition anew. And not who said so: the logbook has an id for them, which changes when they are erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words(u64);
 
 impl Words {
-    /// What somebody said of a rollout.
-    pub fn of(who: &str, rollout: &str, state: &str) -> Self {
+    /// What was said of a rollout.
+    pub fn of(rollout: &str, state: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        (who, rollout, state).hash(&mut hasher);
+        (rollout, state).hash(&mut hasher);
         Self(hasher.finish())
     }
 }
@@ -75,7 +75,7 @@ impl Deliveries {
 impl World {
     pub(super) fn heard(&mut self, stamp: Stamp<'_>, heard: &Heard) {
         let Heard { hook, delivery, rollout, state, at: said } = heard;
-        let words = Words::of(stamp.who, rollout, state);
+        let words = Words::of(rollout, state);
         self.tickets.deliveries.entry(hook.clone()).or_default().remember(delivery, words);
         if self.tickets.is_stale(hook, rollout, *said) {
             return;

@@ -8,7 +8,10 @@
 //! indexed(seq INTEGER)                  the last entry that `about` covers
 //! ```
 //!
-//! The last two are an index. It is no part of the chain and can be made again from the entries. A program that does not
+//! `who` is the id of a person, and a [register](super::people) beside the logbook says who that is; or it is the daemon.
+//! Entries from before there were ids have names. These are read for ever, and nobody can be erased from them.
+//!
+//! The last two tables are an index. It is no part of the chain and can be made again from the entries. A program that does not
 //! know them appends without them; the next start sees from `indexed` what is missing.
 //!
 //! `hash` is the SHA-256 of the hash before it (32 zero bytes before the first) followed by `seq` as

@@ -78,6 +78,7 @@ pub fn problem(answer: Answer) -> Problem {
         Answer::Submitted(_)
         | Answer::Moved { .. }
         | Answer::Lost { .. }
+        | Answer::Erased(_)
         | Answer::Remembered(_)
         | Answer::Repeated => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Unexpected answer", "please report this")

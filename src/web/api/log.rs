@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::people::{People, PersonId};
 use crate::process::fact::{self, Subject};
 use crate::store::logbook::{Reader, Recorded};
 use crate::web::context::Context;
@@ -21,8 +22,11 @@ pub struct EntryBody {
     pub seq: u64,
     /// When.
     pub at: String,
-    /// Who.
+    /// Who: the identity, or that it is erased or unknown.
     pub who: String,
+    /// The same as it stands in the logbook and is in the hash, where that is an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// Why.
     pub why: String,
     /// What, in one sentence.
@@ -72,7 +76,9 @@ pub async fn log(
         None => logbook.read(query.from.unwrap_or(newest), limit),
     };
     let entries = context.read_logbook(read).await?;
-    Ok(Json(entries.iter().map(entry_body).collect()))
+    // Read after the entries, so that it knows everybody in them.
+    let view = context.engine.shared().read();
+    Ok(Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect()))
 }
 
 /// Walks the whole chain of the logbook, which must have all that the running daemon wrote.
@@ -89,11 +95,13 @@ pub fn says(entry: &Recorded) -> String {
     fact::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
 }
 
-fn entry_body(entry: &Recorded) -> EntryBody {
+fn entry_body(entry: &Recorded, people: &People) -> EntryBody {
+    let who = entry.draft.who.as_str();
     EntryBody {
         seq: entry.seq,
         at: entry.draft.at.to_string(),
-        who: entry.draft.who.clone(),
+        who: people.shown(who).into_owned(),
+        person: PersonId::read(who).map(|id| id.to_string()),
         why: entry.draft.why.clone(),
         says: says(entry),
         what: serde_json::from_str(&entry.draft.body).unwrap_or_default(),

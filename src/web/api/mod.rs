@@ -8,7 +8,7 @@
 //! table of all routes, and [`Document`] describes the same ones.
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use utoipa::OpenApi;
 
 use super::context::Context;
@@ -27,6 +27,8 @@ pub mod packages;
 pub mod trees;
 /// Entries of the logbook, and its chain.
 pub mod log;
+/// Who is behind the ids of the logbook, and somebody is erased.
+pub mod people;
 /// What waits where people upload.
 pub mod uploads;
 /// What was refused.
@@ -47,6 +49,8 @@ pub mod outbox;
     trees::trees,
     log::log,
     log::verify_log,
+    people::people,
+    people::erase,
     uploads::waiting,
     rejected::rejected,
     rejected::drop_rejected,
@@ -66,6 +70,8 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/trees", get(trees::trees))
         .route("/api/v1/log", get(log::log))
         .route("/api/v1/log/verify", get(log::verify_log))
+        .route("/api/v1/people", get(people::people))
+        .route("/api/v1/people/{person}", delete(people::erase))
         .route("/api/v1/uploads", get(uploads::waiting))
         .route("/api/v1/rejected", get(rejected::rejected))
         .route("/api/v1/rejected/drop", post(rejected::drop_rejected))

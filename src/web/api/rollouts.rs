@@ -233,7 +233,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         title: rollout.title.clone(),
         state: rollout.state.to_string(),
         since: rollout.since.to_string(),
-        by: rollout.by.to_string(),
+        by: view.by.clone(),
         moving: rollout.plan.is_some(),
         trouble: view.trouble.clone(),
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),

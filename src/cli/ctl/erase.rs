@@ -1,0 +1,46 @@
+//! `rolloutctl erase`: somebody is erased from the register of people.
+
+use super::ask::escape;
+use super::words::document;
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::people::{EraseBody, ErasedBody};
+
+/// Erases who somebody is; what they did stays in the logbook
+///
+/// The logbook names people by an id, and the register says who that is. This takes somebody out of the
+/// register: they are shown as an erased person from then on. If they come again, they get a new id. It
+/// cannot be undone. Whoever came by several ways is erased once for each.
+///
+/// Not reached: entries from before there were ids, reasons and titles that name somebody, backups, the
+/// machine's journal and the tracker. SECURITY.md says what to do about these. Needs the role admin.
+///
+/// Example: rolloutctl erase rt:jane --reason "left the project; asked for it on 3 May"
+#[derive(Debug, clap::Args)]
+pub struct EraseArgs {
+    /// The person, as `rolloutctl people` prints them: the id, or the whole identity
+    person: String,
+    /// Why; stays in the logbook for ever, so do not name the person
+    #[arg(long)]
+    reason: String,
+}
+
+/// Carries it out.
+///
+/// # Errors
+/// When there is no daemon, or it refuses.
+pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let EraseArgs { person, reason } = args;
+    let path = format!("/api/v1/people/{}", escape(&person));
+    let erased: ErasedBody = client.delete(&path, &EraseBody { reason }).await?;
+    let words = if erased.erased {
+        format!("{} is an erased person now.\n", erased.id)
+    } else {
+        format!(
+            "{} is recorded as erased, but the register cannot be written now. It is tried again and again; \
+             `rolloutctl check` says what is in the way.\n",
+            erased.id
+        )
+    };
+    Ok(Outcome::done(if json { document(&erased) } else { words }))
+}
