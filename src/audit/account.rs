@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::tree::Tree;
 use crate::domain::names::{DistPath, TreeId};
+use crate::domain::people::{People, Person};
 use crate::domain::plan::Plan;
 use crate::process::fact::count;
 use crate::process::world::World;
@@ -154,6 +155,15 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     plans.map(words).collect()
 }
 
+/// Whom the register still knows although the logbook says that they were erased.
+pub fn of_people(world: &World, people: &People) -> Vec<String> {
+    let erased = world.persons.erased().map(|(id, _)| id);
+    let known = erased.filter(|id| matches!(people.get(*id), Some(Person { identity: Some(_), .. })));
+    let words =
+        |id| format!("{id} was erased, but the register still says who that was; the daemon erases it at its start");
+    known.map(words).collect()
+}
+
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
     let mut lost = Vec::new();
@@ -178,10 +188,11 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
 mod tests {
     use super::super::metadata::Listed;
     use super::*;
+    use crate::domain::names::Actor;
     use crate::domain::nevra::Nevra;
     use crate::process::fact::package::Accepted;
     use crate::process::fact::tree::Published;
-    use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::fact::{Fact, samples, samples::every_fact};
 
     /// The world until a fact, and the distribution and the package that it is about.
     fn until(is_last: fn(&Fact) -> bool) -> (World, DistPath, String) {
@@ -267,6 +278,22 @@ mod tests {
         let told = of_tree(&World::default(), &id(&dist, "production"), &Tree { unlisted, ..Tree::default() }, false);
         let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!((names.len(), names[0], names[10]), (11, "0000.rpm", "2990 more"));
+    }
+
+    #[test]
+    fn whoever_was_erased_and_is_in_the_register_is_named_by_id() {
+        let mut world = World::default();
+        for fact in samples::of_people() {
+            world.apply(1, Timestamp::UNIX_EPOCH, "me", &fact);
+        }
+        let id = world.persons.erased().next().expect("one").0;
+        let mut people = People::default();
+        assert_eq!(of_people(&world, &people), Vec::<String>::new());
+        people.put(id, Person { identity: Some(Actor::recorded("rt:jane")), seen: Timestamp::UNIX_EPOCH });
+        let told = of_people(&world, &people);
+        assert!(told.len() == 1 && told[0].contains(&id.to_string()) && !told[0].contains("jane"), "{told:?}");
+        people.erase(id);
+        assert_eq!(of_people(&world, &people), Vec::<String>::new());
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::domain::names::TreeId;
 use crate::format::openpgp::KEY_FILE_MAX;
 use crate::link::clock::Clock;
 use crate::store::ownership;
+use crate::store::people;
 
 /// What was found is looked at again, so often at most: a site on which promotions never end.
 const LOOKS: usize = 10;
@@ -37,8 +38,9 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Every file that a repomd.xml names must exist with its sizes and checksums, every listed package
 /// with its size, and the logbook must have accepted exactly these packages for exactly these trees.
 /// The keys that signed them must be in the ring of the tree, or sites refuse them. The logbook's hash
-/// chain is checked, too. None of this uses the code that writes metadata. You can run it while the
-/// daemon runs; a tree with work in progress is then only checked for consistency with itself.
+/// chain is checked, too, and that nobody who was erased is left in the register of people. None of
+/// this uses the code that writes metadata. You can run it while the daemon runs; a tree with work in
+/// progress is then only checked for consistency with itself.
 ///
 /// Without --full the contents of packages are not read, and a hundred thousand take a few seconds.
 ///
@@ -169,6 +171,9 @@ fn once(
     }
     report.findings.extend(account::waiting(&world, Clock::System.now()));
     report.findings.extend(world.mismatches.iter().map(|what| ("logbook".to_owned(), what.clone())));
+    let people = people::read(&settings.site.state).map_err(|error| error.sentence());
+    let of_people = people.map_or_else(|why| vec![why], |people| account::of_people(&world, &people));
+    report.findings.extend(of_people.into_iter().map(|what| (people::FILE.to_owned(), what)));
     let (doubts, unreadable) = offline::doubts(settings, &world, Clock::System.now());
     for (id, doubts) in doubts.into_iter().filter(|(id, _)| wanted(id)) {
         if let Some(what) = doubts.untrusted {

@@ -47,7 +47,7 @@ pub struct RestoreArgs {
     /// Restore even if the state has entries that the backup lacks; they are dropped
     #[arg(long)]
     replace: bool,
-    /// Keep the present logbook, and restore only missing withdrawn and refused files
+    /// Keep the present logbook, and restore only missing files: withdrawn, refused, people.sqlite
     #[arg(long, conflicts_with = "replace")]
     files: bool,
     /// One JSON document on standard output and nothing else

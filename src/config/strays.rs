@@ -44,7 +44,9 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
 
 /// What the daemon makes for itself alone. Refused files belong to whoever uploaded them.
 fn of_state(state: &Path) -> Vec<PathBuf> {
-    let ours = |name: &str| ["lock", "http.addr", "restore.unfinished"].contains(&name) || name.starts_with("logbook.");
+    let names = ["lock", "http.addr", "restore.unfinished"];
+    let begins = ["logbook.", "people."];
+    let ours = |name: &str| names.contains(&name) || begins.iter().any(|begin| name.starts_with(begin));
     let mut found = Vec::new();
     for path in below(state) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -46,6 +46,7 @@ mod metadata_readers;
 mod mirrors;
 mod outgoing;
 mod peers;
+mod people;
 mod power_cuts;
 mod random;
 mod readers;

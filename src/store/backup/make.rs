@@ -13,6 +13,7 @@ use super::copying::{copy_file, entry, private_dir};
 use super::{BOOK, BackupError, DEPTH_MAX, DIRS, Entry, FORMAT, MANIFEST, Manifest, Progress, SEAL};
 use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
 use crate::store::logbook::{self, Logbook as _, SqliteLogbook, Witness};
+use crate::store::people;
 use crate::store::rejected::KEPT_MAX;
 
 /// Smaller files may have holes as they like.
@@ -107,6 +108,21 @@ fn fill(
     disk::put(disk, &part.join(SEAL), logbook::seal_line(head, steady).as_bytes(), Access::Owner)?;
     let mut files = vec![entry(part, BOOK)?, entry(part, SEAL)?];
     File::open(&book).and_then(|file| file.sync_all()).at("sync", &book)?;
+    // After the logbook, so that it has everybody whom that names.
+    let register = part.join(people::FILE);
+    match people::copy(state, &register) {
+        Ok(false) => {}
+        Ok(true) => {
+            rustix::fs::chmod(&register, Mode::RUSR | Mode::WUSR).at("set the mode of", &register)?;
+            File::open(&register).and_then(|file| file.sync_all()).at("sync", &register)?;
+            files.push(entry(part, people::FILE)?);
+        }
+        // The logbook is worth more, and needs nothing of it.
+        Err(error) => {
+            let _ = disk.remove(&register);
+            found.notes.push((state.join(people::FILE), format!("{}; skipped", error.sentence())));
+        }
+    }
 
     let (mut done, mut made) = (size, BTreeSet::new());
     for dir in &found.dirs {

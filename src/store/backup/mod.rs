@@ -4,6 +4,7 @@
 //! <backup>/manifest.json         every other file with its size, SHA-256, mode and time
 //! <backup>/logbook.sqlite        one state of the logbook, whole without a log beside it
 //! <backup>/logbook.head          its end
+//! <backup>/people.sqlite         who is behind the ids of the logbook
 //! <backup>/retired/ rejected/    as in the state directory
 //! ```
 //!
@@ -13,6 +14,8 @@
 //!
 //! To put one back takes the site for itself, copies everything beside what is there, and exchanges the two by
 //! renames between which the daemon does not start ([`UNFINISHED`]). What was there is moved aside, never removed.
+//! Whoever was erased since the backup was made stays erased: the register that is there says who that is, and the
+//! logbook of the backup may not.
 
 /// Files copied and hashed.
 mod copying;
@@ -28,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::DiskError;
 use super::logbook::LogbookError;
+use super::people::PeopleError;
 
 pub use make::{Made, make};
 pub use restore::{Backup, Standing, claim};
@@ -47,8 +51,8 @@ const DIRS: [&str; 3] = ["retired", "rejected", "adopted"];
 /// How deep directories are looked into.
 const DEPTH_MAX: usize = 8;
 
-/// Rises with every change of the layout.
-const FORMAT: u32 = 1;
+/// Rises with every change of the layout; the register of people came with 2. Older ones are read.
+const FORMAT: u32 = 2;
 
 /// What is in a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +94,9 @@ pub enum BackupError {
     /// The logbook.
     #[error("{}", .0.sentence())]
     Logbook(#[from] LogbookError),
+    /// The register of people.
+    #[error("{}", .0.sentence())]
+    People(#[from] PeopleError),
     /// The disk.
     #[error("{}", .0.sentence())]
     Disk(#[from] DiskError),
@@ -133,9 +140,12 @@ mod tests {
 
     use super::copying::private_dir;
     use super::*;
+    use crate::domain::names::Actor;
+    use crate::domain::people::PersonId;
     use crate::store::disk::failing::FailingDisk;
     use crate::store::disk::{self, Access, Disk as _, Kernel, put};
     use crate::store::logbook::{Draft, Logbook as _, SqliteLogbook};
+    use crate::store::people::{self, Register};
 
     fn add(book: &mut SqliteLogbook, texts: &[&str]) {
         let draft = |text: &&str| Draft {
@@ -259,6 +269,72 @@ mod tests {
         assert_eq!(std::fs::metadata(&file).expect("there").permissions().mode() & 0o777, 0o444);
         assert_eq!(std::fs::read(state.join("rejected/d/inode7-b.rpm")).expect("there"), b"another one by now");
         assert_eq!(open(&state).head().seq, 3);
+    }
+
+    fn id_of(state: &Path, name: &str) -> PersonId {
+        let mut register = Register::open(&Kernel::default(), state).expect("a register");
+        let id = register.written(&Actor::recorded(name), Timestamp::UNIX_EPOCH).expect("written");
+        PersonId::read(id.as_str()).expect("an id")
+    }
+
+    fn erase(state: &Path, id: PersonId) {
+        let mut register = Register::open(&Kernel::default(), state).expect("a register");
+        register.agree([(id, Timestamp::UNIX_EPOCH)]).expect("erased");
+    }
+
+    #[test]
+    fn people_are_in_a_backup_and_whoever_was_erased_since_stays_erased() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (state, book) = site(dir.path());
+        let (jane, john) = (id_of(&state, "jane"), id_of(&state, "john"));
+        let to = dir.path().join("backup");
+        let made = back_up(&state, &to).expect("made");
+        assert!(made.notes.is_empty() && names(&to).contains(&people::FILE.to_owned()), "{:?}", made.notes);
+        let mode = std::fs::metadata(to.join(people::FILE)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(book);
+        erase(&state, jane);
+        put_back(&to, &state).expect("put back").expect("there was something");
+        // As after a restore that was stopped.
+        Kernel::default().remove(&state.join(people::FILE)).expect("removed");
+        put_back(&to, &state).expect("put back").expect("there was something");
+        let people = people::read(&state).expect("read");
+        assert_eq!(people.shown(&john.to_string()), "john");
+        assert_eq!(people.shown(&jane.to_string()), format!("an erased person ({jane})"));
+
+        // To another place it is put back as it was: nobody there knows more.
+        let other = dir.path().join("other");
+        Kernel::default().make_dir(&other).expect("made");
+        put_back(&to, &other).expect("put back");
+        assert_eq!(people::read(&other).expect("read").shown(&jane.to_string()), "jane");
+
+        // A register that was lost is put back beside the present logbook.
+        Kernel::default().remove(&other.join(people::FILE)).expect("removed");
+        let backup = Backup::open(&to, &|_, _| ()).expect("whole");
+        assert_eq!(backup.put_missing(&Kernel::default(), &other, &|_, _| ()).expect("put back"), 1);
+        assert_eq!(people::read(&other).expect("read").len(), 2);
+    }
+
+    #[test]
+    fn a_backup_without_people_is_put_back_and_a_damaged_register_is_named_and_left_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (state, book) = site(dir.path());
+        let (old, to) = (dir.path().join("old"), dir.path().join("backup"));
+        back_up(&state, &old).expect("made");
+        edit(&old, "\"format\": 2", "\"format\": 1");
+        id_of(&state, "jane");
+        change(&state.join(people::FILE), &"no database any more ".repeat(50));
+        let made = back_up(&state, &to).expect("the logbook is worth more");
+        assert!(made.notes.len() == 1 && made.notes[0].1.contains("is damaged"), "{:?}", made.notes);
+        assert!(!names(&to).contains(&people::FILE.to_owned()));
+        drop(book);
+        for from in [&to, &old] {
+            put_back(from, &state).expect("put back").expect("there was something");
+            assert!(people::read(&state).expect("there is none").is_empty());
+        }
+        edit(&old, "\"format\": 1", "\"format\": 3");
+        let why = put_back(&old, &state).expect_err("newer").to_string();
+        assert!(why.contains("has format 3"), "{why}");
     }
 
     #[test]

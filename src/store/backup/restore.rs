@@ -11,12 +11,28 @@ use rustix::fs::{Gid, Mode, Uid};
 
 use super::copying::{copy_file, entry, private_dir};
 use super::{BOOK, BackupError, DEPTH_MAX, DIRS, Entry, FORMAT, MANIFEST, Manifest, Progress, SEAL, UNFINISHED};
+use crate::domain::people::PersonId;
 use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
 use crate::store::logbook::{self, Head, Logbook as _, LogbookError, SqliteLogbook, Witness};
+use crate::store::people::{self, Register};
 
 /// What a restored state has in its place, or makes again.
-const REPLACED: [&str; 9] =
-    [SEAL, BOOK, "logbook.sqlite-wal", "logbook.sqlite-shm", "retired", "rejected", "adopted", "index", "scrub"];
+const REPLACED: [&str; 11] = [
+    SEAL,
+    BOOK,
+    "logbook.sqlite-wal",
+    "logbook.sqlite-shm",
+    people::FILE,
+    people::JOURNAL,
+    "retired",
+    "rejected",
+    "adopted",
+    "index",
+    "scrub",
+];
+
+/// How the names of directories begin into which a restore moves what was there.
+const ASIDE: &str = "before-restore-";
 
 /// Longest manifest that is read: some hundred bytes for each file.
 const MANIFEST_MAX: u64 = 1 << 30;
@@ -68,8 +84,8 @@ impl Backup {
         }
         let manifest: Manifest =
             serde_json::from_str(&text).map_err(|error| spoilt(MANIFEST, format!("cannot be parsed: {error}")))?;
-        if manifest.format != FORMAT {
-            let why = format!("has format {}, but this program knows {FORMAT}", manifest.format);
+        if !(1..=FORMAT).contains(&manifest.format) {
+            let why = format!("has format {}, but this program knows only those up to {FORMAT}", manifest.format);
             return Err(spoilt(MANIFEST, why));
         }
         let all: u64 = manifest.files.iter().map(|file| file.bytes).sum();
@@ -176,10 +192,13 @@ impl Backup {
         }
         private_dir(&part)?;
         self.copy_into(disk, &part, owner, progress)?;
+        if std::fs::symlink_metadata(part.join(people::FILE)).is_ok() {
+            Register::open(disk, &part)?.agree(erased_here(state))?;
+        }
 
         let aside = (0..100_u32).map(|n| {
             let time = now.strftime("%Y%m%dT%H%M%SZ");
-            state.join(if n == 0 { format!("before-restore-{time}") } else { format!("before-restore-{time}-{n}") })
+            state.join(if n == 0 { format!("{ASIDE}{time}") } else { format!("{ASIDE}{time}-{n}") })
         });
         let aside = aside.into_iter().find(|dir| std::fs::symlink_metadata(dir).is_err()).unwrap_or_default();
         let marker = state.join(UNFINISHED);
@@ -198,7 +217,7 @@ impl Backup {
             }
             disk.rename(&state.join(name), &aside.join(name))?;
         }
-        for name in [SEAL, BOOK].into_iter().chain(DIRS) {
+        for name in [SEAL, BOOK, people::FILE].into_iter().chain(DIRS) {
             if std::fs::symlink_metadata(part.join(name)).is_ok() {
                 disk.rename(&part.join(name), &state.join(name))?;
             }
@@ -213,13 +232,14 @@ impl Backup {
         Ok(moved.then_some(aside))
     }
 
-    /// Puts back the files of `retired/` and `rejected/` that are not there, and nothing else; gives their number.
+    /// Puts back the files of `retired/` and `rejected/` and the register of people that are not there, and nothing
+    /// else; gives their number.
     ///
     /// # Errors
     /// What was put back before stays; the same again goes on.
     pub fn put_missing(&self, disk: &dyn Disk, state: &Path, progress: Progress<'_>) -> Result<u64, BackupError> {
         let owner = owner_to_give(state)?;
-        let files = self.manifest.files.iter().filter(|file| file.path.contains('/'));
+        let files = self.manifest.files.iter().filter(|file| file.path.contains('/') || file.path == people::FILE);
         let missing: Vec<&Entry> =
             files.filter(|file| std::fs::symlink_metadata(state.join(&file.path)).is_err()).collect();
         let (mut done, all) = (0, missing.iter().map(|file| file.bytes).sum());
@@ -286,6 +306,17 @@ impl Backup {
     }
 }
 
+/// Whoever was erased, as the register of a state directory has it or one that a restore has moved aside: where one was
+/// stopped there is no other.
+fn erased_here(state: &Path) -> Vec<(PersonId, Timestamp)> {
+    let is_aside = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ASIDE));
+    let entries = std::fs::read_dir(state).into_iter().flatten().flatten();
+    let aside = entries.map(|entry| entry.path()).filter(is_aside);
+    // One that cannot be read may be why somebody restores.
+    let read = |dir: PathBuf| people::read(&dir).ok();
+    aside.chain([state.to_owned()]).filter_map(read).flat_map(|people| people.erased()).collect()
+}
+
 /// Whether a path is one that a backup has, and leads nowhere else.
 fn is_ours(path: &str) -> bool {
     let parts: Vec<Component<'_>> = Path::new(path).components().collect();
@@ -293,7 +324,7 @@ fn is_ours(path: &str) -> bool {
     let canonical = parts.iter().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/") == path;
     let below =
         parts.len() > 1 && parts.len() < DEPTH_MAX + 3 && DIRS.iter().any(|dir| path.starts_with(&format!("{dir}/")));
-    plain && canonical && ([BOOK, SEAL].contains(&path) || below)
+    plain && canonical && ([BOOK, SEAL, people::FILE].contains(&path) || below)
 }
 
 /// Makes the state directory where it is missing. What root makes belongs to whoever has the trees: the daemon, which

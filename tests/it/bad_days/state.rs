@@ -416,7 +416,9 @@ fn what_root_leaves_behind_is_named_with_the_chown_that_mends_it() {
     site.wait("it is taken in", |site| (packages(site, "untested") == 1).then_some(()));
     assert!(site.stop().success());
     // Each file by itself, and then all that a run as root leaves.
-    for name in ["state/logbook.sqlite", "state/logbook.head", "state/lock", "state/index", "root/.rolloutd.lock"] {
+    let state =
+        ["logbook.sqlite", "logbook.head", "people.sqlite", "lock", "index"].map(|name| format!("state/{name}"));
+    for name in state.iter().map(String::as_str).chain(["root/.rolloutd.lock"]) {
         follow(&format!("chown root '{}'", site.path(name).display()));
         let said = refused_start(&mut site);
         assert!(said.contains(site.path(name).to_str().unwrap()), "{name}: {said}");
