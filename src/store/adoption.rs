@@ -1,16 +1,16 @@
-//! A tree that somebody else has made, taken under management as it is.
+//! Takes over a tree that somebody else made, as it is.
 //!
-//! [`survey`] looks and changes nothing. What it found is either an obstacle, which people have to clear away, or may
-//! stay where it lies: no byte and no time of a package changes, so its URL stays valid. [`secure`] then sees to it that
-//! nobody but the daemon can change it: a file that belongs to somebody else, that others may write, or that has a second
-//! name, is replaced by a copy, hashed while it is copied. Whoever has such a file open keeps what he has open, and
-//! nothing else. (So files are not given away by `chown` before; directories are.)
+//! [`survey`] examines a tree and changes nothing. Each file it finds either is an obstacle, which people have to clear
+//! away, or may stay where it is: its bytes and times do not change, so its URL stays valid. [`secure`] then ensures
+//! that only the daemon can change it: a file that belongs to somebody else, that others may write to, or that has a
+//! second name, is replaced by a copy, hashed while it is copied. Whoever has the old file open keeps just that. (So
+//! files need no `chown` beforehand; directories do.)
 //!
 //! Nothing is listed by any of this: what is listed is decided by the logbook, in one append. Before that all can be done
 //! again; after it the daemon publishes the tree, and carries along what its metadata named beside the packages. The
 //! metadata of before is kept in the state directory until the tree is let go, for [`put_back`].
 //!
-//! Refused: the tree into which uploads are taken. What lies there is taken in as an upload by itself.
+//! Rejected: adopting the upload tree. Whatever is in it is taken in as uploads anyway.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Seek as _;
@@ -38,7 +38,7 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::Accepted;
 use crate::format::repomd::Repomd;
 
-/// Bytes of a metadata file that is kept for the way back; the largest known are a third of it.
+/// The largest metadata file that is kept for undoing; the largest known are a third of this.
 const METADATA_MAX: u64 = 1 << 30;
 
 /// The name of what is kept for the way back of a tree that showed nothing.
@@ -53,7 +53,7 @@ pub enum AdoptionError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// Something has to be put right first.
+    /// Something has to be fixed first.
     #[error("{0}")]
     First(String),
 }
@@ -62,16 +62,16 @@ fn first<T>(why: String) -> Result<T, AdoptionError> {
     Err(AdoptionError::First(why))
 }
 
-/// What is asked of a tree.
+/// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
     /// The tree.
     pub tree: &'a TreeName,
-    /// Whose signatures count there, and how they must be.
+    /// Which signatures are required there.
     pub terms: Arc<Terms>,
-    /// The reasons for which packages may stay all the same.
+    /// The refusal codes despite which packages may stay.
     pub excepted: BTreeSet<Code>,
-    /// Whether packages are wanted that its metadata does not name, so that clients see more than before.
+    /// Whether packages that its metadata does not list are included, so that clients see more than before.
     pub also_unlisted: bool,
     /// Now.
     pub now: Timestamp,
@@ -80,53 +80,53 @@ pub struct Wish<'a> {
 /// A package that may stay.
 #[derive(Clone, Debug)]
 pub struct Stays {
-    /// Where it lies below the tree.
+    /// Its path in the tree.
     pub place: String,
     /// Identity.
     pub nevra: Nevra,
-    /// The bytes.
+    /// SHA-256 of its bytes.
     pub sha256: Sha256,
     /// Size of the file in bytes.
     pub size: u64,
-    /// By whom it is signed; nobody, where it stays by an exception.
+    /// Who signed it; nobody if it stays by an exception.
     pub signed: Accepted,
-    /// The reason for which it would be refused, if it stays by an exception.
+    /// The refusal code, if it stays by an exception.
     pub excepted: Option<Code>,
-    /// How its file was when it was read.
+    /// The state of its file when it was read.
     stamp: Stamp,
-    /// Whether somebody else could write into the file.
+    /// Whether somebody else could write to the file.
     pub is_open: bool,
 }
 
 /// What was found in a tree.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// What may stay, in the order of their names.
+    /// The packages that may stay, by path.
     pub stay: Vec<Stays>,
-    /// What must go or be excepted first, by its place.
+    /// What must be removed or excepted first, by path.
     pub refused: Vec<(String, Refusal)>,
-    /// What is named by the metadata and not there.
+    /// Files that the metadata lists but that do not exist.
     pub missing: Vec<String>,
-    /// What is there and not named, and stays as it is.
+    /// Files that are not listed and stay as they are.
     pub unlisted: Vec<String>,
-    /// The same package once more: the first place counts.
+    /// The same package again: only the first path counts.
     pub again: Vec<(String, Nevra)>,
-    /// The metadata that clients see, if any: its revision, how many packages it names, its sum.
+    /// The metadata that clients see, if any: its revision, the number of packages, its SHA-256.
     pub shown: Option<(u64, u64, Sha256)>,
 }
 
 impl Survey {
-    /// Whether nothing speaks against taking the tree, and there is something to take.
+    /// Whether nothing prevents adopting the tree, and there is something to adopt.
     pub fn is_good(&self) -> bool {
         self.refused.is_empty() && self.missing.is_empty() && !self.stay.is_empty()
     }
 }
 
-/// Looks at a tree. `catalog` has what the distribution has accepted before; `index` gets the XML of what is read, where
-/// it is to be used; `progress` is told how many of how many packages were read.
+/// Examines a tree. `catalog` knows what the distribution accepted before; `index` gets the XML of what is read, if it
+/// is to be used; `progress` is called with how many packages were read, and of how many.
 ///
 /// # Errors
-/// What has to be put right before it can be looked at; nothing has changed in any case.
+/// What has to be fixed before it can be examined; nothing has changed in any case.
 pub fn survey(
     settings: &DistSettings,
     catalog: &dyn Catalog,
@@ -190,7 +190,7 @@ pub fn survey(
     Ok(survey)
 }
 
-/// What the metadata of a tree shows, and which places it names.
+/// What the metadata of a tree shows, and which paths it lists.
 #[expect(clippy::type_complexity, reason = "two things that are read together")]
 fn listed(dir: &Path) -> Result<(Option<(u64, u64, Sha256)>, Option<BTreeSet<String>>), AdoptionError> {
     let path = dir.join(REPODATA).join(REPOMD);
@@ -220,7 +220,7 @@ fn listed(dir: &Path) -> Result<(Option<(u64, u64, Sha256)>, Option<BTreeSet<Str
     }
 }
 
-/// Reads one package and asks whether it may stay.
+/// Reads one package and decides whether it may stay.
 fn examine(
     settings: &DistSettings,
     wish: &Wish<'_>,
@@ -240,7 +240,7 @@ fn examine(
     let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
     let ask = |question: &Question| {
         let mut file = file.try_clone().at("open again", &path)?;
-        // Both have one place in the file, and the question before has read to its end.
+        // Both share one file offset, and the previous question has read to the end.
         file.rewind().at("read", &path)?;
         settings.gate.examiner.examine(file, meta.len(), &wish.terms, question).at("have examined", &path)
     };
@@ -266,7 +266,7 @@ fn examine(
     Ok(Ok((Stays { place: place.to_owned(), nevra, sha256, size, signed, excepted, stamp, is_open }, chunk)))
 }
 
-/// One name has one content, in the tree and in the distribution.
+/// One NEVRA has one content, in the tree and in the distribution.
 fn compare(survey: &mut Survey, catalog: &dyn Catalog) {
     let mut stay: Vec<Stays> = Vec::new();
     for next in std::mem::take(&mut survey.stay) {
@@ -291,16 +291,15 @@ fn compare(survey: &mut Survey, catalog: &dyn Catalog) {
     survey.stay = stay;
 }
 
-/// Where the metadata of before is kept for the way back.
+/// Where the old metadata is kept for undoing.
 pub fn kept(state: &Path, id: &TreeId) -> PathBuf {
     state.join("adopted").join(format!("{}-{}", id.tree, id.dist.flat()))
 }
 
-/// Sees to it that nobody but the daemon can change what stays, and that the metadata of before, which is kept in `keep`,
-/// can be put back.
+/// Ensures that only the daemon can change what stays, and that the old metadata, kept in `keep`, can be restored.
 ///
 /// # Errors
-/// With the path at fault, and a file that is not what it was; all can be done again.
+/// With the path that failed, or a file that has changed; everything can be repeated.
 pub fn secure(
     disk: &dyn Disk,
     dir: &Path,
@@ -368,7 +367,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.contains('/')
 }
 
-/// The files in `repodata/` that a `repomd.xml` names.
+/// The files in `repodata/` that a `repomd.xml` lists.
 fn names(repomd: &[u8]) -> Vec<String> {
     let data = Repomd::read(repomd).map(|repomd| repomd.data).unwrap_or_default();
     let inside = data.iter().filter_map(|data| data.location.strip_prefix("repodata/"));
@@ -438,7 +437,7 @@ pub fn forget(keep: &Path) -> Result<(), DiskError> {
     disk::remove_all(keep)
 }
 
-/// How many packages stay for each reason by an exception.
+/// How many packages stay for each reason, by exception.
 pub fn exceptions(stay: &[Stays]) -> BTreeMap<Code, usize> {
     let mut all = BTreeMap::new();
     for code in stay.iter().filter_map(|stays| stays.excepted) {

@@ -1,11 +1,11 @@
-//! Runs of bytes one after another in one file, for what can be made again at any time.
+//! Append-only files for data that can be regenerated at any time.
 //!
 //! The index and the block cache keep XML and compressed blocks here. An append file only grows; nothing in it is
-//! changed in place, so a reader needs no lock. It is written without waiting for the disk: what a
-//! power cut has torn is found by the checksum of whoever reads it and is made again. When too much
-//! of it is no longer wanted, its owner writes a new one beside it and renames that over it.
+//! changed in place, so readers need no lock. Writes are not synced: whatever a power cut tears is found by its
+//! reader's checksum and regenerated. When too much of it is unused, its owner writes a new one and renames that over
+//! it.
 //!
-//! What never happens: a run is handed out that is shorter than what was asked for.
+//! What never happens: a read returns fewer bytes than were asked for.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::disk::{Access, AtPath as _, Disk, DiskError};
 
-/// A file to which runs of bytes are appended, from several threads if need be.
+/// A file that several threads may append to.
 #[derive(Debug)]
 pub struct AppendFile {
     path: PathBuf,
@@ -23,10 +23,10 @@ pub struct AppendFile {
 }
 
 impl AppendFile {
-    /// Opens an append file as it lies there, or begins one.
+    /// Opens an append file, or creates one.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
         let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
@@ -41,37 +41,37 @@ impl AppendFile {
         Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(meta.len()) })
     }
 
-    /// Begins a new append file in the place of whatever has the name.
+    /// Creates a new append file, replacing whatever has the name.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn begin(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
         let fresh = disk.fresh(path.parent().unwrap_or(Path::new(".")), Access::Owner)?;
         let file = disk.name(fresh, path)?;
         Ok(Self { path: path.to_owned(), file, end: AtomicU64::new(0) })
     }
 
-    /// Where it lies.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes in it.
+    /// Its length in bytes.
     pub fn end(&self) -> u64 {
         self.end.load(Ordering::Relaxed)
     }
 
-    /// Lets the next run begin here, over what lies behind.
+    /// Lets the next append begin here, overwriting what follows.
     pub fn end_at(&mut self, end: u64) {
         *self.end.get_mut() = end;
     }
 
-    /// Appends the pieces as one run and says where it begins.
+    /// Appends the pieces as one run and returns its offset.
     ///
-    /// The first piece is written last: a run that fails leaves a gap of zeros where it would begin.
+    /// The first piece is written last: a failed run leaves zeros where it would begin.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn append(&self, disk: &dyn Disk, pieces: &[&[u8]]) -> Result<u64, DiskError> {
         let len: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
         let begin = self.end.fetch_add(len, Ordering::Relaxed);
@@ -83,20 +83,20 @@ impl AppendFile {
         Ok(begin)
     }
 
-    /// Appends `len` bytes that lie at `at` to `out`.
+    /// Appends the `len` bytes at `at` to `out`.
     ///
     /// # Errors
-    /// When they cannot be read, or are not there.
+    /// If they cannot be read, or do not exist.
     pub fn read(&self, at: u64, len: usize, out: &mut Vec<u8>) -> Result<(), DiskError> {
         let begin = out.len();
         out.resize(begin.saturating_add(len), 0);
         self.fill(at, out.get_mut(begin..).unwrap_or_default())
     }
 
-    /// Reads as many bytes as there is room for, from `at` on.
+    /// Fills `room` with bytes from offset `at`.
     ///
     /// # Errors
-    /// When they cannot be read, or are not there.
+    /// If they cannot be read, or do not exist.
     pub fn fill(&self, at: u64, room: &mut [u8]) -> Result<(), DiskError> {
         self.file.read_exact_at(room, at).at("read", &self.path)
     }

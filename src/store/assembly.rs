@@ -1,19 +1,18 @@
-//! The three files of a tree, made of blocks from the block cache.
+//! The three metadata files of a tree, assembled from cached blocks.
 //!
-//! Here is decided which blocks a file is made of; [`super::splice`] makes those that are missing and puts the
-//! file together.
+//! This decides which blocks a file consists of; [`super::splice`] makes the missing ones and writes the file.
 //!
-//! Why the whole is well-formed although only changed blocks are parsed: a file is a head, blocks and a
-//! foot. Each block was parsed as the only content of a file of its kind, so it is a run of whole package
-//! elements in that namespace, and as many as were counted. The block cache hands out exactly those bytes
-//! (CRC-32 over both forms, at each reading). The head holds a number and nothing else that changes.
-//! Runs of whole elements after one another, between head and foot, are a well-formed file again.
+//! Why the whole is well-formed although only changed blocks are parsed: a file is a head, blocks and a foot. Each
+//! block was parsed as the only content of a file of its kind, so it is a run of complete package elements in that
+//! namespace, as many as were counted. The block cache returns exactly those bytes (both forms are protected by a
+//! CRC-32, checked on each read). In the head, only a number changes. Runs of complete elements in sequence, between
+//! head and foot, are a well-formed file again.
 //!
-//! Refused: reading each new file back through its path. It costs as much as all the rest, grows with
-//! the tree, and finds nothing that the checksums do not: a client compares what it fetched with the
-//! sums that were made here, of the bytes that were handed to the kernel.
+//! Rejected: reading each new file back from disk. That costs as much as everything else, grows with the tree, and
+//! finds nothing that the checksums do not: a client compares what it fetched with the sums computed here from the
+//! bytes passed to the kernel.
 //!
-//! What never happens: a file whose sums are of other bytes than were written.
+//! What never happens: the sums of a file are of other bytes than were written.
 
 use std::io::{self, Write};
 
@@ -26,7 +25,7 @@ pub use super::splice::{AssemblyError, Tally};
 use super::thread_pool;
 use crate::format::compress::{self, Compression};
 
-/// Decides which blocks a file is made of.
+/// Decides which blocks a file consists of.
 fn plan(form: Form, part: Part, source: &impl Source) -> Result<Plan, AssemblyError> {
     let packages = source.packages();
     let blocks = blocks::cut(form.compression, packages, |at| source.piece(part, at));
@@ -35,20 +34,20 @@ fn plan(form: Form, part: Part, source: &impl Source) -> Result<Plan, AssemblyEr
     Ok(Plan { part, blocks, ends })
 }
 
-/// The names of all blocks that a tree's files are made of.
+/// The names of all blocks of a tree's files.
 pub fn ids(form: Form, source: &impl Source) -> impl Iterator<Item = blocks::Id> {
     let cut = |part| blocks::cut(form.compression, source.packages(), |at| source.piece(part, at));
     let blocks: Vec<Block> = Part::ALL.into_iter().flat_map(cut).collect();
     blocks.into_iter().map(|block| block.id)
 }
 
-/// Writes the three files of a tree and says what they are.
+/// Writes the three files of a tree and returns what they are.
 ///
-/// `outs` takes the files in the order of [`Part::ALL`]; each is handed to `ended` as soon as it is
-/// written whole, on a thread of its own.
+/// `outs` are the files in the order of [`Part::ALL`]; each is passed to `ended` as soon as it is complete, on a thread
+/// of its own.
 ///
 /// # Errors
-/// Nothing that was written may be used then. [`BlockCacheError::Damaged`] can be mended by forgetting the block.
+/// Nothing that was written may be used then. [`BlockCacheError::Damaged`] can be resolved by forgetting the block.
 pub fn assemble<W: Write + Send>(
     form: Form,
     disk: &dyn Disk,
@@ -68,7 +67,7 @@ pub fn assemble<W: Write + Send>(
     splice::splice(form, disk, block_cache, source, &plans, outs, ended)
 }
 
-/// Files of one member each, for clients that read no more than one: everything is compressed anew.
+/// Files of a single member, for clients that read only the first: everything is compressed again.
 fn one_member_each<W: Write + Send>(
     form: Form,
     source: &impl Source,
@@ -153,13 +152,13 @@ mod tests {
         Compression::ALL.into_iter().flat_map(|kind| [Members::Blocks, Members::One].map(|members| form(kind, members)))
     }
 
-    /// In the three files the packages differ in the white space behind them.
+    /// The packages differ between the three files in their trailing white space.
     fn in_memory(xml: &[Vec<u8>]) -> InMemory {
         let part = |behind: &[u8]| xml.iter().map(|xml| [xml, behind].concat()).collect();
         InMemory { xml: [part(b""), part(b" \n"), part(b"  \n")] }
     }
 
-    /// `number` of a package and how long its XML is.
+    /// The XML of a package, by its number and length.
     fn package(number: u32, size: usize) -> Vec<u8> {
         let id = hex::encode(Key::of(&number.to_be_bytes()).0);
         let mut xml = format!("<package pkgid=\"{id}\" name=\"tool-{number}\">").into_bytes();
@@ -340,7 +339,7 @@ mod tests {
         }
     }
 
-    /// Packages of which one cannot be had.
+    /// Packages of which one is not available.
     struct WithoutOne<'a> {
         source: &'a InMemory,
         one: usize,

@@ -1,20 +1,19 @@
-//! Blocks that are ready to be published: their XML side by side, and their compressed bytes.
+//! Blocks ready to be published: their XML and their compressed bytes.
 //!
-//! One file for each distribution, records one after another, so that a restart finds again what was
-//! compressed before, and no XML of a package stands in memory:
+//! One file for each distribution, a sequence of records, so that a restart finds what was compressed before, and no
+//! package XML is kept in memory:
 //!
 //! ```text
 //! record: magic 8 | id 32 | packages 4 | open length 4 | packed length 4 | open crc 4 | packed crc 4
 //!         | crc of all that 4 | open bytes | packed bytes                       (little endian)
 //! ```
 //!
-//! A block is proven once, when it is put here (see [`super::assembly`]). From then on its two CRC-32
-//! stand for that proof, and they are checked at every reading: what the disk has changed since is
-//! thrown out and made again. The file holds nothing that the packages do not hold too; it can be
-//! removed at any time.
+//! A block is proven once, when it is stored (see [`super::assembly`]). From then on its two CRC-32 stand for that
+//! proof and are checked on every read: a block that changed on disk is dropped and made again. The file holds nothing
+//! that the packages do not; it can be removed at any time.
 //!
-//! What never happens: bytes are handed out that are not the ones that were proven (up to a CRC-32,
-//! against a disk that errs; who can write here can write to the trees as well).
+//! What never happens: bytes are returned other than the proven ones (as far as a CRC-32 tells, against disk errors; an
+//! attacker who can write here can write to the trees as well).
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -24,13 +23,13 @@ use super::blocks::Id;
 use super::disk::{Disk, DiskError};
 use crate::format::compress::crc32;
 
-/// Begins a record. The last byte rises whenever the same packages would give other bytes.
+/// Begins a record. The last byte is incremented whenever the same packages would give other bytes.
 const MAGIC: [u8; 8] = *b"rolloud\x01";
 
 /// Bytes before a record's content.
 const RECORD: usize = 8 + 32 + 5 * 4 + 4;
 
-/// A block cache is written anew when more than this is unwanted, and more than what is wanted.
+/// A block cache is rewritten when more than this is unused, and more than is used.
 const WASTE_MAX: u64 = 64 << 20;
 
 /// The blocks of a distribution.
@@ -38,11 +37,11 @@ const WASTE_MAX: u64 = 64 << 20;
 pub struct BlockCache {
     append_file: AppendFile,
     records: HashMap<Id, Record>,
-    /// How long the append file was when it was last asked what is wanted.
+    /// The length of the append file when its owner was last asked which blocks are in use.
     asked: u64,
 }
 
-/// Where a block lies.
+/// Where a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     at: u64,
@@ -57,13 +56,13 @@ struct Run {
     crc: u32,
 }
 
-/// Why a block cannot be had.
+/// Why a block is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockCacheError {
     /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// It is not here, or no longer what was put here. Whoever forgets it can make it again.
+    /// It is missing or damaged. After [`BlockCache::forget`] it can be made again.
     #[error("a block of {} is damaged", path.display())]
     Damaged {
         /// The block cache.
@@ -71,7 +70,7 @@ pub enum BlockCacheError {
         /// The block.
         id: Id,
     },
-    /// Longer than any block may be.
+    /// Larger than any block may be.
     #[error("a block of {len} bytes is too large for {}", path.display())]
     TooLong {
         /// The block cache.
@@ -82,10 +81,10 @@ pub enum BlockCacheError {
 }
 
 impl BlockCache {
-    /// Opens a block cache as it lies there, or begins one. What follows a torn record is given up.
+    /// Opens a block cache, or creates one. Everything after a torn record is discarded.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, DiskError> {
         let mut append_file = AppendFile::open(disk, path)?;
         let mut records = HashMap::new();
@@ -110,7 +109,7 @@ impl BlockCache {
         self.records.get(id).copied()
     }
 
-    /// What there is to say of a block that is not here, or not as it was.
+    /// The error for a block that is missing or damaged.
     pub fn lacks(&self, id: &Id) -> BlockCacheError {
         BlockCacheError::Damaged { path: self.append_file.path().to_owned(), id: *id }
     }
@@ -125,10 +124,10 @@ impl BlockCache {
         self.records.is_empty()
     }
 
-    /// Writes a block that was proven. It is found after [`BlockCache::know`].
+    /// Writes a proven block. It can be found after [`BlockCache::know`].
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn write(
         &self,
         disk: &dyn Disk,
@@ -149,35 +148,35 @@ impl BlockCache {
         Ok(record)
     }
 
-    /// Finds a block from now on.
+    /// Makes a block findable.
     pub fn know(&mut self, id: Id, record: Record) {
         self.records.insert(id, record);
     }
 
-    /// Finds a block no longer, because it is damaged.
+    /// Forgets a block because it is damaged.
     pub fn forget(&mut self, id: &Id) {
         self.records.remove(id);
     }
 
-    /// Puts the XML of a block into `out`, in the place of what was there.
+    /// Reads the XML of a block into `out`, replacing its content.
     ///
     /// # Errors
-    /// When it was damaged.
+    /// If it is damaged.
     pub fn open_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
         self.bytes(id, record.at.saturating_add(RECORD as u64), record.open, out)
     }
 
-    /// Puts the compressed bytes of a block into `out`, in the place of what was there.
+    /// Reads the compressed bytes of a block into `out`, replacing its content.
     ///
     /// # Errors
-    /// When it was damaged.
+    /// If it is damaged.
     pub fn packed_bytes(&self, id: &Id, record: Record, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
         let behind = RECORD as u64 + u64::from(record.open.len);
         self.bytes(id, record.at.saturating_add(behind), record.packed, out)
     }
 
     fn bytes(&self, id: &Id, at: u64, run: Run, out: &mut Vec<u8>) -> Result<(), BlockCacheError> {
-        // What is in it already need not be made zero first.
+        // Existing bytes need not be zeroed first.
         out.resize(run.len as usize, 0);
         let read = self.append_file.fill(at, out);
         if read.is_err() || crc32(out) != run.crc {
@@ -186,12 +185,12 @@ impl BlockCache {
         Ok(())
     }
 
-    /// Writes the block cache anew with the blocks that are wanted, when too much of it is not.
+    /// Rewrites the block cache with only the blocks in use, if too much of it is unused.
     ///
-    /// `wanted` is asked only when enough was put here since it was asked before. Returns whether it was done.
+    /// `wanted` is only called if enough was added since the last call. Returns whether it was rewritten.
     ///
     /// # Errors
-    /// With the path at fault; the old block cache is there still.
+    /// With the path that failed; the old block cache remains.
     pub fn tidy(&mut self, disk: &dyn Disk, wanted: impl FnOnce() -> HashSet<Id>) -> Result<bool, BlockCacheError> {
         if self.append_file.end().saturating_sub(self.asked) <= WASTE_MAX {
             return Ok(false);
@@ -219,7 +218,7 @@ impl BlockCache {
         let mut records = HashMap::with_capacity(order.len());
         let (mut open, mut packed) = (Vec::new(), Vec::new());
         for (id, record) in order {
-            // What is damaged stays behind and is made again.
+            // Damaged blocks are left behind and made again.
             if self.open_bytes(&id, record, &mut open).is_ok() && self.packed_bytes(&id, record, &mut packed).is_ok() {
                 records.insert(id, new.write(disk, id, record.packages as usize, &open, &packed)?);
             }
@@ -233,7 +232,7 @@ impl BlockCache {
 }
 
 impl Record {
-    /// Bytes of the block: its XML, and compressed.
+    /// Bytes of the block: as XML, and compressed.
     pub fn sizes(&self) -> (u64, u64) {
         (u64::from(self.open.len), u64::from(self.packed.len))
     }
@@ -333,7 +332,7 @@ mod tests {
             put(&Kernel::default(), &path, &good[..length], Access::Owner).expect("written");
             let mut block_cache = BlockCache::open(&Kernel::default(), &path).expect("opened");
             assert!(block_cache.len() < 3);
-            // What is put here now is found by the next start, over the torn end.
+            // A block stored now is found by the next start, over the torn end.
             let record = block_cache.write(&Kernel::default(), id(7), 1, b"seven", b"7").expect("written");
             block_cache.know(id(7), record);
             let again = BlockCache::open(&Kernel::default(), &path).expect("opened");

@@ -1,30 +1,30 @@
-//! Packages' XML gathered into independently compressed blocks.
+//! Packages' XML in independently compressed blocks.
 //!
 //! ```text
 //! head member | block | block | … | block | foot member
 //! ```
 //!
-//! A published file is members of gzip or frames of zstd, one after another. A block holds some
-//! consecutive packages; the head stands alone because the number of packages is in it. When a package
-//! comes or goes, the block around it and the head are compressed again and everything else is spliced
-//! in as it was; what is left to do for the whole file is to hash and to write it.
+//! A published file is a sequence of gzip members or zstd frames. A block holds some consecutive packages; the head is
+//! separate because it contains the number of packages. When a package is added or removed, only its block and the head
+//! are compressed again, and everything else is spliced in unchanged; what remains to be done for the whole file is
+//! hashing and writing it.
 //!
-//! Where a block ends is decided by the packages alone, never by where the file was cut before, so the
-//! same packages give the same bytes, whatever happened in between:
+//! Only the packages decide where a block ends, never where the file was cut before, so the same packages give the same
+//! bytes, whatever happened in between. A block ends:
 //!
-//! - After a package whose [`Key`], divided by its size, is the smallest of all within half of [`target`] bytes to
-//!   both sides. So blocks have [`target`] bytes on average, whether packages are small or large, and all but
-//!   those at the ends half of it at least; and a change further away than that cannot move an end.
-//! - Before and after a package of [`target`] bytes or more, so that it is never compressed again for
-//!   the sake of its neighbours.
-//! - Where a block would become larger than [`MAX`] of these. Only this looks further back, to the last end of
-//!   the first kind.
+//! - After a package whose [`Key`], divided by its size, is the smallest within half of [`target`] bytes on both sides.
+//!   So blocks have [`target`] bytes on average, whether packages are small or large, and all but those at either end
+//!   of the file have at least half of that; and a change further away cannot move an end.
+//! - Before and after a package of [`target`] bytes or more, so that it is never compressed again because of its
+//!   neighbours.
+//! - Where a block would otherwise exceed [`MAX`] times the target. Only this rule looks further back, to the last end
+//!   by the first rule.
 //!
-//! Refused: an end after each package whose key is below a bar. It asks one package only, and the blocks come out
-//! so uneven that the one around a change is twice the average, and so is what a change costs.
+//! Rejected: ending a block after each package whose key is below a threshold. That looks at one package only, but
+//! block sizes vary so much that the block around a change is twice the average, and so is the cost of a change.
 //!
-//! What never happens: a block taken for packages it was not made of. Its name is a SHA-256 over the
-//! keys of its packages, and a key is the SHA-256 of a package's XML.
+//! What never happens: a block is used for packages it was not made of. Its name is a SHA-256 over the keys of its
+//! packages, and a key is the SHA-256 of a package's XML.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -41,12 +41,11 @@ use crate::format::{filelists, other, primary};
 
 /// Bytes of XML in a block, on average.
 ///
-/// gzip sees 32 KiB at a time, so little is lost by cutting: with 192 KiB the files of CentOS 7 and
-/// others grow by 0 % to 5 % against one stream, and a block takes two milliseconds. zstd finds likeness
-/// across megabytes and loses it: with 3 MiB most files grow by 0 % to 5 %, and a block takes 8 ms for each of
-/// them. Where a few large packages are alike and nothing else is there, one zstd stream has them for nothing
-/// and blocks do not: four versions of everything in 58 packages grow by three fifths, to less than half of what
-/// gzip makes of them.
+/// gzip has a window of 32 KiB, so cutting costs little: with 192 KiB the files of CentOS 7 and others grow by 0 % to 5
+/// % compared to one stream, and compressing a block takes two milliseconds. zstd finds repetitions across megabytes
+/// and loses some: with 3 MiB most files grow by 0 % to 5 %, and a block takes 8 ms for each of them. Where a few large
+/// packages are similar and there is nothing else, one zstd stream gets them for free and blocks do not: four versions
+/// of everything in 58 packages grow by three fifths, to less than half of gzip's size.
 pub fn target(compression: Compression) -> usize {
     match compression {
         Compression::Gz | Compression::None => 192 * 1024,
@@ -54,11 +53,11 @@ pub fn target(compression: Compression) -> usize {
     }
 }
 
-/// A block of more than one package has at most so many times its [`target`] of XML; without a bound two
-/// of a hundred blocks would be larger.
+/// A block of more than one package has at most this many times its [`target`] of XML; without this bound, two in a
+/// hundred blocks would be larger.
 pub const MAX: usize = 4;
 
-/// What a package's XML is: its SHA-256. Made once, when the XML is made.
+/// The SHA-256 of a package's XML, computed once, when the XML is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 32]);
 
@@ -75,17 +74,17 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-/// One package's part of one file, as far as the cutting asks for it.
+/// One package's part of one file, as far as cutting needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// Of the XML; a wrong one publishes the wrong block, so it is checked whenever the XML is read.
+    /// The key of the XML; a wrong one would publish the wrong block, so it is checked whenever the XML is read.
     pub key: Key,
     /// Bytes of XML.
     pub len: usize,
 }
 
 impl Piece {
-    /// Which of some packages a block ends after: that with the least. Twice the size is twice as likely.
+    /// A block ends after the package with the lowest rank. Twice the size makes it twice as likely.
     fn rank(&self) -> u64 {
         let mut first = [0; 8];
         first.copy_from_slice(&self.key.0[..8]);
@@ -130,7 +129,7 @@ impl Part {
         }
     }
 
-    /// What stands before the first of so many packages.
+    /// The text before the first package, for this number of packages.
     pub fn head(self, packages: usize) -> String {
         match self {
             Self::Primary => primary::head(packages),
@@ -139,7 +138,7 @@ impl Part {
         }
     }
 
-    /// What stands after the last package.
+    /// The text after the last package.
     pub fn foot(self) -> &'static str {
         match self {
             Self::Primary => primary::foot(),
@@ -148,7 +147,7 @@ impl Part {
         }
     }
 
-    /// The value that belongs to this part.
+    /// The value for this part.
     pub fn of<T>(self, [primary, filelists, other]: &[T; 3]) -> &T {
         match self {
             Self::Primary => primary,
@@ -158,7 +157,7 @@ impl Part {
     }
 }
 
-/// A package's element of each file, in the order of [`Part::ALL`].
+/// A package's element in each file, in the order of [`Part::ALL`].
 pub fn xml_of(package: &Package, placed: &Placed) -> [Vec<u8>; 3] {
     let mut xml = [Vec::new(), Vec::new(), Vec::new()];
     let [of_primary, of_filelists, of_other] = &mut xml;
@@ -171,9 +170,9 @@ pub fn xml_of(package: &Package, placed: &Placed) -> [Vec<u8>; 3] {
 /// How a file is cut into members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Members {
-    /// Blocks, which change one by one.
+    /// In blocks, which change individually.
     Blocks,
-    /// One member, for clients that read no more than one.
+    /// As one member, for clients that read only the first.
     One,
 }
 
@@ -195,7 +194,7 @@ impl Form {
         format!("{} {members} {}", self.compression, self.checksum)
     }
 
-    /// The form that [`Form::words`] says.
+    /// Parses [`Form::words`].
     pub fn from_words(words: &str) -> Option<Self> {
         let mut words = words.split(' ');
         let compression = words.next()?.parse().ok()?;
@@ -208,21 +207,21 @@ impl Form {
     }
 }
 
-/// What `repomd.xml` says of a file.
+/// What `repomd.xml` says about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sums {
-    /// Of the content, lower-case hexadecimal.
+    /// Checksum of the content, lower-case hexadecimal.
     pub open_checksum: String,
     /// Bytes of the content.
     pub open_size: u64,
-    /// Of the file, lower-case hexadecimal.
+    /// Checksum of the file, lower-case hexadecimal.
     pub checksum: String,
     /// Bytes of the file.
     pub size: u64,
 }
 
 impl Sums {
-    /// The entry in `repomd.xml`. A file that is not compressed has no content apart from itself.
+    /// The entry in `repomd.xml`. For an uncompressed file, file and content are the same.
     pub fn data(&self, form: Form, kind: &str, location: &str, timestamp: u64) -> Data {
         let sum = |hex: &str| Sum { kind: form.checksum.to_string(), hex: hex.to_owned() };
         let compressed = form.compression != Compression::None;
@@ -241,7 +240,7 @@ impl Sums {
     }
 }
 
-/// What a block is made of: a SHA-256 over its compression and the keys of its packages.
+/// Identifies a block: a SHA-256 over its compression and the keys of its packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id(pub [u8; 32]);
 
@@ -250,13 +249,13 @@ pub struct Id(pub [u8; 32]);
 pub struct Block {
     /// Its name in the block cache.
     pub id: Id,
-    /// Which packages, by their place in the file.
+    /// Its packages, by position in the file.
     pub packages: Range<usize>,
     /// Bytes of XML.
     pub len: usize,
 }
 
-/// Gathers packages into blocks.
+/// Cuts packages into blocks.
 pub fn cut(compression: Compression, packages: usize, piece: impl Fn(usize) -> Piece) -> Vec<Block> {
     let target = target(compression);
     let mut ends = ends(target, packages, &piece).into_iter().peekable();
@@ -280,15 +279,16 @@ pub fn cut(compression: Compression, packages: usize, piece: impl Fn(usize) -> P
     blocks
 }
 
-/// The packages after which a block ends because of their rank, or because they stand alone; in order.
+/// The packages after which a block ends because of their rank, or because they are large enough for a block of their
+/// own; in order.
 fn ends(target: usize, packages: usize, piece: impl Fn(usize) -> Piece) -> Vec<usize> {
     let reach = target as u64 / 2;
     let mut ends = Vec::new();
-    // Of those within reach behind us the least, then the least of those after it, and so on: rank and place.
+    // A sliding-window minimum over the packages behind: rank and position.
     let mut least: VecDeque<(u64, u64)> = VecDeque::new();
-    // The least of all until now, which a smaller one within reach before us would replace.
+    // The minimum so far, unless a smaller one follows within reach.
     let mut candidate: Option<(usize, u64)> = None;
-    // Where the packages begin, or go on after one that stands alone; no block ends within reach of that.
+    // Where the packages begin, or continue after a large one; no block ends within reach of that.
     let mut begin = 0_u64;
     let mut place = 0_u64;
     for at in 0..packages {
@@ -316,9 +316,9 @@ fn ends(target: usize, packages: usize, piece: impl Fn(usize) -> Piece) -> Vec<u
     ends
 }
 
-/// A block that is not closed yet.
+/// A block that is still open.
 struct Gathering {
-    /// What its name is made of.
+    /// The keys of its packages.
     keys: Vec<u8>,
     begin: usize,
     len: usize,
@@ -334,16 +334,16 @@ impl Gathering {
     }
 }
 
-/// Why a file that was just written is not published.
+/// Why a file that was just written must not be published.
 #[derive(Debug, thiserror::Error)]
 pub enum NotWhatWasWritten {
-    /// It cannot be unpacked.
+    /// It cannot be decompressed.
     #[error("could not be read back")]
     Read(#[from] io::Error),
-    /// It can be unpacked and is no metadata.
+    /// It can be decompressed, but is not metadata.
     #[error("is not metadata")]
     Form(#[from] Fault),
-    /// It has other checksums or sizes than were counted while writing.
+    /// Its checksums or sizes differ from those counted while writing.
     #[error("has the checksums {found:?} instead of {wanted:?}")]
     Sums {
         /// As read.
@@ -353,9 +353,8 @@ pub enum NotWhatWasWritten {
     },
 }
 
-/// Reads a published file from wherever it lies now: sizes and checksums of file
-/// and content must be those that were counted while writing, and the content must pass
-/// [`xml::prove()`] (row 49).
+/// Reads a published file back from disk: sizes and checksums of file and content must be those counted while writing,
+/// and the content must pass [`xml::prove()`] (row 49).
 pub fn read_back(
     form: Form,
     wanted: &Sums,
@@ -367,7 +366,7 @@ pub fn read_back(
     let mut open = Counter::new(form.checksum);
     let proof = {
         let packed = BufReader::with_capacity(128 * 1024, &mut packed);
-        // One byte more than there should be is enough to see that something is wrong.
+        // One byte more than expected is enough to notice.
         let limit = wanted.open_size.saturating_add(1);
         let content = compress::reader(form.compression, packed, limit)?;
         xml::prove(Tee { content, open: &mut open }, root, packages)?
@@ -410,7 +409,7 @@ impl Counter {
     }
 }
 
-/// Hashes and counts what is read through it.
+/// Hashes and counts whatever is read through it.
 struct Hashed<R> {
     inner: R,
     counter: Counter,
@@ -424,7 +423,7 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// Lets content through and counts it in `open`.
+/// Passes content through and counts it in `open`.
 struct Tee<'a, R> {
     content: R,
     open: &'a mut Counter,
@@ -444,7 +443,7 @@ impl<R: BufRead> BufRead for Tee<'_, R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        // What `fill_buf` gave before, which a buffered reader still has.
+        // What `fill_buf` returned before, which a buffered reader still holds.
         if amount > 0
             && let Ok(bytes) = self.content.fill_buf()
         {
@@ -459,7 +458,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    /// Of gzip's blocks.
+    /// For gzip.
     const TARGET: usize = 192 * 1024;
 
     fn pieces(sizes: impl IntoIterator<Item = usize>) -> Vec<Piece> {
@@ -509,8 +508,8 @@ mod tests {
             rest.remove(gone);
             let after = ids(&rest);
             let (old, new) = (before.difference(&after).count(), after.difference(&before).count());
-            // Most often one for one. Two become one when the package ended a block; where it is gone, others
-            // may be the least within reach.
+            // Usually one for one. Two become one if the package ended a block; when it is gone, others may be the
+            // lowest within reach.
             assert!(old <= 4 && new <= 4, "without package {gone}: {old} blocks become {new}");
             bytes +=
                 cut_gz(&rest).iter().filter(|block| !before.contains(&block.id)).map(|block| block.len).sum::<usize>();
@@ -519,7 +518,7 @@ mod tests {
         assert!(bytes / changes < TARGET * 3 / 2, "a change costs {} bytes", bytes / changes);
     }
 
-    /// What [`ends`] says, said slowly.
+    /// [`ends`], computed naively.
     fn slow_ends(pieces: &[Piece]) -> Vec<usize> {
         let place = |at: usize| pieces[..=at].iter().map(|piece| piece.len).sum::<usize>();
         let reach = |one: usize, other: usize| {
@@ -527,7 +526,7 @@ mod tests {
             let giants = pieces[low..=high].iter().any(|piece| piece.stands_alone(TARGET));
             place(high) - place(low) < TARGET / 2 && !giants
         };
-        // How much lies between a package and the next giant, or the end, in either direction.
+        // How much is between a package and the next large one, or the end, in either direction.
         let small = |piece: &&Piece| !piece.stands_alone(TARGET);
         let total = |some: &mut dyn Iterator<Item = &Piece>| some.map(|piece| piece.len).sum::<usize>();
         let least = |at: usize| {

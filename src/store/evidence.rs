@@ -1,17 +1,17 @@
 //! Refused files are kept for their owners, but not for ever.
 //!
-//! Whoever may upload may upload what is refused, as often as he likes. So what lies in `rejected/` is bounded
-//! in age, number and size, for each distribution:
+//! Whoever may upload can upload refused files as often as they like. So the content of `rejected/` is bounded in age,
+//! number and size, for each distribution:
 //!
-//! - The same bytes are kept once, under the name that they had first; how often they came stands beside them.
-//! - What is older than [`Bounds::keep`] goes. Its age is what has really passed while the daemon ran, as for
-//!   everything that waits for its removal: a clock that is wrong removes nothing.
-//! - When there are too many files or bytes, the oldest of **whoever has most of them** goes, by the user to whom
-//!   the uploaded files belonged: nobody's flood pushes out what belongs to others while he has more himself. Users
-//!   that share an account share its part.
+//! - The same bytes are kept once, under their first name, with a count of how often they came.
+//! - Files older than [`Bounds::keep`] are removed. Their age is elapsed time, which passes only while the daemon runs,
+//!   as for everything that is removed after a while: a wrong clock removes nothing.
+//! - If there are too many files or bytes, the oldest file of **whoever has most of them** is removed, by the user who
+//!   owned the uploads: nobody's flood pushes out the files of others who have less. Users who share an account share
+//!   its part.
 //!
-//! A file that is larger than what may be kept leaves its reason behind and nothing else. What goes stays in the
-//! logbook: that it was refused and why, and its checksum, of the first files of a burst.
+//! A file larger than the limits leaves only its reason. For the first files of a burst, the logbook keeps what is
+//! removed here: that they were refused and why, and their checksums.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -26,26 +26,26 @@ use super::rejected::{self, Known, Put, Reason, WHY};
 use crate::domain::checksum::Sha256;
 use crate::domain::refusal::{Code, Refusal};
 
-/// How often it is looked whether what lies there is what is known.
+/// How often the directory is read again, to compare it with what is in memory.
 const LOOK_AGAIN: Duration = Duration::from_mins(10);
 
-/// Most files that are removed at once, so that uploads never wait long for it.
+/// Most files removed at once, so that uploads never wait long for it.
 const DROP_AT_ONCE: usize = 1_000;
 
-/// More than a file system rounds up the bytes of a small file to.
+/// More than what file systems round small files up to.
 const ROUNDED: u64 = 64 << 10;
 
-/// Most things that are no refused files and are remembered as named in the log.
+/// Most stray files remembered as already logged.
 const NAMED_MAX: usize = 1_000;
 
-/// What is kept of the refused files of a distribution.
+/// How much is kept of a distribution's refused files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// For so long.
+    /// For how long.
     pub keep: Duration,
-    /// So many.
+    /// How many files.
     pub files: usize,
-    /// So many bytes of them.
+    /// How many bytes in total.
     pub size: u64,
 }
 
@@ -54,22 +54,22 @@ pub struct Bounds {
 pub struct Kept {
     /// Its name in `rejected/`.
     pub name: String,
-    /// The bytes that it takes; 0 when only the reason is kept.
+    /// Its size on disk; 0 if only the reason is kept.
     pub size: u64,
     /// Why it was refused.
     pub reason: Reason,
-    /// Whether the reason on the disk says something else.
+    /// Whether the reason on disk is out of date.
     unsaid: bool,
 }
 
 impl Kept {
-    /// For how long it is kept, by elapsed time.
+    /// How long it has been kept, in elapsed time.
     pub fn age(&self, now: Option<Timestamp>) -> Option<Duration> {
         Duration::try_from(now?.duration_since(self.reason.since?)).ok()
     }
 }
 
-/// What went.
+/// What was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     /// Files.
@@ -83,7 +83,7 @@ pub struct Dropped {
 pub struct Evidence {
     dir: PathBuf,
     bounds: Bounds,
-    /// Says how much of the file system is free, and how large it is.
+    /// Returns how much of the file system is free, and its size.
     space: fn(&Path) -> Option<(u64, u64)>,
     inner: Mutex<Inner>,
 }
@@ -94,46 +94,46 @@ struct Inner {
     now: Option<Timestamp>,
     /// The wall clock.
     wall: Option<Timestamp>,
-    /// What lies there, by name, and when that was looked at.
+    /// The files there, by name, and when the directory was read.
     stock: Option<(BTreeMap<String, Kept>, Instant)>,
-    /// What lies there and is nothing of ours, as far as the log was told.
+    /// Stray files there that were already logged.
     named: BTreeSet<String>,
 }
 
-/// A tenth of the file system stays free of refused files, and at most this.
+/// A tenth of the file system stays free of refused files, but at most this much.
 const RESERVE_MAX: u64 = 1 << 30;
 
 impl Evidence {
-    /// The refused files that lie in `dir`.
+    /// The refused files in `dir`.
     pub fn new(dir: PathBuf, bounds: Bounds) -> Self {
         Self { dir, bounds, space, inner: Mutex::default() }
     }
 
-    /// The bytes that are free beyond the reserve, and those that are missing to it: what is refused must not take the
-    /// room of what is decided.
+    /// The free bytes beyond the reserve, and the bytes missing from it: refused files must not take the room that
+    /// decisions need.
     fn room(&self) -> (u64, u64) {
-        // Where the directory is not there yet, the one above it tells.
+        // If the directory does not exist yet, the one above it is asked.
         let Some((free, all)) = self.dir.ancestors().find_map(self.space) else { return (u64::MAX, 0) };
         let reserve = (all / 10).min(RESERVE_MAX);
         (free.saturating_sub(reserve), reserve.saturating_sub(free))
     }
 
-    /// Where they lie.
+    /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// It is now so late, by elapsed time.
+    /// Sets the present elapsed time.
     pub fn keep_time(&self, now: Timestamp) {
         self.lock().now = Some(now);
     }
 
-    /// It is now so late by the wall clock, for people.
+    /// Sets the present wall clock time, for people.
     pub fn follow_the_wall(&self, wall: Timestamp) {
         self.lock().wall = Some(wall);
     }
 
-    /// How often these bytes were refused with this code and kept; 0 for those that are not kept.
+    /// How often these bytes were refused with this code and kept; 0 if they are not kept.
     pub fn times(&self, sha256: Sha256, code: Code) -> u64 {
         let mut inner = self.lock();
         let what = rejected::what(Some(sha256), 0);
@@ -141,10 +141,10 @@ impl Evidence {
         kept.filter(|(_, kept)| kept.reason.code == code.as_str()).map(|(_, kept)| kept.reason.times).max().unwrap_or(0)
     }
 
-    /// Moves a refused file out of the tree, to its reason; bytes that are kept already are counted and go.
+    /// Moves a refused file out of the tree and stores its reason; bytes that are kept already are counted and removed.
     ///
     /// # Errors
-    /// With the path at fault; the file is then still in one of the two places.
+    /// With the path that failed; the file is still in one of the two places.
     pub fn put(
         &self,
         disk: &dyn Disk,
@@ -181,11 +181,11 @@ impl Evidence {
                 return Ok(Put::Aside(None));
             }
         }
-        // Nobody waits for the copying. There is one who puts files here.
+        // Nobody waits for the copying. Only one caller puts files here.
         drop(inner);
         let to = rejected::place(&self.dir, sha256, meta.ino(), shown);
         let reason = Reason { refused_at: wall, ..Reason::new(shown, refusal, meta.uid(), now) };
-        // A larger one would push out everything else of its owner, and go then. Its reason is enough.
+        // A larger one would push out everything else of its owner and then be removed itself. Its reason is enough.
         let most = max_copy.min(self.bounds.size).min(self.room().0);
         let put = rejected::put_aside(disk, &to, &reason, (sha256, most), known)?;
         if let Put::Aside(copied) = put {
@@ -196,10 +196,10 @@ impl Evidence {
         Ok(put)
     }
 
-    /// Removes what is too old or too much, and writes down what was counted.
+    /// Removes what is too old or too much, and stores the counts.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn tidy(&self, disk: &dyn Disk) -> Result<Dropped, DiskError> {
         let mut inner = self.lock();
         let Some(now) = inner.now else { return Ok(Dropped::default()) };
@@ -231,7 +231,7 @@ impl Evidence {
         Ok(dropped)
     }
 
-    /// All that are kept, the newest first.
+    /// All kept files, the newest first.
     pub fn list(&self) -> Vec<Kept> {
         let mut inner = self.lock();
         let mut all: Vec<Kept> = self.stock(&mut inner).values().cloned().collect();
@@ -239,15 +239,15 @@ impl Evidence {
         all
     }
 
-    /// What age is reckoned from.
+    /// The time from which ages are computed.
     pub fn now(&self) -> Option<Timestamp> {
         self.lock().now
     }
 
-    /// Removes those that somebody picks.
+    /// Removes the files that `pick` selects.
     ///
     /// # Errors
-    /// With the path at fault; those before it are gone.
+    /// With the path that failed; the files before it are gone.
     pub fn discard(&self, disk: &dyn Disk, pick: impl Fn(&Kept) -> bool) -> Result<Dropped, DiskError> {
         let mut inner = self.lock();
         let stock = self.stock(&mut inner);
@@ -264,7 +264,7 @@ impl Evidence {
         let mut dropped = Dropped::default();
         for name in names {
             disk.remove(&self.dir.join(name))?;
-            // Last, so that a file never lies there without its reason.
+            // The reason is removed last, so that there is never a file without its reason.
             disk.remove(&self.why(name))?;
             if let Some(kept) = stock.remove(name) {
                 dropped.files += 1;
@@ -291,22 +291,22 @@ impl Evidence {
     }
 }
 
-/// The bytes that a file counts for: those that whoever copies it reads, and those that it takes on the disk beyond
-/// that, apart from what a file system rounds up.
+/// The bytes that a file counts for: those that are read to copy it, plus those that it takes on disk beyond that,
+/// except for rounding.
 fn takes(meta: &std::fs::Metadata) -> u64 {
     let on_disk = meta.blocks().saturating_mul(512);
     if on_disk > meta.len().saturating_add(ROUNDED) { on_disk } else { meta.len() }
 }
 
-/// What lies in a directory of refused files. What has no reason of ours is kept without one; a reason that is
-/// none and stands beside nothing is left out, and `named` in the log once.
+/// The files in a directory of refused files. A file without a reason of ours is kept without one; a file named like a
+/// reason that is not one and is beside nothing is skipped, and logged once through `named`.
 fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTreeMap<String, Kept> {
     let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let names: BTreeSet<String> = listed.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let mut found = BTreeMap::new();
     for entry in names.iter().filter(|name| !name.starts_with(disk::TEMPORARY)) {
-        // One of the two may be all that is there. What has a reason of its own is an upload, whatever its name is:
-        // there were times when a name could end in any way.
+        // One of the two may be all there is. A file with a reason of its own is an upload, whatever its name: names
+        // could once end in anything.
         let has_own = names.contains(&format!("{entry}{WHY}"));
         let name = entry.strip_suffix(WHY).filter(|_| !has_own).unwrap_or(entry);
         if found.contains_key(name) {
@@ -336,8 +336,8 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
                 Reason { times: 1, ..Reason::default() }
             }
         };
-        // Since when is known of those that this program has put there; the others wait from now on, and so does
-        // what is said to come from the future.
+        // The time is known only for files that this program stored; for others, and for times in the future, the wait
+        // begins now.
         let is_sure = reason.since.is_some_and(|since| now.is_none_or(|now| since <= now));
         let unsaid = !is_sure && now.is_some();
         reason.since = reason.since.filter(|_| is_sure).or(now);
@@ -350,7 +350,7 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
     found
 }
 
-/// Which have to go: those that are too old, then those of whoever has most, as long as there is too much.
+/// The files to be removed: those that are too old, then those of whoever has most, until the limits are met.
 fn outlived(stock: &BTreeMap<String, Kept>, bounds: Bounds, now: Timestamp) -> Vec<String> {
     let is_old = |kept: &&Kept| kept.age(Some(now)).is_some_and(|age| age >= bounds.keep);
     let mut goes: Vec<String> =
@@ -382,7 +382,7 @@ fn outlived(stock: &BTreeMap<String, Kept>, bounds: Bounds, now: Timestamp) -> V
     goes
 }
 
-/// The oldest files that take so many bytes together.
+/// The oldest files that together take this many bytes.
 fn oldest(stock: &BTreeMap<String, Kept>, bytes: u64) -> Vec<String> {
     let mut all: Vec<&Kept> = stock.values().filter(|kept| kept.size > 0).collect();
     all.sort_by(|a, b| (a.reason.since, &a.name).cmp(&(b.reason.since, &b.name)));
@@ -395,13 +395,13 @@ fn oldest(stock: &BTreeMap<String, Kept>, bytes: u64) -> Vec<String> {
     all.iter().take_while(enough).take(DROP_AT_ONCE).map(|kept| kept.name.clone()).collect()
 }
 
-/// The free bytes of a file system and all of them.
+/// The free bytes and the size of a file system.
 fn space(dir: &Path) -> Option<(u64, u64)> {
     let stat = rustix::fs::statvfs(dir).ok()?;
     Some((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
 }
 
-/// What is kept for one user.
+/// The files kept for one user.
 #[derive(Default)]
 struct Part<'a> {
     bytes: u64,
@@ -425,7 +425,7 @@ mod tests {
         (name.to_owned(), Kept { name: name.to_owned(), size, reason, unsaid: false })
     }
 
-    /// Puts bytes aside as an upload of this name, which must go.
+    /// Puts aside an upload of this name, which must then be gone.
     fn put(evidence: &Evidence, dir: &Path, name: &str, bytes: &[u8], code: Code) {
         let disk = Kernel::default();
         let upload = dir.join(name);
@@ -468,7 +468,7 @@ mod tests {
         assert_eq!(all, [("a.rpm".to_owned(), 4, 3), ("c.rpm".to_owned(), 6, 1)]);
     }
 
-    /// A disk on which what is refused would take the room of what is decided.
+    /// On such a disk, refused files would take the room that decisions need.
     #[test]
     fn where_the_disk_is_nearly_full_reasons_are_kept_and_the_oldest_files_go() {
         let dir = tempfile::tempdir().expect("a directory");
@@ -483,7 +483,7 @@ mod tests {
         }
         evidence.tidy(&Kernel::default()).expect("tidied");
         assert_eq!(kept(&evidence).len(), 3);
-        // Of 10,000 bytes 1,000 are to be free, and 60 are missing to that.
+        // Of 10,000 bytes, 1,000 should be free, and 60 are missing.
         evidence.space = |_| Some((940, 10_000));
         put(&evidence, dir.path(), "d.rpm", &[b'd'; 500], Code::NotRpm);
         let word = |name: &str, size| (name.to_owned(), size);
@@ -506,7 +506,7 @@ mod tests {
             disk::put(&disk, &place.join(name), text.as_bytes(), Access::Owner).expect("written");
         };
         let forged = "owner: 60003\nsince: 2100-01-01T00:00:00Z\ntimes: 7\n";
-        // As they were moved there when a name could end in any way: pipes, links, and texts.
+        // As they were stored when a name could end in anything: pipes, links, and text files.
         for name in ["inode1-.cleared-by-rolloutd-fifo.why", "inode2-b.rpm.why"] {
             let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
             let kind = rustix::fs::FileType::Fifo;
@@ -544,7 +544,7 @@ mod tests {
         );
         assert!(all.iter().all(|(_, reason)| reason.since == Some(at(5))), "{all:?}");
         assert_eq!(evidence.lock().named.len(), 5, "{:?}", evidence.lock().named);
-        // They go in their time like all others.
+        // They are removed in time like all others.
         evidence.keep_time(at(5 + 24));
         assert_eq!(evidence.tidy(&disk).expect("tidied").files, 4);
     }
@@ -593,7 +593,7 @@ mod tests {
         assert_eq!(tidy(0), 0, "a clock that went back");
         assert_eq!(tidy(1_023), 0);
         assert_eq!((tidy(1_024), names(&place)), (1, 0));
-        // One of before, which does not say since when, waits from when it is seen.
+        // An older one that does not say since when counts from when it is seen.
         disk::put(&Kernel::default(), &place.join("inode7-b.rpm"), b"junk", Access::Owner).expect("written");
         disk::put(&Kernel::default(), &place.join("inode7-b.rpm.why"), b"code:    unsigned\n", Access::Owner)
             .expect("written");

@@ -1,18 +1,18 @@
-//! What is asked of a package file before it comes in, who answers, and both as bytes.
+//! The examination of a package file: the questions, the answers, and both as bytes.
 //!
-//! The one function that reads a package, [`examine`], takes an open file and gives values. It is called
-//! through [`Examiner`], so that it can run somewhere else: the daemon has it run in a process of its own that
-//! can reach nothing but that file (threats 26, 92; `link/confined`), for which questions and answers have a form
-//! as bytes. [`Here`] runs it in this process, for tests and benches.
+//! The only function that reads a package, [`examine`], takes an open file and returns values. It is called through
+//! [`Examiner`], so that it can run elsewhere: the daemon runs it in a separate process that can access nothing but
+//! that file (threats 26, 92; `link/confined`), for which questions and answers are encoded as bytes. [`Here`] runs it
+//! in this process, for tests and benches.
 //!
 //! ```text
 //! question: a line of JSON, then nothing          Terms: a line of JSON, then the key files one after another
 //! answer:   a line of JSON, then the three pieces of XML one after another
 //! ```
 //!
-//! What is believed of an answer that comes from such a process: whether the package may come in, which is what it is
-//! there for. What is not: a name or a size that cannot be one, so an answer is checked as it is read; and which bytes
-//! the file has, which are hashed where they are copied (`intake`).
+//! What is trusted of such a process's answer: whether the package may come in, which is its purpose. What is not: a
+//! name or a size that is impossible, so an answer is checked when it is read; and the file's digest, which is computed
+//! while copying (`intake`).
 
 use std::fmt;
 use std::fs::File;
@@ -30,22 +30,22 @@ use crate::format::openpgp::Keyring;
 use crate::format::package::{Package, Placed};
 use crate::format::reading::{Contents, Reading, Unread};
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: usize = 1 << 20;
 
-/// So much of a large file is looked at before all of it is copied: what is no package is refused then.
+/// How much of a large file is examined before all of it is copied, to refuse what is not a package early.
 pub const BEGINNING: u64 = 1 << 20;
 
-/// What a distribution asks of a package.
+/// What a distribution requires of a package.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
-    /// The keys of the tree.
+    /// The key ring of the tree.
     pub ring: Keyring,
-    /// What signatures must be like.
+    /// The requirements for signatures.
     pub policy: Policy,
-    /// The distribution's checksum.
+    /// The distribution's checksum kind.
     pub checksum: ChecksumKind,
-    /// Architectures that may come in; empty: all.
+    /// The architectures that may come in; empty means all.
     pub arches: Vec<String>,
 }
 
@@ -53,73 +53,73 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
-    /// Whether it may come in at this time, and what the metadata says of it then.
+    /// Whether it may come in at this time, and its metadata if so.
     MayItComeIn {
-        /// When it arrives.
+        /// The time of arrival.
         at: Timestamp,
-        /// The time that it will have, in seconds since the epoch.
+        /// The file's modification time once accepted, in seconds since the epoch.
         file_time: u64,
     },
-    /// What the metadata says of it; its signatures were judged when it came in.
+    /// Its metadata; its signatures were judged when it came in.
     WhatIsIt {
-        /// The time that it has, in seconds since the epoch.
+        /// The file's modification time, in seconds since the epoch.
         file_time: u64,
-        /// Where it lies below its tree, if that is not where the daemon puts packages.
+        /// Its path in the tree, if that is not where the daemon puts packages.
         place: Option<String>,
     },
-    /// Whether what lies in a tree already may stay there, and what the metadata says of it.
+    /// Whether a package already in a tree may stay there, and its metadata.
     MayItStay {
         /// Now.
         at: Timestamp,
-        /// The time that it has, in seconds since the epoch.
+        /// The file's modification time, in seconds since the epoch.
         file_time: u64,
-        /// Where it lies below its tree.
+        /// Its path in the tree.
         place: String,
     },
-    /// Whether this may be the beginning of a package.
+    /// Whether this can be the beginning of a package.
     IsItABeginning,
 }
 
-/// What was found out about a whole package.
+/// What was learned about a complete package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Identity.
     pub nevra: Nevra,
-    /// The bytes.
+    /// SHA-256 of the bytes.
     pub sha256: Sha256,
     /// Its checksum in the distribution's kind.
     pub pkgid: String,
     /// Size of the file in bytes.
     pub size: u64,
-    /// By whom it is signed; nobody, where that was not asked.
+    /// Who signed it; nobody if that was not asked.
     pub signed: Accepted,
     /// Free text in which characters had to be replaced: names of fields.
     pub replaced_text: Vec<String>,
-    /// Its element of each file, in the order of [`blocks::Part::ALL`].
+    /// Its element in each file, in the order of [`blocks::Part::ALL`].
     pub xml: [Vec<u8>; 3],
 }
 
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It may come in, or is what it was.
+    /// It may come in, or is as it was.
     Good(Box<Known>),
-    /// Nothing speaks against the beginning of it.
+    /// Nothing is wrong with the beginning.
     SoFar,
-    /// It stays out, and what its bytes are if they were all read.
+    /// It is refused; with its SHA-256 if it was read to the end.
     Refused(Refusal, Option<Sha256>),
 }
 
-/// Who answers questions about files. An error is no verdict: it could not be found out now.
+/// Answers questions about files. An error is not a verdict: the answer could not be determined now.
 pub trait Examiner: Send + Sync + fmt::Debug {
-    /// Reads a file from its beginning, which is open for reading and nothing else, and answers.
+    /// Reads an open file from its beginning and answers. The file is open only for reading.
     ///
     /// # Errors
-    /// When the file cannot be read, or nobody is there to do it.
+    /// If the file cannot be read, or no process is there to do it.
     fn examine(&self, file: File, size: u64, terms: &Arc<Terms>, question: &Question) -> std::io::Result<Answer>;
 }
 
-/// Reads files in this process.
+/// Examines files in this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Here;
 
@@ -132,7 +132,7 @@ impl Examiner for Here {
 /// Reads a file to its end and answers.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn examine(file: &mut File, terms: &Terms, question: &Question) -> std::io::Result<Answer> {
     let mut reading = Reading::new(terms.checksum);
     match reading.push_all(file, &mut vec![0; PIECE]) {
@@ -188,7 +188,7 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, xml })
 }
 
-/// Bytes that are no question, answer or terms.
+/// Bytes that are not a question, an answer or terms.
 #[derive(Debug, thiserror::Error)]
 #[error("not understood: {0}")]
 pub struct NotUnderstood(String);
@@ -203,9 +203,9 @@ fn wrong<T>(why: &str) -> Result<T, NotUnderstood> {
     Err(NotUnderstood(why.to_owned()))
 }
 
-/// A line of JSON, and what follows it.
+/// A line of JSON, followed by raw bytes.
 fn with_tail(head: &impl Serialize, tail: &[&[u8]]) -> Vec<u8> {
-    // Serializing plain structs of texts and numbers cannot fail.
+    // Plain structs of strings and numbers always serialize.
     let mut bytes = serde_json::to_vec(head).unwrap_or_default();
     bytes.push(b'\n');
     for part in tail {
@@ -220,7 +220,7 @@ fn head_and_tail<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, &'de 
     Ok((serde_json::from_slice(head)?, tail.get(1..).unwrap_or_default()))
 }
 
-/// The next so many bytes.
+/// Takes the next `length` bytes.
 fn cut<'a>(tail: &mut &'a [u8], length: u64) -> Result<&'a [u8], NotUnderstood> {
     match usize::try_from(length).ok().and_then(|length| tail.split_at_checked(length)) {
         Some((part, rest)) => {
@@ -248,7 +248,7 @@ struct LegacyHead {
 }
 
 impl Terms {
-    /// As bytes.
+    /// Encodes as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let files = self.ring.files();
         let legacy = |legacy: &Legacy| LegacyHead {
@@ -267,10 +267,10 @@ impl Terms {
         with_tail(&head, &tail)
     }
 
-    /// From what [`Terms::to_bytes`] gave.
+    /// Decodes [`Terms::to_bytes`].
     ///
     /// # Errors
-    /// When it is something else. Less than was said is never enough: a ring that lacks a key file is none.
+    /// If they are anything else. Fewer terms are never accepted: a ring that lacks a key file is an error.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotUnderstood> {
         let (head, mut tail): (TermsHead, _) = head_and_tail(bytes)?;
         let mut files = Vec::with_capacity(head.keys.len());
@@ -296,15 +296,15 @@ impl Terms {
 }
 
 impl Question {
-    /// As bytes.
+    /// Encodes as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         with_tail(&self, &[])
     }
 
-    /// From what [`Question::to_bytes`] gave.
+    /// Decodes [`Question::to_bytes`].
     ///
     /// # Errors
-    /// When it is something else.
+    /// If they are anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotUnderstood> {
         Ok(head_and_tail(bytes)?.0)
     }
@@ -333,7 +333,7 @@ enum AnswerHead {
 }
 
 impl Answer {
-    /// As bytes.
+    /// Encodes as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let refused = |refusal: &Refusal, sha256: Option<Sha256>| AnswerHead::Refused {
             code: refusal.code.to_string(),
@@ -361,11 +361,11 @@ impl Answer {
         }
     }
 
-    /// From what [`Answer::to_bytes`] gave.
+    /// Decodes [`Answer::to_bytes`].
     ///
     /// # Errors
-    /// When it is something else: a name that no package may have, a code that there is not, a checksum of another
-    /// kind than `checksum`.
+    /// If they are anything else: a name that no package may have, an unknown code, a checksum of another kind than
+    /// `checksum`.
     pub fn from_bytes(bytes: &[u8], checksum: ChecksumKind) -> Result<Self, NotUnderstood> {
         let (head, mut tail): (AnswerHead, _) = head_and_tail(bytes)?;
         let sum = |text: String| text.parse::<Sha256>().or_else(|_| wrong("a SHA-256"));

@@ -1,18 +1,18 @@
-//! Whether files that are held open still have the names under which they were opened.
+//! Whether open files still have the names under which they were opened.
 //!
-//! SQLite never asks. With a write-ahead log it goes on writing to the inodes that it holds open when somebody has
-//! removed, moved or replaced `logbook.sqlite` or `logbook.sqlite-wal`: every append succeeds, and all of it is gone
-//! with the process. (With a rollback journal it would refuse to write: `SQLITE_READONLY_DBMOVED`.) An inode that is
-//! held open is never given to another file, so device and inode number tell, at the price of a `stat`.
+//! SQLite never checks. With a write-ahead log it keeps writing to the inodes it has open after somebody has removed,
+//! moved or replaced `logbook.sqlite` or `logbook.sqlite-wal`: every append succeeds, and all of it is lost when the
+//! process ends. (With a rollback journal it would refuse to write: `SQLITE_READONLY_DBMOVED`.) The number of an open
+//! inode is never reused, so comparing device and inode is enough, at the cost of one `stat`.
 //!
-//! A file that was written over in place keeps its inode. Its size or its time tells that somebody wrote; whether
-//! what stands there is still what was written before is for the caller to find out.
+//! A file that was overwritten in place keeps its inode. Its size or its times show that somebody wrote; the caller has
+//! to find out whether its content is still what was written before.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// What a `stat` says of a file.
+/// What `stat` says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     file: (u64, u64),
@@ -20,7 +20,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Of what has this name now; `None` when nothing has it.
+    /// The file that has this name now; `None` if there is none.
     ///
     /// # Errors
     /// When it cannot be looked at.
@@ -36,29 +36,29 @@ impl Mark {
     }
 }
 
-/// How a file is not what it was.
+/// What happened to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing has its name.
     Gone,
     /// Another file has its name.
     Another,
-    /// It is the same file, and somebody else has written to it.
+    /// It is the same file, but somebody else has written to it.
     Written,
 }
 
-/// One file that is held open.
+/// One open file.
 #[derive(Debug)]
 pub struct Foothold {
     path: PathBuf,
     mark: Option<Mark>,
     by_content: bool,
-    /// How it was when what somebody has written there was found to be wrong.
+    /// Its state when somebody else's change to it was found to be wrong.
     wrong: Option<Mark>,
 }
 
 impl Foothold {
-    /// A file that whoever calls writes to alone.
+    /// A file that only the caller writes to.
     ///
     /// # Errors
     /// When it cannot be looked at.
@@ -79,7 +79,7 @@ impl Foothold {
         &self.path
     }
 
-    /// How it is not what it was.
+    /// What happened to it since it was opened or last renewed.
     ///
     /// # Errors
     /// When it cannot be looked at.
@@ -93,7 +93,7 @@ impl Foothold {
         })
     }
 
-    /// Whether what somebody has written there is wrong, as `is_right` finds out once for each change.
+    /// Whether somebody else's change to it is wrong; `is_right` is called once for each change.
     pub fn is_wrong(&mut self, is_right: impl FnOnce() -> bool) -> bool {
         let now = Mark::of(&self.path).ok().flatten();
         if now.is_none() || now != self.wrong {
@@ -102,7 +102,8 @@ impl Foothold {
         self.wrong.is_some()
     }
 
-    /// Whoever calls has written to it, or knows what was written. Another file is not taken for it.
+    /// Notes that the caller has written to it, or knows what was written. A different file under its name is not
+    /// accepted.
     pub fn renew(&mut self) {
         if let Ok(Some(now)) = Mark::of(&self.path)
             && self.mark.is_none_or(|known| known.file == now.file)

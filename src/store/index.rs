@@ -1,8 +1,8 @@
-//! What the trees of a distribution need of each package to show it: its XML, by the SHA-256 of its bytes. What a tree
-//! shows it is told ([`Listing`]).
+//! What the trees of a distribution need of each package to show it: its XML, by the SHA-256 of the package's bytes.
+//! What a tree shows is passed in ([`Listing`]).
 //!
-//! `<state>/index/<distribution>.sqlite`, one table, and beside it `<distribution>.xml`, a [`AppendFile`] of
-//! all XML:
+//! `<state>/index/<distribution>.sqlite` has one table for this, and beside it, `<distribution>.xml` is an
+//! [`AppendFile`] with all the XML:
 //!
 //! ```text
 //! chunk(sha256 BLOB PRIMARY KEY, pkgid TEXT, size INTEGER, file_time INTEGER, place INTEGER,
@@ -12,20 +12,19 @@
 //! made(sha256 BLOB, inode INTEGER, PRIMARY KEY(sha256, inode))
 //! ```
 //!
-//! `made` has the inodes that the daemon itself has made of a package's bytes, so that one which was only given to it
-//! (`chown`), and which somebody may still have open, is told from them. What is forgotten is copied once more.
+//! `made` lists the inodes that the daemon itself created for a package's bytes, to tell them from an inode that was
+//! only given to it (`chown`) and that somebody may still have open. A package whose inode is not listed is copied
+//! again.
 //!
-//! `showing` says which `repomd.xml` was about to be shown last, and of which packages: whoever finds it after
-//! a crash that came before the logbook had heard of it knows that it is ours, as long as the logbook has
-//! just these packages.
+//! `showing` records which `repomd.xml` was about to be shown last, and for which packages. After a crash before the
+//! logbook heard of it, that `repomd.xml` is recognised as ours, provided that the logbook has exactly these packages.
 //!
-//! A package's XML is made once, when it is taken in; every tree that lists the package uses it
-//! again. The files hold nothing that the trees and the logbook do not hold too: they can be removed at
-//! any time, and what is missing is made again from the package itself. So they are written without
-//! waiting for the disk (`synchronous=OFF`); a table that a power cut has torn is thrown away, and XML
-//! that does not have its key is made again.
+//! A package's XML is made once, when the package is taken in; every tree that lists the package reuses it. The files
+//! hold nothing that the trees and the logbook do not have too: they can be removed at any time, and what is missing is
+//! regenerated from the package. So writes are not synced (`synchronous=OFF`); a table torn by a power cut is thrown
+//! away, and XML that does not match its key is regenerated.
 //!
-//! In memory stands where the XML lies.
+//! Only the position of the XML is kept in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -41,16 +40,15 @@ use crate::domain::listing::{Entry, Listing};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
-/// Rises whenever the XML of the same package would come out differently, so that old chunks are
-/// made again.
+/// Incremented whenever the XML of the same package would come out differently, so that old chunks are regenerated.
 const CHUNK_FORMAT: i64 = 3;
 
-/// A package's ready-made XML.
+/// A package's XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// The package's bytes.
+    /// SHA-256 of the package's bytes.
     pub sha256: Sha256,
-    /// Where it lies, if that is not where the daemon puts packages ([`Entry::place`]).
+    /// Its path in the tree, if that is not where the daemon puts packages ([`Entry::place`]).
     pub place: Option<Arc<str>>,
     /// Its checksum in the distribution's kind.
     pub pkgid: String,
@@ -58,17 +56,17 @@ pub struct Chunk {
     pub size: u64,
     /// Modification time of the file, seconds since the epoch.
     pub file_time: u64,
-    /// Its element of each file, in the order of [`Part::ALL`].
+    /// Its element in each file, in the order of [`Part::ALL`].
     pub xml: [Vec<u8>; 3],
 }
 
 /// Why the index cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// SQLite did not do what it was asked.
+    /// SQLite failed.
     #[error("could not {what} the index {}", path.display())]
     Database {
-        /// What was tried, a verb.
+        /// What was attempted, as a verb.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -76,7 +74,7 @@ pub enum IndexError {
         #[source]
         source: rusqlite::Error,
     },
-    /// The disk did not do what it was asked.
+    /// The disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// More XML than any package has.
@@ -84,10 +82,10 @@ pub enum IndexError {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// The package's bytes.
+        /// SHA-256 of the package's bytes.
         sha256: Sha256,
     },
-    /// The XML of a file is not what was kept.
+    /// The XML of a file does not match its key.
     #[error("the metadata of {package} in {} was lost", path.display())]
     Lost {
         /// The file with the XML.
@@ -95,8 +93,7 @@ pub enum IndexError {
         /// The package's file.
         package: String,
     },
-    /// A package that a tree should list has no XML, or not what was kept. Whoever forgets it can make it
-    /// again.
+    /// A listed package has no XML, or XML that does not match its key. After [`Index::forget`] it can be regenerated.
     #[error("the index {} has no metadata for {nevra}", path.display())]
     Missing {
         /// The file.
@@ -106,35 +103,35 @@ pub enum IndexError {
     },
 }
 
-/// Packages in the order of a file.
+/// Packages in the order of a metadata file.
 pub trait Source: Sync {
     /// How many.
     fn packages(&self) -> usize;
-    /// What the cutting asks of one.
+    /// What cutting needs of one.
     fn piece(&self, part: Part, at: usize) -> Piece;
     /// Appends its XML.
     ///
     /// # Errors
-    /// When there is none, or not what its key says.
+    /// If there is none, or it does not match its key.
     fn append(&self, part: Part, at: usize, out: &mut Vec<u8>) -> Result<(), IndexError>;
 }
 
-/// Where a package's XML lies in an append file, its three parts one after another.
+/// Where a package's XML is in an append file, its three parts in sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Where the first begins.
+    /// Offset of the first part.
     pub at: u64,
     /// Their lengths in bytes.
     pub lengths: [u32; 3],
-    /// What they are.
+    /// Their keys.
     pub keys: [Key; 3],
 }
 
 impl Place {
-    /// Puts XML in an append file; `None` when it is longer than any package's.
+    /// Writes XML to an append file; `None` if it is longer than any package's.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn write(disk: &dyn Disk, append_file: &AppendFile, xml: &[Vec<u8>; 3]) -> Result<Option<Self>, DiskError> {
         let pieces = xml.each_ref().map(Vec::as_slice);
         let lengths = pieces.map(|xml| u32::try_from(xml.len()).unwrap_or(u32::MAX));
@@ -145,27 +142,27 @@ impl Place {
         Ok(Some(Self { at, lengths, keys: pieces.map(Key::of) }))
     }
 
-    /// Where it ends in its append file.
+    /// Offset after the last part.
     pub fn end(&self) -> u64 {
         self.at.saturating_add(self.len())
     }
 
-    /// Bytes of all three.
+    /// Bytes of all three parts.
     pub fn len(&self) -> u64 {
         self.lengths.iter().map(|length| u64::from(*length)).sum()
     }
 
-    /// Whether there is nothing, as no package has.
+    /// Whether all parts are empty, which no package's are.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What the cutting asks.
+    /// What cutting needs.
     pub fn piece(&self, part: Part) -> Piece {
         Piece { key: *part.of(&self.keys), len: *part.of(&self.lengths) as usize }
     }
 
-    /// Appends the XML of one part to `out`; whether it is there and has its key.
+    /// Appends the XML of one part to `out`; returns whether it is there and matches its key.
     pub fn read(&self, append_file: &AppendFile, part: Part, out: &mut Vec<u8>) -> bool {
         let before = Part::ALL.iter().take_while(|other| **other != part);
         let at = before.fold(self.at, |at, other| at.saturating_add(u64::from(*other.of(&self.lengths))));
@@ -174,7 +171,7 @@ impl Place {
         append_file.read(at, len, out).is_ok() && Key::of(out.get(begin..).unwrap_or_default()) == key
     }
 
-    /// The XML of all parts, if it is there and has its keys.
+    /// The XML of all parts, if it is there and matches its keys.
     pub fn read_all(&self, append_file: &AppendFile) -> Option<[Vec<u8>; 3]> {
         let mut xml = [Vec::new(), Vec::new(), Vec::new()];
         let all = Part::ALL.into_iter().zip(&mut xml).all(|(part, xml)| self.read(append_file, part, xml));
@@ -182,7 +179,7 @@ impl Place {
     }
 }
 
-/// What is known of a file that was taken in.
+/// What is known of a package file that was taken in.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     size: u64,
@@ -190,7 +187,8 @@ struct Known {
     place: Place,
 }
 
-/// Whether an error says nothing of what is in a database: too many open files, a full disk, somebody else's file.
+/// Whether an error says nothing about the content of a database: too many open files, a full disk, a file that belongs
+/// to somebody else.
 pub(super) fn may_pass(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode as Code;
     let passing = [
@@ -212,29 +210,29 @@ pub struct Index {
     db: Connection,
     append_file: AppendFile,
     contents: Contents,
-    /// How often XML was put in since the index was opened.
+    /// How many times XML was added since the index was opened.
     puts: u64,
-    /// Packages' bytes and the inodes that we have made of them.
+    /// Packages' bytes and the inodes that we created for them.
     made: HashSet<(Sha256, u64)>,
 }
 
-/// What is known of the bytes of each package.
+/// What is known of each package, by the SHA-256 of its bytes.
 type Contents = HashMap<Sha256, Known>;
 
-/// What the index files hold.
+/// The content of the index files.
 type Opened = (Connection, Contents, HashSet<(Sha256, u64)>);
 
 impl Index {
-    /// Opens the index files, or makes new ones when they are missing, torn or of another format.
+    /// Opens the index files, or creates new ones if they are missing, torn or of another format.
     ///
     /// # Errors
-    /// When not even new ones can be made.
+    /// If not even new ones can be created.
     pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let xml_path = path.with_extension("xml");
         let append_file = AppendFile::open(disk, &xml_path)?;
         match Self::usable(path, append_file.end()) {
             Ok(opened) => return Ok(Self::with(path, opened, append_file)),
-            // To make it again reads every package, and would fare no better.
+            // Regenerating it reads every package and would fail too.
             Err(source) if may_pass(&source) => {
                 return Err(IndexError::Database { what: "open", path: path.to_owned(), source });
             }
@@ -329,12 +327,12 @@ impl Index {
         self.contents.contains_key(&id_of(entry))
     }
 
-    /// Size and file time of the file as which a package was taken in.
+    /// Size and modification time of the file when the package was taken in.
     pub fn facts(&self, entry: &Entry) -> Option<(u64, u64)> {
         self.contents.get(&id_of(entry)).map(|known| (known.size, known.file_time))
     }
 
-    /// Keeps a package's XML.
+    /// Stores a package's XML.
     ///
     /// # Errors
     /// The disk or SQLite failed.
@@ -371,7 +369,7 @@ impl Index {
         Ok(())
     }
 
-    /// Remembers an inode that we have made of a package's bytes.
+    /// Records an inode that we created for a package's bytes.
     ///
     /// # Errors
     /// SQLite failed.
@@ -384,12 +382,12 @@ impl Index {
         Ok(())
     }
 
-    /// Whether we have made this inode of these bytes.
+    /// Whether we created this inode for these bytes.
     pub fn made(&self, sha256: Sha256, inode: u64) -> bool {
         self.made.contains(&(sha256, inode))
     }
 
-    /// Remembers which `repomd.xml` a tree is about to show for which packages.
+    /// Records which `repomd.xml` a tree is about to show for which packages.
     ///
     /// # Errors
     /// SQLite failed.
@@ -399,13 +397,13 @@ impl Index {
         self.db.execute(insert, row).map(drop).map_err(self.failed("write to"))
     }
 
-    /// The `repomd.xml` that a tree was about to show last.
+    /// The `repomd.xml` that a tree was last about to show.
     pub fn showing(&self, tree: &TreeName) -> Option<Sha256> {
         let find = "SELECT repomd FROM showing WHERE tree = ?1";
         self.db.query_row(find, [tree.as_str()], |row| row.get(0).map(Sha256)).ok()
     }
 
-    /// Whether a tree was about to show this `repomd.xml` last, for these packages.
+    /// Whether this is the `repomd.xml` that a tree was last about to show for these packages.
     pub fn would_show(&self, tree: &TreeName, repomd: Sha256, listing: &Listing) -> bool {
         let find = "SELECT repomd, packages FROM showing WHERE tree = ?1";
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, [u8; 32]>(1)?));
@@ -413,15 +411,15 @@ impl Index {
         last.is_ok_and(|last| last == (repomd.0, packages(listing)))
     }
 
-    /// Finds a package's XML no longer, because it is damaged.
+    /// Forgets a package's XML because it is damaged.
     pub fn forget(&mut self, entry: &Entry) {
         self.contents.remove(&id_of(entry));
     }
 
-    /// The packages of a listing with their XML, in the order of its metadata.
+    /// The packages of a listing with their XML, in the order of the metadata.
     ///
     /// # Errors
-    /// When one of them has none.
+    /// If one of them has none.
     pub fn ordered<'a>(&'a self, listing: &'a Listing) -> Result<Ordered<'a>, IndexError> {
         let packages = listing.iter().map(|(nevra, entry)| match self.contents.get(&id_of(entry)) {
             Some(known) => Ok((nevra, &known.place)),
@@ -430,30 +428,31 @@ impl Index {
         Ok(Ordered { append_file: &self.append_file, packages: packages.collect::<Result<_, _>>()? })
     }
 
-    /// How often XML was put in since the index was opened: what was shown before may have been made of other XML.
+    /// How many times XML was added since the index was opened: what was shown before may have been made from other
+    /// XML.
     pub fn puts(&self) -> u64 {
         self.puts
     }
 }
 
-/// What stands for the XML of a package: the sum of its bytes, and where it lies unless the daemon has put it there.
+/// The key of a package's row: the SHA-256 of its bytes, combined with its path unless the daemon chose that.
 fn id(sha256: Sha256, place: Option<&str>) -> Sha256 {
     place.map_or(sha256, |place| Sha256(Key::of(&[&sha256.0, place.as_bytes()].concat()).0))
 }
 
-/// The same of what a tree lists.
+/// The same for an entry of a listing.
 fn id_of(entry: &Entry) -> Sha256 {
     id(entry.sha256, entry.place.as_deref())
 }
 
-/// A listing in one number.
+/// A listing as a single hash.
 fn packages(listing: &Listing) -> [u8; 32] {
     let mut all = Vec::with_capacity(listing.len() * 32);
     listing.iter().for_each(|(_, entry)| all.extend_from_slice(&id_of(entry).0));
     Key::of(&all).0
 }
 
-/// The packages of a tree, in the order of its metadata.
+/// The packages of a tree, in the order of the metadata.
 #[derive(Debug)]
 pub struct Ordered<'a> {
     append_file: &'a AppendFile,
@@ -462,7 +461,7 @@ pub struct Ordered<'a> {
 
 impl Ordered<'_> {
     fn at(&self, at: usize) -> (&Nevra, &Place) {
-        // The place comes from the cutting of this very list.
+        // `at` comes from cutting this very list.
         self.packages[at]
     }
 }
@@ -485,10 +484,10 @@ impl Source for Ordered<'_> {
     }
 }
 
-/// Packages whose XML is in memory, for files that no index stands behind.
+/// Packages whose XML is in memory, for files without an index.
 #[derive(Clone, Debug, Default)]
 pub struct InMemory {
-    /// Of each file, in the order of [`Part::ALL`], the XML of all packages.
+    /// For each file, in the order of [`Part::ALL`], the XML of all packages.
     pub xml: [Vec<Vec<u8>>; 3],
 }
 

@@ -1,17 +1,16 @@
-//! Who may write here: one daemon for each site.
+//! One daemon for each site: the locks.
 //!
-//! `<state>/lock` and `<root>/.rolloutd.lock` are locked with `flock` for as long as the daemon lives;
-//! the kernel lets go when the process dies, so a lock is never stale. The files hold the process id
-//! and the configuration of the holder, for the message to whoever comes second, and they are never
-//! removed: a lock on a removed file would protect nothing. Both places are locked, since two
-//! configurations may share the trees and differ in their state, or the reverse.
+//! `<state>/lock` and `<root>/.rolloutd.lock` are locked with `flock` for as long as the daemon runs; the kernel
+//! releases them when the process dies, so a lock is never stale. The files hold the process id and configuration of
+//! the holder, for the error message of a second daemon, and they are never removed: a lock on a removed file would
+//! protect nothing. Both are locked because two configurations may share the trees but not the state, or the reverse.
 //!
 //! # Several machines
 //!
-//! On NFS `flock` is a lock at the server (Linux 2.6.12 and later), so a daemon on another machine that has the same
-//! root mounted is refused as well; the holder names its machine. It is not so where a mount says `nolock`,
-//! `local_lock=flock` or `local_lock=all`, or where the server has no locks: each machine then has locks of its own, and
-//! nothing here can tell. What is left is that a daemon holds a tree whose metadata its logbook does not know.
+//! On NFS, `flock` locks at the server (Linux 2.6.12 and later), so a daemon on another machine that mounts the same
+//! root is refused too; the holder names its machine. This fails where a mount has `nolock`, `local_lock=flock` or
+//! `local_lock=all`, or where the server does not support locks: each machine then has its own locks, and nothing here
+//! can tell. The remaining protection is that a daemon stops changing a tree whose metadata its logbook does not know.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
@@ -22,14 +21,14 @@ use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 
 use super::disk::{self, AtPath as _, DiskError};
 
-/// Proof that this process is the only writer of a site; the locks live as long as it.
+/// Proof that this process is the only writer of a site; dropping it releases the locks.
 #[derive(Debug)]
 pub struct SiteLock {
     files: Vec<(PathBuf, File)>,
 }
 
 impl SiteLock {
-    /// The lock file that has lost its name: a second daemon would make a new one and take that.
+    /// The lock file that no longer has its name: a second daemon would create a new one and lock that.
     pub fn lost(&self) -> Option<&Path> {
         let is_lost = |(path, file): &&(PathBuf, File)| {
             let (held, named) = (file.metadata(), std::fs::symlink_metadata(path));
@@ -46,7 +45,7 @@ impl SiteLock {
 /// Why the site cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else has it.
+    /// Another process holds it.
     #[error("{} is held by another rolloutd ({holder}); stop it first, or give this one another site",
              path.display())]
     Held {
@@ -55,7 +54,7 @@ pub enum LockError {
         /// What the holder wrote into it.
         holder: String,
     },
-    /// The directory lies in a site.
+    /// The directory is part of a site.
     #[error("{} belongs to the site in {}; only its daemon writes metadata there", dir.display(), root.display())]
     Site {
         /// The directory.
@@ -63,7 +62,7 @@ pub enum LockError {
         /// The site's root.
         root: PathBuf,
     },
-    /// It is somebody else's.
+    /// It belongs to another user.
     #[error(
         "could not open {}: {} belongs to {owner}, but this runs as {me}: run it as {owner}; or, to give it to \
          {me}, as root, `chown -R --from={owner} {me} {}`", path.display(), dir.display(), dir.display()
@@ -71,9 +70,9 @@ pub enum LockError {
     Anothers {
         /// The lock file.
         path: PathBuf,
-        /// The directory of the site in which it lies.
+        /// The site directory that it is in.
         dir: PathBuf,
-        /// The owner of that.
+        /// That directory's owner.
         owner: String,
         /// The user of this process.
         me: String,
@@ -85,20 +84,20 @@ pub enum LockError {
 
 /// Locks a site: its state directory and its root.
 ///
-/// `who` is written into the lock files, one line: what the second daemon is told about the first.
+/// `who` is written into the lock files as one line, to be shown to a second daemon.
 ///
 /// # Errors
-/// Names the holder when there is one.
+/// Names the holder if there is one.
 pub fn lock_site(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
     let files = [state.join("lock"), root.join(ROOT_LOCK)];
     let lock = |path: PathBuf| lock_file(&path, who).map(|file| (path, file));
     files.into_iter().map(lock).collect::<Result<_, _>>().map(|files| SiteLock { files })
 }
 
-/// The same where the root need not be there yet: nobody can use trees that are not there.
+/// The same where the root need not exist yet: nobody can use trees that do not exist.
 ///
 /// # Errors
-/// Names the holder when there is one.
+/// Names the holder if there is one.
 pub fn lock_site_or_state(state: &Path, root: &Path, who: &str) -> Result<SiteLock, LockError> {
     if root.is_dir() {
         return lock_site(state, root, who);
@@ -110,10 +109,10 @@ pub fn lock_site_or_state(state: &Path, root: &Path, who: &str) -> Result<SiteLo
 /// The lock file in the root of a site.
 const ROOT_LOCK: &str = ".rolloutd.lock";
 
-/// Locks what a program that is no daemon writes to: its state, by a file, and a directory by itself.
+/// Locks what a program other than the daemon writes to: its state by a file, and a directory by itself.
 ///
 /// # Errors
-/// Names the holder when there is one; also when the directory belongs to a site, which is its daemon's.
+/// Names the holder if there is one; also if the directory belongs to a site, where only its daemon writes.
 pub fn lock_folder(state: &Path, dir: &Path, who: &str) -> Result<SiteLock, LockError> {
     if let Some(root) = dir.ancestors().find(|above| above.join(ROOT_LOCK).exists()) {
         return Err(LockError::Site { dir: dir.to_owned(), root: root.to_owned() });
@@ -144,7 +143,7 @@ fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            // The holder writes one short line; more would not be its.
+            // The holder writes one short line; anything longer is not from it.
             let mut holder = String::new();
             let _ = (&mut file).take(400).read_to_string(&mut holder);
             return Err(LockError::Held { path: path.to_owned(), holder: holder.trim().to_owned() });
@@ -157,8 +156,8 @@ fn lock_file(path: &Path, who: &str) -> Result<File, LockError> {
     Ok(file)
 }
 
-/// A directory of a site that belongs to another user, such as trees that were brought from another machine. One of
-/// root's is none: whoever has made it by mistake is told to give that alone away.
+/// A site directory that belongs to another user, such as trees copied from another machine. One that belongs to root
+/// does not count: whoever created it by mistake is told to change just its owner.
 fn anothers(path: &Path) -> Option<LockError> {
     let (dir, me) = (path.parent()?, disk::me());
     let owner = std::fs::metadata(dir).ok()?.uid();
@@ -166,11 +165,11 @@ fn anothers(path: &Path) -> Option<LockError> {
     (owner != me && owner != 0).then(|| LockError::Anothers { path, dir, owner: disk::user(owner), me: disk::user(me) })
 }
 
-/// A lock that root makes would keep the daemon's user out for ever: it belongs to the owner of its directory.
+/// A lock file created by root would lock out the daemon's user for ever, so it is given to the owner of its directory.
 fn belongs_to_the_site(file: &File, path: &Path) {
     let owner = path.parent().and_then(|dir| std::fs::metadata(dir).ok());
     if let Some(owner) = owner.filter(|owner| rustix::process::geteuid().is_root() && owner.uid() != 0) {
-        // Where that cannot be, the next start says whose it is.
+        // If that fails, the next start says who owns it.
         let (uid, gid) = (Uid::from_raw(owner.uid()), Gid::from_raw(owner.gid()));
         let _ = rustix::fs::fchown(file, Some(uid), Some(gid));
     }

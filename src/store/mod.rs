@@ -1,64 +1,64 @@
 //! This machine's disk and the logbook. All writing goes through [`disk`].
 
-/// Reading what may never answer.
+/// Reads that may never return.
 pub mod patience;
 /// The seam: every change rolloutd makes to the disk.
 pub mod disk;
-/// Who may write here: one daemon for each site.
+/// One daemon for each site: the locks.
 pub mod lock;
-/// Where things lie in a tree.
+/// The layout of a tree on disk.
 pub mod tree;
-/// What identifies a state of a file or directory.
+/// Device, inode, size and times: how a change of a file or directory is noticed.
 pub mod stamp;
-/// Whether files that are held open still have their names.
+/// Whether open files still have their names.
 pub mod foothold;
-/// Whose a tree is: clients fetch only what nobody but the daemon can change.
+/// Who owns a tree, and who else could change it.
 pub mod ownership;
-/// What has been decided, in order, hash-chained.
+/// Every decision, in order, hash-chained.
 pub mod logbook;
 /// Which identity stands behind which id of the logbook.
 pub mod people;
 /// Files that were refused, and why.
 pub mod rejected;
-/// A copy of the state from which a site can go on, and the way back.
+/// Backing up a site's state, and restoring it.
 pub mod backup;
-/// How long refused files are kept, and which go first.
+/// How long refused files are kept, and which are removed first.
 pub mod evidence;
-/// Superseded metadata and withdrawn packages, kept until their time has come.
+/// Superseded metadata and withdrawn packages, removed after their grace period.
 pub mod retirement;
-/// Several threads for a list of independent pieces of work.
+/// Runs a list of independent jobs on several threads.
 pub mod thread_pool;
-/// Runs of bytes one after another in one file, for what can be made again.
+/// Append-only files for data that can be regenerated.
 pub mod append_file;
-/// Where packages' XML is cut into blocks, and what a file made of them is.
+/// How packages' XML is cut into blocks, and what a file built from blocks is.
 pub mod blocks;
-/// What is known of every package: identity and ready-made XML.
+/// What is known of every package: its identity and its XML.
 pub mod index;
-/// Blocks that are ready to be published.
+/// Compressed blocks, ready to be published.
 pub mod block_cache;
-/// Missing blocks made and files put together, by all threads at once.
+/// Compresses missing blocks and writes the metadata files, on all threads.
 mod splice;
-/// The three files of a tree, made of blocks from the block cache.
+/// The three metadata files of a tree, assembled from cached blocks.
 pub mod assembly;
-/// What is asked of a package file before it comes in, who answers, and both as bytes.
+/// The examination of a package file: the questions, the answers, and both as bytes.
 pub mod examination;
-/// What several owners have put somewhere, within a bound and in turns.
+/// Work of several owners, bounded in size and taken in turns.
 mod turns;
-/// A dropped file becomes an inode of our own, or a refusal.
+/// Turns a dropped file into an inode of our own, or a refusal.
 pub mod intake;
-/// Whether the packages that a tree lists still lie there.
+/// Whether the packages that a tree lists are still there.
 pub mod presence;
-/// New metadata, staged where nobody looks, then made visible by one rename.
+/// New metadata, staged out of sight and published by one rename.
 pub mod publication;
-/// What a tree shows or holds that the logbook knows nothing of.
+/// What a tree shows or holds that the logbook does not know.
 pub mod strangers;
-/// Published packages read again, for bits that have changed.
+/// Reads published packages again to find flipped bits.
 pub mod scrub;
-/// A plan carried out on the trees, from any point, any number of times.
+/// Carries out a plan on the trees; it can resume anywhere and be repeated.
 pub mod promotion;
-/// One distribution on this disk: its index, its uploads, its trees.
+/// One distribution on disk: its index, its uploads, its trees.
 pub mod distribution;
-/// A tree that somebody else has made, taken under management as it is.
+/// Takes over a tree that somebody else made, as it is.
 pub mod adoption;
-/// A directory of packages that somebody else arranges, and its metadata.
+/// The metadata of a directory of packages that rolloutd does not manage.
 pub mod folder;

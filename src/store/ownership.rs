@@ -1,16 +1,16 @@
-//! Whose a tree is: clients fetch only what nobody but the daemon can change.
+//! Who owns a tree, and who else could change it: clients fetch only what nobody but the daemon can change.
 //!
-//! Strangers write into the drop directory, which nobody serves. From the site's root down to the last directory of
-//! a tree, everything belongs to the daemon's user (or to root, who can do anything anyhow), and nobody else may
-//! write there. Whoever can write into a directory can exchange what lies in it, whatever the files themselves allow,
-//! between the moment at which the daemon looks and the moment at which a client fetches. So a tree that others can
-//! write is not published and nothing moves into or out of it.
+//! Strangers write into the drop directory, which is not served. From the site's root down to the last directory of a
+//! tree, everything belongs to the daemon's user (or to root, who can do anything anyway), and nobody else may write
+//! there. Whoever can write to a directory can replace its files, whatever their own modes, between the moment the
+//! daemon looks and the moment a client fetches. So a tree that others can write to is not published, and nothing moves
+//! into or out of it.
 //!
-//! A file is *guarded* when nobody but the daemon and root can write into it, and *sealed* when the daemon made it so
-//! itself: its own user, mode 0444. Only a sealed file whose inode the index knows ([`super::index::Index::made`]) is
-//! linked onward. A `chown` gives a stranger's file to the daemon, and leaves the descriptor that he still has open.
+//! A file is *guarded* if only the daemon and root can write to it, and *sealed* if the daemon made it so itself: its
+//! own user, mode 0444. Only a sealed file whose inode the index knows ([`super::index::Index::made`]) is linked
+//! onward. A `chown` gives a stranger's file to the daemon but leaves the stranger's open descriptor.
 //!
-//! Group bits stand for access lists, too: where there is one, they are its mask (`acl(5)`).
+//! Group bits also cover access lists: where there is one, they are its mask (`acl(5)`).
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,35 +20,35 @@ use super::disk::{AtPath as _, DiskError, me};
 use super::tree::{self, PACKAGES, REPODATA};
 use crate::domain::names::TreeId;
 
-/// Write access of the group and of everybody.
+/// Write permission for the group and for everybody.
 const OTHERS_WRITE: u32 = 0o022;
-/// Who may do what.
+/// The permission bits of a mode.
 const PERMISSIONS: u32 = 0o7777;
-/// Of a file that nobody writes to any more.
+/// The mode of a file that is never written again.
 const SEALED: u32 = 0o444;
 
-/// Whether nobody but the daemon and root can write.
+/// Whether only the daemon and root can write.
 pub fn guarded(uid: u32, mode: u32) -> bool {
     guarded_by(me(), uid, mode)
 }
 
-/// The same, of the daemon's user.
+/// The same for a given daemon user.
 pub fn guarded_by(owner: u32, uid: u32, mode: u32) -> bool {
     (uid == owner || uid == 0) && mode & OTHERS_WRITE == 0
 }
 
-/// Whether a regular file is as the daemon leaves each package.
+/// Whether a regular file is in the state in which the daemon leaves each package.
 pub fn sealed(meta: &std::fs::Metadata) -> bool {
     meta.is_file() && meta.uid() == me() && meta.mode() & PERMISSIONS == SEALED
 }
 
-/// The daemon's user, as somebody who is not the daemon knows him: root asks for whoever has the state directory.
+/// The daemon's user, as seen by another process: for root, the owner of the state directory.
 pub fn of_site(state: &Path) -> u32 {
     let meta = std::fs::metadata(state).ok().filter(|_| me() == 0);
     meta.map_or_else(me, |meta| meta.uid())
 }
 
-/// A tree that others can write.
+/// A tree that others can write to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
     /// The first such directory, from the root down.
@@ -59,11 +59,11 @@ pub struct Open {
     pub mode: u32,
     /// How many more there are.
     pub more: usize,
-    /// To whom they should belong.
+    /// The expected owner.
     owner: u32,
     /// Whether one of them belongs to somebody else.
     foreign: bool,
-    /// Whether the group or everybody may write in one of them.
+    /// Whether the group or everybody may write to one of them.
     writable: bool,
 }
 
@@ -78,8 +78,8 @@ impl Open {
         format!("{}{more} can be changed by others (owner {}, mode {:04o})", self.dir.display(), self.uid, self.mode)
     }
 
-    /// What mends it. Of the directories alone: a file that somebody else could write into is known by its owner and
-    /// its mode, and is replaced by a copy; to give it away would leave whoever has it open.
+    /// The command that fixes it, for directories only: a file that somebody else could write to is recognised by its
+    /// owner and mode, and is replaced by a copy; a `chown` would leave open descriptors.
     pub fn remedy(&self) -> String {
         let dir = self.dir.display();
         let chown = self.foreign.then(|| format!(" -exec chown {} {{}} +", self.owner));
@@ -88,20 +88,20 @@ impl Open {
     }
 }
 
-/// How far a look goes.
+/// Which directories are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// At the directories that are ours: cheap enough for each publication.
+    /// Only our own: cheap enough for each publication.
     AtOurs,
-    /// At every directory in the tree, whoever has made it.
+    /// Every directory in the tree, whoever made it.
     AtAll,
 }
 
-/// Most directories of a tree that are looked at, and how deep; ours has some dozens, two deep.
+/// Most directories of a tree that are checked, and how deep; ours have some dozens, two levels deep.
 const DIRECTORIES_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 16;
 
-/// Looks at the directories of a tree, from the root down; all should belong to `owner`. A tree that is not there yet
+/// Checks the directories of a tree, from the root down; all should belong to `owner`. A tree that does not exist yet
 /// has none.
 ///
 /// # Errors
@@ -115,7 +115,7 @@ pub fn look(root: &Path, id: &TreeId, owner: u32, how: Look) -> Result<Option<Op
     }
     dirs.push(path.join(REPODATA));
     dirs.push(path.join(PACKAGES));
-    // What is known of these from reading the directory above them takes a third of the time.
+    // Using the directory entries, instead of looking at each one, takes a third of the time.
     let mut packages = Vec::new();
     tree::each_package_dir(&path, |entry| packages.push((entry.path(), entry.metadata())))?;
     if how == Look::AtAll {
@@ -145,7 +145,7 @@ pub fn look(root: &Path, id: &TreeId, owner: u32, how: Look) -> Result<Option<Op
     Ok(found)
 }
 
-/// All directories below one. Links are not followed; what cannot be listed is left to whoever reads it.
+/// All directories below one. Links are not followed; directories that cannot be listed are left to whoever reads them.
 fn below(dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let mut found = Vec::new();
     let mut todo = vec![(dir.to_owned(), 0)];
@@ -168,10 +168,10 @@ fn below(dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
     Ok(found)
 }
 
-/// Files in a directory, and not below it, into which somebody else can write.
+/// The files directly in a directory that somebody else can write to.
 ///
 /// # Errors
-/// With the path at fault; a directory that is not there has none.
+/// With the path that failed; a missing directory has none.
 pub fn open_files(dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -180,7 +180,7 @@ pub fn open_files(dir: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let mut open = Vec::new();
     for entry in entries {
         let entry = entry.at("list", dir)?;
-        // What vanishes meanwhile is nobody's.
+        // Whatever vanishes meanwhile is skipped.
         let Ok(meta) = entry.metadata() else { continue };
         if meta.is_file() && !guarded(meta.uid(), meta.mode()) {
             open.push(entry.path());
@@ -224,7 +224,7 @@ mod tests {
                 chmod(&place, 0o755);
             }
         }
-        // One that somebody else has made there.
+        // One that somebody else made there.
         let foreign = root.join("testing/umd/3/rd2/deep");
         Kernel::default().make_dir(&foreign).expect("made");
         chmod(&foreign, 0o777);

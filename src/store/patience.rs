@@ -1,44 +1,44 @@
-//! Reading what may never answer.
+//! Reads that may never return.
 //!
-//! A file of another file system than the trees' (a server's, or one that a program makes) can keep whoever reads it
-//! waiting for ever, and nothing ends that but the file system. So such a file is read by a thread of its own, which
-//! is left behind when patience is over; it ends by itself when it gets an answer after all.
+//! A file on another file system than the trees' (a network share, or one that a program provides) can block its reader
+//! for ever, and only that file system can end the wait. So such a file is read by a separate thread, which is
+//! abandoned on timeout; it ends by itself if it ever gets an answer.
 //!
-//! What never happens: the work of a distribution waits for ever for the bytes of a file that somebody uploaded.
-//! What still can: it waits for a directory or for what is told of a file. The kernel remembers these mostly,
-//! and whoever mounts a file system into a tree of uploads is the administrator.
+//! What never happens: a distribution's work waits for ever for the bytes of an uploaded file. What still can happen:
+//! it waits for a directory or for a file's metadata. The kernel mostly caches these, and only the administrator mounts
+//! file systems below the uploads.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// How long a piece may take; local disks take some seconds when they are broken.
+/// How long one piece may take; failing local disks take some seconds.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: usize = 1 << 20;
 
-/// Most threads that wait at a time, so that files that are tried again and again are not.
+/// Most threads that may wait at a time: retrying blocked files must not use up all threads.
 const WAITING_MAX: usize = 64;
 
-/// How many threads read or wait.
+/// How many threads are reading or waiting.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// A file, read by a thread that can be left behind.
+/// A file, read by a thread that can be abandoned.
 #[derive(Debug)]
 pub struct Patient {
     pieces: Receiver<io::Result<Vec<u8>>>,
-    /// What is left of the last piece, from a place on.
+    /// The unread part of the last piece: its bytes, and where it begins.
     rest: (Vec<u8>, usize),
     patience: Duration,
 }
 
 impl Patient {
-    /// Begins to read from where the file is.
+    /// Begins to read from the file's current position.
     ///
     /// # Errors
-    /// When too many are waited for already, or no thread can be started.
+    /// When too many threads are waiting already, or no thread can be started.
     pub fn begin(from: impl Read + Send + 'static) -> io::Result<Self> {
         Self::with(from, PATIENCE)
     }
@@ -58,7 +58,7 @@ impl Patient {
     }
 }
 
-/// Sends a file in pieces, of which the last one is an error or empty, until nobody listens any more.
+/// Sends a file in pieces until the receiver is gone; the last piece is an error or empty.
 fn send_all(from: &mut impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE];
@@ -96,7 +96,7 @@ impl Read for Patient {
     }
 }
 
-/// One of the threads that may wait.
+/// One of the threads that may wait, counted.
 struct Place;
 
 impl Place {

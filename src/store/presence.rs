@@ -1,16 +1,15 @@
-//! Whether the packages that a tree lists still lie there.
+//! Whether the packages that a tree lists are still there.
 //!
-//! A publication must not list a package that is gone, so each one asks; and a tree has a hundred thousand of
-//! them. Nothing is removed from a directory and nothing in it is replaced without a new time of the
-//! directory; so a directory with the time of the last look is passed over, and of one that has changed every
-//! package is looked at. Bytes that are changed in place leave no trace in a directory; they are found when
-//! everything is looked at, which the watcher asks for now and then.
+//! A publication must not list a package that is gone, so each one checks, and a tree has up to a hundred thousand
+//! packages. Nothing is removed from or replaced in a directory without changing the directory's time; so a directory
+//! whose time is unchanged is skipped, and in one that changed, every package is looked at. A change to a file in place
+//! leaves no trace in its directory; it is found when everything is looked at, which the watcher requests now and then.
 //!
-//! What never happens: a directory whose last change is so young that the next one could have the same time
-//! is taken as unchanged by another piece of work.
+//! What never happens: another piece of work takes a directory as unchanged although its last change is so recent that
+//! the next one could have the same time.
 //!
-//! Refused: comparing names and inodes, which a directory tells by itself and four times as fast. A file that
-//! is removed and written anew often gets the inode of the old one.
+//! Rejected: comparing names and inodes, which a directory lists by itself and four times as fast. A file that is
+//! removed and written again often gets the inode of the old one.
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -28,10 +27,10 @@ use super::tree;
 use crate::domain::listing::{Entry, Listing};
 use crate::domain::nevra::Nevra;
 
-/// A directory, opened to look at what is in it, and its state; none when there is none.
+/// Opens a directory, with its state; `None` if it does not exist.
 ///
 /// # Errors
-/// When it cannot be said whether there is one: that is no word about the packages.
+/// If it cannot be opened: that says nothing about the packages.
 fn open(dir: &Path) -> Result<Option<(OwnedFd, Stamp)>, DiskError> {
     use rustix::io::Errno;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -48,18 +47,18 @@ fn open(dir: &Path) -> Result<Option<(OwnedFd, Stamp)>, DiskError> {
 /// What was seen of one tree when all its packages were there.
 #[derive(Debug)]
 pub struct Presence {
-    /// The directories of packages, as they were.
+    /// The package directories and their states.
     dirs: BTreeMap<Home, Stamp>,
     /// Those whose next change could have the same time.
     young: BTreeMap<Home, Stamp>,
 }
 
-/// A directory of packages.
+/// A package directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Home {
-    /// Where the daemon puts packages, by their letter.
+    /// Where the daemon puts packages, by their first letter.
     Letter(char),
-    /// One in which packages lay when the tree was taken under management.
+    /// One that had packages when the tree was taken over.
     At(Arc<str>),
 }
 
@@ -89,27 +88,27 @@ fn parent(place: &str) -> &str {
     place.rsplit_once('/').map_or("", |(dir, _)| dir)
 }
 
-/// A look that is not over: [`Look::good`] when each of `doubtful` was found to be all right.
+/// A look in progress: call [`Look::good`] if each of `doubtful` turns out to be all right.
 #[derive(Debug)]
 #[must_use = "what was seen is forgotten if it was not good"]
 pub struct Look {
     seen: Presence,
-    /// Packages whose files do not seem to be what was accepted, or can be changed by others.
+    /// Packages whose files seem not to be what was accepted, or can be changed by others.
     pub doubtful: Vec<(Nevra, Entry)>,
 }
 
 impl Look {
-    /// All packages are there.
+    /// Says that all packages are there.
     pub fn good(self) -> Presence {
         self.seen
     }
 }
 
-/// A directory in a look.
+/// A directory during a look.
 #[derive(Clone, Copy)]
 enum Dir {
     AsBefore(Stamp),
-    /// Its state before the look, unless it is gone.
+    /// Its state before the look; `None` if it is gone.
     LookedAt(Option<Stamp>),
 }
 
@@ -121,11 +120,11 @@ impl Presence {
         self
     }
 
-    /// Looks at the packages that a tree lists, whose directory is `dir`. `before` is what was seen last; without
-    /// it all of them are looked at.
+    /// Looks at the packages that a tree lists, in its directory `dir`. `before` is what was seen last; without it all
+    /// of them are looked at.
     ///
     /// # Errors
-    /// When it cannot be found out.
+    /// If it cannot be determined.
     pub fn look(
         before: Option<&Self>,
         dir: &Path,
@@ -136,7 +135,7 @@ impl Presence {
         let mut dirs: BTreeMap<Home, Dir> = BTreeMap::new();
         let mut doubtful = Vec::new();
         let owner = disk::me();
-        // Packages come by name, so that one directory is open at a time and most are opened once.
+        // Packages come by name, so one directory is open at a time, and most are opened once.
         let mut here: Option<(Home, bool, Option<OwnedFd>)> = None;
         for (nevra, entry) in listing.iter() {
             if here.as_ref().is_none_or(|(open, ..)| !open.is_that_of(nevra, entry)) {
@@ -171,7 +170,7 @@ impl Presence {
             Dir::AsBefore(stamp) | Dir::LookedAt(Some(stamp)) => Some((home, stamp)),
             Dir::LookedAt(None) => None,
         };
-        // A time of this moment may still be that of the next change.
+        // The next change may still have the same time as now.
         let is_old = |(_, stamp): &(Home, Stamp)| stamp.is_settled(now);
         let (dirs, young) = dirs.into_iter().filter_map(stamp).partition::<Vec<_>, _>(is_old);
         let seen = Self { dirs: dirs.into_iter().collect(), young: young.into_iter().collect() };

@@ -1,21 +1,21 @@
-//! A plan carried out on the trees, from any point, any number of times.
+//! Carries out a plan on the trees; it can resume anywhere and be repeated.
 //!
-//! The order is what keeps a package in at least one tree at every instant (*no loss*), and what cannot be done in one
-//! distribution away from all others:
+//! The order keeps a package in at least one tree at every instant (*no loss*), and keeps what cannot be done in one
+//! distribution out of all others:
 //!
 //! 1. every package's bytes are hashed and compared with what was accepted;
-//! 2. the target gets them (a link, or a synced copy on another file system), its directories are synced; for a
+//! 2. the target gets them (a link, or a synced copy on another file system), and its directories are synced; for a
 //!    withdrawal they are kept in `<state>/retired/<distribution>/`;
 //! 3. new metadata of all trees is staged, in all distributions;
 //! 4. the targets are shown with the packages;
 //! 5. the trees that they leave are shown without them.
 //!
-//! The files in the trees that they leave stay for the grace time and are removed by `retirement`.
-//! Each step looks at what is there before it acts.
+//! The files in the trees that packages leave stay for the grace period and are then removed by `retirement`. Each step
+//! checks what is there before it acts.
 //!
-//! What goes onward is an inode that the daemon made (see [`super::ownership`]), found, hashed and linked by one
-//! descriptor. Of any other one the bytes are copied into a fresh inode and hashed while they are copied. So whoever
-//! can exchange names, or has a file open, changes nothing of what arrives.
+//! Only an inode that the daemon created moves on (see [`super::ownership`]); it is found, hashed and linked through
+//! one descriptor. Any other is copied into a new inode and hashed while copying. So somebody who can exchange names,
+//! or has a file open, cannot change what arrives.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -32,7 +32,7 @@ use crate::domain::listing::{Catalog, Entry};
 use crate::domain::names::TreeName;
 use crate::domain::plan::{Item, Move};
 
-/// Where the pieces of a plan lie.
+/// The directories that a plan uses.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The site's root.
@@ -41,7 +41,7 @@ pub struct Places {
     pub retired: PathBuf,
 }
 
-/// Why a package could not be brought to its place.
+/// Why a package could not be put in its place.
 #[derive(Debug, thiserror::Error)]
 pub enum BringError {
     /// The disk.
@@ -52,10 +52,10 @@ pub enum BringError {
     Index(#[from] IndexError),
 }
 
-/// Puts the packages of a move into its target, or aside for a withdrawal; nothing is taken away.
+/// Puts the packages of a move into its target, or aside for a withdrawal; nothing is removed.
 ///
 /// # Errors
-/// When a package is not where it was, or is no longer the bytes that were accepted.
+/// If a package is not where it should be, or is no longer the accepted bytes.
 pub fn bring(
     disk: &dyn Disk,
     places: &Places,
@@ -74,20 +74,20 @@ pub fn bring(
         if !there.as_ref().is_some_and(|there| is_made(index, there, item.sha256)) {
             let mut from: Vec<PathBuf> =
                 item.leaves.iter().map(|tree| place(places, catalog, one, tree, item)).collect();
-            // A plan that shows again what another one took off has its packages nowhere else.
+            // A plan that shows withdrawn packages again has them nowhere else.
             from.extend(there.map(|_| to.clone()));
             bring_from(disk, index, &from, &to, item)?;
         }
-        // Also when an earlier run made the link: it may have been stopped before it synced it.
+        // Even if an earlier run made the link: it may have been stopped before syncing it.
         dirs.insert(dir);
     }
     Ok(dirs.iter().try_for_each(|dir| disk.sync_dir(dir))?)
 }
 
-/// Puts a package that a tree has lost back from the first of several places that has it; whether one has.
+/// Restores a package that a tree lost, from the first of several places that has it; returns whether one has.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn put_back(
     disk: &dyn Disk,
     index: &mut Index,
@@ -108,7 +108,7 @@ pub fn put_back(
     Ok(false)
 }
 
-/// Whether a file is an inode that we have made of these bytes, and nobody can change any more.
+/// Whether a file is an inode that we created for these bytes, and nobody can change it any more.
 fn is_made(index: &Index, file: &File, sha256: Sha256) -> bool {
     file.metadata().is_ok_and(|meta| ownership::sealed(&meta) && index.made(sha256, meta.ino()))
 }
@@ -134,7 +134,7 @@ fn bring_from(disk: &dyn Disk, index: &mut Index, from: &[PathBuf], to: &Path, i
     Err(DiskError::new("use", path, std::io::Error::other(why)).into())
 }
 
-/// Copies a package into an inode of our own under a name; whether it has the bytes that are wanted.
+/// Copies a package into a new inode of ours; returns whether it has the wanted bytes.
 fn copy(
     disk: &dyn Disk,
     index: &mut Index,
@@ -149,11 +149,11 @@ fn copy(
     Ok(true)
 }
 
-/// Puts an inode of our own in the place of a file that somebody else could change. Whether it had the accepted
-/// bytes; if it had not, it is as it was.
+/// Replaces a file that somebody else could change by an inode of ours. Returns whether it had the accepted bytes;
+/// otherwise it is unchanged.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn seal(disk: &dyn Disk, index: &mut Index, path: &Path, sha256: Sha256) -> Result<bool, BringError> {
     let Some(file) = open_plain(path)? else { return Ok(false) };
     tracing::warn!(path = %path.display(), "others could change a listed package; replacing it with a copy of the \
@@ -163,10 +163,10 @@ pub fn seal(disk: &dyn Disk, index: &mut Index, path: &Path, sha256: Sha256) -> 
     Ok(sealed)
 }
 
-/// A file that is there and has these bytes.
+/// Opens a file if it exists and has these bytes.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn open_accepted(path: &Path, sha256: Sha256) -> Result<Option<File>, DiskError> {
     let Some(file) = open_plain(path)? else { return Ok(None) };
     Ok((hash(&file, path)? == sha256.to_hex()).then_some(file))
@@ -187,7 +187,7 @@ fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
     }
 }
 
-/// Where a package of a plan lies in a tree, or will lie.
+/// The path of a package of a plan in a tree, present or future.
 fn place(places: &Places, catalog: &dyn Catalog, one: &Move, tree: &TreeName, item: &Item) -> PathBuf {
     tree::dir(&places.root, &one.id(tree)).join(catalog.listing(tree).location(&item.nevra))
 }
@@ -236,7 +236,7 @@ mod tests {
             std::fs::symlink_metadata(self.file(tree)).expect("there").ino()
         }
 
-        /// The daemon's index, in which it made the package that lies in `untested`, or did not.
+        /// The daemon's index, which records the package in `untested` as made by us, or not.
         fn index(&self, made: bool) -> Index {
             let path = self.dir.path().join("index.sqlite");
             let mut index = Index::open(&Kernel::default(), &path).expect("opened");
@@ -298,7 +298,7 @@ mod tests {
         }
     }
 
-    /// A file that somebody put in the place of ours, and gave to the daemon or had given to it.
+    /// A file that somebody put in place of ours, and gave to the daemon with `chown`.
     #[test]
     fn only_an_inode_that_we_made_goes_onward_and_of_another_one_a_copy() {
         use std::io::Write as _;

@@ -1,29 +1,28 @@
-//! New metadata, staged where nobody looks, then made visible by one rename.
+//! New metadata, staged out of sight and published by one rename.
 //!
-//! Clients fetch at all times from a plain web server. So (threats F10, F12):
+//! Clients fetch at any time from a plain web server. So (threats F10, F12):
 //!
-//! 1. The three files are written under names that hold their checksums, beside the old ones, and
-//!    synced. Every block in them was read back by a strict reader when it was made
-//!    ([`super::assembly`] says why that is enough); a file of one member is read back whole. A name
-//!    with a checksum never gets other bytes, so a client in the middle of the old set loses nothing.
-//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, and so is the
-//!    directory with the names of the three; the two are renamed back to back, and the directory is synced
-//!    once more. The rename of `repomd.xml` is the commit point.
-//! 3. What nothing names any more is reported, and removed much later by `retirement`.
+//! 1. The three files are written beside the old ones under names that contain their checksums, and synced. Every block
+//!    in them was read back by a strict reader when it was made ([`super::assembly`] says why that is enough); a file
+//!    of a single member is read back whole. A name with a checksum never gets other bytes, so a client still using the
+//!    old set loses nothing.
+//! 2. `repomd.xml.asc` and `repomd.xml` are written under temporary names and synced, and so is the directory with the
+//!    names of the three; the two are renamed back to back, and the directory is synced once more. Renaming
+//!    `repomd.xml` is the commit point.
+//! 3. Files no longer in use are reported, and removed much later by `retirement`.
 //!
-//! [`Staged`] is a type, so that a half of it cannot be forgotten. Equal content is not published
-//! again. The revision never goes back: it is one more than the last, or the time if that is later.
+//! [`Staged`] is a type, so that half of the job cannot be forgotten. Equal content is not published again. The
+//! revision never goes back: it is the last one plus one, or the time if that is later.
 //!
-//! Mirrors and web caches go by time and size, and two publications of one second often have the same of both. So
-//! `repomd.xml` and its signature have the revision for their time, in seconds: it always rises.
+//! Mirrors and web caches compare time and size, and two publications in the same second often have both in common. So
+//! `repomd.xml` and its signature get the revision as their modification time, in seconds: it always increases.
 //!
-//! Two names cannot be renamed by one call, so a client that fetches `repomd.xml` and its signature
-//! on both sides of the two renames sees a pair that does not fit, and has to try again. (Refused: a
-//! whole directory for each generation behind one link, since zypper and mirrors follow paths, and
-//! web servers cache directories.)
+//! One call cannot rename two names, so a client that fetches `repomd.xml` and its signature before and after the
+//! renames sees a mismatched pair and has to retry. (Rejected: a directory for each generation behind a symbolic link,
+//! since zypper and mirrors follow paths, and web servers cache directories.)
 //!
-//! Other types of data that `repodata/` holds (comps, modules, updateinfo, anything) are named again
-//! when their bytes are what `repomd.xml` said, and reported when they are not.
+//! Other types of data in `repodata/` (comps, modules, updateinfo, anything) are listed again if their bytes match the
+//! old `repomd.xml`, and reported otherwise.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -48,31 +47,31 @@ use crate::format::primary;
 use crate::format::repomd::{Data, Repomd};
 use crate::format::signing::{Signer, SigningError};
 
-/// The name of the index of a tree's metadata.
+/// The file name of a tree's metadata index.
 pub const REPOMD: &str = "repomd.xml";
-/// The name of its detached signature.
+/// The file name of its detached signature.
 pub const REPOMD_ASC: &str = "repomd.xml.asc";
 
-/// Names under which step 2 prepares the pair.
+/// Temporary names of the pair before it is renamed.
 const REPOMD_NEW: &str = ".rolloutd-repomd.xml";
 const REPOMD_ASC_NEW: &str = ".rolloutd-repomd.xml.asc";
 
-/// A revision on the disk that is further ahead of the clock than this was not made by us, and
-/// following it would make clients believe in a far future (threats: fast-forward).
+/// A revision on disk that is further ahead of the clock than this was not made by us, and continuing from it would
+/// make clients believe in a far future (threats: fast-forward).
 const REVISION_AHEAD_MAX: u64 = 24 * 3600;
 
 /// Ours are a few KiB; a longer one is not ours.
 pub const REPOMD_MAX: u64 = 4 << 20;
 
-/// How the metadata of a tree is written.
+/// How a tree's metadata is written.
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// The tree's directory.
     pub dir: PathBuf,
     /// Compression, blocks and the kind of the checksums.
     pub form: Form,
-    /// Whether the directory is somebody else's, who may have signed or written `repomd.xml` himself: his signature
-    /// stays as long as it fits, and what we cannot read is not replaced.
+    /// Whether the directory is managed by somebody else, who may have signed or written `repomd.xml`: that signature
+    /// stays as long as it matches, and a file that we cannot read is not replaced.
     pub is_lent: bool,
 }
 
@@ -85,7 +84,7 @@ pub enum PublishError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The three files could not be put together.
+    /// The three files could not be assembled.
     #[error("could not build the metadata of {}", dir.display())]
     Assembly {
         /// The tree.
@@ -94,7 +93,7 @@ pub enum PublishError {
         #[source]
         source: Box<AssemblyError>,
     },
-    /// What was just written is not what a strict reader accepts: a fault of ours, and nothing was shown.
+    /// New metadata was not accepted by a strict reader: a bug of ours, and nothing was published.
     #[error("the new {part} metadata of {} does not read back: {why}; the old one stays", dir.display())]
     Proof {
         /// Which file.
@@ -104,7 +103,7 @@ pub enum PublishError {
         /// What the reader said.
         why: String,
     },
-    /// Somebody else's `repomd.xml` cannot be read, and what it names would be lost.
+    /// Somebody else's `repomd.xml` cannot be read, so the data it lists would be lost.
     #[error("cannot read {}, and what it names would be lost: {why}; remove it to start fresh", path.display())]
     Foreign {
         /// The file.
@@ -112,7 +111,7 @@ pub enum PublishError {
         /// Why.
         why: String,
     },
-    /// The key refused.
+    /// The key could not sign.
     #[error("could not sign repomd.xml of {}", dir.display())]
     Sign {
         /// The tree.
@@ -128,21 +127,21 @@ pub enum PublishError {
 pub struct Published {
     /// The revision.
     pub revision: u64,
-    /// How many packages are listed.
+    /// The number of packages listed.
     pub packages: u64,
     /// SHA-256 of `repomd.xml`.
     pub repomd: Sha256,
-    /// Names in `repodata/` that nothing names any more.
+    /// Names in `repodata/` that are no longer in use.
     pub superseded: Vec<String>,
-    /// Remarks about data that could not be carried along.
+    /// Remarks about data that could not be carried over.
     pub notes: Vec<String>,
-    /// How many blocks were made anew for it.
+    /// How many blocks were reused and made.
     pub blocks: Tally,
-    /// The state of the files that it names, when they were known to be right; empty when that is forgotten.
+    /// The states of the listed files when they were known to be right; empty if unknown.
     pub files: Vec<Stamp>,
 }
 
-/// New metadata that nobody sees yet.
+/// New metadata that is not published yet.
 #[must_use = "publish() it or drop it"]
 #[derive(Debug)]
 pub struct Staged {
@@ -158,18 +157,18 @@ enum Signed {
     No,
 }
 
-/// The outcome of staging.
+/// The result of staging.
 #[derive(Debug)]
 pub enum Outcome {
     /// Clients see this content already.
     Same(Published),
-    /// There is something new to show.
+    /// There is something new to publish.
     New(Staged),
 }
 
-/// Writes the metadata of some packages, where nobody looks yet.
+/// Writes the metadata of some packages, without publishing it.
 ///
-/// `floor` is the last revision that was published, as far as the logbook knows.
+/// `floor` is the last published revision that the logbook knows.
 ///
 /// # Errors
 /// Nothing that clients see has changed then.
@@ -195,7 +194,7 @@ pub fn stage(
         }
     };
     let now_second = now.as_second().max(0).unsigned_abs();
-    // yum goes by the latest time of all files and takes nothing that is older than what it has.
+    // yum compares the latest time of all files and accepts nothing older than what it has.
     let is_believable = |second: &u64| *second <= now_second.saturating_add(REVISION_AHEAD_MAX);
     let times = current.iter().flat_map(|known| &known.repomd.data).map(|data| data.timestamp);
     let time = times.chain([floor]).filter(is_believable).fold(now_second, u64::max);
@@ -224,7 +223,7 @@ pub fn stage(
     let repomd = Repomd { revision, tags, data };
     let bytes = repomd.write();
     let data = repomd.data;
-    // A reader of ours must accept what clients will get.
+    // Our own reader must accept what clients will get.
     Repomd::read(&bytes).map_err(|e| PublishError::Proof {
         part: "repomd",
         dir: spec.dir.clone(),
@@ -238,7 +237,7 @@ pub fn stage(
 }
 
 impl Staged {
-    /// SHA-256 of the `repomd.xml` that will be shown.
+    /// SHA-256 of the new `repomd.xml`.
     pub fn repomd(&self) -> Sha256 {
         self.published.repomd
     }
@@ -248,15 +247,15 @@ impl Staged {
         self.published.revision
     }
 
-    /// Shows it: the old metadata is seen until the last rename and the new after it, also across a crash.
+    /// Publishes it: clients see the old metadata until the last rename and the new from then on, even across a crash.
     ///
     /// # Errors
-    /// With the path at fault; whoever tries again ends in the same place.
+    /// With the path that failed; another attempt ends in the same state.
     pub fn publish(mut self, disk: &dyn Disk) -> Result<Published, PublishError> {
         let at = |name: &str| self.repodata.join(name);
         match self.signed {
             Signed::Yes => disk.rename(&at(REPOMD_ASC_NEW), &at(REPOMD_ASC))?,
-            // A signature that fits no longer is worse than none.
+            // A signature that no longer matches is worse than none.
             Signed::No => disk.remove(&at(REPOMD_ASC))?,
         }
         disk.rename(&at(REPOMD_NEW), &at(REPOMD))?;
@@ -267,17 +266,17 @@ impl Staged {
     }
 }
 
-/// What lies there now.
+/// The metadata that is there now.
 struct Current {
     repomd: Repomd,
     sha256: Sha256,
-    /// Whether its signature is there if one is wanted, and absent if none is.
+    /// Whether its signature is there if it should be, and absent if not.
     whole: bool,
-    /// Whether anything is there that may be a signature.
+    /// Whether there is any file that may be a signature.
     is_signed: bool,
 }
 
-/// The `repomd.xml` that clients see; `None` when nothing lies there.
+/// The `repomd.xml` that clients see; `None` if there is none.
 ///
 /// # Errors
 /// Why it cannot be read.
@@ -292,7 +291,7 @@ pub fn shown(repodata: &Path) -> Result<Option<Vec<u8>>, String> {
     }
 }
 
-/// The same, understood.
+/// The same, parsed.
 ///
 /// # Errors
 /// Why it cannot be read.
@@ -310,7 +309,7 @@ fn current(spec: &Spec, repodata: &Path, signer: Option<&Signer>) -> Result<Opti
     Ok(Some(Current { repomd, sha256: sha256(&bytes), whole, is_signed }))
 }
 
-/// The state of files as `repomd.xml` has them; `None` when one is not there or has another size.
+/// The states of files, if they match `repomd.xml`; `None` if one is missing or has another size.
 fn states(repodata: &Path, all: &[Data]) -> Option<Vec<Stamp>> {
     let state = |data: &Data| {
         let meta = std::fs::symlink_metadata(repodata.join(data.file_name())).ok()?;
@@ -326,11 +325,11 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sum)
 }
 
-/// What clients see is what was published before, and nothing the tree lists has changed since: says so
-/// without reading or writing more than `repomd.xml` and its signature.
+/// Whether clients still see what was last published, if nothing that the tree lists has changed since; reads only
+/// `repomd.xml` and its signature, and writes nothing.
 ///
-/// `None` when somebody has written into it, removed or added to it, or when it is not known how the files were, so
-/// that it has to be looked at closely.
+/// `None` if somebody changed, removed or added files, or if their earlier states are unknown; then a closer look is
+/// needed.
 pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Option<Published> {
     let repodata = spec.dir.join(REPODATA);
     let known = current(spec, &repodata, signer).ok()??;
@@ -343,7 +342,7 @@ pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Opti
     Some(Published { revision, superseded, blocks: Tally::default(), ..last.clone() })
 }
 
-/// Writes into a fresh file through the seam.
+/// Writes into a new file through [`Disk`].
 struct Sink<'a> {
     disk: &'a dyn Disk,
     file: Fresh,
@@ -367,7 +366,7 @@ impl Write for Sink<'_> {
     }
 }
 
-/// Writes the three files under their names, where nothing names them yet.
+/// Writes the three files under their final names, where nothing uses them yet.
 fn write_files(
     disk: &dyn Disk,
     spec: &Spec,
@@ -401,7 +400,7 @@ fn write_files(
     Ok((all, tally))
 }
 
-/// Whether a file has its name and its bytes already. One that was changed is replaced.
+/// Whether a file has its name and content already. A changed one is replaced.
 fn lies_there(spec: &Spec, path: &Path, sums: &Sums) -> bool {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return false };
     let Ok(file) = tree::open_beneath(dir, Path::new(name)) else { return false };
@@ -412,7 +411,7 @@ fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Optio
     let mut name = format!("{REPODATA}/{}-{}.xml", sums.checksum, part.as_str());
     name.push_str(spec.form.compression.extension());
     let data = sums.data(spec.form, part.as_str(), &name, now_second);
-    // The same file keeps its time, so that equal content gives an equal `repomd.xml`.
+    // An unchanged file keeps its time, so that equal content gives an equal `repomd.xml`.
     let known = current.and_then(|known| known.repomd.get(part.as_str()));
     match known.filter(|known| known.checksum == data.checksum) {
         Some(known) => Data { timestamp: known.timestamp, ..data },
@@ -420,8 +419,7 @@ fn data_of(part: Part, sums: &Sums, spec: &Spec, now_second: u64, current: Optio
     }
 }
 
-/// Reads a file back through its path: sizes and checksums of file and content, well-formed, right
-/// number of packages.
+/// Reads a file back from disk: sizes and checksums of file and content, well-formed, right number of packages.
 fn prove(spec: &Spec, part: Part, path: &Path, packages: u64, sums: &Sums) -> Result<(), PublishError> {
     let file = tree::open_beneath(&spec.dir.join(REPODATA), Path::new(path.file_name().unwrap_or_default()))?;
     blocks::read_back(spec.form, sums, part.root(), packages, file).map(drop).map_err(|error| {
@@ -450,8 +448,8 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
     }
 }
 
-/// Whether a file in `repodata/` is what its name says: a name begins with the checksum of the content. The content of
-/// `repomd.xml` and its signature is judged elsewhere.
+/// Whether a file in `repodata/` matches its name, which begins with the checksum of the content. `repomd.xml` and its
+/// signature are checked elsewhere.
 pub fn is_named_by_content(name: &str, file: &File) -> bool {
     let (sum, _) = name.split_once('-').unwrap_or_default();
     let kind = match sum.len() {
@@ -463,7 +461,7 @@ pub fn is_named_by_content(name: &str, file: &File) -> bool {
     file.try_clone().and_then(|file| file_checksum(file, kind)).is_ok_and(|found| found == sum)
 }
 
-/// Which of these locations a `repomd.xml` of ours leads to.
+/// Which of these locations one of our `repomd.xml` lists.
 ///
 /// # Errors
 /// Why it cannot be read.
@@ -474,7 +472,7 @@ pub fn named(tree: &Path, repomd: &[u8], wanted: &BTreeSet<String>) -> Result<BT
         .and_then(|list| primary::named(list, wanted).map_err(|error| format!("{}: {error}", primary.location)))
 }
 
-/// A file that `repomd.xml` names, unpacked; more than `limit` bytes are an error.
+/// Decompresses a file that `repomd.xml` lists; more than `limit` bytes are an error.
 ///
 /// # Errors
 /// Why it cannot be read.
@@ -486,9 +484,9 @@ pub(super) fn content(tree: &Path, data: &Data, limit: u64) -> Result<impl std::
     compress::reader(compression, std::io::BufReader::new(file), limit).map_err(|error| wrong(error.to_string()))
 }
 
-/// Data of other types, as far as their files are what `repomd.xml` says.
+/// Data of other types, if their files match `repomd.xml`.
 fn carried(repodata: &Path, current: Option<&Current>, notes: &mut Vec<String>) -> Vec<Data> {
-    // Databases and zchunk forms of the three files would describe an older state of them.
+    // SQLite and zchunk versions of the three files would describe an older state of them.
     let is_ours = |kind: &str| {
         Part::ALL.iter().any(|part| {
             kind.strip_prefix(part.as_str())
@@ -521,13 +519,13 @@ fn check_carried(repodata: &Path, data: &Data) -> Result<(), String> {
     }
 }
 
-/// The time that `repomd.xml` of a revision and its signature have.
+/// The modification time of `repomd.xml` of a revision and its signature.
 fn time_of(revision: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(revision)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Puts the times of a pair right that somebody has touched or copied, since mirrors go by them. Nothing of it is
-/// wrong otherwise, so nobody is told where that does not work; a later publication has its own time anyhow.
+/// Restores the times of a pair if somebody touched or copied it, since mirrors compare them. Nothing else depends on
+/// it, so a failure is not reported; the next publication sets its own time anyway.
 fn keep_time(spec: &Spec, repodata: &Path, revision: u64) {
     if spec.is_lent {
         return;
@@ -542,8 +540,8 @@ fn keep_time(spec: &Spec, repodata: &Path, revision: u64) {
     }
 }
 
-/// Writes the pair under temporary names, and makes the names of the three files durable meanwhile. The
-/// temporary names need not be: what is renamed is what has been synced.
+/// Writes the pair under temporary names, and meanwhile makes the names of the three files durable. The temporary names
+/// need not be durable: the synced files are what is renamed.
 fn prepare_pair(
     disk: &dyn Disk,
     spec: &Spec,
@@ -574,7 +572,7 @@ fn prepare_pair(
     signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))
 }
 
-/// Files in `repodata/` that are not named, less temporary ones.
+/// Files in `repodata/` that are not in use, except temporary ones.
 fn unnamed(repodata: &Path, data: &[Data]) -> Result<Vec<String>, DiskError> {
     let named: BTreeSet<&str> = data.iter().map(Data::file_name).chain([REPOMD, REPOMD_ASC]).collect();
     let mut found = Vec::new();

@@ -6,15 +6,14 @@
 //!                                                      how often
 //! ```
 //!
-//! `<what>` is the first half of the file's SHA-256, or its inode number when it could not be read;
-//! `<name>` is the last part of the uploaded path with everything but letters, digits and `._+-`
-//! replaced, and `.rpm` at its end. A refused file keeps its bytes, so that its owner can look at it; it leaves the
-//! tree, so that nobody fetches it. What is kept is a copy: the upload's own inode belongs to whoever made it. Of what
-//! is no plain file or larger than [`KEPT_MAX`] only the reason is kept. How long they are kept is the matter of
-//! [`evidence`](super::evidence).
+//! `<what>` is the first half of the file's SHA-256, or its inode number if it could not be read; `<name>` is the last
+//! part of the uploaded path with everything but letters, digits and `._+-` replaced, and `.rpm` at its end. A refused
+//! file keeps its bytes, so that its owner can look at it, but leaves the tree, so that nobody fetches it. What is kept
+//! is a copy: the upload's own inode belongs to whoever made it. Of anything but a plain file, and of a file larger
+//! than [`KEPT_MAX`], only the reason is kept. [`evidence`](super::evidence) decides how long they are kept.
 //!
-//! What never happens: an upload is read as a reason. No name of one ends like a reason's, and a reason is a plain
-//! file of the daemon's own user that nobody else can write to.
+//! What never happens: an upload is read as a reason. No upload is stored under a name like a reason's, and a reason is
+//! a plain file of the daemon's own user that nobody else can write to.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -31,35 +30,35 @@ use crate::domain::checksum::Sha256;
 use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
 
-/// Longest file name that is kept; with the prefix it stays below the 255 bytes of a file name.
+/// The longest part of a name that is kept; with the prefix it stays below the 255 bytes of a file name.
 const NAME_KEPT: usize = 180;
 
-/// How the name of every refused file ends: never like that of a reason, whatever it was called by its uploader.
+/// The end of every refused file's name: never that of a reason, whatever its uploader called it.
 const ENDING: &str = ".rpm";
 
-/// The end of the name of a file with a reason.
+/// The end of the name of a reason.
 pub const WHY: &str = ".why";
 
-/// Largest refused file of which a copy is kept; of a larger one there is only the reason. Whoever may upload
-/// makes a file of any size without writing a byte of it, so it has to cost little to keep one.
+/// The largest refused file of which a copy is kept; of larger ones there is only the reason. An uploader can make a
+/// file of any size without writing a byte of it, so keeping one must be cheap.
 pub const KEPT_MAX: u64 = 256 << 20;
 
 /// Most bytes of a reason.
 const REASON_MAX: u64 = 16 << 10;
 
-/// Most characters of a path in a reason, and of what was found.
+/// Most characters kept of a path, and of what was found.
 const PATH_KEPT: usize = 1_000;
 const FOUND_KEPT: usize = 2_000;
 
-/// Most times that are believed.
+/// The highest count that is believed.
 const TIMES_MAX: u64 = 1_000_000_000_000;
 
-/// What a refused file is known by.
+/// How a refused file's name begins.
 pub fn what(sha256: Option<Sha256>, inode: u64) -> String {
     sha256.map_or_else(|| format!("inode{inode}-"), |sum| sum.to_hex().chars().take(16).chain(['-']).collect())
 }
 
-/// Where a refused file goes.
+/// The path under which a refused file is kept.
 pub fn place(dir: &Path, sha256: Option<Sha256>, inode: u64, uploaded: &Path) -> PathBuf {
     let what = what(sha256, inode);
     let name = uploaded.file_name().unwrap_or_default().as_encoded_bytes();
@@ -69,45 +68,47 @@ pub fn place(dir: &Path, sha256: Option<Sha256>, inode: u64, uploaded: &Path) ->
     dir.join(format!("{what}{name}{ENDING}"))
 }
 
-/// What became of a file that was refused.
+/// What became of a refused file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// It has gone from where it was uploaded. Its reason is kept, and a copy of so many bytes if it was not too large.
+    /// It was removed from where it was uploaded. Its reason is kept, and a copy of this many bytes if it was not too
+    /// large.
     Aside(Option<u64>),
-    /// Another one has taken its place since it was refused. That one is left for the next look.
+    /// It was replaced after it was refused. The new file is left for the next scan.
     Another,
 }
 
-/// Where a file is that was taken aside.
+/// The file that was moved aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// Beside its place, under this name.
+    /// It is beside its old place, under this name.
     To(PathBuf),
-    /// Nowhere: it went away by itself.
+    /// It no longer exists.
     Gone,
-    /// It was another one, which lies beside its place and is examined later.
+    /// It was a different file, which is now beside its old place and is examined later.
     Another,
 }
 
-/// How a refused file is told from one that somebody has put in its place.
+/// How a refused file is told from one that replaced it.
 pub struct Known<'a> {
-    /// Whether this is the file that was refused, perhaps under another name.
+    /// Whether this is the refused file, perhaps under another name.
     pub is_it: &'a dyn Fn(&std::fs::Metadata) -> bool,
-    /// Takes it aside, in its directory.
+    /// Moves it aside, within its directory.
     pub aside: &'a dyn Fn() -> Result<Taken, DiskError>,
-    /// Opens it where it was taken to, following no link and waiting for nobody.
+    /// Opens it there, without following links or blocking.
     pub open: &'a dyn Fn(&Path) -> Result<std::fs::File, DiskError>,
-    /// Removes it from where it was uploaded; false when another one lies there.
+    /// Removes it from where it was uploaded; false if a different file is there.
     pub clear: &'a dyn Fn() -> Result<bool, DiskError>,
 }
 
-/// Writes a reason, copies the refused file beside it unless it is too large or no plain file, and removes the upload.
+/// Writes a reason, copies the refused file beside it unless it is too large or not a plain file, and removes the
+/// upload.
 ///
-/// What is kept is a file of the daemon's own: whoever uploaded the other one may still have it open. And whoever was
-/// told of the refusal may have uploaded a better file under that name by now: that one stays.
+/// The copy is the daemon's own file: whoever uploaded the original may still have it open. Somebody who heard of the
+/// refusal may already have uploaded a better file under that name: that one stays.
 ///
 /// # Errors
-/// With the path at fault; the file is then still where it was uploaded, perhaps under another name.
+/// With the path that failed; the file is still where it was uploaded, perhaps under another name.
 pub fn put_aside(
     disk: &dyn Disk,
     to: &Path,
@@ -115,7 +116,7 @@ pub fn put_aside(
     (sha256, max_copy): (Option<Sha256>, u64),
     known: &Known<'_>,
 ) -> Result<Put, DiskError> {
-    // First, since this is what fails where the daemon cannot write, and costs nothing.
+    // This comes first, since it fails if the daemon cannot write there, and is cheap.
     let aside = match (known.aside)()? {
         Taken::To(aside) => aside,
         Taken::Gone => return Ok(Put::Aside(None)),
@@ -123,12 +124,12 @@ pub fn put_aside(
     };
     let dir = to.parent().unwrap_or(Path::new("."));
     disk.make_dir(dir)?;
-    // The reason comes last: one that lies there stands for bytes that are kept, so that whoever finds it after a crash
-    // need not keep them again.
+    // The reason is written last: where there is one, the copy is complete, so whoever finds it after a crash need not
+    // copy again.
     let kept = match copy(disk, &aside, to, (sha256, max_copy.min(KEPT_MAX)), known)? {
         Copied::Whole(bytes) => Some(bytes),
         Copied::Not => None,
-        // It is looked at again under the name that it has now.
+        // It is examined again under its present name.
         Copied::Changed => return Ok(Put::Another),
     };
     disk.sync_dir(dir)?;
@@ -141,9 +142,9 @@ pub fn put_aside(
 }
 
 enum Copied {
-    /// So many bytes.
+    /// With its size.
     Whole(u64),
-    /// It is too large, cannot be read, or is no plain file.
+    /// It is too large, cannot be read, or is not a plain file.
     Not,
     /// It is not what was refused.
     Changed,
@@ -169,7 +170,7 @@ fn copy(
     if !(known.is_it)(&meta) || !meta.is_file() || meta.len() > most {
         return Ok(Copied::Changed);
     }
-    // One that grows without end is not read without end.
+    // A file that grows without end is not read without end.
     let source = file.try_clone().at("open again", from)?.take(meta.len().saturating_add(1));
     let mut source = Patient::begin(source).at(READ_UPLOAD, from)?;
     let mut fresh = disk.fresh(to.parent().unwrap_or(Path::new(".")), Access::Owner)?;
@@ -196,10 +197,10 @@ fn copy(
     Ok(Copied::Whole(bytes))
 }
 
-/// The text of a reason, if it is one that this program can have written: an upload is none, whatever its name is.
+/// The text of a reason, if this program can have written it; an upload is never taken for one, whatever its name.
 ///
 /// # Errors
-/// Why it is none.
+/// Why it is not a reason.
 pub fn text_of(why: &Path) -> Result<String, String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = rustix::fs::open(why, flags, Mode::empty()).map_err(|error| error.to_string())?;
@@ -223,27 +224,27 @@ pub fn text_of(why: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// What stands beside a refused file.
+/// The reason stored beside a refused file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reason {
-    /// The path below the directory of uploads under which it came first, escaped.
+    /// The path in the drop directory under which it was first uploaded, escaped.
     pub file: String,
-    /// The stable code; empty when nobody knows any more.
+    /// The stable code; empty if unknown.
     pub code: String,
     /// What exactly was found, escaped.
     pub found: String,
-    /// The user to whom it belonged.
+    /// The user who owned it.
     pub owner: Option<u32>,
-    /// When it was refused first, by elapsed time.
+    /// When it was first refused, in elapsed time.
     pub since: Option<Timestamp>,
     /// The same by the wall clock, for people.
     pub refused_at: Option<Timestamp>,
-    /// How often the same bytes came.
+    /// How many times the same bytes were refused.
     pub times: u64,
 }
 
 impl Reason {
-    /// That of a file that was refused just now.
+    /// The reason for a file that was just refused.
     pub fn new(uploaded: &Path, refusal: &Refusal, owner: u32, since: Option<Timestamp>) -> Self {
         let file = cut(&uploaded.display().to_string().escape_default().to_string(), PATH_KEPT);
         let mut reason = Self { file, owner: Some(owner), since, times: 1, ..Self::default() };
@@ -251,19 +252,19 @@ impl Reason {
         reason
     }
 
-    /// The same bytes were refused with this word.
+    /// Counts another refusal of the same bytes.
     pub fn refused(&mut self, refusal: &Refusal) {
         self.code = refusal.code.to_string();
         self.found = cut(&legible::lines(&refusal.detail.escape_debug().to_string()), FOUND_KEPT);
     }
 
-    /// The rule and the remedy, of a code that is known.
+    /// The rule and the remedy of a known code.
     pub fn words(&self) -> Option<(&'static str, &'static str)> {
         let code: Code = self.code.parse().ok()?;
         Some((code.rule(), code.remedy()))
     }
 
-    /// Reads what [`fmt::Display`] wrote; lines that are not there stay empty. `None` for what it never writes.
+    /// Parses what [`fmt::Display`] wrote; missing lines stay empty. `None` for anything else.
     pub fn read(text: &str) -> Option<Self> {
         let mut reason = Self { times: 1, ..Self::default() };
         let mut seen = Vec::new();
@@ -288,7 +289,7 @@ impl Reason {
     }
 }
 
-/// The first characters of a text, and that there were more.
+/// The beginning of a text, and a mark if there was more.
 fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
@@ -364,7 +365,7 @@ mod tests {
         disk::put(&Kernel::default(), &upload, b"junk", Access::Everybody).expect("written");
         let to = place(&dir.path().join("rejected/d"), Some(Sha256([0xab; 32])), 1, &upload);
         assert!(to.ends_with("rejected/d/abababababababab-we_ird_.rpm"));
-        // Its owner has it open still, and what he writes there is nothing to us.
+        // Its owner still has it open, and what they write there does not affect us.
         let mut open = std::fs::File::options().append(true).open(&upload).expect("opened");
         let refusal = junk(&upload);
         assert_eq!(put(&upload, &to, &refusal, None, true), Put::Aside(Some(4)));
@@ -421,9 +422,9 @@ mod tests {
         {
             assert_eq!(Reason::read(text), None, "{text}");
         }
-        // What was written before it said by whom and since when.
+        // Reasons written before they recorded who and since when.
         assert_eq!(Reason::read("code:    unsigned\n").expect("read").code, "unsigned");
-        // However long the path was, the whole of it is read again.
+        // However long the path was, all of it is read back.
         let reason = Reason::new(
             &PathBuf::from("\u{fffd}".repeat(1_300)),
             &Refusal::new(Code::NotRpm, "é".repeat(9_000)),

@@ -1,11 +1,10 @@
-//! Superseded metadata and withdrawn packages, removed when their time has come.
+//! Superseded metadata and withdrawn packages, removed after their grace period.
 //!
-//! Measured elsewhere: keeping a number of generations breaks a few readings in ten thousand, keeping
-//! superseded files for a time broke none in a million (threats F10). So nothing is removed when it is
-//! superseded; the logbook remembers since when, and this step runs later, on its own.
+//! As measured elsewhere, keeping a number of generations breaks a few reads in ten thousand, while keeping superseded
+//! files for a time broke none in a million (threats F10). So nothing is removed when it is superseded; the logbook
+//! remembers when that was, and this step runs later, separately.
 //!
-//! What never happens: a file that the current `repomd.xml` or the index still names is not removed,
-//! whoever asks for it.
+//! What never happens: a file that the current `repomd.xml` or the index still names is removed, whoever asks for it.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,20 +12,19 @@ use std::path::Path;
 use super::disk::{Disk, DiskError};
 use super::tree::{self, REPODATA};
 
-/// What became of files whose time had come.
+/// What became of the files to be removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retired {
-    /// They are gone.
+    /// Removed.
     pub gone: Vec<String>,
-    /// They are named again, or are no paths of metadata or packages: they stay, and nobody need ask again.
+    /// In use again, or not a path of metadata or packages: they stay, and need not be asked about again.
     pub kept: Vec<String>,
 }
 
-/// Removes files below a tree; paths that are named, or that are no paths of metadata or packages,
-/// are left alone.
+/// Removes files below a tree; paths in `named`, or that are not paths of metadata or packages, are left alone.
 ///
 /// # Errors
-/// With the path at fault; what was removed before is gone and will be found gone the next time.
+/// With the path that failed; what was removed before that is gone, and the next attempt will find it gone.
 pub fn retire(disk: &dyn Disk, dir: &Path, files: &[String], named: &BTreeSet<String>) -> Result<Retired, DiskError> {
     let mut retired = Retired::default();
     let mut dirs = BTreeSet::new();
@@ -35,7 +33,7 @@ pub fn retire(disk: &dyn Disk, dir: &Path, files: &[String], named: &BTreeSet<St
         let plain = parts.iter().all(|part| !part.is_empty() && *part != "." && *part != "..");
         let ours = match parts.as_slice() {
             [REPODATA, below @ ..] => below.len() == 1,
-            // Packages lie anywhere in a tree that was taken under management.
+            // In a tree that was taken over, packages are anywhere.
             [.., name] => tree::is_rpm(name),
             [] => false,
         };

@@ -1,6 +1,6 @@
-//! Published packages read again from beginning to end, for bits that have changed on the disk.
+//! Reads published packages again to find flipped bits.
 //!
-//! A file whose size and time are as before looks untouched, and librepo, createrepo_c and this daemon's own looks
+//! A file whose size and time are unchanged looks untouched, and librepo, createrepo_c and this daemon's other checks
 //! believe that. Only reading it tells.
 
 use std::collections::BTreeSet;
@@ -13,11 +13,11 @@ use aws_lc_rs::digest;
 use super::tree;
 use crate::domain::checksum::Sha256;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: usize = 1 << 20;
 
-/// Whether the file of a package in a tree has the bytes that were accepted. `known` are files that were read just
-/// now, by device and inode: one that several trees have is read once.
+/// Checks that a package file in a tree has the accepted bytes. `known` are files read just now, by device and inode:
+/// one that several trees share is read once.
 ///
 /// # Errors
 /// What is wrong with it, as a fragment.

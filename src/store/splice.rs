@@ -1,14 +1,14 @@
-//! The blocks that are missing are made, and the three files are put together, by all threads at once.
+//! Makes the missing blocks and writes the three files, on all threads.
 //!
-//! A block is compressed and proven: it is unpacked again and compared, and its XML is read by [`xml::prove()`]
-//! between a head and a foot of its own. Putting the files together is six streams: of each file its content
-//! is hashed, and its compressed bytes are hashed and written. The threads make blocks first, the longest first,
-//! and then share the streams in slices, always taking the one that has most to do still, so that no thread is
-//! left with a long one at the end; a stream that comes to a block that another thread makes waits as long as
-//! there is a stream that does not. A file that is written whole is synced while the others are still hashed.
+//! A new block is compressed and proven: it is decompressed again and compared, and [`xml::prove()`] reads its XML
+//! between a head and a foot. Writing the files takes six streams: for each file, its content is hashed, and its
+//! compressed bytes are hashed and written. The threads first make blocks, the longest first, and then share the
+//! streams in slices, always taking the one with the most left to do, so that no thread is left with a long one at the
+//! end; a stream that reaches a block in the making waits as long as there is a stream that need not wait. A complete
+//! file is synced while the others are still being hashed.
 //!
-//! What never happens: a stream waits for a block that nobody makes. Whatever ends the making early, an error
-//! or a panic, says so of every block that is missing still.
+//! What never happens: a stream waits for a block that nobody is making. Whatever ends the making early, an error or a
+//! panic, releases the waiters of every block still missing.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,10 +24,10 @@ use super::thread_pool;
 use crate::format::compress::{self, Compression, Press};
 use crate::format::xml;
 
-/// Bytes that a thread hashes before it looks which stream has most to do.
+/// Bytes that a thread hashes before it chooses a stream again.
 const SLICE: u64 = 1 << 20;
 
-/// Why files could not be put together.
+/// Why the files could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum AssemblyError {
     /// A package's XML.
@@ -48,7 +48,7 @@ pub enum AssemblyError {
         #[source]
         source: io::Error,
     },
-    /// What was compressed is not what a strict reader accepts: a fault of ours.
+    /// New metadata was not accepted by a strict reader: a bug of ours.
     #[error("new {} metadata does not read back: {why}", part.as_str())]
     Proof {
         /// Which file.
@@ -58,26 +58,26 @@ pub enum AssemblyError {
     },
 }
 
-/// What the making of a tree's files took.
+/// How many blocks were reused and made for a tree's files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Blocks that were in the block cache.
+    /// Blocks found in the block cache.
     pub found: usize,
     /// Blocks that had to be compressed.
     pub made: usize,
 }
 
-/// One file as it is put together.
+/// One file to be written.
 pub(super) struct Plan {
     /// Which.
     pub(super) part: Part,
-    /// What is between head and foot.
+    /// The blocks between head and foot.
     pub(super) blocks: Vec<Block>,
-    /// Head and foot as they are, and as members of their own.
+    /// Head and foot, plain and as members of their own.
     pub(super) ends: [Both; 2],
 }
 
-/// Some bytes, and a member made of them.
+/// Some bytes, plain and as a compressed member.
 pub(super) struct Both {
     open: Vec<u8>,
     packed: Vec<u8>,
@@ -93,14 +93,14 @@ impl Both {
         Ok(Self { open: open.to_vec(), packed })
     }
 
-    /// Puts one of them into `buffer`, in the place of what was there.
+    /// Copies one of them into `buffer`, replacing its content.
     pub(super) fn put(&self, packed: bool, buffer: &mut Vec<u8>) {
         buffer.clear();
         buffer.extend_from_slice(if packed { &self.packed } else { &self.open });
     }
 }
 
-/// Makes what is missing and writes the three files; see [`super::assembly::assemble`].
+/// Makes the missing blocks and writes the three files; see [`super::assembly::assemble`].
 ///
 /// # Errors
 /// Nothing that was written may be used then.
@@ -123,20 +123,20 @@ pub(super) fn splice<W: Write + Send>(
     files.map(|files| (files, tally))
 }
 
-/// The blocks in the block cache, and those that are still made.
+/// The blocks in the block cache, and those still being made.
 struct Stock<'a> {
     block_cache: &'a BlockCache,
     missing: Vec<Missing<'a>>,
     at: HashMap<Id, usize>,
-    /// Which of the missing is made next.
+    /// Which missing block is made next.
     next: AtomicUsize,
 }
 
-/// A block that the block cache does not have.
+/// A block that is not in the block cache.
 struct Missing<'a> {
     part: Part,
     block: &'a Block,
-    /// `None` when it will not be made.
+    /// `None` if it will not be made.
     made: OnceLock<Option<Record>>,
 }
 
@@ -148,8 +148,8 @@ enum Found {
 impl<'a> Stock<'a> {
     fn new(block_cache: &'a BlockCache, plans: &'a [Plan; 3]) -> Self {
         let all = plans.iter().flat_map(|plan| plan.blocks.iter().map(move |block| (plan.part, block)));
-        // A block of these packages and of another length: one of their lengths is wrong, and reading their
-        // XML will say whose.
+        // A block of these packages but another length: one of the packages' lengths is wrong, and reading their XML
+        // will say whose.
         let fits =
             |block: &Block| block_cache.find(&block.id).is_some_and(|record| record.sizes().0 == block.len as u64);
         let mut missing: Vec<Missing<'_>> = all
@@ -183,17 +183,17 @@ impl<'a> Stock<'a> {
         }
     }
 
-    /// The next block to be made.
+    /// The next block to make.
     fn next(&self) -> Option<&Missing<'a>> {
         self.missing.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Waits until a block is made, or until it is certain that it will not be.
+    /// Waits until a block is made, or will certainly not be.
     fn wait(&self, missing: usize) {
         self.missing.get(missing).map(|missing| missing.made.wait());
     }
 
-    /// Nobody waits any more.
+    /// Releases everybody who waits.
     fn give_up(&self) {
         self.next.store(self.missing.len(), Ordering::Relaxed);
         for missing in &self.missing {
@@ -207,7 +207,7 @@ impl<'a> Stock<'a> {
     }
 }
 
-/// Lets nobody wait for a thread that has panicked.
+/// Releases the waiters of a thread that panics.
 struct Leaving<'a, 'b>(&'a Stock<'b>);
 
 impl Drop for Leaving<'_, '_> {
@@ -273,16 +273,16 @@ impl Maker {
     }
 }
 
-/// Which bytes of a file a stream goes through.
+/// Which bytes of a file a stream reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     /// The content, to hash it.
     Open,
-    /// The file, to hash and write it. Where nothing is compressed it is the content as well.
+    /// The file, to hash and write it. For uncompressed files it is the content as well.
     File,
 }
 
-/// A stream, between two slices.
+/// A stream between two slices.
 struct Stream<W> {
     part: Part,
     side: Side,
@@ -291,7 +291,7 @@ struct Stream<W> {
     /// 0 is the head, then the blocks, then the foot.
     next: usize,
     left: u64,
-    /// The missing block that it has come to.
+    /// The missing block that it has reached.
     waits: Option<usize>,
 }
 
@@ -300,14 +300,14 @@ struct Stream<W> {
 enum Turn {
     /// There is more to do.
     More,
-    /// There is more to do when a block is made.
+    /// There is more to do once a block is made.
     Waits,
-    /// The stream is through.
+    /// The stream is finished.
     Through,
 }
 
 impl<W: Write> Stream<W> {
-    /// Goes on for a slice.
+    /// Runs one slice.
     fn slice(
         &mut self,
         form: Form,
@@ -347,7 +347,7 @@ impl<W: Write> Stream<W> {
     }
 }
 
-/// What the threads share.
+/// The streams that the threads share.
 struct Rest<W> {
     streams: Vec<Stream<W>>,
     ended: Vec<Stream<W>>,
@@ -355,8 +355,8 @@ struct Rest<W> {
 }
 
 impl<W> Rest<W> {
-    /// Those that need not wait; of these files first, since they are synced while the rest is hashed; then the
-    /// longest rest.
+    /// The next stream that need not wait: streams that write first, since their files are synced while the rest is
+    /// hashed; then the longest.
     fn next(&mut self, stock: &Stock<'_>) -> Option<Stream<W>> {
         let ready = |at: usize| stock.missing.get(at).is_none_or(|missing| missing.made.get().is_some());
         let order = |stream: &Stream<W>| (stream.waits.is_none_or(ready), stream.side == Side::File, stream.left);
@@ -410,7 +410,7 @@ fn work<W: Write + Send>(
             }
             drop(maker);
             let mut buffer = Vec::new();
-            // Nothing waiting means that every stream that is left has a thread already.
+            // If none waits here, every stream left has a thread already.
             while let Some(mut stream) = { lock(&rest).next(stock) } {
                 if let Some(missing) = stream.waits.take() {
                     stock.wait(missing);
@@ -418,7 +418,7 @@ fn work<W: Write + Send>(
                 match stream.slice(form, stream.part.of(plans), stock, &mut buffer) {
                     Ok(Turn::More | Turn::Waits) => lock(&rest).streams.push(stream),
                     Ok(Turn::Through) if stream.out.is_some() => {
-                        // A thread takes it from there, or this one if there is none.
+                        // A thread continues it, or this one if there is none.
                         lock(&whole).push(stream);
                         if thread_pool::spawn(scope, || finish_one(&whole)).is_none() {
                             finish_one(&whole);
@@ -440,11 +440,11 @@ fn work<W: Write + Send>(
     failed.map_or_else(|| Ok(sums(ended)), Err)
 }
 
-/// All streams at their beginning.
+/// All streams at their start.
 fn streams<W>(form: Form, stock: &Stock<'_>, plans: &[Plan; 3], outs: [W; 3]) -> Vec<Stream<W>> {
     let mut streams = Vec::with_capacity(6);
     for (plan, out) in plans.iter().zip(outs) {
-        // What is not made yet is about a seventh.
+        // A block that is not made yet is assumed to compress to a seventh.
         let sizes = plan.blocks.iter().map(|block| {
             stock.block_cache.find(&block.id).map_or((block.len as u64, block.len as u64 / 7), |record| record.sizes())
         });
@@ -468,14 +468,14 @@ fn streams<W>(form: Form, stock: &Stock<'_>, plans: &[Plan; 3], outs: [W; 3]) ->
     streams
 }
 
-/// What each file is, in the order of [`Part::ALL`].
+/// The sums of each file, in the order of [`Part::ALL`].
 fn sums<W>(mut ended: Vec<Stream<W>>) -> Vec<(Sums, W)> {
     ended.sort_by_key(|stream| (stream.part, stream.side == Side::Open));
     let mut all: Vec<(Sums, W)> = Vec::with_capacity(3);
     for Stream { out, counter, .. } in ended {
         let (checksum, size) = counter.finish();
         match (out, all.last_mut()) {
-            // A file that is not compressed is its own content.
+            // For an uncompressed file, file and content are the same.
             (Some(out), _) => {
                 all.push((Sums { open_checksum: checksum.clone(), open_size: size, checksum, size }, out));
             }

@@ -1,18 +1,18 @@
-//! What identifies a state of a file or directory, so that two looks tell whether somebody wrote in between.
+//! Device, inode, size and times: a file or directory with the same stamp in two looks was not written in between.
 
 use std::os::unix::fs::MetadataExt as _;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A directory whose last change is younger than this may change once more and have the same times. Some file systems
-/// keep whole seconds, FAT every other one.
+/// A directory that changed more recently than this may change again and keep the same times. Some file systems store
+/// whole seconds, FAT even seconds.
 const RACY: SignedDuration = SignedDuration::from_secs(2);
 
-/// The same of times that have a fraction: the kernel takes them from a clock that ticks every 10 ms or faster. The rest
-/// is for a file server whose clock is a little behind.
+/// The same for times with a fraction: the kernel's clock for them ticks every 10 ms or faster. The rest allows for a
+/// file server whose clock is slightly behind.
 const RACY_WITH_FRACTION: SignedDuration = SignedDuration::from_millis(250);
 
-/// What identifies a state of a file or directory; if it is the same in two looks, nobody wrote in between.
+/// The state of a file or directory; if it is the same in two looks, nobody wrote in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     pub(super) dev: u64,
@@ -23,7 +23,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The state that the kernel tells.
+    /// From `stat`.
     pub fn of(meta: &std::fs::Metadata) -> Self {
         Self {
             dev: meta.dev(),
@@ -34,7 +34,7 @@ impl Stamp {
         }
     }
 
-    /// The same, of a call that asks below an open directory.
+    /// From a call relative to an open directory.
     pub fn of_raw(stat: &rustix::fs::Stat) -> Self {
         let time = |seconds, nanoseconds| (seconds, i64::try_from(nanoseconds).unwrap_or(i64::MAX));
         Self {
@@ -46,17 +46,17 @@ impl Stamp {
         }
     }
 
-    /// Whether it is the same file with the same bytes under another name: a rename changes only the third time.
+    /// Whether it is the same file with the same bytes under another name: a rename changes only the change time.
     pub(super) fn is_renamed(&self, before: &Self) -> bool {
         (self.dev, self.ino, self.size, self.mtime) == (before.dev, before.ino, before.size, before.mtime)
     }
 
-    /// What the index remembers of a file: its size, and the time of its bytes in seconds since the epoch.
+    /// What the index remembers of a file: its size, and its modification time in seconds since the epoch.
     pub fn facts(&self) -> (u64, u64) {
         (self.size, u64::try_from(self.mtime.0).unwrap_or(u64::MAX))
     }
 
-    /// Whether the last change was so long ago that one more would give it other times.
+    /// Whether the last change is old enough that another one would change the times.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         let (second, fraction) = self.mtime.max(self.ctime);
         let racy = if fraction == 0 { RACY } else { RACY_WITH_FRACTION };

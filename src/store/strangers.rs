@@ -1,8 +1,8 @@
-//! What a tree shows or holds that the logbook knows nothing of.
+//! What a tree shows or holds that the logbook does not know.
 //!
-//! A publication replaces what clients see. Where that is not what was published there last, somebody has to know
-//! that nothing is lost by it; so what the metadata names is read here, whoever has written it. What is found is
-//! held against the logbook by [`super::distribution`].
+//! A publication replaces what clients see. If that is not what was last published there, somebody has to confirm that
+//! nothing is lost; so what the metadata lists is read here, whoever wrote it. [`super::distribution`] compares the
+//! result with the logbook.
 //!
 //! What never happens: anything is written.
 
@@ -17,18 +17,18 @@ use super::publication;
 use super::tree;
 use crate::format::repomd::Repomd;
 
-/// The list of packages of the largest known repository has a third of it, unpacked.
+/// The package list of the largest known repository has a third of this, decompressed.
 const LIST_MAX: u64 = 1 << 30;
 
-/// Files that are counted at most, and levels of directories that are walked: a number is for people.
+/// The most files counted, and the deepest level searched: the number is only shown to people.
 pub const FILES_MAX: usize = 100_000;
 const DEPTH_MAX: usize = 16;
 
-/// Names that a sentence has at most.
+/// The most names in a sentence.
 const NAMED_MOST: usize = 3;
 
-/// The locations that a `repomd.xml` leads to, whoever wrote it; `None` when its list is not there, so that it leads
-/// nobody anywhere.
+/// The locations listed through a `repomd.xml`, whoever wrote it; `None` if its package list is missing, so that it
+/// leads nowhere.
 ///
 /// # Errors
 /// Why it cannot be read.
@@ -42,7 +42,7 @@ pub fn locations(tree: &Path, repomd: &Repomd) -> Result<Option<BTreeSet<String>
     read(list).map(Some).map_err(|why| format!("{}: {why}", primary.location))
 }
 
-/// The locations in a list of packages.
+/// The locations in a package list.
 fn read(list: impl BufRead) -> Result<BTreeSet<String>, String> {
     let mut reader = Reader::from_reader(list);
     reader.config_mut().check_end_names = true;
@@ -85,12 +85,12 @@ fn location(start: &BytesStart<'_>) -> Result<Option<String>, String> {
     Err("a location is invalid".to_owned())
 }
 
-/// RPM files anywhere below a tree that `known` does not know by their places, less those in hidden directories.
+/// RPM files anywhere in a tree whose paths `known` does not know, except those in hidden directories.
 pub fn files(tree: &Path, known: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![(String::new(), 0)];
     while let Some((below, depth)) = todo.pop() {
-        // What cannot be listed is said by whoever needs it.
+        // Whoever needs a directory that cannot be listed will report it.
         for entry in std::fs::read_dir(tree.join(&below)).into_iter().flatten().flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let place = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
@@ -112,7 +112,7 @@ pub fn files(tree: &Path, known: impl Fn(&str) -> bool) -> Vec<String> {
     found
 }
 
-/// Some names for a sentence, summed up.
+/// Some names for a sentence, abbreviated.
 pub fn some(names: &[String]) -> String {
     let first: Vec<String> =
         names.iter().take(NAMED_MOST).map(|name| name.escape_debug().collect::<String>()).collect();

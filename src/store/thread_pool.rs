@@ -1,24 +1,24 @@
-//! Several threads for a list of independent pieces of work.
+//! Runs a list of independent jobs on several threads.
 //!
-//! The kernel may refuse a thread, where many run or memory is short. Then those that there are do the work, and be
-//! it this one alone.
+//! The kernel may refuse a thread when many are running or memory is short. The threads that could be started do the
+//! work then, if need be only the calling one.
 //!
-//! What never happens: a piece is done twice, or a result is lost between two threads. A panic in one
-//! thread is a panic of the whole.
+//! What never happens: a job runs twice, or a result is lost between two threads. A panic in one thread is a panic of
+//! the caller.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-/// How many threads the admin allows; 0 as long as nobody has said.
+/// How many threads the admin allows; 0 while unset.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 
-/// Allows so many threads, for the whole process: they share one machine, whatever they work on.
+/// Sets the number of threads for the whole process: they share one machine, whatever they work on.
 pub fn allow(threads: usize) {
     ALLOWED.store(threads, Ordering::Relaxed);
 }
 
-/// How many threads there are for one list: what is allowed, or as many as the machine has.
+/// How many threads one list gets: the configured number, or as many as the machine has.
 pub fn threads() -> usize {
     match ALLOWED.load(Ordering::Relaxed) {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -26,7 +26,7 @@ pub fn threads() -> usize {
     }
 }
 
-/// Starts a thread, unless the kernel has none to give.
+/// Starts a thread, unless the kernel refuses.
 pub fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
@@ -34,10 +34,10 @@ pub fn spawn<'scope, T: Send + 'scope>(
     Builder::new().spawn_scoped(scope, work).ok()
 }
 
-/// Does two pieces of work beside one another, or one after the other where there is no thread for the second.
+/// Runs two jobs in parallel, or in sequence if there is no thread for the second.
 ///
 /// # Panics
-/// When one of them does.
+/// If one of them does.
 pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
     let one = Mutex::new(Some(one));
     let take = || one.lock().unwrap_or_else(PoisonError::into_inner).take().map(|one| one());
@@ -49,18 +49,18 @@ pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> 
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => take(),
         };
-        // It is taken once, by the thread or here.
+        // It is run exactly once, by the thread or here.
         (first.expect("it was there"), second)
     })
 }
 
-/// Does `work` for every item, on all threads, and hands each result to `done` on this one, in no order.
+/// Calls `work` for every item, on all threads, and passes each result to `done` on this one, in no particular order.
 ///
-/// Each thread begins with a value of its own from `begin`. Results wait only until they are taken, so few
-/// of them are in memory at once.
+/// Each thread starts with its own value from `begin`. Results are passed on as they come, so few are in memory at
+/// once.
 ///
 /// # Errors
-/// The first that any piece ends with; nothing more is begun then.
+/// The first error of any job; no further job is started then.
 pub fn each<T: Sync, S, R: Send, E: Send>(
     items: &[T],
     begin: impl Fn() -> S + Sync,
@@ -82,7 +82,7 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
                 let mut own = begin();
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
                     match work(&mut own, item) {
-                        // Whoever listens does so until the last of us has ended.
+                        // The receiver lives until the last of the threads has ended.
                         Ok(result) => drop(told.send((item, result))),
                         Err(error) => {
                             next.store(items.len(), Ordering::Relaxed);
@@ -101,7 +101,7 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
             done(item, result);
         }
     });
-    // Nothing is left unless there was no thread at all.
+    // Items are left only if no thread could be started.
     let mut own = begin();
     while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
         match work(&mut own, item) {

@@ -1,4 +1,4 @@
-//! Where things lie in a tree.
+//! The layout of a tree on disk.
 //!
 //! ```text
 //! <root>/<tree>/<distribution>/                       what clients call baseurl
@@ -7,9 +7,9 @@
 //!     <ID>.repo                                       the generated yum file
 //! ```
 //!
-//! A path is made from names that were checked at the door (`domain/names`, `domain/nevra`), so none
-//! can lead out of the root. Whether the directories are what they seem is another matter: a swapped
-//! directory is found by [`plain`], which follows no link.
+//! A path is built from names that were checked when they came in (`domain/names`, `domain/nevra`), so none can lead
+//! out of the root. Whether the directories are what they seem is another matter: [`plain`], which follows no link,
+//! finds a swapped one.
 
 use std::fs::DirEntry;
 use std::os::fd::OwnedFd;
@@ -21,7 +21,7 @@ use super::disk::{AtPath as _, DiskError};
 use crate::domain::names::TreeId;
 pub use crate::domain::nevra::PACKAGES;
 
-/// The directory of metadata in a tree.
+/// The metadata directory of a tree.
 pub const REPODATA: &str = "repodata";
 
 /// The directory of one tree of one distribution.
@@ -29,17 +29,17 @@ pub fn dir(root: &Path, id: &TreeId) -> PathBuf {
     root.join(id.tree.as_str()).join(id.dist.as_str())
 }
 
-/// The directories in a tree that hold packages. What is a link is left out; a tree that is not there yet has none.
+/// The directories in a tree that hold packages. Links are skipped; a tree that does not exist yet has none.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn package_dirs(tree: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let mut dirs = Vec::new();
     each_package_dir(tree, |entry| dirs.push(entry.path()))?;
     Ok(dirs)
 }
 
-/// Shows each of them.
+/// Calls `show` with the entry of each of them.
 ///
 /// # Errors
 /// As above.
@@ -57,19 +57,19 @@ pub fn each_package_dir(tree: &Path, mut show: impl FnMut(&DirEntry)) -> Result<
     Ok(())
 }
 
-/// Whether a file is a package by its name, and not one on its way.
+/// Whether a file name is a package's, and not a temporary one.
 pub fn is_rpm(name: &str) -> bool {
     !name.starts_with('.') && Path::new(name).extension().is_some_and(|extension| extension == "rpm")
 }
 
 /// Opens something below `base` without following any link, for reading.
 ///
-/// Each component is opened from the one before it and may be no link, so a directory that was
-/// swapped for a link is an error and not a way out (threats row 6). `openat2` would do the same in
-/// one call, but systemd's `RestrictSUIDSGID=` takes it away, as no filter can see its flags.
+/// Each component is opened from the one before it and must not be a link, so a directory that was swapped for a link
+/// is an error and not a way out (threats row 6). `openat2` would do the same in one call, but systemd's
+/// `RestrictSUIDSGID=` blocks it, since no filter can see its flags.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn open_beneath(base: &Path, relative: &Path) -> Result<std::fs::File, DiskError> {
     let whole = base.join(relative);
     let (parent, name) = relative.parent().zip(relative.file_name()).ok_or_else(|| leads_out(&whole))?;
@@ -82,7 +82,7 @@ pub fn open_beneath(base: &Path, relative: &Path) -> Result<std::fs::File, DiskE
 /// Opens a directory below `base`, or `base` itself, in the same way, to list it.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn open_dir_beneath(base: &Path, relative: &Path) -> Result<OwnedFd, DiskError> {
     let here = walk(base, relative)?;
     let read = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -104,13 +104,13 @@ fn leads_out(path: &Path) -> DiskError {
     DiskError::new("open", path, std::io::Error::other("it is not a name below its directory"))
 }
 
-/// Whether every directory from `root` down to the tree, and both in it, are directories and no links.
+/// Checks that every directory from `root` down to the tree, and the two in it, are directories and not links.
 ///
-/// This says early and clearly what is wrong; that nothing is changed through a link that appears a moment
-/// later is what [`super::disk::Kernel::below`] sees to.
+/// This reports a problem early and clearly; [`super::disk::Kernel::below`] ensures that nothing is changed through a
+/// link that appears a moment later.
 ///
 /// # Errors
-/// The first component that is a link or cannot be looked at; a missing one is no error.
+/// The first component that is a link or cannot be looked at; a missing one is not an error.
 pub fn plain(root: &Path, id: &TreeId) -> Result<(), DiskError> {
     let mut path = root.to_owned();
     for part in [id.tree.as_str()].into_iter().chain(id.dist.parts()) {
@@ -122,7 +122,7 @@ pub fn plain(root: &Path, id: &TreeId) -> Result<(), DiskError> {
     [PACKAGES, REPODATA].into_iter().try_for_each(|part| is_plain_dir(&path.join(part)).map(drop))
 }
 
-/// Whether a directory is there.
+/// Whether a directory exists.
 fn is_plain_dir(path: &Path) -> Result<bool, DiskError> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => Ok(true),
@@ -135,8 +135,8 @@ fn is_plain_dir(path: &Path) -> Result<bool, DiskError> {
     }
 }
 
-/// What a small file of ours holds, read without following a link or waiting for a pipe; `None` when it is
-/// not there, is no regular file, or is longer than `most` bytes.
+/// The content of a small file of ours, read without following a link or waiting for a pipe; `None` if it does not
+/// exist, is not a regular file, or is longer than `most` bytes.
 pub fn read_small(path: &Path, most: u64) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let file = open_beneath(path.parent()?, Path::new(path.file_name()?)).ok()?;

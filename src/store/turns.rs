@@ -1,23 +1,23 @@
-//! What several owners have put somewhere: kept within a bound, and gone through in turns.
+//! Work of several owners: bounded in size, and taken in turns.
 //!
-//! Whoever may upload can make a heap of anything. So what is remembered of it is bounded in bytes, and where there is
-//! more the owner of most gives way; and everybody has a turn before anybody has another.
+//! Anybody who may upload can pile up anything. So what is remembered of it is bounded in bytes; beyond that, the owner
+//! of most loses some. Everybody gets a turn before anybody gets another.
 //!
-//! What never happens: somebody's heap takes the room or the turn of others who have less.
+//! What never happens: one owner's pile takes the room or the turn of others who have less.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
-/// Things of owners, by their numbers.
+/// Items by the number of their owner.
 #[derive(Debug)]
 pub(super) struct Turns<T> {
     heaps: BTreeMap<u32, Heap<T>>,
     bytes: usize,
     most: usize,
-    /// Who had the last turn.
+    /// The owner who had the last turn.
     last: u32,
-    /// How many of each were not kept, and one of them.
+    /// How many items of each owner were dropped, and one of them.
     left_out: BTreeMap<u32, (u64, T)>,
 }
 
@@ -28,13 +28,13 @@ struct Heap<T> {
 }
 
 impl<T> Turns<T> {
-    /// Room for `most` bytes; the owner after `last` is the first.
+    /// Room for `most` bytes; the owner after `last` is first.
     pub(super) fn new(most: usize, last: u32) -> Self {
         Self { heaps: BTreeMap::new(), bytes: 0, most, last, left_out: BTreeMap::new() }
     }
 
-    /// Adds something that takes so many bytes behind what its owner has already. Where there is no room, the last of
-    /// whoever has most is left out, and be it this.
+    /// Appends an item of `bytes` bytes to its owner's. If there is no room, the last item of whoever has most is
+    /// dropped, which may be this one.
     pub(super) fn push(&mut self, owner: u32, thing: T, bytes: usize) {
         while self.bytes.saturating_add(bytes) > self.most {
             let own = self.heaps.get(&owner).map_or(0, |heap| heap.bytes).saturating_add(bytes);
@@ -58,7 +58,7 @@ impl<T> Turns<T> {
         self.bytes += bytes;
     }
 
-    /// Takes the next thing of the owner whose turn it is.
+    /// Takes the next item of the owner whose turn it is.
     pub(super) fn pop(&mut self) -> Option<(u32, T)> {
         let after = self.heaps.range((Excluded(self.last), Unbounded)).next();
         let owner = *after.or_else(|| self.heaps.first_key_value())?.0;
@@ -75,14 +75,14 @@ impl<T> Turns<T> {
         next.map(|(thing, _)| (owner, thing))
     }
 
-    /// Sorts what each owner has.
+    /// Sorts each owner's items.
     pub(super) fn sort_by(&mut self, compare: impl Fn(&T, &T) -> Ordering) {
         for heap in self.heaps.values_mut() {
             heap.things.make_contiguous().sort_by(|(one, _), (other, _)| compare(one, other));
         }
     }
 
-    /// How many of each owner were not kept, and one of them.
+    /// How many items of each owner were dropped, and one of them.
     pub(super) fn left_out(&self) -> impl Iterator<Item = (u32, u64, &T)> {
         self.left_out.iter().map(|(owner, (number, one))| (*owner, *number, one))
     }
@@ -123,7 +123,7 @@ mod tests {
         turns.push(3, "large", 101);
         assert_eq!(turns.left_out().collect::<Vec<_>>(), [(1, 30, &"heap"), (3, 1, &"large")]);
         assert_eq!((turns.heaps[&1].things.len(), turns.heaps[&2].things.len(), turns.bytes), (20, 5, 98));
-        // Two who would have more than half share.
+        // Two who would each have more than half share.
         for _ in 0..50 {
             turns.push(2, "many", 4);
         }

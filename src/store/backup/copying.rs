@@ -17,7 +17,7 @@ pub(super) fn private_dir(dir: &Path) -> Result<(), DiskError> {
     rustix::fs::mkdir(dir, Mode::RWXU).at("make", dir)
 }
 
-/// Copies a plain file to a new, synced one; `None` when it is not there.
+/// Copies a plain file to a new, synced one; `None` if it does not exist.
 pub(super) fn copy_file(disk: &dyn Disk, from: &Path, to: &Path, access: Access) -> Result<Option<Entry>, DiskError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let source = match rustix::fs::open(from, flags, Mode::empty()) {
@@ -39,7 +39,7 @@ pub(super) fn copy_file(disk: &dyn Disk, from: &Path, to: &Path, access: Access)
     Ok(Some(Entry { path: String::new(), bytes, sha256: sha256.to_hex(), mode: meta.mode() & 0o777, modified }))
 }
 
-/// Reads to the end and gives the number of bytes and their SHA-256; `each` sees every piece.
+/// Reads to the end and returns the number of bytes and their SHA-256; `each` gets every piece.
 fn sum(
     mut source: impl io::Read,
     path: &Path,
@@ -62,7 +62,7 @@ fn sum(
     Ok((bytes, Sha256(sha256)))
 }
 
-/// A file that is in its place already.
+/// The entry of a file that is already in its place.
 pub(super) fn entry(top: &Path, name: &str) -> Result<Entry, DiskError> {
     let path = top.join(name);
     let file = File::open(&path).at("open", &path)?;

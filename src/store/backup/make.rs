@@ -1,4 +1,4 @@
-//! A backup is made: beside its place, and renamed when it is whole.
+//! Making a backup: under a temporary name, renamed when it is complete.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -16,22 +16,22 @@ use crate::store::logbook::{self, Logbook as _, SqliteLogbook, Witness};
 use crate::store::people;
 use crate::store::rejected::KEPT_MAX;
 
-/// Smaller files may have holes as they like.
+/// Smaller files may have any holes.
 const HOLES_FROM: u64 = 1 << 20;
 
-/// What was copied, and what was not and why.
+/// What was copied, and what was skipped and why.
 #[derive(Debug)]
 pub struct Made {
     /// What is in it.
     pub manifest: Manifest,
-    /// Files that are no plain files, or are not what their names say.
+    /// Files that are not plain files, or do not match their names.
     pub notes: Vec<(PathBuf, String)>,
 }
 
 /// Makes a backup of the state directory in a directory that is new or empty.
 ///
 /// # Errors
-/// There is nothing at the place then that was not there before.
+/// The backup's directory is then as it was.
 pub fn make(
     disk: &dyn Disk,
     state: &Path,
@@ -61,7 +61,7 @@ pub fn make(
     made
 }
 
-/// An empty directory for the owner alone, which nobody else uses as long as the answer lives.
+/// Creates an empty directory, private to the owner; nobody else uses it while the returned lock is held.
 fn begin(part: &Path) -> Result<File, BackupError> {
     match private_dir(part) {
         Err(error) if error.is_taken() => {}
@@ -73,7 +73,7 @@ fn begin(part: &Path) -> Result<File, BackupError> {
         let why = "is in use: another backup is being made to this place".to_owned();
         return Err(BackupError::Place { dir: part.to_owned(), why });
     }
-    // One that was stopped has left something.
+    // An interrupted backup left something.
     disk::remove_below(part)?;
     Ok(dir)
 }
@@ -86,7 +86,7 @@ fn fill(
     now: Timestamp,
     progress: Progress<'_>,
 ) -> Result<Made, BackupError> {
-    // The seal is older than the copy, so the copy has to have what it names.
+    // The seal is read before the copy is made, so the copy must contain the entry that it names.
     let seal = logbook::sealed(&state.join(SEAL))?;
     let book = part.join(BOOK);
     let running = SqliteLogbook::open_to_read(&state.join(BOOK))?;
@@ -146,9 +146,9 @@ fn fill(
                 }
                 files.push(Entry { path: name, ..copied });
             }
-            // It has gone meanwhile.
+            // It vanished meanwhile.
             Ok(None) => {}
-            // It has kept the owner and the mode that it was uploaded with.
+            // It still has the owner and mode of the upload.
             Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied && path.starts_with("rejected") => {
                 found.notes.push((from, "cannot be read by this user; skipped".to_owned()));
             }
@@ -174,7 +174,7 @@ fn fill(
     Ok(Made { manifest, notes: found.notes })
 }
 
-/// What lies below some directories: paths from the top.
+/// What is in some directories; paths are relative to the state directory.
 #[derive(Debug, Default)]
 struct Found {
     dirs: Vec<PathBuf>,
@@ -183,7 +183,7 @@ struct Found {
 }
 
 impl Found {
-    /// What goes while it is looked at is not there.
+    /// Whatever vanishes meanwhile is skipped.
     fn look(&mut self, top: &Path, dir: &Path, depth: usize) -> Result<(), DiskError> {
         let path = top.join(dir);
         let entries = match std::fs::read_dir(&path) {
@@ -202,7 +202,7 @@ impl Found {
             } else if meta.is_dir() && plain && depth < DEPTH_MAX {
                 self.look(top, &below, depth + 1)?;
             } else if meta.is_file() && plain {
-                // One that has no name yet is nothing yet.
+                // A temporary file is not complete yet.
                 if !entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
                     self.files.push((below, meta.len()));
                 }
@@ -214,8 +214,8 @@ impl Found {
     }
 }
 
-/// Why a refused file is not copied: it is one of before there were copies of our own, of a size that its uploader has
-/// chosen at no cost.
+/// Why a refused file is not copied: it dates from before refused files were copied, and its uploader chose its size at
+/// no cost.
 fn left_out(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
     if !path.starts_with("rejected") {
         return None;
@@ -227,7 +227,8 @@ fn left_out(path: &Path, meta: &std::fs::Metadata) -> Option<String> {
     (meta.len() > HOLES_FROM && on_disk < meta.len() / 2).then(|| "consists mostly of holes; skipped".to_owned())
 }
 
-/// Why a file is not what its name says, where the name says something: it begins with the SHA-256, whole or in half.
+/// Why a file does not match its name, if the name says anything: it begins with the SHA-256, all of it or the first
+/// half.
 fn belies(path: &Path, sha256: &str) -> Option<String> {
     let (said, _) = path.file_name()?.to_str()?.split_once('-')?;
     let is_hash = [16, 64].contains(&said.len()) && said.bytes().all(|b| b.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! A copy of a site's state from which it can go on, and the way back.
+//! Backing up a site's state, and restoring it.
 //!
 //! ```text
 //! <backup>/manifest.json         every other file with its size, SHA-256, mode and time
@@ -8,9 +8,9 @@
 //! <backup>/retired/ rejected/    as in the state directory
 //! ```
 //!
-//! What can be made again is not in it: the index, the blocks, the addresses. A backup takes no lock and holds up
-//! nobody: the logbook is read as any reader does, and files that come or go meanwhile are or are not in it. It is
-//! made beside its place and renamed when it is whole, so what has the name is one.
+//! Whatever can be regenerated is left out: the index, the blocks, the addresses. A backup takes no lock and blocks
+//! nobody: the logbook is read as by any reader, and files that come or go meanwhile may or may not be included. It is
+//! made under a temporary name and renamed when complete, so whatever has the name is a complete backup.
 //!
 //! To put one back takes the site for itself, copies everything beside what is there, and exchanges the two by
 //! renames between which the daemon does not start ([`UNFINISHED`]). What was there is moved aside, never removed.
@@ -19,9 +19,9 @@
 
 /// Files copied and hashed.
 mod copying;
-/// A backup is made.
+/// Making a backup.
 mod make;
-/// A backup is read, compared and put back.
+/// Reading a backup, comparing it, and restoring it.
 mod restore;
 
 use std::path::PathBuf;
@@ -36,28 +36,28 @@ use super::people::PeopleError;
 pub use make::{Made, make};
 pub use restore::{Backup, Standing, claim};
 
-/// The list of what is in a backup.
+/// The list of a backup's content.
 pub const MANIFEST: &str = "manifest.json";
 
-/// The file in the state directory for as long as a restore has begun and is not over.
+/// This file is in the state directory while a restore is unfinished.
 pub const UNFINISHED: &str = "restore.unfinished";
 
 const BOOK: &str = "logbook.sqlite";
 const SEAL: &str = "logbook.head";
 
-/// The directories that are copied with all that is below.
+/// The directories that are copied with everything in them.
 const DIRS: [&str; 3] = ["retired", "rejected", "adopted"];
 
-/// How deep directories are looked into.
+/// The deepest level of directories that is copied.
 const DEPTH_MAX: usize = 8;
 
 /// Rises with every change of the layout; the register of people came with 2. Older ones are read.
 const FORMAT: u32 = 2;
 
-/// What is in a backup.
+/// The content of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The layout.
+    /// The version of the layout.
     pub format: u32,
     /// The version of the program that made it.
     pub program: String,
@@ -67,7 +67,7 @@ pub struct Manifest {
     pub site: String,
     /// How many entries the logbook has.
     pub entries: u64,
-    /// The hash of the last.
+    /// The hash of the last entry.
     pub hash: String,
     /// Every file but the manifest.
     pub files: Vec<Entry>,
@@ -76,19 +76,19 @@ pub struct Manifest {
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its path from the top.
+    /// Its relative path.
     pub path: String,
     /// Its size.
     pub bytes: u64,
-    /// What is in it.
+    /// Its SHA-256.
     pub sha256: String,
     /// Its mode in the state directory.
     pub mode: u32,
-    /// Its time.
+    /// Its modification time.
     pub modified: Timestamp,
 }
 
-/// Why there is no backup, or why it is not put back.
+/// Why a backup could not be made or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The logbook.
@@ -100,7 +100,7 @@ pub enum BackupError {
     /// The disk.
     #[error("{}", .0.sentence())]
     Disk(#[from] DiskError),
-    /// The place for a backup will not do.
+    /// The directory for a backup is unsuitable.
     #[error("{} {why}", dir.display())]
     Place {
         /// The place.
@@ -108,15 +108,15 @@ pub enum BackupError {
         /// Why not.
         why: String,
     },
-    /// There is no state directory to put it into.
+    /// There is no state directory to restore to.
     #[error("{} {why}", dir.display())]
     Homeless {
         /// The state directory.
         dir: PathBuf,
-        /// Why not, and what to do.
+        /// Why, and what to do.
         why: String,
     },
-    /// A backup is not what it says.
+    /// A backup does not match its manifest.
     #[error("the backup is incomplete or damaged: {} {why}. Use another backup", path.display())]
     Spoilt {
         /// The file.
@@ -126,7 +126,7 @@ pub enum BackupError {
     },
 }
 
-/// How far a long piece of work is: so many bytes of so many.
+/// Reports progress: bytes done, of how many.
 pub type Progress<'a> = &'a dyn Fn(u64, u64);
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ mod tests {
         put(&Kernel::default(), path, text.as_bytes(), Access::Sealed).expect("written");
     }
 
-    /// A state directory with a logbook that is open, and a file of each kind.
+    /// A state directory with an open logbook, and a file of each kind.
     fn site(dir: &Path) -> (PathBuf, SqliteLogbook) {
         let state = dir.join("state");
         Kernel::default().make_dir(&state).expect("made");
@@ -243,7 +243,7 @@ mod tests {
         add(&mut book, &["another third"]);
         drop(book);
         assert_eq!(compare(&late), Standing::Another(3));
-        // Only the seal is left, and it knows more than the backup.
+        // Only the seal is left, and it is ahead of the backup.
         Kernel::default().remove(&state.join(BOOK)).expect("removed");
         put(&Kernel::default(), &state.join(SEAL), &std::fs::read(late.join(SEAL)).expect("there"), Access::Owner)
             .expect("written");
@@ -372,7 +372,7 @@ mod tests {
         change(&dir.join(MANIFEST), &text.replace(from, to));
     }
 
-    /// At whatever step it is stopped: no backup has the name, and what was left does not hinder the next.
+    /// Wherever it is stopped, no backup has the name, and the remains do not hinder the next.
     #[test]
     fn a_backup_that_fails_leaves_none_and_a_later_one_is_made() {
         for calls in 0.. {
@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    /// At whatever step it is stopped: the daemon starts with the old state or not at all, and the same again ends well.
+    /// Wherever it is stopped, the daemon starts with the old state or not at all, and running it again succeeds.
     #[test]
     fn a_restore_that_is_stopped_anywhere_can_be_repeated() {
         for calls in 0.. {

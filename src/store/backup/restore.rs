@@ -1,4 +1,4 @@
-//! A backup is read, compared with the state that is there, and put back.
+//! Reading a backup, comparing it with the present state, and restoring it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -34,10 +34,10 @@ const REPLACED: [&str; 11] = [
 /// How the names of directories begin into which a restore moves what was there.
 const ASIDE: &str = "before-restore-";
 
-/// Longest manifest that is read: some hundred bytes for each file.
+/// The longest manifest that is read: some hundred bytes for each file.
 const MANIFEST_MAX: u64 = 1 << 30;
 
-/// A backup whose every file was read and is as its manifest says.
+/// A backup of which every file was read and matches the manifest.
 #[derive(Debug)]
 pub struct Backup {
     dir: PathBuf,
@@ -46,18 +46,18 @@ pub struct Backup {
     book: SqliteLogbook,
 }
 
-/// What a state directory has in comparison with a backup.
+/// The present state compared with a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// No logbook.
     Nothing,
-    /// The first so many entries of the backup, all at most: nothing is lost.
+    /// It has the first so many entries of the backup, or all of them: nothing is lost.
     Within(u64),
-    /// All that the backup has, and more: so many entries, the last of them of this time.
+    /// It has everything in the backup and more: so many entries, the last of them from this time.
     Ahead(u64, Option<Timestamp>),
-    /// Another history, of so many entries.
+    /// It has a different history, of so many entries.
     Another(u64),
-    /// It cannot be read, and this is why.
+    /// It cannot be read; this is why.
     Unreadable(String),
 }
 
@@ -65,7 +65,7 @@ impl Backup {
     /// Reads every file of a backup.
     ///
     /// # Errors
-    /// What is missing in it or not as it was.
+    /// What is missing or was changed.
     pub fn open(dir: &Path, progress: Progress<'_>) -> Result<Self, BackupError> {
         let spoilt = |name: &str, why: String| BackupError::Spoilt { path: dir.join(name), why };
         let path = dir.join(MANIFEST);
@@ -134,7 +134,7 @@ impl Backup {
     /// What the state directory has that the backup may lack.
     ///
     /// # Errors
-    /// When the backup cannot be read any more.
+    /// If the backup can no longer be read.
     pub fn compare(&self, state: &Path) -> Result<Standing, LogbookError> {
         let path = state.join(BOOK);
         let sealed = match logbook::sealed(&state.join(SEAL)) {
@@ -153,7 +153,7 @@ impl Backup {
             Err(error) => return Ok(Standing::Unreadable(error.sentence())),
         };
         let head = current.head();
-        // The seal may know more than a logbook that was cut.
+        // The seal may be ahead of a truncated logbook.
         let known = sealed.filter(|sealed| sealed.seq > head.seq).unwrap_or(head);
         if self.has(known)? {
             return Ok(Standing::Within(known.seq));
@@ -165,11 +165,11 @@ impl Backup {
         })
     }
 
-    /// Puts the backup in the place of what the state directory has, which is moved into a directory of its own;
-    /// gives that, when there was anything. The caller holds the site.
+    /// Replaces the state by the backup. What was there is moved to a directory of its own, which is returned if there
+    /// was anything. The caller has locked the site.
     ///
     /// # Errors
-    /// The daemon refuses to start then if anything was exchanged; the same command goes on.
+    /// If anything was exchanged, the daemon refuses to start; running the same command again continues.
     pub fn put_back(
         &self,
         disk: &dyn Disk,
@@ -236,7 +236,7 @@ impl Backup {
     /// else; gives their number.
     ///
     /// # Errors
-    /// What was put back before stays; the same again goes on.
+    /// Files restored before that stay; running it again continues.
     pub fn put_missing(&self, disk: &dyn Disk, state: &Path, progress: Progress<'_>) -> Result<u64, BackupError> {
         let owner = owner_to_give(state)?;
         let files = self.manifest.files.iter().filter(|file| file.path.contains('/') || file.path == people::FILE);
@@ -254,7 +254,7 @@ impl Backup {
         Ok(missing.len() as u64)
     }
 
-    /// Copies a file to its place below a directory, and makes the directories between.
+    /// Copies a file to its place below a directory, and creates the directories between.
     fn copy_one(
         &self,
         disk: &dyn Disk,
@@ -269,7 +269,7 @@ impl Backup {
                 Err(error) if error.is_taken() => continue,
                 other => other?,
             }
-            // As the daemon makes them.
+            // With the mode the daemon gives them.
             rustix::fs::chmod(dir, Mode::from_raw_mode(0o755)).at("set the mode of", dir)?;
             give(dir, owner)?;
             disk.sync_dir(dir.parent().unwrap_or(top))?;
@@ -327,11 +327,11 @@ fn is_ours(path: &str) -> bool {
     plain && canonical && ([BOOK, SEAL, people::FILE].contains(&path) || below)
 }
 
-/// Makes the state directory where it is missing. What root makes belongs to whoever has the trees: the daemon, which
-/// runs as their owner, could use nothing of it otherwise.
+/// Creates the state directory if it is missing. If root runs this, the directory is given to the owner of the trees:
+/// the daemon runs as that user and could not use it otherwise.
 ///
 /// # Errors
-/// It cannot be made, with what makes it; or nobody knows for whom.
+/// It cannot be created, and how to create it; or its owner cannot be determined.
 pub fn claim(disk: &dyn Disk, state: &Path, root: &Path) -> Result<(), BackupError> {
     let homeless = |why: String| BackupError::Homeless { dir: state.to_owned(), why };
     let uid = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.uid(), meta.gid()));
@@ -360,7 +360,7 @@ pub fn claim(disk: &dyn Disk, state: &Path, root: &Path) -> Result<(), BackupErr
     Ok(())
 }
 
-/// To whom what root puts back belongs: the owner of the state directory.
+/// The owner for what root restores: that of the state directory.
 fn owner_to_give(state: &Path) -> Result<Option<(Uid, Gid)>, DiskError> {
     let meta = std::fs::metadata(state).at("look at", state)?;
     let is_root = rustix::process::geteuid().is_root();

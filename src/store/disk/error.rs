@@ -1,14 +1,14 @@
-//! I/O errors with their paths, and what an admin does about them.
+//! I/O errors with their paths, and what an admin can do about them.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// An I/O error with the path it is about.
+/// An I/O error with its path.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {what} {}{}", path.display(), stray(what, path, source))]
 pub struct DiskError {
-    /// What was tried, a verb.
+    /// What was attempted, as a verb.
     pub what: &'static str,
     /// On which file.
     pub path: PathBuf,
@@ -17,13 +17,13 @@ pub struct DiskError {
     pub source: io::Error,
 }
 
-/// The verb of reading a file that somebody uploaded.
+/// The verb for reading an uploaded file.
 pub(in crate::store) const READ_UPLOAD: &str = "read the upload";
 
-/// The verb of a sync that failed: the bytes were there, and what has become of them is unknown.
+/// The verb for a failed sync: what became of the bytes is unknown.
 pub(super) const SYNC: &str = "sync";
 
-/// The verb of making a directory.
+/// The verb for creating a directory.
 pub(super) const MAKE: &str = "make";
 
 impl DiskError {
@@ -32,7 +32,7 @@ impl DiskError {
         Self { what, path: path.to_owned(), source }
     }
 
-    /// The same error once more, where it concerns several files.
+    /// A copy of this error, for a failure that concerns several files.
     #[must_use]
     pub fn again(&self) -> Self {
         let source = match self.source.raw_os_error() {
@@ -42,44 +42,43 @@ impl DiskError {
         Self { what: self.what, path: self.path.clone(), source }
     }
 
-    /// The error with its cause in one line.
+    /// The error and its cause in one line.
     pub fn sentence(&self) -> String {
         format!("{self}: {}", self.source)
     }
 
-    /// Whether a sync itself failed, and not what had to be done before it.
+    /// Whether a sync itself failed, and not a step before it.
     pub(super) fn is_of_sync(&self) -> bool {
         self.what == SYNC
     }
 
-    /// Whether the kernel said that there is no such file.
+    /// Whether the file does not exist.
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
     }
 
-    /// Whether the kernel said that the name is taken.
+    /// Whether the name is taken.
     pub fn is_taken(&self) -> bool {
         self.source.kind() == io::ErrorKind::AlreadyExists
     }
 
-    /// Whether what has the name cannot be opened as a file: a link, a socket, a device without a driver.
+    /// Whether the name cannot be opened as a file: it is a link, a socket, or a device without a driver.
     pub fn is_no_file(&self) -> bool {
         use rustix::io::Errno;
         let known = [Errno::LOOP, Errno::NXIO, Errno::NODEV, Errno::NOTDIR];
         self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     }
 
-    /// Whether a file system gave no answer.
+    /// Whether a file system did not respond.
     pub(in crate::store) fn is_of_silence(&self) -> bool {
         self.source.kind() == io::ErrorKind::TimedOut
     }
 
-    /// Whether it is about this one path, such as a directory that somebody else keeps to himself, a
-    /// link, a name that is too long, or an upload that cannot be read: other files may fare better. A full or
-    /// broken disk is none.
+    /// Whether it is about this one path, such as a directory without permission, a link, a name that is too long, or
+    /// an unreadable upload: other files may still work. A full or broken disk is not.
     pub fn concerns_one_path(&self) -> bool {
         use rustix::io::Errno;
-        // AGAIN: whoever has the file open has taken a lease on it (`fcntl(2)`), and is asked for it first.
+        // AGAIN: whoever has the file open holds a lease on it (`fcntl(2)`).
         let known =
             [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::AGAIN];
         if self.is_of_silence() || self.what == READ_UPLOAD {
@@ -88,9 +87,9 @@ impl DiskError {
         self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))
     }
 
-    /// Whether the two paths lie on different file systems, or the file system has no links.
+    /// Whether the two paths are on different file systems, or the file system does not support links.
     pub fn wants_copy(&self) -> bool {
-        // EMLINK: too many links to this inode; EPERM: the file system has none (FAT, some FUSE).
+        // EMLINK: too many links to this inode; EPERM: the file system does not support links (FAT, some FUSE).
         matches!(self.source.raw_os_error(), Some(code) if
             code == rustix::io::Errno::XDEV.raw_os_error()
             || code == rustix::io::Errno::MLINK.raw_os_error()
@@ -104,9 +103,9 @@ pub fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// What would let this process use a file that belongs to somebody else; `None` where that is not what is wrong.
+/// What would let this process use a file that belongs to somebody else; `None` if that is not the problem.
 ///
-/// A program that root has once run by mistake leaves such files.
+/// Running a program as root once by mistake leaves such files.
 pub fn remedy_of_owner(path: &Path) -> Option<String> {
     let me = me();
     let foreign = |path: &&Path| {
@@ -126,20 +125,20 @@ pub fn remedy_of_owner(path: &Path) -> Option<String> {
     })
 }
 
-/// What lets this process make a directory where it may not: root makes it, and it alone. The one above, such as
-/// `/var/lib`, is often the whole machine's, and its owner is not to change for that.
+/// What lets this process have a directory that it may not create: root creates just that one. The directory above it,
+/// such as `/var/lib`, often belongs to the system, and its owner must not change.
 pub fn remedy_of_missing(dir: &Path) -> String {
     format!("as root, `install -d -o {} {}`", user(me()), dir.display())
 }
 
-/// Whether a directory that cannot be made lies directly in one that is not ours, nor in anything that is ours.
+/// Whether neither of the two directories above this one is ours.
 fn lies_outside(dir: &Path) -> bool {
     let me = me();
     let mut above = dir.ancestors().skip(1).take(2).filter_map(|dir| std::fs::symlink_metadata(dir).ok());
     above.all(|meta| meta.uid() != me)
 }
 
-/// The same as [`remedy_of_owner`], in brackets, where the file or its directory is root's, as after a run by mistake.
+/// [`remedy_of_owner`] in brackets, where the file or its directory belongs to root, as after a run by mistake.
 fn stray(what: &str, path: &Path, error: &io::Error) -> String {
     let of_root = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() == 0);
     let is_stray =
@@ -151,7 +150,7 @@ fn stray(what: &str, path: &Path, error: &io::Error) -> String {
     remedy.map(|remedy| format!(" ({remedy})")).unwrap_or_default()
 }
 
-/// The name of a user where this machine has one, else the number; `chown` takes both.
+/// The name of a user if this machine has one, else the number; `chown` accepts both.
 pub fn user(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = passwd.lines().find_map(|line| {
@@ -162,7 +161,7 @@ pub fn user(uid: u32) -> String {
     named.unwrap_or_else(|| uid.to_string())
 }
 
-/// How it goes on after a file could not be read; nothing is to be removed for that.
+/// What to do after a file could not be read; nothing needs to be removed.
 pub fn way_on(path: &Path, error: &io::Error) -> String {
     let mend = match error.kind() {
         io::ErrorKind::PermissionDenied => remedy_of_owner(path),
@@ -173,7 +172,7 @@ pub fn way_on(path: &Path, error: &io::Error) -> String {
 
 /// Adds the path to an I/O result.
 pub trait AtPath<T> {
-    /// What was tried, and on which file.
+    /// What was attempted, and on which file.
     fn at(self, what: &'static str, path: &Path) -> Result<T, DiskError>;
 }
 

@@ -1,4 +1,4 @@
-//! Whole files: written, linked, copied, cleared away.
+//! Whole files: writing, linking, copying, removing.
 
 use std::fs::File;
 use std::io;
@@ -12,10 +12,10 @@ use super::{Access, Disk, TEMPORARY};
 use crate::domain::checksum::Sha256;
 use crate::store::patience::Patient;
 
-/// Writes a whole small file: bytes synced, name given, directory synced.
+/// Writes a small file whole: syncs its bytes, names it, syncs the directory.
 ///
 /// # Errors
-/// With the file that was being written; the old content, if any, is then still there.
+/// With the file being written; the old content, if any, is still there.
 pub fn put(disk: &dyn Disk, path: &Path, bytes: &[u8], access: Access) -> Result<(), DiskError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = disk.fresh(dir, access)?;
@@ -25,7 +25,7 @@ pub fn put(disk: &dyn Disk, path: &Path, bytes: &[u8], access: Access) -> Result
     disk.sync_dir(dir)
 }
 
-/// Gives a file a name that something else may have: made beside it and renamed over it.
+/// Gives a file a name that may be taken: under a temporary name first, then renamed.
 fn name_over(disk: &dyn Disk, to: &Path, name: impl Fn(&Path) -> Result<(), DiskError>) -> Result<(), DiskError> {
     match name(to) {
         Err(error) if error.is_taken() => {
@@ -40,11 +40,11 @@ fn name_over(disk: &dyn Disk, to: &Path, name: impl Fn(&Path) -> Result<(), Disk
     }
 }
 
-/// Gives an open file one more name, in place of what has it; whether that can be done here. It cannot where the name
-/// lies on another file system, or on one without links.
+/// Gives an open file another name, replacing whatever has it; false where that is impossible because the name is on
+/// another file system, or on one without links.
 ///
 /// # Errors
-/// With the path at fault; what had the name has it still.
+/// With the path that failed; the name is unchanged.
 pub fn link_over(disk: &dyn Disk, file: &File, to: &Path) -> Result<bool, DiskError> {
     match name_over(disk, to, |to| disk.link_open(file, to)) {
         Err(error) if error.wants_copy() => Ok(false),
@@ -52,23 +52,23 @@ pub fn link_over(disk: &dyn Disk, file: &File, to: &Path) -> Result<bool, DiskEr
     }
 }
 
-/// What is asked of a copy.
+/// What a copy must be.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// The bytes, when only these will do.
+    /// The digest it must have, if any.
     pub sha256: Option<Sha256>,
-    /// The time of the file, in seconds since the epoch; otherwise that of the original.
+    /// Its modification time in seconds since the epoch; otherwise that of the original.
     pub file_time: Option<u64>,
-    /// Who may read and write it.
+    /// Its permissions.
     pub access: Access,
 }
 
-/// Copies an open file, from its beginning, to an inode of its own and gives that a name, in place of what has it.
-/// The bytes are hashed while they are copied, so that those which were looked at are those which have the name.
-/// Gives the copy; `None` when the bytes are other ones, and nothing has changed then.
+/// Copies an open file, from its beginning, to an inode of its own and gives that a name, replacing whatever has it.
+/// The bytes are hashed while they are copied, so the checked bytes are the ones that get the name. Returns the copy,
+/// or `None` if the bytes differ, in which case nothing has changed.
 ///
 /// # Errors
-/// With the path at fault; what had the name has it still.
+/// With the path that failed; the name is unchanged.
 pub fn copy_over(
     disk: &dyn Disk,
     from: &File,
@@ -81,7 +81,7 @@ pub fn copy_over(
     source.rewind().at("read", label)?;
     let modified = match wanted.file_time {
         Some(seconds) => std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds),
-        // The metadata of every tree names the same file time, wherever the bytes lie.
+        // The metadata of every tree lists the same file time, wherever the bytes are.
         None => source.metadata().and_then(|meta| meta.modified()).at("look at", label)?,
     };
     let mut source = Patient::begin(source).at("read", label)?;
@@ -105,10 +105,10 @@ pub fn copy_over(
     disk.name(file, to).map(Some)
 }
 
-/// Removes a directory of ours with all that is in it; links are not followed, and a missing one is no error.
+/// Removes a directory of ours with everything in it; links are not followed, and a missing one is not an error.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn remove_all(dir: &Path) -> Result<(), DiskError> {
     #[expect(clippy::disallowed_methods, reason = "this is the place of all writing")]
     match std::fs::remove_dir_all(dir) {
@@ -117,10 +117,10 @@ pub fn remove_all(dir: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// Removes all that is in a directory of ours.
+/// Removes everything in a directory of ours.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn remove_below(dir: &Path) -> Result<(), DiskError> {
     for entry in std::fs::read_dir(dir).at("list", dir)? {
         let entry = entry.at("list", dir)?;
@@ -133,10 +133,10 @@ pub fn remove_below(dir: &Path) -> Result<(), DiskError> {
     Ok(())
 }
 
-/// Removes what a crash left under temporary names in `dir`; a missing directory has none.
+/// Removes the temporary files that a crash left in `dir`; a missing directory has none.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn sweep(disk: &dyn Disk, dir: &Path) -> Result<(), DiskError> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,

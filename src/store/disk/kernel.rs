@@ -1,4 +1,4 @@
-//! The disk as the kernel gives it.
+//! The real disk.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,28 +13,27 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use super::error::{AtPath as _, DiskError, MAKE, SYNC};
 use super::{Access, Disk, Fresh, TEMPORARY, Temporary};
 
-/// The disk as the kernel gives it.
+/// The real disk.
 #[derive(Debug, Default)]
 pub struct Kernel {
     counter: AtomicU64,
     roots: Vec<PathBuf>,
 }
 
-/// A directory that is held open, and a name in it.
+/// An open directory, and a name in it.
 struct Place<'a> {
     dir: OwnedFd,
     name: &'a OsStr,
 }
 
-/// To get somewhere, search permission is enough.
+/// For traversal, search permission is enough.
 const WALK: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// What can be synced.
+/// For a sync, it must be readable.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Kernel {
-    /// The disk, where nothing below these directories is reached through a link, whoever swaps what for one
-    /// at whatever moment: each directory is opened from the one above it, and a change is made in the
-    /// directory that was opened.
+    /// The disk, where nothing below these directories is reached through a link, whatever is swapped for one and
+    /// whenever: each directory is opened from the one above it, and changes are made in the open directory.
     pub fn below(roots: Vec<PathBuf>) -> Self {
         Self { counter: AtomicU64::new(0), roots }
     }
@@ -44,7 +43,7 @@ impl Kernel {
         dir.join(format!("{TEMPORARY}{}-{n}", std::process::id()))
     }
 
-    /// Opens a directory, below a root component by component and without following any link.
+    /// Opens a directory; below a root, component by component and without following links.
     fn dir(&self, path: &Path) -> Result<OwnedFd, DiskError> {
         let failed = |error: rustix::io::Errno| DiskError::new("open", path, error.into());
         let root = self.roots.iter().find_map(|root| Some((root, path.strip_prefix(root).ok()?)));
@@ -59,7 +58,7 @@ impl Kernel {
         Ok(here)
     }
 
-    /// The same for what needs more than to be there, such as a sync.
+    /// The same, readable, such as for a sync.
     fn readable_dir(&self, path: &Path) -> Result<OwnedFd, DiskError> {
         rustix::fs::openat(self.dir(path)?, ".", READ, Mode::empty()).at("open", path)
     }
@@ -72,7 +71,7 @@ impl Kernel {
         Ok(Place { dir: self.dir(parent)?, name })
     }
 
-    /// Links a fresh file to a name, which must be free.
+    /// Links a new file to a name, which must be free.
     fn link_fresh(&self, file: &Fresh, to: &Path) -> Result<(), DiskError> {
         let place = self.place(to)?;
         let linked = match &file.temporary {
@@ -96,11 +95,11 @@ impl Disk for Kernel {
         match rustix::fs::openat(&parent, ".", flags, access.mode()) {
             Ok(fd) => {
                 let file = File::from(fd);
-                // The umask took bits away; what clients fetch is readable whatever it is.
+                // The umask removed bits, but clients must always be able to read it.
                 rustix::fs::fchmod(&file, access.mode()).at("set the mode of a new file in", dir)?;
                 Ok(Fresh { file, temporary: None })
             }
-            // NFS, old overlayfs and some FUSE file systems have no unnamed files.
+            // NFS, old overlayfs and some FUSE file systems do not support unnamed files.
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
                 let path = self.temporary(dir);
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -132,7 +131,7 @@ impl Disk for Kernel {
         } else {
             match self.link_fresh(&file, to) {
                 Ok(()) => return Ok(file.file),
-                // The name is taken: link beside it and rename over it.
+                // The name is taken: link under a temporary name and rename.
                 Err(error) if error.is_taken() => {
                     let path = self.temporary(to.parent().unwrap_or(Path::new(".")));
                     self.link_fresh(&file, &path)?;
@@ -193,7 +192,7 @@ impl Disk for Kernel {
         let place = self.place(dir)?;
         let mode = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
         match rustix::fs::mkdirat(&place.dir, place.name, mode) {
-            // The umask took bits away. The directory is ours, so its name is no link yet.
+            // The umask removed bits. The directory was just created by us, so it cannot be a link yet.
             Ok(()) => rustix::fs::fchmod(self.readable_dir(dir)?, mode).at("set the mode of", dir)?,
             Err(rustix::io::Errno::EXIST) => drop(self.dir(dir)?),
             Err(error) => return Err(DiskError::new(MAKE, dir, error.into())),
@@ -227,7 +226,7 @@ mod tests {
     fn a_file_that_needs_a_name_loses_it_with_whoever_made_it() {
         let dir = tempfile::tempdir().expect("a directory");
         let disk = Kernel::default();
-        // As on a file system that has no unnamed files.
+        // As on a file system without unnamed files.
         let fresh = || {
             let path = disk.temporary(dir.path());
             let file = std::fs::File::create_new(&path).expect("made");

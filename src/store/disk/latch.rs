@@ -1,4 +1,4 @@
-//! Stops all writing once it is unknown what lies on the disk.
+//! Stops all writing after a failed sync.
 
 use std::fs::File;
 use std::io;
@@ -17,12 +17,12 @@ pub struct Latched<D> {
 }
 
 impl<D: Disk> Latched<D> {
-    /// A latch around `inner`, open.
+    /// Wraps `inner`; writing is allowed.
     pub fn new(inner: D) -> Self {
         Self { inner, broken: Arc::default() }
     }
 
-    /// A view of the latch: `true` once writing has stopped.
+    /// A shared flag: `true` once writing has stopped.
     pub fn broken(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.broken)
     }
@@ -106,7 +106,7 @@ mod tests {
     use crate::store::disk::error::SYNC;
     use crate::store::disk::{Kernel, put};
 
-    /// The kernel, with syncs that fail.
+    /// The real disk, with syncs that fail.
     #[derive(Debug)]
     struct LyingSync(Kernel);
 
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// As when there are no descriptors left: the directory cannot even be opened, so no sync was tried.
+    /// As when no descriptors are left: the directory cannot even be opened, so no sync was attempted.
     #[test]
     fn a_directory_that_cannot_be_opened_stops_no_writing() {
         let dir = tempfile::tempdir().expect("a directory");

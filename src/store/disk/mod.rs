@@ -1,22 +1,21 @@
 //! The seam: every change rolloutd makes to the disk.
 //!
-//! A handful of verbs, so that a test can break each of them in turn. [`Kernel`] does them;
-//! [`Latched`] stops all writing after the first failed sync, because from then on it is unknown
-//! what lies on the disk, and a second `fsync` may say yes to pages that the kernel has already
-//! thrown away (Rebello et al., ATC 2020). A full disk, a missing permission or too many open files is
-//! an ordinary error and stops nothing, also when it comes on the way to a sync.
+//! A handful of operations, so that a test can break each of them in turn. [`Kernel`] performs them; [`Latched`] stops
+//! all writing after the first failed sync, because from then on it is unknown what is on disk, and a second `fsync`
+//! may succeed for pages that the kernel has already dropped (Rebello et al., ATC 2020). A full disk, a missing
+//! permission or too many open files is an ordinary error and stops nothing, even on the way to a sync.
 //!
-//! What never happens: no verb follows a symbolic link in the last component of a path, or in any
-//! component below a root that [`Kernel::below`] was given; none creates a file under its final name
-//! before its bytes are synced. A name that appears is the name of a whole file.
+//! What never happens: an operation follows a symbolic link in the last component of a path, or in any component below
+//! a root given to [`Kernel::below`]; a file appears under its final name before its bytes are synced. A name that
+//! appears always names a complete file.
 
-/// I/O errors with their paths, and what an admin does about them.
+/// I/O errors with their paths, and what an admin can do about them.
 mod error;
-/// The disk as the kernel gives it.
+/// The real disk.
 mod kernel;
-/// Stops all writing once it is unknown what lies on the disk.
+/// Stops all writing after a failed sync.
 mod latch;
-/// Whole files: written, linked, copied, cleared away.
+/// Whole files: writing, linking, copying, removing.
 mod files;
 
 use std::fmt;
@@ -32,17 +31,17 @@ pub use files::{Wanted, copy_over, link_over, put, remove_all, remove_below, swe
 pub use kernel::Kernel;
 pub use latch::Latched;
 
-/// The prefix of every temporary name. Names that begin with it are removed at start.
+/// The prefix of all temporary names. Files with it are removed at start.
 pub const TEMPORARY: &str = ".rolloutd-";
 
-/// Who may read and write a file.
+/// The permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// 0644: what clients fetch.
     Everybody,
-    /// 0444: packages, which nobody changes any more; every tree that lists one has the same inode.
+    /// 0444: packages, which are never changed again; every tree that lists one shares the inode.
     Sealed,
-    /// 0600: what is ours.
+    /// 0600: private to the daemon.
     Owner,
 }
 
@@ -56,12 +55,12 @@ impl Access {
     }
 }
 
-/// A new file that has no final name yet.
+/// A new file without its final name.
 #[derive(Debug)]
 pub struct Fresh {
     /// Open for reading and writing.
     pub file: File,
-    /// Its temporary name, where the file system has no unnamed files.
+    /// Its temporary name, on file systems without unnamed files.
     temporary: Option<Temporary>,
 }
 
@@ -71,7 +70,7 @@ impl Fresh {
     }
 }
 
-/// A name that goes with what holds it, as a file without a name does.
+/// A name that is removed when this is dropped, as an unnamed file would be.
 #[derive(Debug)]
 struct Temporary {
     dir: OwnedFd,
@@ -80,32 +79,32 @@ struct Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // It has been renamed, or is not needed any more; what cannot be removed is swept at the next start.
+        // It has been renamed, or is no longer needed; a leftover is swept at the next start.
         let _ = rustix::fs::unlinkat(&self.dir, self.path.file_name().unwrap_or_default(), AtFlags::empty());
     }
 }
 
 /// Every change rolloutd makes to the disk.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// A new file on the file system of `dir`, without a final name; it vanishes with a crash.
+    /// Creates a file on the file system of `dir`, without its final name; a crash removes it.
     fn fresh(&self, dir: &Path, access: Access) -> Result<Fresh, DiskError>;
-    /// Appends bytes to a fresh file.
+    /// Appends bytes to a new file.
     fn write(&self, file: &mut Fresh, bytes: &[u8]) -> Result<(), DiskError>;
-    /// Writes bytes into a file of the daemon's own at a place that nobody reads yet.
+    /// Writes bytes into one of the daemon's own files, at an offset that nobody reads yet.
     fn write_at(&self, file: &File, path: &Path, offset: u64, bytes: &[u8]) -> Result<(), DiskError>;
     /// Makes the file's bytes durable.
     fn sync(&self, file: &Fresh) -> Result<(), DiskError>;
-    /// Gives a synced file its final name, replacing atomically what had it before.
+    /// Gives a synced file its final name, atomically replacing whatever had it.
     fn name(&self, file: Fresh, to: &Path) -> Result<File, DiskError>;
-    /// Gives a synced file its final name; an existing name is an error, and the file is as it was.
+    /// Gives a synced file its final name; a taken name is an error and leaves the file unchanged.
     fn name_new(&self, file: &mut Fresh, to: &Path) -> Result<(), DiskError>;
-    /// One more name for a file that is open, whatever lies under its first one by now; an existing name is an error.
+    /// Gives an open file another name, whatever its first name refers to by now; a taken name is an error.
     fn link_open(&self, file: &File, to: &Path) -> Result<(), DiskError>;
-    /// Moves a name, replacing atomically what had it before.
+    /// Renames, atomically replacing whatever had the new name.
     fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError>;
-    /// Removes a name; a missing one is no error, so that every step can be repeated.
+    /// Removes a name; a missing one is not an error, so that every step can be repeated.
     fn remove(&self, path: &Path) -> Result<(), DiskError>;
-    /// Makes a directory and its parents below a place that exists, mode 0755, each entry durable.
+    /// Creates a directory and its missing parents, mode 0755, each entry durable.
     fn make_dir(&self, dir: &Path) -> Result<(), DiskError>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> Result<(), DiskError>;
@@ -120,7 +119,7 @@ pub(crate) mod failing {
 
     use super::*;
 
-    /// Allows `calls` changes and then fails every one.
+    /// Allows `calls` changes, then fails every one.
     #[derive(Debug)]
     pub(crate) struct FailingDisk {
         inner: Kernel,
@@ -134,12 +133,12 @@ pub(crate) mod failing {
             Self { inner: Kernel::default(), left: AtomicU32::new(calls), kept: None, panics: false }
         }
 
-        /// Allows every change but those in a directory that somebody keeps to himself.
+        /// Allows all changes except in one directory without permission.
         pub(crate) fn but_not_in(dir: &Path) -> Self {
             Self { kept: Some(dir.to_owned()), ..Self::after(u32::MAX) }
         }
 
-        /// Allows `calls` changes and panics at every later one.
+        /// Allows `calls` changes, then panics.
         pub(crate) fn panicking_after(calls: u32) -> Self {
             Self { panics: true, ..Self::after(calls) }
         }

@@ -1,4 +1,4 @@
-//! A tree is compared with what the logbook has of it, and what is missing is made again or put back.
+//! Compares a tree with the logbook, and regenerates or restores what is missing.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,14 +17,14 @@ use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 
 impl Distribution {
-    /// Compares a tree with what the logbook has of it and publishes it where only the metadata is missing or
-    /// is written in another form than the settings ask for. `None` when something is under way there that
-    /// will publish it anyhow. With it the number of a plan that the tree turns out to show.
+    /// Compares a tree with the logbook and publishes it if only the metadata is missing, or is in another form than
+    /// the settings require. `None` if pending work will publish it anyway. The second value is the number of a plan
+    /// that the tree turns out to show.
     ///
     /// # Errors
-    /// [`DistError::Disagrees`] when a listed package is gone or changed, [`DistError::Strange`] when the tree shows or
-    /// holds what the logbook does not know; nothing has changed then, and nothing should be published there before
-    /// it is put right.
+    /// [`DistError::Disagrees`] if a listed package is gone or changed, [`DistError::Strange`] if the tree shows or
+    /// holds what the logbook does not know; nothing has changed then, and nothing should be published there until it
+    /// is fixed.
     pub fn inspect(
         &mut self,
         catalog: &dyn Catalog,
@@ -35,7 +35,7 @@ impl Distribution {
         self.is_ours_alone(tree, ownership::Look::AtAll)?;
         self.uploads.forget_dirs();
         let listing = catalog.listing(tree);
-        // It may show a plan already, of which the logbook was not told.
+        // It may already show a plan without the logbook having recorded it.
         let ahead = self.ahead(tree, &listing, expected);
         let listing = ahead.as_ref().map_or(&listing, |(_, shown)| shown);
         self.all_there(catalog, tree, listing, Ask::Everything, now)?;
@@ -54,10 +54,10 @@ impl Distribution {
         Ok(Some((published, ahead.map(|(plan, _)| plan))))
     }
 
-    /// The plan that a tree shows and of which it is not written down, with what it lists by it: it was stopped between
-    /// the two, and until it is carried out other work on the tree must neither drop a package from the only tree that
-    /// shows it nor bring back one that was withdrawn. A tree shows one such plan at most, since it is looked at when one
-    /// has failed.
+    /// The plan that a tree shows without a record of it, and the resulting listing: the work was interrupted between
+    /// the two. Until it is carried out, other work on the tree must neither drop a package from the only tree that
+    /// shows it nor bring back one that was withdrawn. A tree shows at most one such plan, since it is inspected after
+    /// one has failed.
     fn ahead(&self, tree: &TreeName, listing: &Listing, expected: &Expected) -> Option<(u64, Listing)> {
         let bytes = publication::shown(&self.dir(tree).join(REPODATA)).ok()??;
         let repomd = publication::sha256(&bytes);
@@ -68,9 +68,9 @@ impl Distribution {
         shown.into_iter().find(|(_, shown)| self.index.would_show(tree, repomd, shown))
     }
 
-    /// Puts packages back that a tree has lost, where another tree or the directory of withdrawn packages has their
-    /// bytes; gives those that are nowhere. A tree that shows nothing at all may be a place where a file system should
-    /// be mounted, and nothing is written there.
+    /// Restores packages that a tree has lost, if another tree or the directory of withdrawn packages has their bytes;
+    /// returns those that are nowhere. If a tree shows nothing at all, a file system may not be mounted, and nothing is
+    /// written there.
     fn put_back(
         &mut self,
         catalog: &dyn Catalog,
@@ -98,8 +98,8 @@ impl Distribution {
         Ok(nowhere)
     }
 
-    /// Whether every package that a tree lists lies there as it was accepted. Size and time are compared; the
-    /// bytes where these differ, since it may be the index that errs.
+    /// Whether every listed package is there as it was accepted. Size and time are compared, and the bytes where these
+    /// differ, since the index may be wrong.
     pub(super) fn all_there(
         &mut self,
         catalog: &dyn Catalog,
@@ -161,9 +161,9 @@ impl Distribution {
         Err(DistError::Missing { why, packages: wrong })
     }
 
-    /// Puts copies of our own in the place of all other files of ours into which somebody else could write: metadata,
-    /// keys, and packages that have left the tree and wait for their removal. What is none of ours stays as it is, and
-    /// is named: a copy of it would be believed.
+    /// Replaces all other files of ours that somebody else could write to by our own copies: metadata, keys, and
+    /// packages that have left the tree and await removal. Foreign files stay as they are and are reported: a copy of
+    /// ours would be trusted.
     fn take_over(&self, catalog: &dyn Catalog, tree: &TreeName, listing: &Listing) -> Result<(), DistError> {
         let (disk, top) = (self.disk.as_ref(), self.dir(tree));
         let listed: BTreeSet<PathBuf> = listing.locations().map(|place| top.join(place)).collect();
@@ -202,7 +202,7 @@ impl Distribution {
         Ok(())
     }
 
-    /// Whether nobody but the daemon can change a tree, and no directory of it is a link.
+    /// Whether only the daemon can change a tree, and none of its directories is a link.
     pub(super) fn is_ours_alone(&self, tree: &TreeName, how: ownership::Look) -> Result<(), DistError> {
         let id = self.id(tree);
         tree::plain(&self.settings.root, &id)?;
@@ -217,7 +217,7 @@ impl Distribution {
     }
 }
 
-/// How far it is looked whose the directories of a tree are: packages of one that was taken under management lie anywhere.
+/// Which directories of a tree are checked for their owners: in one that was adopted, packages are anywhere.
 pub(super) fn how(listing: &Listing) -> ownership::Look {
     if listing.is_adopted() { ownership::Look::AtAll } else { ownership::Look::AtOurs }
 }

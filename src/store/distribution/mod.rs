@@ -1,18 +1,18 @@
 //! One distribution on this disk: its index, its uploads, its trees.
 //!
-//! Everything that is done to a distribution goes through one value of this type, and one piece of
-//! work at a time holds it. What is listed where it is told with each piece of work ([`Catalog`]), and keeps nothing of
-//! it; the index and the blocks can be lost and are made again.
+//! Everything done to a distribution goes through one value of this type, held by one piece of work at a time. It is
+//! told with each piece of work what is listed ([`Catalog`]) and remembers none of that; the index and the blocks can
+//! be lost and are regenerated.
 //!
-//! What is staged for a plan waits in memory until all trees of the plan are, in all its distributions. After a restart, or
-//! when settings or a listing have changed meanwhile, it is staged anew before the first tree is shown. (Refused: to go on
-//! with the files of a daemon that ran before, which other settings or keys may have made.)
+//! What is staged for a plan is kept in memory until all trees of the plan are staged, in all its distributions. After a
+//! restart, or if settings or a listing have changed meanwhile, it is staged again before the first tree is shown.
+//! (Rejected: continuing with the files of an earlier daemon, which other settings or keys may have made.)
 
-/// The generated yum file of a tree and the keys beside it.
+/// The generated `.repo` file of a tree, and the keys beside it.
 mod yum_files;
 /// Whether the logbook knows what a tree shows and holds.
 mod provenance;
-/// A tree is compared with what the logbook has of it.
+/// Compares a tree with the logbook.
 mod inspection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,12 +45,12 @@ use crate::format::openpgp::Keyring;
 use crate::format::repomd::Repomd;
 use crate::format::signing::Signer;
 
-/// What the configuration says of a distribution, ready for use.
+/// The settings of a distribution, ready for use.
 #[derive(Clone, Debug)]
 pub struct DistSettings {
     /// The distribution.
     pub path: DistPath,
-    /// Its trees; uploads arrive in the first.
+    /// Its trees; uploads go to the first.
     pub trees: Vec<TreeName>,
     /// The site's root.
     pub root: PathBuf,
@@ -58,26 +58,26 @@ pub struct DistSettings {
     pub retired: PathBuf,
     /// The index file.
     pub index: PathBuf,
-    /// Where uploads are looked for and what is asked of them.
+    /// Where uploads are searched, and what is required of them.
     pub gate: Gate,
     /// How metadata is written.
     pub form: Form,
     /// Who signs metadata.
     pub signer: Option<Arc<Signer>>,
-    /// Whether metadata that is signed may be replaced by metadata that is not.
+    /// Whether signed metadata may be replaced by unsigned metadata.
     pub unsigned: bool,
     /// URL of the site's root.
     pub base_url: String,
-    /// Where the admin says that clients find the packages' keys; empty: beside the yum file.
+    /// Where clients find the packages' keys, as configured; empty means beside the `.repo` file.
     pub key_urls: Vec<String>,
-    /// Files that lie beside the generated yum file of each tree: the packages' public keys, by name.
+    /// The files beside the generated `.repo` file of each tree: the packages' public keys, by name.
     pub key_files: BTreeMap<TreeName, BTreeMap<String, Vec<u8>>>,
-    /// One more of them: the public key of the metadata, with its name.
+    /// Another one: the name and content of the metadata's public key.
     pub metadata_key: Option<(String, Vec<u8>)>,
 }
 
 impl DistSettings {
-    /// The same with another ring of the upload tree, and all else as it was.
+    /// Replaces the key ring of the upload tree only.
     pub fn trust(&mut self, ring: Keyring) {
         self.gate.terms = Arc::new(Terms { ring, ..Terms::clone(&self.gate.terms) });
     }
@@ -90,7 +90,7 @@ impl DistSettings {
         tree::dir(&self.root, &self.id(tree))
     }
 
-    /// Reads a package again from the first of some trees that has it there as it was accepted. `None` without a tree.
+    /// Reads a package again from the first of some trees that still has it as accepted. `None` without a tree.
     fn read_again(&self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
         let mut failed = None;
         for tree in trees {
@@ -118,18 +118,18 @@ pub enum DistError {
     /// A publication.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// The tree and the logbook do not agree, and it is not clear which of them is right.
+    /// The tree and the logbook disagree, and it is unclear which is right.
     #[error("{0}")]
     Disagrees(String),
-    /// Packages that the tree lists are not there, and their bytes are nowhere else.
+    /// Listed packages are missing, and their bytes are nowhere else.
     #[error("{why}")]
     Missing {
-        /// What is said of it.
+        /// The full message.
         why: String,
-        /// Which.
+        /// The packages.
         packages: BTreeSet<Nevra>,
     },
-    /// The tree shows or holds what the logbook knows nothing of, and a publication would lose it.
+    /// The tree shows or holds what the logbook does not know, and a publication would lose it.
     #[error("{0}")]
     Strange(String),
 }
@@ -143,58 +143,58 @@ impl From<BringError> for DistError {
     }
 }
 
-/// What the logbook has of a tree, to compare the tree with.
+/// What the logbook knows of a tree, to compare the tree with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// The last revision.
     pub revision: u64,
-    /// SHA-256 of the `repomd.xml` that was published last; none before the first.
+    /// SHA-256 of the last `repomd.xml` published; `None` before the first.
     pub repomd: Option<Sha256>,
-    /// Whether a plan that is about to be carried out changes the tree, and so publishes it.
+    /// Whether a plan about to be carried out changes the tree, and so publishes it.
     pub planned: bool,
-    /// Whether packages came or went since the last publication.
+    /// Whether packages were added or removed since the last publication.
     pub dirty: bool,
-    /// The packages that plans without an end bring there or take away, whether they wait or not: the tree may show
-    /// them already, or no longer.
+    /// The packages that unfinished plans add or remove there, whether they wait or not: the tree may show them
+    /// already, or no longer.
     pub moving: BTreeSet<Nevra>,
-    /// The plans without an end that change the tree, by their numbers, where it is not written down that it shows them.
+    /// The unfinished plans that change the tree, by number, unless it is recorded that the tree shows them.
     pub begun: Vec<(u64, Arc<Plan>)>,
 }
 
 impl Expected {
-    /// Whether nothing is under way, so that the tree must be just so.
+    /// Whether no work is pending, so that the tree must match exactly.
     fn settled(&self) -> bool {
         self.repomd.is_some() && !self.planned && !self.dirty
     }
 }
 
-/// Which packages are looked at.
+/// Which packages are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     /// All of them.
     Everything,
-    /// Those in directories in which something came or went since the last time.
+    /// Those in directories that changed since the last time.
     WhereSomethingChanged,
-    /// The same since a moment ago, in the same piece of work.
+    /// The same, right after the last time, in the same piece of work.
     OnceMore,
 }
 
-/// One distribution on this disk.
+/// One distribution on disk.
 #[derive(Debug)]
 pub struct Distribution {
     settings: DistSettings,
     disk: Arc<dyn Disk>,
     index: Index,
-    /// What lies in the drop directory.
+    /// The uploads in the drop directory.
     dropped: Uploads,
-    /// What an admin has put into the tree itself.
+    /// What an admin put into the tree itself.
     uploads: Uploads,
     block_cache: BlockCache,
     /// What was seen of each tree when every listed package was there.
     present: BTreeMap<TreeName, Presence>,
-    /// What clients see of each tree, and of what it was made.
+    /// What clients see of each tree, and what it was made of.
     shown: BTreeMap<TreeName, Shown>,
-    /// What is ready to be shown in each tree as soon as all trees of its plan are.
+    /// What is ready to be shown in each tree, once all trees of its plan are.
     staged: BTreeMap<TreeName, Waiting>,
 }
 
@@ -205,11 +205,11 @@ struct Waiting {
     ready: Ready,
 }
 
-/// What clients see of a tree, and of what it was made.
+/// What clients see of a tree, and what it was made of.
 #[derive(Debug)]
 struct Shown {
     listing: Listing,
-    /// How often XML had been put into the index then.
+    /// How many times XML had been added to the index by then.
     puts: u64,
     form: Form,
     published: Published,
@@ -230,16 +230,16 @@ struct Lost {
 enum Ready {
     /// Clients see it already.
     Unchanged(Published),
-    /// Equal content, or content that nobody has seen yet.
+    /// Equal content, or new content that is staged.
     Staged(Outcome),
 }
 
 impl Distribution {
-    /// Opens a distribution as the logbook has it: directories are made, and what the index has lost is made again from
-    /// the packages.
+    /// Opens a distribution as the logbook knows it: creates directories, and regenerates from the packages what the
+    /// index has lost.
     ///
     /// # Errors
-    /// A directory that cannot be used, or a package that is not where the logbook has it.
+    /// A directory that cannot be used, or a package that is missing.
     pub fn restore(settings: DistSettings, disk: Arc<dyn Disk>, catalog: &dyn Catalog) -> Result<Self, DistError> {
         for tree in &settings.trees {
             let id = TreeId { dist: settings.path.clone(), tree: tree.clone() };
@@ -247,8 +247,8 @@ impl Distribution {
             let dir = tree::dir(&settings.root, &id);
             disk.make_dir(&dir)?;
             disk::sweep(disk.as_ref(), &dir)?;
-            // A package that was being copied from another file system lies beside its place. What a directory
-            // that cannot be used means for the tree is for the inspection to say.
+            // A package being copied from another file system has a temporary name beside its place. The inspection
+            // reports directories that cannot be used.
             for dir in tree::package_dirs(&dir)? {
                 if let Err(error) = disk::sweep(disk.as_ref(), &dir) {
                     tracing::warn!(why = error.sentence(), "could not search for temporary files");
@@ -274,7 +274,7 @@ impl Distribution {
             shown: BTreeMap::new(),
             staged: BTreeMap::new(),
         };
-        // What several trees list in the same place is read once.
+        // A package that several trees list at the same path is read once.
         let mut lost: BTreeMap<_, Lost> = BTreeMap::new();
         for tree in &dist.settings.trees {
             for (nevra, entry) in catalog.listing(tree).iter().filter(|(_, entry)| !dist.index.has(entry)) {
@@ -286,8 +286,8 @@ impl Distribution {
         Ok(dist)
     }
 
-    /// Makes the XML of packages anew that the index has lost. A package that is not there any more stops
-    /// nothing here: [`Distribution::inspect`] names it, and the trees that list it are not published.
+    /// Regenerates the XML of packages that the index has lost. A missing package stops nothing here:
+    /// [`Distribution::inspect`] reports it, and the trees that list it are not published.
     fn recover(&mut self, lost: &[Lost]) -> Result<(), DistError> {
         let settings = &self.settings;
         let read = |(): &mut (), Lost { nevra, entry, trees }: &Lost| {
@@ -310,7 +310,7 @@ impl Distribution {
         Ok(kept?)
     }
 
-    /// Makes the XML of a package anew from any of the trees.
+    /// Regenerates the XML of a package from any of the trees.
     fn read_again(&mut self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Result<(), DistError> {
         match self.settings.read_again(nevra, entry, trees) {
             Some(chunk) => Ok(self.index.put(self.disk.as_ref(), &chunk?)?),
@@ -318,15 +318,15 @@ impl Distribution {
         }
     }
 
-    /// What the configuration says; a reload puts new settings in place between two pieces of work. Clients
-    /// see what follows from them when the trees are inspected or published the next time.
+    /// Replaces the settings, on a reload, between two pieces of work. Clients see the effects when the trees are next
+    /// inspected or published.
     pub fn reload(&mut self, settings: DistSettings) {
         self.settings = settings;
-        // It was made by the settings of before.
+        // It was made with the old settings.
         self.staged.clear();
     }
 
-    /// Another ring of the upload tree, where nothing else could be read again.
+    /// Replaces only the key ring of the upload tree, when nothing else could be reloaded.
     pub fn trust(&mut self, ring: Keyring) {
         self.settings.trust(ring);
     }
@@ -339,10 +339,10 @@ impl Distribution {
         self.settings.dir(tree)
     }
 
-    /// Looks once at the drop directory, and at what an admin has put into the upload tree itself.
+    /// Scans the drop directory once, and what an admin put into the upload tree itself.
     ///
     /// # Errors
-    /// When one of them or the index cannot be used at all, or others can change the tree; nothing is taken in then.
+    /// If one of them or the index cannot be used at all, or if others can change the tree; nothing is taken in then.
     pub fn look(&mut self, catalog: &dyn Catalog, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
         let disk = Arc::clone(&self.disk);
         let gate = &self.settings.gate;
@@ -353,17 +353,17 @@ impl Distribution {
             let here = self.uploads.look(disk.as_ref(), &gate.at_home(), &mut self.index, &met, (now, clock));
             match here {
                 Ok(here) => look.add(here),
-                // What was decided before holds all the same.
+                // Earlier results still hold.
                 Err(error) => look.failed = Some(error),
             }
         }
         Ok(look)
     }
 
-    /// The same, and what was refused long enough ago goes. `patient` is how late it is by elapsed time.
+    /// The same, and removes files that were refused long enough ago. `patient` is the present elapsed time.
     ///
     /// # Errors
-    /// When the tree or the index cannot be used at all.
+    /// If the tree or the index cannot be used at all.
     pub fn look_and_tidy(
         &mut self,
         catalog: &dyn Catalog,
@@ -381,7 +381,7 @@ impl Distribution {
         Ok(look)
     }
 
-    /// Shows what a tree lists. `floor` is its last revision, as far as the logbook knows.
+    /// Publishes a tree's listing. `floor` is its last revision that the logbook knows.
     ///
     /// # Errors
     /// Clients still see the old metadata then.
@@ -399,7 +399,7 @@ impl Distribution {
         Ok(published)
     }
 
-    /// Makes metadata ready to be shown, where nobody looks yet.
+    /// Prepares metadata without publishing it.
     fn make_ready(
         &mut self,
         catalog: &dyn Catalog,
@@ -424,8 +424,8 @@ impl Distribution {
         Ok(Ready::Staged(self.stage(tree, listing, &spec, floor, now)?))
     }
 
-    /// Sites ask for the signature that they saw, and get nothing without it. So it does not vanish by an edit of the
-    /// configuration that may have been meant otherwise.
+    /// Clients that require a signature would get nothing without it. So it must not vanish through a configuration
+    /// change that may have been unintended.
     fn keeps_its_signature(&self, tree: &TreeName) -> Result<(), DistError> {
         let signature = self.dir(tree).join(REPODATA).join(publication::REPOMD_ASC);
         if self.settings.signer.is_some() || self.settings.unsigned || !signature.exists() {
@@ -443,7 +443,7 @@ impl Distribution {
         Spec { dir: self.dir(tree), form: self.settings.form, is_lent: false }
     }
 
-    /// Shows what was made ready for this listing.
+    /// Publishes what was prepared for this listing.
     fn show(&mut self, tree: &TreeName, listing: &Listing, ready: Ready) -> Result<Published, DistError> {
         let unsigned = self.settings.signer.is_none();
         let outcome = match ready {
@@ -453,7 +453,7 @@ impl Distribution {
             }
             Ready::Staged(outcome) => outcome,
         };
-        // Clients must not be told of a signature before it is there, or after it is gone.
+        // Clients must not be told of a signature before it exists, or after it is gone.
         if unsigned {
             self.write_yum_files(tree)?;
         }
@@ -475,7 +475,7 @@ impl Distribution {
         Ok(staged.publish(self.disk.as_ref())?)
     }
 
-    /// Stages; what index or block cache turn out to have lost is made again, each thing once.
+    /// Stages; whatever the index or block cache turns out to have lost is regenerated, each thing once.
     fn stage(
         &mut self,
         tree: &TreeName,
@@ -515,17 +515,17 @@ impl Distribution {
         }
     }
 
-    /// Lets go of blocks that no tree has any more, now and then.
+    /// Removes unused blocks from time to time.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn tidy(&mut self, catalog: &dyn Catalog) -> Result<(), DistError> {
         let Self { settings, disk, index, block_cache, shown, .. } = self;
         if settings.form.members == Members::One {
             return Ok(());
         }
         let wanted = || {
-            // What the trees list, and what they were shown beyond that.
+            // What the trees list, and what they show beyond that.
             let listings = settings.trees.iter().map(|tree| catalog.listing(tree));
             let listings: Vec<Listing> = listings.chain(shown.values().map(|shown| shown.listing.clone())).collect();
             let ordered = listings.iter().filter_map(|listing| index.ordered(listing).ok());
@@ -538,11 +538,11 @@ impl Distribution {
         }
     }
 
-    /// Stages what a plan does here, after its packages are in their places; `floors` are the last revisions of the trees.
-    /// Clients see nothing of it. It can be done again from the beginning, as often as it takes.
+    /// Stages what a plan does here, once its packages are in place; `floors` are the last revisions of the trees.
+    /// Clients see nothing of it. It can be repeated from the beginning, as often as needed.
     ///
     /// # Errors
-    /// With what stands in the way.
+    /// With what is in the way.
     pub fn stage_plan(
         &mut self,
         catalog: &dyn Catalog,
@@ -555,7 +555,7 @@ impl Distribution {
         for tree in &trees {
             self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;
         }
-        // A tree whose file system is gone must not be begun anew in the place where it was mounted.
+        // If a tree's file system is not mounted, the tree must not be started afresh at its mount point.
         for tree in &trees {
             self.all_there(catalog, tree, &catalog.listing(tree), Ask::WhereSomethingChanged, now)?;
             self.strange(catalog, tree)?;
@@ -571,8 +571,8 @@ impl Distribution {
         Ok(())
     }
 
-    /// What is staged in a tree: its revision and the SHA-256 of its `repomd.xml`. `None` unless it is what the plan makes
-    /// of the tree.
+    /// What is staged in a tree: its revision and the SHA-256 of its `repomd.xml`. `None` unless it is the plan's result
+    /// for the tree.
     pub fn staged(&self, catalog: &dyn Catalog, plan: &Plan, tree: &TreeName) -> Option<(u64, Sha256)> {
         let Waiting { listing, ready } = self.staged.get(tree)?;
         let wanted = plan.shown_in(&self.id(tree), &catalog.listing(tree));
@@ -587,7 +587,7 @@ impl Distribution {
     /// Shows what is staged in a tree.
     ///
     /// # Errors
-    /// With the path at fault, or when nothing is staged there.
+    /// With the path that failed, or if nothing is staged there.
     pub fn show_staged(&mut self, tree: &TreeName) -> Result<Published, DistError> {
         let Some(Waiting { listing, ready }) = self.staged.remove(tree) else {
             return Err(DistError::Disagrees(format!("nothing is staged in {}", self.id(tree))));
@@ -595,10 +595,10 @@ impl Distribution {
         self.show(tree, &listing, ready)
     }
 
-    /// Removes files whose time has come.
+    /// Removes files after their grace period.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn retire(&mut self, catalog: &dyn Catalog, tree: &TreeName, files: &[String]) -> Result<Retired, DistError> {
         let dir = self.dir(tree);
         self.is_ours_alone(tree, inspection::how(&catalog.listing(tree)))?;

@@ -1,4 +1,4 @@
-//! Whether the logbook knows what a tree shows and holds: a publication over anything else would lose it.
+//! Whether the logbook knows what a tree shows and holds: publishing over anything else would lose it.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -13,9 +13,9 @@ use crate::domain::nevra::Nevra;
 use crate::format::repomd::Repomd;
 
 impl Distribution {
-    /// Why a publication may lose what a tree shows or holds; `None` when that is what was published there last, what
-    /// the logbook has there in another form, something older of ours, or nothing that anybody would miss. Nothing
-    /// that may follow later, such as a plan, is a reason to believe that what lies there is ours.
+    /// Why a publication may lose what a tree shows or holds. `None` if that is what was last published there, what the
+    /// logbook has for it in another form, an older state of ours, or nothing that anybody would miss. Nothing that may
+    /// follow later, such as a plan, counts as proof that the content is ours.
     pub(super) fn doubt(
         &self,
         catalog: &dyn Catalog,
@@ -43,7 +43,7 @@ impl Distribution {
         }
     }
 
-    /// The same of metadata that names these packages.
+    /// The same for metadata that lists these packages.
     fn doubt_of_shown(
         &self,
         catalog: &dyn Catalog,
@@ -85,8 +85,8 @@ impl Distribution {
         self.never_accepted(catalog, tree, &strange)
     }
 
-    /// Whether what a tree shows now names packages that were never accepted; that is asked before each publication,
-    /// and costs nothing where the metadata is what was published there last.
+    /// Whether what a tree shows now lists packages that were never accepted; checked before each publication, at no
+    /// cost if the metadata is what was last published there.
     pub(super) fn strange(&self, catalog: &dyn Catalog, tree: &TreeName) -> Result<(), DistError> {
         let dir = self.dir(tree);
         let bytes = match publication::shown(&dir.join(REPODATA)) {
@@ -101,7 +101,7 @@ impl Distribution {
         if self.index.showing(tree) == Some(sha256) {
             return Ok(());
         }
-        // What was ours and was spoilt is made again.
+        // Our own damaged metadata is regenerated.
         let Ok(repomd) = Repomd::read(&bytes) else { return Ok(()) };
         let why = match strangers::locations(&dir, &repomd) {
             Ok(Some(shown)) => self.never_accepted(catalog, tree, &shown.into_iter().collect::<Vec<_>>()),
@@ -111,7 +111,7 @@ impl Distribution {
         why.map_or(Ok(()), |why| Err(DistError::Strange(why)))
     }
 
-    /// What is wrong when these places name packages that were never accepted.
+    /// What is wrong if these places list packages that were never accepted.
     fn never_accepted(&self, catalog: &dyn Catalog, tree: &TreeName, places: &[String]) -> Option<String> {
         let was_accepted = was_accepted(catalog);
         let strange: Vec<String> = places.iter().filter(|place| !was_accepted(place)).cloned().collect();
@@ -127,7 +127,7 @@ impl Distribution {
         })
     }
 
-    /// The same of metadata that cannot be read. What was ours and was spoilt is made again.
+    /// The same for metadata that cannot be read. Our own damaged metadata is regenerated.
     fn doubt_of_unread(&self, tree: &TreeName, why: &str, expected: &Expected) -> Option<String> {
         (expected.repomd.is_none() && *tree != self.settings.gate.tree).then(|| self.unread(tree, why))
     }
@@ -140,8 +140,8 @@ impl Distribution {
         )
     }
 
-    /// The same of a tree without metadata: packages that lie there and that this logbook does not know are somebody's,
-    /// and after a publication without them nobody would be told of them.
+    /// The same for a tree without metadata: packages in it that this logbook does not know belong to somebody, and
+    /// after a publication without them nobody would hear of them.
     fn doubt_of_bare(
         &self,
         catalog: &dyn Catalog,
@@ -153,14 +153,14 @@ impl Distribution {
             return None;
         }
         let known: BTreeSet<String> = listing.locations().chain(expected.moving.iter().map(Nevra::location)).collect();
-        // Of a tree that the logbook knows, packages that have left it may lie there still; those that were never
-        // accepted may be what a newer logbook has accepted.
+        // In a known tree, packages that have left it may still be there; those that were never accepted may have been
+        // accepted by a newer logbook.
         let was_accepted = was_accepted(catalog);
         let left = |place: &str| expected.repomd.is_some() && was_accepted(place);
         self.bare(tree, |place| known.contains(place) || left(place))
     }
 
-    /// What is wrong when a tree without metadata holds packages that are not known.
+    /// What is wrong if a tree without metadata holds unknown packages.
     fn bare(&self, tree: &TreeName, known: impl Fn(&str) -> bool) -> Option<String> {
         let found = strangers::files(&self.dir(tree), known);
         (!found.is_empty()).then(|| {
@@ -176,7 +176,7 @@ impl Distribution {
         })
     }
 
-    /// What is said of a tree in which nothing of ours is left.
+    /// What to say about a tree in which nothing of ours is left.
     pub(super) fn if_it_was_swept(&self, tree: &TreeName) -> String {
         let repodata = self.dir(tree).join(REPODATA);
         if repodata.exists() {
@@ -190,7 +190,7 @@ impl Distribution {
     }
 }
 
-/// Whether a place is that of a package that was accepted at some time, wherever it is listed now.
+/// Whether a package was ever accepted for a path, wherever it is listed now.
 fn was_accepted(catalog: &dyn Catalog) -> impl Fn(&str) -> bool + use<'_> {
     let adopted = OnceCell::new();
     move |place| {

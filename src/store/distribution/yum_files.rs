@@ -1,4 +1,4 @@
-//! The generated yum file of a tree and the keys beside it.
+//! The generated `.repo` file of a tree, and the keys beside it.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Distribution {
         keys.map(|(name, bytes)| (name.clone(), bytes.clone())).chain([(name, text.into_bytes())]).collect()
     }
 
-    /// Writes the yum file of a tree and the keys beside it where they differ.
+    /// Writes the `.repo` file of a tree and the keys beside it if they differ.
     pub(super) fn write_yum_files(&self, tree: &TreeName) -> Result<(), DistError> {
         let dir = self.dir(tree);
         let mut is_ours = false;

@@ -1,8 +1,8 @@
-//! A directory of packages that somebody else arranges, and its metadata: what `rolloutd index` works on.
+//! The metadata of a directory of packages that rolloutd does not manage: `rolloutd index`.
 //!
-//! Here nobody takes packages in. They lie where they lie, in any directory below, and the metadata names
-//! them there. What was learned of a file is kept in a state directory of its own and used again as long as
-//! the file has the same inode, size and times:
+//! Packages are not taken in here. They stay where they are, at any depth, and the metadata lists them there. What was
+//! learned of a file is kept in a separate state directory and reused as long as the file has the same inode, size and
+//! times:
 //!
 //! ```text
 //! <state>/files.sqlite      which file has which XML, and what was asked of it
@@ -11,22 +11,22 @@
 //! <state>/lock              one at a time
 //! ```
 //!
-//! All of it can be removed at any time, and whatever of it was torn is made again: the metadata that comes
-//! out is that which comes out of an empty state. So nothing in it is believed. A file's row counts while the
-//! file has the row's times; the lengths and keys of a row are held against the XML, or against a block of
-//! just these keys; a block carries checksums.
+//! All of it can be removed at any time, and whatever is torn is regenerated: the resulting metadata is the same as
+//! from an empty state. So nothing in it is trusted. A file's row counts only while the file has the row's times; the
+//! lengths and keys of a row are checked against the XML, or against a block of exactly these keys; a block has
+//! checksums.
 //!
-//! A file that changed a moment ago is listed and read again by the next look: another change within the
-//! same tick of the file system's clock would leave the times as they are.
+//! A file that changed a moment ago is listed, and read again by the next scan: another change within the same tick of
+//! the file system's clock would leave the times unchanged.
 //!
-//! What never happens: a link is followed, a file is listed that the gate refuses when there is one, or that
-//! changed while it was read.
+//! What never happens: a link is followed; a file is listed that the gate, if there is one, refuses, or that changed
+//! while it was read.
 
-/// What lies below a directory.
+/// The files in a directory.
 mod walk;
-/// What is known of its files, in a database.
+/// The database of what is known about them.
 mod state;
-/// One file of it, read into XML.
+/// Reads one of them and makes its XML.
 mod reader;
 
 use std::collections::BTreeSet;
@@ -57,28 +57,28 @@ use crate::domain::trust::Policy;
 use crate::format::openpgp::Keyring;
 use crate::format::signing::Signer;
 
-/// The XML is written anew when more than this is unwanted, and more than what is wanted.
+/// The XML is rewritten when more than this is unused, and more than is used.
 const WASTE_MAX: u64 = 64 << 20;
 
-/// What is asked of the packages.
+/// What is required of the packages.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// Kind of the checksums.
+    /// The kind of checksum.
     pub checksum: ChecksumKind,
-    /// Whose signatures are asked for, and how they must be; without it, packages are listed unverified.
+    /// Whose signatures are required, and which; without it, packages are listed unverified.
     pub gate: Option<(Keyring, Policy)>,
-    /// Names all of this: packages that were read under other terms are read again.
+    /// Identifies all of this: packages that were read under other terms are read again.
     pub name: String,
 }
 
-/// What a look at the directory found.
+/// What a scan found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Packages that are listed now.
+    /// Packages listed now.
     pub listed: usize,
-    /// Of these, how many were read in this look.
+    /// How many of these were read in this scan.
     pub read: usize,
-    /// Packages that were listed before and are listed no longer.
+    /// Packages that are no longer listed.
     pub gone: usize,
     /// Links that were not followed.
     pub links: usize,
@@ -88,19 +88,19 @@ pub struct Found {
     pub notes: Vec<String>,
 }
 
-/// Why a directory cannot be worked on.
+/// Why a directory cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Somebody else works on it.
+    /// Another process works on it.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The state.
+    /// The state database.
     #[error("could not {what} {}", path.display())]
     Database {
-        /// What was tried, a verb.
+        /// What was attempted, as a verb.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -113,25 +113,25 @@ pub enum FolderError {
     Publish(#[from] PublishError),
 }
 
-/// A directory with what is known of it.
+/// A directory and what is known about it.
 #[derive(Debug)]
 pub struct Folder {
     dir: PathBuf,
     state: State,
     append_file: AppendFile,
     block_cache: BlockCache,
-    /// By path below the directory, which is the order of the metadata.
+    /// By relative path, which is the order of the metadata.
     files: Files,
-    /// What clients see, while the listing is what it was then.
+    /// What clients see, as long as the listing is unchanged.
     shown: Option<(Form, Published)>,
     terms: Terms,
     _lock: SiteLock,
 }
 
 impl Folder {
-    /// Opens a directory with its state, which is made when it is not there, torn, or of other terms.
+    /// Opens a directory with its state, which is created if it is missing, torn, or of other terms.
     ///
-    /// `who` is what somebody else is told who comes meanwhile.
+    /// `who` is shown to another process that tries to lock it.
     ///
     /// # Errors
     /// Nothing has changed then.
@@ -168,11 +168,11 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Looks at every file and reads those that are new or have changed; `progress` hears how many of how
-    /// many have been read.
+    /// Scans all files and reads those that are new or changed; `progress` is called with how many have been read, and
+    /// of how many.
     ///
     /// # Errors
-    /// When the directory or the state cannot be used; a bad file is none.
+    /// If the directory or the state cannot be used; a bad file is not an error.
     pub fn look(
         &mut self,
         disk: &dyn Disk,
@@ -183,7 +183,7 @@ impl Folder {
         let mut found = Found { links, refused: unfit, ..Found::default() };
         let mut gone = Vec::new();
         self.files.retain(|path, (stamp, _)| {
-            // What lies in a directory that cannot be listed now is not gone.
+            // Files in a directory that cannot be listed now are not gone.
             let unseen = || closed.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')));
             let stays = there.get(path) == Some(stamp) || unseen();
             if !stays {
@@ -227,7 +227,7 @@ impl Folder {
         Ok(found)
     }
 
-    /// Writes down what was read and lets go of what is not there any more.
+    /// Stores what was read and removes what no longer exists.
     fn keep(&mut self, read: Vec<(String, Stamp, Place)>, gone: &[String]) -> Result<(), FolderError> {
         if read.is_empty() && gone.is_empty() {
             return Ok(());
@@ -237,7 +237,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Publishes what the last look found.
+    /// Publishes what the last scan found.
     ///
     /// # Errors
     /// Clients still see the old metadata then.
@@ -264,12 +264,12 @@ impl Folder {
         Ok(published)
     }
 
-    /// Removes metadata that nothing names since `keep`; says how many files that were.
+    /// Removes metadata files that have been out of use for `keep`; returns how many.
     ///
     /// Only files whose names begin with a checksum are ours to remove.
     ///
     /// # Errors
-    /// With the path at fault.
+    /// With the path that failed.
     pub fn retire(
         &mut self,
         disk: &dyn Disk,
@@ -282,7 +282,7 @@ impl Folder {
             sum.len() >= 40 && sum.len() < name.len() && sum.bytes().all(|b| b.is_ascii_hexdigit())
         };
         let known = self.state.superseded()?;
-        // What is named again begins anew when it is superseded again.
+        // A file that is in use again starts over when it is superseded again.
         let back = known.keys().filter(|name| !published.superseded.contains(*name));
         for name in back {
             self.state.forget_superseded(name)?;
@@ -293,7 +293,7 @@ impl Folder {
             if since.is_none() {
                 self.state.supersede(name, now)?;
             }
-            // A clock that was set back counts as no waiting at all.
+            // A clock that was set back counts as no time at all.
             let waited = now.as_second().saturating_sub(since.unwrap_or(now.as_second()));
             if u64::try_from(waited).unwrap_or_default() >= keep.as_secs() {
                 over.push(format!("{REPODATA}/{name}"));
@@ -331,7 +331,7 @@ impl Folder {
         }
     }
 
-    /// Lets go of every file whose XML is not what was kept, and looks again.
+    /// Forgets every file whose XML is lost, and scans again.
     fn read_lost_again(&mut self, disk: &dyn Disk, now: Timestamp) -> Result<(), FolderError> {
         let lost = |place: &Place| place.read_all(&self.append_file).is_none();
         let lost: Vec<String> =
@@ -341,7 +341,7 @@ impl Folder {
         self.look(disk, now, |_, _| {}).map(drop)
     }
 
-    /// Lets go of blocks and XML that nothing needs any more, now and then.
+    /// Removes unused blocks and XML from time to time.
     fn tidy(&mut self, disk: &dyn Disk, form: Form) -> Result<(), FolderError> {
         if form.members == Members::Blocks {
             let wanted = || assembly::ids(form, &listed(&self.append_file, &self.files)).collect();
@@ -364,7 +364,7 @@ impl Folder {
         let new = AppendFile::begin(disk, &beside)?;
         let mut moved = Vec::with_capacity(self.files.len());
         for (file, (stamp, place)) in &self.files {
-            // What is damaged stays behind and is read again by the next look.
+            // Damaged XML is left behind, and its file is read again by the next scan.
             if let Some(xml) = place.read_all(&self.append_file)
                 && let Some(place) = Place::write(disk, &new, &xml)?
             {
@@ -372,16 +372,16 @@ impl Folder {
             }
         }
         let all: Vec<String> = std::mem::take(&mut self.files).into_keys().collect();
-        // After a crash between the two, the rows do not have their XML, and the files are read again.
+        // After a crash between the two, the rows do not match their XML, and the files are read again.
         disk.rename(&beside, &path)?;
         self.append_file = AppendFile::open(disk, &path)?;
         self.keep(moved, &all)
     }
 
-    /// What was published last, if the listing has not changed since.
+    /// What was last published, if the listing has not changed since.
     fn recall(&self) -> Option<(Form, Published)> {
         let Shown { form, listing, repomd } = self.state.shown()?;
-        // Rows may have been lost since, and what they told of may be gone as well.
+        // Rows may have been lost since then, and the files they described may be gone too.
         if listing != self.listing() {
             return None;
         }
@@ -403,7 +403,7 @@ impl Folder {
         Ok(())
     }
 
-    /// What is listed, in one number.
+    /// A hash of the listing.
     fn listing(&self) -> [u8; 32] {
         let mut sum = digest::Context::new(&digest::SHA256);
         for (path, (_, place)) in &self.files {
@@ -422,7 +422,7 @@ impl Folder {
     }
 }
 
-/// The packages of a directory, in the order of its metadata.
+/// The packages of a directory, in the order of the metadata.
 struct Listed<'a> {
     append_file: &'a AppendFile,
     files: Vec<(&'a String, &'a Place)>,
@@ -476,7 +476,7 @@ mod tests {
         build(&recipe, None, Timestamp::UNIX_EPOCH).expect("a package")
     }
 
-    /// A directory of packages and a place for states.
+    /// A directory of packages, and one for states.
     struct Room {
         dir: tempfile::TempDir,
         state: tempfile::TempDir,
@@ -508,7 +508,7 @@ mod tests {
                 .expect("opened")
         }
 
-        /// Long enough after every file has come that none of them is fresh.
+        /// Late enough that no file counts as just changed.
         fn later() -> Timestamp {
             Timestamp::from_second(4_000_000_000).expect("a time")
         }
@@ -519,7 +519,7 @@ mod tests {
             (folder, found)
         }
 
-        /// Looks and publishes.
+        /// Scans and publishes.
         fn index(&self, state: &str) -> (Folder, Found, Published) {
             let (mut folder, found) = self.look(state, Self::later());
             let published = folder.publish(&Kernel::default(), GZ, None, Self::later()).expect("published");
@@ -532,7 +532,7 @@ mod tests {
             Repomd::read(&bytes).expect("ours").data
         }
 
-        /// Takes the metadata away, so that nothing of it can be carried along.
+        /// Removes the metadata, so that nothing of it can be carried over.
         fn hide_metadata(&self) {
             for entry in std::fs::read_dir(self.dir.path().join(REPODATA)).expect("listed") {
                 Kernel::default().remove(&entry.expect("an entry").path()).expect("removed");
@@ -545,7 +545,7 @@ mod tests {
             all.map(|entry| file(entry.expect("an entry").path())).collect()
         }
 
-        /// Puts other files in the place of a state.
+        /// Replaces a state by other files.
         fn put_state(&self, state: &str, files: &[(PathBuf, Vec<u8>)]) {
             for (path, _) in self.state_files(state) {
                 Kernel::default().remove(&path).expect("removed");
@@ -556,14 +556,14 @@ mod tests {
         }
     }
 
-    /// Checks that a state that `tear` has changed gives what an empty one gives.
+    /// Checks that every torn state gives what an empty one gives.
     #[track_caller]
     fn check_torn(tears_of: impl Fn(&[u8]) -> Vec<Vec<u8>>) {
         let room = Room::of(&["a", "b", "c"]);
         room.index("torn");
         let whole = room.state_files("torn");
         assert_eq!(whole.iter().filter(|(_, bytes)| !bytes.is_empty()).count(), 4, "{whole:?}");
-        // One more package, so that every block is another one and all XML is needed.
+        // One more package, so that every block changes and all XML is needed.
         room.put("d.rpm", &package("d"));
         room.hide_metadata();
         room.index("empty");
@@ -598,7 +598,7 @@ mod tests {
     #[test]
     fn a_state_with_a_byte_changed_anywhere_gives_what_an_empty_one_gives() {
         check_torn(|bytes| {
-            // Where there are zeros nobody looks.
+            // Zero bytes are skipped.
             let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
             let places = places.iter().copied().step_by((places.len() / 100).max(1));
             let flipped = |at: usize| {

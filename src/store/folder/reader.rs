@@ -1,4 +1,4 @@
-//! One file of the directory, read into its part of each metadata file.
+//! Reads one file and makes its part of each metadata file.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -19,10 +19,10 @@ use crate::store::tree;
 /// A package's part of each file, and the fields in which text was replaced or left out.
 type Xml = ([Vec<u8>; 3], Vec<&'static str>);
 
-/// The same with where it lies in the append file.
+/// The same with its place in the append file.
 pub(super) type Written = (Place, Vec<&'static str>);
 
-/// Reads packages and puts their XML in the append file.
+/// Reads packages and stores their XML in the append file.
 pub(super) struct Reader<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) dir: &'a Path,
@@ -63,7 +63,7 @@ impl Reader<'_> {
         let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
         match &self.terms.gate {
             Some((ring, policy)) => drop(contents.judge(ring, policy, self.now)?),
-            // Nobody is asked for a signature, but bytes that contradict their own digests are damaged.
+            // No signature is required, but bytes that contradict their own digests are damaged.
             None => {
                 if let Some(fault) = contents.faults.into_iter().next() {
                     return Err(fault);

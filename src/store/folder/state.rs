@@ -1,7 +1,7 @@
-//! What is known of a directory's files: an SQLite database that can be removed at any time.
+//! What is known about a directory's files: an SQLite database that can be removed at any time.
 //!
-//! A row of a file has its state, where its XML lies, and the keys of that XML. Beside the files stand what was
-//! published last and which metadata files nothing names any more, and since when.
+//! A file's row has the file's state, the place of its XML, and the keys of that XML. The other tables record what was
+//! last published, and since when which metadata files have been out of use.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use crate::store::blocks::{Form, Key};
 use crate::store::disk::Disk;
 use crate::store::index::Place;
 
-/// Rises whenever the table or the XML of the same package would be other ones.
+/// Incremented whenever the tables or the XML of the same package change.
 const FORMAT: i64 = 2;
 
 /// What is known of each file.
 pub(super) type Files = BTreeMap<String, (Stamp, Place)>;
 
-/// What was published last: in which form, of which listing, and the `repomd.xml` that came of it.
+/// What was last published: in which form, of which listing, and the resulting `repomd.xml`.
 pub(super) struct Shown {
     pub(super) form: Form,
     pub(super) listing: [u8; 32],
@@ -37,8 +37,8 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Opens the database, and makes it where there is none; an error where it is torn, or of other terms. Rows whose
-    /// XML would lie behind `end` are left out.
+    /// Opens the database, or creates it if there is none; it is an error if it is torn or of other terms. Rows whose
+    /// XML would be beyond `end` are left out.
     pub(super) fn open(path: &Path, terms: &str, end: u64) -> rusqlite::Result<(Self, Files)> {
         let db = Connection::open(path)?;
         db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA trusted_schema=OFF;")?;
@@ -61,7 +61,7 @@ impl State {
             db.pragma_update(None, "user_version", FORMAT)?;
         }
         let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        // One that can be read and not written to is of no use either.
+        // A read-only database is of no use.
         db.pragma_update(None, "user_version", format)?;
         let known: String = db.query_row("SELECT name FROM terms", [], |row| row.get(0))?;
         let verdict: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
@@ -72,7 +72,7 @@ impl State {
         Ok((Self { path: path.to_owned(), db }, files))
     }
 
-    /// Removes the database, whatever it is, and makes an empty one.
+    /// Removes the database, whatever it is, and creates an empty one.
     pub(super) fn begin(disk: &dyn Disk, path: &Path, terms: &str) -> Result<(Self, Files), FolderError> {
         for suffix in ["", "-wal", "-shm", "-journal"] {
             let mut file = path.as_os_str().to_owned();
@@ -90,7 +90,7 @@ impl State {
         move |source| FolderError::Database { what, path: self.path.clone(), source }
     }
 
-    /// Writes down files that were read and removes those that are gone.
+    /// Stores files that were read and removes those that are gone.
     pub(super) fn keep(&mut self, read: &[(String, Stamp, Place)], gone: &[String]) -> Result<(), FolderError> {
         let path = self.path.clone();
         let fail = |source| FolderError::Database { what: "write to", path: path.clone(), source };
@@ -131,7 +131,7 @@ impl State {
         work.commit().map_err(fail)
     }
 
-    /// Since when nothing names which file.
+    /// Since when each superseded file has been out of use.
     pub(super) fn superseded(&self) -> Result<BTreeMap<String, i64>, FolderError> {
         let read = || {
             let mut all = self.db.prepare("SELECT name, since FROM superseded")?;
@@ -141,19 +141,19 @@ impl State {
         read().map_err(self.failed("read"))
     }
 
-    /// Nothing names this file from now on.
+    /// Records that a file is out of use from now on.
     pub(super) fn supersede(&self, name: &str, now: Timestamp) -> Result<(), FolderError> {
         let insert = "INSERT INTO superseded VALUES(?1, ?2)";
         self.db.execute(insert, params![name, now.as_second()]).map(drop).map_err(self.failed("write to"))
     }
 
-    /// The file is named again, or is gone.
+    /// Records that a file is in use again, or is gone.
     pub(super) fn forget_superseded(&self, name: &str) -> Result<(), FolderError> {
         let done = self.db.execute("DELETE FROM superseded WHERE name = ?1", [name]);
         done.map(drop).map_err(self.failed("write to"))
     }
 
-    /// What was published last, if that is known.
+    /// What was last published, if known.
     pub(super) fn shown(&self) -> Option<Shown> {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
         let (form, listing, repomd) =
@@ -161,14 +161,14 @@ impl State {
         Some(Shown { form: Form::from_words(&form)?, listing, repomd: Sha256(repomd) })
     }
 
-    /// Puts this in the place of what was published last.
+    /// Records what was published.
     pub(super) fn set_shown(&self, shown: &Shown) -> Result<(), FolderError> {
         self.forget_shown()?;
         let row = params![shown.form.words(), shown.listing, &shown.repomd.0[..]];
         self.db.execute("INSERT INTO shown VALUES(?1, ?2, ?3)", row).map(drop).map_err(self.failed("write to"))
     }
 
-    /// Nothing that is known is published.
+    /// Records that what was published is out of date.
     pub(super) fn forget_shown(&self) -> Result<(), FolderError> {
         self.db.execute("DELETE FROM shown", []).map(drop).map_err(self.failed("write to"))
     }

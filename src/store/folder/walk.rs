@@ -1,4 +1,4 @@
-//! What lies below a directory: every package with what tells its state from another.
+//! The files in a directory: every package with the state of its file.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,14 +11,13 @@ use crate::format::xml;
 use crate::store::disk::{AtPath as _, DiskError};
 use crate::store::tree::REPODATA;
 
-/// How long a run may take, in nanoseconds.
+/// The longest run, in nanoseconds.
 const RUN_MAX: i64 = 3_600_000_000_000;
 
-/// How coarse the clock of a file system may be, in nanoseconds: of one that has fractions of a second, and
-/// of one that has none.
+/// How coarse the clock of a file system may be, in nanoseconds: with and without fractions of a second.
 const TICKS: [i64; 2] = [50_000_000, 2_000_000_000];
 
-/// What tells one state of a file from another: device, inode, size, and both times in nanoseconds.
+/// The state of a file: device, inode, size, and both times in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp(pub(super) [i64; 5]);
 
@@ -34,31 +33,31 @@ impl Stamp {
         ])
     }
 
-    /// Whether the file could change once more and have the same times. `now` is when the run began.
+    /// Whether the file could change again and keep the same times. `now` is when the run began.
     pub(super) fn is_fresh(self, now: Timestamp) -> bool {
         let [.., changed] = self.0;
         let [fine, whole] = TICKS;
         let tick = if changed % 1_000_000_000 == 0 { whole } else { fine };
         let now = i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX);
-        // What has changed since this run began may do so again. Times further in the future are somebody's wrong
-        // clock, and another change would have another one.
+        // What has changed since this run began may change again. Times further in the future come from a wrong clock,
+        // and another change would have another time.
         changed > now.saturating_sub(tick) && changed < now.saturating_add(RUN_MAX)
     }
 
-    /// Of no file.
+    /// Matches no file.
     pub(super) const NONE: Self = Self([0; 5]);
 }
 
-/// What lies below a directory.
+/// What is in a directory.
 #[derive(Default)]
 pub(super) struct Walk {
     /// Packages by their path.
     pub(super) there: BTreeMap<String, Stamp>,
-    /// How many links there were.
+    /// The number of links.
     pub(super) links: usize,
-    /// What cannot be listed whatever is in it, and why.
+    /// What cannot be listed whatever its content, and why.
     pub(super) unfit: Vec<(String, Refusal)>,
-    /// Directories that are closed to us.
+    /// Directories that cannot be read.
     pub(super) closed: Vec<String>,
 }
 
@@ -71,7 +70,7 @@ impl Walk {
             let here = if top { dir.to_owned() } else { dir.join(&below) };
             match walk.list(&here, &below) {
                 Ok(dirs) => todo.extend(dirs),
-                // Whoever arranges the directory may do so now.
+                // Somebody may be rearranging the directory right now.
                 Err(error) if !top && error.is_not_found() => {}
                 Err(error) if !top && error.source.kind() == std::io::ErrorKind::PermissionDenied => {
                     let why =
@@ -85,7 +84,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Looks at one directory and gives those in it.
+    /// Reads one directory and returns the directories in it.
     fn list(&mut self, here: &Path, below: &Path) -> Result<Vec<PathBuf>, DiskError> {
         let mut dirs = Vec::new();
         for entry in std::fs::read_dir(here).at("list", here)? {

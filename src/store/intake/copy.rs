@@ -1,6 +1,6 @@
-//! An upload becomes an inode of our own: copied, hashed and judged while it is copied, and synced.
+//! Copies an upload to an inode of our own: hashed and judged while it is copied, then synced.
 //!
-//! Nothing is known of it afterwards but what was found out about the copy.
+//! Afterwards, only what was learned about the copy counts.
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt as _;
@@ -25,20 +25,20 @@ use crate::store::patience::Patient;
 use crate::store::stamp::Stamp;
 use crate::store::tree;
 
-/// Smaller files may have whatever holes they like, in bytes.
+/// Smaller files may have any holes, in bytes.
 const HOLES_BELOW: u64 = 1 << 20;
 
-/// The least part of a larger file that must have been written.
+/// The smallest part of a larger file that must have been written.
 const HOLES_SHARE: u64 = 64;
 
-/// Largest file that is read to its end although its beginning is that of no package.
+/// The largest file that is read to its end although it does not begin like a package.
 const SUM_MAX: u64 = 64 << 20;
 
 /// A file that was copied and judged, and has no name yet.
 pub(super) enum Copied {
     /// It is good as it is.
     Good(Box<Good>),
-    /// It went away while it was looked at.
+    /// It vanished meanwhile.
     Vanished,
     Refused(Refusal, Option<Sha256>),
 }
@@ -52,7 +52,7 @@ pub(super) struct Good {
     pub(super) chunk: Chunk,
 }
 
-/// Copies, hashes, checks and judges; nothing is known of it afterwards but what is returned.
+/// Copies, hashes, checks and judges an upload; afterwards, only what is returned here counts.
 pub(super) fn copy(
     disk: &dyn Disk,
     gate: &Gate,
@@ -67,7 +67,7 @@ pub(super) fn copy(
     let upload = match tree::open_beneath(&gate.dir, &file.relative) {
         Ok(upload) => upload,
         Err(error) if error.is_not_found() => return Ok(Copied::Vanished),
-        // Links, sockets and devices; anything else may be otherwise in a moment.
+        // Links, sockets and devices; anything else may change in a moment.
         Err(error) if error.is_no_file() => return refused(Code::NotRegular, error.sentence()),
         Err(error) => return Err(error.into()),
     };
@@ -117,13 +117,13 @@ pub(super) fn copy(
         };
         disk.write(&mut copy, bytes)?;
         sum.update(bytes);
-        // Whatever is no package at all need not be copied to its end.
+        // What is not a package need not be copied to its end.
         let here = size.saturating_sub(left);
         if before < BEGINNING
             && (BEGINNING..size).contains(&here)
             && let Answer::Refused(refusal, _) = ask(&copy, here, &Question::IsItABeginning)?
         {
-            // Nor is it examined; its checksum tells whether the same bytes come again.
+            // Nor is it examined further; its checksum tells whether the same bytes come again.
             let sum = (size <= SUM_MAX).then(|| sum_to_the_end(&mut uploaded, &mut buffer, sum, left)).flatten();
             return Ok(Copied::Refused(refusal, sum));
         }
@@ -132,11 +132,11 @@ pub(super) fn copy(
     if Stamp::of(&after) != stamp {
         return refused(Code::Unstable, "it changed while it was read".to_owned());
     }
-    // The time of the copy is the time of arrival; every tree shows the same one.
+    // The copy gets the time of arrival; every tree shows the same one.
     let file_time = now.as_second().max(0).unsigned_abs();
     let sum = sum.finish().as_ref().try_into().map(Sha256).ok();
     let known = match ask(&copy, size, &Question::MayItComeIn { at: now, file_time })? {
-        // Which bytes these are is for nobody else to say: by their checksum a package is known from here on.
+        // The digest is computed here and believed from nobody else: it identifies the package from now on.
         Answer::Good(known) if Some(known.sha256) == sum && known.size == size => known,
         Answer::Refused(refusal, sha256) => return Ok(Copied::Refused(refusal, sha256.or(sum))),
         Answer::Good(_) | Answer::SoFar => {
@@ -150,7 +150,7 @@ pub(super) fn copy(
     Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
 }
 
-/// The checksum of a file of which the beginning was read already, if the rest is as long as it was said to be.
+/// The checksum of a file whose beginning was already read, if the rest is as long as announced.
 fn sum_to_the_end(rest: &mut dyn Read, buffer: &mut [u8], mut sum: digest::Context, mut left: u64) -> Option<Sha256> {
     loop {
         let n = rest.read(buffer).ok()?;
@@ -163,14 +163,15 @@ fn sum_to_the_end(rest: &mut dyn Read, buffer: &mut [u8], mut sum: digest::Conte
     }
 }
 
-/// How many bytes of a file there really are, when it is mostly holes. One of a few KiB could otherwise have
-/// gigabytes written and examined again and again. No file system packs a package, which is packed already, so tightly.
+/// How many bytes of a file were really written, if it is mostly holes. Otherwise a file of a few KiB could have
+/// gigabytes written and examined again and again. Packages are compressed already, so no file system stores one that
+/// compactly.
 fn holes(meta: &std::fs::Metadata) -> Option<u64> {
     let there = meta.blocks().saturating_mul(512);
     (meta.size() > HOLES_BELOW && there < meta.size() / HOLES_SHARE).then_some(there)
 }
 
-/// A copy opened once more, from its beginning and only for reading: for somebody who may not change it.
+/// Opens a copy again, from its beginning and read-only, for a reader that must not change it.
 fn read_only(copy: &disk::Fresh) -> std::io::Result<std::fs::File> {
     use std::os::fd::AsRawFd as _;
     std::fs::File::open(format!("/proc/self/fd/{}", copy.file.as_raw_fd()))
@@ -180,16 +181,16 @@ fn not_an_answer() -> std::io::Error {
     std::io::Error::other("the answer was to another question, or of another file")
 }
 
-/// Gives a copy the time that every tree shows.
+/// Sets a copy's modification time, which every tree shows.
 pub(super) fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result<(), DiskError> {
     let time = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
     copy.file.set_modified(time).at("set the time of the copy of", label)
 }
 
-/// Reads a package that lies in a tree already, for an index that has lost it.
+/// Reads a package in a tree again, for an index that has lost it.
 ///
 /// # Errors
-/// When the file is not there, or is no longer the bytes that were accepted.
+/// If the file does not exist, or is no longer the accepted bytes.
 pub fn read_again(gate: &Gate, path: &Path, entry: &Entry) -> Result<Chunk, DiskError> {
     let (expected, place) = (entry.sha256, entry.place.clone());
     let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));

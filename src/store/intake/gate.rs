@@ -1,4 +1,4 @@
-//! Where uploads are looked for, what is asked of them, and what bounds the taking in.
+//! Where uploads are searched, what is required of them, and the limits of intake.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,47 +8,47 @@ use crate::domain::names::TreeName;
 use crate::store::evidence::Evidence;
 use crate::store::examination::{Examiner, Terms};
 
-/// What bounds the taking in.
+/// The limits of intake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Larger files are refused before they are read, in bytes.
+    /// Larger files are refused unread, in bytes.
     pub max_package: u64,
-    /// How long a file must be quiet before it is read.
+    /// How long a file must be unchanged before it is read.
     pub quiet: Duration,
     /// How long an incomplete file may stay unchanged before it is refused.
     pub incomplete_after: Duration,
 }
 
-/// Where uploads are looked for and what is asked of them.
+/// Where uploads are searched, and what is required of them.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// Where uploads are looked for: the drop directory, or the upload tree's own.
+    /// The directory searched for uploads: the drop directory, or the upload tree.
     pub dir: PathBuf,
-    /// The upload tree's directory, where packages have their home.
+    /// The upload tree's directory, where accepted packages go.
     pub home: PathBuf,
     /// The upload tree.
     pub tree: TreeName,
-    /// All trees of the distribution with their directories; a package that one of them lists and has lost is
-    /// put back when it is uploaded again.
+    /// All trees of the distribution with their directories; a listed package that one of them has lost is restored
+    /// when it is uploaded again.
     pub trees: Vec<(TreeName, PathBuf)>,
-    /// Where refused files go, and what lies there.
+    /// The refused files.
     pub rejected: Arc<Evidence>,
-    /// What is asked of a package.
+    /// What is required of a package.
     pub terms: Arc<Terms>,
-    /// Who finds it out.
+    /// Examines files.
     pub examiner: Arc<dyn Examiner>,
-    /// Bounds.
+    /// Limits.
     pub limits: Limits,
 }
 
 impl Gate {
-    /// The same for what an admin has put into the upload tree itself.
+    /// The same for what an admin put into the upload tree itself.
     #[must_use]
     pub fn at_home(&self) -> Self {
         Self { dir: self.home.clone(), ..self.clone() }
     }
 
-    /// Whether the packages that we have put there lie between the uploads.
+    /// Whether our own packages are among the uploads.
     pub(super) fn is_home(&self) -> bool {
         self.dir == self.home
     }

@@ -1,4 +1,4 @@
-//! What a look finds: packages that came in, files that were refused, what waits.
+//! The result of a scan: packages that were accepted, files that were refused, and what is waiting.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,31 +11,31 @@ use crate::domain::trust::Accepted;
 use crate::store::disk::DiskError;
 use crate::store::index::IndexError;
 
-/// What a look found.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub struct Look {
-    /// Accepted, and lying under their canonical names.
+    /// Accepted, and stored under their canonical names.
     pub accepted: Vec<Arrival>,
     /// Refused; the files are still where they were.
     pub refused: Vec<Departure>,
-    /// Files in the upload tree itself, where nobody writes but the daemon and admins, that cannot be handled now, and
-    /// why: all of them, at each look.
+    /// Files in the upload tree itself, where only the daemon and admins write, that cannot be handled now, and why:
+    /// all of them, at each scan.
     pub stuck: Vec<(PathBuf, String)>,
-    /// What waits in the drop directory, why, and what its owner can do.
+    /// What is waiting in the drop directory, why, and what its owner can do.
     pub waiting: Backlog,
-    /// Files that were refused before with the same bytes and the same word: they are counted where these are kept.
+    /// Files whose bytes were refused before for the same reason: they are only counted.
     pub refused_again: u64,
-    /// Whether a file had bytes that are known already: it may have put back what a tree had lost.
+    /// Whether a file had known bytes: it may have restored what a tree had lost.
     pub repeated: bool,
-    /// When to look again although nothing changes.
+    /// When to scan again even if nothing changes.
     pub again: Option<Duration>,
-    /// What ended the look early, such as a full disk. What was decided before it holds all the same:
-    /// those packages lie under their names, so the logbook must hear of them.
+    /// What ended the scan early, such as a full disk. Earlier results still hold: those packages are stored, so the
+    /// logbook must hear of them.
     pub failed: Option<IntakeError>,
 }
 
 impl Look {
-    /// Takes what another look found into this one.
+    /// Adds the result of another scan.
     pub fn add(&mut self, other: Self) {
         self.accepted.extend(other.accepted);
         self.refused.extend(other.refused);
@@ -48,35 +48,35 @@ impl Look {
     }
 }
 
-/// A package that was accepted.
+/// An accepted package.
 #[derive(Debug)]
 pub struct Arrival {
     /// Identity.
     pub nevra: Nevra,
-    /// The bytes.
+    /// SHA-256 of the bytes.
     pub sha256: Sha256,
     /// Size of the file in bytes.
     pub size: u64,
-    /// By whom it is signed.
+    /// Who signed it.
     pub signed: Accepted,
-    /// Free text in which characters had to be replaced.
+    /// Fields in which characters had to be replaced.
     pub replaced_text: Vec<String>,
-    /// The path below the tree under which it was uploaded.
+    /// The path relative to the tree under which it was uploaded.
     pub upload: PathBuf,
 }
 
-/// A file that was refused.
+/// A refused file.
 #[derive(Debug)]
 pub struct Departure {
-    /// The path below the tree under which it was uploaded.
+    /// The path relative to the tree under which it was uploaded.
     pub upload: PathBuf,
-    /// The bytes, when they could be read.
+    /// SHA-256 of the bytes, if they could be read.
     pub sha256: Option<Sha256>,
     /// Why.
     pub refusal: Refusal,
 }
 
-/// Why the tree could not be looked at.
+/// Why the uploads could not be scanned.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// The disk.

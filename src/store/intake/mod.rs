@@ -1,54 +1,53 @@
-//! A dropped file becomes an inode of our own, or a refusal.
+//! Turns a dropped file into an inode of our own, or a refusal.
 //!
 //! ```text
 //! <incoming>/<distribution>/...    the drop directory: strangers write here, and nobody serves it
 //! <root>/<upload tree>/<distribution>/Packages/...    where packages have their home; the daemon's alone
 //! ```
 //!
-//! What an admin puts into the upload tree itself, as root or as the daemon's user, is taken in the same way.
+//! A file that an admin puts into the upload tree itself, as root or as the daemon's user, is taken in the same way.
 //!
-//! Steps for one file, as in the plan of the house:
+//! Steps for one file:
 //!
-//! 1. It is opened below its directory without following links; a regular file with one link.
-//! 2. It has been quiet for a while: same inode, size and times in two looks that far apart. Quiet is a
-//!    hint only. Whether it is *complete* is decided from its content; a file whose headers promise more
-//!    than there is counts as still on its way until [`Limits::incomplete_after`].
-//! 3. It is copied to an unnamed inode of the daemon's on the tree's file system, hashed and checked
-//!    while it is copied, and synced. **That** inode is judged and published, so whoever still has the
-//!    upload open can change nothing.
-//! 4. Accepted: the inode gets its canonical name, the index gets its XML, and when that is done for all files of
-//!    a look, their directories are synced. The upload itself is removed in a later look, after the logbook
-//!    has the acceptance; one that had the canonical name itself goes when its copy has that name for good. A
-//!    crash in between finds the upload again, or the copy in its place, and arrives at the same place.
-//! 5. Refused: the file moves to `rejected/`, also in a later look.
+//! 1. It is opened below its directory without following links; it must be a regular file with one link.
+//! 2. It has not changed for a while: same inode, size and times in two scans that far apart. This is only a hint. Its
+//!    content decides whether it is *complete*; a file whose headers promise more than is there counts as still being
+//!    uploaded until [`Limits::incomplete_after`].
+//! 3. It is copied to an unnamed inode of the daemon's on the tree's file system, hashed and checked while it is
+//!    copied, and synced. **That** inode is judged and published, so whoever still has the upload open cannot change
+//!    anything.
+//! 4. Accepted: the inode gets its canonical name, the index gets its XML, and after all files of a scan, their
+//!    directories are synced. The upload itself is removed in a later scan, after the logbook has recorded the
+//!    acceptance; if it had the canonical name, it is removed once its copy has that name durably. After a crash in
+//!    between, the upload is found again, or the copy in its place, with the same result.
+//! 5. Refused: the file moves to `rejected/`, also in a later scan.
 //!
-//! Names that begin with a dot are those of files on their way (rsync's, scp's, an editor's) and are passed over; so is
-//! what is ours in the upload tree. In the drop directory a hidden name that has not changed for as long as half a
-//! file may stay half is named to whoever left it there.
+//! Names that begin with a dot belong to uploads in progress (rsync, scp, editors) and are skipped; so are our own
+//! files in the upload tree. A hidden name in the drop directory that has not changed for as long as an incomplete file
+//! may stay is reported to its owner.
 //!
-//! Whoever uploads may make heaps of anything. So owners have turns, in what is looked at as in what is remembered (see
-//! [`super::turns`]), a look takes so long at most, and what cannot be handled is tried again a little at a time.
+//! Anybody who uploads can pile up anything. So owners take turns, both in what is examined and in what is remembered
+//! (see [`super::turns`]), the time of a scan is limited, and files that cannot be handled are retried a few at a time.
 //!
-//! A file that cannot be handled, since it lies in a directory that somebody keeps to himself, is named
-//! in [`Look::waiting`] and left alone; the others are not held up by it.
+//! A file that cannot be handled, because its directory is not accessible, is reported in [`Look::waiting`] and left
+//! alone; it does not hold up the others.
 //!
-//! What never happens: nothing is read through a link, nothing is decided from a file's name, a
-//! name that was given is never taken from a package whose bytes were accepted before, and no file that
-//! nobody has read yet gives way to another one.
+//! What never happens: anything is read through a link; anything is decided from a file's name; a name is taken from a
+//! package whose bytes were accepted before; a file that nobody has read yet is replaced by another one.
 
-/// What bounds the taking in, and where it happens.
+/// What is required, and the limits.
 mod gate;
-/// What a look finds.
+/// The result of a scan.
 mod look;
-/// Uploads under a name of their own, to be removed or read again.
+/// Moves uploads aside.
 mod aside;
-/// What lies where people upload.
+/// Finds uploads.
 mod search;
-/// An upload becomes an inode of our own that was judged.
+/// Copies an upload to an inode of our own, and judges it.
 mod copy;
-/// A copy gets its name, or puts back what a tree had lost.
+/// Gives a copy its name, or restores what a tree had lost.
 mod place;
-/// What is known of all uploads between two looks, and the look itself.
+/// What is known of all uploads between two scans, and the scan itself.
 mod uploads;
 
 pub use copy::read_again;

@@ -1,7 +1,7 @@
-//! A copy gets its canonical name, or puts back what a tree had lost.
+//! Gives a copy its canonical name, or restores what a tree had lost.
 //!
-//! What has the name already is taken aside and looked at like any upload. A name is durable when its directory was
-//! synced, once for all names of a look; only then the upload that had it before may go.
+//! If something else has the name, it is moved aside and examined like any upload. A name is durable once its directory
+//! was synced, once for all names of a scan; only then may the upload that had the name be removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -23,17 +23,17 @@ use crate::store::ownership;
 use crate::store::stamp::Stamp;
 use crate::store::thread_pool;
 
-/// What a file turned out to be.
+/// The result for one file.
 pub(super) enum Examined {
     Accepted(Box<Arrival>),
-    /// The same bytes lie in a tree already.
+    /// The same bytes are in a tree already.
     Known,
-    /// It went away while it was looked at.
+    /// It vanished meanwhile.
     Vanished,
     Refused(Refusal, Option<Sha256>),
 }
 
-/// What a copy turned out to be, and the name that it was given, which is not durable yet.
+/// The result for a copy, and the name it was given, which is not durable yet.
 pub(super) struct Settled {
     pub(super) examined: Examined,
     pub(super) named: Option<Named>,
@@ -45,8 +45,8 @@ impl From<Examined> for Settled {
     }
 }
 
-/// What is known while files of one look are settled: what the logbook has, and what came in just now, of which it will
-/// be told. If the look ends in a panic, it never hears of these, and they are uploads like any other.
+/// What is known while the files of one scan are settled: the logbook, and the packages just accepted, which the
+/// logbook will be told of. If the scan panics, the logbook never hears of these, and they are uploads like any other.
 #[derive(Debug)]
 pub struct Met<'a> {
     catalog: &'a dyn Catalog,
@@ -55,7 +55,7 @@ pub struct Met<'a> {
 }
 
 impl<'a> Met<'a> {
-    /// What is known after these came into a tree, of which the logbook will be told.
+    /// The catalog, extended by packages that were just accepted into a tree.
     pub fn with(catalog: &'a dyn Catalog, tree: &'a TreeName, came: &[Arrival]) -> Self {
         let new = came.iter().map(|arrival| (arrival.nevra.clone(), arrival.sha256)).collect();
         Self { catalog, tree, new }
@@ -93,20 +93,20 @@ impl Catalog for Met<'_> {
 /// A name that was given to a copy.
 #[derive(Debug)]
 pub(super) struct Named {
-    /// The directory that has it.
+    /// The directory of the name.
     pub(super) dir: PathBuf,
-    /// The upload that had the name before, under the one that it has now, and as it was then.
+    /// The upload that had the name before: its present path, and its state then.
     upload: Option<(PathBuf, Stamp)>,
 }
 
 impl Named {
-    /// Makes the name durable; only then may the upload go.
+    /// Makes the name durable; only then may the upload be removed.
     fn keep(&self, disk: &dyn Disk) -> Result<(), DiskError> {
         disk.sync_dir(&self.dir)?;
         self.let_upload_go(disk)
     }
 
-    /// Removes the upload, unless somebody has written into it since: then the next look reads it.
+    /// Removes the upload, unless somebody has written to it since: then the next scan reads it.
     fn let_upload_go(&self, disk: &dyn Disk) -> Result<(), DiskError> {
         let Some((upload, stamp)) = &self.upload else { return Ok(()) };
         let now = std::fs::symlink_metadata(upload).map(|meta| Stamp::of(&meta));
@@ -114,7 +114,7 @@ impl Named {
     }
 }
 
-/// Makes names durable, with one wait for each directory, and removes the uploads that had them. Gives the
+/// Makes names durable, with one sync for each directory, and removes the uploads that had them. Returns the
 /// directories that could not be synced, and why.
 pub(super) fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBuf, DiskError> {
     let dirs: BTreeSet<&Path> = names.iter().map(|named| named.dir.as_path()).collect();
@@ -132,7 +132,7 @@ pub(super) fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBu
     }
     for named in names.iter().filter(|named| !lost.contains_key(&named.dir)) {
         if let Err(error) = named.let_upload_go(disk) {
-            // It is looked at again, like any upload, and turns out to be known.
+            // It is examined again like any upload, and found to be known.
             tracing::warn!(why = error.sentence(), "an upload that was taken in stays");
         }
     }
@@ -162,13 +162,13 @@ pub(super) fn settle(
         }
         Some(_) if gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra)) => {
             if index.facts(&Entry::of(sha256)).is_none_or(|(size, _)| size != chunk.size) {
-                // The index was lost, and so was every file from which it could be made again; or it errs.
+                // The index was lost, and so was every file to regenerate it from; or it is wrong.
                 index.put(disk, &chunk)?;
             }
             restore(disk, gate, (index, &*met), file, stamp, (&nevra, sha256), copy)?;
             return Ok(Examined::Known.into());
         }
-        // The very bytes that were accepted once and were lost since.
+        // The very bytes that were accepted once and lost since.
         Some(_) if met.is_given_up(&nevra) => {}
         Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
         None => {}
@@ -187,8 +187,8 @@ pub(super) fn settle(
     Ok(Settled { examined: Examined::Accepted(Box::new(arrival)), named: Some(named) })
 }
 
-/// Gives a synced copy its canonical name. What has the name already is taken aside: it is either the upload that
-/// was copied, or a file that nobody has read yet and the next look examines.
+/// Gives a synced copy its canonical name. If something has the name already, it is moved aside: it is either the
+/// upload that was copied, or a file that nobody has read yet, which the next scan examines.
 fn give_name(
     disk: &dyn Disk,
     gate: &Gate,
@@ -216,16 +216,16 @@ fn give_name(
     }
 }
 
-/// The number of a copy's inode.
+/// The inode number of a copy.
 fn inode(copy: &disk::Fresh, label: &Path) -> Result<u64, DiskError> {
     Ok(copy.file.metadata().at("look at the copy of", label)?.ino())
 }
 
-/// Puts an inode of our own back under the canonical name: where an upload has replaced it, and in every
-/// tree that lists the package and has lost it.
+/// Restores an inode of our own under the canonical name: where an upload has replaced it, and in every tree that lists
+/// the package and has lost it.
 ///
-/// In the first case the bytes are the same, but the inode is the uploader's, who may still have it
-/// open. In the second this upload may be the last copy that there is.
+/// In the first case the bytes are the same, but the inode is the uploader's, who may still have it open. In the
+/// second, this upload may be the last copy.
 fn restore(
     disk: &dyn Disk,
     gate: &Gate,
@@ -269,7 +269,7 @@ fn restore(
         disk.sync(&copy)?;
     }
     index.has_made(sha256, inode(&copy, &here)?)?;
-    // The trees get the inode that was judged, whatever becomes of its names meanwhile.
+    // The trees get the inode that was judged, whatever happens to its names meanwhile.
     let ours = copy.file.try_clone().at("open again the copy of", &here)?;
     let mut unnamed = Some(copy);
     if (replaced || missing.contains(&gate.home.as_path()))
@@ -281,7 +281,7 @@ fn restore(
     for (to, own_time) in others.chain(adopted.into_iter().map(|(to, time)| (to, Some(time)))) {
         let parent = to.parent().unwrap_or(Path::new("."));
         disk.make_dir(parent)?;
-        // What was adopted has a time of its own.
+        // An adopted package has its own modification time.
         if own_time.is_some() || !disk::link_over(disk, &ours, &to)? {
             let file_time = own_time.unwrap_or(file_time);
             let wanted = disk::Wanted { sha256: Some(sha256), file_time, access: Access::Sealed };

@@ -1,8 +1,8 @@
-//! What lies where people upload: candidates of each owner in turns, and what is named to whoever left it there.
+//! Finds uploads: candidates, with the owners taking turns, and files to be reported to their owners.
 //!
-//! Links to directories are not followed. Names that begin with a dot are passed over; one that has not changed for as
-//! long as half a file may stay half is named. In the upload tree what is ours is passed over, and so are directories
-//! that hold nothing else and are as they were.
+//! Links to directories are not followed. Names that begin with a dot are skipped; one that has not changed for as long
+//! as an incomplete file may stay is reported. In the upload tree our own files are skipped, and so are unchanged
+//! directories that hold nothing else.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
@@ -23,33 +23,33 @@ use crate::store::stamp::Stamp;
 use crate::store::tree;
 use crate::store::turns::Turns;
 
-/// Deepest directory below a drop directory that is searched. People drop `el6/x86_64/RPMS/`; a deeper
-/// tree is a mistake or an attack.
+/// The deepest level below a drop directory that is searched. People drop `el6/x86_64/RPMS/`; anything deeper is a
+/// mistake or an attack.
 const DEPTH_MAX: usize = 16;
 
-/// Most directories that are searched. Each costs some microseconds in each look.
+/// Most directories that are searched. Each costs some microseconds in each scan.
 const DIRECTORIES_MAX: usize = 200_000;
 
-/// Most bytes that those take which are still to be searched, and that what is known of it takes beside its path.
+/// Most bytes for the directories still to be searched, and the bytes for each one beside its path.
 const DIRECTORIES_BYTES: usize = 16 << 20;
 const DIRECTORY_BYTES: usize = 64;
 
-/// Most bytes that the files of a drop directory take which are remembered between two looks, and that what is known
-/// of a file takes beside its path: with names as people have them it is some 30,000 files. Beyond it the rest is found
-/// when these are done, and whoever has most of them waits longest.
+/// Most bytes for the files of a drop directory that are remembered between scans, and the bytes for each one beside
+/// its path: with typical names, that is some 30,000 files. Further files are found when these are done, and whoever
+/// has most of them waits longest.
 const FILES_BYTES: usize = 32 << 20;
 const FILE_BYTES: usize = 900;
 
-/// After what time a file that could not be handled is tried again.
+/// How soon a file that could not be handled is retried.
 pub(super) const STUCK_AGAIN: Duration = Duration::from_mins(1);
 
 /// What is known of a directory of published packages.
 #[derive(Debug)]
 pub(super) struct PackageDir {
     pub(super) stamp: Stamp,
-    /// Nothing else was in it, so it is not read again before something comes or goes there.
+    /// Nothing else was in it, so it is not read again until it changes.
     pub(super) done: bool,
-    /// The files in it that were found to be ours: hashes of name and state.
+    /// The files in it that are ours: hashes of name and state.
     pub(super) ours: HashSet<u64>,
 }
 
@@ -59,7 +59,7 @@ impl PackageDir {
     }
 }
 
-/// A file as the search finds it.
+/// A file found by the search.
 pub(super) struct Found {
     pub(super) relative: PathBuf,
     pub(super) stamp: Stamp,
@@ -67,53 +67,52 @@ pub(super) struct Found {
     pub(super) is_file: bool,
     pub(super) links: u64,
     pub(super) owner: u32,
-    /// What it is known by in a directory of packages when it turns out to be ours.
+    /// How it is remembered in a directory of packages if it turns out to be ours.
     pub(super) mark: Option<u64>,
 }
 
 impl Found {
-    /// The directory in which it lies.
+    /// The directory that it is in.
     pub(super) fn dir(&self) -> &Path {
         self.relative.parent().unwrap_or(Path::new(""))
     }
 }
 
-/// What a search finds.
+/// The result of a search.
 pub(super) struct Searched {
-    /// All candidates in turns: each owner's in the order of their paths.
+    /// All candidates, with the owners taking turns: each owner's in the order of their paths.
     pub(super) found: Vec<Found>,
-    /// The directories of published packages, as they were before they were read, with what was found to be
-    /// ours at once.
+    /// The directories of published packages, in their states before they were read, with the files recognised as ours.
     pub(super) dirs: BTreeMap<PathBuf, PackageDir>,
-    /// What is not looked at, or cannot be.
+    /// What is not examined, or cannot be.
     pub(super) waiting: Backlog,
-    /// When something hidden is to be named, or may be gone.
+    /// When a hidden file is to be reported, or may be gone.
     pub(super) again: Option<Duration>,
 }
 
-/// A search, with what is known from the one before.
+/// A search, with the results of the previous one.
 pub(super) struct Search<'a> {
-    /// Directories of published packages, as they were when they were read last.
+    /// Directories of published packages, as they were when last read.
     pub(super) dirs: &'a BTreeMap<PathBuf, PackageDir>,
-    /// Of the marks in them.
+    /// Hashes the marks in them.
     pub(super) marks: &'a RandomState,
-    /// Whose file was looked at last.
+    /// The owner whose file was examined last.
     pub(super) turn: u32,
 }
 
 impl Search<'_> {
-    /// All candidates below the tree. Links to directories are not followed; what is known to be ours is passed
-    /// over, and so are directories that hold nothing else and are as they were.
+    /// All candidates below the tree. Links to directories are not followed; our own files are skipped, and so are
+    /// unchanged directories that hold nothing else.
     pub(super) fn below(&self, dir: &Path, strays: Option<&Strays>) -> Result<Searched, DiskError> {
         self.below_some(dir, strays, DIRECTORIES_MAX)
     }
 
-    /// The same in so many directories at most.
+    /// The same, in at most `most` directories.
     fn below_some(&self, dir: &Path, strays: Option<&Strays>, most: usize) -> Result<Searched, DiskError> {
         let mut again = None;
         let (files, directories) = match strays {
             Some(_) => (FILES_BYTES, DIRECTORIES_BYTES),
-            // What lies there is ours, or an admin's.
+            // What is there is ours, or an admin's.
             None => (usize::MAX, usize::MAX),
         };
         let mut found = Turns::new(files, self.turn);
@@ -122,7 +121,8 @@ impl Search<'_> {
         let mut todo = Turns::new(directories, self.turn);
         todo.push(0, (PathBuf::new(), 0), 0);
         let mut searched = 0;
-        // Of each owner, directories further up come first, so that nobody hides them by making many below one of his.
+        // Of each owner, directories further up come first, so that nobody hides them by making many below one of
+        // theirs.
         while let Some((_, (relative, depth))) = todo.pop() {
             searched += 1;
             if searched > most {
@@ -144,7 +144,7 @@ impl Search<'_> {
                 tree::open_dir_beneath(dir, &relative).and_then(|fd| rustix::fs::Dir::new(fd).at("list", &here));
             let mut entries = match listed {
                 Ok(entries) => entries,
-                // A directory may go away or become a link while the tree is searched.
+                // A directory may vanish or become a link during the search.
                 Err(error) if depth > 0 && (error.is_not_found() || error.is_no_file()) => continue,
                 Err(error) if depth > 0 => {
                     waiting.add(&relative, Kind::Closed, error.sentence(), None);
@@ -162,7 +162,7 @@ impl Search<'_> {
                     Err(error) => return Err(error),
                 };
                 let name = OsStr::from_bytes(entry.file_name().to_bytes());
-                // What a crash left aside is an upload like any other: see `clear`.
+                // A file that a crash left aside is an upload like any other: see `clear`.
                 let aside = is_aside(name.as_bytes());
                 // rsync's temporary names and partial directories begin with a dot (threats row 4).
                 let is_hidden = name.as_bytes().starts_with(b".") && !aside;
@@ -192,7 +192,7 @@ impl Search<'_> {
                 let path = relative.join(name);
                 let changed = Timestamp::from_second(stamp.ctime.0).ok();
                 if kind.is_dir() {
-                    // A directory below one of ours is somebody's upload, whose changes show in itself alone.
+                    // A directory below one of ours is somebody's upload, and its changes show only in itself.
                     dirs.remove(&relative);
                     if name.as_bytes().to_ascii_lowercase().ends_with(b".rpm") {
                         waiting.add(&path, Kind::Folder, "it is a directory and no package", changed);
@@ -206,7 +206,7 @@ impl Search<'_> {
                     }
                 } else if aside || name.as_bytes().ends_with(b".rpm") {
                     let (is_file, links, owner) = (kind.is_file(), stat.st_nlink, stat.st_uid);
-                    // Its path is known to two while it is looked at.
+                    // Its path is held twice while it is examined.
                     let bytes = 2 * path.as_os_str().len() + FILE_BYTES;
                     found.push(owner, Found { relative: path, stamp, is_file, links, owner, mark }, bytes);
                 } else {
@@ -233,22 +233,22 @@ impl Search<'_> {
     }
 }
 
-/// From when on hidden names are told to those who left them: they are mostly those of files on their way.
+/// From when on hidden names are reported to their owners: most belong to uploads in progress.
 pub(super) struct Strays {
     now: Timestamp,
-    /// How long they may lie there unchanged.
+    /// How long they may stay unchanged.
     patience: Duration,
 }
 
 impl Strays {
-    /// Nothing is told of the upload tree itself.
+    /// None for the upload tree itself.
     pub(super) fn of(gate: &Gate, now: Timestamp) -> Option<Self> {
         (!gate.is_home()).then_some(Self { now, patience: gate.limits.incomplete_after })
     }
 
-    /// Names one that has lain there long enough; gives the time after which to look again.
+    /// Reports one that has been there long enough; returns when to scan again.
     fn name(&self, path: &Path, stamp: Stamp, is_dir: bool, waiting: &mut Backlog) -> Duration {
-        // Whoever uploads chooses the other time, and not this one.
+        // The uploader chooses the modification time, but not the change time.
         let changed = Timestamp::from_second(stamp.ctime.0).unwrap_or(Timestamp::MIN);
         let waited = Duration::try_from(self.now.duration_since(changed)).unwrap_or_default();
         if waited < self.patience {
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
     use crate::store::disk::{Access, Disk as _, Kernel, put};
 
-    /// Whoever makes many hides none that lie further up, and what is not searched is said.
+    /// Many directories of one owner hide none further up, and the unsearched ones are reported.
     #[test]
     fn so_many_directories_are_searched_and_no_more() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -1,7 +1,7 @@
-//! What is known of the uploads of a distribution between two looks, and the look itself: what was decided before is
-//! settled, what is quiet is examined, and the rest waits.
+//! What is known of a distribution's uploads between two scans, and the scan itself: earlier decisions are settled,
+//! unchanged files are examined, and the rest waits.
 //!
-//! What cannot be handled is tried again a little at a time, and the others are not held up by it.
+//! Files that cannot be handled are retried a few at a time and do not hold up the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -31,24 +31,24 @@ use crate::store::stamp::Stamp;
 use crate::store::thread_pool;
 use crate::store::tree;
 
-/// Most files that one look examines; more wait for the next, so that a promotion never waits long
-/// behind a burst of uploads.
+/// Most files that one scan examines; more wait for the next, so that a promotion never waits long behind a burst of
+/// uploads.
 const LOOK_AT_ONCE: usize = 256;
 
 /// Most bytes of them, for the same reason; one file is always examined.
 const LOOK_BYTES: u64 = 1 << 30;
 
-/// When a look has worked so long it leaves the rest to the next one, so that nobody waits long for others' files.
+/// After this time, a scan leaves the rest to the next one, so that nobody waits long for others' files.
 const LOOK_TAKES: Duration = Duration::from_secs(2);
 
-/// Some so many of them of one owner are tried then: those that lie in a heap fare alike mostly. When one of them can
-/// be handled the others of its directory are tried at once.
+/// About this many files of one owner are then retried: mostly they fail alike. When one of them can be handled, the
+/// others in its directory are retried at once.
 const STUCK_TRIED: u64 = 64;
 
-/// Most refusals that are remembered of what cannot be moved away.
+/// Most refusals remembered of files that cannot be moved away.
 const STAYED_MAX: usize = 200_000;
 
-/// A file that was seen, and how far it is.
+/// A file that was seen, and its progress.
 #[derive(Debug)]
 struct Sighting {
     stamp: Stamp,
@@ -65,37 +65,37 @@ impl Sighting {
 
 #[derive(Debug)]
 enum Outcome {
-    /// Accepted; the upload can go.
+    /// Accepted; the upload can be removed.
     TakenIn,
     /// Refused; the file is to be moved away.
     Refused(Refusal, Option<Sha256>),
-    /// Read, and more is to come.
+    /// Read, but more is to come.
     Incomplete,
-    /// It cannot be handled now: why, since when, and what was known before.
+    /// It cannot be handled now: why, since when, and its previous outcome.
     Stuck(String, Instant, Option<Box<Outcome>>),
 }
 
-/// The uploads of one distribution, between two looks.
+/// The uploads of one distribution, between two scans.
 #[derive(Debug, Default)]
 pub struct Uploads {
     seen: BTreeMap<PathBuf, Sighting>,
-    /// Directories of published packages, as they were when they were read last.
+    /// Directories of published packages, as they were when last read.
     dirs: BTreeMap<PathBuf, PackageDir>,
-    /// Of the marks in them; nobody else knows how it hashes.
+    /// Hashes the marks in them; its keys are secret.
     marks: RandomState,
-    /// Whose file was looked at last: the next look begins with somebody else's.
+    /// The owner whose file was examined last: the next scan begins with somebody else's.
     turn: u32,
-    /// Directories in which a file could be handled in the last look that could not be before.
+    /// Directories in which a file could be handled in the last scan after it could not be before.
     mended: BTreeSet<PathBuf>,
-    /// How often what was refused and cannot be moved away was refused.
+    /// How often files were refused that cannot be moved away.
     stayed: BTreeMap<(&'static str, What), u64>,
 }
 
-/// What refusals are counted by that stay where they are.
+/// What such refusals are counted by.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Bytes(Sha256),
-    /// The mark of the directory, of files that were not read.
+    /// For unread files, the mark of the directory.
     Dir(u64),
 }
 
@@ -106,12 +106,12 @@ impl What {
 }
 
 impl Uploads {
-    /// Looks at the upload tree once: settles what was decided before, examines what is quiet.
+    /// Scans the uploads once: settles earlier decisions, examines unchanged files.
     ///
-    /// `now` is the arrival time of what is accepted; `clock` is the monotonic time for quiet times.
+    /// `now` is the arrival time of accepted packages; `clock` is the monotonic time for quiet times.
     ///
     /// # Errors
-    /// When the tree or the index cannot be used at all; one bad file is never an error.
+    /// If the tree or the index cannot be used at all; one bad file is never an error.
     pub fn look(
         &mut self,
         disk: &dyn Disk,
@@ -123,7 +123,7 @@ impl Uploads {
         let Searched { found, mut dirs, mut waiting, again } =
             self.search(&gate.dir, Strays::of(gate, now).as_ref())?;
         if gate.is_home() {
-            // Metadata, keys and other things of ours lie there; and what an admin does there is no upload of strangers.
+            // Our metadata, keys and other files are there; and what an admin does there is not a stranger's upload.
             waiting = Backlog::default();
         }
         let names: BTreeSet<&PathBuf> = found.iter().map(|f| &f.relative).collect();
@@ -186,7 +186,7 @@ impl Uploads {
         }
         self.examine(disk, gate, (index, catalog), &quiet, (now, clock, began), &mut look);
         let is_mended = |file: &&&Found| match self.seen.get(&file.relative) {
-            // What is left for the next look is not known yet.
+            // What is left for the next scan is not known yet.
             Some(Sighting { outcome: None | Some(Outcome::Stuck(..)), .. }) => false,
             Some(_) | None => true,
         };
@@ -196,7 +196,7 @@ impl Uploads {
             look.again = Some(Duration::ZERO);
         }
         if !look.accepted.is_empty() || !look.refused.is_empty() {
-            // What was decided now is settled once the logbook has it.
+            // What was decided now is settled once the logbook has recorded it.
             look.again = Some(Duration::ZERO);
         }
         Ok(look)
@@ -207,7 +207,7 @@ impl Uploads {
         Search { dirs: &self.dirs, marks: &self.marks, turn: self.turn }.below(dir, strays)
     }
 
-    /// Whether a file that could not be handled is to be tried again.
+    /// Whether a file that could not be handled is to be retried.
     fn is_due(&self, file: &Found, clock: Instant) -> bool {
         match self.seen.get(&file.relative) {
             Some(Sighting { outcome: Some(Outcome::Stuck(_, since, _)), stamp, .. }) if *stamp == file.stamp => {
@@ -217,7 +217,7 @@ impl Uploads {
         }
     }
 
-    /// How many files of each owner are.
+    /// How many files of each owner are to be retried.
     fn due(&self, found: &[Found], clock: Instant) -> BTreeMap<u32, u64> {
         let mut due = BTreeMap::new();
         for file in found.iter().filter(|file| self.is_due(file, clock)) {
@@ -226,7 +226,7 @@ impl Uploads {
         due
     }
 
-    /// Whether a file is one of so many that could not be handled that it is tried another time.
+    /// Whether a retry of a file is postponed because its owner has many.
     fn is_spared(&mut self, file: &Found, due: &BTreeMap<u32, u64>, clock: Instant) -> bool {
         let parts = due.get(&file.owner).map_or(1, |due| due.div_ceil(STUCK_TRIED).max(1));
         if self.mended.contains(file.dir()) || self.marks.hash_one((&file.relative, clock)).is_multiple_of(parts) {
@@ -243,7 +243,7 @@ impl Uploads {
         if let Some(sighting) = self.seen.get_mut(path) {
             let before = sighting.outcome.take().map(Box::new);
             if let Some(Outcome::Refused(refusal, sha256)) = before.as_deref() {
-                // Whoever keeps it there can have it looked at as often as he likes, and each time would be an entry.
+                // Whoever leaves it there could have it examined any number of times, each time with a new entry.
                 if self.stayed.len() >= STAYED_MAX {
                     self.stayed.clear();
                 }
@@ -254,7 +254,7 @@ impl Uploads {
         }
     }
 
-    /// Says what waits, and what cannot be handled.
+    /// Reports what is waiting, and what cannot be handled.
     fn report(&self, gate: &Gate, (now, clock): (Timestamp, Instant), look: &mut Look) {
         for (path, sighting) in &self.seen {
             let (kind, why) = match &sighting.outcome {
@@ -267,7 +267,7 @@ impl Uploads {
                     look.again = Some(look.again.map_or(STUCK_AGAIN, |soonest| soonest.min(STUCK_AGAIN)));
                     (Kind::Stuck, why.as_str())
                 }
-                // It goes in the next look.
+                // It is removed in the next scan.
                 Some(Outcome::TakenIn | Outcome::Refused(..)) => continue,
             };
             if !gate.is_home() {
@@ -277,22 +277,22 @@ impl Uploads {
         }
     }
 
-    /// Whether a path below the drop directory may be an upload, or a directory of them: no temporary name.
+    /// Whether a path in the drop directory may be an upload, or a directory of them: it has no temporary name.
     pub fn may_be_one(path: &Path) -> bool {
         !path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."))
     }
 
-    /// The same below the upload tree, where it is not what is written into `repodata/` either.
+    /// The same in the upload tree, where `repodata/` is not an upload either.
     pub fn may_be_one_at_home(path: &Path) -> bool {
         Self::may_be_one(path) && !path.starts_with(tree::REPODATA)
     }
 
-    /// Reads every directory again at the next look.
+    /// Makes the next scan read every directory again.
     pub fn forget_dirs(&mut self) {
         self.dirs.clear();
     }
 
-    /// One file in this look, as far as that is possible without reading it.
+    /// Handles one file, as far as possible without reading it.
     fn visit(
         &mut self,
         disk: &dyn Disk,
@@ -305,7 +305,7 @@ impl Uploads {
         let standing = if gate.is_home() { standing(index, catalog, file) } else { Standing::Upload };
         match standing {
             Standing::Ours => return Ok(Visit::Ours),
-            // Moving it away would hide what happened: other trees have the same inode.
+            // Moving it away would hide what happened: other trees share the inode.
             Standing::Changed(nevra) => {
                 let why = format!(
                     "the accepted file of {nevra} was changed in place, with every tree that lists it; put the accepted bytes \
@@ -327,7 +327,7 @@ impl Uploads {
         }
     }
 
-    /// What to do with a file in this look.
+    /// What to do with a file in this scan.
     fn step(&mut self, disk: &dyn Disk, gate: &Gate, file: &Found, clock: Instant) -> Result<Step, IntakeError> {
         let stamp = file.stamp;
         let sighting = match self.seen.get_mut(&file.relative) {
@@ -360,7 +360,7 @@ impl Uploads {
             Some(Outcome::Incomplete) if waited < gate.limits.incomplete_after => {
                 Ok(Step::Later(gate.limits.incomplete_after.saturating_sub(waited)))
             }
-            // Quiet; or nothing more came, and it is read once more and then refused for good.
+            // It has not changed; or nothing more came, and it is read once more and then refused for good.
             None | Some(Outcome::Incomplete) => Ok(Step::Examine),
             Some(Outcome::Refused(refusal, sha256)) => {
                 let known = rejected::Known {
@@ -395,8 +395,8 @@ impl Uploads {
         }
     }
 
-    /// Reads files by all threads, then settles them one after the other; those that are left when it has taken long are
-    /// read in the next look.
+    /// Reads files on all threads, then settles them one after the other; if that takes long, the rest is read in the
+    /// next scan.
     fn examine(
         &mut self,
         disk: &dyn Disk,
@@ -413,7 +413,7 @@ impl Uploads {
             .map(|(at, (file, stamp))| (at, file, stamp))
             .collect();
         let (failed, late) = (AtomicBool::new(false), AtomicBool::new(false));
-        // File systems that give no answer; of each one file is waited for.
+        // File systems that do not respond; of each one, only one file is waited for.
         let silent = Mutex::new(BTreeSet::new());
         let is_silent = |device| silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&device);
         let read = |(): &mut (), (at, file, stamp): &(usize, &Found, Stamp)| {
@@ -425,7 +425,7 @@ impl Uploads {
                 let why = std::io::Error::new(std::io::ErrorKind::TimedOut, "its file system gives no answer");
                 return Ok(Some(Err(DiskError::new(READ_UPLOAD, &gate.dir.join(&file.relative), why).into())));
             }
-            // A disk that is full for one is full for all.
+            // A disk that is full for one file is full for all.
             if failed.load(Ordering::Relaxed) {
                 return Ok::<_, std::convert::Infallible>(None);
             }
@@ -474,7 +474,7 @@ impl Uploads {
         }
     }
 
-    /// What follows from what a file turned out to be.
+    /// Concludes from the result for a file.
     fn conclude(&mut self, gate: &Gate, file: &Found, examined: Examined, look: &mut Look) {
         let Some(sighting) = self.seen.get_mut(&file.relative) else { return };
         let last_try = matches!(sighting.outcome, Some(Outcome::Incomplete));
@@ -484,7 +484,7 @@ impl Uploads {
                 look.accepted.push(*arrival);
             }
             Examined::Known => {
-                // The same bytes are here already, so the upload is a repetition.
+                // The same bytes are here already, so the upload is a duplicate.
                 sighting.outcome = Some(Outcome::TakenIn);
                 look.repeated = true;
                 look.again = Some(Duration::ZERO);
@@ -505,7 +505,7 @@ impl Uploads {
                     *stayed = stayed.saturating_add(1);
                 }
                 sighting.outcome = Some(Outcome::Refused(refusal.clone(), sha256));
-                // The same bytes with the same verdict: counted beside what is kept, and told now and then.
+                // The same bytes with the same verdict: counted, and recorded now and then.
                 if times > 0 && !is_told(times + 1) {
                     look.refused_again += 1;
                     look.again = Some(Duration::ZERO);
@@ -526,7 +526,7 @@ impl Uploads {
     }
 }
 
-/// Whether it is told in the logbook that the same bytes were refused for this time: each time would fill it.
+/// Whether the logbook records that the same bytes were refused for this time: recording each time would fill it.
 fn is_told(times: u64) -> bool {
     let mut power = 10;
     while power < times {
@@ -536,11 +536,11 @@ fn is_told(times: u64) -> bool {
 }
 
 enum Visit {
-    /// A published package as we put it there.
+    /// A published package that we put there.
     Ours,
     /// Nothing to read now.
     Cheap,
-    /// To be read in this look.
+    /// To be read in this scan.
     Examine,
 }
 
@@ -552,16 +552,16 @@ enum Step {
 
 /// What a file in the tree is.
 enum Standing {
-    /// One that we put there.
+    /// A file that we put there.
     Ours,
-    /// One that we put there, and somebody has written into it since.
+    /// A file that we put there, to which somebody has written since.
     Changed(Nevra),
-    /// One that somebody else put there.
+    /// A file that somebody else put there.
     Upload,
 }
 
-/// Whether a file is one that we put there: the canonical name, size and time of a package that the
-/// tree lists or listed. (A change that keeps all three is found by the scrub, not here.)
+/// Whether we put a file there: it has the canonical name, size and time of a package that the tree lists or listed.
+/// (The scrub, not this, finds a change that keeps all three.)
 fn standing(index: &Index, catalog: &dyn Catalog, file: &Found) -> Standing {
     let Some(text) = file.relative.to_str() else { return Standing::Upload };
     let Some(name) = text.rsplit('/').next().filter(|_| text.starts_with(tree::PACKAGES)) else {
@@ -573,9 +573,9 @@ fn standing(index: &Index, catalog: &dyn Catalog, file: &Found) -> Standing {
             && let Some(known) = index.facts(&Entry::of(sha256))
         {
             return match file.is_file {
-                // One that others can change is replaced by a copy when the tree is inspected.
+                // A file that others can change is replaced by a copy when the tree is inspected.
                 true if file.stamp.facts() == known => Standing::Ours,
-                // An upload has one name; only ours is linked into other trees.
+                // An upload has one name; only our files are linked into other trees.
                 true if file.links > 1 => Standing::Changed(nevra),
                 _ => Standing::Upload,
             };
@@ -625,7 +625,7 @@ mod tests {
         assert!(clear(&disk, &path, aside.stamp).expect("removed"));
         assert!(Uploads::default().search(dir.path(), None).expect("listed").found.is_empty());
         assert!(clear(&disk, &path, looked_at).expect("nothing to do"), "it can be repeated");
-        // Each of several has a name of its own.
+        // Each of them has a name of its own.
         for n in 0..3_u8 {
             put(&disk, &upload, &[n], Access::Everybody).expect("written");
             assert!(!clear(&disk, &upload, looked_at).expect("looked at"));

@@ -25,7 +25,7 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_795_000_000).expect("a time")
 }
 
-/// One key for all tests of this module: making it is slow.
+/// One key for all tests of this module: generating it is slow.
 fn keys() -> &'static (signing::Generated, Signer) {
     static KEYS: OnceLock<(signing::Generated, Signer)> = OnceLock::new();
     KEYS.get_or_init(|| {
@@ -49,14 +49,14 @@ fn package(name: &str, version: &str, signer: Option<&Signer>) -> Vec<u8> {
     sample::build(&recipe, signer, now()).expect("built")
 }
 
-/// A package as the logbook has it.
+/// A package as the logbook knows it.
 struct Listed {
     nevra: Nevra,
     sha256: Sha256,
     trees: Vec<TreeName>,
 }
 
-/// A distribution with what a logbook would have of it.
+/// A distribution with what a logbook would know of it.
 struct Kept {
     dist: Distribution,
     inventory: Inventory,
@@ -241,7 +241,8 @@ impl Site {
         self.dir.path().join("sw/untested/d")
     }
 
-    /// Looks until nothing is left to settle: the first look sees, the next ones read, the last clears.
+    /// Scans until nothing is left to settle: the first scan sees the files, the next ones read them, the last cleans
+    /// up.
     fn settle(&self, dist: &mut Kept) -> (Vec<String>, Vec<String>) {
         let (mut accepted, mut refused) = (vec![], vec![]);
         for seconds in [0, 3, 6, 70, 73, 76] {
@@ -253,7 +254,7 @@ impl Site {
     }
 }
 
-/// What a client sees: every file that repomd.xml names, whole, and the packages that primary names.
+/// What a client sees: every file that repomd.xml lists, complete, and the packages that primary lists.
 fn client_sees(tree: &Path) -> Option<Vec<String>> {
     let bytes = std::fs::read(tree.join("repodata/repomd.xml")).ok()?;
     let signature = std::fs::read(tree.join("repodata/repomd.xml.asc")).expect("signed");
@@ -261,8 +262,8 @@ fn client_sees(tree: &Path) -> Option<Vec<String>> {
     client_that_asks_for_no_signature_sees(tree)
 }
 
-/// The same without the signature, which one step of a publication leaves behind (see
-/// `publication`: two names cannot be renamed by one call).
+/// The same without the signature, which one step of a publication leaves out of date (see `publication`: one call
+/// cannot rename two names).
 fn client_that_asks_for_no_signature_sees(tree: &Path) -> Option<Vec<String>> {
     let bytes = std::fs::read(tree.join("repodata/repomd.xml")).ok()?;
     let repomd = Repomd::read(&bytes).expect("readable");
@@ -372,7 +373,7 @@ fn a_file_on_its_way_is_neither_read_early_nor_missed() {
     site.drop_file(".~tmp~/a-1-1.noarch.rpm", &bytes);
     site.drop_file("a.rpm.part", &bytes);
     assert_eq!(site.settle(&mut dist), (vec![], vec![]));
-    // Half of it, quiet for long but not for ever; then the rest.
+    // Half of it, unchanged for long but not for ever; then the rest.
     let at = |seconds| site.clock + Duration::from_secs(seconds);
     site.drop_file("a.rpm", &bytes[..bytes.len() / 2]);
     for seconds in [100, 103, 150] {
@@ -402,7 +403,7 @@ fn a_look_that_fails_at_any_step_reports_what_it_took_in_and_the_next_takes_the_
     for calls in 0.. {
         let site = Site::new();
         drop(site.fresh());
-        // One of them has the name already that its copy will get.
+        // One of them already has the name that its copy will get.
         site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
         site.put_into_tree("Packages/b/b-1-1.noarch.rpm", &package("b", "1", Some(&keys().1)));
         let Ok(mut dist) = site.open(Arc::new(FailingDisk::after(calls)), vec![]) else { continue };
@@ -460,7 +461,7 @@ fn a_look_that_panics_at_any_step_leaves_nothing_listed_that_nobody_was_told_of(
     }
 }
 
-/// Somebody who reads packages and says of one that it is another.
+/// Reads packages and says that one is another.
 #[derive(Debug)]
 struct Liar(Vec<u8>);
 
@@ -494,7 +495,7 @@ fn whoever_reads_a_package_cannot_pass_its_bytes_off_as_others() {
         }
         assert!(!lost.exists(), "{name}");
     }
-    // The very package is believed to be what it is.
+    // The real package is accepted for what it is.
     for name in ["longer.rpm", "evil.rpm"] {
         Kernel::default().remove(&site.incoming().join(name)).expect("removed");
     }
@@ -519,7 +520,7 @@ fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goe
     };
     let (_, before) = moved(&mut dist, "b-1-1.noarch", Some("testing"), "untested");
     let (stopped, _) = moved(&mut dist, "a-1-1.noarch", Some("testing"), "untested");
-    // Nothing of the second one was written down: the logbook has `a` where it was.
+    // Nothing of the second one was recorded: the logbook has `a` where it was.
     let listed = |nevra: &str, trees: &[&str]| {
         let nevra: Nevra = nevra.parse().expect("a nevra");
         let sha256 = dist.identity(&nevra).expect("accepted");
@@ -551,7 +552,7 @@ fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goe
     let after = found.expect("it turns out to be shown");
     again.publish(&tree("testing"), 0, now()).expect("published");
     assert_eq!(client_sees(&testing), Some(vec![file("a")]));
-    // A move that has shown nothing yet is not ahead of itself, and neither is one of which all is written down.
+    // A move that has shown nothing yet is not ahead of itself, and neither is one that is completely recorded.
     let mut later = stopped;
     later.moves[0].target = Some(tree("untested"));
     later.moves[0].items[0].leaves = vec![tree("testing")];
@@ -561,7 +562,7 @@ fn what_a_stopped_move_has_shown_stays_shown_whatever_else_happens_before_it_goe
         assert_eq!(found, None);
     }
     assert_eq!((again.listed("testing").len(), again.listed("untested").len()), (1, 0));
-    // Nor is anything believed of a tree that shows what was not about to be shown.
+    // Nor is a tree trusted that shows anything but what was about to be shown.
     let mut again = open(known());
     again.index.will_show(&tree("testing"), Sha256([7; 32]), &Listing::default()).expect("kept");
     let found = again.inspect(&tree("testing"), &last(&before, &recalled), now()).expect("as it is");
@@ -587,7 +588,7 @@ fn a_move_that_fails_before_clients_see_it_is_shown_by_nobody_elses() {
         let shown = client_that_asks_for_no_signature_sees(&testing).is_some_and(|all| all.contains(&file("a")));
         seen.insert((ended.is_ok(), shown));
         dist.disk = Arc::new(Kernel::default());
-        // The engine has the trees looked at when a move has failed.
+        // The engine has the trees inspected after a move has failed.
         let begun = vec![(7, Arc::new(first.clone()))];
         let moving = first.moves[0].items.iter().map(|item| item.nevra.clone()).collect();
         let expected = Expected { planned: true, moving, begun, ..Expected::default() };
@@ -675,13 +676,13 @@ fn equal_content_is_not_published_again_and_the_revision_never_goes_back() {
     site.drop_file("a.rpm", &package("a", "1", Some(&keys().1)));
     site.settle(&mut dist);
     let earlier = now() - jiff::SignedDuration::from_hours(24 * 400);
-    // Our key was made after that time, so this one is signed by nobody.
+    // Our key was created after that time, so this one is unsigned.
     dist.settings.signer = None;
     let later = dist.publish(&tree("untested"), first.revision, earlier).expect("published");
     assert!(later.revision > first.revision, "also when the clock went back");
 }
 
-/// Mirrors and caches go by the time of a file where its size is the same.
+/// Mirrors and caches compare the times of files of the same size.
 #[test]
 fn the_time_of_the_metadata_is_its_revision_whatever_somebody_does_to_it() {
     let (site, untested) = (Site::new(), tree("untested"));
@@ -697,7 +698,7 @@ fn the_time_of_the_metadata_is_its_revision_whatever_somebody_does_to_it() {
         let times = || files.each_ref().map(|file| std::fs::metadata(file).expect("there").mtime());
         let revision = i64::try_from(floor).expect("a time");
         assert_eq!(times(), [revision; 2], "{name}");
-        // Somebody has touched it, or put a copy back.
+        // Somebody has touched it, or copied it back.
         let touch = || {
             for file in &files {
                 let open = std::fs::File::options().append(true).open(file).expect("opened");
@@ -744,14 +745,14 @@ fn what_others_put_into_repodata_is_carried_along() {
         ["primary", "filelists", "other", "group"]
     );
     assert!(!published.superseded.contains(&"x-comps.xml".to_owned()));
-    // With other bytes than recorded it would break every client: named no longer, and said so.
+    // With other bytes than recorded it would break every client: no longer listed, and reported.
     disk::put(&Kernel::default(), &repodata.join("x-comps.xml"), b"<bad/>", Access::Everybody).expect("written");
     let published = dist.publish(&tree("untested"), 0, now()).expect("published");
     assert_eq!(published.notes.len(), 1, "{:?}", published.notes);
 }
 
-/// The heart of the matter: at each change to the disk the work fails; clients see the old state or
-/// the new one, the package is listed somewhere, and the next try ends where it should.
+/// The heart of the matter: for each change to the disk, the work fails there; clients see the old state or the new
+/// one, the package is listed somewhere, and the next attempt ends where it should.
 #[test]
 fn a_promotion_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_try() {
     let site = Site::new();
@@ -774,7 +775,7 @@ fn a_promotion_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_
     back.moves[0].items[0].leaves = vec![tree("testing")];
     let mut failed_at = 0;
     for calls in 0.. {
-        // The directories are there, so opening needs no change; then every change counts.
+        // The directories exist, so opening needs no change; then every change counts.
         let disk = Arc::new(FailingDisk::after(calls));
         let Ok(mut broken) = site.open(disk, listed(&["untested"])) else { continue };
         let result = broken.promote(&plan, &BTreeMap::new(), now());
@@ -847,7 +848,7 @@ fn a_tree_that_became_a_link_stops_the_work() {
     assert!(dist.publish(&tree("testing"), 0, now()).is_err());
 }
 
-/// What the logbook has after a publication.
+/// What the logbook knows after a publication.
 fn settled(published: &Published) -> Expected {
     Expected { revision: published.revision, repomd: Some(published.repomd), ..Expected::default() }
 }
@@ -921,7 +922,7 @@ fn directories_of_published_packages_are_read_again_when_something_comes_there_a
     site.put_into_tree("Packages/a/other.rpm", &package("other", "1", Some(&keys().1)));
     assert_eq!(looks(&mut dist), ["other-1-1.noarch"]);
     assert!(looks(&mut dist).is_empty());
-    // Written in place: nothing came and nothing went.
+    // Written in place: the directory does not change.
     let file = site.untested().join("Packages/a/a-1-1.noarch.rpm");
     let written = std::fs::OpenOptions::new().write(true).truncate(true).open(&file);
     written.and_then(|mut file| std::io::Write::write_all(&mut file, b"no package")).expect("root may");
@@ -1079,7 +1080,7 @@ fn a_tree_that_others_can_write_is_not_published_and_nothing_moves_there_until_i
         chmod(&open, 0o755);
     }
     assert_eq!(client_sees(&testing), before);
-    // The tree of uploads takes nothing in meanwhile.
+    // The upload tree takes nothing in meanwhile.
     chmod(&site.untested(), 0o777);
     site.drop_file("c.rpm", &package("c", "1", Some(&keys().1)));
     assert!(matches!(dist.look(now(), site.clock), Err(DistError::Disagrees(_))));
@@ -1140,7 +1141,7 @@ fn a_tree_that_holds_what_a_newer_logbook_has_accepted_does_not_become_smaller()
     let testing = site.dir.path().join("sw/testing/d");
     let published = dist.publish(&tree("testing"), 0, now()).expect("published");
     let expected = Expected { repomd: Some(published.repomd), revision: published.revision, ..Expected::default() };
-    // The state is that of yesterday, and somebody has followed the word to remove the metadata.
+    // The state is from yesterday, and somebody has followed the advice to remove the metadata.
     let later = testing.join("Packages/l/later-1-1.noarch.rpm");
     Site::write(&later, &package("later", "1", Some(&keys().1)));
     Kernel::default().remove(&testing.join("repodata/repomd.xml")).expect("removed");
@@ -1261,7 +1262,7 @@ fn an_inspection_names_packages_that_are_gone_until_they_are_put_back() {
     }
     let why = disagreement(dist.inspect(&testing, &expected, now()));
     assert!(why.contains("a-1-1.noarch") && why.contains("upload the accepted files"), "{why}");
-    // A start does not fail for it.
+    // It does not make a start fail.
     let item = Listed {
         nevra: "a-1-1.noarch".parse().expect("a nevra"),
         sha256: dist.identity(&"a-1-1.noarch".parse().expect("a nevra")).expect("known"),
@@ -1294,7 +1295,7 @@ fn metadata_that_the_logbook_does_not_know_is_not_overwritten() {
     assert!(why.contains("old copy"), "{why}");
     let why = disagreement(dist.inspect(&testing, &Expected::default(), now()));
     assert!(why.contains("unknown to this logbook"), "{why}");
-    // That something is under way there says nothing; what it brings there may be shown already.
+    // Pending work proves nothing; but what it brings there may be shown already.
     for expected in [Expected::default(), settled(&empty)] {
         let dirty = Expected { planned: true, dirty: true, ..expected };
         disagreement(dist.inspect(&testing, &dirty, now()));
@@ -1306,7 +1307,7 @@ fn metadata_that_the_logbook_does_not_know_is_not_overwritten() {
     }
 }
 
-/// Every file below a directory, with its bytes.
+/// Every file in a directory, with its bytes.
 fn all_below(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut todo) = (BTreeMap::new(), vec![dir.to_owned()]);
     while let Some(dir) = todo.pop() {
@@ -1336,7 +1337,7 @@ fn whatever_is_done_to_a_tree_of_somebody_else_nothing_is_written_there() {
     }
     let from = theirs.dir.path().join("sw/testing/d");
     let bare = |file: &Path| file.extension().is_some_and(|x| x == "rpm");
-    // A whole repository where nothing of ours was, or where ours was empty; and packages alone.
+    // A complete repository where nothing of ours was, or where ours was empty; and packages alone.
     for (was_ours, keep) in [(false, None), (true, None), (false, Some(bare))] {
         let site = Site::new();
         let mut dist = site.fresh();
@@ -1374,12 +1375,12 @@ fn whatever_is_done_to_a_tree_of_somebody_else_nothing_is_written_there() {
         assert!(why.contains("2 packages") || why.contains("2 RPM files"), "{why}");
         assert!(why.contains("Packages/a/a-1-1.noarch.rpm"), "{why}");
         if keep.is_none() {
-            // Also when nobody has inspected it.
+            // Even if nobody has inspected it.
             assert!(matches!(dist.promote(&coming, &BTreeMap::new(), now()), Err(DistError::Strange(_))));
             assert!(matches!(dist.publish(&testing, 0, now()), Err(DistError::Strange(_))));
         }
         assert!(all_below(&to) == before, "{was_ours}: something was written");
-        // What the words say: the metadata may go, or the files.
+        // As the message says: the metadata may go, or the files.
         away(&to.join(if keep.is_none() { "repodata" } else { "Packages" }));
         if keep.is_none() {
             let why = disagreement(dist.inspect(&testing, &expected, now()));
@@ -1404,7 +1405,7 @@ fn a_publication_that_the_logbook_has_not_heard_of_yet_is_our_own() {
     let second = dist.inspect(&testing, &settled(&first), now()).expect("published").expect("anew");
     assert!(second.revision > first.revision);
     drop(dist);
-    // A kill came before the logbook had it, and the settings were taken back before the next start.
+    // A kill came before the logbook had recorded it, and the settings were changed back before the next start.
     let mut again = site.fresh();
     again.inspect(&testing, &settled(&first), now()).expect("no complaint").expect("written anew");
     drop(again);
@@ -1426,7 +1427,7 @@ fn nothing_is_published_over_a_package_that_is_gone_or_a_tree_that_is_gone() {
     dist.promote(&plan(&dist, a, Some("testing"), "untested"), &BTreeMap::new(), now()).expect("moved");
     let testing = site.dir.path().join("sw/testing/d");
     let before = client_sees(&testing);
-    // A file system that was mounted there is gone.
+    // The file system that was mounted there is gone.
     let aside = site.dir.path().join("aside");
     Kernel::default().rename(&testing, &aside).expect("unmounted");
     let plan = plan(&dist, b, Some("testing"), "untested");
