@@ -3,11 +3,11 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// Directories below one another that are walked.
+/// The deepest level of directories that is searched.
 const DEPTH_MAX: usize = 16;
 
-/// What others than `owner` and root can write, from `root` down to the tree `below` it and all that lies in it: the
-/// first, and how many more. `None` when there is nothing.
+/// What others than `owner` and root can write to, from `root` down to the tree `below` it and everything in it: the
+/// first one, and how many more. `None` if there is nothing.
 pub fn open_to_others(root: &Path, below: &Path, owner: u32) -> Option<String> {
     let mut open = Vec::new();
     let mut look = |path: &Path| -> Option<bool> {

@@ -1,4 +1,4 @@
-//! What the logbook says should be there, held against what is.
+//! Compares what the logbook says should be there with what is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::domain::plan::Plan;
 use crate::process::fact::count;
 use crate::process::world::World;
 
-/// A plan is carried out within seconds; one that is this old waits for something.
+/// A plan takes seconds; one this old is waiting for something.
 const PLAN_TAKES: Duration = Duration::from_mins(10);
 
-/// Of what is wrong in the same way, so much is named; the rest is counted.
+/// How many findings of the same kind are named; the rest is counted.
 const NAMED_MOST: usize = 10;
 
-/// What is found, summed up where it is much.
+/// The findings, summed up where there are many.
 #[derive(Default)]
 struct Findings(BTreeMap<String, Vec<String>>);
 
@@ -44,10 +44,10 @@ impl Findings {
     }
 }
 
-/// Where a tree and the logbook do not agree, each with the name of a file below the tree or a package.
+/// Where a tree and the logbook disagree, each with the path of a file in the tree or a package.
 ///
-/// What is on its way into the tree or out of it may be there or not; everything else is compared, also while it
-/// waits. `takes_uploads` is the tree in which unlisted files are uploads.
+/// Packages on their way into or out of the tree may be there or not; everything else is compared, even while plans
+/// wait. `takes_uploads` says that unlisted files in this tree are uploads.
 pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> Vec<(String, String)> {
     let known = world.trees.get(id).cloned().unwrap_or_default();
     let moves = world.rollouts.plans_in(&id.dist).filter_map(|(_, plan)| plan.of(&id.dist));
@@ -102,7 +102,7 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
         }
     }
     if to_come + to_go > 0 {
-        // The numbers and the revision change as long as it goes on.
+        // The numbers and the revision change as the move progresses.
         let what = format!(
             "since revision {} {} to be shown and {to_go} to be hidden; `rolloutctl check` says why",
             known.revision,
@@ -129,12 +129,12 @@ pub fn of_tree(world: &World, id: &TreeId, tree: &Tree, takes_uploads: bool) -> 
     wrong.told()
 }
 
-/// The name of a file by its place.
+/// The file name in a path.
 fn file_of(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or(place)
 }
 
-/// Plans that were decided long ago and are not carried out, each with its place.
+/// Plans that were decided long ago and are not carried out, each with its logbook entry.
 pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     let is_old = |plan: &Plan| {
         let since = world.rollouts.get(&plan.rollout).map(|rollout| rollout.since);
@@ -167,7 +167,7 @@ pub fn of_people(world: &World, people: &People) -> Vec<String> {
 /// Packages of a distribution that were accepted, are in no tree, and are not kept either.
 pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, String)> {
     let mut lost = Vec::new();
-    // A withdrawal is over when it is written down, and what it withdraws is kept before.
+    // A withdrawal is complete once it is recorded, and its packages are kept before that.
     for (nevra, package) in world.packages.of(dist).filter(|(nevra, _)| world.is_withdrawn(dist, nevra)) {
         let kept = retired.join(format!("{}-{}", package.sha256.to_hex(), nevra.file_name()));
         match std::fs::symlink_metadata(&kept) {
@@ -194,7 +194,7 @@ mod tests {
     use crate::process::fact::tree::Published;
     use crate::process::fact::{Fact, samples, samples::every_fact};
 
-    /// The world until a fact, and the distribution and the package that it is about.
+    /// The world up to a fact, and the distribution and the package of that fact.
     fn until(is_last: fn(&Fact) -> bool) -> (World, DistPath, String) {
         let mut world = World::default();
         let facts = every_fact();
@@ -229,7 +229,7 @@ mod tests {
             assert_eq!(of_strange.len(), 1, "{told:?}");
             assert!(!told.iter().any(|(name, _)| *name == nevra), "{told:?}");
         }
-        // Nor the loss of another package, nor that of the same one in another distribution.
+        // Nor the loss of another package, nor of the same one in another distribution.
         let mut lists = |dist: &DistPath, nevra: &str| {
             let (mut accepted, mut published) = (None, None);
             for fact in every_fact() {

@@ -1,7 +1,7 @@
-//! `repomd.xml` and the lists of packages that it names, as a client reads them.
+//! `repomd.xml` and the package lists that it names, as a client reads them.
 //!
-//! Reads element by element, so that a list of any length needs the memory of one package. What is not
-//! understood is passed over, since other programs add to these files; what is needed and missing is an error.
+//! It reads element by element, so a list of any length needs the memory of one package. Unknown content is skipped,
+//! since other programs add to these files; a missing required element is an error.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -9,7 +9,7 @@ use std::io::BufRead;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-/// Levels that are followed; a published list has five.
+/// The deepest nesting that is accepted; a published list has five levels.
 const DEPTH_MAX: usize = 32;
 
 /// The index of a tree's metadata.
@@ -17,47 +17,48 @@ const DEPTH_MAX: usize = 32;
 pub struct Repomd {
     /// Its revision.
     pub revision: u64,
-    /// What it names.
+    /// The files that it names.
     pub data: Vec<Data>,
 }
 
-/// A file that is named by `repomd.xml`.
+/// A file that `repomd.xml` names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Data {
     /// `primary`, `filelists`, `other` or anything else.
     pub kind: String,
-    /// Below the tree.
+    /// Relative to the tree.
     pub location: String,
-    /// Kind of both checksums.
+    /// The kind of both checksums.
     pub algorithm: String,
-    /// Of the file.
+    /// The checksum of the file.
     pub checksum: String,
-    /// Of its content, where it is compressed.
+    /// The checksum of its content, if it is compressed.
     pub open_checksum: Option<String>,
-    /// Of the file, in bytes.
+    /// The size of the file in bytes.
     pub size: Option<u64>,
-    /// Of its content, in bytes.
+    /// The size of its content in bytes.
     pub open_size: Option<u64>,
 }
 
-/// A package as `primary` lists it.
+/// A package listed in `primary`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listed {
-    /// `name-[epoch:]version-release.arch`, epoch 0 left out.
+    /// `name-[epoch:]version-release.arch`, without an epoch of 0.
     pub nevra: String,
-    /// Kind of the checksum.
+    /// The kind of checksum.
     pub algorithm: String,
     /// Its pkgid.
     pub checksum: String,
     /// Bytes of the file.
     pub size: u64,
-    /// Below the tree.
+    /// Relative to the tree.
     pub location: String,
 }
 
 type Attributes = BTreeMap<String, String>;
 
-/// Walks over XML: each element that ends, with the names from the root to it, its attributes and its text.
+/// Walks through XML: calls back for each element that ends, with the names from the root to it, its attributes and its
+/// text.
 fn walk(
     xml: impl BufRead,
     mut each: impl FnMut(&[String], &Attributes, &str) -> Result<(), String>,
@@ -158,10 +159,10 @@ pub fn repomd(xml: &[u8]) -> Result<Repomd, String> {
     Ok(Repomd { revision: revision.ok_or("it has no revision")?, data: all })
 }
 
-/// Reads `primary.xml` and shows every package.
+/// Reads `primary.xml` and calls `each` for every package.
 ///
 /// # Errors
-/// What is wrong with it, a lower-case fragment; also when it lists another number than it announces.
+/// What is wrong with it, a lower-case fragment; also if the number of packages is not the announced one.
 pub fn primary(xml: impl BufRead, mut each: impl FnMut(Listed) -> Result<(), String>) -> Result<(), String> {
     let (mut name, mut arch, mut evr) = (String::new(), String::new(), String::new());
     let mut package = Listed::default();
@@ -196,7 +197,7 @@ pub fn primary(xml: impl BufRead, mut each: impl FnMut(Listed) -> Result<(), Str
     announces(announced, found)
 }
 
-/// Reads `filelists.xml` or `other.xml` and shows the pkgid of every package.
+/// Reads `filelists.xml` or `other.xml` and calls `each` for every pkgid.
 ///
 /// # Errors
 /// As [`primary`].

@@ -1,4 +1,4 @@
-//! One published tree, whole: everything that `repomd.xml` names, and everything that lies there.
+//! One published tree: everything that `repomd.xml` names, and everything that is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,31 +13,31 @@ use sequoia_openpgp::{Cert, Packet};
 
 use super::metadata::{self, Data, Listed, Repomd};
 
-/// `repomd.xml` is a few KiB; with this many bytes it is nobody's.
+/// `repomd.xml` is a few KiB; one this long is not valid.
 const REPOMD_MAX: u64 = 4 << 20;
 
-/// Directories below one another that are walked.
+/// The deepest level of directories that is searched.
 const DEPTH_MAX: usize = 16;
 
-/// How closely packages are looked at.
+/// How closely packages are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// That they are there, with their sizes.
+    /// Whether they exist, with their sizes.
     AtSizes,
-    /// That they have their checksums: every byte is read.
+    /// Whether they have their checksums: every byte is read.
     AtBytes,
 }
 
-/// A tree as it was found.
+/// What was found in a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
-    /// What is wrong with it by itself, each with the name of the file below the tree.
+    /// What is wrong with it by itself, each with a path in the tree.
     pub findings: Vec<(String, String)>,
-    /// SHA-256 of `repomd.xml`, in hexadecimal, and its revision; none when there is none.
+    /// SHA-256 of `repomd.xml`, in hexadecimal, and its revision; `None` if there is no such file.
     pub shows: Option<(String, u64)>,
-    /// What is listed, by NEVRA.
+    /// The listed packages, by NEVRA.
     pub listed: BTreeMap<String, Listed>,
-    /// RPM files anywhere in it that are not listed, by their names below the tree.
+    /// RPM files anywhere in it that are not listed, by path.
     pub unlisted: Vec<String>,
 }
 
@@ -47,13 +47,13 @@ impl Tree {
     }
 }
 
-/// Reads a tree. `signed_by` is the certificate that signs metadata, if any does.
+/// Reads a tree. `signed_by` is the certificate that signs metadata, if any.
 pub fn read(dir: &Path, look: Look, signed_by: Option<&Cert>) -> Tree {
     let mut tree = Tree::default();
     if let Err(why) = listed(dir, look, signed_by, &mut tree) {
         tree.complain("repodata/repomd.xml", why);
     }
-    // Also where nothing is listed, or nothing can be read.
+    // Even if nothing is listed or can be read.
     walk(dir, &mut tree);
     tree
 }
@@ -68,7 +68,7 @@ fn listed(dir: &Path, look: Look, signed_by: Option<&Cert>, tree: &mut Tree) -> 
     Ok(())
 }
 
-/// Opens a file below a directory; no link is followed on the way.
+/// Opens a file in a directory without following links on the way.
 fn open(dir: &Path, name: &str) -> Result<File, String> {
     let mut path = dir.to_owned();
     for part in Path::new(name).components() {
@@ -79,7 +79,7 @@ fn open(dir: &Path, name: &str) -> Result<File, String> {
             return Err("it is a link, or lies behind one".to_owned());
         }
     }
-    // A pipe has perhaps nobody at its other end.
+    // A pipe may have nobody at its other end.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| words(&e.into()))?);
     let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
@@ -140,7 +140,7 @@ impl<R: Read> Counted<R> {
         Ok(Self { inner, sum: Context::new(algorithm), bytes: 0 })
     }
 
-    /// Reads what is left and gives checksum and number of bytes.
+    /// Reads the rest and returns checksum and number of bytes.
     fn finish(mut self) -> std::io::Result<(String, u64)> {
         std::io::copy(&mut self, &mut std::io::sink())?;
         Ok((hex::encode(self.sum.finish()), self.bytes))
@@ -156,7 +156,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Every file that `repomd.xml` names, and that the three lists speak of the same packages.
+/// Checks every file that `repomd.xml` names, and that the three lists contain the same packages.
 fn lists(dir: &Path, repomd: &Repomd, tree: &mut Tree) {
     let mut ids: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for data in &repomd.data {
@@ -203,7 +203,7 @@ fn lists(dir: &Path, repomd: &Repomd, tree: &mut Tree) {
     }
 }
 
-/// Reads a file that `repomd.xml` names, once: its sizes and checksums, and what is in it.
+/// Reads a file that `repomd.xml` names, once: checks its sizes and checksums, and reads its content.
 fn file(dir: &Path, data: &Data, content: impl FnOnce(&mut dyn BufRead) -> Result<(), String>) -> Result<(), String> {
     let mut packed = Counted::new(open(dir, &data.location)?, &data.algorithm)?;
     let extension = Path::new(&data.location).extension().and_then(|e| e.to_str()).unwrap_or_default();
@@ -212,7 +212,7 @@ fn file(dir: &Path, data: &Data, content: impl FnOnce(&mut dyn BufRead) -> Resul
         "zst" => Box::new(zstd::stream::read::Decoder::new(&mut packed).map_err(|e| words(&e))?),
         _ => Box::new(&mut packed),
     };
-    // One byte more than there should be is enough to see that something is wrong.
+    // One byte more than expected is enough to notice.
     let most = data.open_size.or(data.size).map_or(u64::MAX, |size| size.saturating_add(1));
     let mut open = BufReader::with_capacity(1 << 16, Counted::new(opened.take(most), &data.algorithm)?);
     content(&mut open)?;
@@ -236,7 +236,7 @@ fn file(dir: &Path, data: &Data, content: impl FnOnce(&mut dyn BufRead) -> Resul
     Ok(())
 }
 
-/// Every package that is listed.
+/// Checks every listed package.
 fn packages(dir: &Path, look: Look, tree: &mut Tree) {
     let all: Vec<&Listed> = tree.listed.values().collect();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -271,7 +271,7 @@ fn package_is(dir: &Path, package: &Listed, look: Look) -> Result<(), String> {
     Ok(())
 }
 
-/// What lies anywhere in the tree and is not listed.
+/// Finds files anywhere in the tree that are not listed.
 fn walk(dir: &Path, tree: &mut Tree) {
     let locations: BTreeSet<&str> = tree.listed.values().map(|package| package.location.as_str()).collect();
     let (mut unlisted, mut wrong) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! A tree that somebody else has made comes under management, or leaves it again, while no daemon runs.
+//! Adopts a tree that somebody else made, or releases it, while no daemon runs.
 //!
 //! The order is what makes it one step: the files are secured, the index is filled, the metadata of before is kept, and
 //! then one append says all of it. A kill before that has changed nothing that clients or the daemon go by; after it the
@@ -31,10 +31,10 @@ use crate::store::people::{PeopleError, Register};
 use crate::store::thread_pool;
 use crate::store::{ownership, tree};
 
-/// Why a tree did not come under management, or did not leave it.
+/// Why a tree was not adopted or released.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// What the settings name cannot be used.
+    /// Files named by the settings cannot be used.
     #[error(transparent)]
     Unusable(#[from] Unusable),
     /// The tree.
@@ -55,22 +55,22 @@ pub enum AdoptError {
     /// The logbook cannot be folded.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The daemon runs.
+    /// The daemon is running.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The logbook is gone, and a copy of it is there.
+    /// The logbook is gone, but a copy of it exists.
     #[error(transparent)]
     LeftBehind(#[from] LeftBehind),
-    /// Something has to be put right first.
+    /// Something has to be fixed first.
     #[error("{0}")]
     First(String),
 }
 
-/// The site, for this program alone.
+/// The locked site.
 struct Alone {
     settings: DistSettings,
     shared: Shared,
-    /// None where there is no logbook yet, and none is to be made.
+    /// `None` if there is no logbook yet and none is to be created.
     book: Option<SqliteLogbook>,
     disk: Arc<dyn Disk>,
     id: TreeId,
@@ -125,7 +125,7 @@ impl Alone {
         adoption::kept(&self.state, &self.id)
     }
 
-    /// Writes facts down, and the end of the logbook.
+    /// Appends facts, and seals the logbook.
     fn record(
         mut self,
         who: &Actor,
@@ -144,14 +144,14 @@ impl Alone {
     }
 }
 
-/// What is asked for.
+/// What is requested.
 #[derive(Clone, Debug)]
 pub struct Order {
     /// The tree.
     pub id: TreeId,
-    /// Whether packages are wanted that the metadata does not name.
+    /// Whether packages that the metadata does not list are included.
     pub also_unlisted: bool,
-    /// Whether it is only looked at.
+    /// Whether nothing is changed.
     pub dry_run: bool,
     /// Who asks.
     pub who: Actor,
@@ -159,20 +159,20 @@ pub struct Order {
     pub reason: String,
 }
 
-/// How an adoption ended.
+/// The result of an adoption.
 #[derive(Debug)]
 pub struct Adoption {
     /// What was found.
     pub survey: Survey,
-    /// Whether the tree is under management now.
+    /// Whether the tree is managed now.
     pub done: bool,
 }
 
-/// Looks at a tree, and takes it under management if nothing speaks against it. `progress` is told what is done, how many
-/// of how many packages.
+/// Examines a tree, and adopts it if nothing prevents that. `progress` is called with what is done, and how many of how
+/// many packages.
 ///
 /// # Errors
-/// Nothing that clients or the daemon go by has changed.
+/// Nothing that clients or the daemon rely on has changed.
 pub fn adopt(
     settings: &Settings,
     order: &Order,

@@ -1,4 +1,4 @@
-//! The whole daemon, as `main` runs it and as the demo and the tests run it.
+//! The whole daemon, as `main`, the demo and the tests run it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,19 +46,19 @@ use crate::store::thread_pool;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
 
-/// How often the service manager hears how things are.
+/// How often the status is reported to the service manager.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
 
-/// Why the daemon cannot start, or why it ended.
+/// Why the daemon could not start, or why it ended.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The configuration has mistakes.
+    /// The configuration has errors.
     #[error("{0}")]
     Config(String),
     /// Keys, procedures or secrets cannot be used.
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// Somebody else writes here.
+    /// Another process writes here.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The disk.
@@ -82,7 +82,7 @@ pub enum DaemonError {
         #[source]
         source: Box<DistError>,
     },
-    /// The address cannot be listened on.
+    /// It cannot listen on the address.
     #[error("could not listen on {address}")]
     Listen {
         /// The address.
@@ -91,7 +91,7 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
-    /// Root runs it, and it is somebody else's.
+    /// Root runs it, but it belongs to another user.
     #[error(
         "{} belongs to {owner}, but this runs as root and would create files that {owner} cannot use: run it as \
          {owner} (`sudo -u {owner} rolloutd run ...`); or, if root should run this site, `chown -R root {}`",
@@ -100,13 +100,13 @@ pub enum DaemonError {
     Anothers {
         /// The state directory.
         state: PathBuf,
-        /// To whom it belongs.
+        /// Its owner.
         owner: String,
     },
-    /// The logbook is gone, and what it had was saved beside it.
+    /// The logbook is gone, but what it held was saved beside it.
     #[error(transparent)]
     LeftBehind(#[from] LeftBehind),
-    /// A restore has begun.
+    /// A restore is unfinished.
     #[error(
         "a restore is unfinished in {}: run `rolloutd restore` with the same backup again, as {} says",
         state.display(), state.join(UNFINISHED).display()
@@ -120,8 +120,8 @@ pub enum DaemonError {
     Ended(#[from] EndedEarly),
 }
 
-/// Reads the configuration and looks at everything that it names, as `rolloutd check` does: what check
-/// complains of, the daemon does not start with.
+/// Reads the configuration and checks everything that it names, as `rolloutd check` does: the daemon does not start
+/// with anything that check complains about.
 ///
 /// # Errors
 /// All complaints in one text.
@@ -139,7 +139,7 @@ pub fn load(path: &Path, now: Timestamp) -> Result<Settings, DaemonError> {
     }
 }
 
-/// A daemon that is put together and listens, and does nothing yet.
+/// A daemon that is ready and listens, but does nothing yet.
 pub struct Daemon {
     settings: Settings,
     lock: Arc<SiteLock>,
@@ -159,7 +159,7 @@ pub struct Daemon {
     address: SocketAddr,
 }
 
-/// Puts a daemon together: locks the site, folds the logbook, opens the trees, listens.
+/// Assembles a daemon: locks the site, replays the logbook, opens the trees, listens.
 ///
 /// # Errors
 /// Nothing in the trees has changed then.
@@ -188,7 +188,8 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     if state.join(UNFINISHED).exists() {
         return Err(DaemonError::HalfRestored { state });
     }
-    // A name of before the crash may be the first that this process makes: in a container it has the same number.
+    // A temporary name from before the crash may be the first that this process uses: in a container it has the same
+    // process id.
     disk::sweep(disk.as_ref(), &state)?;
 
     sandbox.open();
@@ -272,7 +273,7 @@ fn say_who_is_unknown(shared: &Shared, register: &Register) {
 
 /// Says to whoever looks into the directory of uploads what it is for.
 fn explain_incoming(disk: &dyn Disk, incoming: &Path) -> Result<(), DiskError> {
-    const WORDS: &str = "Upload packages (*.rpm) below the directory of their distribution, in any directory there, under any name.\n\
+    const WORDS: &str = "Upload packages (*.rpm) to the directory of their distribution or any directory below it, under any name.\n\
         rolloutd examines a file once it is complete and no longer changes, and removes it after it was taken in or\n\
         refused. Names that begin with a dot are ignored, so upload under such a name and rename it at the end.\n\
         Refused files go to `rejected` in the state directory, with their reasons. This directory is not served.\n";
@@ -281,12 +282,12 @@ fn explain_incoming(disk: &dyn Disk, incoming: &Path) -> Result<(), DiskError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             disk::put(disk, &path, WORDS.as_bytes(), Access::Everybody)
         }
-        // An admin may have words of his own.
+        // An admin may have written another text.
         _ => Ok(()),
     }
 }
 
-/// A socket of the service manager goes before the address in the configuration.
+/// A socket passed by the service manager takes precedence over the configured address.
 async fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
     let fail = |source| DaemonError::Listen { address, source };
     match supervisor::listener().map_err(fail)? {
@@ -295,7 +296,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
     }
 }
 
-/// The path below which the daemon serves the trees: that of the base URL.
+/// The path under which the daemon serves the trees: that of the base URL.
 pub fn serve_trees(settings: &Settings) -> ServeTrees {
     if !settings.http.serve_trees {
         return ServeTrees::No;
@@ -306,22 +307,22 @@ pub fn serve_trees(settings: &Settings) -> ServeTrees {
 }
 
 impl Daemon {
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The way to its engine.
+    /// The handle of its engine.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Runs until `stop`; `hup` rings for every reload.
+    /// Runs until `stop`; each message on `hup` is a reload.
     ///
     /// # Errors
-    /// The task that ended on its own.
+    /// The task that ended by itself.
     pub async fn run(self, stop: CancellationToken, hup: tokio::sync::mpsc::Receiver<()>) -> Result<(), DaemonError> {
-        // Until the last task has ended.
+        // Held until the last task has ended.
         let held = Arc::clone(&self.lock);
         let mut tasks = Tasks::new(stop.clone());
         let engine_over = CancellationToken::new();
@@ -381,7 +382,7 @@ impl Daemon {
     }
 }
 
-/// Tells the service manager how things are: READY, STATUS, the watchdog.
+/// Reports to the service manager: READY, STATUS, the watchdog.
 struct Reporter {
     shared: Arc<Shared>,
     supervisor: Arc<Supervisor>,
@@ -433,8 +434,8 @@ impl Reporter {
             }
             self.shared.trouble(&Trouble::SigningKey, expiry::of_signing(until, now));
             self.context.guesses().say();
-            // A watchdog that is fed by a timer of its own would watch over nothing: the engine's loop
-            // has to have gone round since the last time.
+            // A watchdog pinged by its own timer would watch nothing: the engine's loop must have run since the last
+            // ping.
             let now = self.shared.beats();
             if now != beat {
                 self.supervisor.ping();
@@ -459,7 +460,7 @@ impl Reporter {
     }
 }
 
-/// Reads keys and settings again when it is told to.
+/// Reloads keys and settings on request.
 struct Reloader {
     source: PathBuf,
     settings: Settings,
@@ -498,8 +499,8 @@ impl Reloader {
         }
     }
 
-    /// A configuration that is refused changes nothing. Keys are read again all the same, as the settings in force
-    /// name them: a mistake elsewhere in the file must not keep a revocation out.
+    /// A refused configuration changes nothing. Keys are read again nevertheless, as named by the active settings: an
+    /// error elsewhere in the file must not keep a revocation out.
     async fn reload(&mut self) -> Result<(), DaemonError> {
         let new = match load(&self.source, self.clock.now()) {
             Ok(new) => new,
@@ -520,13 +521,13 @@ impl Reloader {
         for note in history::notes(&new, &self.handle.shared().read().world) {
             tracing::warn!(note = %note, "configuration");
         }
-        // What needs a restart is taken from the settings in force.
+        // What needs a restart is kept from the active settings.
         let mut effective = new;
         effective.site.root.clone_from(&self.settings.site.root);
         effective.site.state.clone_from(&self.settings.site.state);
         effective.site.incoming.clone_from(&self.settings.site.incoming);
         effective.http = self.settings.http.clone();
-        // Keys belong to trees, so a distribution stays as it is as a whole; one that was removed stays in force, too.
+        // Keys belong to trees, so a distribution is kept as a whole; a removed one is kept, too.
         let stays = |old: &DistributionSettings| {
             let new = effective.distributions.iter().find(|new| new.path == old.path);
             new.filter(|new| (&new.trees, new.checksum) == (&old.trees, old.checksum)).unwrap_or(old).clone()
@@ -535,8 +536,8 @@ impl Reloader {
         self.apply(effective).await
     }
 
-    /// Reads the rings alone, where a secret, a signing key or a procedure is not to be had: none of these must keep a
-    /// revocation out. A ring that cannot be read stays as it was.
+    /// Reloads only the key rings, where a secret, a signing key or a procedure cannot be read: none of these must keep
+    /// a revocation out. A ring that cannot be read stays as it was.
     async fn read_rings(&self) {
         let mut wrong = Vec::new();
         let mut rules = Rules::clone(&self.handle.shared().read().rules);
@@ -557,7 +558,7 @@ impl Reloader {
         }
     }
 
-    /// Reads what the settings name and puts all of it in force.
+    /// Reads the files that the settings name, and puts everything into effect.
     async fn apply(&mut self, effective: Settings) -> Result<(), DaemonError> {
         let Prepared { rules, distributions, site, receivers } = prepare(&effective, &self.examiner, self.clock.now())?;
         for (path, ready) in distributions {
@@ -574,7 +575,7 @@ impl Reloader {
     }
 }
 
-/// Settings that hold from the next start on.
+/// Settings that take effect only after a restart.
 fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let paths = |s: &Settings| {
         s.distributions.iter().map(|d| (d.path.clone(), d.trees.clone(), d.checksum)).collect::<Vec<_>>()

@@ -1,23 +1,23 @@
-//! Keys that are about to expire are named in time: their successors have to reach every client first.
+//! Warns of expiring keys early enough: their successors have to reach every client first.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// So many days ahead. Some sites have to be told a year before, and in the last week it is an emergency.
+/// This many days ahead. Some sites need a year's notice, and the last week is an emergency.
 pub const WARN_DAYS: [i64; 4] = [7, 30, 90, 400];
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// What has been said of each key.
+/// What was already said of each key.
 #[derive(Debug, Default)]
 pub struct Expiries {
-    /// The limit that was crossed, in days; -1 for the end itself.
+    /// The limit that was reached, in days; -1 for the expiry itself.
     said: BTreeMap<String, i64>,
 }
 
 impl Expiries {
-    /// What is to be said now of keys that expire then, by fingerprint: once for each limit that one crosses.
+    /// The warnings due now for keys with these expiry times, by fingerprint: one for each limit reached.
     pub fn due(&mut self, ends: &BTreeMap<String, Timestamp>, now: Timestamp) -> Vec<String> {
         self.said.retain(|key, _| ends.contains_key(key));
         let mut words = Vec::new();
@@ -42,8 +42,8 @@ impl Expiries {
     }
 }
 
-/// What is wrong with a key that signs metadata and has ended while the daemon runs: it signs on, since sites that have
-/// metadata of it want no unsigned one, and those that look at the date refuse what it signs.
+/// What is wrong with a metadata signing key that has expired while the daemon runs: it keeps signing, since clients
+/// that have its signatures accept no unsigned metadata, and those that check the date refuse what it signs.
 pub fn of_signing(until: Option<Timestamp>, now: Timestamp) -> Option<String> {
     let until = until.filter(|until| *until <= now)?;
     Some(format!(

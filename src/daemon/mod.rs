@@ -1,20 +1,20 @@
-//! Puts it together, watches over it, ends it.
+//! Assembles the daemon, supervises it, stops it.
 
-/// Settings become rules, keys and places.
+/// Turns settings into rules, keys and paths.
 pub mod prepare;
-/// Tasks have names, an owner and an end.
+/// Named tasks with an owner and an end.
 pub mod supervise;
-/// The connections of the web server: bounded in number and in patience.
+/// The connections of the web server, and their limits.
 pub mod connections;
-/// Keys that are about to expire.
+/// Warns of expiring keys.
 pub mod expiry;
-/// Every listed package is read again within a period.
+/// Reads every listed package again within a period.
 pub mod scrub;
-/// Looks at the upload trees when the kernel says so, and now and then anyhow.
+/// Has the uploads scanned when the kernel reports changes, and from time to time.
 pub mod watcher;
 /// Packages are read by confined processes.
 pub mod sandbox;
-/// A tree that somebody else has made comes under management, or leaves it again.
+/// Adopts a tree that somebody else made, or releases it.
 pub mod adopt;
 /// The whole daemon.
 pub mod assemble;

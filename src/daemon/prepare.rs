@@ -1,7 +1,7 @@
-//! Settings become rules, keys and places: all that is read from other files than the configuration.
+//! Turns settings into rules, keys and paths, from all files other than the configuration itself.
 //!
-//! Used at start and at every reload, so that both refuse the same things. All or nothing: with any
-//! complaint the old rules stay in force (*fail closed*).
+//! Used at start and on every reload, so that both refuse the same things. All or nothing: with any complaint the old
+//! rules stay active (*fail closed*).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +30,7 @@ use crate::store::intake::{Gate, Limits};
 use crate::web::auth::{HookSecrets, Tokens};
 use crate::web::context::SiteFacts;
 
-/// Everything that the settings lead to.
+/// Everything that follows from the settings.
 pub struct Prepared {
     /// For the engine.
     pub rules: Rules,
@@ -42,12 +42,12 @@ pub struct Prepared {
     pub receivers: BTreeMap<HookName, Receiver>,
 }
 
-/// What cannot be used, all of it.
+/// Everything that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Unusable(pub Vec<String>);
 
-/// Reads keys, procedures, secrets and tokens. Packages will be read by `examiner`.
+/// Reads keys, procedures, secrets and tokens. `examiner` will read packages.
 ///
 /// # Errors
 /// All complaints, each with its file.
@@ -112,7 +112,7 @@ fn read(path: &Path, most: usize, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     files::content(path, most).map_err(|trouble| wrong.push(trouble.to_string())).ok().map(|(bytes, _)| bytes)
 }
 
-/// A secret is the file's content without the line end that an editor leaves.
+/// A secret is the file's content without the line end that editors add.
 fn secret(path: &Path, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
     let bytes = read(path, SECRET_MAX, wrong)?;
     let secret = bytes.trim_ascii_end().to_vec();
@@ -140,7 +140,7 @@ fn workflow(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Workflow> {
     misfits.is_empty().then_some(found)
 }
 
-/// When the keys of a ring expire that can still sign.
+/// When the keys of a ring that can still sign expire.
 fn expiries(ring: &Keyring, now: Timestamp) -> impl Iterator<Item = (String, Timestamp)> {
     let ends = ring.certs(now).into_iter().filter(|cert| !cert.revoked);
     ends.filter_map(|cert| Some((cert.fingerprint, cert.expiry?)))
@@ -168,13 +168,12 @@ fn dist_rules(
     }
 }
 
-/// Whom a tree trusts, as far as the files say that can be read; what is wrong with others is said in `wrong`.
+/// Which keys a tree trusts, from the files that can be read; problems with others are added to `wrong`.
 pub fn trust(dist: &Distribution, tree: &TreeName, now: Timestamp, wrong: &mut Vec<String>) -> Option<Trust> {
     Some(trust_of(dist, tree, &ring(dist, tree, wrong)?, now))
 }
 
-/// The rings in which a distribution trusts, and nothing else of what its settings name: whom each tree trusts, and the
-/// keys by which uploads are judged.
+/// Only the key rings of a distribution: which keys each tree trusts, and those by which uploads are judged.
 pub fn rings(
     dist: &Distribution,
     now: Timestamp,
@@ -203,7 +202,7 @@ fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp
     trust
 }
 
-/// What a tree asks of packages that lie there already, and for which reasons some may stay all the same.
+/// What a tree requires of packages that are already in it, and the refusal codes despite which some may stay.
 pub fn terms_of_adoption(
     dist: &Distribution,
     tree: &TreeName,
@@ -216,7 +215,7 @@ pub fn terms_of_adoption(
     Some((terms, excepted.map(|exception| exception.code).collect()))
 }
 
-/// The ring of one tree.
+/// The key ring of one tree.
 fn ring(dist: &Distribution, tree: &TreeName, wrong: &mut Vec<String>) -> Option<Keyring> {
     let paths = dist.keys.get(tree).map(Vec::as_slice).unwrap_or_default();
     let files = paths.iter().filter_map(|path| Some((path.display().to_string(), read(path, KEY_FILE_MAX, wrong)?)));
@@ -225,7 +224,7 @@ fn ring(dist: &Distribution, tree: &TreeName, wrong: &mut Vec<String>) -> Option
         .ok()
 }
 
-/// What lies beside the yum file of a tree: for each key file what clients can import, by name.
+/// The files beside the `.repo` file of a tree: for each key file what clients can import, by name.
 fn key_files(
     dist: &Distribution,
     tree: &TreeName,
@@ -236,9 +235,9 @@ fn key_files(
     for path in dist.keys.get(tree).map(Vec::as_slice).unwrap_or_default() {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
         match ring.for_clients(&path.display().to_string()) {
-            // Two files of one name become one.
+            // Two files of the same name are combined.
             Ok(Some(armored)) => beside.entry(name.to_owned()).or_default().extend(armored),
-            // Revocations alone: they are in the certificates.
+            // It holds only revocations, which are in the certificates.
             Ok(None) => {}
             Err(why) => wrong.push(format!("{}: {why}", path.display())),
         }
@@ -295,7 +294,7 @@ fn dist_settings(
         path: dist.path.clone(),
         trees: dist.trees.clone(),
         retired: state.join("retired").join(&flat),
-        // The kind of the checksums is in every package's XML, so each kind has an index of its own.
+        // Every package's XML contains the kind of checksum, so each kind has its own index.
         index: state.join("index").join(format!("{flat}.{}.sqlite", dist.checksum)),
         root,
         gate,
@@ -320,7 +319,7 @@ mod tests {
     use crate::format::signing;
     use crate::store::disk::{self, Access, Kernel};
 
-    /// rpm takes little of what is read here.
+    /// rpm accepts only few of the forms that are read here.
     #[test]
     fn clients_get_the_same_armored_export_however_the_file_of_a_ring_looks() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -1,8 +1,8 @@
 //! Packages are read by confined processes, each file by one of them.
 //!
-//! A process that ends or hangs over a file gets one more try, as it may have been somebody else's doing: a kill by
-//! hand, no memory left. The second time it is the file, which is refused ([`Code::ReaderFailed`]); all others go on
-//! with a new process.
+//! If a process dies or hangs over a file, the file gets one more try, since the cause may be something else: a manual
+//! kill, or lack of memory. The second time the file is to blame and is refused ([`Code::ReaderFailed`]); all others
+//! continue with a new process.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,13 +15,13 @@ use crate::domain::refusal::{Code, Refusal};
 use crate::link::confined::{NoAnswer, Pool};
 use crate::store::examination::{Answer, Examiner, Question, Terms};
 
-/// The hidden command that makes a process answer questions.
+/// The hidden command that starts a process which answers questions.
 pub const COMMAND: &str = "gate";
 
 /// How long a question about any file may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// And how many bytes are read each second at least, on a machine on which everybody wants the processor.
+/// The additional time allows for this many bytes a second, on a busy machine.
 const BYTES_A_SECOND: u64 = 4 << 20;
 
 /// The processes that read packages.
@@ -29,26 +29,26 @@ const BYTES_A_SECOND: u64 = 4 << 20;
 pub struct Sandbox {
     pool: Pool,
     patience: Duration,
-    /// The bytes of the terms that are in force, by where they lie.
+    /// The encoded terms that are in use, by their address.
     terms: Mutex<BTreeMap<usize, AsBytes>>,
 }
 
-/// Terms, as long as they are in force, and their bytes.
+/// Terms, while they are in use, and their encoding.
 type AsBytes = (Weak<Terms>, Arc<[u8]>);
 
 impl Sandbox {
-    /// With processes of a program that knows [`COMMAND`]; a question takes no longer than `patience`, and the time for
-    /// the bytes of the file.
+    /// Runs processes of a program that knows [`COMMAND`]; a question may take `patience`, plus the time for reading
+    /// the file.
     pub fn new(program: PathBuf, patience: Duration) -> Self {
         Self { pool: Pool::new(program, &[COMMAND]), patience, terms: Mutex::default() }
     }
 
-    /// With processes of this same program, also when its file has been replaced since.
+    /// Runs processes of this same program, even if its file has been replaced.
     pub fn of_this_program() -> Self {
         Self::new(PathBuf::from("/proc/self/exe"), PATIENCE)
     }
 
-    /// Starts a first process and says in the log what confines it.
+    /// Starts a first process and logs how it is confined.
     pub fn open(&self) {
         match self.pool.try_one() {
             Ok(hello) if hello.contains("NOT") => {
@@ -59,7 +59,7 @@ impl Sandbox {
         }
     }
 
-    /// The same bytes for the same terms, so that a process is told once.
+    /// The same bytes for the same terms, so that each process gets them once.
     fn bytes_of(&self, terms: &Arc<Terms>) -> Arc<[u8]> {
         let mut known = self.terms.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, (terms, _)| terms.strong_count() > 0);
@@ -100,7 +100,7 @@ impl Examiner for Sandbox {
     }
 }
 
-/// The process that ended has read from the same place.
+/// The process that ended has moved the shared file offset.
 fn rewind(mut file: &File) -> io::Result<()> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(0)).map(drop)
 }

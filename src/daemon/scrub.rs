@@ -1,9 +1,9 @@
-//! Every listed package is read again within a period, and compared with what was accepted.
+//! Reads every listed package again within a period, and compares it with what was accepted.
 //!
-//! The period is spread over the bytes, so that the disk has something to do all the time and never much. Where it got
-//! to is written down now and then: a daemon that is started every day comes round all the same. What is found is a
-//! trouble, which readiness tells of, until the file is right or no tree lists it any more. Nothing is changed: which
-//! copy is the good one, if there is one, is for people to find out.
+//! The period is spread over the bytes, so that the disk is read steadily and never much at a time. The position is
+//! recorded from time to time: a daemon that is restarted every day still completes its rounds. A damaged file is a
+//! trouble that readiness reports until the file is right again or no tree lists it. Nothing is changed: people have to
+//! find out which copy, if any, is good.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,22 +21,22 @@ use crate::process::world::World;
 use crate::store::disk::{self, Access, Disk};
 use crate::store::{scrub, tree};
 
-/// How often the place is written down.
+/// How often the position is recorded.
 const REMEMBER_EVERY: Duration = Duration::from_mins(10);
 
-/// How soon what was found is looked at again, so that whoever mends it sees that he has.
+/// How soon a finding is checked again, so that whoever fixes it sees the result.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// How much longer than the last such look the next one waits.
+/// The next such check waits this many times as long as the last one took.
 const AGAIN_TIMES: u32 = 10;
 
-/// How long a round that is over waits for the next at most.
+/// The longest pause between two rounds.
 const ROUND_PAUSE: Duration = Duration::from_mins(1);
 
-/// So many findings are told in full; a whole disk would fill the page.
+/// How many findings are reported in full; a whole disk would fill the page.
 const TOLD: usize = 5;
 
-/// Where it got to: distributions and their packages come one after the other.
+/// The position: distributions and their packages in order.
 type Place = (DistPath, Nevra);
 
 /// One package and the trees that list it.
@@ -48,17 +48,17 @@ struct Item {
     trees: Vec<TreeName>,
 }
 
-/// What reads everything again.
+/// Reads everything again.
 pub struct Scrub {
-    /// What is listed, and where troubles are told.
+    /// What is listed, and where troubles are reported.
     pub shared: Arc<Shared>,
     /// The site's root.
     pub root: PathBuf,
-    /// Where its place is written down.
+    /// The file with its position.
     pub place: PathBuf,
-    /// To write it down.
+    /// To write that file.
     pub disk: Arc<dyn Disk>,
-    /// In what time it comes round.
+    /// How long one round takes.
     pub period: Duration,
 }
 
@@ -76,7 +76,7 @@ impl Scrub {
     /// Reads until `stop`.
     ///
     /// # Errors
-    /// None; the signature is that of every task.
+    /// None; every task has this signature.
     pub async fn run(self, stop: CancellationToken) -> Result<(), std::convert::Infallible> {
         let scrub = Arc::new(self);
         let mut after = scrub.remembered();
@@ -84,26 +84,26 @@ impl Scrub {
         let mut written = Instant::now();
         let mut read = Tally::default();
         let mut total = scrub.total();
-        // The pause comes after the reading, so that each start brings it on, however short the daemon runs.
+        // The pause comes after reading, so that each start makes progress, however short the daemon runs.
         let (mut next, mut again) = (Instant::now(), Instant::now());
         loop {
             let now = Instant::now();
             if now >= next {
                 let pause = if let Some(item) = scrub.next(after.as_ref()) {
-                    // What has come since the round began is to be read in it, too.
+                    // Packages added since the round began are read in it, too.
                     total = total.max(scrub.total());
                     after = Some(item.place.clone());
                     read = Tally { packages: read.packages + 1, bytes: read.bytes + item.size };
                     let pause = share(scrub.period, item.size, total);
                     let found = scrub.examine(item).await;
                     if findings.is_empty() {
-                        // What was found just now has just been looked at.
+                        // New findings have just been checked.
                         again = Instant::now() + AGAIN_AFTER;
                     }
                     findings.extend(found);
                     pause
                 } else {
-                    // A round is over. An empty site waits, too.
+                    // A round is complete. An empty site waits, too.
                     let Tally { packages, bytes } = std::mem::take(&mut read);
                     if packages > 0 {
                         tracing::info!(packages, bytes, wrong = findings.len(), "read all packages again");
@@ -136,13 +136,13 @@ impl Scrub {
         Ok(())
     }
 
-    /// The bytes of all that is listed.
+    /// The bytes of everything listed.
     fn total(&self) -> u64 {
         let inside = self.shared.read();
         inside.world.trees.listed_bytes()
     }
 
-    /// The listed package after a place.
+    /// The listed package after a position.
     fn next(&self, after: Option<&Place>) -> Option<Item> {
         let inside = self.shared.read();
         let (dist, nevra, package) =
@@ -151,11 +151,11 @@ impl Scrub {
         Some(Item { place: (dist.clone(), nevra.clone()), sha256: package.sha256, size: package.size, trees })
     }
 
-    /// What is wrong with a package in a tree that lists it. `known` are files that were read just now.
+    /// What is wrong with a package in a tree that lists it. `known` are files that were just read.
     fn look(&self, id: &TreeId, nevra: &Nevra, sha256: Sha256, known: &mut BTreeSet<(u64, u64)>) -> Option<String> {
         let place = self.shared.read().world.trees.listing(id).location(nevra);
         let compared = scrub::compare(&tree::dir(&self.root, id), &place, sha256, known);
-        // A tree that something has left had it a moment ago. Until that is written down its file stays there.
+        // A package that has just left the tree was there a moment ago. Its file stays until that is recorded.
         compared.err().filter(|_| is_listed(&self.shared.read().world, id, nevra))
     }
 
@@ -179,7 +179,7 @@ impl Scrub {
         found
     }
 
-    /// What of it is still so.
+    /// The findings that still hold.
     async fn again(self: &Arc<Self>, findings: Findings) -> Findings {
         let scrub = Arc::clone(self);
         let read = tokio::task::spawn_blocking(move || {
@@ -216,12 +216,12 @@ impl Scrub {
     }
 }
 
-/// Whether a tree lists a package, whatever moves at the moment.
+/// Whether a tree lists a package, whatever is moving at the moment.
 fn is_listed(world: &World, id: &TreeId, nevra: &Nevra) -> bool {
     world.lists(&id.dist, &id.tree, nevra)
 }
 
-/// The part of a period that so much of everything takes.
+/// The part of a period that this share of everything takes.
 fn share(period: Duration, part: u64, whole: u64) -> Duration {
     let nanoseconds = period.as_nanos().saturating_mul(u128::from(part)) / u128::from(whole.max(1));
     Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX)).min(period)
@@ -233,7 +233,7 @@ mod tests {
     use crate::process::fact::package::Accepted;
     use crate::process::fact::{Fact, samples::every_fact};
 
-    /// What is listed and gone is missed, also while something of the same name moves, here or elsewhere.
+    /// A listed package that is gone is missed even while something of the same name moves, here or elsewhere.
     #[test]
     fn a_move_hides_no_loss() {
         let mut world = World::default();

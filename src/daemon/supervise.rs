@@ -1,7 +1,7 @@
-//! Tasks have names, an owner and an end. The only place that starts one.
+//! Named tasks with an owner and an end. The only place that starts one.
 //!
-//! The first task that ends stops all; then comes a grace time; what is left is said in the log.
-//! A task may own others that come and go, its [`Crowd`]; they end with it.
+//! The first task that ends stops all; after a grace period, those still running are logged. A task may own others that
+//! come and go, its [`TaskGroup`]; they end with it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,11 +9,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long tasks may take to end. The longest is a publication that has begun: some seconds. systemd
-/// kills after 90.
+/// How long tasks may take to end. The longest is a publication in progress: some seconds. systemd kills after 90.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// A task ended although nobody had asked it to.
+/// A task ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 pub enum EndedEarly {
     /// With an error.
@@ -21,10 +20,10 @@ pub enum EndedEarly {
     Failed {
         /// Which task.
         task: &'static str,
-        /// What it said.
+        /// Its error.
         why: String,
     },
-    /// Without one, or by a panic.
+    /// Without an error, or by a panic.
     #[error("{task} ended unexpectedly")]
     Silently {
         /// Which task.
@@ -54,10 +53,10 @@ impl Tasks {
         self.set.spawn(async move { (name, task.await.map_err(|e| e.to_string())) });
     }
 
-    /// Runs until the first task ends or the stop token fires, then gives the rest some time.
+    /// Runs until the first task ends or the stop token is cancelled, then gives the rest some time.
     ///
     /// # Errors
-    /// No task may end on its own, so an early end is an error, whatever it returned.
+    /// No task may end by itself, so an early end is an error, whatever it returned.
     pub async fn run(mut self) -> Result<(), EndedEarly> {
         let first = tokio::select! {
             () = self.stop.cancelled() => None,
@@ -88,18 +87,18 @@ fn early(ended: Result<(&'static str, Result<(), String>), tokio::task::JoinErro
     }
 }
 
-/// Tasks of one kind that come and go while the task that owns them runs. They end with it: what is
-/// left when this goes out of scope is stopped where it waits.
+/// Tasks of one kind that come and go while their owner runs. They end with it: dropping this aborts those that are
+/// left.
 #[derive(Debug, Default)]
-pub struct Crowd(JoinSet<()>);
+pub struct TaskGroup(JoinSet<()>);
 
-impl Crowd {
-    /// Starts one.
+impl TaskGroup {
+    /// Starts a task.
     pub fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(task);
     }
 
-    /// How many there are, with those whose end nobody has waited for yet.
+    /// The number of tasks, including ended ones that nobody has waited for yet.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -109,8 +108,7 @@ impl Crowd {
         self.0.is_empty()
     }
 
-    /// Waits until one has ended, also by a panic, which ends nothing but itself. Waits for ever when
-    /// there is none.
+    /// Waits until one has ended, even by a panic, which ends nothing else. Waits for ever if there is none.
     pub async fn one_ends(&mut self) {
         if self.0.join_next().await.is_none() {
             std::future::pending::<()>().await;

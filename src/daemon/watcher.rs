@@ -1,4 +1,4 @@
-//! Looks at the upload trees when the kernel says so, and now and then anyhow.
+//! Has the uploads scanned when the kernel reports changes, and from time to time.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,38 +10,38 @@ use crate::domain::names::DistPath;
 use crate::engine::handle::Handle;
 use crate::link::watch::{self, Mode, Watching};
 
-/// Tells by its path whether something that was touched may be an upload.
+/// Whether a changed path may be an upload.
 pub type News = fn(&Path) -> bool;
 
-/// One upload tree that is watched.
+/// One watched directory of uploads.
 pub struct Post {
     dist: DistPath,
     dir: PathBuf,
-    /// Which paths below it may be uploads.
+    /// Which paths in it may be uploads.
     news: News,
     watching: Watching,
-    /// Which directory the watch stands on; another one may have taken its name since.
+    /// The watched directory; another one may have its name by now.
     identity: Option<(u64, u64)>,
-    /// What was said of directories that are not watched.
+    /// What was already logged about directories that are not watched.
     gap: Option<String>,
 }
 
-/// When to look.
+/// How often uploads are scanned.
 #[derive(Clone, Copy, Debug)]
 pub struct Rhythm {
     /// How changes are noticed.
     pub mode: Mode,
-    /// Between two looks where there are no events.
+    /// The time between two scans without events.
     pub poll_every: Duration,
-    /// Between two looks where there are.
+    /// The time between two scans with events.
     pub scan_every: Duration,
 }
 
 impl Post {
-    /// Begins to watch the upload tree of a distribution.
+    /// Begins to watch the uploads of a distribution.
     pub fn new(dist: DistPath, dir: PathBuf, news: News, mode: Mode, engine: &Handle) -> Self {
         let (handle, name) = (engine.clone(), dist.clone());
-        // The identity is taken first: a directory that is swapped after it is noticed at the next look.
+        // The identity is taken first: a directory that is swapped after that is noticed at the next step.
         let identity = identity(&dir);
         let watching = watch::watch(&dir, mode, news, move || handle.touch(&name));
         if let Watching::Polling { why } = &watching {
@@ -50,12 +50,12 @@ impl Post {
         Self { dist, dir, news, watching, identity, gap: None }
     }
 
-    /// The same, watched anew.
+    /// Watches the same directory again.
     fn again(&self, mode: Mode, engine: &Handle) -> Self {
         Self::new(self.dist.clone(), self.dir.clone(), self.news, mode, engine)
     }
 
-    /// Says once that not everything is watched, and once that it is again.
+    /// Logs once that not everything is watched, and once that it is again.
     fn tell_gap(&mut self) {
         let gap = self.watching.gap();
         if gap == self.gap {
@@ -79,17 +79,17 @@ fn identity(dir: &Path) -> Option<(u64, u64)> {
     std::fs::symlink_metadata(dir).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
-/// Touches every distribution when its time has come, until `stop`.
+/// Has every distribution scanned when it is due, until `stop`.
 ///
 /// # Errors
-/// None; the signature is that of every task.
+/// None; every task has this signature.
 pub async fn run(
     mut posts: Vec<Post>,
     rhythm: Rhythm,
     engine: Handle,
     stop: CancellationToken,
 ) -> Result<(), std::convert::Infallible> {
-    // A watch that was lost (the directory was replaced or mounted over) is found at this pace.
+    // A lost watch (the directory was replaced or mounted over) is noticed at this pace.
     let step = rhythm.poll_every.min(rhythm.scan_every);
     let mut since_scan = Duration::ZERO;
     loop {
@@ -113,7 +113,7 @@ pub async fn run(
                     post.gap = gap;
                 }
                 engine.touch(&post.dist);
-                // Somebody may have changed what clients see, too.
+                // Somebody may also have changed what clients see.
                 engine.doubt(&post.dist);
             } else if post.watching.polls() {
                 engine.touch(&post.dist);

@@ -1,6 +1,6 @@
-//! The time, the only place that asks for it.
+//! The only place that asks for the time.
 //!
-//! Whoever needs the time is handed a [`Clock`]; a test hands over one that it moves.
+//! Code that needs the time is given a [`Clock`]; a test passes one that it controls.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,26 +10,26 @@ use jiff::{SignedDuration, Timestamp};
 /// Where the time comes from.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Clock {
-    /// The machine.
+    /// The system clock.
     #[default]
     System,
-    /// The machine, and what somebody has added by hand.
+    /// The system clock plus an offset set by a test.
     ByHand(&'static Hand),
 }
 
-/// What was added to the machine's time.
+/// An offset from the system clock.
 #[derive(Debug, Default)]
 pub struct Hand {
     passed: Mutex<(Duration, SignedDuration)>,
 }
 
 impl Hand {
-    /// Time passes, by both clocks.
+    /// Advances both clocks.
     pub fn pass(&self, span: Duration) {
         self.passed().0 += span;
     }
 
-    /// The wall clock is set to another time, and none passes.
+    /// Changes the wall clock alone.
     pub fn set_wall(&self, by: SignedDuration) {
         self.passed().1 += by;
     }

@@ -1,4 +1,4 @@
-//! Questions about an open file, answered by a process of the same program that can reach nothing else.
+//! Questions about an open file, answered by a process of the same program that can access nothing else.
 //!
 //! ```text
 //! asks:     Terms   what is to be known for later questions, once for each process
@@ -8,14 +8,14 @@
 //!           Failed  why the file could not be read
 //! ```
 //!
-//! Each is a byte that says which, four bytes with the length, and so many bytes. What they mean is the business of
-//! whoever asks and answers; here they are bytes.
+//! Each frame is a byte for its kind, four bytes for the length, and the content. Here the content is just bytes; its
+//! meaning is up to the caller.
 //!
-//! - A process that ends, or takes longer than it may, is one file's misfortune: it is killed, and the next question
-//!   goes to a new one.
-//! - There are never more of them than questions at the same time. They end when the socket does, so none outlives
-//!   the daemon, however that ends.
-//! - They inherit no environment and no descriptor of the daemon's own. What one says before it ends is told with it.
+//! - A process that dies or times out costs only that one file: it is killed, and the next question goes to a new one.
+//! - There are never more of them than questions at the same time. They end when the socket closes, so none outlives
+//!   the daemon, however it ends.
+//! - They inherit neither the environment nor the daemon's descriptors. Whatever a process prints before it dies is
+//!   included in the error.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
@@ -37,19 +37,19 @@ const HELLO: u8 = b'H';
 const ANSWER: u8 = b'A';
 const FAILED: u8 = b'F';
 
-/// Longest frame, in bytes. A package's largest header makes some times its size of XML.
+/// The longest frame, in bytes. The XML of a package can be several times as long as its largest header.
 const FRAME_MAX: u32 = 512 << 20;
 
-/// How long a new process may take until it says hello. Where everybody wants the processor, it is slow.
+/// How long a new process may take to say hello. On a busy machine it is slow.
 const HELLO_WITHIN: Duration = Duration::from_secs(30);
 
-/// Bytes that are heard of the last words of a process.
+/// How many bytes of a dying process's output are read.
 const WORDS_MAX: u64 = 512;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
-    /// No process could be started; it is nobody's fault.
+    /// No process could be started; no file is to blame.
     #[error("could not start the process that reads packages: {0}")]
     NotStarted(io::Error),
     /// It ended instead of answering.
@@ -63,7 +63,7 @@ pub enum NoAnswer {
     Unread(String),
 }
 
-/// Processes that answer, and wait for questions in between.
+/// A pool of processes that answer questions.
 #[derive(Debug)]
 pub struct Pool {
     program: PathBuf,
@@ -72,13 +72,13 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Processes of this program, called with these words. None is started before there is a question.
+    /// Uses processes of this program with these arguments. None is started before there is a question.
     pub fn new(program: PathBuf, words: &[&str]) -> Self {
         Self { program, words: words.iter().map(|word| (*word).to_owned()).collect(), idle: Mutex::default() }
     }
 
-    /// Asks one of them about a file, which it may read, and waits for the answer. `terms` are told to it
-    /// before, unless it knows them: the same `Arc` is the same terms.
+    /// Asks one of them about a file, which it may read, and waits for the answer. `terms` are sent first unless the
+    /// process has them: the same `Arc` means the same terms.
     ///
     /// # Errors
     /// Why there is no answer. A process that has failed is gone then.
@@ -87,7 +87,7 @@ impl Pool {
         self.ask_one(idle.map_or_else(|| self.start(), Ok)?, file, terms, question, within)
     }
 
-    /// Asks one that was not there before: those that wait may have ended unseen.
+    /// Asks a new process: idle ones may have died unnoticed.
     ///
     /// # Errors
     /// As [`Pool::ask`].
@@ -127,10 +127,10 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts one and waits until it is confined; gives what it says of that.
+    /// Starts one and waits until it is confined; returns its description of that.
     ///
     /// # Errors
-    /// When there can be none.
+    /// If that fails.
     pub fn try_one(&self) -> Result<String, NoAnswer> {
         let answerer = self.start()?;
         let hello = answerer.hello.clone();
@@ -165,7 +165,7 @@ impl Pool {
     }
 }
 
-/// Why a process has no answer: it is gone or useless, or the file is.
+/// Why there is no answer: the process is gone or useless, or the file is unreadable.
 enum Trouble {
     Broken(io::Error),
     Unread(String),
@@ -182,7 +182,7 @@ impl From<io::Error> for Trouble {
 struct Answerer {
     child: Child,
     socket: UnixStream,
-    /// What it knows.
+    /// The terms that it has.
     terms: Option<Arc<[u8]>>,
     hello: String,
 }
@@ -206,7 +206,7 @@ impl Answerer {
 
     /// How it ended, or what it did instead.
     fn end(&mut self, error: &io::Error) -> String {
-        // It closes its socket as it ends, so that it is over in a moment; otherwise it is ended here.
+        // It closes its socket when it ends, so it should be gone in a moment; otherwise it is killed here.
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(1) {
             match self.child.try_wait() {
@@ -228,7 +228,7 @@ impl Answerer {
 }
 
 impl Answerer {
-    /// What it said before it ended, on one line; by then nobody has the other end.
+    /// What it printed before it ended, on one line; by now nobody holds the other end.
     fn last_words(&mut self) -> String {
         let mut said = Vec::new();
         let pipe = self.child.stderr.take().map(|pipe| pipe.take(WORDS_MAX).read_to_end(&mut said));
@@ -250,7 +250,7 @@ fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// Sends one frame, and a descriptor with its first bytes; in one call, unless it is long.
+/// Sends one frame, with a descriptor attached to its first bytes; in one call unless it is long.
 fn send(socket: &mut UnixStream, kind: u8, bytes: &[u8], file: Option<&File>) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= FRAME_MAX);
     let length = length.ok_or_else(|| io::Error::other("too long for a frame"))?.to_be_bytes();
@@ -269,7 +269,7 @@ fn send(socket: &mut UnixStream, kind: u8, bytes: &[u8], file: Option<&File>) ->
 
 /// Receives one frame. Nothing follows it before the next question.
 fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)> {
-    // Grows with what arrives, never with what is promised.
+    // Grows with what arrives, not with what is announced.
     let mut bytes = Vec::new();
     let mut piece = vec![0; 1 << 16];
     loop {
@@ -297,20 +297,19 @@ fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)>
     }
 }
 
-/// Bytes that begin a frame.
+/// The bytes before a frame's content.
 const HEAD: usize = 5;
 
 fn head_of([kind, length @ ..]: [u8; HEAD]) -> (u8, u64) {
     (kind, u64::from(u32::from_be_bytes(length)))
 }
 
-/// Answers questions that come over a socket until it ends. It is the other end of [`Pool::ask`].
+/// Answers questions from a socket until it closes. The other end is [`Pool::ask`].
 ///
-/// `learn` makes terms of bytes; `answer` answers a question about a file by them, or says why the file could not be
-/// read.
+/// `learn` decodes terms; `answer` answers a question about a file by them, or says why the file could not be read.
 ///
 /// # Errors
-/// When something else comes than questions.
+/// If anything other than a question arrives.
 pub fn serve<T>(
     socket: OwnedFd,
     hello: &str,
@@ -333,10 +332,10 @@ pub fn serve<T>(
     Ok(())
 }
 
-/// What it is, what it says, and the descriptor that came with it.
+/// Its kind, its content, and the descriptor that came with it.
 type Frame = (u8, Vec<u8>, Option<File>);
 
-/// The next frame; `None` when there will be none.
+/// The next frame; `None` at the end.
 fn next(socket: &mut UnixStream) -> io::Result<Option<Frame>> {
     let mut head = [0; HEAD];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

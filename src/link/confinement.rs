@@ -1,16 +1,15 @@
-//! A process gives up everything that it does not need, for good.
+//! A process permanently gives up everything that it does not need.
 //!
-//! Three layers, each of which would do alone where the kernel has it:
+//! Three layers, each of which would be enough where the kernel supports it:
 //!
-//! - **Limits**: no new descriptor beyond a few, no new process, no byte written to any file, bounded address space,
-//!   no core file. There since ever.
-//! - **Landlock**: no path can be opened, made, removed or run; no TCP port reached, no abstract socket and no process
-//!   outside signalled, as far as this kernel's version of it goes.
-//! - **seccomp**: only the calls that are needed to read from what is open, to have memory and to end. No other call
-//!   reaches the kernel; it fails with `EPERM`, which a program that was taken over can do nothing with.
+//! - **Limits**: only a few descriptors, no new process, no byte written to any file, bounded address space, no core
+//!   file. Every kernel has these.
+//! - **Landlock**: no path can be opened, created, removed or executed; no TCP port reached, no abstract socket or
+//!   outside process signalled, as far as this kernel's version supports it.
+//! - **seccomp**: only the system calls needed to read open files, to manage memory and to exit. Any other call fails
+//!   with `EPERM` without reaching the kernel, so a compromised program cannot make use of it.
 //!
-//! What never happens: a layer that the kernel has is left out because another one failed, or one that is missing
-//! is passed over without a word.
+//! What never happens: a supported layer is left out because another one failed, or a missing one goes unreported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,10 +20,10 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// Address space, in bytes: for the program, and for what a package's largest headers become.
+/// Address space, in bytes: for the program, and for processing a package's largest headers.
 pub const ADDRESS_SPACE: u64 = 2 << 30;
 
-/// Descriptors: the standard ones, and what is passed.
+/// Descriptors: the standard ones, and the one that is passed.
 const DESCRIPTORS: u64 = 16;
 
 /// One of the layers.
@@ -32,17 +31,17 @@ const DESCRIPTORS: u64 = 16;
 pub enum Layer {
     /// Bounded resources.
     Limits,
-    /// No path, no port, nobody else.
+    /// No path, no port, no other process.
     Landlock,
-    /// No call but the needed ones.
+    /// No system call but the necessary ones.
     Seccomp,
 }
 
 impl Layer {
-    /// All of them, in the order in which they are put on: the last one allows no other.
+    /// All of them, in the order in which they are applied: the last one forbids applying others.
     pub const ALL: [Self; 3] = [Self::Limits, Self::Landlock, Self::Seccomp];
 
-    /// As it is called in messages.
+    /// Its name in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Limits => "limits",
@@ -51,7 +50,7 @@ impl Layer {
         }
     }
 
-    /// Why it is not in force, or not all of it, after it was put on.
+    /// Applies it; returns why it is not, or only partly, in effect.
     fn put_on(self) -> Option<String> {
         match self {
             Self::Limits => limits().err().map(|error| error.to_string()),
@@ -61,12 +60,12 @@ impl Layer {
     }
 }
 
-/// What confines this process now: layers, and why one is not in force, if it is not.
+/// What confines this process: the layers, and for each why it is not in effect, if so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confined(Vec<(Layer, Option<String>)>);
 
 impl Confined {
-    /// One line: what is in force, and what is not and why.
+    /// One line: what is in effect, and what is not and why.
     pub fn sentence(&self) -> String {
         let layer = |(layer, missing): &(Layer, Option<String>)| match missing {
             None => layer.as_str().to_owned(),
@@ -76,8 +75,8 @@ impl Confined {
     }
 }
 
-/// Confines this process, which must have no other thread, and says how far that went. All layers, but for those who
-/// want to see what one does alone.
+/// Confines this process, which must have no other thread, and returns how far that went. All layers, except in tests
+/// of single ones.
 pub fn confine(layers: &[Layer]) -> Confined {
     Confined(layers.iter().map(|layer| (*layer, layer.put_on())).collect())
 }
@@ -90,14 +89,14 @@ fn limits() -> io::Result<()> {
         (Resource::Fsize, 0),
         (Resource::Core, 0),
     ] {
-        // Somebody may have set a lower one, which cannot be raised again.
+        // There may be a lower limit already, which cannot be raised.
         let most = getrlimit(resource).maximum.map_or(most, |lower| lower.min(most));
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     Ok(())
 }
 
-/// `None`: everything that this program knows of is in force.
+/// `None`: everything that this program knows of is in effect.
 fn landlock() -> Result<Option<String>, landlock::RulesetError> {
     let newest = ABI::V6;
     let status = Ruleset::default()
@@ -114,9 +113,9 @@ fn landlock() -> Result<Option<String>, landlock::RulesetError> {
     })
 }
 
-/// Calls without which nothing goes on, on any machine.
+/// Calls that are always needed, on any machine.
 const CALLS: [libc::c_long; 30] = [
-    // From and to what is open.
+    // Reading and writing what is open.
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_write,
@@ -147,7 +146,7 @@ const CALLS: [libc::c_long; 30] = [
     libc::SYS_restart_syscall,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // Numbers and the time.
+    // Random numbers and the time.
     libc::SYS_getrandom,
     libc::SYS_clock_gettime,
 ];
@@ -156,13 +155,13 @@ fn seccomp() -> Result<(), String> {
     let arch = std::env::consts::ARCH.try_into().map_err(|_| format!("no filter for {}", std::env::consts::ARCH))?;
     let text = |error: seccompiler::BackendError| error.to_string();
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|call| (*call, Vec::new())).collect();
-    // Memory that can be run is memory into which somebody has put a program.
+    // Executable memory could hold an injected program.
     let exec = u64::from(libc::PROT_EXEC.unsigned_abs());
     for call in [libc::SYS_mmap, libc::SYS_mprotect] {
         let not_to_run = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(exec), 0);
         rules.insert(call, vec![SeccompRule::new(vec![not_to_run.map_err(text)?]).map_err(text)?]);
     }
-    // It may end itself and nobody else: the second argument of an abort is this process.
+    // It may signal only itself: the first argument must be its own process id.
     let own = u64::from(std::process::id());
     let itself = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, own).map_err(text)?;
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![itself]).map_err(text)?]);

@@ -1,15 +1,14 @@
-//! What the service manager is told, and what it hands over: `sd_notify(3)` and a listening socket.
+//! Messages to the service manager, and the socket that it passes: `sd_notify(3)` and a listening socket.
 //!
-//! A [`Supervisor`] made outside a service manager says nothing and costs nothing, so the daemon
-//! calls it without asking where it runs. Telling never fails the work that is told of: what cannot
-//! be delivered is warned of once and dropped. The environment is read and never changed (changing
-//! it is unsafe once threads run), so a child of the daemon would inherit `NOTIFY_SOCKET`; systemd
-//! ignores it there, since the unit keeps the default `NotifyAccess=main`.
+//! Outside a service manager a [`Supervisor`] does nothing and costs nothing, so the daemon calls it without checking.
+//! Reporting never fails the work being reported: a message that cannot be delivered is dropped, with one warning. The
+//! environment is read and never changed (changing it is unsafe once threads run), so a child of the daemon inherits
+//! `NOTIFY_SOCKET`; systemd ignores it there, since the unit keeps the default `NotifyAccess=main`.
 //!
 //! # Why not the crate's own `notify`
 //!
-//! Words and environment variables are those of the crate `sd-notify`. The socket is ours, since
-//! the crate's waits for ever when the manager's queue is full, and does not know abstract names.
+//! The messages and environment variables come from the crate `sd-notify`. The socket is ours, since the crate's blocks
+//! for ever when the manager's queue is full, and does not support abstract names.
 
 use std::ffi::OsStr;
 use std::io;
@@ -24,18 +23,18 @@ use std::time::Duration;
 use rustix::net::sockopt::socket_acceptconn;
 use sd_notify::NotifyState;
 
-/// A status line longer than this is cut. systemd drops whole messages beyond a page, and nobody
-/// reads more than a line of `systemctl status`.
+/// A status line longer than this is cut. systemd drops messages longer than a page, and nobody reads more than one
+/// line of `systemctl status`.
 pub const STATUS_MAX: usize = 512;
 
-/// How long one word to the manager may take. Its queue is full only when it hangs, and then the
-/// daemon's own work goes before.
+/// How long one message to the manager may take. Its queue is full only when it hangs, and then the daemon's own work
+/// comes first.
 const SEND_WAIT: Duration = Duration::from_secs(2);
 
 /// How much longer a start may take after each [`Supervisor::still_starting`].
 const START_EXTENSION: Duration = Duration::from_secs(90);
 
-/// The one who started us and wants to know how we do; perhaps nobody.
+/// The service manager, if there is one.
 #[derive(Debug)]
 pub struct Supervisor {
     line: Option<(UnixDatagram, SocketAddr)>,
@@ -44,7 +43,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// The manager that the environment names: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    /// The manager named in the environment: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     pub fn from_env() -> Self {
         let Some(address) = std::env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty()) else {
             return Self::absent();
@@ -55,12 +54,12 @@ impl Supervisor {
         })
     }
 
-    /// Nobody listens.
+    /// No manager.
     pub fn absent() -> Self {
         Self { line: None, watchdog: None, complained: AtomicBool::new(false) }
     }
 
-    /// The manager behind `address`: a path, or an abstract name written with a leading `@`.
+    /// The manager at `address`: a path, or an abstract name written with a leading `@`.
     pub fn at(address: &OsStr, watchdog: Option<Duration>) -> io::Result<Self> {
         let address = match address.as_bytes().strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name)?,
@@ -71,7 +70,7 @@ impl Supervisor {
         Ok(Self { line: Some((socket, address)), watchdog, complained: AtomicBool::new(false) })
     }
 
-    /// Recovery is over and requests are answered; also ends what [`reloading`](Self::reloading) began.
+    /// Recovery is complete and requests are answered; also ends what [`reloading`](Self::reloading) began.
     pub fn ready(&self) {
         self.tell(&[NotifyState::Ready]);
     }
@@ -81,14 +80,14 @@ impl Supervisor {
         self.tell(&[NotifyState::Status(&one_line(text))]);
     }
 
-    /// The start takes longer than usual, and this is why. To be said again while it lasts, at
-    /// least once a minute; the manager gives up when it hears nothing.
+    /// The start takes longer than usual, with the reason. To be repeated at least once a minute; the manager gives up
+    /// when it hears nothing.
     pub fn still_starting(&self, text: &str) {
         let more = u32::try_from(START_EXTENSION.as_micros()).unwrap_or(u32::MAX);
         self.tell(&[NotifyState::Status(&one_line(text)), NotifyState::ExtendTimeoutUsec(more)]);
     }
 
-    /// Keys and settings are being read again; [`ready`](Self::ready) must follow, whatever came of it.
+    /// Keys and settings are being reloaded; [`ready`](Self::ready) must follow, whatever the outcome.
     pub fn reloading(&self) {
         // Only `Type=notify-reload` (systemd 253) asks for the time; older managers ignore it.
         match NotifyState::monotonic_usec_now() {
@@ -97,18 +96,18 @@ impl Supervisor {
         }
     }
 
-    /// The stop has begun; work in hand is being finished.
+    /// The stop has begun; work in progress is being finished.
     pub fn stopping(&self) {
         self.tell(&[NotifyState::Stopping]);
     }
 
-    /// How long the manager waits for a [`ping`](Self::ping) before it kills us; `None` when it does
-    /// not watch. `sd_watchdog_enabled(3)` advises to ping twice as often.
+    /// How long the manager waits for a [`ping`](Self::ping) before it kills us; `None` if it does not watch.
+    /// `sd_watchdog_enabled(3)` recommends pinging twice as often.
     pub fn watchdog(&self) -> Option<Duration> {
         self.watchdog.filter(|period| !period.is_zero())
     }
 
-    /// Still alive. To be called by whoever would hang when the daemon hangs, never by a mere timer.
+    /// Still alive. To be called by code that would hang if the daemon hangs, never by a mere timer.
     pub fn ping(&self) {
         self.tell(&[NotifyState::Watchdog]);
     }
@@ -124,8 +123,7 @@ impl Supervisor {
     }
 }
 
-/// A line break would begin a new assignment in the protocol, so that the name of a package could say
-/// `MAINPID=1`.
+/// A line break would begin a new assignment in the protocol, so a package name could set `MAINPID=1`.
 fn one_line(text: &str) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.truncate(line.floor_char_boundary(STATUS_MAX));
@@ -134,12 +132,11 @@ fn one_line(text: &str) -> String {
 
 /// The listening TCP socket that a `.socket` unit made for us; `None` without one.
 ///
-/// It is taken from standard input (`StandardInput=socket`). From a descriptor's bare number, as
-/// `LISTEN_FDS` gives it, an owned descriptor comes only by unsafe code, or by `pidfd_getfd(2)`,
-/// which containers refuse as a debugger's call.
+/// It is taken from standard input (`StandardInput=socket`). A bare descriptor number, as in `LISTEN_FDS`, becomes an
+/// owned descriptor only through unsafe code or `pidfd_getfd(2)`, which containers refuse as a debugger's call.
 ///
 /// # Errors
-/// Sockets were handed over, but not in this way: to listen elsewhere would leave them unanswered.
+/// If sockets were passed, but not in this way: listening elsewhere would leave them unanswered.
 pub fn listener() -> io::Result<Option<TcpListener>> {
     let found = listening(io::stdin().as_fd())?;
     let handed = sd_notify::listen_fds()?.len();
@@ -151,7 +148,7 @@ pub fn listener() -> io::Result<Option<TcpListener>> {
 }
 
 fn listening(standard_input: BorrowedFd<'_>) -> io::Result<Option<TcpListener>> {
-    // An error means that it is no socket, or closed: as with most daemons.
+    // An error means that it is closed or not a socket, as for most daemons.
     if !socket_acceptconn(standard_input).unwrap_or(false) {
         return Ok(None);
     }
@@ -168,7 +165,7 @@ mod tests {
     use std::net::TcpStream;
     use std::os::unix::net::UnixListener;
 
-    /// What the manager hears when `say` is said.
+    /// What the manager receives when `say` is called.
     fn heard(say: impl Fn(&Supervisor)) -> String {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notify");

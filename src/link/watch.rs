@@ -1,34 +1,33 @@
-//! Hints that something changed below a directory.
+//! Hints that something changed in a directory.
 //!
-//! A hint carries a name and nothing else. A lost or doubled hint can make an intake late, never
-//! wrong: whoever gets it looks at the directory itself. So an overflowing event queue, a directory
-//! that was filled before its watch stood, a watch that was lost and a file system without events
-//! all end in the same place: a look.
+//! A hint carries a name and nothing else. A lost or duplicate hint can make an intake late, never wrong: the receiver
+//! scans the directory itself. So an overflowing event queue, a directory that was filled before it was watched, a lost
+//! watch and a file system without events all lead to the same thing: a scan.
 //!
 //! # What strangers can make it cost
 //!
-//! Whoever may write there makes as many events and directories as he likes. So
+//! Anybody who may write there can cause any number of events and directories. So
 //!
 //! - nothing is queued here: events wait in the kernel, which keeps a bounded number of them
-//!   (`fs.inotify.max_queued_events`) and says when it dropped some; then all directories are gone through
-//!   once more, and a hint follows;
-//! - reading is no event: our own looks wake nobody;
-//! - a directory is gone through when it appears, once, and never again with those above it;
-//! - at most [`WATCHED_MAX`] directories are watched, no deeper than [`DEPTH_MAX`]; [`Watching::gap`] says when
-//!   there are more, and the caller looks every so often instead;
-//! - the thread rests as long as it has worked, so that it takes half a processor at most.
+//!   (`fs.inotify.max_queued_events`) and reports when it dropped some; then all directories are scanned again, and a
+//!   hint follows;
+//! - reading is not an event: our own scans cause no hints;
+//! - a directory is scanned once when it appears, and not again with those above it;
+//! - at most [`WATCHED_MAX`] directories are watched, no deeper than [`DEPTH_MAX`]; [`Watching::gap`] says when there
+//!   are more, and the caller then polls;
+//! - the thread rests as long as it has worked, so it uses at most half a processor.
 //!
-//! A new directory is watched first, then read, then hinted at: after that hint, everything either is seen
-//! by the look or makes an event.
+//! A new directory is watched first, then read, then hinted at: after that hint, everything is either seen by the scan
+//! or causes an event.
 //!
-//! Where events cannot be had (network file systems do not report what other machines write; FUSE
-//! seldom does; the kernel may have no watch left), [`Watching::Polling`] says so, and the caller
-//! looks every so often instead. Everybody looks now and then anyhow.
+//! Where events are not available (network file systems do not report what other machines write; FUSE seldom does; the
+//! kernel may have no watches left), [`Watching::Polling`] says so, and the caller polls instead. All callers also scan
+//! from time to time.
 //!
 //! # Why not the crate `notify`
 //!
-//! Its version 8 watches all directories, whatever their number, asks the kernel for every opening and reading,
-//! too, and keeps what it is told in a queue without bound.
+//! Its version 8 watches all directories, however many there are, asks the kernel for every open and read as well, and
+//! queues events without bound.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -45,14 +44,14 @@ use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, Mode as Permissions, OFlags};
 use rustix::io::Errno;
 
-/// Most directories that are watched below one. A site has some dozens; a kernel with its default settings
-/// has 8,192 watches or more for each user.
+/// Most directories watched below one. A site has some dozens; with default settings a kernel has 8,192 watches or more
+/// for each user.
 pub const WATCHED_MAX: usize = 4_096;
 
-/// Deepest directory that is watched, as for whoever looks.
+/// The deepest directory that is watched, as deep as scans go.
 pub const DEPTH_MAX: usize = 16;
 
-/// What is an event: whatever may make an upload appear, change, or go. No opening, no reading, no closing.
+/// The events: anything that may make an upload appear, change, or go. No opening, reading or closing.
 const EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MODIFY)
     .union(WatchFlags::ATTRIB)
@@ -61,16 +60,16 @@ const EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::ONLYDIR);
 
-/// Bytes of events that are read at once.
+/// Bytes of events read at once.
 const BATCH: usize = 64 << 10;
 
-/// The thread rests as long as it has worked, but never longer than this; shorter work is not worth a rest.
+/// The thread rests as long as it has worked, but no longer than this; shorter work needs no rest.
 const REST: std::ops::Range<Duration> = Duration::from_millis(5)..Duration::from_secs(1);
 
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Events where the file system has them, else polling.
+    /// Events where the file system supports them, else polling.
     Auto,
     /// Events, whatever the file system is.
     Events,
@@ -78,12 +77,12 @@ pub enum Mode {
     Poll,
 }
 
-/// How one directory is watched, and why so.
+/// How one directory is watched, and why.
 #[derive(Debug)]
 pub enum Watching {
-    /// The kernel tells.
+    /// The kernel reports changes.
     Events(Events),
-    /// Nobody tells; look every so often.
+    /// Nobody reports changes; the caller polls.
     Polling {
         /// Why, for the log and the health report.
         why: String,
@@ -91,7 +90,7 @@ pub enum Watching {
 }
 
 impl Watching {
-    /// Whether the caller has to look on its own.
+    /// Whether the caller has to poll.
     pub fn polls(&self) -> bool {
         match self {
             Self::Events(events) => events.gap().is_some(),
@@ -99,7 +98,7 @@ impl Watching {
         }
     }
 
-    /// Why some directories are not watched although the kernel tells of the others.
+    /// Why some directories are not watched although others are.
     pub fn gap(&self) -> Option<String> {
         match self {
             Self::Events(events) => events.gap().map(|gap| gap.to_string()),
@@ -126,7 +125,7 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.over.store(true, Ordering::SeqCst);
-        // The end of a watch is an event, too, which wakes the thread; one that is gone already has woken it.
+        // Removing a watch is an event, too, which wakes the thread; if it is already gone, that woke it.
         let _ = inotify::remove_watch(&*self.inotify, self.top);
     }
 }
@@ -138,7 +137,7 @@ enum Gap {
     Many,
     /// One cannot be watched.
     Refused(PathBuf, Errno),
-    /// The kernel gives no more events.
+    /// The kernel delivers no more events.
     Silent(Errno),
 }
 
@@ -163,8 +162,8 @@ impl fmt::Display for Gap {
     }
 }
 
-/// File systems on which other machines write without an event here, by their magic number
-/// (`statfs(2)`): NFS, SMB, CIFS, SMB2, AFS, Ceph, 9p, FUSE.
+/// File systems on which writes from other machines cause no events here, by magic number (`statfs(2)`): NFS, SMB,
+/// CIFS, SMB2, AFS, Ceph, 9p, FUSE.
 const WITHOUT_EVENTS: &[(u64, &str)] = &[
     (0x6969, "NFS"),
     (0x517b, "SMB"),
@@ -176,9 +175,8 @@ const WITHOUT_EVENTS: &[(u64, &str)] = &[
     (0x6573_5546, "FUSE"),
 ];
 
-/// Watches `dir` and what lies below it; `hint` is called from another thread when something changes that
-/// is `news`, by its path below `dir`. Whoever writes there itself must not be woken by that: a directory that is
-/// no news is not watched.
+/// Watches `dir` and everything below it; `hint` is called from another thread when something changes whose path
+/// relative to `dir` is `news`. The caller's own writes must not wake it: a directory that is not news is not watched.
 ///
 /// Never fails: what cannot be watched is polled.
 pub fn watch(
@@ -225,17 +223,17 @@ fn watch_events(
     Ok(events)
 }
 
-/// Directories alone, and never through a link.
+/// Directories only, never through a link.
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// A name of an open directory that cannot be another one's meanwhile.
+/// A path for an open directory that cannot lead anywhere else meanwhile.
 fn proc_path(dir: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", dir.as_raw_fd())
 }
 
-/// A directory that is watched: its place, as far as events have told.
+/// The place of a watched directory, as known from events.
 struct Place {
-    /// The watch of the directory around it; its own for the top.
+    /// The watch of its parent directory; its own for the top.
     above: i32,
     name: OsString,
 }
@@ -247,12 +245,12 @@ struct Forest<N> {
     dir: OwnedFd,
     news: N,
     watched: BTreeMap<i32, Place>,
-    /// The same by what is around them.
+    /// The same by parent.
     names: BTreeMap<(i32, OsString), i32>,
     gap: Arc<Mutex<Option<Gap>>>,
 }
 
-/// What a batch of events means.
+/// The meaning of a batch of events.
 #[derive(Default)]
 struct Batch {
     news: bool,
@@ -261,7 +259,7 @@ struct Batch {
 }
 
 impl<N: Fn(&Path) -> bool> Forest<N> {
-    /// Follows the events until the watch of the top ends.
+    /// Follows the events until the top is no longer watched.
     fn follow(mut self, over: &AtomicBool, hint: &impl Fn()) {
         let mut room = vec![MaybeUninit::uninit(); BATCH];
         let inotify = Arc::clone(&self.inotify);
@@ -290,7 +288,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
                 return;
             }
             if batch.lost {
-                // Events were lost, and with them perhaps the news of a directory.
+                // Events were lost, perhaps those of new directories.
                 self.go_through();
             }
             if batch.news || batch.lost {
@@ -342,7 +340,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         }
     }
 
-    /// Goes through all directories: watches what is new, forgets what is gone.
+    /// Scans all directories: watches new ones, forgets those that are gone.
     fn go_through(&mut self) {
         self.note(None);
         let mut seen = Some(BTreeSet::from([self.top]));
@@ -355,8 +353,8 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         }
     }
 
-    /// Watches directories and those below them. Those that were watched already are not gone through again, but
-    /// where all are (`seen`).
+    /// Watches directories and those below them. Directories that were already watched are not scanned again, unless
+    /// all are (`seen`).
     fn enter(&mut self, mut todo: VecDeque<(i32, OsString)>, seen: &mut Option<BTreeSet<i32>>) {
         while let Some((above, name)) = todo.pop_front() {
             if self.watched.len() >= WATCHED_MAX && !self.names.contains_key(&(above, name.clone())) {
@@ -384,7 +382,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         }
     }
 
-    /// The directories in one that is watched, as many as may be watched.
+    /// The directories in a watched one, as many as may be watched.
     fn below(&self, watch: i32, dir: &OwnedFd) -> VecDeque<(i32, OsString)> {
         let mut found = VecDeque::new();
         let Some(path) = self.path(watch) else { return found };
@@ -398,7 +396,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
                 continue;
             }
             found.push_back((watch, name.to_owned()));
-            // One more than may be, so that it is noticed.
+            // One more than allowed, so that it is noticed.
             if found.len() > WATCHED_MAX {
                 break;
             }
@@ -406,7 +404,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         found
     }
 
-    /// Remembers the place of a watched directory; tells whether it was not watched before.
+    /// Remembers the place of a watched directory; returns whether it is new.
     fn put(&mut self, watch: i32, above: i32, name: OsString) -> bool {
         if watch == self.top {
             return false;
@@ -424,14 +422,14 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         before.is_none()
     }
 
-    /// Ends the watch of a directory and of all below it.
+    /// Stops watching a directory and all below it.
     fn leave(&mut self, watch: i32) {
         let mut todo = vec![watch];
         while let Some(watch) = todo.pop() {
             let below = self.names.range((watch, OsString::new())..).take_while(|((above, _), _)| *above == watch);
             todo.extend(below.map(|(_, watch)| *watch));
             if self.forget(watch) {
-                // One that is gone has no watch any more.
+                // A directory that is gone has no watch any more.
                 let _ = inotify::remove_watch(&*self.inotify, watch);
             }
         }
@@ -445,13 +443,13 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
         true
     }
 
-    /// Where a watched directory lies below the top.
+    /// The path of a watched directory relative to the top.
     fn path(&self, watch: i32) -> Option<PathBuf> {
         let (mut names, mut at) = (Vec::new(), watch);
         while at != self.top {
             let Place { above, name } = self.watched.get(&at)?;
             names.push(name);
-            // What is mounted into itself has no end.
+            // A directory mounted into itself has no end.
             if names.len() > DEPTH_MAX {
                 return None;
             }
@@ -469,7 +467,7 @@ impl<N: Fn(&Path) -> bool> Forest<N> {
     }
 }
 
-/// Opens a directory by its path below another one, through no link.
+/// Opens a directory by its path relative to another one, without following links.
 fn open_below(top: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
     let mut here: Option<OwnedFd> = None;
     for name in path {
@@ -478,10 +476,10 @@ fn open_below(top: &OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
     here.ok_or(Errno::NOENT)
 }
 
-/// The file system of `dir`, when it does not report what other machines write.
+/// The name of `dir`'s file system, if it does not report what other machines write.
 pub fn without_events(dir: &Path) -> Option<&'static str> {
     let magic = rustix::fs::statfs(dir).ok()?.f_type;
-    // The field is signed on some machines; the numbers are 32 bits wide.
+    // The field is signed on some machines; the numbers have 32 bits.
     let magic = u64::from_ne_bytes(magic.to_ne_bytes()) & 0xffff_ffff;
     WITHOUT_EVENTS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
 }
@@ -521,7 +519,7 @@ mod tests {
             Mode::Events,
             |_| true,
             move || {
-                // What a look would find at the moment of the hint.
+                // What a scan would find at the moment of the hint.
                 let path = looked_at.lock().expect("nobody panics").clone();
                 if path.exists() {
                     let _ = tell.send(path);
@@ -532,7 +530,7 @@ mod tests {
             let path = dir.path().join(format!("{round}/x.rpm"));
             *place.lock().expect("nobody panics") = path.clone();
             std::fs::create_dir(dir.path().join(round.to_string())).expect("made");
-            // Various moments between the hint at the directory and the watch upon it.
+            // Various moments between the hint for the directory and watching it.
             for _ in 0..round * 40 {
                 std::hint::spin_loop();
             }
@@ -553,19 +551,19 @@ mod tests {
         std::fs::create_dir(dir.path().join("ours")).expect("made");
         std::fs::File::create(dir.path().join("ours/file")).expect("made");
         std::fs::File::create(dir.path().join("theirs")).expect("made");
-        // Events come in order, so the only hint is that for the last file.
+        // Events come in order, so the only hint is for the last file.
         told.recv_timeout(Duration::from_secs(10)).expect("a hint");
         assert!(told.try_recv().is_err(), "no other");
     }
 
-    /// How many directories the kernel watches for somebody.
+    /// How many directories the kernel watches.
     fn watches(watching: &Watching) -> usize {
         let Watching::Events(events) = watching else { panic!("{watching:?}") };
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", events.inotify.as_raw_fd()));
         info.expect("it is open").lines().filter(|line| line.starts_with("inotify ")).count()
     }
 
-    /// Watches everything and tells each hint.
+    /// Watches everything and sends on each hint.
     fn told_of(dir: &Path) -> (Watching, mpsc::Receiver<()>) {
         let (tell, told) = mpsc::channel();
         let watching = watch(
@@ -579,7 +577,7 @@ mod tests {
         (watching, told)
     }
 
-    /// Waits for the hints at what was done before, as the last of which is that at a file of this name.
+    /// Waits for the hints of what was done before; the last one is for a file of this name.
     fn settle(dir: &Path, told: &mpsc::Receiver<()>) {
         std::fs::File::create(dir.join("the last")).expect("made");
         told.recv_timeout(Duration::from_secs(10)).expect("a hint");
@@ -607,7 +605,7 @@ mod tests {
         settle(dir.path(), &told);
         comes_to(&watching, WATCHED_MAX + 1);
         assert!(watching.polls() && watching.gap().is_some_and(|gap| gap.contains("4096 directories")));
-        // One that begins when they are there does no more.
+        // A watch that begins after they exist does no more.
         assert_eq!(watches(&told_of(dir.path()).0), WATCHED_MAX + 1);
         for number in 0..many {
             std::fs::remove_dir(dir.path().join(number.to_string())).expect("removed");
@@ -621,7 +619,7 @@ mod tests {
     fn a_deep_tree_is_watched_down_to_where_uploads_are_searched_and_delays_nothing() {
         let dir = tempfile::tempdir().expect("a directory");
         let (watching, told) = told_of(dir.path());
-        // Each in the one before, without a path that is too long.
+        // Each in the previous one, without a path that is too long.
         let mut here = rustix::fs::open(dir.path(), OPEN, Permissions::empty()).expect("there");
         for _ in 0..2_000 {
             rustix::fs::mkdirat(&here, "d", Permissions::RWXU).expect("made");
@@ -659,7 +657,7 @@ mod tests {
         comes_to(&watching, 3);
         std::fs::File::create(other.join("inner/x.rpm")).expect("made");
         told.recv_timeout(Duration::from_secs(10)).expect("a hint");
-        // Elsewhere it is none of ours.
+        // Elsewhere it is not ours.
         let elsewhere = tempfile::tempdir().expect("a directory");
         rustix::fs::rename(&other, elsewhere.path().join("other")).expect("renamed");
         settle(dir.path(), &told);
@@ -677,7 +675,7 @@ mod tests {
             |_| true,
             move || {
                 let _ = tell.send(());
-                // Whoever is hinted at is slow, so that events pile up in the kernel.
+                // The receiver is slow, so events pile up in the kernel.
                 let _ = gate.recv();
             },
         );

@@ -49,7 +49,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::supervise::Crowd;
+use super::supervise::TaskGroup;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 use crate::web::trees::Download;
@@ -143,7 +143,7 @@ pub async fn serve(
     stop: CancellationToken,
     engine_over: CancellationToken,
 ) -> Result<(), Infallible> {
-    let mut open = Crowd::default();
+    let mut open = TaskGroup::default();
     let all = Arc::new(Connections::new(bounds, known));
     let mut numbers = 0_u64..;
     let mut full_logged: Option<Instant> = None;
@@ -256,7 +256,7 @@ async fn drive(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error = %error, "a connection broke off");
+        tracing::debug!(error = %error, "a connection failed");
     }
     drop(registered);
 }
@@ -351,7 +351,7 @@ mod tests {
         address: SocketAddr,
         stop: CancellationToken,
         engine_over: CancellationToken,
-        _server: Crowd,
+        _server: TaskGroup,
         ended: mpsc::Receiver<()>,
     }
 
@@ -365,7 +365,7 @@ mod tests {
         let (stop, engine_over) = (CancellationToken::new(), CancellationToken::new());
         let serving = serve(listener, router, bounds, token(), stop.clone(), engine_over.clone());
         let (end, ended) = mpsc::channel(1);
-        let mut server = Crowd::default();
+        let mut server = TaskGroup::default();
         server.add(async move {
             let _ = serving.await;
             let _ = end.send(()).await;
@@ -434,7 +434,7 @@ mod tests {
     async fn a_download_may_take_longer_than_a_head() {
         let slow = || async {
             let (piece, pieces) = mpsc::channel::<Result<Bytes, Infallible>>(1);
-            let mut sender = Crowd::default();
+            let mut sender = TaskGroup::default();
             sender.add(async move {
                 for _ in 0..10 {
                     sleep(BOUNDS.head / 4).await;
@@ -451,7 +451,7 @@ mod tests {
     /// A body whose pieces come as they come.
     struct Trickle {
         pieces: mpsc::Receiver<Result<Bytes, Infallible>>,
-        _sender: Crowd,
+        _sender: TaskGroup,
     }
 
     impl hyper::body::Body for Trickle {
