@@ -1,23 +1,23 @@
 //! Key files: from bytes to the certificates of a ring, and from those to the files that clients fetch.
 //!
-//! Owns: armor, packets, which signature belongs to which certificate, and the rule that nothing of it is passed
-//! over in silence (S42, S44). Every signature packet of every file of a ring ends in one of three ways:
+//! Owns: armor, packets, which signature belongs to which certificate, and the rule that nothing is silently ignored
+//! (S42, S44). Every signature packet of every file of a ring ends in one of three ways:
 //!
-//! - it belongs to a certificate of the ring, wherever it stands, and verifies by that certificate's key, or, where
-//!   it revokes a certificate, by that of a designated revoker. So a revocation counts ring-wide: at the end of a file,
-//!   at its beginning, in a file of its own, beside another copy;
-//! - it stands in a certificate, is by somebody else, and revokes no key: what strangers certify says nothing here;
-//! - else it is a complaint that names file, packet and key: with a ring that lacks a revocation anybody can sign who has
-//!   stolen its key.
+//! - it belongs to a certificate of the ring, wherever it is, and verifies with that certificate's key or, if it
+//!   revokes a certificate, with that of a designated revoker. So a revocation counts for the whole ring: at the end of
+//!   a file, at its beginning, in a file of its own, beside another copy;
+//! - it is in a certificate, made by somebody else, and revokes no key: third-party certifications mean nothing here;
+//! - otherwise it is a complaint that names file, packet and key: if a ring lacks a revocation, whoever has stolen the
+//!   key can sign.
 //!
-//! What clients fetch is made of the certificates that were read and never of the bytes: rpm up to 4.18 takes one
-//! armored block for each certificate, written as RFC 4880 has it, and little else.
+//! What clients fetch is made from the certificates that were read, never from the bytes: rpm up to 4.18 accepts one
+//! armored block for each certificate, as in RFC 4880, and little else.
 
 /// The bytes of a key file: armored blocks in a text, or binary packets.
 mod armor;
-/// What one key file holds: packets, certificates, and signatures that stand elsewhere than they belong.
+/// One key file: its packets, certificates, and misplaced signatures.
 pub(super) mod certificates;
-/// Signatures that stand elsewhere than they belong, given to their certificates.
+/// Assigns misplaced signatures to their certificates.
 mod strays;
 
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ use sequoia_openpgp::serialize::Serialize as _;
 use certificates::{File, Stray};
 pub(super) use strays::is_revoked_by_designation;
 
-/// Bytes of one key file. The largest that a distribution ships has some 100 KB; a key that was
-/// flooded with certifications has to be cleaned before it is trusted (S44).
+/// Most bytes of one key file. The largest that a distribution ships has some 100 KB; a key that was flooded with
+/// certifications has to be cleaned before it is trusted (S44).
 pub const KEY_FILE_MAX: usize = 4 * 1024 * 1024;
 
 const SECRET: &str =
@@ -43,18 +43,18 @@ const SECRET: &str =
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{label}: {what}")]
 pub struct KeyComplaint {
-    /// The file, as the caller calls it.
+    /// The file, as named by the caller.
     pub label: String,
     /// What is wrong. A lower-case fragment.
     pub what: String,
 }
 
-/// What was read of the files of a ring.
+/// The content of a ring's files.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     /// By fingerprint, copies merged.
     pub(super) certs: Vec<Cert>,
-    /// Which certificates stand in each file.
+    /// Which certificates are in each file.
     pub(super) held: Vec<(String, Vec<Fingerprint>)>,
     /// Files that were left out, and why.
     pub(super) left_out: Vec<KeyComplaint>,
@@ -62,7 +62,7 @@ pub(super) struct Contents {
 
 /// Reads the files of a ring, armored or binary, any number of certificates in each.
 ///
-/// A file that `may_be_left_out` and has no key that could be used is left out; revocations in it count all the same.
+/// A file that `may_be_left_out` and has no usable key is left out; revocations in it count nevertheless.
 pub(super) fn read(
     files: &[(String, Vec<u8>)],
     may_be_left_out: &dyn Fn(&str) -> bool,
@@ -114,8 +114,8 @@ fn merge(merged: &mut BTreeMap<Fingerprint, Cert>, cert: Cert) -> Result<(), Str
     Ok(())
 }
 
-/// A certificate as rpm and others take it: one armored block with the keys, the user ids and what the certificate says
-/// of itself. What strangers say of it is left out, and what is not bound to it, and subkeys that are revoked.
+/// A certificate as rpm and others accept it: one armored block with the keys, the user ids and the self-signatures.
+/// Third-party signatures, unbound parts and revoked subkeys are left out.
 pub(super) fn armored(cert: &Cert) -> Result<String, String> {
     let mut packets: Vec<Packet> = vec![cert.primary_key().key().clone().into()];
     let primary = cert.primary_key();
@@ -130,7 +130,7 @@ pub(super) fn armored(cert: &Cert) -> Result<String, String> {
     }
     for subkey in cert.keys().subkeys() {
         let said: Vec<&Signature> = subkey.self_signatures().collect();
-        // rpm cannot know that a subkey was revoked, and refuses a certificate that says so.
+        // rpm cannot handle a revoked subkey, and refuses a certificate that has one.
         if !said.is_empty() && subkey.self_revocations().next().is_none() {
             packets.push(Packet::from(subkey.key().clone()));
             packets.extend(said.into_iter().cloned().map(Packet::from));
@@ -143,19 +143,19 @@ pub(super) fn armored(cert: &Cert) -> Result<String, String> {
     Ok(armor::armor(&bytes))
 }
 
-/// Runs a call into the OpenPGP library on bytes that a stranger wrote; a panic becomes an error.
+/// Calls the OpenPGP library on untrusted bytes; a panic becomes an error.
 ///
-/// Nothing that the closure can reach is used again after a panic but shared, unchanging values.
+/// After a panic, nothing that the closure can reach is used again except shared, immutable values.
 pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|_| "the OpenPGP library failed on it".to_owned())
 }
 
-/// An error with its causes, without control characters: it may repeat bytes of the file.
+/// An error with its causes, without control characters: it may quote bytes of the file.
 pub(super) fn one_line(error: &anyhow::Error) -> String {
     printable(format!("{error:#}").as_bytes())
 }
 
-/// Text of strangers for messages, control characters replaced and cut to a bearable length.
+/// Untrusted text for messages: control characters replaced, and cut to a bearable length.
 pub(super) fn printable(bytes: &[u8]) -> String {
     const LONGEST: usize = 300;
     let text = String::from_utf8_lossy(bytes);

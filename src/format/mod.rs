@@ -1,16 +1,16 @@
 //! Bytes to values and back. Nothing here opens a file or asks the time.
 
-/// XML 1.0 text, written so that every client can read it, and a strict reader to prove it.
+/// XML 1.0 text, written so that every client can read it, and a strict reader to prove that.
 pub mod xml;
 /// gzip and zstd members that can stand one after another.
 pub mod compress;
 /// Durations and sizes as people write them.
 pub mod quantity;
-/// What is said about a file that people write: where, how grave, what is wrong, what would be right.
+/// Complaints about files that people write: where, how serious, what is wrong, how to fix it.
 pub mod complaint;
-/// Which word was probably meant.
+/// The word that was probably meant.
 pub mod spelling;
-/// Syntax errors of TOML: all of them, each once.
+/// Syntax errors of TOML: all of them, once each.
 pub mod syntax;
 /// A TOML document read with the position of every value, collecting all complaints.
 pub mod document;
@@ -26,13 +26,13 @@ pub mod signature;
 mod rsa;
 /// Key files: from bytes to the certificates of a ring, and to what clients fetch.
 mod keyfile;
-/// OpenPGP: key rings and what they say about a signature.
+/// OpenPGP: key rings, and verifying signatures with them.
 pub mod openpgp;
-/// A whole package file, pushed through in pieces: headers kept, everything hashed.
+/// Reads a whole package file in pieces: keeps its headers, hashes everything.
 pub mod reading;
-/// Signing of metadata with an OpenPGP key, in constant time.
+/// Signs metadata with an OpenPGP key, in constant time.
 pub mod signing;
-/// What repodata needs to know of a package, read from its header.
+/// What repodata lists about a package, read from its header.
 pub mod package;
 /// One package's part of `primary.xml`.
 pub mod primary;

@@ -1,23 +1,20 @@
-//! Signing of metadata and of sample packages with an OpenPGP key.
+//! Signs metadata and sample packages with an OpenPGP key.
 //!
-//! Owns: reading a secret key, choosing the key that signs, the signature packet, making a new key.
+//! Owns: reading a secret key, choosing the key that signs, making the signature packet, generating a key.
 //!
-//! The private-key operation is done by aws-lc in constant time (RSA with blinding, Ed25519, ECDSA
-//! over the NIST curves), never by the crate `rsa` that sequoia's Rust backend would use, which
-//! leaks through its timing (RUSTSEC-2023-0071). sequoia reads the key and writes the packets; what
-//! it does with secrets here is copying. The one computation on secrets that is ours, the CRT
-//! exponents that OpenPGP does not store, runs without a branch or an index that depends on them.
-//! Algorithms that aws-lc does not sign with (DSA, Brainpool curves, Ed448, ...) are refused.
+//! aws-lc performs the private-key operation in constant time (RSA with blinding, Ed25519, ECDSA over the NIST curves);
+//! the crate `rsa` of sequoia's Rust backend, which leaks through its timing (RUSTSEC-2023-0071), is never used for it.
+//! sequoia reads the key and writes the packets; it only copies secrets here. Our only computation on secrets, of the
+//! CRT exponents that OpenPGP does not store, has no branch or index that depends on them. Algorithms that aws-lc
+//! cannot sign with (DSA, Brainpool curves, Ed448, ...) are refused.
 //!
-//! Each signature is checked with the public key before it leaves, so that a fault in the
-//! computation cannot give the key away. Secrets are held in memory that is wiped on release, and
-//! no `Debug` shows them.
+//! Each signature is verified with the public key before it is returned, so that a faulty computation cannot reveal the
+//! key. Secrets are held in memory that is wiped on release, and no `Debug` shows them.
 //!
-//! A signature is version 4, binary, with creation time and issuer fingerprint hashed and the key
-//! id beside them, none of it critical: what gpg makes, which gpg 1.4 and the rpm of EL5 read too.
-//! It carries no random salt: the same bytes signed at the same second with RSA or Ed25519 give the
-//! same signature, so a publication that is repeated after a crash is the same publication.
-//! (ECDSA draws a nonce.)
+//! A signature is version 4, binary, with creation time and issuer fingerprint hashed, the key id unhashed, and none of
+//! these critical: like gpg's, readable by gpg 1.4 and the rpm of EL5. It has no random salt: signing the same bytes in
+//! the same second with RSA or Ed25519 gives the same signature, so a publication that is repeated after a crash is
+//! identical. (ECDSA draws a nonce.)
 //!
 //! What never happens here: a file or the clock is read; a key that has expired, is revoked or is
 //! protected by a passphrase signs.
@@ -52,10 +49,10 @@ use pair::Pair;
 /// Why a key cannot sign, or did not.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningError {
-    /// The bytes are no OpenPGP key at all.
+    /// The bytes are not an OpenPGP key.
     #[error("no OpenPGP key can be read from it: {0}")]
     Unreadable(String),
-    /// Several keys in one file: which one is meant is not for us to guess.
+    /// Several keys in one file: we must not guess which one is meant.
     #[error("it holds {0} OpenPGP keys instead of exactly one")]
     Several(usize),
     /// A public key where the secret one is needed.
@@ -66,7 +63,7 @@ pub enum SigningError {
         /// Fingerprint of the certificate.
         fingerprint: String,
     },
-    /// Protected by a passphrase, which a daemon has nobody to ask for.
+    /// Protected by a passphrase, and the daemon has nobody to ask for it.
     #[error(
         "the secret key of {fingerprint} is protected by a passphrase, which a daemon cannot ask for: remove it \
          (`gpg --passwd {fingerprint}`, with an empty new one), export the key again (`gpg --armor \
@@ -84,7 +81,7 @@ pub enum SigningError {
     NotUsable {
         /// Fingerprint of the certificate.
         fingerprint: String,
-        /// The moment that was asked about.
+        /// The time that was asked about.
         at: Timestamp,
         /// What sequoia says about it, or what is missing.
         why: String,
@@ -96,10 +93,10 @@ pub enum SigningError {
     Algorithm {
         /// Fingerprint of the key.
         fingerprint: String,
-        /// Algorithm and, where that matters, size or curve.
+        /// Algorithm and, if relevant, size or curve.
         what: String,
     },
-    /// Secret and public part do not belong together, or numbers are missing.
+    /// Secret and public part do not match, or numbers are missing.
     #[error("the secret key of {fingerprint} is damaged: {why}")]
     Damaged {
         /// Fingerprint of the key.
@@ -107,10 +104,10 @@ pub enum SigningError {
         /// Which check failed.
         why: String,
     },
-    /// A time that an OpenPGP packet cannot hold (before 1970 or after 2106).
+    /// A time that an OpenPGP packet cannot represent (before 1970 or after 2106).
     #[error("{0} cannot be written as the time of a signature")]
     Time(Timestamp),
-    /// The signature did not verify with our own public key; it was thrown away.
+    /// The signature did not verify with our own public key; it was discarded.
     #[error("a signature just made does not verify: memory or CPU fault")]
     Fault,
     /// The library failed.
@@ -122,7 +119,7 @@ pub enum SigningError {
 pub struct Signer {
     cert: Cert,
     pair: Pair,
-    /// Hash that goes with the key; for ECDSA the curve decides.
+    /// The hash used with the key; for ECDSA the curve decides.
     hash: HashAlgorithm,
 }
 
@@ -135,8 +132,8 @@ impl fmt::Debug for Signer {
 impl Signer {
     /// Reads one transferable secret key, armored or binary, and chooses the key in it that signs.
     ///
-    /// As gpg does, the newest key wins that is alive at `at`, not revoked, flagged for signing and
-    /// has its secret here without a passphrase; so a primary key kept elsewhere is no obstacle.
+    /// As with gpg, the newest key wins that is alive at `at`, not revoked, flagged for signing, and has its secret
+    /// here without a passphrase; so it does not matter if the primary key's secret is kept elsewhere.
     pub fn read(secret_key: &[u8], at: Timestamp) -> Result<Self, SigningError> {
         let mut certs = Vec::new();
         for cert in CertParser::from_bytes(secret_key).map_err(unreadable)? {
@@ -173,18 +170,18 @@ impl Signer {
         guarded(|| keyfile::armored(&public)).and_then(|armored| armored).map_err(SigningError::Library)
     }
 
-    /// Signs `bytes` and gives the armored detached signature, as `repomd.xml.asc` holds it.
+    /// Signs `bytes` and returns the armored detached signature, as in `repomd.xml.asc`.
     pub fn sign_detached_armored(&self, bytes: &[u8], at: Timestamp) -> Result<String, SigningError> {
         let signature = self.signature(bytes, at)?;
         armored(armor::Kind::Signature, |out| Packet::from(signature).serialize(out))
     }
 
-    /// Signs `bytes` and gives the signature packet, as an RPM header holds it.
+    /// Signs `bytes` and returns the signature packet, as in an RPM header.
     pub fn sign_detached(&self, bytes: &[u8], at: Timestamp) -> Result<Vec<u8>, SigningError> {
         Packet::from(self.signature(bytes, at)?).to_vec().map_err(library)
     }
 
-    /// Whether `signature` (one armored or binary packet) is one over `bytes` by the key that signs here.
+    /// Whether `signature` (one armored or binary packet) was made over `bytes` by this key.
     pub fn made(&self, signature: &[u8], bytes: &[u8]) -> bool {
         let packet = sequoia_openpgp::PacketPile::from_bytes(signature).ok().and_then(|pile| {
             let only = pile.into_children().collect::<Vec<_>>();
@@ -196,7 +193,7 @@ impl Signer {
         }
     }
 
-    /// Whether the certificate has expired, been revoked or otherwise ceased to be good at `at`.
+    /// Whether the certificate may sign at `at`: not expired, revoked or otherwise invalid.
     pub fn usable(&self, at: Timestamp) -> Result<(), SigningError> {
         let not = |why: String| SigningError::NotUsable { fingerprint: self.fingerprint(), at, why };
         let policy = policy();
@@ -226,7 +223,7 @@ impl Signer {
 
         let mut context = self.hash.context().map_err(library)?.for_signature(4);
         context.update(bytes);
-        // What is hashed of the packet does not depend on the numbers that come later.
+        // The hashed part of the packet does not depend on the signature itself.
         let empty = mpi::Signature::Unknown { mpis: Box::default(), rest: Box::default() };
         packet([0, 0], empty).hash(&mut context).map_err(library)?;
         let digest = context.into_digest().map_err(library)?;
@@ -248,8 +245,8 @@ fn unreadable(e: impl fmt::Display) -> SigningError {
     SigningError::Unreadable(format!("{e:#}"))
 }
 
-/// Our own key is trusted because of where it lies, so an old self-signature with SHA-1 does not
-/// make it unusable; expiry, revocation and flags still count.
+/// Our own key is trusted because of where it is, so an old SHA-1 self-signature does not make it unusable; expiry,
+/// revocation and flags still count.
 fn policy() -> StandardPolicy<'static> {
     let mut policy = StandardPolicy::new();
     policy.accept_hash(HashAlgorithm::SHA1);
@@ -260,7 +257,7 @@ fn pgp_time(at: Timestamp) -> Result<PgpTime, SigningError> {
     u32::try_from(at.as_second()).map(PgpTime::from).map_err(|_| SigningError::Time(at))
 }
 
-/// The newest key of `cert` that may sign at `at` and has its secret here in the clear.
+/// The newest key of `cert` that may sign at `at` and whose secret is here in the clear.
 fn chosen(cert: &Cert, at: Timestamp) -> Result<Key<SecretParts, UnspecifiedRole>, SigningError> {
     let fingerprint = cert.fingerprint().to_hex();
     if !cert.is_tsk() {
@@ -279,7 +276,7 @@ fn chosen(cert: &Cert, at: Timestamp) -> Result<Key<SecretParts, UnspecifiedRole
     }
 }
 
-/// Armor without header lines, with the checksum that rpm before 4.20 insists on.
+/// Armor without header lines, with the checksum that rpm before 4.20 requires.
 fn armored(
     kind: armor::Kind,
     write: impl FnOnce(&mut dyn std::io::Write) -> sequoia_openpgp::Result<()>,
@@ -309,7 +306,7 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    /// A certificate of sequoia's making, with a signing subkey, armored with its secrets.
+    /// A certificate made by sequoia, with a signing subkey, armored with its secrets.
     fn foreign(suite: CipherSuite, change: impl Fn(CertBuilder) -> CertBuilder) -> Vec<u8> {
         let builder = CertBuilder::new()
             .add_userid("Foreign <foreign@example.org>")

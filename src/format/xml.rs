@@ -1,8 +1,8 @@
-//! XML 1.0 text, written so that every client can read it, and a strict reader to prove it.
+//! XML 1.0 text, written so that every client can read it, and a strict reader to prove that.
 
-/// What XML can carry, and words written so that it does.
+/// What XML can represent, and text written accordingly.
 mod write;
-/// A finished file is read before anybody else does.
+/// Proves a finished file by reading it.
 mod prove;
 
 pub use prove::{Fault, Proof, prove};

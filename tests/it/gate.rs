@@ -123,7 +123,7 @@ fn s32_a_key_that_is_bound_by_sha1_is_refused_whenever_that_was_made() {
         // Signed again with a modern hash, also the old signatures count again, and that is said.
         let renewed = self_signed_again(&by, "2026-08-01T00:00:00Z", HashAlgorithm::SHA512, |b| b);
         let verdict = judge(&file, &ring_of(&[&renewed])).unwrap();
-        assert!(verdict.notes[0].contains("was judged as it is now"), "{:?}", verdict.notes);
+        assert!(verdict.notes[0].contains("was judged by its present one"), "{:?}", verdict.notes);
     }
 }
 

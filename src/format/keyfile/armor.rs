@@ -1,26 +1,26 @@
 //! The bytes of a key file: armored blocks in a text, or binary packets.
 //!
-//! Owns which bytes of a file are OpenPGP, and what is said about those that may be a damaged block: such a block may
-//! hold a revocation, so it is never skipped.
+//! Decides which bytes of a file are OpenPGP, and complains about anything that may be a damaged block: such a block
+//! may hold a revocation, so it is never skipped.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{KEY_FILE_MAX, SECRET, printable};
 
-/// The parts of a file that hold packets: itself, or the content of every armored block.
+/// The parts of a file that hold packets: the file itself, or the content of every armored block.
 pub(super) fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     if bytes.len() > KEY_FILE_MAX {
         return Err(format!("larger than {KEY_FILE_MAX} bytes"));
     }
-    // What some editors put before a text.
+    // A byte order mark, as some editors write.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match bytes {
         [] => Err("empty".to_owned()),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
             Err("is text in UTF-16, which no program reads as a key: save it as UTF-8".to_owned())
         }
-        // The first bit of an OpenPGP packet is set, and no armor begins so; a text may, with a letter that is not ASCII.
+        // An OpenPGP packet begins with a set bit, which armor never does; a text may, with a letter that is not ASCII.
         [first, ..] if first & 0x80 != 0 && std::str::from_utf8(bytes).is_err() => match text_after_packets(bytes) {
             Some(at) => Err(format!(
                 "text follows a binary key from byte {at} on, and no program reads both: put the text into a \
@@ -33,9 +33,10 @@ pub(super) fn parts_of(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     }
 }
 
-/// The content of every armored block of a text, however it was edited: line ends, blanks and empty lines do not matter.
+/// The content of every armored block of a text, however it was edited: line ends, spaces and empty lines do not
+/// matter.
 ///
-/// What stands around the blocks is passed over, but for what may be a block that was damaged: it may hold a revocation.
+/// Anything around the blocks is skipped, except for what may be a damaged block: it may hold a revocation.
 fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let mut parts = Vec::new();
     let mut block: Option<(usize, Vec<&[u8]>)> = None;
@@ -52,7 +53,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
                 ));
             };
             parts.push(content_of(&lines)?);
-            // The next file may have been appended to one that had no line end.
+            // The next file may have been appended to one without a final line end.
             text = after_end(text);
         }
         if let Some(rest) = text.strip_prefix(BEGIN) {
@@ -63,7 +64,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
                 ));
             }
             match rest {
-                // A revocation alone may be called either.
+                // A revocation alone may be labelled either way.
                 b"PUBLIC KEY BLOCK-----" | b"SIGNATURE-----" => {}
                 b"PRIVATE KEY BLOCK-----" => return Err(SECRET.to_owned()),
                 near if near.starts_with(b"PUBLIC KEY BLOCK") || near.starts_with(b"SIGNATURE") => {
@@ -73,7 +74,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             }
             block = Some((number, Vec::new()));
         } else if holds(text, BEGIN) || holds(text, END) {
-            // gpg writes a colon before the revocations that it makes in advance.
+            // gpg puts a colon before the revocations that it makes in advance.
             return Err(format!(
                 "there is text before `-----` on line {number}, so no program reads the block: remove it (gpg \
                  puts a colon before a revocation to prevent accidental publication)"
@@ -109,7 +110,7 @@ fn armored_parts(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(parts)
 }
 
-/// Keys of other kinds that lie in such files, as those of IMA signatures do (RFC 7468); they are passed over.
+/// Other kinds of keys found in such files, like those for IMA signatures (RFC 7468); they are skipped.
 const FOREIGN: &[&[u8]] = &[b"PUBLIC KEY", b"RSA PUBLIC KEY", b"CERTIFICATE", b"TRUSTED CERTIFICATE"];
 
 /// Whether a line is the first or the last one of a block with this label.
@@ -127,19 +128,19 @@ fn holds(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|part| part == what)
 }
 
-/// What stands in a line after the end of a block.
+/// The rest of a line after the end of a block.
 fn after_end(line: &[u8]) -> &[u8] {
     let name = line.get(END.len()..).unwrap_or_default();
     let dashes = name.windows(5).position(|part| part == b"-----");
     dashes.and_then(|at| name.get(at.saturating_add(5)..)).unwrap_or_default().trim_ascii()
 }
 
-/// The words of a line, whatever parts them.
+/// The words of a line, whatever separates them.
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// Whether it is the first or last line of a block but for its dashes and blanks: mail programs make others of them.
+/// Whether it is the first or last line of a block except for its dashes and spaces, which mail programs change.
 fn is_near_frame(text: &[u8]) -> bool {
     words(text).zip(words(text).skip(1)).any(|pair| matches!(pair, (b"BEGIN" | b"END", b"PGP")))
 }
@@ -156,7 +157,7 @@ fn damaged_frame(number: usize, text: &[u8]) -> String {
     )
 }
 
-/// Whether it looks like a line of armor: nothing but base64, and neither a fingerprint nor an ornament.
+/// Whether it looks like a line of armor: only base64, and neither a fingerprint nor a decorative line.
 fn is_like_armor(text: &[u8]) -> bool {
     const SHORTEST: usize = 40;
     // As in a quoted mail.
@@ -174,7 +175,7 @@ fn is_like_armor(text: &[u8]) -> bool {
 
 /// Where text begins that was appended to a binary file, such as an armored block: after its last packet.
 fn text_after_packets(bytes: &[u8]) -> Option<usize> {
-    // A text may begin with a letter that is not ASCII, which looks like a packet. Binary keys are no UTF-8.
+    // A text may begin with a letter that is not ASCII, which looks like a packet. Binary keys are not UTF-8.
     let (mut read, mut binary_end) = (0_usize, 0_usize);
     for chunk in bytes.utf8_chunks() {
         read = read.checked_add(chunk.valid().len())?.checked_add(chunk.invalid().len())?;
@@ -196,7 +197,7 @@ fn text_after_packets(bytes: &[u8]) -> Option<usize> {
     (is_text && !rest.trim_ascii().is_empty()).then_some(at)
 }
 
-/// The bytes of a packet with its head, if they are told (RFC 9580, section 4.2).
+/// The length of a packet including its header, if it is given (RFC 9580, section 4.2).
 fn packet_length(bytes: &[u8]) -> Option<usize> {
     let number =
         |bytes: &[u8]| bytes.iter().try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add((*byte).into()));
@@ -221,7 +222,7 @@ fn packet_length(bytes: &[u8]) -> Option<usize> {
     body.checked_add(head)?.checked_add(1)
 }
 
-/// What the lines of one block stand for.
+/// Decodes the lines of one block.
 fn content_of(lines: &[&[u8]]) -> Result<Vec<u8>, String> {
     let bad = |why: &str| format!("its armor cannot be read: {why}");
     let is_header = |line: &&&[u8]| line.contains(&b':');
@@ -254,7 +255,7 @@ fn checksum_line(content: &[u8]) -> String {
     format!("={}", STANDARD.encode(bytes))
 }
 
-/// Packets as one armored block.
+/// Writes packets as one armored block.
 pub(super) fn armor(packets: &[u8]) -> String {
     let mut text = format!("{BEGIN_LINE}\n\n");
     let encoded = STANDARD.encode(packets);
@@ -317,7 +318,7 @@ mod tests {
                 assert!(complaint.contains(says) && complaint.contains(cure), "{complaint}\n---\n{text}");
             }
         }
-        // At the beginning of a file, where the first byte is none of ASCII.
+        // At the beginning of a file, where the first byte is not ASCII.
         let complaint = parts_of(revocation.replace("-----", "—–").as_bytes()).unwrap_err();
         assert!(complaint.starts_with("line 1 looks like that of an armored block"), "{complaint}");
     }
@@ -349,7 +350,7 @@ mod tests {
             let beside = format!("{}{}{}", block(3), pem(label), block(5));
             assert_eq!(parts_of(beside.as_bytes()).map(|parts| parts.len()), Ok(2), "{label}");
         }
-        // A revocation may have lost a word of its frame, or stand in one that never ends.
+        // A revocation may have lost a word of its frame, or be in one that never ends.
         let no_end = format!("-----BEGIN CERTIFICATE-----\n{base64}\n");
         for damaged in [pem("PUBLIC KEY BLOCK"), pem("SIGNATURE"), no_end] {
             assert!(parts_of(format!("{}{damaged}", block(3)).as_bytes()).is_err(), "{damaged}");
@@ -376,7 +377,7 @@ mod tests {
     fn text_after_a_binary_key_is_named_with_the_byte_where_it_begins() {
         let cert = CertBuilder::new().add_userid("a").add_signing_subkey().generate().unwrap().0;
         let user_id = Packet::from(sequoia_openpgp::packet::UserID::from("x".repeat(1000))).to_vec().unwrap();
-        // Packets with lengths of one, two and four octets, in the format of old and of today.
+        // Packets with lengths of one, two and four octets, in the old and the new format.
         let old = [&[0x88, 3][..], b"old", &[0x89, 0, 3], b"old", &[0x8a, 0, 0, 0, 3], b"old"].concat();
         let long = [&[0xcd, 0xff, 0, 0, 0, 2][..], b"xy"].concat();
         let binary = [cert.to_vec().unwrap(), user_id, old, long].concat();
@@ -393,7 +394,7 @@ mod tests {
             assert!(complaint.contains(&format!("`tail -c +{} FILE`", binary.len() + 1)), "{complaint}");
         }
         assert_eq!(parts_of(&binary), Ok(vec![binary.clone()]));
-        // What is no text is left to the library.
+        // Anything that is not text is left to the library.
         for end in 1..binary.len() {
             let cut = binary.get(..end).unwrap();
             assert_eq!(parts_of(cut), Ok(vec![cut.to_vec()]));

@@ -1,5 +1,4 @@
-//! What one key file holds: its packets, the certificates they make, and the signatures that stand elsewhere than they
-//! belong.
+//! One key file: its packets, the certificates they form, and the misplaced signatures.
 
 use sequoia_openpgp::Fingerprint;
 use sequoia_openpgp::anyhow;
@@ -11,25 +10,25 @@ use sequoia_openpgp::types::SignatureType;
 use super::armor::parts_of;
 use super::{SECRET, one_line};
 
-/// Keys and subkeys in one file (S44). A whole distribution's ring has some dozens.
+/// Most keys and subkeys in one file (S44). A whole distribution's ring has some dozens.
 const KEYS_MAX: usize = 1024;
 
-/// Packets in one file: room for a few certifications of each key.
+/// Most packets in one file: room for a few certifications of each key.
 const PACKETS_MAX: usize = 20_000;
 
-/// A signature that does not verify where it stands.
+/// A signature that does not verify where it is.
 pub(super) struct Stray {
     pub(super) label: String,
-    /// Which packet of the file it is, from 1.
+    /// Its packet number in the file, from 1.
     pub(super) number: usize,
     pub(super) signature: Signature,
-    /// The certificate in which it stands.
+    /// The certificate that it is in.
     pub(super) home: Option<Fingerprint>,
-    /// Its file is left out, and was complained of.
+    /// Its file is left out, and was complained about.
     pub(super) may_be_lost: bool,
 }
 
-/// What one file holds.
+/// The content of one file.
 #[derive(Default)]
 pub(super) struct File {
     pub(super) certs: Vec<Cert>,
@@ -65,7 +64,7 @@ impl File {
                         format!("packet {number} of it, {}, cannot be read: {why}", kind_of(unknown.tag()))
                     });
                     if begins {
-                        // What follows is this key's, and only revocations of others are looked for in it.
+                        // What follows belongs to this key; only revocations of other keys matter in it.
                         group.push((number, Packet::Unknown(unknown)));
                     }
                 }
@@ -86,7 +85,7 @@ impl File {
         file
     }
 
-    /// Takes a primary key and what follows it, or signatures before any.
+    /// Ends a group: a primary key and what follows it, or signatures before any key.
     fn close(&mut self, label: &str, group: &[(usize, Packet)]) {
         let numbered = |(number, packet): &(usize, Packet)| match packet {
             Packet::Signature(signature) => Some((*number, signature.clone())),
@@ -110,7 +109,7 @@ impl File {
                     }
                 }
             }
-            // The signatures of a key that cannot be read are its own, but for those that revoke.
+            // The signatures of an unreadable key are its own, except for revocations.
             Some((_, Packet::Unknown(_))) => {
                 let revoking = signatures.into_iter().filter(|(_, signature)| revokes_keys(signature));
                 self.strays.extend(revoking.map(|(number, signature)| Stray {
@@ -135,7 +134,7 @@ impl File {
     }
 }
 
-/// The packets of some bytes, appended with their numbers in the file, without those that nobody needs.
+/// Appends the packets in `bytes`, with their numbers in the file, without those that are not needed.
 pub(in crate::format) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Packet)>) -> Result<(), String> {
     let unreadable = |error: anyhow::Error| format!("not OpenPGP: {}", one_line(&error));
     let mut keys = packets.iter().filter(|(_, packet)| is_key(packet)).count();
@@ -151,8 +150,8 @@ pub(in crate::format) fn packets_of(bytes: &[u8], packets: &mut Vec<(usize, Pack
         number = number.saturating_add(1);
         match packet.tag() {
             Tag::SecretKey | Tag::SecretSubkey => return Err(SECRET.to_owned()),
-            // What gpg keeps in its own ring files beside the certificates, and what other programs keep (RFC 9580,
-            // section 4.3: from 40 on a packet may be passed over).
+            // What gpg keeps in its own key ring files beside the certificates, and private packets of other programs
+            // (RFC 9580, section 4.3: types from 40 on may be ignored).
             Tag::Trust | Tag::Marker | Tag::Padding => continue,
             tag if u8::from(tag) >= 40 => continue,
             _ => {}
@@ -181,12 +180,12 @@ fn kind_of(tag: Tag) -> String {
     }
 }
 
-/// Whether it takes a key or a subkey back.
+/// Whether it revokes a key or a subkey.
 pub(super) fn revokes_keys(signature: &Signature) -> bool {
     matches!(signature.typ(), SignatureType::KeyRevocation | SignatureType::SubkeyRevocation)
 }
 
-/// The signatures of a certificate that its own key has made over it, in order.
+/// The signatures of a certificate made by its own key, in order.
 pub(super) fn settled_in(cert: &Cert) -> Vec<Signature> {
     let mut all: Vec<Signature> = Vec::new();
     let primary = cert.primary_key();

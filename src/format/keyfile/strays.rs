@@ -1,4 +1,4 @@
-//! Signatures that stand elsewhere than they belong, given to their certificates wherever in the ring those are.
+//! Assigns misplaced signatures to their certificates, wherever in the ring those are.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use sequoia_openpgp::{Fingerprint, KeyHandle, KeyID};
 use super::KeyComplaint;
 use super::certificates::{Stray, is_among, revokes_keys, settled_in};
 
-/// Signatures of a ring that do not stand where they belong. Each is tried elsewhere; nobody who means well has many.
+/// Most misplaced signatures of a ring. Each is tried elsewhere; honest files have few.
 const STRAYS_MAX: usize = 1024;
 
-/// Finds the certificate to which each stray belongs. What belongs to none is a complaint.
+/// Finds the certificate that each misplaced signature belongs to. If there is none, that is a complaint.
 pub(super) fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) -> (Vec<Cert>, Vec<KeyComplaint>) {
     let mut complaints = Vec::new();
     if let Some(stray) = strays.get(STRAYS_MAX) {
@@ -41,7 +41,7 @@ pub(super) fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) 
         makers.dedup();
         makers
     };
-    // What certificates say of themselves first: it names who else may revoke them.
+    // Self-signatures first: they name the designated revokers.
     insert(&mut certs, &strays, |_, signature| makers(signature));
     insert(&mut certs, &strays, designating);
     let settled: BTreeMap<Fingerprint, Vec<Signature>> = strays
@@ -63,7 +63,7 @@ pub(super) fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) 
             let says_nothing = if is_own {
                 binds_without_answer(at_home, &signature)
             } else if makers.is_empty() {
-                // Nobody whom the ring knows: it could not be verified wherever it stood.
+                // Nobody in the ring made it: it could not be verified anywhere.
                 !revokes_keys(&signature) && !signature.get_issuers().is_empty()
             } else {
                 is_among(&signature, by_others.entry(home).or_insert_with(|| said_by_others_of(at_home)))
@@ -83,7 +83,7 @@ pub(super) fn place(mut certs: BTreeMap<Fingerprint, Cert>, strays: Vec<Stray>) 
     (certs.into_values().collect(), complaints)
 }
 
-/// Gives signatures to the certificates that `whose` finds for them.
+/// Adds signatures to the certificates that `whose` finds for them.
 fn insert(
     certs: &mut BTreeMap<Fingerprint, Cert>,
     strays: &[Stray],
@@ -103,7 +103,7 @@ fn insert(
     }
 }
 
-/// Why a signature is not passed over, and what to do.
+/// Why a signature is not ignored, and what to do.
 fn nowhere(number: usize, signature: &Signature, makers: &[Fingerprint], revoked: Option<Fingerprint>) -> String {
     let what = match signature.typ() {
         SignatureType::KeyRevocation => "the revocation of a certificate".to_owned(),
@@ -139,7 +139,7 @@ fn nowhere(number: usize, signature: &Signature, makers: &[Fingerprint], revoked
     )
 }
 
-/// The certificates of a ring that this revocation is about and that have named its maker for that.
+/// The certificates of a ring that this revocation is about and whose designated revoker made it.
 fn designating(certs: &BTreeMap<Fingerprint, Cert>, signature: &Signature) -> Vec<Fingerprint> {
     if signature.typ() != SignatureType::KeyRevocation {
         return Vec::new();
@@ -148,13 +148,13 @@ fn designating(certs: &BTreeMap<Fingerprint, Cert>, signature: &Signature) -> Ve
     named.map(Cert::fingerprint).collect()
 }
 
-/// Whether a certificate that this one has named for that, as far as it is in the ring, has made this revocation.
+/// Whether a designated revoker of this certificate, if it is in the ring, has made this revocation.
 pub(in crate::format) fn is_revoked_by_designation<'a>(
     cert: &Cert,
     revocation: &Signature,
     mut ring: impl Iterator<Item = &'a Cert>,
 ) -> bool {
-    // Whoever was named by a signature with an old hash may still revoke.
+    // A designation with an old hash still counts.
     let mut policy = StandardPolicy::new();
     policy.accept_hash(HashAlgorithm::SHA1);
     let named: Vec<Fingerprint> = cert.revocation_keys(&policy).map(|by| by.revoker().1.clone()).collect();
@@ -166,7 +166,7 @@ pub(in crate::format) fn is_revoked_by_designation<'a>(
         })
 }
 
-/// What others say of a certificate that takes neither it nor a subkey back, in order.
+/// Signatures by others in a certificate that revoke neither it nor a subkey, in order.
 fn said_by_others_of(cert: &Cert) -> Vec<Signature> {
     let mut all: Vec<Signature> = cert.primary_key().certifications().cloned().collect();
     for user_id in cert.userids() {
@@ -179,8 +179,8 @@ fn said_by_others_of(cert: &Cert) -> Vec<Signature> {
     all
 }
 
-/// Whether it is the binding of a subkey that lacks nothing but the subkey's own answer. Such a subkey can sign nothing,
-/// which is told where that matters (S30).
+/// Whether it is the binding of a subkey that lacks only the back-signature. Such a subkey cannot sign, which is
+/// reported where that matters (S30).
 fn binds_without_answer(cert: &Cert, signature: &Signature) -> bool {
     let primary = cert.primary_key();
     signature.typ() == SignatureType::SubkeyBinding

@@ -1,6 +1,6 @@
-//! What a key's certificate says of it at some moment: what it is for, until when, and whether it is revoked.
+//! What a key's certificate says about it at a given time: its purpose, its expiry, and whether it is revoked.
 //!
-//! Stricter than sequoia: any revocation of the key counts, soft or hard, whatever its hash, and also one that a later
+//! Stricter than sequoia: any revocation of the key counts, soft or hard, whatever its hash, even one that a later
 //! self-signature would undo (F5, S18 to S22).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use crate::domain::refusal::Code;
 use crate::domain::trust::{Lifted, Weakness};
 use crate::format::keyfile::{self, one_line, printable};
 
-/// How grave a revocation is.
+/// How serious a revocation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {
     /// The key is retired or superseded.
@@ -27,7 +27,7 @@ pub enum Gravity {
     Hard,
 }
 
-/// sequoia's policy with the cut-offs as they stand at `at`, less what is lifted.
+/// sequoia's policy with the cut-offs as of `at`, minus what is lifted.
 pub(super) fn policy_at(at: SystemTime, lifts: &[Lifted]) -> StandardPolicy<'static> {
     let mut policy = StandardPolicy::at(at);
     for lift in lifts {
@@ -50,16 +50,16 @@ pub(super) fn policy_at(at: SystemTime, lifts: &[Lifted]) -> StandardPolicy<'sta
     policy
 }
 
-/// What a key's binding to its certificate says at some moment.
+/// What binds a key to its certificate at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bound {
     /// Marked for signing data.
     pub(super) for_signing: bool,
-    /// When the key or its certificate expires, whichever is first; `None` is never.
+    /// When the key or its certificate expires, whichever is first; `None` means never.
     pub(super) end: Option<Timestamp>,
 }
 
-/// The key's binding as it stands at `moment`, by `policy`.
+/// The key's binding as of `moment`, by `policy`.
 pub(super) fn bound(
     key: &ErasedKeyAmalgamation<'_, PublicParts>,
     policy: &StandardPolicy<'static>,
@@ -71,7 +71,7 @@ pub(super) fn bound(
     Ok(Bound { for_signing: valid.for_signing(), end })
 }
 
-/// The binding as it stands at `moment`, and the least that has to be lifted for it to be valid.
+/// The binding as of `moment`, and the least that has to be lifted to make it valid.
 pub(super) fn bound_with_least_lifted(
     key: &ErasedKeyAmalgamation<'_, PublicParts>,
     moment: SystemTime,
@@ -84,7 +84,7 @@ pub(super) fn bound_with_least_lifted(
             Err(why) => strict = strict.or(Some(why)),
         }
     }
-    // What the strict policy says is what has to be mended.
+    // The strict policy's complaint is the one to be fixed.
     Err(strict.unwrap_or_default())
 }
 
@@ -108,8 +108,8 @@ pub(super) fn weaknesses_of_binding(lifts: &[Lifted], whose: &str) -> Vec<Weakne
 
 /// How the key or its certificate is revoked, if it is (S20 to S22).
 ///
-/// Stricter than sequoia, on purpose: a soft revocation is not undone by a later self-signature, and
-/// the revocation's own hash does not matter. A hard one counts whenever it was made.
+/// Deliberately stricter than sequoia: a later self-signature does not undo a soft revocation, and the revocation's own
+/// hash does not matter. A hard one counts whenever it was made.
 pub(super) fn revocation(
     ring: &[Cert],
     cert: &Cert,
@@ -128,7 +128,7 @@ pub(super) fn revocation(
             let made = revocation.signature_creation_time().and_then(|time| Timestamp::try_from(time).ok());
             let hard = reason.revocation_type() == RevocationType::Hard;
             let gravity = if hard { Gravity::Hard } else { Gravity::Soft };
-            // A soft one is an announcement and begins when it says.
+            // A soft one takes effect at its creation time.
             if !hard && made.is_some_and(|made| made > at) {
                 return None;
             }
@@ -136,24 +136,24 @@ pub(super) fn revocation(
             let why = if text.is_empty() { String::new() } else { format!(" ({})", printable(text)) };
             Some((gravity, format!("{what} {which} was revoked{when}: {reason}{why}")))
         })
-        // The hard one is what must be told.
+        // A hard one must be reported first.
         .max_by_key(|(gravity, _)| *gravity)
 }
 
-/// Revocations by a certificate that this one has named for that, as far as it is in the ring.
+/// Revocations by the designated revokers of this certificate that are in the ring.
 fn by_designated_revokers<'a>(ring: &[Cert], cert: &'a Cert) -> Vec<&'a Signature> {
     let primary = cert.primary_key();
     let others = primary.other_revocations();
     others.filter(|revocation| keyfile::is_revoked_by_designation(cert, revocation, ring.iter())).collect()
 }
 
-/// A key for messages: by its certificate, and by its own fingerprint if it is a subkey.
+/// A key's name in messages: its certificate, plus its own fingerprint if it is a subkey.
 pub(super) fn name_of(cert: &Cert, key: &ErasedKeyAmalgamation<'_, PublicParts>) -> String {
     let (of_cert, of_key) = (cert.fingerprint(), key.key().fingerprint());
     if of_cert == of_key { format!("key {of_cert}") } else { format!("subkey {of_key} of {of_cert}") }
 }
 
-/// `None` for a time that OpenPGP cannot write: before 1970 or after 2106.
+/// `None` for a time that OpenPGP cannot represent: before 1970 or after 2106.
 pub(super) fn system_time(at: Timestamp) -> Option<SystemTime> {
     let seconds = u32::try_from(at.as_second()).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds.into()))

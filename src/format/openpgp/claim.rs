@@ -1,17 +1,16 @@
-//! One signature packet, and whether a key of a ring made it over given bytes.
+//! One signature packet, and which key of a ring made it over given bytes.
 //!
 //! Stricter than sequoia:
 //!
-//! - a tag is exactly one bare signature packet, framed by us before sequoia sees a byte (S38);
-//! - only signatures over binary documents (S36), with agreeing issuers (S27), understood where they
-//!   are critical (S37);
-//! - the time that a signature claims is its maker's word. So the key must be bound, unexpired and
-//!   unrevoked at the time that the signature claims **and** when the package arrives (F5, S18 to S22);
+//! - a tag is exactly one bare signature packet, and its framing is checked before sequoia sees a byte (S38);
+//! - only signatures over binary documents (S36), with consistent issuers (S27), without unknown critical parts (S37);
+//! - the creation time of a signature is only claimed by its maker. So the key must be bound, unexpired and unrevoked
+//!   at that time **and** when the package arrives (F5, S18 to S22);
 //! - five minutes of clock skew, not thirty (F6, S24).
 //!
-//! The certificate is looked at as it was when the signature was made; when it has no valid self-signature of that time
-//! any more, as after `gpg --export` of a key whose expiry was extended, it is looked at as it is on
-//! arrival, and the verdict says so (F16, S43).
+//! The certificate is evaluated as of the time the signature was made; if it no longer has a valid self-signature from
+//! then, as after `gpg --export` of a key whose expiry was extended, it is evaluated as of arrival, and the verdict
+//! says so (F16, S43).
 
 use jiff::Timestamp;
 use sequoia_openpgp::anyhow;
@@ -41,7 +40,7 @@ const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
 /// RSA moduli that the arithmetic takes (the limit of the crate `rsa`).
 const RSA_BITS_MAX: usize = 4096;
 
-/// One signature packet of acceptable form; nothing is known yet about who made it.
+/// One signature packet of acceptable form; its maker is not known yet.
 #[derive(Clone, Debug)]
 pub struct Claim {
     signature: Signature,
@@ -53,7 +52,7 @@ impl Claim {
     /// Reads exactly one bare signature packet (S26, S27, S35 to S38, S40).
     ///
     /// # Errors
-    /// What is wrong with its form. All these are faults for which no exception exists.
+    /// What is wrong with its form. No exception exists for any of these faults.
     pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         let version = framed(bytes)?;
         if !matches!(version, 3 | 4 | 6) {
@@ -74,7 +73,7 @@ impl Claim {
         };
         let (packet, rest) = parser.next().map_err(malformed)?;
         if rest.is_some() {
-            return refuse(Code::SignatureFormat, "something follows the signature packet");
+            return refuse(Code::SignatureFormat, "there is data after the signature packet");
         }
         let signature = match packet {
             Packet::Signature(signature) => signature,
@@ -98,7 +97,7 @@ impl Claim {
         Ok(Self { signature, issuer, made })
     }
 
-    /// The hash that the signed bytes go into. `Err` when the algorithm is unknown here.
+    /// The hash context for the signed bytes. `Err` if the algorithm is unknown here.
     pub fn context(&self) -> Result<Context, Refusal> {
         let unknown = |error: anyhow::Error| Refusal::new(Code::UnknownAlgorithm, one_line(&error));
         let builder = self.signature.hash_algo().context().map_err(unknown)?;
@@ -116,12 +115,12 @@ impl Claim {
         context.into_digest().map_err(failed)
     }
 
-    /// Who signed, if anybody in the ring did, and what is weak about it.
+    /// Who in the ring signed it, if anybody, and what is weak about it.
     ///
-    /// `hashed` is what [`Claim::context`] gave, after the signed bytes went through it.
+    /// `hashed` is the result of [`Claim::context`] after hashing the signed bytes.
     ///
     /// # Errors
-    /// Why it cannot count, for which no exception exists.
+    /// Why it does not count; no exception exists for that.
     pub fn examine(&self, hashed: &Context, ring: &Keyring, at: Timestamp) -> Result<Sound, Refusal> {
         guarded(|| self.examine_all(hashed, ring, at)).unwrap_or_else(|panic| refuse(Code::SignatureFormat, panic))
     }
@@ -129,7 +128,7 @@ impl Claim {
     fn examine_all(&self, hashed: &Context, ring: &Keyring, at: Timestamp) -> Result<Sound, Refusal> {
         let mut sound: Option<Sound> = None;
         let mut refusal: Option<Refusal> = None;
-        // Several only if two certificates have the same key, or two keys the same 64-bit id.
+        // There are several only if two certificates have the same key, or two keys the same 64-bit id.
         for (cert, key) in ring.candidates(&self.issuer) {
             match self.examine_one(hashed, ring, cert, &key, at) {
                 Ok(found) => {
@@ -137,7 +136,7 @@ impl Claim {
                         sound = Some(found);
                     }
                 }
-                // A key that did not make it has less to say than one that did.
+                // A key that did not make it matters less than one that did.
                 Err(found) => {
                     if refusal.as_ref().is_none_or(|worst| worst.code == Code::BadSignature) {
                         refusal = Some(found);
@@ -146,7 +145,7 @@ impl Claim {
             }
         }
         match (sound, refusal) {
-            // A key that was revoked stays revoked, also when a second certificate has adopted it.
+            // A revoked key stays revoked, even if a second certificate has adopted it.
             (Some(_), Some(refusal)) if refusal.code == Code::KeyRevoked => Err(refusal),
             (Some(sound), _) => Ok(sound),
             (None, Some(refusal)) => Err(refusal),
@@ -171,25 +170,25 @@ impl Claim {
             if system_time(self.made).is_none_or(|made| made < born) {
                 return refuse(
                     Code::SignatureBeforeKey,
-                    format!("made on {}, before the {what} itself; {whose}", self.made),
+                    format!("made on {}, before the {what} was created; {whose}", self.made),
                 );
             }
         }
         let digest = self.digest(hashed)?;
-        // Two octets of the digest in the clear, a hint for readers in a hurry. rpm up to 4.18 holds
-        // them to be part of the signature; so a file could be good here and bad at the sites.
+        // Two octets of the digest in the clear, a hint for quick rejection. rpm up to 4.18 checks them as part of the
+        // signature, so otherwise a file could be good here and bad for clients.
         let hint_fits = digest.starts_with(self.signature.digest_prefix());
         if !hint_fits || !self.was_made_by(key.key(), &digest) {
-            return refuse(Code::BadSignature, format!("it does not fit the bytes; {whose}"));
+            return refuse(Code::BadSignature, format!("it does not match the signed bytes; {whose}"));
         }
 
-        // From here on it is certain that this key signed these bytes, at a time that only the
-        // signature itself attests.
+        // From here on it is certain that this key signed these bytes, at a time that only the signature itself
+        // attests.
         if let Some((_, how)) = revocation(ring.all(), cert, key, at) {
             return refuse(Code::KeyRevoked, how);
         }
         if self.made.as_second() > at.as_second().saturating_add(CLOCK_SKEW_SECONDS) {
-            return refuse(Code::NotYetValid, format!("made on {}, and now it is {at}", self.made));
+            return refuse(Code::NotYetValid, format!("made on {}, but it is only {at} now", self.made));
         }
         if let Some(end) = self.signature.signature_expiration_time().and_then(|t| Timestamp::try_from(t).ok())
             && end <= at
@@ -198,14 +197,14 @@ impl Claim {
         }
 
         let (Some(made), Some(arrived)) = (system_time(self.made), system_time(at)) else {
-            return refuse(Code::SignatureFormat, "a time that OpenPGP cannot write");
+            return refuse(Code::SignatureFormat, "a time that OpenPGP cannot represent");
         };
         let (lifts, on_arrival) = bound_with_least_lifted(key, arrived)
             .map_err(|why| Refusal::new(Code::UnboundKey, format!("{whose}: {why}")))?;
         let mut notes = Vec::new();
         let when_made = bound(key, &policy_at(arrived, lifts), made).unwrap_or_else(|_| {
             notes.push(format!(
-                "{whose} has no valid self-signature of {} any more and was judged as it is now",
+                "{whose} no longer has a valid self-signature from {} and was judged by its present one",
                 self.made
             ));
             on_arrival
@@ -215,7 +214,7 @@ impl Claim {
         }
         let mut weaknesses = self.weaknesses_of_packet();
         weaknesses.extend(weaknesses_of_binding(lifts, &whose));
-        // With an expiry that was changed since, the later word may say that it was never valid then.
+        // If the expiry was changed since, the later self-signature may say that it was never valid then.
         for end in [when_made.end, on_arrival.end].into_iter().flatten() {
             if end <= self.made {
                 return refuse(Code::KeyExpired, format!("{whose} expired on {end}, and it signed on {}", self.made));
@@ -233,13 +232,13 @@ impl Claim {
 
     /// Whether a key made the signature over a digest.
     fn was_made_by(&self, key: &Key<PublicParts, UnspecifiedRole>, digest: &[u8]) -> bool {
-        // What sequoia asks beyond the arithmetic is about versions, and about times that were compared before.
+        // Beyond the arithmetic, sequoia checks versions, and times that were compared before.
         let plain = self.signature.version() == 4 && key.version() == 4;
         let asked = || rsa::fits(key.mpis(), self.signature.mpis(), self.signature.hash_algo(), digest);
         plain.then(asked).flatten().unwrap_or_else(|| self.signature.verify_digest(key, digest).is_ok())
     }
 
-    /// Whether the arithmetic is compiled in, so that "cannot check" is not told as "is wrong" (S33).
+    /// Whether the arithmetic is compiled in, so that "cannot check" is not reported as "is wrong" (S33).
     fn supported(&self, key: &Key<PublicParts, UnspecifiedRole>) -> Result<(), Refusal> {
         let unknown = |what: String| refuse(Code::UnknownAlgorithm, what);
         let algorithm = self.signature.pk_algo();
@@ -257,7 +256,7 @@ impl Claim {
                 if n.bits() > RSA_BITS_MAX {
                     return unknown(format!("RSA of {} bits, {RSA_BITS_MAX} can be checked", n.bits()));
                 }
-                // Not a key that anybody generates, and with some of these anybody can sign (S34).
+                // Nobody generates such keys, and with some of them anybody can sign (S34).
                 let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
                 if e.bits() < 2 || e.bits() > 33 || !odd(e.value()) || !odd(n.value()) {
                     return refuse(Code::WeakKey, "an RSA key with an impossible exponent or modulus");
@@ -301,8 +300,8 @@ impl Claim {
 
 /// Finds the version octet of the one packet that `bytes` must be.
 ///
-/// The framing is checked here and not by the library, since its parser is made for messages: it
-/// would go on into marker packets, containers and whatever else follows (S38).
+/// The framing is checked here rather than by the library, whose parser is made for messages: it would continue into
+/// marker packets, containers and whatever else follows (S38).
 fn framed(bytes: &[u8]) -> Result<u8, Refusal> {
     let bad = |what: &str| Refusal::new(Code::SignatureFormat, what);
     let number =
@@ -344,12 +343,12 @@ fn framed(bytes: &[u8]) -> Result<u8, Refusal> {
         return Err(bad("the packet ends before its length"));
     }
     if body.len() > length {
-        return Err(bad("something follows the signature packet"));
+        return Err(bad("there is data after the signature packet"));
     }
     body.first().copied().ok_or_else(|| bad("an empty packet"))
 }
 
-/// All that a signature says about its maker must be one key (S26, S27).
+/// Everything that a signature says about its maker must name one key (S26, S27).
 fn issuer_of(signature: &Signature) -> Result<Issuer, Refusal> {
     let mut issuer: Option<Issuer> = None;
     let mut by_id = false;
@@ -357,7 +356,7 @@ fn issuer_of(signature: &Signature) -> Result<Issuer, Refusal> {
         by_id |= matches!(handle, KeyHandle::KeyID(_));
         let said = match handle {
             KeyHandle::Fingerprint(Fingerprint::Unknown { .. }) | KeyHandle::KeyID(KeyID::Invalid(_)) => {
-                return refuse(Code::SignatureFormat, "its issuer is no fingerprint and no key id");
+                return refuse(Code::SignatureFormat, "its issuer is neither a fingerprint nor a key id");
             }
             KeyHandle::Fingerprint(fingerprint) => {
                 Issuer { id: KeyID::from(&fingerprint), fingerprint: Some(fingerprint) }
@@ -378,10 +377,8 @@ fn issuer_of(signature: &Signature) -> Result<Issuer, Refusal> {
             }
         };
     }
-    let issuer =
-        issuer.ok_or_else(|| Refusal::new(Code::SignatureFormat, "it does not say by which key it was made"))?;
-    // rpm up to 4.18 finds keys by their id alone. Signatures of version 6 have none, and it does not
-    // read those.
+    let issuer = issuer.ok_or_else(|| Refusal::new(Code::SignatureFormat, "it does not name its key"))?;
+    // rpm up to 4.18 finds keys by id only. Signatures of version 6 have none, and it cannot read those.
     if !by_id && signature.version() < 6 {
         return refuse(
             Code::SignatureFormat,
@@ -391,7 +388,7 @@ fn issuer_of(signature: &Signature) -> Result<Issuer, Refusal> {
     Ok(issuer)
 }
 
-/// S37. A policy that takes every hash is asked, so that only what is critical can displease it.
+/// S37. The policy accepts every hash, so that only critical parts can be rejected.
 fn critical_is_understood(signature: &Signature) -> Result<(), Refusal> {
     let mut policy = StandardPolicy::new();
     policy.accept_hash(signature.hash_algo());
@@ -438,7 +435,7 @@ pub(super) mod tests {
         claim_over(by, bytes, BORN, |builder| builder.set_issuer(id).unwrap())
     }
 
-    /// A signature that was made then, or says so.
+    /// A signature made at that time, or claiming to be.
     pub(in super::super) fn claim_at(
         by: &Cert,
         made: Timestamp,
@@ -467,14 +464,14 @@ pub(super) mod tests {
         Duration::try_from(end.duration_since(BORN)).unwrap()
     }
 
-    /// A key for certificates that are put together here.
+    /// A key for certificates that are assembled here.
     pub(in super::super) fn own_key() -> Key<SecretParts, PrimaryRole> {
         let mut key: Key4<SecretParts, PrimaryRole> = Key4::generate_ecc(true, Curve::Ed25519).unwrap();
         key.set_creation_time(SystemTime::from(BORN)).unwrap();
         key.into()
     }
 
-    /// A self-signature over a key that may sign, unless that is changed.
+    /// A self-signature over a key that may sign, unless changed.
     fn self_signature(
         key: &Key<SecretParts, PrimaryRole>,
         made: Timestamp,
@@ -497,7 +494,7 @@ pub(super) mod tests {
         Cert::from_packets([Packet::from(key.clone()), signature.into()].into_iter()).unwrap()
     }
 
-    /// A signature of version 4 in which nothing has to be right.
+    /// A signature of version 4 in which nothing needs to be right.
     fn signature(
         hash: HashAlgorithm,
         algorithm: PublicKeyAlgorithm,
@@ -559,12 +556,12 @@ pub(super) mod tests {
         };
         assert_eq!(weaknesses([&good, &by_sha1]), []);
         assert_eq!(weaknesses([&by_sha1, &good]), []);
-        // Of two that are equal in that, the first.
+        // If they are equal in that, the first.
         assert_eq!(weaknesses([&by_sha1, &expired]), [Code::UnboundKey]);
         assert_eq!(weaknesses([&expired, &by_sha1]), [Code::KeyExpiredAtArrival]);
     }
 
-    /// The certificate with a revocation that says so much.
+    /// The certificate with a revocation for this reason.
     fn revoked(key: &Key<SecretParts, PrimaryRole>, cert: &Cert, made: Timestamp, reason: ReasonForRevocation) -> Cert {
         let revocation = CertRevocationBuilder::new()
             .set_signature_creation_time(SystemTime::from(made))
@@ -652,7 +649,7 @@ pub(super) mod tests {
         // S25: not older than its key.
         check(&by, after(BORN, -1), BORN, Err(Code::SignatureBeforeKey));
         check(&by, BORN, BORN, Ok(&[]));
-        // S23: a day after it was made it has expired.
+        // S23: it expires a day after it was made.
         check(&by, NOW, after(NOW, 86_399), Ok(&[]));
         check(&by, NOW, after(NOW, 86_400), Err(Code::SignatureExpired));
         // S24: five minutes ahead.
@@ -699,7 +696,7 @@ pub(super) mod tests {
         let by_six = claim_of(signature_6(&[made_on_birth()], numbers));
         let (four, six) = (four.parts_into_public(), Key::from(six));
         assert!(by_four.was_made_by(&four, &digest) && by_six.was_made_by(&six, &digest));
-        // The arithmetic is right all the same.
+        // The arithmetic itself is right.
         assert!(!by_four.was_made_by(&six, &digest) && !by_six.was_made_by(&four, &digest));
     }
 
@@ -786,7 +783,7 @@ pub(super) mod tests {
             let packet = [header, &vec![4; length]].concat();
             assert_eq!(framed(&packet), Ok(4), "{header:?}");
             let longer = [&packet[..], &[0]].concat();
-            assert_eq!(framed(&longer), refuse(Code::SignatureFormat, "something follows the signature packet"));
+            assert_eq!(framed(&longer), refuse(Code::SignatureFormat, "there is data after the signature packet"));
             if length > 1 {
                 let shorter = &packet[..packet.len() - 1];
                 assert_eq!(framed(shorter), refuse(Code::SignatureFormat, "the packet ends before its length"));

@@ -1,4 +1,4 @@
-//! The certificates that a tree trusts: read from its key files, looked up by who a signature names, and told of.
+//! The certificates that a tree trusts: read from its key files, found by what a signature names, and described.
 //!
 //! Keys are found by fingerprint or key id and every candidate is tried (S41).
 
@@ -15,37 +15,37 @@ use sequoia_openpgp::{Fingerprint, KeyID};
 use super::binding::{Gravity, bound_with_least_lifted, name_of, revocation, system_time, weaknesses_of_binding};
 use crate::format::keyfile::{self, KeyComplaint, guarded, printable};
 
-/// What there is to know about a certificate before anything is signed with it.
+/// What is known about a certificate before anything is signed with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertSummary {
     /// Upper-case hexadecimal.
     pub fingerprint: String,
-    /// User ids as they stand in it, control characters replaced.
+    /// Its user ids, control characters replaced.
     pub user_ids: Vec<String>,
-    /// When its last key that signs expires, or has expired; `None` when it does not.
+    /// When its last signing key expires or expired; `None` if never.
     pub expiry: Option<Timestamp>,
     /// Revoked as a whole, softly or hard.
     pub revoked: bool,
-    /// Whether it could still sign if the key of it that would be good for longest were not revoked.
+    /// Whether it could still sign if its longest-lasting key were not revoked.
     pub spent: bool,
-    /// Its keys of algorithms that sign, the primary key among them.
+    /// Its keys of signing algorithms, including the primary key.
     pub keys: Vec<KeySummary>,
-    /// Whether a key of it could sign a package that arrives at the time that was asked about.
+    /// Whether one of its keys could sign a package that arrives at the given time.
     pub can_sign: bool,
     /// Why not, or what an exception would have to lift.
     pub remarks: Vec<String>,
 }
 
-/// What there is to know about one key of a certificate.
+/// What is known about one key of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySummary {
     /// Upper-case hexadecimal.
     pub fingerprint: String,
-    /// When it or its certificate expires, as far as that can be found out.
+    /// When it or its certificate expires, if that can be determined.
     pub expiry: Option<Timestamp>,
     /// Whether it or its certificate is revoked.
     pub revoked: Option<Gravity>,
-    /// Whether it may have signed packages: it is not certain that it is meant for something else.
+    /// Whether it may have signed packages: it is not certainly meant for something else.
     pub may_sign: bool,
 }
 
@@ -53,11 +53,11 @@ pub struct KeySummary {
 #[derive(Clone, Default)]
 pub struct Keyring {
     certs: Vec<Cert>,
-    /// Every key and subkey, bound or not, by its 64-bit id: several may have the same one.
+    /// Every key and subkey, bound or not, by its 64-bit id; several may share one.
     by_id: BTreeMap<KeyID, Vec<Candidate>>,
-    /// The files from which it was read.
+    /// The files that it was read from.
     files: Arc<[(String, Vec<u8>)]>,
-    /// Which certificates stand in which of them.
+    /// Which certificates are in which file.
     held: Arc<[(String, Vec<Fingerprint>)]>,
 }
 
@@ -76,17 +76,16 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// Reads certificates, armored or binary, any number in each file, or revocations of them.
     ///
-    /// Copies of one certificate are merged, and a revocation counts in whichever file it stands (S42).
+    /// Copies of one certificate are merged, and a revocation counts whichever file it is in (S42).
     ///
     /// # Errors
-    /// All complaints about all files; no ring then, since a ring that lacks a revocation is worse
-    /// than none.
+    /// All complaints about all files; there is no ring then, since a ring that lacks a revocation is worse than none.
     pub fn read(files: &[(String, Vec<u8>)]) -> Result<Self, Vec<KeyComplaint>> {
         Self::read_but(files, &|_| false).map(|(ring, _)| ring)
     }
 
-    /// The same, but files that `may_be_left_out`, by their labels, are left out where they have no certificate that
-    /// could be used. Gives what was said against them.
+    /// The same, but files whose label `may_be_left_out` accepts are left out if they have no usable certificate. Also
+    /// returns the complaints about those.
     ///
     /// # Errors
     /// All complaints about the files that count.
@@ -100,22 +99,22 @@ impl Keyring {
         Ok((Self { files, held: held.into(), ..Self::of(certs) }, left_out))
     }
 
-    /// The files from which it was read, as [`Keyring::read`] takes them.
+    /// The files that it was read from, as [`Keyring::read`] takes them.
     pub fn files(&self) -> &[(String, Vec<u8>)] {
         &self.files
     }
 
-    /// The fingerprints of the certificates that stand in a file.
+    /// The fingerprints of the certificates in a file.
     pub fn held_by(&self, label: &str) -> BTreeSet<String> {
         let files = self.held.iter().filter(|(file, _)| file == label);
         files.flat_map(|(_, held)| held).map(Fingerprint::to_hex).collect()
     }
 
-    /// What clients are given for a file: its certificates as rpm takes them, one armored block for each, with what the
-    /// ring knows of them from elsewhere, such as a revocation. Nothing for a file that has none.
+    /// What clients get for a file: its certificates as rpm accepts them, one armored block each, including what the
+    /// ring knows from other files, such as a revocation. `None` for a file without certificates.
     ///
     /// # Errors
-    /// When the library cannot write what it has read.
+    /// If the library cannot write what it has read.
     pub fn for_clients(&self, label: &str) -> Result<Option<Vec<u8>>, String> {
         let held = self.held_by(label);
         let certs = self.certs.iter().filter(|cert| held.contains(&fingerprint_of(cert)));
@@ -124,7 +123,7 @@ impl Keyring {
         Ok((!text.is_empty()).then(|| text.into_bytes()))
     }
 
-    /// A ring of certificates that stand in no file.
+    /// A ring of certificates without files.
     pub(super) fn of(certs: Vec<Cert>) -> Self {
         let mut by_id: BTreeMap<KeyID, Vec<Candidate>> = BTreeMap::new();
         for (cert, of) in certs.iter().enumerate() {
@@ -136,17 +135,17 @@ impl Keyring {
         Self { certs, by_id, files: Arc::default(), held: Arc::default() }
     }
 
-    /// All that are in it; some may be named to revoke others.
+    /// All certificates in it; some may be designated revokers of others.
     pub(super) fn all(&self) -> &[Cert] {
         &self.certs
     }
 
-    /// Whether no certificate is in it; then nothing can be accepted.
+    /// Whether it has no certificates; nothing can be accepted then.
     pub fn is_empty(&self) -> bool {
         self.certs.is_empty()
     }
 
-    /// What is in it, as it stands `at`, by fingerprint.
+    /// Its certificates, evaluated as of `at`, by fingerprint.
     pub fn certs(&self, at: Timestamp) -> Vec<CertSummary> {
         self.certs.iter().map(|cert| self.summary(cert, at)).collect()
     }
@@ -163,13 +162,13 @@ impl Keyring {
             remarks: Vec::new(),
         };
         let Some(moment) = system_time(at) else {
-            summary.remarks.push(format!("{at} is no time that OpenPGP can write"));
+            summary.remarks.push(format!("{at} is not a time that OpenPGP can represent"));
             return summary;
         };
         summary.revoked =
             guarded(|| revocation(&self.certs, cert, &cert.primary_key().into(), at).is_some()).unwrap_or(true);
         let (mut ends, mut past, mut last) = (Vec::new(), None, Vec::new());
-        // Asked as if it signed now; encryption keys are not worth a remark.
+        // As if it signed now; encryption keys need no remark.
         for key in cert.keys().filter(|key| key.key().pk_algo().for_signing()) {
             let whose = name_of(cert, &key);
             let revoked =
@@ -211,15 +210,15 @@ impl Keyring {
         let longest = last.iter().map(|(end, _)| *end).max();
         let mut for_longest = last.iter().filter(|(end, _)| Some(*end) == longest);
         summary.spent = !summary.can_sign && longest.is_some() && for_longest.all(|(_, revoked)| revoked.is_some());
-        // `None` is "never" and so the latest of all.
+        // `None` is "never", so the latest of all.
         if !ends.contains(&None) {
             summary.expiry = ends.into_iter().flatten().max().or(past);
         }
         summary
     }
 
-    /// The keys that may have made a signature, by who it names; several only if two certificates have the same key, or
-    /// two keys the same 64-bit id.
+    /// The keys that may have made a signature, by the issuer it names; several only if two certificates have the same
+    /// key, or two keys the same 64-bit id.
     pub(super) fn candidates(
         &self,
         issuer: &Issuer,
@@ -238,7 +237,7 @@ impl Keyring {
     }
 }
 
-/// Who a signature says has made it.
+/// The issuer that a signature names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Issuer {
     pub(super) id: KeyID,
@@ -284,7 +283,7 @@ mod tests {
         let (right, wrong) = (cert(), cert());
         let id = right.keyid();
         let (claim, context) = claim(&right, id.clone(), b"text");
-        // Keys that really collide cost some weeks; the index is told that these two do.
+        // Really colliding keys would cost weeks to make; the index is told that these two collide.
         for first in [true, false] {
             let mut ring = read(&[&right, &wrong]);
             let other = ring.by_id.get(&wrong.keyid()).unwrap().clone();
@@ -338,7 +337,7 @@ mod tests {
 
     #[test]
     fn s44_a_key_file_has_at_most_4_mib() {
-        // What stands before and after armor is passed over.
+        // Text before and after armor is skipped.
         let mut file = cert().armored().to_vec().unwrap();
         file.resize(4 * 1024 * 1024, b'\n');
         let read = |file: &[u8]| Keyring::read(&[("padded".to_owned(), file.to_vec())]);
@@ -353,7 +352,7 @@ mod tests {
         let key = Packet::from(own_key().parts_into_public()).to_vec().unwrap();
         let user_id = Packet::from(UserID::from("x")).to_vec().unwrap();
         let mut packets = Vec::new();
-        // Several blocks of one file count together.
+        // Several blocks in one file count together.
         assert_eq!(packets_of(&key.repeat(1000), &mut packets), Ok(()));
         assert_eq!(packets_of(&key.repeat(24), &mut packets), Ok(()));
         let too_many = Err("more than 1024 keys or 20000 packets: put them into several files".to_owned());
@@ -369,7 +368,7 @@ mod tests {
         let secret = "file: holds a secret key: export the public key only (`gpg --armor --export KEY`), and keep the secret \
                       one elsewhere";
         assert_eq!(complaint(cert().as_tsk().to_vec().unwrap()), secret);
-        // Packets of types 5 and 7, secret key and secret subkey, and 6, public key; of versions that nobody has.
+        // Packets of types 5 and 7, secret key and secret subkey, and 6, public key; of versions that do not exist.
         assert_eq!(complaint(vec![0xc5, 6, 99, 0, 0, 0, 0, 1]), secret);
         assert_eq!(complaint([cert().to_vec().unwrap(), vec![0xc7, 6, 99, 0, 0, 0, 0, 1]].concat()), secret);
         let unknown = complaint(vec![0xc6, 6, 99, 0, 0, 0, 0, 1]);
@@ -387,7 +386,7 @@ mod tests {
             let certs = ring.map(|ring| ring.certs.iter().map(fingerprint_of).collect());
             assert_eq!(certs, Ok(vec![fingerprint_of(&cert)]), "{beside:?}");
         }
-        // A signature of a version to come may be a revocation.
+        // A signature of a future version may be a revocation.
         let file = [&cert.to_vec().unwrap(), &[0xc2, 3, 99, 0, 0][..]].concat();
         let complaints = Keyring::read(&[("ring".to_owned(), file)]).unwrap_err();
         let what = &complaints[0].what;
@@ -414,7 +413,7 @@ mod tests {
         let key = || certifies().set_primary_key_flags(KeyFlags::empty().set_certification().set_signing());
         assert_eq!(told(key(), NOW), (None, true, 0));
         assert_eq!(told(limited(), NOW), (Some(minute_more), true, 0));
-        // One of the two has expired, to the second.
+        // One of the two has just expired.
         assert_eq!(told(limited(), end), (Some(minute_more), true, 1));
         let expired = summary(key().set_validity_period(since_born(NOW)), NOW);
         assert_eq!((expired.expiry, expired.can_sign), (Some(NOW), false));
@@ -435,7 +434,7 @@ mod tests {
             for (span, reason) in subkeys {
                 let Some(reason) = reason else { continue };
                 let policy = StandardPolicy::new();
-                // They stand in no order of ours.
+                // Their order is not defined.
                 let mut of_cert = cert.keys().with_policy(&policy, SystemTime::from(BORN)).subkeys();
                 let is_it = |validity: Option<Duration>| validity == span.or(whole);
                 let key = of_cert.find(|key| is_it(key.key_validity_period())).unwrap().key().clone();
@@ -468,7 +467,7 @@ mod tests {
         assert_eq!(told(&[(None, Some(Reason::Unspecified))], None, NOW), (false, true, vec![hard]));
         // The one before it has expired, as it should.
         assert_eq!(told(&[(gone, None), (None, stolen)], None, NOW), (false, true, vec![None, hard]));
-        // Not the old revocation, but its end keeps this one from signing.
+        // It is not the old revocation that keeps this one from signing, but its expiry.
         assert_eq!(told(&[(None, retired), (None, None)], gone, NOW), (false, false, vec![None, soft]));
         assert_eq!(told(&[], None, NOW), (false, false, vec![]));
     }

@@ -1,4 +1,4 @@
-//! A new key, for the demo and for tests.
+//! Generates keys, for the demo and for tests.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -18,7 +18,7 @@ use sequoia_openpgp::types::{HashAlgorithm, KeyFlags, PublicKeyAlgorithm, Signat
 use super::pair::Pair;
 use super::{SigningError, armored, library, pgp_time};
 
-/// A key that was just made. `Debug` does not show its secret.
+/// A newly generated key. `Debug` does not show its secret.
 pub struct Generated {
     /// The transferable secret key, armored, without a passphrase.
     pub secret: String,
@@ -34,10 +34,10 @@ impl fmt::Debug for Generated {
     }
 }
 
-/// Makes a key for the demo and for tests: RSA of 3072 bits, version 4, one user id, no expiry.
+/// Generates a key for the demo and for tests: RSA of 3072 bits, version 4, one user id, no expiry.
 ///
-/// RSA, as everything from EL5's rpm to EL10's reads it; the primary key certifies and signs, as
-/// rpm before 4.9 knows nothing of subkeys; the flags stand on the user id, where old readers look.
+/// RSA, since every rpm from EL5 to EL10 reads it; the primary key certifies and signs, since rpm before 4.9 does not
+/// know subkeys; the flags are on the user id, where old readers look.
 pub fn generate(user_id: &str, at: Timestamp) -> Result<Generated, SigningError> {
     let time = pgp_time(at)?;
     let made = RsaKeyPair::generate(KeySize::Rsa3072).map_err(library)?;

@@ -1,4 +1,4 @@
-//! The private-key operation, done by aws-lc in constant time.
+//! The private-key operation, performed by aws-lc in constant time.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ static P256: EcdsaSigningAlgorithm = ECDSA_P256_SHA256_FIXED_SIGNING;
 static P384: EcdsaSigningAlgorithm = ECDSA_P384_SHA384_FIXED_SIGNING;
 static P521: EcdsaSigningAlgorithm = ECDSA_P521_SHA512_FIXED_SIGNING;
 
-/// The secret part, in the hands of aws-lc.
+/// The secret part, held by aws-lc.
 enum Secret {
     Rsa(RsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -44,7 +44,7 @@ impl Pair {
             |why: &dyn fmt::Display| SigningError::Damaged { fingerprint: fingerprint.clone(), why: why.to_string() };
         let refuse = |what: String| SigningError::Algorithm { fingerprint: fingerprint.clone(), what };
         if key.version() != 4 {
-            // No rpm or gpg of EL5 to EL9 reads it.
+            // No rpm or gpg of EL5 to EL9 can read it.
             return Err(refuse(format!("version {}", key.version())));
         }
         let secret = match key.secret() {
@@ -95,8 +95,8 @@ impl Pair {
         Ok(Self { public: key.clone().parts_into_public(), secret })
     }
 
-    /// The hash to sign with: SHA-256 is what the oldest clients read, and where the algorithm
-    /// prescribes a longer one there are no old clients.
+    /// The hash to sign with: SHA-256 is what the oldest clients can read; where the algorithm requires a longer one,
+    /// there are no old clients.
     pub(super) fn hash(&self) -> HashAlgorithm {
         match &self.secret {
             Secret::Rsa(_) => HashAlgorithm::SHA256,

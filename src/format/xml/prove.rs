@@ -1,13 +1,12 @@
-//! A finished file is read to its end before anybody else does.
+//! Proves a finished file by reading it to its end before anybody else does.
 //!
-//! `quick-xml` cuts it into pieces, matches end tags and checks UTF-8; what it leaves out is checked here: `Char`,
-//! names, attributes (once each, quoted, apart from one another, no `<`), references, `]]>`, one root, no second
-//! declaration, and that `packages="N"` is the number of packages. It accepts no more than the writers of this crate
-//! write: a DTD, a processing instruction, a comment or a CDATA section is a fault, so there is nothing to expand and
-//! nothing to fetch (row 35).
+//! `quick-xml` splits it into pieces, matches end tags and checks UTF-8; the rest is checked here: `Char`, names,
+//! attributes (no duplicates, quoted, separated, no `<`), references, `]]>`, one root, no second declaration, and that
+//! `packages="N"` is the number of packages. Only what the writers of this crate write is accepted: a DTD, a processing
+//! instruction, a comment or a CDATA section is a fault, so there is nothing to expand and nothing to fetch (row 35).
 //!
-//! What never happens: memory beyond one tag or one run of text, which is bounded, and reading on
-//! after the first fault.
+//! What never happens: using more memory than one tag or one run of text, which is bounded, or reading on after the
+//! first fault.
 
 use std::io::{self, BufRead, Read};
 
@@ -17,37 +16,37 @@ use quick_xml::events::Event;
 
 use super::write::{first_bad_char, is_char};
 
-/// Longest tag or run of text that is read. rpm's largest header has 256 MiB of data, and no word of a
-/// package is longer than that; beyond it the file is none of ours.
+/// The longest tag or run of text that is read. rpm's largest header has 256 MiB of data, and no text of a package is
+/// longer than that; a file with more is not ours.
 const PIECE_MAX: u64 = 256 * 1024 * 1024;
 
-/// Deepest nesting that is read. Metadata needs five.
+/// The deepest nesting that is accepted. Metadata needs five levels.
 const DEPTH_MAX: usize = 16;
 
 /// Most attributes of one element. Metadata needs six, and each is compared with all before it.
 const ATTRIBUTES_MAX: usize = 12;
 
-/// Why a file is not fit to be published.
+/// Why a file must not be published.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
-    /// The bytes could not be read or unpacked.
+    /// The bytes could not be read or decompressed.
     #[error("could not be read near byte {at}")]
     Read {
-        /// Offset in the unpacked file.
+        /// Offset in the decompressed file.
         at: u64,
         /// What the source said.
         source: io::Error,
     },
-    /// Not the XML that metadata is.
+    /// It is not XML as in metadata.
     #[error("{why} near byte {at}")]
     Form {
-        /// Offset in the unpacked file.
+        /// Offset in the decompressed file.
         at: u64,
         /// A lower-case fragment.
         why: String,
     },
-    /// Well-formed, and not what was meant to be written.
-    #[error("{what} is {found} and should be {wanted}")]
+    /// It is well-formed, but not what was meant to be written.
+    #[error("{what} is {found}, not {wanted}")]
     Content {
         /// What differs.
         what: &'static str,
@@ -58,19 +57,19 @@ pub enum Fault {
     },
 }
 
-/// What a file holds that passed [`prove`].
+/// What is in a file that passed [`prove`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Bytes of the unpacked file.
+    /// Bytes of the decompressed file.
     pub open_size: u64,
     /// Number of packages.
     pub packages: u64,
-    /// SHA-256 over the package ids in the order of the file, each followed by a line feed. The three
-    /// files of one publication must agree in it, since clients join them by these ids.
+    /// SHA-256 over the package ids in the order of the file, each followed by a line feed. The three files of one
+    /// publication must agree on it, since clients join them by these ids.
     pub order: [u8; 32],
 }
 
-/// Reads an unpacked metadata file to its end and says what it holds, or what is wrong with it.
+/// Reads a decompressed metadata file to its end and returns what is in it, or what is wrong with it.
 ///
 /// `root` is the name of the root element: `metadata`, `filelists` or `otherdata`.
 pub fn prove(input: impl BufRead, root: &str, packages: u64) -> Result<Proof, Fault> {
@@ -101,7 +100,7 @@ fn prove_in_pieces(most: u64, mut input: impl BufRead, root: &str, packages: u64
     }
 }
 
-/// quick-xml would pass over a byte order mark and not count it.
+/// quick-xml would skip a byte order mark without counting it.
 fn begins_with_markup(input: &mut impl BufRead) -> Result<(), Fault> {
     let first = loop {
         match input.fill_buf() {
@@ -116,7 +115,7 @@ fn begins_with_markup(input: &mut impl BufRead) -> Result<(), Fault> {
     }
 }
 
-/// Stops a piece that never ends. `used` is set back before each piece.
+/// Stops a piece that never ends. `used` is reset before each piece.
 struct Bounded<R> {
     input: R,
     most: u64,
@@ -132,7 +131,7 @@ impl<R: BufRead> Read for Bounded<R> {
 impl<R: BufRead> BufRead for Bounded<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used > self.most {
-            return Err(io::Error::other("one tag or one run of text is longer than any package can make it"));
+            return Err(io::Error::other("a tag or text is longer than any package's"));
         }
         self.input.fill_buf()
     }
@@ -143,7 +142,7 @@ impl<R: BufRead> BufRead for Bounded<R> {
     }
 }
 
-/// Whether the file is at its declaration, between it and the root, and so on.
+/// Whether the reader is at the declaration, between it and the root, and so on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Beginning,
@@ -156,14 +155,14 @@ struct Walk<'a> {
     root: &'a str,
     place: Place,
     depth: usize,
-    /// What the root has declared: the namespace of all elements, and `rpm:`.
+    /// What the root has declared: the default namespace, and `rpm:`.
     has_namespace: bool,
     has_rpm: bool,
     claimed: Option<String>,
     packages: u64,
-    /// Whether the present package has given its id.
+    /// Whether the present package has its id.
     named: bool,
-    /// Whether the text that comes is the id of a package.
+    /// Whether the next text is the id of a package.
     in_pkgid: bool,
     order: digest::Context,
 }
@@ -193,7 +192,7 @@ impl<'a> Walk<'a> {
         }
         match event {
             Event::Decl(decl) if at_beginning => declaration(decl),
-            // quick-xml gives an empty text before a tag at the very beginning.
+            // quick-xml returns an empty text before a tag at the very beginning.
             Event::Text(words) if at_beginning && words.is_empty() => {
                 self.place = Place::Beginning;
                 Ok(())
@@ -217,7 +216,7 @@ impl<'a> Walk<'a> {
     fn open(&mut self, content: &str, empty: bool) -> Step {
         let (name, rest) = split_name(content);
         if !is_name(name) {
-            return Err("an element whose name is none");
+            return Err("an element with an invalid name");
         }
         if self.place == Place::AfterRoot {
             return Err("a second root element");
@@ -252,7 +251,7 @@ impl<'a> Walk<'a> {
         while let Some((key, value, after)) = next_attribute(rest)? {
             rest = after;
             if seen[..count].contains(&key) {
-                return Err("an attribute stands twice in one element");
+                return Err("a duplicate attribute");
             }
             *seen.get_mut(count).ok_or("an element has too many attributes")? = key;
             count += 1;
@@ -275,12 +274,12 @@ impl<'a> Walk<'a> {
     /// Clients look elements up by namespace, so a wrong one makes the file empty for them.
     fn namespace(&mut self, key: &str, value: &str) -> Step {
         let name = match (key, self.root) {
-            _ if self.depth > 0 => return Err("a namespace that is declared below the root"),
+            _ if self.depth > 0 => return Err("a namespace declared below the root"),
             ("xmlns:rpm", _) => "rpm",
             ("xmlns", "metadata") => "common",
             ("xmlns", "otherdata") => "other",
             ("xmlns", root) => root,
-            _ => return Err("a namespace that metadata does not have"),
+            _ => return Err("a namespace that is not used in metadata"),
         };
         if value.strip_prefix("http://linux.duke.edu/metadata/") != Some(name) {
             return Err("a namespace with the wrong name");
@@ -386,7 +385,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// Splits an element's content behind its name.
+/// Splits an element's content after its name.
 fn split_name(content: &str) -> (&str, &str) {
     content.split_at(content.bytes().position(is_space).unwrap_or(content.len()))
 }
@@ -398,23 +397,23 @@ fn is_name(name: &str) -> bool {
         && !name.ends_with(':')
 }
 
-/// The next attribute: name, value as it stands, and what follows; `None` at the end.
+/// The next attribute: name, raw value, and what follows; `None` at the end.
 fn next_attribute(rest: &str) -> Result<Option<(&str, &str, &str)>, &'static str> {
     let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
     if trimmed.is_empty() {
         return Ok(None);
     }
     if trimmed.len() == rest.len() {
-        return Err("no blank before an attribute");
+        return Err("no space before an attribute");
     }
     let (key, after) = trimmed.split_once('=').ok_or("an attribute without a value")?;
     let key = key.trim_end_matches([' ', '\t', '\n', '\r']);
     if !is_name(key) {
-        return Err("an attribute whose name is none");
+        return Err("an attribute with an invalid name");
     }
     let after = after.trim_start_matches([' ', '\t', '\n', '\r']);
     let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or("a value without quotes")?;
-    let (value, after) = after[1..].split_once(quote).ok_or("a value that does not end")?;
+    let (value, after) = after[1..].split_once(quote).ok_or("an unterminated value")?;
     check_value(value)?;
     Ok(Some((key, value, after)))
 }
@@ -428,24 +427,24 @@ fn check_value(value: &str) -> Step {
     }
     let mut rest = value;
     while let Some((_, after)) = rest.split_once('&') {
-        let (name, after) = after.split_once(';').ok_or("`&` that begins no reference")?;
+        let (name, after) = after.split_once(';').ok_or("`&` that does not begin a reference")?;
         known_reference(name)?;
         rest = after;
     }
     Ok(())
 }
 
-/// The five that XML predefines, and numbers that stand for a `Char` (section 4.1).
+/// The five predefined by XML, and numbers of a `Char` (section 4.1).
 fn known_reference(name: &str) -> Step {
     let number = match name.strip_prefix('#') {
         None => {
             let predefined = matches!(name, "amp" | "lt" | "gt" | "quot" | "apos");
-            return if predefined { Ok(()) } else { Err("an entity that nobody defines") };
+            return if predefined { Ok(()) } else { Err("an undefined entity") };
         }
         Some(number) => match number.strip_prefix('x') {
             Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16),
             None if number.bytes().all(|b| b.is_ascii_digit()) => number.parse(),
-            _ => return Err("a character reference that is no number"),
+            _ => return Err("a character reference that is not a number"),
         },
     };
     let known = number.ok().and_then(char::from_u32).is_some_and(is_char);
@@ -506,9 +505,9 @@ mod tests {
         refuse_inside("<a b=\"\u{fffe}\"/>", "does not allow");
         refuse_inside("<a>&#1;</a>", "does not allow");
         refuse_inside("<a b='&#xD800;'/>", "does not allow");
-        refuse_inside("<a>&nbsp;</a>", "nobody defines");
-        refuse_inside("<a b='&x;'/>", "nobody defines");
-        refuse_inside("<a b='a & b'/>", "begins no reference");
+        refuse_inside("<a>&nbsp;</a>", "undefined entity");
+        refuse_inside("<a b='&x;'/>", "undefined entity");
+        refuse_inside("<a b='a & b'/>", "does not begin a reference");
         refuse_inside("<a>a & b</a>", "");
         refuse_inside("<a>&#x;</a>", "does not allow");
         refuse_inside("<a>&#+1;</a>", "no number");
@@ -565,7 +564,7 @@ mod tests {
         let text = document(&format!("{PACKAGE}<d>{long}</d>"), 1);
         let tag = document(&format!("{PACKAGE}<d e='{long}'/>"), 1);
         for document in [text, tag] {
-            // Short reads, as a file gives them.
+            // Short reads, as from a file.
             let read =
                 |most| prove_in_pieces(most, io::BufReader::with_capacity(100, document.as_bytes()), "metadata", 1);
             assert!(read(6000).is_ok());

@@ -1,14 +1,13 @@
-//! What XML 1.0 can carry, and words written so that every client can read them.
+//! What XML 1.0 can represent, and text written so that every client can read it.
 //!
-//! [`text`] and [`attribute`] are the only two ways in which words of a package get into
-//! metadata. What XML 1.0 section 2.2 (`Char`) has no way to write becomes U+FFFD here, whatever the
-//! caller let through; one such character makes libxml2 and expat refuse the whole repository
-//! (threats F8, N8, N9).
+//! [`text`] and [`attribute`] are the only ways for a package's text to get into metadata. Characters that XML 1.0
+//! section 2.2 (`Char`) cannot represent become U+FFFD here, whatever the caller let through; one such character makes
+//! libxml2 and expat reject the whole repository (threats F8, N8, N9).
 
-/// What stands for a character that XML cannot carry.
+/// Replaces a character that XML cannot represent.
 pub const REPLACEMENT: char = '\u{fffd}';
 
-/// Whether XML 1.0 can carry `c` (section 2.2, `Char`). A Rust `char` is never a surrogate.
+/// Whether XML 1.0 can represent `c` (section 2.2, `Char`). A Rust `char` is never a surrogate.
 pub fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
@@ -28,13 +27,13 @@ const SUSPECT: [bool; 256] = {
     table
 };
 
-/// Where in `words` the first character stands that XML cannot carry.
+/// The position in `words` of the first character that XML cannot represent.
 pub fn first_bad_char(words: &str) -> Option<usize> {
     let bytes = words.as_bytes();
     let mut at = 0;
     while let Some(step) = bytes[at..].iter().position(|&b| SUSPECT[usize::from(b)]) {
         at += step;
-        // U+FFFE and U+FFFF are EF BF BE and EF BF BF; everything else that is forbidden is one byte.
+        // U+FFFE and U+FFFF are EF BF BE and EF BF BF; every other forbidden character is one byte.
         if bytes[at] < 0x20 || matches!(bytes[at..], [_, 0xbf, 0xbe | 0xbf, ..]) {
             return Some(at);
         }
@@ -43,7 +42,7 @@ pub fn first_bad_char(words: &str) -> Option<usize> {
     None
 }
 
-/// Whether a byte may be the beginning of something that cannot be copied as it is.
+/// Whether a byte may begin something that cannot be copied unchanged.
 const SPECIAL: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -61,23 +60,21 @@ const SPECIAL: [bool; 256] = {
 
 /// Appends `words` as character data.
 ///
-/// A carriage return is written as a reference, since a parser would make a line feed of it
-/// (section 2.11).
+/// A carriage return is written as a reference, since a parser would turn it into a line feed (section 2.11).
 pub fn text(out: &mut Vec<u8>, words: &str) {
     escape(out, words, |byte| match byte {
         b'&' => Some("&amp;"),
         b'<' => Some("&lt;"),
-        // Only `]]>` would need it; libxml2 always does it, and equal bytes are easier to compare.
+        // Only `]]>` needs it; libxml2 always does it, and equal bytes are easier to compare.
         b'>' => Some("&gt;"),
         b'\r' => Some("&#13;"),
         _ => None,
     });
 }
 
-/// Appends `words` as the value of an attribute that stands in double quotes.
+/// Appends `words` as the value of an attribute in double quotes.
 ///
-/// Tabs and line ends are written as references, since a parser would make blanks of them
-/// (section 3.3.3).
+/// Tabs and line ends are written as references, since a parser would turn them into spaces (section 3.3.3).
 pub fn attribute(out: &mut Vec<u8>, words: &str) {
     escape(out, words, |byte| match byte {
         b'&' => Some("&amp;"),
@@ -162,7 +159,7 @@ mod tests {
             let expected = format!("a{expected}b");
             let words = format!("a{c}b");
             assert_eq!(first_bad_char(&words).is_some(), !is_char(c), "{c:?}");
-            // A reader is slow, and in the planes above nothing is treated by itself.
+            // The reader is slow, and above the basic plane no character is special.
             if c < '\u{800}' || !is_char(c) || (c as u32).is_multiple_of(251) {
                 assert_eq!(round_trip(&words), (expected.clone(), expected), "{c:?}");
             }

@@ -410,7 +410,7 @@ fn rings(table: &mut Table) {
     let cert = assemble(&key, flags, HashAlgorithm::SHA512, "2026-08-01T00:00:00Z", Vec::new());
     let by = Hand { cert, key: key.role_into_unspecified() };
     let file = table.draft().signed(&by).file();
-    table.good("S43", "a key whose old self-signature is gone", &[&by], file).noting("was judged as it is now");
+    table.good("S43", "a key whose old self-signature is gone", &[&by], file).noting("was judged by its present one");
     let by = usual();
     let draft = table.draft();
     let (once, again) = (by.sign(&draft.header()), by.sign_at("2026-07-01T00:00:00Z", &draft.header()));
