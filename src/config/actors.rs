@@ -1,6 +1,6 @@
-//! `[[webhook]]` and `[[token]]`: who may speak to the daemon, and as whom; `[[outgoing]]`: who is told.
+//! `[[webhook]]` and `[[token]]`: who may use the daemon, and as whom; `[[outgoing]]`: who is notified.
 //!
-//! A secret is always the name of a file; its content is `check`'s and the web floor's.
+//! A secret is always given as a file name; `check` and the web floor read its content.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::format::document::{Section, Value};
 use crate::format::spelling::list_of;
 use crate::process::notice;
 
-/// Every `[[webhook]]` in the order of the file; what is illegible is left out.
+/// Every valid `[[webhook]]`, in the order of the file.
 pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {
     let mut names = Names::default();
     value.sections().into_iter().filter_map(|section| webhook(section, &mut names, notebook)).collect()
@@ -38,7 +38,7 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
     Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, roles: roles? })
 }
 
-/// Every `[[outgoing]]` in the order of the file; what is illegible is left out.
+/// Every valid `[[outgoing]]`, in the order of the file.
 pub fn outgoing(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Outgoing> {
     let mut names = Names::default();
     value.sections().into_iter().filter_map(|section| receiver(section, &mut names, notebook)).collect()
@@ -68,7 +68,7 @@ fn receiver(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Note
     Some(Outgoing { name: name?, url: url?, secret: secret?, events })
 }
 
-/// A URL to which something can be posted.
+/// A URL that can be posted to.
 fn address(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let rest = rest.ok_or("must begin with https:// or http://")?;
@@ -85,7 +85,7 @@ fn address(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Every `[[token]]` in the order of the file; what is illegible is left out.
+/// Every valid `[[token]]`, in the order of the file.
 pub fn tokens(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Token> {
     let mut names = Names::default();
     value.sections().into_iter().filter_map(|section| token(section, &mut names, notebook)).collect()

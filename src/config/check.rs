@@ -1,8 +1,7 @@
-//! The whole check: the text, and then everything that only the disk, the key files and the clock
-//! can tell.
+//! The whole check: the text, and then everything that only the disk, the key files and the clock can tell.
 //!
-//! Nothing is changed by a check, and no mistake keeps another from being found: what is legible of a
-//! broken file is compared with the world all the same.
+//! A check changes nothing, and no error hides another: the valid parts of a broken file are checked against the disk
+//! nevertheless.
 
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use super::{directories, files, keyfiles, secrets, strays};
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
 use crate::process::procedure;
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Report {
     /// The settings; only when there is no complaint.
@@ -36,7 +35,7 @@ impl Report {
     }
 }
 
-/// Reads a configuration file and compares it with the world as it is `now`.
+/// Reads a configuration file and checks it against the disk and the time `now`.
 pub fn check(file: &Path, now: Timestamp) -> Report {
     let mut findings = Findings::new(file);
     let start = Spot { line: 1, column: 1, key: String::new() };
@@ -72,14 +71,14 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     reachability(&outcome, &mut findings);
     let mut list = findings.list;
     sort(&mut list);
-    // Of other files after the configuration; two distributions may have one procedure.
+    // Other files come after the configuration; two distributions may share a procedure.
     list.sort_by(|a, b| (a.file != file, &a.file).cmp(&(b.file != file, &b.file)));
     list.dedup();
     let settings = outcome.settings.filter(|_| list.iter().all(|finding| finding.level == Level::Note));
     Report { settings, findings: list }
 }
 
-/// Procedures that are files of the site.
+/// Procedures that are files.
 fn procedures(outcome: &Outcome, findings: &mut Findings) {
     for mention in &outcome.notebook.mentions {
         let Purpose::Procedure { distribution } = &mention.purpose else { continue };

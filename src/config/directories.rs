@@ -1,7 +1,7 @@
-//! `site.root`, `site.state`, `site.incoming` and the trees: are they there, may they be used, do they lie apart?
+//! `site.root`, `site.state`, `site.incoming` and the trees: do they exist, are they usable, are they separate?
 //!
-//! Trees need not exist yet; the daemon makes them. What must never be is that the web server serves
-//! our own state, or that a link below the root leads out of it (*contained*).
+//! Trees need not exist yet; the daemon creates them. The web server must never serve our own state, and no link below
+//! the root may lead out of it (*contained*).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::link::watch::{self, Mode};
 use crate::store::disk;
 use crate::store::ownership;
 
-/// Below this a burst of uploads fills the disk.
+/// With less than this, a burst of uploads fills the disk.
 const SPACE_MIN: u64 = 1 << 30;
 
-/// Directories that are counted before the number of watches is judged.
+/// Most directories counted when comparing with the number of watches.
 const COUNT_MAX: u64 = 100_000;
 
-/// Looks at all directories that the configuration names.
+/// Checks all directories that the configuration names.
 pub fn look(outcome: &Outcome, findings: &mut Findings) {
     let mention = |purpose: &Purpose| outcome.notebook.mentions.iter().find(|mention| mention.purpose == *purpose);
     let root = mention(&Purpose::Root).and_then(|mention| one(mention, findings));
@@ -55,13 +55,13 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
     }
 }
 
-/// Whether the reader has complained already of how the directories of the site lie in one another.
+/// Whether the reader has already complained about how the site's directories overlap.
 fn told(outcome: &Outcome) -> bool {
     let nested = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
     outcome.site.as_ref().is_none_or(|site| nested(&site.incoming, &site.root) || nested(&site.incoming, &site.state))
 }
 
-/// The directory of uploads. The daemon makes it where it may.
+/// The drop directory. The daemon creates it if it can.
 fn drop_directory(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
     match files::directory(&mention.path) {
         Ok(_) => one(mention, findings),
@@ -78,7 +78,7 @@ fn drop_directory(mention: &Mention, findings: &mut Findings) -> Option<Director
     }
 }
 
-/// One directory: usable, not open to everybody, with room.
+/// One directory: usable, not open to everybody, with free space.
 fn one(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
     let path = &mention.path;
     let directory = match files::directory(path) {
@@ -109,7 +109,7 @@ fn one(mention: &Mention, findings: &mut Findings) -> Option<Directory> {
     Some(directory)
 }
 
-/// State and root after all links: neither inside the other, and a word when moving means copying.
+/// State and root after resolving all links: neither is inside the other, with a note if moving requires copying.
 fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut Findings) {
     let at = outcome.places.of("site.state");
     let (r, s) = (&root.real, &state.real);
@@ -117,7 +117,7 @@ fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut 
         (true, true) => s.starts_with(r) || r.starts_with(s),
         (true, false) => s.starts_with(r),
         (false, true) => r.starts_with(s),
-        // Both will be made below what exists, and their names say how they lie.
+        // Both will be created below existing directories, and their names show how they overlap.
         (false, false) => false,
     };
     let named = outcome.site.as_ref();
@@ -132,8 +132,7 @@ fn apart(outcome: &Outcome, root: &Directory, state: &Directory, findings: &mut 
     }
 }
 
-/// The trees of one distribution, as far as they exist. `named` are the directories of which it was said already that
-/// others can change them.
+/// The existing trees of one distribution. `named` are the directories already reported as open to others.
 fn trees(
     outcome: &Outcome,
     (number, distribution): (usize, &Distribution),
@@ -167,7 +166,7 @@ fn trees(
             None => first = Some((file_system, tree.as_str())),
         }
         let id = TreeId { dist: distribution.path.clone(), tree: tree.clone() };
-        // What cannot be looked at is somebody else's finding.
+        // A tree that cannot be looked at is reported elsewhere.
         let Ok(Some(open)) = ownership::look(root, &id, owner, ownership::Look::AtAll) else { continue };
         let root_was_named = open.dir == root && files::changeable_by_others(root).is_some();
         if !root_was_named && named.insert(open.dir.clone()) {
@@ -183,10 +182,10 @@ fn trees(
     }
 }
 
-/// Whether the kernel can tell of uploads.
+/// Whether the kernel can report uploads.
 fn watched(outcome: &Outcome, number: usize, incoming: &Path, findings: &mut Findings) {
     let Ok(directory) = files::directory(incoming) else { return };
-    // With other complaints about the file the default is the best guess.
+    // With other complaints about the file, the default is the best guess.
     let watch = outcome.settings.as_ref().map_or_else(Watch::default, |settings| settings.watch);
     if watch.mode == Mode::Poll {
         return;

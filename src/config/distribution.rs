@@ -1,6 +1,6 @@
 //! `[[distribution]]`: what is rolled out, through which trees, trusted by which keys.
 //!
-//! Owns the meaning of every key of that section. Whether a key file can be read is `check`'s.
+//! Owns the meaning of every key in that section. `check` determines whether key files can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -21,10 +21,10 @@ use crate::format::document::{Section, Value};
 use crate::format::spelling::{list_of, nearest};
 use crate::process::procedure;
 
-/// Beyond this a grace period is a typing mistake, and disks fill up unseen.
+/// A longer grace period is a typing error that would fill disks unnoticed.
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(3660 * 24);
 
-/// All of them, in the order of the file, with their number there; what is illegible is left out.
+/// All valid distributions, in the order of the file, with their number in it.
 pub fn all(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<(usize, Distribution)> {
     let sections = value.sections();
     if sections.is_empty() && value.is_list() {
@@ -83,8 +83,8 @@ fn one(
         |tree: &TreeName| (tree.clone(), min_signers.get(tree.as_str()).or(min_signers.get("*")).copied().unwrap_or(1));
     let legacy = notebook.exceptions.iter().filter(|e| e.distribution == number).map(|e| e.legacy.clone()).collect();
     let adopted = notebook.adopted.iter().filter(|e| e.distribution == number).map(|e| e.adopted.clone()).collect();
-    // The default of what is illegible is never used: the complaint about it stands. But the rest can
-    // still be compared with the disk.
+    // The default for an invalid value is never used, since there is a complaint about it. But the rest can still be
+    // checked against the disk.
     Some(Distribution {
         path,
         procedure: procedure.unwrap_or_default(),
@@ -136,7 +136,7 @@ fn urls(value: &Value<'_, '_>) -> Vec<String> {
     }
 }
 
-/// What speaks against a key file lying in a tree under its own name, where clients fetch it.
+/// Why a key file cannot be published in a tree under its own name.
 fn unpublishable(file: &Path, others: &[PathBuf]) -> Option<String> {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
@@ -151,7 +151,7 @@ fn unpublishable(file: &Path, others: &[PathBuf]) -> Option<String> {
     Some(format!("has the same file name as {}, and both are published in a tree", other.display()))
 }
 
-/// The rings of all trees.
+/// The key rings of all trees.
 fn keys(
     value: &Value<'_, '_>,
     number: usize,
@@ -220,8 +220,8 @@ fn legacy(mut section: Section<'_, '_>, distribution: usize, notebook: &mut Note
     }
 }
 
-/// What can be lifted for packages that lay there already: how they are signed, and by whom. A file that was altered, or
-/// of which no metadata can be made, stays in no tree.
+/// What can be excepted for packages that were already in a tree: how they are signed, and by whom. A file that was
+/// altered, or for which no metadata can be made, cannot stay in any tree.
 const LIFTED: &[Code] = &[
     Code::Unsigned,
     Code::PartiallySigned,
@@ -320,7 +320,7 @@ fn arches(value: &Value<'_, '_>) -> Option<Vec<String>> {
     set_of(value, |element| element.read(|text| Nevra::new("name", 0, "1", "1", text).map(|_| text.to_owned())))
 }
 
-/// How two distributions lie in one another, if they do.
+/// How the paths of two distributions overlap, if they do.
 fn nested(path: &DistPath, other: &DistPath, at: &Spot) -> Option<String> {
     let line = at.line;
     let inside = |inner: &DistPath, outer: &DistPath| {

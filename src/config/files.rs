@@ -1,8 +1,7 @@
-//! A look at one file or directory: what is there, and who may touch it.
+//! Checks one file or directory: what it is, and who may access it.
 //!
-//! Only looks: nothing is made or changed here. What is read is bounded, and only regular files are read, so that a
-//! pipe in the place of a key stops neither a check nor a reload. Whoever reads a file that the admin names, reads it
-//! by [`content`].
+//! Nothing is created or changed here. Reads are bounded, and only regular files are read, so that a pipe in place of a
+//! key blocks neither a check nor a reload. All files that the admin names are read by [`content`].
 
 use std::fs::{File, Metadata};
 use std::io::Read as _;
@@ -16,14 +15,14 @@ use crate::format::complaint::Trouble;
 use crate::format::spelling::nearest;
 use crate::store::disk;
 
-/// Names of a directory that are compared with one that is not there.
+/// Most names of a directory that are compared with a missing one.
 const NEIGHBOURS_MAX: usize = 1000;
 
-/// Write access of everybody (`chmod(2)`).
+/// Write permission for everybody (`chmod(2)`).
 const OTHERS_WRITE: u32 = 0o002;
-/// The sticky bit of a directory: only owners remove or rename.
+/// The sticky bit of a directory: only owners may remove or rename.
 const STICKY: u32 = 0o1000;
-/// Any access of everybody.
+/// Any permission for everybody.
 const OTHERS: u32 = 0o007;
 
 fn trouble(what: String, hint: Option<String>) -> Trouble {
@@ -33,7 +32,7 @@ fn trouble(what: String, hint: Option<String>) -> Trouble {
 /// The content of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// Says what lies there instead, or which name in that directory was probably meant.
+/// Says what is there instead, or which name in that directory was probably meant.
 pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble> {
     let shown = path.display();
     let plain = |what: String| trouble(what, None);
@@ -60,13 +59,13 @@ pub fn content(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Trouble>
     Ok((bytes, metadata))
 }
 
-/// Opens whatever lies there for reading, without waiting for anybody: a pipe has perhaps nobody at its other end, and
-/// a terminal nobody before it. Links are followed, since the admin names the file. What it is, the metadata says.
+/// Opens anything for reading without blocking: a pipe may have no writer, and a terminal nobody at it. Links are
+/// followed, since the admin names the file. The metadata tells what it is.
 fn open(path: &Path) -> std::io::Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(opened) => File::from(opened),
-        // A socket, or a device that is not there, cannot even be opened.
+        // A socket, or a device without a driver, cannot even be opened.
         Err(Errno::NXIO | Errno::NODEV) => {
             return Err(std::io::Error::other("it is neither a file nor a directory"));
         }
@@ -106,7 +105,7 @@ fn kind(metadata: &Metadata) -> &'static str {
     }
 }
 
-/// The access of everybody, when a secret grants any.
+/// Complains if everybody has any permission for a secret.
 pub fn open_to_others(path: &Path, metadata: &Metadata) -> Option<Trouble> {
     let mode = metadata.mode() & 0o7777;
     (mode & OTHERS != 0).then(|| {
@@ -115,7 +114,7 @@ pub fn open_to_others(path: &Path, metadata: &Metadata) -> Option<Trouble> {
     })
 }
 
-/// Whether everybody may change a file, or exchange it in its directory.
+/// Complains if everybody may change a file, or replace it in its directory.
 pub fn changeable_by_others(path: &Path) -> Option<Trouble> {
     std::iter::once(path).chain(path.parent()).find_map(|part| {
         let mode = std::fs::metadata(part).ok()?.mode() & 0o7777;
@@ -130,18 +129,18 @@ pub fn changeable_by_others(path: &Path) -> Option<Trouble> {
 /// What a path leads to, as far as it exists.
 #[derive(Debug)]
 pub struct Directory {
-    /// The part of the path that exists, symbolic links resolved.
+    /// The existing part of the path, with symbolic links resolved.
     pub real: PathBuf,
     /// Whether all of it exists.
     pub exists: bool,
-    /// Of the part that exists.
+    /// Of the existing part.
     pub metadata: Metadata,
 }
 
-/// Looks at a directory that is there or will be made.
+/// Checks a directory that exists or will be created.
 ///
 /// # Errors
-/// When something else is in the way, or the directory can be neither used nor made.
+/// If something else is in the way, or the directory can be neither used nor created.
 pub fn directory(path: &Path) -> Result<Directory, Trouble> {
     let plain = |what: String| trouble(what, None);
     for part in path.ancestors() {
@@ -153,7 +152,7 @@ pub fn directory(path: &Path) -> Result<Directory, Trouble> {
                 }
                 continue;
             }
-            // A file in the place of a directory is found when its own turn comes.
+            // A file in place of a directory is found when its own turn comes.
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => continue,
             Err(error) => return Err(plain(format!("{} cannot be examined: {}", part.display(), reason(&error)))),
         };
@@ -166,7 +165,7 @@ pub fn directory(path: &Path) -> Result<Directory, Trouble> {
             let whose = if exists {
                 format!("the user that runs rolloutd must be able to write to {}", part.display())
             } else {
-                // The one above is often the whole machine's.
+                // The directory above it often belongs to the system.
                 format!("create it for the user that runs rolloutd: {}", disk::remedy_of_missing(path))
             };
             let what = match (exists, reason(&error.into())) {
@@ -189,7 +188,7 @@ pub fn link_on_the_way(from: &Path, path: &Path) -> Option<(PathBuf, PathBuf)> {
     parts.into_iter().find_map(|part| std::fs::read_link(part).ok().map(|to| (part.to_owned(), to)))
 }
 
-/// The file system on which a directory lies, as a number that differs from that of any other.
+/// The file system of a directory, as a unique number.
 pub fn file_system(metadata: &Metadata) -> u64 {
     metadata.dev()
 }
@@ -219,7 +218,7 @@ mod tests {
         assert_eq!(content(&file, 5).map(|(bytes, _)| bytes), Ok(b"12345".to_vec()));
         assert!(content(&file, 4).is_err());
         assert!(content(dir.path(), 4).expect_err("a directory").what.ends_with("is a directory; it must be a file"));
-        // Nobody writes into the pipe, and nobody listens at the socket.
+        // Nobody writes to the pipe, and nobody listens on the socket.
         let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RWXU).expect("a pipe");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");

@@ -1,7 +1,7 @@
-//! What the logbook has and the configuration no longer says: told before it takes effect.
+//! What the logbook has and the configuration no longer mentions: reported before it takes effect.
 //!
-//! Nothing of it is a mistake by itself, so these are notes. What a file no longer names stays as it is: in the
-//! logbook and in the trees, and it goes on where it was when it is named again.
+//! None of this is an error by itself, so these are notes. Whatever a file no longer mentions stays as it is, in the
+//! logbook and in the trees, and continues where it was when it is mentioned again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::process::fact::count;
 use crate::process::procedure;
 use crate::process::world::World;
 
-/// What follows from these settings for what the logbook has.
+/// What these settings mean for the content of the logbook.
 pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
     let mut said = Vec::new();
     let known: BTreeMap<&DistPath, &Distribution> =
@@ -46,7 +46,7 @@ pub fn notes(settings: &Settings, world: &World) -> Vec<Complaint> {
     said.into_iter().map(note).collect()
 }
 
-/// The procedure of a distribution. What is wrong with its file is a complaint elsewhere.
+/// The procedure of a distribution. Errors in its file are complaints elsewhere.
 fn workflow(dist: &Distribution) -> Option<Workflow> {
     procedure::built_in(&dist.procedure).or_else(|| {
         let (bytes, _) = files::content(Path::new(&dist.procedure), procedure::FILE_MAX).ok()?;
@@ -54,7 +54,7 @@ fn workflow(dist: &Distribution) -> Option<Workflow> {
     })
 }
 
-/// Rollouts in states that the procedure does not have any more.
+/// Rollouts in states that the procedure no longer has.
 fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(String, String)> {
     let is_here = |rollout: &Rollout| rollout.dists().any(|path| *path == dist.path);
     let lost = |rollout: &&Rollout| is_here(rollout) && workflow.state(rollout.state.as_str()).is_err();
@@ -75,7 +75,7 @@ fn stranded(dist: &Distribution, workflow: &Workflow, world: &World) -> Option<(
     Some((what, "restore the state's old name, or add it again with a transition out of it".to_owned()))
 }
 
-/// A distribution that is not in the file any more; without packages nobody misses it.
+/// A distribution that is no longer in the file; without packages it does not matter.
 fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, String)> {
     let rollouts = world.rollouts.states().filter(|(dist, ..)| *dist == path).map(|(.., number)| number).sum::<u64>();
     (packages > 0).then(|| {
@@ -89,7 +89,7 @@ fn gone(path: &DistPath, packages: usize, world: &World) -> Option<(String, Stri
     })
 }
 
-/// Trees of a distribution that are not in the file any more, and uploads that would arrive elsewhere.
+/// Trees of a distribution that are no longer in the file, and uploads that would go elsewhere.
 fn trees(dist: &Distribution, world: &World, said: &mut Vec<(String, String)>) {
     let path = &dist.path;
     let all = world.trees.ids().filter(|id| id.dist == *path && !dist.trees.contains(&id.tree));
@@ -128,7 +128,7 @@ mod tests {
     use crate::config::reader;
     use crate::process::fact::samples::every_fact;
 
-    /// What is said of a distribution with these trees, when one package lies in testing that came over untested.
+    /// The notes about a distribution with these trees, if one package is in testing that came through untested.
     fn said(path: &str, trees: &str) -> Vec<String> {
         let mut world = World::default();
         for (n, fact) in every_fact().iter().enumerate() {

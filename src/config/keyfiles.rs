@@ -1,10 +1,10 @@
-//! Key rings and the signing key: can they be read, and will what they sign be accepted?
+//! Key rings and the signing key: can they be read, and will their signatures be accepted?
 //!
-//! A key that can sign nothing today is a note while its ring has another one, so that a key which
-//! expires overnight does not keep the daemon from starting; a ring without any usable key is a
-//! complaint. Revoked keys are another matter: a revocation has to come into force, with a reload and at
-//! once, above all where it is the only key, or the only subkey that signs, that was stolen. So a ring of which every key is revoked is good;
-//! nothing is accepted there and nothing that these keys signed moves. Nothing here decides about packages: that is `domain/trust`.
+//! A key that cannot sign today is a note while its ring has another one, so that a key which expires overnight does
+//! not keep the daemon from starting; a ring without any usable key is a complaint. Revoked keys are different: a
+//! revocation must take effect immediately on reload, above all if the stolen key is the only one, or its only signing
+//! subkey. So a ring in which every key is revoked is valid; nothing is accepted there, and nothing that these keys
+//! signed moves. Nothing here decides about packages: that is `domain/trust`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,35 +21,35 @@ use crate::format::openpgp::{CertSummary, KEY_FILE_MAX, Keyring};
 use crate::format::repofile::METADATA_KEY;
 use crate::format::signing::Signer;
 
-/// A key that expires within this time is worth a word: its successor has to reach every client first.
+/// A key that expires within this time is reported: its successor has to reach every client first.
 const EXPIRY_NOTICE: Duration = Duration::from_hours(90 * 24);
 
-/// What is known of the ring of one tree of one distribution.
+/// What is known about the key ring of one tree.
 #[derive(Default)]
 struct Ring<'o> {
-    /// The first file that is named for it.
+    /// The first file named for it.
     at: Option<&'o Spot>,
-    /// All of them, with what is in them.
+    /// All of them, with their content.
     files: Vec<(&'o Mention, Vec<u8>)>,
-    /// Certificates by fingerprint, and what they are good for.
+    /// Certificates by fingerprint, and what they can be used for.
     certs: BTreeMap<String, Use>,
-    /// A file that could not be read may hold anything.
+    /// Whether a file could not be read, so that the ring may hold more.
     incomplete: bool,
-    /// What will be said about keys that cannot sign, once it is known how grave that is.
+    /// Keys that cannot sign, until it is known how serious that is.
     unusable: Vec<(&'o Spot, String)>,
 }
 
-/// What a certificate is good for today.
+/// What a certificate can be used for today.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Signs,
-    /// It can sign nothing, since it is revoked, or the subkey that signed.
+    /// It cannot sign, because it or its signing subkey is revoked.
     Revoked,
-    /// It can sign nothing as it is.
+    /// It cannot sign for another reason.
     Nothing,
 }
 
-/// Looks at every key that the configuration names.
+/// Checks every key that the configuration names.
 pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
     let mut rings: BTreeMap<(usize, TreeName), Ring<'_>> = BTreeMap::new();
     let signs = outcome.notebook.mentions.iter().any(|mention| mention.purpose == Purpose::SigningKey);
@@ -114,7 +114,7 @@ pub fn look(outcome: &Outcome, now: Timestamp, findings: &mut Findings) {
 }
 
 impl Ring<'_> {
-    /// Reads all files as one ring, as the gate does: what is said in one may be about what stands in another.
+    /// Reads all files as one ring, as the gate does: one file may say something about a key in another.
     fn read(&mut self, excepted: &dyn Fn(&str) -> bool, now: Timestamp, findings: &mut Findings) {
         let label = |mention: &Mention| mention.path.display().to_string();
         let files: Vec<_> = self.files.iter().map(|(mention, bytes)| (label(mention), bytes.clone())).collect();
@@ -180,7 +180,7 @@ impl Ring<'_> {
     }
 }
 
-/// How many of several certificates in a file are trusted.
+/// How many of a file's certificates are trusted.
 fn content_of_ring(all: usize, revoked: usize) -> String {
     let are = |number: usize| format!("{number} {}", if number == 1 { "is" } else { "are" });
     match all.saturating_sub(revoked) {
@@ -190,7 +190,7 @@ fn content_of_ring(all: usize, revoked: usize) -> String {
     }
 }
 
-/// The content of one file; what is wrong with the file itself is told at once.
+/// The content of one file; problems with the file itself are reported at once.
 fn ring_file(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
     let bytes = match files::content(&mention.path, KEY_FILE_MAX) {
         Ok((bytes, _)) => bytes,
@@ -231,7 +231,7 @@ fn signing_key(mention: &Mention, now: Timestamp, findings: &mut Findings) {
     }
 }
 
-/// An exception must be about a key that is there, and must not be over; it is always listed.
+/// An exception must be about an existing key, and must not have expired; it is always listed.
 fn look_at_exception<'r, 'o: 'r>(
     exception: &Exception,
     mut rings: impl Iterator<Item = &'r Ring<'o>> + Clone,
@@ -274,7 +274,7 @@ fn why(cert: &CertSummary) -> String {
     }
 }
 
-/// The day, when the moment is its beginning in UTC.
+/// The day, if the moment is its beginning in UTC.
 fn moment(at: Timestamp) -> String {
     if at.as_second().rem_euclid(24 * 3600) == 0 { day(at) } else { at.to_string() }
 }

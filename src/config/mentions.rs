@@ -1,7 +1,7 @@
-//! What the configuration names and the disk holds: files, directories, dated exceptions.
+//! The files, directories and dated exceptions that the configuration mentions.
 //!
-//! The readers write down everything legible here, so that `check` can look at it also when something
-//! else is wrong. Nothing here looks at the disk itself.
+//! The readers record everything valid here, so that `check` can check it even if something else is wrong. Nothing here
+//! accesses the disk.
 
 use std::path::PathBuf;
 
@@ -15,16 +15,16 @@ use crate::format::document::Value;
 /// How a secret is written.
 pub const SECRET_EXAMPLE: &str = "secret = { file = \"/etc/rolloutd/secrets/NAME\" }";
 
-/// What a file or directory that the configuration names is for.
+/// The purpose of a file or directory in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// `site.root`
     Root,
     /// `site.state`
     State,
-    /// `site.incoming`, given or meant
+    /// `site.incoming`, given or by default
     Incoming,
-    /// A public key of the ring of `trees` of the distribution with this number in the file.
+    /// A public key in the ring of `trees` of the distribution with this number in the file.
     Ring {
         /// Number of the distribution in the file, from 0.
         distribution: usize,
@@ -44,49 +44,49 @@ pub enum Purpose {
     },
 }
 
-/// A file or directory that the configuration names.
+/// A file or directory in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
     /// What it is for.
     pub purpose: Purpose,
     /// Absolute.
     pub path: PathBuf,
-    /// Where it is named.
+    /// Where it is mentioned.
     pub at: Spot,
 }
 
-/// A dated exception and where it stands.
+/// A dated exception and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
     /// Number of the distribution in the file, from 0.
     pub distribution: usize,
     /// The exception.
     pub legacy: Legacy,
-    /// Where its key stands.
+    /// The position of its key.
     pub key_at: Spot,
-    /// Where its date stands.
+    /// The position of its date.
     pub at: Spot,
 }
 
-/// A dated exception for what was adopted, and where its date stands.
+/// A dated exception for adopted packages, and the position of its date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptedException {
     /// Number of the distribution in the file, from 0.
     pub distribution: usize,
     /// The exception.
     pub adopted: Adopted,
-    /// Where its date stands.
+    /// The position of its date.
     pub at: Spot,
 }
 
-/// What the readers have come across.
+/// What the readers have recorded.
 #[derive(Debug, Default)]
 pub struct Notebook {
-    /// Every file and directory that was named legibly, in the order of reading.
+    /// Every valid file and directory, in the order of reading.
     pub mentions: Vec<Mention>,
-    /// Every dated exception that was legible.
+    /// Every valid dated exception.
     pub exceptions: Vec<Exception>,
-    /// The same of those for what was adopted.
+    /// The same for adopted packages.
     pub adopted: Vec<AdoptedException>,
 }
 
@@ -98,13 +98,13 @@ impl Notebook {
         Some(path)
     }
 
-    /// A path that is not written: where what it follows from stands.
+    /// A path that is not written, at the position of the value that it follows from.
     pub fn implied(&mut self, path: PathBuf, purpose: Purpose, at: Spot) -> PathBuf {
         self.mentions.push(Mention { purpose, path: path.clone(), at });
         path
     }
 
-    /// `{ file = ".." }`; a secret that stands in the configuration itself is refused.
+    /// `{ file = ".." }`; a secret in the configuration itself is refused.
     pub fn secret(&mut self, value: &Value<'_, '_>, purpose: Purpose) -> Option<PathBuf> {
         if value.is_text() {
             let what = "this is the secret itself, and everybody who can read the configuration can see it";

@@ -1,7 +1,6 @@
-//! The whole file: reads every section and never stops at a mistake.
+//! The whole file: reads every section and does not stop at errors.
 //!
-//! Reading is pure: the same text gives the same outcome on every machine. What only the disk can
-//! tell is `check`'s.
+//! Reading is pure: the same text gives the same result on every machine. `check` does whatever needs the disk.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -18,45 +17,45 @@ use crate::format::syntax::Mended;
 use crate::link::watch::Mode;
 use crate::store::evidence::Bounds;
 
-/// Below, an `scp` that stutters looks finished; above, people think that nothing happens.
+/// Below this, a stalled `scp` looks complete; above it, people think that nothing happens.
 const QUIET: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_mins(10);
-/// Below, the daemon only lists directories.
+/// Below this, the daemon does nothing but list directories.
 const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_hours(1);
-/// Above, a lost event is found the day after.
+/// Above this, a lost event is found the day after.
 const SCAN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
-/// Below, the disk has nothing else to do; above, the backups are gone from which a rotten package could be put back.
+/// Below this, the disk does nothing else; above it, the backups that could restore a damaged package are gone.
 const SCRUB: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(365 * 24);
-/// Below, a slow upload is refused in its middle; above, nobody learns that one was broken off.
+/// Below this, a slow upload is refused half-way; above it, nobody learns that one was interrupted.
 const INCOMPLETE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
-/// rpm itself cannot read more than 4 EiB; what is above 1 TiB is a typing mistake.
+/// rpm itself cannot read more than 4 EiB; anything above 1 TiB is a typing error.
 const PACKAGE: RangeInclusive<u64> = 1024..=1 << 40;
 
-/// Below, nobody sees why a file was refused; above, it is an archive.
+/// Below this, nobody sees why a file was refused; above it, it is an archive.
 const KEEP: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(3_650 * 24);
-/// Below, no package fits; above, it is a typing mistake.
+/// Below this, no package fits; above it, it is a typing error.
 const REJECTED: RangeInclusive<u64> = 1 << 20..=1 << 50;
 
-/// A configuration beyond this is none; it also bounds the work of finding syntax errors.
+/// A longer file is not a configuration; this also bounds the work of finding syntax errors.
 pub const TEXT_MAX: usize = 1 << 20;
 
-/// What was read, whether or not all of it was right.
+/// What was read, whether or not all of it was valid.
 #[derive(Debug)]
 pub struct Outcome {
     /// The settings; only when there is no complaint.
     pub settings: Option<Settings>,
-    /// `[site]`, if it is legible.
+    /// `[site]`, if it is valid.
     pub site: Option<Site>,
-    /// The legible ones with their number in the file, from 0.
+    /// The valid ones with their number in the file, from 0.
     pub distributions: Vec<(usize, Distribution)>,
-    /// What is to be looked at on the disk.
+    /// What is to be checked on disk.
     pub notebook: Notebook,
-    /// Where everything stands.
+    /// The position of everything.
     pub places: Places,
     /// All complaints, by position.
     pub complaints: Vec<Complaint>,
 }
 
-/// Reads the configuration, as far as it can be read without looking at the disk.
+/// Reads the configuration as far as possible without accessing the disk.
 ///
 /// # Errors
 /// All complaints, in the order of the file.
@@ -65,7 +64,7 @@ pub fn load(text: &str, file: &Path) -> Result<Settings, Vec<Complaint>> {
     outcome.settings.ok_or(outcome.complaints)
 }
 
-/// Reads the configuration and everything that `check` wants to look at.
+/// Reads the configuration and everything that `check` needs.
 pub fn read(text: &str, file: &Path) -> Outcome {
     let length = text.len();
     let mended = Mended::new(if length > TEXT_MAX { "" } else { text });
@@ -146,7 +145,7 @@ fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {
     Some(Site { name: name?, root: root?, state: state?, incoming: incoming?, base_url: base_url? })
 }
 
-/// The key, and whether metadata is published without a signature also where it has one.
+/// The key, and whether metadata is published unsigned even if it was signed.
 fn signing(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<(Option<Signing>, bool)> {
     let off = section.get("off").map_or(Some(false), |v| v.switch())?;
     let key = if off { None } else { section.need("key", "key = \"/etc/rolloutd/signing.asc\"") };
@@ -204,7 +203,7 @@ fn rejected(mut section: Section<'_, '_>) -> Option<Bounds> {
     Some(Bounds { keep: keep?, files: files?, size: size? })
 }
 
-/// How a directory lies in another one, of which its name and what it is for are told; both by their text only.
+/// How a directory overlaps another one, given with its name and purpose; by their text only.
 fn overlap((other, name, what_for): (&Path, &str, &str), dir: &Path) -> Option<String> {
     let says = |relation| format!("`{}` {relation} {name} `{}`", dir.display(), other.display());
     if dir == other {
@@ -282,7 +281,7 @@ mod tests {
         assert_eq!(keys, ["site.state", "distribution[0].procedure", "http.listen"]);
     }
 
-    /// A piece of the contract's example, a piece of syntax, or anything at all.
+    /// A piece of a valid file, a piece of syntax, or anything at all.
     fn piece() -> impl Strategy<Value = String> {
         let lines: Vec<String> = CONTRACT.lines().map(|line| format!("{line}\n")).collect();
         let syntax = [

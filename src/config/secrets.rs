@@ -1,6 +1,6 @@
-//! Shared secrets and API tokens: are they there, hidden, long enough, and all different?
+//! Shared secrets and API tokens: do they exist, are they private, long enough, and all different?
 //!
-//! A secret itself is never shown, not even in part.
+//! A secret is never shown, not even in part.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use super::files;
 use super::mentions::{Mention, Purpose};
 use crate::format::complaint::Findings;
 
-/// Shorter secrets can be found by trying (RFC 2104 section 3 wants the length of the hash).
+/// Shorter secrets can be guessed (RFC 2104 section 3 recommends the length of the hash).
 pub const SECRET_MIN: usize = 16;
 
-/// Longer files are no secrets but a mistaken path.
+/// A longer file is not a secret but a wrong path.
 pub const SECRET_MAX: usize = 4096;
 
-/// Where the service manager puts secrets, and only while the service runs (`systemd.exec(5)`).
+/// Where the service manager puts secrets, only while the service runs (`systemd.exec(5)`).
 const CREDENTIALS: &str = "/run/credentials";
 
-/// A secret as it is used: what an editor adds at the end of the file is no part of it.
+/// A secret as it is used: without what an editor adds at the end of the file.
 pub fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes.trim_ascii_end()
 }
 
-/// Looks at every secret that the configuration names.
+/// Checks every secret that the configuration names.
 pub fn look(mentions: &[Mention], findings: &mut Findings) {
     let mut seen: Vec<(Vec<u8>, usize)> = Vec::new();
     for mention in mentions.iter().filter(|m| matches!(m.purpose, Purpose::Secret | Purpose::Token)) {
@@ -38,7 +38,7 @@ pub fn look(mentions: &[Mention], findings: &mut Findings) {
     }
 }
 
-/// The secret, if it is one.
+/// The secret, if it is valid.
 fn one(mention: &Mention, findings: &mut Findings) -> Option<Vec<u8>> {
     let shown = mention.path.display();
     let (bytes, metadata) = match files::content(&mention.path, SECRET_MAX) {

@@ -1,7 +1,6 @@
-//! What was checked: no `Option` that means "default".
+//! The checked settings: no `Option` that means "default".
 //!
-//! These are plain values. `reader` makes them, `check` compares them with the disk, and the floors
-//! above only read them.
+//! Plain values. `reader` creates them, `check` compares them with the disk, and the floors above only read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,10 +17,10 @@ use crate::format::compress::Compression;
 use crate::link::watch::Mode;
 use crate::store::evidence::Bounds;
 
-/// The name of the directory of uploads beside the root, where the admin names none.
+/// The name of the default drop directory beside the root.
 pub const INCOMING: &str = "incoming";
 
-/// The trees of a distribution that names none, in the order of a promotion.
+/// The default trees of a distribution, in the order of a promotion.
 pub const TREES: [&str; 4] = ["untested", "testing", "delta", "production"];
 
 /// Everything an admin has decided.
@@ -35,9 +34,9 @@ pub struct Settings {
     pub http: Http,
     /// What is rolled out, in the order of the file; at least one.
     pub distributions: Vec<Distribution>,
-    /// Who signs metadata; `None` means unsigned metadata.
+    /// The key that signs metadata; `None` means unsigned metadata.
     pub signing: Option<Signing>,
-    /// Whether metadata is published without a signature also where it has one: `off` of `[signing]`.
+    /// Whether metadata is published unsigned even if it was signed: `off` in `[signing]`.
     pub unsigned: bool,
     /// Trackers that may send hints.
     pub webhooks: Vec<Webhook>,
@@ -60,16 +59,17 @@ pub struct Site {
     pub root: PathBuf,
     /// Logbook, index, rejected and retired files; never under `root`. Absolute.
     pub state: PathBuf,
-    /// `<incoming>/<distribution path>/` is where people upload; never under `root` or `state`, nobody serves it. Absolute.
+    /// `<incoming>/<distribution path>/` is where people upload; never under `root` or `state`, and not served.
+    /// Absolute.
     pub incoming: PathBuf,
-    /// The URL of `root`, without a slash at the end.
+    /// The URL of `root`, without a trailing slash.
     pub base_url: String,
 }
 
 /// `[http]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
-    /// Address and port; a socket from the service manager goes before it.
+    /// Address and port; a socket from the service manager takes precedence.
     pub listen: SocketAddr,
     /// Whether this daemon serves `root` too.
     pub serve_trees: bool,
@@ -84,37 +84,37 @@ pub struct Distribution {
     pub procedure: String,
     /// At least two, in the order of a promotion; uploads are taken into the first.
     pub trees: Vec<TreeName>,
-    /// Of packages and metadata.
+    /// For packages and metadata.
     pub checksum: ChecksumKind,
-    /// Of metadata.
+    /// For metadata.
     pub compression: Compression,
     /// `false`: one gzip member or zstd frame per metadata file.
     pub blocks: bool,
-    /// How long superseded files stay.
+    /// How long superseded files are kept.
     pub grace: Grace,
     /// Key files of every tree, `"*"` already expanded.
     pub keys: BTreeMap<TreeName, Vec<PathBuf>>,
     /// Dated exceptions for old keys.
     pub legacy: Vec<Legacy>,
-    /// Dated exceptions for packages that lay in a tree when it was taken under management.
+    /// Dated exceptions for packages that were in a tree when it was adopted.
     pub adopted: Vec<Adopted>,
-    /// Signers that every tree asks for; at least 1.
+    /// How many signers every tree requires; at least 1.
     pub min_signers: BTreeMap<TreeName, usize>,
-    /// Architectures that may come in; empty: all.
+    /// Architectures that may come in; empty means all.
     pub arches: Vec<String>,
-    /// `gpgkey=` of the generated `.repo` file; empty: the keys that the daemon puts beside that file.
+    /// `gpgkey=` of the generated `.repo` file; empty means the keys that the daemon puts beside it.
     pub gpgkey_urls: Vec<String>,
 }
 
 impl Distribution {
-    /// What `tree` asks of a package's signatures.
+    /// What `tree` requires of a package's signatures.
     pub fn policy(&self, tree: &TreeName) -> Policy {
         let min_signers = self.min_signers.get(tree).copied().unwrap_or(1);
         Policy { legacy: self.legacy.clone(), min_signers }
     }
 }
 
-/// `[[distribution.adopted]]`: packages that the gate would refuse for this reason may stay where they lay.
+/// `[[distribution.adopted]]`: packages that the gate would refuse for this reason may stay in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adopted {
     /// The tree in which they may stay.
@@ -148,9 +148,9 @@ pub struct Webhook {
     pub name: HookName,
     /// How bodies are read.
     pub kind: HookKind,
-    /// One file with the shared secret, or two while it is being changed.
+    /// One file with the shared secret, or two while it is being replaced.
     pub secrets: Vec<PathBuf>,
-    /// Who acts when this webhook speaks.
+    /// The actor for this webhook's requests.
     pub actor: Actor,
     /// What that actor may do.
     pub roles: BTreeSet<Role>,
@@ -181,7 +181,7 @@ pub struct Outgoing {
 /// `[[token]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// Who acts.
+    /// The actor.
     pub actor: Actor,
     /// What the actor may do.
     pub roles: BTreeSet<Role>,
@@ -194,13 +194,13 @@ pub struct Token {
 pub struct Watch {
     /// Events, polling, or whatever the file system can.
     pub mode: Mode,
-    /// How long a file must be quiet before it is looked at.
+    /// How long a file must be unchanged before it is examined.
     pub quiet: Duration,
-    /// Between two looks where there are no events.
+    /// The time between two scans without events.
     pub poll_every: Duration,
-    /// Between two looks at everything, which finds what events missed.
+    /// The time between two complete scans, which find what events missed.
     pub scan_every: Duration,
-    /// In what time every listed package is read again and compared with what was accepted.
+    /// The time within which every listed package is read again and compared with what was accepted.
     pub scrub_within: Duration,
 }
 
@@ -212,12 +212,12 @@ const JOBS_DEFAULT_MAX: usize = 8;
 pub struct Intake {
     /// Larger files are refused before they are read, in bytes.
     pub max_package: u64,
-    /// Files taken in at the same time; at least 1, by default one for each core.
+    /// Packages taken in at the same time; at least 1, by default one for each core.
     pub jobs: usize,
-    /// How long a file that is shorter than its headers say, or that does not fit its digests, may stay
-    /// unchanged before it is refused.
+    /// How long a file that is shorter than its headers say, or that does not match its digests, may stay unchanged
+    /// before it is refused.
     pub incomplete_after: Duration,
-    /// How much of what was refused is kept of each distribution.
+    /// How many refused files are kept for each distribution.
     pub rejected: Bounds,
 }
 
@@ -237,10 +237,9 @@ impl Default for Intake {
     fn default() -> Self {
         Self {
             max_package: 8 << 30,
-            // A transfer that was broken off is usually taken up within minutes; an hour is generous to
-            // people on trains.
+            // An interrupted transfer is usually resumed within minutes; an hour is generous to people on trains.
             incomplete_after: Duration::from_hours(1),
-            // A release takes weeks, and somebody asks for its broken upload after them.
+            // A release takes weeks, and somebody may ask for a broken upload after that.
             rejected: Bounds { keep: Duration::from_hours(90 * 24), files: 10_000, size: 10 << 30 },
             jobs: std::thread::available_parallelism().map_or(2, |cores| cores.get().min(JOBS_DEFAULT_MAX)),
         }

@@ -1,4 +1,4 @@
-//! Files of the daemon's that belong to somebody else, as a daemon or a command leaves them that root has once run by
+//! The daemon's files that belong to somebody else, as left by a daemon or command that was once run as root by
 //! mistake: the daemon's user can then neither read nor replace them.
 
 use std::os::unix::fs::MetadataExt as _;
@@ -9,10 +9,10 @@ use crate::format::complaint::Findings;
 use crate::store::disk::user;
 use crate::store::{ownership, tree};
 
-/// Names that are looked at in one directory.
+/// Most names checked in one directory.
 const NAMES_MAX: usize = 10_000;
 
-/// Looks at the state directory and at the directories of the trees.
+/// Checks the state directory and the directories of the trees.
 pub fn look(outcome: &Outcome, findings: &mut Findings) {
     let Some(site) = &outcome.site else { return };
     let owner = ownership::of_site(&site.state);
@@ -38,11 +38,11 @@ pub fn look(outcome: &Outcome, findings: &mut Findings) {
         findings.complain(&outcome.places.of(key), what, Some(hint));
     };
     report("site.state", &site.state, of_state(&site.state), &|uid| uid != owner);
-    // Trees may lie where root has made the way to them; what root has made below is nobody else's to change.
+    // Trees may be in a directory that root created; only root's files below that are reported.
     report("site.root", &site.root, of_trees(outcome, &site.root), &|uid| uid == 0);
 }
 
-/// What the daemon makes for itself alone. Refused files belong to whoever uploaded them.
+/// The daemon's private files. Refused files belong to whoever uploaded them.
 fn of_state(state: &Path) -> Vec<PathBuf> {
     let names = ["lock", "http.addr", "restore.unfinished"];
     let begins = ["logbook.", "people."];

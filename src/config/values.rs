@@ -1,6 +1,6 @@
-//! Single values: text to paths, addresses, dates, and what is wrong with them otherwise.
+//! Single values: paths, addresses, dates, and what is wrong with other text.
 //!
-//! Everything here is about one value, or one beside another; which key it belongs to is the readers'.
+//! Everything here is about one value, or one compared with another; the readers know which key it belongs to.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ pub fn span(
     value.quantity(quantity::duration, |duration| quantity::show_duration(*duration), range, "24h")
 }
 
-/// The elements of a list, each once.
+/// The elements of a list, without duplicates.
 pub fn set_of<T: PartialEq>(value: &Value<'_, '_>, read: impl Fn(&Value<'_, '_>) -> Option<T>) -> Option<Vec<T>> {
     let mut all = Vec::new();
     for element in value.list()? {
@@ -67,7 +67,7 @@ pub fn absolute(text: &str) -> Result<PathBuf, String> {
     if text.chars().any(char::is_control) {
         return Err(format!("`{shown}` has a control character"));
     }
-    // Collecting the components drops `.`, doubled slashes and a slash at the end.
+    // Collecting the components drops `.`, double slashes and a trailing slash.
     Ok(path.components().collect())
 }
 
@@ -115,13 +115,13 @@ fn is_host(host: &str) -> bool {
     is_name && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
-/// A part of a path that every reader of it, web servers and their patterns too, takes for just itself.
+/// A part of a path that every reader, including web servers and their patterns, takes literally.
 fn is_part(part: &str) -> bool {
     let mut rest = part.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
             (b'%', [a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                // A slash, a dot or a control character in disguise would be taken for one by some and not by others.
+                // Some readers decode an encoded slash, dot or control character, and others do not.
                 let byte = u8::from_str_radix(&format!("{}{}", char::from(*a), char::from(*b)), 16).unwrap_or_default();
                 if byte < b' ' || b"/.\\\x7f".contains(&byte) {
                     return false;
@@ -135,7 +135,7 @@ fn is_part(part: &str) -> bool {
     true
 }
 
-/// 40 or 64 hexadecimal digits in upper case; blanks, as key tools print them, are dropped.
+/// 40 or 64 hexadecimal digits in upper case; spaces, as key tools print them, are dropped.
 pub fn fingerprint(text: &str) -> Result<String, String> {
     let digits: String = text.chars().filter(|c| *c != ' ').collect();
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -161,12 +161,12 @@ pub fn date(value: &Value<'_, '_>) -> Option<Timestamp> {
     until
 }
 
-/// Names that must differ from one another.
+/// Names that must be unique.
 #[derive(Default)]
 pub struct Names(Vec<(String, usize)>);
 
 impl Names {
-    /// Complains when the name stood somewhere before.
+    /// Complains if the name was used before.
     pub fn note(&mut self, name: &str, value: &Value<'_, '_>, what: &str) {
         match self.0.iter().find(|(other, _)| other == name) {
             Some((_, line)) => value.complain(format!("`{name}` {what}"), Some(format!("the first is on line {line}"))),
@@ -213,14 +213,14 @@ mod tests {
             "http://a/#x",
             "http://a/ b",
             "http://a/é",
-            // What a router would take for a pattern.
+            // A router would take this for a pattern.
             "http://a/:x",
             "http://a/{x}",
             "http://a/{*x}",
             "http://a/*x",
             "http://a/*",
             "http://a/b:c",
-            // What some readers take for another path.
+            // Some readers would take this for another path.
             "http://a//",
             "http://a//b",
             "http://a/b//c",
