@@ -1,8 +1,8 @@
-//! Who asks, and what they may.
+//! Who a request comes from, and what they may do.
 //!
-//! Tokens and webhook secrets are compared in constant time, every one of them on every request, so
-//! that the time of an answer tells nothing about which was nearest. Tokens are kept as SHA-256, so
-//! that a memory image does not hold them. Neither type has a `Debug` form.
+//! Tokens and webhook secrets are compared in constant time, all of them on every request, so that the response time
+//! reveals nothing about which was closest. Tokens are kept as SHA-256, so that a memory image does not contain them.
+//! Neither type has a `Debug` form.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ use crate::process::who::{Caller, Channel};
 pub struct Tokens(Vec<(digest::Digest, Caller)>);
 
 impl Tokens {
-    /// Adds a token for somebody.
+    /// Adds a token for a caller.
     pub fn add(&mut self, token: &[u8], caller: Caller) {
         self.0.push((digest::digest(&digest::SHA256, token), caller));
     }
 
-    /// Who the bearer of the request's token is.
+    /// The caller that the request's token belongs to.
     pub fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let header = headers.get(axum::http::header::AUTHORIZATION)?.as_bytes();
         let (scheme, token) = header.split_at_checked(7)?;
@@ -41,12 +41,12 @@ impl Tokens {
     }
 }
 
-/// Somebody without a token: may look.
+/// A caller without a token: may only read.
 pub fn nobody() -> Caller {
     Caller::new(Actor::recorded(people::ANONYMOUS), Channel::Api, [Role::Observer])
 }
 
-/// The secrets of the webhooks: one each, or two while a new one is being introduced.
+/// The secrets of the webhooks: one each, or two while one is being replaced.
 #[derive(Default)]
 pub struct HookSecrets(BTreeMap<HookName, Vec<hmac::Key>>);
 
@@ -104,7 +104,7 @@ mod tests {
         assert!(!secrets.is_signed(&other, Some(signature(b"old secret", b"body").as_bytes()), b"body"));
     }
 
-    /// The published example of the signing scheme, so that other people's senders fit.
+    /// The published example of the signing scheme, so that other senders are compatible.
     #[test]
     fn the_scheme_is_the_one_that_senders_use() {
         let mut secrets = HookSecrets::default();

@@ -1,8 +1,8 @@
-//! The bodies of requests, which take memory before it is known whose they are.
+//! The bodies of requests, which take memory before the sender is known.
 //!
-//! All bodies that are under way have a number of bytes together, by what has come of them and not by what they
-//! announce; whoever has a known token has a number of his own. One guest has a quarter of it at most. A body has to be
-//! there within [`TIME`], so that a few that never end do not hold it for long.
+//! All bodies being received share a limit in bytes, counted by what has arrived and not by what was announced; known
+//! tokens have a limit of their own. One client gets at most a quarter of it. A body must arrive within [`TIME`], so
+//! that a few that never end do not block the rest for long.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,19 +12,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer::{Peer, Spoken};
 
-/// Longest body of a request. A tracker sends at most some KiB; the rest is room for long comments.
+/// The longest body of a request. A tracker sends some KiB at most; the rest is room for long comments.
 pub const BODY_MAX: usize = 1024 * 1024;
 
-/// Bytes of all bodies of strangers that are under way.
+/// Bytes of all anonymous bodies being received.
 const STRANGERS_MAX: usize = 16 * 1024 * 1024;
 
-/// The same of those who have a known token.
+/// The same with a known token.
 const KNOWN_MAX: usize = 8 * 1024 * 1024;
 
-/// How long a body may take. A line that needs longer for a megabyte is no tracker's.
+/// How long a body may take. A connection that needs longer for a megabyte is not a tracker's.
 pub const TIME: Duration = Duration::from_secs(15);
 
-/// The bytes that bodies take.
+/// Counts the bytes that bodies take.
 #[derive(Debug)]
 pub struct Bodies {
     strangers: Arc<Semaphore>,
@@ -45,15 +45,15 @@ impl Bodies {
         Self { strangers: strangers_left, known, of_each: Mutex::default(), each_max: strangers / 4 }
     }
 
-    /// Somebody whose body takes nothing yet.
+    /// Begins a body that takes nothing yet.
     pub fn begin(self: &Arc<Self>, spoken: Option<Spoken>, is_known: bool) -> Held {
-        // Behind a proxy that does not say for whom it speaks there may be many.
+        // Behind a proxy that does not name its clients there may be many of them.
         let peer = spoken.map(|spoken| spoken.0).filter(|peer| !is_known && !peer.is_shared());
         Held { bodies: Arc::clone(self), is_known, peer, bytes: 0, permit: None }
     }
 }
 
-/// What one body takes, until this goes out of scope.
+/// The bytes that one body takes, until this is dropped.
 pub struct Held {
     bodies: Arc<Bodies>,
     is_known: bool,
@@ -63,7 +63,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Takes more, or says that there is no more.
+    /// Takes more; false if there is no more.
     pub fn take(&mut self, bytes: usize) -> bool {
         let left = if self.is_known { &self.bodies.known } else { &self.bodies.strangers };
         let Some(permit) = u32::try_from(bytes).ok().and_then(|n| Arc::clone(left).try_acquire_many_owned(n).ok())

@@ -17,14 +17,14 @@ use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
 use crate::store::logbook::Reader;
 
-/// How many may read the logbook at a time. Each takes a thread and some descriptors, and whoever walks
-/// all of it takes a processor, too.
+/// How many requests may read the logbook at a time. Each takes a thread and some descriptors, and walking all of it
+/// also takes a processor.
 const LOGBOOK_READERS: usize = 4;
 
-/// How many files are read at a time for clients: enough for a disk of any kind, and few for this machine.
+/// How many files are read for clients at a time: enough for any kind of disk, few for this machine.
 const FILE_READERS: usize = 16;
 
-/// What handlers know of the site; a reload puts a new one in its place.
+/// The settings that handlers use; a reload replaces them.
 #[derive(Default)]
 pub struct SiteFacts {
     /// Name for pages.
@@ -35,7 +35,7 @@ pub struct SiteFacts {
     pub root: PathBuf,
     /// Who may use the API.
     pub tokens: Tokens,
-    /// Who may send hints.
+    /// Who may send webhooks.
     pub secrets: HookSecrets,
     /// The refused files of each distribution.
     pub rejected: BTreeMap<DistPath, Arc<Evidence>>,
@@ -51,7 +51,7 @@ impl SiteFacts {
 /// The state that all handlers share.
 #[derive(Clone)]
 pub struct Context {
-    /// The way to the engine.
+    /// The handle of the engine.
     pub engine: Handle,
     logbook: Reader,
     walkers: Arc<Readers>,
@@ -63,7 +63,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context over an engine.
+    /// A context for an engine.
     pub fn new(engine: Handle, logbook: Reader, site: SiteFacts, disk: Arc<dyn Disk>) -> Self {
         let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
         let (bodies, guesses) = (Arc::default(), Arc::default());
@@ -71,10 +71,10 @@ impl Context {
         Self { engine, logbook, walkers, readers, bodies, guesses, site, disk }
     }
 
-    /// Reads the logbook file on a thread that may wait for the disk.
+    /// Reads the logbook file on a thread that may block on the disk.
     ///
     /// # Errors
-    /// A problem document when `read` fails.
+    /// A problem document if `read` fails.
     pub async fn read_logbook<T, E>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, E> + Send + 'static,
@@ -91,17 +91,17 @@ impl Context {
         self.walkers.read(move || read(&logbook)).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
     }
 
-    /// Looks at refused files, or removes some, on a thread that may wait for the disk.
+    /// Reads or removes refused files on a thread that may block on the disk.
     ///
     /// # Errors
-    /// A problem document when `work` fails.
+    /// A problem document if `work` fails.
     pub async fn at_rejected<T: Send + 'static>(
         &self,
         work: impl FnOnce(&SiteFacts, &dyn Disk) -> Result<T, DiskError> + Send + 'static,
     ) -> Result<T, Problem> {
         let failed = |why: String| {
             let kind = StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(kind, "disk", "The refused files cannot be reached", why)
+            Problem::new(kind, "disk", "The refused files cannot be read or removed", why)
         };
         let (site, disk) = (self.site(), Arc::clone(&self.disk));
         let done = self.walkers.read(move || work(&site, disk.as_ref())).await;
@@ -113,22 +113,22 @@ impl Context {
         &self.readers
     }
 
-    /// The memory that bodies of requests take.
+    /// Counts the memory of request bodies.
     pub fn bodies(&self) -> &Arc<Bodies> {
         &self.bodies
     }
 
-    /// Credentials that were not right.
+    /// Counts wrong credentials.
     pub fn guesses(&self) -> &Arc<Guesses> {
         &self.guesses
     }
 
-    /// What is known of the site now.
+    /// The present settings.
     pub fn site(&self) -> Arc<SiteFacts> {
         Arc::clone(&self.site.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Puts new facts in place.
+    /// Replaces the settings.
     pub fn replace(&self, site: SiteFacts) {
         *self.site.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(site);
     }

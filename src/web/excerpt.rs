@@ -1,19 +1,19 @@
-//! How much of a file a client is sent: validators, conditions and ranges of RFC 9110.
+//! Which part of a file a client gets: validators, conditions and ranges of RFC 9110.
 //!
-//! Pure: the headers of a request and what is known of the file give a [`Share`].
+//! Pure: computes a [`Share`] from the request headers and the file's metadata.
 
 use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// What is known of a file that is open.
+/// The metadata of an open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
     /// Its inode number.
     pub inode: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// When it was changed: seconds since 1970 and nanoseconds.
+    /// Its change time: seconds since 1970 and nanoseconds.
     pub changed: (i64, i64),
 }
 
@@ -22,41 +22,41 @@ pub struct Known {
 pub enum Share {
     /// All of it.
     Whole,
-    /// From the first of these bytes on, so many.
+    /// This many bytes, from the first number on.
     Part(u64, u64),
-    /// Nothing: what it has is what there is.
+    /// Nothing: the client has the current file.
     NotModified,
-    /// Nothing: it wanted another one.
+    /// Nothing: its precondition failed.
     OtherOne,
-    /// Nothing: the range lies outside.
+    /// Nothing: the range is outside of the file.
     Outside,
 }
 
 impl Known {
-    /// Differs for any two states of a file of this program, which never changes one in place.
+    /// Different for any two states of one of our files, which are never changed in place.
     pub fn tag(&self) -> String {
         let (seconds, rest) = self.changed;
         format!("\"{:x}-{:x}-{seconds:x}.{rest:x}\"", self.inode, self.length)
     }
 
-    /// When it was changed, to the second.
+    /// Its change time, to the second.
     fn second(&self) -> SystemTime {
-        // What is older than the epoch counts as from the epoch: HTTP has no way to say it.
+        // Anything before the epoch counts as the epoch: HTTP cannot express it.
         SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(self.changed.0).unwrap_or_default())
     }
 
-    /// The same as `Last-Modified` has it.
+    /// The `Last-Modified` header.
     pub fn modified(&self) -> String {
         httpdate::fmt_http_date(self.second())
     }
 
-    /// Whether a date is just that of the file. Not whether the file is older: one that was put back is
-    /// another one for whoever has a newer one.
+    /// Whether a date is exactly the file's. It is not enough that the file is older: a restored file is new to a
+    /// client with a later one.
     fn is_of(&self, date: &str) -> bool {
         httpdate::parse_http_date(date).is_ok_and(|date| date == self.second())
     }
 
-    /// How much of the file a request wants, in the order in which RFC 9110 (13.2.2) has the conditions looked at.
+    /// Which part of the file a request gets, checking the conditions in the order of RFC 9110 (13.2.2).
     pub fn share(&self, headers: &HeaderMap) -> Share {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let tag = self.tag();
@@ -85,7 +85,7 @@ impl Known {
         }
     }
 
-    /// One range; of several, or of what is no range, all is sent, as RFC 9110 (14.2) allows.
+    /// A single range; for several, or an invalid one, everything is sent, as RFC 9110 (14.2) allows.
     fn part(&self, range: &str) -> Share {
         let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
             return Share::Whole;
@@ -154,7 +154,7 @@ mod tests {
             (&[(header::IF_NONE_MATCH, "\"x\"")], Share::Whole),
             (&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, &date)], Share::Whole),
             (&[(header::IF_MODIFIED_SINCE, &date)], Share::NotModified),
-            // The file that this client has was newer: it was put back since.
+            // This client's file is newer: the present one was restored since.
             (&[(header::IF_MODIFIED_SINCE, later)], Share::Whole),
             (&[(header::IF_MODIFIED_SINCE, earlier)], Share::Whole),
             (&[(header::IF_MATCH, &tag)], Share::Whole),

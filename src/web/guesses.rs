@@ -1,10 +1,10 @@
-//! Credentials that are not right: counted, said in the log, and answered more and more slowly.
+//! Wrong credentials: counted, logged, and answered more and more slowly.
 //!
-//! Whoever guesses is answered later with each guess, by address, and has few guesses under way; beyond that he is sent
-//! away before anything is compared. Whoever has the right credentials never waits, also behind the same proxy: a proxy
-//! on this machine that does not say for whom it speaks has no bound on guesses under way, and only its wrong ones wait.
+//! Each wrong guess from an address delays the next answer more, and few guesses may be pending at once; beyond that,
+//! requests are refused before anything is compared. Right credentials never wait, even behind the same proxy: a proxy
+//! on this machine that does not name its clients has no limit on pending guesses, and only its wrong ones wait.
 //!
-//! The log has one line at once and then one a minute with the number since.
+//! The log gets one line at once and then one a minute with the number since.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,28 +14,28 @@ use tokio::time::{Instant, sleep};
 
 use super::peer::{Peer, Spoken};
 
-/// So many wrong ones are answered at once: people mistype, and a script has an old token.
+/// This many wrong ones are answered at once: people mistype, and scripts have old tokens.
 const FREE: u32 = 3;
 
-/// How much later the first one is answered that is not; then twice as much each time.
+/// The delay of the first answer after that; it doubles each time.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 
-/// The longest wait for an answer.
+/// The longest delay of an answer.
 const DELAY_MAX: Duration = Duration::from_secs(4);
 
-/// Guesses of one address that may wait for their answers.
+/// Most guesses of one address that may wait for their answers.
 const WAITING_MAX: u32 = 8;
 
-/// After so long without a wrong one an address is as good as new.
+/// After this time without a wrong guess, an address starts afresh.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 
-/// Addresses that are remembered.
+/// Most addresses remembered.
 const PEERS_MAX: usize = 4096;
 
-/// How often the log is told.
+/// How often wrong guesses are logged.
 const SAY_EVERY: Duration = Duration::from_mins(1);
 
-/// What was guessed.
+/// The kind of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A token of the API.
@@ -48,7 +48,7 @@ impl Kind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Token, Self::Signature];
 
-    /// Its name in the log and in the figures.
+    /// Its name in the log and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -79,13 +79,13 @@ struct Guesser {
 #[derive(Debug, Default)]
 struct Count {
     all: u64,
-    /// Those that the log does not know of yet, and when it was told last.
+    /// Guesses that are not logged yet, and when they were last logged.
     unsaid: u64,
     last: Option<Peer>,
     said: Option<Instant>,
 }
 
-/// Too many of an address wait for their answers.
+/// Too many guesses of an address wait for their answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -94,17 +94,17 @@ impl Guesses {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether credentials of somebody are looked at now.
+    /// Whether credentials from a client are checked now.
     ///
     /// # Errors
-    /// When so many of his were wrong that he has to wait for their answers first.
+    /// If the client must first wait for the answers to earlier guesses.
     pub fn may_try(&self, spoken: Option<Spoken>) -> Result<(), TooMany> {
         let Some(Spoken(peer)) = spoken.filter(|spoken| !spoken.0.is_shared()) else { return Ok(()) };
         let waiting = self.lock().peers.get(&peer).map_or(0, |guesser| guesser.waiting);
         if waiting >= WAITING_MAX { Err(TooMany) } else { Ok(()) }
     }
 
-    /// Notes a wrong one; ends when it may be answered.
+    /// Counts a wrong guess; returns when it may be answered.
     pub async fn wrong(self: &Arc<Self>, kind: Kind, spoken: Option<Spoken>) {
         let delay = self.note(kind, spoken, Instant::now());
         if let Some(Spoken(peer)) = spoken.filter(|_| !delay.is_zero()) {
@@ -113,7 +113,7 @@ impl Guesses {
         }
     }
 
-    /// Notes a wrong one; gives how long its answer has to wait.
+    /// Counts a wrong guess; returns how long its answer has to wait.
     fn note(&self, kind: Kind, spoken: Option<Spoken>, now: Instant) -> Duration {
         let mut inner = self.lock();
         let count = inner.of_kind.entry(kind).or_default();
@@ -143,7 +143,7 @@ impl Guesses {
         }
     }
 
-    /// Tells the log what it does not know yet, once a minute.
+    /// Logs what is not logged yet, once a minute.
     pub fn say(&self) {
         let now = Instant::now();
         for (kind, count) in &mut self.lock().of_kind {
@@ -169,7 +169,7 @@ impl Count {
     }
 }
 
-/// A wrong one that waits for its answer, until this goes out of scope.
+/// A wrong guess that waits for its answer, until this is dropped.
 struct Waits {
     guesses: Arc<Guesses>,
     peer: Peer,

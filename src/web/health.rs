@@ -21,11 +21,11 @@ use crate::engine::view::View;
 /// Whether the daemon is ready, and if not, why.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReadyBody {
-    /// Whether recovery is over and nothing is wrong.
+    /// Whether recovery is complete and nothing is wrong.
     pub ready: bool,
-    /// What is wrong or still going on.
+    /// What is wrong or still in progress.
     pub reasons: Vec<String>,
-    /// What those who upload have to put right, and neither clients nor moves suffer from.
+    /// What uploaders have to fix; clients and moves are not affected.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
@@ -48,15 +48,15 @@ pub async fn ready(State(context): State<Context>) -> (StatusCode, Json<ReadyBod
     (status, Json(ReadyBody { ready: reasons.is_empty(), reasons, warnings }))
 }
 
-/// What is wrong or still going on; empty means ready.
+/// What is wrong or still in progress; empty means ready.
 pub fn reasons(inside: &View) -> Vec<String> {
     let recovering =
         (!inside.ready).then(|| "recovery is in progress: publishing trees and scanning uploads".to_owned());
     recovering.into_iter().chain(inside.troubles.iter().map(|(what, why)| format!("{what}: {why}"))).collect()
 }
 
-/// What somebody has to do something about, and what stops nothing: packages by revoked keys, one sentence for each tree,
-/// and uploads, one for each distribution.
+/// What somebody has to act on although nothing stops: packages signed by revoked keys, one sentence for each tree, and
+/// uploads, one for each distribution.
 pub fn warnings(inside: &View) -> Vec<String> {
     let sentence = |(dist, waiting): (&DistPath, &Backlog)| {
         let (first, all) = waiting.trouble()?;
@@ -107,7 +107,7 @@ struct CredentialLabels {
     kind: String,
 }
 
-/// Figures for Prometheus.
+/// Metrics for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
 pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
     let wrong = Kind::ALL.map(|kind| (kind, context.guesses().count(kind)));
@@ -147,7 +147,7 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
             uploads.get_or_create(&labels).set(clamp(backlog.count(kind)));
         }
     }
-    registry.register("uploads_waiting", "Uploads that are not taken in", uploads);
+    registry.register("uploads_waiting", "Uploads that are waiting", uploads);
     let notices = Family::<ReceiverLabels, Gauge>::default();
     for to in inside.rules.outgoing.keys() {
         notices.get_or_create(&ReceiverLabels { to: to.to_string() }).set(0);
@@ -155,18 +155,18 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
     for (to, number) in inside.world.notices.waiting() {
         notices.get_or_create(&ReceiverLabels { to: to.to_string() }).set(clamp(number as u64));
     }
-    registry.register("notices_waiting", "Notices that a receiver has not taken yet", notices);
+    registry.register("notices_waiting", "Notices that a receiver has not accepted yet", notices);
     let expires = Family::<KeyLabels, Gauge>::default();
     for (key, end) in &inside.rules.expiries {
         expires.get_or_create(&KeyLabels { key: key.clone() }).set(end.as_second());
     }
     registry.register_with_unit("key_expires", "When the key expires", Unit::Seconds, expires);
-    registry.register("ready", "1 when recovery is over and nothing is wrong", ready);
+    registry.register("ready", "1 if recovery is complete and nothing is wrong", ready);
     registry.register("tree_packages", "Packages that the tree's metadata lists", packages);
     registry.register("tree_revision", "Revision of the tree's metadata", revision);
-    registry.register_with_unit("tree_published", "When the tree was published last", Unit::Seconds, published);
+    registry.register_with_unit("tree_published", "When the tree was last published", Unit::Seconds, published);
     registry.register("rollouts", "Rollouts in each state", rollouts);
-    registry.register("logbook_entries", "Entries of the logbook", ConstCounter::new(inside.world.last));
+    registry.register("logbook_entries", "Entries in the logbook", ConstCounter::new(inside.world.last));
     let refused = Family::<CredentialLabels, prometheus_client::metrics::counter::Counter>::default();
     for (kind, number) in wrong {
         refused.get_or_create(&CredentialLabels { kind: kind.as_str().to_owned() }).inc_by(number);

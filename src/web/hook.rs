@@ -1,7 +1,7 @@
 //! `POST /hooks/<name>`: a signed hint from a tracker.
 //!
-//! The order is fixed: bound the body, check the MAC over the raw bytes, then parse, then hand over,
-//! and answer 202 once the delivery is recorded. Before the MAC is good, nothing in the body is looked at.
+//! The order is fixed: limit the body, check the MAC over the raw bytes, parse, hand over, and answer 202 once the
+//! delivery is recorded. Nothing in the body is looked at before the MAC is verified.
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -19,17 +19,17 @@ use crate::format::hook;
 use crate::process::decision::Answer;
 use crate::process::input::Hint;
 
-/// What came of a hint.
+/// What a hint led to.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeardBody {
-    /// One word: `moved`, `waits` (it is tried again), `refused`, `overtaken` (something newer was said before),
-    /// `nothing` (it is so already) or `repeated`.
+    /// One word: `moved`, `waits` (it is retried), `refused`, `overtaken` (something newer came before), `nothing` (it
+    /// is so already) or `repeated`.
     pub outcome: String,
     /// The same in a sentence.
     pub says: String,
 }
 
-/// Takes a hint in.
+/// Receives a hint.
 #[utoipa::path(
     post, path = "/hooks/{name}", tag = "hooks",
     params(
@@ -38,7 +38,7 @@ pub struct HeardBody {
     ),
     request_body(content = String, content_type = "application/json", description = "A generic body: delivery, rollout, state, actor, at"),
     responses(
-        (status = 202, description = "The delivery is recorded, or is a repetition; the body gives the result", body = HeardBody),
+        (status = 202, description = "The delivery is recorded, or is a duplicate; the body gives the result", body = HeardBody),
         (status = 400, description = "The body cannot be read, or its time is in the future", body = Problem),
         (status = 401, description = "The MAC is missing or wrong", body = Problem),
         (status = 409, description = "The delivery's id was used before with different content", body = Problem),
@@ -58,7 +58,7 @@ pub async fn receive(
     let spoken = spoken.map(|Extension(spoken)| spoken);
     context.guesses().may_try(spoken).map_err(|_| Problem::too_many())?;
     let signature = headers.get("x-hub-signature-256").map(axum::http::HeaderValue::as_bytes);
-    // An unknown name gets the same answer as a wrong MAC: names are nobody's business.
+    // An unknown name gets the same answer as a wrong MAC, so that names are not revealed.
     let hook = name.parse::<HookName>().ok().filter(|hook| site.secrets.is_signed(hook, signature, &body));
     let Some(hook) = hook else {
         context.guesses().wrong(Kind::Signature, spoken).await;
@@ -71,10 +71,10 @@ pub async fn receive(
     let said = format!("{}: delivery {}", hint.hook, hint.delivery);
     let (outcome, says) = match context.engine.hear(hint).await? {
         Answer::Remembered(outcome) => (outcome.word, outcome.says),
-        Answer::Repeated => ("repeated", "this delivery is a repetition; nothing was changed".to_owned()),
+        Answer::Repeated => ("repeated", "this delivery is a duplicate; nothing was changed".to_owned()),
         other => {
             let problem = asking::problem(other);
-            tracing::warn!(said, why = problem.detail, "not heard");
+            tracing::warn!(said, why = problem.detail, "a delivery was not accepted");
             return Err(problem);
         }
     };

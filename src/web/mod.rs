@@ -1,22 +1,22 @@
 //! Webhooks, API and pages: they send inputs to the engine and read its view.
 
-/// Errors as people and programs get them.
+/// Problem documents and error pages.
 pub mod problem;
-/// Who is at the other end of a connection.
+/// The client of a connection.
 pub mod peer;
 /// The body of a request: one JSON object.
 pub mod object;
-/// Who asks, and what they may.
+/// Who a request comes from, and what they may do.
 pub mod auth;
-/// Threads that read the disk for whoever asks.
+/// Threads that read the disk for requests.
 pub mod readers;
-/// The memory that bodies of requests take.
+/// The memory of request bodies.
 pub mod bodies;
-/// Credentials that are not right.
+/// Wrong credentials.
 pub mod guesses;
 /// The state that all handlers share.
 pub mod context;
-/// What happens to a request before it is handled.
+/// Reads the body of a request before it is handled.
 pub mod reception;
 /// `/api/v1/...`.
 pub mod api;
@@ -26,7 +26,7 @@ pub mod hook;
 pub mod health;
 /// Pages for people.
 pub mod pages;
-/// How much of a file a client is sent.
+/// Which part of a file a client gets.
 pub mod excerpt;
 /// The trees, for small sites and the demo.
 pub mod trees;

@@ -1,7 +1,7 @@
 //! The body of a request: one JSON object.
 //!
-//! The derived readers of types with named fields would also take a list of their values, which names no field and
-//! changes its meaning with the order in which somebody wrote the type down.
+//! The derived deserializers of structs also accept an array of the fields' values, which names no field and changes
+//! its meaning with the order of the fields.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 
-/// A body that is an object, and was read.
+/// A body that is a JSON object, deserialized.
 #[derive(Debug)]
 pub struct Object<T>(pub T);
 

@@ -26,7 +26,7 @@ use crate::store::logbook::Recorded;
 /// Entries on one page.
 const PAGE: usize = 100;
 
-/// Refused files on the first page.
+/// Refused files shown on the first page.
 const REFUSED_SHOWN: usize = 20;
 
 #[derive(Template)]
@@ -35,7 +35,7 @@ struct Index {
     site: String,
     troubles: Vec<String>,
     rollouts: Vec<RolloutView>,
-    /// Where the older ones are.
+    /// The link to older ones.
     next: Option<String>,
     trees: Vec<TreeRow>,
     refused: Vec<(Timestamp, Refused)>,
@@ -71,12 +71,12 @@ struct Wrong<'a> {
     problem: &'a Problem,
 }
 
-/// A time as people read it.
+/// A time as shown to people.
 fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// An entry as a page shows it.
+/// An entry as shown on a page.
 struct EntryRow {
     seq: u64,
     at: String,
@@ -99,10 +99,10 @@ fn rows(entries: Vec<Recorded>, people: &People) -> Vec<EntryRow> {
 fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => {
-            // Nothing on a page runs, and nothing comes from elsewhere.
+            // Nothing on a page runs, and nothing is loaded from elsewhere.
             let policy =
                 "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-            // None of the templates has anything that is written out, so all of it is text of strangers.
+            // The templates contain nothing that this escapes, so it changes only untrusted text.
             let html = legible::lines(&html).into_owned();
             ([("content-security-policy", policy), ("x-content-type-options", "nosniff")], Html(html)).into_response()
         }
@@ -113,19 +113,19 @@ fn page(template: &impl Template) -> Response {
     }
 }
 
-/// How pages look.
+/// The style sheet.
 pub async fn style() -> Response {
     ([("content-type", "text/css; charset=utf-8")], include_str!("pages/style.css")).into_response()
 }
 
-/// A problem for people, who have asked for a page.
+/// A problem as a page, for a client that asked for one.
 pub fn problem(context: &Context, problem: &Problem) -> Response {
     let mut response = page(&Wrong { site: context.site().name.clone(), problem });
     *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
 }
 
-/// The findings that do not depend on who asks: a page is for everybody.
+/// The findings that do not depend on the caller: a page is for everybody.
 fn gates(mut why: Vec<(workflow::State, Judgement)>) -> Vec<(workflow::State, Judgement)> {
     for (_, judged) in &mut why {
         judged.findings.retain(|finding| finding.code != "role");

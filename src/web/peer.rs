@@ -1,20 +1,20 @@
-//! Who is at the other end of a connection, as far as bounds go.
+//! The client of a connection, as far as limits need it.
 //!
-//! An address stands for one guest: of IPv6 the network of 64 bits, in which a guest can take any address. This machine
-//! itself stands for many, since a proxy on it speaks for all of its clients. Such a proxy says for whom, in
-//! `X-Forwarded-For`: the last address there is the one that it has seen. Whoever else sends that header is not believed.
+//! An address is one client; for IPv6 it is the network of 64 bits, in which a client can use any address. This machine
+//! itself may be many clients, since a proxy on it sends the requests of all of them. Such a proxy names its client in
+//! `X-Forwarded-For`: the last address there is the one it has seen. From anybody else that header is ignored.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
-/// An address, or the network that one guest has.
+/// A client's address or network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Peer(IpAddr);
 
 impl Peer {
-    /// The guest of an address.
+    /// The client at an address.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(address) if !address.is_loopback() => {
@@ -25,7 +25,7 @@ impl Peer {
         }
     }
 
-    /// Whether it may stand for many.
+    /// Whether it may be many clients.
     pub fn is_shared(self) -> bool {
         self.0.is_loopback()
     }
@@ -40,12 +40,12 @@ impl fmt::Display for Peer {
     }
 }
 
-/// For whom a request is, as far as that is known.
+/// The client that a request comes from, as far as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spoken(pub Peer);
 
 impl Spoken {
-    /// The guest at the other end, or the one for whom a proxy on this machine speaks.
+    /// The client at the other end, or the one named by a proxy on this machine.
     pub fn of(peer: Peer, headers: &HeaderMap) -> Self {
         let named = || {
             let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;

@@ -1,9 +1,8 @@
-//! Errors as people and programs get them: RFC 9457 problem documents.
+//! Errors for people and programs: RFC 9457 problem documents.
 //!
-//! The only place where an answer of the engine becomes an HTTP status. There is no `_` arm, so a new
-//! kind of answer does not compile until somebody has decided what the caller is told. What the library
-//! below refuses by itself (a path that is not there, a query that cannot be read) gets its document in
-//! [`worded`], so that no new route can forget it.
+//! The only place where an answer of the engine becomes an HTTP status. There is no `_` arm, so a new kind of answer
+//! does not compile until somebody has decided what the caller is told. Errors of the library below (an unknown path,
+//! an unreadable query) get their document in [`worded`], so that no new route can forget it.
 
 use axum::body::to_bytes;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -19,13 +18,13 @@ pub struct Problem {
     /// A stable name for the kind of problem, as a URI reference.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind in words.
+    /// The kind as a short phrase.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
     /// What happened this time, and what to do.
     pub detail: String,
-    /// What stands in the way, when a step was refused.
+    /// What prevents the step, if one was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingBody>,
 }
@@ -39,7 +38,7 @@ pub struct FindingBody {
     pub code: String,
     /// One sentence.
     pub sentence: String,
-    /// The earliest time at which it may pass.
+    /// The earliest time at which it can pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
 }
@@ -56,7 +55,7 @@ impl Problem {
         }
     }
 
-    /// What a status says by itself.
+    /// The problem for a status.
     pub fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let (kind, title) = match status {
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ("bad-request", "The request cannot be read"),
@@ -67,14 +66,14 @@ impl Problem {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "The body has an unsupported media type"),
             _ => {
                 let title = status.canonical_reason().unwrap_or("The request failed");
-                // RFC 9457 section 4.2.1: no more is said than the status says.
+                // RFC 9457 section 4.2.1: nothing is said beyond the status.
                 return Self { kind: "about:blank".to_owned(), ..Self::new(status, "", title, detail) };
             }
         };
         Self::new(status, kind, title, detail)
     }
 
-    /// There is no such thing.
+    /// It does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::of_status(StatusCode::NOT_FOUND, detail)
     }
@@ -84,12 +83,12 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "conflict", "It exists already", detail)
     }
 
-    /// The request cannot be read.
+    /// The request is invalid.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::of_status(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// Nobody knows who asks.
+    /// The caller is unknown.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", detail)
     }
@@ -153,17 +152,17 @@ impl IntoResponse for Problem {
         if let Some(later) = later {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(later));
         }
-        // For the page that people get in its place.
+        // For the page that people get instead.
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// Longest text of an error that is kept as the detail of its document.
+/// The longest error text that is kept as the detail of its document.
 const DETAIL_MAX: usize = 4096;
 
-/// The answer with a problem document where it is an error that has none, such as those of the library
-/// below: an empty body, or a line of plain text, which becomes the detail.
+/// Turns an error without a problem document into one, such as those of the library below: they have an empty body, or
+/// a line of plain text, which becomes the detail.
 pub async fn worded(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -177,9 +176,9 @@ pub async fn worded(response: Response) -> Response {
     let allowed = parts.headers.get(header::ALLOW).and_then(|methods| methods.to_str().ok());
     let detail = match (status, allowed) {
         _ if !text.is_empty() => text,
-        (StatusCode::NOT_FOUND, _) => "there is nothing at this address; see /api/v1/openapi.json".to_owned(),
-        (StatusCode::METHOD_NOT_ALLOWED, Some(methods)) => format!("it takes {}", methods.replace(',', ", ")),
-        _ => format!("the answer is {status}"),
+        (StatusCode::NOT_FOUND, _) => "nothing is at this address; see /api/v1/openapi.json".to_owned(),
+        (StatusCode::METHOD_NOT_ALLOWED, Some(methods)) => format!("use {}", methods.replace(',', ", ")),
+        _ => format!("the status is {status}"),
     };
     let mut document = Problem::of_status(status, detail).into_response();
     for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {

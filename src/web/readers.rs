@@ -1,9 +1,9 @@
-//! Threads that read the disk for whoever asks over the network.
+//! Threads that read the disk for requests.
 //!
-//! A read may hang for as long as its file system likes, and whoever asks decides how many there are. So readers
-//! have threads of their own, never those on which packages are taken in and moved, and never more than a fixed
-//! number. Nobody waits longer than [`PATIENCE`] for one: then the answer is an error, while the thread stays
-//! behind until it hears from the disk. A stop does not wait for it.
+//! A read may hang for as long as its file system likes, and clients decide how many reads there are. So they have
+//! threads of their own, separate from those on which packages are taken in and moved, and a fixed number of them.
+//! Nobody waits longer than [`PATIENCE`] for one: then the answer is an error, while the thread is left until the disk
+//! responds. A stop does not wait for it.
 
 use std::io;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a reader waits for a thread, and then for the disk.
+/// How long a request waits for a thread, and then for the disk.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// No answer from the disk in time.
+/// The disk did not respond in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the disk does not respond; try again in a moment")]
 pub struct NoAnswer;
 
-/// A bounded number of threads that read.
+/// A limited number of threads that read.
 #[derive(Debug)]
 pub struct Readers {
     places: Arc<Semaphore>,
-    /// Only its threads for blocking work are used. It is there until this goes out of scope.
+    /// Only its threads for blocking work are used. It is `None` only during the drop.
     threads: Option<Runtime>,
     patience: Duration,
 }
 
 impl Readers {
-    /// At most so many threads; they are started when they are needed.
+    /// At most this many threads; they are started when needed.
     pub fn new(most: usize) -> Self {
         Self::with(most, PATIENCE)
     }
@@ -44,16 +44,16 @@ impl Readers {
         Self { places: Arc::new(Semaphore::new(most)), threads: built.ok(), patience }
     }
 
-    /// Carries out `work` on one of the threads.
+    /// Runs `work` on one of the threads.
     ///
     /// # Errors
-    /// When there was no thread, or no answer, within [`PATIENCE`] each. `work` may still be under way then.
+    /// If there was no thread, or no result, within [`PATIENCE`] each. `work` may still be running then.
     pub async fn read<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoAnswer> {
         let threads = self.threads.as_ref().ok_or(NoAnswer)?;
         let waiting = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         let place = waiting.ok().and_then(Result::ok).ok_or(NoAnswer)?;
         let work = move || {
-            // Held until the work is over, also when nobody waits for it any more.
+            // Held until the work is done, even if nobody waits for it any more.
             let _place = place;
             work()
         };
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn reads_that_hang_take_no_more_threads_than_there_are_and_nothing_else_waits_for_them() {
-        // One thread for the work of the engine, which no reader takes.
+        // One thread for the engine's work, which readers do not take.
         let runtime = Builder::new_current_thread().enable_time().max_blocking_threads(1).build();
         runtime.expect("a runtime").block_on(reads_that_hang());
     }
@@ -106,7 +106,7 @@ mod tests {
         let work = timeout(Duration::from_secs(10), tokio::task::spawn_blocking(|| 7)).await;
         assert_eq!(work.expect("it waits for no reader").expect("done"), 7);
         drop(hold);
-        // The threads come back when the disk has answered.
+        // The threads are available again once the disk has responded.
         while readers.read(|| ()).await.is_err() {}
     }
 
@@ -116,7 +116,7 @@ mod tests {
         let (hold, held) = mpsc::channel::<()>();
         let hangs = readers.read(move || held.recv().is_ok()).await;
         assert_eq!(hangs, Err(NoAnswer));
-        // It would never come back from here.
+        // Without this it would never return.
         drop(readers);
         drop(hold);
     }

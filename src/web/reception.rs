@@ -1,4 +1,4 @@
-//! What happens to a request before it is handled: its body is read, within bounds.
+//! Reads the body of a request, within limits, before it is handled.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl Unread {
     }
 }
 
-/// Reads the body of a request before anybody else does, and keeps count of it until the answer is made.
+/// Reads the body of a request before anything else does, and counts its bytes until the response is made.
 pub async fn within_bounds(State(context): State<Context>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
@@ -49,7 +49,7 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: u64| length > BODY_MAX as u64) {
-        // Before a byte of it has come.
+        // Before any of it has arrived.
         return Unread::TooLarge.problem().into_response();
     }
     let is_known = context.site().tokens.caller(&parts.headers).is_some();
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::web::bodies::Bodies;
 
-    /// A body of which so many bytes come, and then nothing.
+    /// A body of which this many bytes arrive, and then nothing.
     struct HalfSent(Option<usize>);
 
     impl HttpBody for HalfSent {
@@ -107,7 +107,7 @@ mod tests {
     async fn a_body_that_never_ends_is_not_waited_for_and_gives_its_room_back() {
         let bodies = Arc::<Bodies>::default();
         let mut open = Vec::new();
-        // As many as there is room for, and those that are sent away at once.
+        // As many as there is room for, and those that are refused at once.
         for _ in 0..20 {
             let mut held = bodies.begin(None, false);
             let read = read_within(Duration::from_millis(1), Body::new(HalfSent(Some(BODY_MAX))), &mut held);

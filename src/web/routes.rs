@@ -17,7 +17,7 @@ use super::problem::{Problem, worded};
 use super::trees::Trees;
 use super::{api, health, hook, pages, reception, trees};
 
-/// Longest time for one request that is not a download. The slowest real one walks the whole logbook.
+/// The longest time for a request that is not a download. The slowest real one walks the whole logbook.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
 
 #[derive(OpenApi)]
@@ -42,7 +42,7 @@ pub fn openapi() -> String {
     Document::openapi().merge_from(api::Document::openapi()).to_pretty_json().unwrap_or_default()
 }
 
-/// All routes; the trees too when `serve_trees` says so.
+/// All routes, including the trees if `serve_trees` says so.
 pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
     let document = openapi();
     let mut routes = Router::new()
@@ -59,15 +59,15 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .layer(middleware::from_fn_with_state(context.clone(), reception::within_bounds))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME));
     if let ServeTrees::Below(prefix) = serve_trees {
-        // A download may take hours, so the time limit above does not hold here. The prefix is the admin's text, in
-        // which the router would read patterns.
+        // A download may take hours, so the time limit above does not apply here. The prefix is the admin's text, which
+        // the router would read as a pattern.
         let trees = Trees::below(context.clone(), &prefix);
         routes = routes.fallback_service(any(trees::serve).with_state(trees));
     }
     routes.layer(middleware::from_fn_with_state(context.clone(), in_words)).with_state(context)
 }
 
-/// Every error says what is wrong: in a problem document, or on a page where somebody looks at pages.
+/// Every error says what is wrong: in a problem document, or on a page for a browser.
 async fn in_words(State(context): State<Context>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let for_people = !path.starts_with("/api/") && !path.starts_with("/hooks/") && wants_page(request.headers());
@@ -76,14 +76,14 @@ async fn in_words(State(context): State<Context>, request: Request, next: Next) 
         Some(problem) if for_people => pages::problem(&context, &problem),
         _ => response,
     };
-    // Whatever is no page of ours is data, and is to be taken for nothing else.
+    // Everything but our own pages is data, and must not be taken for anything else.
     let headers = response.headers_mut();
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(trees::SANDBOX));
     response
 }
 
-/// Whether the client asks for HTML, as a browser does.
+/// Whether the client asks for HTML, as browsers do.
 fn wants_page(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok()).is_some_and(|kinds| kinds.contains("text/html"))
 }
@@ -91,9 +91,9 @@ fn wants_page(headers: &HeaderMap) -> bool {
 /// Whether the daemon also serves the trees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServeTrees {
-    /// A web server beside it does.
+    /// Another web server does.
     No,
-    /// It does, below this path: empty, or with a slash at the beginning and none at the end.
+    /// The daemon does, under this path: empty, or with a leading slash and no trailing one.
     Below(String),
 }
 
@@ -119,12 +119,12 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
-    /// Asks the routes of a site without anything in it.
+    /// Sends a request to the routes of an empty site.
     async fn ask(request: axum::http::request::Builder, body: impl Into<Body>) -> (StatusCode, HeaderMap, String) {
         ask_below("", request, body).await
     }
 
-    /// Asks them with the trees below a path, in which there is one file.
+    /// Sends it with the trees under a path, holding one file.
     async fn ask_below(
         prefix: &str,
         request: axum::http::request::Builder,
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// The path of the base URL is the admin's text; `rolloutd check` complains of most of these.
+    /// The path of the base URL is the admin's text; `rolloutd check` complains about most of these.
     #[tokio::test]
     async fn whatever_the_path_of_the_base_url_is_the_start_does_not_fail_and_the_trees_are_there() {
         for prefix in ["", "/sw", "/:x", "/{x}", "/{*x}", "/*", "/a/*x", "/a//b", "/log", "/api/v1", "/%20", "/%c3%a9"]

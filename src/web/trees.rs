@@ -1,13 +1,13 @@
-//! The trees, for small sites and the demo: what a plain web server would do, and no more trusting.
+//! Serves the trees, for small sites and the demo: what a plain web server would do, and just as suspicious.
 //!
-//! Whoever can put names into a tree can exchange them at any moment. So a path is walked once, one directory after
-//! the other and through no link, and what was opened then is what is looked at and what is sent: nothing is opened
-//! twice. Only regular files of the daemon's user or of root are served that nobody else can write, and nothing
-//! whose path has a part that begins with a dot. To open a pipe waits for nobody.
+//! Whoever can put names into a tree can exchange them at any moment. So a path is walked once, directory by directory
+//! and through no link, and what was opened then is what is checked and sent: nothing is opened twice. Only regular
+//! files that nobody but the daemon's user or root can write to are served, and no path with a part that begins with a
+//! dot. Opening a pipe does not block.
 //!
-//! `repomd.xml`, signatures and `.repo` files must not be kept by anybody on the way; everything else has its
-//! checksum or its version in its name and never changes. What is no metadata, no `.repo` file and no key is to be
-//! stored and not shown: a page that somebody has uploaded would be a page of this site.
+//! Caches must not keep `repomd.xml`, signatures and `.repo` files; everything else has its checksum or its version in
+//! its name and never changes. Anything but metadata, `.repo` files and keys is sent as an attachment: an uploaded page
+//! must not be shown as a page of this site.
 
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -30,27 +30,27 @@ use super::readers::{NoAnswer, Readers};
 use crate::store::ownership;
 use crate::store::tree;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: u64 = 128 * 1024;
 
-/// How often the log is told of files that are not served.
+/// How often files that are not served are logged.
 const SAY_EVERY: Duration = Duration::from_mins(1);
 
-/// Whoever gets it may load nothing from it, and run nothing in it.
+/// A client may load nothing from it and run nothing in it.
 pub const SANDBOX: &str = "default-src 'none'; sandbox";
 
-/// Where the trees are, for those who fetch.
+/// Where the trees are served.
 #[derive(Clone)]
 pub struct Trees {
     context: Context,
-    /// Decoded, as paths are before they are compared with it.
+    /// Decoded, like the paths that are compared with it.
     prefix: Arc<str>,
-    /// When the log was told last of a file that is not served.
+    /// When a file that is not served was last logged.
     said: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Trees {
-    /// Tells the log of a file that is not served, once a minute.
+    /// Logs a file that is not served, once a minute.
     fn say(&self, why: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
@@ -59,13 +59,13 @@ impl Trees {
         }
     }
 
-    /// Served below a path: empty, or with a slash at the beginning and none at the end.
+    /// Served under a path: empty, or with a leading slash and no trailing one.
     pub fn below(context: Context, prefix: &str) -> Self {
         Self { context, prefix: percent_decode(prefix).unwrap_or_default().into(), said: Arc::default() }
     }
 }
 
-/// Marks the answer whose body takes as long as the client needs for it.
+/// Marks a response that takes as long as the client needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Download;
 
@@ -97,27 +97,27 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
     }
 }
 
-/// What came of a request for a file.
+/// The result of opening a requested file.
 enum Begun {
-    /// There is no such file, or none that is served.
+    /// There is no such file, or none that may be served.
     Nothing,
-    /// There is, and others can change it.
+    /// It exists, but others can change it.
     NotOurs(String),
-    /// There is, and it can only be fetched.
+    /// It exists, but the method is not allowed.
     NotSo,
-    /// There is.
+    /// It exists.
     Answer(Box<Sending>),
 }
 
-/// A file that is about to be sent.
+/// A file about to be sent.
 struct Sending {
     known: Known,
     share: Share,
-    /// The file and what was read of it; nothing where only the head is wanted.
+    /// The file and the first bytes read; `None` if only the headers are wanted.
     body: Option<(File, Result<Vec<u8>, std::io::Error>)>,
 }
 
-/// Opens a file, finds out what of it is wanted, and reads the first piece: all on one descriptor.
+/// Opens a file, determines which part is wanted, and reads the first piece, all on one descriptor.
 fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Begun {
     let (file, known) = match open(root, relative) {
         Ok(Some(opened)) => opened,
@@ -141,11 +141,10 @@ fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> 
     Begun::Answer(Box::new(Sending { known, share, body }))
 }
 
-/// A regular file that is the daemon's or root's alone, and what is known of it; nothing where there is no regular
-/// file.
+/// Opens a regular file that only the daemon or root can change, with its metadata; `None` if there is no regular file.
 ///
 /// # Errors
-/// What is wrong with one that others can change, and the remedy.
+/// What is wrong if others can change it, and the remedy.
 fn open(root: &Path, relative: &Path) -> Result<Option<(File, Known)>, String> {
     let Ok(file) = tree::open_beneath(root, relative) else { return Ok(None) };
     let Some(meta) = file.metadata().ok().filter(std::fs::Metadata::is_file) else { return Ok(None) };
@@ -158,7 +157,7 @@ fn open(root: &Path, relative: &Path) -> Result<Option<(File, Known)>, String> {
     Ok(Some((file, known)))
 }
 
-/// The next piece of what is left from a place on. A file that is shorter than it was is an error.
+/// The next piece of the `left` bytes from an offset on. It is an error if the file has become shorter.
 fn piece(file: &File, from: u64, left: u64) -> Result<Vec<u8>, std::io::Error> {
     let mut piece = vec![0; usize::try_from(left.min(PIECE)).unwrap_or_default()];
     file.read_exact_at(&mut piece, from)?;
@@ -229,7 +228,7 @@ impl Sending {
 /// A piece that is being read.
 type Reading = Pin<Box<dyn Future<Output = Result<Result<Vec<u8>, std::io::Error>, NoAnswer>> + Send>>;
 
-/// The bytes of a file, read piece by piece as the client takes them.
+/// The bytes of a file, read piece by piece as the client receives them.
 struct Pieces {
     file: Arc<File>,
     first: Option<Vec<u8>>,
@@ -285,10 +284,10 @@ impl hyper::body::Body for Pieces {
     }
 }
 
-/// What kind of file a path names, and so how it is handed out.
+/// The kind of file that a path names, which decides how it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Metadata that names the rest, and its signature.
+    /// Metadata that names the other files, and its signature.
     Head(&'static str),
     /// Other metadata.
     Metadata(&'static str),
@@ -296,7 +295,7 @@ enum Kind {
     Repo,
     /// A public key.
     Key,
-    /// A package, or whatever somebody has put there.
+    /// A package, or anything else that somebody has put there.
     Other(&'static str),
 }
 
@@ -328,12 +327,12 @@ impl Kind {
         }
     }
 
-    /// Whether a browser may show it.
+    /// Whether a browser may display it.
     fn is_shown(self) -> bool {
         !matches!(self, Self::Other(_))
     }
 
-    /// How long others may keep it.
+    /// How long caches may keep it.
     fn keeping(self) -> &'static str {
         match self {
             Self::Head(_) | Self::Repo | Self::Key => "no-cache",
@@ -348,7 +347,7 @@ fn is_plain(path: &Path) -> bool {
     !path.as_os_str().is_empty() && path.components().all(plain)
 }
 
-/// The path with its `%xx` decoded; `None` when that gives no UTF-8 or a NUL.
+/// The path with its `%xx` decoded; `None` if the result is not UTF-8 or contains a NUL.
 fn percent_decode(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();

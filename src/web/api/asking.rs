@@ -1,4 +1,4 @@
-//! What the handlers share that ask something of the engine: who asks, which words may be said, what a no is.
+//! What the handlers that call the engine share: the caller, checks of text, and problems for refusals.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -14,10 +14,10 @@ use crate::web::guesses::Kind;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 
-/// Longest title, state or reason. A title of the seeds has 60 characters; a reason may be a sentence or two.
+/// The longest title, state or reason. Titles in the examples have 60 characters; a reason may be a sentence or two.
 const TEXT_MAX: usize = 500;
 
-/// Who asks; nobody when no token was sent.
+/// The caller; nobody if no token was sent.
 pub(super) async fn bearer(
     context: &Context,
     spoken: Option<Extension<Spoken>>,
@@ -31,32 +31,32 @@ pub(super) async fn bearer(
     let known = context.site().tokens.caller(headers);
     if known.is_none() {
         context.guesses().wrong(Kind::Token, spoken).await;
-        return Err(Problem::unauthorized("the token is none of the configuration's"));
+        return Err(Problem::unauthorized("the token is unknown"));
     }
     Ok(known)
 }
 
-/// Who asks; it has to be somebody.
+/// The caller, who must have a token.
 pub(super) async fn caller(
     context: &Context,
     spoken: Option<Extension<Spoken>>,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
-    let hint = "send `Authorization: Bearer TOKEN` with a token of the configuration";
+    let hint = "send `Authorization: Bearer TOKEN` with a token from the configuration";
     bearer(context, spoken, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
 }
 
-/// The rollout that a path names.
+/// The rollout in a path.
 pub(super) fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
     text.parse().map_err(|e: crate::domain::names::BadName| Problem::not_found(e.to_string()))
 }
 
-/// A name or an identity that a request has; what is none is said.
+/// Parses a name or an identity in a request.
 pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))
 }
 
-/// Whether a text is one line that may go into the logbook.
+/// Checks that a text is a single line that may go into the logbook.
 pub(super) fn line(what: &str, text: &str) -> Result<(), Problem> {
     if text.len() > TEXT_MAX {
         return Err(Problem::bad_request(format!("the {what} is longer than {TEXT_MAX} bytes")));
@@ -67,7 +67,7 @@ pub(super) fn line(what: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What a no of the engine is to whoever asked.
+/// The problem for an answer of the engine.
 pub fn problem(answer: Answer) -> Problem {
     match answer {
         Answer::NotFound(why) => Problem::not_found(why),

@@ -1,4 +1,4 @@
-//! `/api/v1/log` and `/api/v1/log/verify`: entries of the logbook, and whether its chain is whole.
+//! `/api/v1/log` and `/api/v1/log/verify`: entries of the logbook, and whether its chain is intact.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::store::logbook::{Reader, Recorded};
 use crate::web::context::Context;
 use crate::web::problem::Problem;
 
-/// Most logbook entries in one answer.
+/// Most logbook entries in one response.
 pub const LOG_AT_ONCE: usize = 1_000;
 
 /// An entry of the logbook.
@@ -31,13 +31,13 @@ pub struct EntryBody {
     pub why: String,
     /// What, in one sentence.
     pub says: String,
-    /// What, as it stands in the logbook.
+    /// What, as recorded in the logbook.
     pub what: BTreeMap<String, serde_json::Value>,
-    /// The hash of the chain up to and with it.
+    /// The hash of the chain up to and including this entry.
     pub hash: String,
 }
 
-/// The logbook's chain was walked.
+/// The result of verifying the logbook's chain.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VerifiedBody {
     /// How many entries there are.
@@ -49,9 +49,9 @@ pub struct VerifiedBody {
 /// Which entries of the logbook.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 pub struct LogQuery {
-    /// The first number; the newest entries when it is missing.
+    /// The first number; without it, the newest entries.
     pub from: Option<u64>,
-    /// How many at most; 100 when it is missing.
+    /// How many at most; 100 by default.
     pub limit: Option<usize>,
     /// Only those about this rollout.
     pub rollout: Option<String>,
@@ -81,16 +81,16 @@ pub async fn log(
     Ok(Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect()))
 }
 
-/// Walks the whole chain of the logbook, which must have all that the running daemon wrote.
+/// Verifies the whole chain of the logbook, which must contain everything that the running daemon wrote.
 #[utoipa::path(get, path = "/api/v1/log/verify", tag = "log",
-    responses((status = 200, description = "The chain is whole", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
+    responses((status = 200, description = "The chain is intact", body = VerifiedBody), (status = 500, description = "It is not", body = Problem)))]
 pub async fn verify_log(State(context): State<Context>) -> Result<Json<VerifiedBody>, Problem> {
     let written = context.engine.shared().read().head;
     let head = context.read_logbook(move |logbook| logbook.verify(written)).await?;
     Ok(Json(VerifiedBody { entries: head.seq, head: head.hash.to_hex() }))
 }
 
-/// An entry in one sentence; as it stands when it cannot be read.
+/// An entry as a sentence; as raw text if it cannot be parsed.
 pub fn says(entry: &Recorded) -> String {
     fact::read(&entry.draft.body).map_or_else(|_| entry.draft.body.clone(), |fact| fact.to_string())
 }

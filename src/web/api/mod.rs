@@ -1,11 +1,11 @@
-//! `/api/v1/...`: what people and programs may ask for, one file for each resource.
+//! `/api/v1/...`: the resources of the API, one file each.
 //!
-//! A resource's file has its handlers and the bodies that they read and give. The bodies are types of their own, so
-//! that a change inside does not change what other programs read. They are the source of the OpenAPI document, and
-//! `rolloutctl` reads the same types.
+//! A resource's file has its handlers and their request and response bodies. The bodies are separate types, so that
+//! internal changes do not change what other programs read. They are the source of the OpenAPI document, and
+//! `rolloutctl` uses the same types.
 //!
-//! Shared is only `asking`: who asks, which words may be said, and what a no of the engine is. [`routes`] is the
-//! table of all routes, and [`Document`] describes the same ones.
+//! Only `asking` is shared: the caller, checks of text, and problems for refusals. [`routes`] is the table of all
+//! routes, and [`Document`] describes the same ones.
 
 use axum::Router;
 use axum::routing::{delete, get, post};
@@ -13,15 +13,15 @@ use utoipa::OpenApi;
 
 use super::context::Context;
 
-/// Who asks, which words may be said, what a no is.
+/// The caller, checks of text, and problems for refusals.
 pub mod asking;
-/// Rollouts are listed, shown and made.
+/// Lists, shows and creates rollouts.
 pub mod rollouts;
-/// What stands between a rollout and each state.
+/// What stands between a rollout and each next state.
 pub mod why;
-/// A step is asked for, or given up.
+/// Requests a step, or gives one up.
 pub mod moves;
-/// Packages that are lost.
+/// Gives lost packages up.
 pub mod packages;
 /// All trees.
 pub mod trees;
@@ -31,12 +31,12 @@ pub mod log;
 pub mod people;
 /// What waits where people upload.
 pub mod uploads;
-/// What was refused.
+/// Refused files.
 pub mod rejected;
 /// What has to be told.
 pub mod outbox;
 
-/// What is said of the routes in the OpenAPI document.
+/// The routes in the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(paths(
     rollouts::rollouts,

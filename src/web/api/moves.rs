@@ -1,4 +1,4 @@
-//! `/api/v1/rollouts/{id}/move` and `/give-up`: a step is asked for, or given up when it cannot be carried out.
+//! `/api/v1/rollouts/{id}/move` and `/give-up`: requests a step, or gives one up that cannot be carried out.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -13,38 +13,38 @@ use crate::web::object::Object;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 
-/// A step that somebody asks for.
+/// A requested step.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoveBody {
     /// The state to reach, in any spelling.
     pub state: String,
-    /// Why; goes into the logbook.
+    /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
 }
 
-/// A move or a withdrawal that is given up because it cannot be carried out.
+/// Gives up a move or a withdrawal that cannot be carried out.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GiveUpBody {
-    /// Why; goes into the logbook. A withdrawal takes one.
+    /// Why; recorded in the logbook. A withdrawal requires one.
     #[serde(default)]
     pub reason: String,
 }
 
-/// A step that is being taken.
+/// A step in progress.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MovedBody {
     /// The rollout.
     pub id: String,
     /// Its state now.
     pub state: String,
-    /// How many packages move now; 0 when nothing moves.
+    /// How many packages are moving; 0 if none are.
     pub packages: usize,
 }
 
-/// What comes of a step that was asked for.
+/// The response to a requested step.
 fn moved(answer: Answer) -> Result<(StatusCode, Json<MovedBody>), Problem> {
     match answer {
         Answer::Moved { rollout, state, packages } => {
@@ -55,12 +55,12 @@ fn moved(answer: Answer) -> Result<(StatusCode, Json<MovedBody>), Problem> {
     }
 }
 
-/// Asks for another state.
+/// Requests another state.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/move", tag = "rollouts", request_body = MoveBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
     responses((status = 202, description = "The rollout has its new state; packages move now", body = MovedBody),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, description = "It has to wait", body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It must wait", body = Problem),
         (status = 413, body = Problem), (status = 422, description = "It is refused", body = Problem), (status = 503, body = Problem)))]
 pub async fn move_rollout(
     State(context): State<Context>,
@@ -78,12 +78,13 @@ pub async fn move_rollout(
     moved(context.engine.ask(caller, ask).await?)
 }
 
-/// Gives up a move or a withdrawal that was decided and cannot be carried out: the rollout is in the state before it.
+/// Gives up a move or a withdrawal that was decided and cannot be carried out: the rollout returns to its previous
+/// state.
 #[utoipa::path(post, path = "/api/v1/rollouts/{id}/give-up", tag = "rollouts", request_body = GiveUpBody, security(("token" = [])),
     params(("id" = String, Path, description = "The rollout")),
-    responses((status = 202, description = "The rollout is in the state before it; what clients see otherwise already is put right", body = MovedBody),
+    responses((status = 202, description = "The rollout is back in its previous state; changes that clients already see are undone", body = MovedBody),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, description = "It goes on, or nothing was decided", body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It is in progress, or nothing was decided", body = Problem),
         (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn give_up(
     State(context): State<Context>,

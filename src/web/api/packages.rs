@@ -1,4 +1,4 @@
-//! `/api/v1/packages/{nevra}/lost`: a package is given up whose bytes are nowhere any more.
+//! `/api/v1/packages/{nevra}/lost`: gives up a package whose bytes no longer exist anywhere.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -13,18 +13,18 @@ use crate::web::object::Object;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 
-/// A package that is given up because its bytes are nowhere any more.
+/// Gives up a package whose bytes no longer exist anywhere.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseBody {
-    /// Its distribution; may be left out when only one has it.
+    /// Its distribution; may be omitted if only one has it.
     #[serde(default)]
     pub distribution: Option<String>,
-    /// Why; goes into the logbook.
+    /// Why; recorded in the logbook.
     pub reason: String,
 }
 
-/// A package was given up.
+/// A package that was given up.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LostBody {
     /// The package.
@@ -35,10 +35,10 @@ pub struct LostBody {
     pub trees: Vec<String>,
 }
 
-/// Gives an accepted package up whose bytes are nowhere any more: no tree lists it from then on.
+/// Gives up an accepted package whose bytes no longer exist anywhere: no tree lists it from then on.
 #[utoipa::path(post, path = "/api/v1/packages/{nevra}/lost", tag = "trees", request_body = LoseBody, security(("token" = [])),
     params(("nevra" = String, Path, description = "name-[epoch:]version-release.arch")),
-    responses((status = 200, description = "It is off the lists", body = LostBody),
+    responses((status = 200, description = "It is no longer listed", body = LostBody),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
         (status = 422, description = "It is not lost", body = Problem), (status = 503, body = Problem)))]

@@ -1,4 +1,4 @@
-//! `/api/v1/rejected`: what was refused, why, and what would mend it; some of it is removed on request.
+//! `/api/v1/rejected`: refused files, why they were refused, and how to fix that; removes some on request.
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,7 +14,7 @@ use crate::web::object::Object;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 
-/// Most refused files in one answer.
+/// Most refused files in one response.
 pub const AT_ONCE: usize = 1_000;
 
 /// Refused files.
@@ -35,7 +35,7 @@ pub struct RefusedBody {
     pub distribution: String,
     /// Its name in `rejected/`.
     pub name: String,
-    /// The path under which it was uploaded first.
+    /// The path under which it was first uploaded.
     pub file: String,
     /// The stable code.
     pub code: String,
@@ -47,16 +47,16 @@ pub struct RefusedBody {
     pub remedy: String,
     /// The bytes that it takes.
     pub size: u64,
-    /// The user to whom it belonged.
+    /// The user who owned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<u32>,
-    /// Since when it is kept.
+    /// When it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// For how long, in seconds that the daemon ran.
+    /// How long it has been kept, in seconds of the daemon's running time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<u64>,
-    /// How often these bytes were refused.
+    /// How many times these bytes were refused.
     pub times: u64,
 }
 
@@ -65,13 +65,13 @@ pub struct RefusedBody {
 pub struct RejectedQuery {
     /// Only those of this distribution.
     pub distribution: Option<String>,
-    /// How many of the newest are passed over.
+    /// How many of the newest are skipped.
     pub from: Option<usize>,
-    /// How many at most; 100 when it is missing.
+    /// How many at most; 100 by default.
     pub limit: Option<usize>,
 }
 
-/// Which refused files are to be removed: exactly one of names, `older_than` and `all`.
+/// Which refused files to remove: exactly one of names, `older_than` and `all`.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DropBody {
@@ -81,7 +81,7 @@ pub struct DropBody {
     /// Their names in `rejected/`.
     #[serde(default)]
     pub names: Vec<String>,
-    /// Those that are kept for longer, such as `7d`.
+    /// Those kept for longer than this, such as `7d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older_than: Option<String>,
     /// All of them.
@@ -123,9 +123,9 @@ pub async fn rejected(
     Ok(Json(context.at_rejected(list).await?))
 }
 
-/// Removes refused files. That they were refused stays in the logbook.
+/// Removes refused files. Their refusals stay in the logbook.
 #[utoipa::path(post, path = "/api/v1/rejected/drop", tag = "uploads", request_body = DropBody, security(("token" = [])),
-    responses((status = 200, description = "They are gone", body = DroppedBody), (status = 400, body = Problem),
+    responses((status = 200, description = "They are removed", body = DroppedBody), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn drop_rejected(
     State(context): State<Context>,
@@ -141,7 +141,7 @@ pub async fn drop_rejected(
     }
     let ways = [!asked.names.is_empty(), asked.older_than.is_some(), asked.all];
     if ways.into_iter().filter(|way| *way).count() != 1 {
-        return Err(Problem::bad_request("say which: names, or older_than, or all, and one of them only"));
+        return Err(Problem::bad_request("give exactly one of names, older_than and all"));
     }
     let age = asked.older_than.as_deref().map(quantity::duration).transpose();
     let age = age.map_err(|error| Problem::bad_request(format!("older_than: {error}")))?;

@@ -1,4 +1,4 @@
-//! `/api/v1/rollouts` and `/api/v1/rollouts/{id}`: rollouts are listed, shown and created.
+//! `/api/v1/rollouts` and `/api/v1/rollouts/{id}`: lists, shows and creates rollouts.
 
 use std::str::FromStr;
 
@@ -17,7 +17,7 @@ use crate::web::object::Object;
 use crate::web::peer::Spoken;
 use crate::web::problem::Problem;
 
-/// Rollouts in one answer unless another number is asked for, and at most.
+/// Rollouts in one response, by default and at most.
 pub const ROLLOUTS_AT_ONCE: usize = 100;
 const ROLLOUTS_MOST: usize = 1_000;
 
@@ -30,13 +30,13 @@ pub struct SubmitBody {
     /// Its distribution, as in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// One line for people; the first package when it is empty.
+    /// One line for people; the first package if empty.
     #[serde(default)]
     pub title: String,
-    /// Its packages in that distribution: `name-[epoch:]version-release.arch`, each.
+    /// Its packages in that distribution, each `name-[epoch:]version-release.arch`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
-    /// Packages in further distributions: all of them move together.
+    /// Its packages in other distributions: all of them move together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartBody>,
 }
@@ -47,7 +47,7 @@ pub struct SubmitBody {
 pub struct PartBody {
     /// The distribution, as in the configuration.
     pub distribution: String,
-    /// `name-[epoch:]version-release.arch`, each.
+    /// Each `name-[epoch:]version-release.arch`.
     pub packages: Vec<String>,
 }
 
@@ -68,17 +68,17 @@ pub struct RolloutBody {
     pub since: String,
     /// Who put it there.
     pub by: String,
-    /// Whether packages are being moved for it now.
+    /// Whether its packages are being moved now.
     pub moving: bool,
-    /// What keeps them from being moved; it is tried again and again.
+    /// What prevents the move; it is retried continually.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
-    /// A state that a tracker asked for and that cannot be reached yet.
+    /// A state that a tracker requested and that cannot be reached yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
-    /// Its packages and the trees in which each lies.
+    /// Its packages and the trees that list each of them.
     pub packages: Vec<RolloutPackage>,
-    /// The states to which it can go.
+    /// The states that it can go to.
     pub next: Vec<NextBody>,
 }
 
@@ -93,7 +93,7 @@ pub struct RolloutPackage {
     pub trees: Vec<String>,
 }
 
-/// A state to which a rollout can go.
+/// A state that a rollout can go to.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NextBody {
     /// The state.
@@ -109,19 +109,19 @@ pub struct RolloutsQuery {
     pub distribution: Option<String>,
     /// Only those in this state, in any spelling that the procedure knows.
     pub state: Option<String>,
-    /// Only those that name this package.
+    /// Only those with this package.
     pub package: Option<String>,
-    /// Only those behind this place; the link to the next page has it.
+    /// Only those after this place; taken from the link to the next page.
     pub after: Option<String>,
-    /// How many at most; 100 when it is missing, 1,000 at most.
+    /// How many at most; 100 by default, no more than 1,000.
     pub limit: Option<usize>,
 }
 
 impl RolloutsQuery {
-    /// The same with types.
+    /// The same, parsed.
     ///
     /// # Errors
-    /// What is no name of its kind.
+    /// If something is not a valid name of its kind.
     pub fn wanted(&self) -> Result<Wanted, Problem> {
         fn read<T: FromStr<Err: ToString>>(text: Option<&String>) -> Result<Option<T>, Problem> {
             text.map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))).transpose()
@@ -135,7 +135,7 @@ impl RolloutsQuery {
         })
     }
 
-    /// The address of the page behind this one.
+    /// The address of the next page.
     pub fn link(&self, path: &str, next: &After) -> String {
         let limit = self.limit.map(|limit| limit.to_string());
         let next = next.to_string();
@@ -151,7 +151,7 @@ impl RolloutsQuery {
     }
 }
 
-/// Text as it stands in a query.
+/// Text encoded for a query.
 fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -203,7 +203,7 @@ pub async fn rollouts(
     let mut headers = HeaderMap::new();
     if let Some(next) = next {
         let link = format!("<{}>; rel=\"next\"", query.link("/api/v1/rollouts", &next));
-        // A query that was read is made of what may stand in a header.
+        // A parsed query contains only characters that a header allows.
         headers.extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
     }
     Ok((headers, Json(page.iter().map(rollout_body).collect())))

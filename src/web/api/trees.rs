@@ -14,16 +14,16 @@ pub struct TreeBody {
     pub tree: String,
     /// Its distribution.
     pub distribution: String,
-    /// What yum, dnf and zypper call baseurl.
+    /// The baseurl of yum, dnf and zypper.
     pub url: String,
-    /// Packages that its metadata lists.
+    /// The number of packages that its metadata lists.
     pub packages: u64,
     /// The revision of its metadata; 0 before the first publication.
     pub revision: u64,
-    /// When it was published last.
+    /// When it was last published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
-    /// Files that wait for their removal.
+    /// The number of files awaiting removal.
     pub retiring: usize,
     /// Whether a publication is due.
     pub dirty: bool,

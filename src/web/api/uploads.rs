@@ -1,4 +1,4 @@
-//! `/api/v1/uploads`: what lies where people upload and is not taken in, and what is to be done about it.
+//! `/api/v1/uploads`: uploads that are waiting, and what to do about them.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,23 +8,23 @@ use crate::domain::backlog::Kind;
 use crate::domain::names::DistPath;
 use crate::web::context::Context;
 
-/// What waits where people upload.
+/// The waiting uploads of a distribution.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UploadsBody {
     /// The distribution.
     pub distribution: String,
-    /// How many files and directories wait.
+    /// How many files and directories are waiting.
     pub total: u64,
-    /// For how many of them somebody has to do something.
+    /// How many of them need somebody to act.
     pub troubles: u64,
-    /// Those that are named, the worst first.
+    /// The uploads that are named, the worst first.
     pub files: Vec<UploadBody>,
 }
 
-/// A file that waits.
+/// A waiting file.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UploadBody {
-    /// Its path below the place of uploads.
+    /// Its path in the drop directory.
     pub path: String,
     /// `stuck`, `closed`, `many`, `deep`, `suffix`, `folder`, `incomplete` or `new`.
     pub kind: String,
@@ -37,7 +37,7 @@ pub struct UploadBody {
     pub remedy: String,
 }
 
-/// What lies where people upload and is not taken in.
+/// The uploads that are waiting.
 #[utoipa::path(get, path = "/api/v1/uploads", tag = "uploads",
     responses((status = 200, description = "All distributions", body = Vec<UploadsBody>)))]
 pub async fn waiting(State(context): State<Context>) -> Json<Vec<UploadsBody>> {
