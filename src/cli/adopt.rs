@@ -1,4 +1,4 @@
-//! `rolloutd adopt`: a tree that somebody else has made comes under management as it is.
+//! `rolloutd adopt`: takes over a tree that somebody else made, as it is.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ use crate::process::fact::count;
 use crate::store::adoption::{self, PutBack};
 use crate::store::disk;
 
-/// So many files are named for each reason; --json has all of them.
+/// How many files are named for each reason; --json has all of them.
 const NAMED: usize = 5;
 
-/// Brings a tree made by another program under management, as it is
+/// Takes over a tree that another program made, as it is
 ///
 /// TREE is the path below the site's root, as production/umd/3/sl6/x86_64. Its packages stay where they
 /// are, so their URLs stay valid: their contents and times do not change, and nothing becomes visible
@@ -71,10 +71,10 @@ pub struct AdoptArgs {
     pub json: bool,
 }
 
-/// Takes the tree, and says what was found.
+/// Adopts the tree, and reports what was found.
 ///
 /// # Errors
-/// Nothing was taken.
+/// Nothing was adopted.
 pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let settings = offline::settings(&args.config)?;
     let Some(id) = tree(&args.tree) else {
@@ -107,7 +107,7 @@ pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     Ok(Outcome { text, exit })
 }
 
-/// The tree that somebody named by its path below the root.
+/// The tree at a path relative to the root.
 fn tree(path: &str) -> Option<TreeId> {
     let (tree, dist) = path.trim_end_matches('/').split_once('/')?;
     Some(TreeId { dist: dist.parse().ok()?, tree: tree.parse().ok()? })
@@ -131,7 +131,7 @@ fn bar() -> ProgressBar {
     bar
 }
 
-/// Some places, and how many more there are.
+/// Some paths, and how many more there are.
 fn some<'p>(places: impl ExactSizeIterator<Item = &'p str>) -> String {
     let more = places.len().saturating_sub(NAMED);
     let mut text: Vec<String> = places.take(NAMED).map(|place| place.escape_debug().to_string()).collect();
@@ -141,7 +141,7 @@ fn some<'p>(places: impl ExactSizeIterator<Item = &'p str>) -> String {
     text.join(", ")
 }
 
-/// For people.
+/// Text for people.
 fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
     let mut text = String::new();
     let mut reasons: BTreeMap<&str, Vec<&(String, Refusal)>> = BTreeMap::new();
@@ -196,7 +196,7 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
     text
 }
 
-/// For programs.
+/// JSON for programs.
 fn show_json(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
     let refused = |(place, refusal): &(String, Refusal)| json!({ "place": place, "code": refusal.code.as_str(), "detail": refusal.detail });
     let stays = |stays: &adoption::Stays| {
@@ -216,7 +216,7 @@ fn show_json(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
     format!("{document:#}\n")
 }
 
-/// How many packages stay.
+/// How many packages stay, as a phrase.
 fn stay(number: usize) -> String {
     if number == 1 { "1 package stays".to_owned() } else { format!("{number} packages stay") }
 }

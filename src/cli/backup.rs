@@ -1,4 +1,4 @@
-//! `rolloutd backup`: a copy of the state from which the site can go on.
+//! `rolloutd backup`: a copy of the state from which the site can be restored.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ use crate::store::disk::Kernel;
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct BackupArgs {
-    /// Where the backup is made
+    /// The directory for the backup
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// The configuration file
@@ -43,7 +43,7 @@ pub struct BackupArgs {
     pub json: bool,
 }
 
-/// Makes the backup and says what is in it.
+/// Makes the backup and reports what is in it.
 ///
 /// # Errors
 /// Nothing was made.
@@ -60,9 +60,9 @@ pub fn run(args: &BackupArgs, now: Timestamp) -> Result<Outcome, Failure> {
     Ok(Outcome::done(if args.json { show_json(&made, &dir) } else { show(&made, &dir) }))
 }
 
-/// A backup is neither part of what it copies nor served to anybody.
+/// A backup must not be part of what it copies, nor be served.
 fn apart(settings: &Settings, dir: &Path) -> Result<(), Failure> {
-    // The part that is there may lead elsewhere.
+    // The existing part of the path may lead elsewhere.
     let mut there = dir.ancestors();
     let real = there.find_map(|part| Some(part.canonicalize().ok()?.join(dir.strip_prefix(part).ok()?)));
     let real = real.unwrap_or_else(|| dir.to_owned());
@@ -79,7 +79,7 @@ fn apart(settings: &Settings, dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How an error of the store ends a command.
+/// Turns an error of the store into the failure of a command.
 pub(super) fn failed(error: &BackupError) -> Failure {
     let denied = |kind| kind == std::io::ErrorKind::PermissionDenied;
     let is_denied = match error {
@@ -106,7 +106,7 @@ pub(super) fn follow(bar: &ProgressBar, done: u64, all: u64) {
     bar.set_position(done);
 }
 
-/// For people.
+/// Text for people.
 fn show(made: &Made, dir: &Path) -> String {
     let mut text = String::new();
     for (path, why) in &made.notes {
@@ -122,7 +122,7 @@ fn show(made: &Made, dir: &Path) -> String {
     text
 }
 
-/// For programs: one document.
+/// One JSON document for programs.
 fn show_json(made: &Made, dir: &Path) -> String {
     let bytes: u64 = made.manifest.files.iter().map(|file| file.bytes).sum();
     let notes: Vec<_> =

@@ -1,8 +1,8 @@
-//! `rolloutd check`: all complaints about configuration, keys and directories in one go.
+//! `rolloutd check`: all complaints about configuration, keys and directories at once.
 //!
-//! Exit code 0 when the daemon would start with this configuration, 1 when it would not. Notes do not
-//! count, and warnings neither: what trees list already and their rings do not trust is bad news for sites, and no
-//! reason to keep the daemon from starting, which then says so itself. Nothing is changed.
+//! Exit code 0 if the daemon would start with this configuration, 1 if not. Notes and warnings do not count: listed
+//! packages that their rings do not trust are a problem for clients, but no reason to keep the daemon from starting,
+//! and it reports them itself. Nothing is changed.
 
 use std::path::PathBuf;
 
@@ -36,11 +36,11 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// Says what was found; the exit code is 1 when there are complaints.
+/// Reports what was found; the exit code is 1 if there are complaints.
 pub fn run(args: &CheckArgs) -> Outcome {
     let now = Clock::System.now();
     let mut report = check(&args.config, now);
-    // Before the first start there is no logbook; one that cannot be read is told of below.
+    // Before the first start there is no logbook; one that cannot be read is reported below.
     let world = report.settings.as_ref().and_then(|settings| Some((settings, offline::world(settings).ok()?)));
     if let Some(notes) = world.map(|(settings, world)| history::notes(settings, &world)) {
         report.findings.extend(notes);
@@ -55,7 +55,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
     Outcome { text, exit }
 }
 
-/// What is said of trees as they are now.
+/// Warnings about trees in their present state.
 fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
     let mut words = listed(settings, now);
     if settings.signing.is_none() {
@@ -76,7 +76,7 @@ fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
     words
 }
 
-/// What is said of the packages that trees list.
+/// Warnings about the packages that trees list.
 fn listed(settings: &Settings, now: Timestamp) -> Vec<String> {
     if !settings.site.state.join("logbook.sqlite").exists() {
         return Vec::new();
@@ -96,7 +96,7 @@ fn listed(settings: &Settings, now: Timestamp) -> Vec<String> {
     }
 }
 
-/// For people: one finding after the other, and a line that counts them.
+/// Text for people: one finding after the other, and a line that counts them.
 fn show(file: &str, report: &Report, warnings: &[String]) -> String {
     let count = |number: usize, word: &str| match number {
         0 => format!("no {word}s"),
@@ -120,7 +120,7 @@ fn show(file: &str, report: &Report, warnings: &[String]) -> String {
     lines.join("\n")
 }
 
-/// For programs: one document.
+/// One JSON document for programs.
 fn show_json(report: &Report, warnings: &[String]) -> String {
     let complaints: Vec<_> = report.complaints().map(Complaint::to_json).collect();
     let notes: Vec<_> = report.notes().map(Complaint::to_json).collect();

@@ -1,4 +1,4 @@
-//! The daemon over its HTTP API, for `rolloutctl`.
+//! The HTTP client of `rolloutctl` for the daemon's API.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::exit::{Exit, Failure};
 use crate::web::problem::Problem;
 
-/// Where the daemon is and who asks.
+/// Where the daemon is, and who asks.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Connection {
     /// The daemon's address
@@ -30,14 +30,14 @@ pub struct Client {
     token: Option<String>,
 }
 
-/// How long an answer may take. The slowest walks the whole logbook.
+/// How long a response may take. The slowest walks the whole logbook.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Client {
     /// A client for the daemon at the connection's address.
     ///
     /// # Errors
-    /// When the token file cannot be read.
+    /// If the token file cannot be read.
     pub fn new(connection: &Connection) -> Result<Self, Failure> {
         let token = match &connection.token_file {
             Some(path) => Some(
@@ -48,29 +48,29 @@ impl Client {
             ),
             None => None,
         };
-        // The daemon is near: a proxy of the environment would only see tokens that are none of its business.
+        // The daemon is local: a proxy from the environment would only see tokens that it should not.
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
         let http = http.map_err(|e| Failure::new(Exit::Usage, e))?;
         Ok(Self { http, url: connection.url.trim_end_matches('/').to_owned(), token })
     }
 
-    /// Where the daemon is.
+    /// The daemon's address.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Reads something.
+    /// Sends a GET request.
     ///
     /// # Errors
-    /// When there is no daemon, or it refuses.
+    /// If there is no daemon, or it refuses.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.send(Method::GET, path, None::<&()>).await
     }
 
-    /// Reads a list page by page, up to so many.
+    /// Reads a list page by page, up to `limit`.
     ///
     /// # Errors
-    /// When there is no daemon, or it refuses.
+    /// If there is no daemon, or it refuses.
     pub async fn pages<T: DeserializeOwned>(&self, path: &str, limit: Option<usize>) -> Result<Vec<T>, Failure> {
         let (mut all, mut next) = (Vec::new(), Some(path.to_owned()));
         while let Some(path) = next.take().filter(|_| limit.is_none_or(|limit| all.len() < limit)) {
@@ -82,10 +82,10 @@ impl Client {
         Ok(all)
     }
 
-    /// Asks for a change.
+    /// Sends a POST request.
     ///
     /// # Errors
-    /// When there is no daemon, or it refuses.
+    /// If there is no daemon, or it refuses.
     pub async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
         self.send(Method::POST, path, Some(body)).await
     }
@@ -107,7 +107,7 @@ impl Client {
         self.answer(method, path, body).await.map(|(answer, _)| answer)
     }
 
-    /// The answer, and where the next page is.
+    /// The response, and the path of the next page.
     async fn answer<B: Serialize, T: DeserializeOwned>(
         &self,
         method: Method,
@@ -125,7 +125,7 @@ impl Client {
         let status = response.status();
         let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok()).and_then(next_page);
         let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
-        // `/readyz` answers 503 with the same document.
+        // `/readyz` sends the same document with status 503.
         if status.is_success() || (status == StatusCode::SERVICE_UNAVAILABLE && path == "/readyz") {
             let answer = serde_json::from_slice(&bytes).map_err(|e| {
                 Failure::new(Exit::NoDaemon, format!("{} does not respond like rolloutd: {e}", self.url))
@@ -142,12 +142,12 @@ impl Client {
             why = error.to_string();
             cause = error.source();
         }
-        Failure::new(Exit::NoDaemon, format!("no daemon answers at {}: {why}", self.url))
+        Failure::new(Exit::NoDaemon, format!("no daemon responds at {}: {why}", self.url))
             .hint("is it running? See `systemctl status rolloutd`; set another address with --url or ROLLOUTCTL_URL")
     }
 }
 
-/// The path of the next page in a `Link` header (RFC 8288), as the daemon writes it.
+/// The path of the next page in a `Link` header (RFC 8288) from the daemon.
 fn next_page(link: &str) -> Option<String> {
     let (path, rest) = link.strip_prefix('<')?.split_once('>')?;
     (rest == "; rel=\"next\"" && path.starts_with('/')).then(|| path.to_owned())
@@ -155,7 +155,7 @@ fn next_page(link: &str) -> Option<String> {
 
 fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
     let Ok(problem) = serde_json::from_slice::<Problem>(bytes) else {
-        return Failure::new(Exit::Refused, format!("the daemon answered {status}"));
+        return Failure::new(Exit::Refused, format!("the daemon responded with {status}"));
     };
     let mut message = format!("{}: {}", problem.title, problem.detail);
     if !problem.findings.is_empty() {

@@ -1,8 +1,8 @@
 //! `rolloutd demo`: a complete example site on this machine.
 //!
-//! Everything lies in one directory: keys that are made on the spot, four trees, packages that are
-//! built and signed in process, a configuration file like a real one, and two small scripts, so that
-//! what is printed can be typed as it stands. The daemon is the real one.
+//! Everything is in one directory: newly generated keys, four trees, packages that are built and signed in process, a
+//! configuration file like a real one, and two small scripts, so that the printed commands can be typed as they are.
+//! The daemon is the real one.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -39,19 +39,19 @@ pub struct DemoArgs {
 /// How many of the packages are signed, and so are taken in.
 const SIGNED: u64 = 3;
 
-/// How long the example may take to take them in, on a slow machine.
+/// How long taking them in may take, on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The file that tells an example site from any other directory.
+/// The file that marks an example site.
 const MARKER: &str = ".rolloutd-demo";
 
 /// The distribution of the example.
 const DIST: &str = "umd/3/sl6/x86_64";
 
-/// Makes the site if it is not there yet, and runs it.
+/// Creates the site if it does not exist, and runs it.
 ///
 /// # Errors
-/// Why it cannot be made or run.
+/// Why it cannot be created or run.
 pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     let dir = match args.dir {
         Some(dir) => std::path::absolute(&dir).map_err(|e| Failure::new(Exit::Usage, e))?,
@@ -113,16 +113,16 @@ impl Site {
             let signer = Signer::read(made.secret.as_bytes(), now)?;
             self.packages(&disk, &signer, now)?;
         }
-        // The port may be another one this time.
+        // The port may have changed.
         put(&self.config(), &self.configuration(), Access::Everybody)?;
         self.script("rolloutctl", &self.ctl_script()?)?;
         self.script("webhook", &self.webhook_script())
     }
 
-    /// Refuses a directory in which something else lies, and a configuration that somebody else wrote or changed.
+    /// Refuses a directory with other content, and a configuration that somebody else wrote or changed.
     ///
-    /// The marker holds the SHA-256 of every configuration that was written here. It is there first, so that a demo
-    /// that was stopped half-way is known again.
+    /// The marker holds the SHA-256 of every configuration written here. It is written first, so that an interrupted
+    /// demo is recognised.
     fn claim(&self, disk: &Kernel) -> Made {
         let (dir, marker) = (self.dir.display(), self.dir.join(MARKER));
         let read = |path: &Path| match std::fs::read_to_string(path) {
@@ -248,7 +248,7 @@ curl --noproxy '*' -sS -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$ma
     }
 }
 
-/// Three packages to promote, and one that nobody signed, so that a refusal can be seen.
+/// Three packages to promote, and an unsigned one, to show a refusal.
 fn recipes(now: Timestamp) -> Vec<(Recipe, bool)> {
     let recipe = |name: &str, version: &str, summary: &str, requires: &[&str]| Recipe {
         name: name.to_owned(),
@@ -277,7 +277,7 @@ fn random() -> Result<String, aws_lc_rs::error::Unspecified> {
     Ok(format!("{}\n", hex::encode(bytes)))
 }
 
-/// Says what to try, once the packages are there to try it on.
+/// Prints what to try, once the packages have been taken in.
 async fn announce(site: &Site, shared: Arc<Shared>) {
     let taken_in = || shared.read().trees().iter().map(|tree| tree.packages).sum::<u64>() >= SIGNED;
     let patience = tokio::time::timeout(PATIENCE, async {
@@ -292,7 +292,7 @@ async fn announce(site: &Site, shared: Arc<Shared>) {
     let _ = std::io::stdout().flush();
 }
 
-/// What is printed when the site runs.
+/// The text printed when the site is running.
 fn words(dir: &Path, url: &str) -> String {
     let ctl = dir.join("rolloutctl");
     let ctl = ctl.display();
@@ -326,7 +326,7 @@ mod tests {
         }
     }
 
-    /// What lies in a directory, with its bytes.
+    /// The files in a directory, with their bytes.
     fn lies(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found: Vec<_> = std::fs::read_dir(dir)
             .expect("listed")
@@ -352,7 +352,7 @@ mod tests {
             assert_eq!(lies(dir.path()), before);
             Kernel::default().remove(&dir.path().join(name)).expect("removed");
         }
-        // Its own is known again, also on another port; one that somebody has changed is left alone.
+        // Its own site is recognised, even with another port; one that somebody has changed is left alone.
         for port in [8640, 8641, 8640] {
             site(port).make(Clock::System.now()).expect("its own");
         }

@@ -1,5 +1,5 @@
-//! What a program ends with, and where its words go. The only place where an error becomes an exit
-//! code with a hint.
+//! The exit codes of the programs, and where output goes. The only place where an error becomes an exit code with a
+//! hint.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -17,7 +17,7 @@ pub enum Exit {
     Done,
     /// Refused, or there are complaints; also WARNING for monitoring.
     Refused,
-    /// It was called in the wrong way; also CRITICAL for monitoring.
+    /// Wrong usage; also CRITICAL for monitoring.
     Usage,
     /// There is no daemon; also UNKNOWN for monitoring.
     NoDaemon,
@@ -34,7 +34,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What a command has to say: words for people or one JSON document, and how it ended.
+/// The result of a command: its output, text or one JSON document, and how it ended.
 #[derive(Debug)]
 pub struct Outcome {
     /// For standard output.
@@ -44,13 +44,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// It is done, and this is to be said.
+    /// Success, with this output.
     pub fn done(text: impl Into<String>) -> Self {
         Self { text: text.into(), exit: Exit::Done }
     }
 }
 
-/// A command that could not be carried out.
+/// A command that failed.
 #[derive(Debug)]
 pub struct Failure {
     /// How it ended.
@@ -59,7 +59,7 @@ pub struct Failure {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// What the daemon said, when it was the daemon that refused.
+    /// The daemon's problem document, if the daemon refused.
     pub problem: Option<Box<Problem>>,
 }
 
@@ -76,15 +76,14 @@ impl Failure {
         self
     }
 
-    /// The same with the daemon's own words.
+    /// Adds the daemon's problem document.
     #[must_use]
     pub fn because(mut self, problem: Problem) -> Self {
         self.problem = Some(Box::new(problem));
         self
     }
 
-    /// The failure as a problem document (RFC 9457): the daemon's own where it sent one. The hint is an
-    /// extension of ours.
+    /// The failure as a problem document (RFC 9457): the daemon's own if it sent one. The hint is our extension.
     fn document(&self) -> Value {
         let sent = self.problem.as_ref().and_then(|problem| serde_json::to_value(problem).ok());
         let mut document = sent.unwrap_or_else(|| {
@@ -102,7 +101,7 @@ impl Failure {
     }
 }
 
-/// An error with all its causes, one in each line.
+/// An error and its causes, one per line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -114,10 +113,10 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Prints what is to be said and gives the exit code. A reader that has gone away (`| head`) is no error.
+/// Prints the result and returns the exit code. A closed pipe (`| head`) is not an error.
 ///
-/// With `json` standard output gets exactly one document, whatever happened, and standard error nothing:
-/// a script reads one place. Without, what failed goes to standard error.
+/// With `json`, standard output gets exactly one document, whatever happened, and standard error nothing: a script
+/// reads one place. Without it, failures go to standard error.
 pub fn finish(program: &str, json: bool, result: Result<Outcome, Failure>) -> ExitCode {
     let (out, err, exit) = say(program, json, result);
     let mut stdout = io::stdout().lock();
@@ -126,9 +125,9 @@ pub fn finish(program: &str, json: bool, result: Result<Outcome, Failure>) -> Ex
     exit.into()
 }
 
-/// The words for standard output and standard error.
+/// The text for standard output and for standard error.
 fn say(program: &str, json: bool, result: Result<Outcome, Failure>) -> (String, String, Exit) {
-    // The one way out of every command, so that nothing in a title, a name or a file steers the terminal.
+    // All output goes through here, so that nothing in a title, a name or a file controls the terminal.
     match result {
         Ok(outcome) if json => (legible::json(&outcome.text).into_owned(), String::new(), outcome.exit),
         Ok(outcome) => (legible::lines(&outcome.text).into_owned(), String::new(), outcome.exit),
@@ -151,12 +150,12 @@ mod tests {
     use super::*;
 
     fn failure() -> Failure {
-        Failure::new(Exit::NoDaemon, "no daemon answers at x").hint("is it running?")
+        Failure::new(Exit::NoDaemon, "no daemon responds at x").hint("is it running?")
     }
 
     #[test]
     fn people_read_a_failure_on_standard_error() {
-        let words = "rolloutctl: no daemon answers at x\nhint: is it running?\n";
+        let words = "rolloutctl: no daemon responds at x\nhint: is it running?\n";
         assert_eq!(say("rolloutctl", false, Err(failure())), (String::new(), words.to_owned(), Exit::NoDaemon));
     }
 
@@ -180,7 +179,7 @@ mod tests {
         let document: Value = serde_json::from_str(&out).expect("one document");
         let expected = json!({
             "type": "/problems/no-daemon", "title": "No daemon responds",
-            "detail": "no daemon answers at x", "hint": "is it running?",
+            "detail": "no daemon responds at x", "hint": "is it running?",
         });
         assert_eq!(document, expected);
     }

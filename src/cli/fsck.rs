@@ -1,7 +1,7 @@
 //! `rolloutd fsck`: do trees, metadata and logbook agree?
 //!
-//! Reads everything with the readers of [`crate::audit`] and changes nothing. It may be run beside the daemon: what
-//! changes meanwhile is looked at again.
+//! It reads everything with the readers of [`crate::audit`] and changes nothing. It may run beside the daemon: whatever
+//! changes meanwhile is checked again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -26,11 +26,10 @@ use crate::link::clock::Clock;
 use crate::store::ownership;
 use crate::store::people;
 
-/// What was found is looked at again, so often at most: a site on which promotions never end.
+/// How many times findings are checked again: promotions on a site may never end.
 const LOOKS: usize = 10;
 
-/// Between two looks. A publication takes milliseconds; where the disk is slow or everybody wants the processor,
-/// some more.
+/// The pause between two checks. A publication takes milliseconds, more on a slow disk or a busy machine.
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Compares trees, metadata and logbook, and changes nothing
@@ -62,32 +61,32 @@ pub struct FsckArgs {
 }
 
 impl FsckArgs {
-    /// What `rolloutd restore` asks: the quick look.
+    /// The quick check that `rolloutd restore` runs.
     pub(super) fn of(config: &std::path::Path, json: bool) -> Self {
         Self { config: config.to_owned(), full: false, json }
     }
 }
 
-/// A disagreement: where, and what it is.
+/// A disagreement: where, and what.
 type Finding = (String, String);
 
-/// What was looked at.
+/// The result of a check.
 #[derive(Debug, Default)]
 struct Report {
     findings: Vec<Finding>,
     trees: usize,
     packages: usize,
     entries: u64,
-    /// The trees in which something was found.
+    /// The trees with findings.
     doubtful: BTreeSet<TreeId>,
-    /// Whether, as far as the logbook knows, nothing was under way when the look began.
+    /// Whether no work was pending, as far as the logbook knows, when the check began.
     quiet: bool,
 }
 
-/// Looks at everything and says what does not agree.
+/// Checks everything and reports disagreements.
 ///
 /// # Errors
-/// When it cannot be found out.
+/// If the check fails.
 pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
     let settings = &offline::settings(&args.config)?;
     let look = if args.full { Look::AtBytes } else { Look::AtSizes };
@@ -102,10 +101,10 @@ pub fn run(args: &FsckArgs) -> Result<Outcome, Failure> {
     Ok(Outcome { text: if args.json { show_json(&report) } else { show(&report) }, exit })
 }
 
-/// Looks at everything, and again at the trees in which something was found: that may have been on its way, and
-/// what is wrong is found again. The logbook tells of a publication after it, so that it has nothing new does not
-/// mean that nothing happens; but once nothing is under way and the logbook has stayed as it was from one look to
-/// the next, what was found both times stands.
+/// Checks everything, and then the trees with findings again: what was in progress is gone then, and what is wrong is
+/// found again. The logbook hears of a publication only after it, so a logbook without news does not prove that nothing
+/// happens; but once no work is pending and the logbook has not changed between two checks, whatever both found is
+/// real.
 fn settle(mut look: impl FnMut(Option<&BTreeSet<TreeId>>) -> Result<Report, Failure>) -> Result<Report, Failure> {
     let mut report = look(None)?;
     for _ in 1..LOOKS {
@@ -123,7 +122,7 @@ fn settle(mut look: impl FnMut(Option<&BTreeSet<TreeId>>) -> Result<Report, Fail
     Ok(report)
 }
 
-/// One look, at the trees that `wanted` picks.
+/// One check, of the trees that `wanted` selects.
 fn once(
     settings: &Settings,
     look: Look,
@@ -200,7 +199,7 @@ fn progress(settings: &Settings) -> ProgressBar {
     bar
 }
 
-/// For people: one line for each, and one that counts.
+/// Text for people: a line for each finding, and one that counts them.
 fn show(report: &Report) -> String {
     let mut text = String::new();
     for (place, what) in &report.findings {
@@ -216,7 +215,7 @@ fn show(report: &Report) -> String {
     text
 }
 
-/// For programs: one document.
+/// One JSON document for programs.
 fn show_json(report: &Report) -> String {
     let findings: Vec<_> =
         report.findings.iter().map(|(place, what)| json!({ "place": place, "what": what })).collect();
@@ -231,10 +230,10 @@ fn show_json(report: &Report) -> String {
 mod tests {
     use super::*;
 
-    /// What a look finds, how far the logbook is, and whether nothing is under way.
+    /// What a check finds, the last entry of the logbook, and whether no work is pending.
     type Seen = (&'static [&'static str], u64, bool);
 
-    /// What stays of some looks, and how many were taken.
+    /// The findings that remain after some checks, and how many checks were made.
     fn settled(looks: &[Seen]) -> (Vec<String>, usize) {
         let mut taken = 0;
         let report = settle(|trees| {
@@ -250,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_on_its_way_is_no_disagreement() {
         assert_eq!(settled(&[(&[], 7, true)]), (vec![], 1));
-        // The publication is over, and the logbook has not heard of it yet.
+        // The publication is done, and the logbook has not heard of it yet.
         assert_eq!(settled(&[(&["torn"], 7, false), (&[], 7, false)]), (vec![], 2));
         assert_eq!(settled(&[(&["torn"], 7, true), (&[], 7, true)]), (vec![], 2));
         assert_eq!(settled(&[(&["torn"], 7, false), (&["torn"], 7, false), (&["other"], 8, true)]), (vec![], 3));
@@ -264,7 +263,7 @@ mod tests {
             settled(&[(&["gone", "torn"], 7, true), (&["gone"], 8, true), (&["gone"], 8, true)]),
             (wrong.clone(), 3)
         );
-        // A daemon that was killed leaves its work for ever.
+        // A killed daemon leaves its work pending for ever.
         assert_eq!(settled(&[(&["gone"], 7, false)]), (wrong, LOOKS));
     }
 }

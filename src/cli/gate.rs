@@ -1,4 +1,4 @@
-//! `rolloutd gate`: the process that reads packages for the daemon, and a look at what it can do.
+//! `rolloutd gate`: the process that reads packages for the daemon, and a test of its confinement.
 
 #![expect(clippy::disallowed_methods, reason = "the attempts are what must fail, on files of their own")]
 
@@ -35,7 +35,7 @@ pub struct GateArgs {
     /// Try what it must not be able to do
     #[arg(long)]
     probe: bool,
-    /// The confined half of --probe, on what lies there
+    /// The confined half of --probe, run in this directory
     #[arg(long, hide = true, value_name = "DIR")]
     inside: Option<PathBuf>,
     /// Confined by this layer alone
@@ -65,10 +65,10 @@ pub fn run(args: &GateArgs) -> ExitCode {
     }
 }
 
-/// Something that a process that was taken over would try.
+/// Something that a compromised process would try.
 type Attempt = (&'static str, fn(&Prey) -> io::Result<()>);
 
-/// What the attempts are made on: things of our own, which are there.
+/// The objects of the attempts: our own, and existing.
 struct Prey {
     dir: PathBuf,
     file: PathBuf,
@@ -147,7 +147,7 @@ const ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
-/// What one half found: what confines it, and what each attempt came to.
+/// The result of one half: how it is confined, and the outcome of each attempt.
 type Found = (String, Vec<Result<(), String>>);
 
 fn attempts(prey: &Prey, sentence: String) -> Found {
@@ -172,7 +172,7 @@ fn probe() -> Result<Outcome, Failure> {
 }
 
 fn probe_in(dir: &Path) -> io::Result<Probed> {
-    // Each time on things that nobody has touched.
+    // Fresh objects each time.
     let anew = || {
         let _ = fs::remove_dir_all(dir);
         fs::create_dir(dir)?;

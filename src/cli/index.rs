@@ -1,7 +1,7 @@
-//! `rolloutd index`: metadata of a directory of packages, without a daemon.
+//! `rolloutd index`: writes metadata for a directory of packages, without a daemon.
 //!
-//! The same engine as the daemon's: what was read of a file once is not read again, what was compressed is
-//! not compressed again, and what clients see changes by one rename.
+//! It uses the same engine as the daemon: files that were read are not read again, blocks that were compressed are not
+//! compressed again, and one rename changes what clients see.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -75,10 +75,10 @@ pub struct IndexArgs {
     pub json: bool,
 }
 
-/// Looks, publishes, and says what was done.
+/// Scans, publishes, and reports what was done.
 ///
 /// # Errors
-/// When nothing could be done; clients see the old metadata then.
+/// If nothing could be done; clients see the old metadata then.
 pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, chain(error));
     let now = Clock::System.now();
@@ -133,8 +133,7 @@ fn terms(args: &IndexArgs, now: Timestamp) -> Result<(Terms, Vec<KeyComplaint>),
     let verify::Ring { ring, left_out } = verify::ring(&args.keyring).map_err(fail)?;
     let mut policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), verify::policy).map_err(fail)?;
     policy.legacy.retain(|legacy| now < legacy.until);
-    // Other keys or other rules are other terms; a key that was revoked since is one of them, and an
-    // exception that has ended.
+    // Other keys or other rules are other terms, including a key revoked meanwhile, and an exception that has ended.
     let name = Key::of(format!("{:?} {policy:?}", ring.files()).as_bytes());
     let name = format!("{} {}", args.checksum, Sha256(name.0));
     Ok((Terms { checksum: args.checksum, gate: Some((ring, policy)), name }, left_out))

@@ -1,8 +1,8 @@
-//! `rolloutd keys`: which keys the trees trust, how long still, and what each has signed.
+//! `rolloutd keys`: which keys the trees trust, until when, and what each has signed.
 //!
-//! For the day on which a key turns out to be compromised: put its revocation into the key file, reload the daemon, and
-//! no rollout moves what it has signed any more (the finding `signer_revoked`). This command then says what is
-//! where already. It reads configuration, key files and logbook, and needs no daemon.
+//! For the day a key turns out to be compromised: put its revocation into the key file and reload the daemon; from then
+//! on no rollout moves what it signed (the finding `signer_revoked`). This command shows which of its packages are
+//! where. It reads configuration, key files and logbook, and needs no daemon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -46,20 +46,20 @@ pub struct KeysArgs {
     pub json: bool,
 }
 
-/// What is known of one key.
+/// What is known about one key.
 #[derive(Debug, Default)]
 struct Known {
     /// Its certificate.
     summary: Option<CertSummary>,
-    /// Itself, where it is a subkey.
+    /// The key itself, if it is a subkey.
     subkey: Option<KeySummary>,
     /// The trees whose ring has it.
     rings: BTreeSet<TreeId>,
-    /// What it has signed, by the tree that lists it.
+    /// The packages it signed, by the tree that lists them.
     signed: BTreeMap<TreeId, BTreeSet<Nevra>>,
-    /// What it has signed and no tree lists.
+    /// The packages it signed that no tree lists.
     withdrawn: BTreeSet<Nevra>,
-    /// How many of all these it has perhaps not signed, but another key of its certificate.
+    /// How many of these may have been signed by another key of its certificate.
     perhaps: usize,
 }
 
@@ -75,7 +75,7 @@ impl Known {
         }
     }
 
-    /// Subkeys are listed where there is something to say of them.
+    /// Subkeys are listed if there is something to report.
     fn is_worth_a_line(&self) -> bool {
         let revoked = self.subkey.as_ref().is_none_or(|subkey| subkey.revoked.is_some());
         revoked || !self.signed.is_empty() || !self.withdrawn.is_empty()
@@ -91,7 +91,7 @@ impl Known {
         }
     }
 
-    /// What there is to worry about, worst first, and whether it is more than a warning.
+    /// The worst problem of this key, and whether it is more than a warning.
     fn worry(&self, now: Timestamp) -> Option<(String, bool)> {
         let Some(summary) = &self.summary else { return Some(("not in any ring".to_owned(), self.listed() > 0)) };
         if summary.revoked || self.subkey.as_ref().is_some_and(|subkey| subkey.revoked.is_some()) {
@@ -121,7 +121,7 @@ fn day(time: Timestamp) -> String {
 /// Lists keys, or what one of them has signed.
 ///
 /// # Errors
-/// When it cannot be found out, or there is no such key.
+/// If the check fails, or there is no such key.
 pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
     let now = Clock::System.now();
     let settings = offline::settings(&args.config)?;
@@ -163,7 +163,7 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
                 }
                 let known = keys.entry(summary.fingerprint.clone()).or_default();
                 known.rings.insert(id.clone());
-                // Of several copies, the one that says most against it.
+                // Of several copies, the one with the most against it.
                 let worse = known.summary.as_ref().is_none_or(|before| summary.revoked && !before.revoked);
                 if worse {
                     known.summary = Some(summary);
@@ -178,7 +178,7 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
             for signer in signers.certs.iter().chain(&signers.keys) {
                 keys.entry(signer.clone()).or_default().has_signed(dist, nevra, &trees);
             }
-            // Of older entries it is not known, and the worst is taken for true.
+            // Older entries do not record it, so the worst is assumed.
             let of_cert = |cert| doubtful.get(cert).into_iter().flatten();
             for subkey in signers.certs.iter().filter(|_| signers.keys.is_empty()).flat_map(of_cert) {
                 let known = keys.entry(subkey.clone()).or_default();
@@ -190,7 +190,7 @@ fn gather(settings: &Settings, world: &World, now: Timestamp) -> Result<BTreeMap
     Ok(keys)
 }
 
-/// The one key whose fingerprint ends so.
+/// The only key whose fingerprint ends like this.
 fn one<'a>(keys: &'a BTreeMap<String, Known>, wanted: &str) -> Result<(&'a String, &'a Known), Failure> {
     let digits: String = wanted.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_uppercase();
     let digits = digits.strip_prefix("0X").unwrap_or(&digits);

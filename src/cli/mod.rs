@@ -1,9 +1,9 @@
-//! The words an admin types: one file for each command, an `Args` struct whose doc is the help, a
-//! `run`, and a pure `show`.
+//! The commands that admins type: one file each, with an `Args` struct whose doc is the help, a `run`, and a pure
+//! `show`.
 
-/// What a program ends with, and where its words go.
+/// Exit codes, and where output goes.
 pub mod exit;
-/// The daemon over its HTTP API.
+/// The HTTP client for the daemon's API.
 pub mod client;
 /// Tables that fit the terminal.
 pub mod table;
@@ -31,7 +31,7 @@ pub mod demo;
 pub mod gate;
 /// `rolloutd check`.
 pub mod check;
-/// `rolloutctl ...`: all commands that speak to one.
+/// `rolloutctl ...`: all commands that use a running daemon.
 pub mod ctl;
 /// `rolloutd ...`: all commands that need no running daemon.
 pub mod rolloutd;

@@ -1,4 +1,4 @@
-//! What the commands read that need no daemon: the configuration, the logbook and the rings.
+//! The configuration, the logbook and the rings, for commands that need no daemon.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,10 +15,10 @@ use crate::process::listed::{self, Doubts};
 use crate::process::world::World;
 use crate::store::logbook::SqliteLogbook;
 
-/// What the configuration says, whatever the state of what it speaks of: these commands are for bad days.
+/// Reads the configuration without checking the files that it names: these commands are for bad days.
 ///
 /// # Errors
-/// When it cannot be read or understood.
+/// If it cannot be read or understood.
 pub fn settings(path: &Path) -> Result<Settings, Failure> {
     let unusable = |why: String| {
         let message = format!("{} cannot be used: {why}", path.display());
@@ -31,10 +31,10 @@ pub fn settings(path: &Path) -> Result<Settings, Failure> {
     outcome.settings.ok_or_else(|| unusable(why.join("\n")))
 }
 
-/// What the logbook says; its chain is checked on the way.
+/// Replays the logbook, which verifies its chain.
 ///
 /// # Errors
-/// When it is not there or broken.
+/// If it is missing or damaged.
 pub fn world(settings: &Settings) -> Result<World, Failure> {
     let book = settings.site.state.join("logbook.sqlite");
     let opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
@@ -43,7 +43,7 @@ pub fn world(settings: &Settings) -> Result<World, Failure> {
     Ok(world)
 }
 
-/// What trees list in spite of their rings, and what is wrong with rings that cannot be compared.
+/// The listed packages that their rings do not trust, and what is wrong with rings that cannot be compared.
 pub fn doubts(settings: &Settings, world: &World, now: Timestamp) -> (BTreeMap<TreeId, Doubts>, Vec<String>) {
     let mut wrong = Vec::new();
     let mut all = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! `rolloutd restore`: puts a backup of the state back, when no daemon runs and nothing newer is lost by it.
+//! `rolloutd restore`: restores a backup of the state, while no daemon runs and if nothing newer is lost.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::store::backup::{self, Backup, Standing};
 use crate::store::disk::Kernel;
 use crate::store::lock::{self, SiteLock};
 
-/// Disagreements that are shown; `rolloutd fsck` shows all.
+/// How many disagreements are shown; `rolloutd fsck` shows all.
 const SHOWN: usize = 20;
 
 /// Checks a backup, replaces the state with it, and compares it with the trees
@@ -55,10 +55,10 @@ pub struct RestoreArgs {
     pub json: bool,
 }
 
-/// Puts it back and says what is to be done then.
+/// Restores the backup and reports what to do next.
 ///
 /// # Errors
-/// Nothing was put back then; when the exchange had begun, the words say so.
+/// Nothing was restored; if the exchange had begun, the message says so.
 pub fn run(args: &RestoreArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let settings = offline::settings(&args.config)?;
     let dir = std::path::absolute(&args.dir).map_err(|e| Failure::new(Exit::Usage, e))?;
@@ -104,7 +104,7 @@ fn put_files(backup: &Backup, state: &Path, json: bool) -> Result<Outcome, Failu
     }))
 }
 
-/// The site for this program alone; the trees may not be there yet.
+/// Locks the site; the trees may not exist yet.
 fn alone(settings: &Settings) -> Result<SiteLock, Failure> {
     let (state, root) = (&settings.site.state, &settings.site.root);
     backup::claim(&Kernel::default(), state, root).map_err(|error| failed(&error))?;
@@ -116,7 +116,7 @@ fn alone(settings: &Settings) -> Result<SiteLock, Failure> {
     })
 }
 
-/// Why the state must not be replaced without the word of an admin.
+/// Why the state must not be replaced unless an admin insists.
 fn may_replace(standing: &Standing, backup: &Backup, state: &Path) -> Option<Failure> {
     let (state, manifest) = (state.display(), &backup.manifest);
     let message = match standing {
@@ -138,7 +138,7 @@ fn may_replace(standing: &Standing, backup: &Backup, state: &Path) -> Option<Fai
     ))
 }
 
-/// What is to be told.
+/// What to report.
 struct Report {
     entries: u64,
     made: Timestamp,
@@ -158,7 +158,7 @@ impl Report {
         match &self.compared {
             Ok(outcome) => {
                 let lines: Vec<&str> = outcome.text.lines().collect();
-                // The last line counts.
+                // The last line is the count.
                 let (last, found) = lines.split_last().unwrap_or((&"", &[]));
                 for line in found.iter().take(SHOWN) {
                     let _ = writeln!(text, "{line}");

@@ -33,13 +33,13 @@ enum Command {
     Demo(demo::DemoArgs),
     #[command(hide = true)]
     Gate(gate::GateArgs),
-    /// What `rolloutctl` does, for the scripts of the example site.
+    /// Runs `rolloutctl`, for the scripts of the example site.
     #[command(hide = true)]
     Ctl(ctl::Cli),
 }
 
 impl Cli {
-    /// Carries out the command that gives up everything, if it is that: it needs a process of its own.
+    /// Runs the command that confines itself, if it is that one: it needs a process of its own.
     pub fn alone(&self) -> Option<ExitCode> {
         match &self.command {
             Command::Gate(args) => Some(gate::run(args)),
@@ -52,7 +52,7 @@ impl Cli {
         matches!(self.command, Command::Run(_) | Command::Demo(_))
     }
 
-    /// Whether what it says is one JSON document.
+    /// Whether its output is one JSON document.
     pub fn json(&self) -> bool {
         match &self.command {
             Command::Check(args) => args.json,
@@ -69,16 +69,16 @@ impl Cli {
     }
 }
 
-/// Carries out one command.
+/// Runs one command.
 ///
 /// # Errors
-/// Why it could not be carried out.
+/// Why it failed.
 pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Run(args) => run::run(args).await,
         Command::Check(args) => Ok(check::run(&args)),
         Command::Verify(args) => {
-            // Lines come out as they are found, so that a long list can be watched.
+            // Lines are printed as they are found, so that a long list can be watched.
             let exit = verify::run(&args, Clock::System.now(), &mut std::io::stdout().lock());
             let exit = exit.map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
             let exit = match exit {

@@ -34,8 +34,7 @@ pub async fn run(args: RunArgs) -> Result<Outcome, Failure> {
     serve(settings, "choose another `listen` under [http]", |_| std::future::ready(())).await
 }
 
-/// Runs a daemon; what `beside` gives runs beside it, from the time when it listens. `other_port` says how people get
-/// another port.
+/// Runs a daemon; `beside` runs beside it once it listens. `other_port` says how to choose another port.
 ///
 /// # Errors
 /// Why it cannot start, or which part of it ended.
@@ -64,12 +63,12 @@ pub async fn serve<B: Future<Output = ()>>(
                 tokio::select! {
                     _ = term.recv() => break,
                     _ = int.recv() => break,
-                    // A reload that is already waiting will read what this one would.
+                    // A reload that is already queued will read the same.
                     _ = reload.recv() => { let _ = hup.try_send(()); }
                 }
             }
             stop.cancel();
-            // Whoever asks twice wants it now; the disk is safe at every instant.
+            // A second signal means: now. The disk is safe at every instant.
             tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
         }
     };

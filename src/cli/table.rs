@@ -2,10 +2,10 @@
 
 use crate::domain::legible;
 
-/// Lays rows out under a head: columns as wide as their widest cell, two blanks between them. Where
-/// that is wider than `width`, the last column is cut, with a mark.
+/// Lays rows out under a header: columns as wide as their widest cell, separated by two spaces. If that is wider than
+/// `width`, the last column is cut, with a mark.
 pub fn lay_out(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
-    // Written out before it is measured.
+    // Escaped before it is measured.
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| legible::line(cell).into_owned()).collect()).collect();
     let columns = head.len();
@@ -44,7 +44,7 @@ fn cut(cell: &str, room: usize) -> String {
     short
 }
 
-/// The width of the terminal; without one, what fits into any mail.
+/// The width of the terminal; without one, what fits into a mail.
 pub fn width() -> usize {
     use std::io::IsTerminal as _;
     if !std::io::stdout().is_terminal() {

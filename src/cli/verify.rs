@@ -1,12 +1,11 @@
-//! `rolloutd verify`: the gate's verdict on files, without a daemon and without a configuration.
+//! `rolloutd verify`: the gate's verdict on files, without a daemon or a configuration.
 //!
-//! Owns: the arguments, the small policy file, opening files without being led astray, and how a
-//! verdict is written. The verdict is the one of the gate, by the same functions.
+//! Owns: the arguments, the small policy file, opening files safely, and how a verdict is written. The verdict itself
+//! comes from the gate's own functions.
 //!
-//! What never happens here: a link or anything but a regular file is opened as a package, a package is
-//! held in memory, or a file of the ring that cannot be used is passed over without a word. One that was named by itself
-//! is an error; in a directory of keys, where certificates of other kinds and words about them lie too, it is left
-//! out and named.
+//! What never happens here: a link or anything but a regular file is opened as a package, a package is held in memory,
+//! or an unusable file of the ring is silently skipped. If it was named directly it is an error; in a directory of
+//! keys, which may also hold other certificates and notes, it is skipped with a note.
 
 use crate::config::{files, values};
 use crate::domain::checksum::ChecksumKind;
@@ -29,10 +28,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PIECE: usize = 256 * 1024;
 
-/// A policy file is a page of text.
+/// The largest policy file; a real one is a page of text.
 const POLICY_MAX: usize = 1024 * 1024;
 
 /// Shows whether the gate would accept packages, and why not
@@ -89,7 +88,7 @@ pub enum VerifyError {
     /// The ring would not be what was asked for.
     #[error("not usable as a key ring:\n{}", .0.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n"))]
     Keys(Vec<KeyComplaint>),
-    /// No certificate in all of them.
+    /// None of the files has a certificate.
     #[error("there is no certificate in {0}")]
     NoKeys(String),
     /// The policy file.
@@ -100,7 +99,7 @@ pub enum VerifyError {
     PolicyText {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, with its place.
+        /// What is wrong with it, and where.
         what: String,
     },
     /// The verdicts could not be written.
@@ -110,11 +109,11 @@ pub enum VerifyError {
 
 /// Judges all files and writes the verdicts.
 ///
-/// `at` is when the packages arrive unless the arguments say otherwise. Gives the exit code: 0, 1, or
-/// 2 when a file could not be read.
+/// `at` is when the packages arrive unless the arguments say otherwise. Returns the exit code: 0, 1, or 2 if a file
+/// could not be read.
 ///
 /// # Errors
-/// When nothing could be judged at all; the exit code is then 2.
+/// If nothing could be judged at all; the exit code is then 2.
 pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8, VerifyError> {
     let Ring { ring, left_out, .. } = ring(&args.keyring)?;
     let mut notes = io::stderr();
@@ -146,7 +145,7 @@ pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8,
     Ok(worst)
 }
 
-/// A bar on a terminal, and nothing elsewhere: there the lines are the progress.
+/// A bar on a terminal, and nothing elsewhere, where the lines show the progress.
 fn progress(files: usize) -> ProgressBar {
     if files < 2 {
         return ProgressBar::hidden();
@@ -158,7 +157,7 @@ fn progress(files: usize) -> ProgressBar {
     bar
 }
 
-/// One file's verdict, as it is written in JSON.
+/// One file's verdict in JSON.
 #[derive(Debug, Serialize)]
 struct Answer {
     file: String,
@@ -171,7 +170,7 @@ struct Answer {
     detail: Option<String>,
     remedy: Option<&'static str>,
     notes: Vec<String>,
-    /// Files of directories of keys that are not in the ring, and why.
+    /// Files in directories of keys that are not in the ring, and why.
     keys_left_out: Vec<String>,
 }
 
@@ -200,7 +199,7 @@ impl Answer {
         answer.sha256 = Some(contents.sha256.to_hex());
         let package = Package::read(&contents.header, &contents.signature_header, &contents.layout);
         answer.nevra = package.as_ref().ok().map(|package| package.nevra.to_string());
-        // Who signed what is the first question; a package that nobody may list is refused after it.
+        // The signatures are judged first; a package that cannot be listed is refused after that.
         match contents.judge(ring, policy, at).and_then(|accepted| package.map(|_| accepted)) {
             Ok(accepted) => {
                 Self { verdict: "accepted", fingerprints: accepted.fingerprints, notes: accepted.notes, ..answer }
@@ -227,7 +226,7 @@ impl Answer {
         }
     }
 
-    /// The line of the contract.
+    /// The output line for people and scripts.
     fn line(&self) -> String {
         let file = one_line(&self.file);
         let detail = one_line(self.detail.as_deref().unwrap_or_default());
@@ -242,12 +241,12 @@ impl Answer {
     }
 }
 
-/// Names of files are text of strangers: nothing that steers the terminal, no second line.
+/// File names are untrusted text: no control characters, no second line.
 pub fn one_line(text: &str) -> String {
     legible::line(text).into_owned()
 }
 
-/// Reads a regular file in pieces. A pipe or a device does not stop it, a link does not lead it (B1).
+/// Reads a regular file in pieces. Pipes and devices do not block it, and links are not followed (B1).
 fn read(path: &Path) -> Result<Contents, Unread> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let opened = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -273,18 +272,18 @@ fn not_regular(what: &str) -> Unread {
     Refusal::new(Code::NotRegular, what).into()
 }
 
-/// A ring, and what it was made of.
+/// A ring, and what was left out of it.
 pub struct Ring {
     /// The ring.
     pub ring: Keyring,
-    /// Files of directories that have nothing for it, and why.
+    /// Unusable files in directories, and why.
     pub left_out: Vec<KeyComplaint>,
 }
 
-/// The ring of all files, and of all files of all directories.
+/// The ring of all files, and of all files in all directories.
 ///
 /// # Errors
-/// When one that is named by itself cannot be read or is no key, when anything is wrong in one that has keys, or when
+/// If a file that was named directly cannot be read or has no key, if anything is wrong in one that has keys, or if
 /// there is no key at all.
 pub fn ring(paths: &[PathBuf]) -> Result<Ring, VerifyError> {
     let mut named = BTreeSet::new();
@@ -314,7 +313,7 @@ pub fn ring(paths: &[PathBuf]) -> Result<Ring, VerifyError> {
             let label = name.display().to_string();
             match files::content(&name, KEY_FILE_MAX) {
                 Ok((bytes, _)) => all.push((label, bytes)),
-                // A file that is there and that we may not read may have a revocation.
+                // A file that exists but may not be read could hold a revocation.
                 Err(trouble) if name.is_file() => return Err(VerifyError::KeyFile(trouble)),
                 Err(trouble) => {
                     let what = trouble.what.strip_prefix(&format!("{label} ")).unwrap_or(&trouble.what).to_owned();
@@ -332,7 +331,7 @@ pub fn ring(paths: &[PathBuf]) -> Result<Ring, VerifyError> {
     Ok(Ring { ring, left_out })
 }
 
-/// The policy file as it is written.
+/// The policy file as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyFile {
@@ -342,7 +341,7 @@ struct PolicyFile {
     legacy: Vec<LegacyTable>,
 }
 
-/// `[[legacy]]` as it is written.
+/// `[[legacy]]` as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LegacyTable {
@@ -358,7 +357,7 @@ fn fingerprint<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::E
     values::fingerprint(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
-/// A whole day in UTC, or an instant; as text, or as TOML writes dates.
+/// A whole day in UTC, or an instant; as text, or as a TOML date.
 fn until<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -386,7 +385,7 @@ fn allow<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Lifted>, D::Er
 /// Reads a policy file.
 ///
 /// # Errors
-/// When it cannot be read, with the place of what is wrong.
+/// If it cannot be read, with the position of the error.
 pub fn policy(path: &Path) -> Result<Policy, VerifyError> {
     let (bytes, _) = files::content(path, POLICY_MAX).map_err(VerifyError::Policy)?;
     let text = String::from_utf8_lossy(&bytes);

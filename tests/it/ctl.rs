@@ -53,7 +53,7 @@ fn a_logbook_that_was_cut_off_is_found_out_while_running_and_at_the_next_start()
     let seal = site.path("state/logbook.head");
     let sealed = |seal: &Path| fs::read_to_string(seal).ok()?.split(' ').next()?.parse::<u64>().ok();
     site.wait("the seal of the publications", |_| (sealed(&seal) == Some(newest)).then_some(()));
-    assert!(site.ctl_good(&["log", "--verify"]).starts_with(&format!("the logbook is whole: {newest} entries")));
+    assert!(site.ctl_good(&["log", "--verify"]).starts_with(&format!("the logbook is intact: {newest} entries")));
 
     let logbook = rusqlite::Connection::open(site.path("state/logbook.sqlite")).unwrap();
     logbook.execute("DELETE FROM entry WHERE seq = ?1", [i64::try_from(newest).unwrap()]).unwrap();

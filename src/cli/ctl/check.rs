@@ -8,19 +8,19 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::web::api::trees::TreeBody;
 use crate::web::health::ReadyBody;
 
-/// How long `check` may take. Monitoring kills a plug-in after ten seconds, and then nobody knows why.
+/// How long `check` may take. Monitoring kills a plug-in after ten seconds without saying why.
 const CHECK_PATIENCE: Duration = Duration::from_secs(8);
 
 /// Checks the daemon for a monitoring system: one line and an exit code
 ///
-/// Exit codes: 0 OK, 1 WARNING (uploads that somebody has to put right), 2 CRITICAL, 3 UNKNOWN. There is an answer within 8 seconds, also when
-/// the daemon gives none.
+/// Exit codes: 0 OK, 1 WARNING (uploads that somebody has to fix), 2 CRITICAL, 3 UNKNOWN. It answers within 8 seconds,
+/// even if the daemon does not respond.
 ///
 /// Example: rolloutctl check
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs;
 
-/// Carries it out; whatever happens, there is an answer.
+/// Runs it; whatever happens, there is a result.
 pub async fn run(client: &Client, json: bool) -> Outcome {
     check(client, json, CHECK_PATIENCE).await
 }
@@ -34,7 +34,7 @@ async fn check(client: &Client, json: bool, patience: Duration) -> Outcome {
     let unknown = match tokio::time::timeout(patience, answers).await {
         Ok(Ok((ready, trees))) => return checked(&ready, &trees, json),
         Ok(Err(failure)) => failure.message,
-        Err(_) => format!("no answer from {} within {} s", client.url(), patience.as_secs_f32()),
+        Err(_) => format!("{} timed out after {} s", client.url(), patience.as_secs_f32()),
     };
     let text = if json {
         document(&ReadyBody { ready: false, reasons: vec![unknown], warnings: vec![] })
@@ -59,7 +59,7 @@ fn checked(ready: &ReadyBody, trees: &[TreeBody], json: bool) -> Outcome {
     Outcome { text, exit }
 }
 
-/// Monitoring reads one line, and figures after the bar.
+/// Monitoring reads one line, and performance data after the bar.
 fn one_line(words: &str) -> String {
     words.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::cli::client::Connection;
 
-    /// A client of a daemon that accepts connections and never says a word.
+    /// A client of a daemon that accepts connections and never responds.
     async fn client_of_a_mute() -> (Client, tokio::net::TcpListener) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -81,7 +81,8 @@ mod tests {
         let (client, _mute) = client_of_a_mute().await;
         let outcome = check(&client, false, Duration::from_millis(100)).await;
         assert_eq!(outcome.exit, Exit::NoDaemon);
-        assert!(outcome.text.starts_with("ROLLOUTD UNKNOWN - no answer from http://127.0.0.1:"), "{}", outcome.text);
+        assert!(outcome.text.starts_with("ROLLOUTD UNKNOWN - http://127.0.0.1:"), "{}", outcome.text);
+        assert!(outcome.text.ends_with(" timed out after 0.1 s\n"), "{}", outcome.text);
         assert_eq!(outcome.text.lines().count(), 1);
         const { assert!(CHECK_PATIENCE.as_secs() < 10, "monitoring kills after ten") }
     }

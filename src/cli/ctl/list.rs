@@ -18,18 +18,18 @@ pub struct ListArgs {
     /// Only those of this distribution
     #[arg(long)]
     distribution: Option<String>,
-    /// Only those that name this package, such as bdii-5.2.22-1.el6.noarch
+    /// Only those with this package, such as bdii-5.2.22-1.el6.noarch
     #[arg(long, value_name = "NEVRA")]
     package: Option<String>,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let ListArgs { state, distribution, package, limit } = args;
     let width = table::width();
@@ -42,7 +42,7 @@ pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome,
 
 fn show_list(all: &[RolloutBody], width: usize) -> String {
     if all.is_empty() {
-        return "There is no rollout yet. `rolloutctl submit --help` says how to make one.\n".to_owned();
+        return "There are no rollouts yet. `rolloutctl submit --help` says how to create one.\n".to_owned();
     }
     let row = |r: &RolloutBody| {
         let state = match (r.moving, &r.trouble) {

@@ -1,4 +1,4 @@
-//! `rolloutctl log`: entries of the logbook, or whether its chain is whole.
+//! `rolloutctl log`: entries of the logbook, or whether its chain is intact.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::log::{EntryBody, VerifiedBody};
 
-/// Shows the logbook, or a rollout's part of it: the newest entries, oldest first
+/// Shows the newest entries of the logbook, or those of a rollout, oldest first
 ///
 /// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --verify
 #[derive(Debug, clap::Args)]
@@ -19,23 +19,23 @@ pub struct LogArgs {
     /// From this number on, instead of the newest
     #[arg(long)]
     from: Option<u64>,
-    /// At most so many entries
+    /// At most this many entries
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// Walk the whole hash chain instead: is every entry as it was written?
+    /// Verify the whole hash chain instead: is every entry as it was written?
     #[arg(long, conflicts_with_all = ["rollout", "from", "limit"])]
     verify: bool,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let LogArgs { rollout, from, limit, verify } = args;
     if verify {
         let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
-        let words = format!("the logbook is whole: {} entries, head {}\n", chain.entries, chain.head);
+        let words = format!("the logbook is intact: {} entries, head {}\n", chain.entries, chain.head);
         return Ok(Outcome::done(if json { document(&chain) } else { words }));
     }
     let width = table::width();

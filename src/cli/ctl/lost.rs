@@ -1,4 +1,4 @@
-//! `rolloutctl lost`: a package is given up whose bytes are nowhere any more.
+//! `rolloutctl lost`: gives up a package whose bytes no longer exist anywhere.
 
 use super::ask::escape;
 use super::words::document;
@@ -6,32 +6,32 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::packages::{LoseBody, LostBody};
 
-/// Gives an accepted package up whose bytes are nowhere any more
+/// Gives up an accepted package whose bytes no longer exist anywhere
 ///
-/// No tree lists it from then on. That is refused as long as any tree may have it. Should the file be found
-/// later, upload it: it comes in again as what was accepted.
+/// No tree lists it from then on. This is refused as long as any tree may have it. If the file is found later, upload
+/// it: it is taken in again as the package that was accepted.
 ///
 /// Example: rolloutctl lost bdii-5.2.22-1.el6.noarch --reason "the disk broke, no backup"
 #[derive(Debug, clap::Args)]
 pub struct LostArgs {
     /// The package: name-[epoch:]version-release.arch
     nevra: String,
-    /// Why; goes into the logbook
+    /// Why; recorded in the logbook
     #[arg(long)]
     reason: String,
-    /// The distribution; may be left out when only one has it
+    /// The distribution; may be omitted if only one has it
     #[arg(long)]
     distribution: Option<String>,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: LostArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let LostArgs { nevra, reason, distribution } = args;
     let path = format!("/api/v1/packages/{}/lost", escape(&nevra));
     let lost: LostBody = client.post(&path, &LoseBody { distribution, reason }).await?;
-    let words = format!("{} is off the lists of {} in {}.\n", lost.nevra, lost.trees.join(", "), lost.distribution);
+    let words = format!("{} is no longer listed in {} of {}.\n", lost.nevra, lost.trees.join(", "), lost.distribution);
     Ok(Outcome::done(if json { document(&lost) } else { words }))
 }

@@ -1,16 +1,16 @@
-//! `rolloutctl ...`: what people say to a running daemon, one file for each command.
+//! `rolloutctl ...`: commands for a running daemon, one file each.
 //!
-//! A command's file has its arguments, whose docs are the help, what it asks the daemon and what it prints. Here is the
-//! parser, and which command is which.
+//! A command's file has its arguments, whose docs are the help, its requests to the daemon and its output. The parser
+//! is here.
 
 use clap::{Parser, Subcommand};
 
 use super::client::{Client, Connection};
 use super::exit::{Failure, Outcome};
 
-/// How a rollout is asked for.
+/// Gets a rollout from the daemon.
 pub mod ask;
-/// What every command prints alike.
+/// Output that the commands share.
 pub mod words;
 /// `rolloutctl list`.
 pub mod list;
@@ -43,7 +43,7 @@ pub mod outbox;
 /// `rolloutctl check`.
 pub mod check;
 
-/// Speaks to a running rolloutd: rollouts, trees, logbook.
+/// Controls a running rolloutd: rollouts, trees, logbook.
 ///
 /// Example: rolloutctl move rt-1234 StageRollOut --reason "verified by hand"
 #[derive(Debug, Parser)]
@@ -53,8 +53,8 @@ pub struct Cli {
     connection: Connection,
     /// One JSON document on standard output and nothing else
     ///
-    /// What is refused or fails is a problem document (RFC 9457) with the findings; the exit code is the
-    /// same as without --json, and standard error stays empty.
+    /// A refusal or failure is a problem document (RFC 9457) with the findings; the exit code is the same as without
+    /// --json, and standard error stays empty.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -81,16 +81,16 @@ enum Command {
 }
 
 impl Cli {
-    /// Whether what it says is one JSON document.
+    /// Whether its output is one JSON document.
     pub fn json(&self) -> bool {
         self.json
     }
 }
 
-/// Carries out one command.
+/// Runs one command.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
     let client = Client::new(&cli.connection)?;
     let json = cli.json;

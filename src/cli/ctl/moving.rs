@@ -1,4 +1,4 @@
-//! `rolloutctl move`: a rollout goes to another state, and its packages with it.
+//! `rolloutctl move`: moves a rollout to another state, and its packages with it.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,26 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::web::api::moves::{MoveBody, MovedBody};
 use crate::web::api::rollouts::RolloutBody;
 
-/// How long `move` waits for the packages. A promotion of a large bundle takes seconds.
+/// How long `move` waits for the packages. Promoting a large bundle takes seconds.
 const MOVE_PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long `move` waits on when the daemon says that the packages cannot be moved: it has tried three
-/// times then, and what is in the way needs somebody.
+/// How much longer `move` waits after the daemon reports trouble: it has tried three times by then, and somebody has to
+/// help.
 const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Moves a rollout to another state; packages move with it where the procedure says so
+/// Moves a rollout to another state, and its packages where the procedure says so
 ///
-/// Exit codes: 0 when the packages have moved; 1 when the step is refused, or when it is taken and the
-/// packages cannot be moved, with what is in the way. The daemon goes on trying then.
+/// Exit codes: 0 the packages have moved; 1 the step was refused, or it was accepted but the packages cannot be moved,
+/// with the reason. The daemon keeps trying then.
 ///
 /// Example: rolloutctl move rt-1234 Production
 #[derive(Debug, clap::Args)]
 pub struct MoveArgs {
     /// The rollout, as `rolloutctl list` prints it
     rollout: String,
-    /// The state to reach; blanks, dashes and case do not count
+    /// The state to reach; spaces, dashes and case do not matter
     state: String,
-    /// Why; goes into the logbook
+    /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
     reason: String,
     /// Do not wait until the packages have moved
@@ -36,10 +36,10 @@ pub struct MoveArgs {
     no_wait: bool,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, it refuses, or the packages do not move.
+/// If there is no daemon, it refuses, or the packages do not move.
 pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let MoveArgs { rollout, state, reason, no_wait } = args;
     let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
@@ -51,7 +51,7 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
     Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
 }
 
-/// The rollout as soon as nothing is being moved for it, or as it is when that takes too long.
+/// The rollout once nothing is being moved for it, or its present state if that takes too long.
 async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
     let asked = Instant::now();
     let mut in_trouble: Option<Instant> = None;
@@ -66,14 +66,13 @@ async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure>
     }
 }
 
-/// The step is taken, and the packages are not where it wants them.
+/// The failure of a step that was accepted while its packages did not move.
 fn not_moved(after: &RolloutBody, program: &str) -> Failure {
-    let why =
-        after.trouble.as_deref().unwrap_or("it takes longer than a minute, and nothing is known to be in the way");
+    let why = after.trouble.as_deref().unwrap_or("it takes longer than a minute, for no known reason");
     let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
-    let give_up = format!("; what is in the way for good: `{program} give-up {} --reason WHY`", after.id);
+    let give_up = format!("; if it cannot be resolved: `{program} give-up {} --reason WHY`", after.id);
     let give_up = after.trouble.as_ref().map_or("", |_| &give_up);
-    let hint = format!("the daemon goes on trying; `{program} show {}` tells how far it is{give_up}", after.id);
+    let hint = format!("the daemon keeps trying; `{program} show {}` shows the progress{give_up}", after.id);
     Failure::new(Exit::Refused, words).hint(hint)
 }
 
@@ -82,7 +81,7 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
     let packages = match (count, after.moving) {
         (0, _) => "nothing moved".to_owned(),
         (_, false) => format!("{count} {plural} moved"),
-        (_, true) => format!("{count} {plural} on the way; `{program} show {}` tells how far they are", moved.id),
+        (_, true) => format!("{count} {plural} moving; `{program} show {}` shows the progress", moved.id),
     };
     format!("{} is in {}; {packages}.\n{}", moved.id, moved.state, next_steps(after, program))
 }

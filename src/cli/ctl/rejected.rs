@@ -1,4 +1,4 @@
-//! `rolloutctl rejected`: what was refused is shown, or some of it removed.
+//! `rolloutctl rejected`: shows refused files, or removes some.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use crate::format::quantity;
 use crate::process::fact::count;
 use crate::web::api::rejected::{DropBody, DroppedBody, RejectedBody};
 
-/// Shows what was refused, why, and what would mend it, newest first; or removes some of it
+/// Shows refused files, newest first, with the reason and the remedy, or removes some
 ///
-/// The files lie below `rejected/` in the state directory. How long they are kept says `rejected` under
-/// `[intake]` of the configuration.
+/// The files are in `rejected/` in the state directory. `rejected` under `[intake]` in the configuration says how long
+/// they are kept.
 ///
 /// Examples: rolloutctl rejected · rolloutctl rejected --from 100 · rolloutctl rejected drop --older-than 7d
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,10 @@ pub struct RejectedArgs {
     /// Only those of this distribution
     #[arg(long)]
     distribution: Option<String>,
-    /// Pass over so many of the newest
+    /// Skip this many of the newest
     #[arg(long, default_value_t = 0)]
     from: usize,
-    /// At most so many files
+    /// At most this many files
     #[arg(long, default_value_t = 100)]
     limit: usize,
 }
@@ -37,9 +37,9 @@ enum RejectedAction {
     Drop(DropArgs),
 }
 
-/// Removes refused files; that they were refused stays in the logbook
+/// Removes refused files; their refusals stay in the logbook
 ///
-/// Needs the role admin.
+/// Requires the role admin.
 ///
 /// Examples: rolloutctl rejected drop --older-than 7d · rolloutctl rejected drop --all
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,7 @@ struct DropArgs {
     /// All of them
     #[arg(long, conflicts_with_all = ["names", "older_than"])]
     all: bool,
-    /// Those that are kept for longer than this, such as 7d
+    /// Those kept for longer than this, such as 7d
     #[arg(long, value_name = "TIME", conflicts_with = "names")]
     older_than: Option<String>,
     /// Only those of this distribution
@@ -58,10 +58,10 @@ struct DropArgs {
     distribution: Option<String>,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: RejectedArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let RejectedArgs { action, distribution, from, limit } = args;
     if let Some(RejectedAction::Drop(args)) = action {
@@ -82,7 +82,7 @@ async fn remove(args: DropArgs, client: &Client, json: bool) -> Result<Outcome, 
     let body = DropBody { distribution, names, older_than, all };
     let gone: DroppedBody = client.post("/api/v1/rejected/drop", &body).await?;
     if gone.files < wanted {
-        let why = format!("{} of {wanted} are there and were removed", gone.files);
+        let why = format!("{} of {wanted} existed and were removed", gone.files);
         return Err(Failure::new(Exit::Refused, why).hint("`rolloutctl rejected` lists the names"));
     }
     let size = quantity::show_size(gone.bytes);
@@ -92,7 +92,7 @@ async fn remove(args: DropArgs, client: &Client, json: bool) -> Result<Outcome, 
 
 fn show_rejected(page: &RejectedBody, from: usize) -> String {
     if page.total == 0 {
-        return "No refused file is kept.\n".to_owned();
+        return "No refused files are kept.\n".to_owned();
     }
     let mut text = String::new();
     for file in &page.files {
@@ -102,7 +102,7 @@ fn show_rejected(page: &RejectedBody, from: usize) -> String {
         let _ = writeln!(text, "{} of {} ({size}{since}{times})", file.name, file.distribution);
         let _ = writeln!(text, "  file:    {}", file.file);
         let _ = writeln!(text, "  why:     {} {}", file.code, file.found);
-        let _ = writeln!(text, "  to mend: {}", file.remedy);
+        let _ = writeln!(text, "  to fix:  {}", file.remedy);
     }
     let bytes = quantity::show_size(page.bytes);
     let _ = writeln!(text, "{} kept, {bytes}", count(page.total, "file"));

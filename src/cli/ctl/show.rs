@@ -1,4 +1,4 @@
-//! `rolloutctl show`: one rollout, its packages and what it can do next.
+//! `rolloutctl show`: one rollout, its packages and its next steps.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::rollouts::RolloutBody;
 
-/// Shows one rollout: its state, its packages and where they lie, what it can do next
+/// Shows one rollout: its state, its packages and their trees, and its next steps
 ///
 /// Example: rolloutctl show rt-1234
 #[derive(Debug, clap::Args)]
@@ -17,10 +17,10 @@ pub struct ShowArgs {
     rollout: String,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: ShowArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let ShowArgs { rollout } = args;
     let one = one(client, &rollout).await?;
@@ -38,7 +38,7 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let _ = writeln!(text, "trouble       {why}");
     }
     if let Some(wanted) = &r.wanted {
-        let _ = writeln!(text, "wanted        {wanted}, as soon as nothing stands in the way");
+        let _ = writeln!(text, "wanted        {wanted}, as soon as nothing is in the way");
     }
     for package in &r.packages {
         let trees = if package.trees.is_empty() { "nowhere".to_owned() } else { package.trees.join(", ") };

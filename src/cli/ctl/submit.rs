@@ -21,7 +21,7 @@ pub struct SubmitArgs {
     /// The packages: name-[epoch:]version-release.arch; of another distribution: DISTRIBUTION=PACKAGE
     #[arg(required = true)]
     packages: Vec<String>,
-    /// The distribution of packages that do not say theirs; may be left out when there is only one
+    /// The distribution of packages given without one; may be omitted if there is only one
     #[arg(long)]
     distribution: Option<String>,
     /// One line for people
@@ -29,10 +29,10 @@ pub struct SubmitArgs {
     title: String,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let SubmitArgs { rollout, packages, distribution, title } = args;
     let distribution = match distribution {
@@ -51,11 +51,11 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
     let parts = parts.into_iter().map(part).collect();
     let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
-    let words = format!("{} is created, in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
+    let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))
 }
 
-/// The distribution when there is only one.
+/// The distribution, if there is only one.
 async fn only_distribution(client: &Client) -> Result<String, Failure> {
     let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
     let mut known: Vec<String> = trees.into_iter().map(|tree| tree.distribution).collect();

@@ -12,10 +12,10 @@ use crate::web::api::trees::TreeBody;
 #[derive(Debug, clap::Args)]
 pub struct TreesArgs;
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
     let width = table::width();
     let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;

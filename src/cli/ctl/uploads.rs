@@ -1,4 +1,4 @@
-//! `rolloutctl uploads`: what lies where people upload and is not taken in.
+//! `rolloutctl uploads`: uploads that are waiting.
 
 use std::fmt::Write as _;
 
@@ -8,18 +8,18 @@ use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::process::fact::count;
 use crate::web::api::uploads::UploadsBody;
 
-/// Shows what lies where people upload and is not taken in: why, since when, and what to do
+/// Shows uploads that are waiting: why, since when, and what to do
 ///
-/// Exit codes: 0 when nobody has to do anything, 1 when somebody has.
+/// Exit codes: 0 nobody has to act, 1 somebody has to.
 ///
 /// Example: rolloutctl uploads
 #[derive(Debug, clap::Args)]
 pub struct UploadsArgs;
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon.
+/// If there is no daemon.
 pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
     let all: Vec<UploadsBody> = client.get("/api/v1/uploads").await?;
     let exit = if all.iter().any(|one| one.troubles > 0) { Exit::Refused } else { Exit::Done };
@@ -29,7 +29,7 @@ pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
 fn show_uploads(all: &[UploadsBody]) -> String {
     let mut text = String::new();
     for one in all.iter().filter(|one| one.total > 0) {
-        let _ = writeln!(text, "{}: {} not taken in", one.distribution, count(one.total, "file"));
+        let _ = writeln!(text, "{}: {} waiting", one.distribution, count(one.total, "file"));
         for file in &one.files {
             let since = file.since.as_deref().map(|at| format!(" since {}", moment(at))).unwrap_or_default();
             let _ = writeln!(text, "  {} ({}{since})", file.path, file.kind);
@@ -42,9 +42,7 @@ fn show_uploads(all: &[UploadsBody]) -> String {
         }
     }
     if text.is_empty() {
-        text.push_str(
-            "Nothing waits: everything that was uploaded was taken in or refused; see `rolloutctl rejected`.\n",
-        );
+        text.push_str("Nothing is waiting: all uploads were taken in or refused; see `rolloutctl rejected`.\n");
     }
     text
 }

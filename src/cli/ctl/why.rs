@@ -18,10 +18,10 @@ pub struct WhyArgs {
     rollout: String,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: WhyArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let WhyArgs { rollout } = args;
     let why: Vec<WhyBody> = client.get(&format!("/api/v1/rollouts/{}/why", escape(&rollout))).await?;
@@ -34,9 +34,9 @@ pub async fn run(args: WhyArgs, client: &Client, json: bool) -> Result<Outcome, 
 fn show_why(rollout: &RolloutBody, why: &[WhyBody]) -> String {
     let mut text = String::new();
     if why.is_empty() {
-        let _ = writeln!(text, "{} is in {}, which is an end.", rollout.id, rollout.state);
+        let _ = writeln!(text, "{} is in {}, a final state.", rollout.id, rollout.state);
         if let Some(why) = &rollout.trouble {
-            let _ = writeln!(text, "Its packages cannot be moved so far: {why}");
+            let _ = writeln!(text, "Its packages could not be moved yet: {why}");
         }
     }
     for step in why {
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn what_holds_a_rollout_up_is_said_at_its_end_too() {
-        let why = "rt-1 is in Production, which is an end.\nIts packages cannot be moved so far: no room\n";
+        let why = "rt-1 is in Production, a final state.\nIts packages could not be moved yet: no room\n";
         assert_eq!(show_why(&held_up(Some("no room")), &[]), why);
     }
 }

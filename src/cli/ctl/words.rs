@@ -1,4 +1,4 @@
-//! What every command prints alike: documents, times, the steps that a rollout can take next.
+//! Output that the commands share: documents, times, and a rollout's next steps.
 
 use std::fmt::Write as _;
 
@@ -13,18 +13,18 @@ pub(super) fn document(value: &impl Serialize) -> String {
     text
 }
 
-/// A time as people read it; as it came when it is none.
+/// A time for people; unchanged if it cannot be parsed.
 pub(super) fn moment(at: &str) -> String {
     let read = at.parse::<jiff::Timestamp>();
     read.map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
-/// How this program was called; the example site has a script of its own for it.
+/// How this program was called; the example site has its own script for it.
 pub(super) fn own_name() -> String {
     std::env::var("ROLLOUTCTL_AS").unwrap_or_else(|_| "rolloutctl".to_owned())
 }
 
-/// The steps that a rollout can take, each as it is typed.
+/// A rollout's next steps, as commands to type.
 pub(super) fn next_steps(r: &RolloutBody, program: &str) -> String {
     if r.next.is_empty() {
         return "This is a final state.\n".to_owned();

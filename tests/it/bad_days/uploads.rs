@@ -187,7 +187,7 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
         assert_eq!(file["owner"], UPLOADER, "{file}");
     }
     let words = site.ctl_good(&["rejected"]);
-    assert!(words.contains("half.rpm") && words.contains("to mend: ") && words.contains("3 files kept"), "{words}");
+    assert!(words.contains("half.rpm") && words.contains("to fix:  ") && words.contains("3 files kept"), "{words}");
     // None of that is a matter for whoever is on call.
     monitoring(&mut site, "OK", 0);
     assert_eq!(packages(&site, "untested"), 0);
@@ -203,7 +203,7 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
     );
     site.wait("the package", |site| (packages(site, "untested") == 1).then_some(()));
     site.wait("nothing to wait", |site| waiting(site).is_empty().then_some(()));
-    assert!(site.ctl_good(&["uploads"]).starts_with("Nothing waits"));
+    assert!(site.ctl_good(&["uploads"]).starts_with("Nothing is waiting"));
     // What was refused can be removed by an admin, one by one and all.
     let page = site.document("/api/v1/rejected");
     let name = page["files"][0]["name"].as_str().unwrap();
@@ -211,7 +211,7 @@ fn what_is_no_package_is_named_where_its_owner_looks() {
     assert_eq!(site.ctl(&["rejected", "drop", name]).status.code(), Some(1), "it is gone");
     assert!(site.ctl_good(&["rejected", "drop", "--older-than", "7d"]).starts_with("0 files removed"));
     assert!(site.ctl_good(&["rejected", "drop", "--all"]).starts_with("2 files removed"));
-    assert_eq!(site.ctl_good(&["rejected"]), "No refused file is kept.\n");
+    assert_eq!(site.ctl_good(&["rejected"]), "No refused files are kept.\n");
     assert_eq!(
         fs::read_dir(site.path("state/rejected").join(DISTRIBUTION.replace('/', "-"))).map_or(0, Iterator::count),
         0
