@@ -66,10 +66,10 @@ pub fn run(args: &GateArgs) -> ExitCode {
 }
 
 /// Something that a compromised process would try.
-type Attempt = (&'static str, fn(&Prey) -> io::Result<()>);
+type Attempt = (&'static str, fn(&Targets) -> io::Result<()>);
 
 /// The objects of the attempts: our own, and existing.
-struct Prey {
+struct Targets {
     dir: PathBuf,
     file: PathBuf,
     unix: PathBuf,
@@ -78,7 +78,7 @@ struct Prey {
     parent: Pid,
 }
 
-impl Prey {
+impl Targets {
     fn in_dir(dir: &Path) -> io::Result<Self> {
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         let (own, parent) = (rustix::process::getpid(), rustix::process::getppid().unwrap_or(Pid::INIT));
@@ -87,60 +87,60 @@ impl Prey {
 }
 
 const ATTEMPTS: &[Attempt] = &[
-    ("read a file", |prey| File::open(&prey.file).map(drop)),
+    ("read a file", |targets| File::open(&targets.file).map(drop)),
     ("read the accounts", |_| File::open("/etc/passwd").map(drop)),
     ("read its own memory", |_| File::open("/proc/self/mem").map(drop)),
-    ("write into a file", |prey| File::options().append(true).open(&prey.file).map(drop)),
-    ("make a file", |prey| File::create(prey.dir.join("new")).map(drop)),
-    ("make an unnamed file", |prey| {
+    ("write into a file", |targets| File::options().append(true).open(&targets.file).map(drop)),
+    ("make a file", |targets| File::create(targets.dir.join("new")).map(drop)),
+    ("make an unnamed file", |targets| {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(&prey.dir, flags, Mode::RUSR | Mode::WUSR).map(drop)?)
+        Ok(rustix::fs::open(&targets.dir, flags, Mode::RUSR | Mode::WUSR).map(drop)?)
     }),
     ("make a file in memory", |_| Ok(rustix::fs::memfd_create("new", rustix::fs::MemfdFlags::CLOEXEC).map(drop)?)),
-    ("list a directory", |prey| fs::read_dir(&prey.dir).map(drop)),
-    ("look at a file", |prey| fs::symlink_metadata(&prey.file).map(drop)),
-    ("make a directory", |prey| fs::create_dir(prey.dir.join("dir"))),
-    ("make a link", |prey| fs::hard_link(&prey.file, prey.dir.join("link"))),
-    ("make a symbolic link", |prey| std::os::unix::fs::symlink(&prey.file, prey.dir.join("symlink"))),
-    ("make a pipe with a name", |prey| {
+    ("list a directory", |targets| fs::read_dir(&targets.dir).map(drop)),
+    ("look at a file", |targets| fs::symlink_metadata(&targets.file).map(drop)),
+    ("make a directory", |targets| fs::create_dir(targets.dir.join("dir"))),
+    ("make a link", |targets| fs::hard_link(&targets.file, targets.dir.join("link"))),
+    ("make a symbolic link", |targets| std::os::unix::fs::symlink(&targets.file, targets.dir.join("symlink"))),
+    ("make a pipe with a name", |targets| {
         use rustix::fs::{CWD, FileType, Mode};
-        Ok(rustix::fs::mknodat(CWD, prey.dir.join("pipe"), FileType::Fifo, Mode::RUSR, 0)?)
+        Ok(rustix::fs::mknodat(CWD, targets.dir.join("pipe"), FileType::Fifo, Mode::RUSR, 0)?)
     }),
-    ("rename a file", |prey| {
-        fs::rename(&prey.file, prey.dir.join("renamed"))?;
-        fs::rename(prey.dir.join("renamed"), &prey.file)
+    ("rename a file", |targets| {
+        fs::rename(&targets.file, targets.dir.join("renamed"))?;
+        fs::rename(targets.dir.join("renamed"), &targets.file)
     }),
-    ("change a file's mode", |prey| {
+    ("change a file's mode", |targets| {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&prey.file, fs::Permissions::from_mode(0o600))
+        fs::set_permissions(&targets.file, fs::Permissions::from_mode(0o600))
     }),
-    ("remove a file", |prey| {
-        fs::remove_file(&prey.file)?;
-        File::create(&prey.file).map(drop)
+    ("remove a file", |targets| {
+        fs::remove_file(&targets.file)?;
+        File::create(&targets.file).map(drop)
     }),
-    ("connect by TCP", |prey| TcpStream::connect(prey.tcp.local_addr()?).map(drop)),
+    ("connect by TCP", |targets| TcpStream::connect(targets.tcp.local_addr()?).map(drop)),
     ("listen for TCP", |_| TcpListener::bind("127.0.0.1:0").map(drop)),
-    ("accept a connection", |prey| {
-        prey.tcp.set_nonblocking(true)?;
-        match prey.tcp.accept() {
+    ("accept a connection", |targets| {
+        targets.tcp.set_nonblocking(true)?;
+        match targets.tcp.accept() {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(()),
         }
     }),
     ("send by UDP", |_| UdpSocket::bind("127.0.0.1:0")?.send_to(b"x", "127.0.0.1:9").map(drop)),
-    ("connect to a local service", |prey| UnixStream::connect(&prey.unix).map(drop)),
+    ("connect to a local service", |targets| UnixStream::connect(&targets.unix).map(drop)),
     ("make a pair of sockets", |_| UnixStream::pair().map(drop)),
     ("run a program", |_| Command::new("/proc/self/exe").arg("--version").output().map(drop)),
     ("start a thread", |_| {
         std::thread::Builder::new().spawn(|| ())?.join().map_err(|_| io::Error::other("it panicked"))
     }),
-    ("signal another process", |prey| Ok(rustix::process::test_kill_process(prey.parent)?)),
-    ("signal itself by another way", |prey| Ok(rustix::process::kill_process(prey.own, Signal::URG)?)),
-    ("hold a process", |prey| {
-        Ok(rustix::process::pidfd_open(prey.parent, rustix::process::PidfdFlags::empty()).map(drop)?)
+    ("signal another process", |targets| Ok(rustix::process::test_kill_process(targets.parent)?)),
+    ("signal itself by another way", |targets| Ok(rustix::process::kill_process(targets.own, Signal::URG)?)),
+    ("hold a process", |targets| {
+        Ok(rustix::process::pidfd_open(targets.parent, rustix::process::PidfdFlags::empty()).map(drop)?)
     }),
-    ("change its directory", |prey| std::env::set_current_dir(&prey.dir)),
+    ("change its directory", |targets| std::env::set_current_dir(&targets.dir)),
     ("change its limits", |_| {
         use rustix::process::{Resource, Rlimit, setrlimit};
         Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)
@@ -150,8 +150,8 @@ const ATTEMPTS: &[Attempt] = &[
 /// The result of one half: how it is confined, and the outcome of each attempt.
 type Found = (String, Vec<Result<(), String>>);
 
-fn attempts(prey: &Prey, sentence: String) -> Found {
-    let tried = ATTEMPTS.iter().map(|(_, attempt)| attempt(prey).map_err(|error| error.to_string()));
+fn attempts(targets: &Targets, sentence: String) -> Found {
+    let tried = ATTEMPTS.iter().map(|(_, attempt)| attempt(targets).map_err(|error| error.to_string()));
     (sentence, tried.collect())
 }
 
@@ -195,16 +195,16 @@ fn probe_in(dir: &Path) -> io::Result<Probed> {
     let inside = half(None)?;
     let alone = Layer::ALL.into_iter().map(|layer| half(Some(layer))).collect::<io::Result<_>>()?;
     let _listener = anew()?;
-    let before = attempts(&Prey::in_dir(dir)?, String::new());
+    let before = attempts(&Targets::in_dir(dir)?, String::new());
     Ok(Probed { before, inside, alone })
 }
 
 fn inside(dir: &Path, layer: Option<&str>) -> Result<Outcome, Failure> {
     let fail = |error: io::Error| Failure::new(Exit::Usage, error.to_string());
-    let prey = Prey::in_dir(dir).map_err(fail)?;
+    let targets = Targets::in_dir(dir).map_err(fail)?;
     let layers: Vec<Layer> =
         Layer::ALL.into_iter().filter(|known| layer.is_none_or(|wanted| wanted == known.as_str())).collect();
-    let found = attempts(&prey, confinement::confine(&layers).sentence());
+    let found = attempts(&targets, confinement::confine(&layers).sentence());
     let text = serde_json::to_string(&found).map_err(io::Error::from).map_err(fail)?;
     Ok(Outcome { text, exit: Exit::Done })
 }

@@ -17,7 +17,7 @@ use super::prepare::{Prepared, Unusable, prepare, rings};
 use super::sandbox::Sandbox;
 use super::scrub::Scrub;
 use super::supervise::{EndedEarly, Tasks};
-use super::watcher::{self, News, Post, Rhythm};
+use super::watcher::{self, Intervals, News, WatchedDir};
 use crate::config;
 use crate::config::history;
 use crate::config::settings::{Distribution as DistributionSettings, Settings};
@@ -150,7 +150,7 @@ pub struct Daemon {
     context: Context,
     listener: TcpListener,
     on_ready: oneshot::Receiver<()>,
-    posts: Vec<Post>,
+    watched: Vec<WatchedDir>,
     broken: Arc<AtomicBool>,
     disk: Arc<dyn Disk>,
     examiner: Arc<dyn Examiner>,
@@ -227,7 +227,8 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     outgoing.replace(receivers);
     let engine = engine.telling(Arc::clone(&outgoing));
     let mode = settings.watch.mode;
-    let posts = watched.into_iter().map(|(dist, dir, news)| Post::new(dist, dir, news, mode, &handle)).collect();
+    let watched =
+        watched.into_iter().map(|(dist, dir, news)| WatchedDir::new(dist, dir, news, mode, &handle)).collect();
 
     let listener = listen(settings.http.listen).await?;
     let address =
@@ -245,7 +246,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         context,
         listener,
         on_ready,
-        posts,
+        watched,
         broken,
         disk,
         examiner,
@@ -337,7 +338,7 @@ impl Daemon {
         let connections =
             connections::serve(self.listener, router, Bounds::of_this_process(), known, stop.clone(), engine_over);
         tasks.add("the web server", connections);
-        let rhythm = Rhythm {
+        let intervals = Intervals {
             mode: self.settings.watch.mode,
             poll_every: self.settings.watch.poll_every,
             scan_every: self.settings.watch.scan_every,
@@ -350,7 +351,7 @@ impl Daemon {
             period: self.settings.watch.scrub_within,
         };
         tasks.add("the scrub", scrub.run(stop.clone()));
-        tasks.add("the watcher", watcher::run(self.posts, rhythm, self.handle.clone(), stop.clone()));
+        tasks.add("the watcher", watcher::run(self.watched, intervals, self.handle.clone(), stop.clone()));
         let reporter = Reporter {
             shared: Arc::clone(self.handle.shared()),
             supervisor: Arc::clone(&self.supervisor),

@@ -14,7 +14,7 @@ use crate::link::watch::{self, Mode, Watching};
 pub type News = fn(&Path) -> bool;
 
 /// One watched directory of uploads.
-pub struct Post {
+pub struct WatchedDir {
     dist: DistPath,
     dir: PathBuf,
     /// Which paths in it may be uploads.
@@ -28,7 +28,7 @@ pub struct Post {
 
 /// How often uploads are scanned.
 #[derive(Clone, Copy, Debug)]
-pub struct Rhythm {
+pub struct Intervals {
     /// How changes are noticed.
     pub mode: Mode,
     /// The time between two scans without events.
@@ -37,7 +37,7 @@ pub struct Rhythm {
     pub scan_every: Duration,
 }
 
-impl Post {
+impl WatchedDir {
     /// Begins to watch the uploads of a distribution.
     pub fn new(dist: DistPath, dir: PathBuf, news: News, mode: Mode, engine: &Handle) -> Self {
         let (handle, name) = (engine.clone(), dist.clone());
@@ -84,13 +84,13 @@ fn identity(dir: &Path) -> Option<(u64, u64)> {
 /// # Errors
 /// None; every task has this signature.
 pub async fn run(
-    mut posts: Vec<Post>,
-    rhythm: Rhythm,
+    mut watched: Vec<WatchedDir>,
+    intervals: Intervals,
     engine: Handle,
     stop: CancellationToken,
 ) -> Result<(), std::convert::Infallible> {
     // A lost watch (the directory was replaced or mounted over) is noticed at this pace.
-    let step = rhythm.poll_every.min(rhythm.scan_every);
+    let step = intervals.poll_every.min(intervals.scan_every);
     let mut since_scan = Duration::ZERO;
     loop {
         tokio::select! {
@@ -98,27 +98,27 @@ pub async fn run(
             () = tokio::time::sleep(step) => {}
         }
         since_scan = since_scan.saturating_add(step);
-        let scan = since_scan >= rhythm.scan_every;
-        for post in &mut posts {
-            if !post.stands() {
-                tracing::warn!(dist = %post.dist, dir = %post.dir.display(), "directory was replaced; watching the new one");
-                *post = post.again(rhythm.mode, &engine);
-                engine.touch(&post.dist);
-                engine.doubt(&post.dist);
+        let scan = since_scan >= intervals.scan_every;
+        for dir in &mut watched {
+            if !dir.stands() {
+                tracing::warn!(dist = %dir.dist, dir = %dir.dir.display(), "directory was replaced; watching the new one");
+                *dir = dir.again(intervals.mode, &engine);
+                engine.touch(&dir.dist);
+                engine.doubt(&dir.dist);
             } else if scan {
-                if post.watching.gap().is_some() {
+                if dir.watching.gap().is_some() {
                     // What could not be watched then may be gone, or there may be room now.
-                    let gap = post.gap.take();
-                    *post = post.again(rhythm.mode, &engine);
-                    post.gap = gap;
+                    let gap = dir.gap.take();
+                    *dir = dir.again(intervals.mode, &engine);
+                    dir.gap = gap;
                 }
-                engine.touch(&post.dist);
+                engine.touch(&dir.dist);
                 // Somebody may also have changed what clients see.
-                engine.doubt(&post.dist);
-            } else if post.watching.polls() {
-                engine.touch(&post.dist);
+                engine.doubt(&dir.dist);
+            } else if dir.watching.polls() {
+                engine.touch(&dir.dist);
             }
-            post.tell_gap();
+            dir.tell_gap();
         }
         if scan {
             since_scan = Duration::ZERO;

@@ -1,9 +1,9 @@
 //! Questions about an open file, answered by a process of the same program that can access nothing else.
 //!
 //! ```text
-//! asks:     Terms   what is to be known for later questions, once for each process
+//! asks:     Terms   the terms of later questions, once for each process
 //!           Ask     a question, with the file's descriptor
-//! answers:  Hello   what confines it (`confinement`), before anything is asked
+//! answers:  Hello   how it is confined (`confinement`), before any question
 //!           Answer  the answer, or
 //!           Failed  why the file could not be read
 //! ```

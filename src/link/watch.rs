@@ -208,7 +208,7 @@ fn watch_events(
     let dir = rustix::fs::open(dir, OPEN, Permissions::empty())?;
     let inotify = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
     let (gap, over) = (Arc::default(), Arc::<AtomicBool>::default());
-    let mut forest = Forest {
+    let mut watches = Watches {
         inotify: Arc::clone(&inotify),
         top: inotify::add_watch(&*inotify, proc_path(&dir), EVENTS)?,
         dir,
@@ -217,9 +217,9 @@ fn watch_events(
         names: BTreeMap::new(),
         gap: Arc::clone(&gap),
     };
-    forest.go_through();
-    let events = Events { gap, over: Arc::clone(&over), inotify, top: forest.top };
-    std::thread::Builder::new().name("watch".to_owned()).spawn(move || forest.follow(&over, &hint))?;
+    watches.go_through();
+    let events = Events { gap, over: Arc::clone(&over), inotify, top: watches.top };
+    std::thread::Builder::new().name("watch".to_owned()).spawn(move || watches.follow(&over, &hint))?;
     Ok(events)
 }
 
@@ -239,7 +239,7 @@ struct Place {
 }
 
 /// All directories that are watched.
-struct Forest<N> {
+struct Watches<N> {
     inotify: Arc<OwnedFd>,
     top: i32,
     dir: OwnedFd,
@@ -258,7 +258,7 @@ struct Batch {
     over: bool,
 }
 
-impl<N: Fn(&Path) -> bool> Forest<N> {
+impl<N: Fn(&Path) -> bool> Watches<N> {
     /// Follows the events until the top is no longer watched.
     fn follow(mut self, over: &AtomicBool, hint: &impl Fn()) {
         let mut room = vec![MaybeUninit::uninit(); BATCH];

@@ -93,7 +93,7 @@ pub struct Stays {
     /// The refusal code, if it stays by an exception.
     pub excepted: Option<Code>,
     /// The state of its file when it was read.
-    stamp: Stamp,
+    pub stamp: Stamp,
     /// Whether somebody else could write to the file.
     pub is_open: bool,
 }

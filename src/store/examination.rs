@@ -6,8 +6,8 @@
 //! in this process, for tests and benches.
 //!
 //! ```text
-//! question: a line of JSON, then nothing          Terms: a line of JSON, then the key files one after another
-//! answer:   a line of JSON, then the three pieces of XML one after another
+//! question: a line of JSON, then nothing          Terms: a line of JSON, then the key files in sequence
+//! answer:   a line of JSON, then the three pieces of XML in sequence
 //! ```
 //!
 //! What is trusted of such a process's answer: whether the package may come in, which is its purpose. What is not: a

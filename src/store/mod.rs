@@ -1,7 +1,7 @@
 //! This machine's disk and the logbook. All writing goes through [`disk`].
 
 /// Reads that may never return.
-pub mod patience;
+pub mod timed_read;
 /// The seam: every change rolloutd makes to the disk.
 pub mod disk;
 /// One daemon for each site: the locks.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! <state>/rejected/<distribution>/<what>-<name>        the file as it was uploaded
-//! <state>/rejected/<distribution>/<what>-<name>.why    code, rule, finding and remedy, for people; by whom, since when,
-//!                                                      how often
+//! <state>/rejected/<distribution>/<what>-<name>.why    code, rule, finding and remedy, for people; who uploaded it, since
+//!                                                      when, how often
 //! ```
 //!
 //! `<what>` is the first half of the file's SHA-256, or its inode number if it could not be read; `<name>` is the last
@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
 
 use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
-use super::patience::Patient;
+use super::timed_read::TimedReader;
 use crate::domain::checksum::Sha256;
 use crate::domain::legible;
 use crate::domain::refusal::{Code, Refusal};
@@ -172,7 +172,7 @@ fn copy(
     }
     // A file that grows without end is not read without end.
     let source = file.try_clone().at("open again", from)?.take(meta.len().saturating_add(1));
-    let mut source = Patient::begin(source).at(READ_UPLOAD, from)?;
+    let mut source = TimedReader::begin(source).at(READ_UPLOAD, from)?;
     let mut fresh = disk.fresh(to.parent().unwrap_or(Path::new(".")), Access::Owner)?;
     let (mut sum, mut bytes) = (digest::Context::new(&digest::SHA256), 0_u64);
     let mut buffer = vec![0; 1 << 16];

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::peer::{Peer, Spoken};
+use super::peer::{Client, Peer};
 
 /// The longest body of a request. A tracker sends some KiB at most; the rest is room for long comments.
 pub const BODY_MAX: usize = 1024 * 1024;
@@ -46,9 +46,9 @@ impl Bodies {
     }
 
     /// Begins a body that takes nothing yet.
-    pub fn begin(self: &Arc<Self>, spoken: Option<Spoken>, is_known: bool) -> Held {
+    pub fn begin(self: &Arc<Self>, client: Option<Client>, is_known: bool) -> Held {
         // Behind a proxy that does not name its clients there may be many of them.
-        let peer = spoken.map(|spoken| spoken.0).filter(|peer| !is_known && !peer.is_shared());
+        let peer = client.map(|client| client.0).filter(|peer| !is_known && !peer.is_shared());
         Held { bodies: Arc::clone(self), is_known, peer, bytes: 0, permit: None }
     }
 }
@@ -104,22 +104,22 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
-    fn spoken(address: &str) -> Spoken {
-        Spoken(Peer::of(address.parse().expect("an address")))
+    fn client(address: &str) -> Client {
+        Client(Peer::of(address.parse().expect("an address")))
     }
 
     #[test]
     fn all_bodies_together_have_so_many_bytes_and_one_guest_a_quarter_of_them() {
         let bodies = Arc::new(Bodies::with(100, 50));
-        let mut first = bodies.begin(Some(spoken("192.0.2.1")), false);
+        let mut first = bodies.begin(Some(client("192.0.2.1")), false);
         assert!(first.take(20) && first.take(5) && !first.take(1), "a quarter");
-        let mut again = bodies.begin(Some(spoken("192.0.2.1")), false);
+        let mut again = bodies.begin(Some(client("192.0.2.1")), false);
         assert!(!again.take(1), "in another request, too");
-        let mut others: Vec<_> = (2..5).map(|n| bodies.begin(Some(spoken(&format!("192.0.2.{n}"))), false)).collect();
+        let mut others: Vec<_> = (2..5).map(|n| bodies.begin(Some(client(&format!("192.0.2.{n}"))), false)).collect();
         assert!(others.iter_mut().all(|other| other.take(25)));
-        let mut last = bodies.begin(Some(spoken("127.0.0.1")), false);
+        let mut last = bodies.begin(Some(client("127.0.0.1")), false);
         assert!(!last.take(1), "there is no more");
-        let mut known = bodies.begin(Some(spoken("192.0.2.1")), true);
+        let mut known = bodies.begin(Some(client("192.0.2.1")), true);
         assert!(known.take(50) && !known.take(1), "whoever is known has his own");
         drop(first);
         assert!(last.take(25) && !last.take(1), "what is over comes back");

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::peer::{Peer, Spoken};
+use super::peer::{Client, Peer};
 
 /// This many wrong ones are answered at once: people mistype, and scripts have old tokens.
 const FREE: u32 = 3;
@@ -98,32 +98,32 @@ impl Guesses {
     ///
     /// # Errors
     /// If the client must first wait for the answers to earlier guesses.
-    pub fn may_try(&self, spoken: Option<Spoken>) -> Result<(), TooMany> {
-        let Some(Spoken(peer)) = spoken.filter(|spoken| !spoken.0.is_shared()) else { return Ok(()) };
+    pub fn may_try(&self, client: Option<Client>) -> Result<(), TooMany> {
+        let Some(Client(peer)) = client.filter(|client| !client.0.is_shared()) else { return Ok(()) };
         let waiting = self.lock().peers.get(&peer).map_or(0, |guesser| guesser.waiting);
         if waiting >= WAITING_MAX { Err(TooMany) } else { Ok(()) }
     }
 
     /// Counts a wrong guess; returns when it may be answered.
-    pub async fn wrong(self: &Arc<Self>, kind: Kind, spoken: Option<Spoken>) {
-        let delay = self.note(kind, spoken, Instant::now());
-        if let Some(Spoken(peer)) = spoken.filter(|_| !delay.is_zero()) {
+    pub async fn wrong(self: &Arc<Self>, kind: Kind, client: Option<Client>) {
+        let delay = self.note(kind, client, Instant::now());
+        if let Some(Client(peer)) = client.filter(|_| !delay.is_zero()) {
             let _waits = Waits::begin(Arc::clone(self), peer);
             sleep(delay).await;
         }
     }
 
     /// Counts a wrong guess; returns how long its answer has to wait.
-    fn note(&self, kind: Kind, spoken: Option<Spoken>, now: Instant) -> Duration {
+    fn note(&self, kind: Kind, client: Option<Client>, now: Instant) -> Duration {
         let mut inner = self.lock();
         let count = inner.of_kind.entry(kind).or_default();
         count.all += 1;
         count.unsaid += 1;
-        count.last = spoken.map(|spoken| spoken.0);
+        count.last = client.map(|client| client.0);
         if count.said.is_none_or(|said| now.duration_since(said) >= SAY_EVERY) {
             count.say(kind, now);
         }
-        let Some(Spoken(peer)) = spoken else { return Duration::ZERO };
+        let Some(Client(peer)) = client else { return Duration::ZERO };
         if !inner.peers.contains_key(&peer) && inner.peers.len() >= PEERS_MAX {
             let oldest = inner.peers.iter().filter(|(_, guesser)| guesser.waiting == 0).min_by_key(|(_, g)| g.last);
             match oldest.map(|(peer, _)| *peer) {
@@ -196,8 +196,8 @@ impl Drop for Waits {
 mod tests {
     use super::*;
 
-    fn from(address: &str) -> Spoken {
-        Spoken(Peer::of(address.parse().expect("an address")))
+    fn from(address: &str) -> Client {
+        Client(Peer::of(address.parse().expect("an address")))
     }
 
     #[test]

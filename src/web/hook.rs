@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::api::asking;
 use super::context::Context;
 use super::guesses::Kind;
-use super::peer::Spoken;
+use super::peer::Client;
 use super::problem::Problem;
 use crate::domain::names::HookName;
 use crate::format::hook;
@@ -50,18 +50,18 @@ pub struct HeardBody {
 pub async fn receive(
     State(context): State<Context>,
     Path(name): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<HeardBody>), Problem> {
     let site = context.site();
-    let spoken = spoken.map(|Extension(spoken)| spoken);
-    context.guesses().may_try(spoken).map_err(|_| Problem::too_many())?;
+    let client = client.map(|Extension(client)| client);
+    context.guesses().may_try(client).map_err(|_| Problem::too_many())?;
     let signature = headers.get("x-hub-signature-256").map(axum::http::HeaderValue::as_bytes);
     // An unknown name gets the same answer as a wrong MAC, so that names are not revealed.
     let hook = name.parse::<HookName>().ok().filter(|hook| site.secrets.is_signed(hook, signature, &body));
     let Some(hook) = hook else {
-        context.guesses().wrong(Kind::Signature, spoken).await;
+        context.guesses().wrong(Kind::Signature, client).await;
         let detail = "the body is not signed with the secret of this webhook: X-Hub-Signature-256 is missing or wrong";
         return Err(Problem::unauthorized(detail));
     };

@@ -27,7 +27,7 @@ pub mod health;
 /// Pages for people.
 pub mod pages;
 /// Which part of a file a client gets.
-pub mod excerpt;
+pub mod ranges;
 /// The trees, for small sites and the demo.
 pub mod trees;
 /// All routes.

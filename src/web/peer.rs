@@ -42,9 +42,9 @@ impl fmt::Display for Peer {
 
 /// The client that a request comes from, as far as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spoken(pub Peer);
+pub struct Client(pub Peer);
 
-impl Spoken {
+impl Client {
     /// The client at the other end, or the one named by a proxy on this machine.
     pub fn of(peer: Peer, headers: &HeaderMap) -> Self {
         let named = || {
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn only_a_proxy_on_this_machine_speaks_for_others() {
         let mut headers = HeaderMap::new();
-        let of = |from: &str, headers: &HeaderMap| Spoken::of(peer(from), headers).0;
+        let of = |from: &str, headers: &HeaderMap| Client::of(peer(from), headers).0;
         assert_eq!(of("127.0.0.1", &headers), peer("127.0.0.1"));
         headers.append("x-forwarded-for", "198.51.100.9, 192.0.2.1".parse().expect("a value"));
         assert_eq!(of("127.0.0.1", &headers), peer("192.0.2.1"));

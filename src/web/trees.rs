@@ -24,8 +24,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::excerpt::{Known, Share};
 use super::problem::Problem;
+use super::ranges::{Known, Selected};
 use super::readers::{NoAnswer, Readers};
 use crate::store::ownership;
 use crate::store::tree;
@@ -82,15 +82,15 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
     let root = trees.context.site().root.clone();
     let work = move || begin(&root, &relative, &method, &headers);
     match readers.read(work).await {
-        Ok(Begun::Nothing) => StatusCode::NOT_FOUND.into_response(),
-        Ok(Begun::NotOurs(why)) => {
+        Ok(Opened::Missing) => StatusCode::NOT_FOUND.into_response(),
+        Ok(Opened::Unsafe(why)) => {
             trees.say(&why);
             StatusCode::NOT_FOUND.into_response()
         }
-        Ok(Begun::NotSo) => {
+        Ok(Opened::WrongMethod) => {
             (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, HeaderValue::from_static("GET,HEAD"))]).into_response()
         }
-        Ok(Begun::Answer(sending)) => sending.answer(kind, readers),
+        Ok(Opened::Response(sending)) => sending.answer(kind, readers),
         Err(error) => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", error.to_string()).into_response()
         }
@@ -98,47 +98,47 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
 }
 
 /// The result of opening a requested file.
-enum Begun {
+enum Opened {
     /// There is no such file, or none that may be served.
-    Nothing,
+    Missing,
     /// It exists, but others can change it.
-    NotOurs(String),
+    Unsafe(String),
     /// It exists, but the method is not allowed.
-    NotSo,
+    WrongMethod,
     /// It exists.
-    Answer(Box<Sending>),
+    Response(Box<Sending>),
 }
 
 /// A file about to be sent.
 struct Sending {
     known: Known,
-    share: Share,
+    share: Selected,
     /// The file and the first bytes read; `None` if only the headers are wanted.
     body: Option<(File, Result<Vec<u8>, std::io::Error>)>,
 }
 
 /// Opens a file, determines which part is wanted, and reads the first piece, all on one descriptor.
-fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Begun {
+fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Opened {
     let (file, known) = match open(root, relative) {
         Ok(Some(opened)) => opened,
-        Ok(None) => return Begun::Nothing,
-        Err(why) => return Begun::NotOurs(why),
+        Ok(None) => return Opened::Missing,
+        Err(why) => return Opened::Unsafe(why),
     };
     if method != Method::GET && method != Method::HEAD {
-        return Begun::NotSo;
+        return Opened::WrongMethod;
     }
     let share = known.share(headers);
     let body = match share {
         _ if method == Method::HEAD => None,
-        Share::Whole => Some((0, known.length)),
-        Share::Part(from, length) => Some((from, length)),
-        Share::NotModified | Share::OtherOne | Share::Outside => None,
+        Selected::Whole => Some((0, known.length)),
+        Selected::Part(from, length) => Some((from, length)),
+        Selected::NotModified | Selected::PreconditionFailed | Selected::OutOfRange => None,
     };
     let body = body.map(|(from, length)| {
         let first = piece(&file, from, length);
         (file, first)
     });
-    Begun::Answer(Box::new(Sending { known, share, body }))
+    Opened::Response(Box::new(Sending { known, share, body }))
 }
 
 /// Opens a regular file that only the daemon or root can change, with its metadata; `None` if there is no regular file.
@@ -169,11 +169,11 @@ impl Sending {
         let Self { known, share, body } = self;
         let whole = known.length;
         let (status, from, length) = match share {
-            Share::Whole => (StatusCode::OK, 0, whole),
-            Share::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
-            Share::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
-            Share::OtherOne => (StatusCode::PRECONDITION_FAILED, 0, 0),
-            Share::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+            Selected::Whole => (StatusCode::OK, 0, whole),
+            Selected::Part(from, length) => (StatusCode::PARTIAL_CONTENT, from, length),
+            Selected::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
+            Selected::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, 0, 0),
+            Selected::OutOfRange => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
         };
         let body = match body {
             Some((_, Err(error))) => {
@@ -201,14 +201,14 @@ impl Sending {
         put(header::ETAG, &known.tag());
         put(header::LAST_MODIFIED, &known.modified());
         put(header::CACHE_CONTROL, kind.keeping());
-        if matches!(share, Share::NotModified) {
+        if matches!(share, Selected::NotModified) {
             return response;
         }
         put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
         put(header::CONTENT_SECURITY_POLICY, SANDBOX);
         match share {
-            Share::Outside => put(header::CONTENT_RANGE, &format!("bytes */{whole}")),
-            Share::Part(from, length) => {
+            Selected::OutOfRange => put(header::CONTENT_RANGE, &format!("bytes */{whole}")),
+            Selected::Part(from, length) => {
                 put(header::CONTENT_RANGE, &format!("bytes {from}-{}/{whole}", from + length.saturating_sub(1)));
             }
             _ => {}

@@ -50,7 +50,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::supervise::TaskGroup;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 use crate::web::trees::Download;
 
@@ -284,8 +284,8 @@ impl Service<Request<Incoming>> for Limited {
             pace.is_last.store(false, Ordering::Relaxed);
             *unpoisoned(&pace.answer) = None;
             *unpoisoned(&pace.slot) = Some(slot);
-            let spoken = Spoken::of(connection.peer, request.headers());
-            request.extensions_mut().insert(spoken);
+            let client = Client::of(connection.peer, request.headers());
+            request.extensions_mut().insert(client);
             let response = service.call(request).await?;
             let kind = match class {
                 Class::Health => Kind::Health,

@@ -48,7 +48,7 @@ impl DiskError {
     }
 
     /// Whether a sync itself failed, and not a step before it.
-    pub(super) fn is_of_sync(&self) -> bool {
+    pub(super) fn is_sync_failure(&self) -> bool {
         self.what == SYNC
     }
 
@@ -70,7 +70,7 @@ impl DiskError {
     }
 
     /// Whether a file system did not respond.
-    pub(in crate::store) fn is_of_silence(&self) -> bool {
+    pub(in crate::store) fn is_timeout(&self) -> bool {
         self.source.kind() == io::ErrorKind::TimedOut
     }
 
@@ -81,7 +81,7 @@ impl DiskError {
         // AGAIN: whoever has the file open holds a lease on it (`fcntl(2)`).
         let known =
             [Errno::ACCESS, Errno::PERM, Errno::LOOP, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG, Errno::AGAIN];
-        if self.is_of_silence() || self.what == READ_UPLOAD {
+        if self.is_timeout() || self.what == READ_UPLOAD {
             return true;
         }
         self.source.raw_os_error().is_some_and(|code| known.iter().any(|errno| errno.raw_os_error() == code))

@@ -10,7 +10,7 @@ use super::error::{AtPath as _, DiskError};
 use super::kernel::Kernel;
 use super::{Access, Disk, TEMPORARY};
 use crate::domain::checksum::Sha256;
-use crate::store::patience::Patient;
+use crate::store::timed_read::TimedReader;
 
 /// Writes a small file whole: syncs its bytes, names it, syncs the directory.
 ///
@@ -84,7 +84,7 @@ pub fn copy_over(
         // The metadata of every tree lists the same file time, wherever the bytes are.
         None => source.metadata().and_then(|meta| meta.modified()).at("look at", label)?,
     };
-    let mut source = Patient::begin(source).at("read", label)?;
+    let mut source = TimedReader::begin(source).at("read", label)?;
     let mut file = disk.fresh(to.parent().unwrap_or(Path::new(".")), wanted.access)?;
     let mut sum = digest::Context::new(&digest::SHA256);
     let mut buffer = vec![0; 1 << 20];

@@ -36,7 +36,7 @@ impl<D: Disk> Latched<D> {
     }
 
     fn watch<T>(&self, done: Result<T, DiskError>) -> Result<T, DiskError> {
-        if done.as_ref().is_err_and(DiskError::is_of_sync) {
+        if done.as_ref().is_err_and(DiskError::is_sync_failure) {
             self.broken.store(true, Ordering::SeqCst);
         }
         done

@@ -5,10 +5,10 @@
 //! times:
 //!
 //! ```text
-//! <state>/files.sqlite      which file has which XML, and what was asked of it
+//! <state>/files.sqlite      the XML of each file, and under which terms
 //! <state>/packages.xml      the XML, see `append_file`
-//! <state>/blocks            ready-made blocks, see `block_cache`
-//! <state>/lock              one at a time
+//! <state>/blocks            compressed blocks, see `block_cache`
+//! <state>/lock              one process at a time
 //! ```
 //!
 //! All of it can be removed at any time, and whatever is torn is regenerated: the resulting metadata is the same as

@@ -21,8 +21,8 @@ use crate::domain::trust::Accepted;
 use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
 use crate::store::examination::{Answer, BEGINNING, Known, Question};
 use crate::store::index::Chunk;
-use crate::store::patience::Patient;
 use crate::store::stamp::Stamp;
+use crate::store::timed_read::TimedReader;
 use crate::store::tree;
 
 /// Smaller files may have any holes, in bytes.
@@ -93,7 +93,7 @@ pub(super) fn copy(
         Box::new(&upload)
     } else {
         let again = upload.try_clone().at(READ_UPLOAD, &label)?;
-        Box::new(Patient::begin(again).at(READ_UPLOAD, &label)?)
+        Box::new(TimedReader::begin(again).at(READ_UPLOAD, &label)?)
     };
     let mut buffer = vec![0; 1 << 20];
     let mut sum = digest::Context::new(&digest::SHA256);

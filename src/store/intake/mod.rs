@@ -1,8 +1,8 @@
 //! Turns a dropped file into an inode of our own, or a refusal.
 //!
 //! ```text
-//! <incoming>/<distribution>/...    the drop directory: strangers write here, and nobody serves it
-//! <root>/<upload tree>/<distribution>/Packages/...    where packages have their home; the daemon's alone
+//! <incoming>/<distribution>/...    the drop directory: strangers write here; not served
+//! <root>/<upload tree>/<distribution>/Packages/...    accepted packages; only the daemon writes here
 //! ```
 //!
 //! A file that an admin puts into the upload tree itself, as root or as the daemon's user, is taken in the same way.

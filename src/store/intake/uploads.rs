@@ -433,7 +433,7 @@ impl Uploads {
             if matches!(&copied, Err(IntakeError::Disk(error)) if !error.concerns_one_path()) {
                 failed.store(true, Ordering::Relaxed);
             }
-            if matches!(&copied, Err(IntakeError::Disk(error)) if error.is_of_silence()) {
+            if matches!(&copied, Err(IntakeError::Disk(error)) if error.is_timeout()) {
                 silent.lock().unwrap_or_else(PoisonError::into_inner).insert(file.stamp.dev);
             }
             Ok(Some(copied))

@@ -11,7 +11,7 @@ use crate::process::decision::Answer;
 use crate::process::who::Caller;
 use crate::web::context::Context;
 use crate::web::guesses::Kind;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// The longest title, state or reason. Titles in the examples have 60 characters; a reason may be a sentence or two.
@@ -20,17 +20,17 @@ const TEXT_MAX: usize = 500;
 /// The caller; nobody if no token was sent.
 pub(super) async fn bearer(
     context: &Context,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Problem> {
     if !headers.contains_key(header::AUTHORIZATION) {
         return Ok(None);
     }
-    let spoken = spoken.map(|Extension(spoken)| spoken);
-    context.guesses().may_try(spoken).map_err(|_| Problem::too_many())?;
+    let client = client.map(|Extension(client)| client);
+    context.guesses().may_try(client).map_err(|_| Problem::too_many())?;
     let known = context.site().tokens.caller(headers);
     if known.is_none() {
-        context.guesses().wrong(Kind::Token, spoken).await;
+        context.guesses().wrong(Kind::Token, client).await;
         return Err(Problem::unauthorized("the token is unknown"));
     }
     Ok(known)
@@ -39,11 +39,11 @@ pub(super) async fn bearer(
 /// The caller, who must have a token.
 pub(super) async fn caller(
     context: &Context,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: &HeaderMap,
 ) -> Result<Caller, Problem> {
     let hint = "send `Authorization: Bearer TOKEN` with a token from the configuration";
-    bearer(context, spoken, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
+    bearer(context, client, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
 }
 
 /// The rollout in a path.

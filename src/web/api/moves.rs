@@ -10,7 +10,7 @@ use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// A requested step.
@@ -65,11 +65,11 @@ fn moved(answer: Answer) -> Result<(StatusCode, Json<MovedBody>), Problem> {
 pub async fn move_rollout(
     State(context): State<Context>,
     Path(id): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<MoveBody>, Problem>,
 ) -> Result<(StatusCode, Json<MovedBody>), Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let rollout = rollout_id(&id)?;
     let Object(asked) = read?;
     line("state", &asked.state)?;
@@ -89,11 +89,11 @@ pub async fn move_rollout(
 pub async fn give_up(
     State(context): State<Context>,
     Path(id): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<GiveUpBody>, Problem>,
 ) -> Result<(StatusCode, Json<MovedBody>), Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let rollout = rollout_id(&id)?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;

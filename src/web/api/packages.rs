@@ -10,7 +10,7 @@ use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// Gives up a package whose bytes no longer exist anywhere.
@@ -45,11 +45,11 @@ pub struct LostBody {
 pub async fn lose(
     State(context): State<Context>,
     Path(nevra): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<LoseBody>, Problem>,
 ) -> Result<Json<LostBody>, Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let nevra = parsed(&nevra)?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;

@@ -11,7 +11,7 @@ use crate::format::quantity;
 use crate::store::evidence::{Dropped, Evidence, Kept};
 use crate::web::context::{Context, SiteFacts};
 use crate::web::object::Object;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// Most refused files in one response.
@@ -129,11 +129,11 @@ pub async fn rejected(
         (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
 pub async fn drop_rejected(
     State(context): State<Context>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<DropBody>, Problem>,
 ) -> Result<Json<DroppedBody>, Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     if !caller.may(&[Role::Admin], None) {
         let why = format!("{} may not remove refused files; the role admin may", caller.who);

@@ -14,7 +14,7 @@ use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// Rollouts in one response, by default and at most.
@@ -164,11 +164,11 @@ fn encoded(text: &str) -> String {
         (status = 503, body = Problem)))]
 pub async fn submit(
     State(context): State<Context>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<SubmitBody>, Problem>,
 ) -> Result<(StatusCode, Json<RolloutBody>), Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;

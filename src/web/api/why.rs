@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::asking::{bearer, rollout_id};
 use crate::web::auth;
 use crate::web::context::Context;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::{FindingBody, Problem, findings};
 
 /// What stands between a rollout and one state.
@@ -30,11 +30,11 @@ pub struct WhyBody {
 pub async fn why(
     State(context): State<Context>,
     Path(id): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
 ) -> Result<Json<Vec<WhyBody>>, Problem> {
     let id = rollout_id(&id)?;
-    let caller = bearer(&context, spoken, &headers).await?.unwrap_or_else(auth::nobody);
+    let caller = bearer(&context, client, &headers).await?.unwrap_or_else(auth::nobody);
     let why = context.engine.shared().read().why(&id, &caller);
     let why = why.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
     let body = |(state, judged): &(crate::domain::workflow::State, crate::domain::gate::Judgement)| WhyBody {

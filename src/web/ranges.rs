@@ -1,6 +1,6 @@
 //! Which part of a file a client gets: validators, conditions and ranges of RFC 9110.
 //!
-//! Pure: computes a [`Share`] from the request headers and the file's metadata.
+//! Pure: computes a [`Selected`] from the request headers and the file's metadata.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ pub struct Known {
 
 /// What a client gets of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
+pub enum Selected {
     /// All of it.
     Whole,
     /// This many bytes, from the first number on.
@@ -27,9 +27,9 @@ pub enum Share {
     /// Nothing: the client has the current file.
     NotModified,
     /// Nothing: its precondition failed.
-    OtherOne,
+    PreconditionFailed,
     /// Nothing: the range is outside of the file.
-    Outside,
+    OutOfRange,
 }
 
 impl Known {
@@ -57,7 +57,7 @@ impl Known {
     }
 
     /// Which part of the file a request gets, checking the conditions in the order of RFC 9110 (13.2.2).
-    pub fn share(&self, headers: &HeaderMap) -> Share {
+    pub fn share(&self, headers: &HeaderMap) -> Selected {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let tag = self.tag();
         let names_it = |tags: &str| tags == "*" || tags.split(',').any(|one| one.trim() == tag);
@@ -68,7 +68,7 @@ impl Known {
             (None, None) => false,
         };
         if is_other {
-            return Share::OtherOne;
+            return Selected::PreconditionFailed;
         }
         let is_known = match (text(header::IF_NONE_MATCH), text(header::IF_MODIFIED_SINCE)) {
             (Some(tags), _) => names_it_weakly(tags),
@@ -76,19 +76,19 @@ impl Known {
             (None, None) => false,
         };
         if is_known {
-            return Share::NotModified;
+            return Selected::NotModified;
         }
         let holds = text(header::IF_RANGE).is_none_or(|that| that == tag || self.is_of(that));
         match text(header::RANGE) {
             Some(range) if holds => self.part(range),
-            _ => Share::Whole,
+            _ => Selected::Whole,
         }
     }
 
     /// A single range; for several, or an invalid one, everything is sent, as RFC 9110 (14.2) allows.
-    fn part(&self, range: &str) -> Share {
+    fn part(&self, range: &str) -> Selected {
         let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
-            return Share::Whole;
+            return Selected::Whole;
         };
         let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
         let from_to = match (first.trim(), last.trim()) {
@@ -96,10 +96,10 @@ impl Known {
             (first, "") => number(first).map(|first| (first, u64::MAX)),
             (first, last) => number(first).zip(number(last)).filter(|(first, last)| first <= last),
         };
-        let Some((first, last)) = from_to else { return Share::Whole };
+        let Some((first, last)) = from_to else { return Selected::Whole };
         match self.length.checked_sub(first) {
-            None | Some(0) => Share::Outside,
-            Some(left) => Share::Part(first, left.min((last - first).saturating_add(1))),
+            None | Some(0) => Selected::OutOfRange,
+            Some(left) => Selected::Part(first, left.min((last - first).saturating_add(1))),
         }
     }
 }
@@ -111,7 +111,7 @@ mod tests {
     /// 2026-11-20T12:00:00Z.
     const FILE: Known = Known { inode: 7, length: 1000, changed: (1_795_176_000, 5) };
 
-    fn share(headers: &[(HeaderName, &str)]) -> Share {
+    fn share(headers: &[(HeaderName, &str)]) -> Selected {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(name, value.parse().expect("a value"));
@@ -122,21 +122,21 @@ mod tests {
     #[test]
     fn ranges_are_what_clients_resume_with() {
         for (range, wanted) in [
-            ("bytes=0-9", Share::Part(0, 10)),
-            ("bytes=990-", Share::Part(990, 10)),
-            ("bytes=-10", Share::Part(990, 10)),
-            ("bytes=0-5000", Share::Part(0, 1000)),
-            ("bytes=1000-", Share::Outside),
-            ("bytes=-0", Share::Outside),
-            ("bytes=-5000", Share::Part(0, 1000)),
-            ("bytes=0-0", Share::Part(0, 1)),
-            ("bytes=9-1", Share::Whole),
-            ("bytes=-", Share::Whole),
-            ("bytes=+1-2", Share::Whole),
-            ("bytes=0-99999999999999999999", Share::Whole),
-            ("bytes=0-1,5-6", Share::Whole),
-            ("lines=0-1", Share::Whole),
-            ("bytes=x", Share::Whole),
+            ("bytes=0-9", Selected::Part(0, 10)),
+            ("bytes=990-", Selected::Part(990, 10)),
+            ("bytes=-10", Selected::Part(990, 10)),
+            ("bytes=0-5000", Selected::Part(0, 1000)),
+            ("bytes=1000-", Selected::OutOfRange),
+            ("bytes=-0", Selected::OutOfRange),
+            ("bytes=-5000", Selected::Part(0, 1000)),
+            ("bytes=0-0", Selected::Part(0, 1)),
+            ("bytes=9-1", Selected::Whole),
+            ("bytes=-", Selected::Whole),
+            ("bytes=+1-2", Selected::Whole),
+            ("bytes=0-99999999999999999999", Selected::Whole),
+            ("bytes=0-1,5-6", Selected::Whole),
+            ("lines=0-1", Selected::Whole),
+            ("bytes=x", Selected::Whole),
         ] {
             assert_eq!(share(&[(header::RANGE, range)]), wanted, "{range}");
         }
@@ -149,21 +149,21 @@ mod tests {
         let later = "Fri, 20 Nov 2026 12:00:01 GMT";
         let earlier = "Fri, 20 Nov 2026 11:59:59 GMT";
         for (headers, wanted) in [
-            (&[(header::IF_NONE_MATCH, tag.as_str())][..], Share::NotModified),
-            (&[(header::IF_NONE_MATCH, &format!("\"x\", W/{tag}"))], Share::NotModified),
-            (&[(header::IF_NONE_MATCH, "\"x\"")], Share::Whole),
-            (&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, &date)], Share::Whole),
-            (&[(header::IF_MODIFIED_SINCE, &date)], Share::NotModified),
+            (&[(header::IF_NONE_MATCH, tag.as_str())][..], Selected::NotModified),
+            (&[(header::IF_NONE_MATCH, &format!("\"x\", W/{tag}"))], Selected::NotModified),
+            (&[(header::IF_NONE_MATCH, "\"x\"")], Selected::Whole),
+            (&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, &date)], Selected::Whole),
+            (&[(header::IF_MODIFIED_SINCE, &date)], Selected::NotModified),
             // This client's file is newer: the present one was restored since.
-            (&[(header::IF_MODIFIED_SINCE, later)], Share::Whole),
-            (&[(header::IF_MODIFIED_SINCE, earlier)], Share::Whole),
-            (&[(header::IF_MATCH, &tag)], Share::Whole),
-            (&[(header::IF_MATCH, "\"x\"")], Share::OtherOne),
-            (&[(header::IF_UNMODIFIED_SINCE, earlier)], Share::OtherOne),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &tag)], Share::Part(1, 999)),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &date)], Share::Part(1, 999)),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, "\"x\"")], Share::Whole),
-            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, later)], Share::Whole),
+            (&[(header::IF_MODIFIED_SINCE, later)], Selected::Whole),
+            (&[(header::IF_MODIFIED_SINCE, earlier)], Selected::Whole),
+            (&[(header::IF_MATCH, &tag)], Selected::Whole),
+            (&[(header::IF_MATCH, "\"x\"")], Selected::PreconditionFailed),
+            (&[(header::IF_UNMODIFIED_SINCE, earlier)], Selected::PreconditionFailed),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &tag)], Selected::Part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, &date)], Selected::Part(1, 999)),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, "\"x\"")], Selected::Whole),
+            (&[(header::RANGE, "bytes=1-"), (header::IF_RANGE, later)], Selected::Whole),
         ] {
             assert_eq!(share(headers), wanted, "{headers:?}");
         }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn nothing_is_sent_of_an_empty_file_and_no_range_of_it_fits() {
         let empty = Known { length: 0, ..FILE };
-        assert_eq!(empty.part("bytes=0-"), Share::Outside);
-        assert_eq!(empty.share(&HeaderMap::new()), Share::Whole);
+        assert_eq!(empty.part("bytes=0-"), Selected::OutOfRange);
+        assert_eq!(empty.share(&HeaderMap::new()), Selected::Whole);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 /// How long one piece may take; failing local disks take some seconds.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Bytes read at once.
 const PIECE: usize = 1 << 20;
@@ -27,23 +27,23 @@ static WAITING: AtomicUsize = AtomicUsize::new(0);
 
 /// A file, read by a thread that can be abandoned.
 #[derive(Debug)]
-pub struct Patient {
+pub struct TimedReader {
     pieces: Receiver<io::Result<Vec<u8>>>,
     /// The unread part of the last piece: its bytes, and where it begins.
     rest: (Vec<u8>, usize),
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Patient {
+impl TimedReader {
     /// Begins to read from the file's current position.
     ///
     /// # Errors
     /// When too many threads are waiting already, or no thread can be started.
     pub fn begin(from: impl Read + Send + 'static) -> io::Result<Self> {
-        Self::with(from, PATIENCE)
+        Self::with(from, TIMEOUT)
     }
 
-    fn with(mut from: impl Read + Send + 'static, patience: Duration) -> io::Result<Self> {
+    fn with(mut from: impl Read + Send + 'static, timeout: Duration) -> io::Result<Self> {
         let place = Place::take().ok_or_else(|| {
             let why = format!("the file systems of {WAITING_MAX} files do not respond");
             io::Error::new(io::ErrorKind::TimedOut, why)
@@ -53,8 +53,8 @@ impl Patient {
             send_all(&mut from, &said);
             drop(place);
         };
-        std::thread::Builder::new().name("patience".to_owned()).spawn(work)?;
-        Ok(Self { pieces, rest: (Vec::new(), 0), patience })
+        std::thread::Builder::new().name("timeout".to_owned()).spawn(work)?;
+        Ok(Self { pieces, rest: (Vec::new(), 0), timeout })
     }
 }
 
@@ -77,15 +77,15 @@ fn send_all(from: &mut impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-impl Read for Patient {
+impl Read for TimedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (piece, place) = &mut self.rest;
         if *place == piece.len() {
-            (*piece, *place) = match self.pieces.recv_timeout(self.patience) {
+            (*piece, *place) = match self.pieces.recv_timeout(self.timeout) {
                 Ok(piece) => (piece?, 0),
                 Err(RecvTimeoutError::Disconnected) => (Vec::new(), 0),
                 Err(RecvTimeoutError::Timeout) => {
-                    let why = format!("its file system has not responded for {} seconds", self.patience.as_secs());
+                    let why = format!("its file system has not responded for {} seconds", self.timeout.as_secs());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
                 }
             };
@@ -121,7 +121,7 @@ mod tests {
     fn everything_comes_in_order_and_then_nothing() {
         let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|n| u8::try_from(n % 251).expect("small")).collect();
         let mut read = Vec::new();
-        let mut patient = Patient::begin(io::Cursor::new(bytes.clone())).expect("a thread");
+        let mut patient = TimedReader::begin(io::Cursor::new(bytes.clone())).expect("a thread");
         assert_eq!(patient.read_to_end(&mut read).expect("read"), bytes.len());
         assert!(read == bytes);
         assert_eq!(patient.read(&mut [0; 9]).expect("the end"), 0);
@@ -135,7 +135,7 @@ mod tests {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
         }
-        let mut patient = Patient::begin(io::Cursor::new(b"abc").chain(Broken)).expect("a thread");
+        let mut patient = TimedReader::begin(io::Cursor::new(b"abc").chain(Broken)).expect("a thread");
         let mut read = Vec::new();
         assert_eq!(patient.read_to_end(&mut read).expect_err("broken").kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(read, b"abc");
@@ -145,7 +145,7 @@ mod tests {
     fn whoever_never_answers_is_left_behind() {
         // Nobody writes into the other end.
         let (silent, other) = UnixStream::pair().expect("a pair");
-        let mut patient = Patient::with(silent, Duration::from_millis(50)).expect("a thread");
+        let mut patient = TimedReader::with(silent, Duration::from_millis(50)).expect("a thread");
         let error = patient.read(&mut [0; 9]).expect_err("nothing comes");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(other);
