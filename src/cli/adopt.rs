@@ -245,3 +245,38 @@ fn show_undone(args: &AdoptArgs, id: &TreeId, (number, put_back): (usize, Option
          leaves the tree alone. Files that were copied stay the daemon's.\n"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::adoption::{Stays, Survey};
+    use crate::store::stamp::Stamp;
+
+    fn survey(stay: usize, refused: &[(&str, Code)]) -> Survey {
+        let stays = |n: usize| Stays {
+            place: format!("a{n}.rpm"),
+            nevra: format!("a{n}-1-1.noarch").parse().expect("a package"),
+            sha256: crate::domain::checksum::Sha256([7; 32]),
+            size: 1,
+            signed: crate::domain::trust::Accepted { fingerprints: vec![], keys: vec![], notes: vec![] },
+            excepted: (n == 0).then_some(Code::Unsigned),
+            stamp: Stamp::of(&std::fs::metadata("/").expect("there is one")),
+            is_open: n == 1,
+        };
+        let refused = refused.iter().map(|(place, code)| ((*place).to_owned(), Refusal::new(*code, "it is not")));
+        Survey { stay: (0..stay).map(stays).collect(), refused: refused.collect(), ..Survey::default() }
+    }
+
+    #[test]
+    fn an_adoption_is_reported() {
+        let id = tree("production/umd/3/sl6/x86_64").expect("a tree");
+        let many = ["a", "b", "c", "d", "e", "f", "g"].map(|name| (name, Code::UnknownKey));
+        let mut bad = survey(1, &[&many[..], &[("x\ny.rpm", Code::Unsigned)]].concat());
+        bad.missing.push("gone.rpm".into());
+        bad.unlisted.push("other.rpm".into());
+        bad.again.push(("copy.rpm".into(), "a0-1-1.noarch".parse().expect("a package")));
+        let told = [(survey(3, &[]), false), (survey(3, &[]), true), (survey(0, &[]), false), (bad, false)];
+        let told = told.map(|(survey, done)| show(&Adoption { survey, done }, &id));
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

@@ -133,3 +133,31 @@ fn show_json(made: &Made, dir: &Path) -> String {
     });
     format!("{document:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::backup::{Entry, Manifest};
+
+    #[test]
+    fn a_backup_is_reported() {
+        let entry = |bytes| Entry {
+            path: "a".into(),
+            bytes,
+            sha256: String::new(),
+            mode: 0o600,
+            modified: Timestamp::UNIX_EPOCH,
+        };
+        let manifest = Manifest {
+            format: 1,
+            program: "0.1.0".into(),
+            made: Timestamp::UNIX_EPOCH,
+            site: "Example".into(),
+            entries: 99,
+            hash: String::new(),
+            files: vec![entry(1_000), entry(24)],
+        };
+        let notes = vec![("/state/rejected/d/link".into(), "is not a plain file; skipped".to_owned())];
+        insta::assert_snapshot!(show(&Made { manifest, notes }, Path::new("/var/backups/rolloutd/monday")));
+    }
+}

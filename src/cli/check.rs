@@ -127,3 +127,28 @@ fn show_json(report: &Report, warnings: &[String]) -> String {
     let fine = complaints.is_empty() && warnings.is_empty();
     format!("{:#}\n", json!({ "fine": fine, "complaints": complaints, "warnings": warnings, "notes": notes }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::complaint::{Level, Spot};
+
+    #[test]
+    fn the_verdict_counts_what_was_found() {
+        let finding = |level, hint: Option<&str>| Complaint {
+            level,
+            file: "/etc/rolloutd/rolloutd.toml".into(),
+            at: Spot { line: 3, column: 8, key: "site.root".into() },
+            what: "is missing".into(),
+            hint: hint.map(str::to_owned),
+        };
+        let report = |findings| Report { settings: None, findings };
+        let warnings = ["testing/d lists 1 package signed by no key of its ring".to_owned()];
+        let told = [
+            show("FILE", &report(vec![]), &[]),
+            show("FILE", &report(vec![finding(Level::Note, None)]), &warnings),
+            show("FILE", &report(vec![finding(Level::Complaint, Some("root = \"/srv\""))]), &[]),
+        ];
+        insta::assert_snapshot!(told.join("\n"));
+    }
+}

@@ -301,7 +301,7 @@ fn words(dir: &Path, url: &str) -> String {
     let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
     let _ =
         writeln!(text, "Three signed packages and one unsigned were dropped into {}/incoming/{DIST}", dir.display());
-    let _ = writeln!(text, "and taken into the tree `untested`.");
+    let _ = writeln!(text, "The signed ones are in the tree `untested` now.");
     let _ = writeln!(text, "In another terminal, run one after the other:\n");
     let _ = writeln!(text, "  {ctl} trees");
     let _ = writeln!(text, "  {ctl} submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch");
@@ -319,11 +319,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_names_every_step_to_production() {
-        let text = words(Path::new("/d"), "http://127.0.0.1:8640");
-        for step in ["submit example-1", "InVerification", "StageRollOut", "Production"] {
-            assert!(text.contains(step), "{step}");
-        }
+    fn what_to_try_is_printed() {
+        insta::assert_snapshot!(words(Path::new("/tmp/site"), "http://127.0.0.1:8640"));
     }
 
     /// The files in a directory, with their bytes.

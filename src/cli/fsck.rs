@@ -266,4 +266,12 @@ mod tests {
         // A killed daemon leaves its work pending for ever.
         assert_eq!(settled(&[(&["gone"], 7, false)]), (wrong, LOOKS));
     }
+
+    #[test]
+    fn disagreements_are_shown() {
+        let finding = |place: &str| (place.to_owned(), "it is missing".to_owned());
+        let report = |findings| Report { findings, trees: 4, packages: 12, entries: 99, ..Report::default() };
+        let told = [vec![], vec![finding("testing/d Packages/a/a.rpm")], vec![finding("a"), finding("b\nc")]];
+        insta::assert_snapshot!(told.map(|findings| show(&report(findings))).join("\n"));
+    }
 }

@@ -19,6 +19,7 @@ use crate::format::compress::Compression;
 use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint};
 use crate::format::signing::Signer;
 use crate::link::clock::Clock;
+use crate::process::fact::count;
 use crate::store::blocks::{Form, Key, Members};
 use crate::store::disk::{Kernel, Latched};
 use crate::store::folder::{Folder, Found, Terms};
@@ -164,7 +165,7 @@ fn show(found: &Found, published: &Published) -> String {
         text.push('\n');
     }
     if found.links > 0 {
-        let _ = writeln!(text, "note: {} links were not followed", found.links);
+        let _ = writeln!(text, "note: {} not followed", count(found.links, "link"));
     }
     let (packages, revision, refused) = (published.packages, published.revision, found.refused.len());
     let Found { read, gone, .. } = found;
@@ -189,4 +190,33 @@ fn show_json(found: &Found, published: &Published, removed: usize) -> String {
         "removed": removed,
     });
     format!("{document:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::refusal::{Code, Refusal};
+    use crate::store::assembly::Tally;
+
+    #[test]
+    fn a_run_is_reported() {
+        let found = Found {
+            listed: 3,
+            read: 2,
+            gone: 1,
+            links: 1,
+            refused: vec![("a/bad.rpm".into(), Refusal::new(Code::Unsigned, "no\nsignature"))],
+            notes: vec!["b.rpm: text was replaced or omitted in its summary".into()],
+        };
+        let published = Published {
+            revision: 1_795_176_000,
+            packages: 3,
+            repomd: Sha256([7; 32]),
+            superseded: vec![],
+            notes: vec![],
+            blocks: Tally::default(),
+            files: vec![],
+        };
+        insta::assert_snapshot!(show(&found, &published));
+    }
 }

@@ -228,7 +228,7 @@ fn show(keys: &BTreeMap<&String, &Known>, now: Timestamp, width: usize) -> Strin
         vec![(*fingerprint).clone(), end, rings, listed, withdrawn, format!("{worry}{}", name(key))]
     };
     let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
-    table::lay_out(&["KEY", "EXPIRES", "RINGS", "LISTED", "WITHDRAWN", "WHOSE"], &rows, width)
+    table::lay_out(&["KEY", "EXPIRES", "RINGS", "LISTED", "WITHDRAWN", "OWNER"], &rows, width)
 }
 
 fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
@@ -272,4 +272,47 @@ fn show_json(keys: &BTreeMap<&String, &Known>, now: Timestamp) -> String {
         })
     });
     format!("{:#}\n", json!({ "keys": all.collect::<Vec<_>>() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_listed_with_what_is_wrong_with_them() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let (now, dist) = (at("2026-11-20T12:00:00Z"), "d".parse::<DistPath>().expect("a path"));
+        let (testing, nevra) =
+            ("testing".parse::<TreeName>().expect("a name"), "a-1-1.noarch".parse::<Nevra>().expect("a package"));
+        let known = |expiry: Option<&str>, revoked| {
+            let summary = CertSummary {
+                fingerprint: "CERT".into(),
+                user_ids: vec!["Jane <jane@example.org>".into()],
+                expiry: expiry.map(at),
+                revoked,
+                spent: false,
+                keys: vec![],
+                can_sign: true,
+                remarks: vec![],
+            };
+            let rings = [TreeId { dist: dist.clone(), tree: testing.clone() }].into();
+            Known { summary: Some(summary), rings, ..Known::default() }
+        };
+        let mut stolen = known(None, true);
+        stolen.has_signed(&dist, &nevra, &[&testing]);
+        stolen.has_signed(&dist, &"b-1-1.noarch".parse().expect("a package"), &[]);
+        stolen.perhaps = 1;
+        let mut unknown = Known::default();
+        unknown.has_signed(&dist, &nevra, &[&testing]);
+        let all = [
+            ("AAAA".to_owned(), known(None, false)),
+            ("BBBB".to_owned(), known(Some("2026-12-01T00:00:00Z"), false)),
+            ("CCCC".to_owned(), known(Some("2026-11-01T00:00:00Z"), false)),
+            ("DDDD".to_owned(), stolen),
+            ("EEEE".to_owned(), unknown),
+        ];
+        let keys = all.iter().map(|(fingerprint, key)| (fingerprint, key)).collect();
+        let told = [show(&keys, now, 120), show_one("DDDD", &all[3].1, now)];
+        insta::assert_snapshot!(told.join("\n"));
+    }
 }

@@ -196,3 +196,26 @@ impl Report {
         format!("{document:#}\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_is_reported() {
+        let report = |aside: Option<&str>, compared, agrees| Report {
+            entries: 99,
+            made: Timestamp::UNIX_EPOCH,
+            aside: aside.map(PathBuf::from),
+            compared,
+            agrees,
+        };
+        let many = "testing/d: it differs\n".repeat(SHOWN + 2);
+        let told = [
+            report(None, Ok(Outcome::done("Everything agrees: 4 trees\n")), true),
+            report(Some("/state/before-restore-1"), Ok(Outcome::done(format!("{many}22 disagreements\n"))), false),
+            report(None, Err(Failure::new(Exit::Usage, "could not read the key")), false),
+        ];
+        insta::assert_snapshot!(told.map(|report| report.words(Path::new("/state"))).join("\n"));
+    }
+}

@@ -251,4 +251,10 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_code_says_its_rule_and_its_remedy() {
+        let told = Code::ALL.iter().map(|code| format!("{code}\n  {}\n  {}\n", code.rule(), code.remedy()));
+        insta::assert_snapshot!(told.collect::<String>());
+    }
 }

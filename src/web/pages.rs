@@ -184,6 +184,10 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::gate::{Finding, Verdict};
+    use crate::domain::names::TreeId;
+    use crate::process::fact::{Fact, samples::every_fact};
+    use crate::process::world::World;
 
     #[tokio::test]
     async fn a_title_that_reads_backwards_is_seen_as_what_it_is() {
@@ -193,5 +197,96 @@ mod tests {
         let html = String::from_utf8(html.into()).expect("text");
         assert!(html.contains(r"harmless \u{202e}gpj.exe \u{1b}[2J &#60;b&#62;"), "{html}");
         assert!(html.contains(r"x\u{2066}"), "{html}");
+    }
+
+    /// A page with all of a rollout that depends on nothing but its own state.
+    fn rollout_view() -> RolloutView {
+        let nevra = |text: &str| text.parse::<crate::domain::nevra::Nevra>().expect("a package");
+        let mut world = World::default();
+        for (n, fact) in every_fact().iter().filter(|fact| matches!(fact, Fact::Submitted(_))).enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        let rollout = world.rollouts.iter().next().expect("there is one").clone();
+        let dist: crate::domain::names::DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let packages = vec![
+            (dist.clone(), nevra("bdii-5.2.22-1.el6.noarch"), vec!["untested".to_owned(), "testing".to_owned()]),
+            (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
+        ];
+        RolloutView { rollout, packages, next: vec![], trouble: Some("no room".to_owned()) }
+    }
+
+    fn entries() -> Vec<EntryRow> {
+        let row = |seq, why: &str| EntryRow {
+            seq,
+            at: moment(Timestamp::UNIX_EPOCH),
+            who: "jane".to_owned(),
+            why: why.to_owned(),
+            says: "rt-1 was submitted.".to_owned(),
+        };
+        vec![row(9, ""), row(10, "by hand & <with> care")]
+    }
+
+    #[test]
+    fn the_first_page_is_as_it_was() {
+        let tree = |published| TreeRow {
+            view: TreeView {
+                id: TreeId {
+                    dist: "umd/3/sl6/x86_64".parse().expect("a path"),
+                    tree: "testing".parse().expect("a name"),
+                },
+                packages: 7,
+                revision: 1_795_176_000,
+                published,
+                retiring: 0,
+                dirty: false,
+            },
+            repo: "http://repository.example.org/sw/testing/umd/3/sl6/x86_64/a.repo".to_owned(),
+            repo_name: "a.repo".to_owned(),
+        };
+        let refused = Refused {
+            dist: "d".parse().expect("a path"),
+            upload: "bad.rpm".to_owned(),
+            sha256: None,
+            code: "unsigned".to_owned(),
+            detail: "no signature".to_owned(),
+        };
+        let page = Index {
+            site: "Example software repository".to_owned(),
+            troubles: vec!["logbook: the disk is full".to_owned()],
+            rollouts: vec![rollout_view()],
+            next: Some("/?after=x".to_owned()),
+            trees: vec![tree(None), tree(Some(Timestamp::UNIX_EPOCH))],
+            refused: vec![(Timestamp::UNIX_EPOCH, refused)],
+        };
+        insta::assert_snapshot!(page.render().expect("it renders"));
+    }
+
+    #[test]
+    fn the_page_of_a_rollout_is_as_it_was() {
+        let judgement = Judgement {
+            verdict: Verdict::Wait,
+            findings: vec![Finding::new(Verdict::Wait, "exposure", "Wait for 2 more days.")],
+        };
+        let state = rollout_view().rollout.state;
+        let page = Rollout {
+            site: "Example software repository".to_owned(),
+            view: rollout_view(),
+            why: vec![(state, judgement)],
+            entries: entries(),
+        };
+        insta::assert_snapshot!(page.render().expect("it renders"));
+    }
+
+    #[test]
+    fn the_page_of_the_logbook_is_as_it_was() {
+        let page = Log { site: "Example software repository".to_owned(), entries: entries(), older: Some(7) };
+        insta::assert_snapshot!(page.render().expect("it renders"));
+    }
+
+    #[test]
+    fn the_page_of_a_problem_is_as_it_was() {
+        let problem = Problem::not_found("there is no such rollout");
+        let page = Wrong { site: "Example software repository".to_owned(), problem: &problem };
+        insta::assert_snapshot!(page.render().expect("it renders"));
     }
 }

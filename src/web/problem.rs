@@ -173,11 +173,10 @@ pub async fn worded(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let text = to_bytes(body, DETAIL_MAX).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).trim().to_owned();
-    let allowed = parts.headers.get(header::ALLOW).and_then(|methods| methods.to_str().ok());
-    let detail = match (status, allowed) {
+    let detail = match status {
         _ if !text.is_empty() => text,
-        (StatusCode::NOT_FOUND, _) => "nothing is at this address; see /api/v1/openapi.json".to_owned(),
-        (StatusCode::METHOD_NOT_ALLOWED, Some(methods)) => format!("use {}", methods.replace(',', ", ")),
+        StatusCode::NOT_FOUND => "nothing is at this address; see /api/v1/openapi.json".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => "use one of the methods in the Allow header".to_owned(),
         _ => format!("the status is {status}"),
     };
     let mut document = Problem::of_status(status, detail).into_response();
@@ -186,4 +185,24 @@ pub async fn worded(response: Response) -> Response {
     }
     document.headers_mut().extend(parts.headers);
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::gate::Finding;
+
+    #[test]
+    fn a_refused_step_is_a_document_with_its_findings() {
+        let finding = |verdict, code| Finding::new(verdict, code, "A sentence.");
+        let judgement = |verdict, findings| Judgement { verdict, findings };
+        let told = [
+            judgement(Verdict::Reject, vec![finding(Verdict::Reject, "no_arrow"), finding(Verdict::Pass, "role")]),
+            judgement(Verdict::Wait, vec![finding(Verdict::Wait, "exposure")]),
+            judgement(Verdict::NeedsAdmin, vec![finding(Verdict::NeedsAdmin, "role")]),
+        ];
+        let told =
+            told.map(|judgement| serde_json::to_string_pretty(&Problem::refused(&judgement)).expect("it is JSON"));
+        insta::assert_snapshot!(told.join("\n"));
+    }
 }

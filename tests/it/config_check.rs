@@ -1,9 +1,9 @@
 //! `rolloutd check` on configurations of every kind: `fixtures/config/valid` and `.../invalid`, each
-//! with the complete list of what is said about it beside it, `NAME.txt`.
+//! with the complete list of what is said about it beside it, `NAME.snap`.
 //!
 //! The fixtures speak of a small site that is made here: directories, keys in every condition, secret
 //! files, procedures. `@DIR@` stands for its place, and other words between `@` for what differs from
-//! run to run. With `UPDATE_GOLDEN=1` the lists are written anew; they are to be read then, line by line.
+//! run to run. `INSTA_UPDATE=always` writes the lists again; read them then, line by line.
 
 #![expect(clippy::disallowed_methods, reason = "the site that is checked is made by the test itself")]
 
@@ -233,12 +233,12 @@ fn fixtures(kind: &str) -> Vec<PathBuf> {
 /// Compares everything that is said with the list beside the fixture; gives the number of complaints.
 fn compare(fixture: &Path, code: i32) -> usize {
     let (status, said) = SITE.check(fixture, &[]);
-    let golden = fixture.with_extension("txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
-        fs::write(&golden, &said).expect("written");
-    }
-    let expected = fs::read_to_string(&golden).unwrap_or_default();
-    assert_eq!(said, expected, "{} (UPDATE_GOLDEN=1 writes it anew)", golden.display());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(fixture.parent().expect("it is in a directory"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let name = fixture.file_stem().and_then(|name| name.to_str()).expect("fixtures have plain names");
+    settings.bind(|| insta::assert_snapshot!(name, said));
     assert_eq!(status, Some(code), "{}", fixture.display());
     said.lines().filter(|line| is_finding(line) && !line.contains(": note: ")).count()
 }

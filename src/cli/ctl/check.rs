@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::process::fact::count;
 use crate::web::api::trees::TreeBody;
 use crate::web::health::ReadyBody;
 
@@ -53,7 +54,7 @@ fn checked(ready: &ReadyBody, trees: &[TreeBody], json: bool) -> Outcome {
     } else if !ready.warnings.is_empty() {
         ("WARNING", Exit::Refused, ready.warnings.join("; "))
     } else {
-        ("OK", Exit::Done, format!("{} trees, {packages} packages listed", trees.len()))
+        ("OK", Exit::Done, format!("{}, {} listed", count(trees.len(), "tree"), count(packages, "package")))
     };
     let text = if json { document(ready) } else { format!("ROLLOUTD {word} - {} | {perfdata}\n", one_line(&words)) };
     Outcome { text, exit }
@@ -93,5 +94,32 @@ mod tests {
         let outcome = check(&client, true, Duration::from_millis(100)).await;
         let read: ReadyBody = serde_json::from_str(&outcome.text).expect("one document");
         assert!(!read.ready && read.reasons.len() == 1 && outcome.exit == Exit::NoDaemon, "{}", outcome.text);
+    }
+
+    #[test]
+    fn monitoring_reads_one_line() {
+        let tree = TreeBody {
+            tree: "testing".into(),
+            distribution: "d".into(),
+            url: String::new(),
+            packages: 7,
+            revision: 1,
+            published: None,
+            retiring: 0,
+            dirty: true,
+        };
+        let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (reasons, warnings) = (texts(&["logbook: the disk is full"]), texts(&["uploads d: a.rpm: no\nway in"]));
+        let all = [
+            ReadyBody { ready: true, reasons: vec![], warnings: vec![] },
+            ReadyBody { ready: true, reasons: vec![], warnings: warnings.clone() },
+            ReadyBody { ready: false, reasons, warnings },
+        ];
+        let told = all
+            .map(|ready| checked(&ready, std::slice::from_ref(&tree), false))
+            .map(|outcome| (outcome.exit, outcome.text));
+        let [good, warning, critical] = told;
+        assert_eq!([good.0, warning.0, critical.0], [Exit::Done, Exit::Refused, Exit::Usage]);
+        insta::assert_snapshot!([good.1, warning.1, critical.1].concat());
     }
 }

@@ -58,10 +58,16 @@ fn show_list(all: &[RolloutBody], width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ctl::words::tests::held_up;
+    use crate::cli::ctl::words::tests::{held_up, waiting};
 
     #[test]
-    fn a_rollout_that_is_held_up_is_listed_as_such() {
-        assert!(show_list(&[held_up(Some("no room"))], 100).contains("Production (held up)"));
+    fn rollouts_are_listed() {
+        let moving = held_up(None);
+        insta::assert_snapshot!(show_list(&[held_up(Some("no room")), moving, waiting()], 100));
+    }
+
+    #[test]
+    fn no_rollouts_are_listed() {
+        insta::assert_snapshot!(show_list(&[], 100));
     }
 }

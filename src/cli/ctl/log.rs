@@ -57,3 +57,25 @@ fn show_log(entries: &[EntryBody], width: usize) -> String {
     };
     table::lay_out(&["NO.", "WHEN", "WHO", "WHAT"], &entries.iter().map(row).collect::<Vec<_>>(), width)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn entries_are_shown() {
+        let entry = |seq: u64, why: &str, says: &str| EntryBody {
+            seq,
+            at: "2026-11-20T12:00:00Z".into(),
+            who: "jane".into(),
+            why: why.into(),
+            says: says.into(),
+            what: BTreeMap::new(),
+            hash: String::new(),
+        };
+        let entries = [entry(9, "", "rt-1 was submitted"), entry(10, "verified by hand", "rt-1 is in Production")];
+        insta::assert_snapshot!(show_log(&entries, 100));
+    }
+}

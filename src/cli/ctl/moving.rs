@@ -89,14 +89,29 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ctl::words::tests::held_up;
+    use crate::cli::ctl::words::tests::{held_up, waiting};
+
+    fn failed(failure: Failure) -> String {
+        assert_eq!(failure.exit, Exit::Refused);
+        format!("{}\nhint: {}", failure.message, failure.hint.unwrap_or_default())
+    }
 
     #[test]
     fn a_move_whose_packages_stay_where_they_are_is_not_done() {
-        let failure = not_moved(&held_up(Some("could not make the directory")), "rolloutctl");
-        assert_eq!(failure.exit, Exit::Refused);
-        let words = "rt-1 is in Production, but its packages have not moved yet: could not make the directory";
-        assert_eq!(failure.message, words);
-        assert!(not_moved(&held_up(None), "rolloutctl").message.contains("longer than a minute"));
+        insta::assert_snapshot!(failed(not_moved(&held_up(Some("could not make the directory")), "rolloutctl")));
+    }
+
+    #[test]
+    fn a_move_that_takes_too_long_is_not_done() {
+        insta::assert_snapshot!(failed(not_moved(&held_up(None), "rolloutctl")));
+    }
+
+    #[test]
+    fn a_move_is_reported() {
+        let moved = |packages| MovedBody { id: "rt-1234".into(), state: "StageRollOut".into(), packages };
+        let moving = RolloutBody { moving: true, ..waiting() };
+        let all = [(0, waiting()), (1, waiting()), (2, moving)];
+        let told = all.map(|(packages, after)| show_moved(&moved(packages), &after, "rolloutctl"));
+        insta::assert_snapshot!(told.join("\n"));
     }
 }

@@ -112,3 +112,34 @@ fn show_rejected(page: &RejectedBody, from: usize) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::api::rejected::RefusedBody;
+
+    #[test]
+    fn refused_files_are_shown() {
+        let file = |since: Option<&str>, times| RefusedBody {
+            distribution: "umd/3/sl6/x86_64".into(),
+            name: "0123456789abcdef-bad.rpm".into(),
+            file: "jane/bad.rpm".into(),
+            code: "unsigned".into(),
+            found: "no signature".into(),
+            rule: String::new(),
+            remedy: "Sign it.".into(),
+            size: 4_096,
+            owner: Some(1_000),
+            since: since.map(str::to_owned),
+            age: None,
+            times,
+        };
+        let files = vec![file(Some("2026-11-20T12:00:00Z"), 1), file(None, 3)];
+        insta::assert_snapshot!(show_rejected(&RejectedBody { total: 7, bytes: 8_192, files }, 2));
+    }
+
+    #[test]
+    fn no_refused_files_are_shown() {
+        insta::assert_snapshot!(show_rejected(&RejectedBody { total: 0, bytes: 0, files: vec![] }, 0));
+    }
+}

@@ -51,10 +51,15 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ctl::words::tests::held_up;
+    use crate::cli::ctl::words::tests::{held_up, waiting};
 
     #[test]
-    fn what_holds_a_rollout_up_is_shown() {
-        assert!(show_rollout(&held_up(Some("no room")), "rolloutctl").contains("trouble       no room\n"));
+    fn a_rollout_is_shown() {
+        insta::assert_snapshot!(show_rollout(&waiting(), "rolloutctl"));
+    }
+
+    #[test]
+    fn a_rollout_that_is_held_up_is_shown() {
+        insta::assert_snapshot!(show_rollout(&held_up(Some("no room")), "rolloutctl"));
     }
 }

@@ -37,3 +37,24 @@ fn show_trees(trees: &[TreeBody], width: usize) -> String {
     let head = ["DISTRIBUTION", "TREE", "PACKAGES", "REVISION", "PUBLISHED", "URL"];
     table::lay_out(&head, &trees.iter().map(row).collect::<Vec<_>>(), width)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_listed() {
+        let tree = |tree: &str, revision: u64, published: Option<&str>| TreeBody {
+            tree: tree.into(),
+            distribution: "umd/3/sl6/x86_64".into(),
+            url: format!("http://repository.example.org/sw/{tree}/umd/3/sl6/x86_64/"),
+            packages: 7,
+            revision,
+            published: published.map(str::to_owned),
+            retiring: 0,
+            dirty: false,
+        };
+        let trees = [tree("untested", 1_795_176_000, Some("2026-11-20T12:00:00Z")), tree("production", 0, None)];
+        insta::assert_snapshot!(show_trees(&trees, 200));
+    }
+}

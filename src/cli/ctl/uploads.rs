@@ -33,7 +33,7 @@ fn show_uploads(all: &[UploadsBody]) -> String {
         for file in &one.files {
             let since = file.since.as_deref().map(|at| format!(" since {}", moment(at))).unwrap_or_default();
             let _ = writeln!(text, "  {} ({}{since})", file.path, file.kind);
-            let _ = writeln!(text, "    why:  {}", file.why);
+            let _ = writeln!(text, "    why:   {}", file.why);
             let _ = writeln!(text, "    to do: {}", file.remedy);
         }
         let more = one.total.saturating_sub(one.files.len() as u64);
@@ -45,4 +45,36 @@ fn show_uploads(all: &[UploadsBody]) -> String {
         text.push_str("Nothing is waiting: all uploads were taken in or refused; see `rolloutctl rejected`.\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::api::uploads::UploadBody;
+
+    #[test]
+    fn waiting_uploads_are_shown() {
+        let file = |path: &str, kind: &str, since: Option<&str>| UploadBody {
+            path: path.into(),
+            kind: kind.into(),
+            why: "there is less of it than it says".into(),
+            since: since.map(str::to_owned),
+            remedy: "upload the rest".into(),
+        };
+        let all = [
+            UploadsBody { distribution: "umd/3/sl6/x86_64".into(), total: 0, troubles: 0, files: vec![] },
+            UploadsBody {
+                distribution: "umd/4/el7/x86_64".into(),
+                total: 3,
+                troubles: 1,
+                files: vec![file("a.rpm", "incomplete", Some("2026-11-20T12:00:00Z")), file("jane/b.rpm", "new", None)],
+            },
+        ];
+        insta::assert_snapshot!(show_uploads(&all));
+    }
+
+    #[test]
+    fn no_waiting_uploads_are_shown() {
+        insta::assert_snapshot!(show_uploads(&[]));
+    }
 }

@@ -51,11 +51,33 @@ fn show_why(rollout: &RolloutBody, why: &[WhyBody]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ctl::words::tests::held_up;
+    use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::web::problem::FindingBody;
 
     #[test]
-    fn what_holds_a_rollout_up_is_said_at_its_end_too() {
-        let why = "rt-1 is in Production, a final state.\nIts packages could not be moved yet: no room\n";
-        assert_eq!(show_why(&held_up(Some("no room")), &[]), why);
+    fn findings_are_shown_for_each_state() {
+        let finding = |verdict: &str, code: &str, sentence: &str| FindingBody {
+            verdict: verdict.into(),
+            code: code.into(),
+            sentence: sentence.into(),
+            not_before: None,
+        };
+        let why = [
+            WhyBody {
+                state: "Production".into(),
+                verdict: "needs-admin".into(),
+                findings: vec![
+                    finding("needs-admin", "role", "jane needs the role manager."),
+                    finding("wait", "exposure", "Wait for 2 more days."),
+                ],
+            },
+            WhyBody { state: "Rejected".into(), verdict: "pass".into(), findings: vec![] },
+        ];
+        insta::assert_snapshot!(show_why(&waiting(), &why));
+    }
+
+    #[test]
+    fn a_final_state_is_shown_with_what_holds_the_rollout_up() {
+        insta::assert_snapshot!(show_why(&held_up(Some("no room")), &[]));
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn next_steps(r: &RolloutBody, program: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::web::api::rollouts::{NextBody, RolloutPackage};
 
     /// A rollout in its last state whose packages do not move.
     pub(in crate::cli::ctl) fn held_up(trouble: Option<&str>) -> RolloutBody {
@@ -58,6 +59,29 @@ pub(super) mod tests {
             wanted: None,
             packages: vec![],
             next: vec![],
+        }
+    }
+
+    /// A rollout that can go to two states, and that a tracker wants in one of them.
+    pub(in crate::cli::ctl) fn waiting() -> RolloutBody {
+        let package = |nevra: &str, trees: &[&str]| RolloutPackage {
+            distribution: "d".into(),
+            nevra: nevra.into(),
+            trees: trees.iter().map(ToString::to_string).collect(),
+        };
+        let next = |state: &str, effect: &str| NextBody { state: state.into(), effect: effect.into() };
+        RolloutBody {
+            id: "rt-1234".into(),
+            title: "Staged rollout of bdii".into(),
+            state: "StageRollOut".into(),
+            moving: false,
+            wanted: Some("Production".into()),
+            packages: vec![
+                package("bdii-5.2.22-1.el6.noarch", &["untested", "testing"]),
+                package("bdii-config-1.0-1.el6.noarch", &[]),
+            ],
+            next: vec![next("Production", "testing -> production"), next("Rejected", "withdraws the packages")],
+            ..held_up(None)
         }
     }
 }
