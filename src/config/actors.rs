@@ -59,7 +59,7 @@ fn receiver(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Note
     let usual = || Some(notice::USUAL.iter().copied().collect());
     let events: Option<BTreeSet<&str>> = section.get("events").map_or_else(usual, |v| {
         if v.list()?.is_empty() {
-            v.complain("is empty, so this receiver would be told nothing", None);
+            v.complain("is empty, so this receiver would get nothing", None);
         }
         set_of(&v, |v| v.one_of(&words)).map(|events| events.into_iter().collect())
     });
@@ -80,7 +80,7 @@ fn address(text: &str) -> Result<String, String> {
         return Err("must have no user or password; the receiver knows the daemon by its signature".to_owned());
     }
     if text.contains('#') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("must have no fragment and no blanks".to_owned());
+        return Err("must have no fragment and no spaces".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub unsigned: bool,
     /// Trackers that may send hints.
     pub webhooks: Vec<Webhook>,
-    /// Who is told of rollouts.
+    /// Receivers of notices about rollouts.
     pub outgoing: Vec<Outgoing>,
     /// People and programs that may use the API.
     pub tokens: Vec<Token>,
@@ -168,13 +168,13 @@ pub enum HookKind {
 /// `[[outgoing]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// How people call the receiver.
+    /// Its name.
     pub name: HookName,
-    /// Where it is told.
+    /// Where its notices are sent.
     pub url: String,
     /// The file with the key of the signature.
     pub secret: PathBuf,
-    /// What it is told: kinds of logbook entries.
+    /// The kinds of logbook entries that it is notified of.
     pub events: BTreeSet<String>,
 }
 

@@ -38,7 +38,7 @@ pub struct Prepared {
     pub distributions: BTreeMap<DistPath, DistSettings>,
     /// For the web.
     pub site: SiteFacts,
-    /// Who is told of rollouts.
+    /// Receivers of notices about rollouts.
     pub receivers: BTreeMap<HookName, Receiver>,
 }
 

@@ -1,9 +1,9 @@
-//! Telling other machines: signed JSON by POST to URLs that the configuration names.
+//! Sends notices to other machines: signed JSON by POST to the configured URLs.
 //!
-//! The form is that of Standard Webhooks 1.0 (<https://www.standardwebhooks.com>): `webhook-id`, which is the same when a
-//! message is sent again, `webhook-timestamp`, and `webhook-signature`, `v1,` and the base64 of the HMAC-SHA256 of
-//! `id.timestamp.body`. No redirect is followed and no proxy is asked, an answer's body is not read, and everything has a
-//! time limit: who receives cannot lead the daemon anywhere or hold it up.
+//! The format is Standard Webhooks 1.0 (<https://www.standardwebhooks.com>): `webhook-id`, which stays the same when a
+//! message is sent again, `webhook-timestamp`, and `webhook-signature`, which is `v1,` and the base64 of the
+//! HMAC-SHA256 of `id.timestamp.body`. Redirects are not followed, no proxy is used, the body of a response is not
+//! read, and everything has a time limit: a receiver can neither redirect the daemon nor hold it up.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,18 +19,18 @@ use reqwest::{StatusCode, header};
 
 use crate::domain::names::HookName;
 
-/// How long one attempt may take, all in all.
+/// How long one attempt may take in total.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A receiver that asks for more time gets this much at most.
+/// The longest delay that a receiver can ask for.
 const LATER_MAX: Duration = Duration::from_hours(1);
 
-/// Where somebody is told, and how it is signed.
+/// A receiver's URL and signing key.
 #[derive(Clone)]
 pub struct Receiver {
     /// `http://` or `https://`.
     pub url: String,
-    /// The key of the signature.
+    /// The key for signatures.
     pub secret: Vec<u8>,
 }
 
@@ -41,23 +41,23 @@ impl fmt::Debug for Receiver {
     }
 }
 
-/// What became of a message.
+/// The result of sending a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It was taken.
+    /// It was accepted.
     Taken,
-    /// It was not, and may be later.
+    /// It was not, but may be later.
     Later {
         /// Why.
         why: String,
-        /// Not before this has passed.
+        /// The shortest delay before the next attempt.
         after: Option<Duration>,
     },
     /// It never will be.
     Never(String),
 }
 
-/// Who is told, and the way there.
+/// The receivers, and the client that sends to them.
 #[derive(Debug)]
 pub struct Outgoing {
     http: Option<reqwest::Client>,
@@ -72,12 +72,12 @@ impl Default for Outgoing {
 }
 
 impl Outgoing {
-    /// From now on these are told.
+    /// Replaces the receivers.
     pub fn replace(&self, receivers: BTreeMap<HookName, Receiver>) {
         *self.receivers.write().unwrap_or_else(PoisonError::into_inner) = receivers;
     }
 
-    /// Tells a receiver something. `id` is the same when it is told again.
+    /// Sends a message to a receiver. `id` is the same when it is sent again.
     pub async fn deliver(&self, to: &HookName, id: &str, now: Timestamp, body: Vec<u8>) -> Delivery {
         let receiver = self.receivers.read().unwrap_or_else(PoisonError::into_inner).get(to).cloned();
         let later = |why: String| Delivery::Later { why, after: None };
@@ -93,13 +93,13 @@ impl Outgoing {
             .body(body);
         match request.send().await {
             Ok(answer) => judge(answer.status(), after(answer.headers())),
-            // With the URL, which may hold a token, left out.
+            // Without the URL, which may hold a token.
             Err(error) => later(in_one_line(&error.without_url())),
         }
     }
 }
 
-/// What the signature header says.
+/// The signature header.
 fn signature(secret: &[u8], id: &str, at: &str, body: &[u8]) -> String {
     let mut signed = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret));
     for part in [id.as_bytes(), b".", at.as_bytes(), b".", body] {
@@ -108,9 +108,9 @@ fn signature(secret: &[u8], id: &str, at: &str, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(signed.sign()))
 }
 
-/// What an answer means. Where people can put something right, such as a secret or a path, it is tried again.
+/// What a status means. If people can fix the cause, such as a secret or a path, it is retried.
 fn judge(status: StatusCode, after: Option<Duration>) -> Delivery {
-    let said = format!("it answered {status}");
+    let said = format!("it responded with {status}");
     match status {
         _ if status.is_success() => Delivery::Taken,
         _ if status.is_redirection() => Delivery::Later { why: format!("{said}; redirects are not followed"), after },
@@ -149,7 +149,7 @@ fn in_one_line(error: &dyn std::error::Error) -> String {
 mod tests {
     use super::*;
 
-    /// The example of Standard Webhooks' own libraries.
+    /// The example from the Standard Webhooks libraries.
     #[test]
     fn the_signature_is_that_of_standard_webhooks() {
         let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("base64");

@@ -136,7 +136,7 @@ fn a_receiver_is_told_in_order_and_again_under_the_same_id_until_it_took_it_also
     assert!(history.contains("notified chat (notice "), "{history}");
     let log = site.log();
     assert!(log.contains("503") && !log.contains("xyzzy"), "why it failed is said, and the URL is not");
-    assert_eq!(site.ctl_good(&["outbox"]), "Nothing waits: every receiver was told everything.\n");
+    assert_eq!(site.ctl_good(&["outbox"]), "Nothing is waiting: every receiver has accepted every notice.\n");
     let metrics = String::from_utf8(site.door.get("/metrics").unwrap().body).unwrap();
     assert!(metrics.contains("rolloutd_notices_waiting{to=\"chat\"} 0"), "{metrics}");
     site.ctl_good(&["log", "--verify"]);
@@ -156,7 +156,7 @@ fn a_receiver_that_leads_elsewhere_or_is_gone_gets_nothing_there_and_one_that_is
     });
     assert!(elsewhere.told().is_empty(), "{:?}", elsewhere.told());
     let says = site.ctl_good(&["outbox"]);
-    assert!(says.contains("chat was not told of 7") && says.contains("it answered 410 Gone"), "{says}");
+    assert!(says.contains("chat was not notified of 7") && says.contains("it responded with 410 Gone"), "{says}");
     assert_eq!(site.door.get("/readyz").unwrap().status, 200, "that is no trouble of the daemon's");
     // From now on it takes nothing, and then it is not configured any more.
     *chat.answers.lock().unwrap() = vec!["500 Internal Server Error".to_owned(); 100];

@@ -1,25 +1,24 @@
-//! `rolloutctl outbox`: what receivers have to be told and were not yet, and what was given up.
+//! `rolloutctl outbox`: notices that are waiting, and those that were given up.
 
 use std::fmt::Write as _;
 
 use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
-use crate::process::fact::count;
 use crate::web::api::outbox::OutboxBody;
 
-/// Shows what receivers were not told yet, and what was given up
+/// Shows notices that receivers have not accepted yet, and those that were given up
 ///
-/// Receivers are the `[[outgoing]]` of the configuration.
+/// Receivers are configured in `[[outgoing]]`.
 ///
 /// Example: rolloutctl outbox
 #[derive(Debug, clap::Args)]
 pub struct OutboxArgs;
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon.
+/// If there is no daemon.
 pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
     let outbox: OutboxBody = client.get("/api/v1/outbox").await?;
     Ok(Outcome::done(if json { document(&outbox) } else { show_outbox(&outbox) }))
@@ -33,14 +32,14 @@ fn show_outbox(outbox: &OutboxBody) -> String {
     }
     let more = outbox.waiting.saturating_sub(outbox.due.len() as u64);
     if more > 0 {
-        let _ = writeln!(text, "and {} more", count(more, "notice"));
+        let _ = writeln!(text, "and {more} more");
     }
     for lost in &outbox.given_up {
         let at = moment(&lost.at);
-        let _ = writeln!(text, "{} was not told of {}, given up {at}: {}", lost.to, lost.rollout, lost.why);
+        let _ = writeln!(text, "{} was not notified of {}, given up {at}: {}", lost.to, lost.rollout, lost.why);
     }
     if text.is_empty() {
-        text.push_str("Nothing waits: every receiver was told everything.\n");
+        text.push_str("Nothing is waiting: every receiver has accepted every notice.\n");
     }
     text
 }
@@ -55,7 +54,7 @@ mod tests {
         let at = || "2026-11-29T09:00:00Z".to_owned();
         let (to, rollout) = ("chat".to_owned(), "rt-1".to_owned());
         let due = DueBody { notice: 7, to: to.clone(), entry: 6, rollout: rollout.clone(), since: at() };
-        let why = "it answered 410 Gone".to_owned();
+        let why = "it responded with 410 Gone".to_owned();
         let given_up = GivenUpBody { notice: 3, to, rollout, at: at(), why };
         let outbox = OutboxBody { waiting: 3, due: vec![due], given_up: vec![given_up] };
         insta::assert_snapshot!(show_outbox(&outbox));

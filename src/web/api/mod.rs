@@ -33,7 +33,7 @@ pub mod people;
 pub mod uploads;
 /// Refused files.
 pub mod rejected;
-/// What has to be told.
+/// Notices that are waiting or were given up.
 pub mod outbox;
 
 /// The routes in the OpenAPI document.

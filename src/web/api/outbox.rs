@@ -1,4 +1,4 @@
-//! `/api/v1/outbox`: what receivers have to be told and were not yet, and what was given up.
+//! `/api/v1/outbox`: notices that are waiting, and those that were given up.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web::context::Context;
 
-/// So many notices of each kind are named.
+/// Most notices of each kind in one response.
 const NAMED_MOST: usize = 1_000;
 
 /// The outbox.
@@ -25,9 +25,9 @@ pub struct OutboxBody {
 pub struct DueBody {
     /// Its number.
     pub notice: u64,
-    /// The receiver, as the configuration names it.
+    /// The receiver, as in the configuration.
     pub to: String,
-    /// The logbook entry of which it is told.
+    /// The logbook entry that it is about.
     pub entry: u64,
     /// The rollout.
     pub rollout: String,
@@ -50,7 +50,7 @@ pub struct GivenUpBody {
     pub why: String,
 }
 
-/// What has to be told, and what was given up.
+/// Notices that are waiting, and those that were given up.
 #[utoipa::path(get, path = "/api/v1/outbox", tag = "outbox",
     responses((status = 200, description = "The outbox", body = OutboxBody)))]
 pub async fn outbox(State(context): State<Context>) -> Json<OutboxBody> {
