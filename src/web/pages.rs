@@ -212,7 +212,7 @@ mod tests {
             (dist.clone(), nevra("bdii-5.2.22-1.el6.noarch"), vec!["untested".to_owned(), "testing".to_owned()]),
             (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
         ];
-        RolloutView { rollout, packages, next: vec![], trouble: Some("no room".to_owned()) }
+        RolloutView { rollout, packages, next: vec![], trouble: Some("no room".to_owned()), by: "me".to_owned() }
     }
 
     fn entries() -> Vec<EntryRow> {

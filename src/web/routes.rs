@@ -100,6 +100,7 @@ pub enum ServeTrees {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fmt::Write as _;
     use std::sync::Arc;
 
     use axum::body::{Body, to_bytes};
@@ -113,6 +114,7 @@ mod tests {
     use crate::link::clock::Clock;
     use crate::store::disk::{self, Access, Kernel};
     use crate::store::logbook::{Reader, SqliteLogbook};
+    use crate::store::people::forgetful::forgetful;
     use crate::web::auth::Tokens;
     use crate::web::bodies::BODY_MAX;
     use crate::web::context::SiteFacts;
@@ -137,7 +139,7 @@ mod tests {
         let shared = Arc::<Shared>::default();
         let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
         let (rung, _ready) = tokio::sync::oneshot::channel();
-        let (_engine, handle) = Engine::new(Box::new(book), workers, shared, Clock::System, rung);
+        let (_engine, handle) = Engine::new(Box::new(book), forgetful(), workers, shared, Clock::System, rung);
         let mut tokens = Tokens::default();
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };

@@ -70,6 +70,7 @@ mod tests {
             seq,
             at: "2026-11-20T12:00:00Z".into(),
             who: "jane".into(),
+            person: None,
             why: why.into(),
             says: says.into(),
             what: BTreeMap::new(),

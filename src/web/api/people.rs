@@ -13,7 +13,7 @@ use crate::process::input::Ask;
 use crate::process::trouble::Trouble;
 use crate::web::context::Context;
 use crate::web::object::Object;
-use crate::web::peer::Spoken;
+use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
 /// People in one answer unless another number is asked for, and at most.
@@ -65,10 +65,10 @@ pub struct ErasedBody {
 pub async fn people(
     State(context): State<Context>,
     Query(query): Query<PeopleQuery>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
 ) -> Result<(HeaderMap, Json<Vec<PersonBody>>), Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     if !caller.may(&[Role::Admin], None) {
         let why = format!("{} may not see who is in the register; the role admin may", caller.who);
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", why));
@@ -105,11 +105,11 @@ fn page(people: &People, after: Option<PersonId>, limit: usize) -> (Vec<PersonBo
 pub async fn erase(
     State(context): State<Context>,
     Path(person): Path<String>,
-    spoken: Option<Extension<Spoken>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     read: Result<Object<EraseBody>, Problem>,
 ) -> Result<(StatusCode, Json<ErasedBody>), Problem> {
-    let caller = caller(&context, spoken, &headers).await?;
+    let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     line("reason", &asked.reason)?;
     match context.engine.ask(caller, Ask::Erase { person, reason: asked.reason }).await? {
