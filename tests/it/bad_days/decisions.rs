@@ -110,7 +110,7 @@ fn a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay() {
             waits["trouble"].is_string().then_some(())
         });
         assert_eq!(packages(&site, "testing"), shown);
-        refused(&site, &give_up[..2], "takes a reason");
+        refused(&site, &give_up[..2], "needs a reason");
         // Also when the daemon has begun anew meanwhile.
         assert!(site.stop().success());
         up_with_trouble(&mut site);
@@ -144,7 +144,7 @@ fn a_package_of_another_rollout_or_distribution_is_told_before_anything_is_bound
     };
     let submit = |package| ["submit", "3", "--distribution", DISTRIBUTION, package];
     refused(&site, &submit("second-1.0-1.noarch"), "belongs to the rollout 2");
-    refused(&site, &submit("first-1.0-1.noarch"), "lies in production already");
+    refused(&site, &submit("first-1.0-1.noarch"), "is already in production");
     refused(&site, &submit("second"), "second");
     refused(&site, &["submit", "3", "--distribution", "umd/4/sl6/x86_64", "third-1.0-1.noarch"], DISTRIBUTION);
     assert_eq!(site.door.state("3"), None, "nothing was bound");
