@@ -118,7 +118,7 @@ fn a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay() {
             let out = site.ctl(&give_up);
             out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
         });
-        assert!(told.contains("2 is in StageRollOut again"), "{told}");
+        assert!(told.contains("2 is back in StageRollOut"), "{told}");
         fs::remove_dir_all(place).unwrap();
         reload(&site);
         site.wait("the rollout to rest", |site| site.door.rests("2").then_some(()));
