@@ -17,6 +17,13 @@ fn history(site: &Site, id: &str) -> Vec<Value> {
     document.as_array().or_else(|| document["entries"].as_array()).unwrap_or_else(|| panic!("{text}")).clone()
 }
 
+/// How many inspections of trees have ended.
+fn inspected(site: &Site) -> u64 {
+    let metrics = String::from_utf8(site.door.get("/metrics").unwrap().body).unwrap();
+    let counts = metrics.lines().filter(|line| line.contains("work=\"inspect\"") && !line.starts_with('#'));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
 /// Row 36: two managers, each with the same decision, at the same moment; and a tracker besides.
 #[test]
 fn of_several_who_decide_at_once_one_decides_and_the_others_are_told() {
@@ -120,7 +127,10 @@ fn a_rejection_by_mistake_that_waits_is_given_up_and_its_packages_stay() {
         });
         assert!(told.contains("2 is back in StageRollOut"), "{told}");
         fs::remove_dir_all(place).unwrap();
+        let inspections = inspected(&site);
         reload(&site);
+        // One that is still to come would find the next thing in the way before the withdrawal does.
+        site.wait("the trees to be inspected", |site| (inspected(site) > inspections).then_some(()));
         site.wait("the rollout to rest", |site| site.door.rests("2").then_some(()));
         wait_until_well(&mut site);
         assert_eq!((packages(&site, "testing"), packages(&site, "production")), (1, 1));
