@@ -155,7 +155,7 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     plans.map(words).collect()
 }
 
-/// Whom the register still knows although the logbook says that they were erased.
+/// People who are still in the register although the logbook says that they were erased.
 pub fn of_people(world: &World, people: &People) -> Vec<String> {
     let erased = world.persons.erased().map(|(id, _)| id);
     let known = erased.filter(|id| matches!(people.get(*id), Some(Person { identity: Some(_), .. })));

@@ -90,10 +90,10 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// Asks for something to be removed.
+    /// Sends a DELETE request.
     ///
     /// # Errors
-    /// When there is no daemon, or it refuses.
+    /// If there is no daemon, or it refuses.
     pub async fn delete<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
         self.send(Method::DELETE, path, Some(body)).await
     }

@@ -103,7 +103,7 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
     Some(Token { actor: actor?, roles: roles?, file: file? })
 }
 
-/// The name of somebody, which the logbook takes for nobody else.
+/// A name for somebody that the logbook cannot confuse with an id.
 fn actor(value: &Value<'_, '_>) -> Option<Actor> {
     let actor: Actor = value.parse()?;
     if let Some(why) = people::reserved(actor.as_str()) {

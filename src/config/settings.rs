@@ -172,7 +172,7 @@ pub struct Outgoing {
     pub name: HookName,
     /// Where its notices are sent.
     pub url: String,
-    /// The file with the key of the signature.
+    /// The file with the signing key.
     pub secret: PathBuf,
     /// The kinds of logbook entries that it is notified of.
     pub events: BTreeSet<String>,

@@ -1,8 +1,9 @@
 //! Adopts a tree that somebody else made, or releases it, while no daemon runs.
 //!
-//! The order is what makes it one step: the files are secured, the index is filled, the metadata of before is kept, and
-//! then one append says all of it. A kill before that has changed nothing that clients or the daemon go by; after it the
-//! daemon goes on. The way back is one step, too: the metadata of before is put back, and then one append lets the tree go.
+//! The order makes it a single step: the files are secured, the index is filled, the old metadata is kept, and then one
+//! append records all of it. A kill before that has changed nothing that clients or the daemon rely on; after it the
+//! daemon continues. Undoing is a single step, too: the old metadata is restored, and then one append releases the
+//! tree.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -234,13 +235,13 @@ fn packages(survey: &Survey, id: &TreeId) -> Vec<Adopted> {
     adopted.collect()
 }
 
-/// Lets a tree go again of which nothing has moved; gives how many packages it had, and what clients see of it now, unless
-/// it was only looked at.
+/// Releases a tree from which nothing has moved; returns how many packages it had, and what clients see of it now,
+/// unless this is a dry run.
 ///
-/// The metadata of before is put back first: until the append the tree stays under management, and all can be done again.
+/// The old metadata is restored first: until the append the tree stays managed, and everything can be repeated.
 ///
 /// # Errors
-/// Why it stays under management, or what could not be cleared away after it was let go.
+/// Why it stays managed, or what could not be removed after it was released.
 pub fn undo(settings: &Settings, order: &Order, now: Timestamp) -> Result<(usize, Option<PutBack>), AdoptError> {
     let alone = Alone::open(settings, &order.id, order.dry_run, now)?;
     let (dir, keep, disk) = (alone.dir(), alone.keep(), Arc::clone(&alone.disk));

@@ -256,7 +256,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     })
 }
 
-/// A register that was lost or is an old copy knows fewer people than the logbook.
+/// A register that was lost or is an old copy has fewer people than the logbook.
 fn say_who_is_unknown(shared: &Shared, register: &Register) {
     let view = shared.read();
     let persons = &view.world.persons;

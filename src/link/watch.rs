@@ -584,7 +584,7 @@ mod tests {
         while told.recv_timeout(Duration::from_millis(300)).is_ok() {}
     }
 
-    /// Waits until so many directories are watched.
+    /// Waits until this many directories are watched.
     #[track_caller]
     fn comes_to(watching: &Watching, number: usize) {
         let began = std::time::Instant::now();

@@ -6,9 +6,9 @@
 //! second name, is replaced by a copy, hashed while it is copied. Whoever has the old file open keeps just that. (So
 //! files need no `chown` beforehand; directories do.)
 //!
-//! Nothing is listed by any of this: what is listed is decided by the logbook, in one append. Before that all can be done
-//! again; after it the daemon publishes the tree, and carries along what its metadata named beside the packages. The
-//! metadata of before is kept in the state directory until the tree is let go, for [`put_back`].
+//! None of this lists anything: the logbook decides what is listed, in one append. Until then everything can be
+//! repeated; after it the daemon publishes the tree, and carries over whatever other data its metadata listed. The old
+//! metadata is kept in the state directory until the tree is released, for [`put_back`].
 //!
 //! Rejected: adopting the upload tree. Whatever is in it is taken in as uploads anyway.
 
@@ -41,7 +41,7 @@ use crate::format::repomd::Repomd;
 /// The largest metadata file that is kept for undoing; the largest known are a third of this.
 const METADATA_MAX: u64 = 1 << 30;
 
-/// The name of what is kept for the way back of a tree that showed nothing.
+/// The name of the file that is kept for undoing if the tree had no metadata.
 const NO_METADATA: &str = "no-metadata";
 
 /// Why a tree cannot be looked at or taken.
@@ -328,7 +328,7 @@ pub fn secure(
     Ok(copied.iter().try_for_each(|dir| disk.sync_dir(dir))?)
 }
 
-/// Copies what `repomd.xml` names, and then itself, or notes that there is none.
+/// Copies what `repomd.xml` lists, and then itself, or notes that there is none.
 fn keep_metadata(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<(), AdoptionError> {
     disk::remove_all(keep)?;
     disk.make_dir(keep)?;
@@ -348,7 +348,8 @@ fn keep_metadata(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<(), Adoptio
     Ok(disk::put(disk, &keep.join(REPOMD), &repomd, Access::Owner)?)
 }
 
-/// What a file holds; nothing where there is none. What cannot be read could not be put back, and is an error.
+/// The content of a file; `None` if it does not exist. A file that cannot be read could not be restored, so that is an
+/// error.
 fn bytes_of(path: &Path, most: u64) -> Result<Option<Vec<u8>>, DiskError> {
     if let Some(bytes) = tree::read_small(path, most) {
         return Ok(Some(bytes));
@@ -374,18 +375,18 @@ fn names(repomd: &[u8]) -> Vec<String> {
     inside.filter(|name| is_plain(name)).map(str::to_owned).collect()
 }
 
-/// What clients see of a tree that was let go.
+/// What clients see of a released tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutBack {
-    /// The metadata of before.
+    /// The old metadata.
     Restored,
     /// None, as before.
     Removed,
-    /// What they saw last: the metadata of before is no longer in the state directory.
+    /// What they saw last: the old metadata is no longer in the state directory.
     NotKept,
 }
 
-/// Puts the metadata of before back: what it names first, then the signature and `repomd.xml`, back to back.
+/// Restores the old metadata: the files it lists first, then the signature and `repomd.xml`, back to back.
 ///
 /// # Errors
 /// With the path at fault; it can be done again.
@@ -429,10 +430,10 @@ pub fn put_back(disk: &dyn Disk, dir: &Path, keep: &Path) -> Result<PutBack, Dis
     Ok(PutBack::Restored)
 }
 
-/// Removes what was kept for the way back.
+/// Removes what was kept for undoing.
 ///
 /// # Errors
-/// With the path at fault.
+/// With the path that failed.
 pub fn forget(keep: &Path) -> Result<(), DiskError> {
     disk::remove_all(keep)
 }
@@ -452,7 +453,7 @@ mod tests {
     use super::super::disk::failing::FailingDisk;
     use super::*;
 
-    /// Metadata whose one file has this content, and so another name.
+    /// Metadata whose only file has this content, and so another name.
     fn show(dir: &Path, content: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let (disk, repodata) = (Kernel::default(), dir.join(REPODATA));
         let name = format!("{content}-comps.xml");

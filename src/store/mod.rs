@@ -16,7 +16,7 @@ pub mod foothold;
 pub mod ownership;
 /// Every decision, in order, hash-chained.
 pub mod logbook;
-/// Which identity stands behind which id of the logbook.
+/// The register of people: the identities behind the ids in the logbook.
 pub mod people;
 /// Files that were refused, and why.
 pub mod rejected;

@@ -1,30 +1,30 @@
-//! The register of people: which identity stands behind which id of the logbook.
+//! The register of people: the identities behind the ids in the logbook.
 //!
-//! One SQLite file, `<state>/people.sqlite`, beside the logbook and no part of its chain:
+//! One SQLite file, `<state>/people.sqlite`, beside the logbook and not part of its chain:
 //!
 //! ```text
 //! person(id TEXT PRIMARY KEY, identity TEXT UNIQUE, seen TEXT)     no identity: this person was erased
 //! ```
 //!
-//! - Before an entry is appended, whoever caused it is looked up here or written down. So every id of the logbook is on
-//!   the disk here first, and a crash between the two leaves a row that no entry names.
-//! - Whoever was erased, as the logbook has it, loses the identity here: at once, and again at each start. So a crash
-//!   between the entry and the erasure ends well, and an old copy of this file brings nobody back. Whoever comes again
-//!   gets a new id.
+//! - Before an entry is appended, whoever caused it is looked up here, or added. So every id in the logbook is on disk
+//!   here first, and a crash between the two leaves a row that no entry names.
+//! - Somebody whom the logbook says was erased loses the identity here: immediately, and again at each start. So a
+//!   crash between the entry and the erasure is repaired, and an old copy of this file brings nobody back. If they come
+//!   again, they get a new id.
 //! - Readers have all of it in memory ([`People`]), so nobody waits for this file.
 //!
 //! # What was erased is gone
 //!
 //! The logbook only grows, and has a write-ahead log. Such a log would keep an erased name until its next checkpoint,
-//! which any reader can hold up. So this file has none: a transaction changes the file itself (`journal_mode=DELETE`,
-//! and `synchronous=EXTRA`, without which a power cut could take a committed one back). `secure_delete` overwrites what is
-//! deleted, and `VACUUM` then writes every page anew, since a page that was once split may have kept old bytes. What is left in
-//! free blocks of the file system, in snapshots and in backups is out of our reach; SECURITY.md says so.
+//! which any reader can delay. So this file has none: a transaction changes the file itself (`journal_mode=DELETE`, and
+//! `synchronous=EXTRA`, without which a power cut could undo a committed one). `secure_delete` overwrites what is
+//! deleted, and `VACUUM` then rewrites every page, since a page that was once split may have kept old bytes. What is
+//! left in free blocks of the file system, in snapshots and in backups is beyond our reach; SECURITY.md says so.
 //!
 //! # When it is lost or damaged
 //!
-//! The chain needs nothing of this file. Without it, ids are shown as unknown people, and everybody gets a new one. A damaged
-//! file is refused with a remedy, so that it is not overwritten.
+//! The chain does not depend on this file. Without it, ids are shown as unknown people, and everybody gets a new one. A
+//! damaged file is refused with a remedy, so that it is not overwritten.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -45,22 +45,22 @@ use crate::domain::people::{People, Person, PersonId, reserved};
 /// Its name in the state directory.
 pub const FILE: &str = "people.sqlite";
 
-/// What SQLite has beside it during a transaction, and after a crash in one.
+/// SQLite's file beside it during a transaction, and after a crash in one.
 pub const JOURNAL: &str = "people.sqlite-journal";
 
-/// Rises with every change of the table.
+/// Incremented with every change of the table.
 const FORMAT: i64 = 1;
 
-/// How long a writer waits for a reader, or the other way round. Reading takes milliseconds.
+/// How long a writer waits for a reader, or the reverse. Reading takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the register cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
-    /// The database did not do what it was asked.
+    /// The database failed.
     #[error("could not {what} the register of people {}", path.display())]
     Database {
-        /// What was tried, a verb.
+        /// What was attempted, as a verb.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -68,10 +68,10 @@ pub enum PeopleError {
         #[source]
         source: DatabaseError,
     },
-    /// It could not be made.
+    /// It could not be created.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// What is in the file is no register.
+    /// The file is not a valid register.
     #[error(
         "the register of people {} is damaged: {why}. Stop the daemon, move the file away, and put that of a backup in its \
          place (`rolloutd restore --files`). Without a backup, start without it: the logbook needs nothing of it, but \
@@ -83,7 +83,7 @@ pub enum PeopleError {
         /// What is wrong with it.
         why: String,
     },
-    /// The file is not the one that this program has open.
+    /// The file is not the one that is open.
     #[error(
         "the register of people {} {why} while the daemon runs, so nothing is recorded and nothing is decided. Put the same \
          file back; or restart the daemon: it goes on with the file that is there, or with a new one, and whoever is not \
@@ -92,7 +92,7 @@ pub enum PeopleError {
     Misplaced {
         /// The file.
         path: PathBuf,
-        /// What has become of it.
+        /// What happened to it.
         why: &'static str,
     },
     /// It cannot be looked at.
@@ -103,7 +103,7 @@ pub enum PeopleError {
         /// What the kernel said.
         source: io::Error,
     },
-    /// The operating system gives no random numbers.
+    /// The operating system provides no random numbers.
     #[error("the operating system gave no random numbers for the id of a person")]
     NoRandom,
     /// Written by a newer program.
@@ -127,12 +127,12 @@ impl PeopleError {
         }
     }
 
-    /// Whether it may pass without a new start.
+    /// Whether it may pass without a restart.
     pub fn may_pass(&self) -> bool {
         !matches!(self, Self::Damaged { .. } | Self::Newer { .. })
     }
 
-    /// The error with its cause in one line.
+    /// The error and its cause in one line.
     pub fn sentence(&self) -> String {
         match self {
             Self::Database { path, source, .. } => {
@@ -145,29 +145,29 @@ impl PeopleError {
     }
 }
 
-/// The register as its one writer has it.
+/// The register, for its only writer.
 #[derive(Debug)]
 pub struct Register {
     path: PathBuf,
     db: Connection,
     people: People,
     file: Foothold,
-    /// Who is erased and may still be in the file, and since when.
+    /// Who was erased and may still be in the file, and since when.
     due: BTreeMap<PersonId, Timestamp>,
-    /// Whether pages may have bytes of somebody who was erased.
+    /// Whether pages may hold bytes of somebody who was erased.
     to_sweep: bool,
 }
 
 impl Register {
-    /// Opens the register of a state directory, and makes it when it is missing.
+    /// Opens the register of a state directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// A file that cannot be used.
+    /// If the file cannot be used.
     pub fn open(disk: &dyn Disk, state: &Path) -> Result<Self, PeopleError> {
         let path = state.join(FILE);
         let unseen = |source| PeopleError::Unseen { path: path.clone(), source };
         if !path.try_exists().map_err(unseen)? {
-            // Names are nobody's business; SQLite would let everybody read them.
+            // Names are private; SQLite would let everybody read them.
             disk::put(disk, &path, b"", Access::Owner)?;
         }
         let fail = |what| PeopleError::database(what, &path);
@@ -190,13 +190,13 @@ impl Register {
         Ok(Self { people, file, due: BTreeMap::new(), to_sweep, db, path })
     }
 
-    /// Who is in it.
+    /// The people in it.
     pub fn people(&self) -> &People {
         &self.people
     }
 
-    /// What the logbook writes for somebody: an id, which is new when they were never seen. What is no person, or is an
-    /// id already, stays as it is.
+    /// What the logbook records for somebody: their id, which is new if they were never seen. Anything that is not a
+    /// person, or is an id already, stays as it is.
     ///
     /// # Errors
     /// Nothing has changed, and the entry must not be written.
@@ -213,7 +213,7 @@ impl Register {
 
     fn add(&mut self, who: &Actor, now: Timestamp) -> Result<PersonId, PeopleError> {
         self.in_place()?;
-        // Somebody who was erased is perhaps still in the file, and this one must not get that id.
+        // Somebody who was erased may still be in the file, and this person must not get that id.
         self.agree([])?;
         let mut digits = [0; 8];
         let new = loop {
@@ -223,7 +223,7 @@ impl Register {
                 break id;
             }
         };
-        // A write that failed at its very end may have reached the file; then the id that is there is theirs.
+        // A write that failed at its very end may have reached the file; then the id in the file is theirs.
         let write = || {
             self.db.execute(
                 "INSERT INTO person(id, identity, seen) VALUES(?1, ?2, ?3) ON CONFLICT(identity) DO NOTHING",
@@ -237,11 +237,11 @@ impl Register {
         Ok(id)
     }
 
-    /// Takes the identity from everybody who was erased, as the logbook has it: from what readers see at once, from the file
-    /// as soon as it can be written.
+    /// Removes the identity of everybody who was erased according to the logbook: immediately from what readers see,
+    /// and from the file as soon as it can be written.
     ///
     /// # Errors
-    /// The file may still have it; to be tried again.
+    /// The file may still have it; to be retried.
     pub fn agree(&mut self, erased: impl IntoIterator<Item = (PersonId, Timestamp)>) -> Result<(), PeopleError> {
         for (id, at) in erased {
             match self.people.get(id) {
@@ -274,10 +274,10 @@ impl Register {
         Ok(())
     }
 
-    /// Whether the file is the one that is open.
+    /// Whether the file is still the one that is open.
     ///
     /// # Errors
-    /// What has become of it.
+    /// What happened to it.
     pub fn in_place(&self) -> Result<(), PeopleError> {
         let unseen = |source| PeopleError::Unseen { path: self.path.clone(), source };
         let why = match self.file.change().map_err(unseen)? {
@@ -295,7 +295,7 @@ impl Register {
         }
         let mut write = || {
             let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            // It is there already, but the page has to be written all the same.
+            // It has that value already, but this forces the page to be written.
             tx.pragma_update(None, "user_version", FORMAT)?;
             tx.commit()
         };
@@ -303,10 +303,10 @@ impl Register {
     }
 }
 
-/// Who is in the register of a state directory; nobody when there is none. Nothing is written.
+/// The people in the register of a state directory; nobody if there is none. Nothing is written.
 ///
 /// # Errors
-/// A file that cannot be used.
+/// If the file cannot be used.
 pub fn read(state: &Path) -> Result<People, PeopleError> {
     let path = state.join(FILE);
     match open_to_read(&path)? {
@@ -315,10 +315,10 @@ pub fn read(state: &Path) -> Result<People, PeopleError> {
     }
 }
 
-/// Copies the register of a state directory, whoever writes meanwhile, to a new file; gives whether there is one.
+/// Copies the register of a state directory to a new file, whoever writes meanwhile; returns whether there is one.
 ///
 /// # Errors
-/// The new file is then not whole.
+/// The new file is then incomplete.
 pub fn copy(state: &Path, to: &Path) -> Result<bool, PeopleError> {
     let path = state.join(FILE);
     let Some(db) = open_to_read(&path)? else { return Ok(false) };
@@ -343,7 +343,7 @@ fn open_to_read(path: &Path) -> Result<Option<Connection>, PeopleError> {
     Ok(Some(db))
 }
 
-/// The format of an open register: 0 when it is new.
+/// The format of an open register: 0 if it is new.
 fn known_format(db: &Connection, path: &Path) -> Result<i64, PeopleError> {
     let found = db.pragma_query_value(None, "user_version", |row| row.get(0));
     match found.map_err(PeopleError::database("read", path))? {
@@ -352,12 +352,12 @@ fn known_format(db: &Connection, path: &Path) -> Result<i64, PeopleError> {
     }
 }
 
-/// Everybody in an open register, which is looked through for damage.
+/// Everybody in an open register, which is checked for damage.
 fn read_all(db: &Connection, path: &Path) -> Result<People, PeopleError> {
     let fail = PeopleError::database("read", path);
     let damaged = |why: String| PeopleError::Damaged { path: path.to_owned(), why };
     if known_format(db, path)? == 0 {
-        // It was made a moment ago.
+        // It was just created.
         return Ok(People::default());
     }
     let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(&fail)?;
@@ -419,7 +419,7 @@ mod tests {
         PersonId::read(register.written(&actor(name), at(7)).expect("written").as_str()).expect("an id")
     }
 
-    /// All that is in the state directory: the register and whatever SQLite has beside it.
+    /// Everything in the state directory: the register and SQLite's files beside it.
     fn bytes(state: &Path) -> Vec<u8> {
         let files = std::fs::read_dir(state).expect("there").map(|entry| entry.expect("there").path());
         files.flat_map(|path| std::fs::read(path).expect("read")).collect()
@@ -544,7 +544,8 @@ mod tests {
         assert_eq!(read(dir.path()).expect("whole"), *register.people());
     }
 
-    /// SQLite finds most damage by its structure; what it does not find are other names, and no chain says so.
+    /// SQLite detects most damage by its structure; what it does not detect are changed names, and no chain reveals
+    /// them.
     #[test]
     fn a_damaged_register_is_refused_with_a_remedy_and_left_as_it_is() {
         let dir = tempfile::tempdir().expect("a directory");

@@ -242,7 +242,7 @@ mod tests {
         assert!(text.contains("\"ready\":false"), "{text}");
     }
 
-    /// The routes as the source has them: path and method of each.
+    /// The routes in the source: path and method of each.
     fn routes_in(source: &str) -> BTreeSet<(String, String)> {
         let shipped = source.split("#[cfg(test)]").next().unwrap_or_default();
         let mut found = BTreeSet::new();
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn the_document_has_every_route_and_no_other() {
         let mut routes = routes_in(include_str!("routes.rs"));
-        // Pages are for people, and the document need not name itself.
+        // Pages are for people, and the document need not describe itself.
         let is_page =
             |path: &str| ["/", "/rollouts/{id}", "/log", "/style.css", "/api/v1/openapi.json"].contains(&path);
         routes.retain(|(path, _)| !is_page(path));

@@ -1,4 +1,4 @@
-//! `rolloutctl erase`: somebody is erased from the register of people.
+//! `rolloutctl erase`: erases somebody from the register of people.
 
 use super::ask::escape;
 use super::words::document;
@@ -8,12 +8,12 @@ use crate::web::api::people::{EraseBody, ErasedBody};
 
 /// Erases who somebody is; what they did stays in the logbook
 ///
-/// The logbook names people by an id, and the register says who that is. This takes somebody out of the
-/// register: they are shown as an erased person from then on. If they come again, they get a new id. It
-/// cannot be undone. Whoever came by several ways is erased once for each.
+/// The logbook names people by an id, and the register says who that is. This removes somebody from the register: from
+/// then on they are shown as an erased person. If they come again, they get a new id. It cannot be undone. Somebody who
+/// came in several ways has to be erased once for each.
 ///
-/// Not reached: entries from before there were ids, reasons and titles that name somebody, backups, the
-/// machine's journal and the tracker. SECURITY.md says what to do about these. Needs the role admin.
+/// Not covered: entries from before there were ids, reasons and titles that name somebody, backups, the machine's
+/// journal and the tracker. SECURITY.md says what to do about these. Requires the role admin.
 ///
 /// Example: rolloutctl erase rt:jane --reason "left the project; asked for it on 3 May"
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,10 @@ pub struct EraseArgs {
     reason: String,
 }
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let EraseArgs { person, reason } = args;
     let path = format!("/api/v1/people/{}", escape(&person));

@@ -1,4 +1,4 @@
-//! `rolloutctl people`: who is behind the ids of the logbook.
+//! `rolloutctl people`: the people behind the ids in the logbook.
 
 use super::words::{document, moment};
 use crate::cli::client::Client;
@@ -8,17 +8,17 @@ use crate::web::api::people::PersonBody;
 
 /// Lists the people in the register: who is behind the ids in the logbook
 ///
-/// Everybody who ever did something is there, once for each way by which they came: `jane` with a token,
-/// `rt:jane` through the webhook `rt`. Needs the role admin.
+/// It has everybody who ever did something, once for each way they came: `jane` with a token, `rt:jane` through the
+/// webhook `rt`. Requires the role admin.
 ///
 /// Example: rolloutctl people
 #[derive(Debug, clap::Args)]
 pub struct PeopleArgs {}
 
-/// Carries it out.
+/// Runs it.
 ///
 /// # Errors
-/// When there is no daemon, or it refuses.
+/// If there is no daemon, or it refuses.
 pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
     let width = table::width();
     let mut all: Vec<PersonBody> = client.pages("/api/v1/people?limit=1000", None).await?;

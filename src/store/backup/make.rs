@@ -108,7 +108,7 @@ fn fill(
     disk::put(disk, &part.join(SEAL), logbook::seal_line(head, steady).as_bytes(), Access::Owner)?;
     let mut files = vec![entry(part, BOOK)?, entry(part, SEAL)?];
     File::open(&book).and_then(|file| file.sync_all()).at("sync", &book)?;
-    // After the logbook, so that it has everybody whom that names.
+    // Copied after the logbook, so that it has everybody whom that names.
     let register = part.join(people::FILE);
     match people::copy(state, &register) {
         Ok(false) => {}
@@ -117,7 +117,7 @@ fn fill(
             File::open(&register).and_then(|file| file.sync_all()).at("sync", &register)?;
             files.push(entry(part, people::FILE)?);
         }
-        // The logbook is worth more, and needs nothing of it.
+        // The logbook is worth more, and does not need the register.
         Err(error) => {
             let _ = disk.remove(&register);
             found.notes.push((state.join(people::FILE), format!("{}; skipped", error.sentence())));

@@ -12,10 +12,9 @@
 //! nobody: the logbook is read as by any reader, and files that come or go meanwhile may or may not be included. It is
 //! made under a temporary name and renamed when complete, so whatever has the name is a complete backup.
 //!
-//! To put one back takes the site for itself, copies everything beside what is there, and exchanges the two by
-//! renames between which the daemon does not start ([`UNFINISHED`]). What was there is moved aside, never removed.
-//! Whoever was erased since the backup was made stays erased: the register that is there says who that is, and the
-//! logbook of the backup may not.
+//! A restore locks the site, copies everything beside what is there, and exchanges the two by renames; the daemon
+//! refuses to start in between ([`UNFINISHED`]). What was there is moved aside, never removed. People who were erased
+//! since the backup was made stay erased: the present register knows them, and the backup's logbook may not.
 
 /// Files copied and hashed.
 mod copying;
@@ -51,7 +50,7 @@ const DIRS: [&str; 3] = ["retired", "rejected", "adopted"];
 /// The deepest level of directories that is copied.
 const DEPTH_MAX: usize = 8;
 
-/// Rises with every change of the layout; the register of people came with 2. Older ones are read.
+/// Incremented with every change of the layout; 2 added the register of people. Older ones are read.
 const FORMAT: u32 = 2;
 
 /// The content of a backup.
@@ -295,20 +294,20 @@ mod tests {
         drop(book);
         erase(&state, jane);
         put_back(&to, &state).expect("put back").expect("there was something");
-        // As after a restore that was stopped.
+        // As after an interrupted restore.
         Kernel::default().remove(&state.join(people::FILE)).expect("removed");
         put_back(&to, &state).expect("put back").expect("there was something");
         let people = people::read(&state).expect("read");
         assert_eq!(people.shown(&john.to_string()), "john");
         assert_eq!(people.shown(&jane.to_string()), format!("an erased person ({jane})"));
 
-        // To another place it is put back as it was: nobody there knows more.
+        // Elsewhere it is restored as it was: nothing newer is known there.
         let other = dir.path().join("other");
         Kernel::default().make_dir(&other).expect("made");
         put_back(&to, &other).expect("put back");
         assert_eq!(people::read(&other).expect("read").shown(&jane.to_string()), "jane");
 
-        // A register that was lost is put back beside the present logbook.
+        // A lost register is restored beside the present logbook.
         Kernel::default().remove(&other.join(people::FILE)).expect("removed");
         let backup = Backup::open(&to, &|_, _| ()).expect("whole");
         assert_eq!(backup.put_missing(&Kernel::default(), &other, &|_, _| ()).expect("put back"), 1);

@@ -31,7 +31,7 @@ const REPLACED: [&str; 11] = [
     "scrub",
 ];
 
-/// How the names of directories begin into which a restore moves what was there.
+/// The prefix of the directories into which a restore moves what was there.
 const ASIDE: &str = "before-restore-";
 
 /// The longest manifest that is read: some hundred bytes for each file.
@@ -232,8 +232,7 @@ impl Backup {
         Ok(moved.then_some(aside))
     }
 
-    /// Puts back the files of `retired/` and `rejected/` and the register of people that are not there, and nothing
-    /// else; gives their number.
+    /// Restores only the missing files of `retired/` and `rejected/`, and the register of people; returns their number.
     ///
     /// # Errors
     /// Files restored before that stay; running it again continues.
@@ -306,13 +305,13 @@ impl Backup {
     }
 }
 
-/// Whoever was erased, as the register of a state directory has it or one that a restore has moved aside: where one was
-/// stopped there is no other.
+/// The people who were erased, according to the register in a state directory or one that a restore moved aside: after
+/// an interrupted restore there is no other.
 fn erased_here(state: &Path) -> Vec<(PersonId, Timestamp)> {
     let is_aside = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ASIDE));
     let entries = std::fs::read_dir(state).into_iter().flatten().flatten();
     let aside = entries.map(|entry| entry.path()).filter(is_aside);
-    // One that cannot be read may be why somebody restores.
+    // An unreadable register may be why somebody restores.
     let read = |dir: PathBuf| people::read(&dir).ok();
     aside.chain([state.to_owned()]).filter_map(read).flat_map(|people| people.erased()).collect()
 }

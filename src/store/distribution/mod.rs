@@ -484,7 +484,7 @@ impl Distribution {
         floor: u64,
         now: Timestamp,
     ) -> Result<Outcome, DistError> {
-        // Files of the same names are written anew.
+        // Files of the same names are written again.
         self.staged.remove(tree);
         let mut mended = BTreeSet::new();
         loop {

@@ -22,9 +22,9 @@ pub struct EntryBody {
     pub seq: u64,
     /// When.
     pub at: String,
-    /// Who: the identity, or that it is erased or unknown.
+    /// Who: the identity, or that it was erased or is unknown.
     pub who: String,
-    /// The same as it stands in the logbook and is in the hash, where that is an id.
+    /// The same as recorded in the logbook and covered by the hash, if that is an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
     /// Why.

@@ -27,7 +27,7 @@ pub mod packages;
 pub mod trees;
 /// Entries of the logbook, and its chain.
 pub mod log;
-/// Who is behind the ids of the logbook, and somebody is erased.
+/// The people behind the ids in the logbook; erases somebody.
 pub mod people;
 /// What waits where people upload.
 pub mod uploads;

@@ -1,4 +1,5 @@
-//! `/api/v1/people` and `/api/v1/people/{person}`: who is behind the ids of the logbook, for admins; somebody is erased.
+//! `/api/v1/people` and `/api/v1/people/{person}`: the people behind the ids in the logbook, for admins; erases
+//! somebody.
 
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -16,16 +17,16 @@ use crate::web::object::Object;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
-/// People in one answer unless another number is asked for, and at most.
+/// People in one response, by default.
 const AT_ONCE: usize = 100;
 const MOST: usize = 1_000;
 
 /// Somebody in the register.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PersonBody {
-    /// The id that the logbook has for them.
+    /// Their id in the logbook.
     pub id: String,
-    /// Who they are: a token's actor, or a webhook and the tracker's user. Missing when they were erased.
+    /// Who they are: a token's actor, or a webhook and the tracker's user. Missing if they were erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub who: Option<String>,
     /// When they first did something.
@@ -35,26 +36,26 @@ pub struct PersonBody {
 /// Which people.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 pub struct PeopleQuery {
-    /// Only those behind this id; the link to the next page has it.
+    /// Only those after this id; taken from the link to the next page.
     pub after: Option<String>,
-    /// How many at most; 100 when it is missing, 1,000 at most.
+    /// How many at most; 100 by default, no more than 1,000.
     pub limit: Option<usize>,
 }
 
-/// Somebody is to be erased.
+/// A request to erase somebody.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EraseBody {
-    /// Why; goes into the logbook, so it must not name the person.
+    /// Why; recorded in the logbook, so it must not name the person.
     pub reason: String,
 }
 
-/// Somebody was erased.
+/// The result of erasing somebody.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ErasedBody {
-    /// The id that the logbook has for them.
+    /// Their id in the logbook.
     pub id: String,
-    /// Whether the register has lost them; if not, it will as soon as it can be written.
+    /// Whether they are gone from the register; if not, they will be as soon as it can be written.
     pub erased: bool,
 }
 
@@ -84,7 +85,7 @@ pub async fn people(
     Ok((links, Json(page)))
 }
 
-/// So many people after an id, and where the next page is.
+/// This many people after an id, and where the next page is.
 fn page(people: &People, after: Option<PersonId>, limit: usize) -> (Vec<PersonBody>, Option<String>) {
     let mut rest = people.after(after);
     let page: Vec<PersonBody> = rest.by_ref().take(limit).map(|(id, person)| body(id, person)).collect();
@@ -93,7 +94,7 @@ fn page(people: &People, after: Option<PersonId>, limit: usize) -> (Vec<PersonBo
     (page, next)
 }
 
-/// Erases somebody: the logbook keeps the id, and nobody can say any more who that was.
+/// Erases somebody: the logbook keeps the id, and nobody can tell any more who that was.
 #[utoipa::path(delete, path = "/api/v1/people/{person}", tag = "people", request_body = EraseBody, security(("token" = [])),
     params(("person" = String, Path, description = "The id, or the identity")),
     responses((status = 200, description = "Erased", body = ErasedBody),
