@@ -1,4 +1,4 @@
-//! What lies where people upload and is not taken in, told to those who put it there.
+//! Uploads that are waiting, as reported to their owners.
 
 use std::fmt;
 use std::path::Path;
@@ -7,16 +7,16 @@ use jiff::Timestamp;
 
 use crate::domain::legible;
 
-/// Most files that are named for one distribution; the others are counted.
+/// Most files named for one distribution; the others are only counted.
 pub const NAMED_MAX: usize = 200;
 
-/// Longest path that is told, in characters.
+/// The longest path that is reported, in characters.
 const PATH_MAX: usize = 300;
 
-/// Longest reason that is remembered, in characters. It may have a path in it, which may be as long as people like.
+/// The longest reason that is kept, in characters. It may contain a path of any length.
 const WHY_MAX: usize = 300;
 
-/// A reason without its middle when it is too long: what it is about stands at its beginning, and why at its end.
+/// Shortens a reason by cutting out its middle: it begins with what it is about, and ends with why.
 pub fn brief(why: String) -> String {
     let all = why.chars().count();
     if all <= WHY_MAX {
@@ -26,26 +26,26 @@ pub fn brief(why: String) -> String {
     head.chain("...".chars()).chain(why.chars().skip(all - 2 * WHY_MAX / 3)).collect()
 }
 
-/// Why a file waits.
+/// Why a file is waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// It cannot be handled: its directory, or the file, belongs to somebody who keeps it to himself.
+    /// It cannot be handled: the daemon has no permission for the file or its directory.
     Stuck,
     /// A directory that the daemon may not read.
     Closed,
-    /// There is more than is looked at.
+    /// There are more files than are examined.
     Many,
-    /// It lies deeper than is looked at.
+    /// It is deeper than directories are searched.
     Deep,
     /// Its name does not end in `.rpm`.
     Suffix,
-    /// Its name begins with a dot, as those of files on their way do, and it has not changed for long.
+    /// Its name begins with a dot, as for uploads in progress, and it has not changed for long.
     Hidden,
-    /// A directory that is named like a package.
+    /// A directory named like a package.
     Folder,
-    /// There is less of it than its headers say.
+    /// It is shorter than its headers say.
     Incomplete,
-    /// It is new, or somebody writes into it.
+    /// It is new, or being written.
     New,
 }
 
@@ -63,7 +63,7 @@ impl Kind {
         Self::New,
     ];
 
-    /// One word for programs.
+    /// Its name in JSON and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stuck => "stuck",
@@ -78,7 +78,7 @@ impl Kind {
         }
     }
 
-    /// Whether somebody has to do something, so that monitoring warns.
+    /// Whether somebody has to act, so that monitoring warns.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::Stuck | Self::Closed | Self::Many)
     }
@@ -110,35 +110,35 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A file that waits.
+/// A waiting file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// Its path below the place of uploads, escaped.
+    /// Its path in the drop directory, escaped.
     pub path: String,
     /// Why.
     pub kind: Kind,
-    /// In one sentence.
+    /// A sentence.
     pub why: String,
-    /// Since when it is known; unknown of what is not remembered.
+    /// Since when this is known; `None` for files that are not remembered.
     pub since: Option<Timestamp>,
 }
 
-/// All that wait in a distribution, as far as they are named.
+/// The waiting files of a distribution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many there are, by kind.
+    /// Their numbers, by kind.
     counts: [u64; Kind::ALL.len()],
     /// The worst of them first.
     named: Vec<Waits>,
 }
 
 impl Backlog {
-    /// One more.
+    /// Adds one.
     pub fn add(&mut self, path: &Path, kind: Kind, why: impl Into<String>, since: Option<Timestamp>) {
         if let Some(count) = self.counts.get_mut(kind as usize) {
             *count += 1;
         }
-        // There are many of the lesser kinds when somebody has unpacked an archive; the worse ones are named first.
+        // There are many of the minor kinds when somebody has unpacked an archive; the worse ones are named first.
         let place = self.named.partition_point(|other| other.kind <= kind);
         if place < NAMED_MAX {
             let path: String = path.display().to_string().chars().take(PATH_MAX).flat_map(char::escape_debug).collect();
@@ -148,7 +148,7 @@ impl Backlog {
         }
     }
 
-    /// Takes another place of uploads of the same distribution in.
+    /// Adds those of another directory of uploads of the same distribution.
     pub fn extend(&mut self, other: Self) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
@@ -158,12 +158,12 @@ impl Backlog {
         self.named.truncate(NAMED_MAX);
     }
 
-    /// How many there are of a kind.
+    /// The number of a kind.
     pub fn count(&self, kind: Kind) -> u64 {
         self.counts.get(kind as usize).copied().unwrap_or(0)
     }
 
-    /// How many there are.
+    /// The number of all.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -173,7 +173,7 @@ impl Backlog {
         &self.named
     }
 
-    /// The worst of those for which somebody has to do something, and how many there are.
+    /// The worst of those that need somebody to act, and how many there are.
     pub fn trouble(&self) -> Option<(&Waits, u64)> {
         let first = self.named.first().filter(|waits| waits.kind.is_trouble())?;
         let all = Kind::ALL.into_iter().filter(|kind| kind.is_trouble()).map(|kind| self.count(kind)).sum();

@@ -11,7 +11,7 @@ use super::moment::Moment;
 /// From best to worst; the worst finding decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Nothing stands in the way.
+    /// Nothing is in the way.
     Pass,
     /// Not yet; it may pass later with nobody changing anything.
     Wait,
@@ -48,7 +48,7 @@ pub struct Finding {
     pub code: &'static str,
     /// One sentence for people, with a full stop.
     pub sentence: String,
-    /// The earliest moment at which it may pass, when that is known.
+    /// The earliest moment at which it can pass, if known.
     pub not_before: Option<Moment>,
 }
 
@@ -69,17 +69,17 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The earliest moment at which all that has to wait may pass, as far as that is known.
+    /// The earliest moment at which everything that has to wait can pass, if known.
     pub fn not_before(&self) -> Option<Moment> {
         self.findings.iter().filter_map(|finding| finding.not_before).max_by_key(|moment| moment.elapsed)
     }
 }
 
-/// So many findings of one kind are told in full. A rollout may have thousands of packages, and what is said of each
-/// would fill the logbook, the answer and the page.
+/// How many findings of one kind are reported in full. A rollout may have thousands of packages, and a finding for each
+/// would fill the logbook, the response and the page.
 pub const TOLD_MOST: usize = 10;
 
-/// The worst finding decides; without any finding an admin has to.
+/// The worst finding decides; without any finding, an admin has to.
 pub fn judge(mut findings: Vec<Finding>) -> Judgement {
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
     let verdict = findings.first().map_or(Verdict::NeedsAdmin, |f| f.verdict);

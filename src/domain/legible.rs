@@ -1,13 +1,13 @@
-//! Text of strangers on its way to a person: every character that would not be seen as what it is, is written out.
+//! Escapes every character in untrusted text that people would not see as what it is.
 //!
-//! Control characters steer a terminal. Marks of writing direction (U+202E and its kin) make a line read as another
-//! one, on pages and in mails, too. What takes no room at all makes two names look alike. All of these are shown as
-//! Rust writes them, `\u{202e}`; other text stays as it is. What was written out once has nothing more to write out.
+//! Control characters control a terminal. Bidirectional marks (U+202E and similar) make a line read as another one,
+//! even on pages and in mails. Invisible characters make two names look alike. All of these are shown as Rust writes
+//! them, `\u{202e}`; other text stays as it is. Escaping twice is the same as once.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Whether a character has to be written out.
+/// Whether a character has to be escaped.
 fn misleads(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -36,19 +36,19 @@ pub fn line(text: &str) -> Cow<'_, str> {
     written_out(text, |_| false, escaped)
 }
 
-/// Several lines, with their ends and tabs.
+/// Several lines, keeping line ends and tabs.
 pub fn lines(text: &str) -> Cow<'_, str> {
     written_out(text, |c| matches!(c, '\n' | '\t'), escaped)
 }
 
-/// Several lines that may have colours: those who make them see to it that there is nothing else of the kind.
+/// Several lines that may have colours: the caller ensures that there are no other control characters.
 pub fn coloured(text: &str) -> Cow<'_, str> {
     written_out(text, |c| matches!(c, '\n' | '\t' | '\x1b'), escaped)
 }
 
-/// A JSON document, which says the same to programs afterwards.
+/// A JSON document, whose meaning does not change.
 pub fn json(text: &str) -> Cow<'_, str> {
-    // Outside of strings there is none of these but ends of lines.
+    // Outside of strings it has none of these except line ends.
     written_out(
         text,
         |c| matches!(c, '\n' | '\t' | '\r'),

@@ -1,7 +1,7 @@
 //! What a tree lists, and what a distribution has accepted.
 //!
-//! A listing is decided in one place, by the fold of the logbook, and handed to whoever shows it. It is a persistent map:
-//! a clone costs nothing, and two of them share all that is the same in both.
+//! A listing is decided in one place, by the fold of the logbook, and passed to whatever shows it. It is a persistent
+//! map: a clone costs nothing, and two clones share everything they have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,29 +17,28 @@ use super::nevra::Nevra;
 /// A package in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The accepted bytes.
+    /// SHA-256 of the accepted bytes.
     pub sha256: Sha256,
-    /// The rollout that brought it into this tree; none for the tree into which it was uploaded.
+    /// The rollout that brought it into this tree; `None` in the tree it was uploaded to.
     pub brought: Option<RolloutId>,
-    /// Where it lies below the tree, if that is not where the daemon puts packages: it was there when the tree was taken
-    /// under management.
+    /// Its path in the tree, if that is not where the daemon puts packages: it was there when the tree was adopted.
     pub place: Option<Arc<str>>,
-    /// Since when it is listed, by elapsed time; `None` as long as that is only planned.
+    /// Since when it is listed, in elapsed time; `None` while that is only planned.
     pub since: Option<Timestamp>,
 }
 
 impl Entry {
-    /// A package that lies where the daemon puts it.
+    /// A package at the path where the daemon puts it.
     pub fn of(sha256: Sha256) -> Self {
         Self { sha256, brought: None, place: None, since: None }
     }
 
-    /// What [`Entry::place`] is of a package that lies there.
+    /// The [`Entry::place`] of a package at this path.
     pub fn elsewhere(nevra: &Nevra, place: &str) -> Option<Arc<str>> {
         (place != nevra.location()).then(|| Arc::from(place))
     }
 
-    /// Where it lies below the tree.
+    /// Its path in the tree.
     pub fn location(&self, nevra: &Nevra) -> String {
         self.place.as_deref().map_or_else(|| nevra.location(), str::to_owned)
     }
@@ -49,12 +48,12 @@ impl Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     packages: OrdMap<Nevra, Entry>,
-    /// How many of them do not lie where the daemon puts packages.
+    /// How many of them are not where the daemon puts packages.
     elsewhere: usize,
 }
 
 impl Listing {
-    /// What is known of a package that is listed.
+    /// The entry of a listed package.
     pub fn get(&self, nevra: &Nevra) -> Option<&Entry> {
         self.packages.get(nevra)
     }
@@ -79,12 +78,12 @@ impl Listing {
         self.packages.iter()
     }
 
-    /// Where a package lies, or would lie.
+    /// The present or future path of a package.
     pub fn location(&self, nevra: &Nevra) -> String {
         self.get(nevra).map_or_else(|| nevra.location(), |entry| entry.location(nevra))
     }
 
-    /// Where all packages lie.
+    /// The paths of all packages.
     pub fn locations(&self) -> impl Iterator<Item = String> {
         self.iter().map(|(nevra, entry)| entry.location(nevra))
     }
@@ -94,7 +93,7 @@ impl Listing {
         self.packages.keys()
     }
 
-    /// Lists a package; gives what was listed under its name before.
+    /// Lists a package; returns the previous entry.
     pub fn insert(&mut self, nevra: Nevra, entry: Entry) -> Option<Entry> {
         self.elsewhere += usize::from(entry.place.is_some());
         let before = self.packages.insert(nevra, entry);
@@ -102,24 +101,24 @@ impl Listing {
         before
     }
 
-    /// Lists a package no longer; gives what was listed.
+    /// Removes a package; returns its entry.
     pub fn remove(&mut self, nevra: &Nevra) -> Option<Entry> {
         let before = self.packages.remove(nevra);
         self.elsewhere -= usize::from(before.as_ref().is_some_and(|before| before.place.is_some()));
         before
     }
 
-    /// Whether packages lie where they lay when the tree was taken under management.
+    /// Whether any packages are where they were when the tree was adopted.
     pub fn is_adopted(&self) -> bool {
         self.elsewhere > 0
     }
 
-    /// Whether both are clones of one listing that nobody has changed since. Two that are not may be equal all the same.
+    /// Whether both are unchanged clones of one listing. Others may be equal nevertheless.
     pub fn is(&self, other: &Self) -> bool {
         self.packages.ptr_eq(&other.packages)
     }
 
-    /// Whether clients see the same of both: the same packages in the same places.
+    /// Whether clients see no difference: the same packages at the same paths.
     pub fn looks_like(&self, other: &Self) -> bool {
         let same = |((nevra, entry), (other, theirs)): ((&Nevra, &Entry), (&Nevra, &Entry))| {
             nevra == other && entry.sha256 == theirs.sha256 && entry.place == theirs.place
@@ -127,7 +126,7 @@ impl Listing {
         self.is(other) || (self.len() == other.len() && self.iter().zip(other.iter()).all(same))
     }
 
-    /// What is listed since a later time than this, by a clock that was ahead, is listed since then.
+    /// Limits all times to `now`, where a clock was ahead.
     pub fn since_at_most(&mut self, now: Timestamp) {
         let ahead = |(nevra, entry): (&Nevra, &Entry)| (entry.since > Some(now)).then(|| nevra.clone());
         let ahead: Vec<Nevra> = self.packages.iter().filter_map(ahead).collect();
@@ -148,21 +147,21 @@ impl FromIterator<(Nevra, Sha256)> for Listing {
     }
 }
 
-/// What a distribution has accepted and lists, as whoever does something to its trees is told.
+/// What a distribution has accepted and lists, as passed to code that works on its trees.
 pub trait Catalog: fmt::Debug + Sync {
-    /// The bytes that were accepted under an identity, also when no tree lists them any more.
+    /// The bytes accepted under an identity, even if no tree lists them any more.
     fn accepted(&self, nevra: &Nevra) -> Option<Sha256>;
 
-    /// Whether a package was given up as lost: should its bytes be found, they come in as what they were.
+    /// Whether a package was given up as lost: if its bytes are found, they are accepted again.
     fn is_given_up(&self, nevra: &Nevra) -> bool;
 
-    /// The accepted packages of this name, listed now or once.
+    /// The accepted packages of this name, listed now or formerly.
     fn of_name(&self, name: &str) -> Vec<Nevra>;
 
     /// What a tree lists.
     fn listing(&self, tree: &TreeName) -> Listing;
 
-    /// The places of packages that lay in a tree when it was taken under management, listed now or once.
+    /// The paths of adopted packages, listed now or formerly.
     fn adopted_places(&self) -> BTreeSet<String> {
         BTreeSet::new()
     }
@@ -172,8 +171,8 @@ pub trait Catalog: fmt::Debug + Sync {
         self.listing(tree).contains(nevra)
     }
 
-    /// The accepted packages, listed now or once, whose file has this name. A file name has no epoch, so there may be
-    /// several.
+    /// The accepted packages, listed now or formerly, whose file has this name. File names have no epoch, so there may
+    /// be several.
     fn of_file(&self, file_name: &str) -> Vec<Nevra> {
         let Ok(bare) = file_name.parse::<Nevra>() else { return Vec::new() };
         let mut all = self.of_name(bare.name());
@@ -182,7 +181,7 @@ pub trait Catalog: fmt::Debug + Sync {
     }
 }
 
-/// A catalog by itself, for whoever has no logbook.
+/// A catalog of its own, for programs without a logbook.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     accepted: BTreeMap<Nevra, Sha256>,
@@ -190,20 +189,20 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// A package is accepted, and listed in a tree.
+    /// Accepts a package and lists it in a tree.
     pub fn take_in(&mut self, tree: &TreeName, nevra: &Nevra, sha256: Sha256) {
         self.accepted.insert(nevra.clone(), sha256);
         let listing = self.listings.entry(tree.clone()).or_default();
         listing.insert(nevra.clone(), Entry::of(sha256));
     }
 
-    /// A package is accepted, and listed nowhere any more.
+    /// Accepts a package that is listed nowhere any more.
     pub fn withdraw(&mut self, nevra: &Nevra, sha256: Sha256) {
         self.accepted.insert(nevra.clone(), sha256);
         self.listings.values_mut().for_each(|listing| drop(listing.remove(nevra)));
     }
 
-    /// A tree lists this.
+    /// Sets what a tree lists.
     pub fn show(&mut self, tree: &TreeName, listing: Listing) {
         self.listings.insert(tree.clone(), listing);
     }

@@ -1,10 +1,10 @@
 //! Names, states and rules. Nothing here knows a file, a clock or a socket: time is an argument.
 
-/// Text of strangers on its way to a person.
+/// Escapes untrusted text for people.
 pub mod legible;
-/// What lies where people upload and is not taken in.
+/// Uploads that are waiting.
 pub mod backlog;
-/// One moment by the two clocks.
+/// A moment on both clocks.
 pub mod moment;
 /// Checksums as repodata spells them.
 pub mod checksum;
@@ -16,7 +16,7 @@ pub mod people;
 pub mod refusal;
 /// Package identity: name, epoch, version, release, architecture, and their order.
 pub mod nevra;
-/// Whether what was found out about a file is enough to let it in.
+/// Whether the facts found about a file are enough to let it in.
 pub mod trust;
 /// Gates as procedures name them, with their terms.
 pub mod terms;
@@ -28,5 +28,5 @@ pub mod rollout;
 pub mod gate;
 /// What a tree lists, and what a distribution has accepted.
 pub mod listing;
-/// What a transition does to the trees, step by step, so that it can be carried out twice.
+/// What a transition does to the trees, in a form that can be carried out twice.
 pub mod plan;

@@ -1,21 +1,21 @@
-//! One moment by the two clocks.
+//! A moment on both clocks.
 //!
-//! Deadlines of people and dates are of the wall clock. Waits (exposure, grace, quarantine) count elapsed time: it goes on
-//! only while the daemon runs, whatever the wall clock says, so a clock that jumps ends no wait.
+//! People's deadlines and dates use the wall clock. Waits (exposure, grace, quarantine) use elapsed time: it passes
+//! only while the daemon runs, whatever the wall clock says, so a jump of the clock ends no wait.
 
 use jiff::Timestamp;
 
-/// One moment.
+/// A moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// By the wall clock.
+    /// On the wall clock.
     pub wall: Timestamp,
-    /// By elapsed time.
+    /// In elapsed time.
     pub elapsed: Timestamp,
 }
 
 impl Moment {
-    /// The moment at which elapsed time will be this, if nothing is in its way.
+    /// The moment at which elapsed time will have this value, if the daemon keeps running.
     #[must_use]
     pub fn when(self, elapsed: Timestamp) -> Self {
         let wall = self.wall.checked_add(elapsed.duration_since(self.elapsed));

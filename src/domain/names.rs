@@ -1,4 +1,4 @@
-//! Names of trees, distributions, rollouts and people: outside text becomes a type at the door.
+//! Names of trees, distributions, rollouts and people: outside text becomes a type as soon as it comes in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 
-/// Longest name of any kind here. Several of them go into one path, which ends at 4096 bytes.
+/// The longest name of any kind. Several of them form one path, which is limited to 4096 bytes.
 pub const NAME_MAX: usize = 120;
 
-/// Text that is no name of its kind.
+/// Text that is not a valid name of its kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a {what}: {why}", text.escape_default())]
 pub struct BadName {
-    /// What was offered.
+    /// The given text.
     pub text: String,
     /// What it should have been.
     pub what: &'static str,
@@ -117,11 +117,11 @@ name_type! {
     DistPath, "distribution path", path
 }
 name_type! {
-    /// A rollout, as people and trackers call it: `rt-1234`, `patch-4567`.
+    /// A rollout's name, as used by people and trackers: `rt-1234`, `patch-4567`.
     RolloutId, "rollout id", component
 }
 name_type! {
-    /// Who did something: a token's actor, a webhook's name with the tracker's user behind it.
+    /// Who did something: a token's actor, or a webhook's name with the tracker's user.
     Actor, "name of an actor", line
 }
 name_type! {
@@ -130,7 +130,7 @@ name_type! {
 }
 
 impl Actor {
-    /// An actor as the logbook has it; it was checked when it was written.
+    /// An actor from the logbook; it was checked when it was written.
     pub fn recorded(text: &str) -> Self {
         Self(text.into())
     }
@@ -142,19 +142,18 @@ impl DistPath {
         self.0.split('/')
     }
 
-    /// A name for files about this distribution outside the trees: `umd_3_sl6_x86_64`.
+    /// A file name for this distribution outside the trees: `umd_3_sl6_x86_64`.
     ///
-    /// Two distributions never share it: `_` itself is written `__`.
+    /// It is unique to the distribution: `_` itself is written `__`.
     pub fn flat(&self) -> String {
         self.0.replace('_', "__").replace('/', "_")
     }
 }
 
-/// What somebody may do (S0-07). A token or a webhook carries a set of them; a transition names which
-/// of them is enough.
+/// What somebody may do (S0-07). A token or a webhook has a set of them; a transition lists those that suffice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Everything that a person may do.
+    /// Everything that people may do.
     Admin,
     /// Verifies components before the staged rollout.
     Verifier,
@@ -164,9 +163,9 @@ pub enum Role {
     Ea,
     /// Decides on the priority of issues, and nothing else.
     Dmsu,
-    /// May look.
+    /// May read.
     Observer,
-    /// A tracker that speaks through a signed webhook.
+    /// A tracker that uses a signed webhook.
     Tracker,
 }
 
@@ -175,7 +174,7 @@ impl Role {
     pub const ALL: [Self; 7] =
         [Self::Admin, Self::Verifier, Self::Srm, Self::Ea, Self::Dmsu, Self::Observer, Self::Tracker];
 
-    /// The word in configuration and procedure files.
+    /// Its name in configuration and procedure files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",

@@ -1,7 +1,7 @@
 //! Package identity: name, epoch, version, release, architecture, and rpm's order of versions.
 //!
-//! The characters allowed are those that rpm itself allows a builder to use
-//! (`build/rpmbuild_internal.hh`), less `%`, `{` and `}`, which only an unexpanded macro puts there.
+//! The characters allowed are those that rpm itself allows in a build (`build/rpmbuild_internal.hh`), except `%`, `{`
+//! and `}`, which only come from unexpanded macros.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -13,12 +13,12 @@ use serde_with::{DeserializeFromStr, SerializeDisplay};
 /// The directory of a tree that holds packages.
 pub const PACKAGES: &str = "Packages";
 
-/// Longest name, version, release or architecture. File names end at 255 bytes, and all four are in one.
+/// The longest name, version, release or architecture. File names are limited to 255 bytes and contain all four.
 pub const PART_MAX: usize = 200;
 
 /// Architectures that rpm of EL5 to EL10 and its relatives know, and `src`/`nosrc` for sources.
 ///
-/// An unknown one would be published and never installed by anyone, so it is refused (threats N3).
+/// A package of an unknown one would be published and never installed by anyone, so it is refused (threats N3).
 const ARCHES: &[&str] = &[
     "noarch",
     "src",
@@ -103,29 +103,29 @@ const ARCHES: &[&str] = &[
     "e2kv4",
 ];
 
-/// Characters of an offered text that are told.
+/// How many characters of a rejected text are reported.
 const OFFERED_MAX: usize = 300;
 
 /// Which part of an identity is wrong, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}`: {why}", text.escape_default())]
 pub struct BadNevra {
-    /// The text that was offered, or its beginning.
+    /// The rejected text, or its beginning.
     pub text: String,
     /// A lower-case fragment.
     pub why: &'static str,
 }
 
 impl BadNevra {
-    /// A header may offer megabytes, whose beginning is enough.
+    /// A header may contain megabytes, of which the beginning is enough.
     fn new(text: &str, why: &'static str) -> Self {
         Self { text: text.chars().take(OFFERED_MAX).collect(), why }
     }
 }
 
-/// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and all are plain.
+/// `name-[epoch:]version-release.arch`; a value of this type has all its parts, and they are valid.
 ///
-/// A hundred thousand of them stand in several maps at once, so a clone shares its text.
+/// Hundreds of thousands of them are in several maps at once, so clones share their text.
 #[derive(Clone, PartialEq, Eq, Hash, DeserializeFromStr, SerializeDisplay)]
 pub struct Nevra {
     /// `NAME-VERSION-RELEASE.ARCH`.
@@ -139,7 +139,7 @@ impl Nevra {
     /// Checks each part by rpm's rules for builders (threats N2, N3).
     ///
     /// # Errors
-    /// Names the first part that has a character, a length or a beginning that rpm does not allow.
+    /// Names the first part with a character, a length or a beginning that rpm does not allow.
     pub fn new(name: &str, epoch: u32, version: &str, release: &str, arch: &str) -> Result<Self, BadNevra> {
         let bad = |text: &str, why| Err(BadNevra::new(text, why));
         for part in [name, version, release, arch] {
@@ -180,14 +180,14 @@ impl Nevra {
         Self { stem: [name, "-", version, "-", release, ".", arch].concat().into(), epoch, lengths }
     }
 
-    /// A value that sorts before or equal to every package of this name; no real identity.
+    /// A value that sorts before or equal to every package of this name; not a real identity.
     pub fn first_of(name: &str) -> Self {
         // Nothing is older than a tilde, and nobody has room for more of them.
         let oldest = "~".repeat(PART_MAX);
         Self::of(name.get(..PART_MAX).unwrap_or(name), 0, &oldest, &oldest, "")
     }
 
-    /// The text between two places, after so many parts and the separators behind them.
+    /// A part of the text, by number.
     fn part(&self, number: usize) -> &str {
         let before: usize = self.lengths.iter().take(number).map(|length| usize::from(*length) + 1).sum();
         let end = self.lengths.get(number).map_or(self.stem.len(), |length| before + usize::from(*length));
@@ -199,7 +199,7 @@ impl Nevra {
         self.part(0)
     }
 
-    /// The epoch; 0 when the package has none.
+    /// The epoch; 0 if the package has none.
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
@@ -224,7 +224,7 @@ impl Nevra {
         format!("{}.rpm", self.stem)
     }
 
-    /// Where a package lies that the daemon took in, below its tree: `Packages/b/bdii-5.2.22-1.el6.noarch.rpm`.
+    /// The path in a tree of a package that the daemon took in: `Packages/b/bdii-5.2.22-1.el6.noarch.rpm`.
     pub fn location(&self) -> String {
         [PACKAGES, "/", self.letter().encode_utf8(&mut [0; 4]), "/", &self.stem, ".rpm"].concat()
     }
@@ -244,8 +244,8 @@ impl Nevra {
 }
 
 impl Ord for Nevra {
-    /// By name, then rpm's version order, then text: a total order in which `1.0` and `1.00`, which
-    /// rpm calls equal, still have a fixed place.
+    /// By name, then rpm's version order, then text: a total order in which `1.0` and `1.00`, which rpm considers
+    /// equal, still have a fixed order.
     fn cmp(&self, other: &Self) -> Ordering {
         self.name()
             .cmp(other.name())
@@ -296,8 +296,8 @@ impl FromStr for Nevra {
 
 /// rpm's `rpmvercmp`: the order of two versions or releases.
 ///
-/// `~` sorts before everything, also before the end; `^` sorts after the end but before anything
-/// else; numbers are compared as numbers of any length and beat letters.
+/// `~` sorts before everything, even the end; `^` sorts after the end but before anything else; numbers of any length
+/// are compared as numbers and beat letters.
 #[expect(clippy::match_same_arms, reason = "each arm is a rule of its own, in rpm's order")]
 pub fn vercmp(a: &str, b: &str) -> Ordering {
     if a == b {
@@ -314,7 +314,7 @@ pub fn vercmp(a: &str, b: &str) -> Ordering {
                 continue;
             }
             (None, None) => return Ordering::Equal,
-            // `~` before everything, also the end.
+            // `~` before everything, even the end.
             (Some(b'~'), _) => return Ordering::Less,
             (_, Some(b'~')) => return Ordering::Greater,
             // The end before `^`, and `^` before anything else.

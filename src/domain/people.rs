@@ -1,11 +1,11 @@
 //! People by id: what the logbook writes for somebody, and what people read for it.
 //!
-//! An entry of the logbook can never be changed, so it names nobody. It has an id that says nothing, `p-` and 16
-//! hexadecimal digits, and a register beside the logbook knows who that is ([`People`] is what the register holds). So
-//! somebody can be erased, and the chain of entries stays whole.
+//! An entry of the logbook can never be changed, so it names nobody. It has an id that reveals nothing, `p-` and 16
+//! hexadecimal digits, and a register beside the logbook knows who that is ([`People`] is its content). So somebody can
+//! be erased, and the chain of entries stays intact.
 //!
-//! The daemon itself and whoever has no token are no people and stand in the logbook as they are. Entries from before
-//! there were ids have names; [`People::shown`] shows these as they are, and nothing can erase them.
+//! The daemon itself and callers without a token are not people, and are in the logbook as they are. Entries from
+//! before there were ids have names; [`People::shown`] shows these as they are, and nothing can erase them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,13 +18,13 @@ use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use super::names::{Actor, BadName};
 
-/// What the daemon does of itself is done by this one.
+/// The actor of what the daemon does by itself.
 pub const DAEMON: &str = "rolloutd";
 
-/// Whoever has no token.
+/// The actor of callers without a token.
 pub const ANONYMOUS: &str = "anonymous";
 
-/// What stands in the logbook for a person.
+/// A person's id in the logbook.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay)]
 pub struct PersonId(u64);
 
@@ -34,7 +34,7 @@ impl PersonId {
         Self(digits)
     }
 
-    /// The id that a text is, if it is one in the only way in which we write it.
+    /// Parses an id, in the only form in which we write it.
     pub fn read(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("p-").filter(|digits| digits.len() == 16)?;
         let ours = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
@@ -63,7 +63,7 @@ impl FromStr for PersonId {
     }
 }
 
-/// Why nobody can be called by a name: the logbook would take them for somebody else.
+/// Why nobody can have a name: the logbook would confuse them with somebody else.
 pub fn reserved(name: &str) -> Option<&'static str> {
     match name {
         DAEMON => Some("in the logbook this is the daemon itself"),
@@ -75,13 +75,13 @@ pub fn reserved(name: &str) -> Option<&'static str> {
 /// Somebody in the register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// The name by which they came: a token's, or a webhook's with the tracker's user. `None` when they were erased.
+    /// The name by which they came: a token's actor, or a webhook with the tracker's user. `None` if they were erased.
     pub identity: Option<Actor>,
-    /// When the register first heard of them.
+    /// When they were first added to the register.
     pub seen: Timestamp,
 }
 
-/// All that the register holds. A clone costs nothing.
+/// The content of the register. A clone costs nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
     by_id: OrdMap<PersonId, Person>,
@@ -108,39 +108,39 @@ impl People {
         self.put(id, person);
     }
 
-    /// One of them.
+    /// A person by id.
     pub fn get(&self, id: PersonId) -> Option<&Person> {
         self.by_id.get(&id)
     }
 
-    /// The id of whoever has this identity.
+    /// The id of the person with this identity.
     pub fn id_of(&self, identity: &Actor) -> Option<PersonId> {
         self.by_identity.get(identity).copied()
     }
 
-    /// Who was erased, and when the register first heard of them.
+    /// Who was erased, and when they were first added to the register.
     pub fn erased(&self) -> Vec<(PersonId, Timestamp)> {
         let nobody = |(_, person): &(&PersonId, &Person)| person.identity.is_none();
         self.by_id.iter().filter(nobody).map(|(id, person)| (*id, person.seen)).collect()
     }
 
-    /// How many there are, with those who were erased.
+    /// How many there are, including those who were erased.
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    /// All of them after this id, or from the first on, by id.
+    /// All of them after this id, or from the first, by id.
     pub fn after(&self, id: Option<PersonId>) -> impl Iterator<Item = (PersonId, &Person)> {
         let from = id.map_or(Bound::Unbounded, Bound::Excluded);
         self.by_id.range((from, Bound::Unbounded)).map(|(id, person)| (*id, person))
     }
 
-    /// What people read for who an entry names: the identity, or that it is not known (any more). All that is no id is
+    /// What people read for an entry's actor: the identity, or that it is unknown or erased. Anything but an id is
     /// shown as it is.
     pub fn shown<'w>(&self, who: &'w str) -> Cow<'w, str> {
         let Some(id) = PersonId::read(who) else { return Cow::Borrowed(who) };
@@ -215,14 +215,14 @@ mod tests {
             }
         }
 
-        /// Both maps say the same, whatever is done in whatever order.
+        /// Both maps agree, whatever is done in whatever order.
         #[test]
         fn an_identity_leads_to_the_one_who_has_it(steps in prop::collection::vec((0..4u64, 0..5usize), 0..40)) {
             let mut people = People::default();
             for (digits, what) in steps {
                 let id = PersonId::new(digits);
                 match ["a", "b", "c", "d"].get(what) {
-                    // The register gives an identity to nobody else.
+                    // The register gives an identity to only one person.
                     Some(name) if people.id_of(&Actor::recorded(name)).is_none() => people.put(id, person(name)),
                     Some(_) => {}
                     None => people.erase(id),

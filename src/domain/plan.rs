@@ -1,11 +1,11 @@
 //! What a transition does to the trees, in a form that can be carried out twice.
 //!
-//! A plan names bytes (NEVRA and SHA-256), never "whatever lies there". It is written to the logbook
-//! before the first tree changes and followed by a `done`; recovery carries out again every plan that
-//! has no `done`. Each step looks at what is there before it acts, so a second run changes nothing.
+//! A plan names bytes (NEVRA and SHA-256), never "whatever is there". It is written to the logbook before the first
+//! tree changes and followed by a `done`; recovery carries out every plan without a `done` again. Each step checks what
+//! is there before it acts, so a second run changes nothing.
 //!
-//! A product has several architectures and distributions, so a plan is many moves. It is carried out as one: what cannot be
-//! staged in one distribution is shown in none.
+//! A product has several architectures and distributions, so a plan is many moves. It is carried out as a whole: what
+//! cannot be staged in one distribution is shown in none.
 
 use super::checksum::Sha256;
 use super::listing::{Entry, Listing};
@@ -17,9 +17,9 @@ use super::nevra::Nevra;
 pub struct Item {
     /// Identity.
     pub nevra: Nevra,
-    /// The bytes that were accepted under it.
+    /// SHA-256 of the accepted bytes.
     pub sha256: Sha256,
-    /// The trees that list it when the plan is made.
+    /// The trees that listed it when the plan was made.
     pub leaves: Vec<TreeName>,
 }
 
@@ -28,7 +28,7 @@ pub struct Item {
 pub struct Move {
     /// The distribution.
     pub dist: DistPath,
-    /// The tree in which the packages appear; none for a withdrawal.
+    /// The tree that the packages are added to; `None` for a withdrawal.
     pub target: Option<TreeName>,
     /// The packages, sorted.
     pub items: Vec<Item>,
@@ -44,7 +44,7 @@ pub struct Plan {
 }
 
 impl Move {
-    /// The trees that change, target first: a package appears before it disappears (*no loss*).
+    /// The trees that change, target first: a package is added before it is removed (*no loss*).
     pub fn trees(&self) -> Vec<TreeName> {
         let mut trees: Vec<TreeName> = self.target.iter().cloned().collect();
         for tree in self.items.iter().flat_map(|item| &item.leaves) {
@@ -60,19 +60,19 @@ impl Move {
         TreeId { dist: self.dist.clone(), tree: tree.clone() }
     }
 
-    /// Whether it brings a package into a tree or takes it away from there.
+    /// Whether it adds a package to a tree or removes it.
     pub fn touches(&self, item: &Item, tree: &TreeName) -> bool {
         self.target.as_ref() == Some(tree) || item.leaves.contains(tree)
     }
 }
 
 impl Plan {
-    /// The distributions in which something is done, in order.
+    /// The distributions with a move, in order.
     pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
         self.moves.iter().map(|one| &one.dist)
     }
 
-    /// What is done in a distribution.
+    /// The move in a distribution.
     pub fn of(&self, dist: &DistPath) -> Option<&Move> {
         self.moves.iter().find(|one| one.dist == *dist)
     }
@@ -92,22 +92,22 @@ impl Plan {
         self.moves.iter().map(|one| one.items.len()).sum()
     }
 
-    /// Whether it takes packages away and brings none anywhere.
+    /// Whether it only removes packages.
     pub fn is_withdrawal(&self) -> bool {
         self.moves.iter().all(|one| one.target.is_none())
     }
 
-    /// What a tree lists of one of its packages when the plan is carried out there, by what it lists of it before.
+    /// The entry of a package in a tree after the plan, given its entry before.
     pub fn shows(&self, one: &Move, item: &Item, tree: &TreeName, before: Option<&Entry>) -> Option<Entry> {
         if item.leaves.contains(tree) {
             return None;
         }
         let brought = || Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
-        // What lies there already was not brought by this one.
+        // What was there already was not brought by this one.
         before.cloned().or_else(|| (one.target.as_ref() == Some(tree)).then(brought))
     }
 
-    /// What a tree lists when the plan is carried out there. It is the same when it is carried out twice.
+    /// The listing of a tree after the plan. Carrying it out twice gives the same.
     pub fn shown_in(&self, id: &TreeId, before: &Listing) -> Listing {
         let mut after = before.clone();
         let Some(one) = self.of(&id.dist) else { return after };

@@ -1,15 +1,15 @@
 //! Why a file stays out: the one table of stable codes.
 //!
-//! Admins script against the codes, so a code never changes its meaning and never disappears. Every
-//! code says which rule was broken and what would change the verdict; a test holds the table complete.
-//! The codes follow the catalogue of hostile inputs: container and header (H), signatures (S), names
-//! and text (N), and what is no package at all (B).
+//! Admins script against the codes, so a code never changes its meaning and never disappears. Every code says which
+//! rule was broken and what would change the verdict; a test keeps the table complete. The codes follow the catalogue
+//! of hostile inputs: container and header (H), signatures (S), names and text (N), and what is not a package at all
+//! (B).
 
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $rule:literal, $remedy:literal;)*) => {
-        /// A stable reason for which a file stays out.
+        /// A stable reason for refusing a file.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $($(#[$doc])* $name,)*
@@ -19,17 +19,17 @@ macro_rules! codes {
             /// Every code, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The code as it stands in output, logs and file names: lower case with underscores.
+            /// The code as written in output, logs and file names: lower case with underscores.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The rule that was broken, one sentence.
+            /// The rule that was broken, as a sentence.
             pub fn rule(self) -> &'static str {
                 match self { $(Self::$name => $rule,)* }
             }
 
-            /// What would change the verdict, one sentence.
+            /// What would change the verdict, as a sentence.
             pub fn remedy(self) -> &'static str {
                 match self { $(Self::$name => $remedy,)* }
             }
@@ -38,7 +38,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // What is no package at all.
+    // Not a package at all.
     /// Not a regular file, or a link (B1).
     NotRegular = "not_regular", "Only regular files with one link are read; links, pipes, sockets and devices are not.", "Upload the package itself, as a separate file, to the upload directory.";
     /// Beyond the size limit (rows 11, B2).
@@ -48,7 +48,7 @@ codes! {
     /// Not an RPM (H2).
     NotRpm = "not_rpm", "The file does not begin with the lead of an RPM package.", "Upload a package that `rpm -qp` can read.";
 
-    /// The process that reads it ended or went on for ever (row 26).
+    /// The process that reads it died or timed out (row 26).
     ReaderFailed = "reader_failed", "The process that reads packages must finish a file within its time and memory limits.", "Report the file and the daemon's log; it stays out until the program can read it.";
 
     // Container and header.
@@ -72,9 +72,9 @@ codes! {
     Padding = "padding", "The padding after the signature header of a format 6 package must be zero.", "Sign the package again with rpm itself.";
     /// The recorded size is not the file's (H27).
     Size = "size", "The size in the signature header must be that of header and payload.", "Upload the whole file again, or sign it again.";
-    /// File lists that do not fit together (H29).
+    /// File lists that do not match (H29).
     FileList = "file_list", "The lists of base names, directories, modes and flags must have matching lengths.", "Rebuild the package from its sources.";
-    /// Dependency lists that do not fit together (N13).
+    /// Dependency lists that do not match (N13).
     DepList = "dep_list", "The lists of dependency names, versions and flags must have the same length.", "Rebuild the package from its sources.";
     /// Name, version, release or architecture is missing (H30).
     Nevra = "nevra", "A package must have a name, a version, a release and an architecture.", "Rebuild the package from its sources.";
@@ -102,7 +102,7 @@ codes! {
     PartiallySigned = "partially_signed", "Signatures must cover the header and, by a digest of SHA-256 or stronger, the payload.", "Rebuild with rpm 4.14 or newer and sign again, or grant the key a dated legacy exception.";
     /// Only a signature over header and payload together (S6).
     LegacySignature = "legacy_signature", "Signatures over header and payload together need a legacy exception for the key.", "Sign the header too (rpm 4.14 or newer), or grant the key a dated legacy exception.";
-    /// A signature that does not fit the bytes (S7 to S9).
+    /// A signature that does not match the bytes (S7 to S9).
     BadSignature = "bad_signature", "Every signature in the package must be good.", "Sign the package again; it, or its signature, was altered.";
     /// Signed by a key that the ring does not have (S10).
     UnknownKey = "unknown_key", "Every signature must be made by a key of this tree's ring.", "Sign with a key of the ring, or add the key to the ring of this tree.";
@@ -136,15 +136,15 @@ codes! {
     SignatureVersion = "signature_version", "The signature packet must have version 4 or 6.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
     /// Not a signature over a binary document (S36).
     SignatureType = "signature_type", "Only signatures over binary documents count.", "Sign the package with rpm itself.";
-    /// A critical subpacket that is not understood (S37).
+    /// An unknown critical subpacket (S37).
     SignatureCritical = "signature_critical", "Every subpacket marked as critical must be known to this program.", "Sign the package again without it.";
-    /// Fewer signers than the tree wants (S12).
+    /// Fewer signers than the tree requires (S12).
     TooFewSigners = "too_few_signers", "This tree requires signatures by several different keys.", "Have another signer sign the package too.";
 
     // Identity.
     /// The same NEVRA with other bytes (N5, S45).
     DuplicateNevra = "duplicate_nevra", "A name-version-release.arch has the same content in all trees of a distribution.", "Raise the release and rebuild.";
-    /// Another package has the name of its file (epochs do not show in it).
+    /// Another package has the same file name (it contains no epoch).
     FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ only in the epoch would be one file.", "Raise the version or the release.";
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).
     Withdrawn = "withdrawn", "A package that a rollout withdrew cannot come back under the same name.", "Raise the release and rebuild.";
@@ -158,7 +158,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// Text that is no code of the table.
+/// Text that is not a code of the table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a refusal code")]
 pub struct UnknownCode(pub String);
@@ -181,13 +181,13 @@ pub struct Refusal {
     pub detail: String,
 }
 
-/// Longest detail in characters. It is written into the logbook for good, and told in lists.
+/// The longest detail in characters. It stays in the logbook for ever, and is shown in lists.
 const DETAIL_MAX: usize = 400;
 
-/// Octets of a header's text that are shown.
+/// How many bytes of a header's text are shown.
 const SHOWN_MAX: usize = 100;
 
-/// Octets of a package as people read them, cut where they are long.
+/// Bytes of a package as text for people, cut if they are long.
 pub fn shown(bytes: &[u8]) -> String {
     match bytes.split_at_checked(SHOWN_MAX) {
         Some((beginning, [_, ..])) => format!("{}… ({} bytes)", beginning.escape_ascii(), bytes.len()),
@@ -196,8 +196,7 @@ pub fn shown(bytes: &[u8]) -> String {
 }
 
 impl Refusal {
-    /// A refusal with its particulars, which are cut where they are long: whoever may upload a file must not
-    /// fill the logbook with it.
+    /// A refusal with details, which are cut if they are long: an uploader must not fill the logbook with them.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let mut detail: String = detail.into();
         if let Some((end, _)) = detail.char_indices().nth(DETAIL_MAX) {
@@ -206,7 +205,7 @@ impl Refusal {
         Self { code, detail }
     }
 
-    /// Whether more bytes may change the verdict, because the file may still be on its way.
+    /// Whether more bytes may change the verdict, because the upload may still be in progress.
     pub fn may_be_incomplete(&self) -> bool {
         matches!(self.code, Code::Truncated | Code::Unstable | Code::Size | Code::PayloadDigest)
     }

@@ -1,19 +1,19 @@
 //! Gates as procedures name them: each with the terms that the procedure chooses.
 //!
-//! Which gates there are is a matter of `process/gate`. What a gate takes is written down here as data, so that a
-//! procedure file is checked before anything is judged.
+//! `process/gate` defines which gates there are. What a gate requires is described here as data, so that a procedure
+//! file is checked before anything is judged.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a procedure has to say when it names a gate.
+/// What a procedure has to specify for a gate.
 #[derive(Clone, Copy, Debug)]
 pub struct GateForm {
     /// Its name in procedure files.
     pub name: &'static str,
-    /// Its terms; all of them are needed.
+    /// Its terms; all of them are required.
     pub terms: &'static [TermForm],
-    /// Whether it stands only in a transition that moves packages, as it would ask nothing in another one.
+    /// Whether it is only allowed in transitions that move packages, since elsewhere it would have nothing to check.
     pub of_moves: bool,
 }
 
@@ -22,27 +22,27 @@ pub struct GateForm {
 pub struct TermForm {
     /// Its key.
     pub name: &'static str,
-    /// What it is.
+    /// Its type.
     pub kind: TermKind,
     /// How it is written, for complaints.
     pub example: &'static str,
 }
 
-/// What a term is.
+/// The type of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TermKind {
     /// A time span, such as `7d`.
     Duration,
 }
 
-/// A term as a procedure has it.
+/// The value of a term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
     /// A time span.
     Duration(Duration),
 }
 
-/// A gate that a transition names.
+/// A gate of a transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
     /// Its name.
@@ -56,10 +56,10 @@ pub struct Gate {
 pub struct Terms(BTreeMap<&'static str, Term>);
 
 impl Terms {
-    /// Those of a gate that has none.
+    /// The terms of a gate without any.
     pub const NONE: &Self = &Self(BTreeMap::new());
 
-    /// A time span; `None` where the gate has no such term.
+    /// A duration; `None` if the gate has no such term.
     pub fn duration(&self, name: &str) -> Option<Duration> {
         self.0.get(name).map(|Term::Duration(span)| *span)
     }

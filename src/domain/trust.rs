@@ -1,16 +1,14 @@
-//! Whether what was found out about a file is enough to let it in.
+//! Whether the facts found about a file are enough to let it in.
 //!
-//! Owns: the facts about a file's signatures and digests as plain values, the policy of a tree, and
-//! the one function that turns both into a verdict. How the facts are found is the business of
-//! `format/openpgp` and `format/reading`.
+//! Owns: the facts about a file's signatures and digests as plain values, the policy of a tree, and the one function
+//! that turns both into a verdict. `format/openpgp` and `format/reading` find the facts.
 //!
-//! The rule, in one breath: every digest that the file carries is right; every signature that it
-//! carries is good, or only too weak for the policy while another one is good; and good signatures
-//! cover the header and the payload. The worst finding decides, in a fixed order ([`rank`]), so the
-//! same file gets the same code whatever the order of its tags.
+//! The rule in short: every digest that the file carries is right; every signature that it carries is good, or only too
+//! weak for the policy while another one is good; and good signatures cover the header and the payload. The worst
+//! finding decides, in a fixed order ([`rank`]), so the same file gets the same code whatever the order of its tags.
 //!
-//! What never happens here: a clock is asked (the arrival time is an argument), or a signature that
-//! could not be checked counts as one that is not there.
+//! What never happens here: a clock is read (the arrival time is an argument), or a signature that could not be checked
+//! is treated as absent.
 
 use super::refusal::{Code, Refusal};
 use jiff::Timestamp;
@@ -18,12 +16,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// What a tree asks of a package's signatures.
+/// What a tree requires of a package's signatures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Dated exceptions for old keys, off by default (decision 1 of the threat model).
     pub legacy: Vec<Legacy>,
-    /// How many different certificates must have signed; 0 counts as 1.
+    /// How many different certificates must have signed; 0 means 1.
     pub min_signers: usize,
 }
 
@@ -38,7 +36,7 @@ impl Policy {
     }
 }
 
-/// A dated exception for one key: what it signed may be as weak as the old rpm made it.
+/// A dated exception for one key: what it signed may be as weak as old versions of rpm made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Legacy {
     /// Fingerprint of the certificate, upper-case hexadecimal.
@@ -54,15 +52,15 @@ pub struct Legacy {
 pub enum Lifted {
     /// Signature packets of version 3 (S35).
     V3,
-    /// Only a signature over header and payload together (tags 1002, 1005), as rpm made them before
-    /// 4.14, when headers had no digest of the payload (S6, F20).
+    /// Only a signature over header and payload together (tags 1002, 1005), as rpm made them before 4.14, when headers
+    /// had no payload digest (S6, F20).
     HeaderPayload,
     /// SHA-1 as the hash of the signature, or of the signatures that bind the key to its
     /// certificate (S31, S32).
     Sha1,
     /// DSA keys that are no longer acceptable, and RSA below 2048 bits (S33).
     WeakKey,
-    /// The key has expired since it signed, by the time that the signature claims (S19).
+    /// The key has expired since it signed, going by the time that the signature claims (S19).
     Expired,
 }
 
@@ -70,7 +68,7 @@ impl Lifted {
     /// Every rule that can be lifted, in the order of help texts.
     pub const ALL: [Self; 5] = [Self::V3, Self::HeaderPayload, Self::Sha1, Self::WeakKey, Self::Expired];
 
-    /// The spelling in configuration.
+    /// Its name in configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V3 => "v3",
@@ -101,68 +99,68 @@ impl FromStr for Lifted {
     }
 }
 
-/// Which bytes a signature is over.
+/// Which bytes a signature covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Range {
     /// The main header; the payload is covered only by a digest inside it.
     Header,
-    /// The main header and the payload, one after the other.
+    /// The main header and the payload together.
     HeaderAndPayload,
 }
 
-/// Something about a signature that is good by arithmetic and yet too weak by default.
+/// A weakness of a signature that is mathematically valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weakness {
-    /// The code with which the package is refused for it.
+    /// The code of the refusal for it.
     pub code: Code,
-    /// The exception that lifts it; `None` when nothing does.
+    /// The exception that lifts it; `None` if there is none.
     pub lifted_by: Option<Lifted>,
     /// What exactly is weak. A lower-case fragment.
     pub detail: String,
 }
 
 impl Weakness {
-    /// Whether the signature may be left out of account when another one is good (S11): algorithms
-    /// that the policy has switched off. A key that is unbound or has expired is not of that kind.
+    /// Whether the signature may be ignored if another one is good (S11): only for algorithms that the policy has
+    /// disabled, not for an unbound or expired key.
     fn is_algorithmic(&self) -> bool {
         matches!(self.code, Code::WeakHash | Code::WeakKey | Code::SignatureVersion)
     }
 }
 
-/// A signature that fits the bytes.
+/// A signature that matches the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sound {
     /// Fingerprint of the certificate, upper-case hexadecimal.
     pub fingerprint: String,
-    /// Fingerprint of the very key that made it: the certificate's own, or that of a subkey.
+    /// Fingerprint of the key that made it: the certificate's primary key, or a subkey.
     pub key: String,
     /// What is too weak by default.
     pub weaknesses: Vec<Weakness>,
-    /// What a person should know of even if it is accepted.
+    /// What people should know even if it is accepted.
     pub notes: Vec<String>,
 }
 
-/// One signature of a package and what was found out about it.
+/// One signature of a package, and the result of checking it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// The tag and, where a tag holds several, which one: for messages.
+    /// The tag and, if it holds several, which one: for messages.
     pub place: String,
-    /// What it is over.
+    /// What it covers.
     pub range: Range,
-    /// Whether it fits, and if not, why not.
+    /// Whether it matches, and if not, why not.
     pub finding: Result<Sound, Refusal>,
 }
 
 /// Whether the main header vouches for the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadDigest {
-    /// It has a digest of SHA-256 or stronger. That it is right, or not, is among the faults.
+    /// It has a digest of SHA-256 or stronger. Whether that is right is among the faults.
     Present,
     /// It has none.
     Absent,
 }
 
-/// What was found out about a file, whatever the policy.
+/// What was found about a file, whatever the policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Sizes, padding and digests that are wrong.
@@ -178,16 +176,16 @@ pub struct Facts {
 pub struct Accepted {
     /// Certificates whose signatures cover header and payload, upper-case hexadecimal, sorted.
     pub fingerprints: Vec<String>,
-    /// The very keys that made these signatures, likewise.
+    /// The keys that made these signatures, likewise.
     pub keys: Vec<String>,
-    /// Exceptions that were used, and signatures that were left out of account.
+    /// Exceptions that were used, and signatures that were ignored.
     pub notes: Vec<String>,
 }
 
 /// The verdict on a file that arrives `at`.
 ///
 /// # Errors
-/// The most telling of all the reasons to keep it out.
+/// The most significant of all the reasons to keep it out.
 pub fn judge(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted, Refusal> {
     let mut reasons = facts.faults.clone();
     let verdict = signatures(facts, policy, at);
@@ -197,8 +195,7 @@ pub fn judge(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted, 
         Err(more) => reasons.extend(more),
     }
     let worst = reasons.into_iter().min_by_key(|refusal| rank(refusal.code));
-    // `signatures` gives at least one reason with every error; should that ever change, the file
-    // stays out.
+    // `signatures` returns at least one reason with every error; if that ever changes, the file stays out.
     Err(worst.unwrap_or_else(|| Refusal::new(Code::Unsigned, "no signature that accepts it")))
 }
 
@@ -218,7 +215,7 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
     let mut good = Good::default();
     let mut notes = BTreeSet::new();
     let mut reasons = Vec::new();
-    // Signatures that only an algorithm keeps from counting: fatal unless another one is good.
+    // Signatures that only fail because of a disabled algorithm: fatal unless another one is good.
     let mut switched_off = Vec::new();
 
     for signed in &facts.signatures {
@@ -265,7 +262,7 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
     if reasons.is_empty() {
         match cover(facts, policy, &good, &mut notes) {
             Ok((fingerprints, keys)) => {
-                // S11: said, so that nobody takes them for checked.
+                // S11: reported, so that nobody thinks they were checked.
                 notes.extend(switched_off.iter().map(|r| format!("not counted ({}): {}", r.code, r.detail)));
                 return Ok(Accepted { fingerprints, keys, notes: notes.into_iter().collect() });
             }
@@ -277,7 +274,7 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
                 }
             }
         }
-        // With a good signature the gap in the cover is what must be told, not that another is weak.
+        // With a good signature, the gap in its cover is reported, not that another one is weak.
         if !reasons.is_empty() {
             return Err(reasons);
         }
@@ -286,7 +283,7 @@ fn signatures(facts: &Facts, policy: &Policy, at: Timestamp) -> Result<Accepted,
     Err(reasons)
 }
 
-/// Who vouches for header and payload, all signatures being good: certificates, and the keys of theirs.
+/// Who signed header and payload, all signatures being good: certificates, and their keys.
 fn cover(
     facts: &Facts,
     policy: &Policy,
@@ -318,7 +315,7 @@ fn cover(
             "the header is signed, but it has no digest of the payload, and no signature covers the payload",
         ));
     }
-    // Counted by certificate, so that one signer who signs twice is one signer (S12).
+    // Counted by certificate, so that signing twice makes only one signer (S12).
     let (signers, keys): (BTreeSet<&str>, BTreeSet<&str>) = signed.into_iter().unzip();
     let wanted = policy.min_signers.max(1);
     if signers.len() < wanted {
@@ -330,8 +327,7 @@ fn cover(
     Ok((owned(signers), owned(keys)))
 }
 
-/// The exception that would admit a signature with these weaknesses, for the admin to copy; nothing
-/// when no exception would.
+/// The exception that would accept a signature with these weaknesses, for the admin to copy; empty if none would.
 fn exception_that_would_do(sound: &Sound, range: Range, payload: PayloadDigest) -> String {
     let lifts: Option<BTreeSet<Lifted>> = sound.weaknesses.iter().map(|weakness| weakness.lifted_by).collect();
     let Some(mut lifts) = lifts else { return String::new() };
@@ -342,11 +338,11 @@ fn exception_that_would_do(sound: &Sound, range: Range, payload: PayloadDigest) 
     format!(" (a legacy exception for {} would have to allow {})", sound.fingerprint, names.join(", "))
 }
 
-/// Which reason is told when there are several: the lowest.
+/// Which reason is reported if there are several: the lowest.
 ///
-/// First what may be an upload on its way, then what is wrong with the bytes, then signatures from
-/// the most alarming to the mildest. `PartiallySigned` comes before the digests because it is given
-/// only when all signatures are good: then the digest that is wrong is one that nobody signed (S4).
+/// First what may be an upload in progress, then what is wrong with the bytes, then signatures from the most alarming
+/// to the mildest. `PartiallySigned` comes before the digests because it occurs only if all signatures are good: then
+/// the wrong digest is one that nobody signed (S4).
 fn rank(code: Code) -> usize {
     const ORDER: &[Code] = &[
         Code::Truncated,
@@ -532,7 +528,7 @@ mod tests {
             } else {
                 assert_eq!(verdict.map_err(|refusal| refusal.code), Err(weak));
             }
-            // Alone it is what must be told, and beside a good one with a gap the gap is.
+            // Alone it is what is reported, and beside a good one with a gap the gap is.
             assert_eq!(code(&with(Present, &[])), Err(weak));
             let gap = |code| Err(if forgiven { code } else { weak });
             assert_eq!(code(&with(Absent, &[Header])), gap(Code::PartiallySigned));

@@ -1,11 +1,11 @@
 //! Procedures as tables: states, transitions and what each of them moves.
 //!
-//! A [`Workflow`] is data, read from a file by `format/procedure`. One function, [`Workflow::step`],
-//! takes every step; a pair of states that is not in the table is refused with a value that says what
-//! would be possible, never by a panic.
+//! A [`Workflow`] is data, read from a file by `format/procedure`. One function, [`Workflow::step`], takes every step;
+//! a pair of states that is not in the table is refused with a value that says what would be possible, never with a
+//! panic.
 //!
-//! Source: seed S0, "Staged Rollout Workflow": a field of a ticket changes, and transitions that are
-//! labelled TR trigger a repository transition (S0-22 to S0-27).
+//! Source: seed S0, "Staged Rollout Workflow": a field of a ticket changes, and transitions labelled TR trigger a
+//! repository transition (S0-22 to S0-27).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,8 +23,8 @@ impl State {
         &self.0
     }
 
-    /// A state as the logbook has it. It was checked when it was written; a procedure that has lost
-    /// it since refuses every step from it and says so.
+    /// A state from the logbook. It was checked when it was written; a procedure that no longer has it refuses every
+    /// step from it and says so.
     pub fn recorded(text: &str) -> Self {
         Self(text.to_owned())
     }
@@ -47,14 +47,14 @@ impl fmt::Debug for State {
 pub enum Effect {
     /// Nothing moves.
     None,
-    /// The rollout's packages leave `from` and appear in `to`.
+    /// The rollout's packages are moved from `from` to `to`.
     Move {
         /// Where they are.
         from: TreeName,
         /// Where they go.
         to: TreeName,
     },
-    /// The rollout's packages leave every tree and are kept aside.
+    /// The rollout's packages are removed from every tree and kept aside.
     Withdraw,
 }
 
@@ -65,9 +65,9 @@ pub struct Transition {
     pub from: State,
     /// The state it reaches.
     pub to: State,
-    /// Roles, one of which is enough.
+    /// Roles, one of which suffices.
     pub who: BTreeSet<Role>,
-    /// Which gates are asked.
+    /// Its gates.
     pub gates: Vec<Gate>,
     /// What it does to the trees.
     pub effect: Effect,
@@ -78,21 +78,21 @@ pub struct Transition {
 pub struct Workflow {
     name: String,
     initial: State,
-    /// Normalised spelling to state.
+    /// Normalised spellings of states.
     spellings: BTreeMap<String, State>,
     states: Vec<State>,
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
 }
 
-/// A procedure as it was written, before it is known to make sense.
+/// A procedure as written, before it is checked.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// The procedure's name.
     pub name: String,
-    /// The state in which a rollout begins.
+    /// The state of a new rollout.
     pub initial: String,
-    /// States with the other spellings under which trackers know them.
+    /// States with the other spellings that trackers use.
     pub states: Vec<(String, Vec<String>)>,
     /// Transitions by the names of their states.
     pub transitions: Vec<DraftTransition>,
@@ -107,18 +107,18 @@ pub struct DraftTransition {
     pub from: String,
     /// The state it reaches, in any spelling.
     pub to: String,
-    /// Who may.
+    /// Who may take it.
     pub who: BTreeSet<Role>,
-    /// What is asked.
+    /// Its gates.
     pub gates: Vec<Gate>,
-    /// What moves.
+    /// Its effect.
     pub effect: Effect,
 }
 
-/// A part of a [`Draft`], by its place in it.
+/// A part of a [`Draft`], by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The state in which a rollout begins.
+    /// The initial state.
     Initial,
     /// Who may submit rollouts.
     Submitters,
@@ -128,7 +128,7 @@ pub enum Part {
     Transition(usize),
 }
 
-/// What makes no sense, and where.
+/// What is inconsistent, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// Where.
@@ -137,20 +137,20 @@ pub struct Misfit {
     pub what: String,
 }
 
-/// Why a step is not taken.
+/// Why a step is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoStep {
     /// The procedure has no such state.
     #[error("the procedure {procedure} has no state `{}`; it has {}", asked.escape_default(), list(states))]
     UnknownState {
-        /// What was asked for.
+        /// The requested text.
         asked: String,
         /// The procedure.
         procedure: String,
-        /// What there is.
+        /// Its states.
         states: Vec<State>,
     },
-    /// The rollout is there already.
+    /// The rollout is in that state already.
     #[error("it is in {0} already")]
     Already(State),
     /// No arrow between the two.
@@ -178,7 +178,7 @@ fn normal(text: &str) -> String {
 }
 
 impl Workflow {
-    /// Checks a draft: every state reachable, every name known, no arrow twice.
+    /// Checks a draft: every state can be reached, every name is known, no transition is duplicated.
     ///
     /// # Errors
     /// All complaints, not only the first.
@@ -199,7 +199,7 @@ impl Workflow {
                 }
             }
             if states.iter().any(|(_, known)| *known == state) {
-                say(part, format!("state `{name}` stands twice"));
+                say(part, format!("state `{name}` is defined twice"));
             } else {
                 states.push((at, state));
             }
@@ -230,7 +230,7 @@ impl Workflow {
                 say(part, format!("the transition from {from} to {to} moves packages from {a} to itself"));
             }
             if transitions.iter().any(|other| other.from == from && other.to == to) {
-                say(part, format!("the transition from {from} to {to} stands twice"));
+                say(part, format!("the transition from {from} to {to} is defined twice"));
                 continue;
             }
             transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect });
@@ -240,7 +240,7 @@ impl Workflow {
         }
         let Some(initial) = initial else { return Err(all) };
         for (at, state) in unreachable(&initial, &states, &transitions) {
-            say(Part::State(*at), format!("no way leads from {initial} to {state}"));
+            say(Part::State(*at), format!("{state} cannot be reached from {initial}"));
         }
         if !all.is_empty() {
             return Err(all);
@@ -259,7 +259,7 @@ impl Workflow {
         &self.submitters
     }
 
-    /// The state in which a rollout begins.
+    /// The state of a new rollout.
     pub fn initial(&self) -> &State {
         &self.initial
     }
@@ -274,7 +274,7 @@ impl Workflow {
         &self.transitions
     }
 
-    /// The state with this spelling: blanks, dashes and case do not count (S0-23).
+    /// The state with this spelling: spaces, dashes and case do not matter (S0-23).
     ///
     /// # Errors
     /// The procedure has no such state.
@@ -291,10 +291,10 @@ impl Workflow {
         self.transitions.iter().filter(move |t| t.from == *from)
     }
 
-    /// The transition from one state to another, the only way in which a rollout changes.
+    /// The transition from one state to another, the only way a rollout changes.
     ///
     /// # Errors
-    /// Says where the rollout could go instead.
+    /// Says which states the rollout can go to instead.
     pub fn step(&self, from: &State, to: &State) -> Result<&Transition, NoStep> {
         if from == to {
             return Err(NoStep::Already(to.clone()));
@@ -306,7 +306,7 @@ impl Workflow {
         })
     }
 
-    /// What does not fit to a distribution that has only `trees`.
+    /// What does not match a distribution that has only `trees`.
     pub fn misfits(&self, trees: &[TreeName]) -> Vec<Misfit> {
         let mut wrong = Vec::new();
         for (at, t) in self.transitions.iter().enumerate() {
@@ -320,7 +320,7 @@ impl Workflow {
     }
 }
 
-/// The states to which no way leads, each with its place in the draft.
+/// The states that cannot be reached, each with its position in the draft.
 fn unreachable<'s>(
     initial: &State,
     states: &'s [(usize, State)],
@@ -401,12 +401,12 @@ mod tests {
             [
                 "the spelling `a-B` belongs to two states",
                 "nobody may take the transition from A to B",
-                "the transition from A to B stands twice",
+                "the transition from A to B is defined twice",
                 "`Nowhere` is not one of the states",
                 "a transition leads from B to itself",
-                "no way leads from A to A b",
-                "no way leads from A to Island",
-                "no way leads from A to Other",
+                "A b cannot be reached from A",
+                "Island cannot be reached from A",
+                "Other cannot be reached from A",
             ]
         );
     }
