@@ -1,22 +1,22 @@
-//! What is said about a configuration: where, how grave, what is wrong, what would be right.
+//! Findings about a configuration: where, how serious, what is wrong, and how to fix it.
 //!
-//! Every text is made from values here and in the readers; nothing is printed from this module.
+//! All text is built from values here and in the readers; this module prints nothing.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-/// How much a complaint weighs.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// The daemon will not start.
+    /// The daemon does not start.
     Complaint,
-    /// Worth knowing; stops nothing.
+    /// Worth knowing; the daemon starts anyway.
     Note,
 }
 
-/// Where in the file something stands. Lines and columns count from 1, columns in characters.
+/// A position in the file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Spot {
     /// Line.
@@ -27,23 +27,23 @@ pub struct Spot {
     pub key: String,
 }
 
-/// One thing that is wrong with the configuration, or worth knowing about it.
+/// One mistake in the configuration, or one thing worth knowing about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Complaint {
-    /// How much it weighs.
+    /// How serious it is.
     pub level: Level,
     /// The configuration file, as the caller named it.
     pub file: PathBuf,
-    /// Where it stands.
+    /// Where it is.
     pub at: Spot,
     /// What is wrong; a lower-case fragment.
     pub what: String,
-    /// What would be right, where that can be told.
+    /// How to fix it, if that is known.
     pub hint: Option<String>,
 }
 
 impl Complaint {
-    /// For programs: every part by its name, `hint` only where there is one.
+    /// As JSON: every part by name, `hint` only if there is one.
     pub fn to_json(&self) -> Value {
         let mut object = json!({
             "level": match self.level { Level::Complaint => "complaint", Level::Note => "note" },
@@ -61,8 +61,8 @@ impl Complaint {
 }
 
 impl fmt::Display for Complaint {
-    /// `FILE:LINE:COLUMN: key: sentence`, and a second line with the hint. Positions in lists are left
-    /// out of the key, since the line tells which element is meant.
+    /// `FILE:LINE:COLUMN: key: sentence`, and a second line with the hint. List positions are left out of the key,
+    /// since the line number already tells which element is meant.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file.display(), self.at.line, self.at.column)?;
         if self.level == Level::Note {
@@ -79,7 +79,7 @@ impl fmt::Display for Complaint {
     }
 }
 
-/// A key path without the positions in lists.
+/// A key path without list positions.
 pub fn without_positions(key: &str) -> String {
     let mut plain = String::with_capacity(key.len());
     let mut rest = key;
@@ -97,42 +97,42 @@ pub fn without_positions(key: &str) -> String {
     plain
 }
 
-/// Complaints and notes as they are found.
+/// Collects complaints and notes.
 #[derive(Debug)]
 pub struct Findings {
     file: PathBuf,
-    /// In the order in which they were found.
+    /// In the order they were found.
     pub list: Vec<Complaint>,
 }
 
 impl Findings {
-    /// None yet.
+    /// Starts empty.
     pub fn new(file: &Path) -> Self {
         Self { file: file.to_owned(), list: Vec::new() }
     }
 
-    /// Something that keeps the daemon from starting.
+    /// Adds a complaint: the daemon does not start.
     pub fn complain(&mut self, at: &Spot, what: String, hint: Option<String>) {
         self.list.push(Complaint { level: Level::Complaint, file: self.file.clone(), at: at.clone(), what, hint });
     }
 
-    /// Something that is worth knowing.
+    /// Adds a note.
     pub fn note(&mut self, at: &Spot, what: String, hint: Option<String>) {
         self.list.push(Complaint { level: Level::Note, file: self.file.clone(), at: at.clone(), what, hint });
     }
 
-    /// Something that is wrong with a file.
+    /// Adds a complaint about a file.
     pub fn trouble(&mut self, at: &Spot, trouble: Trouble) {
         self.complain(at, trouble.what, trouble.hint);
     }
 }
 
-/// What is wrong with a file, and what would help.
+/// What is wrong with a file, and what may help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// A lower-case fragment that names the file.
     pub what: String,
-    /// What would help.
+    /// What may help.
     pub hint: Option<String>,
 }
 
@@ -144,7 +144,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Orders complaints by position, then by weight and text, and drops repetitions.
+/// Sorts complaints by position, then by level and text, and removes duplicates.
 pub fn sort(complaints: &mut Vec<Complaint>) {
     complaints.sort_by(|a, b| {
         let (x, y) = (&a.at, &b.at);

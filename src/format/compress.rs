@@ -1,22 +1,22 @@
-//! gzip and zstd members that can stand one after another.
+//! gzip and zstd members that can be concatenated.
 //!
-//! A published file is several members in a row: RFC 1952 section 2.2 calls such a gzip file legal, and
-//! so does RFC 8878 section 3 for zstd frames. Each member is a function of its bytes alone (no time, no
-//! name, a fixed level, one thread), so equal content gives equal files.
+//! A published file is a sequence of members: RFC 1952 section 2.2 allows this for gzip, and RFC 8878 section 3 for
+//! zstd frames. Each member depends on its content alone (no time, no name, a fixed level, one thread), so equal
+//! content gives equal files.
 //!
-//! Reading is bounded: never more than the limit comes out, however small the input (row 34), and
-//! what follows the last member is an error. A zstd frame may ask for a window of 128 MiB and no more,
-//! which is the library's own bound and that of the clients.
+//! Reading is bounded: output never exceeds the limit, however small the input (row 34), and anything after the last
+//! member is an error. A zstd frame may ask for a window of at most 128 MiB, which is the limit of the library and of
+//! the clients.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::str::FromStr;
 
-/// gzip's level. With 6 the metadata of CentOS 7 and others is 0.7 % smaller and takes a third longer; that of
-/// packages with little in common 3 % and 60 %.
+/// gzip level. At 6, the metadata of CentOS 7 and the like is 0.7 % smaller and takes a third longer; for packages with
+/// little in common it is 3 % and 60 %.
 const GZIP_LEVEL: u32 = 5;
 
-/// zstd's level: close to what the distributions publish.
+/// zstd level: close to what distributions use.
 const ZSTD_LEVEL: i32 = 9;
 
 /// How metadata files are compressed.
@@ -27,15 +27,15 @@ pub enum Compression {
     Gz,
     /// zstd, for EL9 and newer.
     Zst,
-    /// Not at all.
+    /// Uncompressed.
     None,
 }
 
 impl Compression {
-    /// All kinds, in the order in which help texts name them.
+    /// All of them, in the order used in help texts.
     pub const ALL: [Self; 3] = [Self::Gz, Self::Zst, Self::None];
 
-    /// The spelling in configuration.
+    /// The configuration value.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gz => "gz",
@@ -44,7 +44,7 @@ impl Compression {
         }
     }
 
-    /// What a file's name ends with, after `.xml`.
+    /// The file name extension after `.xml`.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Gz => ".gz",
@@ -53,7 +53,7 @@ impl Compression {
         }
     }
 
-    /// By the end of a file's name; `None` for compressions that are not read here, such as `.xz`.
+    /// From the file name's extension; `None` for compressions not supported here, such as `.xz`.
     pub fn of_name(name: &str) -> Option<Self> {
         match name.rsplit_once('.').map(|(_, extension)| extension) {
             Some("gz") => Some(Self::Gz),
@@ -70,7 +70,7 @@ impl fmt::Display for Compression {
     }
 }
 
-/// A compression that is none of `gz`, `zst`, `none`.
+/// A value other than `gz`, `zst`, `none`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a metadata compression: use gz, zst or none", .0.escape_default())]
 pub struct UnknownCompression(pub String);
@@ -83,7 +83,7 @@ impl FromStr for Compression {
     }
 }
 
-/// Makes members; keeps the compressor's tables from one to the next.
+/// Makes members; reuses the compressor's tables.
 pub struct Press {
     kind: Kind,
 }
@@ -98,7 +98,7 @@ enum Kind {
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 impl Press {
-    /// A press for members of one kind.
+    /// A press for members of one compression.
     pub fn new(compression: Compression) -> io::Result<Self> {
         let kind = match compression {
             Compression::Gz => Kind::Gz(Box::new(flate2::Compress::new(flate2::Compression::new(GZIP_LEVEL), false))),
@@ -112,7 +112,7 @@ impl Press {
         Ok(Self { kind })
     }
 
-    /// One gzip member, one zstd frame, or the bytes as they are.
+    /// One gzip member, one zstd frame, or the bytes unchanged.
     pub fn member(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         match &mut self.kind {
             Kind::Gz(press) => gzip_member(press, bytes),
@@ -124,7 +124,7 @@ impl Press {
 
 fn gzip_member(press: &mut flate2::Compress, bytes: &[u8]) -> io::Result<Vec<u8>> {
     press.reset();
-    // Metadata shrinks to a seventh; what does not grows the buffer below.
+    // Metadata usually shrinks to a seventh; otherwise the buffer grows below.
     let mut out = Vec::with_capacity(bytes.len() / 4 + 1024);
     out.extend_from_slice(&GZIP_HEADER);
     loop {
@@ -136,23 +136,23 @@ fn gzip_member(press: &mut flate2::Compress, bytes: &[u8]) -> io::Result<Vec<u8>
         }
     }
     out.extend_from_slice(&crc32(bytes).to_le_bytes());
-    // The length modulo 2^32, as the format wants it.
+    // The length modulo 2^32, as the format requires.
     let [a, b, c, d, ..] = (bytes.len() as u64).to_le_bytes();
     out.extend_from_slice(&[a, b, c, d]);
     Ok(out)
 }
 
-/// The CRC-32 of gzip, ten times as fast as the compressor's own.
+/// The CRC-32 of gzip, ten times as fast as the one in the compressor.
 pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
-/// One gzip member, one zstd frame, or the bytes as they are. For many of them, use a [`Press`].
+/// One gzip member, one zstd frame, or the bytes unchanged. To make many, use a [`Press`].
 pub fn member(compression: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
     Press::new(compression)?.member(bytes)
 }
 
-/// One member from pieces that need not lie side by side in memory.
+/// Writes one member piece by piece.
 pub fn single<W: Write>(compression: Compression, out: W) -> io::Result<Single<W>> {
     Ok(match compression {
         Compression::Gz => Single::Gz(
@@ -173,12 +173,12 @@ pub enum Single<W: Write> {
     Gz(flate2::write::GzEncoder<W>),
     /// zstd.
     Zst(zstd::stream::write::Encoder<'static, W>),
-    /// As it is.
+    /// Uncompressed.
     None(W),
 }
 
 impl<W: Write> Single<W> {
-    /// Writes what is left and gives back what is beneath.
+    /// Writes the rest and returns the inner writer.
     pub fn finish(self) -> io::Result<W> {
         match self {
             Self::Gz(press) => press.finish(),
@@ -206,7 +206,7 @@ impl<W: Write> Write for Single<W> {
     }
 }
 
-/// Reads all members of `input`, one after another, as they come; at most `limit` bytes come out.
+/// Reads all members of `input` as a stream; at most `limit` bytes come out.
 pub fn reader<'a>(
     compression: Compression,
     input: impl BufRead + 'a,
@@ -220,7 +220,7 @@ pub fn reader<'a>(
     Ok(BufReader::with_capacity(64 * 1024, inner))
 }
 
-/// Unpacks all members; more than `limit` bytes are an error, and not unpacked.
+/// Decompresses all members; stops with an error beyond `limit` bytes.
 pub fn open(compression: Compression, bytes: &[u8], limit: u64) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     reader(compression, bytes, limit)?.read_to_end(&mut out)?;
@@ -329,7 +329,7 @@ mod tests {
         let mut press = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("a press");
         press.window_log(28).expect("zstd can do it");
         press.write_all(&vec![1; 1 << 20]).expect("memory");
-        // Without the end of the frame the size is unknown, so the window stands as it was asked for.
+        // Without the end of the frame the size is unknown, so the requested window applies.
         let packed = press.finish().expect("the end");
         assert!(open(Compression::Zst, &packed, LIMIT).is_err());
     }

@@ -1,11 +1,10 @@
-//! A TOML document read with the position of every value, collecting all complaints.
+//! A TOML document with the position of every value; collects all complaints.
 //!
-//! [`Sheet`] holds the text and what was found wrong with it; [`Section`] is one table of it and
-//! [`Value`] one value. A section remembers which keys it was asked for, so that [`Section::close`]
-//! can refuse all others: there is no second list of known keys. Reading never stops at a mistake:
-//! what cannot be read is `None`, and the complaint about it is already on the sheet.
+//! [`Sheet`] holds the text and the complaints about it; [`Section`] is one table and [`Value`] one value. A section
+//! remembers which keys were read, so that [`Section::close`] can refuse all others without a second list of known
+//! keys. Reading never stops at a mistake: what cannot be read is `None`, and the complaint is already recorded.
 //!
-//! Nothing here knows what a key means, and nothing here touches the disk.
+//! Nothing here knows what a key means, and nothing here reads files.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,10 +20,10 @@ use super::complaint::{Complaint, Level, Spot, sort, without_positions};
 use super::spelling::{list_of, nearest};
 use super::syntax::Mended;
 
-/// The configuration text, where its lines begin, and what was found wrong so far.
+/// The configuration text, where its lines begin, and the complaints so far.
 pub struct Sheet<'t> {
     file: &'t Path,
-    /// As it was written; [`Mended::text`] is what was read.
+    /// As written; [`Mended::text`] is what was parsed.
     text: &'t str,
     mended: &'t Mended<'t>,
     line_starts: Vec<usize>,
@@ -32,7 +31,7 @@ pub struct Sheet<'t> {
 }
 
 impl<'t> Sheet<'t> {
-    /// A sheet on which the syntax errors already stand, and what could be read of the text.
+    /// A sheet with the syntax errors already recorded, and what could be parsed of the text.
     pub fn new(text: &'t str, mended: &'t Mended<'t>, file: &'t Path) -> (Self, Spanned<DeTable<'t>>) {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let sheet = Self { file, text, mended, line_starts, complaints: RefCell::default() };
@@ -55,7 +54,7 @@ impl<'t> Sheet<'t> {
         }
     }
 
-    /// Where every key and every element of a list stands.
+    /// The position of every key and every list element.
     pub fn places(&self, root: &Spanned<DeTable<'t>>) -> Places {
         let mut places = Places::default();
         let mut waiting = vec![(String::new(), root.get_ref())];
@@ -77,14 +76,14 @@ impl<'t> Sheet<'t> {
         places
     }
 
-    /// All complaints, by position.
+    /// All complaints, sorted by position.
     pub fn into_complaints(self) -> Vec<Complaint> {
         let mut all = self.complaints.into_inner();
         sort(&mut all);
         all
     }
 
-    /// Where a byte of the mended text stands, with the key that stands there.
+    /// The position of a byte of the mended text, with the key that is there.
     fn spot(&self, offset: usize, key: &str) -> Spot {
         self.written_at(self.mended.original(offset), key)
     }
@@ -93,7 +92,7 @@ impl<'t> Sheet<'t> {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|at| self.line_starts.get(at)).copied().unwrap_or(0);
         let before = self.text.get(start..offset).unwrap_or_default();
-        // A byte order mark takes no room in an editor.
+        // A byte order mark takes no column in an editor.
         Spot { line, column: before.trim_start_matches('\u{feff}').chars().count() + 1, key: key.to_owned() }
     }
 
@@ -103,12 +102,12 @@ impl<'t> Sheet<'t> {
     }
 }
 
-/// Where every key of a document stands, for those who look after it was read.
+/// The position of every key of a document, for checks made after it was read.
 #[derive(Debug, Default)]
 pub struct Places(BTreeMap<String, Spot>);
 
 impl Places {
-    /// The place of `key`, or of the nearest table around it when the key itself was not written.
+    /// The position of `key`, or of the nearest enclosing table if the key itself was not written.
     pub fn of(&self, key: &str) -> Spot {
         let mut written = key;
         loop {
@@ -134,10 +133,10 @@ pub struct Section<'s, 't> {
 }
 
 impl<'s, 't> Section<'s, 't> {
-    /// The value of `key`, if it is there.
+    /// The value of `key`, if present.
     ///
-    /// A misspelt key is refused and then read as what was meant, so that the mistakes in its value
-    /// are found too. Therefore no two keys of one section may be spelt nearly alike.
+    /// A misspelt key is refused but still read as the key it resembles, so that mistakes in its value are found too.
+    /// Therefore no two keys of one section may be spelt nearly alike.
     pub fn get(&mut self, key: &'static str) -> Option<Value<'s, 't>> {
         self.asked.push(key);
         let entries = self.entries();
@@ -150,7 +149,7 @@ impl<'s, 't> Section<'s, 't> {
         Some(Value { key: join(&self.key, key), ..value })
     }
 
-    /// The value of `key`; its absence is a complaint that says what belongs there.
+    /// The value of `key`; if missing, complains and says what belongs there.
     pub fn need(&mut self, key: &'static str, example: &str) -> Option<Value<'s, 't>> {
         let value = self.get(key);
         if value.is_none() {
@@ -177,7 +176,7 @@ impl<'s, 't> Section<'s, 't> {
         self.sheet.spot(self.start, &self.key)
     }
 
-    /// Every entry in the order of the file, for tables whose keys are names.
+    /// All entries in file order, for tables whose keys are names.
     pub fn entries(&self) -> Vec<(Name<'s, 't>, Value<'s, 't>)> {
         let mut entries: Vec<_> = self.table.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
@@ -190,13 +189,13 @@ impl<'s, 't> Section<'s, 't> {
         entries.into_iter().map(entry).collect()
     }
 
-    /// Refuses every key that nobody asked for.
+    /// Refuses every key that was not read.
     pub fn close(self) {
         let alike = |key: &&str| self.asked.iter().any(|other| other != key && nearest(key, [*other]).is_some());
         debug_assert!(!self.asked.iter().any(alike), "two keys of {} are spelt nearly alike", self.key);
         for (name, _) in self.entries() {
             if !self.asked.contains(&name.text) && !self.misspelt.contains(&name.text) {
-                // A misspelt key beside the right one.
+                // A misspelt key next to the right one.
                 let hint = match nearest(name.text, self.asked.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known here: {}", self.asked.join(", ")),
@@ -207,7 +206,7 @@ impl<'s, 't> Section<'s, 't> {
     }
 }
 
-/// A key that the admin chose, such as the name of a tree.
+/// A key chosen by the admin, such as the name of a tree.
 pub struct Name<'s, 't> {
     sheet: &'s Sheet<'t>,
     /// The key as written, without quotes.
@@ -238,7 +237,7 @@ impl<'s, 't> Value<'s, 't> {
         Self { sheet, tree: value.get_ref(), span: value.span(), key }
     }
 
-    /// Where the value stands.
+    /// Where the value is.
     pub fn spot(&self) -> Spot {
         self.sheet.spot(self.span.start, &self.key)
     }
@@ -253,7 +252,7 @@ impl<'s, 't> Value<'s, 't> {
         None
     }
 
-    /// What the value is, in an admin's words.
+    /// What kind of value it is, in an admin's words.
     pub fn kind(&self) -> &'static str {
         match self.tree {
             DeValue::String(_) => "text",
@@ -276,7 +275,7 @@ impl<'s, 't> Value<'s, 't> {
         matches!(self.tree, DeValue::String(_))
     }
 
-    /// The value as text.
+    /// The value as a string.
     pub fn text(&self) -> Option<&'s str> {
         match self.tree {
             DeValue::String(text) => Some(text),
@@ -285,7 +284,7 @@ impl<'s, 't> Value<'s, 't> {
         }
     }
 
-    /// The value as text, read by `read`.
+    /// The value as a string, parsed by `read`.
     pub fn read<T, E: fmt::Display>(&self, read: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         match read(self.text()?) {
             Ok(value) => Some(value),
@@ -296,7 +295,7 @@ impl<'s, 't> Value<'s, 't> {
         }
     }
 
-    /// The value as a quantity within `range`, read by `read` and shown by `show`.
+    /// The value as a quantity within `range`, parsed by `read` and shown by `show`.
     pub fn quantity<T: PartialOrd, E: fmt::Display>(
         &self,
         read: impl FnOnce(&str) -> Result<T, E>,
@@ -316,7 +315,7 @@ impl<'s, 't> Value<'s, 't> {
         None
     }
 
-    /// The value as text that becomes a name of ours.
+    /// The value as a string, parsed into one of our types.
     pub fn parse<T: FromStr<Err: fmt::Display>>(&self) -> Option<T> {
         self.read(str::parse)
     }
@@ -333,7 +332,7 @@ impl<'s, 't> Value<'s, 't> {
         None
     }
 
-    /// The value as a switch.
+    /// The value as a boolean.
     pub fn switch(&self) -> Option<bool> {
         match self.tree {
             DeValue::Boolean(value) => Some(*value),

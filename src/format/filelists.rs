@@ -1,10 +1,10 @@
-//! One package's part of `filelists.xml`: every file, with directories and ghosts marked.
+//! A package's entry in `filelists.xml`: every file, with directories and ghosts marked.
 
 use crate::format::package::{Package, Placed};
 use crate::format::primary::{numbers, version, write_file};
 use crate::format::xml;
 
-/// What stands before the first package.
+/// The text before the first package.
 pub fn head(packages: usize) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<filelists xmlns=\"http://linux.duke.edu/metadata/filelists\" \
@@ -12,12 +12,12 @@ pub fn head(packages: usize) -> String {
     )
 }
 
-/// What stands after the last package.
+/// The text after the last package.
 pub fn foot() -> &'static str {
     "</filelists>\n"
 }
 
-/// Appends the package's element and a line end.
+/// Appends the package's element and a newline.
 pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     open(out, package, placed);
     version(out, package);
@@ -28,7 +28,7 @@ pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     out.extend_from_slice(b"</package>\n");
 }
 
-/// `<package pkgid=… name=… arch=…>`, as `other.xml` has it too.
+/// `<package pkgid=… name=… arch=…>`, the same in `other.xml`.
 pub(super) fn open(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     numbers(out, format_args!("<package pkgid=\"{}\" name=\"", placed.pkgid));
     xml::attribute(out, package.nevra.name());

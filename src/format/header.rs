@@ -1,18 +1,17 @@
-//! RPM's header structure, read by rpm's own rules and within bounds.
+//! RPM's header structure, read by rpm's own rules and within limits.
 //!
-//! A package is a lead of 96 bytes, a signature header, zero to seven bytes of padding, the main
-//! header, and the payload to the end of the file. A header is an intro of 16 bytes (magic, number of
-//! entries, bytes of data), 16 bytes for each entry (tag, type, offset, count), and the data. All
-//! numbers are big endian. The rules are those of rpm's `lib/header.cc` (`hdrblobVerifyLengths`,
-//! `hdrblobVerifyRegion`, `hdrblobVerifyInfo`, `hdrblobImport`) and `lib/package.cc`
-//! (`headerMergeLegacySigs`); where the catalogue of hostile inputs asks for more than rpm does, the
+//! A package is a lead of 96 bytes, a signature header, zero to seven bytes of padding, the main header, and the
+//! payload up to the end of the file. A header is an intro of 16 bytes (magic, number of entries, bytes of data), 16
+//! bytes for each entry (tag, type, offset, count), and the data. All numbers are big endian. The rules are those of
+//! rpm's `lib/header.cc` (`hdrblobVerifyLengths`, `hdrblobVerifyRegion`, `hdrblobVerifyInfo`, `hdrblobImport`) and
+//! `lib/package.cc` (`headerMergeLegacySigs`); where the catalogue of hostile inputs requires more than rpm does, the
 //! rule names its row (H1 to H24).
 //!
-//! - A length in a file is believed only after the bytes that it speaks of have been seen, so no
-//!   claim of a file makes this module allocate.
-//! - Every entry is checked before the first value can be asked for; asking cannot fail afterwards.
-//! - The bytes are kept as they were read. Nothing here writes a header, and nothing hashes one.
-//! - No tag is looked up in more than one place: a header with a tag twice does not exist.
+//! - A length in a file is trusted only once the bytes it covers have been read, so no claim of a file makes this
+//!   module allocate.
+//! - Every entry is checked before the first value can be read; reading a value cannot fail afterwards.
+//! - The bytes are kept as they were read. Nothing here writes a header or hashes one.
+//! - A tag is looked up in one place only: a header with a tag twice is refused.
 
 use std::ops::Range;
 
@@ -30,8 +29,8 @@ const INTRO: usize = 16;
 /// Bytes of one entry, and of the trailer that ends a region.
 const ENTRY: usize = 16;
 
-/// No header is larger than this. rpm allows 256 MiB (`headerMaxbytes`), but the largest headers that
-/// distributions ship are far below, and each header that is read is held in memory.
+/// Largest header accepted. rpm allows 256 MiB (`headerMaxbytes`), but the largest headers that distributions ship are
+/// far smaller, and each header is held in memory while it is read.
 pub const HEADER_MAX: u64 = 64 * 1024 * 1024;
 
 /// Most entries of a main header (`HEADER_TAGS_MAX`).
@@ -46,7 +45,7 @@ pub const SIGNATURE_TAGS_MAX: u32 = 32;
 /// Most bytes of data in a signature header (`hdrblobVerifyLengths`).
 pub const SIGNATURE_DATA_MAX: u32 = 64 * 1024 * 1024;
 
-/// Most elements of anything but a `BIN` (`HEADER_ARRAY_MAX`), which bounds the number of files.
+/// Most elements of any type but `BIN` (`HEADER_ARRAY_MAX`), which bounds the number of files.
 pub const ARRAY_MAX: u32 = 0x000f_ffff;
 
 /// Most elements of a known signature tag (`headerMergeLegacySigs`).
@@ -55,14 +54,14 @@ const SIGNATURE_COUNT_MAX: u32 = 16 * 1024 * 1024;
 /// The lead's first four bytes.
 const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
-/// The lead's word for "a signature header follows" (`RPMSIGTYPE_HEADERSIG`), the only kind that rpm
-/// still reads.
+/// The value in the lead that says "a signature header follows" (`RPMSIGTYPE_HEADERSIG`), the only kind rpm still
+/// reads.
 const HEADER_SIGNATURE: [u8; 2] = [0, 5];
 
-/// A header's first eight bytes, all of which count (H4).
+/// A header's first eight bytes, all of which are compared (H4).
 const HEADER_MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];
 
-/// Region tags: what rpm puts before everything else to say which entries belong together.
+/// Region tags: the first entry, which says which entries belong together.
 const HEADER_IMAGE: u32 = 61;
 const HEADER_SIGNATURES: u32 = 62;
 const HEADER_IMMUTABLE: u32 = 63;
@@ -71,26 +70,26 @@ const HEADER_IMMUTABLE: u32 = 63;
 pub mod kind {
     /// One character.
     pub const CHAR: u32 = 1;
-    /// Bytes as numbers.
+    /// Bytes read as numbers.
     pub const INT8: u32 = 2;
-    /// Numbers of 16 bits.
+    /// 16-bit numbers.
     pub const INT16: u32 = 3;
-    /// Numbers of 32 bits.
+    /// 32-bit numbers.
     pub const INT32: u32 = 4;
-    /// Numbers of 64 bits.
+    /// 64-bit numbers.
     pub const INT64: u32 = 5;
-    /// One string that ends with a NUL.
+    /// One NUL-terminated string.
     pub const STRING: u32 = 6;
     /// Bytes.
     pub const BIN: u32 = 7;
-    /// Strings, each of which ends with a NUL.
+    /// NUL-terminated strings.
     pub const STRING_ARRAY: u32 = 8;
-    /// One string for each language of the table in tag 100; the first is for all others.
+    /// One string for each language of the table in tag 100; the first is the default.
     pub const I18NSTRING: u32 = 9;
 }
 
-/// What rpm asks of a signature tag before it makes it part of the metadata
-/// (`headerMergeLegacySigs`): its type, and how many elements, where that is fixed (H21).
+/// What rpm requires of a signature tag before it merges it into the main header (`headerMergeLegacySigs`): its type,
+/// and the number of elements where that is fixed (H21).
 fn signature_rule(tag: u32) -> Option<(u32, Option<u32>)> {
     use tag::sig;
     Some(match tag {
@@ -113,7 +112,7 @@ pub enum Part {
     Main,
 }
 
-/// Where a package's headers lie in the file, both including their intro.
+/// Where a package's headers are in the file, both including their intro.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The signature header, without the padding after it.
@@ -129,20 +128,20 @@ impl Layout {
     }
 }
 
-/// What the first bytes of a file tell about its headers.
+/// What the first bytes of a file say about its headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// So many bytes of the file, counted from its beginning, are needed to say more. When the file
-    /// ends before them it is truncated (H1).
+    /// This many bytes, counted from the beginning of the file, are needed to continue. A file that ends before them is
+    /// truncated (H1).
     More(u64),
-    /// Where the headers lie; they need not have been seen whole.
+    /// Where the headers are; they may not have been read completely.
     Known(Layout),
 }
 
-/// Finds the two headers by lead and intros, and holds their sizes against the limits (H1 to H9).
+/// Finds the two headers from the lead and the intros, and checks their sizes against the limits (H1 to H9).
 ///
-/// Of the lead only the magic, the major version, which rpm before 6 wants to be 3 or 4, and the
-/// signature type count; all else in it is history and unsigned (H3).
+/// Only three fields of the lead are checked: the magic, the major version, which rpm before 6 requires to be 3 or 4,
+/// and the signature type. The rest is obsolete and unsigned (H3).
 pub fn extent(prefix: &[u8]) -> Result<Extent, Refusal> {
     const NEEDED: u64 = (LEAD + INTRO) as u64;
     if !LEAD_MAGIC.iter().zip(prefix).all(|(want, is)| want == is) {
@@ -173,7 +172,7 @@ fn intro_at(prefix: &[u8], at: u64) -> Option<&[u8; INTRO]> {
     prefix.get(usize::try_from(at).ok()?..)?.first_chunk()
 }
 
-/// The two lengths of a header, within the limits of its part.
+/// The two lengths of a header, within the limits for its part.
 #[derive(Clone, Copy)]
 struct Intro {
     entries: u32,
@@ -181,7 +180,7 @@ struct Intro {
 }
 
 impl Intro {
-    /// Compares all eight bytes of magic and the lengths with rpm's limits (H4 to H9).
+    /// Checks all eight bytes of the magic, and the lengths against rpm's limits (H4 to H9).
     fn read(bytes: &[u8; INTRO], part: Part) -> Result<Self, Refusal> {
         let refuse = |code, detail: String| Err(Refusal::new(code, format!("{}: {detail}", part.name())));
         let [magic @ .., _, _, _, _, _, _, _, _] = bytes;
@@ -206,7 +205,7 @@ impl Intro {
         Ok(intro)
     }
 
-    /// All bytes of the header, at most [`HEADER_MAX`] once it has been read.
+    /// Size of the header in bytes, at most [`HEADER_MAX`] once it has been read.
     fn bytes(self) -> u64 {
         INTRO as u64 + u64::from(self.entries) * ENTRY as u64 + u64::from(self.data)
     }
@@ -231,24 +230,24 @@ fn words(bytes: &[u8; ENTRY]) -> [u32; 4] {
     out
 }
 
-/// One entry whose data has been found to lie inside the header.
+/// One entry whose data is known to lie inside the header.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     tag: u32,
     kind: u32,
     count: u32,
-    /// From the beginning of the data.
+    /// Offset from the beginning of the data.
     start: u32,
     /// Bytes of data.
     length: u32,
 }
 
-/// One header that rpm would read, with the bytes that it was read from.
+/// One header that rpm would accept, with its original bytes.
 #[derive(Clone, Debug)]
 pub struct Header {
     bytes: Vec<u8>,
     part: Part,
-    /// By tag, without the region.
+    /// Sorted by tag, without the region.
     entries: Vec<Entry>,
     /// Where the data begins in `bytes`.
     data: usize,
@@ -263,13 +262,13 @@ impl Header {
         Ok(header.with(bytes.to_vec()))
     }
 
-    /// Does what [`Header::read`] does, and keeps the buffer instead of a copy.
+    /// Like [`Header::read`], but keeps the buffer instead of a copy.
     pub fn take(bytes: Vec<u8>, part: Part) -> Result<Self, Refusal> {
         let header = Checked::check(&bytes, part)?;
         Ok(header.with(bytes))
     }
 
-    /// The bytes as they were read, for hashing (F4).
+    /// The original bytes, for hashing (F4).
     pub fn raw(&self) -> &[u8] {
         &self.bytes
     }
@@ -279,29 +278,29 @@ impl Header {
         self.part
     }
 
-    /// Whether the entries are an immutable region. Without one it is a package from before rpm 4,
-    /// whose header no header-only signature or digest covers (H18).
+    /// Whether the entries are in an immutable region. Without one it is a package from before rpm 4, whose header no
+    /// header-only signature or digest covers (H18).
     pub fn has_region(&self) -> bool {
         self.has_region
     }
 
-    /// Whether the tags ascend, as format 6 wants it (H23).
+    /// Whether the tags ascend, as format 6 requires (H23).
     pub fn in_order(&self) -> bool {
         self.in_order
     }
 
-    /// The package format that the main header names; packages before format 6 name none.
+    /// The package format named in the main header; packages before format 6 name none.
     pub fn format(&self) -> Option<u32> {
         self.u32(tag::RPMFORMAT)
     }
 
-    /// Whether rpm ignores the tags from 1000 on in this signature header, which it does when it
-    /// takes the package for one of format 6 (H26, `rpmvsInit`).
+    /// Whether rpm ignores the tags from 1000 on in this signature header, as it does when it takes the package for
+    /// format 6 (H26, `rpmvsInit`).
     pub fn ignores_legacy(&self) -> bool {
         self.part == Part::Signature && self.has(tag::sig::RESERVED) && self.has(tag::sig::SHA3_256)
     }
 
-    /// Whether the tag is there.
+    /// Whether the tag is present.
     pub fn has(&self, tag: u32) -> bool {
         self.entry(tag).is_some()
     }
@@ -311,48 +310,47 @@ impl Header {
         self.entry(tag).map(|e| e.kind)
     }
 
-    /// How many elements a tag has; 0 when it is absent.
+    /// The number of elements of a tag; 0 if it is absent.
     pub fn count(&self, tag: u32) -> u32 {
         self.entry(tag).map_or(0, |e| e.count)
     }
 
-    /// The bytes of a `BIN`.
+    /// The bytes of a `BIN` tag.
     pub fn bin(&self, tag: u32) -> Option<&[u8]> {
         self.entry(tag).filter(|e| e.kind == kind::BIN).map(|e| self.bytes_of(e))
     }
 
-    /// A string, or the first one of several, without its NUL; of an `I18NSTRING` the one for all
-    /// languages that have none of their own (N16).
+    /// A string, or the first of several, without its NUL; for an `I18NSTRING`, the default for languages without their
+    /// own (N16).
     pub fn string(&self, tag: u32) -> Option<&[u8]> {
         self.strings(tag).next()
     }
 
-    /// All strings without their NULs; none when the tag is absent or no string.
+    /// All strings without their NULs; none if the tag is absent or not a string.
     ///
-    /// An `I18NSTRING` is one string in several languages, also where an array is usual: rpm takes it
-    /// so, and who lists what a package requires must not see more than rpm does.
+    /// An `I18NSTRING` counts as one string, even where an array is expected: rpm does the same, and a list of what a
+    /// package requires must not contain more than rpm sees.
     pub fn strings(&self, tag: u32) -> impl Iterator<Item = &[u8]> + Clone {
         let entry = self.entry(tag).filter(|e| is_string(e.kind));
         let count = entry.map_or(0, |e| if e.kind == kind::I18NSTRING { 1 } else { e.count as usize });
         entry.map_or(&[][..], |e| self.bytes_of(e)).split(|byte| *byte == 0).take(count)
     }
 
-    /// All numbers of an `INT16`; none when the tag is absent or of another type.
+    /// All numbers of an `INT16`; none if the tag is absent or of another type.
     pub fn u16s(&self, tag: u32) -> impl Iterator<Item = u16> {
         let (numbers, _) = self.of_kind(tag, kind::INT16).as_chunks::<2>();
         numbers.iter().map(|bytes| u16::from_be_bytes(*bytes))
     }
 
-    /// All numbers of an `INT32`; none when the tag is absent or of another type.
+    /// All numbers of an `INT32`; none if the tag is absent or of another type.
     pub fn u32s(&self, tag: u32) -> impl Iterator<Item = u32> {
         let (numbers, _) = self.of_kind(tag, kind::INT32).as_chunks::<4>();
         numbers.iter().map(|bytes| u32::from_be_bytes(*bytes))
     }
 
-    /// All numbers of whatever width, unsigned as they are in every tag (H28); none when the tag is
-    /// absent or no number.
+    /// All numbers of any width, unsigned as they are in every tag (H28); none if the tag is absent or not a number.
     ///
-    /// rpm too looks at the width only where there is a region, and a `BIN` is no number to it.
+    /// rpm, too, checks the width only where there is a region, and does not treat a `BIN` as a number.
     pub fn u64s(&self, tag: u32) -> impl Iterator<Item = u64> {
         let entry = self.entry(tag).filter(|e| (kind::CHAR..=kind::INT64).contains(&e.kind));
         let size = entry.map_or(1, |e| size_of(e.kind) as usize);
@@ -365,12 +363,12 @@ impl Header {
         self.u32s(tag).next()
     }
 
-    /// The first number of whatever width.
+    /// The first number of any width.
     pub fn u64(&self, tag: u32) -> Option<u64> {
         self.u64s(tag).next()
     }
 
-    /// Tag, type and count of every entry but the region, by tag.
+    /// Tag, type and count of every entry except the region, sorted by tag.
     pub fn entries(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         self.entries.iter().map(|e| (e.tag, e.kind, e.count))
     }
@@ -390,19 +388,19 @@ impl Header {
     }
 }
 
-/// What two headers say about each other beyond what each says by itself.
+/// What comparing the two headers shows that neither shows alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// Something stands in the padding of a package of format 4, where rpm does not look (H24).
+    /// The padding of a format 4 package is not zero; rpm does not check this (H24).
     pub nonzero_padding: bool,
-    /// The signature header has tags that rpm ignores because the package is of format 6 (H26).
+    /// The signature header has tags that rpm ignores because the package is format 6 (H26).
     pub ignored_tags: bool,
 }
 
-/// Holds the two headers of a package against each other: which tags may be in only one of them
-/// (H20), and what format 6 asks of the signature header (H23, H24, H26).
+/// Compares the two headers of a package: which tags may be in only one of them (H20), and what format 6 requires of
+/// the signature header (H23, H24, H26).
 ///
-/// `padding` is what lies between the headers, see [`Layout::padding`].
+/// `padding` is the bytes between the headers, see [`Layout::padding`].
 pub fn agree(signature: &Header, padding: &[u8], main: &Header) -> Result<Agreement, Refusal> {
     use tag::sig;
     let format_6 = main.format().is_some_and(|format| format >= 6);
@@ -428,7 +426,7 @@ pub fn agree(signature: &Header, padding: &[u8], main: &Header) -> Result<Agreem
     Ok(Agreement { nonzero_padding, ignored_tags })
 }
 
-/// What a header consists of, once all of it has been checked.
+/// The parts of a header, once all of it has been checked.
 struct Checked {
     part: Part,
     entries: Vec<Entry>,
@@ -486,8 +484,8 @@ fn names_format_6(entries: &[Entry], data: &[u8]) -> bool {
     bytes.is_some_and(|bytes| u32::from_be_bytes(*bytes) >= 6)
 }
 
-/// Finds the region that the first entry opens, and gives the end of its data, trailer included
-/// (H18, H19, `hdrblobVerifyRegion`).
+/// Finds the region that the first entry opens, and returns the end of its data, trailer included (H18, H19,
+/// `hdrblobVerifyRegion`).
 fn region_end(index: &[[u8; ENTRY]], data: &[u8], part: Part) -> Result<Option<usize>, String> {
     let Some([tag, kind, offset, count]) = index.first().map(words) else {
         return Ok(None);
@@ -514,7 +512,7 @@ fn region_end(index: &[[u8; ENTRY]], data: &[u8], part: Part) -> Result<Option<u
     if (tag != own && tag != also) || !sane(kind, count) {
         return Err(format!("trailer with tag {tag}, type {kind} and count {count}"));
     }
-    // The trailer says how far back the region's first entry is, counted in bytes of entries.
+    // The trailer gives the distance back to the region's first entry, in bytes of entries.
     let back = back.wrapping_neg() as usize;
     let entries = back / ENTRY;
     if !back.is_multiple_of(ENTRY) || entries == 0 || entries > index.len() {
@@ -528,7 +526,7 @@ fn region_end(index: &[[u8; ENTRY]], data: &[u8], part: Part) -> Result<Option<u
     Ok(Some(end))
 }
 
-/// Checks every entry after the region's own, in the order in which they stand (`hdrblobVerifyInfo`).
+/// Checks every entry after the region's own, in order (`hdrblobVerifyInfo`).
 fn check_entries(index: &[[u8; ENTRY]], data: &[u8], region: Option<usize>, part: Part) -> Result<Vec<Entry>, Refusal> {
     // One entry for each 16 bytes that have been read.
     let mut entries = Vec::with_capacity(index.len());
@@ -563,7 +561,7 @@ fn check_entries(index: &[[u8; ENTRY]], data: &[u8], region: Option<usize>, part
         dense = u32::next_multiple_of(dense, size).saturating_add(length);
         entries.push(Entry { tag, kind, count, start, length });
     }
-    // rpm adds up what the entries need and wants it to be all there is (`hdrblobImport`).
+    // rpm adds up the space that the entries need and requires it to be all there is (`hdrblobImport`).
     let trailer = if region.is_some() { ENTRY } else { 0 };
     if dense as usize + trailer != data.len() {
         let detail = format!("{}: {} bytes of data, the entries need {dense}", part.name(), data.len());
@@ -572,9 +570,9 @@ fn check_entries(index: &[[u8; ENTRY]], data: &[u8], region: Option<usize>, part
     Ok(entries)
 }
 
-/// Whether this tag may stand in this header with this type (H15, H17, H20, H21).
+/// Whether this tag is allowed in this header with this type (H15, H17, H20, H21).
 fn check_tag(tag: u32, kind: u32, count: u32, in_region: bool, part: Part) -> Result<(), (Code, &'static str)> {
-    // rpm before 6 takes a tag for a signed number.
+    // rpm before 6 treats a tag as a signed number.
     if tag < tag::HEADERI18NTABLE || i32::try_from(tag).is_err() {
         return Err((Code::HeaderEntry, "is not allowed here"));
     }
@@ -592,8 +590,7 @@ fn check_tag(tag: u32, kind: u32, count: u32, in_region: bool, part: Part) -> Re
             if (256..1000).contains(&tag) && tag != tag::PUBKEYS {
                 return Err((Code::SigtagInHeader, "belongs in the signature header"));
             }
-            // rpm looks at types only where there is a region; before that, an architecture could be
-            // a number.
+            // rpm checks types only where there is a region; in older packages an architecture could be a number.
             let wrong = in_region
                 && tag::kind_of(tag).is_some_and(|wanted| wanted != kind && !(is_string(wanted) && is_string(kind)));
             if wrong { Err((Code::HeaderEntry, "has the wrong type")) } else { Ok(()) }
@@ -605,7 +602,7 @@ fn is_string(kind: u32) -> bool {
     matches!(kind, kind::STRING | kind::STRING_ARRAY | kind::I18NSTRING)
 }
 
-/// Bytes of one element, to which its data is aligned.
+/// Size of one element, which is also its alignment.
 fn size_of(kind: u32) -> u32 {
     match kind {
         kind::INT16 => 2,
@@ -615,7 +612,7 @@ fn size_of(kind: u32) -> u32 {
     }
 }
 
-/// Bytes that `count` elements take of `rest`, if they are there (H11, H12, H16, `dataLength`).
+/// The bytes that `count` elements take of `rest`, if they fit (H11, H12, H16, `dataLength`).
 fn length_of(kind: u32, count: u32, rest: &[u8]) -> Option<u32> {
     let length = match kind {
         kind::STRING if count != 1 => return None,
@@ -625,9 +622,9 @@ fn length_of(kind: u32, count: u32, rest: &[u8]) -> Option<u32> {
     u32::try_from(length).ok().filter(|_| length <= rest.len())
 }
 
-/// How many bytes it takes to see so many NULs.
+/// The number of bytes up to and including the `count`th NUL.
 fn after_nuls(bytes: &[u8], count: usize) -> Option<usize> {
-    // Counting a block at a time is many times faster than looking at each string for its end.
+    // Counting NULs a block at a time is many times faster than scanning each string.
     let mut left = count;
     let mut before = 0;
     for block in bytes.chunks(256) {
@@ -647,7 +644,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A header made by hand, entry after entry, with the region closed at the end.
+    /// A hand-made header, entry by entry, with the region closed at the end.
     struct Draft {
         region: Option<u32>,
         index: Vec<[u32; 4]>,
@@ -1007,7 +1004,7 @@ mod tests {
 
     #[test]
     fn h13_misaligned_numbers_are_refused() {
-        // A filler of one byte for each place before the number that is no multiple of its size.
+        // A filler of one byte before each number, so that it is not aligned.
         for (kind, size) in [(kind::INT16, 2), (kind::INT32, 4), (kind::INT64, 8)] {
             for off in 1..size {
                 let mut draft = Draft::main().bin(50_000, &vec![0; off]);
@@ -1035,7 +1032,7 @@ mod tests {
     #[test]
     fn h14_data_may_not_overlap_the_trailer_of_the_region() {
         refused(&spoilt(plain().done(), 14, COUNT, 4), Part::Main, Code::HeaderEntry);
-        // All 48 bytes are accounted for, but the entry's 32 hold the trailer.
+        // The 48 bytes add up, but the 32 bytes of the entry contain the trailer.
         let words = [
             [62, kind::BIN, 16, 16],
             [300, kind::BIN, 0, 32],
@@ -1069,7 +1066,7 @@ mod tests {
         refused(&Draft::main().longs(tag::SIZE, &[1]).done(), Part::Main, Code::HeaderEntry);
         refused(&Draft::main().bin(tag::BASENAMES, b"a\0").done(), Part::Main, Code::HeaderEntry);
         refused(&Draft::main().text(tag::SOURCEPKGID, "a").done(), Part::Main, Code::HeaderEntry);
-        // rpm lets the three types of strings stand for each other, and lets unknown tags be.
+        // rpm accepts any of the three string types for another, and ignores unknown tags.
         read(&Draft::main().texts(tag::NAME, kind::STRING_ARRAY, &["a"]).done(), Part::Main);
         read(&Draft::main().text(tag::SUMMARY, "a").done(), Part::Main);
         read(&Draft::main().longs(59_999, &[1]).done(), Part::Main);
@@ -1337,7 +1334,7 @@ mod tests {
         }
     }
 
-    /// Asks a header for everything it has; whatever was accepted must be whole.
+    /// Reads every value of a header; whatever was accepted must be complete.
     fn ask_everything(header: &Header) {
         assert!(header.entries.capacity() * ENTRY <= header.raw().len(), "memory follows the bytes that are there");
         for (tag, kind, count) in header.entries() {
@@ -1364,7 +1361,7 @@ mod tests {
             let _ = extent(&bytes);
             for part in [Part::Signature, Part::Main] {
                 let _ = Header::read(&bytes, part);
-                // With the magic in place the later checks are reached too.
+                // With a valid magic the later checks are reached too.
                 let _ = Header::read(&[&HEADER_MAGIC[..], &[0, 0, 0], &bytes].concat(), part);
             }
         }

@@ -5,13 +5,13 @@
 //!  "actor": "who", "at": "RFC 3339 time"}
 //! ```
 //!
-//! All five are strings and all five must be there, once. The body was authenticated before it comes
-//! here; it is read strictly all the same, since two readers of one body must never see two things.
+//! All five are strings, and each must be present exactly once. The body was authenticated before it gets here; it is
+//! still read strictly, since two readers of one body must never see different things.
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Longest value of any field. The longest real one, an actor with a mail address, has some 80 bytes.
+/// Maximum length of a field. The longest seen in practice, an actor with a mail address, is about 80 bytes.
 pub const FIELD_MAX: usize = 200;
 
 /// A webhook body of the generic kind.
@@ -20,13 +20,13 @@ pub const FIELD_MAX: usize = 200;
 pub struct Generic {
     /// The tracker's unique id for this delivery.
     pub delivery: String,
-    /// The rollout, as the tracker names it.
+    /// The rollout, by the tracker's name for it.
     pub rollout: String,
     /// The state, as the tracker spells it.
     pub state: String,
     /// Who acted in the tracker.
     pub actor: String,
-    /// When, by the tracker's clock: recorded, and compared only with what the same tracker said before.
+    /// When, by the tracker's clock: recorded, and compared only with earlier times from the same tracker.
     pub at: Timestamp,
 }
 
@@ -38,9 +38,9 @@ pub struct BadBody(pub String);
 /// Reads a generic body.
 ///
 /// # Errors
-/// Names the first field that is missing, unknown, doubled, empty, too long or no single line.
+/// Names the first field that is missing, unknown, duplicated, empty, too long or not a single line.
 pub fn read(body: &[u8]) -> Result<Generic, BadBody> {
-    // The derived reader would also take a list of five strings, which names no field.
+    // The derived reader would also accept an array of five strings, which names no field.
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(BadBody("it is not a JSON object".to_owned()));
     }

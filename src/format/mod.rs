@@ -1,8 +1,8 @@
-//! Bytes to values and back. Nothing here opens a file or asks the time.
+//! Bytes to values and back. Nothing here opens a file or reads the clock.
 
-/// XML 1.0 text, written so that every client can read it, and a strict reader to prove that.
+/// XML 1.0 text, written so that every client can read it, and a strict reader to prove it.
 pub mod xml;
-/// gzip and zstd members that can stand one after another.
+/// gzip and zstd members that can be concatenated.
 pub mod compress;
 /// Durations and sizes as people write them.
 pub mod quantity;
@@ -12,19 +12,19 @@ pub mod complaint;
 pub mod spelling;
 /// Syntax errors of TOML: all of them, once each.
 pub mod syntax;
-/// A TOML document read with the position of every value, collecting all complaints.
+/// A TOML document with the position of every value; collects all complaints.
 pub mod document;
 /// Webhook bodies of the generic kind.
 pub mod hook;
 /// Procedure files.
 pub mod procedure;
-/// RPM's header structure, bounded, by rpm's own rules.
+/// RPM's header structure, read within limits and by rpm's own rules.
 pub mod header;
 /// The signatures and digests that a package carries.
 pub mod signature;
-/// RSA signatures over a digest, checked fast.
+/// RSA signatures over a digest, verified fast.
 mod rsa;
-/// Key files: from bytes to the certificates of a ring, and to what clients fetch.
+/// Key files: from bytes to the certificates of a key ring, and to what clients fetch.
 mod keyfile;
 /// OpenPGP: key rings, and verifying signatures with them.
 pub mod openpgp;
@@ -34,15 +34,15 @@ pub mod reading;
 pub mod signing;
 /// What repodata lists about a package, read from its header.
 pub mod package;
-/// One package's part of `primary.xml`.
+/// A package's entry in `primary.xml`.
 pub mod primary;
-/// One package's part of `filelists.xml`.
+/// A package's entry in `filelists.xml`.
 pub mod filelists;
-/// One package's part of `other.xml`.
+/// A package's entry in `other.xml`.
 pub mod other;
-/// `repomd.xml`: written and read.
+/// `repomd.xml`: writing and reading.
 pub mod repomd;
 /// The generated yum `.repo` file.
 pub mod repofile;
-/// Small signed packages made in process, for the demo and for tests.
+/// Small signed packages built in memory, for the demo and for tests.
 pub mod sample;

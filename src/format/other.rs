@@ -1,11 +1,11 @@
-//! One package's part of `other.xml`: its changelog, oldest entry first.
+//! A package's entry in `other.xml`: its changelog, oldest entry first.
 
 use crate::format::filelists::open;
 use crate::format::package::{Package, Placed};
 use crate::format::primary::{numbers, version};
 use crate::format::xml;
 
-/// What stands before the first package.
+/// The text before the first package.
 pub fn head(packages: usize) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<otherdata xmlns=\"http://linux.duke.edu/metadata/other\" \
@@ -13,12 +13,12 @@ pub fn head(packages: usize) -> String {
     )
 }
 
-/// What stands after the last package.
+/// The text after the last package.
 pub fn foot() -> &'static str {
     "</otherdata>\n"
 }
 
-/// Appends the package's element and a line end.
+/// Appends the package's element and a newline.
 pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     open(out, package, placed);
     version(out, package);

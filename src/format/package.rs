@@ -1,21 +1,20 @@
-//! What repodata needs to know of a package, read from its header.
+//! What repodata lists about a package, read from its header.
 //!
-//! The rules are createrepo_c's as its output shows them (1.2.1; what 0.17.3 does otherwise is listed in
-//! `tests/it/corpus_metadata.rs`), since clients have been living with them for fifteen years:
+//! The rules are those of createrepo_c as seen in its output (1.2.1; where 0.17.3 differs is listed in
+//! `tests/it/corpus_metadata.rs`), since clients have relied on them for fifteen years:
 //!
-//! - `rpmlib(...)` is no requirement of a repository; nor is what the package itself provides in the
-//!   same words, nor a file of its own that `primary.xml` lists; of several `libc.so.6(...)` only the
-//!   highest is kept, and it comes last.
-//! - A requirement that says what the last one of its name said is left out, so `/bin/sh` for several
-//!   scripts is listed at most once with `pre` and once without in a row.
-//! - The newest ten changelog entries, oldest first; of several with the same time the older ones are
-//!   moved by a second each, so that sorting by time keeps the order.
+//! - Left out of the requirements: `rpmlib(...)`, whatever the package itself provides in the same words, and those of
+//!   its own files that `primary.xml` lists; of several `libc.so.6(...)` only the highest is kept, and it comes last.
+//! - A requirement that repeats the previous one of the same name is left out, so `/bin/sh` for several scripts appears
+//!   at most once with `pre` and once without in a row.
+//! - Only the newest ten changelog entries are listed, oldest first; of several with the same time, the newer ones are
+//!   moved ahead by a second each, so that sorting by time keeps the order.
 //!
-//! Text is UTF-8 or else Latin-1. What XML cannot carry refuses the package where it is part of an
-//! identity (names, versions, dependencies, file names), and becomes U+FFFD elsewhere; the fields in
-//! which that happened are named, so that it can be reported (threats N8 to N11).
+//! Text is UTF-8, or else Latin-1. Characters that XML cannot represent refuse the package where they are part of an
+//! identity (names, versions, dependencies, file names), and become U+FFFD elsewhere; the affected fields are named in
+//! the report (threats N8 to N11).
 //!
-//! What never happens: a package listed with less than its header says and no word about it.
+//! A package is never listed with less than its header says without a note about it.
 
 mod texts;
 
@@ -33,10 +32,10 @@ use crate::domain::refusal::{Code, Refusal, shown};
 use crate::format::header::{Header, Layout, tag};
 use crate::format::xml;
 
-/// Changelog entries that `other.xml` gets, as createrepo_c's default has it. A header may have 10^5.
+/// Changelog entries kept for `other.xml`, createrepo_c's default. A header may have 10^5.
 pub const CHANGELOG_LIMIT: usize = 10;
 
-/// A package as its header describes it, in the order and the spelling that repodata uses.
+/// A package as its header describes it, in the order and spelling of repodata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
     /// Identity; the architecture of a source package is `src`.
@@ -45,9 +44,9 @@ pub struct Package {
     pub summary: String,
     /// Any number of lines.
     pub description: String,
-    /// Who built it.
+    /// Who packaged it.
     pub packager: String,
-    /// Where it comes from.
+    /// Project URL.
     pub url: String,
     /// License.
     pub license: String,
@@ -55,25 +54,25 @@ pub struct Package {
     pub vendor: String,
     /// Group.
     pub group: String,
-    /// Host on which it was built.
+    /// The host it was built on.
     pub build_host: String,
     /// File name of the source package; empty for a source package.
     pub source_rpm: String,
     /// Seconds since the epoch.
     pub build_time: u64,
-    /// Bytes on disk when installed.
+    /// Installed size in bytes.
     pub installed_size: u64,
-    /// Bytes of the uncompressed payload.
+    /// Size of the uncompressed payload in bytes.
     pub archive_size: u64,
-    /// First byte of the main header and first byte after it, counted from the file's beginning.
+    /// First byte of the main header and first byte after it, counted from the beginning of the file.
     pub header_range: (u64, u64),
-    /// What it says of other packages.
+    /// What it requires, provides and so on.
     pub dependencies: Dependencies,
-    /// Files in the order of the header.
+    /// Files in header order.
     pub files: FileList,
-    /// Changelog entries in the order in which `other.xml` lists them, already limited.
+    /// Changelog entries in the order of `other.xml`, already limited.
     pub changelog: Vec<Change>,
-    /// Free text in which something had to be replaced, for the report: names of fields.
+    /// Names of the free-text fields in which characters were replaced, for the report.
     pub replaced_text: Vec<&'static str>,
 }
 
@@ -88,10 +87,10 @@ pub struct Change {
     pub text: String,
 }
 
-/// What the header cannot know: where and as which bytes the package lies in a tree.
+/// What the header cannot know: where the package is in a tree, and its checksum and size there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// Checksum of the file in the distribution's kind, lower-case hexadecimal.
+    /// Checksum of the file, of the distribution's kind, in lower-case hex.
     pub pkgid: String,
     /// The kind of that checksum.
     pub checksum: crate::domain::checksum::ChecksumKind,
@@ -99,17 +98,17 @@ pub struct Placed {
     pub file_time: u64,
     /// Size of the file in bytes.
     pub package_size: u64,
-    /// Path below the tree, as clients fetch it, not yet escaped for XML.
+    /// Path inside the tree, as clients fetch it, not yet escaped for XML.
     pub location: String,
 }
 
 impl Package {
-    /// Reads what repodata tells of a package. `signature` is asked for one thing only, the size of the
-    /// uncompressed payload, which format 4 keeps there.
+    /// Reads what repodata lists about a package. `signature` is needed only for the size of the uncompressed payload,
+    /// which format 4 keeps there.
     ///
     /// # Errors
     /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`], [`Code::FileList`],
-    /// [`Code::FileName`] and [`Code::HeaderLimits`]; whatever makes a package impossible to list as it is.
+    /// [`Code::FileName`] and [`Code::HeaderLimits`]: whatever makes it impossible to list the package as it is.
     pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
         let is_source = is_source(header);
         let mut free = FreeText { header, replaced: Vec::new() };
@@ -140,7 +139,7 @@ impl Package {
     }
 }
 
-/// rpm's own sign of a source package is the tag; the oldest ones have only the lack of a source.
+/// rpm itself marks a source package by this tag; the oldest ones only lack the name of a source package.
 fn is_source(header: &Header) -> bool {
     header.u32(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !header.has(tag::SOURCERPM)
 }
@@ -157,13 +156,13 @@ fn nevra(header: &Header, is_source: bool) -> Result<Nevra, Refusal> {
     let arch = if is_source { Cow::Borrowed("src") } else { part(tag::ARCH, "architecture")? };
     let epoch = header.u32(tag::EPOCH).unwrap_or(0);
     let refuse = |code| move |bad: crate::domain::nevra::BadNevra| Refusal::new(code, bad.to_string());
-    // With an architecture that is certainly right, what is left to complain of is the rest.
+    // With a valid architecture in its place, any remaining error is about the other parts.
     Nevra::new(&name, epoch, &version, &release, "noarch").map_err(refuse(Code::NevraChars))?;
     Nevra::new(&name, epoch, &version, &release, &arch).map_err(refuse(Code::Arch))
 }
 
-/// Format 3 keeps it in the main header, format 4 in the signature header (`headerMergeLegacySigs`).
-/// Format 6 has a new tag for it, which createrepo_c does not look at: it writes 0, and no client asks.
+/// Format 3 keeps it in the main header, format 4 in the signature header (`headerMergeLegacySigs`). Format 6 has a new
+/// tag for it, which createrepo_c does not read: it writes 0, and no client uses it.
 fn archive_size(header: &Header, signature: &Header) -> u64 {
     signature
         .u64(tag::sig::LONGARCHIVESIZE)
@@ -173,7 +172,7 @@ fn archive_size(header: &Header, signature: &Header) -> u64 {
         .unwrap_or(0)
 }
 
-/// Text that may lose a character, and of which it is said that it did.
+/// Text in which characters may be replaced; the names of such fields are recorded.
 struct FreeText<'a> {
     header: &'a Header,
     replaced: Vec<&'static str>,
@@ -201,10 +200,10 @@ fn note(replaced: &mut Vec<&'static str>, name: &'static str) {
     }
 }
 
-/// UTF-8, or else Latin-1, and whether nothing was left out.
+/// UTF-8, or else Latin-1, and whether it was complete.
 ///
-/// Of Latin-1 createrepo_c leaves out 0x80 to 0xBF: the lower half of these are control characters, so
-/// that text is most likely another code page's, and then the upper half means other characters too.
+/// For Latin-1, createrepo_c drops 0x80 to 0xBF: the lower half of these are control characters, so such text is most
+/// likely in another code page, and then the upper half means other characters too.
 fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     if let Ok(words) = str::from_utf8(bytes) {
         return (Cow::Borrowed(words), true);
@@ -214,7 +213,7 @@ fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     (Cow::Owned(words), bytes.iter().all(known))
 }
 
-/// Text that must not lose anything.
+/// Text in which nothing may be lost.
 fn identity<'a>(bytes: &'a [u8], code: Code, name: &str) -> Result<Cow<'a, str>, Refusal> {
     match decode(bytes) {
         (words, true) if xml::first_bad_char(&words).is_none() => Ok(words),
@@ -222,14 +221,14 @@ fn identity<'a>(bytes: &'a [u8], code: Code, name: &str) -> Result<Cow<'a, str>,
     }
 }
 
-/// Whether `primary.xml` lists a file too: what other packages may require by its path.
+/// Whether `primary.xml` lists a file too: what other packages may require by path.
 ///
-/// `bin/` anywhere in the name, since yum has always taken it so.
+/// `bin/` anywhere in the path, as yum has always done it.
 pub fn is_primary(path: &str) -> bool {
     path.starts_with("/etc/") || path == "/usr/lib/sendmail" || path.contains("bin/")
 }
 
-/// The newest entries, oldest first, no two at the same time (N14).
+/// The newest entries, oldest first, no two with the same time (N14).
 fn changelog(free: &mut FreeText<'_>) -> Vec<Change> {
     let header = free.header;
     let times = header.u32s(tag::CHANGELOGTIME);
@@ -238,8 +237,8 @@ fn changelog(free: &mut FreeText<'_>) -> Vec<Change> {
     let mut last = 0;
     for (time, (author, text)) in times.zip(said).take(CHANGELOG_LIMIT) {
         let time = i64::from(time);
-        // Entries are newest first, and an older one at the same time pushes the newer ones ahead, as
-        // long as the time fits into the `int` that createrepo_c counts it in.
+        // Entries are newest first, and an older one with the same time moves the newer ones ahead, as long as the time
+        // fits into the `int` that createrepo_c uses.
         if time == last && i32::try_from(time).is_ok() {
             for (taken, newer) in (time..).zip(changes.iter_mut().rev()) {
                 if newer.time != taken {
@@ -339,7 +338,7 @@ mod tests {
         assert_eq!(read_with(more).map(|p| p.nevra.to_string()).map_err(|refusal| refusal.code), Err(code));
     }
 
-    /// `name flags version` of each, as `primary.xml` would show them.
+    /// `name flags version` of each, as `primary.xml` shows them.
     fn show(list: &DependencyList) -> Vec<String> {
         let show = |d: Dependency<'_>| {
             let parts = [Some(d.name), d.flags, d.epoch, d.version, d.release];
@@ -417,14 +416,14 @@ mod tests {
 
         let package = read_with([(tag::DESCRIPTION, Text(b"it\x92s caf\xe9"))]).expect("a package");
         assert_eq!((package.description.as_str(), package.replaced_text), ("its café", vec!["description"]));
-        // Told once, however often it happens.
+        // Reported once, however often it happens.
         let package = read_with([
             (tag::CHANGELOGTIME, Numbers(&[2, 1])),
             (tag::CHANGELOGNAME, Texts(&[b"who", b"who"])),
             (tag::CHANGELOGTEXT, Texts(&[b"\x01", b"\x02"])),
         ]);
         assert_eq!(package.map(|package| package.replaced_text), Ok(vec!["changelog text"]));
-        // Encoded surrogates and overlong forms are no UTF-8, so they are read as Latin-1.
+        // Encoded surrogates and overlong forms are not UTF-8, so they are read as Latin-1.
         let package = read_with([(tag::SUMMARY, Text(b"\xed\xa0\x80\xc0\x80"))]).expect("a package");
         assert_eq!(package.summary, "\u{ed}\u{c0}");
     }

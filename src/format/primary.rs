@@ -1,13 +1,13 @@
-//! One package's part of `primary.xml`.
+//! A package's entry in `primary.xml`.
 //!
-//! Element by element, attribute by attribute and blank by blank what createrepo_c writes, so that
-//! `diff` on two repositories shows what differs in meaning and nothing else.
+//! Elements, attributes and spaces are exactly those that createrepo_c writes, so that `diff` on two repositories shows
+//! only real differences.
 //!
-//! - Every element of the first level is there in every package, empty when the header has no such
-//!   text; lists of dependencies are there when they have an entry.
-//! - The location is not percent-encoded, whatever RFC 3986 says (N12): createrepo_c does not do it, and
-//!   dnf and zypper encode `+` and `^` themselves before they ask, so they would ask for another file.
-//! - Nothing reaches the file but through [`xml`].
+//! - Every first-level element is present in every package, empty if the header has no such text; lists of dependencies
+//!   are present if they have an entry.
+//! - The location is not percent-encoded, whatever RFC 3986 says (N12): createrepo_c does not do it, and dnf and zypper
+//!   encode `+` and `^` themselves before the request, so they would ask for another file.
+//! - All text goes through [`xml`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
@@ -15,7 +15,7 @@ use std::io::{BufRead, Write};
 use crate::format::package::{DependencyList, FileKind, Package, Placed, is_primary};
 use crate::format::xml;
 
-/// What stands before the first package.
+/// The text before the first package.
 pub fn head(packages: usize) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<metadata xmlns=\"http://linux.duke.edu/metadata/common\" \
@@ -26,10 +26,10 @@ pub fn head(packages: usize) -> String {
 const LOCATION: &[u8] = b"  <location href=\"";
 const LOCATION_END: &[u8] = b"\"/>";
 
-/// Which of these locations a list names, as this module writes one.
+/// Which of these locations are in a list written by this module.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub fn named(list: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Result<BTreeSet<String>> {
     let escaped = |location: &String| {
         let mut out = Vec::new();
@@ -38,7 +38,7 @@ pub fn named(list: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Result<B
     };
     let wanted: BTreeMap<Vec<u8>, &String> = wanted.iter().map(|location| (escaped(location), location)).collect();
     let mut found = BTreeSet::new();
-    // Text never has a `<` of its own, so no line of a description looks like this.
+    // Text never contains a literal `<`, so no line of a description looks like this.
     for line in list.split(b'\n') {
         let line = line?;
         let location = line.strip_prefix(LOCATION).and_then(|rest| rest.strip_suffix(LOCATION_END));
@@ -47,12 +47,12 @@ pub fn named(list: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Result<B
     Ok(found)
 }
 
-/// What stands after the last package.
+/// The text after the last package.
 pub fn foot() -> &'static str {
     "</metadata>\n"
 }
 
-/// Appends the package's element and a line end.
+/// Appends the package's element and a newline.
 pub fn write(out: &mut Vec<u8>, package: &Package, placed: &Placed) {
     let nevra = &package.nevra;
     out.extend_from_slice(b"<package type=\"rpm\">\n");
@@ -109,7 +109,7 @@ pub(super) fn write_file(out: &mut Vec<u8>, path: &str, kind: FileKind) {
     out.extend_from_slice(b"</file>\n");
 }
 
-/// Markup and numbers, neither of which needs escaping.
+/// Markup and numbers, which need no escaping.
 pub(super) fn numbers(out: &mut Vec<u8>, markup: std::fmt::Arguments<'_>) {
     out.write_fmt(markup).expect("a vector takes everything");
 }
@@ -128,7 +128,7 @@ fn dependencies(out: &mut Vec<u8>, kind: &str, list: &DependencyList) {
     for one in list.iter() {
         out.extend_from_slice(b"      <rpm:entry name=\"");
         xml::attribute(out, one.name);
-        // A version without a comparison says nothing, and createrepo_c does not show it.
+        // A version without a comparison means nothing, and createrepo_c does not write it.
         if let Some(flags) = one.flags {
             attribute(out, "flags", Some(flags));
             attribute(out, "epoch", one.epoch);
@@ -141,7 +141,7 @@ fn dependencies(out: &mut Vec<u8>, kind: &str, list: &DependencyList) {
     numbers(out, format_args!("    </rpm:{kind}>\n"));
 }
 
-/// Ends the attribute before it and leaves its own end to the next.
+/// Closes the attribute before it and leaves its own quote to the next.
 fn attribute(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         numbers(out, format_args!("\" {name}=\""));

@@ -1,7 +1,7 @@
 //! Procedure files: TOML tables that become a [`Workflow`].
 //!
-//! Two parts of the work are kept apart: here the file's form is read, unknown keys refused;
-//! `domain/workflow` decides whether the table makes sense. Both complain with line and column, of everything at once.
+//! The work is split: this module reads the file's syntax and refuses unknown keys; `domain/workflow` decides whether
+//! the table makes sense. Both report everything at once, with line and column.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Work
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
 
-/// Who may submit rollouts where a procedure does not say.
+/// Who may submit rollouts if a procedure does not say.
 const SUBMITTERS: [Role; 3] = [Role::Admin, Role::Verifier, Role::Srm];
 
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
 
-/// A procedure, and where its parts stand in its file.
+/// A procedure, and the position of its parts in its file.
 #[derive(Clone, Debug)]
 pub struct Read {
     /// The procedure.
@@ -32,13 +32,13 @@ pub struct Read {
 }
 
 impl Read {
-    /// What speaks against it in a distribution with these trees, each where it stands.
+    /// Why it does not fit a distribution with these trees, each with its position.
     pub fn misfits(&self, trees: &[TreeName], file: &Path) -> Vec<Complaint> {
         self.workflow.misfits(trees).into_iter().map(|misfit| self.places.complaint(misfit, file)).collect()
     }
 }
 
-/// Where the parts of a procedure stand.
+/// The positions of the parts of a procedure.
 #[derive(Clone, Debug)]
 struct Places {
     initial: Spot,
@@ -60,10 +60,10 @@ impl Places {
     }
 }
 
-/// Reads a procedure file, which is called `file` in complaints. `gates` are those that it may name.
+/// Reads a procedure file, called `file` in complaints. `gates` are those it may name.
 ///
 /// # Errors
-/// All complaints, in the order of the file.
+/// All complaints, in file order.
 pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Complaint>> {
     let is_long = text.len() > FILE_MAX;
     let mended = Mended::new(if is_long { "" } else { text });
@@ -104,7 +104,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
             complaints.extend(misfits.into_iter().map(|misfit| places.complaint(misfit, file)));
             super::complaint::sort(&mut complaints);
         }
-        // What is missing is said already.
+        // Already reported.
         Some(Ok(_)) | None => {}
     }
     Err(complaints)
@@ -113,7 +113,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
 /// A procedure that ships with the program.
 pub fn built_in(name: &str, gates: &[GateForm]) -> Option<Workflow> {
     let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
-    // Held by a test; a broken table would be found before any release.
+    // Covered by a test; a broken table would be found before any release.
     read(text, Path::new(name), gates).ok().map(|read| read.workflow)
 }
 
@@ -157,7 +157,7 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
     Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
 }
 
-/// A gate: its name, or a table with its name and its terms.
+/// A gate: its name, or a table with its name and terms.
 fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     let words: Vec<(&'static str, GateForm)> = known.iter().map(|form| (form.name, *form)).collect();
     if value.is_text() {
@@ -171,7 +171,7 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     }
     let mut table = value.section()?;
     let form = table.need("name", "name = \"not_older\"").and_then(|v| v.one_of(&words));
-    // Which terms belong there nobody knows without the name, and that is said already.
+    // Without the name, its terms are unknown, and that is already reported.
     let GateForm { name, terms, .. } = form?;
     let term = |term: &TermForm| {
         let value = table.need(term.name, term.example)?;
@@ -192,7 +192,7 @@ fn moved(mut table: Section<'_, '_>) -> Option<Effect> {
     Some(Effect::Move { from: from?, to: to? })
 }
 
-/// Roles; one that is misspelt is complained of, and the others stand.
+/// Roles; a misspelt one is reported, and the others are kept.
 fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
     Some(value.list()?.iter().filter_map(Value::parse::<Role>).collect())
 }
@@ -272,7 +272,7 @@ mod tests {
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );
-        // One mistake hides no other.
+        // One mistake does not hide another.
         let more = text.replace("withdraw = true", "withdraw = 1\nsteps = 2").replace("\"b\"", "\"B!\"");
         assert_eq!(
             said(&more)[2..],
@@ -282,7 +282,7 @@ mod tests {
                 "own.toml:13:39: transition.move.to: `B!` is not a tree name: only letters, digits and . _ - are allowed",
             ]
         );
-        // Where the form is right, the table has to make sense.
+        // If the syntax is right, the table has to make sense.
         let text = text.replace("withdraw = true\n", "\n").replace("king", "admin").replace("moon", "not_older");
         assert_eq!(said(&text), ["own.toml:6:13: transition: `B` is not one of the states"]);
         let gates = |gates: &str| said(&text.replace("\"not_older\"", gates).replace("\"B\"", "\"A\""));

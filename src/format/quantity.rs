@@ -1,16 +1,16 @@
 //! Durations and sizes as people write them: `7d`, `90s`, `64MiB`.
 //!
-//! A quantity is a whole number and a unit, nothing else: no sign, no fraction, no sum. A number
-//! without a unit is never guessed at, and nothing wraps: what does not fit is refused.
+//! A quantity is a whole number and a unit, nothing else: no sign, no fraction, no sum. A missing unit is never
+//! guessed, and nothing wraps: a value that does not fit is refused.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Text that is no quantity.
+/// Text that is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a {what}: {why}", text.escape_default())]
 pub struct BadQuantity {
-    /// What was offered.
+    /// The text.
     pub text: String,
     /// What it should have been.
     pub what: &'static str,
@@ -46,7 +46,7 @@ fn read(text: &str, what: &'static str, units: &[(&str, u64)], no_unit: &'static
 /// Reads `7d`, `2h`, `30m`, `90s`, `500ms`, `1w`.
 ///
 /// # Errors
-/// When the text is not one whole number with one of these units, or is too large for 64 bits.
+/// If the text is not one whole number with one of these units, or is too large for 64 bits.
 pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
     let why = "it needs one of the units ms, s, m, h, d, w";
     read(text, "duration", &TIME, why).map(Duration::from_millis)
@@ -55,7 +55,7 @@ pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
 /// Reads `64MiB`, `8GiB`, `512B`.
 ///
 /// # Errors
-/// When the text is not one whole number with one of these units, or is too large for 64 bits.
+/// If the text is not one whole number with one of these units, or is too large for 64 bits.
 pub fn size(text: &str) -> Result<u64, BadQuantity> {
     read(text, "size", &BYTES, "it needs one of the units B, KiB, MiB, GiB, TiB")
 }
@@ -73,12 +73,12 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Writes a duration so that [`duration`] reads it back; what is below a millisecond is dropped.
+/// Formats a duration so that [`duration`] reads it back; anything below a millisecond is dropped.
 pub fn show_duration(value: Duration) -> String {
     Shown(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), &TIME, "0s").to_string()
 }
 
-/// Writes a size so that [`size`] reads it back.
+/// Formats a size so that [`size`] reads it back.
 pub fn show_size(value: u64) -> String {
     Shown(value, &BYTES, "0B").to_string()
 }

@@ -1,16 +1,15 @@
-//! A whole package file, pushed through in pieces: headers kept, everything hashed.
+//! Reads a whole package file in pieces: keeps its headers, hashes everything.
 //!
-//! Owns: one pass over the bytes of a file in whatever pieces they come. The two headers are kept,
-//! the payload only runs through the hashes that the headers call for; it is never decompressed
-//! (threat 37). What comes out are facts: checksums of the file, the headers, every digest that is
-//! wrong, and every signature with the hash of the bytes it is over.
+//! Owns: one pass over the bytes of a file, in pieces of any size. The two headers are kept; the payload only goes
+//! through the hashes that the headers call for and is never decompressed (threat 37). The result is facts: checksums
+//! of the file, the headers, every wrong digest, and every signature with the hash of the bytes it covers.
 //!
-//! - Memory is bounded by the limits that `format/header` sets for headers, and grows with the bytes
-//!   that have arrived, never with a length that the file claims.
-//! - What is hashed is what was read, byte for byte (F4).
-//! - [`Reading::finish`] fails only for a file that has no readable headers. Wrong digests and sizes
-//!   are in [`Contents::faults`] and make [`Contents::judge`] refuse; whoever only lists packages,
-//!   and trusts whoever put them there, may read the headers all the same.
+//! - Memory is bounded by the limits of `format/header`, and grows with the bytes that have arrived, never with a
+//!   length that the file claims.
+//! - What is hashed is exactly what was read (F4).
+//! - [`Reading::finish`] fails only for a file without readable headers. Wrong digests and sizes are in
+//!   [`Contents::faults`] and make [`Contents::judge`] refuse; callers that only list packages from a trusted source
+//!   may still read the headers.
 
 use super::header::{self, Extent, Header, Layout, Part};
 use super::openpgp::{Claim, Keyring};
@@ -25,24 +24,24 @@ use sequoia_openpgp::crypto::hash::Context;
 use std::fmt;
 use std::io::{self, Read};
 
-/// A package on its way through.
+/// A package that is being read.
 pub struct Reading {
     size: u64,
     sha256: Hasher,
-    /// Runs only when the distribution's checksum is not SHA-256.
+    /// Used only if the distribution's checksum is not SHA-256.
     pkgid: Option<Hasher>,
     stage: Stage,
 }
 
 enum Stage {
-    /// The beginning of the file, until both headers are there.
+    /// The beginning of the file, until both headers are complete.
     Headers {
         prefix: Vec<u8>,
-        /// No look at the prefix before it has so many bytes.
+        /// The prefix is not checked again before it has this many bytes.
         needed: u64,
     },
     Payload(Box<Streams>),
-    /// After a refusal nothing more is taken.
+    /// After a refusal no more input is accepted.
     Refused(Refusal),
 }
 
@@ -60,19 +59,19 @@ struct Streams {
     signatures: Vec<Hashed>,
 }
 
-/// A signature and the hash of what it is over, as far as that has been seen.
+/// A signature and the running hash of what it covers.
 struct Hashed {
     place: String,
     range: Range,
     claim: Result<(Claim, Context), Refusal>,
 }
 
-/// Why a file has no contents.
+/// Why a file could not be read.
 #[derive(Debug)]
 pub enum Unread {
     /// The gate refuses it.
     Refused(Refusal),
-    /// It is not there, or not for us.
+    /// It is missing or not readable.
     Failed(io::Error),
 }
 
@@ -89,20 +88,20 @@ impl From<io::Error> for Unread {
 }
 
 impl Reading {
-    /// Reads a file to its end, piece by piece as they fit into `buffer`.
+    /// Reads a file to its end, through `buffer`.
     ///
     /// # Errors
-    /// As [`Reading::push`] and [`Reading::finish`], and when it cannot be read.
+    /// Like [`Reading::push`] and [`Reading::finish`], and if it cannot be read.
     pub fn whole(kind: ChecksumKind, file: &mut impl Read, buffer: &mut [u8]) -> Result<Contents, Unread> {
         let mut reading = Self::new(kind);
         reading.push_all(file, buffer)?;
         Ok(reading.finish()?)
     }
 
-    /// Takes everything to the end of a file, which need not be the end of the package.
+    /// Reads a file to its end, which need not be the end of the package.
     ///
     /// # Errors
-    /// As [`Reading::push`], and when it cannot be read.
+    /// Like [`Reading::push`], and if it cannot be read.
     pub fn push_all(&mut self, file: &mut impl Read, buffer: &mut [u8]) -> Result<(), Unread> {
         loop {
             match file.read(buffer) {
@@ -114,7 +113,7 @@ impl Reading {
         }
     }
 
-    /// Begins a file whose checksum in repodata will be of `kind`.
+    /// Starts on a file whose checksum in repodata will be of `kind`.
     pub fn new(kind: ChecksumKind) -> Self {
         Self {
             size: 0,
@@ -128,11 +127,10 @@ impl Reading {
         }
     }
 
-    /// Takes the next piece of the file.
+    /// Adds the next piece of the file.
     ///
     /// # Errors
-    /// As soon as it is certain that this is no package that rpm would read; then again the same for
-    /// every further piece.
+    /// As soon as it is certain that rpm would not read this package; then the same again for every further piece.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), Refusal> {
         if let Stage::Refused(refusal) = &self.stage {
             return Err(refusal.clone());
@@ -149,16 +147,16 @@ impl Reading {
         Ok(())
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     ///
     /// # Errors
-    /// When it ended before its headers did, or has none.
+    /// If it ended before its headers did, or has none.
     pub fn finish(self) -> Result<Contents, Refusal> {
         let streams = match self.stage {
             Stage::Payload(streams) => streams,
             Stage::Refused(refusal) => return Err(refusal),
             Stage::Headers { prefix, needed } => {
-                // What there is may already say that it is something else.
+                // What has arrived may already show that it is something else.
                 header::extent(&prefix)?;
                 let detail = format!("{} bytes, but its headers need {needed}", self.size);
                 return Err(Refusal::new(Code::Truncated, detail));
@@ -166,7 +164,7 @@ impl Reading {
         };
         let sha256 = self.sha256.finish();
         let pkgid = self.pkgid.map_or_else(|| sha256.clone(), Hasher::finish);
-        // Never wrong: a SHA-256 has 32 bytes. If it were, the file would have to stay out.
+        // Cannot fail: a SHA-256 has 32 bytes. If it did, the file would have to stay out.
         let sha256 = <[u8; 32]>::try_from(sha256).map_err(|_| Refusal::new(Code::Unstable, "no checksum"))?;
         Ok(streams.finish(self.size, Sha256(sha256), hex::encode(pkgid)))
     }
@@ -283,8 +281,8 @@ impl Streams {
             }
         }
         let of = |start: u64| size.saturating_sub(start);
-        // Every payload ends with the trailer of its archive. Without one, a signature over a header
-        // could be passed off as one over header and payload.
+        // Every payload ends with the trailer of its archive. Without one, a signature over a header could pass as one
+        // over header and payload.
         if of(self.layout.main.end) == 0 {
             faults.push(Refusal::new(Code::Truncated, "the file ends after its header, without a payload"));
         }
@@ -299,9 +297,9 @@ impl Streams {
             let whole = payload_seen_right && !payload_seen_wrong;
             match is < said {
                 true if !whole => faults.push(Refusal::new(Code::Truncated, detail)),
-                // Something was appended; the digest says so already (H25).
+                // Something was appended; the digest already shows it (H25).
                 false if payload_seen_wrong => {}
-                // The bytes are right and the size is not (H27); rpm only prints that.
+                // The bytes are right and the size is wrong (H27); rpm only prints that.
                 _ => faults.push(Refusal::new(Code::Size, detail)),
             }
         }
@@ -331,31 +329,31 @@ impl Hashed {
     }
 }
 
-/// What was found in a whole file.
+/// The facts about a whole file.
 pub struct Contents {
-    /// Where the headers lie.
+    /// Where the headers are.
     pub layout: Layout,
     /// The main header.
     pub header: Header,
     /// The signature header.
     pub signature_header: Header,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub size: u64,
     /// SHA-256 of the file.
     pub sha256: Sha256,
-    /// Checksum of the file in the kind of the distribution, lower-case hexadecimal.
+    /// Checksum of the file, of the distribution's kind, in lower-case hex.
     pub pkgid: String,
-    /// Sizes, padding and digests that are wrong. Not empty: the bytes are not those that were
-    /// packed, and [`Contents::judge`] refuses whatever the keys.
+    /// Wrong sizes, padding and digests. If there are any, these are not the bytes that were packed, and
+    /// [`Contents::judge`] refuses, whatever the keys.
     pub faults: Vec<Refusal>,
-    /// What a person should know of even if it is accepted.
+    /// What a person should know even if it is accepted.
     pub notes: Vec<String>,
     payload_vouched: bool,
     signatures: Vec<Hashed>,
 }
 
 impl Contents {
-    /// What there is to know about its signatures, whatever the policy.
+    /// All facts about its signatures, whatever the policy.
     pub fn facts(&self, ring: &Keyring, at: Timestamp) -> Facts {
         let examined = self.signatures.iter().map(|hashed| Signed {
             place: hashed.place.clone(),
@@ -372,10 +370,10 @@ impl Contents {
         }
     }
 
-    /// The gate's verdict on a file that arrives `at`, by the keys of `ring`.
+    /// The gate's decision on a file that arrives `at`, by the keys of `ring`.
     ///
     /// # Errors
-    /// The most telling reason to keep it out.
+    /// The most specific reason to refuse it.
     pub fn judge(&self, ring: &Keyring, policy: &Policy, at: Timestamp) -> Result<Accepted, Refusal> {
         let mut accepted = trust::judge(&self.facts(ring, at), policy, at)?;
         accepted.notes.extend(self.notes.iter().cloned());
@@ -396,7 +394,7 @@ impl fmt::Debug for Contents {
 
 /// One running hash.
 enum Hasher {
-    /// By aws-lc, which uses what the processor has for it.
+    /// By aws-lc, which uses the processor's instructions for it.
     Quick(digest::Context),
     /// MD5, which aws-lc does not offer.
     Md5(md5::Md5),

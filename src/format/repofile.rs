@@ -1,12 +1,11 @@
 //! The generated yum `.repo` file.
 //!
-//! For `umd/3/sl6/x86_64` in `testing` the section is `UMD3_SL6_x86_64_Testing` (checklist S0-17, S0-18):
-//! product and major version together, operating system, architecture, tree. Paths of another shape
-//! keep their parts as they are. A client that is early adopter of several distributions has all their
-//! files in one directory, so two of them never get the same section: a name from which path and tree
-//! could not be told again gets a few digits of a checksum of them.
+//! For `umd/3/sl6/x86_64` in `testing` the section is `UMD3_SL6_x86_64_Testing` (checklist S0-17, S0-18): product and
+//! major version together, operating system, architecture, tree. Other paths keep their parts unchanged. A client that
+//! is an early adopter of several distributions has all their files in one directory, so no two of them may get the
+//! same section: if path and tree cannot be told from a name, it gets a few digits of a checksum of them.
 //!
-//! What never happens: a line end or another control character of a setting in the file.
+//! Newlines and other control characters of a setting never reach the file.
 
 use std::fmt::Write as _;
 
@@ -14,28 +13,28 @@ use aws_lc_rs::digest;
 
 use crate::domain::names::{DistPath, TreeName};
 
-/// Under which name the key that signs the metadata lies beside the yum file, where clients fetch it.
+/// The file name under which clients fetch the metadata signing key, next to the yum file.
 pub const METADATA_KEY: &str = "RPM-GPG-KEY-metadata";
 
-/// Whether clients are to check the signature of the metadata too.
+/// Whether clients should also check the signature of the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metadata {
-    /// `repomd.xml.asc` lies beside `repomd.xml`.
+    /// `repomd.xml.asc` exists.
     Signed,
-    /// It does not.
+    /// It does not exist.
     Unsigned,
 }
 
-/// The section's name and the file's, without `.repo`: `UMD3_SL6_x86_64_Testing`.
+/// The name of the section and, without `.repo`, of the file: `UMD3_SL6_x86_64_Testing`.
 pub fn id(path: &DistPath, tree: &TreeName) -> String {
     words(path, tree).join("_")
 }
 
-/// The file. `keys` are URLs; they are named in their order.
+/// The file. `keys` are URLs; they are listed in this order.
 pub fn write(path: &DistPath, tree: &TreeName, base_url: &str, keys: &[String], metadata: Metadata) -> String {
     let words = words(path, tree);
     let base_url = base_url.trim_end_matches('/');
-    // The blank before the name is the documented stanza's, and everybody's scripts know it so.
+    // The space before the name is in the documented stanza, and existing scripts expect it.
     let mut out =
         format!("[{}]\nname= {}\nbaseurl={}/{tree}/{path}/\n", words.join("_"), words.join(" "), one_line(base_url));
     if !keys.is_empty() {
@@ -55,7 +54,7 @@ pub fn url_part(name: &str) -> String {
     name.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
-/// Blanks and control characters as a URL has them.
+/// Percent-encodes spaces and control characters.
 fn one_line(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for c in url.chars() {
@@ -94,8 +93,8 @@ fn is_version(part: &str) -> bool {
     part.starts_with(|c: char| c.is_ascii_digit()) && part.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-/// The path and the tree that an id without a checksum stands for. As this is a function, no two of
-/// them can have the same id.
+/// The path and tree that an id without a checksum stands for. As this is a function, no two of them can have the same
+/// id.
 fn meant(id: &str) -> Option<(String, String)> {
     let (rest, tree) = id.rsplit_once('_')?;
     let mut tree = tree.to_owned();
@@ -112,7 +111,7 @@ fn meant(id: &str) -> Option<(String, String)> {
     Some((path, tree))
 }
 
-/// Splits at each `_` but for those in `x86_64`, `x86_64_v2` and their like.
+/// Splits at each `_` except those in `x86_64`, `x86_64_v2` and the like.
 fn parts_of(id: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     for word in id.split('_') {

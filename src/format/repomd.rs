@@ -1,15 +1,14 @@
-//! `repomd.xml`: written and read.
+//! `repomd.xml`: writing and reading.
 //!
-//! What is written is what createrepo_c writes, element by element and in its order. What is read may be
-//! anybody's: an existing tree is adopted with its comps, modules and whatever else its `repomd.xml`
-//! names, and carried along as it was recorded. So reading is strict and bounded (rows 34 to 36):
+//! Output is what createrepo_c writes, in the same order. Input may come from anywhere: an existing tree is adopted
+//! with its comps, modules and whatever else its `repomd.xml` lists, and these entries are kept as recorded. So reading
+//! is strict and bounded (rows 34 to 36):
 //!
-//! - A location is `repodata/` and one plain file name. No scheme, no `..`, no `//`, no `%`, no other
-//!   directory, no `xml:base`; nothing that is read here can point anywhere else.
-//! - No type of data stands twice, since clients differ in which one they take.
-//! - No DTD, no entities but XML's own, nothing deeper than eight elements, and not a byte beyond
-//!   [`REPOMD_MAX`].
-//! - Elements that this file does not know are skipped, and not carried along.
+//! - A location is `repodata/` and one plain file name. No scheme, no `..`, no `//`, no `%`, no other directory, no
+//!   `xml:base`; nothing read here can point anywhere else.
+//! - No data type occurs twice, since clients differ in which one they use.
+//! - No DTD, no entities except XML's own, at most eight levels of elements, and at most [`REPOMD_MAX`] bytes.
+//! - Unknown elements are skipped, and not kept.
 
 use std::fmt::Write as _;
 
@@ -21,20 +20,20 @@ use crate::format::xml;
 /// Largest `repomd.xml` that is read. The largest known has 9 KB.
 pub const REPOMD_MAX: usize = 1 << 20;
 
-/// Most types of data in one repository. openSUSE has some forty, two for each language.
+/// Maximum number of data types in one repository. openSUSE has about forty, two for each language.
 const DATA_MAX: usize = 1024;
 
-/// Deepest nesting that is read; four are known.
+/// Maximum nesting depth; four levels are in use.
 const DEPTH_MAX: usize = 8;
 
-/// What a repository's metadata consists of.
+/// The list of a repository's metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repomd {
-    /// Never goes back in a tree of ours; 0 when somebody else's is no number.
+    /// Never decreases in one of our trees; 0 if another's is not a number.
     pub revision: u64,
-    /// What some distributions say of the repository as a whole.
+    /// What some distributions say about the repository as a whole.
     pub tags: Vec<Tag>,
-    /// In the order of the file.
+    /// In file order.
     pub data: Vec<Data>,
 }
 
@@ -43,9 +42,9 @@ pub struct Repomd {
 pub struct Tag {
     /// The element's name, one of the three.
     pub kind: &'static str,
-    /// Only `distro` has it.
+    /// Only on `distro`.
     pub cpeid: Option<String>,
-    /// What stands in it.
+    /// Its text.
     pub text: String,
 }
 
@@ -54,9 +53,9 @@ pub struct Tag {
 pub struct Data {
     /// `primary`, `filelists`, `other`, `group`, `updateinfo`, or any other.
     pub kind: String,
-    /// Of the file as it lies there.
+    /// Of the file as published.
     pub checksum: Sum,
-    /// Of its content, when it is compressed.
+    /// Of its content, if it is compressed.
     pub open_checksum: Option<Sum>,
     /// Of a zchunk file's header.
     pub header_checksum: Option<Sum>,
@@ -64,26 +63,26 @@ pub struct Data {
     pub location: String,
     /// Seconds since the epoch.
     pub timestamp: u64,
-    /// Bytes of the file; createrepo before 0.9 did not record it.
+    /// Size of the file; createrepo before 0.9 did not record it.
     pub size: Option<u64>,
-    /// Bytes of its content.
+    /// Size of its content.
     pub open_size: Option<u64>,
-    /// Bytes of a zchunk file's header.
+    /// Size of a zchunk file's header.
     pub header_size: Option<u64>,
     /// Of an SQLite database.
     pub database_version: Option<u64>,
 }
 
-/// A checksum as it is recorded; foreign files may have kinds that we would not write.
+/// A checksum as recorded; files of others may have kinds that we would not write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sum {
     /// `sha256` and so on.
     pub kind: String,
-    /// Lower-case hexadecimal.
+    /// In lower-case hex.
     pub hex: String,
 }
 
-/// Why somebody's `repomd.xml` is not taken over.
+/// Why a `repomd.xml` is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("repomd.xml: {why}")]
 pub struct BadRepomd {
@@ -96,7 +95,7 @@ fn bad<T>(why: impl Into<String>) -> Result<T, BadRepomd> {
 }
 
 impl Repomd {
-    /// The file.
+    /// The file's bytes.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(4096);
         out.extend_from_slice(
@@ -119,7 +118,7 @@ impl Repomd {
         out
     }
 
-    /// Reads anybody's `repomd.xml`.
+    /// Reads a `repomd.xml` from any source.
     pub fn read(bytes: &[u8]) -> Result<Self, BadRepomd> {
         if bytes.len() > REPOMD_MAX {
             return bad(format!("{} bytes, too many for any repository", bytes.len()));
@@ -193,7 +192,7 @@ fn element(out: &mut Vec<u8>, indent: &str, name: &str, attribute: Option<(&str,
     out.extend_from_slice(format!("</{name}>\n").as_bytes());
 }
 
-/// What stands for a reference; only XML's own are known.
+/// The character that a reference stands for; only XML's own are known.
 fn resolve(name: &str) -> Result<char, BadRepomd> {
     let number = match name {
         "amp" => return Ok('&'),
@@ -229,7 +228,7 @@ const TAGS: [&str; 3] = ["content", "repo", "distro"];
 #[derive(Default)]
 struct Reading {
     path: Vec<String>,
-    /// Of the innermost element: text so far, and the one attribute that matters.
+    /// The text so far of the innermost element, and the one attribute that matters.
     text: String,
     attribute: Option<String>,
     ended: bool,
@@ -257,7 +256,7 @@ impl Reading {
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|error| BadRepomd { why: error.to_string() })?;
-            // quick-xml resolves references to anything that is a character.
+            // quick-xml resolves references to any Unicode character.
             if xml::first_bad_char(&value).is_some() {
                 return bad("a reference to a character that XML 1.0 does not allow");
             }
@@ -401,7 +400,7 @@ fn check_kind(kind: &str) -> Result<(), BadRepomd> {
     bad(why)
 }
 
-/// Row 36: relative, normalised, beneath `repodata/`, and a name that one can see.
+/// Row 36: relative, normalised, below `repodata/`, and with a visible name.
 fn check_href(href: &str) -> Result<(), BadRepomd> {
     let plain = |name: &str| {
         name.len() <= 255

@@ -1,12 +1,12 @@
-//! RSA signatures over a digest, checked by AWS-LC.
+//! RSA signatures over a digest, verified by AWS-LC.
 //!
-//! Most packages are signed with RSA, and a whole repository is checked when it is taken in. The arithmetic that
-//! comes with sequoia is portable Rust and takes half a millisecond for each; AWS-LC, which hashes everything
-//! else here, takes a twentieth of that. (Refused: sequoia's OpenSSL and Nettle backends, which are as fast and
-//! need a system library, its headers and a matching version wherever this is built.)
+//! Most packages are signed with RSA, and importing a repository verifies all of them. The arithmetic that comes with
+//! sequoia is portable Rust and takes half a millisecond each; AWS-LC, which does all other hashing here, takes a
+//! twentieth of that. (Rejected: sequoia's OpenSSL and Nettle backends, which are as fast but need a system library,
+//! its headers and a matching version on every build host.)
 //!
 //! Owns: PKCS #1 v1.5 (RFC 8017, section 8.2.2) as RFC 9580, section 5.2.3.1 uses it, for the keys and hashes that
-//! AWS-LC takes. What it does not take is left to sequoia, with the same outcome: see [`fits`].
+//! AWS-LC supports. The rest is left to sequoia, with the same outcome: see [`fits`].
 
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{
@@ -15,8 +15,8 @@ use aws_lc_rs::signature::{
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::types::HashAlgorithm;
 
-/// Whether a signature was made by a key over a digest; `None` when it has to be asked elsewhere, since the key,
-/// the signature or the hash is of another kind or the key is shorter than 2048 bits.
+/// Whether a key made this signature over this digest; `None` if sequoia has to decide, because the key, the signature
+/// or the hash is of another kind or the key is shorter than 2048 bits.
 pub(super) fn fits(key: &mpi::PublicKey, signature: &mpi::Signature, hash: HashAlgorithm, sum: &[u8]) -> Option<bool> {
     let (mpi::PublicKey::RSA { e, n }, mpi::Signature::RSA { s }) = (key, signature) else { return None };
     let (how, kind) = match hash {
@@ -30,7 +30,7 @@ pub(super) fn fits(key: &mpi::PublicKey, signature: &mpi::Signature, hash: HashA
     }
     let key = RsaPublicKeyComponents { n: n.value(), e: e.value() }.to_parsed_public_key(how).ok()?;
     let sum = Digest::import_less_safe(sum, kind).ok()?;
-    // OpenPGP drops leading zeros; PKCS #1 wants as many bytes as the modulus has.
+    // OpenPGP drops leading zeros; PKCS #1 requires as many bytes as the modulus has.
     let Ok(padded) = s.value_padded(n.value().len()) else { return Some(false) };
     Some(key.verify_digest_sig(&sum, &padded).is_ok())
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     proptest! {
-        /// Both kinds of arithmetic agree on every signature, also where one bit is wrong.
+        /// Both implementations agree on every signature, including those with one bit wrong.
         #[test]
         fn sequoia_says_the_same(
             of in 0..2_usize, hash in 0..3_usize, byte in any::<u8>(), wrong in proptest::option::of((0..256_usize, 0..8_u32)),

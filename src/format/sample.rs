@@ -1,11 +1,11 @@
-//! Small packages made in process, signed with our own key: for the demo and for tests.
+//! Small packages built in memory and signed with our own key: for the demo and for tests.
 //!
-//! The crate `rpm` writes lead, header and payload. Its own signing would bring in a second copy of
-//! an OpenPGP library, so the signature header is written here: in format 4, with what `rpmbuild`
-//! and `rpmsign` put there and rpm from 4.4 to 6 reads. The signature (tag 268, or 267 for a key
-//! that is not RSA) is over the main header, and that holds the SHA-256 of the payload.
+//! The crate `rpm` writes lead, header and payload. Its own signing would bring in a second OpenPGP library, so the
+//! signature header is written here: in format 4, with the tags that `rpmbuild` and `rpmsign` write and rpm from 4.4 to
+//! 6 reads. The signature (tag 268, or 267 for a key other than RSA) is over the main header, which holds the SHA-256
+//! of the payload.
 //!
-//! What never happens here: a package of somebody else is read or signed.
+//! Nothing here reads or signs a package of somebody else.
 
 use super::signing::{Signer, SigningError};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder};
 
-/// What a sample package is to be.
+/// A description of a sample package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipe {
     /// Its name.
@@ -26,29 +26,29 @@ pub struct Recipe {
     pub release: String,
     /// Architecture: `noarch`, `x86_64`, ...
     pub arch: String,
-    /// One line about it; also its description.
+    /// One line; also used as its description.
     pub summary: String,
-    /// What it needs: `name` or `name >= version`.
+    /// What it requires: `name` or `name >= version`.
     pub requires: Vec<String>,
-    /// What it offers beyond its own name, written likewise.
+    /// What it provides besides its own name, in the same form.
     pub provides: Vec<String>,
     /// Its files: absolute path and content.
     pub files: Vec<(String, Vec<u8>)>,
     /// Its changelog, newest first: time, author, text.
     pub changelog: Vec<(Timestamp, String, String)>,
-    /// When it was built, also the time of its files; the clock's time if that is earlier.
+    /// When it was built, also the time of its files; the current time if that is earlier.
     pub build_time: Timestamp,
 }
 
-/// Why a sample package could not be made.
+/// Why a sample package could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    /// The crate refused the recipe.
+    /// The crate rejected the recipe.
     #[error("failed to build {name}: {why}")]
     Build {
         /// Name of the package.
         name: String,
-        /// What the crate says.
+        /// The crate's message.
         why: String,
     },
     /// A dependency that is neither `name` nor `name >= version`.
@@ -57,15 +57,15 @@ pub enum SampleError {
     /// A time before 1970 or after 2106, which a header cannot hold.
     #[error("{0} cannot be written into a package")]
     Time(Timestamp),
-    /// Larger than a format 4 package can be.
+    /// Larger than format 4 allows.
     #[error("the package is larger than 4 GiB")]
     TooLarge,
-    /// The key refused.
+    /// Signing failed.
     #[error(transparent)]
     Signing(#[from] SigningError),
 }
 
-/// Builds a package and signs it at the time `at`; without a signer it carries digests only.
+/// Builds a package and signs it with the time `at`; without a signer it has digests only.
 pub fn build(recipe: &Recipe, signer: Option<&Signer>, at: Timestamp) -> Result<Vec<u8>, SampleError> {
     let unsigned = unsigned(recipe)?;
     let (lead, rest) = unsigned.bytes.split_at_checked(unsigned.signature).ok_or(SampleError::TooLarge)?;
@@ -81,8 +81,8 @@ pub fn build(recipe: &Recipe, signer: Option<&Signer>, at: Timestamp) -> Result<
     entries.push(Entry::string(SHA256_HEADER, &hex::encode(digest(&SHA256, header))));
     entries.push(Entry::int32(SIZE, u32::try_from(main.len()).map_err(|_| SampleError::TooLarge)?));
     entries.push(Entry::bin(MD5, Md5::digest(main).to_vec()));
-    // Without it rpm2cpio reports a failure. The payload is one gzip member, whose last four bytes
-    // are the size of what it holds (RFC 1952, 2.3.1).
+    // Without this tag rpm2cpio reports a failure. The payload is one gzip member, whose last four bytes are the size
+    // of its content (RFC 1952, 2.3.1).
     let archive = main.last_chunk::<4>().ok_or(SampleError::TooLarge)?;
     entries.push(Entry::int32(PAYLOAD_SIZE, u32::from_le_bytes(*archive)));
 
@@ -149,7 +149,7 @@ fn signature_header(entries: Vec<Entry>) -> Result<Vec<u8>, SampleError> {
         index.extend(entry.index(length(&store)?)?);
         store.extend(entry.data);
     }
-    // The region's own entry points at its trailer, and the trailer back over the whole index.
+    // The region's own entry points to its trailer, and the trailer back over the whole index.
     let region = Entry { tag: REGION, kind: TYPE_BIN, count: 16, data: Vec::new() };
     let index = [region.index(length(&store)?)?.to_vec(), index].concat();
     store.extend(region.index(-length(&index)?)?);
@@ -178,7 +178,7 @@ fn unsigned(recipe: &Recipe) -> Result<Unsigned, SampleError> {
     let Recipe { name, version, release, arch, summary, .. } = recipe;
     let mut builder = PackageBuilder::new(name, version, "MIT", arch, summary);
     builder
-        // gzip, as rpm before 4.7 knows nothing newer.
+        // gzip, since rpm before 4.7 knows nothing newer.
         .using_config(
             BuildConfig::v4().source_date(seconds(recipe.build_time)?).compression(CompressionWithLevel::Gzip(6)),
         )

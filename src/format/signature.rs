@@ -1,13 +1,12 @@
-//! The signatures and digests that a package carries, picked out of its headers.
+//! The signatures and digests that a package carries, read from its headers.
 //!
-//! Owns: which tags hold them, which bytes each is over, and the rules of form (rpm's
-//! `lib/rpmvs.cc`, `docs/manual/format_v4.md`, `format_v6.md`). Nothing is verified here: a digest
-//! comes out as an expectation, a signature as the bytes of a packet.
+//! Owns: which tags hold them, which bytes each covers, and the rules of form (rpm's `lib/rpmvs.cc`,
+//! `docs/manual/format_v4.md`, `format_v6.md`). Nothing is verified here: a digest comes out as an expected value, a
+//! signature as the bytes of a packet.
 //!
-//! What never happens here: a tag that is present is passed over because it has the wrong form. It
-//! comes out as a fault, since rpm looks only at one of several tags and an attacker would choose
-//! which (S13). The digests of the uncompressed payload are left alone: with them one signature
-//! would stand for two files (S17).
+//! A tag that is present is never skipped because its form is wrong. It is reported as a fault, since rpm looks at only
+//! one of several tags and an attacker would choose which (S13). The digests of the uncompressed payload are not used:
+//! with them one signature would cover two files (S17).
 
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::Range;
@@ -19,20 +18,21 @@ use base64::engine::general_purpose::STANDARD;
 /// Tags from here on are legacy ones, which rpm ignores in the signature header of format 6 (H26).
 const LEGACY_TAGS: u32 = 1000;
 
-/// Signatures in tag 278. rpm sets no limit; nobody signs with so many keys, and each costs time (S39).
+/// Maximum number of signatures in tag 278. rpm sets no limit; nobody signs with so many keys, and each takes time to
+/// verify (S39).
 const SIGNATURES_MAX: usize = 32;
 
-/// Bytes of headers that are hashed for the signatures in tag 278: each may have a salt of its own, and
-/// so a hash of its own. With a header of ordinary size this leaves room for all [`SIGNATURES_MAX`].
+/// Maximum number of header bytes hashed for the signatures in tag 278: each may have its own salt, and so needs its
+/// own hash. For a header of ordinary size this allows all [`SIGNATURES_MAX`].
 const HASHED_MAX: usize = 256 * 1024 * 1024;
 
-/// As many signatures are always looked at, however large the header is.
+/// At least this many signatures are always read, however large the header is.
 const SIGNATURES_ALWAYS: usize = 4;
 
-/// Bytes of one signature packet. The largest in use, SLH-DSA, has 50 KB; RSA of 16384 bits has 2 KB.
+/// Maximum size of a signature packet. The largest in use, SLH-DSA, has 50 KB; RSA with 16384 bits has 2 KB.
 const SIGNATURE_MAX: usize = 64 * 1024;
 
-/// A hash that packages use for their digests.
+/// A hash algorithm that packages use for their digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
     /// MD5, over header and payload.
@@ -77,10 +77,10 @@ impl Algorithm {
     }
 }
 
-/// Which bytes a digest is over.
+/// Which bytes a digest covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Span {
-    /// The main header as it lies in the file.
+    /// The main header as it is in the file.
     Header,
     /// Everything after the main header.
     Payload,
@@ -88,21 +88,21 @@ pub enum Span {
     HeaderAndPayload,
 }
 
-/// A digest that the package says it has.
+/// A digest that the package claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The tag it came from.
     pub tag: u32,
-    /// What it is over.
+    /// What it covers.
     pub span: Span,
-    /// By which algorithm.
+    /// Its algorithm.
     pub algorithm: Algorithm,
     /// The digest.
     pub value: Vec<u8>,
 }
 
 impl Expected {
-    /// The code for a digest that is wrong.
+    /// The code for a wrong digest.
     pub fn code(&self) -> Code {
         match self.span {
             Span::Header => Code::HeaderDigest,
@@ -124,9 +124,9 @@ impl Expected {
 /// A signature as the package carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
-    /// The tag and, in tag 278, which one: for messages.
+    /// The tag and, in tag 278, the position: for messages.
     pub place: String,
-    /// What it is over.
+    /// What it covers.
     pub range: Range,
     /// What should be an OpenPGP packet.
     pub packet: Result<Vec<u8>, Refusal>,
@@ -135,30 +135,30 @@ pub struct Carried {
 /// What a package's headers say about its integrity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
-    /// Whether the package is of format 6.
+    /// Whether the package is format 6.
     pub format6: bool,
-    /// Every signature, in the order of tags.
+    /// Every signature, in tag order.
     pub signatures: Vec<Carried>,
-    /// Every digest of usable form.
+    /// Every digest that is well formed.
     pub digests: Vec<Expected>,
-    /// The signed header has a digest of the payload that is worth something.
+    /// Whether the signed header has a strong digest of the payload.
     pub payload_vouched: bool,
     /// Sizes of header and payload together, with their tags.
     pub sizes: Vec<(u32, u64)>,
     /// Size of the payload alone.
     pub payload_size: Option<u64>,
-    /// Digests of unusable form.
+    /// Digests that are malformed.
     pub faults: Vec<Refusal>,
-    /// What is passed over, and why.
+    /// What is ignored, and why.
     pub notes: Vec<String>,
 }
 
 impl Claims {
-    /// Picks everything out of both headers.
+    /// Reads everything from both headers.
     pub fn read(signature: &Header, main: &Header) -> Self {
         let mut claims = Self { format6: main.format().is_some_and(|format| format >= 6), ..Self::default() };
-        // rpm tells by these two tags, which nobody signs; the format in the main header is signed.
-        // Only both together let a tag go unlooked at.
+        // rpm decides by these two tags, which nobody signs; the format in the main header is signed. A tag is ignored
+        // only if both agree.
         let ignore_legacy = claims.format6 && signature.ignores_legacy();
         let legacy = [sig::SIZE, sig::PGP, sig::MD5, sig::GPG];
         if ignore_legacy {
@@ -217,14 +217,14 @@ impl Claims {
             }
         }
         claims.payload_size = main.u64(tag::PAYLOADSIZE);
-        // A good signature says more; but rpm 4 asks for a digest beside it and would not install this.
+        // A good signature proves more; but rpm 4 requires a digest next to it and would not install this.
         let covers_the_header = |digest: &Expected| matches!(digest.span, Span::Header | Span::HeaderAndPayload);
         if !claims.digests.iter().any(covers_the_header) {
             let detail = "there is no digest of the header beside the signature, and rpm requires one";
             claims.faults.push(Refusal::new(Code::HeaderDigest, detail));
         }
-        // H18: only rpm before 4.0 made headers without a region, and signed header and payload together, which
-        // is for a dated exception to admit. Of a newer one rpm would check the types of no tag.
+        // H18: only rpm before 4.0 made headers without a region, and it signed header and payload together, which only
+        // a dated exception can admit. In a newer package rpm would check the types of no tag.
         let of_the_header = claims.digests.iter().any(|digest| digest.span == Span::Header)
             || claims.signatures.iter().any(|carried| carried.range == Range::Header);
         if of_the_header && !main.has_region() {
@@ -305,7 +305,7 @@ impl Claims {
         self.payload_vouched = self.digests.iter().any(|d| d.span == Span::Payload);
     }
 
-    /// Takes a digest in hexadecimal, of either case as rpm does (S16).
+    /// Reads a digest in hex, in upper or lower case like rpm (S16).
     fn hex(&mut self, number: u32, span: Span, algorithm: Algorithm, text: Option<&[u8]>) {
         let value = text.and_then(|text| hex::decode(text).ok()).filter(|value| value.len() == algorithm.len());
         if let Some(value) = value {
@@ -327,8 +327,8 @@ impl Claims {
     }
 }
 
-/// Base64 as RFC 4648 section 4 has it and no other way to write it, so that a signature has one
-/// spelling (S39, rpm issue 3385). The engine refuses blanks, missing padding and stray bits.
+/// Base64 exactly as RFC 4648 section 4 has it, so that a signature has only one spelling (S39, rpm issue 3385). The
+/// engine refuses spaces, missing padding and stray bits.
 fn decode(text: &[u8]) -> Result<Vec<u8>, Refusal> {
     if text.len() > SIGNATURE_MAX.saturating_mul(2) {
         return Err(too_large());
@@ -370,7 +370,7 @@ mod tests {
         u32::try_from(number).unwrap()
     }
 
-    /// A header of these entries, with or without the region before them.
+    /// A header with these entries, with or without a region before them.
     fn header(part: Part, region: bool, entries: &[(u32, Value)]) -> Header {
         let (mut index, mut data) = (Vec::new(), Vec::new());
         for (tag, value) in entries {
@@ -405,7 +405,7 @@ mod tests {
         Claims::read(&header(Part::Signature, true, signature), &header(Part::Main, true, &main))
     }
 
-    /// A digest of the header, which has to be there, and is right in form.
+    /// A well-formed digest of the header, which is required.
     fn sha256() -> (u32, Value) {
         (sig::SHA256, Text("ab".repeat(32)))
     }
@@ -414,7 +414,7 @@ mod tests {
         claims.faults.iter().map(|fault| fault.code).collect()
     }
 
-    /// The one payload digest of a package, or the fault.
+    /// The only payload digest of a package, or the fault.
     fn payload(value: Value, algorithm: Option<Value>) -> Result<(Algorithm, usize), Code> {
         let mut main = vec![(tag::PAYLOADSHA256, value)];
         main.extend(algorithm.map(|algorithm| (tag::PAYLOADDIGESTALGO, algorithm)));
@@ -448,7 +448,7 @@ mod tests {
         for number in [0, 1, 2, 3, 11, 13, 99] {
             assert_eq!(payload(hex(32), Some(Words(vec![number]))), Err(Code::PayloadDigestFormat), "{number}");
         }
-        // Where there is no region nobody has looked at types.
+        // Without a region nobody has checked the types.
         let main = [(tag::PAYLOADSHA256, hex(32)), (tag::PAYLOADDIGESTALGO, Text("8".to_owned()))];
         let signature = header(Part::Signature, true, &[(sig::MD5, Bin(vec![7; 16]))]);
         let odd = Claims::read(&signature, &header(Part::Main, false, &main));
@@ -503,7 +503,7 @@ mod tests {
     fn without_any_digest_of_the_header_rpm_would_refuse() {
         assert_eq!(faults(&claims(&[(sig::SIZE, Words(vec![7]))], &[])), [Code::HeaderDigest]);
         assert_eq!(faults(&claims(&[(sig::MD5, Bin(vec![7; 16]))], &[])), []);
-        // One of the payload alone is none of the header.
+        // A digest of the payload alone does not cover the header.
         let payload = [(tag::PAYLOADSHA512, Text("aa".repeat(64)))];
         assert_eq!(faults(&claims(&[(sig::SIZE, Words(vec![7]))], &payload)), [Code::HeaderDigest]);
     }
@@ -549,7 +549,7 @@ mod tests {
         let whole = |number: usize| with(vec!["AQI=".to_owned(); number]);
         assert_eq!((whole(32).len(), good(vec!["AQI=".to_owned(); 32])), (32, 32));
         assert_eq!((whole(33).len(), good(vec!["AQI=".to_owned(); 33])), (33, 32));
-        // What is longer than any signature is not even decoded: 64 KiB are 87384 letters.
+        // Anything longer than a signature can be is not even decoded: 64 KiB are 87384 letters.
         assert_eq!(good(vec!["AAAA".repeat(64 * 1024 / 3)]), 1);
         assert_eq!(good(vec!["AAAA".repeat(64 * 1024 / 3 + 1)]), 0);
         let too_long = |letters: usize| match &with(vec!["A".repeat(letters)])[0].packet {

@@ -1,14 +1,14 @@
-//! Which word was probably meant, and how words are listed.
+//! Which word was probably meant, and how to list words.
 
-/// Longer words are no misspelling of any key; this also bounds the work.
+/// Longer words are not misspellings of any key; this also bounds the work.
 const WORD_MAX: usize = 64;
 
-/// Words in quotes, with commas.
+/// Words in quotes, separated by commas.
 pub fn list_of<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
     words.into_iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// The word that was probably meant: at most a third of its letters differ, whatever their case.
+/// The word that was probably meant: at most a third of its letters differ, ignoring case.
 pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let word = word.to_lowercase();
     known
@@ -19,8 +19,8 @@ pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters inserted, left out or exchanged between two words; two neighbours swapped count once
-/// (optimal string alignment).
+/// The number of letters inserted, left out or replaced between two words; swapped neighbours count once (optimal
+/// string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(WORD_MAX).collect();
     let first: Vec<usize> = (0..=b.len()).collect();

@@ -1,9 +1,9 @@
-//! Syntax errors: all of them, each once, in an admin's words.
+//! Syntax errors: all of them, once each, in an admin's words.
 //!
-//! One forgotten bracket makes a TOML reader misread everything that follows, and its further errors
-//! are about that and not about the file. So only the first error is believed; then its place is
-//! mended or blanked out, and the rest is read again. Mending changes a copy: what is read from it is
-//! only used to find more mistakes, and [`Mended::errors`] is never empty when anything was changed.
+//! One missing bracket makes a TOML parser misread everything that follows, and its further errors are about that and
+//! not about the file. So only the first error is trusted; then that place is mended or blanked out, and the rest is
+//! parsed again. Mending changes a copy: what is read from it is only used to find more mistakes, and
+//! [`Mended::errors`] is never empty if anything was changed.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,34 +11,34 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue, Error};
 
-/// Errors beyond this many are left out; each costs one more reading of the file.
+/// Errors beyond this number are left out; each takes another pass over the file.
 const ROUNDS_MAX: usize = 20;
 
 /// One syntax error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// Where, as an offset in the text as it was written.
+    /// Its offset in the text as written.
     pub offset: usize,
     /// What is wrong; a lower-case fragment.
     pub what: String,
-    /// What would be right.
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
 /// A text without syntax errors, made from one that may have some.
 pub struct Mended<'t> {
-    /// What can be read of the text.
+    /// The part of the text that can be parsed.
     pub text: Cow<'t, str>,
-    /// What was wrong with it, in the order of the file.
+    /// The errors, in file order.
     pub errors: Vec<SyntaxError>,
-    /// Offsets in `text` of bytes that were not in the original.
+    /// Offsets in `text` of bytes that are not in the original.
     inserted: Vec<usize>,
     /// The first words of all lines that could not be read.
     lost: BTreeSet<String>,
 }
 
 impl<'t> Mended<'t> {
-    /// Finds the errors of `text` and takes them out.
+    /// Finds the errors of `text` and removes them.
     pub fn new(text: &'t str) -> Self {
         let mut mended =
             Self { text: Cow::Borrowed(text), errors: Vec::new(), inserted: Vec::new(), lost: BTreeSet::new() };
@@ -46,12 +46,12 @@ impl<'t> Mended<'t> {
         for round in 0.. {
             let Some(trouble) = trouble(&mended.text) else { break };
             let offset = mended.original(trouble.at);
-            // What else is wrong with a line is as a rule the same mistake seen from another side.
+            // A further error on the same line is usually the same mistake seen from another side.
             if lines.insert(line_around(text, offset).start) {
                 mended.errors.push(SyntaxError { offset, what: trouble.what, hint: trouble.hint });
             }
             if round == ROUNDS_MAX || !mended.mend(trouble.cure) {
-                // What is left cannot be trusted, so nothing of it is read.
+                // What is left cannot be trusted, so none of it is read.
                 mended.blank(0..mended.text.len());
                 break;
             }
@@ -60,17 +60,17 @@ impl<'t> Mended<'t> {
         mended
     }
 
-    /// Where a byte of the mended text stands in the original.
+    /// The offset in the original of a byte of the mended text.
     pub fn original(&self, offset: usize) -> usize {
         offset.saturating_sub(self.inserted.iter().filter(|at| **at < offset).count())
     }
 
-    /// Whether a key may have been written, and only could not be read.
+    /// Whether a key may have been written but could not be read.
     pub fn may_have(&self, key: &str) -> bool {
         self.lost.contains(key)
     }
 
-    /// Whether something was changed; then the text is no longer what the admin wrote.
+    /// Applies a cure; returns whether anything changed, and then the text is no longer what the admin wrote.
     fn mend(&mut self, cure: Cure) -> bool {
         match cure {
             Cure::Insert(at, bracket) => {
@@ -125,13 +125,13 @@ fn start(error: &Error) -> usize {
     error.span().map_or(0, |span| span.start)
 }
 
-/// Something that begins on one line, is never closed, and so swallows what follows.
+/// Something that starts on one line, is never closed, and so swallows what follows.
 fn unclosed(text: &str, root: &DeTable<'_>, at: usize) -> Option<Trouble> {
     let value = values(root).into_iter().find(|v| v.value.start < at && at <= v.value.end)?;
     let next = following_lines(text, value.value.start)
         .find(|line| text.get(line.clone()).is_some_and(begins_something))
         .map_or(text.len(), |line| line.start);
-    // It is open when not even the lines up to the next key close it.
+    // It is open if not even the lines up to the next key close it.
     let is_open = |error: &Error| {
         let beginnings = ["unclosed array,", "unclosed inline table", "invalid multi-line"];
         beginnings.iter().any(|beginning| error.message().starts_with(beginning))
@@ -225,20 +225,20 @@ fn in_plain_words(text: &str, statement: &str, error: &Error) -> (String, Option
     (plain.0.to_owned(), Some(plain.1.to_owned()).filter(|hint| !hint.is_empty()))
 }
 
-/// A key and its value, where they stand.
+/// A key and its value, and where they are.
 struct Place {
     key: Range<usize>,
     value: Range<usize>,
 }
 
-/// All values with a key of their own, sections only by what stands in them.
+/// All values that have their own key; sections only through their contents.
 fn values(root: &DeTable<'_>) -> Vec<Place> {
     let mut places = Vec::new();
     let mut waiting = vec![root];
     while let Some(table) = waiting.pop() {
         for (key, value) in table {
             let (key, span) = (key.span(), value.span());
-            // The span of a section is its header, which holds the key; a value stands after its key.
+            // The span of a section is its header, which holds the key; a value comes after its key.
             if key.end <= span.start {
                 places.push(Place { key, value: span });
                 continue;
@@ -257,7 +257,7 @@ fn inside_a_value(root: &DeTable<'_>, at: usize) -> bool {
     values(root).iter().any(|v| v.value.start <= at && at < v.value.end)
 }
 
-/// The line in which `at` stands, with its line break.
+/// The line that contains `at`, with its line break.
 fn line_around(text: &str, at: usize) -> Range<usize> {
     let before = text.get(..at).unwrap_or(text);
     let start = before.rfind('\n').map_or(0, |found| found + 1);
@@ -265,7 +265,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
     start..after.map_or(text.len(), |found| at + found + 1)
 }
 
-/// The lines after the one in which `at` stands.
+/// The lines after the one that contains `at`.
 fn following_lines(text: &str, at: usize) -> impl Iterator<Item = Range<usize>> {
     let mut next = line_around(text, at).end;
     std::iter::from_fn(move || {
@@ -295,7 +295,7 @@ fn is_header(line: &str) -> bool {
     })
 }
 
-/// Where the name in a header ends and its next `]` belongs.
+/// Where the name in a header ends and the next `]` belongs.
 fn header_end(text: &str, line: &Range<usize>) -> Option<usize> {
     let header = text.get(line.clone())?;
     let brackets = header.len() - header.trim_start().trim_start_matches('[').len();

@@ -1,6 +1,6 @@
-//! Tag numbers of the main header, with the type that rpm gives to each.
+//! Tag numbers of the main header, with the type that rpm assigns to each.
 //!
-//! From `rpmtag.h` of rpm 4.18, and of rpm 6 for what is newer. A number never changes its meaning.
+//! From `rpmtag.h` of rpm 4.18, and of rpm 6 for newer tags. A number never changes its meaning.
 
 macro_rules! tags {
     ($($kind:ident { $($name:ident = $tag:literal,)* })*) => {
@@ -9,8 +9,8 @@ macro_rules! tags {
             pub const $name: u32 = $tag;
         )*)*
 
-        /// The type that rpm gives to a tag of the main header; `None` for a tag that it does not
-        /// know or does not bind to a type.
+        /// The type that rpm assigns to a tag of the main header; `None` for a tag that it does not know or that has no
+        /// fixed type.
         pub fn kind_of(tag: u32) -> Option<u32> {
             Some(match tag {
                 $($($tag)|* => super::kind::$kind,)*
@@ -93,20 +93,19 @@ tags! {
     }
 }
 
-/// Tag numbers of the signature header (`rpmSigTag`). Those from 1000 on mean something else in
-/// the main header.
+/// Tag numbers of the signature header (`rpmSigTag`). Those from 1000 on have another meaning in the main header.
 pub mod sig {
     /// Header-only signature by a DSA, ECDSA or EdDSA key.
     pub const DSA: u32 = 267;
     /// Header-only signature by an RSA key.
     pub const RSA: u32 = 268;
-    /// SHA-1 of the main header, in hexadecimal.
+    /// SHA-1 of the main header, in hex.
     pub const SHA1: u32 = 269;
-    /// Bytes of main header and payload, 64 bits.
+    /// Size of main header and payload, 64 bits.
     pub const LONGSIZE: u32 = 270;
-    /// Bytes of the uncompressed payload, 64 bits.
+    /// Size of the uncompressed payload, 64 bits.
     pub const LONGARCHIVESIZE: u32 = 271;
-    /// SHA-256 of the main header, in hexadecimal.
+    /// SHA-256 of the main header, in hex.
     pub const SHA256: u32 = 273;
     /// IMA signatures of the files.
     pub const FILESIGNATURES: u32 = 274;
@@ -118,11 +117,11 @@ pub mod sig {
     pub const VERITYSIGNATUREALGO: u32 = 277;
     /// Header-only signatures in base64, any number and any algorithm.
     pub const OPENPGP: u32 = 278;
-    /// SHA3-256 of the main header, in hexadecimal.
+    /// SHA3-256 of the main header, in hex.
     pub const SHA3_256: u32 = 279;
-    /// Room for signatures in a package of format 6.
+    /// Reserved space for signatures in a format 6 package.
     pub const RESERVED: u32 = 999;
-    /// Bytes of main header and payload, 32 bits.
+    /// Size of main header and payload, 32 bits.
     pub const SIZE: u32 = 1000;
     /// Signature over header and payload by an RSA key.
     pub const PGP: u32 = 1002;
@@ -130,8 +129,8 @@ pub mod sig {
     pub const MD5: u32 = 1004;
     /// Signature over header and payload by a DSA key.
     pub const GPG: u32 = 1005;
-    /// Bytes of the uncompressed payload, 32 bits.
+    /// Size of the uncompressed payload, 32 bits.
     pub const PAYLOADSIZE: u32 = 1007;
-    /// Room for signatures in a package of format 4.
+    /// Reserved space for signatures in a format 4 package.
     pub const RESERVEDSPACE: u32 = 1008;
 }

@@ -1,4 +1,4 @@
-//! What a package requires, provides, and whatever else it says of others.
+//! What a package requires, provides, conflicts with and so on.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -9,9 +9,8 @@ use crate::domain::nevra::vercmp;
 use crate::domain::refusal::{Code, Refusal};
 use crate::format::header::{Header, tag};
 
-/// Dependencies of all kinds that a package may have: some ten times as many as those with the most of them.
-/// To compare a requirement with all that is provided takes more memory than its words, so that the whole header
-/// could not be of it.
+/// Maximum number of dependencies of all kinds: about ten times the largest real package. Comparing requirements with
+/// everything provided takes more memory than the text itself, so the header limit alone is not enough.
 const DEPENDENCIES_MAX: u64 = 1 << 18;
 
 /// One dependency.
@@ -21,25 +20,25 @@ pub struct Dependency<'a> {
     pub name: &'a str,
     /// `LT`, `GT`, `EQ`, `LE` or `GE`, when there is a comparison.
     pub flags: Option<&'static str>,
-    /// Epoch as repodata writes it, when there is a version.
+    /// Epoch as repodata writes it, if there is a version.
     pub epoch: Option<&'a str>,
     /// Version.
     pub version: Option<&'a str>,
     /// Release.
     pub release: Option<&'a str>,
-    /// Needed before installation.
+    /// Needed before installation (`pre`).
     pub pre: bool,
 }
 
 /// Dependencies of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DependencyList {
-    /// Of each its name and its epoch, version and release as the header has them.
+    /// For each: its name, and its epoch, version and release as the header has them.
     words: Texts,
     senses: Vec<Sense>,
 }
 
-/// All that a package says of other packages.
+/// All dependencies of a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dependencies {
     /// What it provides.
@@ -60,7 +59,7 @@ pub struct Dependencies {
     pub supplements: DependencyList,
 }
 
-/// What is told of a dependency besides its words.
+/// The rest of a dependency besides its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sense {
     comparison: Option<Comparison>,
@@ -101,20 +100,20 @@ impl Comparison {
 }
 
 impl DependencyList {
-    /// Adds one: its name, the bits of `RPMSENSE_*` that say how a version is compared, epoch, version and release
-    /// in one word, and whether it is needed before installation.
+    /// Adds a dependency: its name, the bits of `RPMSENSE_*` that say how a version is compared, epoch, version and
+    /// release in one string, and whether it is needed before installation.
     pub fn push(&mut self, name: &str, flags: u32, evr: &str, pre: bool) {
         self.words.push(name.as_bytes());
         self.words.push(evr.as_bytes());
         self.senses.push(Sense { comparison: Comparison::of(flags), pre });
     }
 
-    /// How many there are.
+    /// The number of dependencies.
     pub fn len(&self) -> usize {
         self.senses.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.senses.is_empty()
     }
@@ -144,12 +143,12 @@ fn split_epoch(evr: &str) -> (&str, &str) {
 /// `RPMSENSE_*`: the bits of a dependency's flags that repodata shows.
 mod sense {
     pub(super) const COMPARISON: u32 = 0xf;
-    /// Needed before installation or in it: `PREREQ`, `SCRIPT_PRE`, `SCRIPT_POST`, `PRETRANS`,
-    /// `POSTTRANS`; what removal needs (`SCRIPT_PREUN`, `SCRIPT_POSTUN`) is none of them.
+    /// Needed before or during installation: `PREREQ`, `SCRIPT_PRE`, `SCRIPT_POST`, `PRETRANS`, `POSTTRANS`, but not
+    /// what removal needs (`SCRIPT_PREUN`, `SCRIPT_POSTUN`).
     pub(super) const PRE: u32 = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 7 | 1 << 5;
-    /// Old spelling of a weak requirement.
+    /// Old way to mark a weak requirement.
     pub(super) const MISSINGOK: u32 = 1 << 19;
-    /// Old spelling of a recommendation among suggestions, and of a supplement among enhancements.
+    /// Old way to mark a recommendation among suggestions, and a supplement among enhancements.
     pub(super) const STRONG: u32 = 1 << 27;
 }
 
@@ -161,13 +160,13 @@ struct Raw<'a> {
     evr: &'a [u8],
 }
 
-/// What of it is text.
+/// The text of a dependency.
 struct Text<'a> {
     name: Cow<'a, str>,
     evr: Cow<'a, str>,
 }
 
-/// What makes two dependencies of one name the same to a client.
+/// What makes two dependencies with the same name equal to a client.
 type Words<'a> = (Option<Comparison>, &'a [u8]);
 
 impl<'a> Raw<'a> {
@@ -179,7 +178,7 @@ impl<'a> Raw<'a> {
         self.flags & sense::PRE != 0
     }
 
-    /// Its name and version as text; `None`, and a note, for one without a name and one whose epoch is no number,
+    /// Its name and version as text; `None`, and a note, for one without a name or with an epoch that is not a number,
     /// which createrepo_c leaves out and no client could compare.
     fn text(self, what: &'static str, replaced: &mut Vec<&'static str>) -> Result<Option<Text<'a>>, Refusal> {
         let name = identity(self.name, Code::Text, what)?;
@@ -196,7 +195,7 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The tags of names, flags and versions of one kind of dependencies, and what it is called.
+/// The tags of names, flags and versions of one kind of dependency, and its name.
 struct Kind {
     what: &'static str,
     tags: [u32; 3],
@@ -220,8 +219,8 @@ const OLD_ENHANCES: Kind =
 const ALL: [Kind; 10] =
     [PROVIDES, REQUIRES, CONFLICTS, OBSOLETES, SUGGESTS, ENHANCES, RECOMMENDS, SUPPLEMENTS, OLD_SUGGESTS, OLD_ENHANCES];
 
-/// Three lists side by side, which must be of one length (N13). Packages from before rpm 3.0.3 have
-/// provides without versions, and then neither flags nor versions at all.
+/// Three parallel lists, which must have the same length (N13). Packages from before rpm 3.0.3 have provides without
+/// versions, and then neither flags nor versions at all.
 fn list<'a>(header: &'a Header, kind: &Kind) -> Result<impl Iterator<Item = Raw<'a>>, Refusal> {
     let [names, flags, versions] = kind.tags.map(|number| header.count(number));
     let only_names = flags == 0 && versions == 0;
@@ -229,7 +228,7 @@ fn list<'a>(header: &'a Header, kind: &Kind) -> Result<impl Iterator<Item = Raw<
         let detail = format!("{}: {names} names, {flags} flags, {versions} versions", kind.what);
         return Err(Refusal::new(Code::DepList, detail));
     }
-    // What is not there is nothing for each of the names.
+    // What is absent is empty for each of the names.
     let lacking = if only_names { usize::MAX } else { 0 };
     let flags = header.u32s(kind.tags[1]).chain(std::iter::repeat_n(0, lacking));
     let versions = header.strings(kind.tags[2]).chain(std::iter::repeat_n(&b""[..], lacking));
@@ -237,7 +236,7 @@ fn list<'a>(header: &'a Header, kind: &Kind) -> Result<impl Iterator<Item = Raw<
 }
 
 impl Dependencies {
-    /// All kinds with the names that repodata has for them, in the order in which it lists them.
+    /// All kinds with their names in repodata, in the order of repodata.
     pub fn lists(&self) -> [(&'static str, &DependencyList); 8] {
         [
             ("provides", &self.provides),
@@ -251,14 +250,14 @@ impl Dependencies {
         ]
     }
 
-    /// Reads those of a package with these files; adds to `replaced` the kinds of which one was left out.
+    /// Reads the dependencies of a package with these files; adds to `replaced` the kinds from which one was left out.
     pub(super) fn read(header: &Header, files: &FileList, replaced: &mut Vec<&'static str>) -> Result<Self, Refusal> {
         let count = ALL.iter().map(|kind| u64::from(header.count(kind.tags[0]))).sum::<u64>();
         if count > DEPENDENCIES_MAX {
             let detail = format!("{count} dependencies, allowed are {DEPENDENCIES_MAX}");
             return Err(Refusal::new(Code::HeaderLimits, detail));
         }
-        // What is required weakly comes before what is recommended.
+        // Weak requirements come before recommendations.
         let mut all = Self::default();
         all.read_requires(header, files, replaced)?;
         let mut read = |kind: &Kind, weak: &mut DependencyList, mut strong: Option<&mut DependencyList>| {
@@ -315,13 +314,13 @@ impl Dependencies {
     }
 }
 
-/// What makes a requirement one that need not be listed.
+/// What decides that a requirement need not be listed.
 struct Known<'a> {
-    /// By the name of each requirement, what the last one that is listed said.
+    /// For each name, the last requirement that is listed.
     last: HashMap<&'a [u8], Option<(Words<'a>, bool)>>,
     /// What is provided under one of these names.
     provided: HashSet<(&'a [u8], Words<'a>)>,
-    /// Files that are required and that `primary.xml` lists.
+    /// Required files that `primary.xml` lists.
     own_files: HashSet<String>,
 }
 
@@ -334,7 +333,7 @@ impl<'a> Known<'a> {
             let name = identity(raw.name, Code::Text, REQUIRES.what).unwrap_or_default();
             if is_primary(&name) {
                 asks_for_files = true;
-                // Latin-1, which is another name as text.
+                // Latin-1, which has another name as text.
                 by_text.extend(Some(name).filter(|name| matches!(name, Cow::Owned(_))));
             }
         }
@@ -359,8 +358,8 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whether `libc.so.6(GLIBC_2.4)(64bit)` is higher than another one: by the number in the first
-/// parentheses; below any number are letters alone, then nothing in them, then no parentheses.
+/// Whether `libc.so.6(GLIBC_2.4)(64bit)` is higher than another one, by the number in the first parentheses; below any
+/// number come letters alone, then empty parentheses, then no parentheses.
 fn is_higher(new: &str, kept: &str) -> bool {
     fn rank(name: &str) -> (u8, &str) {
         let inside = name.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(inside, _)| inside);

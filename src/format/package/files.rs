@@ -1,7 +1,7 @@
 //! The files of a package.
 //!
-//! A header names a directory once for any number of files, and a few megabytes of it could make terabytes of
-//! names; so they are kept as the header has them, and a name is put together when it is asked for.
+//! A header names a directory once for any number of files, so a few megabytes of it could expand to terabytes of
+//! paths; therefore they are kept as the header has them, and a path is built on demand.
 
 use super::identity;
 use super::texts::Texts;
@@ -11,13 +11,14 @@ use crate::format::header::{HEADER_MAX, Header, tag};
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Directory and base name as the header has them; absolute but for sources and a few odd builders.
+    /// Directory and base name as the header has them; absolute except in source packages and from a few unusual build
+    /// tools.
     pub path: String,
-    /// What kind of entry it is.
+    /// What kind of file it is.
     pub kind: FileKind,
 }
 
-/// The three kinds that filelists tell apart.
+/// The three kinds that filelists distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A file, a link, a device.
@@ -28,7 +29,7 @@ pub enum FileKind {
     Ghost,
 }
 
-/// File type bits of a mode, and the one that says directory.
+/// File type bits of a mode, and the value for a directory.
 const MODE_TYPE: u16 = 0o170_000;
 const MODE_DIR: u16 = 0o040_000;
 
@@ -47,22 +48,22 @@ impl FileKind {
     }
 }
 
-/// Bytes of all file names of a package with their directories before them: as many as the whole names of a
-/// package from before rpm 4 could have at most. The metadata has them all.
+/// Total length of all file paths of a package: as much as a package from before rpm 4, with full paths in its header,
+/// could have. The metadata lists them all.
 const PATHS_MAX: u64 = HEADER_MAX;
 
-/// The files of a package in the order of its header.
+/// The files of a package in header order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileList {
     dirs: Texts,
     names: Texts,
-    /// Which directory each is in.
+    /// The directory number of each file.
     places: Vec<u32>,
     kinds: Vec<FileKind>,
 }
 
 impl FileList {
-    /// Reads them; the lists must fit together (H29), and every name has to be text.
+    /// Reads the files; the lists must match (H29), and every name must be text.
     pub(super) fn read(header: &Header) -> Result<Self, Refusal> {
         let list = Self::named(header)?;
         let files = list.names.len();
@@ -73,14 +74,14 @@ impl FileList {
         }
         let mut kinds = Vec::with_capacity(files);
         kinds.extend(header.u16s(tag::FILEMODES).zip(header.u32s(tag::FILEFLAGS)).map(|(m, f)| FileKind::of(m, f)));
-        // Relative names are listed too (N11): a source package has its sources so, some builders everything.
+        // Relative paths are listed too (N11): source packages have them for sources, some build tools for everything.
         for path in list.paths() {
             identity(&path, Code::FileName, "file name")?;
         }
         Ok(Self { kinds, ..list })
     }
 
-    /// Directory and base name of each; packages from before rpm 4 have whole names instead.
+    /// Directory and base name of each; packages from before rpm 4 have full paths instead.
     fn named(header: &Header) -> Result<Self, Refusal> {
         let list = if header.has(tag::BASENAMES) {
             let (names, indexes) = (header.count(tag::BASENAMES), header.count(tag::DIRINDEXES));
@@ -116,17 +117,17 @@ impl FileList {
         self.parts().map(|parts| parts.concat())
     }
 
-    /// How many there are.
+    /// The number of files.
     pub fn len(&self) -> usize {
         self.kinds.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
 
-    /// All of them; a name is made when it is its turn.
+    /// All of them; each path is built when it is reached.
     pub fn iter(&self) -> impl Iterator<Item = File> {
         let text = |path: Vec<u8>| {
             String::from_utf8(path).unwrap_or_else(|bytes| super::decode(bytes.as_bytes()).0.into_owned())

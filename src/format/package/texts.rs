@@ -1,6 +1,6 @@
-//! Many short texts one after the other: where each has a place of its own it costs more than the text.
+//! Many short texts in one buffer: a separate allocation for each would cost more than the text.
 
-/// Octets of many texts, and where each ends.
+/// The bytes of all texts, and where each ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     bytes: Vec<u8>,
@@ -8,7 +8,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// With room for what an iterator gives, which is gone through twice so that nothing has to grow.
+    /// Allocates for everything the iterator yields; it runs twice so that nothing has to grow.
     pub(super) fn of<'a>(texts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
         let (count, bytes) = texts.clone().fold((0, 0), |(count, bytes), text| (count + 1, bytes + text.len()));
         let mut all = Self { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(count) };
@@ -17,7 +17,7 @@ impl Texts {
     }
 
     /// # Panics
-    /// At four gigabytes; a header has 64 MiB at most.
+    /// Panics beyond four gigabytes; a header has at most 64 MiB.
     pub(super) fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.ends.push(u32::try_from(self.bytes.len()).expect("texts of a header are shorter"));
@@ -27,7 +27,7 @@ impl Texts {
         self.ends.len()
     }
 
-    /// The text with a number; nothing where there is none.
+    /// The text with this number; empty if there is none.
     pub(super) fn get(&self, number: usize) -> &[u8] {
         let end = |number: usize| self.ends.get(number).map(|end| *end as usize);
         let begin = number.checked_sub(1).map_or(Some(0), end);
