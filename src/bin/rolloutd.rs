@@ -51,9 +51,14 @@ impl Write for Legible {
     }
 }
 
-/// Lines for people on a terminal and in the journal; `ROLLOUTD_LOG` filters them.
+/// Lines for people on a terminal and in the journal, or for programs with `ROLLOUTD_LOG_FORMAT=json`; `ROLLOUTD_LOG`
+/// filters them.
 fn log() {
     let filter = EnvFilter::try_from_env("ROLLOUTD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    if std::env::var_os("ROLLOUTD_LOG_FORMAT").is_some_and(|format| format == "json") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).json().init();
+        return;
+    }
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Legible(colours)).with_ansi(colours);

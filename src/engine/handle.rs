@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::trail::RequestId;
 use super::view::Shared;
 use crate::domain::names::DistPath;
 use crate::process::decision::Answer;
@@ -57,6 +58,14 @@ impl Touches {
 pub struct Envelope {
     pub(super) input: Input,
     pub(super) reply: Option<oneshot::Sender<Answer>>,
+    /// The request from which it comes.
+    pub(super) request: Option<RequestId>,
+}
+
+impl From<Input> for Envelope {
+    fn from(input: Input) -> Self {
+        Self { input, reply: None, request: None }
+    }
 }
 
 /// Why there is no answer.
@@ -100,7 +109,8 @@ impl Handle {
 
     async fn send(&self, input: Input) -> Result<Answer, NoAnswer> {
         let (reply, answer) = oneshot::channel();
-        self.inputs.try_send(Envelope { input, reply: Some(reply) }).map_err(|error| match error {
+        let envelope = Envelope { input, reply: Some(reply), request: RequestId::current() };
+        self.inputs.try_send(envelope).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NoAnswer::Full,
             mpsc::error::TrySendError::Closed(_) => NoAnswer::Unavailable,
         })?;
@@ -110,7 +120,7 @@ impl Handle {
 
     /// Puts new rules in force between two inputs.
     pub async fn reload(&self, rules: Rules) {
-        let _ = self.inputs.send(Envelope { input: Input::Reloaded(Box::new(rules)), reply: None }).await;
+        let _ = self.inputs.send(Input::Reloaded(Box::new(rules)).into()).await;
     }
 
     /// Hints that something changed below an upload tree.

@@ -5,6 +5,8 @@
 pub mod view;
 /// Work carried out on the store.
 pub mod worker;
+/// What comes from which request, for the log.
+pub mod trail;
 /// The way to the engine.
 pub mod handle;
 /// The logbook and the world.

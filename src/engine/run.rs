@@ -14,12 +14,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use super::dispatch::{self, Dispatch, Stirred};
 use super::folding::{EngineError, drafts};
 use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
 use super::journal::log_fact;
 use super::message;
+use super::trail::Trail;
 use super::view::Shared;
 use super::worker::Workers;
 use crate::domain::moment::Moment;
@@ -67,6 +69,7 @@ pub struct Engine {
     /// Inputs that could not be written down yet.
     stalled: VecDeque<Envelope>,
     dispatch: Dispatch,
+    trail: Trail,
     outgoing: Arc<Outgoing>,
     deliveries: JoinSet<()>,
     /// Cancelled when it is to end.
@@ -122,6 +125,7 @@ impl Engine {
             ends: mpsc::unbounded_channel(),
             stalled: VecDeque::new(),
             dispatch: Dispatch::default(),
+            trail: Trail::default(),
             outgoing: Arc::default(),
             deliveries: JoinSet::new(),
             stop: CancellationToken::new(),
@@ -167,9 +171,9 @@ impl Engine {
             let envelope = tokio::select! {
                 () = stop.cancelled() => break,
                 Some(end) = self.ends.1.recv() => end,
-                () = self.touches.bell.notified() => Envelope { input: Input::Tick, reply: None },
+                () = self.touches.bell.notified() => Input::Tick.into(),
                 Some(asked) = self.inputs.recv() => asked,
-                () = tokio::time::sleep_until(wake.into()) => Envelope { input: Input::Tick, reply: None },
+                () = tokio::time::sleep_until(wake.into()) => Input::Tick.into(),
             };
             self.take(envelope)?;
         }
@@ -316,7 +320,8 @@ impl Engine {
     }
 
     fn handle(&mut self, envelope: Envelope) -> Result<(), EngineError> {
-        let Envelope { input, reply } = envelope;
+        let Envelope { input, reply, request } = envelope;
+        let _span = self.trail.begins(&input, request).entered();
         self.shared.write().now = self.now();
         if let Input::Reloaded(rules) = input {
             // Keys, compression or signatures may be other ones now, and clients are to see it.
@@ -346,7 +351,7 @@ impl Engine {
             Ok(()) => {}
             Err(error) if error.may_pass() => {
                 self.unwritable(&error);
-                self.stall(Envelope { input, reply });
+                self.stall(Envelope { input, reply, request });
                 return Ok(());
             }
             Err(fatal) => return Err(fatal),
@@ -387,6 +392,7 @@ impl Engine {
         }
         // Each is judged in the world that the one before it has made, which may stir others.
         while let Some(id) = self.stirred.pop_first() {
+            let _span = self.trail.judges(&id).entered();
             let decision = wish(self.shared.read().known(), &id);
             match self.record(&decision) {
                 Ok(()) => {}
@@ -421,6 +427,7 @@ impl Engine {
         inside.world.steady = Some(steady);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry, &inside.people);
+            self.trail.note(&entry.fact);
             self.stirred.extend(stirred(&inside.world, &entry.fact));
             inside.world.apply(recorded.seq, recorded.draft.at, &recorded.draft.who, &entry.fact);
         }
@@ -508,29 +515,30 @@ impl Engine {
     }
 
     fn start(&mut self, work: Work) {
+        let (span, request) = self.trail.works(&work);
         if let Work::Deliver(to, number) = work {
-            return self.deliver(to, number);
+            return self.deliver(to, number, span);
         }
         let (workers, ends, clock) = (Arc::clone(&self.workers), self.ends.0.clone(), self.clock);
         let patient = self.patient_now();
         tokio::task::spawn_blocking(move || {
             let carry_out = || workers.carry_out(&work, clock.now(), clock.monotonic(), patient);
-            let carried = std::panic::AssertUnwindSafe(carry_out);
+            let carried = std::panic::AssertUnwindSafe(|| span.in_scope(carry_out));
             // A panic must not leave a lane busy for ever: it is a failure like any other.
             let end = std::panic::catch_unwind(carried)
                 .unwrap_or_else(|_| WorkEnd::failed("it panicked; please report this with the log"));
-            let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
+            let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None, request });
         });
     }
 
     /// Tells a receiver what is due.
-    fn deliver(&mut self, to: HookName, number: u64) {
+    fn deliver(&mut self, to: HookName, number: u64, span: Span) {
         let (outgoing, ends, clock) = (Arc::clone(&self.outgoing), self.ends.0.clone(), self.clock);
         while self.deliveries.try_join_next().is_some() {}
         let message = self.message(&to, number);
         let stop = self.stop.clone();
         let mut ending = Ending { work: Some(Work::Deliver(to.clone(), number)), ends };
-        self.deliveries.spawn(async move {
+        let delivery = async move {
             let end = match message {
                 Ok((id, body)) => tokio::select! {
                     // Whether it was taken is not known, so it is told again after the start.
@@ -544,7 +552,8 @@ impl Engine {
                 Err(why) => End::Again { why: Some(why), after: None },
             };
             ending.say(WorkEnd { found: Found::Nothing, end });
-        });
+        };
+        self.deliveries.spawn(delivery.instrument(span));
     }
 
     /// What a receiver is told by a notice, and under which id.
@@ -571,7 +580,7 @@ struct Ending {
 impl Ending {
     fn say(&mut self, end: WorkEnd) {
         if let Some(work) = self.work.take() {
-            let _ = self.ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None });
+            let _ = self.ends.send(Input::WorkEnded(work, end).into());
         }
     }
 }
@@ -663,7 +672,7 @@ mod tests {
         for (work, end) in ends {
             engine.dispatch.begins(&mut engine.shared.write(), &work);
             let input = Input::WorkEnded(work, end);
-            engine.ends.0.send(Envelope { input, reply: None }).expect("the engine is there");
+            engine.ends.0.send(input.into()).expect("the engine is there");
         }
         let stopped = tokio::time::timeout(Duration::from_secs(10), engine.finish()).await;
         stopped.expect("it stops").expect("in order");
@@ -676,7 +685,7 @@ mod tests {
         let mut engine =
             Engine::new(Box::new(Full), forgetful(), workers, Arc::clone(&shared), Clock::System, oneshot::channel().0)
                 .0;
-        let tick = || Envelope { input: Input::Tick, reply: None };
+        let tick = || Envelope::from(Input::Tick);
         engine.take(tick()).expect("nothing to write");
         assert!(shared.read().troubles.is_empty());
         let hint = Hint {
@@ -687,7 +696,7 @@ mod tests {
             actor: "jane".into(),
             at: None,
         };
-        engine.take(Envelope { input: Input::Heard(hint), reply: None }).expect("it waits");
+        engine.take(Input::Heard(hint).into()).expect("it waits");
         for _ in 0..3 {
             assert!(shared.read().troubles.contains_key(&Trouble::Logbook));
             engine.take(tick()).expect("nothing to write");

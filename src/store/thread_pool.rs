@@ -31,7 +31,9 @@ pub fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> Option<ScopedJoinHandle<'scope, T>> {
-    Builder::new().spawn_scoped(scope, work).ok()
+    // What is said there belongs to the same work.
+    let span = tracing::Span::current();
+    Builder::new().spawn_scoped(scope, move || span.in_scope(work)).ok()
 }
 
 /// Runs two jobs in parallel, or in sequence if there is no thread for the second.

@@ -18,6 +18,8 @@ pub mod guesses;
 pub mod context;
 /// Reads the body of a request before it is handled.
 pub mod reception;
+/// Gives each request an id.
+pub mod traced;
 /// `/api/v1/...`.
 pub mod api;
 /// `POST /hooks/<name>`.

@@ -15,7 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use super::context::Context;
 use super::problem::{Problem, worded};
 use super::trees::Trees;
-use super::{api, health, hook, pages, reception, trees};
+use super::{api, health, hook, pages, reception, traced, trees};
 
 /// The longest time for a request that is not a download. The slowest real one walks the whole logbook.
 const REQUEST_TIME: Duration = Duration::from_mins(1);
@@ -64,7 +64,8 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         let trees = Trees::below(context.clone(), &prefix);
         routes = routes.fallback_service(any(trees::serve).with_state(trees));
     }
-    routes.layer(middleware::from_fn_with_state(context.clone(), in_words)).with_state(context)
+    let routes = routes.layer(middleware::from_fn_with_state(context.clone(), in_words));
+    routes.layer(middleware::from_fn(traced::with_id)).with_state(context)
 }
 
 /// Every error says what is wrong: in a problem document, or on a page for a browser.
@@ -238,6 +239,7 @@ mod tests {
     async fn an_answer_that_has_a_document_keeps_it() {
         let (status, headers, text) = ask(to("GET", "/readyz"), vec![]).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(headers.contains_key(traced::REQUEST_ID));
         assert_eq!(headers["content-type"], "application/json");
         assert!(text.contains("\"ready\":false"), "{text}");
     }

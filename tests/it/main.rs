@@ -61,6 +61,7 @@ mod signing;
 mod site;
 mod snapshot;
 mod strangers;
+mod trail;
 mod upload_costs;
 mod uploads;
 mod verify;

@@ -635,10 +635,17 @@ impl Drop for FileServer {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
+    /// What a header says.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -670,14 +677,12 @@ pub(crate) fn request(
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let body = answer.split_off(end + 4);
     let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(|| bad("no status"))?;
-    let announced = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    if announced.is_some_and(|length| length != body.len()) {
+    let answer = Answer { status, head, body };
+    let announced = answer.header("content-length").and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length != answer.body.len()) {
         return Err(bad("the body is cut off"));
     }
-    Ok(Answer { status, body })
+    Ok(answer)
 }
 
 /// All that a command said.
