@@ -37,9 +37,9 @@ pub fn settings(path: &Path) -> Result<Settings, Failure> {
 /// If it is missing or damaged.
 pub fn world(settings: &Settings) -> Result<World, Failure> {
     let book = settings.site.state.join("logbook.sqlite");
-    let opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    let mut opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
     let mut world = World::default();
-    fold(&opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    fold(&mut opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
     Ok(world)
 }
 

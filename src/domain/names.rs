@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde_with::{DeserializeFromStr, SerializeDisplay};
+use smol_str::SmolStr;
 
 /// The longest name of any kind. Several of them form one path, which is limited to 4096 bytes.
 pub const NAME_MAX: usize = 120;
@@ -25,7 +25,7 @@ macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// The name as text.

@@ -189,9 +189,14 @@ impl Nevra {
 
     /// A part of the text, by number.
     fn part(&self, number: usize) -> &str {
-        let before: usize = self.lengths.iter().take(number).map(|length| usize::from(*length) + 1).sum();
-        let end = self.lengths.get(number).map_or(self.stem.len(), |length| before + usize::from(*length));
-        self.stem.get(before..end).unwrap_or_default()
+        let [name, version, release] = self.lengths.map(usize::from);
+        let (begin, end) = match number {
+            0 => (0, name),
+            1 => (name + 1, name + 1 + version),
+            2 => (name + version + 2, name + version + 2 + release),
+            _ => (name + version + release + 3, self.stem.len()),
+        };
+        self.stem.get(begin..end).unwrap_or_default()
     }
 
     /// The package's name.
@@ -247,6 +252,9 @@ impl Ord for Nevra {
     /// By name, then rpm's version order, then text: a total order in which `1.0` and `1.00`, which rpm considers
     /// equal, still have a fixed order.
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.epoch == other.epoch && self.stem == other.stem {
+            return Ordering::Equal;
+        }
         self.name()
             .cmp(other.name())
             .then_with(|| self.cmp_evr(other))

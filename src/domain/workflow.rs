@@ -10,12 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use super::names::{Role, TreeName};
 use super::terms::Gate;
 
 /// The name of a state in its canonical spelling.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct State(String);
+pub struct State(SmolStr);
 
 impl State {
     /// The canonical spelling.
@@ -26,7 +28,7 @@ impl State {
     /// A state from the logbook. It was checked when it was written; a procedure that no longer has it refuses every
     /// step from it and says so.
     pub fn recorded(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
@@ -189,7 +191,7 @@ impl Workflow {
         let mut states = Vec::new();
         for (at, (name, others)) in draft.states.iter().enumerate() {
             let part = Part::State(at);
-            let state = State(name.clone());
+            let state = State(name.as_str().into());
             for spelling in std::iter::once(name).chain(others) {
                 let key = normal(spelling);
                 if key.is_empty() {

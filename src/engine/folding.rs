@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::resume_unwind;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ const FOLD_AT_ONCE: usize = 1_000;
 /// Entries whose subjects are noted in one transaction.
 const INDEX_AT_ONCE: usize = 10_000;
 
-/// Batches that may lie between two threads.
+/// Batches that may lie between the two threads.
 const BATCHES_BETWEEN: usize = 4;
 
 /// Why nothing can be written down or read; if it cannot pass, the engine ends.
@@ -61,7 +61,7 @@ impl EngineError {
 ///
 /// # Errors
 /// An entry that cannot be read or that breaks the chain.
-pub fn fold(book: &dyn Logbook, world: &mut World) -> Result<(), EngineError> {
+pub fn fold(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError> {
     fold_each(book, world, |_, _, _| ())
 }
 
@@ -89,10 +89,10 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
     Ok(())
 }
 
-/// Entries as they lie in the logbook, on their way from who reads them to who understands them.
+/// Entries on their way from the thread that reads to the one that folds.
 #[derive(Default)]
 struct Batch {
-    /// What they say, one after the other in one piece of memory.
+    /// Their texts, one after the other in one piece of memory.
     texts: String,
     entries: Vec<Lying>,
 }
@@ -105,23 +105,16 @@ struct Lying {
     body: Range<usize>,
 }
 
-/// An entry of which is known what it says.
-struct Understood {
-    lying: Lying,
-    fact: Fact,
-    steady: Option<Timestamp>,
-}
-
 impl Batch {
-    /// Up to [`FOLD_AT_ONCE`] entries from number `from` on.
-    fn read(book: &dyn Logbook, from: u64) -> Result<Self, LogbookError> {
-        let mut batch = Self::default();
+    /// Puts up to [`FOLD_AT_ONCE`] entries from number `from` on in the place of those that were in it.
+    fn read(&mut self, book: &dyn Logbook, from: u64) -> Result<(), LogbookError> {
+        self.texts.clear();
+        self.entries.clear();
         book.walk(from, FOLD_AT_ONCE, &mut |row| {
-            let who = batch.put(row.who);
-            let body = batch.put(row.body);
-            batch.entries.push(Lying { seq: row.seq, at: row.at, who, body });
-        })?;
-        Ok(batch)
+            let who = self.put(row.who);
+            let body = self.put(row.body);
+            self.entries.push(Lying { seq: row.seq, at: row.at, who, body });
+        })
     }
 
     fn put(&mut self, text: &str) -> Range<usize> {
@@ -133,63 +126,49 @@ impl Batch {
     fn text(&self, place: &Range<usize>) -> &str {
         self.texts.get(place.clone()).unwrap_or_default()
     }
-
-    /// Its entries with what they say.
-    fn understood(&mut self) -> Result<Vec<Understood>, UnreadableEntry> {
-        let entries = std::mem::take(&mut self.entries);
-        let understand = |lying: Lying| match fact::read_at(self.text(&lying.body), lying.at) {
-            Ok((fact, steady)) => Ok(Understood { lying, fact, steady }),
-            Err(why) => Err(UnreadableEntry { seq: lying.seq, at: lying.at, why }),
-        };
-        entries.into_iter().map(understand).collect()
-    }
 }
 
-/// Folds, and shows each entry with the world before it. One thread reads and checks the chain, another understands what
-/// stands there, a third folds; none is more than a few batches ahead of the next.
+/// Folds, and shows each entry with the world before it. A second thread reads and checks the chain, and is no more than a
+/// few batches ahead.
+///
+/// What the entries say is understood here and not by a third thread, and the world is made by the thread that asks for
+/// it: memory that one thread takes and another gives back costs more time than such a thread would save.
 fn fold_each(
-    book: &dyn Logbook,
+    book: &mut dyn Logbook,
     world: &mut World,
-    mut see: impl FnMut(&World, u64, &Fact) + Send,
+    mut see: impl FnMut(&World, u64, &Fact),
 ) -> Result<(), EngineError> {
     let mut next = world.last + 1;
     std::thread::scope(|scope| {
         let (hand_over, batches) = sync_channel::<Batch>(BATCHES_BETWEEN);
-        let (hand_on, understood) = sync_channel(BATCHES_BETWEEN);
-        let understanding = scope.spawn(move || -> Result<(), UnreadableEntry> {
-            for mut batch in batches {
-                let entries = batch.understood()?;
-                if hand_on.send((batch, entries)).is_err() {
-                    break;
+        let (give_back, used) = channel::<Batch>();
+        let reading = scope.spawn(move || -> Result<(), LogbookError> {
+            loop {
+                let mut batch = used.try_recv().unwrap_or_default();
+                batch.read(book, next)?;
+                let Some(last) = batch.entries.last() else { return Ok(()) };
+                next = last.seq + 1;
+                if hand_over.send(batch).is_err() {
+                    // An entry was met that cannot be read.
+                    return Ok(());
                 }
             }
+        });
+        let folded = batches.into_iter().try_for_each(|batch| {
+            for lying in &batch.entries {
+                let &Lying { seq, at, .. } = lying;
+                let said = fact::read_at(batch.text(&lying.body), at);
+                let (fact, steady) = said.map_err(|why| UnreadableEntry { seq, at, why })?;
+                see(world, seq, &fact);
+                world.steady = steady;
+                world.apply(seq, at, batch.text(&lying.who), &fact);
+            }
+            // When all is read there is nobody who could use it again.
+            let _ = give_back.send(batch);
             Ok(())
         });
-        let folding = scope.spawn(move || {
-            for (batch, entries) in understood {
-                for Understood { lying, fact, steady } in entries {
-                    see(world, lying.seq, &fact);
-                    world.steady = steady;
-                    world.apply(lying.seq, lying.at, batch.text(&lying.who), &fact);
-                }
-            }
-        });
-        let read = loop {
-            let batch = match Batch::read(book, next) {
-                Err(error) => break Err(error),
-                Ok(batch) => batch,
-            };
-            let Some(last) = batch.entries.last() else { break Ok(()) };
-            next = last.seq + 1;
-            if hand_over.send(batch).is_err() {
-                // An entry was met that cannot be read.
-                break Ok(());
-            }
-        };
-        drop(hand_over);
-        let understood = understanding.join().unwrap_or_else(|panic| resume_unwind(panic));
-        folding.join().unwrap_or_else(|panic| resume_unwind(panic));
-        understood?;
+        let read = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
+        folded.map_err(EngineError::Unreadable)?;
         Ok(read?)
     })
 }
@@ -262,7 +241,7 @@ mod tests {
             expected.apply(seq, draft.at, &draft.who, &fact);
         }
         let mut world = World::default();
-        fold(&book(&dir, &drafts), &mut world).expect("folded");
+        fold(&mut book(&dir, &drafts), &mut world).expect("folded");
         assert_eq!(world.last, MANY);
         assert!(world == expected);
     }
@@ -273,7 +252,8 @@ mod tests {
             let (dir, mut drafts) = (tempfile::tempdir().expect("a directory"), drafts());
             let place = usize::try_from(seq).expect("few") - 1;
             drafts[place].body = "{\"v\":99}".into();
-            let why = fold(&book(&dir, &drafts), &mut World::default()).expect_err("one cannot be read").to_string();
+            let why =
+                fold(&mut book(&dir, &drafts), &mut World::default()).expect_err("one cannot be read").to_string();
             let named = format!("logbook entry {seq} ({}) cannot be read: it has format 99", drafts[place].at);
             assert!(why.starts_with(&named), "{why}");
         }

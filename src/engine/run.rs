@@ -771,7 +771,7 @@ mod tests {
                 book.append(book.head(), &[draft]).expect("written");
             }
             let shared = Arc::<Shared>::default();
-            fold(&book, &mut shared.write().world).expect("folded");
+            fold(&mut book, &mut shared.write().world).expect("folded");
             let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
             let mut engine =
                 Engine::new(Box::new(book), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;

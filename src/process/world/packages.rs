@@ -30,7 +30,7 @@ pub struct Package {
     /// When it was accepted.
     pub accepted: Timestamp,
     /// Who signed it.
-    pub signers: Signers,
+    pub signers: Arc<Signers>,
     /// The code for which the gate would have refused it, where an exception let it stay in the tree that was taken under
     /// management with it. It goes nowhere else.
     pub excepted: Option<Arc<str>>,
@@ -55,6 +55,8 @@ pub struct Packages {
     pub arrives: OrdMap<DistPath, TreeName>,
     /// The newest refused files, newest last.
     pub refused: Vector<(Timestamp, Refused)>,
+    /// All that have signed something together. They are few, and packages share them.
+    signers: OrdSet<Arc<Signers>>,
 }
 
 impl Packages {
@@ -121,6 +123,17 @@ impl Packages {
         })
     }
 
+    /// These signers, shared with all packages that have the same.
+    fn shared(&mut self, certs: &[String], keys: &[String]) -> Arc<Signers> {
+        let signers = Signers { certs: certs.to_vec(), keys: keys.to_vec() };
+        if let Some(known) = self.signers.get(&signers) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(signers);
+        self.signers.insert(Arc::clone(&new));
+        new
+    }
+
     pub(super) fn refused(&mut self, at: Timestamp, refused: Refused) {
         if self.refused.len() == REFUSED_KEPT {
             self.refused.pop_front();
@@ -144,11 +157,12 @@ impl World {
         let Accepted { dist, tree, nevra, .. } = accepted;
         self.packages.lost.remove(&(dist.clone(), nevra.clone()));
         self.packages.arrives.insert(dist.clone(), tree.clone());
+        let signers = self.packages.shared(&accepted.signers, &accepted.keys);
         let package = || Package {
             sha256: accepted.sha256,
             size: accepted.size,
             accepted: stamp.at,
-            signers: Signers { certs: accepted.signers.clone(), keys: accepted.keys.clone() },
+            signers,
             excepted: None,
             adopted: None,
         };
@@ -158,11 +172,12 @@ impl World {
     /// A package is listed where it lies.
     pub(super) fn adopted(&mut self, stamp: Stamp<'_>, adopted: &Adopted) {
         let Adopted { dist, tree, nevra, place, .. } = adopted;
+        let signers = self.packages.shared(&adopted.signers, &adopted.keys);
         let package = || Package {
             sha256: adopted.sha256,
             size: adopted.size,
             accepted: stamp.at,
-            signers: Signers { certs: adopted.signers.clone(), keys: adopted.keys.clone() },
+            signers,
             excepted: adopted.excepted.as_deref().map(Arc::from),
             adopted: Some((tree.clone(), Arc::from(place.as_str()))),
         };

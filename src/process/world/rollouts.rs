@@ -213,11 +213,10 @@ impl Rollouts {
     fn name(&mut self, dist: &DistPath, packages: &[Nevra], id: &RolloutId) {
         let of_dist = self.naming.entry(dist.clone()).or_default();
         for nevra in packages {
-            let ids = of_dist.get(nevra).map(|ids| ids.to_vec()).unwrap_or_default();
+            let ids = of_dist.entry(nevra.clone()).or_default();
             let place = ids.partition_point(|other| other < id);
             let (before, behind) = ids.split_at(place);
-            let all: Vec<RolloutId> = before.iter().chain([id]).chain(behind).cloned().collect();
-            of_dist.insert(nevra.clone(), all.into());
+            *ids = before.iter().chain([id]).chain(behind).cloned().collect();
         }
     }
 

@@ -1,10 +1,10 @@
 //! What trackers said: deliveries that were heard, and the newest word on each rollout.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
 use jiff::Timestamp;
+use smol_str::SmolStr;
 
 use super::{Stamp, World};
 use crate::domain::names::{HookName, RolloutId};
@@ -24,8 +24,8 @@ pub struct Tickets {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Deliveries {
-    known: OrdMap<Arc<str>, Words>,
-    order: Vector<Arc<str>>,
+    known: OrdMap<SmolStr, Words>,
+    order: Vector<SmolStr>,
 }
 
 /// What a delivery said, to tell a repetition from another one under the same id. Not when it said so: some trackers
@@ -61,8 +61,8 @@ impl Deliveries {
         if self.known.contains_key(delivery) {
             return;
         }
-        let delivery: Arc<str> = delivery.into();
-        self.known.insert(Arc::clone(&delivery), words);
+        let delivery = SmolStr::new(delivery);
+        self.known.insert(delivery.clone(), words);
         self.order.push_back(delivery);
         if self.order.len() > DELIVERIES_KEPT
             && let Some(oldest) = self.order.pop_front()

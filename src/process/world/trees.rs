@@ -37,7 +37,7 @@ pub struct Tree {
     /// What it lists.
     listing: Listing,
     /// How many of these packages have the same signers, less those that stay by an exception.
-    signed: BTreeMap<Signers, u64>,
+    signed: BTreeMap<Arc<Signers>, u64>,
     /// How many stay by an exception for the same code.
     excepted: BTreeMap<Arc<str>, u64>,
     /// The bytes of all of them.
@@ -52,7 +52,7 @@ impl Tree {
 
     /// Who has signed what it lists, and how many packages each.
     pub fn signed(&self) -> impl Iterator<Item = (&Signers, u64)> {
-        self.signed.iter().map(|(signers, number)| (signers, *number))
+        self.signed.iter().map(|(signers, number)| (&**signers, *number))
     }
 
     /// Codes for which an exception lets packages stay, and how many.
@@ -284,7 +284,7 @@ pub(crate) mod tests {
 
     impl Tree {
         /// How many packages have the same signers, and the bytes of all: as it is kept, and counted anew.
-        pub(crate) fn counts(&self, packages: &Packages, dist: &DistPath) -> [(BTreeMap<Signers, u64>, u64); 2] {
+        pub(crate) fn counts(&self, packages: &Packages, dist: &DistPath) -> [(BTreeMap<Arc<Signers>, u64>, u64); 2] {
             let (mut signed, mut bytes) = (BTreeMap::new(), 0);
             for package in self.listing.nevras().filter_map(|nevra| packages.get(dist, nevra)) {
                 bytes += package.size;

@@ -160,8 +160,8 @@ impl Chain {
         let seq = i64::try_from(seq).unwrap_or(i64::MAX);
         let hash: Option<Vec<u8>> = self
             .db
-            .query_row("SELECT hash FROM entry WHERE seq = ?1", [seq], |row| row.get(0))
-            .optional()
+            .prepare_cached("SELECT hash FROM entry WHERE seq = ?1")
+            .and_then(|mut statement| statement.query_row([seq], |row| row.get(0)).optional())
             .map_err(self.failed("read"))?;
         Ok(hash.and_then(|bytes| bytes.try_into().ok()).map(Sha256))
     }
