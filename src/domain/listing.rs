@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use jiff::Timestamp;
 
 use super::checksum::Sha256;
+use super::moment::Elapsed;
 use super::names::{RolloutId, TreeName};
 use super::nevra::Nevra;
 
@@ -24,7 +24,7 @@ pub struct Entry {
     /// Its path in the tree, if that is not where the daemon puts packages: it was there when the tree was adopted.
     pub place: Option<Arc<str>>,
     /// Since when it is listed, in elapsed time; `None` while that is only planned.
-    pub since: Option<Timestamp>,
+    pub since: Option<Elapsed>,
 }
 
 impl Entry {
@@ -127,7 +127,7 @@ impl Listing {
     }
 
     /// Limits all times to `now`, where a clock was ahead.
-    pub fn since_at_most(&mut self, now: Timestamp) {
+    pub fn since_at_most(&mut self, now: Elapsed) {
         let ahead = |(nevra, entry): (&Nevra, &Entry)| (entry.since > Some(now)).then(|| nevra.clone());
         let ahead: Vec<Nevra> = self.packages.iter().filter_map(ahead).collect();
         for nevra in ahead {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::moment::Elapsed;
 use super::names::{Actor, DistPath, HookName, RolloutId};
 use super::nevra::Nevra;
 use super::workflow::State;
@@ -69,5 +70,5 @@ pub struct Wanted {
     /// When it was requested.
     pub since: Timestamp,
     /// The elapsed time at which it may become possible by itself.
-    pub not_before: Option<Timestamp>,
+    pub not_before: Option<Elapsed>,
 }

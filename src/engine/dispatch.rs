@@ -7,10 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use super::view::View;
 use crate::domain::backlog::Backlog;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::process::agenda::{self, Circumstances, Held, Lane, Work, Wrong};
 use crate::process::input::{End, Found, WorkEnd};
@@ -49,7 +48,7 @@ pub(super) struct Now {
     /// By the clock that only goes forward.
     pub(super) clock: Instant,
     /// The time by which files are removed.
-    pub(super) patient: Timestamp,
+    pub(super) patient: Elapsed,
 }
 
 /// The rollouts that are judged again, as something has changed about them that is no fact.
@@ -381,6 +380,8 @@ fn inspected(view: &mut View, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: b
 mod tests {
     use std::sync::Arc;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::domain::checksum::Sha256;
     use crate::domain::names::TreeName;
@@ -403,7 +404,7 @@ mod tests {
     }
 
     fn now() -> Now {
-        Now { clock: Instant::now(), patient: Timestamp::UNIX_EPOCH }
+        Now { clock: Instant::now(), patient: Elapsed::default() }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use jiff::Timestamp;
 
+use crate::domain::moment::Elapsed;
 use crate::process::decision::Entry;
 use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
 use crate::process::world::World;
@@ -158,9 +159,9 @@ fn fold_each(
             for lying in &batch.entries {
                 let &Lying { seq, at, .. } = lying;
                 let said = fact::read_at(batch.text(&lying.body), at);
-                let (fact, steady) = said.map_err(|why| UnreadableEntry { seq, at, why })?;
+                let (fact, elapsed) = said.map_err(|why| UnreadableEntry { seq, at, why })?;
                 see(world, seq, &fact);
-                world.steady = steady;
+                world.elapsed = elapsed;
                 world.apply(seq, at, batch.text(&lying.who), &fact);
             }
             // When all is read there is nobody who could use it again.
@@ -193,7 +194,7 @@ pub(super) fn drafts(
     register: &mut Register,
     entries: &[Entry],
     at: Timestamp,
-    elapsed: Option<Timestamp>,
+    elapsed: Option<Elapsed>,
 ) -> Result<Vec<Draft>, PeopleError> {
     let mut draft = |entry: &Entry| {
         let who = register.written(&entry.who, at)?.to_string();
@@ -219,7 +220,7 @@ mod tests {
             at: at(n),
             who: format!("who-{n}"),
             why: "so".into(),
-            body: fact::write_at(fact, Some(at(n / 2))),
+            body: fact::write_at(fact, Some(Elapsed::recorded(at(n / 2)))),
             about: vec![],
         };
         (1..=MANY).zip(every_fact().iter().cycle()).map(draft).collect()
@@ -236,8 +237,8 @@ mod tests {
         let (dir, drafts) = (tempfile::tempdir().expect("a directory"), drafts());
         let mut expected = World::default();
         for (seq, draft) in (1..).zip(&drafts) {
-            let (fact, steady) = fact::read_at(&draft.body, draft.at).expect("readable");
-            expected.steady = steady;
+            let (fact, elapsed) = fact::read_at(&draft.body, draft.at).expect("readable");
+            expected.elapsed = elapsed;
             expected.apply(seq, draft.at, &draft.who, &fact);
         }
         let mut world = World::default();

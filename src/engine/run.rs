@@ -24,7 +24,7 @@ use super::message;
 use super::trail::Trail;
 use super::view::Shared;
 use super::worker::Workers;
-use crate::domain::moment::Moment;
+use crate::domain::moment::{Elapsed, Moment};
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::domain::people::DAEMON;
 use crate::link::clock::Clock;
@@ -81,9 +81,9 @@ pub struct Engine {
     /// What speaks against the signers of what trees list, and the listings that were compared with the rules in force.
     doubts: (BTreeMap<TreeId, Doubts>, Option<u64>),
     /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
-    began: (jiff::Timestamp, Instant),
+    began: (Elapsed, Instant),
     /// The elapsed time up to which was judged again what has come due.
-    due_until: jiff::Timestamp,
+    due_until: Elapsed,
     on_ready: Option<oneshot::Sender<()>>,
 }
 
@@ -106,8 +106,9 @@ impl Engine {
             inside.head = book.head();
             // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
             // a machine without a battery is. So the time since the last entry counts as no waiting.
-            let wall = clock.now();
-            let last = book.steady().unwrap_or(inside.world.last_steady);
+            let wall = Elapsed::from_wall(clock.now());
+            let last = book.elapsed().unwrap_or(inside.world.last_elapsed);
+            // The first start of all is where elapsed time begins: at the wall clock's.
             let began = if inside.world.last == 0 { wall } else { last.min(wall) };
             inside.world.wait_from(began);
             (began, clock.monotonic())
@@ -133,7 +134,7 @@ impl Engine {
             all_stirred: true,
             doubts: (BTreeMap::new(), None),
             began,
-            due_until: jiff::Timestamp::MIN,
+            due_until: Elapsed::recorded(jiff::Timestamp::MIN),
             on_ready: Some(on_ready),
         };
         engine.agree();
@@ -203,7 +204,7 @@ impl Engine {
         if !std::mem::take(&mut self.to_seal) && !is_old {
             return;
         }
-        let why = self.book.seal(Some(self.steady())).err().map(|error| error.sentence());
+        let why = self.book.seal(Some(self.elapsed())).err().map(|error| error.sentence());
         self.sealed = self.clock.monotonic();
         self.to_seal = why.is_some();
         let known = self.shared.read().troubles.contains_key(&Trouble::Seal);
@@ -260,7 +261,7 @@ impl Engine {
 
     /// What waited for its time is judged again, once.
     fn come_due(&mut self) {
-        let until = self.steady();
+        let until = self.elapsed();
         let inside = self.shared.read();
         self.stirred.extend(inside.world.rollouts.due(self.due_until, until).cloned());
         self.due_until = until;
@@ -268,7 +269,7 @@ impl Engine {
 
     fn next_wake(&self) -> Instant {
         let due = self.shared.read().world.rollouts.next_due(self.due_until);
-        let due = due.and_then(|at| Duration::try_from(at.duration_since(self.steady())).ok());
+        let due = due.and_then(|at| Duration::try_from(at.since(self.elapsed())).ok());
         let tick = self.clock.monotonic() + due.map_or(TICK, |due| due.min(TICK));
         self.dispatch.next_wake(self.clock.monotonic()).map_or(tick, |at| at.min(tick))
     }
@@ -412,10 +413,10 @@ impl Engine {
         if decision.entries.is_empty() {
             return Ok(());
         }
-        let Moment { wall: now, elapsed: steady } = self.now();
+        let Moment { wall: now, elapsed } = self.now();
         // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
         // start must not take that for waiting.
-        let said = Some(steady).filter(|steady| now.duration_since(*steady).abs() >= SAME_TIME);
+        let said = Some(elapsed).filter(|elapsed| Elapsed::from_wall(now).since(*elapsed).abs() >= SAME_TIME);
         self.register.in_place()?;
         let drafts = drafts(&mut self.register, &decision.entries, now, said)?;
         self.show_people();
@@ -424,7 +425,7 @@ impl Engine {
         let mut inside = self.shared.write();
         inside.troubles.remove(&Trouble::Logbook);
         inside.head = self.book.head();
-        inside.world.steady = Some(steady);
+        inside.world.elapsed = Some(elapsed);
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry, &inside.people);
             self.trail.note(&entry.fact);
@@ -463,20 +464,20 @@ impl Engine {
 
     /// This moment.
     fn now(&self) -> Moment {
-        Moment { wall: self.clock.now(), elapsed: self.steady() }
+        Moment { wall: self.clock.now(), elapsed: self.elapsed() }
     }
 
     /// Elapsed time: it goes on as time passes, whatever the wall clock says.
-    fn steady(&self) -> jiff::Timestamp {
+    fn elapsed(&self) -> Elapsed {
         let (at, begun) = self.began;
-        at.checked_add(self.clock.monotonic().saturating_duration_since(begun)).unwrap_or(at)
+        at.plus(self.clock.monotonic().saturating_duration_since(begun))
     }
 
     /// A wall clock that was ahead at the first start is put right later: then things wait from the right time on,
     /// since nothing is removed by a later one than the wall clock's. Whatever was put right, nobody waits less by it.
     fn follow_the_wall(&mut self) {
-        let wall = self.clock.now();
-        if self.steady().duration_since(wall) >= SAME_TIME {
+        let wall = Elapsed::from_wall(self.clock.now());
+        if self.elapsed().since(wall) >= SAME_TIME {
             self.began = (wall, self.clock.monotonic());
             self.shared.write().world.wait_from(wall);
             // What waits for its time waits for another one.
@@ -487,8 +488,8 @@ impl Engine {
 
     /// The time by which files are removed: the wall clock, but never further ahead than time has passed, so
     /// that a clock that jumps ahead removes nothing early (threats row 81).
-    fn patient_now(&self) -> jiff::Timestamp {
-        self.steady().min(self.clock.now())
+    fn patient_now(&self) -> Elapsed {
+        self.elapsed().min(Elapsed::from_wall(self.clock.now()))
     }
 
     /// Starts what there is to do, one piece in each lane.
@@ -711,26 +712,28 @@ mod tests {
         let (mut engine, _handle) = Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, rung);
         let (now, hour) = (Clock::System.now(), Duration::from_hours(1));
         // It began an hour ago by the wall and just now by the other clock: the wall has jumped.
-        engine.began = (now.checked_sub(hour).expect("a time"), Clock::System.monotonic());
-        assert!(engine.patient_now() < now.checked_sub(hour / 2).expect("a time"));
-        engine.began = (now.checked_add(hour).expect("a time"), Clock::System.monotonic());
-        assert!(engine.patient_now() < now.checked_add(hour / 2).expect("a time"));
+        let wall = |at: Result<jiff::Timestamp, jiff::Error>| Elapsed::from_wall(at.expect("a time"));
+        engine.began = (wall(now.checked_sub(hour)), Clock::System.monotonic());
+        assert!(engine.patient_now() < wall(now.checked_sub(hour / 2)));
+        engine.began = (wall(now.checked_add(hour)), Clock::System.monotonic());
+        assert!(engine.patient_now() < wall(now.checked_add(hour / 2)));
     }
 
     #[test]
     fn the_time_for_which_nobody_was_there_counts_as_no_waiting() {
         let day = Duration::from_hours(24);
-        let start = |last_at, steady| {
+        let start = |last_at, elapsed: Option<jiff::Timestamp>| {
             let shared = Arc::<Shared>::default();
             let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
             let version = String::new();
             let mut inside = shared.write();
-            inside.world.steady = steady;
+            inside.world.elapsed = elapsed.map(Elapsed::recorded);
             inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
             drop(inside);
             Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, oneshot::channel().0)
                 .0
                 .patient_now()
+                .timestamp()
         };
         let now = Clock::System.now();
         let before = now.checked_sub(day).expect("a time");
@@ -749,9 +752,9 @@ mod tests {
         let mut engine =
             Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;
         let year = Duration::from_hours(24 * 365);
-        engine.began = (Clock::System.now().checked_add(year).expect("a time"), Clock::System.monotonic());
+        engine.began = (Elapsed::from_wall(Clock::System.now()).plus(year), Clock::System.monotonic());
         engine.follow_the_wall();
-        assert!(engine.steady() <= Clock::System.now());
+        assert!(engine.elapsed() <= Elapsed::from_wall(Clock::System.now()));
     }
 
     /// Short runs add up, although each writes nothing but that it has started.
@@ -762,11 +765,11 @@ mod tests {
         let kernel: Arc<dyn crate::store::disk::Disk> = Arc::new(crate::store::disk::Kernel::default());
         let hour = Duration::from_hours(1);
         let long_ago = Clock::System.now().checked_sub(hour * 24).expect("a time");
-        let mut steady = long_ago;
+        let mut elapsed = Elapsed::recorded(long_ago);
         for run in 1..4 {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
             if run == 1 {
-                let body = fact::write_at(&Fact::Started(Started { version: String::new() }), Some(long_ago));
+                let body = fact::write_at(&Fact::Started(Started { version: String::new() }), Some(elapsed));
                 let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body, about: vec![] };
                 book.append(book.head(), &[draft]).expect("written");
             }
@@ -775,13 +778,13 @@ mod tests {
             let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
             let mut engine =
                 Engine::new(Box::new(book), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;
-            assert!(engine.steady() >= steady, "run {run}");
+            assert!(engine.elapsed() >= elapsed, "run {run}");
             // It has run for an hour.
-            engine.began.0 = engine.began.0.checked_add(hour).expect("a time");
-            steady = engine.steady();
+            engine.began.0 = engine.began.0.plus(hour);
+            elapsed = engine.elapsed();
             engine.seal();
         }
-        assert!(steady >= long_ago.checked_add(hour * 3).expect("a time"));
+        assert!(elapsed >= Elapsed::recorded(long_ago).plus(hour * 3));
     }
 
     #[test]
@@ -797,7 +800,7 @@ mod tests {
             let fact = match fact {
                 Fact::Submitted(_) => fact,
                 Fact::Awaits(awaits) => {
-                    let not_before = engine.steady().checked_add(week).ok();
+                    let not_before = Some(engine.elapsed().plus(week));
                     Fact::Awaits(crate::process::fact::rollout::Awaits { not_before, ..awaits })
                 }
                 _ => continue,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::view::{Shared, View};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Catalog, Listing};
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -114,7 +115,7 @@ impl Workers {
     }
 
     /// Carries out a piece of work, whatever it takes. `patient` is how late it is by elapsed time.
-    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Timestamp) -> WorkEnd {
+    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Elapsed) -> WorkEnd {
         let mut held = Held::new();
         // In the order of their names, so that no two pieces of work can wait for each other.
         for path in work.dists().collect::<BTreeSet<_>>() {
@@ -222,7 +223,7 @@ fn look(
     dist: &mut Distribution,
     books: &Books<'_>,
     upload: &TreeName,
-    (now, clock, patient): (Timestamp, Instant, Timestamp),
+    (now, clock, patient): (Timestamp, Instant, Elapsed),
 ) -> Result<WorkEnd, DistError> {
     let look = dist.look_and_tidy(books, now, clock, patient)?;
     if look.refused_again > 0 {

@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::rules::{DistRules, Rules};
 use super::trouble::Trouble;
 use super::world::World;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -166,7 +165,7 @@ pub struct Circumstances {
     /// Whether publications may wait for the uploads.
     pub patient: bool,
     /// The time by which files are removed.
-    pub now: Timestamp,
+    pub now: Elapsed,
 }
 
 /// Most files that one piece of retirement removes, so that a plan never waits long behind it.
@@ -252,12 +251,12 @@ fn is_dirty(world: &World, dist: &DistPath, tree: &TreeName) -> bool {
     world.trees.get(&id).is_none_or(|tree| tree.dirty || tree.published.is_none())
 }
 
-fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, now: Timestamp) -> Option<Work> {
+fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, now: Elapsed) -> Option<Work> {
     let id = TreeId { dist: dist.clone(), tree: tree.clone() };
     let known = world.trees.get(&id)?;
-    let over = |since: Timestamp, grace: std::time::Duration| {
+    let over = |since: Elapsed, grace: std::time::Duration| {
         // A clock that was set back counts as no waiting at all.
-        std::time::Duration::try_from(now.duration_since(since)).is_ok_and(|waited| waited >= grace)
+        std::time::Duration::try_from(now.since(since)).is_ok_and(|waited| waited >= grace)
     };
     let metadata = known
         .superseded
@@ -279,6 +278,8 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::domain::plan::Move;
     use crate::process::fact::package::Accepted;
@@ -327,7 +328,7 @@ mod tests {
     }
 
     fn label(facts: &[Fact], touched: bool, now: i64) -> &'static str {
-        let now = Timestamp::from_second(now).expect("a time");
+        let now = Elapsed::recorded(Timestamp::from_second(now).expect("a time"));
         let moment = Circumstances { touched, doubted: false, patient: false, now };
         first(&world(facts), moment).map_or("nothing", |work| work.label())
     }
@@ -375,7 +376,7 @@ mod tests {
             world.apply(world.last, Timestamp::UNIX_EPOCH, "me", fact);
         }
         let both = ["umd/3/sl5/i386", "umd/3/sl6/x86_64"].map(|path| path.parse::<DistPath>().expect("a path"));
-        let moment = Circumstances { touched: false, doubted: false, patient: false, now: Timestamp::UNIX_EPOCH };
+        let moment = Circumstances { touched: false, doubted: false, patient: false, now: Elapsed::default() };
         let first = |world: &World, known: &[DistPath]| {
             let rules =
                 Rules { distributions: known.iter().map(|dist| (dist.clone(), rules())).collect(), ..Rules::default() };
@@ -409,7 +410,7 @@ mod tests {
         let facts = every_fact();
         let moved = facts.iter().position(|f| matches!(f, Fact::Moved(_))).expect("one moves");
         let dist = dist();
-        let moment = Circumstances { touched: true, doubted: true, patient: false, now: Timestamp::UNIX_EPOCH };
+        let moment = Circumstances { touched: true, doubted: true, patient: false, now: Elapsed::default() };
         let world = world(&facts[..=moved]);
         let rules = Rules { distributions: BTreeMap::from([(dist.clone(), rules)]), ..Rules::default() };
         let held = held(&world, &rules);
@@ -456,7 +457,7 @@ mod tests {
     #[test]
     fn uploads_of_a_burst_go_before_the_publication_that_shows_them() {
         let label = |touched, patient| {
-            let moment = Circumstances { touched, doubted: false, patient, now: Timestamp::UNIX_EPOCH };
+            let moment = Circumstances { touched, doubted: false, patient, now: Elapsed::default() };
             first(&World::default(), moment).map(|work| work.label())
         };
         assert_eq!(label(true, true), Some("take-in"));
@@ -481,7 +482,7 @@ mod tests {
         assert_eq!(label(&facts, false, 59), "nothing");
         assert_eq!(label(&facts, false, 60), "retire");
         assert_eq!(label(&facts, false, -1000), "nothing", "a clock that went back waits");
-        let now = Timestamp::from_second(3600).expect("a time");
+        let now = Elapsed::recorded(Timestamp::from_second(3600).expect("a time"));
         let moment = Circumstances { touched: false, doubted: false, patient: false, now };
         let Some(Work::Retire(id, files)) = first(&world(&facts), moment) else { panic!("work") };
         assert_eq!((id.tree.as_str(), files), ("untested", vec!["Packages/b/bdii-5.2.22-1.el6.noarch.rpm".to_owned()]));

@@ -61,7 +61,7 @@ pub(super) fn ended(known: Known<'_>, to: &HookName, number: u64, end: &End) -> 
     match end {
         End::Done => Some(Sent { to, notice, rollout }.into()),
         End::Final(why) => Some(GivenUp { to, notice, rollout, why: why.clone() }.into()),
-        End::Again { why: Some(why), .. } if known.now.elapsed.duration_since(due.since) > GIVE_UP_AFTER => {
+        End::Again { why: Some(why), .. } if known.now.elapsed.since(due.since) > GIVE_UP_AFTER => {
             let why = format!("{why}; it was tried for {} days", GIVE_UP_AFTER.as_hours() / 24);
             Some(GivenUp { to, notice, rollout, why }.into())
         }

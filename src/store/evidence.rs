@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use super::disk::{self, Access, Disk, DiskError};
 use super::rejected::{self, Known, Put, Reason, WHY};
 use crate::domain::checksum::Sha256;
+use crate::domain::moment::Elapsed;
 use crate::domain::refusal::{Code, Refusal};
 
 /// How often the directory is read again, to compare it with what is in memory.
@@ -64,8 +65,8 @@ pub struct Kept {
 
 impl Kept {
     /// How long it has been kept, in elapsed time.
-    pub fn age(&self, now: Option<Timestamp>) -> Option<Duration> {
-        Duration::try_from(now?.duration_since(self.reason.since?)).ok()
+    pub fn age(&self, now: Option<Elapsed>) -> Option<Duration> {
+        Duration::try_from(now?.since(self.reason.since?)).ok()
     }
 }
 
@@ -91,7 +92,7 @@ pub struct Evidence {
 #[derive(Debug, Default)]
 struct Inner {
     /// Elapsed time.
-    now: Option<Timestamp>,
+    now: Option<Elapsed>,
     /// The wall clock.
     wall: Option<Timestamp>,
     /// The files there, by name, and when the directory was read.
@@ -124,7 +125,7 @@ impl Evidence {
     }
 
     /// Sets the present elapsed time.
-    pub fn keep_time(&self, now: Timestamp) {
+    pub fn keep_time(&self, now: Elapsed) {
         self.lock().now = Some(now);
     }
 
@@ -240,7 +241,7 @@ impl Evidence {
     }
 
     /// The time from which ages are computed.
-    pub fn now(&self) -> Option<Timestamp> {
+    pub fn now(&self) -> Option<Elapsed> {
         self.lock().now
     }
 
@@ -300,7 +301,7 @@ fn takes(meta: &std::fs::Metadata) -> u64 {
 
 /// The files in a directory of refused files. A file without a reason of ours is kept without one; a file named like a
 /// reason that is not one and is beside nothing is skipped, and logged once through `named`.
-fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTreeMap<String, Kept> {
+fn read(dir: &Path, now: Option<Elapsed>, named: &mut BTreeSet<String>) -> BTreeMap<String, Kept> {
     let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let names: BTreeSet<String> = listed.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     let mut found = BTreeMap::new();
@@ -351,7 +352,7 @@ fn read(dir: &Path, now: Option<Timestamp>, named: &mut BTreeSet<String>) -> BTr
 }
 
 /// The files to be removed: those that are too old, then those of whoever has most, until the limits are met.
-fn outlived(stock: &BTreeMap<String, Kept>, bounds: Bounds, now: Timestamp) -> Vec<String> {
+fn outlived(stock: &BTreeMap<String, Kept>, bounds: Bounds, now: Elapsed) -> Vec<String> {
     let is_old = |kept: &&Kept| kept.age(Some(now)).is_some_and(|age| age >= bounds.keep);
     let mut goes: Vec<String> =
         stock.values().filter(is_old).take(DROP_AT_ONCE).map(|kept| kept.name.clone()).collect();
@@ -406,7 +407,7 @@ fn space(dir: &Path) -> Option<(u64, u64)> {
 struct Part<'a> {
     bytes: u64,
     /// The oldest first.
-    files: BTreeSet<(Option<Timestamp>, &'a str, u64)>,
+    files: BTreeSet<(Option<Elapsed>, &'a str, u64)>,
 }
 
 #[cfg(test)]
@@ -416,8 +417,8 @@ mod tests {
 
     const BOUNDS: Bounds = Bounds { keep: Duration::from_hours(24), files: 10, size: 1_000 };
 
-    fn at(hours: i64) -> Timestamp {
-        Timestamp::from_second(hours * 3_600).expect("a time")
+    fn at(hours: i64) -> Elapsed {
+        Elapsed::recorded(Timestamp::from_second(hours * 3_600).expect("a time"))
     }
 
     fn kept(name: &str, owner: u32, hours: i64, size: u64) -> (String, Kept) {

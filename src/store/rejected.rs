@@ -28,6 +28,7 @@ use super::disk::{self, Access, AtPath as _, Disk, DiskError, READ_UPLOAD};
 use super::timed_read::TimedReader;
 use crate::domain::checksum::Sha256;
 use crate::domain::legible;
+use crate::domain::moment::Elapsed;
 use crate::domain::refusal::{Code, Refusal};
 
 /// The longest part of a name that is kept; with the prefix it stays below the 255 bytes of a file name.
@@ -236,7 +237,7 @@ pub struct Reason {
     /// The user who owned it.
     pub owner: Option<u32>,
     /// When it was first refused, in elapsed time.
-    pub since: Option<Timestamp>,
+    pub since: Option<Elapsed>,
     /// The same by the wall clock, for people.
     pub refused_at: Option<Timestamp>,
     /// How many times the same bytes were refused.
@@ -245,7 +246,7 @@ pub struct Reason {
 
 impl Reason {
     /// The reason for a file that was just refused.
-    pub fn new(uploaded: &Path, refusal: &Refusal, owner: u32, since: Option<Timestamp>) -> Self {
+    pub fn new(uploaded: &Path, refusal: &Refusal, owner: u32, since: Option<Elapsed>) -> Self {
         let file = cut(&uploaded.display().to_string().escape_default().to_string(), PATH_KEPT);
         let mut reason = Self { file, owner: Some(owner), since, times: 1, ..Self::default() };
         reason.refused(refusal);

@@ -38,6 +38,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
@@ -258,7 +259,7 @@ struct OnDisk<'a> {
     kind: &'a str,
     kv: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    elapsed: Option<Timestamp>,
+    elapsed: Option<Elapsed>,
     #[serde(borrow)]
     fact: &'a RawValue,
 }
@@ -268,8 +269,8 @@ struct OnDisk<'a> {
 #[serde(deny_unknown_fields)]
 struct OnDiskBefore<'a> {
     v: u32,
-    #[serde(default)]
-    steady: Option<Timestamp>,
+    #[serde(default, rename = "steady")]
+    elapsed: Option<Elapsed>,
     #[serde(borrow)]
     fact: std::collections::BTreeMap<&'a str, &'a RawValue>,
 }
@@ -308,7 +309,7 @@ pub fn write(fact: &Fact) -> String {
 ///
 /// # Panics
 /// Never, as above.
-pub fn write_at(fact: &Fact, elapsed: Option<Timestamp>) -> String {
+pub fn write_at(fact: &Fact, elapsed: Option<Elapsed>) -> String {
     let (kv, body) = fact.form();
     let on_disk = OnDisk { v: ENTRY_FORMAT, kind: fact.kind(), kv, elapsed, fact: &body };
     serde_json::to_string(&on_disk).expect("strings and numbers always have a JSON form")
@@ -327,15 +328,15 @@ pub fn read(body: &str) -> Result<Fact, String> {
 ///
 /// # Errors
 /// As above.
-pub fn read_at(body: &str, at: Timestamp) -> Result<(Fact, Option<Timestamp>), String> {
+pub fn read_at(body: &str, at: Timestamp) -> Result<(Fact, Option<Elapsed>), String> {
     let (fact, format, elapsed) = read_body(body)?;
-    Ok((fact, elapsed.or((format >= 3).then_some(at))))
+    Ok((fact, elapsed.or((format >= 3).then_some(Elapsed::from_wall(at)))))
 }
 
 /// The kind, its version, the elapsed time and the fact of an entry as [`write_at`] puts them, without looking into the
 /// fact. It takes the body for nothing that the envelope's own parser would not: a fact has to be one value of JSON up to
 /// the last brace.
-fn as_written(body: &str) -> Option<(&str, u32, Option<Timestamp>, &str)> {
+fn as_written(body: &str) -> Option<(&str, u32, Option<Elapsed>, &str)> {
     let (kind, rest) = body.strip_prefix(WRITTEN_FIRST)?.split_once('"')?;
     let (kv, rest) = rest.strip_prefix(",\"kv\":")?.split_once(',')?;
     let (elapsed, rest) = match rest.strip_prefix("\"elapsed\":\"") {
@@ -349,7 +350,7 @@ fn as_written(body: &str) -> Option<(&str, u32, Option<Timestamp>, &str)> {
 }
 
 /// The fact, the format and the time that is written down.
-fn read_body(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
+fn read_body(body: &str) -> Result<(Fact, u32, Option<Elapsed>), String> {
     // Nearly all entries are in the very form in which this program writes them, so it is tried first.
     if let Some((kind, kv, elapsed, fact)) = as_written(body)
         && let Ok(fact) = Fact::read_kind(kind, kv, fact)
@@ -360,7 +361,7 @@ fn read_body(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
 }
 
 /// The same of any format, however it is written.
-fn read_any(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
+fn read_any(body: &str) -> Result<(Fact, u32, Option<Elapsed>), String> {
     let Version { v } = serde_json::from_str(body).map_err(|e| e.to_string())?;
     if v > ENTRY_FORMAT {
         return Err(format!("it has format {v}, and this program knows up to {ENTRY_FORMAT}; use the newer rolloutd"));
@@ -369,13 +370,13 @@ fn read_any(body: &str) -> Result<(Fact, u32, Option<Timestamp>), String> {
         let OnDisk { v, kind, kv, elapsed, fact } = serde_json::from_str(body).map_err(|e| e.to_string())?;
         return Ok((Fact::read_kind(kind, kv, fact.get())?, v, elapsed));
     }
-    let OnDiskBefore { v, steady, fact } = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let OnDiskBefore { v, elapsed, fact } = serde_json::from_str(body).map_err(|e| e.to_string())?;
     let mut facts = fact.into_iter();
     let (Some((name, body)), None) = (facts.next(), facts.next()) else {
         return Err("it does not hold one fact".to_owned());
     };
     let kind = Fact::kind_before(name).ok_or_else(|| format!("there is no fact `{}`", name.escape_default()))?;
-    Ok((Fact::read_kind(kind, 1, body.get())?, v, steady))
+    Ok((Fact::read_kind(kind, 1, body.get())?, v, elapsed))
 }
 
 #[cfg(test)]
@@ -647,8 +648,8 @@ mod tests {
         assert_eq!(as_then, lines().collect::<Vec<_>>());
         let kinds: std::collections::BTreeSet<&str> = facts.iter().map(Fact::kind).collect();
         assert_eq!(kinds.len(), 13, "every kind of then has a sample");
-        let at = write_at(&facts[0], Some(Timestamp::UNIX_EPOCH));
-        assert_eq!(read_at(&at, AT), Ok((facts[0].clone(), Some(Timestamp::UNIX_EPOCH))));
+        let at = write_at(&facts[0], Some(Elapsed::default()));
+        assert_eq!(read_at(&at, AT), Ok((facts[0].clone(), Some(Elapsed::default()))));
         let newer = written[0].replace("\"kv\":1", "\"kv\":2");
         assert!(read(&newer).expect_err("newer").contains("version 2 of daemon.started"), "{newer}");
     }
@@ -700,10 +701,10 @@ mod tests {
         let sample = include_str!("../../../fixtures/logbook/v3.jsonl");
         let entries: Vec<_> = sample.lines().map(|line| read_at(line, AT).expect("readable")).collect();
         let fact = Fact::Started(Started { version: "0.1.0".into() });
-        assert_eq!(entries, [(fact.clone(), Some(Timestamp::UNIX_EPOCH))]);
-        assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(AT))));
+        assert_eq!(entries, [(fact.clone(), Some(Elapsed::default()))]);
+        assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(Elapsed::from_wall(AT)))));
         let of_format_2 = include_str!("../../../fixtures/logbook/v2.jsonl").lines().map(|line| read_at(line, AT));
-        assert!(of_format_2.into_iter().all(|entry| entry.is_ok_and(|(_, steady)| steady.is_none())));
+        assert!(of_format_2.into_iter().all(|entry| entry.is_ok_and(|(_, elapsed)| elapsed.is_none())));
     }
 
     /// The sample file holds what format 2 added; it is never rewritten.
@@ -785,6 +786,7 @@ mod tests {
         let mut bodies: Vec<String> = Vec::new();
         for fact in samples::every_fact().iter().chain(&samples::of_adoption()).chain(&samples::of_people()) {
             for elapsed in [None, Some(AT), Some(Timestamp::constant(1_700_000_000, 120_000_000))] {
+                let elapsed = elapsed.map(Elapsed::recorded);
                 let body = write_at(fact, elapsed);
                 assert_eq!(
                     as_written(&body).map(|(kind, _, at, _)| (kind, at)),
@@ -794,7 +796,7 @@ mod tests {
                 bodies.push(body);
             }
         }
-        let whole = write_at(&Fact::Done(Done { plan: 8, rollout: None }), Some(AT));
+        let whole = write_at(&Fact::Done(Done { plan: 8, rollout: None }), Some(Elapsed::recorded(AT)));
         for (part, other) in [
             ("\"kv\":1", "\"kv\":+1"),
             ("\"kv\":1", "\"kv\":01"),

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, TOLD_MOST, count, more};
 use crate::domain::checksum::Sha256;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, HookName, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Move, Plan};
@@ -92,7 +92,7 @@ pub struct Awaits {
     pub hook: Option<HookName>,
     /// The elapsed time at which it may become possible by itself; version 2 does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
+    pub not_before: Option<Elapsed>,
     /// Codes and sentences of what it waits for.
     pub findings: Vec<(String, String)>,
 }

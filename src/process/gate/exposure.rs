@@ -3,8 +3,6 @@
 //! Early adopters need time to install and to report. It counts for each package from the publication that showed it in
 //! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it.
 
-use jiff::Timestamp;
-
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
@@ -29,7 +27,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     });
     let Some(newest) = since.max() else { return vec![] };
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let ends = now.when(newest.checked_add(span).unwrap_or(Timestamp::MAX));
+    let ends = now.when(newest.plus(span));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,

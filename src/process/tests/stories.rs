@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
-use crate::domain::moment::Moment;
+use crate::domain::moment::{Elapsed, Moment};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, Person, PersonId, reserved};
@@ -80,7 +80,7 @@ impl Story {
 
     fn known(&self) -> Known<'_> {
         let Self { world, rules, people, wrong, troubles, now, .. } = self;
-        Known { world, rules, people, wrong, troubles, now: Moment { wall: *now, elapsed: *now } }
+        Known { world, rules, people, wrong, troubles, now: Moment { wall: *now, elapsed: Elapsed::from_wall(*now) } }
     }
 
     /// What the logbook has for somebody, as the register gives it.
@@ -771,7 +771,7 @@ fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
     let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
     assert_eq!(waits.sentence, "The packages have to be in testing for 1w, until 1970-01-08T00:00:00Z.");
     assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
-    assert_eq!(waits.not_before.map(|at| at.elapsed.as_second()), Some(7 * 24 * 3_600));
+    assert_eq!(waits.not_before.map(|at| at.elapsed.timestamp().as_second()), Some(7 * 24 * 3_600));
     story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::Admin], "r", "Production");
     assert_eq!(story.codes(), ["exposure"]);
     story.passes(Duration::from_secs(1)).move_as(&[Role::Admin], "r", "Production").carried_out();
@@ -783,8 +783,11 @@ fn what_a_tracker_wants_comes_due_once() {
     let mut story = exposed();
     let due = |story: &Story| {
         let rollouts = &story.world.rollouts;
-        let all = rollouts.due(Timestamp::MIN, story.now).map(ToString::to_string).collect::<Vec<_>>();
-        (all, rollouts.next_due(story.now).map(Timestamp::as_second))
+        let all = rollouts
+            .due(Elapsed::recorded(Timestamp::MIN), story.known().now.elapsed)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        (all, rollouts.next_due(story.known().now.elapsed).map(|at| at.timestamp().as_second()))
     };
     story.hint("1", "r", "Production");
     assert_eq!(due(&story), (vec![], Some(7 * 24 * 3_600)));
@@ -804,11 +807,11 @@ fn a_clock_that_was_ahead_and_is_put_right_has_exposed_nothing() {
     story.hint("1", "r", "Production");
     // All that was dated by it is put right, too.
     let before = story.now.checked_sub(Duration::from_hours(1)).expect("a time");
-    story.world.wait_from(before);
+    story.world.wait_from(Elapsed::from_wall(before));
     story.now = before;
     story.judge_all();
-    let waits = story.world.rollouts.next_due(story.now).expect("it waits for its time");
-    assert_eq!(waits, before.checked_add(7 * DAY).expect("a time"));
+    let waits = story.world.rollouts.next_due(story.known().now.elapsed).expect("it waits for its time");
+    assert_eq!(waits, Elapsed::from_wall(before).plus(7 * DAY));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
 use super::fact::package::Adopted;
+use crate::domain::moment::Elapsed;
 
 /// Mismatches that are remembered.
 const MISMATCHES_KEPT: usize = 100;
@@ -45,12 +46,12 @@ pub struct World {
     /// The number of the last entry.
     pub last: u64,
     /// When it was written, by elapsed time.
-    pub last_steady: Timestamp,
+    pub last_elapsed: Elapsed,
     /// The newest time of any entry.
     latest: Timestamp,
     /// What begins to wait for its removal is dated by this where it is known. The wall clock may be wrong, and
     /// put right a moment later; the engine knows how much time has really passed.
-    pub steady: Option<Timestamp>,
+    pub elapsed: Option<Elapsed>,
     /// Accepted packages, and files that were refused.
     pub packages: Packages,
     /// Rollouts and plans.
@@ -75,7 +76,7 @@ struct Stamp<'a> {
     /// The wall clock's time.
     at: Timestamp,
     /// Elapsed time.
-    since: Timestamp,
+    since: Elapsed,
     /// Who.
     who: &'a str,
 }
@@ -84,15 +85,16 @@ impl World {
     /// Folds one entry in.
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
-        if let Some(steady) = self.steady.filter(|steady| *steady < self.last_steady) {
+        if let Some(elapsed) = self.elapsed.filter(|elapsed| *elapsed < self.last_elapsed) {
             // The time was put right, and what had been dated by the wrong one waits from then on.
-            self.wait_from(steady);
+            self.wait_from(elapsed);
         }
-        self.last_steady = self.steady.unwrap_or(at);
+        // Entries of formats 1 and 2 did not record it, and the wall clock's is the only time that they have.
+        self.last_elapsed = self.elapsed.unwrap_or(Elapsed::from_wall(at));
         self.latest = self.latest.max(at);
-        // Of an entry that is older than the one before it, the clock had gone back: it waits from the later
-        // time, lest it has waited for years when the clock is put right.
-        let since = self.steady.unwrap_or(self.latest);
+        // The same, but of an entry that is older than the one before it, the clock had gone back: it waits from the
+        // later time, lest it has waited for years when the clock is put right.
+        let since = self.elapsed.unwrap_or(Elapsed::from_wall(self.latest));
         if let Some(why) = self.mismatch(fact)
             && self.mismatches.len() < MISMATCHES_KEPT
         {
@@ -158,7 +160,7 @@ impl World {
     }
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.
-    pub fn wait_from(&mut self, now: Timestamp) {
+    pub fn wait_from(&mut self, now: Elapsed) {
         self.trees.wait_from(now);
         self.notices.wait_from(now);
     }
@@ -209,16 +211,17 @@ mod tests {
         let at = |second| Timestamp::from_second(second).expect("a time");
         let facts = every_fact();
         let done = facts.iter().position(|fact| matches!(fact, Fact::Done(_))).expect("one is done");
-        let since = |last: i64, steady: Option<i64>| {
+        let since = |last: i64, elapsed: Option<i64>| {
             let mut world = World::default();
             for (n, fact) in facts[..=done].iter().enumerate() {
                 if n == done {
-                    world.steady = steady.map(at);
+                    world.elapsed = elapsed.map(at).map(Elapsed::recorded);
                 }
                 world.apply(n as u64 + 1, at(if n == done { last } else { 1_000 }), "me", fact);
             }
-            world.wait_from(at(5_000));
-            world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves").as_second()
+            world.wait_from(Elapsed::recorded(at(5_000)));
+            let leaving = world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next();
+            leaving.expect("one leaves").timestamp().as_second()
         };
         assert_eq!(since(1_001, None), 1_001);
         assert_eq!(since(3, None), 1_000, "the clock had gone back");
@@ -233,15 +236,15 @@ mod tests {
         let done = facts.iter().position(|fact| matches!(fact, Fact::Done(_))).expect("one is done");
         let mut world = World::default();
         for (n, fact) in facts[..=done].iter().enumerate() {
-            world.steady = Some(at(9_000));
+            world.elapsed = Some(Elapsed::recorded(at(9_000)));
             world.apply(n as u64 + 1, at(9_000), "me", fact);
         }
-        for steady in [2_000, 2_500, 3_000] {
-            world.steady = Some(at(steady));
-            world.apply(world.last + 1, at(steady), "me", &Fact::Started(Started { version: String::new() }));
+        for elapsed in [2_000, 2_500, 3_000] {
+            world.elapsed = Some(Elapsed::recorded(at(elapsed)));
+            world.apply(world.last + 1, at(elapsed), "me", &Fact::Started(Started { version: String::new() }));
         }
         let since = world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves");
-        assert_eq!(since, at(2_000));
+        assert_eq!(since.timestamp(), at(2_000));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use imbl::{OrdMap, Vector};
 use jiff::Timestamp;
 
 use super::Stamp;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{HookName, RolloutId};
 use crate::process::fact::notice::{Due, GivenUp, Sent};
 
@@ -20,7 +21,7 @@ pub struct Notice {
     /// Since when it is due, by the wall clock.
     pub at: Timestamp,
     /// The same by elapsed time.
-    pub since: Timestamp,
+    pub since: Elapsed,
 }
 
 /// The outbox.
@@ -74,7 +75,7 @@ impl Notices {
     }
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.
-    pub(super) fn wait_from(&mut self, now: Timestamp) {
+    pub(super) fn wait_from(&mut self, now: Elapsed) {
         let ahead = self.all().filter(|(.., notice)| notice.since > now);
         let ahead: Vec<(HookName, u64)> = ahead.map(|(to, number, _)| (to.clone(), number)).collect();
         for (to, number) in ahead {

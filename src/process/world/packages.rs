@@ -11,6 +11,7 @@ use super::{Stamp, World};
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::listing::Entry;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::process::fact::package::{Accepted, Adopted, Lost, Refused};
@@ -191,7 +192,7 @@ impl World {
         id: &TreeId,
         nevra: &Nevra,
         package: impl FnOnce() -> Package,
-        (place, since): (Option<Arc<str>>, Timestamp),
+        (place, since): (Option<Arc<str>>, Elapsed),
     ) {
         let all = self.packages.by_dist.entry(id.dist.clone()).or_default();
         let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(|| Arc::new(package())));

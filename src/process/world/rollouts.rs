@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
@@ -18,7 +19,7 @@ use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
 use crate::process::rules::{DistRules, Rules};
 
-/// The place of a rollout in an order of times, such as that of last changes.
+/// The place of a rollout in the order of last changes.
 pub type Place = (Timestamp, RolloutId);
 
 /// All rollouts and plans.
@@ -32,7 +33,7 @@ pub struct Rollouts {
     /// The rollouts of which a tracker wants something that could not be done yet.
     waiting: OrdSet<RolloutId>,
     /// Those of these that may become possible by themselves, by the elapsed time of that.
-    due: OrdSet<Place>,
+    due: OrdSet<(Elapsed, RolloutId)>,
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
     /// The trees in which a plan that has no `done` yet is shown already.
@@ -91,17 +92,17 @@ impl Rollouts {
     }
 
     /// Those that may have become possible by themselves after an elapsed time and up to another one.
-    pub fn due(&self, after: Timestamp, until: Timestamp) -> impl Iterator<Item = &RolloutId> {
+    pub fn due(&self, after: Elapsed, until: Elapsed) -> impl Iterator<Item = &RolloutId> {
         self.due_after(after).take_while(move |(at, _)| *at <= until).map(|(_, id)| id)
     }
 
     /// The first elapsed time after this one at which one of them may become possible by itself.
-    pub fn next_due(&self, after: Timestamp) -> Option<Timestamp> {
+    pub fn next_due(&self, after: Elapsed) -> Option<Elapsed> {
         self.due_after(after).next().map(|(at, _)| *at)
     }
 
-    fn due_after(&self, after: Timestamp) -> impl Iterator<Item = &Place> {
-        let is_before = move |(at, _): &&Place| *at <= after;
+    fn due_after(&self, after: Elapsed) -> impl Iterator<Item = &(Elapsed, RolloutId)> {
+        let is_before = move |(at, _): &&(Elapsed, RolloutId)| *at <= after;
         self.due.iter().skip_while(is_before)
     }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{Package, Packages, Stamp};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Entry, Listing};
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -31,9 +32,9 @@ pub struct Tree {
     /// Packages came or went since.
     pub dirty: bool,
     /// Names in `repodata/` that nothing names any more, and since when.
-    pub superseded: BTreeMap<String, Timestamp>,
+    pub superseded: BTreeMap<String, Elapsed>,
     /// Files of packages that are no longer listed, by their places below the tree, and since when.
-    pub leaving: OrdMap<String, Timestamp>,
+    pub leaving: OrdMap<String, Elapsed>,
     /// What it lists.
     listing: Listing,
     /// How many of these packages have the same signers, less those that stay by an exception.
@@ -197,7 +198,7 @@ impl Trees {
     }
 
     /// A tree shows what a plan has brought there and taken away.
-    pub(super) fn shows(&mut self, id: &TreeId, plan: &Plan, packages: &Packages, since: Timestamp) {
+    pub(super) fn shows(&mut self, id: &TreeId, plan: &Plan, packages: &Packages, since: Elapsed) {
         let Some(one) = plan.of(&id.dist) else { return };
         let tree = self.id_mut(id);
         let mut changes = 0;
@@ -236,7 +237,7 @@ impl Trees {
     }
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.
-    pub(super) fn wait_from(&mut self, now: Timestamp) {
+    pub(super) fn wait_from(&mut self, now: Elapsed) {
         let is_ahead = |tree: &Tree| {
             let mut listed = tree.listing.iter().filter_map(|(_, entry)| entry.since.as_ref());
             tree.superseded.values().chain(tree.leaving.values()).any(|since| *since > now)

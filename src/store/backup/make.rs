@@ -104,8 +104,8 @@ fn fill(
         copy.holds(sealed, Witness::Seal(state.join(SEAL)))?;
     }
     drop((copy, running));
-    let steady = seal.filter(|(sealed, _)| *sealed == head).and_then(|(_, steady)| steady);
-    disk::put(disk, &part.join(SEAL), logbook::seal_line(head, steady).as_bytes(), Access::Owner)?;
+    let elapsed = seal.filter(|(sealed, _)| *sealed == head).and_then(|(_, elapsed)| elapsed);
+    disk::put(disk, &part.join(SEAL), logbook::seal_line(head, elapsed).as_bytes(), Access::Owner)?;
     let mut files = vec![entry(part, BOOK)?, entry(part, SEAL)?];
     File::open(&book).and_then(|file| file.sync_all()).at("sync", &book)?;
     // Copied after the logbook, so that it has everybody whom that names.

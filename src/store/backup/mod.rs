@@ -139,6 +139,7 @@ mod tests {
 
     use super::copying::private_dir;
     use super::*;
+    use crate::domain::moment::Elapsed;
     use crate::domain::names::Actor;
     use crate::domain::people::PersonId;
     use crate::store::disk::failing::FailingDisk;
@@ -173,7 +174,7 @@ mod tests {
         Kernel::default().make_dir(&state).expect("made");
         let mut book = open(&state);
         add(&mut book, &["one", "two"]);
-        book.seal(Some(Timestamp::UNIX_EPOCH)).expect("sealed");
+        book.seal(Some(Elapsed::default())).expect("sealed");
         lay(&state.join("retired/d/0000-a.rpm"), "withdrawn");
         lay(&state.join("rejected/d/inode7-b.rpm"), "refused");
         lay(&state.join("index/d.sqlite"), "made again");

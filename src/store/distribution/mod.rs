@@ -38,6 +38,7 @@ use super::thread_pool;
 use super::tree::{self, REPODATA};
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Catalog, Entry, Listing};
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -369,7 +370,7 @@ impl Distribution {
         catalog: &dyn Catalog,
         now: Timestamp,
         clock: Instant,
-        patient: Timestamp,
+        patient: Elapsed,
     ) -> Result<Look, DistError> {
         let rejected = Arc::clone(&self.settings.gate.rejected);
         rejected.keep_time(patient);

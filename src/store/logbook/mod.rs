@@ -58,8 +58,6 @@ mod sqlite;
 /// The logbook as whoever reads beside the writer has it.
 mod reader;
 
-use jiff::Timestamp;
-
 pub use entry::{Draft, Head, Recorded, Row};
 pub use files::{LeftBehind, left_behind};
 pub use reader::Reader;
@@ -68,6 +66,7 @@ pub use sqlite::SqliteLogbook;
 pub use trouble::{DatabaseError, ErrorKind, LogbookError, Witness};
 
 use super::disk::DiskError;
+use crate::domain::moment::Elapsed;
 
 /// Append-only entries, each bound to the one before.
 pub trait Logbook: Send {
@@ -105,14 +104,14 @@ pub trait Logbook: Send {
         false
     }
 
-    /// Writes down outside of the logbook, if there is such a place, where the chain ends, and the time `steady` by which
+    /// Writes down outside of the logbook, if there is such a place, where the chain ends, and the elapsed time by which
     /// things wait for their removal.
-    fn seal(&mut self, _steady: Option<Timestamp>) -> Result<(), DiskError> {
+    fn seal(&mut self, _elapsed: Option<Elapsed>) -> Result<(), DiskError> {
         Ok(())
     }
 
     /// That time, unless an entry was appended after it was written down: then the entry has a later one.
-    fn steady(&self) -> Option<Timestamp> {
+    fn elapsed(&self) -> Option<Elapsed> {
         None
     }
 }
@@ -121,6 +120,8 @@ pub trait Logbook: Send {
 pub(crate) mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
+
+    use jiff::Timestamp;
 
     use super::super::disk::{self, Access, Disk};
     use super::*;

@@ -21,20 +21,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags};
 
 use super::super::disk::{self, Access, Disk, DiskError};
 use super::super::foothold::Mark;
 use super::entry::Head;
 use super::trouble::LogbookError;
+use crate::domain::moment::Elapsed;
 
 /// The file of the seal, and what we wrote to it last.
 #[derive(Debug)]
 pub(super) struct Seal {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    last: Option<(Head, Option<Timestamp>)>,
+    last: Option<(Head, Option<Elapsed>)>,
     mark: Option<Mark>,
 }
 
@@ -53,20 +53,20 @@ impl Seal {
     }
 
     /// What the file says: the end of the logbook, and a time.
-    pub(super) fn last(&self) -> Option<(Head, Option<Timestamp>)> {
+    pub(super) fn last(&self) -> Option<(Head, Option<Elapsed>)> {
         self.last
     }
 
     /// Puts a new line into the file of the logbook `book`.
-    pub(super) fn put(&mut self, book: &Path, head: Head, steady: Option<Timestamp>) -> Result<(), DiskError> {
+    pub(super) fn put(&mut self, book: &Path, head: Head, elapsed: Option<Elapsed>) -> Result<(), DiskError> {
         // If somebody else wrote there, we leave it: it shows what was done here.
         self.in_place().map_err(|error| DiskError::new("seal", book, io::Error::other(error.to_string())))?;
-        disk::put(self.disk.as_ref(), &self.path, seal_line(head, steady).as_bytes(), Access::Owner)?;
+        disk::put(self.disk.as_ref(), &self.path, seal_line(head, elapsed).as_bytes(), Access::Owner)?;
         self.mark = Mark::of(&self.path).unwrap_or_default();
         if self.last.is_none_or(|(last, _)| last != head) {
             tracing::info!(seq = head.seq, hash = head.hash.to_hex(), "logbook sealed");
         }
-        self.last = Some((head, steady));
+        self.last = Some((head, elapsed));
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Seal {
 ///
 /// # Errors
 /// When it cannot be read, or is no seal.
-pub fn sealed(path: &Path) -> Result<Option<(Head, Option<Timestamp>)>, LogbookError> {
+pub fn sealed(path: &Path) -> Result<Option<(Head, Option<Elapsed>)>, LogbookError> {
     use std::io::Read as _;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut text = String::new();
@@ -121,21 +121,22 @@ pub fn sealed(path: &Path) -> Result<Option<(Head, Option<Timestamp>)>, LogbookE
 }
 
 /// The line that a seal is.
-pub fn seal_line(head: Head, steady: Option<Timestamp>) -> String {
-    let time = steady.map(|steady| format!(" {steady}")).unwrap_or_default();
+pub fn seal_line(head: Head, elapsed: Option<Elapsed>) -> String {
+    let time = elapsed.map(|elapsed| format!(" {elapsed}")).unwrap_or_default();
     format!("{} {}{time}\n", head.seq, head.hash.to_hex())
 }
 
 /// Old lines have no time.
-fn read_seal(text: &str) -> Option<(Head, Option<Timestamp>)> {
+fn read_seal(text: &str) -> Option<(Head, Option<Elapsed>)> {
     let (seq, rest) = text.strip_suffix('\n')?.split_once(' ')?;
-    let (hash, steady) = rest.split_once(' ').map_or((rest, None), |(hash, steady)| (hash, Some(steady)));
+    let (hash, elapsed) = rest.split_once(' ').map_or((rest, None), |(hash, elapsed)| (hash, Some(elapsed)));
     let head = Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? };
-    Some((head, steady.map(str::parse).transpose().ok()?))
+    Some((head, elapsed.map(str::parse).transpose().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use rusqlite::Connection;
 
     use super::super::super::disk::failing::FailingDisk;
@@ -148,17 +149,17 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = filled(dir.path());
         let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
-        let times = [1, 2].map(|second| Timestamp::from_second(second).expect("a time"));
+        let times = [1, 2].map(|second| Elapsed::recorded(Timestamp::from_second(second).expect("a time")));
         for time in times {
             book.seal(Some(time)).expect("sealed");
         }
         drop(book);
         let mut book = SqliteLogbook::open_sealed(&path, kernel()).expect("whole");
-        assert_eq!(book.steady(), Some(times[1]));
+        assert_eq!(book.elapsed(), Some(times[1]));
         book.append(book.head(), &[draft("seven")]).expect("appended");
-        assert_eq!(book.steady(), None);
+        assert_eq!(book.elapsed(), None);
         drop(book);
-        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("whole").steady(), None);
+        assert_eq!(SqliteLogbook::open_sealed(&path, kernel()).expect("whole").elapsed(), None);
     }
 
     /// A logbook of six entries, sealed, and then changed.

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::super::disk::{Disk, DiskError};
 use super::super::foothold::Mark;
 use super::Logbook;
@@ -13,6 +11,7 @@ use super::entry::{Draft, Head, Recorded, Row};
 use super::files::Files;
 use super::seal::Seal;
 use super::trouble::{LogbookError, Witness};
+use crate::domain::moment::Elapsed;
 
 /// The logbook in one SQLite file.
 #[derive(Debug)]
@@ -184,10 +183,10 @@ impl Logbook for SqliteLogbook {
         noted
     }
 
-    fn seal(&mut self, steady: Option<Timestamp>) -> Result<(), DiskError> {
-        let now = (self.head, steady);
+    fn seal(&mut self, elapsed: Option<Elapsed>) -> Result<(), DiskError> {
+        let now = (self.head, elapsed);
         let Some(seal) = self.seal.as_mut().filter(|seal| seal.last() != Some(now)) else { return Ok(()) };
-        seal.put(&self.chain.path, self.head, steady)?;
+        seal.put(&self.chain.path, self.head, elapsed)?;
         if self.files_in_place().is_ok() {
             let done = self.chain.checkpoint();
             self.written();
@@ -197,9 +196,9 @@ impl Logbook for SqliteLogbook {
         Ok(())
     }
 
-    fn steady(&self) -> Option<Timestamp> {
-        let (head, steady) = self.seal.as_ref()?.last()?;
-        steady.filter(|_| head == self.head)
+    fn elapsed(&self) -> Option<Elapsed> {
+        let (head, elapsed) = self.seal.as_ref()?.last()?;
+        elapsed.filter(|_| head == self.head)
     }
 }
 

@@ -6,6 +6,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::caller;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, Role};
 use crate::format::quantity;
 use crate::store::evidence::{Dropped, Evidence, Kept};
@@ -178,7 +179,7 @@ fn chosen<'a>(
     all.map(|(dist, evidence)| (dist.clone(), evidence.as_ref()))
 }
 
-fn refused(dist: &DistPath, kept: Kept, now: Option<jiff::Timestamp>) -> RefusedBody {
+fn refused(dist: &DistPath, kept: Kept, now: Option<Elapsed>) -> RefusedBody {
     let (rule, remedy) = kept.reason.words().unwrap_or_default();
     RefusedBody {
         distribution: dist.to_string(),
@@ -191,7 +192,8 @@ fn refused(dist: &DistPath, kept: Kept, now: Option<jiff::Timestamp>) -> Refused
         remedy: remedy.to_owned(),
         size: kept.size,
         owner: kept.reason.owner,
-        since: kept.reason.refused_at.or(kept.reason.since).map(|at| at.to_string()),
+        // Older reasons do not have the wall clock's time, and elapsed time is the nearest to it that they have.
+        since: kept.reason.refused_at.or(kept.reason.since.map(Elapsed::timestamp)).map(|at| at.to_string()),
         times: kept.reason.times,
     }
 }
