@@ -24,7 +24,7 @@ use rolloutd::store::disk::Kernel;
 use rolloutd::store::evidence::Evidence;
 use rolloutd::store::examination::{Examiner, Here, Terms};
 use rolloutd::store::index::Index;
-use rolloutd::store::intake::{Gate, Limits, Uploads};
+use rolloutd::store::intake::{Clock, Gate, Limits, Uploads};
 
 /// How often each way gets its turn.
 const TURNS: usize = 9;
@@ -117,8 +117,8 @@ fn take_in(packages: &[Vec<u8>], terms: &Arc<Terms>, examiner: &Arc<dyn Examiner
     let (mut accepted, mut time) = (0, Duration::ZERO);
     while accepted < packages.len() {
         let begin = Instant::now();
-        let look =
-            uploads.look(&disk, &gate, &mut index, &Inventory::default(), (Timestamp::now(), begin)).expect("looked");
+        let clocks: (_, Clock<'_>) = (Timestamp::now(), &Instant::now);
+        let look = uploads.look(&disk, &gate, &mut index, &Inventory::default(), clocks).expect("looked");
         assert!(look.refused.is_empty(), "{:?}", look.refused);
         // The look that only sees them waits for them to be quiet.
         if !look.accepted.is_empty() {

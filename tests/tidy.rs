@@ -37,6 +37,12 @@ const IMPURE: &[&[&str]] = &[
     &["rustix"],
 ];
 
+/// What asks the system for the time.
+const ASKS_FOR_TIME: [&str; 4] = ["Instant", "SystemTime", "Timestamp", "Zoned"];
+
+/// The only file that may.
+const CLOCK: &str = "src/link/clock.rs";
+
 /// Floors that stand side by side: the first may not know the second, whatever their order.
 const STRANGERS: &[(&str, &str)] = &[("link", "store"), ("store", "link"), ("process", "store"), ("process", "link")];
 
@@ -377,6 +383,23 @@ fn domain_and_format_ask_nobody(sources: &[Source]) -> Vec<String> {
     wrong
 }
 
+/// Everybody else is given the time, so that a test can set it.
+fn only_the_clock_asks_for_the_time(sources: &[Source]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for source in sources.iter().filter(|source| source.path.starts_with("src/") && source.path != CLOCK) {
+        if module_of(&source.path).is_some_and(|module| is_of_tests(sources, &module)) {
+            continue;
+        }
+        let code = shipped(&tokens(&source.text));
+        for i in 0..code.len() {
+            for kind in ASKS_FOR_TIME.iter().filter(|kind| matches(&code, i, &format!("{kind} : : now"))) {
+                wrong.push(format!("{}:{}: `{kind}::now` outside {CLOCK}", source.path, code[i].line));
+            }
+        }
+    }
+    wrong
+}
+
 fn what_is_tested_is_what_is_shipped(sources: &[Source]) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in rust(sources).filter(|source| source.path.starts_with("src/")) {
@@ -476,6 +499,7 @@ fn this_repository_keeps_the_rules_of_the_house() {
         each_file_says_first_what_it_owns(&sources),
         nothing_is_left_unfinished(&sources),
         domain_and_format_ask_nobody(&sources),
+        only_the_clock_asks_for_the_time(&sources),
         what_is_tested_is_what_is_shipped(&sources),
         no_file_is_forgotten(&sources),
         fixtures_are_used(&sources, &files_below("fixtures")),
@@ -630,6 +654,27 @@ fn a_pure_floor_that_asks_the_machine_is_found() {
     }
     assert_eq!(said("//! a\n#[cfg(test)]\nmod tests { use std::fs; }\n"), 0);
     assert!(domain_and_format_ask_nobody(&house(&[("src/store/x.rs", "//! a\nuse std::fs;\n")])).is_empty());
+}
+
+#[test]
+fn whoever_asks_for_the_time_beside_the_clock_is_found() {
+    let said = |path: &str, text: &str| only_the_clock_asks_for_the_time(&house(&[(path, text)]));
+    for (kind, now) in [
+        ("Instant", "std::time::Instant::now()"),
+        ("Instant", "since.get_or_insert_with(Instant::now)"),
+        ("SystemTime", "SystemTime::now()"),
+        ("Timestamp", "jiff::Timestamp::now()"),
+        ("Zoned", "Zoned::now()"),
+    ] {
+        let text = format!("//! a\nfn f() {{ {now}; }}\n");
+        assert_eq!(said("src/daemon/x.rs", &text), [format!("src/daemon/x.rs:2: `{kind}::now` outside {CLOCK}")]);
+        assert!(said(CLOCK, &text).is_empty() && said("tests/it/x.rs", &text).is_empty());
+    }
+    assert!(said("src/x.rs", "//! a\n#[cfg(test)]\nmod tests { fn f() { Instant::now(); } }\n").is_empty());
+    let above = ("src/x.rs", "//! a\n#[cfg(test)]\nmod tests { mod story; }\n");
+    let story = ("src/x/tests/story.rs", "//! s\nfn f() { Instant::now(); }\n");
+    assert!(only_the_clock_asks_for_the_time(&house(&[above, story])).is_empty());
+    assert_eq!(only_the_clock_asks_for_the_time(&house(&[story])).len(), 1);
 }
 
 #[test]

@@ -357,7 +357,7 @@ impl Daemon {
         let (mut items, mut taken) = (Vec::new(), Duration::ZERO);
         while items.len() < number {
             let begin = Instant::now();
-            let look = self.dist.look(&self.inventory, Timestamp::now(), Instant::now()).expect("looked");
+            let look = self.dist.look(&self.inventory, Timestamp::now(), &Instant::now).expect("looked");
             assert!(look.refused.is_empty(), "{:?}", look.refused);
             // The look that only sees them is behind the daemon when they are quiet.
             if !look.accepted.is_empty() {
@@ -371,7 +371,7 @@ impl Daemon {
             items.extend(look.accepted.into_iter().map(item));
         }
         // The uploads are cleared away when the logbook has heard of them.
-        self.dist.look(&self.inventory, Timestamp::now(), Instant::now()).expect("looked");
+        self.dist.look(&self.inventory, Timestamp::now(), &Instant::now).expect("looked");
         (items, taken)
     }
 

@@ -235,7 +235,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
         listener.local_addr().map_err(|source| DaemonError::Listen { address: settings.http.listen, source })?;
     disk::put(disk.as_ref(), &state.join("http.addr"), format!("{address}\n").as_bytes(), Access::Everybody)?;
     tracing::info!(%address, "listening");
-    let context = Context::new(handle.clone(), Reader::of(logbook), site, Arc::clone(&disk));
+    let context = Context::new(handle.clone(), Reader::of(logbook), site, Arc::clone(&disk), clock);
     Ok(Daemon {
         settings,
         lock: Arc::new(lock),
@@ -335,8 +335,8 @@ impl Daemon {
         let router = routes::router(self.context.clone(), serve_trees(&self.settings));
         let context = self.context.clone();
         let known: connections::Known = Arc::new(move |headers| context.site().tokens.caller(headers).is_some());
-        let connections =
-            connections::serve(self.listener, router, Bounds::of_this_process(), known, stop.clone(), engine_over);
+        let (bounds, clock) = (Bounds::of_this_process(), self.clock);
+        let connections = connections::serve(self.listener, router, bounds, known, clock, stop.clone(), engine_over);
         tasks.add("the web server", connections);
         let intervals = Intervals {
             mode: self.settings.watch.mode,
@@ -349,6 +349,7 @@ impl Daemon {
             place: self.settings.site.state.join("scrub"),
             disk: Arc::clone(&self.disk),
             period: self.settings.watch.scrub_within,
+            clock,
         };
         tasks.add("the scrub", scrub.run(stop.clone()));
         tasks.add("the watcher", watcher::run(self.watched, intervals, self.handle.clone(), stop.clone()));

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::engine::view::Shared;
+use crate::link::clock::Clock;
 use crate::process::trouble::Trouble;
 use crate::process::world::World;
 use crate::store::disk::{self, Access, Disk};
@@ -60,6 +61,8 @@ pub struct Scrub {
     pub disk: Arc<dyn Disk>,
     /// How long one round takes.
     pub period: Duration,
+    /// Where the time comes from.
+    pub clock: Clock,
 }
 
 /// What is wrong with a package in a tree.
@@ -78,16 +81,17 @@ impl Scrub {
     /// # Errors
     /// None; every task has this signature.
     pub async fn run(self, stop: CancellationToken) -> Result<(), std::convert::Infallible> {
+        let clock = self.clock;
         let scrub = Arc::new(self);
         let mut after = scrub.remembered();
         let (mut findings, mut told) = (Findings::new(), Findings::new());
-        let mut written = Instant::now();
+        let mut written = clock.monotonic();
         let mut read = Tally::default();
         let mut total = scrub.total();
         // The pause comes after reading, so that each start makes progress, however short the daemon runs.
-        let (mut next, mut again) = (Instant::now(), Instant::now());
+        let (mut next, mut again) = (clock.monotonic(), clock.monotonic());
         loop {
-            let now = Instant::now();
+            let now = clock.monotonic();
             if now >= next {
                 let pause = if let Some(item) = scrub.next(after.as_ref()) {
                     // Packages added since the round began are read in it, too.
@@ -98,7 +102,7 @@ impl Scrub {
                     let found = scrub.examine(item).await;
                     if findings.is_empty() {
                         // New findings have just been checked.
-                        again = Instant::now() + AGAIN_AFTER;
+                        again = clock.monotonic() + AGAIN_AFTER;
                     }
                     findings.extend(found);
                     pause
@@ -116,20 +120,20 @@ impl Scrub {
             }
             if !findings.is_empty() && now >= again {
                 findings = scrub.again(findings).await;
-                again = Instant::now() + AGAIN_AFTER.max(now.elapsed() * AGAIN_TIMES);
+                again = clock.monotonic() + AGAIN_AFTER.max(clock.since(now) * AGAIN_TIMES);
             }
             if findings != told {
                 scrub.tell(&findings);
                 told.clone_from(&findings);
             }
-            if written.elapsed() > REMEMBER_EVERY {
-                written = Instant::now();
+            if clock.since(written) > REMEMBER_EVERY {
+                written = clock.monotonic();
                 scrub.remember(after.as_ref());
             }
             let wake = if findings.is_empty() { next } else { next.min(again) };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep_until(wake.into()) => {}
+                () = tokio::time::sleep(wake.saturating_duration_since(clock.monotonic())) => {}
             }
         }
         scrub.remember(after.as_ref());

@@ -523,7 +523,7 @@ impl Engine {
         let (workers, ends, clock) = (Arc::clone(&self.workers), self.ends.0.clone(), self.clock);
         let patient = self.patient_now();
         tokio::task::spawn_blocking(move || {
-            let carry_out = || workers.carry_out(&work, clock.now(), clock.monotonic(), patient);
+            let carry_out = || workers.carry_out(&work, clock.now(), clock, patient);
             let carried = std::panic::AssertUnwindSafe(|| span.in_scope(carry_out));
             // A panic must not leave a lane busy for ever: it is a failure like any other.
             let end = std::panic::catch_unwind(carried)

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -15,6 +14,7 @@ use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::format::openpgp::Keyring;
+use crate::link::clock::Clock;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
 use crate::process::fact::rollout::{Staged, StagedTree};
@@ -115,7 +115,7 @@ impl Workers {
     }
 
     /// Carries out a piece of work, whatever it takes. `patient` is how late it is by elapsed time.
-    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Instant, patient: Elapsed) -> WorkEnd {
+    pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Clock, patient: Elapsed) -> WorkEnd {
         let mut held = Held::new();
         // In the order of their names, so that no two pieces of work can wait for each other.
         for path in work.dists().collect::<BTreeSet<_>>() {
@@ -223,9 +223,9 @@ fn look(
     dist: &mut Distribution,
     books: &Books<'_>,
     upload: &TreeName,
-    (now, clock, patient): (Timestamp, Instant, Elapsed),
+    (now, clock, patient): (Timestamp, Clock, Elapsed),
 ) -> Result<WorkEnd, DistError> {
-    let look = dist.look_and_tidy(books, now, clock, patient)?;
+    let look = dist.look_and_tidy(books, now, &|| clock.monotonic(), patient)?;
     if look.refused_again > 0 {
         tracing::info!(dist = %books.dist, files = look.refused_again, "refused again, and counted");
     }

@@ -55,4 +55,9 @@ impl Clock {
         let Self::ByHand(hand) = self else { return now };
         now.checked_add(hand.passed().0).unwrap_or(now)
     }
+
+    /// How long ago a reading of the monotonic clock was.
+    pub fn since(self, earlier: Instant) -> Duration {
+        self.monotonic().saturating_duration_since(earlier)
+    }
 }

@@ -31,6 +31,8 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
 };
 
+use super::clock::Clock;
+
 const TERMS: u8 = b'T';
 const ASK: u8 = b'Q';
 const HELLO: u8 = b'H';
@@ -153,7 +155,7 @@ impl Pool {
             Ok(Answerer { child, socket: ours, terms: None, hello: String::new() })
         };
         let mut answerer = started().map_err(NoAnswer::NotStarted)?;
-        let hello = receive(&mut answerer.socket, Instant::now() + HELLO_WITHIN);
+        let hello = receive(&mut answerer.socket, Clock::System.monotonic() + HELLO_WITHIN);
         match hello {
             Ok((HELLO, hello)) => {
                 answerer.hello = String::from_utf8_lossy(&hello).into_owned();
@@ -189,7 +191,7 @@ struct Answerer {
 
 impl Answerer {
     fn ask(&mut self, file: &File, terms: &Arc<[u8]>, question: &[u8], within: Duration) -> Result<Vec<u8>, Trouble> {
-        let until = Instant::now() + within;
+        let until = Clock::System.monotonic() + within;
         self.socket.set_write_timeout(Some(within))?;
         if !self.terms.as_ref().is_some_and(|known| Arc::ptr_eq(known, terms)) {
             self.terms = None;
@@ -207,8 +209,8 @@ impl Answerer {
     /// How it ended, or what it did instead.
     fn end(&mut self, error: &io::Error) -> String {
         // It closes its socket when it ends, so it should be gone in a moment; otherwise it is killed here.
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(1) {
+        let began = Clock::System.monotonic();
+        while Clock::System.since(began) < Duration::from_secs(1) {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
                     let how = match (status.signal(), status.code()) {
@@ -283,7 +285,7 @@ fn receive(socket: &mut UnixStream, until: Instant) -> io::Result<(u8, Vec<u8>)>
                 Some(_) => return Err(io::Error::other("it sent more than was asked")),
             }
         }
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(Clock::System.monotonic());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }

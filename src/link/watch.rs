@@ -38,11 +38,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{FileType, Mode as Permissions, OFlags};
 use rustix::io::Errno;
+
+use super::clock::Clock;
 
 /// Most directories watched below one. A site has some dozens; with default settings a kernel has 8,192 watches or more
 /// for each user.
@@ -270,7 +272,7 @@ impl<N: Fn(&Path) -> bool> Watches<N> {
             loop {
                 match reader.next() {
                     Ok(event) => {
-                        began.get_or_insert_with(Instant::now);
+                        began.get_or_insert_with(|| Clock::System.monotonic());
                         let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
                         self.hear(event.wd(), event.events(), name, &mut batch);
                     }
@@ -297,7 +299,7 @@ impl<N: Fn(&Path) -> bool> Watches<N> {
             if batch.over {
                 return;
             }
-            let worked = began.map(|began| began.elapsed()).unwrap_or_default();
+            let worked = began.map(|began| Clock::System.since(began)).unwrap_or_default();
             if worked >= REST.start {
                 std::thread::sleep(worked.min(REST.end));
             }

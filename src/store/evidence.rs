@@ -95,8 +95,10 @@ struct Inner {
     now: Option<Elapsed>,
     /// The wall clock.
     wall: Option<Timestamp>,
-    /// The files there, by name, and when the directory was read.
-    stock: Option<(BTreeMap<String, Kept>, Instant)>,
+    /// The files there, by name.
+    stock: Option<BTreeMap<String, Kept>>,
+    /// The first [`Evidence::tidy`] since the directory was read, by a clock that only goes forward.
+    known_since: Option<Instant>,
     /// Stray files there that were already logged.
     named: BTreeSet<String>,
 }
@@ -197,21 +199,22 @@ impl Evidence {
         Ok(put)
     }
 
-    /// Removes what is too old or too much, and stores the counts.
+    /// Removes what is too old or too much, and stores the counts. `clock` only goes forward.
     ///
     /// # Errors
     /// With the path that failed.
-    pub fn tidy(&self, disk: &dyn Disk) -> Result<Dropped, DiskError> {
+    pub fn tidy(&self, disk: &dyn Disk, clock: Instant) -> Result<Dropped, DiskError> {
         let mut inner = self.lock();
         let Some(now) = inner.now else { return Ok(Dropped::default()) };
-        let is_old = inner.stock.as_ref().is_some_and(|(_, read)| read.elapsed() >= LOOK_AGAIN);
+        let known_since = *inner.known_since.get_or_insert(clock);
+        let is_old = clock.saturating_duration_since(known_since) >= LOOK_AGAIN;
         let mut stock = self.stock(&mut inner);
         for kept in stock.values_mut().filter(|kept| kept.unsaid) {
             disk::put(disk, &self.why(&kept.name), kept.reason.to_string().as_bytes(), Access::Owner)?;
             kept.unsaid = false;
         }
         if is_old {
-            inner.stock = None;
+            (inner.stock, inner.known_since) = (None, Some(clock));
             stock = self.stock(&mut inner);
         }
         let mut goes = outlived(stock, self.bounds, now);
@@ -288,7 +291,7 @@ impl Evidence {
 
     fn stock<'a>(&self, inner: &'a mut Inner) -> &'a mut BTreeMap<String, Kept> {
         let Inner { now, stock, named, .. } = inner;
-        &mut stock.get_or_insert_with(|| (read(&self.dir, *now, named), Instant::now())).0
+        stock.get_or_insert_with(|| read(&self.dir, *now, named))
     }
 }
 
@@ -459,7 +462,7 @@ mod tests {
             put(&evidence, dir.path(), name, b"junk", Code::NotRpm);
         }
         put(&evidence, dir.path(), "c.rpm", b"others", Code::NotRpm);
-        evidence.tidy(&Kernel::default()).expect("tidied");
+        evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied");
         assert_eq!(names(&place), 4);
         // The next run reads it from the disk.
         let again = Evidence::new(place, BOUNDS);
@@ -482,17 +485,17 @@ mod tests {
             evidence.keep_time(at(i64::try_from(hour).expect("few")));
             put(&evidence, dir.path(), name, name.repeat(10).as_bytes(), Code::NotRpm);
         }
-        evidence.tidy(&Kernel::default()).expect("tidied");
+        evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied");
         assert_eq!(kept(&evidence).len(), 3);
         // Of 10,000 bytes, 1,000 should be free, and 60 are missing.
         evidence.space = |_| Some((940, 10_000));
         put(&evidence, dir.path(), "d.rpm", &[b'd'; 500], Code::NotRpm);
         let word = |name: &str, size| (name.to_owned(), size);
         assert_eq!(kept(&evidence), [word("c.rpm", 50), word("d.rpm", 0), word("b.rpm", 50), word("a.rpm", 50)]);
-        evidence.tidy(&Kernel::default()).expect("tidied");
+        evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied");
         assert_eq!(kept(&evidence), [word("c.rpm", 50), word("d.rpm", 0)]);
         evidence.space = |_| Some((1_000, 10_000));
-        evidence.tidy(&Kernel::default()).expect("tidied");
+        evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied");
         assert_eq!(kept(&evidence).len(), 2);
     }
 
@@ -547,7 +550,7 @@ mod tests {
         assert_eq!(evidence.lock().named.len(), 5, "{:?}", evidence.lock().named);
         // They are removed in time like all others.
         evidence.keep_time(at(5 + 24));
-        assert_eq!(evidence.tidy(&disk).expect("tidied").files, 4);
+        assert_eq!(evidence.tidy(&disk, Instant::now()).expect("tidied").files, 4);
     }
 
     #[test]
@@ -564,7 +567,7 @@ mod tests {
         let evidence = Evidence::new(place.clone(), Bounds { size: 3 << 29, ..BOUNDS });
         evidence.keep_time(at(0));
         assert_eq!(evidence.list().iter().map(|kept| kept.size).sum::<u64>(), 2 << 30);
-        assert_eq!(evidence.tidy(&disk).expect("tidied"), Dropped { files: 1, bytes: 1 << 30 });
+        assert_eq!(evidence.tidy(&disk, Instant::now()).expect("tidied"), Dropped { files: 1, bytes: 1 << 30 });
     }
 
     #[test]
@@ -587,7 +590,7 @@ mod tests {
         let evidence = Evidence::new(place.clone(), BOUNDS);
         let tidy = |hours| {
             evidence.keep_time(at(hours));
-            evidence.tidy(&Kernel::default()).expect("tidied").files
+            evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied").files
         };
         assert_eq!(tidy(1_000), 0);
         put(&evidence, dir.path(), "a.rpm", b"junk", Code::NotRpm);
@@ -601,7 +604,7 @@ mod tests {
         let evidence = Evidence::new(place.clone(), BOUNDS);
         let tidy = |hours| {
             evidence.keep_time(at(hours));
-            evidence.tidy(&Kernel::default()).expect("tidied").files
+            evidence.tidy(&Kernel::default(), Instant::now()).expect("tidied").files
         };
         assert_eq!(tidy(500_000), 0);
         assert_eq!(evidence.list()[0].reason.code, "unsigned");

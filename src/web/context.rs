@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::readers::Readers;
 use crate::domain::names::{DistPath, TreeId};
 use crate::engine::handle::Handle;
+use crate::link::clock::Clock;
 use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
 use crate::store::logbook::Reader;
@@ -60,15 +61,16 @@ pub struct Context {
     guesses: Arc<Guesses>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
     disk: Arc<dyn Disk>,
+    clock: Clock,
 }
 
 impl Context {
     /// A context for an engine.
-    pub fn new(engine: Handle, logbook: Reader, site: SiteFacts, disk: Arc<dyn Disk>) -> Self {
+    pub fn new(engine: Handle, logbook: Reader, site: SiteFacts, disk: Arc<dyn Disk>, clock: Clock) -> Self {
         let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
-        let (bodies, guesses) = (Arc::default(), Arc::default());
+        let (bodies, guesses) = (Arc::default(), Arc::new(Guesses::new(clock)));
         let site = Arc::new(RwLock::new(Arc::new(site)));
-        Self { engine, logbook, walkers, readers, bodies, guesses, site, disk }
+        Self { engine, logbook, walkers, readers, bodies, guesses, site, disk, clock }
     }
 
     /// Reads the logbook file on a thread that may block on the disk.
@@ -106,6 +108,11 @@ impl Context {
         let (site, disk) = (self.site(), Arc::clone(&self.disk));
         let done = self.walkers.read(move || work(&site, disk.as_ref())).await;
         done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.sentence()))
+    }
+
+    /// Where the time comes from.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// Threads that read files for clients.

@@ -8,11 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::peer::{Client, Peer};
+use crate::link::clock::Clock;
 
 /// This many wrong ones are answered at once: people mistype, and scripts have old tokens.
 const FREE: u32 = 3;
@@ -60,6 +61,7 @@ impl Kind {
 /// Who has guessed, and how often.
 #[derive(Debug, Default)]
 pub struct Guesses {
+    clock: Clock,
     inner: Mutex<Inner>,
 }
 
@@ -90,6 +92,11 @@ struct Count {
 pub struct TooMany;
 
 impl Guesses {
+    /// Nobody has guessed yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +113,7 @@ impl Guesses {
 
     /// Counts a wrong guess; returns when it may be answered.
     pub async fn wrong(self: &Arc<Self>, kind: Kind, client: Option<Client>) {
-        let delay = self.note(kind, client, Instant::now());
+        let delay = self.note(kind, client, self.clock.monotonic());
         if let Some(Client(peer)) = client.filter(|_| !delay.is_zero()) {
             let _waits = Waits::begin(Arc::clone(self), peer);
             sleep(delay).await;
@@ -145,7 +152,7 @@ impl Guesses {
 
     /// Logs what is not logged yet, once a minute.
     pub fn say(&self) {
-        let now = Instant::now();
+        let now = self.clock.monotonic();
         for (kind, count) in &mut self.lock().of_kind {
             if count.unsaid > 0 && count.said.is_none_or(|said| now.duration_since(said) >= SAY_EVERY) {
                 count.say(*kind, now);

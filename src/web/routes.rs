@@ -145,7 +145,7 @@ mod tests {
         tokens.add(TOKEN.as_bytes(), crate::web::auth::nobody());
         let site = SiteFacts { root: dir.path().join("root"), tokens, ..SiteFacts::default() };
         let router = router(
-            Context::new(handle, Reader::of(logbook), site, Arc::new(Kernel::default())),
+            Context::new(handle, Reader::of(logbook), site, Arc::new(Kernel::default()), Clock::System),
             ServeTrees::Below(prefix.to_owned()),
         );
         disk::put(&Kernel::default(), &dir.path().join("root/a.repo"), b"[a]", Access::Everybody).expect("written");

@@ -15,13 +15,12 @@ use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::time::Instant;
 
 use super::context::Context;
 use super::problem::Problem;
@@ -53,9 +52,10 @@ impl Trees {
     /// Logs a file that is not served, once a minute.
     fn say(&self, why: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+        let clock = self.context.clock();
+        if said.is_none_or(|said| clock.since(said) >= SAY_EVERY) {
             tracing::warn!(why, "a file that others can change is not served");
-            *said = Some(Instant::now());
+            *said = Some(clock.monotonic());
         }
     }
 

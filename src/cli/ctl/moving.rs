@@ -6,6 +6,7 @@ use super::ask::{escape, one};
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::link::clock::Clock;
 use crate::web::api::moves::{MoveBody, MovedBody};
 use crate::web::api::rollouts::RolloutBody;
 
@@ -53,13 +54,13 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
 
 /// The rollout once nothing is being moved for it, or its present state if that takes too long.
 async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
-    let asked = Instant::now();
+    let (clock, asked) = (Clock::System, Clock::System.monotonic());
     let mut in_trouble: Option<Instant> = None;
     loop {
         let now = one(client, rollout).await?;
-        in_trouble = now.trouble.as_ref().map(|_| in_trouble.unwrap_or_else(Instant::now));
-        let hopeless = in_trouble.is_some_and(|since| since.elapsed() > TROUBLE_PATIENCE);
-        if !now.moving || hopeless || asked.elapsed() > MOVE_PATIENCE {
+        in_trouble = now.trouble.as_ref().map(|_| in_trouble.unwrap_or_else(|| clock.monotonic()));
+        let hopeless = in_trouble.is_some_and(|since| clock.since(since) > TROUBLE_PATIENCE);
+        if !now.moving || hopeless || clock.since(asked) > MOVE_PATIENCE {
             return Ok(now);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

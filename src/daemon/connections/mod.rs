@@ -33,7 +33,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -46,10 +46,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::supervise::TaskGroup;
+use crate::link::clock::Clock;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
 use crate::web::trees::Download;
@@ -140,19 +141,20 @@ pub async fn serve(
     router: Router,
     bounds: Bounds,
     known: Known,
+    clock: Clock,
     stop: CancellationToken,
     engine_over: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut open = TaskGroup::default();
-    let all = Arc::new(Connections::new(bounds, known));
+    let all = Arc::new(Connections::new(bounds, known, clock));
     let mut numbers = 0_u64..;
     let mut full_logged: Option<Instant> = None;
     let mut address_logged: Option<Instant> = None;
     while !stop.is_cancelled() {
         let full = open.len() >= bounds.open;
-        if full && full_logged.is_none_or(|at| at.elapsed() > LOG_EVERY) {
+        if full && full_logged.is_none_or(|at| clock.since(at) > LOG_EVERY) {
             tracing::warn!(connections = open.len(), "all connections are in use; closing those that only wait");
-            full_logged = Some(Instant::now());
+            full_logged = Some(clock.monotonic());
         }
         if full {
             all.make_room();
@@ -166,10 +168,10 @@ pub async fn serve(
                     let number = numbers.next().unwrap_or_default();
                     if let Some((connection, registered)) = all.enter(number, address.ip()) {
                         open.add(drive(socket, router.clone(), connection, registered, stop.clone()));
-                    } else if address_logged.is_none_or(|at| at.elapsed() > LOG_EVERY) {
+                    } else if address_logged.is_none_or(|at| clock.since(at) > LOG_EVERY) {
                         let (peer, most) = (address.ip(), bounds.each);
                         tracing::warn!(%peer, most, "one address has too many connections; closing some");
-                        address_logged = Some(Instant::now());
+                        address_logged = Some(clock.monotonic());
                     }
                 }
                 Err(error) if ended_before_accept(&error) => {}
@@ -225,9 +227,9 @@ async fn drive(
     stop: CancellationToken,
 ) {
     let all = Arc::clone(&registered.all);
-    let bounds = all.bounds;
+    let (bounds, clock) = (all.bounds, all.clock);
     tune(&socket, bounds);
-    let pace = Arc::new(Pace::default());
+    let pace = Arc::new(Pace::new(clock));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(bounds.head).max_buf_size(BUFFER);
     let io = TrackedSocket { io: TokioIo::new(socket), pace: Arc::clone(&pace), connection: Arc::clone(&connection) };
@@ -235,7 +237,7 @@ async fn drive(
     let mut http = pin!(builder.serve_connection(io, service));
     let mut samples = interval(SAMPLE_EVERY.min(bounds.answer));
     samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sample = Sample { at: Instant::now(), written: 0 };
+    let mut sample = Sample { at: clock.monotonic(), written: 0 };
     let ended = loop {
         tokio::select! {
             ended = http.as_mut() => break ended,
@@ -292,7 +294,7 @@ impl Service<Request<Incoming>> for Limited {
                 _ if response.extensions().get::<Download>().is_some() => Kind::Download,
                 _ => Kind::Whole,
             };
-            *unpoisoned(&pace.answer) = Some((Instant::now(), kind));
+            *unpoisoned(&pace.answer) = Some((all.clock.monotonic(), kind));
             Ok(response.map(|body| Body::new(TrackedBody { body, _at_end: AtEnd(pace) })))
         })
     }
@@ -363,7 +365,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, engine_over) = (CancellationToken::new(), CancellationToken::new());
-        let serving = serve(listener, router, bounds, token(), stop.clone(), engine_over.clone());
+        let serving = serve(listener, router, bounds, token(), Clock::System, stop.clone(), engine_over.clone());
         let (end, ended) = mpsc::channel(1);
         let mut server = TaskGroup::default();
         server.add(async move {

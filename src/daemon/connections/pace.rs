@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, SizeHint};
@@ -12,10 +13,10 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 
 use super::Bounds;
 use super::slots::{Connection, unpoisoned};
+use crate::link::clock::Clock;
 
 /// What kind of response it is, which decides how long it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub(super) enum Kind {
 /// How fast a client receives the present response.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
+    clock: Clock,
     written: AtomicU64,
     /// The kernel accepts no more for now: the client is slower than the response.
     is_blocked: AtomicBool,
@@ -44,23 +46,27 @@ pub(super) struct Sample {
 }
 
 impl Pace {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
     pub(super) fn is_too_slow(&self, last: &mut Sample, bounds: Bounds) -> bool {
         let written = self.written.load(Ordering::Relaxed);
         let Some((began, kind)) = *unpoisoned(&self.answer) else { return false };
         let is_blocked = self.is_blocked.load(Ordering::Relaxed);
         match kind {
             _ if !is_blocked => {
-                *last = Sample { at: Instant::now(), written };
+                *last = Sample { at: self.clock.monotonic(), written };
                 false
             }
-            Kind::Whole => began.elapsed() > bounds.answer,
-            Kind::Health => began.elapsed() > bounds.answer / 10,
+            Kind::Whole => self.clock.since(began) > bounds.answer,
+            Kind::Health => self.clock.since(began) > bounds.answer / 10,
             Kind::Download => {
-                let (since, taken) = (last.at.elapsed(), written.saturating_sub(last.written));
+                let (since, taken) = (self.clock.since(last.at), written.saturating_sub(last.written));
                 if since < bounds.window {
                     return false;
                 }
-                *last = Sample { at: Instant::now(), written };
+                *last = Sample { at: self.clock.monotonic(), written };
                 taken < bounds.rate.saturating_mul(since.as_secs().max(1))
             }
         }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bounds, Known};
+use crate::link::clock::Clock;
 use crate::web::peer::Peer;
 
 /// How long a connection must be idle before it is closed to make room.
@@ -28,6 +29,7 @@ pub(super) enum Class {
 /// The open connections, and the slots for their requests.
 pub(super) struct Connections {
     pub(super) bounds: Bounds,
+    pub(super) clock: Clock,
     known: Known,
     slots: [Arc<Semaphore>; 4],
     open: Mutex<BTreeMap<u64, Arc<Connection>>>,
@@ -37,6 +39,7 @@ pub(super) struct Connections {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: Peer,
+    clock: Clock,
     /// Since when it has waited for a head or a slot; `None` while a request is served.
     idle_since: Mutex<Option<Instant>>,
     /// Cancelled when somebody else needs the connection.
@@ -45,7 +48,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn wait(&self) {
-        *unpoisoned(&self.idle_since) = Some(Instant::now());
+        *unpoisoned(&self.idle_since) = Some(self.clock.monotonic());
     }
 
     pub(super) fn serve(&self) {
@@ -53,7 +56,7 @@ impl Connection {
     }
 
     pub(super) fn idle_for(&self) -> Option<Duration> {
-        unpoisoned(&self.idle_since).map(|since| since.elapsed())
+        unpoisoned(&self.idle_since).map(|since| self.clock.since(since))
     }
 }
 
@@ -62,10 +65,10 @@ pub(super) fn unpoisoned<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connections {
-    pub(super) fn new(bounds: Bounds, known: Known) -> Self {
+    pub(super) fn new(bounds: Bounds, known: Known, clock: Clock) -> Self {
         let slots = [bounds.slots, bounds.reserved, bounds.reserved, bounds.reserved]
             .map(|most| Arc::new(Semaphore::new(most)));
-        Self { bounds, known, slots, open: Mutex::default() }
+        Self { bounds, clock, known, slots, open: Mutex::default() }
     }
 
     /// Registers a connection, unless its address has too many.
@@ -78,8 +81,9 @@ impl Connections {
                 return None;
             }
         }
-        let idle_since = Mutex::new(Some(Instant::now()));
-        let connection = Arc::new(Connection { peer, idle_since, close: CancellationToken::new() });
+        let idle_since = Mutex::new(Some(self.clock.monotonic()));
+        let close = CancellationToken::new();
+        let connection = Arc::new(Connection { peer, clock: self.clock, idle_since, close });
         open.insert(number, Arc::clone(&connection));
         Some((connection, Registered { all: Arc::clone(self), number }))
     }
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn one_address_has_no_more_than_its_share_when_half_of_the_places_are_taken() {
-        let all = Arc::new(Connections::new(Bounds { open: 8, each: 3, ..BOUNDS }, token()));
+        let all = Arc::new(Connections::new(Bounds { open: 8, each: 3, ..BOUNDS }, token(), Clock::System));
         let mut open = Vec::new();
         let mut enter = |n: u64, address: &str| {
             let registered = all.enter(n, address.parse().expect("an address"));

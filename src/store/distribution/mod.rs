@@ -18,7 +18,6 @@ mod inspection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -28,7 +27,7 @@ use super::blocks::{Form, Members};
 use super::disk::{self, Disk, DiskError};
 use super::examination::Terms;
 use super::index::{Chunk, Index, IndexError};
-use super::intake::{self, Gate, IntakeError, Look, Met, Uploads};
+use super::intake::{self, Clock, Gate, IntakeError, Look, Met, Uploads};
 use super::ownership;
 use super::presence::Presence;
 use super::promotion::{self, BringError, Places};
@@ -344,7 +343,7 @@ impl Distribution {
     ///
     /// # Errors
     /// If one of them or the index cannot be used at all, or if others can change the tree; nothing is taken in then.
-    pub fn look(&mut self, catalog: &dyn Catalog, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
+    pub fn look(&mut self, catalog: &dyn Catalog, now: Timestamp, clock: Clock<'_>) -> Result<Look, DistError> {
         let disk = Arc::clone(&self.disk);
         let gate = &self.settings.gate;
         self.is_ours_alone(&gate.tree, ownership::Look::AtOurs)?;
@@ -369,14 +368,14 @@ impl Distribution {
         &mut self,
         catalog: &dyn Catalog,
         now: Timestamp,
-        clock: Instant,
+        clock: Clock<'_>,
         patient: Elapsed,
     ) -> Result<Look, DistError> {
         let rejected = Arc::clone(&self.settings.gate.rejected);
         rejected.keep_time(patient);
         rejected.follow_the_wall(now);
         let look = self.look(catalog, now, clock)?;
-        if let Err(error) = rejected.tidy(self.disk.as_ref()) {
+        if let Err(error) = rejected.tidy(self.disk.as_ref(), clock()) {
             tracing::warn!(why = error.sentence(), "could not clean up refused files");
         }
         Ok(look)

@@ -54,4 +54,4 @@ pub use copy::read_again;
 pub use gate::{Gate, Limits};
 pub use look::{Arrival, Departure, IntakeError, Look};
 pub use place::Met;
-pub use uploads::Uploads;
+pub use uploads::{Clock, Uploads};

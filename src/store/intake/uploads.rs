@@ -75,6 +75,9 @@ enum Outcome {
     Stuck(String, Instant, Option<Box<Outcome>>),
 }
 
+/// Reads a clock that only goes forward.
+pub type Clock<'c> = &'c (dyn Fn() -> Instant + Sync);
+
 /// The uploads of one distribution, between two scans.
 #[derive(Debug, Default)]
 pub struct Uploads {
@@ -108,7 +111,7 @@ impl What {
 impl Uploads {
     /// Scans the uploads once: settles earlier decisions, examines unchanged files.
     ///
-    /// `now` is the arrival time of accepted packages; `clock` is the monotonic time for quiet times.
+    /// `now` is the arrival time of accepted packages; `clock` is for quiet times, and for how long the scan takes.
     ///
     /// # Errors
     /// If the tree or the index cannot be used at all; one bad file is never an error.
@@ -118,8 +121,9 @@ impl Uploads {
         gate: &Gate,
         index: &mut Index,
         catalog: &dyn Catalog,
-        (now, clock): (Timestamp, Instant),
+        (now, read_clock): (Timestamp, Clock<'_>),
     ) -> Result<Look, IntakeError> {
+        let clock = read_clock();
         let Searched { found, mut dirs, mut waiting, again } =
             self.search(&gate.dir, Strays::of(gate, now).as_ref())?;
         if gate.is_home() {
@@ -131,12 +135,13 @@ impl Uploads {
         let mut look = Look { waiting, again, ..Look::default() };
         let (mut quiet, mut bytes) = (Vec::new(), 0_u64);
         let mut foreign: BTreeSet<&Path> = BTreeSet::new();
-        let (began, mut worked) = (Instant::now(), false);
+        let (began, mut worked) = (read_clock(), false);
+        let takes_long = || read_clock().saturating_duration_since(began) > LOOK_TAKES;
         let due = self.due(&found, clock);
         let mut tried: Vec<&Found> = Vec::new();
         for file in &found {
             let is_much = quiet.len() == LOOK_AT_ONCE || (bytes > LOOK_BYTES && !quiet.is_empty());
-            if is_much || (worked && began.elapsed() > LOOK_TAKES) {
+            if is_much || (worked && takes_long()) {
                 look.again = Some(Duration::ZERO);
                 break;
             }
@@ -184,7 +189,7 @@ impl Uploads {
                 self.dirs.entry(path).or_insert(dir);
             }
         }
-        self.examine(disk, gate, (index, catalog), &quiet, (now, clock, began), &mut look);
+        self.examine(disk, gate, (index, catalog), &quiet, (now, clock, &takes_long), &mut look);
         let is_mended = |file: &&&Found| match self.seen.get(&file.relative) {
             // What is left for the next scan is not known yet.
             Some(Sighting { outcome: None | Some(Outcome::Stuck(..)), .. }) => false,
@@ -403,7 +408,7 @@ impl Uploads {
         gate: &Gate,
         (index, catalog): (&mut Index, &dyn Catalog),
         quiet: &[&Found],
-        (now, clock, began): (Timestamp, Instant, Instant),
+        (now, clock, takes_long): (Timestamp, Instant, &(dyn Fn() -> bool + Sync)),
         look: &mut Look,
     ) {
         let todo: Vec<(usize, &Found, Stamp)> = quiet
@@ -417,7 +422,7 @@ impl Uploads {
         let silent = Mutex::new(BTreeSet::new());
         let is_silent = |device| silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&device);
         let read = |(): &mut (), (at, file, stamp): &(usize, &Found, Stamp)| {
-            if *at > 0 && began.elapsed() > LOOK_TAKES {
+            if *at > 0 && takes_long() {
                 late.store(true, Ordering::Relaxed);
                 return Ok(None);
             }

@@ -4,7 +4,7 @@ use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::backlog::Kind;
 use crate::domain::checksum::ChecksumKind;
@@ -78,7 +78,7 @@ impl std::ops::DerefMut for Kept {
 
 impl Kept {
     fn look(&mut self, now: Timestamp, clock: Instant) -> Result<Look, DistError> {
-        let look = self.dist.look(&self.inventory, now, clock)?;
+        let look = self.dist.look(&self.inventory, now, &|| clock)?;
         for arrival in &look.accepted {
             self.inventory.take_in(&tree("untested"), &arrival.nevra, arrival.sha256);
         }
