@@ -37,8 +37,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Every file that a repomd.xml names must exist with its sizes and checksums, every listed package
 /// with its size, and the logbook must have accepted exactly these packages for exactly these trees.
 /// The keys that signed them must be in the ring of the tree, or sites refuse them. The logbook's hash
-/// chain is checked, too, and that nobody who was erased is left in the register of people. None of
-/// this uses the code that writes metadata. You can run it while the daemon runs; a tree with work in
+/// chain is checked, too, what its checkpoint says, and that nobody who was erased is left in the
+/// register of people. None of this uses the code that writes metadata. You can run it while the daemon runs; a tree with work in
 /// progress is then only checked for consistency with itself.
 ///
 /// Without --full the contents of packages are not read, and a hundred thousand take a few seconds.
@@ -170,6 +170,7 @@ fn once(
     }
     report.findings.extend(account::waiting(&world, Clock::System.now()));
     report.findings.extend(world.mismatches.iter().map(|what| ("logbook".to_owned(), what.clone())));
+    report.findings.extend(offline::checkpoint(settings)?.map(|what| ("logbook.checkpoint".to_owned(), what)));
     let people = people::read(&settings.site.state).map_err(|error| error.sentence());
     let of_people = people.map_or_else(|why| vec![why], |people| account::of_people(&world, &people));
     report.findings.extend(of_people.into_iter().map(|what| (people::FILE.to_owned(), what)));

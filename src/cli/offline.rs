@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::config::{files, reader};
 use crate::daemon::prepare;
 use crate::domain::names::TreeId;
-use crate::engine::folding::fold;
+use crate::engine::folding::{checkpoint_agrees, fold};
 use crate::process::listed::{self, Doubts};
 use crate::process::world::World;
 use crate::store::logbook::SqliteLogbook;
@@ -41,6 +41,21 @@ pub fn world(settings: &Settings) -> Result<World, Failure> {
     let mut world = World::default();
     fold(&mut opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
     Ok(world)
+}
+
+/// What is wrong with the checkpoint beside the logbook, if there is one.
+///
+/// # Errors
+/// As [`world`].
+pub fn checkpoint(settings: &Settings) -> Result<Option<String>, Failure> {
+    let book = settings.site.state.join("logbook.sqlite");
+    let mut opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    let agrees = checkpoint_agrees(&mut opened).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    Ok((!agrees).then(|| {
+        "is not what the entries of the logbook amount to. Find out who writes there, stop the daemon, remove this file, and \
+         start the daemon again: it then reads all entries"
+            .to_owned()
+    }))
 }
 
 /// The listed packages that their rings do not trust, and what is wrong with rings that cannot be compared.

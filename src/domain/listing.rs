@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
 
 use super::checksum::Sha256;
 use super::moment::Elapsed;
@@ -15,7 +16,7 @@ use super::names::{RolloutId, TreeName};
 use super::nevra::Nevra;
 
 /// A package in a listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// SHA-256 of the accepted bytes.
     pub sha256: Sha256,
@@ -45,7 +46,7 @@ impl Entry {
 }
 
 /// The packages that a tree lists, in the order of its metadata.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     packages: OrdMap<Nevra, Entry>,
     /// How many of them are not where the daemon puts packages.

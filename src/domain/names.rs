@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 use smol_str::SmolStr;
 
@@ -207,7 +208,7 @@ impl FromStr for Role {
 }
 
 /// One tree of one distribution: the unit that is published.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TreeId {
     /// The distribution.
     pub dist: DistPath,

@@ -7,13 +7,15 @@
 //! A product has several architectures and distributions, so a plan is many moves. It is carried out as a whole: what
 //! cannot be staged in one distribution is shown in none.
 
+use serde::{Deserialize, Serialize};
+
 use super::checksum::Sha256;
 use super::listing::{Entry, Listing};
 use super::names::{DistPath, RolloutId, TreeId, TreeName};
 use super::nevra::Nevra;
 
 /// One package of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Item {
     /// Identity.
     pub nevra: Nevra,
@@ -24,7 +26,7 @@ pub struct Item {
 }
 
 /// What is done in one distribution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// The distribution.
     pub dist: DistPath,
@@ -35,7 +37,7 @@ pub struct Move {
 }
 
 /// What is to be done for a rollout: all trees are staged, then all are shown, in all distributions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The rollout it belongs to.
     pub rollout: RolloutId,

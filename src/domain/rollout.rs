@@ -1,6 +1,7 @@
 //! One rollout: which packages, in which state, and what it waits for.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::moment::Elapsed;
 use super::names::{Actor, DistPath, HookName, RolloutId};
@@ -12,7 +13,7 @@ use super::workflow::State;
 pub const PACKAGES_MAX: usize = 5000;
 
 /// The packages of a rollout in one distribution.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// The distribution.
     pub dist: DistPath,
@@ -21,7 +22,7 @@ pub struct Part {
 }
 
 /// A rollout, as the world knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     /// Its name, as used by people and trackers.
     pub id: RolloutId,
@@ -59,7 +60,7 @@ impl Rollout {
 }
 
 /// A state that a tracker requested: kept until it can be reached or the tracker requests something else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The state.
     pub state: State,

@@ -7,11 +7,12 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use jiff::Timestamp;
 
+use super::checkpoint;
 use crate::domain::moment::Elapsed;
 use crate::process::decision::Entry;
 use crate::process::fact::{self, Fact, Subject, UnreadableEntry};
 use crate::process::world::World;
-use crate::store::logbook::{Draft, Logbook, LogbookError};
+use crate::store::logbook::{Checkpoint, Draft, Logbook, LogbookError};
 use crate::store::people::{PeopleError, Register};
 
 /// Entries that are read at once when the logbook is folded, so few that they are still in the processor's cache when the
@@ -66,15 +67,37 @@ pub fn fold(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError
     fold_each(book, world, |_, _, _| ())
 }
 
-/// The same of the logbook that is going to be written. What older programs have not noted of its entries, which things
-/// they are about, is noted.
+/// Whether the checkpoint beside a logbook is what its entries fold to; also if there is none that would be used.
+///
+/// # Errors
+/// As [`fold`].
+pub fn checkpoint_agrees(book: &mut dyn Logbook) -> Result<bool, EngineError> {
+    let Ok(Some(kept)) = book.checkpoint() else { return Ok(true) };
+    let (last, kept) = (kept.head.seq, checkpoint::world(&kept));
+    let (mut world, mut agrees) = (World::default(), None);
+    fold_each(book, &mut world, |before, seq, _| {
+        if seq == last + 1 {
+            agrees = Some(kept.as_ref() == Some(before));
+        }
+    })?;
+    Ok(agrees.unwrap_or_else(|| kept == Some(world)))
+}
+
+/// The same of the logbook that is going to be written, from its checkpoint on if there is one. The chain of all entries is
+/// checked all the same. What older programs have not noted of the entries, which things they are about, is noted.
 ///
 /// # Errors
 /// As above, and a logbook that cannot be written.
 pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError> {
     let indexed = book.indexed()?;
+    let kept = book.checkpoint().unwrap_or_else(|why| {
+        tracing::info!(why, "the checkpoint is not used; all entries are folded");
+        None
+    });
+    // Whoever notes what older entries are about has to see them.
+    let kept = kept.filter(|kept| kept.head.seq <= indexed);
     let mut new: Vec<(u64, Vec<String>)> = Vec::new();
-    fold_each(book, world, |before, seq, fact| {
+    fold_from(book, world, kept.as_ref(), |before, seq, fact| {
         if seq > indexed {
             let of_plan = || match fact {
                 Fact::Done(done) => before.rollouts.plan(done.plan).map(|plan| Subject::Rollout(plan.rollout.clone())),
@@ -107,15 +130,21 @@ struct Lying {
 }
 
 impl Batch {
-    /// Puts up to [`FOLD_AT_ONCE`] entries from number `from` on in the place of those that were in it.
-    fn read(&mut self, book: &dyn Logbook, from: u64) -> Result<(), LogbookError> {
+    /// Reads up to [`FOLD_AT_ONCE`] entries from number `from` on, and puts those from number `wanted` on in the place of
+    /// what was in it. Says which was the last.
+    fn read(&mut self, book: &dyn Logbook, from: u64, wanted: u64) -> Result<Option<u64>, LogbookError> {
         self.texts.clear();
         self.entries.clear();
+        let mut last = None;
         book.walk(from, FOLD_AT_ONCE, &mut |row| {
-            let who = self.put(row.who);
-            let body = self.put(row.body);
-            self.entries.push(Lying { seq: row.seq, at: row.at, who, body });
-        })
+            last = Some(row.seq);
+            if row.seq >= wanted {
+                let who = self.put(row.who);
+                let body = self.put(row.body);
+                self.entries.push(Lying { seq: row.seq, at: row.at, who, body });
+            }
+        })?;
+        Ok(last)
     }
 
     fn put(&mut self, text: &str) -> Range<usize> {
@@ -129,32 +158,49 @@ impl Batch {
     }
 }
 
-/// Folds, and shows each entry with the world before it. A second thread reads and checks the chain, and is no more than a
-/// few batches ahead.
-///
-/// What the entries say is understood here and not by a third thread, and the world is made by the thread that asks for
-/// it: memory that one thread takes and another gives back costs more time than such a thread would save.
+/// Folds, and shows each entry with the world before it.
 fn fold_each(
     book: &mut dyn Logbook,
     world: &mut World,
+    see: impl FnMut(&World, u64, &Fact),
+) -> Result<(), EngineError> {
+    fold_from(book, world, None, see)
+}
+
+/// The same of the entries after those of a checkpoint; of these, the chain alone is checked. A second thread does that,
+/// and is no more than a few batches ahead.
+///
+/// What the entries say is understood here and not by a third thread, and the world is made by the thread that asks for
+/// it: memory that one thread takes and another gives back costs more time than such a thread would save.
+fn fold_from(
+    book: &mut dyn Logbook,
+    world: &mut World,
+    kept: Option<&Checkpoint>,
     mut see: impl FnMut(&World, u64, &Fact),
 ) -> Result<(), EngineError> {
+    let wanted = kept.map_or(world.last, |kept| kept.head.seq) + 1;
     let mut next = world.last + 1;
-    std::thread::scope(|scope| {
+    let again = &mut *book;
+    let is_kept = std::thread::scope(|scope| {
         let (hand_over, batches) = sync_channel::<Batch>(BATCHES_BETWEEN);
         let (give_back, used) = channel::<Batch>();
         let reading = scope.spawn(move || -> Result<(), LogbookError> {
             loop {
                 let mut batch = used.try_recv().unwrap_or_default();
-                batch.read(book, next)?;
-                let Some(last) = batch.entries.last() else { return Ok(()) };
-                next = last.seq + 1;
+                let Some(last) = batch.read(again, next, wanted)? else { return Ok(()) };
+                next = last + 1;
                 if hand_over.send(batch).is_err() {
-                    // An entry was met that cannot be read.
+                    // An entry was met that cannot be read, or the checkpoint.
                     return Ok(());
                 }
             }
         });
+        if let Some(kept) = kept {
+            match checkpoint::world(kept) {
+                Some(kept) => *world = kept,
+                None => return Ok(false),
+            }
+        }
         let folded = batches.into_iter().try_for_each(|batch| {
             for lying in &batch.entries {
                 let &Lying { seq, at, .. } = lying;
@@ -170,8 +216,14 @@ fn fold_each(
         });
         let read = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
         folded.map_err(EngineError::Unreadable)?;
-        Ok(read?)
-    })
+        read?;
+        Ok::<_, EngineError>(true)
+    })?;
+    if !is_kept {
+        tracing::warn!("the checkpoint cannot be understood; all entries are folded");
+        return fold_from(book, world, None, see);
+    }
+    Ok(())
 }
 
 /// Writes entries down while no daemon runs, all of them or none.
@@ -207,9 +259,12 @@ pub(super) fn drafts(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::process::fact::samples::every_fact;
-    use crate::store::logbook::SqliteLogbook;
+    use crate::store::disk;
+    use crate::store::logbook::{Head, SqliteLogbook};
 
     /// More than three batches of all kinds of facts.
     const MANY: u64 = 3_500;
@@ -245,6 +300,70 @@ mod tests {
         fold(&mut book(&dir, &drafts), &mut world).expect("folded");
         assert_eq!(world.last, MANY);
         assert!(world == expected);
+    }
+
+    /// The world of the first `last` entries, kept beside the logbook as the running daemon keeps it.
+    fn keep(book: &mut SqliteLogbook, drafts: &[Draft], last: usize, change: impl FnOnce(&mut World)) {
+        let mut world = World::default();
+        for (seq, draft) in (1..).zip(&drafts[..last]) {
+            let (fact, elapsed) = fact::read_at(&draft.body, draft.at).expect("readable");
+            world.elapsed = elapsed;
+            world.apply(seq, draft.at, &draft.who, &fact);
+        }
+        change(&mut world);
+        let hash = book.read(last as u64, 1).expect("read")[0].hash;
+        let fold = postcard::to_stdvec(&world).expect("written");
+        let head = Head { seq: last as u64, hash };
+        book.checkpoints().expect("the daemon's").put(&Checkpoint { head, fold }).expect("kept");
+    }
+
+    fn sealed(dir: &tempfile::TempDir, drafts: &[Draft]) -> SqliteLogbook {
+        drop(book(dir, drafts));
+        let kernel = Arc::new(disk::Kernel::default());
+        let mut book = SqliteLogbook::open_sealed(&dir.path().join("logbook.sqlite"), kernel).expect("whole");
+        take_up(&mut book, &mut World::default()).expect("noted what they are about");
+        book
+    }
+
+    #[test]
+    fn from_a_checkpoint_on_the_world_is_the_same_and_the_whole_chain_is_checked() {
+        let (dir, drafts) = (tempfile::tempdir().expect("a directory"), drafts());
+        let mut book = sealed(&dir, &drafts);
+        let mut expected = World::default();
+        fold(&mut book, &mut expected).expect("folded");
+        let many = usize::try_from(MANY).expect("few");
+        for last in [1, 999, 1_000, 1_001, 2_222, many - 1, many] {
+            keep(&mut book, &drafts, last, |_| ());
+            let mut world = World::default();
+            take_up(&mut book, &mut world).expect("taken up");
+            assert!(world == expected, "from {last} on");
+            assert!(checkpoint_agrees(&mut book).expect("compared"), "{last}");
+        }
+        // It is really used, and whoever compares finds out what it says.
+        keep(&mut book, &drafts, 2_000, |world| world.mismatches.push_back("made up".to_owned()));
+        let mut world = World::default();
+        take_up(&mut book, &mut world).expect("taken up");
+        assert_eq!(world.mismatches.iter().filter(|what| *what == "made up").count(), 1);
+        assert!(!checkpoint_agrees(&mut book).expect("compared"));
+        // An entry before it that somebody has changed.
+        let db = dir.path().join("logbook.sqlite");
+        let other = rusqlite::Connection::open(db).expect("open");
+        other.execute_batch("UPDATE entry SET who = 'mean' WHERE seq = 1500").expect("changed");
+        let why = take_up(&mut book, &mut World::default()).expect_err("the chain is broken");
+        assert!(matches!(why, EngineError::Logbook(LogbookError::Broken { seq: 1_500, .. })), "{why:?}");
+    }
+
+    #[test]
+    fn without_a_checkpoint_that_can_be_understood_all_entries_are_folded() {
+        let (dir, drafts) = (tempfile::tempdir().expect("a directory"), drafts());
+        let mut book = sealed(&dir, &drafts);
+        let mut expected = World::default();
+        fold(&mut book, &mut expected).expect("folded");
+        keep(&mut book, &drafts, 2_000, |world| world.last = 7);
+        let mut world = World::default();
+        take_up(&mut book, &mut world).expect("taken up");
+        assert!(world == expected);
+        assert!(!checkpoint_agrees(&mut book).expect("compared"));
     }
 
     #[test]

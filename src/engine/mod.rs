@@ -9,6 +9,8 @@ pub mod worker;
 pub mod trail;
 /// The way to the engine.
 pub mod handle;
+/// The world, kept beside the logbook.
+pub mod checkpoint;
 /// The logbook and the world.
 pub mod folding;
 /// Each entry of the logbook in the daemon's log.

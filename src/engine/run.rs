@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
+use super::checkpoint::Keeper;
 use super::dispatch::{self, Dispatch, Stirred};
 use super::folding::{EngineError, drafts};
 use super::handle::{Envelope, Handle, INPUT_QUEUE, Touches, Waiting};
@@ -56,6 +57,7 @@ const SEAL_EVERY: Duration = Duration::from_mins(10);
 pub struct Engine {
     book: Box<dyn Logbook>,
     register: Register,
+    keeper: Keeper,
     /// Whether something was written that is worth a seal.
     to_seal: bool,
     /// When it was sealed last.
@@ -110,11 +112,12 @@ impl Engine {
             let last = book.elapsed().unwrap_or(inside.world.last_elapsed);
             // The first start of all is where elapsed time begins: at the wall clock's.
             let began = if inside.world.last == 0 { wall } else { last.min(wall) };
-            inside.world.wait_from(began);
             (began, clock.monotonic())
         };
+        let keeper = Keeper::of(book.as_ref());
         let mut engine = Self {
             book,
+            keeper,
             register,
             to_seal: true,
             sealed: began.1,
@@ -168,6 +171,7 @@ impl Engine {
             self.compare_signers();
             self.schedule();
             self.seal();
+            self.keeper.keep(&self.shared.read().world, self.book.head());
             let wake = self.next_wake();
             let envelope = tokio::select! {
                 () = stop.cancelled() => break,
@@ -480,6 +484,8 @@ impl Engine {
         if self.elapsed().since(wall) >= SAME_TIME {
             self.began = (wall, self.clock.monotonic());
             self.shared.write().world.wait_from(wall);
+            // By some milliseconds, that is not what the entries fold to.
+            self.keeper.end();
             // What waits for its time waits for another one.
             self.all_stirred = true;
             self.to_seal = true;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::who::Caller;
 use crate::domain::gate::{Finding, Verdict};
@@ -67,7 +68,7 @@ pub struct Trust {
 pub const SIGNER_REVOKED: &str = "signer_revoked";
 
 /// Who signed a package.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signers {
     /// Fingerprints of the certificates.
     pub certs: Vec<String>,

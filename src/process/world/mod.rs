@@ -25,6 +25,7 @@ pub mod persons;
 
 use imbl::Vector;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub use notices::Notices;
 pub use packages::{Package, Packages};
@@ -41,7 +42,7 @@ use crate::domain::moment::Elapsed;
 const MISMATCHES_KEPT: usize = 100;
 
 /// What is so.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct World {
     /// The number of the last entry.
     pub last: u64,
@@ -157,6 +158,11 @@ impl World {
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,
         }
+    }
+
+    /// Has a world that was read from elsewhere share what its parts have in common, as one does that was folded.
+    pub fn share(&mut self) {
+        self.packages.share();
     }
 
     /// What is dated later than `now`, by a clock that was ahead, waits from now.

@@ -2,6 +2,7 @@
 
 use imbl::{OrdMap, Vector};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Stamp;
 use crate::domain::moment::Elapsed;
@@ -12,7 +13,7 @@ use crate::process::fact::notice::{Due, GivenUp, Sent};
 pub const GIVEN_UP_KEPT: usize = 1_000;
 
 /// A notice that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// The number of the entry of which somebody has to be told.
     pub cause: u64,
@@ -25,7 +26,7 @@ pub struct Notice {
 }
 
 /// The outbox.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notices {
     due: OrdMap<HookName, OrdMap<u64, Notice>>,
     given_up: Vector<(Timestamp, GivenUp)>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Stamp, World};
 use crate::domain::checksum::Sha256;
@@ -22,7 +23,7 @@ use crate::process::rules::{DistRules, Signers};
 pub const REFUSED_KEPT: usize = 1_000;
 
 /// An accepted package.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Package {
     /// The bytes.
     pub sha256: Sha256,
@@ -47,7 +48,7 @@ impl Package {
 }
 
 /// All accepted packages.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Packages {
     by_dist: OrdMap<DistPath, OrdMap<Nevra, Arc<Package>>>,
     /// Packages that were given up as lost: no tree lists them, and they may come in again as what they were.
@@ -133,6 +134,20 @@ impl Packages {
         let new = Arc::new(signers);
         self.signers.insert(Arc::clone(&new));
         new
+    }
+
+    /// Has packages that were read from elsewhere share what they have in common.
+    pub(super) fn share(&mut self) {
+        for (dist, packages) in std::mem::take(&mut self.by_dist) {
+            let shared = packages.into_iter().map(|(nevra, mut package)| {
+                if let Some(signers) = self.signers.get(&package.signers) {
+                    Arc::make_mut(&mut package).signers = Arc::clone(signers);
+                }
+                (nevra, package)
+            });
+            let shared = shared.collect();
+            self.by_dist.insert(dist, shared);
+        }
     }
 
     pub(super) fn refused(&mut self, at: Timestamp, refused: Refused) {

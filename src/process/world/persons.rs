@@ -4,6 +4,7 @@
 
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::people::PersonId;
 use crate::process::fact::person::Erased;
@@ -11,7 +12,7 @@ use crate::process::fact::person::Erased;
 use super::Stamp;
 
 /// People, as far as the logbook knows them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Persons {
     named: OrdSet<PersonId>,
     /// Who caused the last entry that a person has caused: mostly the next one is theirs, too.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
@@ -23,7 +24,7 @@ use crate::process::rules::{DistRules, Rules};
 pub type Place = (Timestamp, RolloutId);
 
 /// All rollouts and plans.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rollouts {
     by_id: OrdMap<RolloutId, Arc<Rollout>>,
     /// The rollouts that name a package: one, as a rule, so a list costs less than a set.

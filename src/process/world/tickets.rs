@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use imbl::{OrdMap, Vector};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{Stamp, World};
@@ -15,14 +16,14 @@ use crate::process::fact::ticket::Heard;
 pub const DELIVERIES_KEPT: usize = 200_000;
 
 /// What trackers said.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tickets {
     deliveries: OrdMap<HookName, Deliveries>,
     /// The newest time, by its own clock, at which a tracker has spoken of a rollout.
     newest: OrdMap<(HookName, RolloutId), Timestamp>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Deliveries {
     known: OrdMap<SmolStr, Words>,
     order: Vector<SmolStr>,
@@ -30,7 +31,7 @@ struct Deliveries {
 
 /// What a delivery said, to tell a repetition from another one under the same id. Not when it said so: some trackers
 /// date a repetition anew. And not who said so: the logbook has an id for them, which changes when they are erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Words(u64);
 
 impl Words {

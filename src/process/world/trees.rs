@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{Package, Packages, Stamp};
 use crate::domain::checksum::Sha256;
@@ -19,7 +20,7 @@ use crate::process::fact::tree::{Published, Retired};
 use crate::process::rules::Signers;
 
 /// What is known of one tree.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tree {
     /// The last revision that was published; 0 before the first.
     pub revision: u64,
@@ -122,7 +123,7 @@ fn less<K: Ord>(counts: &mut BTreeMap<K, u64>, kind: &K) {
 }
 
 /// All trees.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trees {
     by_id: OrdMap<TreeId, Arc<Tree>>,
     /// How often a listing has changed.

@@ -29,7 +29,7 @@
 //!
 //! `trouble` is what can go wrong, `entry` what is written and read, `subjects` the index and `chain` the entries,
 //! each in their tables, and `copying` a copy of both. `seal` is the line outside of the logbook that says where it
-//! ends, `files` watches that the open files keep their names, and `sqlite` puts these together for the one writer.
+//! ends, `checkpoint` what the first entries fold to, `files` watches that the open files keep their names, and `sqlite` puts these together for the one writer.
 //! Whoever only reads beside the writer has `reader`.
 //!
 //! # The trait
@@ -51,6 +51,8 @@ mod chain;
 mod copying;
 /// Where the logbook ends, written down outside of it.
 mod seal;
+/// What the first entries fold to.
+mod checkpoint;
 /// Whether the open files still have their names.
 mod files;
 /// The logbook as its one writer has it.
@@ -58,6 +60,7 @@ mod sqlite;
 /// The logbook as whoever reads beside the writer has it.
 mod reader;
 
+pub use checkpoint::{Checkpoint, Checkpoints};
 pub use entry::{Draft, Head, Recorded, Row};
 pub use files::{LeftBehind, left_behind};
 pub use reader::Reader;
@@ -108,6 +111,19 @@ pub trait Logbook: Send {
     /// things wait for their removal.
     fn seal(&mut self, _elapsed: Option<Elapsed>) -> Result<(), DiskError> {
         Ok(())
+    }
+
+    /// What the first entries fold to, if somebody has put it there.
+    ///
+    /// # Errors
+    /// Why what was put there cannot be used, in words.
+    fn checkpoint(&mut self) -> Result<Option<Checkpoint>, String> {
+        Ok(None)
+    }
+
+    /// Where that is put, by whoever writes the logbook.
+    fn checkpoints(&self) -> Option<Checkpoints> {
+        None
     }
 
     /// That time, unless an entry was appended after it was written down: then the entry has a later one.

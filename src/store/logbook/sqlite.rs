@@ -7,6 +7,7 @@ use super::super::disk::{Disk, DiskError};
 use super::super::foothold::Mark;
 use super::Logbook;
 use super::chain::Chain;
+use super::checkpoint::{self, Checkpoint, Checkpoints};
 use super::entry::{Draft, Head, Recorded, Row};
 use super::files::Files;
 use super::seal::Seal;
@@ -19,6 +20,7 @@ pub struct SqliteLogbook {
     chain: Chain,
     head: Head,
     seal: Option<Seal>,
+    checkpoints: Option<Checkpoints>,
     /// The database and the files beside it; `None` unless this is the daemon's.
     pub(super) files: Option<Files>,
 }
@@ -42,7 +44,7 @@ impl SqliteLogbook {
         let open = || {
             let chain = Chain::open(path)?;
             let head = chain.last()?;
-            Ok(Self { chain, head, seal: None, files: None })
+            Ok(Self { chain, head, seal: None, checkpoints: None, files: None })
         };
         open().map_err(LogbookError::or_damaged)
     }
@@ -68,6 +70,7 @@ impl SqliteLogbook {
         if let Some(head) = sealed {
             book.holds(head, Witness::Seal(seal.path().to_owned()))?;
         }
+        book.checkpoints = Some(Checkpoints::beside(path, Arc::clone(&disk)));
         book.files = Some(Files::of(path, disk).map_err(unread)?);
         book.seal = Some(seal);
         Ok(book)
@@ -80,7 +83,7 @@ impl SqliteLogbook {
     pub fn open_to_read(path: &Path) -> Result<Self, LogbookError> {
         let chain = Chain::open_to_read(path)?;
         let head = chain.verify().map_err(LogbookError::or_damaged)?;
-        Ok(Self { chain, head, seal: None, files: None })
+        Ok(Self { chain, head, seal: None, checkpoints: None, files: None })
     }
 
     /// Walks the whole chain.
@@ -194,6 +197,23 @@ impl Logbook for SqliteLogbook {
             done.map_err(|error| DiskError::new("seal", &self.chain.path, failed(error)))?;
         }
         Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<Option<Checkpoint>, String> {
+        let Some(checkpoint) = checkpoint::beside(&self.chain.path)? else { return Ok(None) };
+        let Head { seq, hash } = checkpoint.head;
+        let found = self.chain.hash_of(seq).map_err(|error| error.sentence())?;
+        if found != Some(hash) {
+            return Err(format!("the logbook has no such entry {seq}"));
+        }
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.used = seq;
+        }
+        Ok(Some(checkpoint))
+    }
+
+    fn checkpoints(&self) -> Option<Checkpoints> {
+        self.checkpoints.clone()
     }
 
     fn elapsed(&self) -> Option<Elapsed> {
