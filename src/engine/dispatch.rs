@@ -1,8 +1,8 @@
 //! What begins, and what follows from how it ended.
 //!
-//! Work runs in lanes, one piece at a time in each. Here is which of them are busy, what wants to be done, and what has
-//! failed and is tried again later. It has no clock and starts nothing: what time it is, it is told, and [`super::run`]
-//! starts what [`Dispatch::todo`] says.
+//! Work runs in lanes, one piece at a time in each. This module knows which lanes are busy, what is waiting, and what has
+//! failed and will be tried again. It has no clock and starts nothing: the time is passed in, and [`super::run`] starts
+//! what [`Dispatch::todo`] returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(super) struct Retry {
 /// The plan for work on trees: it never gives up, since a full disk may be emptied at any time.
 pub(super) const RETRY: Retry = Retry { first: Duration::from_secs(1), most: Duration::from_mins(1) };
 
-/// The same for notices, whose receivers are not to be pressed.
+/// The same for notices, whose receivers should not be flooded.
 pub(super) const RETRY_NOTICE: Retry = Retry { first: Duration::from_secs(5), most: Duration::from_mins(30) };
 
 impl Retry {
@@ -42,7 +42,7 @@ impl Retry {
     }
 }
 
-/// Now, as dispatch is told.
+/// The time, as it is passed in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Now {
     /// By the clock that only goes forward.
@@ -51,40 +51,40 @@ pub(super) struct Now {
     pub(super) patient: Elapsed,
 }
 
-/// The rollouts that are judged again, as something has changed about them that is no fact.
+/// The rollouts to judge again because something other than a fact has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stirred {
     /// These.
     pub(super) some: BTreeSet<RolloutId>,
-    /// All that wait.
+    /// All that are waiting.
     pub(super) all: bool,
 }
 
-/// What runs, what wants to run, and what is tried again later.
+/// What is running, what is waiting to run, and what will be tried again.
 #[derive(Debug, Default)]
 pub(super) struct Dispatch {
     busy: BTreeSet<Lane>,
-    /// Pieces of work that have begun; one may take several lanes.
+    /// Work in progress; one piece may hold several lanes.
     running: usize,
-    /// Distributions whose uploads want a look.
+    /// Distributions whose uploads have to be looked at.
     touched: BTreeSet<DistPath>,
-    /// When the uploads of a distribution want another look by themselves.
+    /// When to look at the uploads of a distribution again without an event.
     again: BTreeMap<DistPath, Instant>,
-    /// Failures in a row of a piece of work, and until when it is left alone.
+    /// How often a piece of work has failed in a row, and when it may be tried again.
     failures: BTreeMap<Trouble, (u32, Instant)>,
     first_look_over: BTreeSet<DistPath>,
-    /// Since when something that was taken in waits to be published.
+    /// Since when a package that was taken in has been waiting for its publication.
     waiting: BTreeMap<DistPath, Instant>,
-    /// Distributions whose trees are to be compared with the logbook.
+    /// Distributions whose trees have to be compared with the logbook.
     doubted: BTreeSet<DistPath>,
     /// Moves that the rules no longer trust.
     held: BTreeMap<u64, Held>,
-    /// The moves that were judged by the rules that are in force; none after these have changed.
+    /// The moves that were judged by the rules in force; `None` once either has changed.
     judged: Option<BTreeSet<u64>>,
 }
 
 impl Dispatch {
-    /// The uploads of these want a look, and the trees of those are to be compared with the logbook.
+    /// Asks for a look at the uploads of `touched`, and for a comparison of the trees of `doubted` with the logbook.
     pub(super) fn wants(
         &mut self,
         touched: impl IntoIterator<Item = DistPath>,
@@ -100,10 +100,10 @@ impl Dispatch {
         self.failures.remove(&Trouble::Inspect(dist.clone()));
     }
 
-    /// The rules are other ones.
+    /// The rules have changed.
     pub(super) fn new_rules(&mut self) {
         self.judged = None;
-        // What is sent elsewhere now is tried at once.
+        // A receiver may have a new address: try at once.
         self.failures.retain(|what, _| !matches!(what, Trouble::Deliver(_)));
     }
 
@@ -112,23 +112,23 @@ impl Dispatch {
         self.running
     }
 
-    /// When it wants to be asked again.
+    /// When to ask again.
     pub(super) fn next_wake(&self, now: Instant) -> Option<Instant> {
         let later = self.failures.values().map(|(_, until)| *until);
         self.again.values().copied().chain(later).filter(|at| *at > now).min()
     }
 
-    /// Whether the moves, or the rules that judge them, are other ones than when [`Dispatch::hold`] looked.
+    /// Whether the moves or the rules have changed since [`Dispatch::hold`] looked.
     pub(super) fn has_new_moves(&self, view: &View) -> bool {
         let plans = view.world.rollouts.plans().map(|(number, _)| number);
         !self.judged.as_ref().is_some_and(|judged| plans.eq(judged.iter().copied()))
     }
 
-    /// Finds out which moves are held, and says so.
+    /// Finds out which moves are held, and reports them.
     pub(super) fn hold(&mut self, view: &mut View) -> Stirred {
         self.judged = Some(view.world.rollouts.plans().map(|(number, _)| number).collect());
         let held = agenda::held(&view.world, &view.rules);
-        // A move that was carried out, given up or has nothing left to do is in nobody's way any more.
+        // A move that was carried out or given up, or that has nothing left to do, blocks nobody any more.
         let plans = view.world.rollouts.plans();
         let alive: BTreeSet<Trouble> = plans.map(|(number, plan)| Trouble::of_plan(plan, number)).collect();
         let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
@@ -149,7 +149,7 @@ impl Dispatch {
         Stirred { all: before != self.held, ..Stirred::default() }
     }
 
-    /// What begins now.
+    /// What to start now.
     pub(super) fn todo(&mut self, inside: &View, now: Now) -> Vec<Work> {
         let is_due = |at: &Instant| *at <= now.clock;
         let due: Vec<DistPath> = self.again.iter().filter(|(_, at)| is_due(at)).map(|(dist, _)| dist.clone()).collect();
@@ -218,7 +218,7 @@ impl Dispatch {
         inside.rules.distributions.keys().all(settled)
     }
 
-    /// Work has failed once more; gives how long it is not tried. Whoever it failed at may have said how long at least.
+    /// Work has failed once more. Returns how long to wait; the other side may have asked for a minimum.
     fn try_later(&mut self, what: &Trouble, at_least: Option<Duration>, now: Instant) -> Duration {
         let retry = if matches!(what, Trouble::Deliver(_)) { RETRY_NOTICE } else { RETRY };
         let failures = self.failures.get(what).map_or(0, |(failures, _)| *failures) + 1;
@@ -227,12 +227,12 @@ impl Dispatch {
         pause
     }
 
-    /// Whether work that has failed is not tried yet.
+    /// Whether work that failed has to wait longer.
     fn is_put_off(&self, work: &Work, now: Instant) -> bool {
         self.failures.get(&work.trouble()).is_some_and(|(_, until)| *until > now)
     }
 
-    /// A piece of work has ended, and what came of it is written down.
+    /// A piece of work has ended and its outcome has been logged.
     pub(super) fn ended(&mut self, view: &mut View, work: &Work, ended: &WorkEnd, now: Instant) -> Stirred {
         let mut stirred = Stirred::default();
         let WorkEnd { found, end } = ended;
@@ -253,7 +253,7 @@ impl Dispatch {
         };
         match end {
             _ if has_failed && was_given_up => {}
-            // What holds it is what people have to know; it is not tried again before.
+            // It waits for people, who are told what holds it; until then it is not tried again.
             _ if has_failed && is_held => return stirred,
             End::Again { why: Some(why), after } => {
                 let pause = self.try_later(&what, *after, now);
@@ -267,7 +267,7 @@ impl Dispatch {
                     self.again.insert(dist.clone(), sooner);
                 }
             }
-            // What is final was written down, and that is the end of it.
+            // A final failure is in the logbook; there is nothing left to do.
             End::Done | End::Final(_) => {}
         }
         match (found, work) {
@@ -299,7 +299,7 @@ impl Dispatch {
         stirred
     }
 
-    /// Says that a piece of work has failed.
+    /// Reports that a piece of work has failed.
     fn failed(
         &mut self,
         view: &mut View,
@@ -308,7 +308,7 @@ impl Dispatch {
         stirred: &mut Stirred,
     ) {
         if let Work::Deliver(..) = work {
-            // A receiver that does not answer is no trouble of ours; `rolloutctl outbox` names it.
+            // A receiver that does not answer is not our trouble; `rolloutctl outbox` names it.
             tracing::warn!(work = %what, why, ?pause, "failed");
             return;
         }
@@ -320,14 +320,14 @@ impl Dispatch {
         view.trouble(what, Some(why.to_owned()));
         match work {
             Work::TakeIn(dist) => drop(self.touched.insert(dist.clone())),
-            // What stopped a move may be wrong with its trees, and then people and gates are to know.
+            // The cause may lie in its trees; people and gates have to know.
             Work::Inspect(..) | Work::Stage(..) | Work::Show(..) => self.doubted.extend(work.dists().cloned()),
             Work::Publish(..) | Work::Retire(..) | Work::Deliver(..) => {}
         }
     }
 }
 
-/// Uploads that cannot be handled are a matter of those who upload: people are told, and readiness is not.
+/// Uploads that cannot be handled are for the uploaders to fix: people are told, and readiness does not change.
 fn report_waiting(view: &mut View, dist: &DistPath, waiting: &Backlog) {
     let before = view.uploads.insert(dist.clone(), waiting.clone());
     let known = before.as_ref().and_then(Backlog::trouble).map(|(first, all)| (first.path.clone(), all));
@@ -339,7 +339,7 @@ fn report_waiting(view: &mut View, dist: &DistPath, waiting: &Backlog) {
     }
 }
 
-/// Files in the upload tree that cannot be handled are a trouble of their own, which holds up nothing else.
+/// Files in the upload tree that cannot be handled are a trouble of their own, which blocks nothing else.
 fn report_stuck(view: &mut View, dist: &DistPath, stuck: &[(String, String)]) {
     let why = stuck.first().map(|(path, why)| {
         let more = if stuck.len() > 1 { format!(" (and {} more)", stuck.len() - 1) } else { String::new() };
@@ -354,7 +354,7 @@ fn report_stuck(view: &mut View, dist: &DistPath, stuck: &[(String, String)]) {
     view.trouble(&key, why);
 }
 
-/// Remembers in which trees something is wrong, and says so. Whether a gate may change its mind.
+/// Remembers and reports in which trees something is wrong. Returns whether a gate may now judge differently.
 ///
 /// `all` says whether all trees were looked at, so that those that are not named are well.
 fn inspected(view: &mut View, dist: &DistPath, wrong: &[(TreeId, Wrong)], all: bool) -> bool {

@@ -15,8 +15,7 @@ use crate::process::world::World;
 use crate::store::logbook::{Checkpoint, Draft, Logbook, LogbookError};
 use crate::store::people::{PeopleError, Register};
 
-/// Entries that are read at once when the logbook is folded, so few that they are still in the processor's cache when the
-/// next thread takes them up.
+/// Entries in one batch: few enough to be still in the processor's cache when the other thread takes them.
 const FOLD_AT_ONCE: usize = 1_000;
 
 /// Entries whose subjects are noted in one transaction.
@@ -40,7 +39,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether it may pass without a new start.
+    /// Whether it may pass without a restart.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Logbook(error) => error.may_pass(),
@@ -83,8 +82,8 @@ pub fn checkpoint_agrees(book: &mut dyn Logbook) -> Result<bool, EngineError> {
     Ok(agrees.unwrap_or_else(|| kept == Some(world)))
 }
 
-/// The same of the logbook that is going to be written, from its checkpoint on if there is one. The chain of all entries is
-/// checked all the same. What older programs have not noted of the entries, which things they are about, is noted.
+/// The same for the logbook that will be written to, starting from its checkpoint if there is one. The chain of all entries
+/// is checked all the same. Entries that an older program did not index by subject are indexed.
 ///
 /// # Errors
 /// As above, and a logbook that cannot be written.
@@ -94,7 +93,7 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
         tracing::info!(why, "the checkpoint is not used; all entries are folded");
         None
     });
-    // Whoever notes what older entries are about has to see them.
+    // To index older entries we have to read them.
     let kept = kept.filter(|kept| kept.head.seq <= indexed);
     let mut new: Vec<(u64, Vec<String>)> = Vec::new();
     fold_from(book, world, kept.as_ref(), |before, seq, fact| {
@@ -167,8 +166,8 @@ fn fold_each(
     fold_from(book, world, None, see)
 }
 
-/// The same of the entries after those of a checkpoint; of these, the chain alone is checked. A second thread does that,
-/// and is no more than a few batches ahead.
+/// The same for the entries after a checkpoint; of those before it, only the chain is checked. A second thread reads and
+/// checks, at most a few batches ahead.
 ///
 /// What the entries say is understood here and not by a third thread, and the world is made by the thread that asks for
 /// it: memory that one thread takes and another gives back costs more time than such a thread would save.
@@ -190,7 +189,7 @@ fn fold_from(
                 let Some(last) = batch.read(again, next, wanted)? else { return Ok(()) };
                 next = last + 1;
                 if hand_over.send(batch).is_err() {
-                    // An entry was met that cannot be read, or the checkpoint.
+                    // The other thread has met an entry, or a checkpoint, that it cannot read.
                     return Ok(());
                 }
             }
@@ -210,7 +209,7 @@ fn fold_from(
                 world.elapsed = elapsed;
                 world.apply(seq, at, batch.text(&lying.who), &fact);
             }
-            // When all is read there is nobody who could use it again.
+            // After the last batch nobody receives it.
             let _ = give_back.send(batch);
             Ok(())
         });
@@ -241,7 +240,7 @@ pub fn append(
     Ok(())
 }
 
-/// Entries as the logbook has them: whoever caused one has an id there, which is in the register when this returns.
+/// Entries in the logbook's form, in which people are ids. All of them are in the register when this returns.
 pub(super) fn drafts(
     register: &mut Register,
     entries: &[Entry],

@@ -14,11 +14,11 @@ use crate::process::rules::Rules;
 use crate::process::trouble::Trouble;
 use crate::process::who::Caller;
 
-/// Inputs that may wait for the engine. Full means that the hook answers 503 and the tracker sends
-/// again; nothing is dropped in silence.
+/// Inputs that may wait for the engine. When the queue is full, the hook answers 503 and the tracker sends
+/// again; nothing is dropped silently.
 pub const INPUT_QUEUE: usize = 1024;
 
-/// Names of distributions whose uploads want a look. A hint is never lost and never piles up.
+/// Distributions whose uploads have to be looked at. Hints are never lost and never pile up.
 #[derive(Debug, Default)]
 pub struct Touches {
     waiting: Mutex<Waiting>,
@@ -38,7 +38,7 @@ impl Touches {
         self.bell.notify_one();
     }
 
-    /// The trees of `dist` are to be compared with the logbook.
+    /// The trees of `dist` have to be compared with the logbook.
     pub fn doubt(&self, dist: &DistPath) {
         self.lock().doubted.insert(dist.clone());
         self.bell.notify_one();
@@ -53,7 +53,7 @@ impl Touches {
     }
 }
 
-/// An input with somebody who waits for the answer.
+/// An input, and who waits for the answer.
 #[derive(Debug)]
 pub struct Envelope {
     pub(super) input: Input,
@@ -71,7 +71,7 @@ impl From<Input> for Envelope {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// Too many inputs wait.
+    /// Too many inputs are waiting.
     #[error("too many requests are waiting; try again in a moment")]
     Full,
     /// The engine cannot write or is stopping.
@@ -99,7 +99,7 @@ impl Handle {
         self.send(Input::Asked(caller, ask)).await
     }
 
-    /// Hands a hint over and waits until it is durable.
+    /// Passes on a hint and waits until it is durable.
     ///
     /// # Errors
     /// When the engine is too busy or cannot write.

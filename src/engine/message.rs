@@ -5,7 +5,7 @@
 //!  "data": {"entry": 12, "rollout": "rt-1", "says": "moved rt-1 from ...", "why": "verified by hand", "fact": {...}}}
 //! ```
 //!
-//! Who caused the entry is not told: names of people do not leave the site by this way.
+//! It does not say who caused the entry: names of people do not leave the site this way.
 
 use serde::Serialize;
 

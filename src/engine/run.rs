@@ -3,8 +3,8 @@
 //! It takes one input at a time, decides, appends, folds, and then starts what there is to do. Work
 //! runs on other threads and comes back as an input. Nothing else writes to the logbook.
 //!
-//! When the logbook cannot be written (a full disk), nothing is decided any more: people are told so,
-//! ends of work wait, and the loop tries again every second. When the chain is broken or somebody else
+//! While the logbook cannot be written (a full disk), nothing is decided: people are told so,
+//! finished work waits, and the loop tries again every second. When the chain is broken or somebody else
 //! has appended, the loop ends: to go on would be to act on a history that is not ours.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,7 +47,7 @@ use crate::store::people::Register;
 /// How often the loop looks at the time when nothing happens.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Closer together than this the wall clock and the time that has really passed are taken for the same.
+/// Below this difference the wall clock and elapsed time count as equal.
 const SAME_TIME: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 /// How often the logbook is sealed when nothing happens, and so how much of a wait is lost in a crash.
@@ -58,7 +58,7 @@ pub struct Engine {
     book: Box<dyn Logbook>,
     register: Register,
     keeper: Keeper,
-    /// Whether something was written that is worth a seal.
+    /// Whether something was written that calls for a seal.
     to_seal: bool,
     /// When it was sealed last.
     sealed: Instant,
@@ -74,24 +74,24 @@ pub struct Engine {
     trail: Trail,
     outgoing: Arc<Outgoing>,
     deliveries: JoinSet<()>,
-    /// Cancelled when it is to end.
+    /// Cancelled when the loop has to end.
     stop: CancellationToken,
     /// Rollouts of which a tracker wants something, and about which something has changed since they were judged.
     stirred: BTreeSet<RolloutId>,
-    /// Whether it may concern all of them.
+    /// Whether all of them may be affected.
     all_stirred: bool,
-    /// What speaks against the signers of what trees list, and the listings that were compared with the rules in force.
+    /// Objections to the signers of listed packages, and the state of the listings that was compared.
     doubts: (BTreeMap<TreeId, Doubts>, Option<u64>),
-    /// When the loop began, by the clock by which things wait for their removal and by that which only goes forward.
+    /// When the loop began, in elapsed time and on the monotonic clock.
     began: (Elapsed, Instant),
-    /// The elapsed time up to which was judged again what has come due.
+    /// The elapsed time up to which everything that came due was judged again.
     due_until: Elapsed,
     on_ready: Option<oneshot::Sender<()>>,
 }
 
 impl Engine {
-    /// An engine over a logbook that was folded into `shared`, and the register of the people in it; `on_ready` is rung
-    /// once when recovery is over.
+    /// An engine over a logbook that has been folded into `shared`, and its register of people; `on_ready` fires once, when
+    /// recovery is over.
     pub fn new(
         book: Box<dyn Logbook>,
         register: Register,
@@ -106,8 +106,8 @@ impl Engine {
         let began = {
             let mut inside = shared.write();
             inside.head = book.head();
-            // Nobody knows how long the daemon was away: at its start the clock may be wrong by years, as that of
-            // a machine without a battery is. So the time since the last entry counts as no waiting.
+            // Nobody knows how long the daemon was down: at boot the clock may be wrong by years, as on a machine
+            // without a battery. So the time since the last entry does not count as waiting.
             let wall = Elapsed::from_wall(clock.now());
             let last = book.elapsed().unwrap_or(inside.world.last_elapsed);
             // The first start of all is where elapsed time begins: at the wall clock's.
@@ -144,13 +144,13 @@ impl Engine {
         (engine, handle)
     }
 
-    /// Notices go out by this way.
+    /// Sends notices through `outgoing`.
     #[must_use]
     pub fn telling(self, outgoing: Arc<Outgoing>) -> Self {
         Self { outgoing, ..self }
     }
 
-    /// Runs until `stop`; work that has begun is waited for, so that a stop falls between two steps.
+    /// Runs until `stop`. It waits for work in progress, so that a stop falls between two steps.
     ///
     /// # Errors
     /// When the logbook is broken or somebody else writes to it.
@@ -185,10 +185,10 @@ impl Engine {
         self.finish().await
     }
 
-    /// Waits for work that has begun and writes down how it ended.
+    /// Waits for work in progress and logs how it ended.
     async fn finish(mut self) -> Result<(), EngineError> {
         self.inputs.close();
-        // An end that cannot be written down has come all the same; the next start finds it out again.
+        // Work whose end cannot be logged has ended all the same; the next start finds that out.
         let came = |envelope: &&Envelope| matches!(envelope.input, Input::WorkEnded(..));
         while self.dispatch.running() > self.stalled.iter().filter(came).count() {
             match self.ends.1.recv().await {
@@ -201,8 +201,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes the end of the logbook down outside of it. Where that fails, a logbook that was cut off is found
-    /// out later or not at all, and nothing else depends on it; so it is a trouble and tried again.
+    /// Records outside the logbook where it ends. If that fails, a truncated logbook is noticed later or not at all.
+    /// Nothing else depends on it, so it is a trouble, and tried again.
     fn seal(&mut self) {
         let is_old = self.clock.monotonic().saturating_duration_since(self.sealed) > SEAL_EVERY;
         if !std::mem::take(&mut self.to_seal) && !is_old {
@@ -220,7 +220,7 @@ impl Engine {
         }
     }
 
-    /// Finds out which moves are held, when the rules or the moves are other ones.
+    /// Finds out which moves are held, if the rules or the moves have changed.
     fn hold(&mut self) {
         if self.dispatch.has_new_moves(&self.shared.read()) {
             let stirred = self.dispatch.hold(&mut self.shared.write());
@@ -233,7 +233,7 @@ impl Engine {
         self.all_stirred |= all;
     }
 
-    /// Compares the signers of what is listed with the rings, when either is another one, and says what does not fit.
+    /// Compares the signers of listed packages with the rings, if either has changed, and reports what does not match.
     fn compare_signers(&mut self) {
         let now = {
             let inside = self.shared.read();
@@ -263,7 +263,7 @@ impl Engine {
         }
     }
 
-    /// What waited for its time is judged again, once.
+    /// Judges again, once, whatever has come due.
     fn come_due(&mut self) {
         let until = self.elapsed();
         let inside = self.shared.read();
@@ -278,7 +278,7 @@ impl Engine {
         self.dispatch.next_wake(self.clock.monotonic()).map_or(tick, |at| at.min(tick))
     }
 
-    /// Handles one input; when the logbook cannot be written it waits, with all that come after it.
+    /// Handles one input. While the logbook cannot be written it waits, and so does everything behind it.
     fn take(&mut self, envelope: Envelope) -> Result<(), EngineError> {
         let Waiting { touched, doubted } = self.touches.take();
         self.dispatch.wants(touched, doubted);
@@ -288,7 +288,7 @@ impl Engine {
             }
             self.come_due();
             self.unstall()?;
-            // Somebody was sent away, and perhaps nobody comes whose request would show that it works again.
+            // Somebody was turned away. We find out by ourselves when it works again; perhaps nobody asks again.
             let stalled = self.shared.read().troubles.contains_key(&Trouble::Logbook);
             if stalled && self.book.may_be_written() && self.register.may_be_written() {
                 self.shared.trouble(&Trouble::Logbook, None);
@@ -304,7 +304,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends of work and reloads wait; people are told to come again.
+    /// Finished work and reloads wait; people are told to try again.
     fn stall(&mut self, envelope: Envelope) {
         if matches!(envelope.input, Input::WorkEnded(..) | Input::Reloaded(_)) {
             self.stalled.push_back(envelope);
@@ -329,9 +329,9 @@ impl Engine {
         let _span = self.trail.begins(&input, request).entered();
         self.shared.write().now = self.now();
         if let Input::Reloaded(rules) = input {
-            // Keys, compression or signatures may be other ones now, and clients are to see it.
+            // Keys, compression or signatures may have changed, and clients have to see it.
             for dist in rules.distributions.keys() {
-                // Whoever reloads has perhaps put something right, and waits for it.
+                // Whoever reloads may have fixed something and be waiting for the effect.
                 self.dispatch.inspect_at_once(dist);
             }
             self.shared.write().rules = Arc::from(rules);
@@ -367,7 +367,7 @@ impl Engine {
         }
         for entry in &decision.entries {
             if let Fact::Lost(Lost { dist, .. }) = &entry.fact {
-                // The tree that listed it may be as it should be now.
+                // The tree that listed it may be right now.
                 self.dispatch.inspect_at_once(dist);
             }
         }
@@ -380,7 +380,7 @@ impl Engine {
         self.wishes()
     }
 
-    /// Says why nothing can be written down.
+    /// Reports why nothing can be logged.
     fn unwritable(&self, error: &EngineError) {
         let why = error.sentence();
         if self.shared.read().troubles.get(&Trouble::Logbook) != Some(&why) {
@@ -389,19 +389,19 @@ impl Engine {
         }
     }
 
-    /// Takes the steps that trackers asked for and that have become possible, of the rollouts about which something has
-    /// changed.
+    /// Takes the steps that trackers asked for earlier and that are possible now, for rollouts that something has changed
+    /// about.
     fn wishes(&mut self) -> Result<(), EngineError> {
         if std::mem::take(&mut self.all_stirred) {
             self.stirred = self.shared.read().world.rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
         }
-        // Each is judged in the world that the one before it has made, which may stir others.
+        // Each is judged in the world that the previous one left, and may stir others.
         while let Some(id) = self.stirred.pop_first() {
             let _span = self.trail.judges(&id).entered();
             let decision = wish(self.shared.read().known(), &id);
             match self.record(&decision) {
                 Ok(()) => {}
-                // It is taken as soon as something can be written down again.
+                // It is taken as soon as the logbook can be written again.
                 Err(error) if error.may_pass() => {
                     self.stirred.insert(id);
                     return Ok(());
@@ -412,14 +412,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a decision down and folds it in.
+    /// Logs a decision and folds it in.
     fn record(&mut self, decision: &Decision) -> Result<(), EngineError> {
         if decision.entries.is_empty() {
             return Ok(());
         }
         let Moment { wall: now, elapsed } = self.now();
-        // Where the two differ, the clock has jumped since the first start, or nobody was there for a time. The next
-        // start must not take that for waiting.
+        // If the two differ, the clock has jumped since the first start, or the daemon was down for a while. The next
+        // start must not count that as waiting.
         let said = Some(elapsed).filter(|elapsed| Elapsed::from_wall(now).since(*elapsed).abs() >= SAME_TIME);
         self.register.in_place()?;
         let drafts = drafts(&mut self.register, &decision.entries, now, said)?;
@@ -439,13 +439,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the next start would find what is written down now.
+    /// Whether the next start would find what is logged now.
     fn in_place(&mut self) -> Result<(), EngineError> {
         self.book.in_place()?;
         Ok(self.register.in_place()?)
     }
 
-    /// Readers know everybody whom an entry may name.
+    /// Gives readers everybody whom an entry may name.
     fn show_people(&self) {
         let known = self.shared.read().people.len();
         if known != self.register.people().len() {
@@ -453,8 +453,8 @@ impl Engine {
         }
     }
 
-    /// Takes whoever was erased out of the register. The logbook has it already, so what fails is tried again until it is
-    /// done, here or after the next start.
+    /// Removes erased people from the register. The erasure is in the logbook already, so a failure is tried again until
+    /// it succeeds, here or after the next start.
     fn agree(&mut self) {
         let view = self.shared.read();
         let why = self.register.agree(view.world.persons.erased()).err().map(|error| error.sentence());
@@ -477,16 +477,16 @@ impl Engine {
         at.plus(self.clock.monotonic().saturating_duration_since(begun))
     }
 
-    /// A wall clock that was ahead at the first start is put right later: then things wait from the right time on,
-    /// since nothing is removed by a later one than the wall clock's. Whatever was put right, nobody waits less by it.
+    /// A wall clock that was ahead at the first start and is corrected later: from then on things wait by the right time,
+    /// since nothing is removed by a later one than the wall clock's. No correction shortens a wait.
     fn follow_the_wall(&mut self) {
         let wall = Elapsed::from_wall(self.clock.now());
         if self.elapsed().since(wall) >= SAME_TIME {
             self.began = (wall, self.clock.monotonic());
             self.shared.write().world.wait_from(wall);
-            // By some milliseconds, that is not what the entries fold to.
+            // From here on the world differs by milliseconds from what the entries fold to.
             self.keeper.end();
-            // What waits for its time waits for another one.
+            // Whatever waits for a time may now wait for another one.
             self.all_stirred = true;
             self.to_seal = true;
         }
@@ -498,10 +498,10 @@ impl Engine {
         self.elapsed().min(Elapsed::from_wall(self.clock.now()))
     }
 
-    /// Starts what there is to do, one piece in each lane.
+    /// Starts what there is to do, one piece per lane.
     fn schedule(&mut self) {
         if self.in_place().is_err() {
-            // What would be done could not be written down, and the next start would know nothing of it.
+            // The outcome could not be logged, and the next start would know nothing of it.
             return;
         }
         let now = dispatch::Now { clock: self.clock.monotonic(), patient: self.patient_now() };
@@ -531,14 +531,14 @@ impl Engine {
         tokio::task::spawn_blocking(move || {
             let carry_out = || workers.carry_out(&work, clock.now(), clock, patient);
             let carried = std::panic::AssertUnwindSafe(|| span.in_scope(carry_out));
-            // A panic must not leave a lane busy for ever: it is a failure like any other.
+            // A panic must not leave a lane busy for ever; it counts as a failure.
             let end = std::panic::catch_unwind(carried)
                 .unwrap_or_else(|_| WorkEnd::failed("it panicked; please report this with the log"));
             let _ = ends.send(Envelope { input: Input::WorkEnded(work, end), reply: None, request });
         });
     }
 
-    /// Tells a receiver what is due.
+    /// Sends a receiver the notice that is due.
     fn deliver(&mut self, to: HookName, number: u64, span: Span) {
         let (outgoing, ends, clock) = (Arc::clone(&self.outgoing), self.ends.0.clone(), self.clock);
         while self.deliveries.try_join_next().is_some() {}
@@ -548,7 +548,7 @@ impl Engine {
         let delivery = async move {
             let end = match message {
                 Ok((id, body)) => tokio::select! {
-                    // Whether it was taken is not known, so it is told again after the start.
+                    // We do not know whether it arrived, so it is sent again after the next start.
                     () = stop.cancelled() => End::Again { why: None, after: None },
                     delivery = outgoing.deliver(&to, &id, clock.now(), body) => match delivery {
                         Delivery::Taken => End::Done,
@@ -563,7 +563,7 @@ impl Engine {
         self.deliveries.spawn(delivery.instrument(span));
     }
 
-    /// What a receiver is told by a notice, and under which id.
+    /// The body of a notice, and its id.
     fn message(&self, to: &HookName, number: u64) -> Result<(String, Vec<u8>), String> {
         let inside = self.shared.read();
         let due = inside.world.notices.due(to, number).ok_or("it is no longer due")?;
@@ -571,14 +571,14 @@ impl Engine {
             let read = self.book.read(number, 1).map_err(|error| error.sentence())?;
             read.into_iter().find(|entry| entry.seq == number).ok_or_else(|| format!("there is no entry {number}"))
         };
-        // Numbers come again where a backup was restored, hashes do not.
+        // After a restored backup numbers are used again, hashes are not.
         let hash = entry(number)?.hash.to_hex();
         let id = format!("rolloutd-{number}-{}", hash.get(..16).unwrap_or(&hash));
         Ok((id, message::body(&entry(due.cause)?, &due.rollout)?))
     }
 }
 
-/// Says how a delivery ended, also when it panics: a lane must not be busy for ever.
+/// Reports how a delivery ended, even by a panic: a lane must not stay busy for ever.
 struct Ending {
     work: Option<Work>,
     ends: mpsc::UnboundedSender<Envelope>,

@@ -1,4 +1,4 @@
-//! What comes from which request, for the log: every line about one, from its receipt to the publication it leads to, has
+//! Which request led to what: every log line about a request, from its receipt to the publication it leads to, has
 //! its id.
 //!
 //! A request has its id while it is handled, an input that of the request it comes from, and a piece of work that of the
@@ -55,7 +55,7 @@ impl fmt::Display for RequestId {
 /// The requests whose steps are waited for or carried out.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
-    /// Where the input or the wish comes from that is handled now.
+    /// The request behind the input or the step that is being handled.
     now: Option<RequestId>,
     /// Steps that trackers asked for and that are not possible yet.
     wishes: BTreeMap<RolloutId, RequestId>,

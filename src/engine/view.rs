@@ -1,8 +1,8 @@
 //! A snapshot for readers: API, pages, metrics.
 //!
-//! After each fold the engine puts a new [`View`] in the place of the one before. A reader takes the newest and keeps it
-//! as long as it likes: it does not change, and nobody waits for whoever reads. A view costs next to nothing, since the
-//! maps of the world share all that is the same in both.
+//! After each fold the engine replaces the [`View`] by a new one. A reader takes the newest and keeps it as long as it
+//! likes: it never changes, and nobody waits for readers. A view costs next to nothing, since the maps of the world
+//! share whatever is the same in both.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -37,7 +37,7 @@ pub struct Shared {
     beats: AtomicU64,
 }
 
-/// What is so at one moment. Nobody changes one that somebody reads.
+/// The state at one moment. A view that somebody reads never changes.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// The fold of the logbook.
@@ -48,15 +48,15 @@ pub struct View {
     pub rules: Arc<Rules>,
     /// Who is behind the ids of the logbook.
     pub people: People,
-    /// What is being done now, by lane.
+    /// Work in progress, by lane.
     pub busy: BTreeMap<Lane, &'static str>,
-    /// What is wrong now, by the thing that is wrong; empty means healthy.
+    /// What is wrong now, by subject; empty means healthy.
     pub troubles: Troubles,
     /// Trees in which something is wrong, and what.
     pub wrong: Wrongs,
-    /// What trees list by keys that are revoked: it stays listed, and somebody should withdraw it.
+    /// Listed packages whose keys are revoked: they stay listed, and somebody should withdraw them.
     pub revoked: BTreeMap<TreeId, String>,
-    /// What lies where people upload and is not taken in: a matter of those who upload, and no trouble of ours.
+    /// Uploads that are not taken in: for the uploaders to fix, and not our trouble.
     pub uploads: BTreeMap<DistPath, Backlog>,
     /// The moment at which the engine took its last input.
     pub now: Moment,
@@ -79,7 +79,7 @@ impl Deref for Change<'_> {
 
 impl DerefMut for Change<'_> {
     fn deref_mut(&mut self) -> &mut View {
-        // Where somebody reads, a copy is changed; the maps of the world are shared between the two.
+        // If somebody is reading, this changes a copy; the two share the maps of the world.
         Arc::make_mut(&mut self.0)
     }
 }
@@ -115,7 +115,7 @@ impl Shared {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that something is wrong, or that it no longer is.
+    /// Sets or clears a trouble.
     pub fn trouble(&self, what: &Trouble, why: Option<String>) {
         self.write().trouble(what, why);
     }
@@ -145,9 +145,9 @@ pub struct Wanted {
     pub state: Option<String>,
     /// That name this package.
     pub package: Option<Nevra>,
-    /// Behind this place in the order.
+    /// After this place in the order.
     pub after: Option<After>,
-    /// At most so many.
+    /// At most this many.
     pub limit: usize,
 }
 
@@ -184,14 +184,14 @@ pub struct TreeView {
     pub revision: u64,
     /// When it was published last.
     pub published: Option<Timestamp>,
-    /// Files that wait for their removal.
+    /// Files that are waiting for their removal.
     pub retiring: usize,
     /// Whether a publication is due.
     pub dirty: bool,
 }
 
 impl View {
-    /// Notes that something is wrong, or that it no longer is.
+    /// Sets or clears a trouble.
     pub(super) fn trouble(&mut self, what: &Trouble, why: Option<String>) {
         match why {
             Some(why) => self.troubles.insert(what.clone(), why),
@@ -269,7 +269,7 @@ impl View {
         std::iter::once(work.trouble()).chain(trees).chain(all).find_map(|what| self.troubles.get(&what).cloned())
     }
 
-    /// What stands between a rollout and each state that it can go to.
+    /// What keeps a rollout from each state that it can go to.
     pub fn why(&self, id: &RolloutId, caller: &Caller) -> Option<Vec<(State, Judgement)>> {
         let rollout = self.world.rollouts.get(id)?;
         let dist = match self.rules.of(&rollout.parts) {
@@ -307,7 +307,7 @@ impl View {
     }
 }
 
-/// Where a way leads, and what it does to the packages.
+/// The state that a transition leads to, and what it does to the packages.
 fn step(way: &Transition) -> (State, String) {
     let effect = match &way.effect {
         Effect::None => "nothing moves".to_owned(),

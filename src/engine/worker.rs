@@ -25,8 +25,8 @@ use crate::store::intake::{Arrival, Departure};
 use crate::store::publication;
 use crate::store::retirement::Retired;
 
-/// What a distribution has accepted and lists, at the moment at which a piece of work begins. Nothing else changes that
-/// before the work has ended, but for packages that are given up as lost: then the trees are looked at once more.
+/// What a distribution has accepted and lists when a piece of work begins. Nothing else changes that until the work has
+/// ended, except for packages that are given up as lost: then the trees are inspected again.
 #[derive(Debug)]
 pub struct Books<'a> {
     view: &'a View,
@@ -78,7 +78,7 @@ pub struct Workers {
 struct Opened {
     upload: TreeName,
     distribution: Mutex<Distribution>,
-    /// Settings that the next piece of work begins with.
+    /// Settings for the next piece of work.
     pending: Mutex<Option<DistSettings>>,
     /// The same of the ring alone.
     ring: Mutex<Option<Keyring>>,
@@ -98,7 +98,7 @@ impl Workers {
         Self { shared, distributions }
     }
 
-    /// Hands new settings over; they hold from the next piece of work on.
+    /// Passes on new settings; they apply from the next piece of work on.
     pub fn reload(&self, dist: &DistPath, settings: DistSettings) {
         if let Some(opened) = self.distributions.get(dist) {
             // Their ring is newer than one that was read before.
@@ -117,7 +117,7 @@ impl Workers {
     /// Carries out a piece of work, whatever it takes. `patient` is how late it is by elapsed time.
     pub fn carry_out(&self, work: &Work, now: Timestamp, clock: Clock, patient: Elapsed) -> WorkEnd {
         let mut held = Held::new();
-        // In the order of their names, so that no two pieces of work can wait for each other.
+        // Locked in the order of their names, so that two pieces of work cannot deadlock.
         for path in work.dists().collect::<BTreeSet<_>>() {
             let Some(opened) = self.distributions.get(path) else {
                 return WorkEnd::failed(format!("the distribution {path} is not open"));
@@ -166,7 +166,7 @@ impl Workers {
     }
 }
 
-/// The distributions that a piece of work has to itself.
+/// The distributions that a piece of work has locked.
 type Held<'w> = BTreeMap<DistPath, MutexGuard<'w, Distribution>>;
 
 /// Stages all trees of a plan.
@@ -180,7 +180,7 @@ fn stage(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Ti
 
 /// Shows all trees of a plan.
 fn show(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Timestamp) -> Result<WorkEnd, DistError> {
-    // What is not staged any more is staged again before the first tree is shown.
+    // Whatever is no longer staged is staged again before the first tree is shown.
     if staged(held, view, plan).is_none() {
         stage_all(held, view, plan, now)?;
     }
@@ -268,7 +268,7 @@ fn publish(
         let id = TreeId { dist: books.dist.clone(), tree: tree.clone() };
         match dist.publish(books, tree, &books.listing(tree), floor(books.view, &id), now) {
             Ok(shown) => published.push(entry(id, shown, None)),
-            // It holds up no other tree.
+            // It does not block other trees.
             Err(error @ (DistError::Disagrees(_) | DistError::Missing { .. } | DistError::Strange(_))) => {
                 wrong.push((id, said(&error)));
             }

@@ -1,9 +1,10 @@
 //! What there is to do, seen from the world.
 //!
 //! Work runs in lanes, one for each distribution and each receiver of notices, one piece at a time in each, so no two of
-//! them can meet in a tree. A plan takes the lanes of all its distributions. What comes first in a distribution: the comparison of trees and logbook when there is doubt, then plans (people
-//! wait for them), then publications, then uploads, then files whose time has come. While uploads come
-//! in a burst they go before the publication for a moment, so that they are shown together.
+//! them can meet in a tree. A plan takes the lanes of all its distributions. The order within a distribution: comparing
+//! the trees with the logbook if there is doubt, then plans (people wait for them), then publications, then uploads,
+//! then files whose time has come. During a burst uploads go before the publication for a moment, so that they are
+//! published together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -32,7 +33,7 @@ pub enum Work {
     Show(u64, Arc<Plan>),
     /// Remove files whose time has come.
     Retire(TreeId, Vec<String>),
-    /// Tell a receiver what is due, by the number of the notice.
+    /// Send a receiver a notice that is due, by its number.
     Deliver(HookName, u64),
 }
 
@@ -41,7 +42,7 @@ pub enum Work {
 pub enum Lane {
     /// What is done in a distribution.
     Distribution(DistPath),
-    /// What one receiver is told, one notice after the other.
+    /// The notices of one receiver, one after the other.
     Notices(HookName),
 }
 
@@ -60,7 +61,7 @@ pub fn lanes(rules: &Rules) -> Vec<Lane> {
     dists.chain(rules.outgoing.keys().cloned().map(Lane::Notices)).collect()
 }
 
-/// What a receiver is told next.
+/// The next notice for a receiver.
 pub fn notice(world: &World, to: &HookName) -> Option<Work> {
     world.notices.first(to).map(|number| Work::Deliver(to.clone(), number))
 }

@@ -24,11 +24,11 @@ pub struct Entry {
 pub struct Decision {
     /// To be written and folded in, in this order, all or none.
     pub entries: Vec<Entry>,
-    /// What whoever asked is told once they are written.
+    /// The answer, given once they are written.
     pub answer: Option<Answer>,
 }
 
-/// What whoever asked is told.
+/// The answer to whoever asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A rollout was made.
@@ -42,7 +42,7 @@ pub enum Answer {
         /// How many packages move.
         packages: usize,
     },
-    /// The hint is durable; what came of it.
+    /// The hint has been logged; its outcome.
     Remembered(Outcome),
     /// The hint was heard before.
     Repeated,
@@ -69,7 +69,7 @@ pub enum Answer {
     Conflict(String),
 }
 
-/// What came of a hint that is durable.
+/// The outcome of a hint that has been logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// One stable word: `moved`, `waits`, `refused`, `overtaken` or `nothing`.

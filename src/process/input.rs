@@ -18,7 +18,7 @@ use crate::domain::rollout::Part;
 pub enum Input {
     /// A person asks for something, and waits for the answer.
     Asked(Caller, Ask),
-    /// A tracker says something, and waits until it is remembered.
+    /// A tracker says something, and waits until it has been logged.
     Heard(Hint),
     /// Something changed below an upload tree.
     Touched(DistPath),
@@ -76,7 +76,7 @@ pub enum Ask {
     },
 }
 
-/// What a webhook said: remembered first, believed only as far as the procedure goes.
+/// What a webhook said: logged first, and believed only as far as the procedure allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The webhook.
@@ -93,10 +93,10 @@ pub struct Hint {
     pub at: Option<jiff::Timestamp>,
 }
 
-/// How a piece of work ended, and what it found.
+/// How a piece of work ended, and its outcome.
 #[derive(Debug)]
 pub struct WorkEnd {
-    /// What came of it, which is written down however it ended.
+    /// Its outcome, which is logged however it ended.
     pub found: Found,
     /// How it ended.
     pub end: End,
@@ -105,13 +105,13 @@ pub struct WorkEnd {
 /// How a piece of work ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It did what it should.
+    /// It succeeded.
     Done,
-    /// It is to be done again.
+    /// It has to be done again.
     Again {
-        /// Why it failed; `None` when it did not, and only more is expected.
+        /// Why it failed; `None` if it did not, and there is just more to do.
         why: Option<String>,
-        /// Not before this has passed.
+        /// How long to wait at least.
         after: Option<Duration>,
     },
     /// It failed, and would fail again.
@@ -119,7 +119,7 @@ pub enum End {
 }
 
 impl WorkEnd {
-    /// It did what it should.
+    /// It succeeded.
     pub fn done(found: Found) -> Self {
         Self { found, end: End::Done }
     }
@@ -129,13 +129,13 @@ impl WorkEnd {
         Self::failed_after(Found::Nothing, why)
     }
 
-    /// The same after something has come of it.
+    /// The same, with a partial outcome.
     pub fn failed_after(found: Found, why: impl Into<String>) -> Self {
         Self { found, end: End::Again { why: Some(why.into()), after: None } }
     }
 }
 
-/// What came of a piece of work.
+/// The outcome of a piece of work.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing.
@@ -148,7 +148,7 @@ pub enum Found {
         turned_away: Vec<Refused>,
         /// Files in the upload tree itself that cannot be handled now, and why.
         stuck: Vec<(String, String)>,
-        /// What waits in the drop directory: a matter of those who upload.
+        /// What waits in the drop directory, for the uploaders to fix.
         waiting: Backlog,
         /// Whether a file was known already: it may have put back what a tree had lost.
         repeated: bool,
@@ -177,7 +177,7 @@ pub enum Found {
         tree: TreeId,
         /// Which, below the tree.
         files: Vec<String>,
-        /// Which were to be removed and stay, since something names them again.
+        /// Which were due and stay, since something names them again.
         kept: Vec<String>,
     },
 }

@@ -1,7 +1,7 @@
 //! What trees list and their rings do not trust any more.
 //!
-//! A ring is replaced in a minute, and what was signed by the old key stays listed: then sites that fetch the new key
-//! refuse those packages. So the signers of what each tree lists are compared with its ring whenever one of the two has
+//! A ring is replaced in a minute, and packages signed by the old key stay listed: sites that fetch the new key then
+//! refuse them. So the signers of what each tree lists are compared with its ring whenever one of the two has
 //! changed, by the counts that the world keeps, and the finding stays until the ring trusts them again or the packages
 //! are gone.
 
@@ -20,12 +20,12 @@ const NAMED: usize = 3;
 pub struct Doubts {
     /// What sites refuse, or what has fewer signers than the tree asks for, and what to do.
     pub untrusted: Option<String>,
-    /// What is signed by keys that are revoked. That is said once and is no state of emergency: what is listed
-    /// stays listed, since sites may have installed it, until somebody withdraws it.
+    /// Packages signed by revoked keys. This is reported once and is no emergency: they stay listed, since sites may
+    /// have installed them, until somebody withdraws them.
     pub revoked: Option<String>,
 }
 
-/// Compares what all trees list with their rings. Trees without a word are left out.
+/// Compares what all trees list with their rings. Trees without objections are left out.
 pub fn doubts(world: &World, rules: &Rules) -> BTreeMap<TreeId, Doubts> {
     let mut all = BTreeMap::new();
     for (dist, rules) in &rules.distributions {

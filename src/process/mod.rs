@@ -5,13 +5,12 @@
 //!       -> the engine appends -> World::apply -> agenda(&World, ...) -> Work -> WorkEnded (an Input)
 //! ```
 //!
-//! [`decide`] says what is written down; the work follows from the world, not from the input. A plan
+//! [`decide`] returns what to log; the work follows from the world, not from the input. A plan
 //! without its `done` is work, whether it was made a moment ago or before a crash, so running and
 //! recovering are one mechanism and cannot disagree. (Refused: work as a part of the decision, which
-//! recovery would have had to invent again from the log.)
+//! recovery would have to derive again from the log.)
 //!
-//! A person's request is answered with all findings when it cannot be carried out. A tracker's word is remembered
-//! first.
+//! A person's request that cannot be carried out is answered with all findings. A tracker's word is logged first.
 
 /// Who asks, and what they may.
 pub mod who;
@@ -48,7 +47,7 @@ use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
 
-/// Reads what is known and says what an input calls for, with the notices that follow.
+/// Returns what an input calls for, with the notices that follow.
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
     notice::with_notices(known, dispatch(known, input))
 }

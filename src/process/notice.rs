@@ -1,9 +1,9 @@
-//! Notices: what somebody has to be told becomes due with the entry that causes it.
+//! Notices: a message to somebody becomes due with the entry that causes it.
 //!
-//! A notice is an entry in the same append as its cause (an outbox), so nothing is told that is not so, and nothing that is
-//! so stays untold because the daemon died in between. Each receiver has a lane, in which it is told one thing after the
-//! other in the order of the logbook. It may be told a thing twice, when the daemon dies after the receiver has answered;
-//! the number of the notice is the same both times.
+//! A notice is an entry in the same append as its cause (an outbox), so nobody is told anything untrue, and no message is
+//! lost because the daemon died in between. Each receiver has a lane, in which it gets one notice after the other in the
+//! order of the logbook. It may get a notice twice, if the daemon dies after the receiver has answered; the number of the
+//! notice is the same both times.
 
 use std::collections::BTreeSet;
 
@@ -26,10 +26,10 @@ pub const EVENTS: [&str; 6] = [
     rollout::Done::NAME,
 ];
 
-/// What a receiver is told that does not say what it wants: what people wait for.
+/// What a receiver gets if it does not say what it wants: what people wait for.
 pub const USUAL: [&str; 3] = [rollout::Submitted::NAME, rollout::Moved::NAME, rollout::Done::NAME];
 
-/// A receiver that takes nothing for so long, while the daemon runs, gets no more of what is that old.
+/// A receiver that accepts nothing for this long, while the daemon runs, no longer gets notices of that age.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A decision with the notices that its entries cause.
@@ -54,7 +54,7 @@ fn about(fact: &Fact) -> Option<RolloutId> {
     })
 }
 
-/// What is written down when a notice was delivered, or never will be.
+/// What to log when a notice was delivered, or never will be.
 pub(super) fn ended(known: Known<'_>, to: &HookName, number: u64, end: &End) -> Option<Fact> {
     let due = known.world.notices.due(to, number)?;
     let (to, notice, rollout) = (to.clone(), number, due.rollout.clone());
@@ -69,7 +69,7 @@ pub(super) fn ended(known: Known<'_>, to: &HookName, number: u64, end: &End) -> 
     }
 }
 
-/// What is written down of notices to receivers that are no longer configured: nobody would ever tell them.
+/// What to log about notices to receivers that are no longer configured: they would never be sent.
 pub fn to_nobody(known: Known<'_>) -> Decision {
     let all = known.world.notices.all().filter(|(to, ..)| !known.rules.outgoing.contains_key(*to));
     let given_up = all.map(|(to, notice, due)| {

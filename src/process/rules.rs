@@ -60,7 +60,7 @@ pub struct Trust {
     pub min_signers: usize,
     /// The files of the ring.
     pub files: Vec<String>,
-    /// The reasons for which packages may stay that lay there when the tree was taken under management: codes.
+    /// The codes of refusal for which packages may stay that were there when the tree was adopted.
     pub excepted: BTreeSet<String>,
 }
 
@@ -95,7 +95,7 @@ pub enum Doubt<'s> {
         /// Its subkey that is revoked.
         subkey: &'s str,
     },
-    /// So many are good of so many that are wanted.
+    /// Fewer signers are good than are wanted.
     TooFew {
         /// In the ring, and not revoked.
         good: usize,

@@ -13,19 +13,19 @@ use crate::domain::plan::Plan;
 pub enum Trouble {
     /// A receiver of notices does not take them; it is no trouble that people see.
     Deliver(HookName),
-    /// The disk ended something in a way that leaves unknown what is on it; nothing is written any more.
+    /// A disk operation failed in a way that leaves the state of the disk unknown; nothing is written any more.
     Disk,
     /// The trees of a distribution cannot be compared with the logbook.
     Inspect(DistPath),
     /// A tree lists what the keys in its ring do not trust.
     Keys(TreeId),
-    /// The site is no longer this daemon's alone.
+    /// Something else works on the site, too.
     Lock,
     /// The logbook cannot be written.
     Logbook,
-    /// Whoever was erased cannot be taken out of the register of people.
+    /// Erased people cannot be removed from the register.
     People,
-    /// The end of the logbook cannot be written down outside of it.
+    /// The end of the logbook cannot be recorded outside of it.
     Seal,
     /// A plan cannot be carried out: its distributions, and the number of its entry.
     Promote(Vec<DistPath>, u64),

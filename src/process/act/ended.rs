@@ -1,4 +1,4 @@
-//! Work has ended: what came of it is written down.
+//! Work has ended: its outcome is logged.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::process::known::Known;
 use crate::process::notice;
 use crate::process::world::World;
 
-/// So many refusals of one look have an entry each, if they are for the same reason.
+/// Up to this many refusals of one scan for the same reason have an entry each.
 pub(in crate::process) const REFUSED_APART: usize = 16;
 
-/// Refusals of one look: more than [`REFUSED_APART`] for the same reason are one entry, so that a burst of junk does not
-/// fill the logbook.
+/// The refusals of one scan: more than [`REFUSED_APART`] for the same reason are one entry, so that a burst of junk does
+/// not fill the logbook.
 pub(in crate::process) fn refusals(all: &[Refused]) -> Vec<Fact> {
     let mut by_code: Vec<(&str, Vec<Refused>)> = Vec::new();
     for away in all {
@@ -34,11 +34,11 @@ pub(in crate::process) fn refusals(all: &[Refused]) -> Vec<Fact> {
     facts.collect()
 }
 
-/// Says what is to be written down.
+/// Returns what to log.
 pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) -> Decision {
     let world = known.world;
     let entry = |fact: Fact| Entry::of_daemon(fact);
-    // What clients see already is no news, unless it is a step of a plan.
+    // What clients already see is not news, unless it is a step of a plan.
     let is_step = |published: &Published| {
         published
             .plan
@@ -57,7 +57,7 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
         Found::Shown { plan, published } => {
             let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
             let done: Option<Fact> = (ended.end == End::Done).then(|| Done { plan: *plan, rollout }.into());
-            // Where it has failed, its steps are what is known of it.
+            // If it has failed, its steps are all we know of it.
             let is_done = done.is_some();
             let shown = published.iter().filter(|published| is_done || news(published));
             shown.cloned().map(Fact::Published).chain(done).map(entry).collect()

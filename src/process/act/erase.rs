@@ -8,8 +8,8 @@ use crate::process::fact::person::Erased;
 use crate::process::known::Known;
 use crate::process::who::Caller;
 
-/// Erases somebody who is named by id or by identity. The register follows the fact: whoever writes the fact down makes
-/// the register agree with it.
+/// Erases somebody, named by id or by identity. The register follows the fact: whoever logs the fact makes the register
+/// agree with it.
 pub(in crate::process) fn erase(known: Known<'_>, caller: &Caller, person: &str, reason: &str) -> Decision {
     let mut findings = Vec::new();
     if !caller.may(&[Role::Admin], None) {
@@ -32,7 +32,7 @@ pub(in crate::process) fn erase(known: Known<'_>, caller: &Caller, person: &str,
     if persons.is_erased(id) {
         return Decision::answered(Answer::Conflict(format!("{id} was erased already")));
     }
-    // One that the register has lost may be in another copy of it.
+    // Somebody missing in this register may be in another copy of it.
     if known.people.get(id).is_none() && !persons.has(id) {
         return Decision::answered(Answer::NotFound(format!("there is no person {id}")));
     }

@@ -37,7 +37,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
             let sentence = format!("Entry {number} is still being carried out for {id}; nothing blocks it.");
             findings.push(Finding::new(Verdict::Wait, "busy", sentence));
         }
-        // What is on its way back has been given up already.
+        // A plan that takes packages back has been given up already.
         (Ok(_), Some((plan, _))) if !plan.is_withdrawal() && rollout.state == *rested => findings.push(taken_back()),
         (Ok(_), Some((plan, _))) => {
             if plan.is_withdrawal() {
@@ -59,8 +59,8 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     Decision { entries: vec![Entry { who: caller.who.clone(), why, fact: fact.into() }], answer: Some(given_up) }
 }
 
-/// Why packages must not stay where a withdrawal that waits would take them off: somebody has rejected them, so whoever
-/// keeps them says why; and nothing makes up for a key that others may have.
+/// Why a waiting withdrawal of packages must not be given up: somebody has rejected them, so whoever keeps them has to
+/// say why; and nothing excuses a key that others may have.
 fn stays(known: Known<'_>, plan: &Plan, reason: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if reason.trim().is_empty() {

@@ -1,7 +1,7 @@
 //! What a tracker says.
 //!
-//! It is remembered first (S0: the state of the ticket is what counts): what only has to wait is kept as the rollout's
-//! *wanted* state and tried again when something has changed; what can never be is written down as declined.
+//! It is logged first (S0: the state of the ticket is what counts). A step that only has to wait is kept as the rollout's
+//! *wanted* state and tried again when something has changed; one that can never happen is logged as declined.
 
 use jiff::SignedDuration;
 
@@ -19,11 +19,10 @@ use crate::process::known::Known;
 use crate::process::who::{Caller, Channel};
 use crate::process::world::Words;
 
-/// How far a tracker's clock may be ahead of this one. What is dated later would overtake all that its tracker says
-/// until then.
+/// How far a tracker's clock may be ahead of ours. A later date would overtake whatever that tracker says until then.
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
-/// Remembers a hint, and does what it says as far as it can be done.
+/// Logs a hint, and does what it says as far as possible.
 pub(in crate::process) fn heard(known: Known<'_>, hint: &Hint) -> Decision {
     let Known { world, rules, now, .. } = known;
     let now = now.wall;

@@ -1,4 +1,4 @@
-//! What can be asked for, one file each: reads what is known, changes nothing, and says what is written down.
+//! What can be asked for, one file each: it reads the state, changes nothing, and returns what to log.
 
 /// A new rollout.
 pub mod submit;
@@ -14,7 +14,7 @@ pub mod give_up;
 pub mod erase;
 /// What a tracker says.
 pub mod hint;
-/// What was asked for earlier and has become possible.
+/// Steps that were asked for earlier and have become possible.
 pub mod wishes;
 /// Work has ended.
 pub mod ended;

@@ -1,8 +1,8 @@
-//! What trackers asked for earlier and has become possible.
+//! Steps that trackers asked for earlier and that have become possible.
 //!
-//! A rollout waits for its own packages, for its own plan, and for trees in which something is wrong. So a fact stirs only
-//! the rollouts that it is about; [`stirred`] says which, and only these are judged again. Of what is no fact (rules, trees
-//! in which something is wrong, work that fails) the engine knows which rollouts it may concern.
+//! A rollout waits for its own packages, for its own plan, and for trees in which something is wrong. So a fact affects only
+//! the rollouts that it is about; [`stirred`] returns them, and only these are judged again. For changes that are not facts
+//! (rules, broken trees, failing work) the engine knows which rollouts they may affect.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision 
     let Some(rights) = known.rules.hooks.get(hook) else { return Decision::default() };
     let caller = rights.speaking_for(wanted.by.clone(), hook.clone());
     match toward(known, rollout, &caller, wanted.state.as_str()) {
-        // Still waiting; until when is known already.
+        // Still waiting, and the time until which is known already.
         Some(Fact::Awaits(awaits)) if awaits.not_before == wanted.not_before => Decision::default(),
         None => Decision::default(),
         Some(fact) => {

@@ -20,7 +20,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let sentence = "The procedure requires time in a tree but does not say how long.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };
-    // Of what is not there, another gate speaks.
+    // Missing packages are another gate's business.
     let since = case.rollout.parts.iter().flat_map(|part| {
         let here = case.world.trees.of_dist(&part.dist, from).map(Tree::listing);
         part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)

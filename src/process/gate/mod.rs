@@ -1,10 +1,10 @@
 //! Gates: the questions that are asked before a step.
 //!
-//! All of them are asked, so that a person sees all the reasons and not only the first; the worst verdict wins. A gate
-//! more is a file with a [`Gate`] and a line in [`ALL`]; procedure files may name it from then on, with its terms.
+//! All of them are asked, so that a person sees all the reasons and not only the first; the worst verdict wins. A new gate
+//! is a file with a [`Gate`] and a line in [`ALL`]; procedure files can then name it, with its terms.
 //!
-//! What a fact may change is asked of the fact (`act/wishes`) and not of the gate: a fact is about a few rollouts, and to
-//! ask all gates of those costs less than to keep for each gate which facts it looks at.
+//! The facts (`act/wishes`), not the gates, say what has to be judged again: a fact is about a few rollouts, and asking all
+//! gates about those costs less than tracking which facts each gate looks at.
 
 /// May whoever asks take this step?
 mod role;
@@ -53,7 +53,7 @@ enum Asked {
 
 /// A gate.
 struct Gate {
-    /// What a procedure says to name it; `None` where it is asked in any case and has no terms.
+    /// Its name in procedure files; `None` if it is always asked and has no terms.
     form: Option<GateForm>,
     asked: Asked,
     judge: fn(&Case<'_>, &Transition, &Terms) -> Vec<Finding>,

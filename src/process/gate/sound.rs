@@ -1,7 +1,7 @@
 //! Is each tree that would change as it should be?
 //!
-//! Asked before every move and withdrawal, whatever the procedure says. A plan that was decided all the same would wait
-//! there, and nobody would know what it does when it goes on.
+//! Asked before every move and withdrawal, whatever the procedure says. A plan decided in spite of it would wait
+//! there, and nobody could say what it will do when it goes on.
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};

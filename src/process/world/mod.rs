@@ -1,14 +1,14 @@
 //! The fold of all entries: what is so, as far as the logbook knows.
 //!
-//! [`World::apply`] cannot fail and is the same function when running and when recovering. Nothing
-//! here is stored: the world can be thrown away and folded again at any time.
+//! [`World::apply`] cannot fail and is the same function when running and when recovering. The
+//! world can be thrown away and folded again at any time; a checkpoint of it only makes starts faster.
 //!
 //! One file for each subject: its slice, how each of its facts is folded in, and the indexes that keep its questions
-//! cheap, so that nothing has to look through all rollouts or all packages for one input. All maps that grow are
-//! persistent, so that a clone costs nothing: readers are handed one after each fold, and never wait.
+//! cheap, so that no input makes anybody look through all rollouts or all packages. All maps that grow are
+//! persistent, so a clone costs nothing: readers get one after each fold and never wait.
 //!
-//! What a fact presupposes is checked before it is folded. A mismatch is named in [`World::mismatches`], since it means
-//! that this program and the one that wrote the entry disagree, and the fact is folded in as far as it goes.
+//! What a fact presupposes is checked before it is folded. A mismatch means that this program and the one that wrote the
+//! entry disagree: it is listed in [`World::mismatches`], and the fact is folded in as far as possible.
 
 /// Packages: who they are, which trees list them.
 pub mod packages;
@@ -50,8 +50,8 @@ pub struct World {
     pub last_elapsed: Elapsed,
     /// The newest time of any entry.
     latest: Timestamp,
-    /// What begins to wait for its removal is dated by this where it is known. The wall clock may be wrong, and
-    /// put right a moment later; the engine knows how much time has really passed.
+    /// Dates whatever begins to wait for its removal, if it is known. The wall clock may be wrong and corrected a
+    /// moment later; the engine knows how much time has really passed.
     pub elapsed: Option<Elapsed>,
     /// Accepted packages, and files that were refused.
     pub packages: Packages,
@@ -65,7 +65,7 @@ pub struct World {
     pub notices: Notices,
     /// People, as far as the logbook knows them.
     pub persons: Persons,
-    /// Entries that do not fit those before them, the first of them, each in a sentence.
+    /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
 
@@ -87,7 +87,7 @@ impl World {
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
         if let Some(elapsed) = self.elapsed.filter(|elapsed| *elapsed < self.last_elapsed) {
-            // The time was put right, and what had been dated by the wrong one waits from then on.
+            // The clock was corrected: whatever was dated by the wrong time waits from now on.
             self.wait_from(elapsed);
         }
         // Entries of formats 1 and 2 did not record it, and the wall clock's is the only time that they have.
@@ -160,12 +160,12 @@ impl World {
         }
     }
 
-    /// Has a world that was read from elsewhere share what its parts have in common, as one does that was folded.
+    /// Makes the parts of a deserialized world share what they have in common, as they do in a folded one.
     pub fn share(&mut self) {
         self.packages.share();
     }
 
-    /// What is dated later than `now`, by a clock that was ahead, waits from now.
+    /// Whatever a clock that was ahead has dated later than `now` waits from now on.
     pub fn wait_from(&mut self, now: Elapsed) {
         self.trees.wait_from(now);
         self.notices.wait_from(now);

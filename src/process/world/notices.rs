@@ -9,13 +9,13 @@ use crate::domain::moment::Elapsed;
 use crate::domain::names::{HookName, RolloutId};
 use crate::process::fact::notice::{Due, GivenUp, Sent};
 
-/// Notices that were given up and are remembered; all of them stand in the logbook.
+/// How many given-up notices are remembered; the logbook has all of them.
 pub const GIVEN_UP_KEPT: usize = 1_000;
 
 /// A notice that is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// The number of the entry of which somebody has to be told.
+    /// The number of the entry that somebody has to be told about.
     pub cause: u64,
     /// The rollout that it is about.
     pub rollout: RolloutId,
@@ -75,7 +75,7 @@ impl Notices {
         self.given_up.push_back((at, given_up.clone()));
     }
 
-    /// What is dated later than `now`, by a clock that was ahead, waits from now.
+    /// Whatever a clock that was ahead has dated later than `now` waits from now on.
     pub(super) fn wait_from(&mut self, now: Elapsed) {
         let ahead = self.all().filter(|(.., notice)| notice.since > now);
         let ahead: Vec<(HookName, u64)> = ahead.map(|(to, number, _)| (to.clone(), number)).collect();

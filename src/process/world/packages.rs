@@ -51,13 +51,13 @@ impl Package {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Packages {
     by_dist: OrdMap<DistPath, OrdMap<Nevra, Arc<Package>>>,
-    /// Packages that were given up as lost: no tree lists them, and they may come in again as what they were.
+    /// Packages that were given up as lost: no tree lists them, and the same bytes may be taken in again.
     pub lost: OrdSet<(DistPath, Nevra)>,
     /// The trees into which uploads were taken last.
     pub arrives: OrdMap<DistPath, TreeName>,
     /// The newest refused files, newest last.
     pub refused: Vector<(Timestamp, Refused)>,
-    /// All that have signed something together. They are few, and packages share them.
+    /// All sets of signers. They are few, and packages share them.
     signers: OrdSet<Arc<Signers>>,
 }
 
@@ -136,7 +136,7 @@ impl Packages {
         new
     }
 
-    /// Has packages that were read from elsewhere share what they have in common.
+    /// Makes deserialized packages share their signers.
     pub(super) fn share(&mut self) {
         for (dist, packages) in std::mem::take(&mut self.by_dist) {
             let shared = packages.into_iter().map(|(nevra, mut package)| {
@@ -201,7 +201,7 @@ impl World {
         self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, (elsewhere, stamp.since));
     }
 
-    /// A tree lists a package from now on. What is known of it already stays as it is.
+    /// A tree lists a package from now on. If the package is known, its record stays as it is.
     fn lies_in(
         &mut self,
         id: &TreeId,
@@ -214,7 +214,7 @@ impl World {
         self.trees.list(id, nevra, &known, Entry { place, since: Some(since), ..Entry::of(known.sha256) });
     }
 
-    /// What was taken under management with a tree goes off its list, and is forgotten unless another tree lists it.
+    /// A package that was adopted with a tree is no longer listed there, and is forgotten unless another tree lists it.
     pub(super) fn released(&mut self, Released { dist, tree }: &Released) {
         let id = TreeId { dist: dist.clone(), tree: tree.clone() };
         let listing = self.trees.listing(&id);
@@ -228,7 +228,7 @@ impl World {
         self.trees.released(&id);
     }
 
-    /// A package goes off all lists, and out of the plans that would move it.
+    /// Removes a package from all listings, and from the plans that would move it.
     pub(super) fn lost(&mut self, Lost { dist, nevra, .. }: &Lost) {
         let Some(package) = self.packages.get(dist, nevra).cloned() else { return };
         self.packages.lost.insert((dist.clone(), nevra.clone()));

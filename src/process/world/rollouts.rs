@@ -27,13 +27,13 @@ pub type Place = (Timestamp, RolloutId);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rollouts {
     by_id: OrdMap<RolloutId, Arc<Rollout>>,
-    /// The rollouts that name a package: one, as a rule, so a list costs less than a set.
+    /// The rollouts that name a package: usually one, so a list costs less than a set.
     naming: OrdMap<DistPath, OrdMap<Nevra, Arc<[RolloutId]>>>,
     /// The rollouts of each distribution in each state, by their last change.
     by_state: OrdMap<DistPath, OrdMap<State, OrdSet<Place>>>,
-    /// The rollouts of which a tracker wants something that could not be done yet.
+    /// The rollouts with a tracker's wish that could not be carried out yet.
     waiting: OrdSet<RolloutId>,
-    /// Those of these that may become possible by themselves, by the elapsed time of that.
+    /// Those whose wish may become possible by the passing of time, by that elapsed time.
     due: OrdSet<(Elapsed, RolloutId)>,
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
@@ -82,22 +82,22 @@ impl Rollouts {
             .flat_map(|(dist, states)| states.iter().map(move |(state, set)| (dist, state, set.len() as u64)))
     }
 
-    /// Those of which a tracker wants something that could not be done yet.
+    /// Those with a tracker's wish that could not be carried out yet.
     pub fn waiting(&self) -> impl Iterator<Item = &Rollout> {
         self.waiting.iter().filter_map(|id| self.get(id))
     }
 
-    /// Whether a tracker wants something of it that could not be done yet.
+    /// Whether it has a tracker's wish that could not be carried out yet.
     pub fn is_waiting(&self, id: &RolloutId) -> bool {
         self.waiting.contains(id)
     }
 
-    /// Those that may have become possible by themselves after an elapsed time and up to another one.
+    /// Those whose wish may have become possible between two elapsed times.
     pub fn due(&self, after: Elapsed, until: Elapsed) -> impl Iterator<Item = &RolloutId> {
         self.due_after(after).take_while(move |(at, _)| *at <= until).map(|(_, id)| id)
     }
 
-    /// The first elapsed time after this one at which one of them may become possible by itself.
+    /// The next elapsed time at which a wish may become possible.
     pub fn next_due(&self, after: Elapsed) -> Option<Elapsed> {
         self.due_after(after).next().map(|(at, _)| *at)
     }
@@ -107,7 +107,7 @@ impl Rollouts {
         self.due.iter().skip_while(is_before)
     }
 
-    /// How many wait.
+    /// How many are waiting.
     pub fn number_waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -176,7 +176,7 @@ impl Rollouts {
         self.get(id).is_none().then(|| format!("there is no rollout {id}"))
     }
 
-    /// Forgets what was wanted of a rollout, if it is `this`.
+    /// Forgets the wish for a rollout, if it is `this`.
     pub(super) fn no_longer_wants(&mut self, rollout: &str, this: impl FnOnce(&Wanted) -> bool) {
         let Ok(id) = rollout.parse::<RolloutId>() else { return };
         if self.get(&id).and_then(|known| known.wanted.as_ref()).is_some_and(this) {
@@ -203,7 +203,7 @@ impl Rollouts {
         self.by_id.insert(id, Arc::new(created));
     }
 
-    /// Takes a rollout into the indexes.
+    /// Adds a rollout to the indexes.
     fn enter(&mut self, rollout: &Rollout) {
         for Part { dist, packages } in &rollout.parts {
             self.name(dist, packages, &rollout.id);
@@ -222,7 +222,7 @@ impl Rollouts {
         }
     }
 
-    /// Takes a rollout out of the indexes.
+    /// Removes a rollout from the indexes.
     fn forget(&mut self, id: &RolloutId) {
         let Some(known) = self.by_id.remove(id) else { return };
         for Part { dist, packages } in &known.parts {
@@ -236,7 +236,7 @@ impl Rollouts {
         self.waits(id, known.wanted.as_ref(), None);
     }
 
-    /// What is wanted of a rollout is something else than before.
+    /// A rollout has another wish than before.
     fn waits(&mut self, id: &RolloutId, before: Option<&Wanted>, after: Option<&Wanted>) {
         if let Some(at) = before.and_then(|wanted| wanted.not_before) {
             self.due.remove(&(at, id.clone()));
@@ -295,8 +295,8 @@ impl Rollouts {
         }
     }
 
-    /// A package goes out of all plans; the trees that these would have changed. A plan with nothing to move is
-    /// carried out.
+    /// Removes a package from all plans and returns the trees that these would have changed. A plan with nothing left to
+    /// move counts as carried out.
     pub(super) fn lost(&mut self, dist: &DistPath, nevra: &Nevra) -> BTreeSet<TreeId> {
         let mut touched = BTreeSet::new();
         let moves = |plan: &Plan| plan.of(dist).is_some_and(|one| one.items.iter().any(|item| item.nevra == *nevra));
@@ -325,7 +325,7 @@ impl Rollouts {
         self.ended(number);
     }
 
-    /// Nothing is known of a plan any more.
+    /// Forgets a plan.
     fn ended(&mut self, number: u64) {
         self.shown.remove(&number);
         self.staged.remove(&number);
@@ -380,7 +380,7 @@ impl World {
         })
     }
 
-    /// The ways that a rollout may take, if nothing is in them: those from its state, and while its last step is stuck
+    /// The transitions open to a rollout, if nothing stops them: those from its state, and, while its last step is stuck,
     /// withdrawals from the state before it, which give that step up.
     pub fn ways<'r>(
         rules: &'r DistRules,
@@ -406,7 +406,7 @@ impl World {
         self.rollouts.over(&plan.rollout, *number);
     }
 
-    /// A tree shows what a plan has brought there and taken away.
+    /// A tree shows what a plan has added there and removed.
     pub(super) fn shown(&mut self, stamp: Stamp<'_>, number: u64, tree: &TreeId) {
         let plan = self.rollouts.plan(number).filter(|plan| plan.of(&tree.dist).is_some()).map(Arc::clone);
         let Some(plan) = plan.filter(|_| !self.rollouts.is_shown(number, tree)) else { return };
