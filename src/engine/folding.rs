@@ -365,6 +365,56 @@ mod tests {
         assert!(!checkpoint_agrees(&mut book).expect("compared"));
     }
 
+    /// The logbook of a site that `rolloutd demo` ran by the program of format 3: every row, with its hash.
+    #[test]
+    fn the_logbook_of_a_real_site_of_an_older_program_is_read_and_continued() {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            at: Timestamp,
+            who: String,
+            why: String,
+            body: String,
+            hash: String,
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut book = SqliteLogbook::open(&dir.path().join("logbook.sqlite")).expect("a new logbook");
+        for line in include_str!("../../fixtures/logbook/demo-v3.jsonl").lines() {
+            let Line { at, who, why, body, hash } = serde_json::from_str(line).expect("a row");
+            book.append(book.head(), &[Draft { at, who, why, body, about: vec![] }]).expect("appended");
+            assert_eq!(book.head().hash.to_hex(), hash, "the chain is that of the older program");
+        }
+        let mut world = World::default();
+        take_up(&mut book, &mut world).expect("taken up");
+        assert_eq!((world.last, world.mismatches.len()), (28, 0), "{:?}", world.mismatches);
+        let listed: Vec<String> = world
+            .trees
+            .iter()
+            .map(|(id, tree)| {
+                format!("{id} {}", tree.listing().nevras().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                "delta/umd/3/sl6/x86_64 ",
+                "production/umd/3/sl6/x86_64 example-libs-1.0-1.el6.noarch example-server-1.0-1.el6.noarch",
+                "testing/umd/3/sl6/x86_64 example-client-2.3-1.el6.noarch",
+                "untested/umd/3/sl6/x86_64 ",
+            ]
+        );
+        let states: Vec<String> = world.rollouts.iter().map(|one| format!("{} {}", one.id, one.state)).collect();
+        assert_eq!(states, ["example-1 Production", "example-2 StageRollOut"]);
+        // It goes on in today's form, and is the same when it is folded once more.
+        let next = drafts().swap_remove(0);
+        let (fact, elapsed) = fact::read_at(&next.body, next.at).expect("readable");
+        book.append(book.head(), &[next.clone()]).expect("appended");
+        world.elapsed = elapsed;
+        world.apply(29, next.at, &next.who, &fact);
+        let mut again = World::default();
+        take_up(&mut book, &mut again).expect("taken up");
+        assert!(again == world);
+    }
+
     #[test]
     fn an_entry_that_cannot_be_read_is_named_wherever_it_stands() {
         for seq in [1, 1_000, 1_001, 2_222, MANY] {
