@@ -407,7 +407,7 @@ mod tests {
         // It goes on in today's form, and is the same when it is folded once more.
         let next = drafts().swap_remove(0);
         let (fact, elapsed) = fact::read_at(&next.body, next.at).expect("readable");
-        book.append(book.head(), &[next.clone()]).expect("appended");
+        book.append(book.head(), std::slice::from_ref(&next)).expect("appended");
         world.elapsed = elapsed;
         world.apply(29, next.at, &next.who, &fact);
         let mut again = World::default();
