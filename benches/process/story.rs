@@ -71,7 +71,7 @@ pub(crate) fn rules() -> Rules {
         grace_packages: Duration::from_hours(24),
     };
     let tracker =
-        Caller::new("rt".parse().expect("an actor"), Channel::Hook("rt".parse().expect("a name")), [Role::Tracker]);
+        Caller::new("rt".parse().expect("an actor"), Channel::Hook("rt".parse().expect("a name")), [Role::TRACKER]);
     Rules {
         distributions: (0..DISTRIBUTIONS.len()).map(|n| (dist(n), of_one())).collect(),
         hooks: [("rt".parse().expect("a name"), tracker)].into(),
@@ -80,7 +80,7 @@ pub(crate) fn rules() -> Rules {
 }
 
 pub(crate) fn admin() -> Caller {
-    Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::Admin])
+    Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::ADMIN])
 }
 
 /// A rollout that went all its way, another one each turn.

@@ -5,13 +5,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::mentions::{Notebook, Purpose, SECRET_EXAMPLE};
+use super::mentions::{Granted, Notebook, Purpose, SECRET_EXAMPLE};
 use super::settings::{HookKind, Outgoing, Token, Webhook};
 use super::values::{Names, set_of};
 use crate::domain::names::{Actor, HookName, Role};
 use crate::domain::people;
 use crate::format::document::{Section, Value};
-use crate::format::spelling::list_of;
 use crate::process::notice;
 
 /// Every valid `[[webhook]]`, in the order of the file.
@@ -33,7 +32,7 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
         Some(value) => actor(&value),
         None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
     };
-    let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::Tracker])), |v| roles(&v));
+    let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::TRACKER])), |v| roles(&v, notebook));
     section.close();
     Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, roles: roles? })
 }
@@ -97,7 +96,7 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
         names.note(actor.as_str(), &v, "has two tokens");
         Some(actor)
     });
-    let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v));
+    let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v, notebook));
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     section.close();
     Some(Token { actor: actor?, roles: roles?, file: file? })
@@ -126,16 +125,20 @@ fn secrets(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<PathBuf
     list.iter().map(|element| notebook.secret(element, Purpose::Secret)).collect()
 }
 
-fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
-    let words = Role::ALL.map(|role| (role.as_str(), role));
-    let roles = set_of(value, |v| v.one_of(&words))?;
-    if value.list()?.is_empty() {
-        value.complain(
-            "is empty, so this actor cannot do anything",
-            Some(format!("one of {}", list_of(words.iter().map(|w| w.0)))),
-        );
+fn roles(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<BTreeSet<Role>> {
+    let list = value.list()?;
+    if list.is_empty() {
+        value.complain("is empty, so this actor cannot do anything", Some("for example: [\"verifier\"]".to_owned()));
     }
+    let roles = set_of(value, role)?;
+    // Which roles there are, the procedures say.
+    let written = list.iter().filter(|v| v.is_text()).filter_map(|v| Some((v.text()?.parse().ok()?, v.spot())));
+    notebook.roles.extend(written.map(|(role, at)| Granted { role, at }));
     Some(roles.into_iter().collect())
+}
+
+fn role(value: &Value<'_, '_>) -> Option<Role> {
+    value.parse()
 }
 
 #[cfg(test)]

@@ -3,15 +3,19 @@
 //! A check changes nothing, and no error hides another: the valid parts of a broken file are checked against the disk
 //! nevertheless.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::mentions::Purpose;
+use super::mentions::{Granted, Purpose};
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, keyfiles, secrets, strays};
+use crate::domain::names::Role;
+use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
+use crate::format::spelling::{list_of, nearest};
 use crate::process::procedure;
 
 /// The result of a check.
@@ -67,7 +71,9 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     strays::look(&outcome, &mut findings);
     keyfiles::look(&outcome, now, &mut findings);
     secrets::look(&outcome.notebook.mentions, &mut findings);
-    procedures(&outcome, &mut findings);
+    if let Some(known) = procedures(&outcome, &mut findings) {
+        roles(&outcome, &known, &mut findings);
+    }
     reachability(&outcome, &mut findings);
     let mut list = findings.list;
     sort(&mut list);
@@ -78,25 +84,77 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     Report { settings, findings: list }
 }
 
-/// Procedures that are files.
-fn procedures(outcome: &Outcome, findings: &mut Findings) {
+/// Procedures that are files. The roles that all procedures name, if all can be read.
+fn procedures(outcome: &Outcome, findings: &mut Findings) -> Option<BTreeSet<Role>> {
+    let mut known = BTreeSet::from(Role::KNOWN);
+    let mut all_are_read = !outcome.distributions.is_empty();
+    for (number, distribution) in &outcome.distributions {
+        if let Some(workflow) = procedure::built_in(&distribution.procedure) {
+            known.extend(workflow.roles().cloned());
+            untaken(outcome, *number, &workflow, findings);
+        }
+    }
     for mention in &outcome.notebook.mentions {
         let Purpose::Procedure { distribution } = &mention.purpose else { continue };
         let text = match files::content(&mention.path, procedure::FILE_MAX) {
             Ok((bytes, _)) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(trouble) => {
                 findings.trouble(&mention.at, trouble);
+                all_are_read = false;
                 continue;
             }
         };
         match procedure::read(&text, &mention.path) {
             Ok(read) => {
+                known.extend(read.workflow.roles().cloned());
+                untaken(outcome, *distribution, &read.workflow, findings);
                 let of = outcome.distributions.iter().find(|(number, _)| number == distribution);
                 let misfits = of.map(|(_, Distribution { trees, .. })| read.misfits(trees, &mention.path));
                 findings.list.extend(misfits.unwrap_or_default());
             }
-            Err(complaints) => findings.list.extend(complaints),
+            Err(complaints) => {
+                findings.list.extend(complaints);
+                all_are_read = false;
+            }
         }
+    }
+    all_are_read.then_some(known)
+}
+
+/// Roles that nobody has, and steps that nobody can take.
+fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut Findings) {
+    let granted = &outcome.notebook.roles;
+    if granted.is_empty() {
+        // Said once, and not of every step.
+        return;
+    }
+    let at = outcome.places.of(&format!("distribution[{number}].procedure"));
+    for role in workflow.roles().collect::<BTreeSet<_>>() {
+        if !Role::KNOWN.contains(role) && granted.iter().all(|granted| granted.role != *role) {
+            let hint = nearest(role.as_str(), Role::KNOWN.iter().map(Role::as_str))
+                .map(|near| format!("did you mean \"{near}\"?"));
+            findings.note(&at, format!("it names the role `{role}`, which no token or webhook has"), hint);
+        }
+    }
+    let nobody = |who: &BTreeSet<Role>| !granted.iter().any(|granted| who.contains(&granted.role));
+    for step in workflow.transitions().iter().filter(|step| nobody(&step.who)) {
+        let roles = step.who.iter().map(Role::as_str).collect::<Vec<_>>().join(", ");
+        let what = format!(
+            "nobody can take the step from {} to {}: no token or webhook has one of its roles ({roles})",
+            step.from, step.to
+        );
+        findings.note(&at, what, None);
+    }
+}
+
+/// Roles that mean nothing: nobody could do anything with them.
+fn roles(outcome: &Outcome, known: &BTreeSet<Role>, findings: &mut Findings) {
+    for Granted { role, at } in outcome.notebook.roles.iter().filter(|granted| !known.contains(&granted.role)) {
+        let names = || known.iter().map(Role::as_str);
+        let near = nearest(role.as_str(), names());
+        let hint =
+            near.map_or_else(|| format!("there are {}", list_of(names())), |near| format!("did you mean \"{near}\"?"));
+        findings.complain(at, format!("no procedure of this site names the role `{role}`"), Some(hint));
     }
 }
 

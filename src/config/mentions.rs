@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::settings::Adopted;
 use super::values;
-use crate::domain::names::TreeName;
+use crate::domain::names::{Role, TreeName};
 use crate::domain::trust::Legacy;
 use crate::format::complaint::Spot;
 use crate::format::document::Value;
@@ -79,6 +79,15 @@ pub struct AdoptedException {
     pub at: Spot,
 }
 
+/// A role that somebody has, and its position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The role.
+    pub role: Role,
+    /// The position of its name.
+    pub at: Spot,
+}
+
 /// What the readers have recorded.
 #[derive(Debug, Default)]
 pub struct Notebook {
@@ -88,6 +97,8 @@ pub struct Notebook {
     pub exceptions: Vec<Exception>,
     /// The same for adopted packages.
     pub adopted: Vec<AdoptedException>,
+    /// Every valid name of a role; the procedures decide which roles there are.
+    pub roles: Vec<Granted>,
 }
 
 impl Notebook {

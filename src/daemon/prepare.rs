@@ -75,7 +75,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     }
     let mut secrets = HookSecrets::default();
     for hook in &settings.webhooks {
-        let caller = Caller::new(hook.actor.clone(), Channel::Hook(hook.name.clone()), hook.roles.iter().copied());
+        let caller = Caller::new(hook.actor.clone(), Channel::Hook(hook.name.clone()), hook.roles.iter().cloned());
         rules.hooks.insert(hook.name.clone(), caller);
         for path in &hook.secrets {
             if let Some(secret) = secret(path, &mut wrong) {
@@ -93,7 +93,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let mut tokens = Tokens::default();
     for token in &settings.tokens {
         if let Some(text) = secret(&token.file, &mut wrong) {
-            tokens.add(&text, Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().copied()));
+            tokens.add(&text, Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().cloned()));
         }
     }
     let site = SiteFacts {

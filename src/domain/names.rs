@@ -151,60 +151,39 @@ impl DistPath {
     }
 }
 
-/// What somebody may do (S0-07). A token or a webhook has a set of them; a transition lists those that suffice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Everything that people may do.
-    Admin,
-    /// Verifies components before the staged rollout.
-    Verifier,
-    /// Staged rollout manager.
-    Srm,
-    /// Early adopter.
-    Ea,
-    /// Decides on the priority of issues, and nothing else.
-    Dmsu,
-    /// May read.
-    Observer,
-    /// A tracker that uses a signed webhook.
-    Tracker,
+name_type! {
+    /// What somebody may do (S0-07). A token or a webhook has a set of them, a transition lists those that suffice, and
+    /// so it is the procedures that name them.
+    Role, "role", role
 }
 
+fn role(text: &str) -> Result<(), &'static str> {
+    component(text)?;
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.bytes().all(fits) { Ok(()) } else { Err("only lower-case letters, digits and - are allowed") }
+}
+
+/// The roles that this program or the procedures that ship with it name.
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 7] =
-        [Self::Admin, Self::Verifier, Self::Srm, Self::Ea, Self::Dmsu, Self::Observer, Self::Tracker];
+    /// May give up what was decided, and what concerns the whole site.
+    pub const ADMIN: Self = Self(SmolStr::new_static("admin"));
+    /// May read; everybody has it.
+    pub const OBSERVER: Self = Self(SmolStr::new_static("observer"));
+    /// A tracker that uses a signed webhook, if the configuration does not say otherwise.
+    pub const TRACKER: Self = Self(SmolStr::new_static("tracker"));
+    /// Verifies components before the staged rollout.
+    pub const VERIFIER: Self = Self(SmolStr::new_static("verifier"));
+    /// Staged rollout manager.
+    pub const SRM: Self = Self(SmolStr::new_static("srm"));
 
-    /// Its name in configuration and procedure files.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Verifier => "verifier",
-            Self::Srm => "srm",
-            Self::Ea => "ea",
-            Self::Dmsu => "dmsu",
-            Self::Observer => "observer",
-            Self::Tracker => "tracker",
-        }
-    }
-}
+    /// Early adopter.
+    pub const EA: Self = Self(SmolStr::new_static("ea"));
+    /// Decides on the priority of issues, and nothing else.
+    pub const DMSU: Self = Self(SmolStr::new_static("dmsu"));
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = BadName;
-
-    fn from_str(text: &str) -> Result<Self, BadName> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| BadName {
-            text: text.to_owned(),
-            what: "role",
-            why: "there are admin, verifier, srm, ea, dmsu, observer and tracker",
-        })
-    }
+    /// The roles of the seeds, which may be granted whether or not a site's procedure names them.
+    pub const KNOWN: [Self; 7] =
+        [Self::ADMIN, Self::VERIFIER, Self::SRM, Self::EA, Self::DMSU, Self::OBSERVER, Self::TRACKER];
 }
 
 /// One tree of one distribution: the unit that is published.

@@ -59,6 +59,11 @@ impl Terms {
     /// The terms of a gate without any.
     pub const NONE: &Self = &Self(BTreeMap::new());
 
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Term)> {
+        self.0.iter().map(|(name, term)| (*name, term))
+    }
+
     /// A duration; `None` if the gate has no such term.
     pub fn duration(&self, name: &str) -> Option<Duration> {
         self.0.get(name).map(|Term::Duration(span)| *span)

@@ -252,6 +252,11 @@ impl Workflow {
         Ok(Self { name: draft.name, initial, spellings, states, transitions, submitters: draft.submitters })
     }
 
+    /// The roles that it names.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.submitters.iter().chain(self.transitions.iter().flat_map(|transition| &transition.who))
+    }
+
     /// The procedure's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -347,7 +352,7 @@ mod tests {
         DraftTransition {
             from: from.into(),
             to: to.into(),
-            who: BTreeSet::from([Role::Admin]),
+            who: BTreeSet::from([Role::ADMIN]),
             gates: vec![],
             effect: Effect::None,
         }
@@ -359,7 +364,7 @@ mod tests {
             initial: states[0].into(),
             states: states.iter().map(|s| ((*s).to_owned(), vec![])).collect(),
             transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
-            submitters: BTreeSet::from([Role::Admin]),
+            submitters: BTreeSet::from([Role::ADMIN]),
         }
     }
 

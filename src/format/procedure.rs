@@ -18,7 +18,7 @@ use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Work
 pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
 
 /// Who may submit rollouts if a procedure does not say.
-const SUBMITTERS: [Role; 3] = [Role::Admin, Role::Verifier, Role::Srm];
+const SUBMITTERS: [Role; 3] = [Role::ADMIN, Role::VERIFIER, Role::SRM];
 
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
@@ -255,7 +255,7 @@ mod tests {
             [[transition]]
             from = "A"
             to = "B"
-            who = ["king"]
+            who = ["King"]
             gates = ["moon"]
             withdraw = true
             move = { from = "a", to = "b" }
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(
             said(text),
             [
-                "own.toml:9:20: transition.who: `king` is not a role: there are admin, verifier, srm, ea, dmsu, observer and tracker",
+                "own.toml:9:20: transition.who: `King` is not a role: only lower-case letters, digits and - are allowed",
                 "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
@@ -283,7 +283,7 @@ mod tests {
             ]
         );
         // If the syntax is right, the table has to make sense.
-        let text = text.replace("withdraw = true\n", "\n").replace("king", "admin").replace("moon", "not_older");
+        let text = text.replace("withdraw = true\n", "\n").replace("King", "admin").replace("moon", "not_older");
         assert_eq!(said(&text), ["own.toml:6:13: transition: `B` is not one of the states"]);
         let gates = |gates: &str| said(&text.replace("\"not_older\"", gates).replace("\"B\"", "\"A\""));
         let says = |written: &str, wanted: &str| {

@@ -79,11 +79,11 @@ mod tests {
     fn a_role_holds_where_it_was_granted_and_nowhere_else() {
         let dist = |text: &str| text.parse::<DistPath>().expect("a path");
         let (here, there) = (dist("umd/3"), dist("umd/4"));
-        let mut caller = Caller::new(Actor::recorded("jane"), Channel::Api, [Role::Observer]);
-        caller.grants.push(Grant { role: Role::Srm, scope: Scope::Distribution(here.clone()) });
-        assert!(caller.may(&[Role::Srm], Some(&here)) && caller.may(&[Role::Admin, Role::Srm], Some(&here)));
-        assert!(!caller.may(&[Role::Srm], Some(&there)) && !caller.may(&[Role::Srm], None));
-        assert!(caller.may(&[Role::Observer], Some(&there)) && caller.may(&[Role::Observer], None));
+        let mut caller = Caller::new(Actor::recorded("jane"), Channel::Api, [Role::OBSERVER]);
+        caller.grants.push(Grant { role: Role::SRM, scope: Scope::Distribution(here.clone()) });
+        assert!(caller.may(&[Role::SRM], Some(&here)) && caller.may(&[Role::ADMIN, Role::SRM], Some(&here)));
+        assert!(!caller.may(&[Role::SRM], Some(&there)) && !caller.may(&[Role::SRM], None));
+        assert!(caller.may(&[Role::OBSERVER], Some(&there)) && caller.may(&[Role::OBSERVER], None));
         assert!(!caller.may(&[], Some(&here)));
     }
 }

@@ -43,7 +43,7 @@ impl Tokens {
 
 /// A caller without a token: may only read.
 pub fn nobody() -> Caller {
-    Caller::new(Actor::recorded(people::ANONYMOUS), Channel::Api, [Role::Observer])
+    Caller::new(Actor::recorded(people::ANONYMOUS), Channel::Api, [Role::OBSERVER])
 }
 
 /// The secrets of the webhooks: one each, or two while one is being replaced.
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_token_leads_to_its_actor() {
         let mut tokens = Tokens::default();
-        let jane = Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::Srm]);
+        let jane = Caller::new("jane".parse().expect("an actor"), Channel::Api, [Role::SRM]);
         tokens.add(b"letmein", jane.clone());
         let with = |text: &str| {
             let mut headers = HeaderMap::new();

@@ -175,6 +175,8 @@ impl Site {
         self.put("procedures/short.toml", short, 0o644);
         let broken = short.replace("to = \"Released\"\nwho = [\"srm\"]", "to = \"Relaesed\"\nwho = [\"srn\"]");
         self.put("procedures/broken.toml", broken, 0o644);
+        let own = short.replacen("srm", "release-manager", 1).replace("\"srm\"", "\"srn\"");
+        self.put("procedures/own.toml", format!("submit = [\"release-manager\"]\n{own}"), 0o644);
     }
 
     /// What the fixture says on this site.

@@ -23,6 +23,8 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["why"],
     &["log"],
     &["trees"],
+    &["procedure"],
+    &["procedure", "show"],
     &["submit"],
     &["move"],
     &["give-up"],

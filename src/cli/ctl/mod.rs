@@ -22,6 +22,8 @@ pub mod why;
 pub mod log;
 /// `rolloutctl trees`.
 pub mod trees;
+/// `rolloutctl procedure`.
+pub mod procedure;
 /// `rolloutctl submit`.
 pub mod submit;
 /// `rolloutctl move`.
@@ -68,6 +70,7 @@ enum Command {
     Why(why::WhyArgs),
     Log(log::LogArgs),
     Trees(trees::TreesArgs),
+    Procedure(procedure::ProcedureArgs),
     Submit(submit::SubmitArgs),
     Move(moving::MoveArgs),
     GiveUp(give_up::GiveUpArgs),
@@ -100,6 +103,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Why(args) => why::run(args, &client, json).await,
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Trees(_) => trees::run(&client, json).await,
+        Command::Procedure(args) => procedure::run(args, &client, json).await,
         Command::Submit(args) => submit::run(args, &client, json).await,
         Command::Move(args) => moving::run(args, &client, json).await,
         Command::GiveUp(args) => give_up::run(args, &client, json).await,

@@ -41,7 +41,7 @@ fn rules() -> Rules {
     };
     let mut rules = Rules::default();
     rules.distributions.insert(DIST.parse().expect("a path"), dist);
-    let tracker = Caller::new(Actor::recorded("rt"), Channel::Api, [Role::Tracker]);
+    let tracker = Caller::new(Actor::recorded("rt"), Channel::Api, [Role::TRACKER]);
     rules.hooks.insert("rt".parse().expect("a name"), tracker);
     rules
 }
@@ -76,7 +76,7 @@ impl Running {
     }
 
     async fn ask(&self, who: &str, ask: Ask) -> Result<Answer, NoAnswer> {
-        let caller = Caller::new(Actor::recorded(who), Channel::Api, [Role::Admin]);
+        let caller = Caller::new(Actor::recorded(who), Channel::Api, [Role::ADMIN]);
         self.handle.ask(caller, ask).await
     }
 

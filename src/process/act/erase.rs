@@ -12,7 +12,7 @@ use crate::process::who::Caller;
 /// agree with it.
 pub(in crate::process) fn erase(known: Known<'_>, caller: &Caller, person: &str, reason: &str) -> Decision {
     let mut findings = Vec::new();
-    if !caller.may(&[Role::Admin], None) {
+    if !caller.may(&[Role::ADMIN], None) {
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", "Only admin may erase people."));
     }
     if reason.trim().is_empty() {

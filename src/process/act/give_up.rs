@@ -25,7 +25,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let rules = known.rules.of(&rollout.parts);
     let step = rules.as_ref().ok().and_then(|rules| rules.workflow.step(left, &rollout.state).ok());
     let may =
-        |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::Admin], Some(dist));
+        |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::ADMIN], Some(dist));
     if !rollout.dists().all(may) {
         let sentence = "Only admin, or a role that may take the step, may give it up.";
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));

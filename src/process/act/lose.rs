@@ -42,7 +42,7 @@ pub(in crate::process) fn lose(
         return Decision::answered(Answer::NotFound(format!("no {nevra}")));
     };
     let mut findings = Vec::new();
-    if !caller.may(&[Role::Admin], Some(dist)) {
+    if !caller.may(&[Role::ADMIN], Some(dist)) {
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", "Only admin may give up packages."));
     }
     if reason.trim().is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::{PACKAGES_MAX, Part, Rollout};
 use crate::process::decision::{Answer, Decision, Entry};
@@ -42,7 +42,7 @@ pub(in crate::process) fn submit(
     };
     let mut findings = Vec::new();
     if !parts.iter().all(|part| caller.may(workflow.submitters(), Some(&part.dist))) {
-        let roles: Vec<&str> = workflow.submitters().iter().map(|role| role.as_str()).collect();
+        let roles: Vec<&str> = workflow.submitters().iter().map(Role::as_str).collect();
         findings.push(Finding::new(
             Verdict::NeedsAdmin,
             "role",

@@ -4,13 +4,14 @@
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::Role;
 use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
 pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
-    let roles: Vec<&str> = transition.who.iter().map(|role| role.as_str()).collect();
+    let roles: Vec<&str> = transition.who.iter().map(Role::as_str).collect();
     // In each of its distributions.
     if case.rollout.dists().all(|dist| case.caller.may(&transition.who, Some(dist))) {
         return vec![Finding::new(Verdict::Pass, "role", "Whoever asks may take this step.")];

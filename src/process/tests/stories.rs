@@ -57,7 +57,7 @@ fn trust(min_signers: usize, standing: Standing) -> Trust {
 }
 
 fn caller(roles: &[Role]) -> Caller {
-    Caller::new("jane".parse().expect("an actor"), Channel::Api, roles.iter().copied())
+    Caller::new("jane".parse().expect("an actor"), Channel::Api, roles.iter().cloned())
 }
 
 impl Story {
@@ -72,7 +72,7 @@ impl Story {
         };
         let mut rules = Rules::default();
         rules.distributions.insert(DIST.parse().expect("a path"), dist);
-        rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::Tracker]));
+        rules.hooks.insert("rt".parse().expect("a name"), caller(&[Role::TRACKER]));
         let (people, wrong, troubles) = Default::default();
         let now = Timestamp::UNIX_EPOCH;
         Self { world: World::default(), rules, people, wrong, troubles, answer: None, facts: vec![], who: vec![], now }
@@ -193,7 +193,7 @@ impl Story {
 
     fn submit_parts(&mut self, id: &str, parts: Vec<Part>) -> &mut Self {
         let ask = Ask::Submit { rollout: id.parse().expect("an id"), title: String::new(), parts };
-        self.tell(&Input::Asked(caller(&[Role::Admin]), ask))
+        self.tell(&Input::Asked(caller(&[Role::ADMIN]), ask))
     }
 
     fn move_as(&mut self, roles: &[Role], id: &str, state: &str) -> &mut Self {
@@ -329,29 +329,29 @@ fn a_burst_of_junk_is_one_entry_that_names_each_file() {
 #[test]
 fn a_package_goes_from_untested_over_testing_to_production() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Verifier], "r", "in verification");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::VERIFIER], "r", "in verification");
     assert_eq!(story.trees(A), ["untested"]);
-    story.move_as(&[Role::Verifier], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::VERIFIER], "r", "StageRollOut").carried_out();
     assert_eq!(story.trees(A), ["testing"]);
-    story.move_as(&[Role::Srm], "r", "Production").carried_out();
+    story.move_as(&[Role::SRM], "r", "Production").carried_out();
     assert_eq!((story.trees(A), story.state("r")), (vec!["production".to_owned()], "Production".to_owned()));
 }
 
 #[test]
 fn a_rejection_takes_back_what_the_rollout_brought_and_nothing_else() {
     let mut story = Story::new();
-    story.arrives(A).submit("p1", &[A]).move_as(&[Role::Verifier], "p1", "InVerification");
+    story.arrives(A).submit("p1", &[A]).move_as(&[Role::VERIFIER], "p1", "InVerification");
     story.submit("other", &[A]);
     assert_eq!(story.codes(), ["in_other_rollout"]);
-    story.move_as(&[Role::Verifier], "p1", "StageRollOut").carried_out();
-    story.move_as(&[Role::Srm], "p1", "Production").carried_out();
+    story.move_as(&[Role::VERIFIER], "p1", "StageRollOut").carried_out();
+    story.move_as(&[Role::SRM], "p1", "Production").carried_out();
     story.submit("p2", &[A]);
     assert_eq!(story.codes(), ["already_rolled_out"]);
     // Also where the rollouts were made in another order: what another one brought stays.
     let rollout = story.world.rollouts.iter().next().expect("p1").clone();
     let late = Rollout { id: "p3".parse().expect("an id"), state: State::recorded("Unverified"), ..rollout };
     story.world.rollouts.put(late);
-    story.move_as(&[Role::Admin], "p3", "Rejected").carried_out();
+    story.move_as(&[Role::ADMIN], "p3", "Rejected").carried_out();
     assert_eq!((story.trees(A), story.state("p3")), (vec!["production".to_owned()], "Rejected".to_owned()));
 }
 
@@ -360,10 +360,10 @@ fn a_package_on_its_way_into_a_tree_counts_as_lying_there() {
     let (old, new) = ("a-1-1.noarch", "a-2-1.noarch");
     let mut story = Story::new();
     story.arrives(old).arrives(new).submit("old", &[old]).submit("new", &[new]);
-    story.move_as(&[Role::Verifier], "old", "InVerification").move_as(&[Role::Verifier], "new", "InVerification");
-    story.move_as(&[Role::Verifier], "new", "StageRollOut");
+    story.move_as(&[Role::VERIFIER], "old", "InVerification").move_as(&[Role::VERIFIER], "new", "InVerification");
+    story.move_as(&[Role::VERIFIER], "new", "StageRollOut");
     assert_eq!(story.world.rollouts.plans().count(), 1, "the plan is not carried out yet");
-    story.move_as(&[Role::Verifier], "old", "StageRollOut");
+    story.move_as(&[Role::VERIFIER], "old", "StageRollOut");
     assert_eq!(story.codes(), ["older_than_target"]);
 }
 
@@ -417,9 +417,9 @@ fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard
     ];
     for (tree, hold) in ["untested", "testing"].into_iter().flat_map(|tree| holds.map(|hold| (tree, hold))) {
         let mut story = Story::new();
-        story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
+        story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
         hold(&mut story, tree);
-        story.move_as(&[Role::Admin], "r", "StageRollOut");
+        story.move_as(&[Role::ADMIN], "r", "StageRollOut");
         assert_eq!((story.codes(), story.state("r")), (vec!["tree_held"], "InVerification".to_owned()), "{tree}");
         let Some(Answer::Refused(judged)) = &story.answer else { panic!("refused") };
         let sentence = &judged.findings[0].sentence;
@@ -440,19 +440,19 @@ fn nothing_is_moved_into_a_tree_that_is_held_or_out_of_it_and_a_tracker_is_heard
 #[test]
 fn a_tree_that_is_held_is_no_concern_of_what_does_not_touch_it() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).holds("production").move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.arrives(A).submit("r", &[A]).holds("production").move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
     assert_eq!(story.trees(A), ["testing"]);
-    story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+    story.holds("testing").move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.codes(), ["tree_held"], "a withdrawal changes it, too");
-    story.submit("s", &["b-1-1.noarch"]).move_as(&[Role::Admin], "s", "Rejected");
+    story.submit("s", &["b-1-1.noarch"]).move_as(&[Role::ADMIN], "s", "Rejected");
     assert_eq!(story.state("s"), "Rejected", "nothing is withdrawn");
 }
 
 /// Asks as an admin; what stands in the way is in the codes.
 fn ask(story: &mut Story, ask: Ask) {
     story.answer = None;
-    story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+    story.tell(&Input::Asked(caller(&[Role::ADMIN]), ask));
 }
 
 fn lose(story: &mut Story, nevra: &str) {
@@ -482,9 +482,9 @@ fn fails(story: &mut Story) {
 /// `r` with its package in testing, and on its way into production.
 fn half_way() -> Story {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
-    story.move_as(&[Role::Admin], "r", "Production");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::ADMIN], "r", "Production");
     story
 }
 
@@ -513,8 +513,8 @@ fn only_what_is_found_to_be_missing_is_given_up_and_it_may_come_in_again() {
     lose(&mut story, "z-1-1.noarch");
     assert!(matches!(story.answer, Some(Answer::NotFound(_))));
     story.wrong.clear();
-    story.submit("again", &[A]).move_as(&[Role::Admin], "again", "InVerification");
-    story.move_as(&[Role::Admin], "again", "StageRollOut");
+    story.submit("again", &[A]).move_as(&[Role::ADMIN], "again", "InVerification");
+    story.move_as(&[Role::ADMIN], "again", "StageRollOut");
     assert_eq!(story.codes(), ["package_lost"]);
     story.hint("1", "again", "StageRollOut").arrives(A).carried_out();
     assert_eq!((story.trees(A), story.world.packages.lost.len()), (vec!["testing".to_owned()], 0));
@@ -524,8 +524,8 @@ fn only_what_is_found_to_be_missing_is_given_up_and_it_may_come_in_again() {
 fn a_lost_package_leaves_the_others_of_its_move_alone() {
     let b = B;
     let mut story = Story::new();
-    story.arrives(A).arrives(b).submit("r", &[A, b]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").misses("untested", A);
+    story.arrives(A).arrives(b).submit("r", &[A, b]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").misses("untested", A);
     lose(&mut story, A);
     story.wrong.clear();
     story.carried_out();
@@ -533,7 +533,7 @@ fn a_lost_package_leaves_the_others_of_its_move_alone() {
     // Giving up takes a reason and an admin.
     story.misses("testing", b);
     let nevra: Nevra = b.parse().expect("a nevra");
-    story.tell(&Input::Asked(caller(&[Role::Srm]), Ask::Lose { nevra, dist: None, reason: " ".into() }));
+    story.tell(&Input::Asked(caller(&[Role::SRM]), Ask::Lose { nevra, dist: None, reason: " ".into() }));
     assert_eq!(story.codes(), ["no_reason", "role"]);
 }
 
@@ -569,7 +569,7 @@ fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot
         story.troubles.clear();
         story.trusts("production", trust(1, Standing::Good)).carried_out();
         assert_eq!((story.trees(A), story.world.rollouts.plans().count()), (vec!["testing".to_owned()], 0));
-        story.move_as(&[Role::Admin], "r", "Production").carried_out();
+        story.move_as(&[Role::ADMIN], "r", "Production").carried_out();
         assert_eq!(story.trees(A), ["production"], "all is as before");
     }
 }
@@ -577,9 +577,9 @@ fn a_move_that_cannot_be_carried_out_can_be_given_up_and_one_that_goes_on_cannot
 /// `r` with two packages in testing, and rejected.
 fn rejected() -> Story {
     let mut story = Story::new();
-    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     story
 }
 
@@ -619,7 +619,7 @@ fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_lis
         story.carried_out();
         let testing = TreeId { dist: DIST.parse().expect("a path"), tree: "testing".parse().expect("a name") };
         assert!(story.world.rollouts.plans().next().is_none() && story.world.trees[&testing].leaving.is_empty());
-        story.move_as(&[Role::Admin], "r", "Production").carried_out();
+        story.move_as(&[Role::ADMIN], "r", "Production").carried_out();
         assert_eq!((story.trees(A), story.trees(B)), (vec!["production".to_owned()], vec!["production".to_owned()]));
     }
 }
@@ -628,7 +628,7 @@ fn a_withdrawal_that_cannot_be_carried_out_is_given_up_and_its_packages_stay_lis
 fn who_gives_a_withdrawal_up_that_overtook_a_move_finds_the_rollout_where_its_packages_are() {
     let mut story = half_way();
     fails(&mut story);
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected");
     story.troubles.clear();
     fails(&mut story);
@@ -642,7 +642,7 @@ fn who_gives_a_withdrawal_up_that_overtook_a_move_finds_the_rollout_where_its_pa
     fails(&mut story);
     give_up(&mut story);
     assert_eq!(story.codes(), ["taken_back"]);
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!((story.codes(), story.state("r")), (vec![], "Rejected".to_owned()));
     story.troubles.clear();
     fails(&mut story);
@@ -669,11 +669,11 @@ fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
     assert!(story.world.rollouts.plans().all(|(_, plan)| objection(plan).is_none()), "it goes on");
     // They do not lie together: one was lost and came in again.
     let mut story = Story::new();
-    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out().misses("testing", A);
+    story.arrives(A).arrives(B).submit("r", &[A, B]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out().misses("testing", A);
     lose(&mut story, A);
     story.wrong.clear();
-    story.arrives(A).move_as(&[Role::Admin], "r", "Rejected");
+    story.arrives(A).move_as(&[Role::ADMIN], "r", "Rejected");
     fails(&mut story);
     give_up_for(&mut story, "by mistake");
     assert_eq!((story.codes(), story.trees(A)), (vec!["package_elsewhere"], vec!["untested".to_owned()]));
@@ -690,7 +690,7 @@ fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
     fails(&mut story);
     let rollout: RolloutId = "r".parse().expect("an id");
     let reason = "by mistake".to_owned();
-    story.tell(&Input::Asked(caller(&[Role::Verifier]), Ask::GiveUp { rollout, reason }));
+    story.tell(&Input::Asked(caller(&[Role::VERIFIER]), Ask::GiveUp { rollout, reason }));
     assert_eq!(story.codes(), ["role"], "who may not reject it from there");
     story.rules.distributions.clear();
     give_up_for(&mut story, "by mistake");
@@ -700,13 +700,13 @@ fn a_withdrawal_is_not_given_up_where_its_packages_cannot_stay() {
 #[test]
 fn a_move_that_failed_gives_way_to_a_withdrawal() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
     fails(&mut story);
-    story.holds("testing").move_as(&[Role::Admin], "r", "Rejected");
+    story.holds("testing").move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.codes(), ["tree_held"], "it would hang there");
     story.wrong.clear();
-    story.move_as(&[Role::Admin], "r", "Rejected").carried_out();
+    story.move_as(&[Role::ADMIN], "r", "Rejected").carried_out();
     assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
 }
 
@@ -733,11 +733,11 @@ fn what_is_not_where_a_move_begins_is_not_moved() {
         [[transition]]\nfrom = \"Out\"\nto = \"Testing\"\nwho = [\"admin\"]\nmove = { from = \"untested\", to = \"testing\" }\n";
     story.rules.distributions.values_mut().next().expect("one").workflow =
         procedure::read(own, std::path::Path::new("own")).expect("a table").workflow;
-    story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Testing");
+    story.submit("r", &[A]).move_as(&[Role::ADMIN], "r", "Testing");
     assert_eq!(story.codes(), ["package_missing"]);
-    story.arrives(A).move_as(&[Role::Admin], "r", "Out").carried_out();
+    story.arrives(A).move_as(&[Role::ADMIN], "r", "Out").carried_out();
     story.answer = None;
-    story.move_as(&[Role::Admin], "r", "Testing");
+    story.move_as(&[Role::ADMIN], "r", "Testing");
     assert_eq!((story.codes(), story.trees(A)), (vec!["package_withdrawn"], vec![]));
     assert!(story.world.rollouts.plans().next().is_none());
 }
@@ -756,8 +756,8 @@ fn exposed() -> Story {
     let mut story = Story::new();
     story.rules.distributions.values_mut().next().expect("one").workflow =
         procedure::read(&strict(), std::path::Path::new("own")).expect("a table").workflow;
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
     story
 }
 
@@ -766,15 +766,15 @@ const DAY: Duration = Duration::from_hours(24);
 #[test]
 fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
     let mut story = exposed();
-    story.passes(DAY).move_as(&[Role::Admin], "r", "Production");
+    story.passes(DAY).move_as(&[Role::ADMIN], "r", "Production");
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("it waits") };
     let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
     assert_eq!(waits.sentence, "The packages have to be in testing for 1w, until 1970-01-08T00:00:00Z.");
     assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
     assert_eq!(waits.not_before.map(|at| at.elapsed.timestamp().as_second()), Some(7 * 24 * 3_600));
-    story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::Admin], "r", "Production");
+    story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!(story.codes(), ["exposure"]);
-    story.passes(Duration::from_secs(1)).move_as(&[Role::Admin], "r", "Production").carried_out();
+    story.passes(Duration::from_secs(1)).move_as(&[Role::ADMIN], "r", "Production").carried_out();
     assert_eq!((story.state("r"), story.trees(A)), ("Production".to_owned(), vec!["production".to_owned()]));
 }
 
@@ -817,28 +817,28 @@ fn a_clock_that_was_ahead_and_is_put_right_has_exposed_nothing() {
 #[test]
 fn nobody_takes_a_step_that_is_not_theirs() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Ea], "r", "InVerification");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::EA], "r", "InVerification");
     assert_eq!((story.codes(), story.state("r")), (vec!["role"], "Unverified".to_owned()));
-    story.move_as(&[Role::Admin], "r", "InVerification").move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
-    story.move_as(&[Role::Verifier], "r", "Production");
+    story.move_as(&[Role::ADMIN], "r", "InVerification").move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::VERIFIER], "r", "Production");
     assert_eq!((story.codes(), story.trees(A)), (vec!["role"], vec!["testing".to_owned()]));
 }
 
 #[test]
 fn no_step_is_left_out() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "Production");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!((story.codes(), story.trees(A)), (vec!["no_transition"], vec!["untested".to_owned()]));
-    story.move_as(&[Role::Admin], "r", "Moon");
+    story.move_as(&[Role::ADMIN], "r", "Moon");
     assert_eq!(story.codes(), ["unknown_state"]);
 }
 
 #[test]
 fn a_person_hears_all_the_reasons_and_nothing_happens() {
     let mut story = Story::new();
-    story.submit("r", &[A, "b-1-1.noarch"]).move_as(&[Role::Admin], "r", "InVerification");
+    story.submit("r", &[A, "b-1-1.noarch"]).move_as(&[Role::ADMIN], "r", "InVerification");
     let before = story.world.last;
-    story.move_as(&[Role::Ea], "r", "StageRollOut");
+    story.move_as(&[Role::EA], "r", "StageRollOut");
     assert_eq!(story.codes(), ["role", "package_missing", "package_missing"]);
     assert_eq!(story.world.last, before);
 }
@@ -901,30 +901,30 @@ fn somebody_is_erased_by_an_admin_who_says_why() {
     story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification");
     let (jane, token) = (story.id_of("rt:jane"), story.id_of("jane"));
     assert_eq!(story.world.persons.named().collect::<BTreeSet<_>>(), BTreeSet::from([jane, token]));
-    story.erase_as(&[Role::Srm], "rt:jane", "");
+    story.erase_as(&[Role::SRM], "rt:jane", "");
     assert_eq!(story.codes(), ["no_reason", "role"]);
     for nobody in ["jane doe", "", "p-00000000000000ff", "rolloutd"] {
-        story.erase_as(&[Role::Admin], nobody, "left");
+        story.erase_as(&[Role::ADMIN], nobody, "left");
         assert!(matches!(story.answer, Some(Answer::NotFound(_))), "{nobody}: {:?}", story.answer);
     }
     let before = story.facts.len();
-    story.erase_as(&[Role::Admin], "rt:jane", "left");
+    story.erase_as(&[Role::ADMIN], "rt:jane", "left");
     assert_eq!((&story.answer, story.facts.len()), (&Some(Answer::Erased(jane)), before + 1));
     assert_eq!(story.world.persons.erased().map(|(id, _)| id).collect::<Vec<_>>(), [jane]);
     for again in [jane.to_string(), "rt:jane".to_owned()] {
-        story.erase_as(&[Role::Admin], &again, "left");
+        story.erase_as(&[Role::ADMIN], &again, "left");
         assert!(matches!(story.answer, Some(Answer::Conflict(_) | Answer::NotFound(_))), "{:?}", story.answer);
     }
     // By id, and themselves; the register has lost them, but another copy of it may be put back.
     story.people = People::default();
-    story.erase_as(&[Role::Admin], &token.to_string(), "left");
+    story.erase_as(&[Role::ADMIN], &token.to_string(), "left");
     assert_eq!(story.answer, Some(Answer::Erased(token)));
 }
 
 #[test]
 fn a_repetition_is_one_also_when_its_user_was_erased() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification").erase_as(&[Role::Admin], "rt:jane", "left");
+    story.arrives(A).submit("r", &[A]).hint("1", "r", "InVerification").erase_as(&[Role::ADMIN], "rt:jane", "left");
     story.hint("1", "r", "InVerification");
     assert_eq!(story.answer, Some(Answer::Repeated));
     story.hint("2", "r", "Unverified");
@@ -938,7 +938,7 @@ fn no_fact_names_whoever_asked() {
     story.arrives(A).submit("r", &[A]).hint("1", "r", "Production").hint("2", "r", "StageRollOut");
     story.rules.hooks.insert("rt".parse().expect("a name"), caller(&[]));
     story.hint("3", "r", "InVerification").hint("4", "nope", "InVerification").judge_all();
-    story.move_as(&[Role::Admin], "r", "InVerification").erase_as(&[Role::Admin], "rt:jane", "left");
+    story.move_as(&[Role::ADMIN], "r", "InVerification").erase_as(&[Role::ADMIN], "rt:jane", "left");
     assert!(story.facts.iter().any(|fact| matches!(fact, Fact::Declined(_))));
     for fact in &story.facts {
         assert!(!fact::write(fact).contains("jane"), "{fact}");
@@ -1035,9 +1035,9 @@ fn a_hint_that_makes_no_sense_is_remembered_and_refused() {
 #[test]
 fn a_rejected_rollout_withdraws_its_packages_for_good() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
-    story.move_as(&[Role::Srm], "r", "Rejected").carried_out();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::SRM], "r", "Rejected").carried_out();
     assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
     story.submit("again", &[A]);
     assert_eq!(story.codes(), ["package_withdrawn"]);
@@ -1046,7 +1046,7 @@ fn a_rejected_rollout_withdraws_its_packages_for_good() {
 #[test]
 fn a_rollout_of_nothing_that_arrived_can_be_rejected() {
     let mut story = Story::new();
-    story.submit("r", &[A]).move_as(&[Role::Admin], "r", "Rejected");
+    story.submit("r", &[A]).move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected");
     assert!(story.world.rollouts.plans().next().is_none());
 }
@@ -1057,9 +1057,9 @@ fn a_package_belongs_to_one_open_rollout() {
     story.arrives(A).submit("r", &[A]).submit("s", &[A]);
     assert_eq!(story.codes(), ["in_other_rollout"]);
     // One that is rejected is in nobody's way; what it took back is.
-    story.move_as(&[Role::Admin], "r", "Rejected").carried_out().submit("s", &[A]);
+    story.move_as(&[Role::ADMIN], "r", "Rejected").carried_out().submit("s", &[A]);
     assert_eq!(story.codes(), ["package_withdrawn"]);
-    story.submit("t", &[B]).move_as(&[Role::Admin], "t", "Rejected").submit("u", &[B]);
+    story.submit("t", &[B]).move_as(&[Role::ADMIN], "t", "Rejected").submit("u", &[B]);
     assert_eq!(story.answer, Some(Answer::Submitted("u".parse().expect("an id"))));
 }
 
@@ -1072,8 +1072,8 @@ fn a_tree_takes_only_what_its_own_ring_vouches_for() {
         (Trust::default(), Some("signer_not_trusted")),
     ] {
         let mut story = Story::new();
-        story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-        story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
+        story.trusts("testing", testing).arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+        story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
         assert_eq!(story.codes().first().copied(), code);
         assert_eq!(story.trees(A), [if code.is_none() { "testing" } else { "untested" }]);
     }
@@ -1082,19 +1082,19 @@ fn a_tree_takes_only_what_its_own_ring_vouches_for() {
 #[test]
 fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_withdrawal() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut");
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.codes(), ["busy"], "a move that goes on is waited for");
     story.trusts("testing", trust(1, Standing::Revoked));
-    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
     assert_eq!(story.codes(), ["already"]);
     // What a tracker wants next is kept until it is trusted again, or given up.
     story.hint("1", "r", "Production");
     assert!(matches!(story.facts.last(), Some(Fact::Awaits(_))), "{:?}", story.facts.last());
     story.judge_all();
     assert!(story.world.rollouts.iter().all(|rollout| rollout.wanted.is_some()));
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected");
     // The move may have got as far as its target.
     let (old, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n - 1, plan.clone())).expect("one");
@@ -1112,13 +1112,13 @@ fn a_move_whose_signer_was_revoked_meanwhile_can_be_given_up_and_only_for_a_with
 #[test]
 fn a_move_to_an_end_that_is_held_can_be_given_up_like_before_it() {
     let mut story = Story::new();
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::Admin], "r", "InVerification");
-    story.move_as(&[Role::Admin], "r", "StageRollOut").carried_out();
-    story.move_as(&[Role::Admin], "r", "Production");
-    story.move_as(&[Role::Admin], "r", "Rejected");
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut").carried_out();
+    story.move_as(&[Role::ADMIN], "r", "Production");
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.codes(), ["no_transition"], "Production is an end");
     story.trusts("production", trust(1, Standing::Revoked));
-    story.move_as(&[Role::Admin], "r", "Production");
+    story.move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!(story.codes(), ["already"], "it is what was asked for");
     story.hint("1", "r", "Rejected").carried_out();
     assert_eq!((story.state("r"), story.trees(A)), ("Rejected".to_owned(), vec![]));
@@ -1128,13 +1128,13 @@ fn a_move_to_an_end_that_is_held_can_be_given_up_like_before_it() {
 fn nothing_older_than_the_target_is_promoted() {
     let mut story = Story::new();
     for (id, nevra) in [("new", "a-2-1.noarch"), ("old", A)] {
-        story.arrives(nevra).submit(id, &[nevra]).move_as(&[Role::Admin], id, "InVerification");
-        story.move_as(&[Role::Admin], id, "StageRollOut").carried_out();
+        story.arrives(nevra).submit(id, &[nevra]).move_as(&[Role::ADMIN], id, "InVerification");
+        story.move_as(&[Role::ADMIN], id, "StageRollOut").carried_out();
     }
     assert_eq!((story.codes(), story.state("old")), (vec!["older_than_target"], "InVerification".to_owned()));
     // Another architecture of the same name is another matter.
-    story.arrives("a-1-1.x86_64").submit("arch", &["a-1-1.x86_64"]).move_as(&[Role::Admin], "arch", "InVerification");
-    story.move_as(&[Role::Admin], "arch", "StageRollOut").carried_out();
+    story.arrives("a-1-1.x86_64").submit("arch", &["a-1-1.x86_64"]).move_as(&[Role::ADMIN], "arch", "InVerification");
+    story.move_as(&[Role::ADMIN], "arch", "StageRollOut").carried_out();
     assert_eq!(story.trees("a-1-1.x86_64"), ["testing"]);
 }
 
@@ -1147,7 +1147,7 @@ fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
     assert!(matches!(story.answer, Some(Answer::Conflict(_))));
     let ask =
         Ask::Submit { rollout: "x".parse().expect("an id"), title: String::new(), parts: vec![part("nowhere", &[])] };
-    story.tell(&Input::Asked(caller(&[Role::Admin]), ask));
+    story.tell(&Input::Asked(caller(&[Role::ADMIN]), ask));
     assert!(matches!(story.answer, Some(Answer::NotFound(_))));
 }
 
@@ -1170,7 +1170,7 @@ fn attempt(story: &mut Story, end: End) -> &mut Story {
 fn what_somebody_has_to_be_told_is_due_with_what_causes_it_and_until_they_took_it() {
     let mut story = told(&notice::USUAL);
     story.arrives(A).submit("r", &[A]).hint("1", "r", "Production");
-    story.move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "InVerification");
     let kinds: Vec<&str> = story.facts.iter().map(Fact::kind).collect();
     assert_eq!(
         kinds,
@@ -1228,7 +1228,7 @@ const C: &str = "c-1-1.i386";
 fn of_two() -> Story {
     let mut story = Story::new();
     story.has_too(OTHER).submit_parts("r", vec![part(DIST, &[A]), part(OTHER, &[C, C])]);
-    story.move_as(&[Role::Admin], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "InVerification");
     story
 }
 
@@ -1252,14 +1252,14 @@ fn a_rollout_of_two_distributions_moves_in_one_plan_and_in_both_or_in_none() {
     story.carried_out();
     assert_eq!([story.trees(A), story.trees_of(OTHER, C)], [["testing"], ["testing"]]);
     // And back.
-    story.move_as(&[Role::Admin], "r", "Rejected").carried_out();
+    story.move_as(&[Role::ADMIN], "r", "Rejected").carried_out();
     assert!(story.trees(A).is_empty() && story.trees_of(OTHER, C).is_empty());
 }
 
 #[test]
 fn a_plan_of_two_distributions_that_is_stuck_in_one_is_given_up_in_both() {
     let mut story = of_two();
-    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::Admin], "r", "StageRollOut");
+    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::ADMIN], "r", "StageRollOut");
     gets_half_way(&mut story);
     assert_eq!(story.trees_of(OTHER, C), ["testing", "untested"], "it is shown there");
     story.holds("testing");
@@ -1270,7 +1270,7 @@ fn a_plan_of_two_distributions_that_is_stuck_in_one_is_given_up_in_both() {
     assert_eq!([story.trees(A), story.trees_of(OTHER, C)], [["untested"], ["untested"]]);
     // One that has shown nothing goes back, too.
     let mut story = of_two();
-    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::Admin], "r", "StageRollOut");
+    story.arrives(A).arrives_in(OTHER, C).move_as(&[Role::ADMIN], "r", "StageRollOut");
     fails(&mut story);
     give_up(&mut story);
     story.troubles.clear();
@@ -1284,7 +1284,7 @@ fn who_moves_a_rollout_of_two_distributions_may_in_both_and_their_procedure_is_t
     let mut story = of_two();
     story.arrives(A).arrives_in(OTHER, C);
     let mut jane = caller(&[]);
-    let grant = |dist: &str| Grant { role: Role::Admin, scope: Scope::Distribution(dist.parse().expect("a path")) };
+    let grant = |dist: &str| Grant { role: Role::ADMIN, scope: Scope::Distribution(dist.parse().expect("a path")) };
     jane.grants.push(grant(DIST));
     let step =
         || Ask::Move { rollout: "r".parse().expect("an id"), state: "StageRollOut".into(), reason: String::new() };
@@ -1315,9 +1315,9 @@ fn who_moves_a_rollout_of_two_distributions_may_in_both_and_their_procedure_is_t
 fn a_rollout_of_two_distributions_is_older_than_the_target_when_it_is_in_one() {
     let mut story = of_two();
     story.arrives(A).arrives_in(OTHER, C).arrives_in(OTHER, "c-2-1.i386");
-    story.submit_parts("new", vec![part(OTHER, &["c-2-1.i386"])]).move_as(&[Role::Admin], "new", "InVerification");
-    story.move_as(&[Role::Admin], "new", "StageRollOut");
-    story.move_as(&[Role::Admin], "r", "StageRollOut");
+    story.submit_parts("new", vec![part(OTHER, &["c-2-1.i386"])]).move_as(&[Role::ADMIN], "new", "InVerification");
+    story.move_as(&[Role::ADMIN], "new", "StageRollOut");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
     assert_eq!(story.codes(), ["older_than_target"], "what is on its way counts");
 }
 
@@ -1363,7 +1363,7 @@ proptest::proptest! {
         story.arrives(A).arrives(B).submit("r", &[A, B]);
         for (what, state) in steps {
             match what {
-                0 | 1 => { story.move_as(&[Role::Admin], "r", states[state]); }
+                0 | 1 => { story.move_as(&[Role::ADMIN], "r", states[state]); }
                 2 if story.world.rollouts.plans().next().is_some() => fails(&mut story),
                 5 if story.world.rollouts.plans().next().is_some() => { gets_half_way(&mut story); fails(&mut story); }
                 3 => give_up_for(&mut story, "by mistake"),
@@ -1404,7 +1404,7 @@ proptest::proptest! {
             let (id, nevra) = if *first { ("r", A) } else { ("s", "b-1-1.noarch") };
             match what {
                 0 if story.trees(nevra).is_empty() && story.state(id) != "Rejected" => { story.arrives(nevra); }
-                1 => { story.move_as(&[Role::Admin], id, states[*state]); }
+                1 => { story.move_as(&[Role::ADMIN], id, states[*state]); }
                 2 => { story.hint(&n.to_string(), id, states[*state]); }
                 _ => { story.carried_out(); }
             }
@@ -1429,7 +1429,7 @@ proptest::proptest! {
         story.arrives(A).submit("r", &[A]);
         for (n, (what, state)) in steps.iter().enumerate() {
             match what {
-                0 => { story.move_as(&[Role::Admin], "r", states[*state]); }
+                0 => { story.move_as(&[Role::ADMIN], "r", states[*state]); }
                 1 => { story.hint(&n.to_string(), "r", states[*state]); }
                 2 if story.world.rollouts.plans().next().is_some() => gets_half_way(&mut story),
                 _ => { story.carried_out(); }

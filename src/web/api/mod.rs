@@ -25,6 +25,8 @@ pub mod moves;
 pub mod packages;
 /// All trees.
 pub mod trees;
+/// The procedures in force.
+pub mod procedures;
 /// Entries of the logbook, and its chain.
 pub mod log;
 /// The people behind the ids in the logbook; erases somebody.
@@ -47,6 +49,7 @@ pub mod outbox;
     moves::give_up,
     packages::lose,
     trees::trees,
+    procedures::procedures,
     log::log,
     log::verify_log,
     people::people,
@@ -68,6 +71,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/give-up", post(moves::give_up))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
+        .route("/api/v1/procedures", get(procedures::procedures))
         .route("/api/v1/log", get(log::log))
         .route("/api/v1/log/verify", get(log::verify_log))
         .route("/api/v1/people", get(people::people))

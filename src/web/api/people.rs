@@ -70,7 +70,7 @@ pub async fn people(
     headers: HeaderMap,
 ) -> Result<(HeaderMap, Json<Vec<PersonBody>>), Problem> {
     let caller = caller(&context, client, &headers).await?;
-    if !caller.may(&[Role::Admin], None) {
+    if !caller.may(&[Role::ADMIN], None) {
         let why = format!("{} may not see who is in the register; the role admin may", caller.who);
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", why));
     }

@@ -136,7 +136,7 @@ pub async fn drop_rejected(
 ) -> Result<Json<DroppedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    if !caller.may(&[Role::Admin], None) {
+    if !caller.may(&[Role::ADMIN], None) {
         let why = format!("{} may not remove refused files; the role admin may", caller.who);
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", why));
     }

@@ -1,0 +1,155 @@
+//! `rolloutctl procedure`: the procedures in force, as tables or as a drawing.
+
+use std::fmt::Write as _;
+
+use super::words::document;
+use crate::cli::client::Client;
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::procedures::{GateBody, ProcedureBody, TransitionBody};
+
+/// Shows the procedures in force
+///
+/// Example: rolloutctl procedure show
+#[derive(Debug, clap::Args)]
+pub struct ProcedureArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Show(ShowArgs),
+}
+
+/// Shows a procedure: which roles may take which step, what moves, and which gates it has to pass
+///
+/// With --dot it prints a drawing for Graphviz.
+///
+/// Example: rolloutctl procedure show egi --dot | dot -Tsvg > egi.svg
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct ShowArgs {
+    /// The procedure's name, or a distribution that follows it; all of them if it is left out
+    name: Option<String>,
+    /// A drawing in the language of Graphviz
+    #[arg(long, conflicts_with = "json")]
+    dot: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no daemon, it refuses, or there is no such procedure.
+pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let Command::Show(ShowArgs { name, dot }) = args.command;
+    let mut all: Vec<ProcedureBody> = client.get("/api/v1/procedures").await?;
+    if let Some(name) = name {
+        let known = all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
+        all.retain(|one| one.name == name || one.distributions.contains(&name));
+        if all.is_empty() {
+            let why = format!("no distribution follows a procedure {name:?}, and none is called so");
+            return Err(Failure::new(Exit::Usage, why).hint(format!("the procedures in force: {known}")));
+        }
+    }
+    if json {
+        return Ok(Outcome::done(document(&all)));
+    }
+    let width = table::width();
+    let shown = all.iter().map(|one| if dot { draw(one) } else { show(one, width) });
+    Ok(Outcome::done(shown.collect::<Vec<_>>().join("\n")))
+}
+
+fn show(procedure: &ProcedureBody, width: usize) -> String {
+    let ProcedureBody { name, distributions, initial, submit, transitions, .. } = procedure;
+    let mut text = format!("procedure      {name}\n");
+    for dist in distributions {
+        let _ = writeln!(text, "distribution   {dist}");
+    }
+    let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}\n", submit.join(", "));
+    let row = |t: &TransitionBody| vec![t.from.clone(), t.to.clone(), effect(t), t.who.join(", "), gates(t)];
+    let rows: Vec<_> = transitions.iter().map(row).collect();
+    text + &table::lay_out(&["FROM", "TO", "PACKAGES", "WHO", "GATES"], &rows, width)
+}
+
+/// What a step does to the packages.
+fn effect(transition: &TransitionBody) -> String {
+    match &transition.moves {
+        Some(moves) => format!("{} -> {}", moves.from, moves.to),
+        None if transition.withdraws => "withdrawn".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn gates(transition: &TransitionBody) -> String {
+    transition.gates.iter().map(gate).collect::<Vec<_>>().join(", ")
+}
+
+fn gate(gate: &GateBody) -> String {
+    let terms = gate.terms.iter().map(|(name, value)| format!(" {name} {value}"));
+    gate.name.clone() + &terms.collect::<String>()
+}
+
+/// The table as a graph. Steps that change trees are solid and say what moves, as the EGI diagram marks them "TR".
+fn draw(procedure: &ProcedureBody) -> String {
+    let mut text =
+        format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box, style=rounded];\n", quoted(&procedure.name));
+    for state in &procedure.states {
+        let is_final = !procedure.transitions.iter().any(|t| t.from == *state);
+        let more = match (*state == procedure.initial, is_final) {
+            (true, _) => " [style=\"rounded,bold\"]",
+            (false, true) => " [peripheries=2]",
+            (false, false) => "",
+        };
+        let _ = writeln!(text, "  {}{more};", quoted(state));
+    }
+    for t in &procedure.transitions {
+        let effect = effect(t);
+        let more = if effect.is_empty() { "style=dashed".to_owned() } else { format!("label={}", quoted(&effect)) };
+        let _ = writeln!(text, "  {} -> {} [{more}];", quoted(&t.from), quoted(&t.to));
+    }
+    text + "}\n"
+}
+
+/// A name in Graphviz's language.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::procedure::{built_in, names};
+    use crate::web::api::procedures::procedure_body;
+
+    fn egi() -> ProcedureBody {
+        procedure_body(&built_in("egi").expect("it ships"), vec!["umd/3/sl6/x86_64".to_owned()])
+    }
+
+    #[test]
+    fn a_procedure_is_shown_as_a_table_and_as_a_drawing() {
+        insta::assert_snapshot!(show(&egi(), 200));
+        insta::assert_snapshot!(draw(&egi()));
+    }
+
+    #[test]
+    fn names_in_a_drawing_cannot_end_their_quotes() {
+        assert_eq!(quoted(r#"a"b\"#), r#""a\"b\\""#);
+    }
+
+    /// The tables of the README are those of the program.
+    #[test]
+    fn the_readme_has_every_procedure_that_ships() {
+        let readme = include_str!("../../../README.md");
+        for name in names() {
+            let body = procedure_body(&built_in(name).expect("it ships"), vec![]);
+            let mut table = "| from | to | packages | who | gates |\n|---|---|---|---|---|\n".to_owned();
+            for t in &body.transitions {
+                let _ =
+                    writeln!(table, "| {} | {} | {} | {} | {} |", t.from, t.to, effect(t), t.who.join(", "), gates(t));
+            }
+            let table = table.replace("|  |", "| |").replace("|  |", "| |");
+            assert!(readme.contains(&table), "{name}: the README should have\n{table}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `/api/v1/procedures`: the procedures in force, as tables.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::terms::{Gate, Term};
+use crate::domain::workflow::{Effect, Transition, Workflow};
+use crate::format::quantity;
+use crate::process::rules::Rules;
+use crate::web::context::Context;
+
+/// A procedure.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ProcedureBody {
+    /// Its name.
+    pub name: String,
+    /// The distributions that follow it.
+    pub distributions: Vec<String>,
+    /// The state of a new rollout.
+    pub initial: String,
+    /// The roles that may submit rollouts, one of which suffices.
+    pub submit: Vec<String>,
+    /// Its states, in the order of the table.
+    pub states: Vec<String>,
+    /// Its transitions, in the order of the table.
+    pub transitions: Vec<TransitionBody>,
+}
+
+/// A transition.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TransitionBody {
+    /// The state it leaves.
+    pub from: String,
+    /// The state it reaches.
+    pub to: String,
+    /// The roles that may take it, one of which suffices.
+    pub who: Vec<String>,
+    /// The gates that the procedure names for it; others are always asked.
+    pub gates: Vec<GateBody>,
+    /// What it moves, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves: Option<MovesBody>,
+    /// Whether it withdraws the packages from every tree.
+    #[serde(default)]
+    pub withdraws: bool,
+}
+
+/// Where packages are moved from and to.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MovesBody {
+    /// The tree where they are.
+    pub from: String,
+    /// The tree where they go.
+    pub to: String,
+}
+
+/// A gate with its terms.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GateBody {
+    /// Its name.
+    pub name: String,
+    /// Its terms, as a procedure file has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub terms: BTreeMap<String, String>,
+}
+
+/// The procedures in force.
+#[utoipa::path(get, path = "/api/v1/procedures", tag = "procedures",
+    responses((status = 200, description = "The procedures in force", body = Vec<ProcedureBody>)))]
+pub async fn procedures(State(context): State<Context>) -> Json<Vec<ProcedureBody>> {
+    Json(in_force(&context.engine.shared().read().rules))
+}
+
+/// One for each table. Distributions with the same one are together; files may have the same name and differ.
+fn in_force(rules: &Rules) -> Vec<ProcedureBody> {
+    let mut all: Vec<(&Workflow, ProcedureBody)> = Vec::new();
+    for (dist, rules) in &rules.distributions {
+        match all.iter_mut().find(|(workflow, _)| **workflow == rules.workflow) {
+            Some((_, body)) => body.distributions.push(dist.to_string()),
+            None => all.push((&rules.workflow, procedure_body(&rules.workflow, vec![dist.to_string()]))),
+        }
+    }
+    all.into_iter().map(|(_, body)| body).collect()
+}
+
+/// A procedure that these distributions follow.
+pub(crate) fn procedure_body(workflow: &Workflow, distributions: Vec<String>) -> ProcedureBody {
+    ProcedureBody {
+        name: workflow.name().to_owned(),
+        distributions,
+        initial: workflow.initial().to_string(),
+        submit: workflow.submitters().iter().map(ToString::to_string).collect(),
+        states: workflow.states().iter().map(ToString::to_string).collect(),
+        transitions: workflow.transitions().iter().map(transition_body).collect(),
+    }
+}
+
+fn transition_body(transition: &Transition) -> TransitionBody {
+    let moves = match &transition.effect {
+        Effect::Move { from, to } => Some(MovesBody { from: from.to_string(), to: to.to_string() }),
+        Effect::Withdraw | Effect::None => None,
+    };
+    TransitionBody {
+        from: transition.from.to_string(),
+        to: transition.to.to_string(),
+        who: transition.who.iter().map(ToString::to_string).collect(),
+        gates: transition.gates.iter().map(gate_body).collect(),
+        moves,
+        withdraws: transition.effect == Effect::Withdraw,
+    }
+}
+
+fn gate_body(gate: &Gate) -> GateBody {
+    let shown = |(name, Term::Duration(span)): (&str, &Term)| (name.to_owned(), quantity::show_duration(*span));
+    GateBody { name: gate.name.to_owned(), terms: gate.terms.iter().map(shown).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::process::procedure;
+    use crate::process::rules::DistRules;
+
+    #[test]
+    fn distributions_with_the_same_table_are_together() {
+        let follows = |text: &str| DistRules {
+            workflow: procedure::read(text, Path::new("own.toml")).expect("a procedure").workflow,
+            trees: vec![],
+            trust: BTreeMap::new(),
+            grace_metadata: Duration::ZERO,
+            grace_packages: Duration::ZERO,
+        };
+        let egi = include_str!("../../format/procedures/egi.toml");
+        let other = egi.replace("\"packages_present\", \"not_older\"", "{ name = \"exposure\", for = \"7d\" }");
+        let all = [("a/1", egi), ("a/2", &other), ("a/3", egi)];
+        let all = all.map(|(dist, text)| (dist.parse().expect("a path"), follows(text)));
+        let bodies = in_force(&Rules { distributions: all.into(), ..Rules::default() });
+        let seen: Vec<_> = bodies.iter().map(|body| (body.name.as_str(), body.distributions.join(" "))).collect();
+        assert_eq!(seen, [("egi", "a/1 a/3".to_owned()), ("egi", "a/2".to_owned())]);
+        let gate = &bodies[1].transitions[2].gates[0];
+        assert_eq!((gate.name.as_str(), gate.terms["for"].as_str()), ("exposure", "1w"));
+    }
+}
