@@ -242,7 +242,8 @@ fn show_undone(args: &AdoptArgs, id: &TreeId, (number, put_back): (usize, Option
     };
     format!(
         "{id} is no longer managed: {packages} are unchanged, and {metadata}. The daemon, if it is started, \
-         leaves the tree alone. Files that were copied stay the daemon's.\n"
+         publishes nothing there and says so until the tree is adopted again or is no longer in its configuration. The files that \
+         it added (the .repo file, the public keys) and those that were copied stay.\n"
     )
 }
 

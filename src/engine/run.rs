@@ -429,7 +429,8 @@ impl Engine {
         let mut inside = self.shared.write();
         inside.troubles.remove(&Trouble::Logbook);
         inside.head = self.book.head();
-        inside.world.elapsed = Some(elapsed);
+        // As the next start reads it, so that a checkpoint is what the entries fold to.
+        inside.world.elapsed = Some(said.unwrap_or(Elapsed::from_wall(now)));
         for (recorded, entry) in recorded.iter().zip(&decision.entries) {
             log_fact(recorded.seq, entry, &inside.people);
             self.trail.note(&entry.fact);
@@ -791,6 +792,30 @@ mod tests {
             engine.seal();
         }
         assert!(elapsed >= Elapsed::recorded(long_ago).plus(hour * 3));
+    }
+
+    /// A checkpoint is made of the world that the engine has.
+    #[test]
+    fn the_world_of_the_engine_is_what_its_entries_fold_to() {
+        for away in [Duration::ZERO, Duration::from_millis(300), Duration::from_secs(90)] {
+            let dir = tempfile::tempdir().expect("a directory");
+            let path = dir.path().join("logbook.sqlite");
+            let book = SqliteLogbook::open(&path).expect("opened");
+            let shared = Arc::<Shared>::default();
+            let workers = Arc::new(Workers::new(Arc::clone(&shared), vec![]));
+            let known = Arc::clone(&shared);
+            let mut engine =
+                Engine::new(Box::new(book), forgetful(), workers, shared, Clock::System, oneshot::channel().0).0;
+            for fact in every_fact() {
+                engine.began.0 = Elapsed::from_wall(Clock::System.now().checked_sub(away).expect("a time"));
+                engine.began.1 = Clock::System.monotonic();
+                let entry = Entry { who: Actor::recorded(DAEMON), why: String::new(), fact };
+                engine.record(&Decision { entries: vec![entry], answer: None }).expect("written");
+            }
+            let mut folded = World::default();
+            fold(&mut SqliteLogbook::open(&path).expect("whole"), &mut folded).expect("folded");
+            assert!(folded == known.read().world, "{away:?} behind the wall clock");
+        }
     }
 
     #[test]

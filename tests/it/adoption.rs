@@ -57,6 +57,16 @@ pub(crate) fn createrepo(dir: &Path) {
     assert!(out.status.success(), "{}", said(&out));
 }
 
+/// Adds metadata that neither the daemon writes nor its readers open.
+fn add_updateinfo(dir: &Path) {
+    let updateinfo = dir.parent().unwrap().join("updateinfo.xml");
+    let long = "<!-- longer than it is when it is packed -->\n".repeat(50);
+    fs::write(&updateinfo, format!("<?xml version=\"1.0\"?>\n<updates>\n{long}</updates>\n")).unwrap();
+    let words = ["--compress", "--compress-type=bz2"];
+    let out = Command::new("modifyrepo_c").args(words).arg(&updateinfo).arg(dir.join("repodata")).output().unwrap();
+    assert!(out.status.success(), "{}", said(&out));
+}
+
 /// Bytes, inode and time of each package below a directory.
 fn state_of(dir: &Path) -> BTreeMap<PathBuf, (Vec<u8>, u64, SystemTime)> {
     let packages = files_below(dir).into_iter().filter(|path| path.extension().is_some_and(|e| e == "rpm"));
@@ -103,6 +113,7 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
         ],
     );
     createrepo(&dir);
+    add_updateinfo(&dir);
     lay(&site, "production", &[("old/left-1-1.noarch.rpm", &signed("left", "1"))]);
     let before = judge::read_unsigned(&Source::Disk(dir.clone())).unwrap();
     let (packages, repomd) = (state_of(&dir), fs::read(dir.join("repodata/repomd.xml")).unwrap());
@@ -133,7 +144,9 @@ fn a_tree_of_a_cron_job_comes_under_management_as_it_is_and_clients_and_rollouts
         site.wait("the tree to be published", |site| judge::read(&Source::Disk(site.tree("production"))).ok()?);
     assert_eq!(places(&after), places(&before));
     assert!(after.revision > before.revision);
-    assert!(after.files.iter().any(|file| file.contains("comps")), "it is carried along: {:?}", after.files);
+    for carried in ["comps", "updateinfo.xml.bz2"] {
+        assert!(after.files.iter().any(|file| file.contains(carried)), "it is carried along: {:?}", after.files);
+    }
     assert_eq!(state_of(&dir), packages, "no byte, no inode and no time of a package is another one");
     let (found, _) = fsck(&site, true);
     assert!(matches!(&found[..], [(_, what)] if what.contains("not listed")), "the one that was left: {found:?}");

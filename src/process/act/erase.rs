@@ -25,7 +25,7 @@ pub(in crate::process) fn erase(known: Known<'_>, caller: &Caller, person: &str,
     let by_identity = || person.parse::<Actor>().ok().and_then(|identity| known.people.id_of(&identity));
     let Some(id) = PersonId::read(person).or_else(by_identity) else {
         return Decision::answered(Answer::NotFound(format!(
-            "the register knows no {person}; it has the whole identity, such as `rt:jane`, and nobody from before it began"
+            "the register has no {person}; give the whole identity, such as `rt:jane`. People whose entries are older than the register are not in it"
         )));
     };
     let persons = &known.world.persons;

@@ -61,10 +61,15 @@ impl Distribution {
             return (!strange.is_empty()).then(|| {
                 format!(
                     "{id} has metadata of {} unknown to this logbook ({}); publishing would empty it. If this \
-                     tree belongs to another state directory, start with that one; if the packages may go{}, \
+                     tree belongs to another state directory, start with that one; {}if the packages may go{}, \
                      move them out of the tree and remove {REPODATA}/ there",
                     counted(strange.len(), "package"),
                     strangers::some(&strange),
+                    if *tree == self.settings.gate.tree {
+                        String::new()
+                    } else {
+                        format!("to take it under management as it is, stop the daemon and run `rolloutd adopt {id}`; ")
+                    },
                     if *tree == self.settings.gate.tree { " or may be taken in as uploads" } else { "" },
                 )
             });

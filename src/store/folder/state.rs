@@ -189,5 +189,15 @@ fn read_files(db: &Connection, end: u64) -> rusqlite::Result<Files> {
         };
         Ok((row.get(0)?, (stamp, place)))
     })?;
-    rows.filter(|row| row.as_ref().map_or(true, |(_, (_, place))| place.end() <= end)).collect()
+    let mut files = Files::new();
+    for row in rows {
+        let (path, known): (String, _) = row?;
+        // A changed byte may have put a row where no search finds it, and then it could never be removed.
+        if files.last_key_value().is_some_and(|(last, _)| *last >= path) {
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        files.insert(path, known);
+    }
+    files.retain(|_, (_, place)| place.end() <= end);
+    Ok(files)
 }

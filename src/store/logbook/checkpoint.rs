@@ -3,7 +3,7 @@
 //!
 //! It may be thrown away at any time: without it, a start folds all entries and comes to the same. The file is
 //! `<state>/logbook.checkpoint`: a mark, the number and hash of the last entry that was folded, the SHA-256 of the program that
-//! wrote it, that of the rest, and the rest, which only that program understands. It is used if
+//! wrote it, that of the rest and its length, and the rest, which only that program understands. It is used if
 //!
 //! - the rest has its checksum,
 //! - the running program is the one that wrote it: another version may fold otherwise,
@@ -27,7 +27,7 @@ use crate::domain::checksum::Sha256;
 const MARK: &[u8; 8] = b"rolloutC";
 
 /// Bytes before the fold.
-const HEADER: usize = 8 + 8 + 32 + 32 + 32;
+const HEADER: usize = 8 + 8 + 32 + 32 + 32 + 8;
 
 /// The largest checkpoint. A million packages take some 300 MiB.
 const SIZE_MAX: u64 = 1 << 30;
@@ -76,7 +76,8 @@ impl Checkpoints {
         let mut bytes = Vec::with_capacity(HEADER + fold.len());
         bytes.extend_from_slice(MARK);
         bytes.extend_from_slice(&head.seq.to_be_bytes());
-        for part in [&head.hash.0[..], &program, digest(&SHA256, fold).as_ref(), fold] {
+        let length = (fold.len() as u64).to_be_bytes();
+        for part in [&head.hash.0[..], &program, digest(&SHA256, fold).as_ref(), &length, fold] {
             bytes.extend_from_slice(part);
         }
         disk::put(self.disk.as_ref(), &self.path, &bytes, Access::Owner)
@@ -89,16 +90,30 @@ impl Checkpoints {
 /// Why there is one that cannot be used, in words.
 pub(super) fn beside(logbook: &Path) -> Result<Option<Checkpoint>, String> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = match rustix::fs::open(file(logbook), flags, Mode::empty()).map_err(io::Error::from) {
+    let mut file = match rustix::fs::open(file(logbook), flags, Mode::empty()).map_err(io::Error::from) {
         Ok(fd) => File::from(fd),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
-    let mut bytes = Vec::new();
-    file.take(SIZE_MAX + HEADER as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let (by, checkpoint) = read(bytes).ok_or("it is damaged")?;
+    let damaged = || "it is damaged".to_owned();
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).map_err(|_| damaged())?;
+    let Header { head, by, sum, length } = header_of(&header).ok_or_else(damaged)?;
+    // Nothing more is read before it is known to be worth it.
+    let size = file.metadata().map_err(|error| error.to_string())?.len();
+    if length > SIZE_MAX || size != HEADER as u64 + length {
+        return Err(damaged());
+    }
     let program = program().map_err(|error| format!("{PROGRAM} cannot be read: {error}"))?;
-    if by == program { Ok(Some(checkpoint)) } else { Err("another version of the program wrote it".to_owned()) }
+    if by != program {
+        return Err("another version of the program wrote it".to_owned());
+    }
+    let mut fold = Vec::new();
+    file.take(length + 1).read_to_end(&mut fold).map_err(|error| error.to_string())?;
+    if fold.len() as u64 != length || digest(&SHA256, &fold).as_ref() != sum {
+        return Err(damaged());
+    }
+    Ok(Some(Checkpoint { head, fold }))
 }
 
 /// The file beside a logbook.
@@ -106,19 +121,27 @@ fn file(logbook: &Path) -> PathBuf {
     logbook.with_extension("checkpoint")
 }
 
-/// The program that wrote it, and a checkpoint; `None` if these are other bytes.
-fn read(mut bytes: Vec<u8>) -> Option<([u8; 32], Checkpoint)> {
-    let (header, fold) = bytes.split_first_chunk::<HEADER>()?;
-    let (mark, rest) = header.split_first_chunk::<8>()?;
+/// What stands before the fold.
+struct Header {
+    head: Head,
+    /// The program that wrote it.
+    by: [u8; 32],
+    /// The SHA-256 of the fold.
+    sum: [u8; 32],
+    /// The bytes of the fold.
+    length: u64,
+}
+
+/// `None` if these are other bytes.
+fn header_of(bytes: &[u8; HEADER]) -> Option<Header> {
+    let (mark, rest) = bytes.split_first_chunk::<8>()?;
     let (seq, rest) = rest.split_first_chunk::<8>()?;
     let (hash, rest) = rest.split_first_chunk::<32>()?;
-    let (by, sum) = rest.split_first_chunk::<32>()?;
-    if mark != MARK || digest(&SHA256, fold).as_ref() != sum {
-        return None;
-    }
-    let (head, by) = (Head { seq: u64::from_be_bytes(*seq), hash: Sha256(*hash) }, *by);
-    bytes.drain(..HEADER);
-    Some((by, Checkpoint { head, fold: bytes }))
+    let (by, rest) = rest.split_first_chunk::<32>()?;
+    let (sum, rest) = rest.split_first_chunk::<32>()?;
+    let length = u64::from_be_bytes(rest.try_into().ok()?);
+    let head = Head { seq: u64::from_be_bytes(*seq), hash: Sha256(*hash) };
+    (mark == MARK).then_some(Header { head, by: *by, sum: *sum, length })
 }
 
 /// The SHA-256 of the running program.
