@@ -108,7 +108,7 @@ fn who_acts_is_an_id_in_the_logbook_and_a_name_for_people_until_they_are_erased(
     }
     assert!(!site.ctl(&["erase", &tracker, "--reason", " "]).status.success());
     let unknown = site.ctl(&["erase", JOHN, "--reason", "left the project"]);
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("it has the whole identity"), "{unknown:?}");
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("give the whole identity"), "{unknown:?}");
     let said = site.ctl_good(&["erase", &tracker, "--reason", "left the project"]);
     assert_eq!(said, format!("{john} is an erased person now.\n"));
     let again = site.ctl(&["erase", &john, "--reason", "left the project"]);
