@@ -129,7 +129,7 @@ fn once(
     bar: &ProgressBar,
     wanted: impl Fn(&TreeId) -> bool,
 ) -> Result<Report, Failure> {
-    let world = offline::world(settings)?;
+    let (world, checkpoint) = offline::world_and_checkpoint(settings)?;
     let quiet = world.rollouts.plans().next().is_none() && !world.trees.values().any(|tree| tree.dirty);
     let mut report = Report { entries: world.last, quiet, ..Report::default() };
     bar.set_position(0);
@@ -170,7 +170,7 @@ fn once(
     }
     report.findings.extend(account::waiting(&world, Clock::System.now()));
     report.findings.extend(world.mismatches.iter().map(|what| ("logbook".to_owned(), what.clone())));
-    report.findings.extend(offline::checkpoint(settings)?.map(|what| ("logbook.checkpoint".to_owned(), what)));
+    report.findings.extend(checkpoint.map(|what| ("logbook.checkpoint".to_owned(), what)));
     let people = people::read(&settings.site.state).map_err(|error| error.sentence());
     let of_people = people.map_or_else(|why| vec![why], |people| account::of_people(&world, &people));
     report.findings.extend(of_people.into_iter().map(|what| (people::FILE.to_owned(), what)));

@@ -10,7 +10,7 @@ use crate::config::settings::Settings;
 use crate::config::{files, reader};
 use crate::daemon::prepare;
 use crate::domain::names::TreeId;
-use crate::engine::folding::{checkpoint_agrees, fold};
+use crate::engine::folding::{EngineError, fold, fold_and_compare};
 use crate::process::listed::{self, Doubts};
 use crate::process::world::World;
 use crate::store::logbook::SqliteLogbook;
@@ -36,26 +36,33 @@ pub fn settings(path: &Path) -> Result<Settings, Failure> {
 /// # Errors
 /// If it is missing or damaged.
 pub fn world(settings: &Settings) -> Result<World, Failure> {
-    let book = settings.site.state.join("logbook.sqlite");
-    let mut opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
     let mut world = World::default();
-    fold(&mut opened, &mut world).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    with_logbook(settings, |book| fold(book, &mut world))?;
     Ok(world)
 }
 
-/// What is wrong with the checkpoint beside the logbook, if there is one.
+/// The same, and what is wrong with the checkpoint beside the logbook, if there is one.
 ///
 /// # Errors
 /// As [`world`].
-pub fn checkpoint(settings: &Settings) -> Result<Option<String>, Failure> {
-    let book = settings.site.state.join("logbook.sqlite");
-    let mut opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
-    let agrees = checkpoint_agrees(&mut opened).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
-    Ok((!agrees).then(|| {
+pub fn world_and_checkpoint(settings: &Settings) -> Result<(World, Option<String>), Failure> {
+    let mut world = World::default();
+    let agrees = with_logbook(settings, |book| fold_and_compare(book, &mut world))?;
+    let wrong = (!agrees).then(|| {
         "is not what the entries of the logbook amount to. Find out who writes there, stop the daemon, remove this file, and \
          start the daemon again: it then reads all entries"
             .to_owned()
-    }))
+    });
+    Ok((world, wrong))
+}
+
+fn with_logbook<T>(
+    settings: &Settings,
+    read: impl FnOnce(&mut SqliteLogbook) -> Result<T, EngineError>,
+) -> Result<T, Failure> {
+    let book = settings.site.state.join("logbook.sqlite");
+    let mut opened = SqliteLogbook::open_to_read(&book).map_err(|e| Failure::new(Exit::Usage, chain(&e)))?;
+    read(&mut opened).map_err(|e| Failure::new(Exit::Usage, chain(&e)))
 }
 
 /// The listed packages that their rings do not trust, and what is wrong with rings that cannot be compared.

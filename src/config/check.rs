@@ -15,7 +15,7 @@ use super::{directories, files, keyfiles, secrets, strays};
 use crate::domain::names::Role;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
-use crate::format::spelling::{list_of, nearest};
+use crate::format::spelling::{did_you_mean, list_of};
 use crate::process::procedure;
 
 /// The result of a check.
@@ -131,8 +131,7 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
     let at = outcome.places.of(&format!("distribution[{number}].procedure"));
     for role in workflow.roles().collect::<BTreeSet<_>>() {
         if !Role::KNOWN.contains(role) && granted.iter().all(|granted| granted.role != *role) {
-            let hint = nearest(role.as_str(), Role::KNOWN.iter().map(Role::as_str))
-                .map(|near| format!("did you mean \"{near}\"?"));
+            let hint = did_you_mean(role.as_str(), Role::KNOWN.iter().map(Role::as_str));
             findings.note(&at, format!("it names the role `{role}`, which no token or webhook has"), hint);
         }
     }
@@ -151,9 +150,7 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
 fn roles(outcome: &Outcome, known: &BTreeSet<Role>, findings: &mut Findings) {
     for Granted { role, at } in outcome.notebook.roles.iter().filter(|granted| !known.contains(&granted.role)) {
         let names = || known.iter().map(Role::as_str);
-        let near = nearest(role.as_str(), names());
-        let hint =
-            near.map_or_else(|| format!("there are {}", list_of(names())), |near| format!("did you mean \"{near}\"?"));
+        let hint = did_you_mean(role.as_str(), names()).unwrap_or_else(|| format!("there are {}", list_of(names())));
         findings.complain(at, format!("no procedure of this site names the role `{role}`"), Some(hint));
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::trust::{Legacy, Lifted};
 use crate::format::complaint::Spot;
 use crate::format::compress::Compression;
 use crate::format::document::{Section, Value};
-use crate::format::spelling::{list_of, nearest};
+use crate::format::spelling::{did_you_mean, list_of};
 use crate::process::procedure;
 
 /// A longer grace period is a typing error that would fill disks unnoticed.
@@ -119,10 +119,8 @@ fn procedure(
         return notebook.path(value, Purpose::Procedure { distribution }).map(|path| path.display().to_string());
     }
     let known = procedure::names();
-    let hint = match nearest(text, known.clone()) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("use {}, or the path of a procedure file", list_of(known)),
-    };
+    let hint = did_you_mean(text, known.clone())
+        .unwrap_or_else(|| format!("use {}, or the path of a procedure file", list_of(known)));
     value.complain(format!("`{}` is not a procedure", text.escape_default()), Some(hint));
     None
 }
@@ -294,10 +292,7 @@ fn trees(value: &Value<'_, '_>) -> Option<Vec<TreeName>> {
 
 fn tree_hint(name: &str, known: &[TreeName]) -> String {
     let names = known.iter().map(TreeName::as_str);
-    match nearest(name, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("its trees: {}", list_of(names)),
-    }
+    did_you_mean(name, names.clone()).unwrap_or_else(|| format!("its trees: {}", list_of(names)))
 }
 
 fn min_signers(section: &Section<'_, '_>, trees: Option<&[TreeName]>) -> BTreeMap<String, usize> {

@@ -66,20 +66,21 @@ pub fn fold(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineError
     fold_each(book, world, |_, _, _| ())
 }
 
-/// Whether the checkpoint beside a logbook is what its entries fold to; also if there is none that would be used.
+/// Folds all entries into an empty world, and says whether the checkpoint beside them is what they fold to. If no
+/// checkpoint would be used, it agrees.
 ///
 /// # Errors
 /// As [`fold`].
-pub fn checkpoint_agrees(book: &mut dyn Logbook) -> Result<bool, EngineError> {
-    let Ok(Some(kept)) = book.checkpoint() else { return Ok(true) };
+pub fn fold_and_compare(book: &mut dyn Logbook, world: &mut World) -> Result<bool, EngineError> {
+    let Ok(Some(kept)) = book.checkpoint() else { return fold(book, world).map(|()| true) };
     let (last, kept) = (kept.head.seq, checkpoint::world(&kept));
-    let (mut world, mut agrees) = (World::default(), None);
-    fold_each(book, &mut world, |before, seq, _| {
+    let mut agrees = None;
+    fold_each(book, world, |before, seq, _| {
         if seq == last + 1 {
             agrees = Some(kept.as_ref() == Some(before));
         }
     })?;
-    Ok(agrees.unwrap_or_else(|| kept == Some(world)))
+    Ok(agrees.unwrap_or_else(|| kept.as_ref() == Some(world)))
 }
 
 /// The same for the logbook that will be written to, starting from its checkpoint if there is one. The chain of all entries
@@ -336,14 +337,14 @@ mod tests {
             let mut world = World::default();
             take_up(&mut book, &mut world).expect("taken up");
             assert!(world == expected, "from {last} on");
-            assert!(checkpoint_agrees(&mut book).expect("compared"), "{last}");
+            assert!(fold_and_compare(&mut book, &mut World::default()).expect("compared"), "{last}");
         }
         // It is really used, and whoever compares finds out what it says.
         keep(&mut book, &drafts, 2_000, |world| world.mismatches.push_back("made up".to_owned()));
         let mut world = World::default();
         take_up(&mut book, &mut world).expect("taken up");
         assert_eq!(world.mismatches.iter().filter(|what| *what == "made up").count(), 1);
-        assert!(!checkpoint_agrees(&mut book).expect("compared"));
+        assert!(!fold_and_compare(&mut book, &mut World::default()).expect("compared"));
         // An entry before it that somebody has changed.
         let db = dir.path().join("logbook.sqlite");
         let other = rusqlite::Connection::open(db).expect("open");
@@ -362,7 +363,7 @@ mod tests {
         let mut world = World::default();
         take_up(&mut book, &mut world).expect("taken up");
         assert!(world == expected);
-        assert!(!checkpoint_agrees(&mut book).expect("compared"));
+        assert!(!fold_and_compare(&mut book, &mut World::default()).expect("compared"));
     }
 
     /// The logbook of a site that `rolloutd demo` ran by the program of format 3: every row, with its hash.

@@ -17,7 +17,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::complaint::{Complaint, Level, Spot, sort, without_positions};
-use super::spelling::{list_of, nearest};
+use super::spelling::{did_you_mean, list_of, nearest};
 use super::syntax::Mended;
 
 /// The configuration text, where its lines begin, and the complaints so far.
@@ -327,7 +327,7 @@ impl<'s, 't> Value<'s, 't> {
             return Some(*value);
         }
         let known = words.iter().map(|(word, _)| *word);
-        let hint = nearest(text, known.clone()).map(|near| format!("did you mean \"{near}\"?"));
+        let hint = did_you_mean(text, known.clone());
         self.complain(format!("`{}` is none of {}", text.escape_default(), list_of(known)), hint);
         None
     }

@@ -19,6 +19,11 @@ pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// The hint for a misspelt word: the one that was probably meant, in quotes as in a file.
+pub fn did_you_mean<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<String> {
+    nearest(word, known).map(|near| format!("did you mean \"{near}\"?"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
