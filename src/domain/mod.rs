@@ -16,6 +16,8 @@ pub mod people;
 pub mod refusal;
 /// Package identity: name, epoch, version, release, architecture, and their order.
 pub mod nevra;
+/// Titles, subjects, teams, files and replies as the procedures have people write them.
+pub mod naming;
 /// Whether the facts found about a file are enough to let it in.
 pub mod trust;
 /// Gates as procedures name them, with their terms.

@@ -60,6 +60,7 @@ macro_rules! name_type {
         }
     };
 }
+pub(super) use name_type;
 
 /// One component of a path below the site's root.
 fn component(text: &str) -> Result<(), &'static str> {

@@ -103,6 +103,11 @@ const ARCHES: &[&str] = &[
     "e2kv4",
 ];
 
+/// Whether packages can be of this architecture.
+pub fn is_arch(text: &str) -> bool {
+    ARCHES.contains(&text)
+}
+
 /// How many characters of a rejected text are reported.
 const OFFERED_MAX: usize = 300;
 
@@ -167,7 +172,7 @@ impl Nevra {
         if name.contains("..") {
             return bad(name, "a name has no two dots in a row");
         }
-        if !ARCHES.contains(&arch) {
+        if !is_arch(arch) {
             return bad(arch, "not an architecture that rpm knows");
         }
         Ok(Self::of(name, epoch, version, release, arch))
