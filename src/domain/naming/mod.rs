@@ -14,5 +14,9 @@ pub mod subject;
 pub mod title;
 /// Subjects of issues found in a rollout.
 pub mod issue_subject;
+/// Teams of early adopters.
+pub mod team;
+/// File names of reports and summaries.
+pub mod report_file;
 /// Descriptions of documents that hold the reports.
 pub mod document;
