@@ -20,3 +20,7 @@ pub mod team;
 pub mod report_file;
 /// Descriptions of documents that hold the reports.
 pub mod document;
+/// The lines of a mail that its sender wrote.
+mod mail_text;
+/// A team's reply to the request to test.
+pub mod reply;
