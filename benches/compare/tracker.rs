@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
-use crate::configuration::{Places, Wish};
+use crate::configuration::{BRIEF, Places, Wish};
 use crate::stock;
 
 const SECRET: &[u8] = b"a secret that tracker and daemon share, 0123456789";
@@ -149,6 +149,7 @@ fn configuration(dir: &Path) -> String {
         state: at("state"),
         base_url: "http://repository.example.org/sw".to_owned(),
         listen: Some("127.0.0.1:0"),
+        procedure: BRIEF,
         ring: stock::place().join("key.pub").display().to_string(),
         signing: None,
         hook: ("tracker", at("hook")),

@@ -21,14 +21,22 @@ use crate::engine::view::Shared;
 use crate::format::sample::{self, Recipe};
 use crate::format::signing::{self, Signer};
 use crate::link::clock::Clock;
+use crate::process::procedure;
 use crate::store::disk::{self, Access, Disk as _, Kernel};
 
 /// Runs a complete example site on this machine and prints what to try
 ///
+/// Its procedure is one of those that ship, but what takes days at a real site takes seconds here.
+///
 /// Example: rolloutd demo --dir /tmp/site --port 8650
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct DemoArgs {
-    /// Where to create the site [default: rolloutd-demo in the state directory of your home]
+    /// The procedure of the example site
+    #[arg(long, value_name = "NAME", default_value = "egi",
+        value_parser = clap::builder::PossibleValuesParser::new(procedure::names()))]
+    procedure: String,
+    /// Where to create the site [default: rolloutd-demo-PROCEDURE in the state directory of your home]
     #[arg(long)]
     dir: Option<PathBuf>,
     /// The daemon's port on this machine
@@ -55,9 +63,9 @@ const DIST: &str = "umd/3/sl6/x86_64";
 pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     let dir = match args.dir {
         Some(dir) => std::path::absolute(&dir).map_err(|e| Failure::new(Exit::Usage, e))?,
-        None => default_dir()?,
+        None => default_dir(&args.procedure)?,
     };
-    let site = Site { dir, port: args.port };
+    let site = Site { dir, port: args.port, procedure: args.procedure };
     let now = Clock::System.now();
     site.make(now).map_err(|e| Failure::new(Exit::Refused, format!("could not create the example site: {e}")))?;
     let settings =
@@ -66,19 +74,21 @@ pub async fn run(args: DemoArgs) -> Result<Outcome, Failure> {
     run::serve(settings, "choose another port with --port", announce).await
 }
 
-fn default_dir() -> Result<PathBuf, Failure> {
+fn default_dir(procedure: &str) -> Result<PathBuf, Failure> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
     let base = state.or_else(home).ok_or_else(|| {
         Failure::new(Exit::Usage, "there is no home directory to create the site in")
             .hint("choose a directory with --dir")
     })?;
-    Ok(base.join("rolloutd-demo"))
+    Ok(base.join(format!("rolloutd-demo-{procedure}")))
 }
 
 struct Site {
     dir: PathBuf,
     port: u16,
+    /// The name of a procedure that ships.
+    procedure: String,
 }
 
 type Made = Result<(), Box<dyn std::error::Error>>;
@@ -86,6 +96,11 @@ type Made = Result<(), Box<dyn std::error::Error>>;
 impl Site {
     fn config(&self) -> PathBuf {
         self.dir.join("rolloutd.toml")
+    }
+
+    /// The file of its procedure.
+    fn procedure_file(&self) -> PathBuf {
+        self.dir.join(format!("{}.toml", self.procedure))
     }
 
     fn incoming(&self) -> PathBuf {
@@ -112,6 +127,10 @@ impl Site {
             put(&self.dir.join("keys/hook"), &random()?, Access::Owner)?;
             let signer = Signer::read(made.secret.as_bytes(), now)?;
             self.packages(&disk, &signer, now)?;
+        }
+        // Who changes it to see what happens keeps the changes.
+        if !self.procedure_file().exists() {
+            put(&self.procedure_file(), &hastened(&self.procedure), Access::Everybody)?;
         }
         // The port may have changed.
         put(&self.config(), &self.configuration(), Access::Everybody)?;
@@ -181,6 +200,7 @@ impl Site {
     fn configuration(&self) -> String {
         let dir = self.dir.display();
         let url = self.url();
+        let procedure = self.procedure_file();
         format!(
             r#"# The example site of `rolloutd demo`. A real one looks the same.
 
@@ -200,7 +220,7 @@ quiet = "500ms"
 
 [[distribution]]
 path        = "{DIST}"
-procedure   = "egi"
+procedure   = "{procedure}"
 trees       = ["untested", "testing", "delta", "production"]
   [distribution.keys]
   "*" = ["{dir}/keys/RPM-GPG-KEY-example"]
@@ -219,6 +239,7 @@ roles = ["admin"]
 secret = {{ file = "{dir}/keys/token" }}
 "#,
             port = self.port,
+            procedure = procedure.display(),
         )
     }
 
@@ -247,6 +268,18 @@ curl --noproxy '*' -sS -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$ma
         )
     }
 }
+
+/// A procedure that ships, in which what takes days takes seconds.
+fn hastened(name: &str) -> String {
+    let text = procedure::BUILT_IN.iter().find_map(|(known, text)| (*known == name).then_some(*text));
+    let text = text.unwrap_or_default().replace("for = \"5d\"", WAIT).replace("for = \"7d\"", WAIT);
+    format!(
+        "# The procedure `{name}` in a hurry, for `rolloutd demo`. You may change it: the demo keeps the changes.\n\n{text}"
+    )
+}
+
+/// How long packages have to be in a tree.
+const WAIT: &str = "for = \"3s\"";
 
 /// Three packages to promote, and an unsigned one, to show a refusal.
 fn recipes(now: Timestamp) -> Vec<(Recipe, bool)> {
@@ -288,29 +321,66 @@ async fn announce(site: &Site, shared: Arc<Shared>) {
     if patience.await.is_err() {
         tracing::warn!("the packages of the example have not been taken in yet");
     }
-    let _ = std::io::stdout().write_all(words(&site.dir, &site.url()).as_bytes());
+    let _ = std::io::stdout().write_all(words(site).as_bytes());
     let _ = std::io::stdout().flush();
 }
 
+/// A command to try, without the program's name, and what it does.
+type Try = (&'static str, &'static str);
+
+/// The states through which the example's rollout goes. A real site waits for days where this one sleeps.
+fn way(procedure: &str) -> &'static [Try] {
+    const SLEEP: Try = ("sleep 5", "days at a real site, three seconds here");
+    match procedure {
+        "glite" => &[
+            ("move example-1 'Ready for Rollout'", "the operation managers see no conflict"),
+            ("move example-1 'Rolling out'", "untested -> delta"),
+            ("why example-1", "early adopters test it: it has to wait"),
+            SLEEP,
+            ("move example-1 'Ready for Production'", ""),
+            ("move example-1 'In Production'", "delta -> production"),
+        ],
+        "simple" => &[
+            ("move example-1 Testing", "untested -> testing"),
+            ("why example-1", "it has to wait"),
+            SLEEP,
+            ("move example-1 Production", "testing -> production"),
+        ],
+        _ => &[
+            ("move example-1 Unverified", "its packages are there"),
+            ("move example-1 InVerification", "verifiers look at it"),
+            ("move example-1 StageRollOut", "untested -> testing"),
+            ("why example-1", "early adopters test it: it has to wait"),
+            SLEEP,
+            ("move example-1 Accepted", ""),
+            ("move example-1 UMDStore", "kept for the next release"),
+            ("move example-1 Production", "testing -> production"),
+        ],
+    }
+}
+
 /// The text printed when the site is running.
-fn words(dir: &Path, url: &str) -> String {
-    let ctl = dir.join("rolloutctl");
+fn words(site: &Site) -> String {
+    let (dir, url) = (site.dir.display(), site.url());
+    let ctl = site.dir.join("rolloutctl");
     let ctl = ctl.display();
     let mut text = String::new();
-    let _ = writeln!(text, "\nAn example site is running in {}", dir.display());
+    let _ = writeln!(text, "\nAn example site is running in {dir}");
     let _ = writeln!(text, "Pages: {url}/    Trees: {url}/sw/    Stop: Ctrl-C\n");
-    let _ =
-        writeln!(text, "Three signed packages and one unsigned were dropped into {}/incoming/{DIST}", dir.display());
+    let _ = writeln!(text, "Three signed packages and one unsigned were dropped into {dir}/incoming/{DIST}");
     let _ = writeln!(text, "The signed ones are in the tree `untested` now.");
     let _ = writeln!(text, "In another terminal, run one after the other:\n");
-    let _ = writeln!(text, "  {ctl} trees");
-    let _ = writeln!(text, "  {ctl} submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch");
-    let _ = writeln!(text, "  {ctl} move example-1 InVerification");
-    let _ = writeln!(text, "  {ctl} move example-1 StageRollOut      # untested -> testing");
-    let _ = writeln!(text, "  {ctl} move example-1 Production        # testing -> production");
-    let _ = writeln!(text, "  {ctl} show example-1\n");
-    let _ = writeln!(text, "The same as a tracker would do it: {}/webhook ROLLOUT STATE", dir.display());
-    let _ = writeln!(text, "Why the unsigned package stayed out: {}/state/rejected/\n", dir.display());
+    let begin = [("trees", ""), ("submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch", "")];
+    for (command, does) in begin.iter().chain(way(&site.procedure)).chain(&[("show example-1", "")]) {
+        let command = if command.starts_with("sleep") { (*command).to_owned() } else { format!("{ctl} {command}") };
+        let _ = match *does {
+            "" => writeln!(text, "  {command}"),
+            does => writeln!(text, "  {command:<w$}  # {does}", w = ctl.to_string().len() + 39),
+        };
+    }
+    let _ = writeln!(text, "\nThe whole table: {ctl} procedure show");
+    let _ = writeln!(text, "The same as a tracker would do it: {dir}/webhook ROLLOUT STATE");
+    let _ = writeln!(text, "Why the unsigned package stayed out: {dir}/state/rejected/\n");
     text
 }
 
@@ -320,7 +390,8 @@ mod tests {
 
     #[test]
     fn what_to_try_is_printed() {
-        insta::assert_snapshot!(words(Path::new("/tmp/site"), "http://127.0.0.1:8640"));
+        let words = |procedure: &str| words(&Site { dir: "/tmp/site".into(), port: 8640, procedure: procedure.into() });
+        insta::assert_snapshot!(procedure::names().map(words).collect::<String>());
     }
 
     /// The files in a directory, with their bytes.
@@ -337,7 +408,7 @@ mod tests {
     #[test]
     fn a_directory_that_is_no_example_is_refused_and_nothing_in_it_changes() {
         let dir = tempfile::tempdir().expect("a directory");
-        let site = |port| Site { dir: dir.path().to_owned(), port };
+        let site = |port| Site { dir: dir.path().to_owned(), port, procedure: "egi".to_owned() };
         let put = |name: &str, text: &str| {
             disk::put(&Kernel::default(), &dir.path().join(name), text.as_bytes(), Access::Owner).expect("written");
         };
@@ -365,7 +436,7 @@ mod tests {
     #[test]
     fn a_demo_that_was_stopped_after_its_marker_is_known_again() {
         let dir = tempfile::tempdir().expect("a directory");
-        let site = |port| Site { dir: dir.path().to_owned(), port };
+        let site = |port| Site { dir: dir.path().to_owned(), port, procedure: "egi".to_owned() };
         site(8640).make(Clock::System.now()).expect("made");
         site(8641).claim(&Kernel::default()).expect("and stopped here");
         site(8642).make(Clock::System.now()).expect("its own");
@@ -373,7 +444,13 @@ mod tests {
 
     #[test]
     fn the_configuration_of_the_example_is_one_that_the_daemon_takes() {
-        let site = Site { dir: PathBuf::from("/srv/example"), port: 8640 };
-        crate::config::load(&site.configuration(), Path::new("/srv/example/rolloutd.toml")).expect("good");
+        for name in procedure::names() {
+            let site = Site { dir: PathBuf::from("/srv/example"), port: 8640, procedure: name.to_owned() };
+            crate::config::load(&site.configuration(), Path::new("/srv/example/rolloutd.toml")).expect("good");
+            let read = procedure::read(&hastened(name), Path::new("hastened.toml")).expect("good");
+            let whole = procedure::built_in(name).expect("it ships");
+            assert_ne!(read.workflow, whole, "something takes less long");
+            assert_eq!(read.workflow.states(), whole.states());
+        }
     }
 }

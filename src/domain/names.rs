@@ -181,10 +181,27 @@ impl Role {
     pub const EA: Self = Self(SmolStr::new_static("ea"));
     /// Decides on the priority of issues, and nothing else.
     pub const DMSU: Self = Self(SmolStr::new_static("dmsu"));
+    /// The release team of gLite (S1-02).
+    pub const MU: Self = Self(SmolStr::new_static("mu"));
+    /// The operation managers of gLite (S1-02).
+    pub const OU: Self = Self(SmolStr::new_static("ou"));
+    /// Maintains packages, in the procedure `simple`.
+    pub const MAINTAINER: Self = Self(SmolStr::new_static("maintainer"));
 
-    /// The roles of the seeds, which may be granted whether or not a site's procedure names them.
-    pub const KNOWN: [Self; 7] =
-        [Self::ADMIN, Self::VERIFIER, Self::SRM, Self::EA, Self::DMSU, Self::OBSERVER, Self::TRACKER];
+    /// The roles of the procedures that ship with the program, which may be granted whether or not a site's procedure
+    /// names them.
+    pub const KNOWN: [Self; 10] = [
+        Self::ADMIN,
+        Self::VERIFIER,
+        Self::SRM,
+        Self::EA,
+        Self::DMSU,
+        Self::MU,
+        Self::OU,
+        Self::MAINTAINER,
+        Self::OBSERVER,
+        Self::TRACKER,
+    ];
 }
 
 /// One tree of one distribution: the unit that is published.

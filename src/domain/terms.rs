@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::names::TreeName;
+
 /// What a procedure has to specify for a gate.
 #[derive(Clone, Copy, Debug)]
 pub struct GateForm {
     /// Its name in procedure files.
     pub name: &'static str,
-    /// Its terms; all of them are required.
+    /// Its terms.
     pub terms: &'static [TermForm],
-    /// Whether it is only allowed in transitions that move packages, since elsewhere it would have nothing to check.
+    /// Whether it has nothing to check in a transition that moves no packages, unless [`IN`] names a tree.
     pub of_moves: bool,
 }
 
@@ -24,6 +26,8 @@ pub struct TermForm {
     pub name: &'static str,
     /// Its type.
     pub kind: TermKind,
+    /// Whether it has to be there.
+    pub required: bool,
     /// How it is written, for complaints.
     pub example: &'static str,
 }
@@ -33,13 +37,20 @@ pub struct TermForm {
 pub enum TermKind {
     /// A time span, such as `7d`.
     Duration,
+    /// A tree of the distribution.
+    Tree,
 }
 
+/// The tree that a gate looks at where nothing is moved; a transition that moves packages says it itself.
+pub const IN: TermForm = TermForm { name: "in", kind: TermKind::Tree, required: false, example: "in = \"testing\"" };
+
 /// The value of a term.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Term {
     /// A time span.
     Duration(Duration),
+    /// A tree.
+    Tree(TreeName),
 }
 
 /// A gate of a transition.
@@ -66,7 +77,18 @@ impl Terms {
 
     /// A duration; `None` if the gate has no such term.
     pub fn duration(&self, name: &str) -> Option<Duration> {
-        self.0.get(name).map(|Term::Duration(span)| *span)
+        match self.0.get(name) {
+            Some(Term::Duration(span)) => Some(*span),
+            _ => None,
+        }
+    }
+
+    /// The tree that [`IN`] names, if it is there.
+    pub fn tree(&self) -> Option<&TreeName> {
+        match self.0.get(IN.name) {
+            Some(Term::Tree(tree)) => Some(tree),
+            _ => None,
+        }
     }
 }
 

@@ -318,8 +318,12 @@ impl Workflow {
     pub fn misfits(&self, trees: &[TreeName]) -> Vec<Misfit> {
         let mut wrong = Vec::new();
         for (at, t) in self.transitions.iter().enumerate() {
-            let Effect::Move { from, to } = &t.effect else { continue };
-            for tree in [from, to].into_iter().filter(|tree| !trees.contains(tree)) {
+            let moved = match &t.effect {
+                Effect::Move { from, to } => vec![from, to],
+                Effect::None | Effect::Withdraw => vec![],
+            };
+            let looked_at = t.gates.iter().filter_map(|gate| gate.terms.tree());
+            for tree in moved.into_iter().chain(looked_at).filter(|tree| !trees.contains(tree)) {
                 let what = format!("the transition from {} to {} needs the tree `{tree}`", t.from, t.to);
                 wrong.push(Misfit { part: Part::Transition(at), what });
             }

@@ -335,7 +335,7 @@ mod tests {
         }
         let rollout = inside.world.rollouts.iter().find(|r| r.plan.is_some()).expect("one moves").clone();
         let rules = DistRules {
-            workflow: procedure::built_in("egi").expect("it ships"),
+            workflow: procedure::samples::brief(),
             trees: vec![],
             trust: BTreeMap::new(),
             grace_metadata: std::time::Duration::ZERO,

@@ -11,11 +11,15 @@ use super::document::{Section, Sheet, Value};
 use super::quantity;
 use super::syntax::Mended;
 use crate::domain::names::{Role, TreeName};
-use crate::domain::terms::{Gate, GateForm, Term, TermForm, TermKind};
+use crate::domain::terms::{Gate, GateForm, IN, Term, TermForm, TermKind};
 use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Workflow};
 
 /// The procedures that ship with the program, by name.
-pub const BUILT_IN: &[(&str, &str)] = &[("egi", include_str!("procedures/egi.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("egi", include_str!("procedures/egi.toml")),
+    ("glite", include_str!("procedures/glite.toml")),
+    ("simple", include_str!("procedures/simple.toml")),
+];
 
 /// Who may submit rollouts if a procedure does not say.
 const SUBMITTERS: [Role; 3] = [Role::ADMIN, Role::VERIFIER, Role::SRM];
@@ -148,9 +152,18 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
         (_, None) => None,
     };
     if let (Some(v), Some(gates), Some(Effect::None | Effect::Withdraw)) = (&named, &gates, &effect) {
-        let of_moves = |gate: &&Gate| known.iter().any(|form| form.name == gate.name && form.of_moves);
-        for gate in gates.iter().filter(of_moves) {
-            v.complain(format!("the gate `{}` needs a transition with `move`", gate.name), None);
+        let form = |gate: &Gate| known.iter().find(|form| form.name == gate.name);
+        let lost = |gate: &&Gate| form(gate).is_some_and(|form| form.of_moves) && gate.terms.tree().is_none();
+        for gate in gates.iter().filter(lost) {
+            let hint = format!("name the tree that it looks at: {}", IN.example);
+            v.complain(format!("the gate `{}` needs a transition with `move`", gate.name), Some(hint));
+        }
+    }
+    if let (Some(v), Some(gates), Some(Effect::Move { from, .. })) = (&named, &gates, &effect) {
+        for gate in gates.iter().filter(|gate| gate.terms.tree().is_some()) {
+            let what =
+                format!("the gate `{}` looks at {from}, which the packages leave: `in` says it twice", gate.name);
+            v.complain(what, Some("leave `in` out".to_owned()));
         }
     }
     table.close();
@@ -162,7 +175,7 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     let words: Vec<(&'static str, GateForm)> = known.iter().map(|form| (form.name, *form)).collect();
     if value.is_text() {
         let GateForm { name, terms, .. } = value.one_of(&words)?;
-        if let Some(term) = terms.first() {
+        if let Some(term) = terms.iter().find(|term| term.required) {
             let hint = format!("write {{ name = \"{name}\", {} }}", term.example);
             value.complain(format!("the gate `{name}` needs `{}`", term.name), Some(hint));
             return None;
@@ -174,15 +187,18 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     // Without the name, its terms are unknown, and that is already reported.
     let GateForm { name, terms, .. } = form?;
     let term = |term: &TermForm| {
-        let value = table.need(term.name, term.example)?;
+        let value = if term.required { Some(table.need(term.name, term.example)?) } else { table.get(term.name) };
+        let Some(value) = value else { return Some(None) };
         let read = match term.kind {
             TermKind::Duration => Term::Duration(value.read(quantity::duration)?),
+            TermKind::Tree => Term::Tree(value.parse::<TreeName>()?),
         };
-        Some((term.name, read))
+        Some(Some((term.name, read)))
     };
-    let terms: Vec<Option<_>> = terms.iter().map(term).collect();
+    let terms: Vec<Option<Option<_>>> = terms.iter().map(term).collect();
     table.close();
-    Some(Gate { name, terms: terms.into_iter().collect::<Option<_>>()? })
+    let terms: Vec<_> = terms.into_iter().collect::<Option<_>>()?;
+    Some(Gate { name, terms: terms.into_iter().flatten().collect() })
 }
 
 fn moved(mut table: Section<'_, '_>) -> Option<Effect> {
@@ -200,12 +216,13 @@ fn roles(value: &Value<'_, '_>) -> Option<BTreeSet<Role>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::workflow::{State, Transition};
 
-    const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, example: "for = \"7d\"" };
+    const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
     const GATES: &[GateForm] = &[
-        GateForm { name: "packages_present", terms: &[], of_moves: false },
+        GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
-        GateForm { name: "exposure", terms: &[LONG], of_moves: true },
+        GateForm { name: "exposure", terms: &[LONG, IN], of_moves: true },
     ];
 
     #[test]
@@ -216,33 +233,96 @@ mod tests {
         }
     }
 
+    /// The arrows of a table, with what they move.
+    fn arrows(name: &str) -> Vec<String> {
+        let flow = built_in(name, GATES).expect("it ships");
+        let arrow = |t: &Transition| {
+            let effect = match &t.effect {
+                Effect::None => String::new(),
+                Effect::Move { from, to } => format!(" TR {from} -> {to}"),
+                Effect::Withdraw => " TR withdraw".to_owned(),
+            };
+            format!("{} -> {}{effect}", t.from, t.to)
+        };
+        flow.transitions().iter().map(arrow).collect()
+    }
+
+    /// S0-22 to S0-27.
     #[test]
     fn the_egi_table_is_the_seeds_diagram() {
-        let flow = built_in("egi", GATES).expect("it ships");
-        let lines: Vec<String> = flow
-            .transitions()
-            .iter()
-            .map(|t| {
-                let effect = match &t.effect {
-                    Effect::None => String::new(),
-                    Effect::Move { from, to } => format!(" TR {from} -> {to}"),
-                    Effect::Withdraw => " TR withdraw".to_owned(),
-                };
-                format!("{} -> {}{effect}", t.from, t.to)
-            })
-            .collect();
         assert_eq!(
-            lines,
+            arrows("egi"),
             [
+                "Submitted -> Unverified",
                 "Unverified -> InVerification",
+                "InVerification -> Waiting for response",
+                "Waiting for response -> InVerification",
                 "InVerification -> Unverified",
+                "Waiting for response -> Unverified",
                 "InVerification -> StageRollOut TR untested -> testing",
-                "StageRollOut -> Production TR testing -> production",
+                "StageRollOut -> Accepted",
+                "Accepted -> UMDStore",
+                "UMDStore -> Production TR testing -> production",
+                "Submitted -> Rejected TR withdraw",
                 "Unverified -> Rejected TR withdraw",
                 "InVerification -> Rejected TR withdraw",
+                "Waiting for response -> Rejected TR withdraw",
                 "StageRollOut -> Rejected TR withdraw",
+                "Accepted -> Rejected TR withdraw",
+                "UMDStore -> Rejected TR withdraw",
+                "Production -> Rejected TR withdraw",
             ]
         );
+    }
+
+    /// S1-03, S1-13 to S1-18, S1-29, S1-34, S1-42 and S1-43.
+    #[test]
+    fn the_glite_table_has_the_seeds_steps() {
+        assert_eq!(
+            arrows("glite"),
+            [
+                "Verified -> Ready for Rollout",
+                "Ready for Rollout -> Verified",
+                "Ready for Rollout -> Rolling out TR untested -> delta",
+                "Rolling out -> Ready for Production",
+                "Ready for Production -> Rolling out",
+                "Ready for Production -> In Production TR delta -> production",
+                "Verified -> Rejected TR withdraw",
+                "Ready for Rollout -> Rejected TR withdraw",
+                "Rolling out -> Rejected TR withdraw",
+                "Ready for Production -> Rejected TR withdraw",
+                "In Production -> Rejected TR withdraw",
+            ]
+        );
+    }
+
+    /// S0-23, S0-27: every spelling of a tracker is known, and only what is over is a dead end.
+    #[test]
+    fn trackers_may_spell_states_as_they_do_and_only_rejected_rollouts_are_over() {
+        let spelt = [
+            ("egi", "In verification", "InVerification"),
+            ("egi", "Staged Rollout", "StageRollOut"),
+            ("egi", "stage-rollout", "StageRollOut"),
+            ("egi", "waiting for_response", "Waiting for response"),
+            ("egi", "UMD Store", "UMDStore"),
+            ("egi", "REJECT", "Rejected"),
+            ("egi", "accept", "Accepted"),
+            ("glite", "Ready for rollout", "Ready for Rollout"),
+            ("glite", "Rolling-out", "Rolling out"),
+            ("glite", "ReadyForProduction", "Ready for Production"),
+            ("glite", "Production", "In Production"),
+            ("simple", "released", "Production"),
+        ];
+        for (name, text, state) in spelt {
+            let flow = built_in(name, GATES).expect("it ships");
+            assert_eq!(flow.state(text).map(State::as_str), Ok(state), "{name}: {text}");
+        }
+        for (name, ends) in [("egi", ["Rejected"]), ("glite", ["Rejected"]), ("simple", ["Withdrawn"])] {
+            let flow = built_in(name, GATES).expect("it ships");
+            let dead: Vec<&str> =
+                flow.states().iter().filter(|state| flow.leaving(state).next().is_none()).map(State::as_str).collect();
+            assert_eq!(dead, ends, "{name}");
+        }
     }
 
     #[test]
@@ -306,13 +386,21 @@ mod tests {
             "{ name = \"not_older\", for = \"7d\" }",
             "own.toml:10:44: transition.gates.for: is not a known key\n  hint: known here: name",
         );
+        says(
+            "{ name = \"exposure\", for = \"7d\", in = \"a\" }",
+            "own.toml:10:21: transition.gates: the gate `exposure` looks at a, which the packages leave: `in` says it \
+             twice\n  hint: leave `in` out",
+        );
         assert!(!gates("{ name = \"exposure\", for = \"7d\" }").join("\n").contains("needs a transition"));
         let still = text.replace("move = { from = \"a\", to = \"b\" }", "withdraw = true");
         let still = still.replace("\"not_older\"", "{ name = \"exposure\", for = \"7d\" }");
         assert_eq!(
             said(&still)[1],
-            "own.toml:10:21: transition.gates: the gate `exposure` needs a transition with `move`"
+            "own.toml:10:21: transition.gates: the gate `exposure` needs a transition with `move`\n  hint: name the tree \
+             that it looks at: in = \"testing\""
         );
+        let named = still.replace("for = \"7d\"", "for = \"7d\", in = \"a\"");
+        assert!(!said(&named).join("\n").contains("exposure"), "it looks at the tree that is named");
         let twice = gates("\"not_older\", \"not_older\"").join("\n");
         assert!(twice.contains("names a gate twice"), "{twice}");
         assert_eq!(said("name = 1").len(), 4);

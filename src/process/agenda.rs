@@ -312,7 +312,7 @@ mod tests {
 
     fn rules() -> DistRules {
         DistRules {
-            workflow: procedure::built_in("egi").expect("it ships"),
+            workflow: procedure::samples::brief(),
             trees: ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect(),
             trust: BTreeMap::from([trust(Standing::Good)]),
             grace_metadata: Duration::from_mins(1),

@@ -25,3 +25,14 @@ pub fn built_in(name: &str) -> Option<Workflow> {
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     procedure::BUILT_IN.iter().map(|(name, _)| *name)
 }
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+
+    /// The EGI procedure in brief, for tests in which nothing has to wait.
+    pub(crate) fn brief() -> Workflow {
+        let text = include_str!("../../fixtures/procedures/brief.toml");
+        read(text, Path::new("brief.toml")).expect("a procedure").workflow
+    }
+}

@@ -1,5 +1,8 @@
 //! The configuration of a site: one text, and what of it is wanted otherwise.
 
+/// The procedure of most sites: one in which nothing has to wait.
+pub(crate) const BRIEF: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/procedures/brief.toml");
+
 /// What a test wants otherwise than usual.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
@@ -42,6 +45,8 @@ pub(crate) struct Places {
     pub(crate) base_url: String,
     /// Without it the daemon listens where it does unless it is told.
     pub(crate) listen: Option<&'static str>,
+    /// The name of a procedure, or its file.
+    pub(crate) procedure: &'static str,
     /// The keys that sign packages.
     pub(crate) ring: String,
     /// The key that signs metadata.
@@ -63,6 +68,7 @@ impl Wish {
         let token = places.token.as_ref().map(|token| {
             format!("[[token]]\nactor = \"admin\"\nroles = [\"admin\"]\nsecret = {{ file = \"{token}\" }}\n")
         });
+        let procedure = places.procedure;
         let parts = [http, signing, token].into_iter().flatten().collect::<Vec<String>>().join("\n");
         let mut text = format!(
             r#"
@@ -93,7 +99,7 @@ impl Wish {
                 r#"
                 [[distribution]]
                 path = "{path}"
-                procedure = "egi"
+                procedure = "{procedure}"
                 trees = ["untested", "testing", "delta", "production"]
                 checksum = "{checksum}"
                 compression = "{compression}"

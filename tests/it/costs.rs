@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::configuration::BRIEF;
 use crate::disagreement::{packages, reload};
 use crate::site::{DISTRIBUTION, Site, Wish, request, tell};
 
@@ -139,9 +140,9 @@ fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
     let mut site = Site::prepare(&Wish::default());
     let procedure = site.path("hostile.toml");
     let name = HOSTILE.replace('\u{1b}', "\\u001b").replace('\u{202e}', "\\u202e");
-    let text = include_str!("../../src/format/procedures/egi.toml").replace("\"Unverified\"", &format!("\"{name}\""));
+    let text = include_str!("../../fixtures/procedures/brief.toml").replace("\"Unverified\"", &format!("\"{name}\""));
     fs::write(&procedure, text).unwrap();
-    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", procedure.display()));
+    site.configure(BRIEF, &procedure.display().to_string());
     site.up();
     site.drop_package("any", "1.0", &[]);
     site.wait("a package", |site| (packages(site, "untested") == 1).then_some(()));
@@ -158,7 +159,7 @@ fn text_that_steers_or_deceives_is_written_out_wherever_it_is_shown() {
         shown.push((path, request(site.address(), "GET", path, &headers, b"").unwrap().text()));
     }
     // A state that the procedure has lost is named in the log.
-    fs::write(&procedure, include_str!("../../src/format/procedures/egi.toml")).unwrap();
+    fs::write(&procedure, include_str!("../../fixtures/procedures/brief.toml")).unwrap();
     reload(&site);
     let lost = "in a state that the procedure `egi` does not have (rt-1 in \\u{1b}[31mStaged\\u{202e})";
     site.wait("the log to name the state", |site| site.log().contains("does not have (rt-1 in").then_some(()));

@@ -34,6 +34,7 @@ use tempfile::TempDir;
 
 use crate::campaign::{Course, number, seed};
 use crate::clients::{Machine, run_as_root};
+use crate::configuration::BRIEF;
 use crate::judge::{self, Source, TORN};
 use crate::peers;
 use crate::random::Random;
@@ -62,7 +63,7 @@ fn procedure() -> String {
     let back = |from: &str, to: &str, moves: &str| {
         format!("\n[[transition]]\nfrom = \"{from}\"\nto = \"{to}\"\nwho = [\"admin\"]\n{moves}\n")
     };
-    include_str!("../../src/format/procedures/egi.toml").to_owned()
+    include_str!("../../fixtures/procedures/brief.toml").to_owned()
         + &back("Production", "StageRollOut", "move = { from = \"production\", to = \"testing\" }")
         + &back("StageRollOut", "Unverified", "move = { from = \"testing\", to = \"untested\" }")
         + &back("Production", "Rejected", "withdraw = true")
@@ -415,7 +416,7 @@ fn moving_site() -> Site {
     let mut site = Site::prepare(&Wish { distributions: DISTRIBUTIONS.to_vec(), ..Wish::default() });
     let table = site.path("moving.toml");
     fs::write(&table, procedure()).unwrap();
-    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", table.display()));
+    site.configure(BRIEF, &table.display().to_string());
     let text = site.configuration();
     let (before, last) = text.split_at(text.find(DISTRIBUTIONS[2]).unwrap());
     let short = format!("grace = {{ metadata = \"{0}s\", packages = \"{0}s\" }}", SHORT.as_secs());

@@ -167,6 +167,7 @@ fn configuration() -> String {
         state: "/var/lib/rolloutd".to_owned(),
         base_url: "http://localhost/sw".to_owned(),
         listen: None,
+        procedure: "egi",
         ring: "/etc/rolloutd/keys/RPM-GPG-KEY-example".to_owned(),
         signing: Some(credential("signing.asc")),
         hook: ("rt", credential("rt-hook")),

@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-use crate::configuration::Places;
 pub(crate) use crate::configuration::Wish;
+use crate::configuration::{BRIEF, Places};
 
 /// The distribution of the seed's example.
 pub(crate) const DISTRIBUTION: &str = "umd/3/sl6/x86_64";
@@ -196,6 +196,7 @@ impl Site {
             state: at("state"),
             base_url: self.files.url(),
             listen: Some("127.0.0.1:0"),
+            procedure: BRIEF,
             ring: at("keys/RPM-GPG-KEY-example"),
             signing: Some(at("keys/signing.asc")),
             hook: ("tracker", at("keys/hook")),

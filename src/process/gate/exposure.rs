@@ -1,22 +1,22 @@
-//! Have the packages been in the tree that they leave for long enough?
+//! Have the packages been in a tree for long enough: in the one that they leave, or in one that the procedure names?
 //!
 //! Early adopters need time to install and to report. It counts for each package from the publication that showed it in
 //! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it.
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
-use crate::domain::workflow::{Effect, Transition};
+use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
+use crate::domain::workflow::Transition;
 use crate::format::quantity;
 use crate::process::world::Tree;
 
-const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, example: "for = \"7d\"" };
+const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
 
 pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "exposure", terms: &[FOR], of_moves: true }), asked: Asked::Named, judge };
+    Gate { form: Some(GateForm { name: "exposure", terms: &[FOR, IN], of_moves: true }), asked: Asked::Named, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
-    let (Effect::Move { from, .. }, Some(span)) = (&transition.effect, terms.duration(FOR.name)) else {
+    let (Some(from), Some(span)) = (Case::source(transition, terms), terms.duration(FOR.name)) else {
         let sentence = "The procedure requires time in a tree but does not say how long.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };

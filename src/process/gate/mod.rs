@@ -144,7 +144,15 @@ impl<'a> Case<'a> {
         match gate.asked {
             _ if !is_asked => None,
             Asked::Named => named().map(|named| &named.terms),
-            _ => Some(Terms::NONE),
+            _ => Some(named().map_or(Terms::NONE, |named| &named.terms)),
+        }
+    }
+
+    /// The tree whose packages a gate looks at: the one that they leave, or the one that its terms name.
+    fn source<'t>(transition: &'t Transition, terms: &'t Terms) -> Option<&'t TreeName> {
+        match &transition.effect {
+            Effect::Move { from, .. } => Some(from),
+            Effect::None | Effect::Withdraw => terms.tree(),
         }
     }
 

@@ -1,21 +1,24 @@
-//! Do the packages lie where they are moved from?
+//! Do the packages lie where they are moved from, or where the procedure wants them?
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
-use crate::domain::terms::{GateForm, Terms};
-use crate::domain::workflow::{Effect, Transition};
+use crate::domain::terms::{GateForm, IN, Terms};
+use crate::domain::workflow::Transition;
 use crate::process::rules::DistRules;
 use crate::process::world::Tree;
 
 /// Asked whether the procedure names it or not: nothing can be moved from where it is not.
-pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "packages_present", terms: &[], of_moves: false }), asked: Asked::Still, judge };
+pub(super) const GATE: Gate = Gate {
+    form: Some(GateForm { name: "packages_present", terms: &[IN], of_moves: false }),
+    asked: Asked::Still,
+    judge,
+};
 
-fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
-    let Effect::Move { from, .. } = &transition.effect else { return vec![] };
+fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
+    let Some(from) = Case::source(transition, terms) else { return vec![] };
     let missing: Vec<Finding> = case.parts().flat_map(|(part, rules)| missing(case, part, rules, from)).collect();
     if missing.is_empty() {
         let sentence = match case.rollout.packages().count() {

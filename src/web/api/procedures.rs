@@ -114,8 +114,12 @@ fn transition_body(transition: &Transition) -> TransitionBody {
 }
 
 fn gate_body(gate: &Gate) -> GateBody {
-    let shown = |(name, Term::Duration(span)): (&str, &Term)| (name.to_owned(), quantity::show_duration(*span));
-    GateBody { name: gate.name.to_owned(), terms: gate.terms.iter().map(shown).collect() }
+    let shown = |term: &Term| match term {
+        Term::Duration(span) => quantity::show_duration(*span),
+        Term::Tree(tree) => tree.to_string(),
+    };
+    let terms = gate.terms.iter().map(|(name, term)| (name.to_owned(), shown(term))).collect();
+    GateBody { name: gate.name.to_owned(), terms }
 }
 
 #[cfg(test)]
@@ -136,7 +140,7 @@ mod tests {
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
         };
-        let egi = include_str!("../../format/procedures/egi.toml");
+        let egi = include_str!("../../../fixtures/procedures/brief.toml");
         let other = egi.replace("\"packages_present\", \"not_older\"", "{ name = \"exposure\", for = \"7d\" }");
         let all = [("a/1", egi), ("a/2", &other), ("a/3", egi)];
         let all = all.map(|(dist, text)| (dist.parse().expect("a path"), follows(text)));

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::configuration::BRIEF;
 use crate::disagreement::{packages, reload, settled, wait_until_well};
 use crate::fsck::fsck;
 use crate::site::{DISTRIBUTION, Site};
@@ -121,10 +122,9 @@ fn yum_files_follow_another_base_url() {
 fn rollouts_in_states_that_a_procedure_has_lost_are_named_with_the_way_out() {
     let mut site = settled();
     let own = site.path("own.toml");
-    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/src/format/procedures/egi.toml");
-    let whole = fs::read_to_string(built_in).unwrap();
+    let whole = fs::read_to_string(BRIEF).unwrap();
     fs::write(&own, &whole).unwrap();
-    site.configure("procedure = \"egi\"", &format!("procedure = \"{}\"", own.display()));
+    site.configure(BRIEF, &own.display().to_string());
     let (said, code) = site.check();
     assert!(code == Some(0) && !said.contains("does not have"), "{said}");
     // Somebody renames the state of the second rollout.

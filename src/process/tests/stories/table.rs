@@ -1,0 +1,164 @@
+//! Every state, every state that could be asked for, every role and every scope, of each procedure that ships: a step is
+//! taken where the table has it and whoever asks may, and refused everywhere else, with nothing changed (S0-07, S1-02).
+
+use super::*;
+use crate::domain::workflow::{Effect, Workflow};
+
+/// Another distribution, in which the rollout has nothing.
+const ELSEWHERE: &str = "umd/4/el7/x86_64";
+
+/// Longer than any time in a tree.
+const AGES: Duration = Duration::from_hours(24 * 365);
+
+/// A rollout of a package that follows a procedure.
+fn begun(name: &str) -> Story {
+    following(procedure::built_in(name).expect("it ships"))
+}
+
+fn following(flow: Workflow) -> Story {
+    let mut story = Story::new();
+    story.rules.distributions.values_mut().next().expect("one").workflow = flow;
+    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]);
+    story
+}
+
+/// Goes to a state, by an admin who never tires.
+fn goes(story: &mut Story, state: &State) {
+    story.move_as(&[Role::ADMIN], "r", state.as_str());
+    assert_eq!(story.state("r"), state.as_str(), "{:?}", story.answer);
+    story.carried_out().passes(AGES);
+}
+
+/// The rollout in each state of its procedure, by the shortest way.
+fn in_each_state(flow: &Workflow) -> Vec<Story> {
+    let mut all = vec![begun(flow.name())];
+    let mut seen = BTreeSet::from([flow.initial().clone()]);
+    let mut next = 0;
+    while let Some(story) = all.get(next).cloned() {
+        next += 1;
+        let from = State::recorded(&story.state("r"));
+        for step in flow.leaving(&from) {
+            if seen.insert(step.to.clone()) {
+                let mut story = story.clone();
+                goes(&mut story, &step.to);
+                all.push(story);
+            }
+        }
+    }
+    assert_eq!(all.len(), flow.states().len(), "a rollout comes to every state");
+    all
+}
+
+/// The way by which somebody asks, and where their role holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Everywhere,
+    Here,
+    Elsewhere,
+}
+
+fn with(role: &Role, holds: Holds) -> Caller {
+    let mut caller = caller(&[]);
+    let scope = match holds {
+        Holds::Everywhere => Scope::Site,
+        Holds::Here => Scope::Distribution(DIST.parse().expect("a path")),
+        Holds::Elsewhere => Scope::Distribution(ELSEWHERE.parse().expect("a path")),
+    };
+    caller.grants.push(Grant { role: role.clone(), scope });
+    caller
+}
+
+#[test]
+fn a_step_is_taken_where_the_table_has_it_by_those_who_may_and_nowhere_else() {
+    let mut asked = 0;
+    for name in procedure::names() {
+        let flow = procedure::built_in(name).expect("it ships");
+        for before in in_each_state(&flow) {
+            let from = State::recorded(&before.state("r"));
+            for to in flow.states() {
+                for role in &Role::KNOWN {
+                    for holds in [Holds::Everywhere, Holds::Here, Holds::Elsewhere] {
+                        asked += 1;
+                        let step = flow.step(&from, to).ok();
+                        let may = step.is_some_and(|step| step.who.contains(role)) && holds != Holds::Elsewhere;
+                        let what = format!("{name}: {from} -> {to} as {role}, which holds {holds:?}");
+                        let mut story = before.clone();
+                        let ask = Ask::Move {
+                            rollout: "r".parse().expect("an id"),
+                            state: to.to_string(),
+                            reason: what.clone(),
+                        };
+                        story.tell(&Input::Asked(with(role, holds), ask));
+                        if !may {
+                            assert!(matches!(story.answer, Some(Answer::Refused(_))), "{what}: {:?}", story.answer);
+                            assert_eq!((story.facts, &story.world), (before.facts.clone(), &before.world), "{what}");
+                            continue;
+                        }
+                        assert_eq!(story.state("r"), to.as_str(), "{what}: {:?}", story.answer);
+                        story.carried_out();
+                        let target = match &step.expect("it is in the table").effect {
+                            Effect::None => before.trees(A),
+                            Effect::Move { to, .. } => vec![to.to_string()],
+                            Effect::Withdraw => vec![],
+                        };
+                        assert_eq!(story.trees(A), target, "{what}");
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(asked, (9 * 9 + 6 * 6 + 4 * 4) * Role::KNOWN.len() * 3, "states of each procedure, twice");
+}
+
+/// The examples in `fixtures/procedures` are procedures, too, and a rollout comes to all their states.
+#[test]
+fn a_rollout_comes_through_testing_and_delta_to_production() {
+    let text = include_str!("../../../../fixtures/procedures/testing-and-delta.toml");
+    let flow = procedure::read(text, std::path::Path::new("own.toml")).expect("a procedure").workflow;
+    let mut story = following(flow);
+    let mut seen = vec![];
+    for state in ["InVerification", "StageRollOut", "Rolling out", "Production"] {
+        story.move_as(&[Role::ADMIN], "r", state).carried_out().passes(AGES);
+        seen.push(format!("{} {}", story.state("r"), story.trees(A).join("+")));
+    }
+    assert_eq!(seen, ["InVerification untested", "StageRollOut testing", "Rolling out delta", "Production production"]);
+}
+
+#[test]
+fn who_may_not_submit_makes_no_rollout() {
+    for name in procedure::names() {
+        let flow = procedure::built_in(name).expect("it ships");
+        for role in &Role::KNOWN {
+            for holds in [Holds::Everywhere, Holds::Here, Holds::Elsewhere] {
+                let mut story = begun(name);
+                let (rollout, parts) = ("s".parse().expect("an id"), vec![part(DIST, &["b-1-1.noarch"])]);
+                let ask = Ask::Submit { rollout, title: String::new(), parts };
+                story.tell(&Input::Asked(with(role, holds), ask));
+                let may = flow.submitters().contains(role) && holds != Holds::Elsewhere;
+                assert_eq!(matches!(story.answer, Some(Answer::Submitted(_))), may, "{name}: {role} {holds:?}");
+            }
+        }
+    }
+}
+
+/// S0-44: nothing leaves the tree of the early adopters before its time, and then it does.
+#[test]
+fn each_procedure_that_ships_makes_packages_wait_before_production() {
+    let minutes = |days: u64| days * 24 * 60;
+    for (name, way, state, wait) in [
+        ("egi", ["Unverified", "InVerification", "StageRollOut"].as_slice(), "Accepted", 5),
+        ("glite", &["Ready for Rollout", "Rolling out"], "Ready for Production", 7),
+        ("simple", &["Testing"], "Production", 7),
+    ] {
+        let mut story = begun(name);
+        for state in way {
+            story.move_as(&[Role::ADMIN], "r", state);
+            assert_eq!(story.state("r"), *state);
+            story.carried_out();
+        }
+        story.passes(Duration::from_mins(minutes(wait) - 1)).move_as(&[Role::ADMIN], "r", state);
+        assert_eq!(story.codes(), ["exposure"], "{name}");
+        story.passes(Duration::from_mins(1)).move_as(&[Role::ADMIN], "r", state);
+        assert_eq!(story.state("r"), state, "{name}");
+    }
+}
