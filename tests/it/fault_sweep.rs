@@ -207,6 +207,9 @@ fn strike(scenario: &Scenario, site: &mut Site, order: Order, figures: &mut Figu
         return;
     };
     figures.slowest = figures.slowest.max(began.elapsed());
+    if began.elapsed() > PATIENCE {
+        tell(&format!("slow, {:.1?}: {what}, {outcome:?}:\n{}", began.elapsed(), site.log()));
+    }
     *figures.more.entry("reads").or_default() += reads;
     let word = match outcome {
         Outcome::Missed => {
