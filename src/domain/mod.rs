@@ -6,6 +6,8 @@ pub mod legible;
 pub mod backlog;
 /// A moment on both clocks.
 pub mod moment;
+/// The calendar of people: working days, windows and freezes, planned maintenance.
+pub mod calendar;
 /// Checksums as repodata spells them.
 pub mod checksum;
 /// Names of trees, distributions, rollouts and people.
