@@ -18,6 +18,8 @@ pub mod document;
 pub mod hook;
 /// Procedure files.
 pub mod procedure;
+/// Holidays from `.ics` files.
+pub mod holidays;
 /// RPM's header structure, read within limits and by rpm's own rules.
 pub mod header;
 /// The signatures and digests that a package carries.
