@@ -61,7 +61,7 @@ impl FromStr for Edge {
             text.parse().ok().map(Self::Day)
         };
         let why = "it is written 2026-12-20, 2026-12-20T18:00 (local time) or 2026-12-20T17:00Z";
-        read.ok_or_else(|| bad(text, "a date", why))
+        read.ok_or_else(|| BadWhen::new(text, "a date", why))
     }
 }
 
@@ -102,7 +102,7 @@ impl FromStr for Dated {
             Some((from, to)) => (from.trim_end().parse()?, to.trim_start().parse()?),
             None => match text.parse()? {
                 day @ Edge::Day(_) => (day, day),
-                _ => return Err(bad(text, "a span", "it has no end; write `FROM..TO`")),
+                _ => return Err(BadWhen::new(text, "a span", "it has no end; write `FROM..TO`")),
             },
         };
         // Two ends of one kind are the wrong way round in every zone; the others depend on it.
@@ -115,7 +115,7 @@ impl FromStr for Dated {
             (Edge::Local(from), Edge::Day(to)) => from.date() > to,
         };
         if is_backwards {
-            return Err(bad(text, "a span", "it ends before it begins"));
+            return Err(BadWhen::new(text, "a span", "it ends before it begins"));
         }
         Ok(Self { from, to })
     }
@@ -125,10 +125,6 @@ impl fmt::Display for Dated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}..{}", self.from, self.to)
     }
-}
-
-fn bad(text: &str, what: &'static str, why: &'static str) -> BadWhen {
-    BadWhen { text: text.to_owned(), what, why }
 }
 
 #[cfg(test)]

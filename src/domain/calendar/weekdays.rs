@@ -28,6 +28,12 @@ pub struct BadWhen {
     pub why: &'static str,
 }
 
+impl BadWhen {
+    pub(super) fn new(text: &str, what: &'static str, why: &'static str) -> Self {
+        Self { text: text.to_owned(), what, why }
+    }
+}
+
 /// Some days of the week, at least one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Weekdays(u8);
@@ -57,13 +63,11 @@ fn bit(day: Weekday) -> u8 {
 
 fn day(text: &str) -> Result<Weekday, BadWhen> {
     let is_named = |name: &str| name.eq_ignore_ascii_case(text);
-    NAMES.into_iter().find(|(_, short, long)| is_named(short) || is_named(long)).map(|(day, _, _)| day).ok_or_else(
-        || BadWhen {
-            text: text.to_owned(),
-            what: "a day of the week",
-            why: "they are written Mon, Tue, Wed, Thu, Fri, Sat, Sun",
-        },
-    )
+    NAMES
+        .into_iter()
+        .find(|(_, short, long)| is_named(short) || is_named(long))
+        .map(|(day, _, _)| day)
+        .ok_or_else(|| BadWhen::new(text, "a day of the week", "they are written Mon, Tue, Wed, Thu, Fri, Sat, Sun"))
 }
 
 impl FromStr for Weekdays {

@@ -50,7 +50,7 @@ impl FromStr for Weekly {
             _ => (text, "00:00-24:00"),
         };
         let days = days.parse()?;
-        let whole = |why| bad(text, "a time of the week", why);
+        let whole = |why| BadWhen::new(text, "a time of the week", why);
         let (from, to) = hours.split_once('-').ok_or_else(|| whole("it is written `Mon-Thu 09:00-16:00`"))?;
         let (from, to) = (minute(from)?, minute(to)?);
         if from == DAY {
@@ -80,11 +80,7 @@ fn minute(text: &str) -> Result<u16, BadWhen> {
         .and_then(|(hour, minute)| Some((digits(hour, 2)?, digits(minute, 2).filter(|_| minute.len() == 2)?)))
         .filter(|(hour, minute)| *minute < 60 && 60 * hour + minute <= DAY)
         .map(|(hour, minute)| 60 * hour + minute)
-        .ok_or_else(|| bad(text, "a time of the day", "it is written HH:MM, from 00:00 to 24:00"))
-}
-
-fn bad(text: &str, what: &'static str, why: &'static str) -> BadWhen {
-    BadWhen { text: text.to_owned(), what, why }
+        .ok_or_else(|| BadWhen::new(text, "a time of the day", "it is written HH:MM, from 00:00 to 24:00"))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ impl FromStr for When {
     fn from_str(text: &str) -> Result<Self, BadWhen> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(BadWhen { text: text.to_owned(), what: "a time", why: EXAMPLES });
+            return Err(BadWhen::new(text, "a time", EXAMPLES));
         }
         // Only a date begins with a digit.
         if text.contains("..") || text.starts_with(|c: char| c.is_ascii_digit()) {
