@@ -20,6 +20,7 @@ use crate::random::Random;
 use crate::scenarios::{SCENARIOS, Scenario, TREES, restore, whole};
 use crate::site::{Site, tell};
 use serde_json::Value;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -99,6 +100,9 @@ fn has_said(site: &Site) -> bool {
     log.lines().any(line_says) || reasons() == Some(true)
 }
 
+/// How long a daemon is watched that writes nothing more.
+const LATCHED: Duration = Duration::from_millis(500);
+
 /// How the daemon came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -118,13 +122,17 @@ fn suffer(scenario: &Scenario, site: &mut Site, order: Order) -> Outcome {
     let lasting = matches!(order, Order::FailFrom(..));
     let calls = scenario.begin(site, order);
     let (mut ended, mut said) = (None, None::<Instant>);
+    let latched = Cell::new(None::<Instant>);
     let watch = |site: &mut Site, ended: &mut Option<_>, said: &mut Option<Instant>| {
         *ended = site.has_ended();
         if said.is_none() && has_said(site) {
             *said = Some(Instant::now());
         }
-        // Once a sync has failed, nothing is written until the next start.
-        ended.is_some() || site.log().contains("until the daemon is restarted")
+        // Once a sync has failed, nothing is written until the next start. It has some time to try.
+        if latched.get().is_none() && site.log().contains("until the daemon is restarted") {
+            latched.set(Some(Instant::now()));
+        }
+        ended.is_some() || latched.get().is_some_and(|at| at.elapsed() > LATCHED)
     };
     let mut failed = None::<Instant>;
     let mut over = scenario.goes_on(site, PATIENCE, |site| {

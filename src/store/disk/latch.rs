@@ -36,8 +36,10 @@ impl<D: Disk> Latched<D> {
     }
 
     fn watch<T>(&self, done: Result<T, DiskError>) -> Result<T, DiskError> {
-        if done.as_ref().is_err_and(DiskError::is_sync_failure) {
-            self.broken.store(true, Ordering::SeqCst);
+        if let Some(error) = done.as_ref().err().filter(|error| error.is_sync_failure())
+            && !self.broken.swap(true, Ordering::SeqCst)
+        {
+            tracing::error!(why = error.sentence(), "a sync failed: nothing is written until the daemon is restarted");
         }
         done
     }

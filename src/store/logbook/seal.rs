@@ -61,13 +61,16 @@ impl Seal {
     pub(super) fn put(&mut self, book: &Path, head: Head, elapsed: Option<Elapsed>) -> Result<(), DiskError> {
         // If somebody else wrote there, we leave it: it shows what was done here.
         self.in_place().map_err(|error| DiskError::new("seal", book, io::Error::other(error.to_string())))?;
-        disk::put(self.disk.as_ref(), &self.path, seal_line(head, elapsed).as_bytes(), Access::Owner)?;
-        self.mark = Mark::of(&self.path).unwrap_or_default();
-        if self.last.is_none_or(|(last, _)| last != head) {
-            tracing::info!(seq = head.seq, hash = head.hash.to_hex(), "logbook sealed");
+        let put = disk::put(self.disk.as_ref(), &self.path, seal_line(head, elapsed).as_bytes(), Access::Owner);
+        // If only the sync of the directory failed, the file has the new line already, and it is ours.
+        if put.is_ok() || sealed(&self.path).is_ok_and(|found| found == Some((head, elapsed))) {
+            self.mark = Mark::of(&self.path).unwrap_or_default();
+            if put.is_ok() && self.last.is_none_or(|(last, _)| last != head) {
+                tracing::info!(seq = head.seq, hash = head.hash.to_hex(), "logbook sealed");
+            }
+            self.last = Some((head, elapsed));
         }
-        self.last = Some((head, elapsed));
-        Ok(())
+        put
     }
 
     /// Whether the file still says what we wrote to it last.
@@ -222,6 +225,7 @@ mod tests {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::new(FailingDisk::after(calls))).expect("whole");
             book.append(book.head(), &[draft("one more")]).expect("appended");
             let sealed = book.seal(None);
+            book.in_place().expect("whether the new line has come or not: nobody else has written there");
             drop(book);
             SqliteLogbook::open_sealed(&path, kernel()).expect("the old seal or the new one");
             if sealed.is_ok() {
