@@ -90,6 +90,22 @@ impl Client {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Sends a PUT request.
+    ///
+    /// # Errors
+    /// If there is no daemon, or it refuses.
+    pub async fn put<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    /// Sends a PATCH request.
+    ///
+    /// # Errors
+    /// If there is no daemon, or it refuses.
+    pub async fn patch<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Failure> {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
     /// Sends a DELETE request.
     ///
     /// # Errors

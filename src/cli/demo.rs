@@ -128,13 +128,19 @@ impl Site {
             let signer = Signer::read(made.secret.as_bytes(), now)?;
             self.packages(&disk, &signer, now)?;
         }
+        // A site of an older demo does not have it.
+        let early_adopter = self.dir.join("keys/early-adopter");
+        if !early_adopter.exists() {
+            put(&early_adopter, &random()?, Access::Owner)?;
+        }
         // Who changes it to see what happens keeps the changes.
         if !self.procedure_file().exists() {
             put(&self.procedure_file(), &hastened(&self.procedure), Access::Everybody)?;
         }
         // The port may have changed.
         put(&self.config(), &self.configuration(), Access::Everybody)?;
-        self.script("rolloutctl", &self.ctl_script()?)?;
+        self.script("rolloutctl", &self.ctl_script("token")?)?;
+        self.script("early-adopter", &self.ctl_script("early-adopter")?)?;
         self.script("webhook", &self.webhook_script())
     }
 
@@ -235,21 +241,27 @@ secret = {{ file = "{dir}/keys/hook" }}
 
 [[token]]
 actor = "demo"
-roles = ["admin"]
+roles = ["admin", "srm", "ou", "maintainer"]
 secret = {{ file = "{dir}/keys/token" }}
+
+[[token]]
+actor = "early-adopter"
+roles = ["ea"]
+teams = ["ea-NGI_IT-INFN-T1", "ea-NGI_CH-CSCS", "ea-NGI_UK-RAL"]
+secret = {{ file = "{dir}/keys/early-adopter" }}
 "#,
             port = self.port,
             procedure = procedure.display(),
         )
     }
 
-    fn ctl_script(&self) -> Result<String, std::io::Error> {
+    fn ctl_script(&self, token: &str) -> Result<String, std::io::Error> {
         let program = std::env::current_exe()?;
         Ok(format!(
-            "#!/bin/sh\n# rolloutctl, with the address and the token of the example site.\n\
+            "#!/bin/sh\n# rolloutctl, with the address and a token of the example site.\n\
              ROLLOUTCTL_URL='{}' ROLLOUTCTL_TOKEN_FILE='{}' ROLLOUTCTL_AS=\"$0\" exec '{}' ctl \"$@\"\n",
             self.url(),
-            self.dir.join("keys/token").display(),
+            self.dir.join("keys").join(token).display(),
             program.display(),
         ))
     }
@@ -325,8 +337,11 @@ async fn announce(site: &Site, shared: Arc<Shared>) {
     let _ = std::io::stdout().flush();
 }
 
-/// A command to try, without the program's name, and what it does.
+/// A command to try, and what it does. It is one of `rolloutctl`, if it does not begin with another program.
 type Try = (&'static str, &'static str);
+
+/// What early adopters do, as one of them would type it.
+const EARLY_ADOPTER: &str = "early-adopter ";
 
 /// The states through which the example's rollout goes. A real site waits for days where this one sleeps.
 fn way(procedure: &str) -> &'static [Try] {
@@ -335,14 +350,18 @@ fn way(procedure: &str) -> &'static [Try] {
         "glite" => &[
             ("move example-1 'Ready for Rollout'", "the operation managers see no conflict"),
             ("move example-1 'Rolling out'", "untested -> delta"),
-            ("why example-1", "early adopters test it: it has to wait"),
+            ("team add ea-NGI_IT-INFN-T1 --ngi NGI_IT", "a team of early adopters"),
+            ("assign example-1 ea-NGI_IT-INFN-T1", "it is asked to test"),
+            ("why example-1", "it has to wait for them"),
             SLEEP,
+            ("early-adopter report example-1 ea-NGI_IT-INFN-T1 success", "as the team would say it"),
             ("move example-1 'Ready for Production'", ""),
             ("move example-1 'In Production'", "delta -> production"),
         ],
         "simple" => &[
             ("move example-1 Testing", "untested -> testing"),
             ("why example-1", "it has to wait"),
+            ("approve example-1 Production", "a maintainer agrees"),
             SLEEP,
             ("move example-1 Production", "testing -> production"),
         ],
@@ -350,7 +369,18 @@ fn way(procedure: &str) -> &'static [Try] {
             ("move example-1 Unverified", "its packages are there"),
             ("move example-1 InVerification", "verifiers look at it"),
             ("move example-1 StageRollOut", "untested -> testing"),
-            ("why example-1", "early adopters test it: it has to wait"),
+            ("team add ea-NGI_IT-INFN-T1 --ngi NGI_IT", "three teams of early adopters"),
+            ("team add ea-NGI_CH-CSCS --ngi NGI_CH", ""),
+            ("team add ea-NGI_UK-RAL --ngi NGI_UK", ""),
+            ("assign example-1 ea-NGI_IT-INFN-T1 ea-NGI_CH-CSCS ea-NGI_UK-RAL", "they are asked to test"),
+            ("early-adopter accept example-1 ea-NGI_IT-INFN-T1", "as the teams would answer"),
+            ("early-adopter accept example-1 ea-NGI_CH-CSCS", ""),
+            ("early-adopter reject example-1 ea-NGI_UK-RAL --reason 'no staff this week'", ""),
+            ("early-adopter issue add example-1 '#12' --title 'it dies at start' --show-stopper", ""),
+            ("why example-1", "it has to wait for all of that"),
+            ("issue close example-1 '#12' --reason 'a typing error'", ""),
+            ("early-adopter report example-1 ea-NGI_IT-INFN-T1 success", ""),
+            ("early-adopter report example-1 ea-NGI_CH-CSCS warning --summary 'restart it once'", ""),
             SLEEP,
             ("move example-1 Accepted", ""),
             ("move example-1 UMDStore", "kept for the next release"),
@@ -372,7 +402,11 @@ fn words(site: &Site) -> String {
     let _ = writeln!(text, "In another terminal, run one after the other:\n");
     let begin = [("trees", ""), ("submit example-1 example-server-1.0-1.el6.noarch example-libs-1.0-1.el6.noarch", "")];
     for (command, does) in begin.iter().chain(way(&site.procedure)).chain(&[("show example-1", "")]) {
-        let command = if command.starts_with("sleep") { (*command).to_owned() } else { format!("{ctl} {command}") };
+        let command = match command.strip_prefix(EARLY_ADOPTER) {
+            Some(command) => format!("{dir}/early-adopter {command}"),
+            None if command.starts_with("sleep") => (*command).to_owned(),
+            None => format!("{ctl} {command}"),
+        };
         let _ = match *does {
             "" => writeln!(text, "  {command}"),
             does => writeln!(text, "  {command:<w$}  # {does}", w = ctl.to_string().len() + 39),

@@ -9,6 +9,7 @@ use super::mentions::{Granted, Notebook, Purpose, SECRET_EXAMPLE};
 use super::settings::{HookKind, Outgoing, Token, Webhook};
 use super::values::{Names, set_of};
 use crate::domain::names::{Actor, HookName, Role};
+use crate::domain::naming::team::TeamName;
 use crate::domain::people;
 use crate::format::document::{Section, Value};
 use crate::process::notice;
@@ -98,8 +99,9 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
     });
     let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v, notebook));
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
+    let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, |v| v.parse::<TeamName>()));
     section.close();
-    Some(Token { actor: actor?, roles: roles?, file: file? })
+    Some(Token { actor: actor?, roles: roles?, teams: teams?.into_iter().collect(), file: file? })
 }
 
 /// A name for somebody that the logbook cannot confuse with an id.

@@ -16,6 +16,7 @@ use crate::domain::names::Role;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
 use crate::format::spelling::{did_you_mean, list_of};
+use crate::process::gate::approvals;
 use crate::process::procedure;
 
 /// The result of a check.
@@ -134,6 +135,14 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
             let hint = did_you_mean(role.as_str(), Role::KNOWN.iter().map(Role::as_str));
             findings.note(&at, format!("it names the role `{role}`, which no token or webhook has"), hint);
         }
+    }
+    let asked = workflow.transitions().iter().flat_map(|step| approvals::roles(step).map(move |role| (step, role)));
+    for (step, role) in asked.filter(|(_, role)| granted.iter().all(|granted| granted.role != **role)) {
+        let what = format!(
+            "nobody can approve the step from {} to {}: no token has the role {role}; it could only be overridden",
+            step.from, step.to
+        );
+        findings.note(&at, what, None);
     }
     let nobody = |who: &BTreeSet<Role>| !granted.iter().any(|granted| who.contains(&granted.role));
     for step in workflow.transitions().iter().filter(|step| nobody(&step.who)) {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
+use crate::domain::naming::team::TeamName;
 use crate::domain::refusal::Code;
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
@@ -185,6 +186,8 @@ pub struct Token {
     pub actor: Actor,
     /// What the actor may do.
     pub roles: BTreeSet<Role>,
+    /// The teams of early adopters that the actor belongs to.
+    pub teams: BTreeSet<TeamName>,
     /// The file that holds the token. Absolute.
     pub file: PathBuf,
 }

@@ -93,7 +93,8 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let mut tokens = Tokens::default();
     for token in &settings.tokens {
         if let Some(text) = secret(&token.file, &mut wrong) {
-            tokens.add(&text, Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().cloned()));
+            let caller = Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().cloned());
+            tokens.add(&text, caller.of_teams(token.teams.iter().cloned()));
         }
     }
     let site = SiteFacts {

@@ -34,3 +34,5 @@ pub mod gate;
 pub mod listing;
 /// What a transition does to the trees, in a form that can be carried out twice.
 pub mod plan;
+/// What comes of a test.
+pub mod report;

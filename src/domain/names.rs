@@ -158,6 +158,12 @@ name_type! {
     Role, "role", role
 }
 
+name_type! {
+    /// What a document about a rollout is (S0-32): `release-notes`, `installation`, `configuration`, `bugs`,
+    /// `documentation`, or whatever else a site wants to have linked.
+    LinkName, "name of a link", role
+}
+
 fn role(text: &str) -> Result<(), &'static str> {
     component(text)?;
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

@@ -45,6 +45,10 @@ pub struct Rollout {
     /// The state in which it last rested, with nothing being moved for it: where its packages are if the present work
     /// is given up. It differs from the state before the last step if one waiting step gave way to another.
     pub rested: Option<State>,
+    /// Who submitted it.
+    pub submitted_by: Actor,
+    /// Whether it was cancelled before anything had moved for it.
+    pub cancelled: bool,
 }
 
 impl Rollout {

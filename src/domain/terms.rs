@@ -3,10 +3,10 @@
 //! `process/gate` defines which gates there are. What a gate requires is described here as data, so that a procedure
 //! file is checked before anything is judged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::names::TreeName;
+use super::names::{LinkName, Role, TreeName};
 
 /// What a procedure has to specify for a gate.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,14 @@ pub enum TermKind {
     Duration,
     /// A tree of the distribution.
     Tree,
+    /// A number from 1 to 1,000.
+    Count,
+    /// True or false; false where it is left out.
+    Flag,
+    /// Roles, at least one.
+    Roles,
+    /// Documents that are linked, at least one.
+    Links,
 }
 
 /// The tree that a gate looks at where nothing is moved; a transition that moves packages says it itself.
@@ -51,6 +59,14 @@ pub enum Term {
     Duration(Duration),
     /// A tree.
     Tree(TreeName),
+    /// A number.
+    Count(usize),
+    /// True or false.
+    Flag(bool),
+    /// Roles.
+    Roles(BTreeSet<Role>),
+    /// Documents that are linked.
+    Links(BTreeSet<LinkName>),
 }
 
 /// A gate of a transition.
@@ -81,6 +97,37 @@ impl Terms {
             Some(Term::Duration(span)) => Some(*span),
             _ => None,
         }
+    }
+
+    /// A number; `None` if the gate has no such term.
+    pub fn count(&self, name: &str) -> Option<usize> {
+        match self.0.get(name) {
+            Some(Term::Count(count)) => Some(*count),
+            _ => None,
+        }
+    }
+
+    /// Whether a flag is set.
+    pub fn flag(&self, name: &str) -> bool {
+        matches!(self.0.get(name), Some(Term::Flag(true)))
+    }
+
+    /// Roles; none if the gate has no such term.
+    pub fn roles(&self, name: &str) -> impl Iterator<Item = &Role> {
+        let roles = match self.0.get(name) {
+            Some(Term::Roles(roles)) => Some(roles),
+            _ => None,
+        };
+        roles.into_iter().flatten()
+    }
+
+    /// Documents that are linked; none if the gate has no such term.
+    pub fn links(&self, name: &str) -> impl Iterator<Item = &LinkName> {
+        let links = match self.0.get(name) {
+            Some(Term::Links(links)) => Some(links),
+            _ => None,
+        };
+        links.into_iter().flatten()
     }
 
     /// The tree that [`IN`] names, if it is there.

@@ -79,8 +79,9 @@ pub(super) struct Dispatch {
     doubted: BTreeSet<DistPath>,
     /// Moves that the rules no longer trust.
     held: BTreeMap<u64, Held>,
-    /// The moves that were judged by the rules in force; `None` once either has changed.
-    judged: Option<BTreeSet<u64>>,
+    /// The moves that were judged by the rules in force, and how often a halt had begun or ended; `None` once the rules
+    /// have changed.
+    judged: Option<(BTreeSet<u64>, u64)>,
 }
 
 impl Dispatch {
@@ -118,15 +119,17 @@ impl Dispatch {
         self.again.values().copied().chain(later).filter(|at| *at > now).min()
     }
 
-    /// Whether the moves or the rules have changed since [`Dispatch::hold`] looked.
+    /// Whether the moves, the halts or the rules have changed since [`Dispatch::hold`] looked.
     pub(super) fn has_new_moves(&self, view: &View) -> bool {
         let plans = view.world.rollouts.plans().map(|(number, _)| number);
-        !self.judged.as_ref().is_some_and(|judged| plans.eq(judged.iter().copied()))
+        let halts = view.world.halts.changes;
+        !self.judged.as_ref().is_some_and(|(judged, then)| *then == halts && plans.eq(judged.iter().copied()))
     }
 
     /// Finds out which moves are held, and reports them.
     pub(super) fn hold(&mut self, view: &mut View) -> Stirred {
-        self.judged = Some(view.world.rollouts.plans().map(|(number, _)| number).collect());
+        let plans = view.world.rollouts.plans().map(|(number, _)| number).collect();
+        self.judged = Some((plans, view.world.halts.changes));
         let held = agenda::held(&view.world, &view.rules);
         // A move that was carried out or given up, or that has nothing left to do, blocks nobody any more.
         let plans = view.world.rollouts.plans();

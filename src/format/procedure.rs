@@ -4,7 +4,9 @@
 //! the table makes sense. Both report everything at once, with line and column.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use super::complaint::{Complaint, Spot};
 use super::document::{Section, Sheet, Value};
@@ -192,6 +194,10 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
         let read = match term.kind {
             TermKind::Duration => Term::Duration(value.read(quantity::duration)?),
             TermKind::Tree => Term::Tree(value.parse::<TreeName>()?),
+            TermKind::Count => Term::Count(usize::try_from(value.number(1..=1_000)?).ok()?),
+            TermKind::Flag => Term::Flag(value.switch()?),
+            TermKind::Roles => Term::Roles(some(&value)?),
+            TermKind::Links => Term::Links(some(&value)?),
         };
         Some(Some((term.name, read)))
     };
@@ -199,6 +205,16 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
     table.close();
     let terms: Vec<_> = terms.into_iter().collect::<Option<_>>()?;
     Some(Gate { name, terms: terms.into_iter().flatten().collect() })
+}
+
+/// A list of names, of which there has to be one.
+fn some<T: Ord + FromStr<Err: fmt::Display>>(value: &Value<'_, '_>) -> Option<BTreeSet<T>> {
+    let list = value.list()?;
+    if list.is_empty() {
+        value.complain("the list is empty", None);
+    }
+    let names: Option<BTreeSet<T>> = list.iter().map(Value::parse::<T>).collect();
+    names.filter(|names| !names.is_empty())
 }
 
 fn moved(mut table: Section<'_, '_>) -> Option<Effect> {

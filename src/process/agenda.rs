@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::gate::halted;
 use super::rules::{DistRules, Rules};
 use super::trouble::Trouble;
 use super::world::World;
+use crate::domain::gate::Finding;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -238,8 +240,12 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
             let until = "until it is configured again";
             format!("The distribution {dist} is no longer configured. Nothing is moved for {rollout} {until}")
         } else {
-            let why = world.objection(rules, plan)?.sentence;
-            format!("{why} Nothing is moved for {rollout}; withdraw it, or trust the key again")
+            let Finding { code, sentence, .. } = world.objection(rules, plan)?;
+            let until = match code {
+                halted::CODE => " until the halt ends",
+                _ => "; withdraw it, or trust the key again",
+            };
+            format!("{sentence} Nothing is moved for {rollout}{until}")
         };
         Some((number, Held { what: Trouble::of_plan(plan, number), why }))
     });

@@ -63,6 +63,13 @@ pub enum Answer {
     },
     /// Somebody was erased.
     Erased(PersonId),
+    /// Something was written down; the sentence is the logbook's.
+    Recorded {
+        /// The number of the entry.
+        entry: u64,
+        /// What it says.
+        says: String,
+    },
     /// There is no such thing.
     NotFound(String),
     /// It exists already.

@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use super::act::edit::Changes;
 use super::agenda::{Work, Wrong};
+use super::fact::assignment::Answered;
+use super::fact::change::{Linked, Noted};
+use super::fact::issue::IssueNoted;
 use super::fact::package::{Accepted, Refused};
+use super::fact::report::Reported;
 use super::fact::rollout::Staged;
+use super::fact::team::TeamRegistered;
 use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
-use crate::domain::names::{DistPath, HookName, RolloutId, TreeId};
+use crate::domain::names::{DistPath, HookName, Role, RolloutId, TreeId};
+use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
 
@@ -71,6 +78,144 @@ pub enum Ask {
         rollout: RolloutId,
         /// The state, in any spelling.
         state: String,
+        /// Why.
+        reason: String,
+    },
+    /// That nothing is promoted any more, everywhere or in one distribution.
+    Halt {
+        /// Where.
+        dist: Option<DistPath>,
+        /// Why.
+        reason: String,
+    },
+    /// That promotions go on.
+    EndHalt {
+        /// As it was halted.
+        dist: Option<DistPath>,
+        /// Why.
+        reason: String,
+    },
+    /// Other packages or another title for a rollout.
+    Edit {
+        /// The rollout.
+        rollout: RolloutId,
+        /// What changes.
+        changes: Changes,
+        /// Why.
+        reason: String,
+    },
+    /// To cancel a rollout for which nothing has moved.
+    Cancel {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// To enter a team into the registry, or to replace its entry.
+    Register {
+        /// The team.
+        team: TeamRegistered,
+        /// Why.
+        reason: String,
+    },
+    /// To remove a team from the registry.
+    RemoveTeam {
+        /// The team.
+        team: TeamName,
+        /// Why.
+        reason: String,
+    },
+    /// To ask teams to test a rollout.
+    Assign {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The teams.
+        teams: Vec<TeamName>,
+        /// Whether on services that carry the tag *beta*.
+        beta: bool,
+        /// Why.
+        reason: String,
+    },
+    /// To ask a team no longer.
+    Unassign {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The team.
+        team: TeamName,
+        /// Why.
+        reason: String,
+    },
+    /// To answer for a team.
+    Answer {
+        /// The answer.
+        answered: Answered,
+        /// Why.
+        reason: String,
+    },
+    /// To report for a team.
+    Report(Reported),
+    /// To note an issue.
+    NoteIssue {
+        /// The issue.
+        noted: IssueNoted,
+        /// Why.
+        reason: String,
+    },
+    /// To close an issue.
+    CloseIssue {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The issue.
+        issue: String,
+        /// Why.
+        reason: String,
+    },
+    /// To approve that a rollout goes to a state.
+    Approve {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// For which role; the first that is asked for and that the caller has, if it is left out.
+        role: Option<Role>,
+        /// Why.
+        reason: String,
+    },
+    /// To take one's own approval back.
+    Disapprove {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// Why.
+        reason: String,
+    },
+    /// A longer exposure in a rollout's present state.
+    Extend {
+        /// The rollout.
+        rollout: RolloutId,
+        /// By how much in all.
+        by: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// That a gate does not hold a rollout up on its next step to a state.
+    Override {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// The gate.
+        gate: String,
+        /// Why.
+        reason: String,
+    },
+    /// To add a note to a rollout.
+    Note(Noted),
+    /// To set or remove the address of a document.
+    Link {
+        /// The link.
+        linked: Linked,
         /// Why.
         reason: String,
     },

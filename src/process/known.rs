@@ -7,9 +7,11 @@ use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use crate::domain::moment::Moment;
+use crate::domain::naming::team::TeamName;
 use crate::domain::people::People;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
+use crate::format::spelling;
 
 /// What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,17 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
+    /// That there is no such team, and which ones there are.
+    pub fn no_team(self, team: &TeamName) -> String {
+        let teams: Vec<&str> = self.world.teams.iter().map(|(name, _)| name.as_str()).collect();
+        let like = spelling::nearest(team.as_str(), teams.iter().copied());
+        match (teams.is_empty(), like) {
+            (true, _) => format!("the registry has no team {team}; it is empty: `rolloutctl team add` enters one"),
+            (false, Some(like)) => format!("the registry has no team {team}; did you mean {like}?"),
+            (false, None) => format!("the registry has no team {team}; `rolloutctl team list` shows all"),
+        }
+    }
+
     /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no
     /// longer trust who signed; what is wrong in a tree that it changes; or its own failure.
     pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Arc<Plan>, String)> {

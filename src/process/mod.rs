@@ -38,11 +38,13 @@ pub mod gate;
 pub mod procedure;
 /// What somebody has to be told.
 pub mod notice;
+/// Who may do what, beside the steps of a procedure.
+pub mod rights;
 /// What can be asked for.
 pub mod act;
 
 use crate::domain::names::RolloutId;
-use act::{ended, erase, give_up, hint, lose, step, submit, wishes};
+use act::{adopter, dossier, edit, ended, erase, give_up, halt, hint, issue, lose, step, submit, team, wishes};
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
@@ -64,6 +66,40 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Erase { person, reason }) => erase::erase(known, caller, person, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
+        Input::Asked(caller, Ask::Halt { dist, reason }) => halt::halt(known, caller, dist.as_ref(), reason),
+        Input::Asked(caller, Ask::EndHalt { dist, reason }) => halt::end(known, caller, dist.as_ref(), reason),
+        Input::Asked(caller, Ask::Edit { rollout, changes, reason }) => {
+            edit::edit(known, caller, rollout, changes, reason)
+        }
+        Input::Asked(caller, Ask::Cancel { rollout, reason }) => edit::cancel(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Register { team, reason }) => team::register(known, caller, team, reason),
+        Input::Asked(caller, Ask::RemoveTeam { team, reason }) => team::remove(known, caller, team, reason),
+        Input::Asked(caller, Ask::Assign { rollout, teams, beta, reason }) => {
+            adopter::assign(known, caller, rollout, teams, *beta, reason)
+        }
+        Input::Asked(caller, Ask::Unassign { rollout, team, reason }) => {
+            adopter::unassign(known, caller, rollout, team, reason)
+        }
+        Input::Asked(caller, Ask::Answer { answered, reason }) => adopter::answer(known, caller, answered, reason),
+        Input::Asked(caller, Ask::Report(reported)) => adopter::report(known, caller, reported),
+        Input::Asked(caller, Ask::NoteIssue { noted, reason }) => issue::note(known, caller, noted, reason),
+        Input::Asked(caller, Ask::CloseIssue { rollout, issue, reason }) => {
+            issue::close(known, caller, rollout, issue, reason)
+        }
+        Input::Asked(caller, Ask::Approve { rollout, state, role, reason }) => {
+            dossier::approve(known, caller, rollout, state, role.as_ref(), reason)
+        }
+        Input::Asked(caller, Ask::Disapprove { rollout, state, reason }) => {
+            dossier::disapprove(known, caller, rollout, state, reason)
+        }
+        Input::Asked(caller, Ask::Extend { rollout, by, reason }) => {
+            dossier::extend(known, caller, rollout, *by, reason)
+        }
+        Input::Asked(caller, Ask::Override { rollout, state, gate, reason }) => {
+            dossier::overrule(known, caller, rollout, (state, gate), reason)
+        }
+        Input::Asked(caller, Ask::Note(noted)) => dossier::note(known, caller, noted),
+        Input::Asked(caller, Ask::Link { linked, reason }) => dossier::link(known, caller, linked, reason),
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),

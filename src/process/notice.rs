@@ -11,19 +11,31 @@ use jiff::SignedDuration;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::{Due, GivenUp, Sent};
-use super::fact::{Fact, Kind as _, Subject, rollout};
+use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, rollout};
 use super::input::End;
 use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 6] = [
+pub const EVENTS: [&str; 18] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
     rollout::Moved::NAME,
     rollout::Staged::NAME,
     rollout::Done::NAME,
+    change::Edited::NAME,
+    change::Cancelled::NAME,
+    change::Approved::NAME,
+    change::Extended::NAME,
+    change::Overridden::NAME,
+    change::Noted::NAME,
+    change::Linked::NAME,
+    assignment::Assigned::NAME,
+    assignment::Answered::NAME,
+    report::Reported::NAME,
+    issue::IssueNoted::NAME,
+    issue::IssueClosed::NAME,
 ];
 
 /// What a receiver gets if it does not say what it wants: what people wait for.
@@ -48,10 +60,7 @@ pub(super) fn with_notices(known: Known<'_>, mut decision: Decision) -> Decision
 
 /// The rollout that a fact is about.
 fn about(fact: &Fact) -> Option<RolloutId> {
-    fact.about().into_iter().find_map(|subject| match subject {
-        Subject::Rollout(id) => Some(id),
-        _ => None,
-    })
+    fact.about().into_iter().find_map(Subject::into_rollout)
 }
 
 /// What to log when a notice was delivered, or never will be.

@@ -105,6 +105,12 @@ pub enum Doubt<'s> {
 }
 
 impl Rules {
+    /// That there is no such distribution, and which ones there are.
+    pub fn no_distribution(&self, dist: &DistPath) -> String {
+        let known: Vec<&str> = self.distributions.keys().map(DistPath::as_str).collect();
+        format!("there is no distribution {dist}; there are {}", known.join(", "))
+    }
+
     /// The rules of the distributions of a rollout, which have the same procedure.
     ///
     /// # Errors

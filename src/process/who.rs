@@ -4,6 +4,7 @@
 //! actor that is called `rt:jane` is not the webhook `rt`.
 
 use crate::domain::names::{Actor, DistPath, HookName, Role};
+use crate::domain::naming::team::TeamName;
 
 /// Somebody who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum Scope {
     Site,
     /// In one distribution.
     Distribution(DistPath),
+    /// For one team of early adopters.
+    Team(TeamName),
 }
 
 impl Scope {
@@ -48,6 +51,7 @@ impl Scope {
         match self {
             Self::Site => true,
             Self::Distribution(own) => dist == Some(own),
+            Self::Team(_) => false,
         }
     }
 }
@@ -59,10 +63,30 @@ impl Caller {
         Self { who, via, grants }
     }
 
+    /// The same somebody, who belongs to these teams of early adopters, too.
+    #[must_use]
+    pub fn of_teams(mut self, teams: impl IntoIterator<Item = TeamName>) -> Self {
+        self.grants.extend(teams.into_iter().map(|team| Grant { role: Role::EA, scope: Scope::Team(team) }));
+        self
+    }
+
     /// The same rights of somebody else, who came by a webhook.
     #[must_use]
     pub fn speaking_for(&self, who: Actor, hook: HookName) -> Self {
         Self { who, via: Channel::Hook(hook), grants: self.grants.clone() }
+    }
+
+    /// Whether they belong to a team of early adopters (S0-06).
+    pub fn speaks_for(&self, team: &TeamName) -> bool {
+        self.grants.iter().any(|grant| matches!(&grant.scope, Scope::Team(own) if own == team))
+    }
+
+    /// The teams that they belong to.
+    pub fn teams(&self) -> impl Iterator<Item = &TeamName> {
+        self.grants.iter().filter_map(|grant| match &grant.scope {
+            Scope::Team(team) => Some(team),
+            Scope::Site | Scope::Distribution(_) => None,
+        })
     }
 
     /// Whether they have one of these roles in a distribution, or, where none is named, everywhere.

@@ -57,6 +57,12 @@ impl Machine {
         fs::write(self.path("repos/test.repo"), text).unwrap();
     }
 
+    /// Points dnf at one more tree.
+    pub(crate) fn repo(&self, name: &str, url: &str, key: &str) {
+        let text = format!("[{name}]\nname={name}\nbaseurl={url}\ngpgkey={key}\nenabled=1\n");
+        fs::write(self.path(&format!("repos/{name}.repo")), text).unwrap();
+    }
+
     pub(crate) fn dnf(&self, words: &[&str]) -> Output {
         let (conf, root) = (self.path("dnf.conf"), self.path("root"));
         let (conf, root) = (conf.display().to_string(), format!("--installroot={}", root.display()));

@@ -29,6 +29,7 @@ mod demo;
 mod differential;
 mod disagreement;
 mod drill;
+mod egi_story;
 mod fault_sweep;
 mod forge;
 mod fsck;

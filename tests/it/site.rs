@@ -457,11 +457,16 @@ impl Site {
         .to_string()
     }
 
-    /// Runs `rolloutctl` against the daemon.
+    /// Runs `rolloutctl` against the daemon, as an admin.
     pub(crate) fn ctl(&self, words: &[&str]) -> Output {
+        self.ctl_as("token", words)
+    }
+
+    /// Runs `rolloutctl` with the token in this file below `keys`.
+    pub(crate) fn ctl_as(&self, token: &str, words: &[&str]) -> Output {
         let out = Command::new(env!("CARGO_BIN_EXE_rolloutctl"))
             .args(["--url", &format!("http://{}", self.address()), "--token-file"])
-            .arg(self.path("keys/token"))
+            .arg(self.path("keys").join(token))
             .args(words)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -572,7 +577,7 @@ pub(crate) fn hook_mac(body: &str) -> String {
     format!("sha256={}", hex::encode(aws_lc_rs::hmac::sign(&key, body.as_bytes())))
 }
 
-fn secret(path: &Path, bytes: &[u8]) {
+pub(crate) fn secret(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }

@@ -1,14 +1,22 @@
-//! Gets a rollout from the daemon, for every command about one.
+//! What many commands ask of the daemon in the same way: a rollout, and that something is recorded.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::words::document;
 use crate::cli::client::Client;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::asking::RecordedBody;
 use crate::web::api::rollouts::RolloutBody;
 
 /// A rollout from the daemon.
 pub(super) async fn one(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
     client.get(&format!("/api/v1/rollouts/{}", escape(rollout))).await
+}
+
+/// The output of a command that only records something: the sentence that the logbook has.
+pub(super) fn recorded(done: &RecordedBody, json: bool) -> Outcome {
+    let words = || format!("{} (logbook entry {})\n", done.says, done.entry);
+    Outcome::done(if json { document(done) } else { words() })
 }
 
 /// A part of a path or query, percent-encoded.

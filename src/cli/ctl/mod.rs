@@ -44,6 +44,18 @@ pub mod rejected;
 pub mod outbox;
 /// `rolloutctl check`.
 pub mod check;
+/// `rolloutctl edit` and `cancel`.
+pub mod edit;
+/// `rolloutctl halt`.
+pub mod halt;
+/// `rolloutctl team`.
+pub mod team;
+/// `rolloutctl assign`, `unassign`, `accept`, `reject` and `report`.
+pub mod adopters;
+/// `rolloutctl issue`.
+pub mod issue;
+/// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
+pub mod dossier;
 
 /// Controls a running rolloutd: rollouts, trees, logbook.
 ///
@@ -74,6 +86,21 @@ enum Command {
     Submit(submit::SubmitArgs),
     Move(moving::MoveArgs),
     GiveUp(give_up::GiveUpArgs),
+    Edit(edit::EditArgs),
+    Cancel(edit::CancelArgs),
+    Halt(halt::HaltArgs),
+    Approve(dossier::ApproveArgs),
+    Override(dossier::OverrideArgs),
+    Extend(dossier::ExtendArgs),
+    Assign(adopters::AssignArgs),
+    Unassign(adopters::UnassignArgs),
+    Accept(adopters::AcceptArgs),
+    Reject(adopters::RejectArgs),
+    Report(adopters::ReportArgs),
+    Issue(issue::IssueArgs),
+    Note(dossier::NoteArgs),
+    Link(dossier::LinkArgs),
+    Team(team::TeamArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     Erase(erase::EraseArgs),
@@ -107,6 +134,21 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Submit(args) => submit::run(args, &client, json).await,
         Command::Move(args) => moving::run(args, &client, json).await,
         Command::GiveUp(args) => give_up::run(args, &client, json).await,
+        Command::Edit(args) => edit::edit(args, &client, json).await,
+        Command::Cancel(args) => edit::cancel(args, &client, json).await,
+        Command::Halt(args) => halt::run(args, &client, json).await,
+        Command::Approve(args) => dossier::approve(args, &client, json).await,
+        Command::Override(args) => dossier::overrule(args, &client, json).await,
+        Command::Extend(args) => dossier::extend(args, &client, json).await,
+        Command::Assign(args) => adopters::assign(args, &client, json).await,
+        Command::Unassign(args) => adopters::unassign(args, &client, json).await,
+        Command::Accept(args) => adopters::accept(args, &client, json).await,
+        Command::Reject(args) => adopters::reject(args, &client, json).await,
+        Command::Report(args) => adopters::report(args, &client, json).await,
+        Command::Issue(args) => issue::run(args, &client, json).await,
+        Command::Note(args) => dossier::note(args, &client, json).await,
+        Command::Link(args) => dossier::link(args, &client, json).await,
+        Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,
         Command::Erase(args) => erase::run(args, &client, json).await,

@@ -137,6 +137,20 @@ mod tests {
         assert_eq!(quoted(r#"a"b\"#), r#""a\"b\\""#);
     }
 
+    /// Who may do what beside the steps.
+    #[test]
+    fn the_readme_has_every_right() {
+        let readme = include_str!("../../../README.md");
+        let mut table = "| who | may |\n|---|---|\n".to_owned();
+        for right in crate::process::rights::ALL {
+            let mut who: Vec<&str> = right.roles.iter().map(crate::domain::names::Role::as_str).collect();
+            who.sort_unstable();
+            who.extend(right.own_team.then_some("the team"));
+            let _ = writeln!(table, "| {} | {} |", who.join(", "), right.what);
+        }
+        assert!(readme.contains(&table), "the README should have\n{table}");
+    }
+
     /// The tables of the README are those of the program.
     #[test]
     fn the_readme_has_every_procedure_that_ships() {

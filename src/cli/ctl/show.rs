@@ -6,6 +6,7 @@ use super::ask::one;
 use super::words::{document, moment, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::dossier::{ApprovalBody, DossierBody};
 use crate::web::api::rollouts::RolloutBody;
 
 /// Shows one rollout: its state, its packages and their trees, and its next steps
@@ -32,7 +33,11 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
     let _ = writeln!(text, "rollout       {}", r.id);
     let _ = writeln!(text, "title         {}", r.title);
     let _ = writeln!(text, "distribution  {}", r.distributions.join(", "));
-    let moving = if r.moving { "; packages are being moved" } else { "" };
+    let moving = match (r.cancelled, r.moving) {
+        (true, _) => "; it was cancelled",
+        (false, true) => "; packages are being moved",
+        (false, false) => "",
+    };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
     if let Some(why) = &r.trouble {
         let _ = writeln!(text, "trouble       {why}");
@@ -45,17 +50,95 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let of = if r.distributions.len() > 1 { format!(" of {}", package.distribution) } else { String::new() };
         let _ = writeln!(text, "package       {} in {trees}{of}", package.nevra);
     }
+    if let Some(dossier) = &r.dossier {
+        show_dossier(&mut text, dossier);
+    }
     text + &next_steps(r, program)
+}
+
+/// What people have added to it.
+fn show_dossier(text: &mut String, dossier: &DossierBody) {
+    for team in &dossier.teams {
+        let beta = if team.beta { ", beta" } else { "" };
+        let counts = if team.counts { "" } else { ", does not count" };
+        let outcome = team.outcome.as_ref().map(|outcome| format!(" {outcome}")).unwrap_or_default();
+        let summary = if team.summary.is_empty() { String::new() } else { format!(": {}", team.summary) };
+        let _ = writeln!(text, "team          {} {}{outcome}{beta}{counts}{summary}", team.team, team.standing);
+    }
+    for issue in &dossier.issues {
+        let kind = if issue.show_stopper { "show-stopper, " } else { "" };
+        let open = if issue.open { "open" } else { "closed" };
+        let workaround =
+            if issue.workaround.is_empty() { String::new() } else { format!("; workaround: {}", issue.workaround) };
+        let _ = writeln!(text, "issue         {} ({kind}{open}): {}{workaround}", issue.issue, issue.title);
+    }
+    for approval in &dossier.approvals {
+        let ApprovalBody { state, role, by, .. } = approval;
+        let _ = writeln!(text, "approval      {state} by {by} for {role}");
+    }
+    if let Some(by) = &dossier.extended {
+        let _ = writeln!(text, "exposure      extended by {by}");
+    }
+    for overridden in &dossier.overridden {
+        let _ = writeln!(text, "override      {} for the step to {}", overridden.gate, overridden.state);
+    }
+    for (what, url) in &dossier.links {
+        let _ = writeln!(text, "link          {what}: {url}");
+    }
+    for note in &dossier.notes {
+        let _ = writeln!(text, "note          {} {}: {}", moment(&note.at), note.by, note.note);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::web::api::dossier::{AdopterBody, KnownIssueBody, NotedBody, OverriddenBody};
 
     #[test]
     fn a_rollout_is_shown() {
         insta::assert_snapshot!(show_rollout(&waiting(), "rolloutctl"));
+    }
+
+    #[test]
+    fn what_people_have_added_is_shown() {
+        let at = || "2026-11-29T09:00:00Z".to_owned();
+        let team = |team: &str, standing: &str, outcome: Option<&str>| AdopterBody {
+            team: team.into(),
+            standing: standing.into(),
+            asked: Some(at()),
+            beta: outcome.is_none(),
+            counts: outcome.is_some(),
+            outcome: outcome.map(str::to_owned),
+            reported: outcome.map(|_| at()),
+            summary: outcome.map(|_| "installed on three WNs".to_owned()).unwrap_or_default(),
+        };
+        let issue = |issue: &str, open| KnownIssueBody {
+            issue: issue.into(),
+            title: "it dies at start".into(),
+            show_stopper: open,
+            workaround: if open { "start it twice".into() } else { String::new() },
+            since: at(),
+            open,
+        };
+        let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
+        let dossier = DossierBody {
+            teams: vec![
+                team("ea-NGI_CH-CSCS", "assigned", None),
+                team("ea-NGI_IT-INFN-T1", "reported", Some("warning")),
+            ],
+            issues: vec![issue("https://ggus.eu/?ticket_id=99", true), issue("#12", false)],
+            approvals: vec![ApprovalBody { state: state.clone(), role: "srm".into(), by: by.clone(), at: at() }],
+            extended: Some("2d".into()),
+            overridden: vec![OverriddenBody { state, gate: "reported".into() }],
+            links: [("release-notes".to_owned(), "https://example.org/notes".to_owned())].into(),
+            notes: vec![NotedBody { at: at(), by, note: "restart it after the update".into() }],
+        };
+        let shown = show_rollout(&RolloutBody { dossier: Some(dossier), ..waiting() }, "rolloutctl");
+        insta::assert_snapshot!(shown);
+        let cancelled = RolloutBody { cancelled: true, next: vec![], ..waiting() };
+        insta::assert_snapshot!(show_rollout(&cancelled, "rolloutctl"));
     }
 
     #[test]

@@ -35,6 +35,19 @@ pub struct SubmitArgs {
 /// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let SubmitArgs { rollout, packages, distribution, title } = args;
+    let parts = by_distribution(client, packages, distribution).await?;
+    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
+    let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
+    let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
+    Ok(Outcome::done(if json { document(&made) } else { words }))
+}
+
+/// Packages by distribution, each `PACKAGE` or `DISTRIBUTION=PACKAGE`.
+pub(super) async fn by_distribution(
+    client: &Client,
+    packages: Vec<String>,
+    distribution: Option<String>,
+) -> Result<Vec<PartBody>, Failure> {
     let distribution = match distribution {
         None if packages.iter().any(|package| !package.contains('=')) => Some(only_distribution(client).await?),
         given => given,
@@ -48,11 +61,7 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
         parts.entry(dist).or_default().push(package);
     }
     let part = |(distribution, packages)| PartBody { distribution, packages };
-    let parts = parts.into_iter().map(part).collect();
-    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
-    let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
-    let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
-    Ok(Outcome::done(if json { document(&made) } else { words }))
+    Ok(parts.into_iter().map(part).collect())
 }
 
 /// The distribution, if there is only one.

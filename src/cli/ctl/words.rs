@@ -57,6 +57,8 @@ pub(super) mod tests {
             moving: true,
             trouble: trouble.map(str::to_owned),
             wanted: None,
+            cancelled: false,
+            dossier: None,
             packages: vec![],
             next: vec![],
         }

@@ -12,9 +12,60 @@ pub mod adopt;
 pub mod give_up;
 /// Somebody is erased from the register of people.
 pub mod erase;
+/// Promotions are halted, and go on.
+pub mod halt;
+/// The registry of early adopters.
+pub mod team;
+/// Teams are asked to test a rollout, answer, and report.
+pub mod adopter;
+/// Issues of a rollout.
+pub mod issue;
+/// Other packages or another title for a rollout; it is cancelled.
+pub mod edit;
+/// What people add to a rollout: approvals, an extension, overrides, notes and links.
+pub mod dossier;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.
 pub mod wishes;
 /// Work has ended.
 pub mod ended;
+
+use super::decision::{Answer, Decision, Entry};
+use super::fact::Fact;
+use super::known::Known;
+use super::who::Caller;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::RolloutId;
+use crate::domain::rollout::Rollout;
+
+/// A decision that only records a fact; whoever asked is told the sentence that the logbook has.
+fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fact>) -> Decision {
+    let fact = fact.into();
+    let answer = Answer::Recorded { entry: known.world.last + 1, says: fact.to_string() };
+    let entry = Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
+    Decision { entries: vec![entry], answer: Some(answer) }
+}
+
+/// The complaint about a reason that is not there.
+fn missing_reason(reason: &str, sentence: &str) -> Option<Finding> {
+    reason.trim().is_empty().then(|| Finding::new(Verdict::Reject, "no_reason", sentence))
+}
+
+/// A rollout, or the answer that there is none.
+fn rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision> {
+    known
+        .world
+        .rollouts
+        .get(id)
+        .ok_or_else(|| Decision::answered(Answer::NotFound(format!("there is no rollout {id}"))))
+}
+
+/// The same of one that was not cancelled.
+fn open_rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision> {
+    let rollout = rollout(known, id)?;
+    if rollout.cancelled {
+        return Err(Decision::answered(Answer::Conflict(format!("{id} was cancelled"))));
+    }
+    Ok(rollout)
+}

@@ -24,11 +24,7 @@ pub(in crate::process) fn submit(
     let parts = tidied(parts);
     let unknown = parts.iter().map(|part| &part.dist).find(|dist| !rules.distributions.contains_key(*dist));
     if let Some(dist) = unknown {
-        let known: Vec<&str> = rules.distributions.keys().map(DistPath::as_str).collect();
-        return Decision::answered(Answer::NotFound(format!(
-            "there is no distribution {dist}; there are {}",
-            known.join(", ")
-        )));
+        return Decision::answered(Answer::NotFound(rules.no_distribution(dist)));
     }
     if let Some(known) = world.rollouts.get(id) {
         return Decision::answered(Answer::Conflict(format!(
@@ -74,7 +70,7 @@ pub(in crate::process) fn submit(
 }
 
 /// One part for each distribution, in order, each package once.
-fn tidied(parts: &[Part]) -> Vec<Part> {
+pub(super) fn tidied(parts: &[Part]) -> Vec<Part> {
     let mut by_dist: BTreeMap<&DistPath, BTreeSet<&Nevra>> = BTreeMap::new();
     for part in parts {
         by_dist.entry(&part.dist).or_default().extend(&part.packages);
@@ -86,8 +82,8 @@ fn tidied(parts: &[Part]) -> Vec<Part> {
     by_dist.into_iter().map(part).collect()
 }
 
-/// Why packages cannot be part of a new rollout.
-fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part) -> Vec<Finding> {
+/// Why packages cannot become part of a rollout.
+pub(super) fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part) -> Vec<Finding> {
     let mut findings = Vec::new();
     for nevra in packages {
         if let Some(other) = open_rollout_of(world, rules, dist, nevra) {
@@ -111,6 +107,7 @@ fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part) -> Vec<Fi
 /// A rollout that still has a way to go and names this package.
 fn open_rollout_of<'w>(world: &'w World, rules: &Rules, dist: &DistPath, nevra: &Nevra) -> Option<&'w Rollout> {
     let workflow = &rules.distributions.get(dist)?.workflow;
-    let is_open = |r: &&Rollout| r.plan.is_some() || workflow.leaving(&r.state).next().is_some();
+    let goes_on = |r: &Rollout| !r.cancelled && workflow.leaving(&r.state).next().is_some();
+    let is_open = |r: &&Rollout| r.plan.is_some() || goes_on(r);
     world.rollouts.naming(dist, nevra).find(is_open)
 }

@@ -10,9 +10,9 @@ use super::hint::toward;
 use crate::domain::names::RolloutId;
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
-use crate::process::fact::Fact;
 use crate::process::fact::rollout::Done;
 use crate::process::fact::tree::Published;
+use crate::process::fact::{Fact, Subject};
 use crate::process::known::Known;
 use crate::process::world::World;
 
@@ -50,7 +50,31 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
         }
         Fact::Moved(moved) => [moved.rollout.clone()].into(),
-        Fact::Started(_)
+        // Whatever waited for the end of a halt.
+        Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
+        Fact::Assigned(_)
+        | Fact::Answered(_)
+        | Fact::Unassigned(_)
+        | Fact::Reported(_)
+        | Fact::IssueNoted(_)
+        | Fact::IssueClosed(_)
+        | Fact::Edited(_)
+        | Fact::Approved(_)
+        | Fact::Disapproved(_)
+        | Fact::Extended(_)
+        | Fact::Overridden(_)
+        | Fact::Linked(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
+        // Who counts may have changed.
+        Fact::TeamRegistered(_) | Fact::TeamLeft(_) => fact
+            .about()
+            .into_iter()
+            .filter_map(Subject::into_team)
+            .flat_map(|team| world.adopters.rollouts(&team).cloned().collect::<Vec<_>>())
+            .collect(),
+        Fact::Halted(_)
+        | Fact::Cancelled(_)
+        | Fact::Noted(_)
+        | Fact::Started(_)
         | Fact::Refused(_)
         | Fact::RefusedTogether(_)
         | Fact::Published(_)

@@ -30,6 +30,18 @@ pub mod ticket;
 pub mod notice;
 /// Facts about people.
 pub mod person;
+/// Facts about halts.
+pub mod halt;
+/// Facts about teams of early adopters.
+pub mod team;
+/// Facts about assignments of teams to rollouts.
+pub mod assignment;
+/// Facts about reports.
+pub mod report;
+/// Facts about issues.
+pub mod issue;
+/// Facts about what people add to a rollout.
+pub mod change;
 
 use std::fmt;
 
@@ -40,6 +52,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, RolloutId, TreeId};
+use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
 
@@ -87,9 +100,29 @@ pub enum Subject {
     Uploads(DistPath),
     /// A person.
     Person(PersonId),
+    /// All halts together.
+    Halts,
+    /// A team of early adopters.
+    Team(TeamName),
 }
 
 impl Subject {
+    /// The rollout that it is, if it is one.
+    pub fn into_rollout(self) -> Option<RolloutId> {
+        match self {
+            Self::Rollout(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The team that it is, if it is one.
+    pub fn into_team(self) -> Option<TeamName> {
+        match self {
+            Self::Team(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The rollout that somebody named, if it can be the name of one.
     pub fn rollout(named: &str) -> Option<Self> {
         named.parse().ok().map(Self::Rollout)
@@ -106,13 +139,15 @@ impl fmt::Display for Subject {
             Self::Tree(id) => write!(f, "tree {id}"),
             Self::Uploads(dist) => write!(f, "uploads {dist}"),
             Self::Person(id) => write!(f, "person {id}"),
+            Self::Halts => f.write_str("halts"),
+            Self::Team(name) => write!(f, "team {name}"),
         }
     }
 }
 
 /// One table of all kinds: the enum, and what is asked of each of them.
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident($type:ty), $before:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident($type:ty)$(, $before:literal)?;)*) => {
         /// One thing that happened, as the world folds it.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Fact {
@@ -165,7 +200,7 @@ macro_rules! facts {
             /// The kind that had this name when there was one version for all.
             fn kind_before(name: &str) -> Option<&'static str> {
                 match name {
-                    $($before => Some(<$type as Kind>::NAME),)*
+                    $($($before => Some(<$type as Kind>::NAME),)?)*
                     _ => None,
                 }
             }
@@ -222,6 +257,42 @@ facts! {
     NoticeGivenUp(notice::GivenUp), "notice_given_up";
     /// Somebody was erased from the register of people.
     Erased(person::Erased), "erased";
+    /// Promotions were halted.
+    Halted(halt::Halted);
+    /// A halt has ended.
+    HaltEnded(halt::HaltEnded);
+    /// A team of early adopters was registered.
+    TeamRegistered(team::TeamRegistered);
+    /// A team has left the registry.
+    TeamLeft(team::TeamLeft);
+    /// A team was asked to test a rollout.
+    Assigned(assignment::Assigned);
+    /// A team has answered.
+    Answered(assignment::Answered);
+    /// A team is no longer asked.
+    Unassigned(assignment::Unassigned);
+    /// A team has reported.
+    Reported(report::Reported);
+    /// An issue was noted.
+    IssueNoted(issue::IssueNoted);
+    /// An issue is solved.
+    IssueClosed(issue::IssueClosed);
+    /// A rollout has other packages or another title.
+    Edited(change::Edited);
+    /// A rollout was cancelled before anything had moved.
+    Cancelled(change::Cancelled);
+    /// Somebody approves a step.
+    Approved(change::Approved);
+    /// Somebody takes their approval back.
+    Disapproved(change::Disapproved);
+    /// An exposure lasts longer.
+    Extended(change::Extended);
+    /// A gate does not hold a rollout up.
+    Overridden(change::Overridden);
+    /// Something to know about a rollout.
+    Noted(change::Noted);
+    /// A document about a rollout.
+    Linked(change::Linked);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -541,6 +612,67 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What people record beside steps.
+    pub(crate) fn of_records() -> Vec<Fact> {
+        use super::change::EditedPart;
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let team: TeamName = "ea-NGI_IT-INFN-T1".parse().expect("a team");
+        let dist: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let (state, names) = ("Accepted".to_owned(), |name: &str| [name.to_owned()].into());
+        let url = Some("https://example.org/".to_owned());
+        let what: crate::domain::names::LinkName = "release-notes".parse().expect("a name");
+        let (link, packages) = (rollout.clone(), vec!["bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra")]);
+        vec![
+            halt::Halted { dist: None, reason: "the key may be stolen".into() }.into(),
+            halt::HaltEnded { dist: Some(dist.clone()) }.into(),
+            team::TeamRegistered {
+                team: team.clone(),
+                ngi: "NGI_IT".into(),
+                products: names("bdii"),
+                stacks: names("EMI"),
+                node_types: names("UI"),
+                observer: true,
+            }
+            .into(),
+            team::TeamLeft { team: team.clone() }.into(),
+            assignment::Assigned { rollout: rollout.clone(), team: team.clone(), beta: true }.into(),
+            assignment::Answered { rollout: rollout.clone(), team: team.clone(), accepts: false }.into(),
+            assignment::Unassigned { rollout: rollout.clone(), team: team.clone() }.into(),
+            report::Reported {
+                rollout: rollout.clone(),
+                team,
+                outcome: crate::domain::report::Outcome::Warning,
+                summary: "2,000 jobs a day".into(),
+                file: Some(report::File { name: "report.odt".into(), sha256: Sha256([3; 32]), size: 1234 }),
+            }
+            .into(),
+            issue::IssueNoted {
+                rollout: rollout.clone(),
+                issue: "#12".into(),
+                title: "it dies".into(),
+                show_stopper: true,
+                workaround: "start it twice".into(),
+            }
+            .into(),
+            issue::IssueClosed { rollout: rollout.clone(), issue: "#12".into() }.into(),
+            change::Edited {
+                rollout: rollout.clone(),
+                title: Some("bdii".into()),
+                parts: vec![EditedPart { dist, packages }],
+            }
+            .into(),
+            change::Approved { rollout: rollout.clone(), state: state.clone(), role: crate::domain::names::Role::SRM }
+                .into(),
+            change::Disapproved { rollout: rollout.clone(), state: state.clone() }.into(),
+            change::Extended { rollout: rollout.clone(), seconds: 172_800 }.into(),
+            change::Overridden { rollout: rollout.clone(), state, gate: "reported".into() }.into(),
+            change::Noted { rollout: rollout.clone(), note: "restart it".into() }.into(),
+            change::Linked { rollout: link.clone(), what: what.clone(), url }.into(),
+            change::Linked { rollout: link, what, url: None }.into(),
+            change::Cancelled { rollout }.into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -598,6 +730,7 @@ mod tests {
             .chain(samples::of_adoption())
             .chain(samples::of_several())
             .chain(samples::of_people())
+            .chain(samples::of_records())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -670,7 +803,9 @@ mod tests {
         all.push(Fact::Awaits(Awaits { rollout, state: "Production".into(), hook, not_before, findings: vec![] }));
         all.extend(samples::of_several());
         all.extend(samples::of_people());
-        assert_eq!(facts, all);
+        all.extend(samples::of_records());
+        let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
+        assert_eq!(facts, all, "the file should be\n{wanted}");
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
     }
 
@@ -756,6 +891,12 @@ mod tests {
                  untested/umd/3/sl6/x86_64",
             ]
         );
+    }
+
+    #[test]
+    fn what_people_record_is_a_sentence() {
+        let said: Vec<String> = samples::of_records().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(said.join("\n"));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //! Early adopters need time to install and to report. It counts for each package from the publication that showed it in
 //! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it.
 
-use super::{Asked, Case, Gate};
+use std::time::Duration;
+
+use super::{Asked, Case, EXPOSURE, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
@@ -12,8 +14,12 @@ use crate::process::world::Tree;
 
 const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
 
-pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "exposure", terms: &[FOR, IN], of_moves: true }), asked: Asked::Named, judge };
+pub(super) const GATE: Gate = Gate {
+    form: Some(GateForm { name: EXPOSURE, terms: &[FOR, IN], of_moves: true }),
+    asked: Asked::Named,
+    may_be_overridden: true,
+    judge,
+};
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
     let (Some(from), Some(span)) = (Case::source(transition, terms), terms.duration(FOR.name)) else {
@@ -26,8 +32,9 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
     });
     let Some(newest) = since.max() else { return vec![] };
+    let extended = case.world.dossiers.of(&case.rollout.id).map_or(Duration::ZERO, |dossier| dossier.extended);
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let ends = now.when(newest.plus(span));
+    let ends = now.when(newest.plus(span.saturating_add(extended)));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,
@@ -35,6 +42,11 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
             format!("The packages have been in {from} for {span_said}."),
         )];
     }
-    let sentence = format!("The packages have to be in {from} for {span_said}, until {:.0}.", ends.wall);
+    let more = if extended.is_zero() {
+        String::new()
+    } else {
+        format!(" and an extension of {}", quantity::show_duration(extended))
+    };
+    let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
     vec![Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

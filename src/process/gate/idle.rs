@@ -5,7 +5,7 @@ use crate::domain::gate::{Finding, Verdict};
 use crate::domain::terms::Terms;
 use crate::domain::workflow::{Effect, Transition};
 
-pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, may_be_overridden: false, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     vec![match case.rollout.plan {

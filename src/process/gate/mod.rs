@@ -20,6 +20,18 @@ mod present;
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
 mod exposure;
+/// Are promotions halted?
+pub mod halted;
+/// Have enough early adopters accepted?
+mod acknowledged;
+/// Have enough early adopters reported?
+mod reported;
+/// Is an issue open with which the rollout cannot go on?
+mod show_stoppers;
+/// Do those approve whose approval is asked for?
+pub mod approvals;
+/// Are the documents linked?
+mod linked;
 
 use std::sync::Arc;
 
@@ -29,12 +41,14 @@ use super::known::Known;
 use super::rules::DistRules;
 use super::who::Caller;
 use super::world::World;
+use super::world::adopters::Adopter;
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{TreeId, TreeName};
+use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Move, Plan};
 use crate::domain::rollout::{Part, Rollout};
-use crate::domain::terms::{GateForm, Terms};
+use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::{Effect, NoStep, Transition};
 
 /// When a gate is asked.
@@ -56,16 +70,47 @@ struct Gate {
     /// Its name in procedure files; `None` if it is always asked and has no terms.
     form: Option<GateForm>,
     asked: Asked,
+    /// Whether somebody with the right may let it not hold a rollout up.
+    may_be_overridden: bool,
     judge: fn(&Case<'_>, &Transition, &Terms) -> Vec<Finding>,
 }
 
 /// All gates, in the order in which they are asked.
-const ALL: &[Gate] =
-    &[role::GATE, idle::GATE, sound::GATE, trusted::GATE, present::GATE, not_older::GATE, exposure::GATE];
+const ALL: &[Gate] = &[
+    role::GATE,
+    idle::GATE,
+    sound::GATE,
+    trusted::GATE,
+    halted::GATE,
+    present::GATE,
+    not_older::GATE,
+    exposure::GATE,
+    acknowledged::GATE,
+    reported::GATE,
+    show_stoppers::GATE,
+    linked::GATE,
+    approvals::GATE,
+];
+
+/// The gate that asks how long packages were exposed.
+pub const EXPOSURE: &str = "exposure";
+
+/// How many teams of early adopters a gate wants.
+const TEAMS: TermForm = TermForm { name: "teams", kind: TermKind::Count, required: true, example: "teams = 1" };
 
 /// The gates that a procedure may name.
 pub fn forms() -> Vec<GateForm> {
     ALL.iter().filter_map(|gate| gate.form).collect()
+}
+
+/// The gates that may be overridden.
+pub fn overridable() -> impl Iterator<Item = &'static str> {
+    ALL.iter().filter(|gate| gate.may_be_overridden).filter_map(|gate| Some(gate.form?.name))
+}
+
+/// Whether a gate may be overridden.
+pub fn may_be_overridden(name: &str) -> bool {
+    overridable().any(|gate| gate == name)
 }
 
 /// One step that somebody wants a rollout to take.
@@ -128,8 +173,29 @@ impl<'a> Case<'a> {
                 return judge(vec![Finding::new(Verdict::Reject, code, sentence)]);
             }
         };
+        if self.rollout.cancelled {
+            let sentence = format!("{} was cancelled.", self.rollout.id);
+            return judge(vec![Finding::new(Verdict::Reject, "cancelled", sentence)]);
+        }
         let asked = ALL.iter().filter_map(|gate| Some((gate, self.terms(gate, transition)?)));
-        judge(asked.flat_map(|(gate, terms)| (gate.judge)(self, transition, terms)).collect())
+        let findings = asked.flat_map(|(gate, terms)| {
+            let found = (gate.judge)(self, transition, terms);
+            if self.is_overridden(gate, transition) { found.into_iter().map(overridden).collect() } else { found }
+        });
+        judge(findings.collect())
+    }
+
+    /// Whether somebody lets a gate not hold this step up.
+    fn is_overridden(&self, gate: &Gate, transition: &Transition) -> bool {
+        let name = gate.form.filter(|_| gate.may_be_overridden).map(|form| form.name);
+        let (Some(name), Some(dossier)) = (name, self.world.dossiers.of(&self.rollout.id)) else { return false };
+        dossier.overridden.contains(&(transition.to.to_string(), name.to_owned()))
+    }
+
+    /// The teams of early adopters of the rollout that count.
+    fn teams(&self) -> impl Iterator<Item = (&'a TeamName, &'a Adopter)> {
+        let teams = &self.world.teams;
+        self.world.adopters.of(&self.rollout.id).filter(|(team, _)| teams.counts(team))
     }
 
     /// The terms of a gate, if it is asked.
@@ -211,5 +277,18 @@ impl<'a> Case<'a> {
             (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
         };
         part.packages.iter().filter_map(item).collect()
+    }
+}
+
+/// What a gate found that was overridden.
+fn overridden(finding: Finding) -> Finding {
+    if finding.verdict == Verdict::Pass {
+        return finding;
+    }
+    Finding {
+        verdict: Verdict::Pass,
+        not_before: None,
+        sentence: format!("Overridden: {}", finding.sentence),
+        ..finding
     }
 }

@@ -14,8 +14,12 @@ use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::world::Tree;
 
-pub(super) const GATE: Gate =
-    Gate { form: Some(GateForm { name: "not_older", terms: &[], of_moves: false }), asked: Asked::Named, judge };
+pub(super) const GATE: Gate = Gate {
+    form: Some(GateForm { name: "not_older", terms: &[], of_moves: false }),
+    asked: Asked::Named,
+    may_be_overridden: true,
+    judge,
+};
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };

@@ -14,6 +14,7 @@ use crate::process::world::Tree;
 pub(super) const GATE: Gate = Gate {
     form: Some(GateForm { name: "packages_present", terms: &[IN], of_moves: false }),
     asked: Asked::Still,
+    may_be_overridden: false,
     judge,
 };
 

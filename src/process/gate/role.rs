@@ -8,7 +8,7 @@ use crate::domain::names::Role;
 use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
-pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, judge };
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Always, may_be_overridden: false, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let roles: Vec<&str> = transition.who.iter().map(Role::as_str).collect();

@@ -8,7 +8,7 @@ use crate::domain::gate::{Finding, Verdict};
 use crate::domain::terms::Terms;
 use crate::domain::workflow::Transition;
 
-pub(super) const GATE: Gate = Gate { form: None, asked: Asked::AtRest, judge };
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::AtRest, may_be_overridden: false, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Some(plan) = case.plan(transition) else { return vec![] };

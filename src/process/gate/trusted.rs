@@ -7,7 +7,7 @@ use crate::domain::gate::Finding;
 use crate::domain::terms::Terms;
 use crate::domain::workflow::{Effect, Transition};
 
-pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Still, judge };
+pub(super) const GATE: Gate = Gate { form: None, asked: Asked::Still, may_be_overridden: false, judge };
 
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let Effect::Move { to, .. } = &transition.effect else { return vec![] };

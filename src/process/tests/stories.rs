@@ -37,6 +37,8 @@ use crate::process::{decide, wish};
 
 /// The tables of the procedures that ship, from end to end.
 mod table;
+/// What people add to rollouts.
+mod records;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
@@ -198,6 +200,18 @@ impl Story {
     fn submit_parts(&mut self, id: &str, parts: Vec<Part>) -> &mut Self {
         let ask = Ask::Submit { rollout: id.parse().expect("an id"), title: String::new(), parts };
         self.tell(&Input::Asked(caller(&[Role::ADMIN]), ask))
+    }
+
+    fn asks(&mut self, who: &Caller, ask: Ask) -> &mut Self {
+        self.answer = None;
+        self.tell(&Input::Asked(who.clone(), ask))
+    }
+
+    /// Asks, and it has to be recorded.
+    fn records(&mut self, who: &Caller, ask: Ask) -> &mut Self {
+        self.asks(who, ask);
+        assert!(matches!(self.answer, Some(Answer::Recorded { .. })), "{:?}", self.answer);
+        self
     }
 
     fn move_as(&mut self, roles: &[Role], id: &str, state: &str) -> &mut Self {

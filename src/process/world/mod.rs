@@ -22,20 +22,39 @@ pub mod tickets;
 pub mod notices;
 /// People, as far as the logbook knows them.
 pub mod persons;
+/// Where nothing is promoted.
+pub mod halts;
+/// The registry of early adopters.
+pub mod teams;
+/// The early adopters of each rollout.
+pub mod adopters;
+/// The issues of each rollout.
+pub mod issues;
+/// What people have added to each rollout.
+pub mod dossiers;
 
 use imbl::Vector;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use adopters::Adopters;
+pub use dossiers::Dossiers;
+pub use halts::Halts;
+pub use issues::Issues;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
 pub use rollouts::Rollouts;
+pub use teams::Teams;
 pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
+use super::fact::assignment::{Answered, Assigned, Unassigned};
+use super::fact::change::{Approved, Cancelled, Disapproved, Edited, Extended, Linked, Noted, Overridden};
+use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
+use super::fact::report::Reported;
 use crate::domain::moment::Elapsed;
 
 /// Mismatches that are remembered.
@@ -65,6 +84,16 @@ pub struct World {
     pub notices: Notices,
     /// People, as far as the logbook knows them.
     pub persons: Persons,
+    /// Where nothing is promoted.
+    pub halts: Halts,
+    /// The registry of early adopters.
+    pub teams: Teams,
+    /// The early adopters of each rollout.
+    pub adopters: Adopters,
+    /// The issues of each rollout.
+    pub issues: Issues,
+    /// What people have added to each rollout.
+    pub dossiers: Dossiers,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -125,7 +154,10 @@ impl World {
             Fact::Submitted(submitted) => self.rollouts.submitted(stamp, submitted),
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
-            Fact::Moved(moved) => self.rollouts.moved(stamp, moved),
+            Fact::Moved(moved) => {
+                self.rollouts.moved(stamp, moved);
+                self.dossiers.moved(moved);
+            }
             Fact::Staged(staged) => self.rollouts.staged(staged),
             Fact::Done(done) => self.done(stamp, done),
             Fact::Heard(heard) => self.heard(stamp, heard),
@@ -133,6 +165,27 @@ impl World {
             Fact::NoticeSent(sent) => self.notices.sent(sent),
             Fact::NoticeGivenUp(given_up) => self.notices.gave_up(at, given_up),
             Fact::Erased(erased) => self.persons.erase(stamp, erased),
+            Fact::Halted(halted) => self.halts.begun(stamp, halted),
+            Fact::HaltEnded(ended) => self.halts.ended(ended),
+            Fact::TeamRegistered(team) => self.teams.registered(team),
+            Fact::TeamLeft(team) => self.teams.left(team),
+            Fact::Assigned(assigned) => self.adopters.assigned(stamp, assigned),
+            Fact::Answered(answered) => self.adopters.answered(stamp, answered),
+            Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
+            Fact::Reported(reported) => self.adopters.reported(stamp, reported),
+            Fact::IssueNoted(noted) => self.issues.noted(stamp, noted),
+            Fact::IssueClosed(closed) => self.issues.closed(closed),
+            Fact::Edited(edited) => {
+                self.rollouts.edited(edited);
+                self.dossiers.edited(edited);
+            }
+            Fact::Cancelled(cancelled) => self.rollouts.cancelled(stamp, cancelled),
+            Fact::Approved(approved) => self.dossiers.approved(stamp, approved),
+            Fact::Disapproved(disapproved) => self.dossiers.disapproved(stamp, disapproved),
+            Fact::Extended(extended) => self.dossiers.extended(extended),
+            Fact::Overridden(overridden) => self.dossiers.overridden(overridden),
+            Fact::Noted(noted) => self.dossiers.noted(stamp, noted),
+            Fact::Linked(linked) => self.dossiers.linked(linked),
         }
     }
 
@@ -155,6 +208,20 @@ impl World {
             Fact::Staged(staged) if !self.rollouts.has_plan(staged.plan) => {
                 Some(format!("there is no plan {} that is not carried out yet", staged.plan))
             }
+            Fact::Assigned(Assigned { rollout, .. })
+            | Fact::Answered(Answered { rollout, .. })
+            | Fact::Unassigned(Unassigned { rollout, .. })
+            | Fact::Reported(Reported { rollout, .. })
+            | Fact::IssueNoted(IssueNoted { rollout, .. })
+            | Fact::IssueClosed(IssueClosed { rollout, .. })
+            | Fact::Edited(Edited { rollout, .. })
+            | Fact::Cancelled(Cancelled { rollout })
+            | Fact::Approved(Approved { rollout, .. })
+            | Fact::Disapproved(Disapproved { rollout, .. })
+            | Fact::Extended(Extended { rollout, .. })
+            | Fact::Overridden(Overridden { rollout, .. })
+            | Fact::Noted(Noted { rollout, .. })
+            | Fact::Linked(Linked { rollout, .. }) => self.rollouts.is_unknown(rollout),
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,
         }

@@ -17,7 +17,9 @@ use crate::domain::people::PersonId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
+use crate::process::fact::change::{Cancelled, Edited};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
+use crate::process::gate::halted;
 use crate::process::rules::{DistRules, Rules};
 
 /// The place of a rollout in the order of last changes.
@@ -198,6 +200,8 @@ impl Rollouts {
             plan: None,
             left: None,
             rested: None,
+            submitted_by: Actor::recorded(stamp.who),
+            cancelled: false,
         };
         self.enter(&created);
         self.by_id.insert(id, Arc::new(created));
@@ -288,6 +292,29 @@ impl Rollouts {
         }
     }
 
+    /// A rollout has other packages or another title.
+    pub(super) fn edited(&mut self, Edited { rollout: id, title, parts }: &Edited) {
+        let Some(mut known) = self.get(id).cloned() else { return };
+        // The indexes go by its packages.
+        self.forget(id);
+        known.title = title.clone().unwrap_or(known.title);
+        if !parts.is_empty() {
+            known.parts = parts.iter().cloned().map(Part::from).collect();
+        }
+        self.enter(&known);
+        self.waits(id, None, known.wanted.as_ref());
+        self.by_id.insert(id.clone(), Arc::new(known));
+    }
+
+    pub(super) fn cancelled(&mut self, stamp: Stamp<'_>, Cancelled { rollout }: &Cancelled) {
+        self.change(rollout, |known| {
+            known.cancelled = true;
+            known.since = stamp.at;
+            known.by = Actor::recorded(stamp.who);
+            known.wanted = None;
+        });
+    }
+
     /// All trees of a plan are staged.
     pub(super) fn staged(&mut self, Staged { plan, .. }: &Staged) {
         if self.has_plan(*plan) {
@@ -369,9 +396,21 @@ fn hook_before(who: &str) -> Option<HookName> {
 }
 
 impl World {
-    /// Why a plan may not be carried out by what the rules say now: it was decided by those of an earlier time. What
-    /// its target lists already is not brought there by it.
+    /// Why a plan may not be carried out now: by what the rules say, which may have been others when it was decided, or
+    /// since promotions are halted. What its target lists already is not brought there by it.
     pub fn objection(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {
+        self.halted(plan).or_else(|| self.distrust(rules, plan))
+    }
+
+    /// What no client has seen yet waits for the end of a halt, unless it takes packages back.
+    fn halted(&self, plan: &Plan) -> Option<Finding> {
+        let rollout = self.rollouts.get(&plan.rollout)?;
+        let goes_back = plan.is_withdrawal() || rollout.rested.as_ref() == Some(&rollout.state);
+        let is_begun = rollout.plan.is_some_and(|number| self.rollouts.shown.contains_key(&number));
+        if goes_back || is_begun { None } else { halted::finding(&self.halts, plan.dists()) }
+    }
+
+    fn distrust(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {
         plan.moves.iter().find_map(|one| {
             let (to, rules) = (one.target.as_ref()?, rules.distributions.get(&one.dist)?);
             let is_new = |nevra: &&Nevra| !self.lists(&one.dist, to, nevra);
@@ -387,7 +426,7 @@ impl World {
         rollout: &'r Rollout,
         is_stuck: bool,
     ) -> impl Iterator<Item = &'r Transition> + use<'r> {
-        let from_here = rules.workflow.leaving(&rollout.state);
+        let from_here = rules.workflow.leaving(&rollout.state).filter(|_| !rollout.cancelled);
         let left = rollout.left.as_ref().filter(|_| is_stuck);
         let withdrawals = left.into_iter().flat_map(|left| rules.workflow.leaving(left));
         let is_new = |way: &&Transition| {

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::Extension;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::names::RolloutId;
 use crate::process::decision::Answer;
+use crate::process::input::Ask;
 use crate::process::who::Caller;
 use crate::web::context::Context;
 use crate::web::guesses::Kind;
@@ -79,9 +81,33 @@ pub fn problem(answer: Answer) -> Problem {
         | Answer::Moved { .. }
         | Answer::Lost { .. }
         | Answer::Erased(_)
+        | Answer::Recorded { .. }
         | Answer::Remembered(_)
         | Answer::Repeated => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Unexpected answer", "please report this")
         }
+    }
+}
+
+/// What was written down for a request that only records something.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RecordedBody {
+    /// The number of the logbook's entry; the first of several.
+    pub entry: u64,
+    /// What it says.
+    pub says: String,
+}
+
+/// Asks for something that is only recorded. `why` is checked as text that goes into the logbook.
+pub(super) async fn record(
+    context: &Context,
+    caller: Caller,
+    why: &str,
+    ask: Ask,
+) -> Result<Json<RecordedBody>, Problem> {
+    line("reason", why)?;
+    match context.engine.ask(caller, ask).await? {
+        Answer::Recorded { entry, says } => Ok(Json(RecordedBody { entry, says })),
+        other => Err(problem(other)),
     }
 }

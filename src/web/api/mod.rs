@@ -8,7 +8,7 @@
 //! routes, and [`Document`] describes the same ones.
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use utoipa::OpenApi;
 
 use super::context::Context;
@@ -21,6 +21,18 @@ pub mod rollouts;
 pub mod why;
 /// Requests a step, or gives one up.
 pub mod moves;
+/// Edits rollouts and cancels them.
+pub mod edits;
+/// Halts promotions, and ends a halt.
+pub mod halts;
+/// The registry of early adopters.
+pub mod teams;
+/// Teams are asked to test a rollout, answer, and report.
+pub mod adopters;
+/// Issues of a rollout.
+pub mod issues;
+/// Approvals, an extension, overrides, notes and links of a rollout.
+pub mod dossier;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.
@@ -47,6 +59,27 @@ pub mod outbox;
     why::why,
     moves::move_rollout,
     moves::give_up,
+    edits::edit,
+    edits::cancel,
+    halts::halts,
+    halts::halt,
+    halts::end_halt,
+    teams::teams,
+    teams::register,
+    teams::remove_team,
+    adopters::assign,
+    adopters::unassign,
+    adopters::answer,
+    adopters::report,
+    issues::note_issue,
+    issues::close_issue,
+    dossier::approve,
+    dossier::disapprove,
+    dossier::extend,
+    dossier::overrule,
+    dossier::note,
+    dossier::link,
+    dossier::unlink,
     packages::lose,
     trees::trees,
     procedures::procedures,
@@ -65,10 +98,25 @@ pub struct Document;
 pub fn routes() -> Router<Context> {
     Router::new()
         .route("/api/v1/rollouts", get(rollouts::rollouts).post(rollouts::submit))
-        .route("/api/v1/rollouts/{id}", get(rollouts::rollout))
+        .route("/api/v1/rollouts/{id}", get(rollouts::rollout).patch(edits::edit))
         .route("/api/v1/rollouts/{id}/why", get(why::why))
         .route("/api/v1/rollouts/{id}/move", post(moves::move_rollout))
         .route("/api/v1/rollouts/{id}/give-up", post(moves::give_up))
+        .route("/api/v1/rollouts/{id}/cancel", post(edits::cancel))
+        .route("/api/v1/rollouts/{id}/teams", post(adopters::assign))
+        .route("/api/v1/rollouts/{id}/teams/{team}", delete(adopters::unassign))
+        .route("/api/v1/rollouts/{id}/teams/{team}/answer", post(adopters::answer))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report", post(adopters::report))
+        .route("/api/v1/rollouts/{id}/issues", post(issues::note_issue))
+        .route("/api/v1/rollouts/{id}/issues/close", post(issues::close_issue))
+        .route("/api/v1/rollouts/{id}/approvals", post(dossier::approve).delete(dossier::disapprove))
+        .route("/api/v1/rollouts/{id}/extension", post(dossier::extend))
+        .route("/api/v1/rollouts/{id}/overrides", post(dossier::overrule))
+        .route("/api/v1/rollouts/{id}/notes", post(dossier::note))
+        .route("/api/v1/rollouts/{id}/links/{what}", put(dossier::link).delete(dossier::unlink))
+        .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
+        .route("/api/v1/teams", get(teams::teams))
+        .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
         .route("/api/v1/procedures", get(procedures::procedures))

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::names::{LinkName, Role};
 use crate::domain::terms::{Gate, Term};
 use crate::domain::workflow::{Effect, Transition, Workflow};
 use crate::format::quantity;
@@ -117,6 +118,10 @@ fn gate_body(gate: &Gate) -> GateBody {
     let shown = |term: &Term| match term {
         Term::Duration(span) => quantity::show_duration(*span),
         Term::Tree(tree) => tree.to_string(),
+        Term::Count(count) => count.to_string(),
+        Term::Flag(flag) => flag.to_string(),
+        Term::Roles(roles) => roles.iter().map(Role::as_str).collect::<Vec<_>>().join(" + "),
+        Term::Links(links) => links.iter().map(LinkName::as_str).collect::<Vec<_>>().join(" + "),
     };
     let terms = gate.terms.iter().map(|(name, term)| (name.to_owned(), shown(term))).collect();
     GateBody { name: gate.name.to_owned(), terms }

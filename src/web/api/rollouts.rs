@@ -8,6 +8,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{caller, line, parsed, problem, rollout_id};
+use super::dossier::{DossierBody, dossier_of};
 use crate::domain::rollout::Part;
 use crate::engine::view::{After, RolloutView, Wanted};
 use crate::process::decision::Answer;
@@ -76,6 +77,12 @@ pub struct RolloutBody {
     /// A state that a tracker requested and that cannot be reached yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
+    /// Whether it was cancelled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
+    /// What people have added to it; only where one rollout is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dossier: Option<DossierBody>,
     /// Its packages and the trees that list each of them.
     pub packages: Vec<RolloutPackage>,
     /// The states that it can go to.
@@ -215,11 +222,13 @@ pub async fn rollouts(
     responses((status = 200, description = "The rollout", body = RolloutBody), (status = 404, body = Problem)))]
 pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<RolloutBody>, Problem> {
     let id = rollout_id(&id)?;
-    let view = context.engine.shared().read().rollout(&id);
-    view.map(|view| Json(rollout_body(&view))).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))
+    let inside = context.engine.shared().read();
+    let view = inside.rollout(&id).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
+    let dossier = Some(dossier_of(&inside, &id));
+    Ok(Json(RolloutBody { dossier, ..rollout_body(&view) }))
 }
 
-fn part(PartBody { distribution, packages }: &PartBody) -> Result<Part, Problem> {
+pub(super) fn part(PartBody { distribution, packages }: &PartBody) -> Result<Part, Problem> {
     let packages = packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
     Ok(Part { dist: parsed(distribution)?, packages })
 }
@@ -236,6 +245,8 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         by: view.by.clone(),
         moving: rollout.plan.is_some(),
         trouble: view.trouble.clone(),
+        cancelled: rollout.cancelled,
+        dossier: None,
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
         packages: view
             .packages

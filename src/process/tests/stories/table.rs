@@ -2,7 +2,13 @@
 //! taken where the table has it and whoever asks may, and refused everywhere else, with nothing changed (S0-07, S1-02).
 
 use super::*;
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
 use crate::domain::workflow::{Effect, Workflow};
+use crate::process::fact::assignment::Answered;
+use crate::process::fact::report::Reported;
+use crate::process::fact::team::TeamRegistered;
+use crate::process::gate::approvals;
 
 /// Another distribution, in which the rollout has nothing.
 const ELSEWHERE: &str = "umd/4/el7/x86_64";
@@ -18,15 +24,51 @@ fn begun(name: &str) -> Story {
 fn following(flow: Workflow) -> Story {
     let mut story = Story::new();
     story.rules.distributions.values_mut().next().expect("one").workflow = flow;
-    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]);
+    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]).has_early_adopters().is_approved();
     story
+}
+
+impl Story {
+    /// A team has accepted the rollout and reported.
+    fn has_early_adopters(&mut self) -> &mut Self {
+        let (rollout, name) = ("r".parse().expect("an id"), "ea-NGI_IT-T1".parse().expect("a team"));
+        let team = TeamRegistered {
+            team: TeamName::clone(&name),
+            ngi: "NGI_IT".into(),
+            products: BTreeSet::new(),
+            stacks: BTreeSet::new(),
+            node_types: BTreeSet::new(),
+            observer: false,
+        };
+        let teams = vec![name.clone()];
+        let answered = Answered { rollout: RolloutId::clone(&rollout), team: name.clone(), accepts: true };
+        let (outcome, summary) = (Outcome::Success, String::new());
+        let reported = Reported { rollout: rollout.clone(), team: name, outcome, summary, file: None };
+        let by = caller(&[Role::SRM]);
+        self.records(&by, Ask::Register { team, reason: String::new() });
+        self.records(&by, Ask::Assign { rollout, teams, beta: false, reason: String::new() });
+        self.records(&by, Ask::Answer { answered, reason: String::new() }).records(&by, Ask::Report(reported))
+    }
+
+    /// Whoever is asked approves of what comes next.
+    fn is_approved(&mut self) -> &mut Self {
+        let flow = self.rules.distributions.values().next().expect("one").workflow.clone();
+        for step in flow.leaving(&State::recorded(&self.state("r"))) {
+            for role in approvals::roles(step) {
+                let (rollout, state) = ("r".parse().expect("an id"), step.to.to_string());
+                let ask = Ask::Approve { rollout, state, role: None, reason: String::new() };
+                self.records(&caller(std::slice::from_ref(role)), ask);
+            }
+        }
+        self
+    }
 }
 
 /// Goes to a state, by an admin who never tires.
 fn goes(story: &mut Story, state: &State) {
     story.move_as(&[Role::ADMIN], "r", state.as_str());
     assert_eq!(story.state("r"), state.as_str(), "{:?}", story.answer);
-    story.carried_out().passes(AGES);
+    story.carried_out().passes(AGES).is_approved();
 }
 
 /// The rollout in each state of its procedure, by the shortest way.
@@ -154,7 +196,7 @@ fn each_procedure_that_ships_makes_packages_wait_before_production() {
         for state in way {
             story.move_as(&[Role::ADMIN], "r", state);
             assert_eq!(story.state("r"), *state);
-            story.carried_out();
+            story.carried_out().is_approved();
         }
         story.passes(Duration::from_mins(minutes(wait) - 1)).move_as(&[Role::ADMIN], "r", state);
         assert_eq!(story.codes(), ["exposure"], "{name}");

@@ -1,0 +1,151 @@
+//! `rolloutctl approve`, `extend`, `override`, `note` and `link`: what people add to a rollout.
+
+use super::ask::{escape, recorded};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::dossier::{ApproveBody, DisapproveBody, ExtendBody, LinkBody, NoteBody, OverrideBody, UnlinkBody};
+
+/// Approves that a rollout goes to a state, where its procedure asks for approvals
+///
+/// Each person counts once, and for the packages that the rollout has now: an approval lapses when they change.
+///
+/// Example: rolloutctl approve rt-1234 Production --reason "the reports are good"
+#[derive(Debug, clap::Args)]
+pub struct ApproveArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// The state; spaces, dashes and case do not matter
+    state: String,
+    /// For which role; the first that is asked for and that you have, if it is left out
+    #[arg(long = "for", value_name = "ROLE")]
+    role: Option<String>,
+    /// Take your approval back
+    #[arg(long, conflicts_with = "role")]
+    withdraw: bool,
+    /// Why; recorded in the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Extends the exposure of a rollout in its present state
+///
+/// Example: rolloutctl extend rt-1234 2d --reason "two sites have asked for the weekend"
+#[derive(Debug, clap::Args)]
+pub struct ExtendArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// By how much in all; a later extension takes the place of an earlier one
+    by: String,
+    /// Why, for everybody who waits for the rollout
+    #[arg(long)]
+    reason: String,
+}
+
+/// Lets a gate not hold a rollout up on its next step to a state
+///
+/// `rolloutctl why` shows it wherever the step is. Signatures, trees in disorder and missing packages cannot be
+/// overridden.
+///
+/// Example: rolloutctl override rt-1234 Accepted exposure --reason "security fix"
+#[derive(Debug, clap::Args)]
+pub struct OverrideArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// The state; spaces, dashes and case do not matter
+    state: String,
+    /// The gate, as `rolloutctl procedure show` prints it
+    gate: String,
+    /// Why
+    #[arg(long)]
+    reason: String,
+}
+
+/// Adds a note to a rollout
+///
+/// Example: rolloutctl note rt-1234 "restart the bdii after the update"
+#[derive(Debug, clap::Args)]
+pub struct NoteArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// It
+    note: String,
+}
+
+/// Sets the address of a document about a rollout, or removes it
+///
+/// Example: rolloutctl link rt-1234 release-notes https://example.org/emi-1/bdii
+#[derive(Debug, clap::Args)]
+pub struct LinkArgs {
+    /// The rollout, as `rolloutctl list` prints it
+    rollout: String,
+    /// What it is: release-notes, installation, configuration, bugs, documentation, or another word
+    what: String,
+    /// Its address
+    #[arg(required_unless_present = "remove")]
+    url: Option<String>,
+    /// Remove it
+    #[arg(long, conflicts_with = "url")]
+    remove: bool,
+    /// Why; recorded in the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Approves.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn approve(args: ApproveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let ApproveArgs { rollout, state, role, withdraw, reason } = args;
+    let path = path(&rollout, "approvals");
+    let done = match withdraw {
+        true => client.delete(&path, &DisapproveBody { state, reason }).await?,
+        false => client.post(&path, &ApproveBody { state, role, reason }).await?,
+    };
+    Ok(recorded(&done, json))
+}
+
+/// Extends.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn extend(args: ExtendArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let ExtendArgs { rollout, by, reason } = args;
+    Ok(recorded(&client.post(&path(&rollout, "extension"), &ExtendBody { by, reason }).await?, json))
+}
+
+/// Overrides.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn overrule(args: OverrideArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let OverrideArgs { rollout, state, gate, reason } = args;
+    Ok(recorded(&client.post(&path(&rollout, "overrides"), &OverrideBody { state, gate, reason }).await?, json))
+}
+
+/// Notes.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn note(args: NoteArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let NoteArgs { rollout, note } = args;
+    Ok(recorded(&client.post(&path(&rollout, "notes"), &NoteBody { note }).await?, json))
+}
+
+/// Links.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn link(args: LinkArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let LinkArgs { rollout, what, url, remove: _, reason } = args;
+    let path = format!("{}/{}", path(&rollout, "links"), escape(&what));
+    let done = match url {
+        Some(url) => client.put(&path, &LinkBody { url, reason }).await?,
+        None => client.delete(&path, &UnlinkBody { reason }).await?,
+    };
+    Ok(recorded(&done, json))
+}
+
+fn path(rollout: &str, what: &str) -> String {
+    format!("/api/v1/rollouts/{}/{what}", escape(rollout))
+}

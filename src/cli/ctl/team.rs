@@ -1,0 +1,132 @@
+//! `rolloutctl team`: the registry of early adopters.
+
+use super::ask::{escape, recorded};
+use super::words::document;
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::teams::{RegisterBody, RemoveTeamBody, TeamBody};
+
+/// Lists, enters and removes teams of early adopters
+///
+/// A team is called ea-NGI-SITE. Who belongs to it, the tokens in the configuration say: `teams = [...]`.
+///
+/// Example: rolloutctl team add ea-NGI_IT-INFN-T1 --ngi NGI_IT --node-type UI --node-type WN
+#[derive(Debug, clap::Args)]
+pub struct TeamArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Lists all teams
+    List,
+    /// Enters a team, or replaces its entry
+    Add(AddArgs),
+    /// Removes a team; what it has said of rollouts stays and counts no more
+    Remove {
+        /// The team
+        team: String,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct AddArgs {
+    /// The team, such as ea-NGI_IT-INFN-T1
+    team: String,
+    /// Its national grid initiative, such as NGI_IT
+    #[arg(long)]
+    ngi: String,
+    /// A product that it tests; all if there is none
+    #[arg(long = "product", value_name = "PRODUCT")]
+    products: Vec<String>,
+    /// A stack that it tests; all if there is none
+    #[arg(long = "stack", value_name = "STACK")]
+    stacks: Vec<String>,
+    /// A node type that its site runs
+    #[arg(long = "node-type", value_name = "TYPE")]
+    node_types: Vec<String>,
+    /// It only observes: its reports are kept, and do not count
+    #[arg(long)]
+    observer: bool,
+    /// Why; recorded in the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn run(args: TeamArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    match args.what {
+        What::List => {
+            let teams: Vec<TeamBody> = client.get("/api/v1/teams").await?;
+            Ok(Outcome::done(if json { document(&teams) } else { show(&teams, table::width()) }))
+        }
+        What::Add(AddArgs { team, ngi, products, stacks, node_types, observer, reason }) => {
+            let [products, stacks, node_types] =
+                [products, stacks, node_types].map(|names| names.into_iter().collect());
+            let body = RegisterBody { ngi, products, stacks, node_types, observer, reason };
+            Ok(recorded(&client.put(&path(&team), &body).await?, json))
+        }
+        What::Remove { team, reason } => {
+            Ok(recorded(&client.delete(&path(&team), &RemoveTeamBody { reason }).await?, json))
+        }
+    }
+}
+
+fn path(team: &str) -> String {
+    format!("/api/v1/teams/{}", escape(team))
+}
+
+fn show(teams: &[TeamBody], width: usize) -> String {
+    if teams.is_empty() {
+        return "No team is registered. `rolloutctl team add --help` says how to enter one.\n".to_owned();
+    }
+    let all = |names: &std::collections::BTreeSet<String>, none: &str| match names.is_empty() {
+        true => none.to_owned(),
+        false => names.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    };
+    let row = |team: &TeamBody| {
+        let kind = if team.observer { "observer" } else { "early adopter" };
+        let (products, stacks) = (all(&team.products, "all"), all(&team.stacks, "all"));
+        vec![team.team.clone(), team.site.clone(), kind.to_owned(), products, stacks, all(&team.node_types, "")]
+    };
+    let rows: Vec<_> = teams.iter().map(row).collect();
+    table::lay_out(&["TEAM", "SITE", "KIND", "PRODUCTS", "STACKS", "NODE TYPES"], &rows, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn teams_are_listed() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let team = TeamBody {
+            team: "ea-NGI_IT-INFN-T1".into(),
+            site: "INFN-T1".into(),
+            ngi: "NGI_IT".into(),
+            products: names(&["bdii", "dpm"]),
+            stacks: names(&[]),
+            node_types: names(&["UI", "WN"]),
+            observer: false,
+        };
+        let observer = TeamBody {
+            team: "ea-WLCG-Readiness".into(),
+            site: "Readiness".into(),
+            ngi: "WLCG".into(),
+            products: names(&[]),
+            stacks: names(&[]),
+            node_types: names(&[]),
+            observer: true,
+        };
+        insta::assert_snapshot!(show(&[team, observer], 120));
+        insta::assert_snapshot!(show(&[], 120));
+    }
+}

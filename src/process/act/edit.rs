@@ -1,0 +1,157 @@
+//! A rollout gets other packages or another title, or is cancelled.
+//!
+//! Both are possible only while nothing has moved for it: afterwards its packages lie where clients see them, and the way
+//! back is a withdrawal.
+
+use std::collections::BTreeSet;
+
+use super::submit::{taken, tidied};
+use super::{missing_reason, open_rollout, recorded};
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{DistPath, Role, RolloutId};
+use crate::domain::nevra::Nevra;
+use crate::domain::rollout::{PACKAGES_MAX, Part, Rollout};
+use crate::process::decision::{Answer, Decision};
+use crate::process::fact::change::{Cancelled, Edited};
+use crate::process::known::Known;
+use crate::process::who::Caller;
+
+/// What is to be another than before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Its title.
+    pub title: Option<String>,
+    /// More packages.
+    pub add: Vec<Part>,
+    /// Packages that it is not about any more.
+    pub remove: Vec<Part>,
+}
+
+/// Edits a rollout.
+pub(in crate::process) fn edit(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &RolloutId,
+    changes: &Changes,
+    reason: &str,
+) -> Decision {
+    let rollout = match open_rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
+    };
+    let added = tidied(&changes.add);
+    if let Some(dist) = added.iter().map(|part| &part.dist).find(|d| !known.rules.distributions.contains_key(*d)) {
+        return Decision::answered(Answer::NotFound(known.rules.no_distribution(dist)));
+    }
+    let mut findings = may_not(known, caller, rollout, "edit");
+    let parts = match edited(rollout, &added, &changes.remove) {
+        Ok(parts) => parts,
+        Err(mut wrong) => {
+            findings.append(&mut wrong);
+            rollout.parts.clone()
+        }
+    };
+    let is_new = |part: &Part| {
+        let known: BTreeSet<&Nevra> = packages_of(rollout, &part.dist).collect();
+        let packages = part.packages.iter().filter(|nevra| !known.contains(nevra)).cloned().collect();
+        Part { dist: part.dist.clone(), packages }
+    };
+    findings.extend(added.iter().map(is_new).flat_map(|part| taken(known.world, known.rules, &part)));
+    let changes_packages = parts != rollout.parts;
+    if changes_packages {
+        findings.extend(has_moved(known, rollout, "edited"));
+        findings.extend(known.rules.of(&parts).err());
+        if parts.iter().map(|part| part.packages.len()).sum::<usize>() > PACKAGES_MAX {
+            let sentence = format!("A rollout names at most {PACKAGES_MAX} packages.");
+            findings.push(Finding::new(Verdict::Reject, "too_many_packages", sentence));
+        }
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let title = changes.title.clone().filter(|title| *title != rollout.title && !title.is_empty());
+    if title.is_none() && !changes_packages {
+        return Decision::answered(Answer::Conflict(format!("{id} is so already; nothing was changed")));
+    }
+    let parts = if changes_packages { parts.into_iter().map(Into::into).collect() } else { vec![] };
+    recorded(known, caller, reason, Edited { rollout: id.clone(), title, parts })
+}
+
+/// Cancels a rollout.
+pub(in crate::process) fn cancel(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
+    let rollout = match open_rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
+    };
+    let mut findings = may_not(known, caller, rollout, "cancel");
+    findings.extend(has_moved(known, rollout, "cancelled"));
+    findings.extend(missing_reason(reason, "Cancelling a rollout needs a reason."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    recorded(known, caller, reason, Cancelled { rollout: id.clone() })
+}
+
+fn packages_of<'r>(rollout: &'r Rollout, dist: &DistPath) -> impl Iterator<Item = &'r Nevra> {
+    let parts = rollout.parts.iter().filter(move |part| part.dist == *dist);
+    parts.flat_map(|part| &part.packages)
+}
+
+/// All packages of a rollout after some were added and others taken out; each distribution keeps at least one.
+fn edited(rollout: &Rollout, added: &[Part], removed: &[Part]) -> Result<Vec<Part>, Vec<Finding>> {
+    let mut parts = tidied(&[rollout.parts.as_slice(), added].concat());
+    let mut findings = Vec::new();
+    for Part { dist, packages } in removed {
+        for nevra in packages {
+            let of = parts.iter_mut().find(|part| part.dist == *dist);
+            let found = of.and_then(|part| Some((part.packages.binary_search(nevra).ok()?, part)));
+            match found {
+                Some((at, part)) => drop(part.packages.remove(at)),
+                None => {
+                    let sentence = format!("{} does not have {nevra} of {dist}.", rollout.id);
+                    findings.push(Finding::new(Verdict::Reject, "not_in_rollout", sentence));
+                }
+            }
+        }
+    }
+    parts.retain(|part| !part.packages.is_empty());
+    if parts.is_empty() {
+        let sentence = format!("Nothing would be left of {}; cancel it instead.", rollout.id);
+        findings.push(Finding::new(Verdict::Reject, "no_packages", sentence));
+    }
+    if findings.is_empty() { Ok(parts) } else { Err(findings) }
+}
+
+/// Whoever may submit a rollout may change it.
+fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> Vec<Finding> {
+    let rules = match known.rules.of(&rollout.parts) {
+        Ok(rules) => rules,
+        Err(finding) => return vec![finding],
+    };
+    let submitters = rules.workflow.submitters();
+    let may = |dist: &DistPath| caller.may(submitters, Some(dist)) || caller.may(&[Role::ADMIN], Some(dist));
+    if rollout.dists().all(may) {
+        return vec![];
+    }
+    let roles: Vec<&str> = submitters.iter().map(Role::as_str).collect();
+    let sentence = format!("Only {} may {what} rollouts.", roles.join(" or "));
+    vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
+}
+
+/// Why it is too late.
+fn has_moved(known: Known<'_>, rollout: &Rollout, what: &str) -> Option<Finding> {
+    let (world, id) = (known.world, &rollout.id);
+    if rollout.plan.is_some() {
+        let sentence = format!("Packages are being moved for {id}, so it cannot be {what} now.");
+        return Some(Finding::new(Verdict::Wait, "busy", sentence));
+    }
+    let brought = rollout.packages().find_map(|(dist, nevra)| {
+        let by_us = |(name, tree): (_, &crate::process::world::Tree)| {
+            (tree.listing().get(nevra)?.brought.as_ref() == Some(id)).then_some(name)
+        };
+        Some((nevra, world.trees.of(dist).find_map(by_us)?))
+    });
+    let (nevra, tree) = brought?;
+    let sentence = format!("{id} has brought {nevra} to {tree} already, so it cannot be {what}; it can be withdrawn.");
+    Some(Finding::new(Verdict::Reject, "has_moved", sentence))
+}

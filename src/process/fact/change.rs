@@ -1,0 +1,203 @@
+//! Facts about what people add to a rollout beside its steps: approvals, extensions, overrides, notes, other packages.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Subject, count};
+use crate::domain::names::{DistPath, LinkName, Role, RolloutId};
+use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
+
+/// A rollout has other packages or another title; what was approved before counts no longer if the packages changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edited {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// Its title from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// All its packages from now on, by distribution.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<EditedPart>,
+}
+
+/// The packages of a rollout in one distribution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditedPart {
+    /// The distribution.
+    pub dist: DistPath,
+    /// Its packages, sorted.
+    pub packages: Vec<Nevra>,
+}
+
+impl From<Part> for EditedPart {
+    fn from(Part { dist, packages }: Part) -> Self {
+        Self { dist, packages }
+    }
+}
+
+impl From<EditedPart> for Part {
+    fn from(EditedPart { dist, packages }: EditedPart) -> Self {
+        Self { dist, packages }
+    }
+}
+
+/// A rollout was cancelled before anything had moved for it: its packages stay where they are, and are free for others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancelled {
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// Somebody approves that a rollout goes to a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approved {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The state.
+    pub state: String,
+    /// The role for which they speak.
+    pub role: Role,
+}
+
+/// Somebody takes their approval back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disapproved {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The state.
+    pub state: String,
+}
+
+/// The exposure of a rollout lasts longer than its procedure says, as long as it is in its present state (S0-44).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extended {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// By so many seconds in all; a later extension takes the place of an earlier one.
+    pub seconds: u64,
+}
+
+/// A gate does not hold a rollout up on its next step to a state, whatever it finds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overridden {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The state.
+    pub state: String,
+    /// The gate.
+    pub gate: String,
+}
+
+/// Something to know about a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noted {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// It.
+    pub note: String,
+}
+
+/// A document about a rollout (S0-32).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linked {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// What it is.
+    pub what: LinkName,
+    /// Its address; the link is removed if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+macro_rules! kinds {
+    ($($kind:ident $name:literal;)*) => {
+        $(impl Kind for $kind {
+            const NAME: &'static str = $name;
+
+            fn about(&self) -> Vec<Subject> {
+                vec![Subject::Rollout(self.rollout.clone())]
+            }
+        })*
+    };
+}
+
+kinds! {
+    Edited "rollout.edited";
+    Cancelled "rollout.cancelled";
+    Approved "rollout.approved";
+    Disapproved "rollout.disapproved";
+    Extended "rollout.extended";
+    Overridden "rollout.overridden";
+    Noted "rollout.noted";
+    Linked "rollout.linked";
+}
+
+impl fmt::Display for Edited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "edited {}", self.rollout)?;
+        if let Some(title) = &self.title {
+            write!(f, "; title: {title}")?;
+        }
+        for EditedPart { dist, packages } in &self.parts {
+            write!(f, "; {dist}: {}", count(packages.len(), "package"))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cancelled {}", self.rollout)
+    }
+}
+
+impl fmt::Display for Approved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "approved {} of {}, for {}", self.state, self.rollout, self.role)
+    }
+}
+
+impl fmt::Display for Disapproved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "took back the approval of {} of {}", self.state, self.rollout)
+    }
+}
+
+impl fmt::Display for Extended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = crate::format::quantity::show_duration(std::time::Duration::from_secs(self.seconds));
+        write!(f, "extended the exposure of {} by {by}", self.rollout)
+    }
+}
+
+impl fmt::Display for Overridden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)
+    }
+}
+
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "noted of {}: {}", self.rollout, self.note)
+    }
+}
+
+impl fmt::Display for Linked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            Some(url) => write!(f, "{} of {}: {url}", self.what, self.rollout),
+            None => write!(f, "removed the link to the {} of {}", self.what, self.rollout),
+        }
+    }
+}

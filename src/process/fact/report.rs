@@ -1,0 +1,62 @@
+//! Facts about reports: what a team has found (S0-45 to S0-47).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Subject};
+use crate::domain::checksum::Sha256;
+use crate::domain::names::RolloutId;
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
+
+/// A team has reported. A later report of the same team takes the place of an earlier one; both stay in the logbook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reported {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The team.
+    pub team: TeamName,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What the team says, in a few sentences.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// The file with the whole report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<File>,
+}
+
+/// The file of a report, kept under its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub sha256: Sha256,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+impl Kind for Reported {
+    const NAME: &'static str = "report.added";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Rollout(self.rollout.clone()), Subject::Team(self.team.clone())]
+    }
+}
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} reported on {}: {}", self.team, self.rollout, self.outcome)?;
+        if let Some(file) = &self.file {
+            write!(f, " ({})", file.name)?;
+        }
+        if !self.summary.is_empty() {
+            write!(f, "; {}", self.summary)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! Have enough early adopters accepted the rollout (S0-36, S0-37)?
+
+use super::{Asked, Case, Gate, TEAMS};
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::terms::{GateForm, Terms};
+use crate::domain::workflow::Transition;
+use crate::process::fact::count;
+use crate::process::world::adopters::Standing;
+
+pub(super) const GATE: Gate = Gate {
+    form: Some(GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false }),
+    asked: Asked::Named,
+    may_be_overridden: true,
+    judge,
+};
+
+fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
+    let wanted = terms.count(TEAMS.name).unwrap_or(1);
+    let standings = || case.teams().map(|(team, adopter)| (team, adopter.standing()));
+    let accepted = standings().filter(|(_, at)| matches!(at, Standing::Accepted | Standing::Reported(_))).count();
+    if accepted >= wanted {
+        let sentence = format!("{} accepted the rollout.", count(accepted, "early adopter"));
+        return vec![Finding::new(Verdict::Pass, "acknowledged", sentence)];
+    }
+    let silent: Vec<&str> =
+        standings().filter(|(_, at)| *at == Standing::Assigned).map(|(team, _)| team.as_str()).collect();
+    let silent = match silent.as_slice() {
+        [] => "nobody else is asked".to_owned(),
+        teams => format!("not answered: {}", teams.join(", ")),
+    };
+    let sentence = format!("{accepted} of {} {} accepted; {silent}.", count(wanted, "early adopter"), has(accepted));
+    vec![Finding::new(Verdict::Wait, "acknowledged", sentence)]
+}
+
+fn has(n: usize) -> &'static str {
+    if n == 1 { "has" } else { "have" }
+}

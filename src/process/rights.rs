@@ -1,0 +1,69 @@
+//! Who may do what, beside the steps of a procedure: those stand in its table.
+//!
+//! One table, so that it can be read, shown and tested as a whole. What concerns one team may be done by whoever speaks for
+//! the team, too ([`Caller::speaks_for`]).
+
+use super::who::Caller;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{DistPath, Role};
+
+/// Something that not everybody may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Right {
+    /// What, as the end of "Only admin may ...".
+    pub what: &'static str,
+    /// One of these roles suffices.
+    pub roles: &'static [Role],
+    /// Whether whoever speaks for a team may do it for that team.
+    pub own_team: bool,
+}
+
+macro_rules! rights {
+    ($($(#[$doc:meta])* $name:ident = $what:literal, [$($role:ident),*], $own_team:literal;)*) => {
+        $($(#[$doc])* pub const $name: Right = Right { what: $what, roles: &[$(Role::$role),*], own_team: $own_team };)*
+
+        /// All of them.
+        pub const ALL: &[Right] = &[$($name),*];
+    };
+}
+
+rights! {
+    /// Nothing is promoted any more.
+    HALT = "halt promotions", [ADMIN, SRM, OU], false;
+    /// They go on.
+    END_HALT = "end a halt", [ADMIN, SRM, OU], false;
+    /// The registry of early adopters.
+    TEAMS = "change the registry of teams", [ADMIN, SRM, OU], false;
+    /// Teams are asked to test a rollout.
+    ASSIGN = "assign teams", [ADMIN, SRM, OU], false;
+    /// A team accepts or declines (S0-36).
+    ANSWER = "answer for a team", [SRM, OU], true;
+    /// What a team has found (S0-45).
+    REPORT = "report for a team", [SRM, OU], true;
+    /// Issues and their show-stoppers (S0-41).
+    ISSUES = "note or close issues", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
+    /// Notes and links.
+    NOTES = "add notes and links", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
+    /// A longer exposure (S0-44).
+    EXTEND = "extend an exposure", [ADMIN, SRM, OU], false;
+    /// A gate that does not hold a rollout up.
+    OVERRIDE = "override a gate", [ADMIN, SRM, OU], false;
+}
+
+impl Right {
+    /// Why somebody may not do it in one of these distributions, or nowhere at all if there are none.
+    pub fn lacking<'d>(self, caller: &Caller, dists: impl IntoIterator<Item = &'d DistPath>) -> Option<Finding> {
+        let mut dists = dists.into_iter().peekable();
+        let may = match dists.peek() {
+            None => caller.may(self.roles, None),
+            Some(_) => dists.all(|dist| caller.may(self.roles, Some(dist))),
+        };
+        (!may).then(|| self.finding())
+    }
+
+    fn finding(self) -> Finding {
+        let roles: Vec<&str> = self.roles.iter().map(Role::as_str).collect();
+        let (own, what) = (if self.own_team { " or a member of the team" } else { "" }, self.what);
+        Finding::new(Verdict::NeedsAdmin, "role", format!("Only {}{own} may {what}.", roles.join(" or ")))
+    }
+}

@@ -1,0 +1,149 @@
+//! Early adopters of each rollout: which teams were asked, what they answered, and what they reported.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+use crate::domain::names::{Actor, RolloutId};
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
+use crate::process::fact::assignment::{Answered, Assigned, Unassigned};
+use crate::process::fact::report::{File, Reported};
+
+/// What a team has to do with a rollout.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopter {
+    /// The assignment, if there is one: a team may report unasked.
+    pub asked: Option<Asked>,
+    /// Its answer, and when it came.
+    pub answer: Option<(bool, Timestamp)>,
+    /// Its last report.
+    pub report: Option<Report>,
+}
+
+/// An assignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+    /// Whether on services that carry the tag *beta*.
+    pub beta: bool,
+}
+
+/// A report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When it came.
+    pub at: Timestamp,
+    /// Who sent it.
+    pub by: Actor,
+    /// What came of the test.
+    pub outcome: Outcome,
+    /// What the team says.
+    pub summary: String,
+    /// The whole report.
+    pub file: Option<File>,
+}
+
+/// Where an assignment stands (S0-40).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It was asked and has not answered.
+    Assigned,
+    /// It accepted and has not reported.
+    Accepted,
+    /// It does not test.
+    Declined,
+    /// It has reported.
+    Reported(Outcome),
+}
+
+impl Standing {
+    /// One word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Reported(_) => "reported",
+        }
+    }
+}
+
+impl Adopter {
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        match (&self.report, self.answer) {
+            (Some(report), _) => Standing::Reported(report.outcome),
+            (None, Some((true, _))) => Standing::Accepted,
+            (None, Some((false, _))) => Standing::Declined,
+            (None, None) => Standing::Assigned,
+        }
+    }
+}
+
+/// The early adopters of all rollouts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Adopters {
+    by_rollout: OrdMap<RolloutId, OrdMap<TeamName, Arc<Adopter>>>,
+    /// The rollouts that each team has to do with.
+    by_team: OrdMap<TeamName, OrdSet<RolloutId>>,
+}
+
+impl Adopters {
+    /// One team of a rollout.
+    pub fn get(&self, rollout: &RolloutId, team: &TeamName) -> Option<&Adopter> {
+        self.by_rollout.get(rollout).and_then(|teams| teams.get(team)).map(|adopter| &**adopter)
+    }
+
+    /// All teams of a rollout, by name.
+    pub fn of(&self, rollout: &RolloutId) -> impl Iterator<Item = (&TeamName, &Adopter)> {
+        let teams = self.by_rollout.get(rollout);
+        teams.into_iter().flat_map(|teams| teams.iter().map(|(name, adopter)| (name, &**adopter)))
+    }
+
+    /// The rollouts that a team has to do with.
+    pub fn rollouts(&self, team: &TeamName) -> impl Iterator<Item = &RolloutId> {
+        self.by_team.get(team).into_iter().flat_map(OrdSet::iter)
+    }
+
+    fn change(&mut self, rollout: &RolloutId, team: &TeamName, how: impl FnOnce(&mut Adopter)) {
+        let teams = self.by_rollout.entry(rollout.clone()).or_default();
+        how(Arc::make_mut(teams.entry(team.clone()).or_default()));
+        self.by_team.entry(team.clone()).or_default().insert(rollout.clone());
+    }
+
+    pub(super) fn assigned(&mut self, stamp: Stamp<'_>, Assigned { rollout, team, beta }: &Assigned) {
+        let asked = Asked { at: stamp.at, by: Actor::recorded(stamp.who), beta: *beta };
+        self.change(rollout, team, |adopter| adopter.asked = Some(asked));
+    }
+
+    pub(super) fn answered(&mut self, stamp: Stamp<'_>, Answered { rollout, team, accepts }: &Answered) {
+        self.change(rollout, team, |adopter| adopter.answer = Some((*accepts, stamp.at)));
+    }
+
+    pub(super) fn unassigned(&mut self, Unassigned { rollout, team }: &Unassigned) {
+        let Some(teams) = self.by_rollout.get_mut(rollout) else { return };
+        // What it has reported stays.
+        match teams.get_mut(team).map(Arc::make_mut) {
+            Some(adopter) if adopter.report.is_some() => (adopter.asked, adopter.answer) = (None, None),
+            _ => {
+                teams.remove(team);
+                if let Some(rollouts) = self.by_team.get_mut(team) {
+                    rollouts.remove(rollout);
+                }
+            }
+        }
+    }
+
+    pub(super) fn reported(&mut self, stamp: Stamp<'_>, reported: &Reported) {
+        let Reported { rollout, team, outcome, summary, file } = reported.clone();
+        let report = Report { at: stamp.at, by: Actor::recorded(stamp.who), outcome, summary, file };
+        self.change(&rollout, &team, |adopter| adopter.report = Some(report));
+    }
+}

@@ -1,0 +1,126 @@
+//! What people have added to each rollout: approvals, an extension, overrides, notes and links.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use imbl::{OrdMap, OrdSet, Vector};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+use crate::domain::names::{Actor, LinkName, Role, RolloutId};
+use crate::process::fact::change::{Approved, Disapproved, Edited, Extended, Linked, Noted, Overridden};
+use crate::process::fact::rollout::Moved;
+
+/// Notes that are kept of one rollout; the logbook has all of them.
+const NOTES_KEPT: usize = 100;
+
+/// What people have added to a rollout.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dossier {
+    /// Approvals by state and person, of the packages that the rollout has now.
+    pub approvals: OrdMap<(String, Actor), Approval>,
+    /// By how much its exposure in its present state is extended.
+    pub extended: Duration,
+    /// States with gates that do not hold it up on its next step there.
+    pub overridden: OrdSet<(String, String)>,
+    /// Notes, the newest last.
+    pub notes: Vector<Note>,
+    /// Addresses of documents, by what they are.
+    pub links: OrdMap<LinkName, String>,
+}
+
+/// An approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// For which role.
+    pub role: Role,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: Actor,
+    /// It.
+    pub text: String,
+}
+
+/// What people have added to all rollouts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dossiers {
+    by_rollout: OrdMap<RolloutId, Arc<Dossier>>,
+}
+
+impl Dossiers {
+    /// What was added to a rollout.
+    pub fn of(&self, rollout: &RolloutId) -> Option<&Dossier> {
+        self.by_rollout.get(rollout).map(|dossier| &**dossier)
+    }
+
+    fn change(&mut self, rollout: &RolloutId, how: impl FnOnce(&mut Dossier)) {
+        how(Arc::make_mut(self.by_rollout.entry(rollout.clone()).or_default()));
+    }
+
+    pub(super) fn approved(&mut self, stamp: Stamp<'_>, Approved { rollout, state, role }: &Approved) {
+        let approval = Approval { role: role.clone(), at: stamp.at };
+        let key = (state.clone(), Actor::recorded(stamp.who));
+        self.change(rollout, |dossier| drop(dossier.approvals.insert(key, approval)));
+    }
+
+    pub(super) fn disapproved(&mut self, stamp: Stamp<'_>, Disapproved { rollout, state }: &Disapproved) {
+        let key = (state.clone(), Actor::recorded(stamp.who));
+        self.change(rollout, |dossier| drop(dossier.approvals.remove(&key)));
+    }
+
+    /// An approval holds for the packages that were seen, so it lapses when they change.
+    pub(super) fn edited(&mut self, Edited { rollout, parts, .. }: &Edited) {
+        if !parts.is_empty() && self.by_rollout.contains_key(rollout) {
+            self.change(rollout, |dossier| dossier.approvals = OrdMap::new());
+        }
+    }
+
+    pub(super) fn extended(&mut self, Extended { rollout, seconds }: &Extended) {
+        self.change(rollout, |dossier| dossier.extended = Duration::from_secs(*seconds));
+    }
+
+    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate }: &Overridden) {
+        self.change(rollout, |dossier| drop(dossier.overridden.insert((state.clone(), gate.clone()))));
+    }
+
+    pub(super) fn noted(&mut self, stamp: Stamp<'_>, Noted { rollout, note }: &Noted) {
+        let note = Note { at: stamp.at, by: Actor::recorded(stamp.who), text: note.clone() };
+        self.change(rollout, |dossier| {
+            if dossier.notes.len() == NOTES_KEPT {
+                dossier.notes.pop_front();
+            }
+            dossier.notes.push_back(note);
+        });
+    }
+
+    pub(super) fn linked(&mut self, Linked { rollout, what, url }: &Linked) {
+        self.change(rollout, |dossier| match url {
+            Some(url) => drop(dossier.links.insert(what.clone(), url.clone())),
+            None => drop(dossier.links.remove(what)),
+        });
+    }
+
+    /// What held for one step is used up by it.
+    pub(super) fn moved(&mut self, Moved { rollout, to, .. }: &Moved) {
+        if self.by_rollout.contains_key(rollout) {
+            self.change(rollout, |dossier| {
+                dossier.extended = Duration::ZERO;
+                dossier.approvals = dossier.approvals.iter().filter(|((state, _), _)| state != to).map(own).collect();
+                dossier.overridden = dossier.overridden.iter().filter(|(state, _)| state != to).cloned().collect();
+            });
+        }
+    }
+}
+
+fn own<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
+    (key.clone(), value.clone())
+}

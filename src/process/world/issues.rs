@@ -1,0 +1,56 @@
+//! Issues of each rollout.
+
+use imbl::OrdMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+use crate::domain::names::RolloutId;
+use crate::process::fact::issue::{IssueClosed, IssueNoted};
+
+/// An issue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// One line for people.
+    pub title: String,
+    /// Whether the rollout cannot go on with it.
+    pub show_stopper: bool,
+    /// What sites can do until it is solved.
+    pub workaround: String,
+    /// When it was noted first.
+    pub since: Timestamp,
+    /// Whether it is not solved.
+    pub open: bool,
+}
+
+/// The issues of all rollouts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Issues {
+    by_rollout: OrdMap<RolloutId, OrdMap<String, Issue>>,
+}
+
+impl Issues {
+    /// The issues of a rollout, by address or number.
+    pub fn of(&self, rollout: &RolloutId) -> impl Iterator<Item = (&str, &Issue)> {
+        let issues = self.by_rollout.get(rollout);
+        issues.into_iter().flat_map(|issues| issues.iter().map(|(name, issue)| (name.as_str(), issue)))
+    }
+
+    /// One issue.
+    pub fn get(&self, rollout: &RolloutId, issue: &str) -> Option<&Issue> {
+        self.by_rollout.get(rollout).and_then(|issues| issues.get(issue))
+    }
+
+    pub(super) fn noted(&mut self, stamp: Stamp<'_>, noted: &IssueNoted) {
+        let IssueNoted { rollout, issue, title, show_stopper, workaround } = noted.clone();
+        let issues = self.by_rollout.entry(rollout).or_default();
+        let since = issues.get(&issue).map_or(stamp.at, |known| known.since);
+        issues.insert(issue, Issue { title, show_stopper, workaround, since, open: true });
+    }
+
+    pub(super) fn closed(&mut self, IssueClosed { rollout, issue }: &IssueClosed) {
+        if let Some(known) = self.by_rollout.get_mut(rollout).and_then(|issues| issues.get_mut(issue)) {
+            known.open = false;
+        }
+    }
+}

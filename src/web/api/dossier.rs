@@ -1,0 +1,403 @@
+//! `/api/v1/rollouts/{id}/...`: what people add to a rollout: approvals, an extension, overrides, notes and links.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
+use crate::domain::names::{Actor, RolloutId};
+use crate::domain::naming::team::TeamName;
+use crate::engine::view::View;
+use crate::format::quantity;
+use crate::process::fact::change::{Linked, Noted};
+use crate::process::input::Ask;
+use crate::process::world::adopters::Adopter;
+use crate::process::world::dossiers::{Approval, Note};
+use crate::process::world::issues::Issue;
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Client;
+use crate::web::problem::Problem;
+
+/// What people have added to a rollout.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DossierBody {
+    /// The teams of early adopters that were asked to test it, or have reported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<AdopterBody>,
+    /// Its issues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<KnownIssueBody>,
+    /// Approvals of steps to come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<ApprovalBody>,
+    /// By how much its exposure in its present state is extended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extended: Option<String>,
+    /// Gates that do not hold it up on its next step to a state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<OverriddenBody>,
+    /// Addresses of documents, by what they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, String>,
+    /// The newest notes, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NotedBody>,
+}
+
+/// A team of a rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AdopterBody {
+    /// The team.
+    pub team: String,
+    /// assigned, accepted, declined or reported.
+    pub standing: String,
+    /// When it was asked, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// Whether on services that carry the tag beta.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beta: bool,
+    /// Whether what it says counts: it is registered, and does not only observe.
+    pub counts: bool,
+    /// What came of its test: success, warning or fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// When it reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported: Option<String>,
+    /// What it says.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+}
+
+/// An issue of a rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct KnownIssueBody {
+    /// Its address or number.
+    pub issue: String,
+    /// One line for people.
+    pub title: String,
+    /// Whether the rollout cannot go on with it.
+    pub show_stopper: bool,
+    /// What sites can do until it is solved.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub workaround: String,
+    /// When it was noted.
+    pub since: String,
+    /// Whether it is not solved.
+    pub open: bool,
+}
+
+/// An approval that counts.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ApprovalBody {
+    /// The state that it is for.
+    pub state: String,
+    /// For which role.
+    pub role: String,
+    /// Whose.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// A gate that was overridden.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OverriddenBody {
+    /// The state that the step leads to.
+    pub state: String,
+    /// The gate.
+    pub gate: String,
+}
+
+/// A note.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NotedBody {
+    /// When.
+    pub at: String,
+    /// By whom.
+    pub by: String,
+    /// It.
+    pub note: String,
+}
+
+/// What people have added to a rollout.
+pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
+    let (world, who) = (&view.world, |by: &Actor| view.people.shown(by.as_str()).into_owned());
+    let adopter = |(team, adopter): (&TeamName, &Adopter)| {
+        let Adopter { asked, report, .. } = adopter;
+        AdopterBody {
+            team: team.to_string(),
+            standing: adopter.standing().as_str().to_owned(),
+            asked: asked.as_ref().map(|asked| asked.at.to_string()),
+            beta: asked.as_ref().is_some_and(|asked| asked.beta),
+            counts: world.teams.counts(team),
+            outcome: report.as_ref().map(|report| report.outcome.to_string()),
+            reported: report.as_ref().map(|report| report.at.to_string()),
+            summary: report.as_ref().map(|report| report.summary.clone()).unwrap_or_default(),
+        }
+    };
+    let issue = |(name, issue): (&str, &Issue)| KnownIssueBody {
+        issue: name.to_owned(),
+        title: issue.title.clone(),
+        show_stopper: issue.show_stopper,
+        workaround: issue.workaround.clone(),
+        since: issue.since.to_string(),
+        open: issue.open,
+    };
+    let dossier = world.dossiers.of(id).cloned().unwrap_or_default();
+    let approval = |((state, by), approval): (&(String, Actor), &Approval)| ApprovalBody {
+        state: state.clone(),
+        role: approval.role.to_string(),
+        by: who(by),
+        at: approval.at.to_string(),
+    };
+    let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
+    let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
+    DossierBody {
+        teams: world.adopters.of(id).map(adopter).collect(),
+        issues: world.issues.of(id).map(issue).collect(),
+        approvals: dossier.approvals.iter().map(approval).collect(),
+        extended: (!dossier.extended.is_zero()).then(|| quantity::show_duration(dossier.extended)),
+        overridden: dossier.overridden.iter().map(overridden).collect(),
+        links: dossier.links.iter().map(|(what, url)| (what.to_string(), url.clone())).collect(),
+        notes: dossier.notes.iter().map(note).collect(),
+    }
+}
+
+/// An approval.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBody {
+    /// The state, in any spelling.
+    pub state: String,
+    /// For which role; the first that is asked for and that you have, if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An approval that is taken back.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisapproveBody {
+    /// The state, in any spelling.
+    pub state: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A longer exposure.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendBody {
+    /// By how much in all, such as 2d.
+    pub by: String,
+    /// Why, for everybody who waits for the rollout.
+    pub reason: String,
+}
+
+/// A gate that is not to hold a rollout up.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideBody {
+    /// The state, in any spelling.
+    pub state: String,
+    /// The gate, as the procedure names it.
+    pub gate: String,
+    /// Why; shown wherever the step is.
+    pub reason: String,
+}
+
+/// Something to know about a rollout.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteBody {
+    /// It.
+    pub note: String,
+}
+
+/// The address of a document.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkBody {
+    /// It.
+    pub url: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A link that is removed.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnlinkBody {
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Approves that a rollout goes to a state. Each person counts once, and for the packages that it has now.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/approvals", tag = "approvals", request_body = ApproveBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn approve(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<ApproveBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let ApproveBody { state, role, reason } = asked;
+    line("state", &state)?;
+    let (rollout, role) = (rollout_id(&id)?, role.as_deref().map(parsed).transpose()?);
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::Approve { rollout, state, role, reason }).await
+}
+
+/// Takes your approval back.
+#[utoipa::path(delete, path = "/api/v1/rollouts/{id}/approvals", tag = "approvals", request_body = DisapproveBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn disapprove(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<DisapproveBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let DisapproveBody { state, reason } = asked;
+    line("state", &state)?;
+    let rollout = rollout_id(&id)?;
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::Disapprove { rollout, state, reason }).await
+}
+
+/// Extends the exposure in the rollout's present state.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/extension", tag = "approvals", request_body = ExtendBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn extend(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<ExtendBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let ExtendBody { by, reason } = asked;
+    let rollout = rollout_id(&id)?;
+    let by = quantity::duration(&by).map_err(|e| Problem::bad_request(e.to_string()))?;
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::Extend { rollout, by, reason }).await
+}
+
+/// Lets a gate not hold a rollout up on its next step to a state.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/overrides", tag = "approvals", request_body = OverrideBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn overrule(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<OverrideBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let OverrideBody { state, gate, reason } = asked;
+    line("state", &state)?;
+    line("gate", &gate)?;
+    let rollout = rollout_id(&id)?;
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::Override { rollout, state, gate, reason }).await
+}
+
+/// Adds a note.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/notes", tag = "notes", request_body = NoteBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn note(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<NoteBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    line("note", &asked.note)?;
+    let noted = Noted { rollout: rollout_id(&id)?, note: asked.note };
+    record(&context, caller, "", Ask::Note(noted)).await
+}
+
+/// Sets the address of a document.
+#[utoipa::path(put, path = "/api/v1/rollouts/{id}/links/{what}", tag = "notes", request_body = LinkBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout"), ("what" = String, Path, description = "What it is: release-notes, installation, configuration, bugs, documentation, or another word")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn link(
+    State(context): State<Context>,
+    Path((id, what)): Path<(String, String)>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<LinkBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let LinkBody { url, reason } = asked;
+    line("address", &url)?;
+    let linked = Linked { rollout: rollout_id(&id)?, what: parsed(&what)?, url: Some(url) };
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::Link { linked, reason }).await
+}
+
+/// Removes the address of a document.
+#[utoipa::path(delete, path = "/api/v1/rollouts/{id}/links/{what}", tag = "notes", request_body = UnlinkBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout"), ("what" = String, Path, description = "What it is: release-notes, installation, configuration, bugs, documentation, or another word")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn unlink(
+    State(context): State<Context>,
+    Path((id, what)): Path<(String, String)>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<UnlinkBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let linked = Linked { rollout: rollout_id(&id)?, what: parsed(&what)?, url: None };
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::Link { linked, reason: asked.reason }).await
+}

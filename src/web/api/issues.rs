@@ -1,0 +1,91 @@
+//! `/api/v1/rollouts/{id}/issues`: notes and closes issues of a rollout.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{RecordedBody, caller, line, record, rollout_id};
+use crate::process::fact::issue::IssueNoted;
+use crate::process::input::Ask;
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Client;
+use crate::web::problem::Problem;
+
+/// An issue.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueBody {
+    /// Its address or number in the tracker where it is followed.
+    pub issue: String,
+    /// One line for people.
+    pub title: String,
+    /// Whether the rollout cannot go on with it.
+    #[serde(default)]
+    pub show_stopper: bool,
+    /// What sites can do until it is solved.
+    #[serde(default)]
+    pub workaround: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An issue that is solved.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseIssueBody {
+    /// Its address or number.
+    pub issue: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Notes an issue, or what has changed about it; a closed one is open again.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/issues", tag = "issues", request_body = IssueBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn note_issue(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<IssueBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let IssueBody { issue, title, show_stopper, workaround, reason } = asked;
+    for (what, text) in [("issue", &issue), ("title", &title), ("workaround", &workaround)] {
+        line(what, text)?;
+    }
+    let noted = IssueNoted { rollout: rollout_id(&id)?, issue, title, show_stopper, workaround };
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::NoteIssue { noted, reason }).await
+}
+
+/// Closes an issue.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/issues/close", tag = "issues", request_body = CloseIssueBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn close_issue(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<CloseIssueBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let CloseIssueBody { issue, reason } = asked;
+    let rollout = rollout_id(&id)?;
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::CloseIssue { rollout, issue, reason }).await
+}
