@@ -36,3 +36,5 @@ pub mod listing;
 pub mod plan;
 /// What comes of a test.
 pub mod report;
+/// What a task asks of a site.
+pub mod task;

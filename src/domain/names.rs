@@ -159,6 +159,15 @@ name_type! {
 }
 
 name_type! {
+    /// The id of a bundle: `BUNDLE-2011-12`.
+    BundleId, "bundle id", component
+}
+name_type! {
+    /// A series of updates: `gLite-3.2`.
+    Series, "series", component
+}
+
+name_type! {
     /// What a document about a rollout is (S0-32): `release-notes`, `installation`, `configuration`, `bugs`,
     /// `documentation`, or whatever else a site wants to have linked.
     LinkName, "name of a link", role

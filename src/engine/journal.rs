@@ -76,7 +76,16 @@ pub(super) fn log_fact(seq: u64, entry: &Entry, people: &People) {
         | Fact::Extended(_)
         | Fact::Overridden(_)
         | Fact::Noted(_)
-        | Fact::Linked(_) => tracing::info!(seq, %who, says = %entry.fact, "recorded"),
+        | Fact::Linked(_)
+        | Fact::BundleOpened(_)
+        | Fact::BundleJoined(_)
+        | Fact::BundleLeft(_)
+        | Fact::BundleAnnounced(_)
+        | Fact::BundleClosed(_)
+        | Fact::UpdateNumbered(_)
+        | Fact::TaskCreated(_)
+        | Fact::TaskBegun(_)
+        | Fact::TaskDone(_) => tracing::info!(seq, %who, says = %entry.fact, "recorded"),
         Fact::Retired(Retired { tree, files, kept }) => {
             tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
         }

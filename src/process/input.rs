@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::act::edit::Changes;
 use super::agenda::{Work, Wrong};
 use super::fact::assignment::Answered;
+use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
 use super::fact::issue::IssueNoted;
 use super::fact::package::{Accepted, Refused};
@@ -15,10 +16,12 @@ use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
-use crate::domain::names::{DistPath, HookName, Role, RolloutId, TreeId};
+use crate::domain::names::{BundleId, DistPath, HookName, Role, RolloutId, Series, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
+use crate::domain::report::Outcome;
 use crate::domain::rollout::Part;
+use crate::domain::task::TaskKind;
 
 /// Everything that can wake the engine.
 #[derive(Debug)]
@@ -216,6 +219,97 @@ pub enum Ask {
     Link {
         /// The link.
         linked: Linked,
+        /// Why.
+        reason: String,
+    },
+    /// To open a bundle.
+    OpenBundle(BundleOpened),
+    /// To add rollouts to a bundle.
+    JoinBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// The rollouts.
+        rollouts: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// To take a rollout out of a bundle.
+    LeaveBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// To say what the release notes of a bundle list.
+    Announce {
+        /// The bundle.
+        bundle: BundleId,
+        /// The rollouts; the members of the bundle if none is named.
+        rollouts: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// To close a bundle.
+    CloseBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// Why.
+        reason: String,
+    },
+    /// Another state for all rollouts of a bundle, or for some of them.
+    MoveBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// The state, in any spelling.
+        state: String,
+        /// Only these; all if none is named.
+        only: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// The next number of a series.
+    NumberUpdate {
+        /// The series.
+        series: Series,
+        /// The bundle that is released, if it is one.
+        bundle: Option<BundleId>,
+        /// What is released; the members of the bundle if none is named.
+        rollouts: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// To create a task for each of these teams.
+    CreateTasks {
+        /// The bundle.
+        bundle: BundleId,
+        /// What is to be done.
+        kind: TaskKind,
+        /// The teams.
+        teams: Vec<TeamName>,
+        /// How long it runs before it can be done; as usual if it is left out.
+        quarantine: Option<Duration>,
+        /// Why.
+        reason: String,
+    },
+    /// That a task is in progress.
+    BeginTask {
+        /// Its number.
+        task: u64,
+        /// How the change of the site went.
+        outcome: Outcome,
+        /// Why.
+        reason: String,
+    },
+    /// That a task is done.
+    EndTask {
+        /// Its number.
+        task: u64,
+        /// What came of it.
+        outcome: Outcome,
+        /// Whether before its quarantine is over.
+        early: bool,
         /// Why.
         reason: String,
     },

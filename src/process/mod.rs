@@ -44,7 +44,10 @@ pub mod rights;
 pub mod act;
 
 use crate::domain::names::RolloutId;
-use act::{adopter, dossier, edit, ended, erase, give_up, halt, hint, issue, lose, step, submit, team, wishes};
+use act::{
+    adopter, bundle, dossier, edit, ended, erase, give_up, halt, hint, issue, lose, step, submit, task, team, update,
+    wishes,
+};
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
@@ -100,6 +103,32 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         }
         Input::Asked(caller, Ask::Note(noted)) => dossier::note(known, caller, noted),
         Input::Asked(caller, Ask::Link { linked, reason }) => dossier::link(known, caller, linked, reason),
+        Input::Asked(caller, Ask::OpenBundle(opened)) => bundle::open(known, caller, opened),
+        Input::Asked(caller, Ask::JoinBundle { bundle, rollouts, reason }) => {
+            bundle::join(known, caller, bundle, rollouts, reason)
+        }
+        Input::Asked(caller, Ask::LeaveBundle { bundle, rollout, reason }) => {
+            bundle::leave(known, caller, bundle, rollout, reason)
+        }
+        Input::Asked(caller, Ask::Announce { bundle, rollouts, reason }) => {
+            bundle::announce(known, caller, bundle, rollouts, reason)
+        }
+        Input::Asked(caller, Ask::CloseBundle { bundle, reason }) => bundle::close(known, caller, bundle, reason),
+        Input::Asked(caller, Ask::MoveBundle { bundle, state, only, reason }) => {
+            bundle::step(known, caller, bundle, (state, only), reason)
+        }
+        Input::Asked(caller, Ask::NumberUpdate { series, bundle, rollouts, reason }) => {
+            update::number(known, caller, series, (bundle.as_ref(), rollouts), reason)
+        }
+        Input::Asked(caller, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }) => {
+            task::create(known, caller, bundle, (*kind, teams, *quarantine), reason)
+        }
+        Input::Asked(caller, Ask::BeginTask { task, outcome, reason }) => {
+            task::begin(known, caller, *task, *outcome, reason)
+        }
+        Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
+            task::done(known, caller, (*task, *outcome, *early), reason)
+        }
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
         Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),

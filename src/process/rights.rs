@@ -46,6 +46,14 @@ rights! {
     NOTES = "add notes and links", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
     /// A longer exposure (S0-44).
     EXTEND = "extend an exposure", [ADMIN, SRM, OU], false;
+    /// Bundles and their release notes (S1-16 to S1-19).
+    BUNDLES = "change bundles", [ADMIN, SRM, MU, OU], false;
+    /// Numbers of updates (S1-33).
+    UPDATES = "number updates", [ADMIN, SRM, MU], false;
+    /// Tasks for early adopters (S1-22).
+    TASKS = "create tasks", [ADMIN, SRM, OU], false;
+    /// What came of a task (S1-26).
+    TASK_REPORT = "report about a team's tasks", [SRM, OU], true;
     /// A gate that does not hold a rollout up.
     OVERRIDE = "override a gate", [ADMIN, SRM, OU], false;
 }

@@ -68,9 +68,9 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
         assert!(!out.status.success() && said(&out).contains(code), "{who}: {words:?}: {}", said(&out));
     };
     // An older version is in production at all sites.
-    site.drop_package("bdii-site", "1.0.0", &[]);
-    site.wait("the older version", |site| (listed(site, "untested").len() == 1).then_some(()));
-    site.submit("old", &["bdii-site-1.0.0-1.el6.noarch"]);
+    let old = site.drop_package("bdii-site", "1.0.0", &[]);
+    site.wait("the older version", |site| (listed(site, "untested") == [old.clone()]).then_some(()));
+    site.submit("old", &[&old]);
     for state in ["Unverified", "InVerification", "StageRollOut"] {
         site.go_through("old", &[state]);
     }
@@ -87,17 +87,20 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     }
 
     // The verified product waits in untested, and a ticket is opened for it (S0-22).
-    let nevra = "bdii-site-1.0.1-1.el6.noarch";
-    site.drop_package("bdii-site", "1.0.1", &[]);
-    site.wait("the new version", |site| (listed(site, "untested") == [nevra]).then_some(()));
-    good(&site, "verifier", &["submit", "rt-1", nevra, "--title", "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64"]);
+    let nevra = site.drop_package("bdii-site", "1.0.1", &[]);
+    site.wait("the new version", |site| (listed(site, "untested") == [nevra.clone()]).then_some(()));
+    good(
+        &site,
+        "verifier",
+        &["submit", "rt-1", &nevra, "--title", "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64"],
+    );
     refused(&site, "ea-NGI_CH-CSCS", &["move", "rt-1", "Unverified"], "(role)");
     good(&site, "verifier", &["move", "rt-1", "Unverified"]);
     good(&site, "verifier", &["move", "rt-1", "In Verification"]);
 
     // 1: it was accepted in verification, and moves from untested to testing (S0-25, S0-26).
     good(&site, "verifier", &["move", "rt-1", "StageRollOut"]);
-    assert_eq!((listed(&site, "untested").len(), listed(&site, "testing")), (0, vec![nevra.to_owned()]));
+    assert_eq!((listed(&site, "untested").len(), listed(&site, "testing")), (0, vec![nevra.clone()]));
     // 3a: what the ticket links (S0-32).
     for what in ["release-notes", "installation", "bugs", "documentation"] {
         good(&site, "srm", &["link", "rt-1", what, &format!("https://example.org/{what}")]);
@@ -136,7 +139,7 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     // 13: it is accepted, waits in the store for the release, and goes to production.
     site.wait("the end of the exposure", |site| why(site, "Accepted").is_empty().then_some(()));
     site.go_through("rt-1", &["Accepted", "UMDStore"]);
-    assert_eq!(listed(&site, "production"), ["bdii-site-1.0.0-1.el6.noarch"]);
+    assert_eq!(listed(&site, "production"), [old]);
     site.go_through("rt-1", &["Production"]);
     assert_eq!((listed(&site, "production").len(), listed(&site, "testing").len()), (2, 0));
 
@@ -148,8 +151,10 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
         assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     }
     // All of it is on record, and the chain holds.
-    let log = good(&site, "srm", &["log", "--rollout", "rt-1"]);
-    for words in ["accepts rt-1", "does not test rt-1", "show-stopper", "extended the exposure", "reported on rt-1: success"] {
+    let log = good(&site, "srm", &["log", "rt-1"]);
+    for words in
+        ["accepts rt-1", "does not test rt-1", "show-stopper", "extended the exposure", "reported on rt-1: success"]
+    {
         assert!(log.contains(words), "{words}: {log}");
     }
     assert!(site.ctl_good(&["log", "--verify"]).starts_with("the logbook is intact"));

@@ -9,13 +9,19 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::log::{EntryBody, VerifiedBody};
 
-/// Shows the newest entries of the logbook, or those of a rollout, oldest first
+/// Shows the newest entries of the logbook, or those about one thing, oldest first: who did what, when and why
 ///
-/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --verify
+/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
     /// Only entries about this rollout
     rollout: Option<String>,
+    /// Only entries about this bundle
+    #[arg(long, conflicts_with = "rollout")]
+    bundle: Option<String>,
+    /// Only entries about this team of early adopters
+    #[arg(long, conflicts_with_all = ["rollout", "bundle"])]
+    team: Option<String>,
     /// From this number on, instead of the newest
     #[arg(long)]
     from: Option<u64>,
@@ -23,7 +29,7 @@ pub struct LogArgs {
     #[arg(long, default_value_t = 100)]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
-    #[arg(long, conflicts_with_all = ["rollout", "from", "limit"])]
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "from", "limit"])]
     verify: bool,
 }
 
@@ -32,7 +38,7 @@ pub struct LogArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LogArgs { rollout, from, limit, verify } = args;
+    let LogArgs { rollout, bundle, team, from, limit, verify } = args;
     if verify {
         let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
         let words = format!("the logbook is intact: {} entries, head {}\n", chain.entries, chain.head);
@@ -43,8 +49,10 @@ pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, 
     if let Some(from) = from {
         let _ = write!(query, "&from={from}");
     }
-    if let Some(rollout) = rollout {
-        let _ = write!(query, "&rollout={}", escape(&rollout));
+    for (what, named) in [("rollout", rollout), ("bundle", bundle), ("team", team)] {
+        if let Some(named) = named {
+            let _ = write!(query, "&{what}={}", escape(&named));
+        }
     }
     let entries: Vec<EntryBody> = client.get(&query).await?;
     Ok(Outcome::done(if json { document(&entries) } else { show_log(&entries, width) }))

@@ -54,6 +54,10 @@ pub mod team;
 pub mod adopters;
 /// `rolloutctl issue`.
 pub mod issue;
+/// `rolloutctl bundle` and `update`.
+pub mod bundle;
+/// `rolloutctl task`.
+pub mod task;
 /// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
 pub mod dossier;
 
@@ -100,6 +104,9 @@ enum Command {
     Issue(issue::IssueArgs),
     Note(dossier::NoteArgs),
     Link(dossier::LinkArgs),
+    Bundle(bundle::BundleArgs),
+    Update(bundle::UpdateArgs),
+    Task(task::TaskArgs),
     Team(team::TeamArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
@@ -148,6 +155,9 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Issue(args) => issue::run(args, &client, json).await,
         Command::Note(args) => dossier::note(args, &client, json).await,
         Command::Link(args) => dossier::link(args, &client, json).await,
+        Command::Bundle(args) => bundle::run(args, &client, json).await,
+        Command::Update(args) => bundle::update(args, &client, json).await,
+        Command::Task(args) => task::run(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,

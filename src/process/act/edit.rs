@@ -139,7 +139,7 @@ fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> 
 }
 
 /// Why it is too late.
-fn has_moved(known: Known<'_>, rollout: &Rollout, what: &str) -> Option<Finding> {
+pub(super) fn has_moved(known: Known<'_>, rollout: &Rollout, what: &str) -> Option<Finding> {
     let (world, id) = (known.world, &rollout.id);
     if rollout.plan.is_some() {
         let sentence = format!("Packages are being moved for {id}, so it cannot be {what} now.");

@@ -24,6 +24,12 @@ pub mod issue;
 pub mod edit;
 /// What people add to a rollout: approvals, an extension, overrides, notes and links.
 pub mod dossier;
+/// Bundles of rollouts.
+pub mod bundle;
+/// Numbers of updates.
+pub mod update;
+/// Tasks of early adopters.
+pub mod task;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.

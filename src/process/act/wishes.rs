@@ -49,7 +49,11 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let naming = items.flat_map(|(dist, nevra)| rollouts.naming(dist, nevra));
             naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
         }
-        Fact::Moved(moved) => [moved.rollout.clone()].into(),
+        // A bundle is complete by the states of its rollouts.
+        Fact::Moved(moved) => {
+            let bundle = world.bundles.of(&moved.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
+            bundle.into_iter().flatten().chain([moved.rollout.clone()]).collect()
+        }
         // Whatever waited for the end of a halt.
         Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
         Fact::Assigned(_)
@@ -64,6 +68,20 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Extended(_)
         | Fact::Overridden(_)
         | Fact::Linked(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
+        // What a bundle's other rollouts wait for.
+        Fact::BundleJoined(_)
+        | Fact::BundleLeft(_)
+        | Fact::BundleAnnounced(_)
+        | Fact::BundleClosed(_)
+        | Fact::TaskCreated(_)
+        | Fact::TaskDone(_) => fact
+            .about()
+            .into_iter()
+            .filter_map(Subject::into_bundle)
+            .filter_map(|bundle| world.bundles.get(&bundle))
+            .flat_map(|bundle| bundle.members.iter().cloned())
+            .chain(fact.about().into_iter().filter_map(Subject::into_rollout))
+            .collect(),
         // Who counts may have changed.
         Fact::TeamRegistered(_) | Fact::TeamLeft(_) => fact
             .about()
@@ -72,6 +90,9 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             .flat_map(|team| world.adopters.rollouts(&team).cloned().collect::<Vec<_>>())
             .collect(),
         Fact::Halted(_)
+        | Fact::BundleOpened(_)
+        | Fact::UpdateNumbered(_)
+        | Fact::TaskBegun(_)
         | Fact::Cancelled(_)
         | Fact::Noted(_)
         | Fact::Started(_)

@@ -42,6 +42,12 @@ pub mod report;
 pub mod issue;
 /// Facts about what people add to a rollout.
 pub mod change;
+/// Facts about bundles.
+pub mod bundle;
+/// Facts about updates.
+pub mod update;
+/// Facts about tasks.
+pub mod task;
 
 use std::fmt;
 
@@ -51,7 +57,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{DistPath, RolloutId, TreeId};
+use crate::domain::names::{BundleId, DistPath, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
@@ -104,6 +110,8 @@ pub enum Subject {
     Halts,
     /// A team of early adopters.
     Team(TeamName),
+    /// A bundle.
+    Bundle(BundleId),
 }
 
 impl Subject {
@@ -111,6 +119,14 @@ impl Subject {
     pub fn into_rollout(self) -> Option<RolloutId> {
         match self {
             Self::Rollout(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The bundle that it is, if it is one.
+    pub fn into_bundle(self) -> Option<BundleId> {
+        match self {
+            Self::Bundle(id) => Some(id),
             _ => None,
         }
     }
@@ -141,6 +157,7 @@ impl fmt::Display for Subject {
             Self::Person(id) => write!(f, "person {id}"),
             Self::Halts => f.write_str("halts"),
             Self::Team(name) => write!(f, "team {name}"),
+            Self::Bundle(id) => write!(f, "bundle {id}"),
         }
     }
 }
@@ -293,6 +310,24 @@ facts! {
     Noted(change::Noted);
     /// A document about a rollout.
     Linked(change::Linked);
+    /// A bundle was opened.
+    BundleOpened(bundle::BundleOpened);
+    /// A rollout joined a bundle.
+    BundleJoined(bundle::BundleJoined);
+    /// A rollout left a bundle.
+    BundleLeft(bundle::BundleLeft);
+    /// The release notes of a bundle list something.
+    BundleAnnounced(bundle::BundleAnnounced);
+    /// A bundle was closed.
+    BundleClosed(bundle::BundleClosed);
+    /// An update got its number.
+    UpdateNumbered(update::UpdateNumbered);
+    /// A task was created.
+    TaskCreated(task::TaskCreated);
+    /// A task is in progress.
+    TaskBegun(task::TaskBegun);
+    /// A task is done.
+    TaskDone(task::TaskDone);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -673,6 +708,40 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What bundles added.
+    pub(crate) fn of_bundles() -> Vec<Fact> {
+        use crate::domain::report::Outcome;
+        use crate::domain::task::TaskKind;
+        let bundle: BundleId = "BUNDLE-2011-12".parse().expect("an id");
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let team: TeamName = "ea-NGI_IT-INFN-T1".parse().expect("a team");
+        let rollouts = std::collections::BTreeSet::from([rollout.clone(), "rt-2".parse().expect("an id")]);
+        vec![
+            bundle::BundleOpened { bundle: bundle.clone(), title: "VOMS 2".into() }.into(),
+            bundle::BundleJoined { bundle: bundle.clone(), rollout: rollout.clone() }.into(),
+            bundle::BundleLeft { bundle: bundle.clone(), rollout }.into(),
+            bundle::BundleAnnounced { bundle: bundle.clone(), rollouts: rollouts.clone() }.into(),
+            update::UpdateNumbered {
+                series: "gLite-3.2".parse().expect("a series"),
+                number: 14,
+                rollouts,
+                bundle: Some(bundle.clone()),
+            }
+            .into(),
+            task::TaskCreated {
+                task: 1,
+                kind: TaskKind::RollBack,
+                bundle: bundle.clone(),
+                team: team.clone(),
+                quarantine: 259_200,
+            }
+            .into(),
+            task::TaskBegun { task: 1, bundle: bundle.clone(), team: team.clone(), outcome: Outcome::Fail }.into(),
+            task::TaskDone { task: 1, bundle: bundle.clone(), team, outcome: Outcome::Success }.into(),
+            bundle::BundleClosed { bundle }.into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -731,6 +800,7 @@ mod tests {
             .chain(samples::of_several())
             .chain(samples::of_people())
             .chain(samples::of_records())
+            .chain(samples::of_bundles())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -804,6 +874,7 @@ mod tests {
         all.extend(samples::of_several());
         all.extend(samples::of_people());
         all.extend(samples::of_records());
+        all.extend(samples::of_bundles());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         assert_eq!(facts.iter().map(write).collect::<Vec<_>>(), sample.lines().collect::<Vec<_>>());
@@ -895,7 +966,8 @@ mod tests {
 
     #[test]
     fn what_people_record_is_a_sentence() {
-        let said: Vec<String> = samples::of_records().iter().map(ToString::to_string).collect();
+        let facts = [samples::of_records(), samples::of_bundles()].concat();
+        let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
     }
 

@@ -32,6 +32,12 @@ mod show_stoppers;
 pub mod approvals;
 /// Are the documents linked?
 mod linked;
+/// Does another open bundle have a package of the same name?
+mod no_conflict;
+/// Is the bundle complete?
+mod bundle_complete;
+/// Are the roll-out tasks of the bundle done?
+mod tasks_done;
 
 use std::sync::Arc;
 
@@ -89,6 +95,9 @@ const ALL: &[Gate] = &[
     reported::GATE,
     show_stoppers::GATE,
     linked::GATE,
+    no_conflict::GATE,
+    bundle_complete::GATE,
+    tasks_done::GATE,
     approvals::GATE,
 ];
 
@@ -140,6 +149,16 @@ impl<'a> Case<'a> {
             }
         };
         Self { known, world, rollout, caller, rules: dist, step }
+    }
+
+    /// Whether the rollout is in that state already.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self.step, Err(NoStep::Already(_)))
+    }
+
+    /// A finding that says of which of several rollouts it is.
+    pub(super) fn named(&self, finding: Finding) -> Finding {
+        Finding { sentence: format!("{}: {}", self.rollout.id, finding.sentence), ..finding }
     }
 
     /// Its parts, each with the rules of its distribution.

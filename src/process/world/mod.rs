@@ -32,12 +32,17 @@ pub mod adopters;
 pub mod issues;
 /// What people have added to each rollout.
 pub mod dossiers;
+/// Bundles and updates.
+pub mod bundles;
+/// Tasks of early adopters.
+pub mod tasks;
 
 use imbl::Vector;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use adopters::Adopters;
+pub use bundles::Bundles;
 pub use dossiers::Dossiers;
 pub use halts::Halts;
 pub use issues::Issues;
@@ -45,6 +50,7 @@ pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
 pub use rollouts::Rollouts;
+pub use tasks::Tasks;
 pub use teams::Teams;
 pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
@@ -55,6 +61,7 @@ use super::fact::change::{Approved, Cancelled, Disapproved, Edited, Extended, Li
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
+use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
 
 /// Mismatches that are remembered.
@@ -94,6 +101,10 @@ pub struct World {
     pub issues: Issues,
     /// What people have added to each rollout.
     pub dossiers: Dossiers,
+    /// Bundles and updates.
+    pub bundles: Bundles,
+    /// Tasks of early adopters.
+    pub tasks: Tasks,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -186,6 +197,15 @@ impl World {
             Fact::Overridden(overridden) => self.dossiers.overridden(overridden),
             Fact::Noted(noted) => self.dossiers.noted(stamp, noted),
             Fact::Linked(linked) => self.dossiers.linked(linked),
+            Fact::BundleOpened(opened) => self.bundles.opened(stamp, opened),
+            Fact::BundleJoined(joined) => self.bundles.joined(joined),
+            Fact::BundleLeft(left) => self.bundles.left(left),
+            Fact::BundleAnnounced(announced) => self.bundles.announced(announced),
+            Fact::BundleClosed(closed) => self.bundles.closed(closed),
+            Fact::UpdateNumbered(numbered) => self.bundles.numbered(stamp, numbered),
+            Fact::TaskCreated(created) => self.tasks.created(stamp, created),
+            Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
+            Fact::TaskDone(done) => self.tasks.done(stamp, done),
         }
     }
 
@@ -222,6 +242,14 @@ impl World {
             | Fact::Overridden(Overridden { rollout, .. })
             | Fact::Noted(Noted { rollout, .. })
             | Fact::Linked(Linked { rollout, .. }) => self.rollouts.is_unknown(rollout),
+            Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
+                Some(format!("the bundle {} exists already", opened.bundle))
+            }
+            Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
+                if self.tasks.get(*task).is_none() =>
+            {
+                Some(format!("there is no task {task}"))
+            }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,
         }
@@ -236,6 +264,7 @@ impl World {
     pub fn wait_from(&mut self, now: Elapsed) {
         self.trees.wait_from(now);
         self.notices.wait_from(now);
+        self.tasks.wait_from(now);
     }
 }
 

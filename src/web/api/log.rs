@@ -55,6 +55,26 @@ pub struct LogQuery {
     pub limit: Option<usize>,
     /// Only those about this rollout.
     pub rollout: Option<String>,
+    /// Only those about this bundle.
+    pub bundle: Option<String>,
+    /// Only those about this team of early adopters.
+    pub team: Option<String>,
+}
+
+impl LogQuery {
+    /// What the entries are to be about, if not about anything; `None` inside for what cannot be the name of a thing.
+    fn subject(&self) -> Result<Option<Option<Subject>>, Problem> {
+        let wanted = [
+            self.rollout.as_ref().map(|named| Subject::rollout(named)),
+            self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
+            self.team.as_ref().map(|named| named.parse().ok().map(Subject::Team)),
+        ];
+        let mut wanted = wanted.into_iter().flatten();
+        match (wanted.next(), wanted.next()) {
+            (_, Some(_)) => Err(Problem::bad_request("name a rollout, a bundle or a team, and not several")),
+            (first, None) => Ok(first),
+        }
+    }
 }
 
 /// Entries of the logbook, oldest first.
@@ -68,11 +88,10 @@ pub async fn log(
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
     let last = context.engine.shared().read().world.last;
     let newest = (last + 1).saturating_sub(limit as u64);
-    let read = move |logbook: &Reader| match &query.rollout {
-        Some(rollout) => match Subject::rollout(rollout) {
-            Some(subject) => logbook.about(&subject.to_string(), query.from, limit),
-            None => Ok(vec![]),
-        },
+    let subject = query.subject()?;
+    let read = move |logbook: &Reader| match &subject {
+        Some(Some(subject)) => logbook.about(&subject.to_string(), query.from, limit),
+        Some(None) => Ok(vec![]),
         None => logbook.read(query.from.unwrap_or(newest), limit),
     };
     let entries = context.read_logbook(read).await?;

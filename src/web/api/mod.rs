@@ -31,6 +31,10 @@ pub mod teams;
 pub mod adopters;
 /// Issues of a rollout.
 pub mod issues;
+/// Bundles, and the numbers of updates.
+pub mod bundles;
+/// Tasks of early adopters.
+pub mod tasks;
 /// Approvals, an extension, overrides, notes and links of a rollout.
 pub mod dossier;
 /// Gives lost packages up.
@@ -80,6 +84,20 @@ pub mod outbox;
     dossier::note,
     dossier::link,
     dossier::unlink,
+    bundles::bundles,
+    bundles::bundle,
+    bundles::open_bundle,
+    bundles::join_bundle,
+    bundles::leave_bundle,
+    bundles::announce,
+    bundles::close_bundle,
+    bundles::move_bundle,
+    bundles::updates,
+    bundles::number_update,
+    tasks::tasks,
+    tasks::create_tasks,
+    tasks::begin_task,
+    tasks::end_task,
     packages::lose,
     trees::trees,
     procedures::procedures,
@@ -114,6 +132,16 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/overrides", post(dossier::overrule))
         .route("/api/v1/rollouts/{id}/notes", post(dossier::note))
         .route("/api/v1/rollouts/{id}/links/{what}", put(dossier::link).delete(dossier::unlink))
+        .route("/api/v1/bundles", get(bundles::bundles).post(bundles::open_bundle))
+        .route("/api/v1/bundles/{id}", get(bundles::bundle).delete(bundles::close_bundle))
+        .route("/api/v1/bundles/{id}/rollouts", post(bundles::join_bundle))
+        .route("/api/v1/bundles/{id}/rollouts/{rollout}", delete(bundles::leave_bundle))
+        .route("/api/v1/bundles/{id}/notes", put(bundles::announce))
+        .route("/api/v1/bundles/{id}/move", post(bundles::move_bundle))
+        .route("/api/v1/updates", get(bundles::updates).post(bundles::number_update))
+        .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
+        .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
+        .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
         .route("/api/v1/teams", get(teams::teams))
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))

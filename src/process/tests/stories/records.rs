@@ -1,10 +1,13 @@
 //! What people add to rollouts, and what follows from it: halts, edits, early adopters, issues, approvals.
 
 use super::*;
+use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
 use crate::process::act::edit::Changes;
 use crate::process::fact::assignment::Answered;
+use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::fact::issue::IssueNoted;
 use crate::process::fact::report::Reported;
@@ -382,4 +385,110 @@ fn a_right_is_had_by_its_roles_and_by_no_others_and_only_where_they_hold() {
             assert!(right.lacking(&person("x", &[]).of_teams([team("ea-A-B")]), [&here]).is_some());
         }
     }
+}
+
+/// gLite's release of two patches, one of which turns out to need more time (S1-14 to S1-34, S1-53).
+#[test]
+fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("glite").expect("it ships");
+    let (mu, ou) = (person("mary", &[Role::MU]), person("olga", &[Role::OU]));
+    let reason = || "because".to_owned();
+    let bundle = |text: &str| text.parse::<BundleId>().expect("an id");
+    for (rollout, nevra) in [("r", BDII), ("s", DPM), ("t", "bdii-5.2.23-1.el6.noarch")] {
+        story.arrives(nevra);
+        let ask = Ask::Submit { rollout: id(rollout), title: String::new(), parts: vec![part(DIST, &[nevra])] };
+        story.asks(&person("ann", &[Role::ADMIN]), ask);
+        assert!(matches!(story.answer, Some(Answer::Submitted(_))), "{:?}", story.answer);
+    }
+    let open = |name: &str| Ask::OpenBundle(BundleOpened { bundle: bundle(name), title: String::new() });
+    let join = |name: &str, rollouts: &[&str]| Ask::JoinBundle {
+        bundle: bundle(name),
+        rollouts: rollouts.iter().map(|text| id(text)).collect(),
+        reason: reason(),
+    };
+    let moves = |state: &str, only: &[&str]| Ask::MoveBundle {
+        bundle: bundle("B-1"),
+        state: state.into(),
+        only: only.iter().map(|text| id(text)).collect(),
+        reason: reason(),
+    };
+    assert_eq!(story.refuses(&person("eve", &[Role::EA]), open("B-1")), "role");
+    story.records(&mu, open("B-1")).records(&mu, open("B-2"));
+    assert_eq!(story.refuses(&mu, open("B-1")), "the bundle B-1 is open already");
+    assert_eq!(story.refuses(&ou, moves("Ready for Rollout", &[])), "the bundle B-1 has no rollouts");
+    story.records(&mu, join("B-1", &["r", "s"])).records(&mu, join("B-2", &["t"]));
+    assert_eq!(story.refuses(&mu, join("B-2", &["r", "u"])), "in_bundle no_rollout");
+    // Another bundle has a package of the same name (S1-14).
+    assert_eq!(story.refuses(&ou, moves("Ready for Rollout", &[])), "repository_conflict");
+    let close = Ask::CloseBundle { bundle: bundle("B-2"), reason: reason() };
+    story.records(&mu, close);
+    assert_eq!(story.refuses(&mu, open("B-2")), "the bundle B-2 was used already");
+    story.records(&ou, moves("Ready for Rollout", &[]));
+    assert_eq!(story.refuses(&ou, moves("rolling out", &[])), "role role");
+    story.records(&mu, moves("rolling out", &[])).carried_out();
+    assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["delta".to_owned()], vec!["delta".to_owned()]));
+    assert_eq!(story.refuses(&mu, join("B-1", &["r"])), "in_bundle");
+    // Roll-out tasks, with a quarantine (S1-22 to S1-27).
+    for (name, ngi) in [("ea-NGI_IT-T1", "NGI_IT"), ("ea-NGI_CH-CSCS", "NGI_CH")] {
+        let (products, stacks, node_types) = Default::default();
+        let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
+        story.records(&ou, Ask::Register { team, reason: reason() });
+    }
+    let tasks = |teams: &[&str]| Ask::CreateTasks {
+        bundle: bundle("B-1"),
+        kind: TaskKind::RollOut,
+        teams: teams.iter().map(|name| team(name)).collect(),
+        quarantine: None,
+        reason: reason(),
+    };
+    assert_eq!(story.refuses(&ou, moves("ready for production", &["r"])), "exposure tasks");
+    story.records(&ou, tasks(&["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"]));
+    assert_eq!(story.refuses(&ou, tasks(&["ea-NGI_CH-CSCS"])), "has_task");
+    let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: reason() };
+    let done = |task, outcome, early| Ask::EndTask { task, outcome, early, reason: reason() };
+    let (one, two) = (
+        person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]),
+        person("ida", &[Role::EA]).of_teams([team("ea-NGI_CH-CSCS")]),
+    );
+    assert_eq!(story.refuses(&two, begin(1, Outcome::Success)), "role");
+    assert_eq!(story.refuses(&one, done(1, Outcome::Success, false)), "task 1 is New, not In Progress");
+    story.records(&one, begin(1, Outcome::Success)).records(&two, begin(2, Outcome::Warning));
+    story.passes(DAY * 7 - Duration::from_mins(1));
+    assert_eq!(story.refuses(&one, done(1, Outcome::Success, false)), "quarantine");
+    assert_eq!(story.refuses(&one, done(1, Outcome::Success, true)), "role");
+    story.clone().records(&ou, done(1, Outcome::Success, true));
+    story.passes(Duration::from_mins(1));
+    story.records(&one, done(1, Outcome::Success, false)).records(&two, done(2, Outcome::Fail, false));
+    assert_eq!(story.refuses(&ou, moves("ready for production", &["r"])), "task_fails");
+    story.records(&ou, tasks(&["ea-NGI_CH-CSCS"])).records(&two, begin(3, Outcome::Success));
+    story.passes(DAY * 7).records(&two, done(3, Outcome::Success, false));
+    // A partial release (S1-53): the notes list what is released, and the rest stays with the early adopters.
+    let announce = |rollouts: &[&str]| Ask::Announce {
+        bundle: bundle("B-1"),
+        rollouts: rollouts.iter().map(|text| id(text)).collect(),
+        reason: reason(),
+    };
+    story.records(&mu, announce(&[])).records(&ou, moves("ready for production", &["r"]));
+    assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "bundle_incomplete");
+    story.records(&mu, announce(&["r"]));
+    let number = |rollouts: &[&str]| Ask::NumberUpdate {
+        series: "gLite-3.2".parse().expect("a series"),
+        bundle: Some(bundle("B-1")),
+        rollouts: rollouts.iter().map(|text| id(text)).collect(),
+        reason: reason(),
+    };
+    assert_eq!(story.refuses(&ou, number(&["r"])), "role");
+    story.records(&mu, number(&["r"])).records(&mu, number(&["r"]));
+    let numbers: Vec<u64> = story.world.bundles.updates().map(|update| update.what.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    story.records(&mu, moves("in production", &["r"])).carried_out();
+    assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec!["delta".to_owned()]));
+    assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "the bundle B-1 is there already");
+    // The rest is rejected, and leaves delta (S1-42, S1-43).
+    story.records(&ou, moves("rejected", &["s"])).carried_out();
+    assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec![]));
+    let leave = Ask::LeaveBundle { bundle: bundle("B-1"), rollout: id("t"), reason: reason() };
+    assert_eq!(story.refuses(&mu, leave), "t is not in the bundle B-1");
 }

@@ -2,10 +2,13 @@
 //! taken where the table has it and whoever asks may, and refused everywhere else, with nothing changed (S0-07, S1-02).
 
 use super::*;
+use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, Workflow};
 use crate::process::fact::assignment::Answered;
+use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::report::Reported;
 use crate::process::fact::team::TeamRegistered;
 use crate::process::gate::approvals;
@@ -24,7 +27,7 @@ fn begun(name: &str) -> Story {
 fn following(flow: Workflow) -> Story {
     let mut story = Story::new();
     story.rules.distributions.values_mut().next().expect("one").workflow = flow;
-    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]).has_early_adopters().is_approved();
+    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]).has_early_adopters().is_bundled().is_approved();
     story
 }
 
@@ -48,6 +51,21 @@ impl Story {
         self.records(&by, Ask::Register { team, reason: String::new() });
         self.records(&by, Ask::Assign { rollout, teams, beta: false, reason: String::new() });
         self.records(&by, Ask::Answer { answered, reason: String::new() }).records(&by, Ask::Report(reported))
+    }
+
+    /// It is in a bundle that is complete, and its roll-out task is done.
+    fn is_bundled(&mut self) -> &mut Self {
+        let (by, reason) = (caller(&[Role::ADMIN, Role::OU]), String::new);
+        let bundle: BundleId = "B-1".parse().expect("an id");
+        let rollouts = vec!["r".parse().expect("an id")];
+        let teams = vec!["ea-NGI_IT-T1".parse().expect("a team")];
+        let (kind, quarantine, outcome) = (TaskKind::RollOut, Some(Duration::ZERO), Outcome::Success);
+        self.records(&by, Ask::OpenBundle(BundleOpened { bundle: bundle.clone(), title: String::new() }));
+        self.records(&by, Ask::JoinBundle { bundle: bundle.clone(), rollouts, reason: reason() });
+        self.records(&by, Ask::Announce { bundle: bundle.clone(), rollouts: vec![], reason: reason() });
+        self.records(&by, Ask::CreateTasks { bundle, kind, teams, quarantine, reason: reason() });
+        self.records(&by, Ask::BeginTask { task: 1, outcome, reason: reason() });
+        self.records(&by, Ask::EndTask { task: 1, outcome, early: false, reason: reason() })
     }
 
     /// Whoever is asked approves of what comes next.

@@ -1,0 +1,242 @@
+//! `rolloutctl bundle` and `update`: rollouts that are released together, and the numbers of updates.
+
+use std::fmt::Write as _;
+
+use super::ask::{escape, recorded};
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::bundles::{
+    BundleBody, CloseBundleBody, MoveBundleBody, NumberBody, OpenBundleBody, RolloutsBody, UpdateBody,
+};
+
+/// Opens, fills, moves and closes bundles: rollouts that are released together
+///
+/// Example: rolloutctl bundle move BUNDLE-2011-12 'Rolling out' --reason "the pages are ready"
+#[derive(Debug, clap::Args)]
+pub struct BundleArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Lists all bundles
+    List,
+    /// Shows one bundle: its rollouts, and what its release notes list
+    Show {
+        /// The bundle
+        bundle: String,
+    },
+    /// Opens a bundle under an id that no other one has ever had
+    Open {
+        /// Its id: letters, digits and . _ -
+        bundle: String,
+        /// One line for people
+        #[arg(long, default_value = "")]
+        title: String,
+    },
+    /// Adds rollouts to a bundle, for which nothing has moved yet
+    Add(Members),
+    /// Takes a rollout out of a bundle
+    Remove {
+        /// The bundle
+        bundle: String,
+        /// The rollout
+        rollout: String,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Says what the release notes of a bundle list: its members, if no rollouts are named
+    Notes {
+        /// The bundle
+        bundle: String,
+        /// The rollouts
+        rollouts: Vec<String>,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Takes one step with all rollouts of a bundle, or with some of them: all or none
+    Move {
+        /// The bundle
+        bundle: String,
+        /// The state to reach; spaces, dashes and case do not matter
+        state: String,
+        /// Only this rollout; the others stay where they are
+        #[arg(long, value_name = "ROLLOUT")]
+        only: Vec<String>,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Closes a bundle; its id is never used again
+    Close {
+        /// The bundle
+        bundle: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Members {
+    /// The bundle
+    bundle: String,
+    /// The rollouts
+    #[arg(required = true)]
+    rollouts: Vec<String>,
+    /// Why; recorded in the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Numbers updates, or lists them
+///
+/// Example: rolloutctl update gLite-3.2 --bundle BUNDLE-2011-12
+#[derive(Debug, clap::Args)]
+pub struct UpdateArgs {
+    /// Give the next number of this series
+    series: Option<String>,
+    /// What is released; the rollouts of the bundle if none is named
+    #[arg(requires = "series")]
+    rollouts: Vec<String>,
+    /// The bundle that is released
+    #[arg(long, requires = "series")]
+    bundle: Option<String>,
+    /// Why; recorded in the logbook
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+/// Runs `bundle`.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let of = |bundle: &str, what: &str| format!("/api/v1/bundles/{}{what}", escape(bundle));
+    let done = match args.what {
+        What::List => {
+            let bundles: Vec<BundleBody> = client.get("/api/v1/bundles").await?;
+            return Ok(Outcome::done(if json { document(&bundles) } else { list(&bundles, table::width()) }));
+        }
+        What::Show { bundle } => {
+            let bundle: BundleBody = client.get(&of(&bundle, "")).await?;
+            return Ok(Outcome::done(if json { document(&bundle) } else { show(&bundle) }));
+        }
+        What::Open { bundle, title } => client.post("/api/v1/bundles", &OpenBundleBody { bundle, title }).await?,
+        What::Add(Members { bundle, rollouts, reason }) => {
+            client.post(&of(&bundle, "/rollouts"), &RolloutsBody { rollouts, reason }).await?
+        }
+        What::Remove { bundle, rollout, reason } => {
+            let path = of(&bundle, &format!("/rollouts/{}", escape(&rollout)));
+            client.delete(&path, &CloseBundleBody { reason }).await?
+        }
+        What::Notes { bundle, rollouts, reason } => {
+            client.put(&of(&bundle, "/notes"), &RolloutsBody { rollouts, reason }).await?
+        }
+        What::Move { bundle, state, only, reason } => {
+            client.post(&of(&bundle, "/move"), &MoveBundleBody { state, only, reason }).await?
+        }
+        What::Close { bundle, reason } => client.delete(&of(&bundle, ""), &CloseBundleBody { reason }).await?,
+    };
+    Ok(recorded(&done, json))
+}
+
+/// Runs `update`.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn update(args: UpdateArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let UpdateArgs { series, rollouts, bundle, reason } = args;
+    match series {
+        Some(series) => {
+            let body = NumberBody { series, bundle, rollouts, reason };
+            Ok(recorded(&client.post("/api/v1/updates", &body).await?, json))
+        }
+        None => {
+            let updates: Vec<UpdateBody> = client.get("/api/v1/updates").await?;
+            Ok(Outcome::done(if json { document(&updates) } else { list_updates(&updates, table::width()) }))
+        }
+    }
+}
+
+fn list(bundles: &[BundleBody], width: usize) -> String {
+    if bundles.is_empty() {
+        return "There are no bundles. `rolloutctl bundle open --help` says how to open one.\n".to_owned();
+    }
+    let row = |bundle: &BundleBody| {
+        let state = if bundle.closed { "closed" } else { "open" };
+        let rollouts = bundle.rollouts.len().to_string();
+        vec![bundle.bundle.clone(), state.to_owned(), moment(&bundle.since), rollouts, bundle.title.clone()]
+    };
+    let rows: Vec<_> = bundles.iter().map(row).collect();
+    table::lay_out(&["BUNDLE", "STATE", "SINCE", "ROLLOUTS", "TITLE"], &rows, width)
+}
+
+fn show(bundle: &BundleBody) -> String {
+    let mut text = String::new();
+    let state = if bundle.closed { "closed" } else { "open" };
+    let _ = writeln!(text, "bundle   {}", bundle.bundle);
+    let _ = writeln!(text, "title    {}", bundle.title);
+    let _ = writeln!(text, "state    {state} since {}", moment(&bundle.since));
+    for member in &bundle.rollouts {
+        let _ = writeln!(text, "rollout  {} in {}: {}", member.rollout, member.state, member.title);
+    }
+    let notes = match &bundle.announced {
+        None => "nothing yet".to_owned(),
+        Some(announced) => announced.join(", "),
+    };
+    let _ = writeln!(text, "notes    {notes}");
+    text
+}
+
+fn list_updates(updates: &[UpdateBody], width: usize) -> String {
+    if updates.is_empty() {
+        return "There are no updates. `rolloutctl update --help` says how to number one.\n".to_owned();
+    }
+    let row = |update: &UpdateBody| {
+        let bundle = update.bundle.clone().unwrap_or_default();
+        vec![update.series.clone(), update.number.to_string(), moment(&update.at), bundle, update.rollouts.join(", ")]
+    };
+    let rows: Vec<_> = updates.iter().map(row).collect();
+    table::lay_out(&["SERIES", "UPDATE", "SINCE", "BUNDLE", "ROLLOUTS"], &rows, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::api::bundles::MemberBody;
+
+    #[test]
+    fn bundles_and_updates_are_shown() {
+        let at = || "2026-11-29T09:00:00Z".to_owned();
+        let member = |rollout: &str| MemberBody {
+            rollout: rollout.into(),
+            state: "Rolling out".into(),
+            title: "VOMS 2.0".into(),
+        };
+        let bundle = |closed, announced| BundleBody {
+            bundle: "BUNDLE-2011-12".into(),
+            title: "VOMS and its clients".into(),
+            since: at(),
+            closed,
+            rollouts: vec![member("patch-4000"), member("patch-4001")],
+            announced,
+        };
+        let listed = list(&[bundle(false, None), bundle(true, None)], 100);
+        let shown = show(&bundle(false, Some(vec!["patch-4000".into()])));
+        let update = UpdateBody {
+            series: "gLite-3.2".into(),
+            number: 14,
+            at: at(),
+            rollouts: vec!["patch-4000".into()],
+            bundle: Some("BUNDLE-2011-12".into()),
+        };
+        let text = [listed, list(&[], 100), shown, list_updates(&[update], 100), list_updates(&[], 100)].join("\n");
+        insta::assert_snapshot!(text);
+    }
+}

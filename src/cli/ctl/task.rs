@@ -1,0 +1,154 @@
+//! `rolloutctl task`: what teams of early adopters have to do.
+
+use super::ask::{escape, recorded};
+use super::words::{document, moment};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::table;
+use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, TaskBody};
+
+/// Creates tasks for teams of early adopters, and reports about them
+///
+/// A task is New, then In Progress from the moment at which the site was changed, and Done after its quarantine.
+///
+/// Example: rolloutctl task create BUNDLE-2011-12 ea-NGI_IT-INFN-T1 ea-NGI_CH-CSCS
+#[derive(Debug, clap::Args)]
+pub struct TaskArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Lists tasks
+    List {
+        /// Only those of this bundle
+        #[arg(long)]
+        bundle: Option<String>,
+        /// Only those of this team
+        #[arg(long)]
+        team: Option<String>,
+        /// Only those that are not done
+        #[arg(long)]
+        open: bool,
+    },
+    /// Creates a task for each of these teams
+    Create {
+        /// The bundle
+        bundle: String,
+        /// The teams
+        #[arg(required = true)]
+        teams: Vec<String>,
+        /// To go back to what the sites had before
+        #[arg(long)]
+        roll_back: bool,
+        /// How long each runs before it can be done [default: 7d, or 3d to roll back]
+        #[arg(long)]
+        quarantine: Option<String>,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// The site was changed: the task is in progress, and its quarantine begins
+    Begin {
+        /// The task's number
+        task: u64,
+        /// How the change went: success, warning or fail
+        outcome: String,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// The quarantine is over, and the task is done
+    Done {
+        /// The task's number
+        task: u64,
+        /// What came of it: success, warning or fail
+        outcome: String,
+        /// Before the quarantine is over; needs a reason, and the right to create tasks
+        #[arg(long, requires = "reason")]
+        early: bool,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let done = match args.what {
+        What::List { bundle, team, open } => {
+            let wanted = [("bundle", bundle), ("team", team), ("open", open.then(|| "true".to_owned()))];
+            let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
+            let path = format!("/api/v1/tasks?{}", wanted.collect::<Vec<_>>().join("&"));
+            let tasks: Vec<TaskBody> = client.get(&path).await?;
+            return Ok(Outcome::done(if json { document(&tasks) } else { list(&tasks, table::width()) }));
+        }
+        What::Create { bundle, teams, roll_back, quarantine, reason } => {
+            let kind = if roll_back { "roll-back" } else { "roll-out" }.to_owned();
+            client.post("/api/v1/tasks", &CreateTasksBody { bundle, kind, teams, quarantine, reason }).await?
+        }
+        What::Begin { task, outcome, reason } => {
+            client.post(&format!("/api/v1/tasks/{task}/begin"), &BeginTaskBody { outcome, reason }).await?
+        }
+        What::Done { task, outcome, early, reason } => {
+            client.post(&format!("/api/v1/tasks/{task}/done"), &EndTaskBody { outcome, early, reason }).await?
+        }
+    };
+    Ok(recorded(&done, json))
+}
+
+fn list(tasks: &[TaskBody], width: usize) -> String {
+    if tasks.is_empty() {
+        return "There are no such tasks.\n".to_owned();
+    }
+    let row = |task: &TaskBody| {
+        let outcome = task.outcome.clone().unwrap_or_default();
+        let since = task.done.as_ref().or(task.begun.as_ref()).unwrap_or(&task.created);
+        vec![
+            task.task.to_string(),
+            task.kind.clone(),
+            task.bundle.clone(),
+            task.team.clone(),
+            task.status.clone(),
+            outcome,
+            moment(since),
+            task.quarantine.clone(),
+        ]
+    };
+    let rows: Vec<_> = tasks.iter().map(row).collect();
+    let heads = ["TASK", "KIND", "BUNDLE", "TEAM", "STATUS", "OUTCOME", "SINCE", "QUARANTINE"];
+    table::lay_out(&heads, &rows, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_are_listed() {
+        let at = |day: u8| format!("2026-11-{day:02}T09:00:00Z");
+        let task = |task, begun: Option<u8>, done: Option<u8>| TaskBody {
+            task,
+            kind: if task == 3 { "roll-back" } else { "roll-out" }.into(),
+            bundle: "BUNDLE-2011-12".into(),
+            team: "ea-NGI_IT-INFN-T1".into(),
+            status: match (begun, done) {
+                (_, Some(_)) => "Done",
+                (Some(_), None) => "In Progress",
+                (None, None) => "New",
+            }
+            .into(),
+            outcome: begun.map(|_| "warning".into()),
+            quarantine: "1w".into(),
+            created: at(1),
+            begun: begun.map(at),
+            done: done.map(at),
+        };
+        insta::assert_snapshot!(list(&[task(1, Some(2), Some(9)), task(2, Some(10), None), task(3, None, None)], 120));
+        insta::assert_snapshot!(list(&[], 120));
+    }
+}

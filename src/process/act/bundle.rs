@@ -1,0 +1,196 @@
+//! Bundles: rollouts that are released together (S1-14 to S1-21).
+
+use std::collections::BTreeSet;
+
+use super::{missing_reason, open_rollout, recorded};
+use crate::domain::gate::{Finding, Judgement, Verdict, judge};
+use crate::domain::names::{BundleId, RolloutId};
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
+use crate::process::fact::{Fact, count};
+use crate::process::gate::Case;
+use crate::process::known::Known;
+use crate::process::rights;
+use crate::process::who::Caller;
+use crate::process::world::bundles::Bundle;
+
+/// Opens a bundle under an id that no other one has ever had (S1-16).
+pub(in crate::process) fn open(known: Known<'_>, caller: &Caller, opened: &BundleOpened) -> Decision {
+    if let Some(there) = known.world.bundles.get(&opened.bundle) {
+        let what = if there.closed { "was used already" } else { "is open already" };
+        return Decision::answered(Answer::Conflict(format!("the bundle {} {what}", opened.bundle)));
+    }
+    if let Some(finding) = rights::BUNDLES.lacking(caller, []) {
+        return Decision::refused(vec![finding]);
+    }
+    recorded(known, caller, "", opened.clone())
+}
+
+/// Adds rollouts to a bundle: those for which nothing has moved yet (S1-17), and that are in no other one.
+pub(in crate::process) fn join(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &BundleId,
+    rollouts: &[RolloutId],
+    reason: &str,
+) -> Decision {
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
+    let rollouts: BTreeSet<&RolloutId> = rollouts.iter().collect();
+    let mut findings: Vec<Finding> = rights::BUNDLES.lacking(caller, []).into_iter().collect();
+    findings.extend(rollouts.iter().filter_map(|rollout| cannot_join(known, id, bundle, rollout)));
+    if rollouts.is_empty() {
+        findings.push(Finding::new(Verdict::Reject, "no_rollouts", "Name at least one rollout."));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let joined = |rollout: &&RolloutId| BundleJoined { bundle: id.clone(), rollout: RolloutId::clone(rollout) };
+    let facts: Vec<Fact> = rollouts.iter().map(|rollout| joined(rollout).into()).collect();
+    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    all_of(known, caller, reason, facts, says)
+}
+
+/// Takes a rollout out of a bundle.
+pub(in crate::process) fn leave(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &BundleId,
+    rollout: &RolloutId,
+    reason: &str,
+) -> Decision {
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
+    if !bundle.members.contains(rollout) {
+        return Decision::answered(Answer::NotFound(format!("{rollout} is not in the bundle {id}")));
+    }
+    if let Some(finding) = rights::BUNDLES.lacking(caller, []) {
+        return Decision::refused(vec![finding]);
+    }
+    recorded(known, caller, reason, BundleLeft { bundle: id.clone(), rollout: rollout.clone() })
+}
+
+/// Says what the release notes of a bundle list: its members, if nothing else is named (S1-19, S1-21).
+pub(in crate::process) fn announce(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &BundleId,
+    rollouts: &[RolloutId],
+    reason: &str,
+) -> Decision {
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
+    let rollouts: BTreeSet<RolloutId> = match rollouts {
+        [] => bundle.members.iter().cloned().collect(),
+        named => named.iter().cloned().collect(),
+    };
+    let mut findings: Vec<Finding> = rights::BUNDLES.lacking(caller, []).into_iter().collect();
+    let strange = rollouts.iter().filter(|rollout| known.world.rollouts.get(rollout).is_none());
+    findings.extend(
+        strange.map(|rollout| Finding::new(Verdict::Reject, "no_rollout", format!("There is no rollout {rollout}."))),
+    );
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    if bundle.announced.as_ref().is_some_and(|there| there.iter().eq(rollouts.iter())) {
+        return Decision::answered(Answer::Conflict(format!("the release notes of {id} list exactly these already")));
+    }
+    recorded(known, caller, reason, BundleAnnounced { bundle: id.clone(), rollouts })
+}
+
+/// Closes a bundle.
+pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, id: &BundleId, reason: &str) -> Decision {
+    if let Err(decision) = open_bundle(known, id) {
+        return decision;
+    }
+    let mut findings: Vec<Finding> = rights::BUNDLES.lacking(caller, []).into_iter().collect();
+    findings.extend(missing_reason(reason, "Closing a bundle needs a reason."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    recorded(known, caller, reason, BundleClosed { bundle: id.clone() })
+}
+
+/// Takes one step with all rollouts of a bundle, or with some of them (a partial release, S1-53): all or none. Those that
+/// are in that state already stay there.
+pub(in crate::process) fn step(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &BundleId,
+    (state, only): (&str, &[RolloutId]),
+    reason: &str,
+) -> Decision {
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
+    if let Some(other) = only.iter().find(|rollout| !bundle.members.contains(*rollout)) {
+        return Decision::answered(Answer::NotFound(format!("{other} is not in the bundle {id}")));
+    }
+    let wanted = bundle.members.iter().filter(|rollout| only.is_empty() || only.contains(rollout));
+    let cases = wanted.filter_map(|rollout| Some(Case::new(known, known.world.rollouts.get(rollout)?, caller, state)));
+    let cases: Vec<Case<'_>> = cases.filter(|case| !case.is_there()).collect();
+    if cases.is_empty() {
+        let what = if bundle.members.is_empty() { "has no rollouts" } else { "is there already" };
+        return Decision::answered(Answer::Conflict(format!("the bundle {id} {what}")));
+    }
+    let judged: Vec<(&Case<'_>, Judgement)> = cases.iter().map(|case| (case, case.judge())).collect();
+    let (mut entries, mut findings, mut packages) = (Vec::new(), Vec::new(), 0);
+    for (case, judged) in judged {
+        match &case.step {
+            Ok(transition) if judged.verdict == Verdict::Pass => {
+                let (entry, moved) = case.moved(transition, reason);
+                packages += moved;
+                entries.push(entry);
+            }
+            _ => findings.extend(judged.findings.into_iter().map(|finding| case.named(finding))),
+        }
+    }
+    if !findings.is_empty() {
+        return Decision::answered(Answer::Refused(judge(findings)));
+    }
+    let says = format!(
+        "moved {} of the bundle {id} to {state}; {}",
+        count(entries.len(), "rollout"),
+        count(packages, "package")
+    );
+    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says }) }
+}
+
+/// A bundle that is not closed.
+pub(super) fn open_bundle<'w>(known: Known<'w>, id: &BundleId) -> Result<&'w Bundle, Decision> {
+    match known.world.bundles.get(id) {
+        None => Err(Decision::answered(Answer::NotFound(format!("there is no bundle {id}")))),
+        Some(bundle) if bundle.closed => {
+            Err(Decision::answered(Answer::Conflict(format!("the bundle {id} is closed"))))
+        }
+        Some(bundle) => Ok(bundle),
+    }
+}
+
+fn cannot_join(known: Known<'_>, id: &BundleId, bundle: &Bundle, rollout: &RolloutId) -> Option<Finding> {
+    let reject = |code, sentence| Some(Finding::new(Verdict::Reject, code, sentence));
+    let Ok(found) = open_rollout(known, rollout) else {
+        return reject("no_rollout", format!("There is no rollout {rollout} that is open."));
+    };
+    if bundle.members.contains(rollout) {
+        return reject("in_bundle", format!("{rollout} is in {id} already."));
+    }
+    if let Some((other, _)) = known.world.bundles.of(rollout) {
+        return reject("in_bundle", format!("{rollout} is in the bundle {other}."));
+    }
+    super::edit::has_moved(known, found, "added to a bundle")
+}
+
+/// Several facts in one append; whoever asked is told the sentence.
+fn all_of(known: Known<'_>, caller: &Caller, reason: &str, facts: Vec<Fact>, says: String) -> Decision {
+    let answer = Answer::Recorded { entry: known.world.last + 1, says };
+    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
+    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
+}

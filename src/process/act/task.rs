@@ -1,0 +1,130 @@
+//! Tasks of early adopters: created, in progress, done (S1-22 to S1-27, S1-47 to S1-49).
+
+use std::time::Duration;
+
+use super::bundle::open_bundle;
+use super::recorded;
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::BundleId;
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::Fact;
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use crate::process::known::Known;
+use crate::process::rights;
+use crate::process::who::Caller;
+use crate::process::world::tasks::Task;
+
+/// The longest quarantine.
+const QUARANTINE_MAX: Duration = Duration::from_hours(24 * 180);
+
+/// Creates a task for each of these teams.
+pub(in crate::process) fn create(
+    known: Known<'_>,
+    caller: &Caller,
+    bundle: &BundleId,
+    (kind, teams, quarantine): (TaskKind, &[TeamName], Option<Duration>),
+    reason: &str,
+) -> Decision {
+    if let Err(decision) = open_bundle(known, bundle) {
+        return decision;
+    }
+    let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
+    let strange = teams.iter().filter(|team| known.world.teams.get(team).is_none());
+    findings.extend(
+        strange.map(|team| Finding::new(Verdict::Reject, "no_team", format!("The registry has no team {team}."))),
+    );
+    let has_open = |team: &TeamName| {
+        known.world.tasks.of(bundle).any(|(_, task)| task.team == *team && task.kind == kind && task.done.is_none())
+    };
+    findings.extend(
+        teams.iter().filter(|team| has_open(team)).map(|team| {
+            Finding::new(Verdict::Reject, "has_task", format!("{team} has such a task of {bundle} already."))
+        }),
+    );
+    if teams.is_empty() {
+        findings.push(Finding::new(Verdict::Reject, "no_teams", "Name at least one team."));
+    }
+    let quarantine = quarantine.unwrap_or(kind.quarantine());
+    if quarantine > QUARANTINE_MAX {
+        findings.push(Finding::new(Verdict::Reject, "too_long", "A quarantine is no longer than 180 days."));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let first = known.world.tasks.next();
+    let facts: Vec<Fact> = (first..)
+        .zip(teams)
+        .map(|(task, team)| {
+            let (bundle, team) = (bundle.clone(), team.clone());
+            TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs() }.into()
+        })
+        .collect();
+    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let answer = Answer::Recorded { entry: known.world.last + 1, says };
+    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
+    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
+}
+
+/// The site was changed: the task is in progress, and its quarantine begins (S1-26).
+pub(in crate::process) fn begin(
+    known: Known<'_>,
+    caller: &Caller,
+    number: u64,
+    outcome: Outcome,
+    reason: &str,
+) -> Decision {
+    let task = match of_team(known, caller, number) {
+        Ok(task) => task,
+        Err(decision) => return decision,
+    };
+    if task.begun.is_some() {
+        return Decision::answered(Answer::Conflict(format!("task {number} is {} already", task.status())));
+    }
+    let (bundle, team) = (task.bundle.clone(), task.team.clone());
+    recorded(known, caller, reason, TaskBegun { task: number, bundle, team, outcome })
+}
+
+/// The quarantine is over and the task is done (S1-27). Whoever creates tasks may end one early, with a reason.
+pub(in crate::process) fn done(
+    known: Known<'_>,
+    caller: &Caller,
+    (number, outcome, early): (u64, Outcome, bool),
+    reason: &str,
+) -> Decision {
+    let task = match of_team(known, caller, number) {
+        Ok(task) => task,
+        Err(decision) => return decision,
+    };
+    let (Some((_, since, _)), None) = (task.begun, task.done) else {
+        return Decision::answered(Answer::Conflict(format!("task {number} is {}, not In Progress", task.status())));
+    };
+    let ends = known.now.when(since.plus(task.quarantine));
+    let is_early = ends.elapsed > known.now.elapsed;
+    let mut findings = Vec::new();
+    if is_early && !early {
+        let sentence = format!("The quarantine of task {number} lasts until {:.0}.", ends.wall);
+        findings.push(Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "quarantine", sentence) });
+    } else if is_early {
+        findings.extend(rights::TASKS.lacking(caller, []));
+        findings.extend(super::missing_reason(reason, "To end a quarantine early needs a reason."));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let (bundle, team) = (task.bundle.clone(), task.team.clone());
+    recorded(known, caller, reason, TaskDone { task: number, bundle, team, outcome })
+}
+
+/// A task that whoever asks may report about.
+fn of_team<'w>(known: Known<'w>, caller: &Caller, number: u64) -> Result<&'w Task, Decision> {
+    let Some(task) = known.world.tasks.get(number) else {
+        return Err(Decision::answered(Answer::NotFound(format!("there is no task {number}"))));
+    };
+    match rights::TASK_REPORT.lacking(caller, []).filter(|_| !caller.speaks_for(&task.team)) {
+        Some(finding) => Err(Decision::refused(vec![finding])),
+        None => Ok(task),
+    }
+}

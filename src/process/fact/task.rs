@@ -1,0 +1,104 @@
+//! Facts about tasks: a team of early adopters rolls a bundle out at its site, or back (S1-22 to S1-27, S1-47 to S1-49).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Subject};
+use crate::domain::names::BundleId;
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
+use crate::format::quantity;
+
+/// A task was created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskCreated {
+    /// Its number; the first is 1.
+    pub task: u64,
+    /// What is to be done.
+    pub kind: TaskKind,
+    /// The bundle.
+    pub bundle: BundleId,
+    /// Who is to do it.
+    pub team: TeamName,
+    /// How many seconds it runs before it can be done.
+    pub quarantine: u64,
+}
+
+/// The site was changed, and the quarantine begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskBegun {
+    /// The task.
+    pub task: u64,
+    /// Its bundle.
+    pub bundle: BundleId,
+    /// Its team.
+    pub team: TeamName,
+    /// How the change went.
+    pub outcome: Outcome,
+}
+
+/// A task is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskDone {
+    /// The task.
+    pub task: u64,
+    /// Its bundle.
+    pub bundle: BundleId,
+    /// Its team.
+    pub team: TeamName,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+fn both(bundle: &BundleId, team: &TeamName) -> Vec<Subject> {
+    vec![Subject::Bundle(bundle.clone()), Subject::Team(team.clone())]
+}
+
+impl Kind for TaskCreated {
+    const NAME: &'static str = "task.created";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.bundle, &self.team)
+    }
+}
+
+impl Kind for TaskBegun {
+    const NAME: &'static str = "task.begun";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.bundle, &self.team)
+    }
+}
+
+impl Kind for TaskDone {
+    const NAME: &'static str = "task.done";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.bundle, &self.team)
+    }
+}
+
+impl fmt::Display for TaskCreated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { task, kind, bundle, team, quarantine } = self;
+        let quarantine = quantity::show_duration(std::time::Duration::from_secs(*quarantine));
+        write!(f, "created task {task}: {team} is to {kind} the bundle {bundle}, with {quarantine} of quarantine")
+    }
+}
+
+impl fmt::Display for TaskBegun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} of {} is in progress: {}", self.task, self.team, self.outcome)
+    }
+}
+
+impl fmt::Display for TaskDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} of {} is done: {}", self.task, self.team, self.outcome)
+    }
+}

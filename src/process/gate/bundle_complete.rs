@@ -1,0 +1,45 @@
+//! Is the bundle complete: are those of its rollouts that are in this state exactly those that its release notes list
+//! (S1-21, S1-31)?
+
+use super::{Asked, Case, Gate};
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::RolloutId;
+use crate::domain::terms::{GateForm, Terms};
+use crate::domain::workflow::Transition;
+use crate::process::fact::bundle::told;
+
+pub(super) const GATE: Gate = Gate {
+    form: Some(GateForm { name: "bundle_complete", terms: &[], of_moves: false }),
+    asked: Asked::Named,
+    may_be_overridden: true,
+    judge,
+};
+
+fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
+    let (world, rollout) = (case.world, case.rollout);
+    let finding = |sentence| vec![Finding::new(Verdict::Wait, "bundle_incomplete", sentence)];
+    let Some((id, bundle)) = world.bundles.of(&rollout.id) else {
+        return finding(format!("{} is in no bundle.", rollout.id));
+    };
+    let Some(announced) = &bundle.announced else {
+        return finding(format!("The release notes of the bundle {id} list nothing yet."));
+    };
+    let is_here = |id: &&RolloutId| world.rollouts.get(id).is_some_and(|other| other.state == rollout.state);
+    // Those that have gone on already are not missing.
+    let is_ahead = |id: &&RolloutId| world.rollouts.get(id).is_some_and(|other| other.state == transition.to);
+    let missing: Vec<&RolloutId> = announced.iter().filter(|id| !is_here(id) && !is_ahead(id)).collect();
+    let more: Vec<&RolloutId> = bundle.members.iter().filter(is_here).filter(|id| !announced.contains(*id)).collect();
+    let mut findings = Vec::new();
+    if !missing.is_empty() {
+        let missing = told(missing.into_iter());
+        findings.extend(finding(format!("Listed in the release notes and not in {}: {missing}.", rollout.state)));
+    }
+    if !more.is_empty() {
+        let more = told(more.into_iter());
+        findings.extend(finding(format!("In {} and not listed in the release notes: {more}.", rollout.state)));
+    }
+    if findings.is_empty() {
+        return vec![Finding::new(Verdict::Pass, "bundle_complete", format!("The bundle {id} is complete."))];
+    }
+    findings
+}

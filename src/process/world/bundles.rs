@@ -1,0 +1,112 @@
+//! Bundles, and the updates by which sites know what was released.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet, Vector};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+use crate::domain::names::{BundleId, RolloutId, Series};
+use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
+use crate::process::fact::update::UpdateNumbered;
+
+/// A bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// One line for people.
+    pub title: String,
+    /// When it was opened.
+    pub since: Timestamp,
+    /// Its rollouts.
+    pub members: OrdSet<RolloutId>,
+    /// What its release notes list, if there are any.
+    pub announced: Option<OrdSet<RolloutId>>,
+    /// Whether it has no part in anything any more.
+    pub closed: bool,
+}
+
+/// An update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// When it got its number.
+    pub at: Timestamp,
+    /// Its number, and what it releases.
+    pub what: UpdateNumbered,
+}
+
+/// All bundles and updates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bundles {
+    by_id: OrdMap<BundleId, Arc<Bundle>>,
+    /// The open bundle of each rollout that is in one.
+    of_rollout: OrdMap<RolloutId, BundleId>,
+    updates: OrdMap<Series, Vector<Arc<Update>>>,
+}
+
+impl Bundles {
+    /// One bundle, open or closed.
+    pub fn get(&self, id: &BundleId) -> Option<&Bundle> {
+        self.by_id.get(id).map(|bundle| &**bundle)
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&BundleId, &Bundle)> {
+        self.by_id.iter().map(|(id, bundle)| (id, &**bundle))
+    }
+
+    /// The open bundle that a rollout is in.
+    pub fn of(&self, rollout: &RolloutId) -> Option<(&BundleId, &Bundle)> {
+        let id = self.of_rollout.get(rollout)?;
+        Some((id, self.get(id)?))
+    }
+
+    /// The number of the last update of a series; 0 if there was none.
+    pub fn last_update(&self, series: &Series) -> u64 {
+        self.updates.get(series).and_then(|updates| updates.last()).map_or(0, |update| update.what.number)
+    }
+
+    /// All updates, by series and in order.
+    pub fn updates(&self) -> impl Iterator<Item = &Update> {
+        self.updates.values().flat_map(|updates| updates.iter().map(|update| &**update))
+    }
+
+    fn change(&mut self, id: &BundleId, how: impl FnOnce(&mut Bundle)) {
+        if let Some(bundle) = self.by_id.get_mut(id) {
+            how(Arc::make_mut(bundle));
+        }
+    }
+
+    pub(super) fn opened(&mut self, stamp: Stamp<'_>, BundleOpened { bundle, title }: &BundleOpened) {
+        let (members, announced) = (OrdSet::new(), None);
+        let opened = Bundle { title: title.clone(), since: stamp.at, members, announced, closed: false };
+        self.by_id.insert(bundle.clone(), Arc::new(opened));
+    }
+
+    pub(super) fn joined(&mut self, BundleJoined { bundle, rollout }: &BundleJoined) {
+        self.change(bundle, |known| drop(known.members.insert(rollout.clone())));
+        self.of_rollout.insert(rollout.clone(), bundle.clone());
+    }
+
+    pub(super) fn left(&mut self, BundleLeft { bundle, rollout }: &BundleLeft) {
+        self.change(bundle, |known| drop(known.members.remove(rollout)));
+        self.of_rollout.remove(rollout);
+    }
+
+    pub(super) fn announced(&mut self, BundleAnnounced { bundle, rollouts }: &BundleAnnounced) {
+        self.change(bundle, |known| known.announced = Some(rollouts.iter().cloned().collect()));
+    }
+
+    pub(super) fn closed(&mut self, BundleClosed { bundle }: &BundleClosed) {
+        self.change(bundle, |known| known.closed = true);
+        let members = self.get(bundle).map(|known| known.members.clone()).unwrap_or_default();
+        for rollout in &members {
+            self.of_rollout.remove(rollout);
+        }
+    }
+
+    pub(super) fn numbered(&mut self, stamp: Stamp<'_>, numbered: &UpdateNumbered) {
+        let update = Update { at: stamp.at, what: numbered.clone() };
+        self.updates.entry(numbered.series.clone()).or_default().push_back(Arc::new(update));
+    }
+}

@@ -1,0 +1,328 @@
+//! `/api/v1/bundles` and `/api/v1/updates`: rollouts that are released together, and the numbers of updates.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{RecordedBody, caller, line, parsed, record};
+use crate::domain::names::{BundleId, RolloutId};
+use crate::process::fact::bundle::BundleOpened;
+use crate::process::input::Ask;
+use crate::process::world::World;
+use crate::process::world::bundles::{Bundle, Update};
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Client;
+use crate::web::problem::Problem;
+
+/// A bundle.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BundleBody {
+    /// Its id.
+    pub bundle: String,
+    /// One line for people.
+    pub title: String,
+    /// When it was opened.
+    pub since: String,
+    /// Whether it has no part in anything any more.
+    pub closed: bool,
+    /// Its rollouts.
+    pub rollouts: Vec<MemberBody>,
+    /// What its release notes list, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Vec<String>>,
+}
+
+/// A rollout of a bundle.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct MemberBody {
+    /// The rollout.
+    pub rollout: String,
+    /// Its state.
+    pub state: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// An update.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct UpdateBody {
+    /// The series.
+    pub series: String,
+    /// The number.
+    pub number: u64,
+    /// When it got its number.
+    pub at: String,
+    /// What it releases.
+    pub rollouts: Vec<String>,
+    /// The bundle that it releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+}
+
+/// A new bundle.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenBundleBody {
+    /// Its id, which no other bundle has ever had.
+    pub bundle: String,
+    /// One line for people.
+    #[serde(default)]
+    pub title: String,
+}
+
+/// Rollouts of a bundle.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutsBody {
+    /// The rollouts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A bundle that is closed, or a rollout that is taken out of it.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloseBundleBody {
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Another state for a bundle.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MoveBundleBody {
+    /// The state to reach, in any spelling.
+    pub state: String,
+    /// Only these rollouts; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// An update that is to get a number.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumberBody {
+    /// The series, such as gLite-3.2.
+    pub series: String,
+    /// The bundle that it releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// What it releases; the members of the bundle if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// All bundles, by id.
+#[utoipa::path(get, path = "/api/v1/bundles", tag = "bundles",
+    responses((status = 200, description = "All bundles", body = Vec<BundleBody>)))]
+pub async fn bundles(State(context): State<Context>) -> Json<Vec<BundleBody>> {
+    let view = context.engine.shared().read();
+    Json(view.world.bundles.iter().map(|(id, bundle)| bundle_body(&view.world, id, bundle)).collect())
+}
+
+/// One bundle.
+#[utoipa::path(get, path = "/api/v1/bundles/{id}", tag = "bundles", params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "The bundle", body = BundleBody), (status = 404, body = Problem)))]
+pub async fn bundle(State(context): State<Context>, Path(id): Path<String>) -> Result<Json<BundleBody>, Problem> {
+    let view = context.engine.shared().read();
+    let found =
+        id.parse::<BundleId>().ok().and_then(|id| Some(bundle_body(&view.world, &id, view.world.bundles.get(&id)?)));
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no bundle {}", id.escape_debug())))
+}
+
+/// All updates, by series and in order.
+#[utoipa::path(get, path = "/api/v1/updates", tag = "bundles",
+    responses((status = 200, description = "All updates", body = Vec<UpdateBody>)))]
+pub async fn updates(State(context): State<Context>) -> Json<Vec<UpdateBody>> {
+    Json(context.engine.shared().read().world.bundles.updates().map(update_body).collect())
+}
+
+fn bundle_body(world: &World, id: &BundleId, bundle: &Bundle) -> BundleBody {
+    let member = |id: &RolloutId| {
+        let rollout = world.rollouts.get(id);
+        MemberBody {
+            rollout: id.to_string(),
+            state: rollout.map(|rollout| rollout.state.to_string()).unwrap_or_default(),
+            title: rollout.map(|rollout| rollout.title.clone()).unwrap_or_default(),
+        }
+    };
+    BundleBody {
+        bundle: id.to_string(),
+        title: bundle.title.clone(),
+        since: bundle.since.to_string(),
+        closed: bundle.closed,
+        rollouts: bundle.members.iter().map(member).collect(),
+        announced: bundle.announced.as_ref().map(|all| all.iter().map(ToString::to_string).collect()),
+    }
+}
+
+fn update_body(update: &Update) -> UpdateBody {
+    UpdateBody {
+        series: update.what.series.to_string(),
+        number: update.what.number,
+        at: update.at.to_string(),
+        rollouts: update.what.rollouts.iter().map(ToString::to_string).collect(),
+        bundle: update.what.bundle.as_ref().map(ToString::to_string),
+    }
+}
+
+fn all(rollouts: &[String]) -> Result<Vec<RolloutId>, Problem> {
+    rollouts.iter().map(|rollout| parsed(rollout)).collect()
+}
+
+/// Opens a bundle.
+#[utoipa::path(post, path = "/api/v1/bundles", tag = "bundles", request_body = OpenBundleBody, security(("token" = [])),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn open_bundle(
+    State(context): State<Context>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<OpenBundleBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    line("title", &asked.title)?;
+    let opened = BundleOpened { bundle: parsed(&asked.bundle)?, title: asked.title };
+    record(&context, caller, "", Ask::OpenBundle(opened)).await
+}
+
+/// Adds rollouts to a bundle, for which nothing has moved yet.
+#[utoipa::path(post, path = "/api/v1/bundles/{id}/rollouts", tag = "bundles", request_body = RolloutsBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn join_bundle(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<RolloutsBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let (bundle, rollouts) = (parsed(&id)?, all(&asked.rollouts)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::JoinBundle { bundle, rollouts, reason: asked.reason }).await
+}
+
+/// Takes a rollout out of a bundle.
+#[utoipa::path(delete, path = "/api/v1/bundles/{id}/rollouts/{rollout}", tag = "bundles", request_body = CloseBundleBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle"), ("rollout" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn leave_bundle(
+    State(context): State<Context>,
+    Path((id, rollout)): Path<(String, String)>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<CloseBundleBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let (bundle, rollout) = (parsed(&id)?, parsed(&rollout)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::LeaveBundle { bundle, rollout, reason: asked.reason }).await
+}
+
+/// Says what the release notes of a bundle list: its members, if no rollouts are named.
+#[utoipa::path(put, path = "/api/v1/bundles/{id}/notes", tag = "bundles", request_body = RolloutsBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn announce(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<RolloutsBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let (bundle, rollouts) = (parsed(&id)?, all(&asked.rollouts)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::Announce { bundle, rollouts, reason: asked.reason }).await
+}
+
+/// Closes a bundle; its id is never used again.
+#[utoipa::path(delete, path = "/api/v1/bundles/{id}", tag = "bundles", request_body = CloseBundleBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn close_bundle(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<CloseBundleBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let bundle = parsed(&id)?;
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::CloseBundle { bundle, reason: asked.reason }).await
+}
+
+/// Takes one step with all rollouts of a bundle, or with some of them: all or none.
+#[utoipa::path(post, path = "/api/v1/bundles/{id}/move", tag = "bundles", request_body = MoveBundleBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn move_bundle(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<MoveBundleBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    line("state", &asked.state)?;
+    let (bundle, only) = (parsed(&id)?, all(&asked.only)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::MoveBundle { bundle, state: asked.state, only, reason: asked.reason }).await
+}
+
+/// Gives an update the next number of its series.
+#[utoipa::path(post, path = "/api/v1/updates", tag = "bundles", request_body = NumberBody, security(("token" = [])),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn number_update(
+    State(context): State<Context>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<NumberBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let bundle = asked.bundle.as_deref().map(parsed).transpose()?;
+    let (series, rollouts) = (parsed(&asked.series)?, all(&asked.rollouts)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::NumberUpdate { series, bundle, rollouts, reason: asked.reason }).await
+}

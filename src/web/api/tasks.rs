@@ -1,0 +1,216 @@
+//! `/api/v1/tasks`: what teams of early adopters have to do, and what came of it.
+
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{RecordedBody, caller, parsed, record};
+use crate::domain::naming::team::TeamName;
+use crate::format::quantity;
+use crate::process::input::Ask;
+use crate::process::world::tasks::Task;
+use crate::web::context::Context;
+use crate::web::object::Object;
+use crate::web::peer::Client;
+use crate::web::problem::Problem;
+
+/// A task.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TaskBody {
+    /// Its number.
+    pub task: u64,
+    /// roll-out or roll-back.
+    pub kind: String,
+    /// The bundle.
+    pub bundle: String,
+    /// Who is to do it.
+    pub team: String,
+    /// New, In Progress or Done.
+    pub status: String,
+    /// What has come of it so far: success, warning or fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// How long it runs before it can be done.
+    pub quarantine: String,
+    /// When it was created.
+    pub created: String,
+    /// When the site was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<String>,
+    /// When it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<String>,
+}
+
+/// Which tasks.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+pub struct TasksQuery {
+    /// Only those of this bundle.
+    pub bundle: Option<String>,
+    /// Only those of this team.
+    pub team: Option<String>,
+    /// Only those that are not done.
+    #[serde(default)]
+    pub open: bool,
+    /// Only those after this number.
+    #[serde(default)]
+    pub after: u64,
+    /// How many at most; 1,000 by default and no more.
+    pub limit: Option<usize>,
+}
+
+/// Tasks in one response, at most.
+const MOST: usize = 1_000;
+
+/// Tasks for teams, one each.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTasksBody {
+    /// The bundle.
+    pub bundle: String,
+    /// roll-out or roll-back.
+    pub kind: String,
+    /// The teams.
+    pub teams: Vec<String>,
+    /// How long each runs before it can be done, such as 3d; a week for roll-outs and three days for roll-backs if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A task that is in progress.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BeginTaskBody {
+    /// How the change of the site went: success, warning or fail.
+    pub outcome: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A task that is done.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndTaskBody {
+    /// What came of it: success, warning or fail.
+    pub outcome: String,
+    /// Before its quarantine is over, which needs the right to create tasks, and a reason.
+    #[serde(default)]
+    pub early: bool,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Tasks, by number.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(TasksQuery),
+    responses((status = 200, description = "Tasks", body = Vec<TaskBody>), (status = 400, body = Problem)))]
+pub async fn tasks(
+    State(context): State<Context>,
+    Query(query): Query<TasksQuery>,
+) -> Result<Json<Vec<TaskBody>>, Problem> {
+    let team: Option<TeamName> = query.team.as_deref().map(parsed).transpose()?;
+    let bundle = query.bundle.as_deref().map(parsed).transpose()?;
+    let limit = query.limit.unwrap_or(MOST).clamp(1, MOST);
+    let view = context.engine.shared().read();
+    let fits = |(number, task): &(u64, &Task)| {
+        *number > query.after
+            && team.as_ref().is_none_or(|team| task.team == *team)
+            && (!query.open || task.done.is_none())
+    };
+    let all = &view.world.tasks;
+    let found: Vec<TaskBody> = match &bundle {
+        Some(bundle) => all.of(bundle).filter(fits).take(limit).map(task_body).collect(),
+        None => all.iter().filter(fits).take(limit).map(task_body).collect(),
+    };
+    Ok(Json(found))
+}
+
+fn task_body((number, task): (u64, &Task)) -> TaskBody {
+    TaskBody {
+        task: number,
+        kind: task.kind.as_str().to_owned(),
+        bundle: task.bundle.to_string(),
+        team: task.team.to_string(),
+        status: task.status().to_owned(),
+        outcome: task.outcome().map(|outcome| outcome.to_string()),
+        quarantine: quantity::show_duration(task.quarantine),
+        created: task.created.to_string(),
+        begun: task.begun.map(|(at, ..)| at.to_string()),
+        done: task.done.map(|(at, _)| at.to_string()),
+    }
+}
+
+fn number(text: &str) -> Result<u64, Problem> {
+    text.parse().map_err(|_| Problem::not_found(format!("there is no task {}", text.escape_debug())))
+}
+
+/// Creates a task for each of these teams.
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", request_body = CreateTasksBody, security(("token" = [])),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn create_tasks(
+    State(context): State<Context>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<CreateTasksBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let CreateTasksBody { bundle, kind, teams, quarantine, reason } = asked;
+    let teams = teams.iter().map(|team| parsed(team)).collect::<Result<_, _>>()?;
+    let quarantine = quarantine.as_deref().map(quantity::duration).transpose();
+    let quarantine = quarantine.map_err(|e| Problem::bad_request(e.to_string()))?;
+    let (bundle, kind) = (parsed(&bundle)?, parsed(&kind)?);
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }).await
+}
+
+/// The site was changed: the task is in progress, and its quarantine begins.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/begin", tag = "tasks", request_body = BeginTaskBody, security(("token" = [])),
+    params(("task" = String, Path, description = "The task")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn begin_task(
+    State(context): State<Context>,
+    Path(task): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<BeginTaskBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let (task, outcome) = (number(&task)?, parsed(&asked.outcome)?);
+    let why = asked.reason.clone();
+    record(&context, caller, &why, Ask::BeginTask { task, outcome, reason: asked.reason }).await
+}
+
+/// The task is done.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/done", tag = "tasks", request_body = EndTaskBody, security(("token" = [])),
+    params(("task" = String, Path, description = "The task")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn end_task(
+    State(context): State<Context>,
+    Path(task): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<EndTaskBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let EndTaskBody { outcome, early, reason } = asked;
+    let (task, outcome) = (number(&task)?, parsed(&outcome)?);
+    let why = reason.clone();
+    record(&context, caller, &why, Ask::EndTask { task, outcome, early, reason }).await
+}
