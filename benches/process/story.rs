@@ -148,6 +148,7 @@ pub(crate) fn write(path: &Path, entries: usize) {
                     state: "StageRollOut".into(),
                     hook: "rt".parse().ok(),
                     not_before: None,
+                    opens: None,
                     findings,
                 }
                 .into(),

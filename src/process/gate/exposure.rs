@@ -5,6 +5,7 @@
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::moment::NotBefore;
 use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::format::quantity;
@@ -36,5 +37,5 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         )];
     }
     let sentence = format!("The packages have to be in {from} for {span_said}, until {:.0}.", ends.wall);
-    vec![Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
+    vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

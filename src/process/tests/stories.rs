@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
-use crate::domain::moment::{Elapsed, Moment};
+use crate::domain::moment::{Elapsed, Moment, NotBefore};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, Person, PersonId, reserved};
@@ -774,8 +774,9 @@ fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("it waits") };
     let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
     assert_eq!(waits.sentence, "The packages have to be in testing for 1w, until 1970-01-08T00:00:00Z.");
-    assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
-    assert_eq!(waits.not_before.map(|at| at.elapsed.timestamp().as_second()), Some(7 * 24 * 3_600));
+    assert_eq!((judged.verdict, judged.opens()), (Verdict::Wait, None));
+    assert_eq!(judged.not_before(), waits.not_before.and_then(NotBefore::elapsed));
+    assert_eq!(judged.not_before().map(|at| at.timestamp().as_second()), Some(7 * 24 * 3_600));
     story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!(story.codes(), ["exposure"]);
     story.passes(Duration::from_secs(1)).move_as(&[Role::ADMIN], "r", "Production").carried_out();
@@ -959,6 +960,7 @@ fn what_was_wanted_by_a_name_is_declined_by_an_id_once() {
         state: "StageRollOut".into(),
         hook: None,
         not_before: None,
+        opens: None,
         findings: vec![],
     };
     story.world.apply(story.world.last + 1, story.now, "rt:jane", &awaits.into());
