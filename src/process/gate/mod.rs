@@ -20,6 +20,8 @@ mod present;
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
 mod exposure;
+/// Does the calendar let packages move now?
+mod calendar;
 
 use std::sync::Arc;
 
@@ -60,8 +62,16 @@ struct Gate {
 }
 
 /// All gates, in the order in which they are asked.
-const ALL: &[Gate] =
-    &[role::GATE, idle::GATE, sound::GATE, trusted::GATE, present::GATE, not_older::GATE, exposure::GATE];
+const ALL: &[Gate] = &[
+    role::GATE,
+    idle::GATE,
+    sound::GATE,
+    trusted::GATE,
+    present::GATE,
+    not_older::GATE,
+    exposure::GATE,
+    calendar::GATE,
+];
 
 /// The gates that a procedure may name.
 pub fn forms() -> Vec<GateForm> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::backlog::Backlog;
+use crate::domain::calendar::site::Calendar;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
 use crate::domain::moment::{Elapsed, Moment, NotBefore};
@@ -37,6 +38,8 @@ use crate::process::{decide, wish};
 
 /// The tables of the procedures that ship, from end to end.
 mod table;
+/// Freezes and working hours.
+mod freeze;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
@@ -69,6 +72,7 @@ impl Story {
         let trees = ["untested", "testing", "delta", "production"];
         let dist = DistRules {
             workflow: procedure::samples::brief(),
+            calendar: Calendar::default(),
             trees: trees.iter().map(|t| t.parse().expect("a name")).collect(),
             trust: trees.iter().map(|t| (t.parse().expect("a name"), trust(1, Standing::Good))).collect(),
             grace_metadata: Duration::from_mins(1),
