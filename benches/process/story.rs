@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rolloutd::domain::backlog::Backlog;
+use rolloutd::domain::calendar::site::Calendar;
 use rolloutd::domain::checksum::Sha256;
 use rolloutd::domain::names::{DistPath, Role, RolloutId, TreeId, TreeName};
 use rolloutd::domain::nevra::Nevra;
@@ -67,6 +68,7 @@ pub(crate) fn rules() -> Rules {
         Trust { certs: BTreeMap::from([(SIGNER.to_owned(), Standing::Good)]), min_signers: 1, ..Trust::default() };
     let of_one = || DistRules {
         workflow: procedure::read(BRIEF, Path::new("brief.toml")).expect("a procedure").workflow,
+        calendar: Calendar::default(),
         trees: TREES.map(tree).to_vec(),
         trust: TREES.iter().map(|name| (tree(name), trust.clone())).collect(),
         grace_metadata: Duration::from_hours(24),
@@ -148,6 +150,7 @@ pub(crate) fn write(path: &Path, entries: usize) {
                     state: "StageRollOut".into(),
                     hook: "rt".parse().ok(),
                     not_before: None,
+                    opens: None,
                     findings,
                 }
                 .into(),

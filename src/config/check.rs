@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::mentions::{Granted, Purpose};
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
-use super::{directories, files, keyfiles, secrets, strays};
+use super::{directories, files, holidays, keyfiles, secrets, strays};
 use crate::domain::names::Role;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
@@ -71,6 +71,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     directories::look(&outcome, &mut findings);
     strays::look(&outcome, &mut findings);
     keyfiles::look(&outcome, now, &mut findings);
+    holidays::look(&outcome, now, &mut findings);
     secrets::look(&outcome.notebook.mentions, &mut findings);
     if let Some(known) = procedures(&outcome, &mut findings) {
         roles(&outcome, &known, &mut findings);

@@ -7,9 +7,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::calendar::windows;
 use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
 use super::settings::{Adopted, Distribution, Grace, TREES};
 use super::values::{date, fingerprint, set_of, span, url};
+use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
@@ -25,7 +27,9 @@ use crate::process::procedure;
 const GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(3660 * 24);
 
 /// All valid distributions, in the order of the file, with their number in it.
-pub fn all(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<(usize, Distribution)> {
+///
+/// Without a `[calendar]` (`has_clocks`) nobody knows by which clocks their windows are meant.
+pub fn all(value: &Value<'_, '_>, has_clocks: bool, notebook: &mut Notebook) -> Vec<(usize, Distribution)> {
     let sections = value.sections();
     if sections.is_empty() && value.is_list() {
         value.complain("is an empty list, so there is nothing to do", None);
@@ -41,7 +45,7 @@ pub fn all(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<(usize, Distri
             }
             seen.push((path.clone(), place.spot()));
         }
-        let distribution = one(section, number, path, notebook);
+        let distribution = one(section, number, path, has_clocks, notebook);
         distributions.extend(distribution.map(|distribution| (number, distribution)));
     }
     distributions
@@ -51,6 +55,7 @@ fn one(
     mut section: Section<'_, '_>,
     number: usize,
     path: Option<DistPath>,
+    has_clocks: bool,
     notebook: &mut Notebook,
 ) -> Option<Distribution> {
     let trees = section.get("trees").map_or_else(default_trees, |v| trees(&v));
@@ -75,6 +80,7 @@ fn one(
     for exception in section.get("adopted").map(|v| v.sections()).unwrap_or_default() {
         adopted(exception, number, trees.as_deref(), notebook);
     }
+    let windows = section.get("window").map(|v| own_windows(&v, has_clocks)).unwrap_or_default();
     section.close();
     let (path, trees, keys) = (path?, trees?, keys.unwrap_or_default());
     let gpgkey_urls = gpgkey_urls.unwrap_or_default();
@@ -97,6 +103,7 @@ fn one(
         adopted,
         min_signers: trees.iter().map(asked).collect(),
         arches: arches.unwrap_or_default(),
+        windows,
         gpgkey_urls,
         trees,
     })
@@ -123,6 +130,15 @@ fn procedure(
         .unwrap_or_else(|| format!("use {}, or the path of a procedure file", list_of(known)));
     value.complain(format!("`{}` is not a procedure", text.escape_default()), Some(hint));
     None
+}
+
+/// Windows of its own.
+fn own_windows(value: &Value<'_, '_>, has_clocks: bool) -> Vec<Rule> {
+    if !has_clocks {
+        let hint = "add [calendar] with timezone = \"Europe/Zurich\"".to_owned();
+        value.complain("there is no [calendar], so nobody knows by which clocks", Some(hint));
+    }
+    windows(value)
 }
 
 /// One URL or a list of them.

@@ -37,6 +37,8 @@ pub enum Purpose {
     Secret,
     /// An API token.
     Token,
+    /// A file of holidays.
+    Holidays,
     /// A procedure file.
     Procedure {
         /// Number of the distribution in the file, from 0.

@@ -10,6 +10,8 @@ pub mod settings;
 pub mod values;
 /// The files, directories and exceptions that the configuration mentions.
 pub mod mentions;
+/// `[calendar]`, and the windows of distributions.
+pub mod calendar;
 /// `[[distribution]]`.
 pub mod distribution;
 /// `[[webhook]]` and `[[token]]`.
@@ -22,6 +24,10 @@ pub mod files;
 pub mod directories;
 /// The daemon's files that belong to somebody else.
 pub mod strays;
+/// Time zones and days off.
+pub mod almanac;
+/// The calendar on this machine.
+pub mod holidays;
 /// Key rings and the signing key.
 pub mod keyfiles;
 /// Shared secrets and API tokens.

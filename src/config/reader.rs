@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::mentions::{Notebook, Purpose};
-use super::settings::{Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
+use super::settings::{Calendar, Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
 use super::values::{address, span, url, words};
-use super::{actors, distribution};
+use super::{actors, calendar, distribution};
 use crate::format::complaint::Complaint;
 use crate::format::document::{Places, Section, Sheet};
 use crate::format::quantity;
@@ -47,6 +47,8 @@ pub struct Outcome {
     pub site: Option<Site>,
     /// The valid ones with their number in the file, from 0.
     pub distributions: Vec<(usize, Distribution)>,
+    /// `[calendar]`, if there is one and it is valid.
+    pub calendar: Option<Calendar>,
     /// What is to be checked on disk.
     pub notebook: Notebook,
     /// The position of everything.
@@ -76,8 +78,11 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let mut top = sheet.top(&root);
     let site = top.need("site", "[site]").and_then(|v| site(v.section()?, &mut notebook));
     let http = top.get("http").map_or_else(|| Some(Http::default()), |v| http(v.section()?));
+    let calendar = top.get("calendar");
+    let has_clocks = calendar.is_some();
+    let calendar = calendar.and_then(|v| calendar::calendar(v.section()?, &mut notebook));
     let distributions = top.need("distribution", "[[distribution]]");
-    let distributions = distributions.map(|v| distribution::all(&v, &mut notebook)).unwrap_or_default();
+    let distributions = distributions.map(|v| distribution::all(&v, has_clocks, &mut notebook)).unwrap_or_default();
     let signing = top.get("signing").map_or(Some((None, false)), |v| signing(v.section()?, &mut notebook));
     let webhooks = top.get("webhook").map(|v| actors::webhooks(&v, &mut notebook)).unwrap_or_default();
     let outgoing = top.get("outgoing").map(|v| actors::outgoing(&v, &mut notebook)).unwrap_or_default();
@@ -101,10 +106,11 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             tokens,
             watch: watch?,
             intake: intake?,
+            calendar: calendar.clone().unwrap_or_default(),
         })
     };
     let settings = if complaints.is_empty() { settings() } else { None };
-    Outcome { settings, site, distributions, notebook, places, complaints }
+    Outcome { settings, site, distributions, calendar, notebook, places, complaints }
 }
 
 fn site(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Site> {

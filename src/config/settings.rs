@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::calendar::weekdays::Weekdays;
+use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
 use crate::domain::naming::team::TeamName;
@@ -49,6 +51,28 @@ pub struct Settings {
     pub watch: Watch,
     /// How new files are taken in.
     pub intake: Intake,
+    /// When people work and packages may move.
+    pub calendar: Calendar,
+}
+
+/// `[calendar]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calendar {
+    /// The name of the time zone by whose clocks all of it is meant, such as `Europe/Zurich`.
+    pub timezone: String,
+    /// The days of the week that are worked.
+    pub working_days: Weekdays,
+    /// Files with days off. Absolute.
+    pub holidays: Vec<PathBuf>,
+    /// When packages may move; the first that applies decides.
+    pub windows: Vec<Rule>,
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        let timezone = "UTC".to_owned();
+        Self { timezone, working_days: Weekdays::WORKING, holidays: Vec::new(), windows: Vec::new() }
+    }
 }
 
 /// `[site]`
@@ -103,6 +127,8 @@ pub struct Distribution {
     pub min_signers: BTreeMap<TreeName, usize>,
     /// Architectures that may come in; empty means all.
     pub arches: Vec<String>,
+    /// Windows of its own, asked before those of the calendar.
+    pub windows: Vec<Rule>,
     /// `gpgkey=` of the generated `.repo` file; empty means the keys that the daemon puts beside it.
     pub gpgkey_urls: Vec<String>,
 }

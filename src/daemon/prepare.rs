@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config::almanac::Almanac;
 use crate::config::files;
 use crate::config::secrets::SECRET_MAX;
 use crate::config::settings::{Distribution, Settings};
+use crate::domain::calendar::site::Calendar;
+use crate::domain::calendar::windows::Rule;
 use crate::domain::names::{DistPath, HookName, TreeName};
 use crate::domain::refusal::Code;
 use crate::domain::workflow::Workflow;
@@ -63,10 +66,17 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let own = public.and_then(|armored| Keyring::read(&[(String::new(), armored.into_bytes())]).ok());
     rules.expiries.extend(own.iter().flat_map(|ring| expiries(ring, now)));
     rules.signing_until = rules.expiries.values().min().copied();
+    let almanac = Almanac::of(&settings.calendar, now, &mut wrong);
+    let calendar = |own: &[Rule], wrong: &mut Vec<String>| {
+        let calendar = almanac.as_ref().map(|almanac| almanac.with(own));
+        calendar?.map_err(|error| wrong.push(format!("calendar: {error}"))).ok()
+    };
+    rules.calendar = calendar(&[], &mut wrong).unwrap_or_default();
     let mut distributions = BTreeMap::new();
     for dist in &settings.distributions {
         if let Some(workflow) = workflow(dist, &mut wrong) {
-            let of_dist = dist_rules(dist, workflow, now, &mut rules.expiries, &mut wrong);
+            let calendar = calendar(&dist.windows, &mut wrong).unwrap_or_default();
+            let of_dist = dist_rules(dist, (workflow, calendar), now, &mut rules.expiries, &mut wrong);
             rules.distributions.insert(dist.path.clone(), of_dist);
         }
         if let Some(ready) = dist_settings(settings, dist, signer.clone(), examiner, &mut wrong) {
@@ -149,7 +159,7 @@ fn expiries(ring: &Keyring, now: Timestamp) -> impl Iterator<Item = (String, Tim
 
 fn dist_rules(
     dist: &Distribution,
-    workflow: Workflow,
+    (workflow, calendar): (Workflow, Calendar),
     now: Timestamp,
     ends: &mut BTreeMap<String, Timestamp>,
     wrong: &mut Vec<String>,
@@ -162,6 +172,7 @@ fn dist_rules(
     }
     DistRules {
         workflow,
+        calendar,
         trees: dist.trees.clone(),
         trust,
         grace_metadata: dist.grace.metadata,

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::moment::Moment;
+use jiff::Timestamp;
+
+use super::moment::{Elapsed, NotBefore};
 
 /// From best to worst; the worst finding decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +51,7 @@ pub struct Finding {
     /// One sentence for people, with a full stop.
     pub sentence: String,
     /// The earliest moment at which it can pass, if known.
-    pub not_before: Option<Moment>,
+    pub not_before: Option<NotBefore>,
 }
 
 impl Finding {
@@ -69,9 +71,18 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// The earliest moment at which everything that has to wait can pass, if known.
-    pub fn not_before(&self) -> Option<Moment> {
-        self.findings.iter().filter_map(|finding| finding.not_before).max_by_key(|moment| moment.elapsed)
+    /// The elapsed time at which everything that waits for time to pass can pass, if something does.
+    pub fn not_before(&self) -> Option<Elapsed> {
+        self.known().filter_map(NotBefore::elapsed).max()
+    }
+
+    /// The time on the wall clock at which everything that waits for an opening can pass, if something does.
+    pub fn opens(&self) -> Option<Timestamp> {
+        self.known().filter_map(NotBefore::wall).max()
+    }
+
+    fn known(&self) -> impl Iterator<Item = NotBefore> {
+        self.findings.iter().filter_map(|finding| finding.not_before)
     }
 }
 

@@ -79,6 +79,51 @@ impl Moment {
         let wall = self.wall.checked_add(elapsed.since(self.elapsed));
         Self { wall: wall.unwrap_or(Timestamp::MAX), elapsed }
     }
+
+    /// The moment at which the wall clock will show this, if nobody sets it meanwhile.
+    #[must_use]
+    pub fn when_shown(self, wall: Timestamp) -> Self {
+        let span = Duration::try_from(wall.duration_since(self.wall)).unwrap_or_default();
+        Self { wall, elapsed: self.elapsed.plus(span) }
+    }
+}
+
+/// The earliest moment of something, by the clock that counts for it. The other one is a guess: it holds if the wall
+/// clock is not set and the daemon keeps running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotBefore {
+    /// When so much time has passed: the end of a wait.
+    Elapsed(Moment),
+    /// When the wall clock shows it: an opening of the calendar.
+    Wall(Moment),
+}
+
+impl NotBefore {
+    /// The moment on both clocks.
+    #[must_use]
+    pub fn moment(self) -> Moment {
+        match self {
+            Self::Elapsed(moment) | Self::Wall(moment) => moment,
+        }
+    }
+
+    /// The elapsed time, if that counts.
+    #[must_use]
+    pub fn elapsed(self) -> Option<Elapsed> {
+        match self {
+            Self::Elapsed(moment) => Some(moment.elapsed),
+            Self::Wall(_) => None,
+        }
+    }
+
+    /// The time on the wall clock, if that counts.
+    #[must_use]
+    pub fn wall(self) -> Option<Timestamp> {
+        match self {
+            Self::Elapsed(_) => None,
+            Self::Wall(moment) => Some(moment.wall),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +141,16 @@ mod tests {
             assert_eq!(json, serde_json::to_string(&at).expect("a string"));
             assert_eq!(serde_json::from_str::<Elapsed>(&json).expect("read"), elapsed);
         }
+    }
+
+    #[test]
+    fn a_time_on_the_wall_is_as_far_away_by_elapsed_time() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let now = Moment { wall: at(1_000), elapsed: Elapsed::recorded(at(400)) };
+        assert_eq!(now.when_shown(at(1_060)), Moment { wall: at(1_060), elapsed: Elapsed::recorded(at(460)) });
+        assert_eq!(now.when(Elapsed::recorded(at(460))), now.when_shown(at(1_060)));
+        assert_eq!(now.when_shown(at(1)).elapsed, now.elapsed, "what is over is now");
+        assert!(now.when_shown(Timestamp::MAX).elapsed > now.elapsed);
     }
 
     #[test]

@@ -76,4 +76,6 @@ pub struct Wanted {
     pub since: Timestamp,
     /// The elapsed time at which it may become possible by itself.
     pub not_before: Option<Elapsed>,
+    /// The time on the wall clock at which it may: the calendar opens then.
+    pub opens: Option<Timestamp>,
 }

@@ -386,6 +386,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::calendar::site::Calendar;
     use crate::domain::checksum::Sha256;
     use crate::domain::names::TreeName;
     use crate::process::agenda::Kind;
@@ -399,6 +400,7 @@ mod tests {
     fn rules(trees: &[TreeName]) -> DistRules {
         DistRules {
             workflow: procedure::samples::brief(),
+            calendar: Calendar::default(),
             trees: trees.to_vec(),
             trust: BTreeMap::new(),
             grace_metadata: Duration::ZERO,

@@ -24,5 +24,6 @@ pub mod run;
 
 #[cfg(test)]
 mod tests {
+    mod calendar;
     mod people;
 }

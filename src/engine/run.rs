@@ -86,6 +86,10 @@ pub struct Engine {
     began: (Elapsed, Instant),
     /// The elapsed time up to which everything that came due was judged again.
     due_until: Elapsed,
+    /// The same on the wall clock, for what waits for the calendar to open.
+    opened_until: jiff::Timestamp,
+    /// How far the wall clock was ahead of elapsed time when it was last found to have been set.
+    ahead: jiff::SignedDuration,
     on_ready: Option<oneshot::Sender<()>>,
 }
 
@@ -138,6 +142,9 @@ impl Engine {
             doubts: (BTreeMap::new(), None),
             began,
             due_until: Elapsed::recorded(jiff::Timestamp::MIN),
+            // All that waits is judged at the start, by the time of then.
+            opened_until: jiff::Timestamp::MIN,
+            ahead: clock.now().duration_since(began.0.timestamp()),
             on_ready: Some(on_ready),
         };
         engine.agree();
@@ -167,6 +174,7 @@ impl Engine {
         while !stop.is_cancelled() {
             self.shared.beat();
             self.follow_the_wall();
+            self.notice_a_set_clock();
             self.hold();
             self.compare_signers();
             self.schedule();
@@ -265,10 +273,14 @@ impl Engine {
 
     /// Judges again, once, whatever has come due.
     fn come_due(&mut self) {
-        let until = self.elapsed();
+        let Moment { wall, elapsed: until } = self.now();
         let inside = self.shared.read();
-        self.stirred.extend(inside.world.rollouts.due(self.due_until, until).cloned());
+        let rollouts = &inside.world.rollouts;
+        self.stirred.extend(rollouts.due(self.due_until, until).cloned());
         self.due_until = until;
+        self.stirred.extend(rollouts.opened(self.opened_until, wall).cloned());
+        // A clock may be set back by less than counts as set, and an opening in that time would be passed over.
+        self.opened_until = wall.checked_sub(SAME_TIME).unwrap_or(wall);
     }
 
     fn next_wake(&self) -> Instant {
@@ -490,6 +502,18 @@ impl Engine {
             // Whatever waits for a time may now wait for another one.
             self.all_stirred = true;
             self.to_seal = true;
+        }
+    }
+
+    /// A wall clock that was set, forward or back: the calendar may be open or closed now for other rollouts than before,
+    /// so all that waits is judged by what the clock shows now. Openings are kept as times on the wall clock, and so need no
+    /// correction themselves.
+    fn notice_a_set_clock(&mut self) {
+        let Moment { wall, elapsed } = self.now();
+        let ahead = wall.duration_since(elapsed.timestamp());
+        if ahead.saturating_sub(self.ahead).abs() >= SAME_TIME {
+            self.ahead = ahead;
+            self.all_stirred = true;
         }
     }
 

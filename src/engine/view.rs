@@ -320,6 +320,7 @@ fn step(way: &Transition) -> (State, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::calendar::site::Calendar;
     use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
@@ -336,6 +337,7 @@ mod tests {
         let rollout = inside.world.rollouts.iter().find(|r| r.plan.is_some()).expect("one moves").clone();
         let rules = DistRules {
             workflow: procedure::samples::brief(),
+            calendar: Calendar::default(),
             trees: vec![],
             trust: BTreeMap::new(),
             grace_metadata: std::time::Duration::ZERO,

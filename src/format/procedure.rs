@@ -239,6 +239,7 @@ mod tests {
         GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
         GateForm { name: "exposure", terms: &[LONG, IN], of_moves: true },
+        GateForm { name: "calendar", terms: &[], of_moves: false },
     ];
 
     #[test]
@@ -364,7 +365,7 @@ mod tests {
             said(text),
             [
                 "own.toml:9:20: transition.who: `King` is not a role: only lower-case letters, digits and - are allowed",
-                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\"",
+                "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\", \"calendar\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );

@@ -288,6 +288,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::calendar::site::Calendar;
     use crate::domain::plan::Move;
     use crate::process::fact::package::Accepted;
     use crate::process::fact::rollout::Done;
@@ -319,6 +320,7 @@ mod tests {
     fn rules() -> DistRules {
         DistRules {
             workflow: procedure::samples::brief(),
+            calendar: Calendar::default(),
             trees: ["untested", "testing"].iter().map(|t| t.parse().expect("a name")).collect(),
             trust: BTreeMap::from([trust(Standing::Good)]),
             grace_metadata: Duration::from_mins(1),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::who::Caller;
+use crate::domain::calendar::site::Calendar;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -22,6 +23,8 @@ pub struct Rules {
     pub hooks: BTreeMap<HookName, Caller>,
     /// Who is told what: the kinds of facts, by receiver.
     pub outgoing: BTreeMap<HookName, BTreeSet<String>>,
+    /// The calendar of the site: of all its distributions, but for windows of their own.
+    pub calendar: Calendar,
     /// When each key expires that a tree trusts or that signs metadata, by fingerprint.
     pub expiries: BTreeMap<String, Timestamp>,
     /// When the key ends that signs metadata, if one does and it ends.
@@ -33,6 +36,8 @@ pub struct Rules {
 pub struct DistRules {
     /// The procedure.
     pub workflow: Workflow,
+    /// When its packages may move.
+    pub calendar: Calendar,
     /// The trees; uploads arrive in the first.
     pub trees: Vec<TreeName>,
     /// Whom each tree trusts; a tree that is missing here trusts nobody.

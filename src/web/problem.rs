@@ -120,7 +120,7 @@ pub fn findings(judgement: &Judgement) -> Vec<FindingBody> {
         verdict: f.verdict.to_string(),
         code: f.code.to_owned(),
         sentence: f.sentence.clone(),
-        not_before: f.not_before.map(|at| at.wall.to_string()),
+        not_before: f.not_before.map(|at| at.moment().wall.to_string()),
     };
     judgement.findings.iter().map(body).collect()
 }

@@ -117,13 +117,13 @@ time_t time(time_t *to)
 "#;
 
 /// The daemon's wall clock.
-struct Hands {
+pub(crate) struct Hands {
     preload: PathBuf,
     shift: PathBuf,
 }
 
 impl Hands {
-    fn make(dir: &Path) -> Self {
+    pub(crate) fn make(dir: &Path) -> Self {
         let (source, preload, shift) = (dir.join("clock.c"), dir.join("clock.so"), dir.join("shift"));
         fs::write(&source, LIBRARY).unwrap();
         fs::write(&shift, 0_i64.to_ne_bytes()).unwrap();
@@ -134,13 +134,13 @@ impl Hands {
     }
 
     /// The words before the daemon's own.
-    fn under(&self) -> Vec<String> {
+    pub(crate) fn under(&self) -> Vec<String> {
         let preload = format!("LD_PRELOAD={}", self.preload.display());
         vec!["env".to_owned(), preload, format!("CLOCK_SHIFT={}", self.shift.display())]
     }
 
     /// Sets the clock so many seconds before or behind the right time.
-    fn set(&self, seconds: i64) {
+    pub(crate) fn set(&self, seconds: i64) {
         use std::os::unix::fs::FileExt as _;
         // In place: the daemon has the file mapped.
         let file = fs::OpenOptions::new().write(true).open(&self.shift).unwrap();

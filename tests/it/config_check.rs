@@ -42,6 +42,7 @@ impl Site {
         site.keys();
         site.secrets();
         site.procedures();
+        site.holidays();
         site
     }
 
@@ -177,6 +178,20 @@ impl Site {
         self.put("procedures/broken.toml", broken, 0o644);
         let own = short.replacen("srm", "release-manager", 1).replace("\"srm\"", "\"srn\"");
         self.put("procedures/own.toml", format!("submit = [\"release-manager\"]\n{own}"), 0o644);
+    }
+
+    fn holidays(&self) {
+        let file = |events: &str| format!("BEGIN:VCALENDAR\nVERSION:2.0\n{events}END:VCALENDAR\n");
+        let event = |lines: &str| format!("BEGIN:VEVENT\n{lines}END:VEVENT\n");
+        // They come back every year, so that the tests do not age.
+        let yearly = |day: &str, name: &str| {
+            event(&format!("DTSTART;VALUE=DATE:2000{day}\nRRULE:FREQ=YEARLY\nSUMMARY:{name}\n"))
+        };
+        let days = [yearly("0101", "New Year"), yearly("1225", "Christmas Day")].concat();
+        self.put("calendar/yearly.ics", file(&days), 0o644);
+        self.put("calendar/none.ics", file(&event("DTSTART;VALUE=DATE:19990101\nSUMMARY:Long ago\n")), 0o644);
+        let hours = event("DTSTART:20900101T120000Z\nSUMMARY:An hour\n");
+        self.put("calendar/broken.ics", file(&[days, hours].concat()), 0o644);
     }
 
     /// What the fixture says on this site.

@@ -25,6 +25,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["trees"],
     &["procedure"],
     &["procedure", "show"],
+    &["calendar"],
     &["submit"],
     &["move"],
     &["give-up"],

@@ -11,6 +11,7 @@ mod adoption;
 mod adoption_sweep;
 mod attack;
 mod bad_days;
+mod calendar;
 mod calls;
 mod campaign;
 mod catalogue;

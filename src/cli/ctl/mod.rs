@@ -24,6 +24,8 @@ pub mod log;
 pub mod trees;
 /// `rolloutctl procedure`.
 pub mod procedure;
+/// `rolloutctl calendar`.
+pub mod calendar;
 /// `rolloutctl submit`.
 pub mod submit;
 /// `rolloutctl move`.
@@ -87,6 +89,7 @@ enum Command {
     Log(log::LogArgs),
     Trees(trees::TreesArgs),
     Procedure(procedure::ProcedureArgs),
+    Calendar(calendar::CalendarArgs),
     Submit(submit::SubmitArgs),
     Move(moving::MoveArgs),
     GiveUp(give_up::GiveUpArgs),
@@ -138,6 +141,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Trees(_) => trees::run(&client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
+        Command::Calendar(args) => calendar::run(args, &client, json).await,
         Command::Submit(args) => submit::run(args, &client, json).await,
         Command::Move(args) => moving::run(args, &client, json).await,
         Command::GiveUp(args) => give_up::run(args, &client, json).await,

@@ -17,5 +17,9 @@ pub mod dated;
 pub mod when;
 /// Rules for when packages may move, and when that is next.
 pub mod windows;
+/// When windows open and close.
+pub mod changes;
+/// The calendar of a site or of a distribution: all of this together.
+pub mod site;
 /// What a planned maintenance needs before it may be declared.
 pub mod maintenance;

@@ -6,9 +6,10 @@
 //! an exception to a freeze, a last rule that allows `Mon-Sun` says that the rest is open.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use super::weekly::Weekly;
@@ -36,8 +37,26 @@ pub struct Rule {
     pub effect: Effect,
     /// Its time.
     pub when: When,
-    /// Why, for people; may be empty.
-    pub reason: String,
+    /// What people call it; may be empty.
+    pub name: String,
+}
+
+impl Rule {
+    /// What it says, for people: `deny end of the year (2026-12-20..2027-01-07)`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let effect = if self.effect == Effect::Allow { "allow" } else { "deny" };
+        format!("{effect} {self}")
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.trim() {
+            "" => write!(f, "{}", self.when),
+            name => write!(f, "{name} ({})", self.when),
+        }
+    }
 }
 
 /// Whether packages may move.
@@ -47,7 +66,7 @@ pub enum Verdict {
     Open,
     /// They may not.
     Closed {
-        /// Why: the reason of the rule, or which times are allowed.
+        /// Why: the rule, or which times are allowed.
         reason: String,
         /// The earliest moment at which they may; `None` if that is not within [`LOOK_AHEAD`].
         until: Option<Timestamp>,
@@ -113,6 +132,29 @@ impl Windows {
         Ok(Self { rules: spans, zone, minutes })
     }
 
+    /// No rules.
+    #[must_use]
+    pub fn open(zone: TimeZone) -> Self {
+        Self { rules: Vec::new(), zone, minutes: BTreeSet::new() }
+    }
+
+    /// Whether there is no rule at all, so that everything is always open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The rules, in the order in which they are asked.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|(_, rule)| rule)
+    }
+
+    /// The time zone by whose clocks they are meant.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Whether packages may move at this moment, and if not, why and from when on they may.
     #[must_use]
     pub fn judge(&self, at: Timestamp) -> Verdict {
@@ -122,8 +164,8 @@ impl Windows {
         }
     }
 
-    /// The rule whose time it is.
-    fn rule(&self, at: Timestamp) -> Option<&Rule> {
+    /// The rule whose time it is; the first that applies.
+    pub(super) fn rule(&self, at: Timestamp) -> Option<&Rule> {
         let local = self.zone.to_datetime(at);
         let applies = |span: &Span| match span {
             Span::Weekly(weekly) => weekly.contains(local),
@@ -133,23 +175,25 @@ impl Windows {
     }
 
     fn allowed(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter().map(|(_, rule)| rule).filter(|rule| rule.effect == Effect::Allow)
+        self.rules().filter(|rule| rule.effect == Effect::Allow)
     }
 
-    fn is_open(&self, at: Timestamp) -> bool {
+    /// Whether packages may move at this moment.
+    #[must_use]
+    pub fn is_open(&self, at: Timestamp) -> bool {
         self.rule(at).map_or_else(|| self.allowed().next().is_none(), |rule| rule.effect == Effect::Allow)
     }
 
-    /// Why it is closed.
-    fn closed(&self, at: Timestamp) -> Option<String> {
+    /// Why it is closed; `None` if it is open.
+    pub(super) fn closed(&self, at: Timestamp) -> Option<String> {
         if self.is_open(at) {
             return None;
         }
         Some(match self.rule(at) {
-            Some(rule) if rule.reason.trim().is_empty() => format!("closed {}", rule.when),
-            Some(rule) => rule.reason.clone(),
+            Some(rule) if rule.name.trim().is_empty() => format!("closed {rule}"),
+            Some(rule) => rule.to_string(),
             None => {
-                let times: Vec<String> = self.allowed().map(|rule| rule.when.to_string()).collect();
+                let times: Vec<String> = self.allowed().map(Rule::to_string).collect();
                 format!("outside the allowed times: {}", times.join("; "))
             }
         })
@@ -161,18 +205,38 @@ impl Windows {
     /// of the day. Between two moments of the first kinds each week is like the one before, so its first week tells all.
     fn opens_after(&self, at: Timestamp) -> Option<Timestamp> {
         let limit = at.saturating_add(LOOK_AHEAD).ok()?;
-        let dates = self.rules.iter().flat_map(|(span, _)| match *span {
-            Span::Weekly(_) => [None, None],
-            Span::Once(first, behind) => [Some(first), Some(behind)],
-        });
-        let changes = self.zone.following(at).map(|change| change.timestamp()).take_while(|change| *change <= limit);
-        let mut starts: BTreeSet<Timestamp> = dates.flatten().filter(|date| (at..=limit).contains(date)).collect();
-        starts.extend(changes.chain([at]));
+        let mut starts: BTreeSet<Timestamp> = self.turns(at, limit).collect();
+        starts.insert(at);
         let ends: Vec<Timestamp> = starts.iter().copied().skip(1).chain([limit]).collect();
         starts
             .into_iter()
             .zip(ends)
             .find_map(|(start, end)| if self.is_open(start) { Some(start) } else { self.opens_within(start, end) })
+    }
+
+    /// From `after` to `until`, where dated rules begin or end and where the clocks change.
+    fn turns(&self, after: Timestamp, until: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let dates = self.rules.iter().flat_map(|(span, _)| match *span {
+            Span::Weekly(_) => [None, None],
+            Span::Once(first, behind) => [Some(first), Some(behind)],
+        });
+        let dates = dates.flatten().filter(move |date| (after..=until).contains(date));
+        let changes = self.zone.following(after).map(|change| change.timestamp());
+        dates.chain(changes.take_while(move |change| *change <= until))
+    }
+
+    /// All moments after `after`, up to `until`, at which what the rules say can change.
+    pub(super) fn edges(&self, after: Timestamp, until: Timestamp) -> BTreeSet<Timestamp> {
+        let (first, last) = (self.zone.to_datetime(after).date(), self.zone.to_datetime(until).date());
+        let days = first.series(1.day()).take_while(|day| *day <= last);
+        let times = days.flat_map(|day| self.minutes.iter().filter_map(move |minute| local(day, *minute)));
+        // A time that comes twice is an edge both times; one that is skipped is at the change of the clocks.
+        let weekly = times.flat_map(|time| match self.zone.to_ambiguous_timestamp(time).offset() {
+            AmbiguousOffset::Unambiguous { offset } => [offset.to_timestamp(time).ok(), None],
+            AmbiguousOffset::Gap { .. } => [None, None],
+            AmbiguousOffset::Fold { before, after } => [before.to_timestamp(time).ok(), after.to_timestamp(time).ok()],
+        });
+        weekly.flatten().chain(self.turns(after, until)).filter(|at| *at > after && *at <= until).collect()
     }
 
     /// The first opening between two moments between which neither dates nor the clocks change.
@@ -202,9 +266,9 @@ mod tests {
     fn rules(lines: &[&str]) -> Result<Windows, BadRules> {
         let rule = |line: &&str| {
             let (effect, rest) = line.split_once(' ').expect("an effect");
-            let (when, reason) = rest.split_once(": ").unwrap_or((rest, ""));
+            let (when, name) = rest.split_once(": ").unwrap_or((rest, ""));
             let effect = if effect == "allow" { Effect::Allow } else { Effect::Deny };
-            Rule { effect, when: when.parse().expect("a time"), reason: reason.to_owned() }
+            Rule { effect, when: when.parse().expect("a time"), name: name.to_owned() }
         };
         Windows::new(lines.iter().map(rule).collect(), TimeZone::posix(ZONE).expect("a zone"))
     }
@@ -235,8 +299,8 @@ mod tests {
     #[test]
     fn a_freeze_closes_its_days_and_nothing_else() {
         check(&[FREEZE], "2026-12-19T23:59", "open");
-        check(&[FREEZE], "2026-12-20T00:00", "end of the year, until 2027-01-08T00:00:00");
-        check(&[FREEZE], "2027-01-07T23:59", "end of the year, until 2027-01-08T00:00:00");
+        check(&[FREEZE], "2026-12-20T00:00", "end of the year (2026-12-20..2027-01-07), until 2027-01-08T00:00:00");
+        check(&[FREEZE], "2027-01-07T23:59", "end of the year (2026-12-20..2027-01-07), until 2027-01-08T00:00:00");
         check(&[FREEZE], "2027-01-08T00:00", "open");
     }
 
@@ -250,9 +314,17 @@ mod tests {
 
     #[test]
     fn the_first_rule_decides() {
-        check(&[FREEZE, HOURS], "2026-12-22T10:00", "end of the year, until 2027-01-11T09:00:00");
+        check(
+            &[FREEZE, HOURS],
+            "2026-12-22T10:00",
+            "end of the year (2026-12-20..2027-01-07), until 2027-01-11T09:00:00",
+        );
         check(&["allow 2026-12-22", FREEZE, HOURS], "2026-12-22T03:00", "open");
-        check(&["allow 2026-12-22", FREEZE, HOURS], "2026-12-21T10:00", "end of the year, until 2026-12-22T00:00:00");
+        check(
+            &["allow 2026-12-22", FREEZE, HOURS],
+            "2026-12-21T10:00",
+            "end of the year (2026-12-20..2027-01-07), until 2026-12-22T00:00:00",
+        );
         check(&["deny Mon-Sun", "allow Mon-Sun"], "2026-12-22T03:00", "closed Mon-Sun 00:00-24:00, for ever");
     }
 
@@ -270,7 +342,11 @@ mod tests {
         let night = "outside the allowed times: Sun 02:30-04:00, until";
         check(&["allow Sun 02:30-04:00"], "2026-03-29T01:00", &format!("{night} 2026-03-29T03:00:00"));
         check(&["allow Sun 02:30-04:00"], "2026-10-25T01:00", &format!("{night} 2026-10-25T02:30:00"));
-        check(&["deny Sun 02:00-03:00: clocks"], "2026-10-25T02:00", "clocks, until 2026-10-25T03:00:00");
+        check(
+            &["deny Sun 02:00-03:00: clocks"],
+            "2026-10-25T02:00",
+            "clocks (Sun 02:00-03:00), until 2026-10-25T03:00:00",
+        );
     }
 
     #[test]
@@ -292,7 +368,7 @@ mod tests {
         });
         let when = prop_oneof![3 => weekly, 1 => dated];
         let effect = prop_oneof![Just(Effect::Allow), Just(Effect::Deny)];
-        (effect, when).prop_map(|(effect, when)| Rule { effect, when, reason: String::new() })
+        (effect, when).prop_map(|(effect, when)| Rule { effect, when, name: String::new() })
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 //! this is reckoned in local time: where the clocks change in between, 16:00 remains 16:00.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
@@ -67,6 +68,11 @@ impl WorkingDays {
     #[must_use]
     pub fn holiday(&self, date: Date) -> Option<&str> {
         self.holidays.get(&date).map(SmolStr::as_str)
+    }
+
+    /// The holidays after this day, in order, with their names.
+    pub fn holidays_after(&self, day: Date) -> impl Iterator<Item = (Date, &str)> {
+        self.holidays.range((Bound::Excluded(day), Bound::Unbounded)).map(|(day, name)| (*day, name.as_str()))
     }
 
     /// The deadline of what has to be done within so many working days (S0-35). It is never before `from`.

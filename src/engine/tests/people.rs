@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::calendar::site::Calendar;
 use crate::domain::names::{Actor, DistPath, Role};
 use crate::domain::people::PersonId;
 use crate::domain::rollout::Part;
@@ -34,6 +35,7 @@ const DIST: &str = "d";
 fn rules() -> Rules {
     let dist = DistRules {
         workflow: procedure::samples::brief(),
+        calendar: Calendar::default(),
         trees: vec![],
         trust: [].into(),
         grace_metadata: Duration::ZERO,

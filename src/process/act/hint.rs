@@ -92,7 +92,8 @@ pub(in crate::process) fn toward(known: Known<'_>, rollout: &Rollout, caller: &C
                     Channel::Hook(hook) => Some(hook.clone()),
                     Channel::Api => None,
                 },
-                not_before: judged.not_before().map(|moment| moment.elapsed),
+                not_before: judged.not_before(),
+                opens: judged.opens(),
                 findings: pairs(&judged.findings),
             }
             .into(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::bundle::open_bundle;
 use super::recorded;
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::moment::NotBefore;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
@@ -106,7 +107,10 @@ pub(in crate::process) fn done(
     let mut findings = Vec::new();
     if is_early && !early {
         let sentence = format!("The quarantine of task {number} lasts until {:.0}.", ends.wall);
-        findings.push(Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "quarantine", sentence) });
+        findings.push(Finding {
+            not_before: Some(NotBefore::Elapsed(ends)),
+            ..Finding::new(Verdict::Wait, "quarantine", sentence)
+        });
     } else if is_early {
         findings.extend(rights::TASKS.lacking(caller, []));
         findings.extend(super::missing_reason(reason, "To end a quarantine early needs a reason."));

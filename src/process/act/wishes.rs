@@ -23,8 +23,10 @@ pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision 
     let Some(rights) = known.rules.hooks.get(hook) else { return Decision::default() };
     let caller = rights.speaking_for(wanted.by.clone(), hook.clone());
     match toward(known, rollout, &caller, wanted.state.as_str()) {
-        // Still waiting, and the time until which is known already.
-        Some(Fact::Awaits(awaits)) if awaits.not_before == wanted.not_before => Decision::default(),
+        // Still waiting, and the times until which are known already.
+        Some(Fact::Awaits(awaits)) if (awaits.not_before, awaits.opens) == (wanted.not_before, wanted.opens) => {
+            Decision::default()
+        }
         None => Decision::default(),
         Some(fact) => {
             let entry = Entry { who: wanted.by.clone(), why: "asked for earlier".to_owned(), fact };

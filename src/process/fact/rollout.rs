@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, TOLD_MOST, count, more};
@@ -93,6 +94,9 @@ pub struct Awaits {
     /// The elapsed time at which it may become possible by itself; version 2 does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Elapsed>,
+    /// The time on the wall clock at which the calendar opens for it; version 3 does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Timestamp>,
     /// Codes and sentences of what it waits for.
     pub findings: Vec<(String, String)>,
 }
@@ -257,7 +261,7 @@ impl Kind for Declined {
 
 impl Kind for Awaits {
     const NAME: &'static str = "rollout.awaits";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]

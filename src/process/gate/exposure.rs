@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Asked, Case, EXPOSURE, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::moment::NotBefore;
 use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::format::quantity;
@@ -48,5 +49,5 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
     let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
-    vec![Finding { not_before: Some(ends), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
+    vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

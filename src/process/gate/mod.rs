@@ -38,6 +38,8 @@ mod no_conflict;
 mod bundle_complete;
 /// Are the roll-out tasks of the bundle done?
 mod tasks_done;
+/// Does the calendar let packages move now?
+mod calendar;
 
 use std::sync::Arc;
 
@@ -91,6 +93,7 @@ const ALL: &[Gate] = &[
     present::GATE,
     not_older::GATE,
     exposure::GATE,
+    calendar::GATE,
     acknowledged::GATE,
     reported::GATE,
     show_stoppers::GATE,

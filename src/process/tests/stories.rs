@@ -7,9 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::backlog::Backlog;
+use crate::domain::calendar::site::Calendar;
 use crate::domain::checksum::Sha256;
 use crate::domain::gate::Verdict;
-use crate::domain::moment::{Elapsed, Moment};
+use crate::domain::moment::{Elapsed, Moment, NotBefore};
 use crate::domain::names::{Actor, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, Person, PersonId, reserved};
@@ -39,6 +40,8 @@ use crate::process::{decide, wish};
 mod table;
 /// What people add to rollouts.
 mod records;
+/// Freezes and working hours.
+mod freeze;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
@@ -71,6 +74,7 @@ impl Story {
         let trees = ["untested", "testing", "delta", "production"];
         let dist = DistRules {
             workflow: procedure::samples::brief(),
+            calendar: Calendar::default(),
             trees: trees.iter().map(|t| t.parse().expect("a name")).collect(),
             trust: trees.iter().map(|t| (t.parse().expect("a name"), trust(1, Standing::Good))).collect(),
             grace_metadata: Duration::from_mins(1),
@@ -788,8 +792,9 @@ fn what_has_to_be_exposed_goes_on_when_its_time_is_over_and_says_when() {
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("it waits") };
     let waits = judged.findings.iter().find(|finding| finding.code == "exposure").expect("asked");
     assert_eq!(waits.sentence, "The packages have to be in testing for 1w, until 1970-01-08T00:00:00Z.");
-    assert_eq!((judged.verdict, judged.not_before()), (Verdict::Wait, waits.not_before));
-    assert_eq!(waits.not_before.map(|at| at.elapsed.timestamp().as_second()), Some(7 * 24 * 3_600));
+    assert_eq!((judged.verdict, judged.opens()), (Verdict::Wait, None));
+    assert_eq!(judged.not_before(), waits.not_before.and_then(NotBefore::elapsed));
+    assert_eq!(judged.not_before().map(|at| at.timestamp().as_second()), Some(7 * 24 * 3_600));
     story.passes(Duration::from_secs(6 * 24 * 3_600 - 1)).move_as(&[Role::ADMIN], "r", "Production");
     assert_eq!(story.codes(), ["exposure"]);
     story.passes(Duration::from_secs(1)).move_as(&[Role::ADMIN], "r", "Production").carried_out();
@@ -973,6 +978,7 @@ fn what_was_wanted_by_a_name_is_declined_by_an_id_once() {
         state: "StageRollOut".into(),
         hook: None,
         not_before: None,
+        opens: None,
         findings: vec![],
     };
     story.world.apply(story.world.last + 1, story.now, "rt:jane", &awaits.into());

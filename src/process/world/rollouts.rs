@@ -37,6 +37,8 @@ pub struct Rollouts {
     waiting: OrdSet<RolloutId>,
     /// Those whose wish may become possible by the passing of time, by that elapsed time.
     due: OrdSet<(Elapsed, RolloutId)>,
+    /// Those for which the calendar may open, by that time on the wall clock.
+    opens: OrdSet<(Timestamp, RolloutId)>,
     /// Plans that have no `done` yet, by the number of their entry.
     plans: OrdMap<u64, Arc<Plan>>,
     /// The trees in which a plan that has no `done` yet is shown already.
@@ -107,6 +109,12 @@ impl Rollouts {
     fn due_after(&self, after: Elapsed) -> impl Iterator<Item = &(Elapsed, RolloutId)> {
         let is_before = move |(at, _): &&(Elapsed, RolloutId)| *at <= after;
         self.due.iter().skip_while(is_before)
+    }
+
+    /// Those for which the calendar may have opened between two times on the wall clock.
+    pub fn opened(&self, after: Timestamp, until: Timestamp) -> impl Iterator<Item = &RolloutId> {
+        let known = self.opens.iter().skip_while(move |(at, _)| *at <= after);
+        known.take_while(move |(at, _)| *at <= until).map(|(_, id)| id)
     }
 
     /// How many are waiting.
@@ -248,6 +256,12 @@ impl Rollouts {
         if let Some(at) = after.and_then(|wanted| wanted.not_before) {
             self.due.insert((at, id.clone()));
         }
+        if let Some(at) = before.and_then(|wanted| wanted.opens) {
+            self.opens.remove(&(at, id.clone()));
+        }
+        if let Some(at) = after.and_then(|wanted| wanted.opens) {
+            self.opens.insert((at, id.clone()));
+        }
         match after {
             Some(_) => drop(self.waiting.insert(id.clone())),
             None => drop(self.waiting.remove(id)),
@@ -265,8 +279,14 @@ impl Rollouts {
     pub(super) fn awaits(&mut self, stamp: Stamp<'_>, awaits: &Awaits) {
         let state = State::recorded(&awaits.state);
         let hook = awaits.hook.clone().or_else(|| hook_before(stamp.who));
-        let wanted =
-            Wanted { state, by: Actor::recorded(stamp.who), hook, since: stamp.at, not_before: awaits.not_before };
+        let wanted = Wanted {
+            state,
+            by: Actor::recorded(stamp.who),
+            hook,
+            since: stamp.at,
+            not_before: awaits.not_before,
+            opens: awaits.opens,
+        };
         self.change(&awaits.rollout, |known| known.wanted = Some(wanted));
     }
 

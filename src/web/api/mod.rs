@@ -43,6 +43,8 @@ pub mod packages;
 pub mod trees;
 /// The procedures in force.
 pub mod procedures;
+/// When packages may move, and when people work.
+pub mod calendar;
 /// Entries of the logbook, and its chain.
 pub mod log;
 /// The people behind the ids in the logbook; erases somebody.
@@ -101,6 +103,7 @@ pub mod outbox;
     packages::lose,
     trees::trees,
     procedures::procedures,
+    calendar::calendar,
     log::log,
     log::verify_log,
     people::people,
@@ -148,6 +151,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
         .route("/api/v1/procedures", get(procedures::procedures))
+        .route("/api/v1/calendar", get(calendar::calendar))
         .route("/api/v1/log", get(log::log))
         .route("/api/v1/log/verify", get(log::verify_log))
         .route("/api/v1/people", get(people::people))

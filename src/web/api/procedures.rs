@@ -133,6 +133,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::calendar::site::Calendar;
     use crate::process::procedure;
     use crate::process::rules::DistRules;
 
@@ -140,6 +141,7 @@ mod tests {
     fn distributions_with_the_same_table_are_together() {
         let follows = |text: &str| DistRules {
             workflow: procedure::read(text, Path::new("own.toml")).expect("a procedure").workflow,
+            calendar: Calendar::default(),
             trees: vec![],
             trust: BTreeMap::new(),
             grace_metadata: Duration::ZERO,

@@ -1,0 +1,70 @@
+//! The calendar of a site or of a distribution: its working days, and when packages may move.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::weekdays::Weekdays;
+use super::windows::Windows;
+use super::working_days::WorkingDays;
+
+/// The calendar of a site or of a distribution, by the clocks of one time zone.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    /// Which days are worked.
+    pub working_days: WorkingDays,
+    /// When packages may move.
+    pub windows: Windows,
+}
+
+impl Default for Calendar {
+    /// Where nobody has said anything: Monday to Friday in UTC, and packages may move at any time.
+    fn default() -> Self {
+        let zone = TimeZone::UTC;
+        Self { working_days: WorkingDays::new(Weekdays::WORKING, zone.clone()), windows: Windows::open(zone) }
+    }
+}
+
+impl Calendar {
+    /// The name of the time zone.
+    #[must_use]
+    pub fn zone(&self) -> &str {
+        self.windows.zone().iana_name().unwrap_or("local time")
+    }
+
+    /// A moment as the clocks of the zone show it, with the day of the week.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> String {
+        let local = self.windows.zone().to_datetime(at);
+        // Seconds are there only if a window has them.
+        local.strftime(if local.second() == 0 { "%a %Y-%m-%d %H:%M" } else { "%a %Y-%m-%d %H:%M:%S" }).to_string()
+    }
+
+    /// The same with the name of the zone, for a sentence that does not say it.
+    #[must_use]
+    pub fn shown(&self, at: Timestamp) -> String {
+        format!("{} {}", self.local(at), self.zone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::windows::Verdict;
+
+    #[test]
+    fn without_a_word_of_anybody_packages_may_always_move() {
+        let calendar = Calendar::default();
+        assert_eq!(calendar.windows.judge(Timestamp::UNIX_EPOCH), Verdict::Open);
+        assert!(calendar.windows.is_empty());
+        assert_eq!(calendar.zone(), "UTC");
+    }
+
+    #[test]
+    fn a_moment_is_shown_by_the_clocks_of_the_zone() {
+        let calendar = Calendar::default();
+        let shown = |text: &str| calendar.shown(text.parse().expect("a moment"));
+        assert_eq!(calendar.local("2027-01-08T07:30Z".parse().expect("a moment")), "Fri 2027-01-08 07:30");
+        assert_eq!(shown("2027-01-08T00:00Z"), "Fri 2027-01-08 00:00 UTC");
+        assert_eq!(shown("2027-01-08T00:00:07Z"), "Fri 2027-01-08 00:00:07 UTC");
+    }
+}

@@ -1,0 +1,199 @@
+//! `/api/v1/calendar`: when packages may move, and when people work.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::asking::parsed;
+use crate::domain::calendar::site::Calendar;
+use crate::domain::calendar::windows::Verdict;
+use crate::domain::names::DistPath;
+use crate::web::context::Context;
+use crate::web::problem::Problem;
+
+/// How many days are shown if the caller does not say.
+pub const DAYS: u16 = 14;
+
+/// Most days that are shown: beyond a year everything that comes back has been seen.
+pub const DAYS_MAX: u16 = 366;
+
+/// Which calendar, and how much of it.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct CalendarQuery {
+    /// The calendar of this distribution; without it, that of the site.
+    pub distribution: Option<String>,
+    /// So many days, from 1 to 366; 14 if it is left out.
+    pub days: Option<u16>,
+}
+
+/// A calendar as it is now.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CalendarBody {
+    /// The distribution; none is that of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
+    /// The time zone by whose clocks all of it is meant.
+    pub timezone: String,
+    /// Now.
+    pub now: String,
+    /// The same by the clocks of the zone.
+    pub local: String,
+    /// Whether today is worked.
+    pub working_day: bool,
+    /// The holiday that today is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holiday: Option<String>,
+    /// Whether packages may move now, as far as the calendar says.
+    pub open: bool,
+    /// Which window says so; nothing if none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// When they may next, if they may not now and will within two years.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<TimeBody>,
+    /// The moment one working day from now; nothing if no day of a whole year is worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_one_working_day: Option<TimeBody>,
+    /// What comes within so many days, in order.
+    pub days: u16,
+    /// Windows that open or close, and holidays.
+    pub next: Vec<ComingBody>,
+}
+
+/// A moment.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TimeBody {
+    /// In UTC.
+    pub at: String,
+    /// By the clocks of the zone.
+    pub local: String,
+}
+
+/// What comes.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ComingBody {
+    /// When it comes; a holiday at the beginning of its day.
+    pub when: TimeBody,
+    /// `opens`, `closes`, `stays_open`, `stays_closed` (another window decides from then on) or `holiday`.
+    pub what: String,
+    /// The window or the holiday; nothing if no window decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// When packages may move, and when people work.
+#[utoipa::path(get, path = "/api/v1/calendar", tag = "calendar", params(CalendarQuery),
+    responses((status = 200, description = "The calendar", body = CalendarBody),
+        (status = 400, description = "There are too many days", body = Problem),
+        (status = 404, description = "There is no such distribution", body = Problem)))]
+pub async fn calendar(
+    State(context): State<Context>,
+    Query(query): Query<CalendarQuery>,
+) -> Result<Json<CalendarBody>, Problem> {
+    let days = query.days.unwrap_or(DAYS);
+    if !(1..=DAYS_MAX).contains(&days) {
+        return Err(Problem::bad_request(format!("`days` is {days}; it must be from 1 to {DAYS_MAX}")));
+    }
+    let rules = context.engine.shared().read().rules.clone();
+    let dist: Option<DistPath> = query.distribution.as_deref().map(parsed).transpose()?;
+    let calendar = match &dist {
+        None => &rules.calendar,
+        Some(dist) => {
+            let known = rules.distributions.get(dist);
+            &known.ok_or_else(|| Problem::not_found(format!("there is no distribution {dist}")))?.calendar
+        }
+    };
+    Ok(Json(body(calendar, dist.as_ref(), context.clock().now(), days)))
+}
+
+fn time(calendar: &Calendar, at: Timestamp) -> TimeBody {
+    TimeBody { at: at.to_string(), local: calendar.local(at) }
+}
+
+fn body(calendar: &Calendar, dist: Option<&DistPath>, now: Timestamp, days: u16) -> CalendarBody {
+    let Calendar { windows, working_days } = calendar;
+    let zone = windows.zone();
+    let today = zone.to_datetime(now).date();
+    let opens = match windows.judge(now) {
+        Verdict::Open => None,
+        Verdict::Closed { until, .. } => until,
+    };
+    let until = now.saturating_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
+    let changes = windows.changes(now, until).into_iter().map(|change| {
+        let what = match (change.was_open, change.is_open) {
+            (false, true) => "opens",
+            (true, false) => "closes",
+            (true, true) => "stays_open",
+            (false, false) => "stays_closed",
+        };
+        (change.at, what, change.why)
+    });
+    let off = working_days.holidays_after(today).filter_map(|(day, name)| {
+        let at = day.to_zoned(zone.clone()).ok()?.timestamp();
+        Some((at, "holiday", Some(name.to_owned())))
+    });
+    let mut next: Vec<_> = changes.chain(off.take_while(|(at, ..)| *at <= until)).collect();
+    next.sort_by_key(|(at, ..)| *at);
+    let coming =
+        |(at, what, name): (Timestamp, &str, _)| ComingBody { when: time(calendar, at), what: what.to_owned(), name };
+    CalendarBody {
+        distribution: dist.map(ToString::to_string),
+        timezone: calendar.zone().to_owned(),
+        now: now.to_string(),
+        local: calendar.local(now),
+        working_day: working_days.is_working(today),
+        holiday: working_days.holiday(today).map(str::to_owned),
+        open: windows.is_open(now),
+        why: windows.why(now),
+        opens: opens.map(|at| time(calendar, at)),
+        in_one_working_day: working_days.after(now, 1).ok().map(|at| time(calendar, at)),
+        days,
+        next: next.into_iter().map(coming).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::calendar::weekdays::Weekdays;
+    use crate::domain::calendar::windows::{Effect, Rule, Windows};
+    use crate::domain::calendar::working_days::WorkingDays;
+    use jiff::tz::TimeZoneDatabase;
+
+    fn zurich(windows: &[(Effect, &str, &str)]) -> Calendar {
+        let zone = TimeZoneDatabase::bundled().get("Europe/Zurich").expect("compiled in");
+        let rule = |(effect, name, when): &(Effect, &str, &str)| Rule {
+            effect: *effect,
+            when: when.parse().expect("a time"),
+            name: (*name).to_owned(),
+        };
+        let off = [("2026-12-25", "Christmas Day"), ("2026-12-26", "St Stephen"), ("2027-01-01", "New Year")];
+        let off = off.map(|(day, name)| (day.parse().expect("a date"), name.into()));
+        Calendar {
+            working_days: WorkingDays::new(Weekdays::WORKING, zone.clone()).except(off.into()),
+            windows: Windows::new(windows.iter().map(rule).collect(), zone).expect("rules"),
+        }
+    }
+
+    #[test]
+    fn a_calendar_is_told_with_all_that_comes() {
+        let calendar = zurich(&[
+            (Effect::Deny, "end of the year", "2026-12-24T18:00..2026-12-28"),
+            (Effect::Allow, "working hours", "Mon-Thu 09:00-16:00"),
+        ]);
+        let told = body(&calendar, None, "2026-12-24T14:30:00Z".parse().expect("a moment"), 7);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&told).expect("a document"));
+    }
+
+    #[test]
+    fn a_holiday_on_a_day_without_a_window_is_told_too() {
+        let told = body(&zurich(&[]), "d".parse().ok().as_ref(), "2026-12-25T10:00:00Z".parse().expect("a moment"), 1);
+        assert_eq!((told.open, told.why, told.holiday.as_deref()), (true, None, Some("Christmas Day")));
+        // One working day from a holiday is the end of the first working day after it.
+        assert_eq!(told.in_one_working_day.map(|at| at.local).as_deref(), Some("Tue 2026-12-29 00:00"));
+        let next: Vec<(&str, &str)> =
+            told.next.iter().map(|coming| (coming.when.at.as_str(), coming.what.as_str())).collect();
+        assert_eq!(next, [("2026-12-25T23:00:00Z", "holiday")]);
+    }
+}
