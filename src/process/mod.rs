@@ -40,6 +40,10 @@ pub mod procedure;
 pub mod notice;
 /// What can be asked for.
 pub mod act;
+/// What a step would do.
+pub mod outlook;
+/// What differs between two trees.
+pub mod difference;
 
 use crate::domain::names::RolloutId;
 use act::{ended, erase, give_up, hint, lose, step, submit, wishes};

@@ -19,12 +19,16 @@ pub mod asking;
 pub mod rollouts;
 /// What stands between a rollout and each next state.
 pub mod why;
+/// What a step would do.
+pub mod plan;
 /// Requests a step, or gives one up.
 pub mod moves;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.
 pub mod trees;
+/// What differs between two trees.
+pub mod diff;
 /// The procedures in force.
 pub mod procedures;
 /// Entries of the logbook, and its chain.
@@ -45,10 +49,12 @@ pub mod outbox;
     rollouts::submit,
     rollouts::rollout,
     why::why,
+    plan::plan,
     moves::move_rollout,
     moves::give_up,
     packages::lose,
     trees::trees,
+    diff::diff,
     procedures::procedures,
     log::log,
     log::verify_log,
@@ -67,10 +73,12 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts", get(rollouts::rollouts).post(rollouts::submit))
         .route("/api/v1/rollouts/{id}", get(rollouts::rollout))
         .route("/api/v1/rollouts/{id}/why", get(why::why))
+        .route("/api/v1/rollouts/{id}/plan", get(plan::plan))
         .route("/api/v1/rollouts/{id}/move", post(moves::move_rollout))
         .route("/api/v1/rollouts/{id}/give-up", post(moves::give_up))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
+        .route("/api/v1/diff", get(diff::diff))
         .route("/api/v1/procedures", get(procedures::procedures))
         .route("/api/v1/log", get(log::log))
         .route("/api/v1/log/verify", get(log::verify_log))
