@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::judge::{self, Source};
-use crate::site::{DISTRIBUTION, Site, Wish};
+use crate::site::{DISTRIBUTION, Site, Wish, request};
 
 const SECOND: &str = "umd/3/sl5/i386";
 
@@ -79,7 +79,8 @@ fn a_plan_that_would_be_refused_says_why_and_what_it_would_have_done() {
     assert_eq!(out.status.code(), Some(1));
     assert!(text.contains("would be refused: reject") && text.contains("no_transition"), "{text}");
     // Nobody in particular asks.
-    let plan = site.document("/api/v1/rollouts/new/plan?state=StageRollOut");
+    let answer = request(site.address(), "GET", "/api/v1/rollouts/new/plan?state=StageRollOut", &[], b"").unwrap();
+    let plan: Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((&plan["verdict"], plan["trees"].as_array().unwrap().len()), (&Value::from("needs-admin"), 2), "{plan}");
     let text = site.ctl_good(&["plan", "new", "Unverified"]);
     assert!(text.contains("Nothing would move") && text.contains("may be taken now"), "{text}");
