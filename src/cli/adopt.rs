@@ -77,7 +77,7 @@ pub struct AdoptArgs {
 /// Nothing was adopted.
 pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let settings = offline::settings(&args.config)?;
-    let Some(id) = tree(&args.tree) else {
+    let Ok(id) = args.tree.parse() else {
         let message = format!("`{}` is not a tree of a distribution", args.tree.escape_default());
         return Err(Failure::new(Exit::Usage, message).hint("for example production/umd/3/sl6/x86_64"));
     };
@@ -105,12 +105,6 @@ pub fn run(args: &AdoptArgs, now: Timestamp) -> Result<Outcome, Failure> {
     let exit = if adopted.survey.is_good() { Exit::Done } else { Exit::Refused };
     let text = if args.json { show_json(&adopted, &order.id) } else { show(&adopted, &order.id) };
     Ok(Outcome { text, exit })
-}
-
-/// The tree at a path relative to the root.
-fn tree(path: &str) -> Option<TreeId> {
-    let (tree, dist) = path.trim_end_matches('/').split_once('/')?;
-    Some(TreeId { dist: dist.parse().ok()?, tree: tree.parse().ok()? })
 }
 
 fn failed(error: &AdoptError) -> Failure {
@@ -270,7 +264,7 @@ mod tests {
 
     #[test]
     fn an_adoption_is_reported() {
-        let id = tree("production/umd/3/sl6/x86_64").expect("a tree");
+        let id = "production/umd/3/sl6/x86_64".parse().expect("a tree");
         let many = ["a", "b", "c", "d", "e", "f", "g"].map(|name| (name, Code::UnknownKey));
         let mut bad = survey(1, &[&many[..], &[("x\ny.rpm", Code::Unsigned)]].concat());
         bad.missing.push("gone.rpm".into());

@@ -94,6 +94,11 @@ impl Listing {
         self.packages.keys()
     }
 
+    /// The packages of a name, in order.
+    pub fn named<'l>(&'l self, name: &'l str) -> impl Iterator<Item = (&'l Nevra, &'l Entry)> {
+        self.packages.range(Nevra::first_of(name)..).take_while(move |(nevra, _)| nevra.name() == name)
+    }
+
     /// Lists a package; returns the previous entry.
     pub fn insert(&mut self, nevra: Nevra, entry: Entry) -> Option<Entry> {
         self.elsewhere += usize::from(entry.place.is_some());

@@ -32,6 +32,8 @@ pub mod rollout;
 pub mod gate;
 /// What a tree lists, and what a distribution has accepted.
 pub mod listing;
+/// What changes for clients between two lists of packages.
+pub mod changes;
 /// What a transition does to the trees, in a form that can be carried out twice.
 pub mod plan;
 /// What comes of a test.

@@ -228,6 +228,18 @@ pub struct TreeId {
     pub tree: TreeName,
 }
 
+impl FromStr for TreeId {
+    type Err = BadName;
+
+    /// `TREE/DISTRIBUTION`: the path below the site's root.
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let why = "write the tree and its distribution, such as production/umd/3/sl6/x86_64";
+        let bad = || BadName { text: text.to_owned(), what: "tree", why };
+        let (tree, dist) = text.trim_end_matches('/').split_once('/').ok_or_else(bad)?;
+        Ok(Self { dist: dist.parse()?, tree: tree.parse()? })
+    }
+}
+
 impl fmt::Display for TreeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.tree, self.dist)
@@ -245,6 +257,17 @@ mod tests {
         {
             assert!(text.parse::<DistPath>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_tree_is_read_as_it_is_written() {
+        for text in ["production/umd/3/sl6/x86_64", "testing/el9"] {
+            assert_eq!(text.parse::<TreeId>().map(|id| id.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!("testing/el9/".parse::<TreeId>(), "testing/el9".parse());
+        let told = ["production", "", "/el9", "a b/el9", "testing/../x", "testing/"]
+            .map(|text| text.parse::<TreeId>().expect_err(text).to_string());
+        insta::assert_snapshot!(told.join("\n"));
     }
 
     #[test]

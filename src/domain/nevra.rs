@@ -229,6 +229,14 @@ impl Nevra {
         self.part(3)
     }
 
+    /// `[EPOCH:]VERSION-RELEASE`, as people compare them.
+    pub fn evr(&self) -> String {
+        match self.epoch {
+            0 => format!("{}-{}", self.version(), self.release()),
+            epoch => format!("{epoch}:{}-{}", self.version(), self.release()),
+        }
+    }
+
     /// `NAME-VERSION-RELEASE.ARCH.rpm`, without the epoch, as rpm names files.
     pub fn file_name(&self) -> String {
         format!("{}.rpm", self.stem)
@@ -426,6 +434,7 @@ mod tests {
         let nevra = Nevra::new("bind-libs", 32, "9.8.2", "0.el6", "i686").expect("a nevra");
         let parts = (nevra.name(), nevra.epoch(), nevra.version(), nevra.release(), nevra.arch());
         assert_eq!(parts, ("bind-libs", 32, "9.8.2", "0.el6", "i686"));
+        assert_eq!(nevra.evr(), "32:9.8.2-0.el6");
         assert_eq!(format!("{nevra:?}"), "Nevra(bind-libs-32:9.8.2-0.el6.i686)");
     }
 

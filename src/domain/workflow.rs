@@ -61,6 +61,16 @@ pub enum Effect {
     Withdraw,
 }
 
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("nothing moves"),
+            Self::Move { from, to } => write!(f, "{from} -> {to}"),
+            Self::Withdraw => f.write_str("packages are withdrawn"),
+        }
+    }
+}
+
 /// One arrow of the diagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {

@@ -20,10 +20,12 @@ use crate::domain::names::{DistPath, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, State, Transition};
+use crate::domain::workflow::{State, Transition};
 use crate::process::act::step;
 use crate::process::agenda::{Lane, Work, Wrongs};
+use crate::process::difference::{self, Difference, Shown};
 use crate::process::known::Known;
+use crate::process::outlook::{self, Outlook};
 use crate::process::rules::Rules;
 use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::Caller;
@@ -279,14 +281,30 @@ impl View {
         };
         let trouble = self.in_the_way(rollout);
         let judged = |to: &State| {
-            let mut judged = step::why(self.known(), caller, rollout, to.as_str());
-            if let (Some(why), Some(busy)) = (&trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
-                let _ = write!(busy.sentence, " It has failed so far: {why}");
-            }
-            judged
+            let judged = step::why(self.known(), caller, rollout, to.as_str());
+            with_trouble(judged, trouble.as_deref())
         };
         let is_stuck = self.known().stuck(rollout).is_some();
         Some(World::ways(dist, rollout, is_stuck).map(|t| (t.to.clone(), judged(&t.to))).collect())
+    }
+
+    /// What a step would do, and what keeps the rollout from it.
+    pub fn outlook(&self, id: &RolloutId, caller: &Caller, state: &str) -> Option<Outlook> {
+        let rollout = self.world.rollouts.get(id)?;
+        let outlook = outlook::outlook(self.known(), caller, rollout, state);
+        let judged = with_trouble(outlook.judged, self.in_the_way(rollout).as_deref());
+        Some(Outlook { judged, ..outlook })
+    }
+
+    /// What differs between two trees.
+    pub fn difference(&self, trees: [&TreeId; 2], shown: &Shown) -> Difference {
+        difference::difference(&self.world, trees, shown)
+    }
+
+    /// Whether a tree is configured, or was once.
+    pub fn has_tree(&self, id: &TreeId) -> bool {
+        let rules = self.rules.distributions.get(&id.dist);
+        rules.is_some_and(|rules| rules.trees.contains(&id.tree)) || self.world.trees.get(id).is_some()
     }
 
     /// All trees in the order of the configuration.
@@ -307,14 +325,17 @@ impl View {
     }
 }
 
+/// The same findings; that of a move that goes on says why it has failed so far.
+fn with_trouble(mut judged: Judgement, trouble: Option<&str>) -> Judgement {
+    if let (Some(why), Some(busy)) = (trouble, judged.findings.iter_mut().find(|f| f.code == "busy")) {
+        let _ = write!(busy.sentence, " It has failed so far: {why}");
+    }
+    judged
+}
+
 /// The state that a transition leads to, and what it does to the packages.
 fn step(way: &Transition) -> (State, String) {
-    let effect = match &way.effect {
-        Effect::None => "nothing moves".to_owned(),
-        Effect::Move { from, to } => format!("{from} -> {to}"),
-        Effect::Withdraw => "packages are withdrawn".to_owned(),
-    };
-    (way.to.clone(), effect)
+    (way.to.clone(), way.effect.to_string())
 }
 
 #[cfg(test)]

@@ -83,10 +83,28 @@ pub fn show_size(value: u64) -> String {
     Shown(value, &BYTES, "0B").to_string()
 }
 
+/// A size for people, with at most one digit behind the point: `1.2 MiB`. It is cut, never rounded up.
+pub fn about_size(value: u64) -> String {
+    match BYTES.iter().find(|(_, factor)| value >= *factor) {
+        None | Some((_, 1)) => format!("{value} B"),
+        Some((unit, factor)) => {
+            let tenths = u128::from(value) * 10 / u128::from(*factor);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_size_for_people_is_short() {
+        let sizes = [0, 1_023, 1_024, 1_600, 1_048_575, 5 << 20, u64::MAX];
+        let told = ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "1023.9 KiB", "5.0 MiB", "16777215.9 TiB"];
+        assert_eq!(sizes.map(about_size), told);
+    }
 
     #[test]
     fn durations_have_one_number_and_one_unit() {

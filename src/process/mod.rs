@@ -42,6 +42,10 @@ pub mod notice;
 pub mod rights;
 /// What can be asked for.
 pub mod act;
+/// What a step would do.
+pub mod outlook;
+/// What differs between two trees.
+pub mod difference;
 
 use crate::domain::names::RolloutId;
 use act::{

@@ -25,6 +25,10 @@ const LOGBOOK_READERS: usize = 4;
 /// How many files are read for clients at a time: enough for any kind of disk, few for this machine.
 const FILE_READERS: usize = 16;
 
+/// How many questions that take a processor for a while are answered at a time. They read memory alone, so a disk that
+/// hangs keeps none of them waiting.
+const RECKONERS: usize = 2;
+
 /// The settings that handlers use; a reload replaces them.
 #[derive(Default)]
 pub struct SiteFacts {
@@ -57,6 +61,7 @@ pub struct Context {
     logbook: Reader,
     walkers: Arc<Readers>,
     readers: Arc<Readers>,
+    reckoners: Arc<Readers>,
     bodies: Arc<Bodies>,
     guesses: Arc<Guesses>,
     site: Arc<RwLock<Arc<SiteFacts>>>,
@@ -67,10 +72,11 @@ pub struct Context {
 impl Context {
     /// A context for an engine.
     pub fn new(engine: Handle, logbook: Reader, site: SiteFacts, disk: Arc<dyn Disk>, clock: Clock) -> Self {
-        let [walkers, readers] = [LOGBOOK_READERS, FILE_READERS].map(|most| Arc::new(Readers::new(most)));
+        let [walkers, readers, reckoners] =
+            [LOGBOOK_READERS, FILE_READERS, RECKONERS].map(|most| Arc::new(Readers::new(most)));
         let (bodies, guesses) = (Arc::default(), Arc::new(Guesses::new(clock)));
         let site = Arc::new(RwLock::new(Arc::new(site)));
-        Self { engine, logbook, walkers, readers, bodies, guesses, site, disk, clock }
+        Self { engine, logbook, walkers, readers, reckoners, bodies, guesses, site, disk, clock }
     }
 
     /// Reads the logbook file on a thread that may block on the disk.
@@ -108,6 +114,18 @@ impl Context {
         let (site, disk) = (self.site(), Arc::clone(&self.disk));
         let done = self.walkers.read(move || work(&site, disk.as_ref())).await;
         done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.sentence()))
+    }
+
+    /// Works something out that takes a while for large trees, on a thread of its own, so that no other request waits.
+    ///
+    /// # Errors
+    /// A problem document if there is no thread for too long.
+    pub async fn reckon<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let busy = |_| {
+            let why = "too many requests of this kind are being answered; try again in a moment";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not now", why)
+        };
+        self.reckoners.read(work).await.map_err(busy)
     }
 
     /// Where the time comes from.

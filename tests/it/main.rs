@@ -49,6 +49,7 @@ mod mirrors;
 mod outgoing;
 mod peers;
 mod people;
+mod plan;
 mod power_cuts;
 mod random;
 mod readers;

@@ -18,10 +18,14 @@ pub mod list;
 pub mod show;
 /// `rolloutctl why`.
 pub mod why;
+/// `rolloutctl plan`.
+pub mod plan;
 /// `rolloutctl log`.
 pub mod log;
 /// `rolloutctl trees`.
 pub mod trees;
+/// `rolloutctl diff`.
+pub mod diff;
 /// `rolloutctl procedure`.
 pub mod procedure;
 /// `rolloutctl calendar`.
@@ -86,8 +90,10 @@ enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Why(why::WhyArgs),
+    Plan(plan::PlanArgs),
     Log(log::LogArgs),
     Trees(trees::TreesArgs),
+    Diff(diff::DiffArgs),
     Procedure(procedure::ProcedureArgs),
     Calendar(calendar::CalendarArgs),
     Submit(submit::SubmitArgs),
@@ -138,8 +144,10 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::List(args) => list::run(args, &client, json).await,
         Command::Show(args) => show::run(args, &client, json).await,
         Command::Why(args) => why::run(args, &client, json).await,
+        Command::Plan(args) => plan::run(args, &client, json).await,
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Trees(_) => trees::run(&client, json).await,
+        Command::Diff(args) => diff::run(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
         Command::Calendar(args) => calendar::run(args, &client, json).await,
         Command::Submit(args) => submit::run(args, &client, json).await,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ask::{escape, one};
-use super::words::document;
+use super::words::{document, show_findings};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::rollouts::RolloutBody;
@@ -41,9 +41,7 @@ fn show_why(rollout: &RolloutBody, why: &[WhyBody]) -> String {
     }
     for step in why {
         let _ = writeln!(text, "{}: {}", step.state, step.verdict);
-        for finding in &step.findings {
-            let _ = writeln!(text, "  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
-        }
+        text.push_str(&show_findings(&step.findings));
     }
     text
 }

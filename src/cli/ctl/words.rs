@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::web::api::rollouts::RolloutBody;
+use crate::web::problem::FindingBody;
 
 /// One JSON document.
 pub(super) fn document(value: &impl Serialize) -> String {
@@ -17,6 +18,15 @@ pub(super) fn document(value: &impl Serialize) -> String {
 pub(super) fn moment(at: &str) -> String {
     let read = at.parse::<jiff::Timestamp>();
     read.map_or_else(|_| at.to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+/// Findings, one on a line.
+pub(super) fn show_findings(findings: &[FindingBody]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let _ = writeln!(text, "  {:<11} {} ({})", finding.verdict, finding.sentence, finding.code);
+    }
+    text
 }
 
 /// How this program was called; the example site has its own script for it.

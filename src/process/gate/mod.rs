@@ -262,7 +262,8 @@ impl<'a> Case<'a> {
         (Entry { who: self.caller.who.clone(), why: reason.to_owned(), fact: fact.into() }, packages)
     }
 
-    fn plan(&self, transition: &Transition) -> Option<Plan> {
+    /// What a step does to the trees; `None` if it moves nothing.
+    pub(super) fn plan(&self, transition: &Transition) -> Option<Plan> {
         let target = match &transition.effect {
             Effect::None => return None,
             Effect::Move { to, .. } => Some(to.clone()),

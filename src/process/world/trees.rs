@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Package, Packages, Stamp};
+use crate::domain::changes::Amount;
 use crate::domain::checksum::Sha256;
 use crate::domain::listing::{Entry, Listing};
 use crate::domain::moment::Elapsed;
@@ -50,6 +51,11 @@ impl Tree {
     /// What it lists.
     pub fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    /// How many packages it lists, and their bytes.
+    pub fn amount(&self) -> Amount {
+        Amount { packages: self.listing.len() as u64, bytes: self.bytes }
     }
 
     /// Who has signed what it lists, and how many packages each.

@@ -19,6 +19,8 @@ pub mod asking;
 pub mod rollouts;
 /// What stands between a rollout and each next state.
 pub mod why;
+/// What a step would do.
+pub mod plan;
 /// Requests a step, or gives one up.
 pub mod moves;
 /// Edits rollouts and cancels them.
@@ -41,6 +43,8 @@ pub mod dossier;
 pub mod packages;
 /// All trees.
 pub mod trees;
+/// What differs between two trees.
+pub mod diff;
 /// The procedures in force.
 pub mod procedures;
 /// When packages may move, and when people work.
@@ -63,6 +67,7 @@ pub mod outbox;
     rollouts::submit,
     rollouts::rollout,
     why::why,
+    plan::plan,
     moves::move_rollout,
     moves::give_up,
     edits::edit,
@@ -102,6 +107,7 @@ pub mod outbox;
     tasks::end_task,
     packages::lose,
     trees::trees,
+    diff::diff,
     procedures::procedures,
     calendar::calendar,
     log::log,
@@ -121,6 +127,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts", get(rollouts::rollouts).post(rollouts::submit))
         .route("/api/v1/rollouts/{id}", get(rollouts::rollout).patch(edits::edit))
         .route("/api/v1/rollouts/{id}/why", get(why::why))
+        .route("/api/v1/rollouts/{id}/plan", get(plan::plan))
         .route("/api/v1/rollouts/{id}/move", post(moves::move_rollout))
         .route("/api/v1/rollouts/{id}/give-up", post(moves::give_up))
         .route("/api/v1/rollouts/{id}/cancel", post(edits::cancel))
@@ -150,6 +157,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
+        .route("/api/v1/diff", get(diff::diff))
         .route("/api/v1/procedures", get(procedures::procedures))
         .route("/api/v1/calendar", get(calendar::calendar))
         .route("/api/v1/log", get(log::log))
