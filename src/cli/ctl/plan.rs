@@ -18,7 +18,8 @@ use crate::web::api::plan::{AmountBody, PlanBody, PlannedPackage, PlannedTree};
 /// and architecture stays), `superseded` by a newer one that stays, `reverted` to an older one, or `replaced` (the same version,
 /// other bytes).
 ///
-/// Exit codes: 0 you may take the step now; 1 it would be refused, with the reasons.
+/// Exit codes: 0 you may take the step now; 1 it would be refused, with the reasons. Who you are is in --token-file; without
+/// it, the answer is for somebody without rights.
 ///
 /// Example: rolloutctl plan rt-1234 Production
 #[derive(Debug, clap::Args)]
