@@ -99,7 +99,7 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
     });
     let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v, notebook));
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
-    let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, |v| v.parse::<TeamName>()));
+    let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, team));
     section.close();
     Some(Token { actor: actor?, roles: roles?, teams: teams?.into_iter().collect(), file: file? })
 }
@@ -137,6 +137,10 @@ fn roles(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<BTreeSet<Role
     let written = list.iter().filter(|v| v.is_text()).filter_map(|v| Some((v.text()?.parse().ok()?, v.spot())));
     notebook.roles.extend(written.map(|(role, at)| Granted { role, at }));
     Some(roles.into_iter().collect())
+}
+
+fn team(value: &Value<'_, '_>) -> Option<TeamName> {
+    value.parse()
 }
 
 fn role(value: &Value<'_, '_>) -> Option<Role> {

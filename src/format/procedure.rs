@@ -235,10 +235,21 @@ mod tests {
     use crate::domain::workflow::{State, Transition};
 
     const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
+    const TEAMS: TermForm = TermForm { name: "teams", kind: TermKind::Count, required: true, example: "teams = 1" };
+    const FROM: TermForm = TermForm { name: "from", kind: TermKind::Roles, required: true, example: "from = [\"a\"]" };
+    const FOUR_EYES: TermForm =
+        TermForm { name: "four_eyes", kind: TermKind::Flag, required: false, example: "four_eyes = true" };
     const GATES: &[GateForm] = &[
         GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
         GateForm { name: "exposure", terms: &[LONG, IN], of_moves: true },
+        GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false },
+        GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
+        GateForm { name: "show_stoppers", terms: &[], of_moves: false },
+        GateForm { name: "no_conflict", terms: &[], of_moves: false },
+        GateForm { name: "tasks_done", terms: &[], of_moves: false },
+        GateForm { name: "bundle_complete", terms: &[], of_moves: false },
+        GateForm { name: "approvals", terms: &[FROM, FOUR_EYES], of_moves: false },
         GateForm { name: "calendar", terms: &[], of_moves: false },
     ];
 
@@ -311,6 +322,31 @@ mod tests {
                 "In Production -> Rejected TR withdraw",
             ]
         );
+    }
+
+    /// What is wrong with a term is said where it stands.
+    #[test]
+    fn a_term_that_makes_no_sense_is_a_complaint() {
+        let egi = include_str!("procedures/egi.toml");
+        let with = |gate: &str| egi.replacen("\"show_stoppers\"", gate, 1);
+        let said = |gate: &str| {
+            let complaints = read(&with(gate), Path::new("own.toml"), GATES).expect_err("it makes no sense");
+            complaints.iter().map(|complaint| complaint.what.clone()).collect::<Vec<_>>().join("; ")
+        };
+        let told = [
+            r#""approvals""#,
+            r#"{ name = "approvals", from = [] }"#,
+            r#"{ name = "approvals", from = ["Ann"] }"#,
+            r#"{ name = "approvals", from = ["srm"], four_eyes = "yes" }"#,
+            r#"{ name = "approvals", from = ["srm"], eyes = 4 }"#,
+            r#"{ name = "tasks_done", teams = 1 }"#,
+        ];
+        insta::assert_snapshot!(told.map(|gate| format!("{gate}: {}", said(gate))).join("\n"));
+        for teams in ["0", "1001", "\"two\""] {
+            said(&format!("{{ name = \"bundle_complete\" }}, {{ name = \"acknowledged\", teams = {teams} }}"));
+        }
+        read(&with(r#"{ name = "approvals", from = ["srm", "qa"], four_eyes = true }"#), Path::new("own.toml"), GATES)
+            .expect("it makes sense");
     }
 
     /// S0-23, S0-27: every spelling of a tracker is known, and only what is over is a dead end.

@@ -2,6 +2,7 @@
 //! its people, and dnf at the sites. What takes days there takes seconds here.
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon")]
 
+use std::fmt::Write as _;
 use std::fs;
 
 use crate::clients::Machine;
@@ -23,10 +24,11 @@ fn site() -> Site {
     let mut token = |actor: &str, roles: &str, teams: &str| {
         let file = site.path("keys").join(actor);
         secret(&file, format!("a-token-for-tests-of-{actor}-0123456789").as_bytes());
-        text.push_str(&format!(
-            "[[token]]\nactor = \"{actor}\"\nroles = [{roles}]\n{teams}secret = {{ file = \"{}\" }}\n",
-            file.display()
-        ));
+        let secret = file.display();
+        let _ = writeln!(
+            text,
+            "[[token]]\nactor = \"{actor}\"\nroles = [{roles}]\n{teams}secret = {{ file = \"{secret}\" }}"
+        );
     };
     token("verifier", "\"verifier\"", "");
     token("srm", "\"srm\"", "");

@@ -152,16 +152,12 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
 /// If there is no daemon, or it refuses.
 pub async fn update(args: UpdateArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let UpdateArgs { series, rollouts, bundle, reason } = args;
-    match series {
-        Some(series) => {
-            let body = NumberBody { series, bundle, rollouts, reason };
-            Ok(recorded(&client.post("/api/v1/updates", &body).await?, json))
-        }
-        None => {
-            let updates: Vec<UpdateBody> = client.get("/api/v1/updates").await?;
-            Ok(Outcome::done(if json { document(&updates) } else { list_updates(&updates, table::width()) }))
-        }
+    if let Some(series) = series {
+        let body = NumberBody { series, bundle, rollouts, reason };
+        return Ok(recorded(&client.post("/api/v1/updates", &body).await?, json));
     }
+    let updates: Vec<UpdateBody> = client.get("/api/v1/updates").await?;
+    Ok(Outcome::done(if json { document(&updates) } else { list_updates(&updates, table::width()) }))
 }
 
 fn list(bundles: &[BundleBody], width: usize) -> String {

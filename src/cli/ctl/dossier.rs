@@ -98,9 +98,10 @@ pub struct LinkArgs {
 pub async fn approve(args: ApproveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let ApproveArgs { rollout, state, role, withdraw, reason } = args;
     let path = path(&rollout, "approvals");
-    let done = match withdraw {
-        true => client.delete(&path, &DisapproveBody { state, reason }).await?,
-        false => client.post(&path, &ApproveBody { state, role, reason }).await?,
+    let done = if withdraw {
+        client.delete(&path, &DisapproveBody { state, reason }).await?
+    } else {
+        client.post(&path, &ApproveBody { state, role, reason }).await?
     };
     Ok(recorded(&done, json))
 }

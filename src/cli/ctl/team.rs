@@ -1,5 +1,7 @@
 //! `rolloutctl team`: the registry of early adopters.
 
+use std::collections::BTreeSet;
+
 use super::ask::{escape, recorded};
 use super::words::document;
 use crate::cli::client::Client;
@@ -88,9 +90,9 @@ fn show(teams: &[TeamBody], width: usize) -> String {
     if teams.is_empty() {
         return "No team is registered. `rolloutctl team add --help` says how to enter one.\n".to_owned();
     }
-    let all = |names: &std::collections::BTreeSet<String>, none: &str| match names.is_empty() {
-        true => none.to_owned(),
-        false => names.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    let all = |names: &BTreeSet<String>, none: &str| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if names.is_empty() { none.to_owned() } else { names.join(", ") }
     };
     let row = |team: &TeamBody| {
         let kind = if team.observer { "observer" } else { "early adopter" };

@@ -105,12 +105,11 @@ fn edited(rollout: &Rollout, added: &[Part], removed: &[Part]) -> Result<Vec<Par
         for nevra in packages {
             let of = parts.iter_mut().find(|part| part.dist == *dist);
             let found = of.and_then(|part| Some((part.packages.binary_search(nevra).ok()?, part)));
-            match found {
-                Some((at, part)) => drop(part.packages.remove(at)),
-                None => {
-                    let sentence = format!("{} does not have {nevra} of {dist}.", rollout.id);
-                    findings.push(Finding::new(Verdict::Reject, "not_in_rollout", sentence));
-                }
+            if let Some((at, part)) = found {
+                part.packages.remove(at);
+            } else {
+                let sentence = format!("{} does not have {nevra} of {dist}.", rollout.id);
+                findings.push(Finding::new(Verdict::Reject, "not_in_rollout", sentence));
             }
         }
     }

@@ -160,8 +160,9 @@ impl<'a> Case<'a> {
     }
 
     /// A finding that says of which of several rollouts it is.
-    pub(super) fn named(&self, finding: Finding) -> Finding {
-        Finding { sentence: format!("{}: {}", self.rollout.id, finding.sentence), ..finding }
+    pub(super) fn named(&self, mut finding: Finding) -> Finding {
+        finding.sentence = format!("{}: {}", self.rollout.id, finding.sentence);
+        finding
     }
 
     /// Its parts, each with the rules of its distribution.

@@ -62,8 +62,7 @@ pub struct LogQuery {
 }
 
 impl LogQuery {
-    /// What the entries are to be about, if not about anything; `None` inside for what cannot be the name of a thing.
-    fn subject(&self) -> Result<Option<Option<Subject>>, Problem> {
+    fn about(&self) -> Result<About, Problem> {
         let wanted = [
             self.rollout.as_ref().map(|named| Subject::rollout(named)),
             self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
@@ -72,9 +71,19 @@ impl LogQuery {
         let mut wanted = wanted.into_iter().flatten();
         match (wanted.next(), wanted.next()) {
             (_, Some(_)) => Err(Problem::bad_request("name a rollout, a bundle or a team, and not several")),
-            (first, None) => Ok(first),
+            (Some(Some(subject)), None) => Ok(About::One(subject)),
+            (Some(None), None) => Ok(About::Nothing),
+            (None, None) => Ok(About::Anything),
         }
     }
+}
+
+/// What the entries are to be about.
+enum About {
+    Anything,
+    One(Subject),
+    /// Something that cannot be the name of a thing.
+    Nothing,
 }
 
 /// Entries of the logbook, oldest first.
@@ -88,11 +97,11 @@ pub async fn log(
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
     let last = context.engine.shared().read().world.last;
     let newest = (last + 1).saturating_sub(limit as u64);
-    let subject = query.subject()?;
-    let read = move |logbook: &Reader| match &subject {
-        Some(Some(subject)) => logbook.about(&subject.to_string(), query.from, limit),
-        Some(None) => Ok(vec![]),
-        None => logbook.read(query.from.unwrap_or(newest), limit),
+    let about = query.about()?;
+    let read = move |logbook: &Reader| match &about {
+        About::One(subject) => logbook.about(&subject.to_string(), query.from, limit),
+        About::Nothing => Ok(vec![]),
+        About::Anything => logbook.read(query.from.unwrap_or(newest), limit),
     };
     let entries = context.read_logbook(read).await?;
     // Read after the entries, so that it knows everybody in them.

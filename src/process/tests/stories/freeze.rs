@@ -55,7 +55,7 @@ fn tested(now: &str, windows: &[(Effect, &str, &str)]) -> Story {
     story.rules.distributions.values_mut().next().expect("one").workflow =
         procedure::built_in("simple").expect("it ships");
     story.now = at(now).checked_sub(8 * DAY).expect("a time");
-    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "Testing").carried_out();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "Testing").carried_out().is_approved();
     story.now = at(now);
     story.keeps(DIST, windows);
     story

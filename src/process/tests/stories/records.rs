@@ -455,7 +455,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     assert_eq!(story.refuses(&two, begin(1, Outcome::Success)), "role");
     assert_eq!(story.refuses(&one, done(1, Outcome::Success, false)), "task 1 is New, not In Progress");
     story.records(&one, begin(1, Outcome::Success)).records(&two, begin(2, Outcome::Warning));
-    story.passes(DAY * 7 - Duration::from_mins(1));
+    story.passes(DAY * 6 + Duration::from_mins(24 * 60 - 1));
     assert_eq!(story.refuses(&one, done(1, Outcome::Success, false)), "quarantine");
     assert_eq!(story.refuses(&one, done(1, Outcome::Success, true)), "role");
     story.clone().records(&ou, done(1, Outcome::Success, true));

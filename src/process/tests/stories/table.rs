@@ -69,7 +69,7 @@ impl Story {
     }
 
     /// Whoever is asked approves of what comes next.
-    fn is_approved(&mut self) -> &mut Self {
+    pub(super) fn is_approved(&mut self) -> &mut Self {
         let flow = self.rules.distributions.values().next().expect("one").workflow.clone();
         for step in flow.leaving(&State::recorded(&self.state("r"))) {
             for role in approvals::roles(step) {
