@@ -38,6 +38,8 @@ pub mod gate;
 pub mod procedure;
 /// What somebody has to be told.
 pub mod notice;
+/// What somebody has to do, or can do now.
+pub mod todo;
 /// Who may do what, beside the steps of a procedure.
 pub mod rights;
 /// What can be asked for.

@@ -21,6 +21,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["list"],
     &["show"],
     &["why"],
+    &["todo"],
     &["plan"],
     &["log"],
     &["trees"],

@@ -60,6 +60,8 @@ pub mod team;
 pub mod adopters;
 /// `rolloutctl issue`.
 pub mod issue;
+/// `rolloutctl todo`.
+pub mod todo;
 /// `rolloutctl bundle` and `update`.
 pub mod bundle;
 /// `rolloutctl task`.
@@ -90,6 +92,7 @@ enum Command {
     List(list::ListArgs),
     Show(show::ShowArgs),
     Why(why::WhyArgs),
+    Todo(todo::TodoArgs),
     Plan(plan::PlanArgs),
     Log(log::LogArgs),
     Trees(trees::TreesArgs),
@@ -145,6 +148,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Show(args) => show::run(args, &client, json).await,
         Command::Why(args) => why::run(args, &client, json).await,
         Command::Plan(args) => plan::run(args, &client, json).await,
+        Command::Todo(_) => todo::run(&client, json).await,
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Trees(_) => trees::run(&client, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,

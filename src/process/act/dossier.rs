@@ -184,7 +184,8 @@ struct Toward<'w> {
     steps: Vec<&'w Transition>,
 }
 
-fn has_approved(known: Known<'_>, caller: &Caller, id: &RolloutId, state: &State) -> bool {
+/// Whether somebody has approved that a rollout goes to a state.
+pub(in crate::process) fn has_approved(known: Known<'_>, caller: &Caller, id: &RolloutId, state: &State) -> bool {
     let Some(person) = known.people.id_of(&caller.who) else { return false };
     let approvals = known.world.dossiers.of(id).map(|dossier| &dossier.approvals);
     let is_theirs = |(of, by): &(String, Actor)| of == state.as_str() && by.as_str() == person.to_string();

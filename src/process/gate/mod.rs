@@ -107,6 +107,9 @@ const ALL: &[Gate] = &[
 /// The gate that asks how long packages were exposed.
 pub const EXPOSURE: &str = "exposure";
 
+/// The gates that ask for early adopters.
+pub const EARLY_ADOPTERS: [&str; 2] = ["acknowledged", "reported"];
+
 /// How many teams of early adopters a gate wants.
 const TEAMS: TermForm = TermForm { name: "teams", kind: TermKind::Count, required: true, example: "teams = 1" };
 

@@ -55,6 +55,8 @@ impl Task {
 pub struct Tasks {
     by_number: OrdMap<u64, Arc<Task>>,
     of_bundle: OrdMap<BundleId, OrdSet<u64>>,
+    /// Those of each team that are not done.
+    open: OrdMap<TeamName, OrdSet<u64>>,
 }
 
 impl Tasks {
@@ -74,6 +76,12 @@ impl Tasks {
         numbers.filter_map(|number| Some((*number, self.get(*number)?)))
     }
 
+    /// Those of a team that are not done.
+    pub fn open_of(&self, team: &TeamName) -> impl Iterator<Item = (u64, &Task)> {
+        let numbers = self.open.get(team).into_iter().flat_map(OrdSet::iter);
+        numbers.filter_map(|number| Some((*number, self.get(*number)?)))
+    }
+
     /// The number of the next one.
     pub fn next(&self) -> u64 {
         self.by_number.get_max().map_or(1, |(number, _)| number + 1)
@@ -83,6 +91,7 @@ impl Tasks {
         let TaskCreated { task, kind, bundle, team, quarantine } = created.clone();
         let quarantine = Duration::from_secs(quarantine);
         self.of_bundle.entry(bundle.clone()).or_default().insert(task);
+        self.open.entry(team.clone()).or_default().insert(task);
         let (begun, done) = (None, None);
         let new = Task { kind, bundle, team, quarantine, created: stamp.at, begun, done };
         self.by_number.insert(task, Arc::new(new));
@@ -97,6 +106,9 @@ impl Tasks {
     pub(super) fn done(&mut self, stamp: Stamp<'_>, done: &TaskDone) {
         if let Some(task) = self.by_number.get_mut(&done.task) {
             Arc::make_mut(task).done = Some((stamp.at, done.outcome));
+            if let Some(open) = self.open.get_mut(&task.team) {
+                open.remove(&done.task);
+            }
         }
     }
 

@@ -31,6 +31,8 @@ pub mod halts;
 pub mod teams;
 /// Teams are asked to test a rollout, answer, and report.
 pub mod adopters;
+/// What whoever asks has to do.
+pub mod todo;
 /// Issues of a rollout.
 pub mod issues;
 /// Bundles, and the numbers of updates.
@@ -91,6 +93,7 @@ pub mod outbox;
     dossier::note,
     dossier::link,
     dossier::unlink,
+    todo::todo,
     bundles::bundles,
     bundles::bundle,
     bundles::open_bundle,
@@ -152,6 +155,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
         .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
+        .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
         .route("/api/v1/teams", get(teams::teams))
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))

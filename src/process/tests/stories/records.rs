@@ -13,6 +13,7 @@ use crate::process::fact::issue::IssueNoted;
 use crate::process::fact::report::Reported;
 use crate::process::fact::team::TeamRegistered;
 use crate::process::rights;
+use crate::process::todo::todo;
 
 const PROCEDURE: &str = r#"
 name = "tested"
@@ -491,4 +492,58 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec![]));
     let leave = Ask::LeaveBundle { bundle: bundle("B-1"), rollout: id("t"), reason: reason() };
     assert_eq!(story.refuses(&mu, leave), "t is not in the bundle B-1");
+}
+
+/// S0-35, S0-05: a team answers within a working day, and then somebody else has to know.
+#[test]
+fn what_somebody_has_to_do_is_said_by_deadline() {
+    let mut story = Story::tested();
+    let (srm, mary) = (person("sue", &[Role::SRM]), person("mary", &[Role::MAINTAINER]));
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let said = |story: &Story, who: &Caller| -> Vec<String> {
+        let duties = todo(story.known(), who);
+        duties.into_iter().map(|duty| format!("{:?}: {} [{}]", duty.by, duty.what, duty.command)).collect()
+    };
+    // The epoch was a Thursday.
+    assert_eq!(said(&story, &mary), [""; 0], "the release notes are missing");
+    story.in_testing();
+    assert_eq!(said(&story, &tom), [""; 0]);
+    let assign = Ask::Assign {
+        rollout: id("r"),
+        teams: vec![team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS")],
+        beta: false,
+        reason: String::new(),
+    };
+    story.passes(DAY * 2).records(&srm, assign);
+    // Asked on a Saturday: by Tuesday at midnight, which is one working day after Monday began.
+    let accept = "ea-NGI_IT-T1 is asked to test r: accept or reject it [accept r ea-NGI_IT-T1]";
+    assert_eq!(said(&story, &tom), [format!("Until(1970-01-06T00:00:00Z): {accept}")]);
+    assert_eq!(said(&story, &srm), [""; 0]);
+    story.passes(DAY * 3 + Duration::from_secs(1));
+    assert_eq!(said(&story, &tom), [format!("Overdue(1970-01-06T00:00:00Z): {accept}")]);
+    let silent = said(&story, &srm);
+    assert_eq!(silent.len(), 2, "{silent:?}");
+    assert!(silent.iter().all(|duty| duty.starts_with("Overdue(1970-01-06T00:00:00Z): ea-NGI_")), "{silent:?}");
+    for name in ["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"] {
+        let answered = Answered { rollout: id("r"), team: team(name), accepts: true };
+        story.records(&srm, Ask::Answer { answered, reason: String::new() });
+    }
+    assert_eq!(said(&story, &tom).len(), 1);
+    assert!(said(&story, &tom)[0].contains("report what came of it"));
+    let reported = Reported {
+        rollout: id("r"),
+        team: team("ea-NGI_IT-T1"),
+        outcome: Outcome::Success,
+        summary: String::new(),
+        file: None,
+    };
+    story.records(&tom, Ask::Report(reported));
+    assert_eq!(said(&story, &tom), [""; 0]);
+    assert_eq!(said(&story, &srm), ["None: r can go from Testing to Accepted [move r Accepted]"]);
+    story.moves(&srm, "Accepted");
+    let approve = "None: r may need your approval for Production, as srm [approve r Production]";
+    assert_eq!(said(&story, &srm), [approve]);
+    let ask = Ask::Approve { rollout: id("r"), state: "Production".into(), role: None, reason: String::new() };
+    story.records(&srm, ask);
+    assert_eq!(said(&story, &srm), [""; 0]);
 }

@@ -1,0 +1,176 @@
+//! What somebody has to do, or can do now, by deadline.
+//!
+//! A look at the world, from which nothing follows. It is bounded: of each state of each distribution the rollouts are
+//! looked at that changed last.
+
+use jiff::Timestamp;
+
+use super::gate::{self, approvals};
+use super::known::Known;
+use super::rules::DistRules;
+use super::who::Caller;
+use super::world::adopters::{Adopter, Standing};
+use super::{act, rights};
+use crate::domain::gate::Verdict;
+use crate::domain::names::{DistPath, Role};
+use crate::domain::naming::team::TeamName;
+use crate::domain::rollout::Rollout;
+use crate::domain::workflow::{Effect, State, Transition};
+
+/// Rollouts of one state in one distribution that are looked at.
+pub const LOOKED_AT: usize = 100;
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duty {
+    /// Until when, if there is a deadline; these come first.
+    pub by: Deadline,
+    /// What, a sentence without a full stop.
+    pub what: String,
+    /// The command that does it, without the program's name.
+    pub command: String,
+}
+
+/// When something has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deadline {
+    /// It should have been done by then.
+    Overdue(Timestamp),
+    /// By then.
+    Until(Timestamp),
+    /// At any time.
+    None,
+}
+
+impl Deadline {
+    fn at(by: Timestamp, now: Timestamp) -> Self {
+        if by < now { Self::Overdue(by) } else { Self::Until(by) }
+    }
+}
+
+/// What somebody has to do or can do, the most urgent first.
+pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
+    let mut duties: Vec<Duty> = caller.teams().flat_map(|team| of_team(known, team)).collect();
+    for (dist, rules) in &known.rules.distributions {
+        for rollout in open(known, dist, rules) {
+            duties.extend(steps(known, caller, rules, rollout));
+            duties.extend(missing_approval(known, caller, rules, rollout));
+            if rights::ASSIGN.lacking(caller, rollout.dists()).is_none() {
+                duties.extend(silent(known, rules, rollout));
+            }
+        }
+    }
+    duties.sort();
+    // A rollout of several distributions is found in each.
+    duties.dedup();
+    duties
+}
+
+/// The rollouts of a distribution that have a way to go, as far as they are looked at.
+fn open<'a>(known: Known<'a>, dist: &'a DistPath, rules: &'a DistRules) -> impl Iterator<Item = &'a Rollout> {
+    let states = rules.workflow.states().iter().filter(|state| rules.workflow.leaving(state).next().is_some());
+    let of_state = move |state| known.world.rollouts.newest(Some(dist), |_, other| other == state, None, LOOKED_AT);
+    states.flat_map(of_state).filter(|rollout| !rollout.cancelled)
+}
+
+/// What a team of early adopters has to do.
+fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
+    let (world, now) = (known.world, known.now.wall);
+    let mut duties = Vec::new();
+    for id in world.adopters.rollouts(team) {
+        let (Some(rollout), Some(adopter)) = (world.rollouts.get(id), world.adopters.get(id, team)) else { continue };
+        let Some(rules) = asking(known, rollout) else { continue };
+        match (adopter.standing(), answer_by(rules, adopter)) {
+            (Standing::Assigned, by) => duties.push(Duty {
+                by: by.map_or(Deadline::None, |by| Deadline::at(by, now)),
+                what: format!("{team} is asked to test {id}: accept or reject it"),
+                command: format!("accept {id} {team}"),
+            }),
+            (Standing::Accepted, _) => duties.push(Duty {
+                by: Deadline::None,
+                what: format!("{team} has accepted {id}: report what came of it"),
+                command: format!("report {id} {team} success"),
+            }),
+            (Standing::Declined | Standing::Reported(_), _) => {}
+        }
+    }
+    for (number, task) in world.tasks.open_of(team) {
+        let (by, what, word) = match task.begun {
+            None => (Deadline::None, format!("task {number}: {} the bundle {}", task.kind, task.bundle), "begin"),
+            Some((_, since, _)) => {
+                let ends = known.now.when(since.plus(task.quarantine));
+                let what = format!("task {number} can be done after its quarantine, at {:.0}", ends.wall);
+                (Deadline::None, what, "done")
+            }
+        };
+        duties.push(Duty { by, what, command: format!("task {word} {number} success") });
+    }
+    duties
+}
+
+/// The steps that can be taken now.
+fn steps<'a>(
+    known: Known<'a>,
+    caller: &'a Caller,
+    rules: &'a DistRules,
+    rollout: &'a Rollout,
+) -> impl Iterator<Item = Duty> + use<'a> {
+    let may = move |step: &Transition| rollout.dists().all(|dist| caller.may(&step.who, Some(dist)));
+    let passes = move |to: &State| act::step::why(known, caller, rollout, to.as_str()).verdict == Verdict::Pass;
+    // To withdraw something is not what anybody has to do.
+    let forward = rules.workflow.leaving(&rollout.state).filter(|step| step.effect != Effect::Withdraw);
+    let ready = forward.filter(move |step| may(step) && passes(&step.to));
+    ready.map(|step| Duty {
+        by: Deadline::None,
+        what: format!("{} can go from {} to {}", rollout.id, rollout.state, step.to),
+        command: format!("move {} {}", rollout.id, quoted(step.to.as_str())),
+    })
+}
+
+/// Whether a step waits for this person's approval.
+fn missing_approval(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
+    let asks = rules.workflow.leaving(&rollout.state).filter_map(|step| {
+        let role = approvals::roles(step).find(|role| rollout.dists().all(|dist| caller.may([*role], Some(dist))))?;
+        (!act::dossier::has_approved(known, caller, &rollout.id, &step.to)).then_some((step, role))
+    });
+    let duty = |(step, role): (&Transition, &Role)| Duty {
+        by: Deadline::None,
+        what: format!("{} may need your approval for {}, as {role}", rollout.id, step.to),
+        command: format!("approve {} {}", rollout.id, quoted(step.to.as_str())),
+    };
+    asks.map(duty).collect()
+}
+
+/// Teams that have not answered in time (S0-35, S0-37).
+fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
+    if asking(known, rollout).is_none() {
+        return vec![];
+    }
+    let now = known.now.wall;
+    let adopters = known.world.adopters.of(&rollout.id).filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
+    let late = adopters.filter_map(|(team, adopter)| Some((team, answer_by(rules, adopter).filter(|by| *by < now)?)));
+    let duty = |(team, by): (&TeamName, Timestamp)| Duty {
+        by: Deadline::Overdue(by),
+        what: format!("{team} has not said whether it tests {}: ask another team", rollout.id),
+        command: format!("assign {} TEAM", rollout.id),
+    };
+    late.map(duty).collect()
+}
+
+/// The rules of a rollout, if a step from where it is asks for early adopters.
+fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
+    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled)?;
+    let mut steps = rules.workflow.leaving(&rollout.state);
+    steps.any(|step| step.gates.iter().any(|named| gate::EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
+}
+
+/// When a team has to have answered: one working day after it was asked (S0-35).
+fn answer_by(rules: &DistRules, adopter: &Adopter) -> Option<Timestamp> {
+    let asked = adopter.asked.as_ref()?;
+    rules.calendar.working_days.after(asked.at, 1).ok()
+}
+
+/// As a shell takes it for one word.
+fn quoted(state: &str) -> String {
+    if state.contains(' ') { format!("'{state}'") } else { state.to_owned() }
+}
