@@ -79,3 +79,14 @@ pub struct Wanted {
     /// The time on the wall clock at which it may: the calendar opens then.
     pub opens: Option<Timestamp>,
 }
+
+/// What is to be another than before in a rollout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Its title.
+    pub title: Option<String>,
+    /// More packages.
+    pub add: Vec<Part>,
+    /// Packages that it is not about any more.
+    pub remove: Vec<Part>,
+}

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::gate::halted;
 use super::rules::{DistRules, Rules};
 use super::trouble::Trouble;
 use super::world::World;
+use super::world::halts::HALTED;
 use crate::domain::gate::Finding;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
@@ -242,7 +242,7 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
         } else {
             let Finding { code, sentence, .. } = world.objection(rules, plan)?;
             let until = match code {
-                halted::CODE => " until the halt ends",
+                HALTED => " until the halt ends",
                 _ => "; withdraw it, or trust the key again",
             };
             format!("{sentence} Nothing is moved for {rollout}{until}")

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::act::edit::Changes;
 use super::agenda::{Work, Wrong};
 use super::fact::assignment::Answered;
 use super::fact::bundle::BundleOpened;
@@ -20,7 +19,7 @@ use crate::domain::names::{BundleId, DistPath, HookName, Role, RolloutId, Series
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::report::Outcome;
-use crate::domain::rollout::Part;
+use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
 
 /// Everything that can wake the engine.

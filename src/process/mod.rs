@@ -38,12 +38,12 @@ pub mod gate;
 pub mod procedure;
 /// What somebody has to be told.
 pub mod notice;
-/// What somebody has to do, or can do now.
-pub mod todo;
 /// Who may do what, beside the steps of a procedure.
 pub mod rights;
 /// What can be asked for.
 pub mod act;
+/// What somebody has to do, or can do now.
+pub mod todo;
 /// What a step would do.
 pub mod outlook;
 /// What differs between two trees.

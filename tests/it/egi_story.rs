@@ -1,74 +1,22 @@
 //! The staged rollout of EGI from end to end, by the steps of its wiki page (S0): the running daemon, `rolloutctl` as each of
 //! its people, and dnf at the sites. What takes days there takes seconds here.
-#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon")]
 
-use std::fmt::Write as _;
-use std::fs;
-
+use crate::cast::{good, listed, refused, site, why};
 use crate::clients::Machine;
-use crate::judge::{self, Source};
 use crate::peers;
-use crate::site::{Site, Wish, said, secret};
+use crate::site::{Site, Wish, said};
 
 const TEAMS: [(&str, &str); 3] =
     [("ea-NGI_IT-INFN-T1", "NGI_IT"), ("ea-NGI_CH-CSCS", "NGI_CH"), ("ea-WLCG-Readiness", "WLCG")];
-
-/// A site with the procedure `egi`, in which the exposure takes two seconds, and a token for each of its people.
-fn site() -> Site {
-    let mut site = Site::prepare(&Wish::default());
-    let own = site.path("egi.toml");
-    let egi = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/format/procedures/egi.toml")).unwrap();
-    assert_eq!(egi.matches("for = \"5d\"").count(), 1);
-    fs::write(&own, egi.replace("for = \"5d\"", "for = \"2s\"")).unwrap();
-    let mut text = site.configuration().replace(crate::configuration::BRIEF, &own.display().to_string());
-    let mut token = |actor: &str, roles: &str, teams: &str| {
-        let file = site.path("keys").join(actor);
-        secret(&file, format!("a-token-for-tests-of-{actor}-0123456789").as_bytes());
-        let secret = file.display();
-        let _ = writeln!(
-            text,
-            "[[token]]\nactor = \"{actor}\"\nroles = [{roles}]\n{teams}secret = {{ file = \"{secret}\" }}"
-        );
-    };
-    token("verifier", "\"verifier\"", "");
-    token("srm", "\"srm\"", "");
-    for (team, _) in TEAMS {
-        token(team, "\"ea\"", &format!("teams = [\"{team}\"]\n"));
-    }
-    site.write_configuration(&text);
-    site.up();
-    site
-}
-
-/// The codes of what keeps a rollout from a state, for somebody.
-fn why(site: &Site, state: &str) -> Vec<String> {
-    let steps = site.document("/api/v1/rollouts/rt-1/why");
-    let step = steps.as_array().unwrap().iter().find(|step| step["state"] == state).expect("a way there");
-    let findings = step["findings"].as_array().unwrap().iter().filter(|f| f["verdict"] != "pass");
-    // Whoever has no token may do nothing, which is no news.
-    findings.map(|f| f["code"].as_str().unwrap().to_owned()).filter(|code| code != "role").collect()
-}
-
-fn listed(site: &Site, tree: &str) -> Vec<String> {
-    let published = judge::read(&Source::Disk(site.tree(tree))).unwrap_or_else(|e| panic!("{tree}: {e}"));
-    published.unwrap_or_default().packages.into_keys().collect()
-}
 
 #[test]
 fn a_product_goes_the_whole_way_of_the_wiki_page() {
     if !peers::have(&["dnf", "rpm"]) {
         return;
     }
-    let mut site = site();
-    let good = |site: &Site, who: &str, words: &[&str]| {
-        let out = site.ctl_as(who, words);
-        assert!(out.status.success(), "{who}: {words:?}: {}", said(&out));
-        String::from_utf8(out.stdout).unwrap()
-    };
-    let refused = |site: &Site, who: &str, words: &[&str], code: &str| {
-        let out = site.ctl_as(who, words);
-        assert!(!out.status.success() && said(&out).contains(code), "{who}: {words:?}: {}", said(&out));
-    };
+    let adopters = TEAMS.map(|(team, _)| (team, "ea", Some(team)));
+    let people = [[("verifier", "verifier", None), ("srm", "srm", None)].as_slice(), &adopters].concat();
+    let mut site = site("egi", "5d", &people);
     // An older version is in production at all sites.
     let old = site.drop_package("bdii-site", "1.0.0", &[]);
     site.wait("the older version", |site| (listed(site, "untested") == [old.clone()]).then_some(()));
@@ -117,7 +65,7 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     // 6: they answer, each for itself (S0-36).
     refused(&site, TEAMS[1].0, &["accept", "rt-1", TEAMS[0].0], "(role)");
     good(&site, TEAMS[2].0, &["accept", "rt-1", TEAMS[2].0]);
-    assert_eq!(why(&site, "Accepted").iter().filter(|code| *code == "acknowledged").count(), 1, "an observer");
+    assert_eq!(why(&site, "rt-1", "Accepted").iter().filter(|code| *code == "acknowledged").count(), 1, "an observer");
     good(&site, TEAMS[1].0, &["reject", "rt-1", TEAMS[1].0, "--reason", "no staff this week"]);
     good(&site, TEAMS[0].0, &["accept", "rt-1", TEAMS[0].0]);
     // 9: they update from production and testing.
@@ -127,19 +75,19 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     // 10: a problem becomes an issue, and one that nobody can work with stops the rollout (S0-41 to S0-43).
     let issue = "https://ggus.eu/?ticket_id=99";
     good(&site, TEAMS[0].0, &["issue", "add", "rt-1", issue, "--title", "it dies at start", "--show-stopper"]);
-    assert!(why(&site, "Accepted").contains(&"show_stopper".to_owned()));
+    assert!(why(&site, "rt-1", "Accepted").contains(&"show_stopper".to_owned()));
     // 11: the exposure may be longer, with a reason (S0-44).
     refused(&site, TEAMS[0].0, &["extend", "rt-1", "1s", "--reason", "why"], "(role)");
     good(&site, "srm", &["extend", "rt-1", "1s", "--reason", "the show-stopper"]);
     // 12: they report (S0-45).
     good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "fail", "--summary", "see the ticket"]);
-    assert!(why(&site, "Accepted").contains(&"report_fails".to_owned()));
+    assert!(why(&site, "rt-1", "Accepted").contains(&"report_fails".to_owned()));
     refused(&site, "srm", &["move", "rt-1", "Accepted"], "(show_stopper)");
     good(&site, "srm", &["issue", "close", "rt-1", issue, "--reason", "a typing error in the site's configuration"]);
     good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "success", "--summary", "2,000 jobs a day"]);
     good(&site, TEAMS[2].0, &["report", "rt-1", TEAMS[2].0, "fail"]);
     // 13: it is accepted, waits in the store for the release, and goes to production.
-    site.wait("the end of the exposure", |site| why(site, "Accepted").is_empty().then_some(()));
+    site.wait("the end of the exposure", |site| why(site, "rt-1", "Accepted").is_empty().then_some(()));
     site.go_through("rt-1", &["Accepted", "UMDStore"]);
     assert_eq!(listed(&site, "production"), [old]);
     site.go_through("rt-1", &["Production"]);

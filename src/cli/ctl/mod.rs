@@ -8,10 +8,10 @@ use clap::{Parser, Subcommand};
 use super::client::{Client, Connection};
 use super::exit::{Failure, Outcome};
 
-/// Gets a rollout from the daemon.
-pub mod ask;
 /// Output that the commands share.
 pub mod words;
+/// What many commands ask in the same way.
+pub mod ask;
 /// `rolloutctl list`.
 pub mod list;
 /// `rolloutctl show`.

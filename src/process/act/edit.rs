@@ -10,22 +10,11 @@ use super::{missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::nevra::Nevra;
-use crate::domain::rollout::{PACKAGES_MAX, Part, Rollout};
+use crate::domain::rollout::{Changes, PACKAGES_MAX, Part, Rollout};
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::change::{Cancelled, Edited};
 use crate::process::known::Known;
 use crate::process::who::Caller;
-
-/// What is to be another than before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// Its title.
-    pub title: Option<String>,
-    /// More packages.
-    pub add: Vec<Part>,
-    /// Packages that it is not about any more.
-    pub remove: Vec<Part>,
-}
 
 /// Edits a rollout.
 pub(in crate::process) fn edit(

@@ -21,7 +21,7 @@ mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
 mod exposure;
 /// Are promotions halted?
-pub mod halted;
+mod halted;
 /// Have enough early adopters accepted?
 mod acknowledged;
 /// Have enough early adopters reported?

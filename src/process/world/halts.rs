@@ -5,8 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Stamp;
+use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Actor, DistPath};
-use crate::process::fact::halt::{HaltEnded, Halted};
+use crate::process::fact::halt::{HaltEnded, Halted, place};
+
+/// The code of an objection to what is halted.
+pub const HALTED: &str = "halted";
 
 /// A halt that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,14 @@ impl Halts {
     /// All of them, that of everything first.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&DistPath>, &Halt)> {
         self.by_place.iter().map(|(place, halt)| (place.as_ref(), halt))
+    }
+
+    /// Why nothing is promoted in these distributions.
+    pub fn objection<'d>(&self, mut dists: impl Iterator<Item = &'d DistPath>) -> Option<Finding> {
+        let (dist, halt) = dists.find_map(|dist| self.of(dist))?;
+        let reason = halt.reason.strip_suffix('.').unwrap_or(&halt.reason);
+        let sentence = format!("Promotions are halted {} since {:.0}: {reason}.", place(dist), halt.since);
+        Some(Finding::new(Verdict::Wait, HALTED, sentence))
     }
 
     pub(super) fn begun(&mut self, stamp: Stamp<'_>, Halted { dist, reason }: &Halted) {

@@ -19,7 +19,6 @@ use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::change::{Cancelled, Edited};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
-use crate::process::gate::halted;
 use crate::process::rules::{DistRules, Rules};
 
 /// The place of a rollout in the order of last changes.
@@ -427,7 +426,7 @@ impl World {
         let rollout = self.rollouts.get(&plan.rollout)?;
         let goes_back = plan.is_withdrawal() || rollout.rested.as_ref() == Some(&rollout.state);
         let is_begun = rollout.plan.is_some_and(|number| self.rollouts.shown.contains_key(&number));
-        if goes_back || is_begun { None } else { halted::finding(&self.halts, plan.dists()) }
+        if goes_back || is_begun { None } else { self.halts.objection(plan.dists()) }
     }
 
     fn distrust(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {

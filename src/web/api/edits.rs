@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, record, rollout_id};
 use super::rollouts::{PartBody, part};
-use crate::process::act::edit::Changes;
+use crate::domain::rollout::Changes;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;

@@ -15,6 +15,8 @@ use super::context::Context;
 
 /// The caller, checks of text, and problems for refusals.
 pub mod asking;
+/// Approvals, an extension, overrides, notes and links of a rollout.
+pub mod dossier;
 /// Lists, shows and creates rollouts.
 pub mod rollouts;
 /// What stands between a rollout and each next state.
@@ -39,8 +41,6 @@ pub mod issues;
 pub mod bundles;
 /// Tasks of early adopters.
 pub mod tasks;
-/// Approvals, an extension, overrides, notes and links of a rollout.
-pub mod dossier;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.

@@ -1,0 +1,116 @@
+//! The release procedure of gLite from end to end, by its steps (S1): a bundle of two patches is rolled out in stages, one of
+//! them is rolled back, and the other one is released. What takes weeks there takes seconds here.
+
+use crate::cast::{Actor, good, listed, refused, site, why};
+use crate::clients::Machine;
+use crate::peers;
+use crate::site::{DISTRIBUTION, said};
+
+const ONE: &str = "ea-NGI_IT-INFN-T1";
+const TWO: &str = "ea-NGI_CH-CSCS";
+const PEOPLE: [Actor; 4] = [("mu", "mu", None), ("ou", "ou", None), (ONE, "ea", Some(ONE)), (TWO, "ea", Some(TWO))];
+
+#[test]
+fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
+    if !peers::have(&["dnf", "rpm"]) {
+        return;
+    }
+    let mut site = site("glite", "7d", &PEOPLE);
+    let (voms, yaim) = (site.drop_package("voms", "2.0", &[]), site.drop_package("yaim", "4.0", &[]));
+    let both = |mut two: Vec<String>| {
+        two.sort();
+        two
+    };
+    let all = both(vec![voms.clone(), yaim.clone()]);
+    site.wait("the packages", |site| (listed(site, "untested") == all).then_some(()));
+
+    // 1: the patches are Verified.
+    for (patch, package) in [("patch-1", &voms), ("patch-2", &yaim)] {
+        good(&site, "mu", &["submit", patch, "--distribution", DISTRIBUTION, package]);
+    }
+    // 3: the release team assigns a BundleID, which is never used again (S1-16), with Verified patches in it (S1-17).
+    good(&site, "mu", &["bundle", "open", "BUNDLE-1", "--title", "VOMS and YAIM"]);
+    good(&site, "mu", &["bundle", "add", "BUNDLE-1", "patch-1", "patch-2"]);
+    refused(&site, "mu", &["bundle", "open", "BUNDLE-1"], "is open already");
+    // 2: the operation managers see no conflict (S1-14).
+    refused(&site, "mu", &["bundle", "move", "BUNDLE-1", "Ready for Rollout"], "(role)");
+    good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Rollout"]);
+    // 4, 6: the release team deploys the bundle in delta (S1-18, S1-20), and says what the preview notes list (S1-19).
+    good(&site, "mu", &["bundle", "notes", "BUNDLE-1"]);
+    good(&site, "mu", &["bundle", "move", "BUNDLE-1", "Rolling out"]);
+    site.wait("delta", |site| (listed(site, "delta") == all).then_some(()));
+    assert_eq!((listed(&site, "untested").len(), listed(&site, "production").len()), (0, 0));
+    // 7: roll-out tasks for early adopters (S1-22).
+    for (team, ngi) in [(ONE, "NGI_IT"), (TWO, "NGI_CH")] {
+        good(&site, "ou", &["team", "add", team, "--ngi", ngi, "--node-type", "UI"]);
+    }
+    good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO, "--quarantine", "1s"]);
+    // 8: they update from production and delta (S1-24), and say how that went (S1-26).
+    let adopter = Machine::new();
+    let key = site.key_url();
+    adopter.repo("production", &site.plain_url("production"), &key);
+    adopter.repo("delta", &site.plain_url("delta"), &key);
+    let out = adopter.dnf(&["install", "voms", "yaim"]);
+    assert!(out.status.success() && adopter.has("voms", "2.0") && adopter.has("yaim", "4.0"), "{}", said(&out));
+    refused(&site, TWO, &["task", "begin", "1", "success"], "(role)");
+    good(&site, ONE, &["task", "begin", "1", "success"]);
+    good(&site, TWO, &["task", "begin", "2", "warning"]);
+    assert!(good(&site, TWO, &["todo"]).contains("task 2 can be done after its quarantine"));
+    // The quarantine is over (S1-27): one site is content, the other has an issue with one of the patches (S1-25).
+    site.wait("task 1", |site| site.ctl_as(ONE, &["task", "done", "1", "success"]).status.success().then_some(()));
+    let issue =
+        ["issue", "add", "patch-2", "https://ggus.eu/?ticket_id=7", "--title", "it removes users", "--show-stopper"];
+    good(&site, TWO, &issue);
+    site.wait("task 2", |site| site.ctl_as(TWO, &["task", "done", "2", "warning"]).status.success().then_some(()));
+
+    // Roll-back (RB1 to RB7): the operation managers reject that patch, and its package leaves delta (S1-42, S1-43).
+    site.wait("the exposure", |site| why(site, "patch-1", "Ready for Production").is_empty().then_some(()));
+    assert_eq!(why(&site, "patch-2", "Ready for Production"), ["show_stopper"]);
+    refused(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Production"], "patch-2: The show-stopper");
+    good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Rejected", "--only", "patch-2", "--reason", "it removes users"]);
+    site.wait("the withdrawal", |site| (listed(site, "delta") == [voms.clone()]).then_some(()));
+    // RB6: those who have it go back, with a quarantine of their own (S1-47 to S1-49).
+    let created = good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO, "--roll-back"]);
+    assert!(created.contains("roll back the bundle BUNDLE-1, with 3d of quarantine"), "{created}");
+    good(&site, ONE, &["task", "begin", "3", "success"]);
+    refused(&site, ONE, &["task", "done", "3", "success"], "(quarantine)");
+    refused(&site, ONE, &["task", "done", "3", "success", "--early", "--reason", "why"], "(role)");
+    good(&site, "ou", &["task", "done", "3", "success", "--early", "--reason", "the site has only one UI"]);
+
+    // 10, 11: the rest is ready, and the notes still list what was rejected (S1-31); they are corrected (S1-32).
+    good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Production", "--only", "patch-1"]);
+    refused(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"], "(bundle_incomplete)");
+    good(&site, "mu", &["bundle", "notes", "BUNDLE-1", "patch-1"]);
+    // 12: it gets the next number of its series (S1-33).
+    for number in ["update 1 of gLite-3.2", "update 2 of gLite-3.2"] {
+        let told = good(&site, "mu", &["update", "gLite-3.2", "patch-1", "--bundle", "BUNDLE-1"]);
+        assert!(told.contains(number), "{told}");
+    }
+    // 13: exactly that goes from delta to production (S1-34).
+    good(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"]);
+    site.wait("production", |site| (listed(site, "production") == [voms.clone()]).then_some(()));
+    assert_eq!(listed(&site, "delta").len(), 0);
+    // 20: a production site gets exactly what was released; an early adopter has nothing left to update (S1-56).
+    let production = Machine::new();
+    production.dnf_repo(&site.plain_url("production"), &key);
+    let out = production.dnf(&["install", "voms"]);
+    assert!(out.status.success() && production.has("voms", "2.0"), "{}", said(&out));
+    assert!(!production.dnf(&["install", "yaim"]).status.success(), "it was rejected");
+    let out = adopter.dnf(&["check-update"]);
+    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    // Who did what, as the sequence drawing has it (S1-12).
+    good(&site, "mu", &["bundle", "close", "BUNDLE-1", "--reason", "released"]);
+    refused(&site, "mu", &["bundle", "open", "BUNDLE-1"], "was used already");
+    let log = good(&site, "ou", &["log", "--bundle", "BUNDLE-1"]);
+    for words in [
+        "opened the bundle",
+        "added patch-1",
+        "created task 4",
+        "task 2 of ea-NGI_CH-CSCS is done",
+        "update 2",
+        "closed",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    assert!(site.ctl_good(&["log", "--verify"]).starts_with("the logbook is intact"));
+}
