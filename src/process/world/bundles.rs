@@ -31,8 +31,14 @@ pub struct Bundle {
 pub struct Update {
     /// When it got its number.
     pub at: Timestamp,
-    /// Its number, and what it releases.
-    pub what: UpdateNumbered,
+    /// The series.
+    pub series: Series,
+    /// Its number in it.
+    pub number: u64,
+    /// What it releases.
+    pub rollouts: OrdSet<RolloutId>,
+    /// The bundle that it releases, wholly or partly.
+    pub bundle: Option<BundleId>,
 }
 
 /// All bundles and updates.
@@ -63,7 +69,7 @@ impl Bundles {
 
     /// The number of the last update of a series; 0 if there was none.
     pub fn last_update(&self, series: &Series) -> u64 {
-        self.updates.get(series).and_then(|updates| updates.last()).map_or(0, |update| update.what.number)
+        self.updates.get(series).and_then(|updates| updates.last()).map_or(0, |update| update.number)
     }
 
     /// All updates, by series and in order.
@@ -106,7 +112,9 @@ impl Bundles {
     }
 
     pub(super) fn numbered(&mut self, stamp: Stamp<'_>, numbered: &UpdateNumbered) {
-        let update = Update { at: stamp.at, what: numbered.clone() };
-        self.updates.entry(numbered.series.clone()).or_default().push_back(Arc::new(update));
+        let UpdateNumbered { series, number, rollouts, bundle } = numbered.clone();
+        let rollouts = rollouts.into_iter().collect();
+        let update = Update { at: stamp.at, series: series.clone(), number, rollouts, bundle };
+        self.updates.entry(series).or_default().push_back(Arc::new(update));
     }
 }

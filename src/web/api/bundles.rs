@@ -170,11 +170,11 @@ fn bundle_body(world: &World, id: &BundleId, bundle: &Bundle) -> BundleBody {
 
 fn update_body(update: &Update) -> UpdateBody {
     UpdateBody {
-        series: update.what.series.to_string(),
-        number: update.what.number,
+        series: update.series.to_string(),
+        number: update.number,
         at: update.at.to_string(),
-        rollouts: update.what.rollouts.iter().map(ToString::to_string).collect(),
-        bundle: update.what.bundle.as_ref().map(ToString::to_string),
+        rollouts: update.rollouts.iter().map(ToString::to_string).collect(),
+        bundle: update.bundle.as_ref().map(ToString::to_string),
     }
 }
 

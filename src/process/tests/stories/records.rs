@@ -482,7 +482,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     };
     assert_eq!(story.refuses(&ou, number(&["r"])), "role");
     story.records(&mu, number(&["r"])).records(&mu, number(&["r"]));
-    let numbers: Vec<u64> = story.world.bundles.updates().map(|update| update.what.number).collect();
+    let numbers: Vec<u64> = story.world.bundles.updates().map(|update| update.number).collect();
     assert_eq!(numbers, [1, 2]);
     story.records(&mu, moves("in production", &["r"])).carried_out();
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec!["delta".to_owned()]));
