@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+/// The items of the seed documents and the tests that show them.
+#[path = "tidy/coverage.rs"]
+mod coverage;
+
 /// Names that say nothing about what a module owns.
 const EMPTY_NAMES: &[&str] = &["common", "errors", "helpers", "imp", "misc", "types", "util", "utils"];
 
@@ -503,6 +507,7 @@ fn this_repository_keeps_the_rules_of_the_house() {
         what_is_tested_is_what_is_shipped(&sources),
         no_file_is_forgotten(&sources),
         fixtures_are_used(&sources, &files_below("fixtures")),
+        coverage::what_is_said_to_be_shown_is_shown(&sources),
     ]
     .concat();
     assert!(wrong.is_empty(), "{} rules broken:\n{}", wrong.len(), wrong.join("\n"));

@@ -15,6 +15,9 @@ use crate::process::fact::team::TeamRegistered;
 use crate::process::rights;
 use crate::process::todo::todo;
 
+/// Bundles and their tasks.
+mod bundles;
+
 const PROCEDURE: &str = r#"
 name = "tested"
 initial = "Draft"
@@ -283,6 +286,19 @@ fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
     story.records(&srm, unassign.clone());
     assert_eq!(story.refuses(&srm, unassign), format!("r is not assigned to {two}"));
     assert_eq!(story.stays(&srm, "Accepted"), "acknowledged");
+}
+
+/// S0-32: of the documents that a procedure asks for, those that are not linked are named, and no others.
+#[test]
+fn a_document_that_is_not_linked_is_named() {
+    let mut story = Story::tested();
+    let mary = person("mary", &[Role::MAINTAINER]);
+    let (what, url) = ("release-notes".parse().expect("a name"), Some("https://example.org/".to_owned()));
+    story.records(&mary, Ask::Link { linked: Linked { rollout: id("r"), what, url }, reason: String::new() });
+    assert_eq!(story.stays(&mary, "Testing"), "not_linked");
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
+    let said = judged.findings.iter().find(|finding| finding.code == "not_linked").map(|it| it.sentence.as_str());
+    assert_eq!(said, Some("No link to: bugs."));
 }
 
 #[test]

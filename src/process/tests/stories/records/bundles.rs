@@ -1,0 +1,160 @@
+//! Bundles, their release notes and their tasks, where gLite's release of two patches does not come by.
+
+use super::*;
+
+/// Under `glite`: `r` with bdii and `s` with dpm in the bundle `B-1`, and `t` with a newer bdii in none.
+fn patches() -> Story {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("glite").expect("it ships");
+    for (rollout, nevra) in [("r", BDII), ("s", DPM), ("t", "bdii-5.2.23-1.el6.noarch")] {
+        story.arrives(nevra).submit(rollout, &[nevra]);
+    }
+    for bundle in ["B-1", "B-2"] {
+        story.records(&mu(), Ask::OpenBundle(BundleOpened { bundle: named(bundle), title: String::new() }));
+    }
+    story.records(&mu(), joins("B-1", &["r", "s"]));
+    story
+}
+
+fn mu() -> Caller {
+    person("mary", &[Role::MU])
+}
+
+fn ou() -> Caller {
+    person("olga", &[Role::OU])
+}
+
+fn named(text: &str) -> BundleId {
+    text.parse().expect("an id")
+}
+
+fn ids(rollouts: &[&str]) -> Vec<RolloutId> {
+    rollouts.iter().map(|text| id(text)).collect()
+}
+
+fn joins(bundle: &str, rollouts: &[&str]) -> Ask {
+    Ask::JoinBundle { bundle: named(bundle), rollouts: ids(rollouts), reason: String::new() }
+}
+
+fn moves(state: &str, only: &[&str]) -> Ask {
+    Ask::MoveBundle { bundle: named("B-1"), state: state.into(), only: ids(only), reason: String::new() }
+}
+
+fn overrides(rollout: &str, state: &str, gate: &str) -> Ask {
+    Ask::Override { rollout: id(rollout), state: state.into(), gate: gate.into(), reason: "urgent".into() }
+}
+
+/// What a gate has found, in its words.
+fn found(story: &Story, code: &str) -> Vec<String> {
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
+    judged.findings.iter().filter(|finding| finding.code == code).map(|finding| finding.sentence.clone()).collect()
+}
+
+/// S1-17: a verified patch may be inserted, and one that was moved may not.
+#[test]
+fn a_rollout_that_has_moved_joins_no_bundle() {
+    let mut story = patches();
+    story.clone().records(&mu(), joins("B-1", &["t"]));
+    story.records(&ou(), overrides("t", "Ready for Rollout", "no_conflict"));
+    for state in ["Ready for Rollout", "Rolling out"] {
+        story.move_as(&[Role::ADMIN], "t", state).carried_out();
+        assert_eq!(story.state("t"), state);
+    }
+    assert_eq!(story.refuses(&mu(), joins("B-1", &["t"])), "has_moved");
+}
+
+/// S1-14: a conflict holds up until somebody who may says that it does not matter, and why.
+#[test]
+fn a_conflict_between_bundles_is_overridden_for_the_rollout_that_has_it() {
+    let mut story = patches();
+    story.records(&mu(), joins("B-2", &["t"]));
+    assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &[])), "repository_conflict");
+    assert_eq!(found(&story, "repository_conflict")[0], "r: The bundle B-2 has bdii, too: in t.");
+    assert_eq!(story.refuses(&mu(), overrides("r", "Ready for Rollout", "no_conflict")), "role");
+    story.records(&ou(), overrides("r", "Ready for Rollout", "no_conflict"));
+    story.records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!((story.state("r"), story.state("s")), ("Ready for Rollout".to_owned(), "Ready for Rollout".to_owned()));
+}
+
+/// S1-31: whatever is in one of the two and not in the other is named.
+#[test]
+fn a_bundle_and_its_release_notes_agree_in_both_directions() {
+    let mut story = patches();
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &[])).carried_out();
+    for (rollout, gate) in [("r", "exposure"), ("r", "tasks_done"), ("s", "exposure"), ("s", "tasks_done")] {
+        story.records(&ou(), overrides(rollout, "Ready for Production", gate));
+    }
+    story.records(&ou(), moves("Ready for Production", &[]));
+    let announces =
+        |rollouts: &[&str]| Ask::Announce { bundle: named("B-1"), rollouts: ids(rollouts), reason: String::new() };
+    story.records(&mu(), announces(&["r"]));
+    assert_eq!(story.refuses(&mu(), moves("In Production", &["r"])), "bundle_incomplete");
+    let more = "r: In Ready for Production and not listed in the release notes: s.";
+    assert_eq!(found(&story, "bundle_incomplete"), [more]);
+    story.records(&mu(), announces(&["r", "s"]));
+    story.clone().records(&mu(), moves("In Production", &[]));
+    story.move_as(&[Role::OU], "s", "Rolling out");
+    assert_eq!(story.refuses(&mu(), moves("In Production", &["r"])), "bundle_incomplete");
+    let missing = "r: Listed in the release notes and not in Ready for Production: s.";
+    assert_eq!(found(&story, "bundle_incomplete"), [missing]);
+}
+
+/// S1-47 to S1-49: a roll-back takes three days, and is reported like a roll-out.
+#[test]
+fn a_roll_back_task_is_done_after_three_days() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), moves("Rejected", &["r"]));
+    let task = |kind| Ask::CreateTasks {
+        bundle: named("B-1"),
+        kind,
+        teams: vec![team("ea-NGI_IT-T1")],
+        quarantine: None,
+        reason: String::new(),
+    };
+    story.records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let done = || Ask::EndTask { task: 2, outcome: Outcome::Success, early: false, reason: String::new() };
+    let shown = |story: &Story| {
+        let task = story.world.tasks.get(2).expect("it is there");
+        (task.kind, task.status(), task.outcome())
+    };
+    assert_eq!(shown(&story), (TaskKind::RollBack, "New", None));
+    story.records(&tom, Ask::BeginTask { task: 2, outcome: Outcome::Warning, reason: String::new() });
+    assert_eq!(shown(&story), (TaskKind::RollBack, "In Progress", Some(Outcome::Warning)));
+    story.passes(DAY * 3 - Duration::from_mins(1));
+    assert_eq!(story.refuses(&tom, done()), "quarantine");
+    story.passes(Duration::from_mins(1)).records(&tom, done());
+    assert_eq!(shown(&story), (TaskKind::RollBack, "Done", Some(Outcome::Success)));
+}
+
+/// S1-30: what is released with another bundle's update stays a member of its own.
+#[test]
+fn an_update_may_release_a_rollout_of_another_bundle() {
+    let mut story = patches();
+    story.records(&mu(), joins("B-2", &["t"]));
+    let (series, bundle) = ("gLite-3.2".parse().expect("a series"), Some(named("B-1")));
+    let number = Ask::NumberUpdate { series, bundle, rollouts: ids(&["r", "t"]), reason: String::new() };
+    story.records(&mu(), number);
+    let update = story.world.bundles.updates().next().expect("it is there");
+    assert!(update.what.rollouts.iter().eq(&ids(&["r", "t"])));
+    assert_eq!(story.world.bundles.of(&id("t")).map(|(bundle, _)| bundle), Some(&named("B-2")));
+}
+
+/// S1-53: what is left with the early adopters stays there for longer.
+#[test]
+fn the_rest_of_a_bundle_is_exposed_for_longer() {
+    let mut story = patches();
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &[])).carried_out();
+    for rollout in ["r", "s"] {
+        story.records(&ou(), overrides(rollout, "Ready for Production", "tasks_done"));
+    }
+    let reason = "it needs another look".to_owned();
+    story.records(&ou(), Ask::Extend { rollout: id("s"), by: DAY * 7, reason });
+    story.passes(DAY * 7).records(&ou(), moves("Ready for Production", &["r"]));
+    assert_eq!(story.refuses(&ou(), moves("Ready for Production", &["s"])), "exposure");
+    story.passes(DAY * 7).records(&ou(), moves("Ready for Production", &["s"]));
+}
