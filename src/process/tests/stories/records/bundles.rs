@@ -125,7 +125,7 @@ fn a_roll_back_task_is_done_after_three_days() {
     assert_eq!(shown(&story), (TaskKind::RollBack, "New", None));
     story.records(&tom, Ask::BeginTask { task: 2, outcome: Outcome::Warning, reason: String::new() });
     assert_eq!(shown(&story), (TaskKind::RollBack, "In Progress", Some(Outcome::Warning)));
-    story.passes(DAY * 3 - Duration::from_mins(1));
+    story.passes(DAY * 2 + Duration::from_mins(24 * 60 - 1));
     assert_eq!(story.refuses(&tom, done()), "quarantine");
     story.passes(Duration::from_mins(1)).records(&tom, done());
     assert_eq!(shown(&story), (TaskKind::RollBack, "Done", Some(Outcome::Success)));
