@@ -140,7 +140,7 @@ fn an_update_may_release_a_rollout_of_another_bundle() {
     let number = Ask::NumberUpdate { series, bundle, rollouts: ids(&["r", "t"]), reason: String::new() };
     story.records(&mu(), number);
     let update = story.world.bundles.updates().next().expect("it is there");
-    assert!(update.what.rollouts.iter().eq(&ids(&["r", "t"])));
+    assert!(update.rollouts.iter().eq(&ids(&["r", "t"])));
     assert_eq!(story.world.bundles.of(&id("t")).map(|(bundle, _)| bundle), Some(&named("B-2")));
 }
 
