@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::ask::{escape, recorded};
-use super::words::{document, moment};
+use super::moving::{at_rest, not_moved};
+use super::words::{document, moment, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
@@ -60,6 +61,8 @@ enum What {
         reason: String,
     },
     /// Takes one step with all rollouts of a bundle, or with some of them: all or none
+    ///
+    /// It waits until the packages have moved. Exit codes are those of `rolloutctl move`.
     Move {
         /// The bundle
         bundle: String,
@@ -68,6 +71,9 @@ enum What {
         /// Only this rollout; the others stay where they are
         #[arg(long, value_name = "ROLLOUT")]
         only: Vec<String>,
+        /// Do not wait until the packages have moved
+        #[arg(long)]
+        no_wait: bool,
         /// Why; recorded in the logbook
         #[arg(long, default_value = "")]
         reason: String,
@@ -138,12 +144,28 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
         What::Notes { bundle, rollouts, reason } => {
             client.put(&of(&bundle, "/notes"), &RolloutsBody { rollouts, reason }).await?
         }
-        What::Move { bundle, state, only, reason } => {
-            client.post(&of(&bundle, "/move"), &MoveBundleBody { state, only, reason }).await?
+        What::Move { bundle, state, only, no_wait, reason } => {
+            let moved = client.post(&of(&bundle, "/move"), &MoveBundleBody { state, only, reason }).await?;
+            if !no_wait {
+                at_rest_all(client, &of(&bundle, "")).await?;
+            }
+            moved
         }
         What::Close { bundle, reason } => client.delete(&of(&bundle, ""), &CloseBundleBody { reason }).await?,
     };
     Ok(recorded(&done, json))
+}
+
+/// Waits until nothing is being moved for any rollout of a bundle.
+async fn at_rest_all(client: &Client, path: &str) -> Result<(), Failure> {
+    let bundle: BundleBody = client.get(path).await?;
+    for member in bundle.rollouts {
+        let rollout = at_rest(client, &member.rollout).await?;
+        if rollout.moving {
+            return Err(not_moved(&rollout, &own_name()));
+        }
+    }
+    Ok(())
 }
 
 /// Runs `update`.

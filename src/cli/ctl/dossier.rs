@@ -81,10 +81,10 @@ pub struct LinkArgs {
     /// What it is: release-notes, installation, configuration, bugs, documentation, or another word
     what: String,
     /// Its address
-    #[arg(required_unless_present = "remove")]
-    url: Option<String>,
+    #[arg(value_name = "URL", required_unless_present = "remove")]
+    address: Option<String>,
     /// Remove it
-    #[arg(long, conflicts_with = "url")]
+    #[arg(long, conflicts_with = "address")]
     remove: bool,
     /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
@@ -138,9 +138,9 @@ pub async fn note(args: NoteArgs, client: &Client, json: bool) -> Result<Outcome
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn link(args: LinkArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LinkArgs { rollout, what, url, remove: _, reason } = args;
+    let LinkArgs { rollout, what, address, remove: _, reason } = args;
     let path = format!("{}/{}", path(&rollout, "links"), escape(&what));
-    let done = match url {
+    let done = match address {
         Some(url) => client.put(&path, &LinkBody { url, reason }).await?,
         None => client.delete(&path, &UnlinkBody { reason }).await?,
     };

@@ -9,7 +9,9 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::log::{EntryBody, VerifiedBody};
 
-/// Shows the newest entries of the logbook, or those about one thing, oldest first: who did what, when and why
+/// Shows the newest entries of the logbook, or those about one thing
+///
+/// The oldest first: who did what, when and why.
 ///
 /// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
 #[derive(Debug, clap::Args)]

@@ -53,7 +53,7 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
 }
 
 /// The rollout once nothing is being moved for it, or its present state if that takes too long.
-async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
+pub(super) async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure> {
     let (clock, asked) = (Clock::System, Clock::System.monotonic());
     let mut in_trouble: Option<Instant> = None;
     loop {
@@ -68,7 +68,7 @@ async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBody, Failure>
 }
 
 /// The failure of a step that was accepted while its packages did not move.
-fn not_moved(after: &RolloutBody, program: &str) -> Failure {
+pub(super) fn not_moved(after: &RolloutBody, program: &str) -> Failure {
     let why = after.trouble.as_deref().unwrap_or("it takes longer than a minute, for no known reason");
     let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
     let give_up = format!("; if it cannot be resolved: `{program} give-up {} --reason WHY`", after.id);
