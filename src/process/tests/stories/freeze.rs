@@ -165,7 +165,7 @@ fn each_distribution_of_a_rollout_has_its_own_calendar() {
     story.now = at("2026-12-14T12:00:00Z");
     story.has_too(OTHER).arrives(A).arrives_in(OTHER, A);
     story.submit_parts("r", vec![part(DIST, &[A]), part(OTHER, &[A])]);
-    story.move_as(&[Role::ADMIN], "r", "Testing").carried_out().passes(8 * DAY);
+    story.move_as(&[Role::ADMIN], "r", "Testing").carried_out().passes(8 * DAY).is_approved();
     story.keeps(OTHER, &[FREEZE]).move_as(&[Role::ADMIN], "r", "Production");
     let sentence = format!(
         "The calendar of {OTHER} is closed until Fri 2027-01-08 00:00 Europe/Zurich: end of the year \
