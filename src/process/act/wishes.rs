@@ -7,14 +7,16 @@
 use std::collections::BTreeSet;
 
 use super::hint::toward;
-use crate::domain::names::RolloutId;
+use crate::domain::names::{BundleId, RolloutId};
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::rollout::Done;
+use crate::process::fact::team::{TeamLeft, TeamRegistered};
 use crate::process::fact::tree::Published;
 use crate::process::fact::{Fact, Subject};
 use crate::process::known::Known;
 use crate::process::world::World;
+use crate::process::world::bundles::Bundle;
 
 /// The step that a tracker wants of this rollout, if it has become possible, or can never be.
 pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision {
@@ -51,10 +53,14 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let naming = items.flat_map(|(dist, nevra)| rollouts.naming(dist, nevra));
             naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
         }
-        // A bundle is complete by the states of its rollouts.
+        // A bundle is complete by the states of its rollouts and of those that its release notes list, which may be in no
+        // bundle or in another one.
         Fact::Moved(moved) => {
             let bundle = world.bundles.of(&moved.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
-            bundle.into_iter().flatten().chain([moved.rollout.clone()]).collect()
+            let lists_it =
+                |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|listed| listed.contains(&moved.rollout));
+            let others = waiting_in(world, |_, bundle| lists_it(bundle));
+            bundle.into_iter().flatten().chain(others).chain([moved.rollout.clone()]).collect()
         }
         // Whatever waited for the end of a halt.
         Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
@@ -84,13 +90,12 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             .flat_map(|bundle| bundle.members.iter().cloned())
             .chain(fact.about().into_iter().filter_map(Subject::into_rollout))
             .collect(),
-        // Who counts may have changed.
-        Fact::TeamRegistered(_) | Fact::TeamLeft(_) => fact
-            .about()
-            .into_iter()
-            .filter_map(Subject::into_team)
-            .flat_map(|team| world.adopters.rollouts(&team).cloned().collect::<Vec<_>>())
-            .collect(),
+        // Who counts may have changed: those who test a rollout, and those who have a task of its bundle.
+        Fact::TeamRegistered(TeamRegistered { team, .. }) | Fact::TeamLeft(TeamLeft { team }) => {
+            let has_task = |bundle: &BundleId| world.tasks.of(bundle).any(|(_, task)| task.team == *team);
+            let with_tasks = waiting_in(world, |id, _| has_task(id));
+            world.adopters.rollouts(team).cloned().chain(with_tasks).collect()
+        }
         Fact::Halted(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)
@@ -114,4 +119,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Erased(_) => BTreeSet::new(),
     };
     all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()
+}
+
+/// The waiting rollouts in open bundles of some kind. Few rollouts wait, so they are looked at, and not all bundles.
+fn waiting_in(world: &World, is_such: impl Fn(&BundleId, &Bundle) -> bool) -> impl Iterator<Item = RolloutId> {
+    let waiting = world.rollouts.waiting().map(|rollout| &rollout.id);
+    waiting.filter(move |id| world.bundles.of(id).is_some_and(|(id, bundle)| is_such(id, bundle))).cloned()
 }
