@@ -44,6 +44,8 @@ mod records;
 mod freeze;
 /// What a step would do.
 mod outlook;
+/// What is judged again.
+mod waits;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 

@@ -1,0 +1,86 @@
+//! What waits is judged again when something changes that it waits for.
+
+use super::*;
+use crate::domain::names::BundleId;
+use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
+use crate::process::fact::bundle::BundleOpened;
+use crate::process::fact::team::TeamRegistered;
+
+const TEAMS: [&str; 2] = ["ea-NGI_IT-T1", "ea-NGI_IT-T2"];
+
+fn reason() -> String {
+    "because".to_owned()
+}
+
+fn bundle() -> BundleId {
+    "B-1".parse().expect("an id")
+}
+
+fn team(name: &str, observer: bool) -> TeamRegistered {
+    let (products, stacks, node_types) = Default::default();
+    let team: TeamName = name.parse().expect("a team");
+    TeamRegistered { team, ngi: "NGI_IT".into(), products, stacks, node_types, observer }
+}
+
+/// `r` in the bundle B-1, of which two teams have a task, and `s` in none; both have been in delta for long enough.
+fn in_delta() -> Story {
+    let mut story = Story::new();
+    story.rules.distributions.values_mut().next().expect("one").workflow =
+        procedure::built_in("glite").expect("it ships");
+    let by = caller(&[Role::ADMIN, Role::OU]);
+    story.arrives(A).arrives(B).submit("r", &[A]).submit("s", &[B]);
+    story.records(&by, Ask::OpenBundle(BundleOpened { bundle: bundle(), title: String::new() }));
+    let rollouts = vec!["r".parse().expect("an id")];
+    story.records(&by, Ask::JoinBundle { bundle: bundle(), rollouts, reason: reason() });
+    for name in TEAMS {
+        story.records(&by, Ask::Register { team: team(name, false), reason: reason() });
+    }
+    let teams = TEAMS.iter().map(|name| name.parse().expect("a team")).collect();
+    let (kind, quarantine) = (TaskKind::RollOut, Some(Duration::ZERO));
+    story.records(&by, Ask::CreateTasks { bundle: bundle(), kind, teams, quarantine, reason: reason() });
+    for id in ["r", "s"] {
+        story.move_as(&[Role::ADMIN], id, "Ready for Rollout").move_as(&[Role::ADMIN], id, "Rolling out");
+    }
+    story.carried_out().passes(Duration::from_hours(24 * 8));
+    ends(&mut story, 1);
+    story
+}
+
+fn ends(story: &mut Story, task: u64) {
+    let (by, outcome) = (caller(&[Role::OU]), Outcome::Success);
+    story.records(&by, Ask::BeginTask { task, outcome, reason: reason() });
+    story.records(&by, Ask::EndTask { task, outcome, early: false, reason: reason() });
+}
+
+#[test]
+fn a_wish_does_not_wait_for_the_task_of_a_team_that_counts_no_more() {
+    let by = caller(&[Role::ADMIN]);
+    let [_, second] = TEAMS;
+    let leaves = Ask::RemoveTeam { team: second.parse().expect("a team"), reason: reason() };
+    let observes = Ask::Register { team: team(second, true), reason: reason() };
+    for ask in [leaves, observes] {
+        let mut story = in_delta();
+        story.hint("1", "r", "Ready for Production");
+        assert_eq!(story.state("r"), "Rolling out", "the second task is open");
+        story.records(&by, ask);
+        assert_eq!(story.state("r"), "Ready for Production");
+    }
+}
+
+#[test]
+fn a_wish_waits_for_what_the_release_notes_list_in_no_bundle_and_no_longer() {
+    let by = caller(&[Role::ADMIN]);
+    let mut story = in_delta();
+    ends(&mut story, 2);
+    story.move_as(&[Role::ADMIN], "r", "Ready for Production");
+    let rollouts = ["r", "s"].map(|id| id.parse().expect("an id")).to_vec();
+    story.records(&by, Ask::Announce { bundle: bundle(), rollouts, reason: reason() });
+    story.hint("1", "r", "In Production");
+    assert_eq!(story.state("r"), "Ready for Production", "s is not there yet");
+    let (rollout, state, gate) = ("s".parse().expect("an id"), "Ready for Production".into(), "tasks_done".into());
+    story.records(&by, Ask::Override { rollout, state, gate, reason: reason() });
+    story.move_as(&[Role::ADMIN], "s", "Ready for Production");
+    assert_eq!([story.state("r"), story.state("s")], ["In Production", "Ready for Production"]);
+}
