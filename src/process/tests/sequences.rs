@@ -7,20 +7,18 @@
 //! moves forward under a halt; what was refused has written nothing; every fact reads as it was written. At the end the
 //! logbook folds to the world.
 //!
-//! `ROLLOUTD_SEQUENCES` says how many sequences there are.
+//! `ROLLOUTD_SEQUENCES` says, when this is compiled, how many sequences there are; `PROPTEST_CASES` when it runs.
 
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-/// What can happen.
-mod step;
+/// What is so, told a second time.
+mod model;
 /// People, packages and rules.
 mod sample;
 /// What the engine does.
 mod site;
-/// What is so, told a second time.
-mod model;
-/// What the procedures ask, told a second time.
-mod gates;
+/// What can happen.
+mod step;
 
 use site::Site;
 use step::Step;
@@ -36,16 +34,14 @@ fn run(procedure: usize, steps: &[Step]) -> Result<usize, String> {
     Ok(site.model.released)
 }
 
-/// How many sequences are asked for.
-fn asked() -> Option<u32> {
-    let number = std::env::var("ROLLOUTD_SEQUENCES").ok()?;
-    Some(number.parse().expect("ROLLOUTD_SEQUENCES is a number"))
-}
+/// How many sequences are asked for. This floor does not look at the environment when it runs, so it is compiled in.
+const ASKED: Option<&str> = option_env!("ROLLOUTD_SEQUENCES");
 
 #[test]
 fn no_sequence_breaks_what_the_procedures_promise() {
-    let cases = asked().unwrap_or(200);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let usual = Config::default();
+    let cases = ASKED.map_or(usual.cases, |number| number.parse().expect("ROLLOUTD_SEQUENCES is a number"));
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..usual };
     let all = (0..sample::PROCEDURES.len(), proptest::collection::vec(step::step(), 1..120));
     let released = std::cell::RefCell::new(vec![0_usize; sample::PROCEDURES.len()]);
     let outcome = TestRunner::new(config).run(&all, |(procedure, steps)| {

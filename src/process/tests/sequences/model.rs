@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gates;
 use crate::domain::names::{BundleId, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
@@ -21,6 +20,9 @@ use crate::process::fact::package::Accepted;
 use crate::process::fact::rollout::Moved;
 use crate::process::fact::tree::Retired;
 use crate::process::rules::Rules;
+
+/// What the procedures ask, told a second time.
+mod gates;
 
 /// A package of a distribution.
 pub(super) type Package = (DistPath, Nevra);

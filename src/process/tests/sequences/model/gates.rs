@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::model::{Check, Model, Package, Rollout, ensure};
+use super::{Check, Model, Package, Rollout, ensure};
 use crate::domain::calendar::windows::Verdict;
 use crate::domain::names::{RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
