@@ -149,5 +149,6 @@ pub fn wish(known: Known<'_>, id: &RolloutId) -> Decision {
 
 #[cfg(test)]
 mod tests {
+    mod sequences;
     mod stories;
 }

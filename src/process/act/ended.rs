@@ -53,7 +53,11 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
         Found::Published(all) | Found::Inspected { published: all, .. } => {
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
         }
-        Found::Staged(staged) => vec![entry(staged.clone().into())],
+        // A move may be over before its trees are staged: overtaken, or all its packages given up as lost.
+        Found::Staged(staged) => {
+            let is_going_on = world.rollouts.has_plan(staged.plan);
+            is_going_on.then(|| entry(staged.clone().into())).into_iter().collect()
+        }
         Found::Shown { plan, published } => {
             let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
             let done: Option<Fact> = (ended.end == End::Done).then(|| Done { plan: *plan, rollout }.into());

@@ -1,4 +1,4 @@
-//! What waits is judged again when something changes that it waits for.
+//! What waits is judged again when something changes that it waits for, and work that nobody waits for is no news.
 
 use super::*;
 use crate::domain::names::BundleId;
@@ -6,6 +6,7 @@ use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::fact::bundle::BundleOpened;
+use crate::process::fact::rollout::Staged;
 use crate::process::fact::team::TeamRegistered;
 
 const TEAMS: [&str; 2] = ["ea-NGI_IT-T1", "ea-NGI_IT-T2"];
@@ -83,4 +84,20 @@ fn a_wish_waits_for_what_the_release_notes_list_in_no_bundle_and_no_longer() {
     story.records(&by, Ask::Override { rollout, state, gate, reason: reason() });
     story.move_as(&[Role::ADMIN], "s", "Ready for Production");
     assert_eq!([story.state("r"), story.state("s")], ["In Production", "Ready for Production"]);
+}
+
+#[test]
+fn what_is_staged_for_a_move_that_is_over_is_no_news() {
+    let mut story = Story::new();
+    story.arrives(A).submit("r", &[A]).move_as(&[Role::ADMIN], "r", "InVerification");
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
+    let (number, plan) = story.world.rollouts.plans().next().map(|(n, plan)| (n, Arc::clone(plan))).expect("one");
+    fails(&mut story);
+    story.move_as(&[Role::ADMIN], "r", "Rejected");
+    assert_eq!(story.state("r"), "Rejected", "it overtakes the move");
+    let before = story.facts.len();
+    let staged = Staged { plan: number, rollout: plan.rollout.clone(), trees: vec![] };
+    story.tell(&Input::WorkEnded(Work::Stage(number, plan), WorkEnd::done(Found::Staged(staged))));
+    assert_eq!(story.facts.len(), before);
+    assert!(story.world.mismatches.is_empty(), "{:?}", story.world.mismatches);
 }

@@ -1,0 +1,511 @@
+//! What is so, told a second time and in plain maps: which package is in which tree since when, where each rollout stands,
+//! which halts hold and which overrides were given. It hears the facts and never looks at the world.
+//!
+//! Its time is what has really passed, whatever the clocks of the program say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::names::{BundleId, DistPath, Role, RolloutId, TreeId, TreeName};
+use crate::domain::naming::team::TeamName;
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::Plan;
+use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
+use crate::domain::workflow::{Effect, Transition};
+use crate::process::fact::Fact;
+use crate::process::fact::package::Accepted;
+use crate::process::fact::rollout::Moved;
+use crate::process::fact::tree::Retired;
+use crate::process::rules::Rules;
+
+/// What the procedures ask, told a second time.
+mod gates;
+
+/// A package of a distribution.
+pub(super) type Package = (DistPath, Nevra);
+pub(super) type Check = Result<(), String>;
+
+pub(super) fn ensure(holds: bool, why: impl FnOnce() -> String) -> Check {
+    if holds { Ok(()) } else { Err(why()) }
+}
+
+/// Why a fact was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Somebody with these roles asked for it.
+    Asked(Vec<Role>),
+    /// Somebody with these roles asked to give a move up.
+    GaveUp(Vec<Role>),
+    /// Somebody who creates tasks ended one early.
+    EndedEarly,
+    /// A tracker wants it, or wanted it earlier.
+    Tracker,
+    /// The daemon's work.
+    Work,
+}
+
+/// What a team has said of a rollout.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    pub(super) asked: bool,
+    pub(super) accepts: Option<bool>,
+    pub(super) report: Option<Outcome>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rollout {
+    pub(super) packages: BTreeSet<Package>,
+    pub(super) state: String,
+    pub(super) submitted_by: String,
+    cancelled: bool,
+    /// The move that is carried out.
+    plan: Option<u64>,
+    /// The state before the last step.
+    left: String,
+    /// The state in which it was when nothing was being moved for it.
+    rested: String,
+    /// Gates that do not hold up its step to a state.
+    pub(super) overridden: BTreeSet<(String, String)>,
+    pub(super) extended: Duration,
+    /// For a state, by a person, for a role.
+    pub(super) approved: BTreeMap<(String, String), Role>,
+    /// Open issues, and whether each stops it.
+    pub(super) issues: BTreeMap<String, bool>,
+    pub(super) teams: BTreeMap<TeamName, Said>,
+    /// The trees of which a gate has found that its packages were there for long enough, or was overridden.
+    served: BTreeSet<TreeName>,
+}
+
+/// A move that is carried out.
+#[derive(Clone, Debug)]
+struct Going {
+    plan: Plan,
+    shown: BTreeSet<TreeId>,
+    /// Whether it undoes what another one has begun.
+    goes_back: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) kind: TaskKind,
+    pub(super) bundle: BundleId,
+    pub(super) team: TeamName,
+    quarantine: Duration,
+    begun: Option<Duration>,
+    pub(super) outcome: Option<Outcome>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bundle {
+    pub(super) members: BTreeSet<RolloutId>,
+    pub(super) announced: Option<BTreeSet<RolloutId>>,
+    pub(super) closed: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    /// What has really passed.
+    pub(super) now: Duration,
+    /// What the clock on the wall shows.
+    pub(super) wall: Timestamp,
+    /// Where each accepted package is listed, and since when.
+    pub(super) lies: BTreeMap<Package, BTreeMap<TreeName, Duration>>,
+    /// Why a package is listed nowhere.
+    pub(super) gone: BTreeMap<Package, &'static str>,
+    /// The trees in which each was at any time.
+    been: BTreeSet<(Package, TreeName)>,
+    /// When files began to wait for their removal.
+    leaving: BTreeMap<(TreeId, String), Duration>,
+    pub(super) rollouts: BTreeMap<RolloutId, Rollout>,
+    going: BTreeMap<u64, Going>,
+    pub(super) halts: BTreeSet<Option<DistPath>>,
+    /// The registered teams, and whether each only observes.
+    pub(super) teams: BTreeMap<TeamName, bool>,
+    pub(super) tasks: BTreeMap<u64, Task>,
+    pub(super) bundles: BTreeMap<BundleId, Bundle>,
+    /// How many packages have come into production.
+    pub(super) released: usize,
+}
+
+impl Model {
+    pub(super) fn is_halted(&self, mut dists: impl Iterator<Item = DistPath>) -> bool {
+        self.halts.contains(&None) || dists.any(|dist| self.halts.contains(&Some(dist)))
+    }
+
+    /// Whether the packages of a rollout are all in a tree for so long.
+    pub(super) fn has_been(&self, rollout: &Rollout, tree: &TreeName, span: Duration) -> bool {
+        let since = |package| self.lies.get(package).and_then(|trees| trees.get(tree));
+        rollout.packages.iter().all(|package| since(package).is_some_and(|since| *since + span <= self.now))
+    }
+
+    fn rollout(&mut self, id: &RolloutId) -> Result<&mut Rollout, String> {
+        self.rollouts.get_mut(id).ok_or_else(|| format!("there is no {id}"))
+    }
+
+    /// Hears a fact, and says what must not be.
+    pub(super) fn hears(&mut self, number: u64, who: &str, cause: &Cause, fact: &Fact, rules: &Rules) -> Check {
+        match fact {
+            Fact::Accepted(accepted) => self.accepted(accepted)?,
+            Fact::Lost(lost) => self.lost(&(lost.dist.clone(), lost.nevra.clone()))?,
+            Fact::Submitted(new) => {
+                ensure(!self.rollouts.contains_key(&new.rollout), || format!("{} is there already", new.rollout))?;
+                let all =
+                    new.parts.iter().flat_map(|part| part.packages.iter().map(|n| (part.dist.clone(), n.clone())));
+                let (state, submitted_by) = (new.state.clone(), who.to_owned());
+                let rollout = Rollout { packages: all.collect(), state, submitted_by, ..Rollout::default() };
+                self.is_alone(&new.rollout, &rollout, rules)?;
+                self.rollouts.insert(new.rollout.clone(), rollout);
+            }
+            Fact::Edited(edited) => {
+                let rollout = self.rollout(&edited.rollout)?;
+                ensure(!rollout.cancelled, || "an edit comes too late".to_owned())?;
+                // A title may change at any time.
+                if !edited.parts.is_empty() {
+                    ensure(rollout.plan.is_none(), || "an edit comes too late".to_owned())?;
+                    let all = edited.parts.iter();
+                    let all = all.flat_map(|part| part.packages.iter().map(|n| (part.dist.clone(), n.clone())));
+                    rollout.packages = all.collect();
+                    rollout.approved.clear();
+                    rollout.served.clear();
+                    let rollout = rollout.clone();
+                    self.is_alone(&edited.rollout, &rollout, rules)?;
+                }
+            }
+            Fact::Cancelled(cancelled) => {
+                let rollout = self.rollout(&cancelled.rollout)?;
+                ensure(rollout.plan.is_none() && !rollout.cancelled, || "a cancel comes too late".to_owned())?;
+                rollout.cancelled = true;
+            }
+            Fact::Moved(moved) => self.moved(number, cause, moved, rules)?,
+            Fact::Published(published) => {
+                if let Some(plan) = published.plan {
+                    self.shows(plan, &published.tree)?;
+                }
+            }
+            Fact::Done(done) => {
+                let trees = self.going.get(&done.plan).map(|going| going.plan.trees()).unwrap_or_default();
+                for tree in &trees {
+                    self.shows(done.plan, tree)?;
+                }
+                self.over(done.plan);
+            }
+            Fact::Retired(retired) => self.retired(retired, rules)?,
+            Fact::Halted(halted) => drop(self.halts.insert(halted.dist.clone())),
+            Fact::HaltEnded(ended) => ensure(self.halts.remove(&ended.dist), || "no halt ends".to_owned())?,
+            Fact::Overridden(given) => {
+                let key = (given.state.clone(), given.gate.clone());
+                self.rollout(&given.rollout)?.overridden.insert(key);
+            }
+            Fact::Extended(extended) => {
+                self.rollout(&extended.rollout)?.extended = Duration::from_secs(extended.seconds);
+            }
+            Fact::Approved(approved) => {
+                let key = (approved.state.clone(), who.to_owned());
+                self.rollout(&approved.rollout)?.approved.insert(key, approved.role.clone());
+            }
+            Fact::Disapproved(taken) => {
+                let was = self.rollout(&taken.rollout)?.approved.remove(&(taken.state.clone(), who.to_owned()));
+                ensure(was.is_some(), || "an approval is taken back that was not given".to_owned())?;
+            }
+            Fact::IssueNoted(noted) => {
+                self.rollout(&noted.rollout)?.issues.insert(noted.issue.clone(), noted.show_stopper);
+            }
+            Fact::IssueClosed(closed) => drop(self.rollout(&closed.rollout)?.issues.remove(&closed.issue)),
+            Fact::TeamRegistered(team) => drop(self.teams.insert(team.team.clone(), team.observer)),
+            Fact::TeamLeft(team) => drop(self.teams.remove(&team.team)),
+            Fact::Assigned(to) => self.rollout(&to.rollout)?.teams.entry(to.team.clone()).or_default().asked = true,
+            Fact::Unassigned(from) => {
+                let teams = &mut self.rollout(&from.rollout)?.teams;
+                if let Some(said) = teams.get_mut(&from.team) {
+                    *said = Said { report: said.report, ..Said::default() };
+                }
+            }
+            Fact::Answered(said) => {
+                let team = self.rollout(&said.rollout)?.teams.entry(said.team.clone()).or_default();
+                team.accepts = Some(said.accepts);
+            }
+            Fact::Reported(said) => {
+                let team = self.rollout(&said.rollout)?.teams.entry(said.team.clone()).or_default();
+                team.report = Some(said.outcome);
+            }
+            Fact::BundleOpened(opened) => {
+                let before = self.bundles.insert(opened.bundle.clone(), Bundle::default());
+                ensure(before.is_none(), || format!("{} is opened twice", opened.bundle))?;
+            }
+            Fact::BundleJoined(joined) => {
+                let is_in = |b: &Bundle| !b.closed && b.members.contains(&joined.rollout);
+                ensure(!self.bundles.values().any(is_in), || format!("{} is in two bundles", joined.rollout))?;
+                self.bundles.entry(joined.bundle.clone()).or_default().members.insert(joined.rollout.clone());
+            }
+            Fact::BundleLeft(left) => {
+                self.bundles.entry(left.bundle.clone()).or_default().members.remove(&left.rollout);
+            }
+            Fact::BundleAnnounced(told) => {
+                self.bundles.entry(told.bundle.clone()).or_default().announced = Some(told.rollouts.clone());
+            }
+            Fact::BundleClosed(closed) => self.bundles.entry(closed.bundle.clone()).or_default().closed = true,
+            Fact::TaskCreated(new) => {
+                let (kind, bundle, team) = (new.kind, new.bundle.clone(), new.team.clone());
+                let quarantine = Duration::from_secs(new.quarantine);
+                let task = Task { kind, bundle, team, quarantine, begun: None, outcome: None };
+                let before = self.tasks.insert(new.task, task);
+                ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
+            }
+            Fact::TaskBegun(begun) => {
+                let now = self.now;
+                let task = self.tasks.get_mut(&begun.task).ok_or("no such task")?;
+                ensure(task.begun.replace(now).is_none(), || format!("task {} begins twice", begun.task))?;
+            }
+            Fact::TaskDone(done) => {
+                let now = self.now;
+                let task = self.tasks.get_mut(&done.task).ok_or("no such task")?;
+                let begun = task.begun.ok_or_else(|| format!("task {} was never begun", done.task))?;
+                let is_over = begun + task.quarantine <= now || *cause == Cause::EndedEarly;
+                ensure(is_over, || format!("the quarantine of task {} is too short", done.task))?;
+                ensure(task.outcome.replace(done.outcome).is_none(), || format!("task {} ends twice", done.task))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, Accepted { dist, tree, nevra, .. }: &Accepted) -> Check {
+        let package = (dist.clone(), nevra.clone());
+        ensure(self.lies.get(&package).is_none_or(BTreeMap::is_empty), || format!("{nevra} is accepted twice"))?;
+        self.gone.remove(&package);
+        self.been.insert((package.clone(), tree.clone()));
+        let id = TreeId { dist: dist.clone(), tree: tree.clone() };
+        self.leaving.remove(&(id, nevra.location()));
+        self.lies.entry(package).or_default().insert(tree.clone(), self.now);
+        Ok(())
+    }
+
+    fn lost(&mut self, package: &Package) -> Check {
+        let (dist, nevra) = package;
+        let trees = self.lies.get_mut(package).map(std::mem::take).unwrap_or_default();
+        ensure(!trees.is_empty(), || format!("{nevra} is given up and was nowhere"))?;
+        self.gone.insert(package.clone(), "lost");
+        for going in self.going.values_mut() {
+            for one in going.plan.moves.iter_mut().filter(|one| one.dist == *dist) {
+                one.items.retain(|item| item.nevra != *nevra);
+            }
+            going.plan.moves.retain(|one| !one.items.is_empty());
+        }
+        let empty: Vec<u64> = self.going.iter().filter(|(_, g)| g.plan.moves.is_empty()).map(|(n, _)| *n).collect();
+        for number in empty {
+            self.over(number);
+        }
+        Ok(())
+    }
+
+    /// Nothing else that still has a way to go has its packages.
+    fn is_alone(&self, id: &RolloutId, rollout: &Rollout, rules: &Rules) -> Check {
+        let goes_on = |other: &Rollout| {
+            let of = other.packages.first().and_then(|(dist, _)| rules.distributions.get(dist));
+            let can = of.is_some_and(|of| of.workflow.transitions().iter().any(|t| t.from.as_str() == other.state));
+            other.plan.is_some() || can && !other.cancelled
+        };
+        let mut others = self.rollouts.iter().filter(|(other, known)| *other != id && goes_on(known));
+        match others.find(|(_, other)| !other.packages.is_disjoint(&rollout.packages)) {
+            Some((other, _)) => Err(format!("{id} and {other} have the same package")),
+            None => Ok(()),
+        }
+    }
+
+    fn moved(&mut self, number: u64, cause: &Cause, moved: &Moved, rules: &Rules) -> Check {
+        let Moved { rollout: id, from, to, plan } = moved;
+        let known = self.rollout(id)?.clone();
+        // A withdrawal that overtakes a move leaves the state that the move has left.
+        let is_from = known.state == *from || known.plan.is_some() && known.left == *from;
+        ensure(is_from && !known.cancelled, || format!("{id} leaves {from} and is in {}", known.state))?;
+        let goes_back = matches!(cause, Cause::GaveUp(_));
+        if goes_back {
+            ensure(known.plan.is_some() && *to == known.rested, || format!("{id} goes back to {to}"))?;
+        } else {
+            let dist = &known.packages.first().ok_or("it has no package")?.0;
+            let workflow = &rules.distributions.get(dist).ok_or("no rules")?.workflow;
+            let arrow =
+                |from: &str| workflow.transitions().iter().find(|t| t.from.as_str() == from && t.to.as_str() == to);
+            let is_withdrawal = |step: &&Transition| step.effect == Effect::Withdraw;
+            let late = || arrow(&known.left).filter(|_| known.plan.is_some()).filter(is_withdrawal);
+            let step = arrow(from).or_else(late).ok_or_else(|| format!("no arrow from {from} to {to}"))?;
+            self.steps(id, &known, step, plan.as_ref(), (cause, rules))?;
+        }
+        let overtaken = known.plan;
+        let rested = if overtaken.is_some() { known.rested } else { from.clone() };
+        let rollout = self.rollout(id)?;
+        rollout.rested = rested;
+        rollout.left.clone_from(from);
+        rollout.state.clone_from(to);
+        rollout.extended = Duration::ZERO;
+        rollout.overridden.retain(|(state, _)| state != to);
+        rollout.approved.retain(|(state, _), _| state != to);
+        rollout.plan = plan.as_ref().map(|_| number);
+        if let Some(overtaken) = overtaken {
+            self.going.remove(&overtaken);
+        }
+        if let Some(plan) = plan {
+            let going = Going { plan: plan.clone(), shown: BTreeSet::new(), goes_back };
+            self.going.insert(number, going);
+        }
+        Ok(())
+    }
+
+    /// A step of the procedure is taken.
+    fn steps(
+        &mut self,
+        id: &RolloutId,
+        known: &Rollout,
+        step: &Transition,
+        plan: Option<&Plan>,
+        (cause, rules): (&Cause, &Rules),
+    ) -> Check {
+        let said = || format!("{id} goes from {} to {}", step.from, step.to);
+        let may = match cause {
+            Cause::Asked(roles) => roles.iter().any(|role| step.who.contains(role)),
+            Cause::Tracker => step.who.contains(&Role::TRACKER),
+            _ => false,
+        };
+        ensure(may, || format!("{} for {cause:?}", said()))?;
+        ensure(known.plan.is_none() || step.effect == Effect::Withdraw, || format!("{} in between", said()))?;
+        gates::pass(self, id, known, step, rules).map_err(|why| format!("{}: {why}", said()))?;
+        let moved: BTreeSet<Package> = plan
+            .iter()
+            .flat_map(|plan| &plan.moves)
+            .flat_map(|one| one.items.iter().map(|item| (one.dist.clone(), item.nevra.clone())))
+            .collect();
+        let mut targets = plan.iter().flat_map(|plan| &plan.moves).map(|one| one.target.as_ref());
+        match &step.effect {
+            Effect::None => ensure(plan.is_none(), || format!("{} and moves packages", said()))?,
+            Effect::Withdraw => {
+                ensure(targets.all(|target| target.is_none()), || format!("{} with a target", said()))?;
+                ensure(moved.is_subset(&known.packages), || format!("{} with other packages", said()))?;
+            }
+            Effect::Move { from, to } => {
+                ensure(!self.is_halted(known.packages.iter().map(|(dist, _)| dist.clone())), || {
+                    format!("{} under a halt", said())
+                })?;
+                ensure(moved == known.packages, || format!("{} with other packages", said()))?;
+                ensure(targets.all(|target| target == Some(to)), || format!("{} into another tree", said()))?;
+                let is_there = |p: &Package| self.lies.get(p).is_some_and(|trees| trees.keys().eq([from]));
+                ensure(known.packages.iter().all(is_there), || format!("{} and not all lies in {from}", said()))?;
+            }
+        }
+        let exposures = |step: &Transition| {
+            let tree = |gate: &crate::domain::terms::Gate| match &step.effect {
+                Effect::Move { from, .. } => Some(from.clone()),
+                _ => gate.terms.tree().cloned(),
+            };
+            step.gates.iter().filter(|gate| gate.name == "exposure").filter_map(tree).collect::<Vec<_>>()
+        };
+        let rollout = self.rollout(id)?;
+        rollout.served.extend(exposures(step));
+        let served = rollout.served.clone();
+        if let Effect::Move { to, .. } = &step.effect
+            && to.as_str() == "production"
+        {
+            // S0-01: never without the time in testing or delta that the procedure wants.
+            let dist = &known.packages.first().ok_or("it has no package")?.0;
+            let workflow = &rules.distributions.get(dist).ok_or("no rules")?.workflow;
+            let mut wanted = workflow.transitions().iter().flat_map(exposures);
+            ensure(wanted.all(|tree| served.contains(&tree)), || format!("{} and was not exposed", said()))?;
+            let was =
+                |package: &Package, tree: &str| self.been.contains(&(package.clone(), tree.parse().expect("a name")));
+            let tested = known.packages.iter().all(|package| was(package, "testing") || was(package, "delta"));
+            ensure(tested, || format!("{} and was never tested", said()))?;
+        }
+        Ok(())
+    }
+
+    /// A tree shows a plan.
+    fn shows(&mut self, number: u64, id: &TreeId) -> Check {
+        let Some(going) = self.going.get_mut(&number) else { return Ok(()) };
+        if !going.shown.insert(id.clone()) {
+            return Ok(());
+        }
+        let (rollout, goes_back) = (going.plan.rollout.clone(), going.goes_back);
+        let Some(one) = going.plan.of(&id.dist).cloned() else { return Ok(()) };
+        let mut is_new = false;
+        for item in &one.items {
+            let package = (one.dist.clone(), item.nevra.clone());
+            let trees = self.lies.entry(package.clone()).or_default();
+            let file = (id.clone(), item.nevra.location());
+            if item.leaves.contains(&id.tree) {
+                trees.remove(&id.tree);
+                self.leaving.insert(file, self.now);
+                if trees.is_empty() {
+                    ensure(one.target.is_none(), || format!("{} is nowhere", item.nevra))?;
+                    self.gone.insert(package, "withdrawn");
+                }
+            } else if one.target.as_ref() == Some(&id.tree) {
+                self.leaving.remove(&file);
+                if trees.contains_key(&id.tree) {
+                    continue;
+                }
+                trees.insert(id.tree.clone(), self.now);
+                is_new = true;
+                self.been.insert((package, id.tree.clone()));
+                if id.tree.as_str() == "production" {
+                    ensure(!goes_back, || format!("{} comes into production by a way back", item.nevra))?;
+                    self.released += 1;
+                }
+            }
+        }
+        if is_new {
+            self.rollout(&rollout)?.served.remove(&id.tree);
+        }
+        Ok(())
+    }
+
+    /// Nothing is left to do for a plan.
+    fn over(&mut self, number: u64) {
+        if let Some(going) = self.going.remove(&number)
+            && let Some(rollout) = self.rollouts.get_mut(&going.plan.rollout)
+            && rollout.plan == Some(number)
+        {
+            rollout.plan = None;
+        }
+    }
+
+    fn retired(&mut self, Retired { tree, files, .. }: &Retired, rules: &Rules) -> Check {
+        let grace = rules.distributions[&tree.dist].grace_packages;
+        for file in files.iter().filter(|file| !file.starts_with("repodata/")) {
+            let since = self.leaving.remove(&(tree.clone(), file.clone()));
+            let is_over = since.is_some_and(|since| since + grace <= self.now);
+            ensure(is_over, || format!("{file} is removed from {tree} too early"))?;
+            let lies = |((dist, nevra), trees): (&Package, &BTreeMap<TreeName, Duration>)| {
+                *dist == tree.dist && nevra.location() == *file && trees.contains_key(&tree.tree)
+            };
+            ensure(!self.lies.iter().any(lies), || format!("{file} is removed and {tree} lists it"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether work may begin that shows a plan: under a halt nothing moves forward of which clients have seen nothing.
+    pub(super) fn may_show(&self, number: u64) -> Check {
+        let going = self.going.get(&number).ok_or("a plan is carried out that is over")?;
+        let is_forward = !going.plan.is_withdrawal() && !going.goes_back && going.shown.is_empty();
+        let halted = is_forward && self.is_halted(going.plan.dists().cloned());
+        ensure(!halted, || format!("plan {number} moves forward under a halt"))
+    }
+
+    /// No package is lost, and none is in two trees that is not being moved.
+    pub(super) fn keeps_all(&self) -> Check {
+        for (package, trees) in &self.lies {
+            let moves = |going: &Going| {
+                let one = going.plan.of(&package.0);
+                one.is_some_and(|one| one.items.iter().any(|item| item.nevra == package.1))
+            };
+            let fits = match trees.len() {
+                0 => self.gone.contains_key(package),
+                1 => !self.gone.contains_key(package),
+                _ => self.going.values().any(moves),
+            };
+            ensure(fits, || format!("{} is in {trees:?}; gone: {:?}", package.1, self.gone.get(package)))?;
+        }
+        Ok(())
+    }
+}

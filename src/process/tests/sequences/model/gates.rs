@@ -1,0 +1,103 @@
+//! The gates that a procedure names, asked a second time of the model.
+
+use std::time::Duration;
+
+use super::{Check, Model, Package, Rollout, ensure};
+use crate::domain::calendar::windows::Verdict;
+use crate::domain::names::{RolloutId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::report::Outcome;
+use crate::domain::task::TaskKind;
+use crate::domain::terms::Gate;
+use crate::domain::workflow::{Effect, Transition};
+use crate::process::rules::Rules;
+
+/// Whether a step may be taken that has been taken.
+pub(super) fn pass(model: &Model, id: &RolloutId, known: &Rollout, step: &Transition, rules: &Rules) -> Check {
+    for gate in &step.gates {
+        let is_overridden = known.overridden.contains(&(step.to.to_string(), gate.name.to_owned()));
+        // That one cannot be overridden, and what is withdrawn may be nowhere.
+        if is_overridden && gate.name != "packages_present" {
+            continue;
+        }
+        ensure(holds(model, id, known, (step, gate), rules), || format!("{} does not pass", gate.name))?;
+    }
+    Ok(())
+}
+
+fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transition, &Gate), rules: &Rules) -> bool {
+    let tree = match &step.effect {
+        Effect::Move { from, .. } => Some(from),
+        _ => gate.terms.tree(),
+    };
+    let bundle = || model.bundles.iter().find(|(_, bundle)| !bundle.closed && bundle.members.contains(id));
+    // A team counts that is registered and not only observes.
+    let teams = || known.teams.iter().filter(|(team, _)| model.teams.get(*team) == Some(&false)).map(|(_, said)| said);
+    let wanted = || gate.terms.count("teams").unwrap_or(1);
+    match gate.name {
+        "packages_present" => tree.is_some_and(|tree| model.has_been(known, tree, Duration::ZERO)),
+        "exposure" => {
+            let span = gate.terms.duration("for").expect("it has one") + known.extended;
+            tree.is_some_and(|tree| model.has_been(known, tree, span))
+        }
+        "not_older" => match &step.effect {
+            Effect::Move { to, .. } => known.packages.iter().all(|package| !is_older(model, known, package, to)),
+            _ => true,
+        },
+        "calendar" => known.packages.iter().all(|(dist, _)| {
+            let windows = &rules.distributions[dist].calendar.windows;
+            windows.is_empty() || !matches!(windows.judge(model.wall), Verdict::Closed { .. })
+        }),
+        "acknowledged" => {
+            let accepts = teams().filter(|said| said.report.is_some() || said.asked && said.accepts == Some(true));
+            accepts.count() >= wanted()
+        }
+        "reported" => {
+            let fails = teams().any(|said| said.report == Some(Outcome::Fail));
+            !fails && teams().filter(|said| said.report.is_some()).count() >= wanted()
+        }
+        "show_stoppers" => !known.issues.values().any(|stops| *stops),
+        "approvals" => gate.terms.roles("from").all(|wanted| {
+            let of_role =
+                known.approved.iter().filter(|((state, _), role)| state == step.to.as_str() && *role == wanted);
+            let own = |by: &str| gate.terms.flag("four_eyes") && by == known.submitted_by;
+            of_role.filter(|((_, by), _)| !own(by)).count() >= gate.terms.count("each").unwrap_or(1)
+        }),
+        "bundle_complete" => bundle().is_some_and(|(_, bundle)| {
+            let state = |id: &RolloutId| model.rollouts[id].state.clone();
+            let Some(announced) = &bundle.announced else { return false };
+            let there = announced.iter().all(|id| [known.state.as_str(), step.to.as_str()].contains(&&*state(id)));
+            there && bundle.members.iter().all(|id| state(id) != known.state || announced.contains(id))
+        }),
+        "tasks_done" => bundle().is_some_and(|(bundle, _)| {
+            let tasks = model.tasks.values().filter(|task| task.bundle == *bundle && task.kind == TaskKind::RollOut);
+            let tasks: Vec<_> = tasks.filter(|task| model.teams.get(&task.team) == Some(&false)).collect();
+            // The last one of each team counts.
+            let last = |n: usize| !tasks[n + 1..].iter().any(|later| later.team == tasks[n].team);
+            let mut counts = tasks.iter().enumerate().filter(|(n, _)| last(*n));
+            !tasks.is_empty() && counts.all(|(_, task)| task.outcome.is_some_and(|outcome| outcome != Outcome::Fail))
+        }),
+        "no_conflict" => known.packages.iter().all(|(dist, nevra)| {
+            let own = bundle().map(|(bundle, _)| bundle);
+            let others = model.bundles.iter().filter(|(other, bundle)| !bundle.closed && Some(*other) != own);
+            let mut rollouts = others.flat_map(|(_, bundle)| &bundle.members).map(|id| &model.rollouts[id]);
+            // Only what was taken in counts.
+            let same =
+                |other: &Package| other.0 == *dist && other.1.name() == nevra.name() && model.lies.contains_key(other);
+            !rollouts.any(|other| other.packages.iter().any(same))
+        }),
+        _ => true,
+    }
+}
+
+/// Whether a tree lists something newer that is no part of the rollout.
+fn is_older(model: &Model, known: &Rollout, (dist, nevra): &Package, tree: &TreeName) -> bool {
+    let version = |nevra: &Nevra| nevra.to_string().split('-').nth(1).and_then(|v| v.parse::<u32>().ok());
+    model.lies.iter().any(|(other, trees)| {
+        other.0 == *dist
+            && (other.1.name(), other.1.arch()) == (nevra.name(), nevra.arch())
+            && version(&other.1) > version(nevra)
+            && trees.contains_key(tree)
+            && !known.packages.contains(other)
+    })
+}
