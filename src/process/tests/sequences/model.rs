@@ -308,6 +308,10 @@ impl Model {
             let can = of.is_some_and(|of| of.workflow.transitions().iter().any(|t| t.from.as_str() == other.state));
             other.plan.is_some() || can && !other.cancelled
         };
+        // What has come to its end does nothing with its packages any more.
+        if !goes_on(rollout) {
+            return Ok(());
+        }
         let mut others = self.rollouts.iter().filter(|(other, known)| *other != id && goes_on(known));
         match others.find(|(_, other)| !other.packages.is_disjoint(&rollout.packages)) {
             Some((other, _)) => Err(format!("{id} and {other} have the same package")),
