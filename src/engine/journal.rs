@@ -58,36 +58,10 @@ pub(super) fn log_fact(seq: u64, entry: &Entry, people: &People) {
             tracing::warn!(seq, %who, %dist, %nevra, %sha256, "given up as lost");
         }
         Fact::Erased(Erased { person }) => tracing::warn!(seq, %who, %person, "erased"),
-        // What people record; the sentence has all of it.
-        Fact::Halted(_)
-        | Fact::HaltEnded(_)
-        | Fact::TeamRegistered(_)
-        | Fact::TeamLeft(_)
-        | Fact::Assigned(_)
-        | Fact::Answered(_)
-        | Fact::Unassigned(_)
-        | Fact::Reported(_)
-        | Fact::IssueNoted(_)
-        | Fact::IssueClosed(_)
-        | Fact::Edited(_)
-        | Fact::Cancelled(_)
-        | Fact::Approved(_)
-        | Fact::Disapproved(_)
-        | Fact::Extended(_)
-        | Fact::Overridden(_)
-        | Fact::Noted(_)
-        | Fact::Linked(_)
-        | Fact::BundleOpened(_)
-        | Fact::BundleJoined(_)
-        | Fact::BundleLeft(_)
-        | Fact::BundleAnnounced(_)
-        | Fact::BundleClosed(_)
-        | Fact::UpdateNumbered(_)
-        | Fact::TaskCreated(_)
-        | Fact::TaskBegun(_)
-        | Fact::TaskDone(_) => tracing::info!(seq, %who, says = %entry.fact, "recorded"),
         Fact::Retired(Retired { tree, files, kept }) => {
             tracing::info!(seq, %tree, files = files.len(), kept = kept.len(), "removed");
         }
+        // What people record; the sentence has all of it.
+        fact => tracing::info!(seq, %who, says = %fact, "recorded"),
     }
 }

@@ -26,4 +26,5 @@ pub mod run;
 mod tests {
     mod calendar;
     mod people;
+    mod site;
 }

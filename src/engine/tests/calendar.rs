@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::site::{self, DIST};
 use crate::domain::calendar::site::Calendar;
 use crate::domain::calendar::windows::{Effect, Rule, Windows};
 use crate::domain::names::{Actor, Role, RolloutId};
@@ -24,7 +25,7 @@ use crate::process::decision::Answer;
 use crate::process::fact::{self, Fact};
 use crate::process::input::{Ask, Hint};
 use crate::process::procedure;
-use crate::process::rules::{DistRules, Rules};
+use crate::process::rules::Rules;
 use crate::process::who::{Caller, Channel};
 use crate::store::disk::Kernel;
 use crate::store::logbook::{Reader, SqliteLogbook};
@@ -35,8 +36,6 @@ const PROCEDURE: &str = "name = \"short\"\ninitial = \"New\"\nsubmit = [\"admin\
     [[state]]\nname = \"New\"\n[[state]]\nname = \"Ready\"\n\
     [[transition]]\nfrom = \"New\"\nto = \"Ready\"\nwho = [\"tracker\"]\ngates = [\"calendar\"]\n";
 
-const DIST: &str = "d";
-
 fn rules(windows: &[(Effect, &str)]) -> Rules {
     let zone = TimeZoneDatabase::bundled().get("Europe/Zurich").expect("compiled in");
     let rule = |(effect, when): &(Effect, &str)| Rule {
@@ -45,19 +44,8 @@ fn rules(windows: &[(Effect, &str)]) -> Rules {
         name: "window".to_owned(),
     };
     let windows = Windows::new(windows.iter().map(rule).collect(), zone).expect("rules");
-    let dist = DistRules {
-        workflow: procedure::read(PROCEDURE, Path::new("short.toml")).expect("a table").workflow,
-        calendar: Calendar { windows, ..Calendar::default() },
-        trees: vec![],
-        trust: [].into(),
-        grace_metadata: Duration::ZERO,
-        grace_packages: Duration::ZERO,
-    };
-    let mut rules = Rules::default();
-    rules.distributions.insert(DIST.parse().expect("a path"), dist);
-    let tracker = Caller::new(Actor::recorded("rt"), Channel::Api, [Role::TRACKER]);
-    rules.hooks.insert("rt".parse().expect("a name"), tracker);
-    rules
+    let workflow = procedure::read(PROCEDURE, Path::new("short.toml")).expect("a table").workflow;
+    site::rules(workflow, Calendar { windows, ..Calendar::default() })
 }
 
 /// An engine with a clock that is set by hand, and a rollout that a tracker wants to be ready.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::site::{self, DIST};
 use crate::domain::calendar::site::Calendar;
 use crate::domain::names::{Actor, DistPath, Role};
 use crate::domain::people::PersonId;
@@ -23,29 +24,15 @@ use crate::process::decision::{Answer, Entry};
 use crate::process::fact::person::Erased;
 use crate::process::input::{Ask, Hint};
 use crate::process::procedure;
-use crate::process::rules::{DistRules, Rules};
+use crate::process::rules::Rules;
 use crate::process::trouble::Trouble;
 use crate::process::who::{Caller, Channel};
 use crate::store::disk::{Disk as _, Kernel};
 use crate::store::logbook::{Reader, SqliteLogbook};
 use crate::store::people::{self, Register};
 
-const DIST: &str = "d";
-
 fn rules() -> Rules {
-    let dist = DistRules {
-        workflow: procedure::samples::brief(),
-        calendar: Calendar::default(),
-        trees: vec![],
-        trust: [].into(),
-        grace_metadata: Duration::ZERO,
-        grace_packages: Duration::ZERO,
-    };
-    let mut rules = Rules::default();
-    rules.distributions.insert(DIST.parse().expect("a path"), dist);
-    let tracker = Caller::new(Actor::recorded("rt"), Channel::Api, [Role::TRACKER]);
-    rules.hooks.insert("rt".parse().expect("a name"), tracker);
-    rules
+    site::rules(procedure::samples::brief(), Calendar::default())
 }
 
 /// An engine that runs in a state directory, without trees.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{open_rollout, recorded, rollout};
+use super::{all_recorded, open_rollout, recorded, rollout};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
-use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::assignment::{Answered, Assigned, Unassigned};
 use crate::process::fact::report::Reported;
@@ -50,10 +50,7 @@ pub(in crate::process) fn assign(
         let named: Vec<&str> = teams.iter().map(|team| team.as_str()).collect();
         return Decision::answered(Answer::Conflict(format!("{id} is assigned to {} already", named.join(", "))));
     }
-    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let answer = Answer::Recorded { entry: known.world.last + 1, says };
-    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
+    all_recorded(known, caller, reason, facts)
 }
 
 /// A team is no longer asked.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{missing_reason, open_rollout, recorded};
+use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, RolloutId};
-use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
 use crate::process::fact::{Fact, count};
 use crate::process::gate::Case;
@@ -49,8 +49,7 @@ pub(in crate::process) fn join(
     }
     let joined = |rollout: &&RolloutId| BundleJoined { bundle: id.clone(), rollout: RolloutId::clone(rollout) };
     let facts: Vec<Fact> = rollouts.iter().map(|rollout| joined(rollout).into()).collect();
-    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    all_of(known, caller, reason, facts, says)
+    all_recorded(known, caller, reason, facts)
 }
 
 /// Takes a rollout out of a bundle.
@@ -186,11 +185,4 @@ fn cannot_join(known: Known<'_>, id: &BundleId, bundle: &Bundle, rollout: &Rollo
         return reject("in_bundle", format!("{rollout} is in the bundle {other}."));
     }
     super::edit::has_moved(known, found, "added to a bundle")
-}
-
-/// Several facts in one append; whoever asked is told the sentence.
-fn all_of(known: Known<'_>, caller: &Caller, reason: &str, facts: Vec<Fact>, says: String) -> Decision {
-    let answer = Answer::Recorded { entry: known.world.last + 1, says };
-    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
 }

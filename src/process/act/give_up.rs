@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::rollout;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{Role, RolloutId, TreeName};
 use crate::domain::plan::{Item, Move, Plan};
@@ -15,8 +16,9 @@ use crate::process::world::World;
 /// Gives up what was decided for a rollout and cannot be carried out, a move or a withdrawal: the rollout is where its
 /// packages are listed, and what clients already see otherwise is corrected as soon as that can be done.
 pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
-    let Some(rollout) = known.world.rollouts.get(id) else {
-        return Decision::answered(Answer::NotFound(format!("there is no rollout {id}")));
+    let rollout = match rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
     };
     let (Some(number), Some(left), Some(rested)) = (rollout.plan, &rollout.left, &rollout.rested) else {
         return Decision::answered(Answer::Conflict(format!("nothing is being moved for {id}")));

@@ -47,10 +47,15 @@ use crate::domain::rollout::Rollout;
 
 /// A decision that only records a fact; whoever asked is told the sentence that the logbook has.
 fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fact>) -> Decision {
-    let fact = fact.into();
-    let answer = Answer::Recorded { entry: known.world.last + 1, says: fact.to_string() };
-    let entry = Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    Decision { entries: vec![entry], answer: Some(answer) }
+    all_recorded(known, caller, reason, vec![fact.into()])
+}
+
+/// The same of several facts: all are written, or none.
+fn all_recorded(known: Known<'_>, caller: &Caller, reason: &str, facts: Vec<Fact>) -> Decision {
+    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
+    let answer = Answer::Recorded { entry: known.world.last + 1, says };
+    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
 }
 
 /// The complaint about a reason that is not there.

@@ -1,5 +1,6 @@
 //! Another state for a rollout, asked for by a person.
 
+use super::rollout;
 use crate::domain::gate::{Judgement, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::plan::Plan;
@@ -18,8 +19,9 @@ pub(in crate::process) fn step(
     state: &str,
     reason: &str,
 ) -> Decision {
-    let Some(rollout) = known.world.rollouts.get(id) else {
-        return Decision::answered(Answer::NotFound(format!("there is no rollout {id}")));
+    let rollout = match rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
     };
     let case = Case::new(known, rollout, caller, state);
     let judged = case.judge();

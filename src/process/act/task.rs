@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::bundle::open_bundle;
-use super::recorded;
+use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
-use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
 use crate::process::known::Known;
@@ -63,10 +63,7 @@ pub(in crate::process) fn create(
             TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs() }.into()
         })
         .collect();
-    let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let answer = Answer::Recorded { entry: known.world.last + 1, says };
-    let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
+    all_recorded(known, caller, reason, facts)
 }
 
 /// The site was changed: the task is in progress, and its quarantine begins (S1-26).

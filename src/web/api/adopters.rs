@@ -78,8 +78,8 @@ pub async fn assign(
     let rollout = rollout_id(&id)?;
     let AssignBody { teams, beta, reason } = asked;
     let teams = teams.iter().map(|team| parsed(team)).collect::<Result<_, _>>()?;
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Assign { rollout, teams, beta, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Assign { rollout, teams, beta, reason }).await
 }
 
 /// Asks a team no longer; what it has reported stays.
@@ -99,8 +99,8 @@ pub async fn unassign(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let (rollout, team) = (rollout_id(&id)?, parsed(&team)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Unassign { rollout, team, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Unassign { rollout, team, reason: asked.reason }).await
 }
 
 /// A team accepts or declines.
@@ -120,8 +120,8 @@ pub async fn answer(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let answered = Answered { rollout: rollout_id(&id)?, team: parsed(&team)?, accepts: asked.accepts };
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Answer { answered, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Answer { answered, reason: asked.reason }).await
 }
 
 /// A team reports.
@@ -144,5 +144,5 @@ pub async fn report(
     line("summary", &summary)?;
     let (rollout, team) = (rollout_id(&id)?, parsed(&team)?);
     let reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, file: None };
-    record(&context, caller, "", Ask::Report(reported)).await
+    record(&context, caller, Ask::Report(reported)).await
 }

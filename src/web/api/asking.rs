@@ -98,14 +98,8 @@ pub struct RecordedBody {
     pub says: String,
 }
 
-/// Asks for something that is only recorded. `why` is checked as text that goes into the logbook.
-pub(super) async fn record(
-    context: &Context,
-    caller: Caller,
-    why: &str,
-    ask: Ask,
-) -> Result<Json<RecordedBody>, Problem> {
-    line("reason", why)?;
+/// Asks for something that is only recorded.
+pub(super) async fn record(context: &Context, caller: Caller, ask: Ask) -> Result<Json<RecordedBody>, Problem> {
     match context.engine.ask(caller, ask).await? {
         Answer::Recorded { entry, says } => Ok(Json(RecordedBody { entry, says })),
         other => Err(problem(other)),

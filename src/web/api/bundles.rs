@@ -198,7 +198,7 @@ pub async fn open_bundle(
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let opened = BundleOpened { bundle: parsed(&asked.bundle)?, title: asked.title };
-    record(&context, caller, "", Ask::OpenBundle(opened)).await
+    record(&context, caller, Ask::OpenBundle(opened)).await
 }
 
 /// Adds rollouts to a bundle, for which nothing has moved yet.
@@ -218,8 +218,8 @@ pub async fn join_bundle(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let (bundle, rollouts) = (parsed(&id)?, all(&asked.rollouts)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::JoinBundle { bundle, rollouts, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::JoinBundle { bundle, rollouts, reason: asked.reason }).await
 }
 
 /// Takes a rollout out of a bundle.
@@ -239,8 +239,8 @@ pub async fn leave_bundle(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let (bundle, rollout) = (parsed(&id)?, parsed(&rollout)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::LeaveBundle { bundle, rollout, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::LeaveBundle { bundle, rollout, reason: asked.reason }).await
 }
 
 /// Says what the release notes of a bundle list: its members, if no rollouts are named.
@@ -260,8 +260,8 @@ pub async fn announce(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let (bundle, rollouts) = (parsed(&id)?, all(&asked.rollouts)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Announce { bundle, rollouts, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Announce { bundle, rollouts, reason: asked.reason }).await
 }
 
 /// Closes a bundle; its id is never used again.
@@ -281,8 +281,8 @@ pub async fn close_bundle(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let bundle = parsed(&id)?;
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::CloseBundle { bundle, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::CloseBundle { bundle, reason: asked.reason }).await
 }
 
 /// Takes one step with all rollouts of a bundle, or with some of them: all or none.
@@ -303,8 +303,8 @@ pub async fn move_bundle(
     let Object(asked) = read?;
     line("state", &asked.state)?;
     let (bundle, only) = (parsed(&id)?, all(&asked.only)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::MoveBundle { bundle, state: asked.state, only, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::MoveBundle { bundle, state: asked.state, only, reason: asked.reason }).await
 }
 
 /// Gives an update the next number of its series.
@@ -323,6 +323,6 @@ pub async fn number_update(
     let Object(asked) = read?;
     let bundle = asked.bundle.as_deref().map(parsed).transpose()?;
     let (series, rollouts) = (parsed(&asked.series)?, all(&asked.rollouts)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::NumberUpdate { series, bundle, rollouts, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::NumberUpdate { series, bundle, rollouts, reason: asked.reason }).await
 }

@@ -263,8 +263,8 @@ pub async fn approve(
     let ApproveBody { state, role, reason } = asked;
     line("state", &state)?;
     let (rollout, role) = (rollout_id(&id)?, role.as_deref().map(parsed).transpose()?);
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Approve { rollout, state, role, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Approve { rollout, state, role, reason }).await
 }
 
 /// Takes your approval back.
@@ -286,8 +286,8 @@ pub async fn disapprove(
     let DisapproveBody { state, reason } = asked;
     line("state", &state)?;
     let rollout = rollout_id(&id)?;
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Disapprove { rollout, state, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Disapprove { rollout, state, reason }).await
 }
 
 /// Extends the exposure in the rollout's present state.
@@ -309,8 +309,8 @@ pub async fn extend(
     let ExtendBody { by, reason } = asked;
     let rollout = rollout_id(&id)?;
     let by = quantity::duration(&by).map_err(|e| Problem::bad_request(e.to_string()))?;
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Extend { rollout, by, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Extend { rollout, by, reason }).await
 }
 
 /// Lets a gate not hold a rollout up on its next step to a state.
@@ -333,8 +333,8 @@ pub async fn overrule(
     line("state", &state)?;
     line("gate", &gate)?;
     let rollout = rollout_id(&id)?;
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Override { rollout, state, gate, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Override { rollout, state, gate, reason }).await
 }
 
 /// Adds a note.
@@ -355,7 +355,7 @@ pub async fn note(
     let Object(asked) = read?;
     line("note", &asked.note)?;
     let noted = Noted { rollout: rollout_id(&id)?, note: asked.note };
-    record(&context, caller, "", Ask::Note(noted)).await
+    record(&context, caller, Ask::Note(noted)).await
 }
 
 /// Sets the address of a document.
@@ -377,8 +377,8 @@ pub async fn link(
     let LinkBody { url, reason } = asked;
     line("address", &url)?;
     let linked = Linked { rollout: rollout_id(&id)?, what: parsed(&what)?, url: Some(url) };
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Link { linked, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Link { linked, reason }).await
 }
 
 /// Removes the address of a document.
@@ -398,6 +398,6 @@ pub async fn unlink(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let linked = Linked { rollout: rollout_id(&id)?, what: parsed(&what)?, url: None };
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Link { linked, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Link { linked, reason: asked.reason }).await
 }

@@ -61,8 +61,8 @@ pub async fn edit(
     line("title", title.as_deref().unwrap_or_default())?;
     let [add, remove] = [add, remove].map(|parts| parts.iter().map(part).collect::<Result<Vec<_>, _>>());
     let changes = Changes { title, add: add?, remove: remove? };
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Edit { rollout, changes, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Edit { rollout, changes, reason }).await
 }
 
 /// Cancels a rollout for which nothing has moved: its packages stay where they are, and are free for others.
@@ -82,6 +82,6 @@ pub async fn cancel(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let rollout = rollout_id(&id)?;
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Cancel { rollout, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Cancel { rollout, reason: asked.reason }).await
 }

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, parsed, record};
+use super::asking::{RecordedBody, caller, line, parsed, record};
 use crate::domain::names::DistPath;
 use crate::process::input::Ask;
 use crate::process::world::halts::Halt;
@@ -80,8 +80,8 @@ pub async fn halt(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let dist = asked.distribution.as_deref().map(parsed).transpose()?;
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::Halt { dist, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Halt { dist, reason: asked.reason }).await
 }
 
 /// Ends a halt of exactly this place.
@@ -99,6 +99,6 @@ pub async fn end_halt(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let dist = asked.distribution.as_deref().map(parsed).transpose()?;
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::EndHalt { dist, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::EndHalt { dist, reason: asked.reason }).await
 }

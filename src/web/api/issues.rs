@@ -64,8 +64,8 @@ pub async fn note_issue(
         line(what, text)?;
     }
     let noted = IssueNoted { rollout: rollout_id(&id)?, issue, title, show_stopper, workaround };
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::NoteIssue { noted, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::NoteIssue { noted, reason }).await
 }
 
 /// Closes an issue.
@@ -86,6 +86,6 @@ pub async fn close_issue(
     let Object(asked) = read?;
     let CloseIssueBody { issue, reason } = asked;
     let rollout = rollout_id(&id)?;
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::CloseIssue { rollout, issue, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::CloseIssue { rollout, issue, reason }).await
 }

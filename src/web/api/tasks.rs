@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, parsed, record};
+use super::asking::{RecordedBody, caller, line, parsed, record};
 use crate::domain::naming::team::TeamName;
 use crate::format::quantity;
 use crate::process::input::Ask;
@@ -168,8 +168,8 @@ pub async fn create_tasks(
     let quarantine = quarantine.as_deref().map(quantity::duration).transpose();
     let quarantine = quarantine.map_err(|e| Problem::bad_request(e.to_string()))?;
     let (bundle, kind) = (parsed(&bundle)?, parsed(&kind)?);
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }).await
 }
 
 /// The site was changed: the task is in progress, and its quarantine begins.
@@ -189,8 +189,8 @@ pub async fn begin_task(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let (task, outcome) = (number(&task)?, parsed(&asked.outcome)?);
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::BeginTask { task, outcome, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::BeginTask { task, outcome, reason: asked.reason }).await
 }
 
 /// The task is done.
@@ -211,6 +211,6 @@ pub async fn end_task(
     let Object(asked) = read?;
     let EndTaskBody { outcome, early, reason } = asked;
     let (task, outcome) = (number(&task)?, parsed(&outcome)?);
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::EndTask { task, outcome, early, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::EndTask { task, outcome, early, reason }).await
 }

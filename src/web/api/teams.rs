@@ -108,8 +108,8 @@ pub async fn register(
         line("name", name)?;
     }
     let team = TeamRegistered { team: parsed(&team)?, ngi, products, stacks, node_types, observer };
-    let why = reason.clone();
-    record(&context, caller, &why, Ask::Register { team, reason }).await
+    line("reason", &reason)?;
+    record(&context, caller, Ask::Register { team, reason }).await
 }
 
 /// Removes a team; what it has said of rollouts stays and counts no more.
@@ -129,6 +129,6 @@ pub async fn remove_team(
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
     let team = parsed(&team)?;
-    let why = asked.reason.clone();
-    record(&context, caller, &why, Ask::RemoveTeam { team, reason: asked.reason }).await
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::RemoveTeam { team, reason: asked.reason }).await
 }
