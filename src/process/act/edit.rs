@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::submit::{taken, tidied};
-use super::{missing_reason, open_rollout, recorded};
+use super::{goes_on, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::nevra::Nevra;
@@ -49,6 +49,7 @@ pub(in crate::process) fn edit(
     let changes_packages = parts != rollout.parts;
     if changes_packages {
         findings.extend(has_moved(known, rollout, "edited"));
+        findings.extend(has_ended(known, rollout));
         findings.extend(known.rules.of(&parts).err());
         if parts.iter().map(|part| part.packages.len()).sum::<usize>() > PACKAGES_MAX {
             let sentence = format!("A rollout names at most {PACKAGES_MAX} packages.");
@@ -124,6 +125,14 @@ fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> 
     let roles: Vec<&str> = submitters.iter().map(Role::as_str).collect();
     let sentence = format!("Only {} may {what} rollouts.", roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
+}
+
+/// Why nothing can come of other packages: they would be bound to a rollout that does nothing with them, and another one may
+/// have them by now.
+fn has_ended(known: Known<'_>, rollout: &Rollout) -> Option<Finding> {
+    let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
+    let sentence = || format!("{} is in {}, which is its end; submit another rollout.", rollout.id, rollout.state);
+    (!goes_on(workflow, rollout)).then(|| Finding::new(Verdict::Reject, "has_ended", sentence()))
 }
 
 /// Why it is too late.

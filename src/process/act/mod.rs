@@ -44,6 +44,7 @@ use super::who::Caller;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::rollout::Rollout;
+use crate::domain::workflow::Workflow;
 
 /// A decision that only records a fact; whoever asked is told the sentence that the logbook has.
 fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fact>) -> Decision {
@@ -72,7 +73,13 @@ fn rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision
         .ok_or_else(|| Decision::answered(Answer::NotFound(format!("there is no rollout {id}"))))
 }
 
-/// The same of one that was not cancelled.
+/// Whether a rollout has a way to go: until it has come to its end, its packages are nobody else's.
+fn goes_on(workflow: &Workflow, rollout: &Rollout) -> bool {
+    let has_steps = || workflow.leaving(&rollout.state).next().is_some();
+    rollout.plan.is_some() || (!rollout.cancelled && has_steps())
+}
+
+/// A rollout that was not cancelled, or the answer that there is none.
 fn open_rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision> {
     let rollout = rollout(known, id)?;
     if rollout.cancelled {

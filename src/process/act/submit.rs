@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::goes_on;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::nevra::Nevra;
@@ -107,7 +108,5 @@ pub(super) fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part
 /// A rollout that still has a way to go and names this package.
 fn open_rollout_of<'w>(world: &'w World, rules: &Rules, dist: &DistPath, nevra: &Nevra) -> Option<&'w Rollout> {
     let workflow = &rules.distributions.get(dist)?.workflow;
-    let goes_on = |r: &Rollout| !r.cancelled && workflow.leaving(&r.state).next().is_some();
-    let is_open = |r: &&Rollout| r.plan.is_some() || goes_on(r);
-    world.rollouts.naming(dist, nevra).find(is_open)
+    world.rollouts.naming(dist, nevra).find(|rollout| goes_on(workflow, rollout))
 }

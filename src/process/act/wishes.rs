@@ -62,6 +62,11 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let others = waiting_in(world, |_, bundle| lists_it(bundle));
             bundle.into_iter().flatten().chain(others).chain([moved.rollout.clone()]).collect()
         }
+        // It leaves its bundle.
+        Fact::Cancelled(cancelled) => {
+            let bundle = world.bundles.of(&cancelled.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
+            bundle.into_iter().flatten().collect()
+        }
         // Whatever waited for the end of a halt.
         Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
         Fact::Assigned(_)
@@ -100,7 +105,6 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)
         | Fact::TaskBegun(_)
-        | Fact::Cancelled(_)
         | Fact::Noted(_)
         | Fact::Started(_)
         | Fact::Refused(_)

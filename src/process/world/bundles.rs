@@ -94,9 +94,15 @@ impl Bundles {
         self.of_rollout.insert(rollout.clone(), bundle.clone());
     }
 
-    pub(super) fn left(&mut self, BundleLeft { bundle, rollout }: &BundleLeft) {
-        self.change(bundle, |known| drop(known.members.remove(rollout)));
-        self.of_rollout.remove(rollout);
+    pub(super) fn left(&mut self, BundleLeft { rollout, .. }: &BundleLeft) {
+        self.lose(rollout);
+    }
+
+    /// A rollout that was cancelled is in no bundle any more: its packages are free for others.
+    pub(super) fn lose(&mut self, rollout: &RolloutId) {
+        if let Some(bundle) = self.of_rollout.remove(rollout) {
+            self.change(&bundle, |known| drop(known.members.remove(rollout)));
+        }
     }
 
     pub(super) fn announced(&mut self, BundleAnnounced { bundle, rollouts }: &BundleAnnounced) {

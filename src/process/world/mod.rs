@@ -190,7 +190,10 @@ impl World {
                 self.rollouts.edited(edited);
                 self.dossiers.edited(edited);
             }
-            Fact::Cancelled(cancelled) => self.rollouts.cancelled(stamp, cancelled),
+            Fact::Cancelled(cancelled) => {
+                self.rollouts.cancelled(stamp, cancelled);
+                self.bundles.lose(&cancelled.rollout);
+            }
             Fact::Approved(approved) => self.dossiers.approved(stamp, approved),
             Fact::Disapproved(disapproved) => self.dossiers.disapproved(stamp, disapproved),
             Fact::Extended(extended) => self.dossiers.extended(extended),

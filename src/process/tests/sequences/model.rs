@@ -175,6 +175,9 @@ impl Model {
                 }
             }
             Fact::Cancelled(cancelled) => {
+                for bundle in self.bundles.values_mut().filter(|bundle| !bundle.closed) {
+                    bundle.members.remove(&cancelled.rollout);
+                }
                 let rollout = self.rollout(&cancelled.rollout)?;
                 ensure(rollout.plan.is_none() && !rollout.cancelled, || "a cancel comes too late".to_owned())?;
                 rollout.cancelled = true;
@@ -308,10 +311,6 @@ impl Model {
             let can = of.is_some_and(|of| of.workflow.transitions().iter().any(|t| t.from.as_str() == other.state));
             other.plan.is_some() || can && !other.cancelled
         };
-        // What has come to its end does nothing with its packages any more.
-        if !goes_on(rollout) {
-            return Ok(());
-        }
         let mut others = self.rollouts.iter().filter(|(other, known)| *other != id && goes_on(known));
         match others.find(|(_, other)| !other.packages.is_disjoint(&rollout.packages)) {
             Some((other, _)) => Err(format!("{id} and {other} have the same package")),

@@ -227,6 +227,22 @@ fn a_rollout_is_edited_and_cancelled_as_long_as_nothing_has_moved() {
     story.records(&mary, edit(&[], &[], Some("another title")));
 }
 
+/// Its package may be another rollout's by then.
+#[test]
+fn a_rollout_that_has_come_to_its_end_gets_no_more_packages() {
+    let mut story = Story::new();
+    let admin = person("ann", &[Role::ADMIN]);
+    story.arrives(DPM).submit("r", &[BDII]).moves(&admin, "Rejected").submit("s", &[BDII]);
+    assert_eq!(story.answer, Some(Answer::Submitted(id("s"))));
+    let edit = |title: Option<&str>, add: Vec<Part>| Ask::Edit {
+        rollout: id("r"),
+        changes: Changes { title: title.map(str::to_owned), add, remove: vec![] },
+        reason: String::new(),
+    };
+    assert_eq!(story.refuses(&admin, edit(None, vec![part(DIST, &[DPM])])), "has_ended");
+    story.records(&admin, edit(Some("by mistake"), vec![]));
+}
+
 #[test]
 fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
     let mut story = Story::tested();

@@ -158,3 +158,18 @@ fn the_rest_of_a_bundle_is_exposed_for_longer() {
     assert_eq!(story.refuses(&ou(), moves("Ready for Production", &["s"])), "exposure");
     story.passes(DAY * 7).records(&ou(), moves("Ready for Production", &["s"]));
 }
+
+/// What was cancelled holds nobody up: neither the rest of its bundle nor another one with the same package.
+#[test]
+fn a_rollout_that_was_cancelled_is_in_no_bundle_any_more() {
+    let mut story = patches();
+    story.records(&mu(), joins("B-2", &["t"]));
+    assert_eq!(story.refuses(&ou(), moves("Ready for Rollout", &[])), "repository_conflict");
+    let cancel = Ask::Cancel { rollout: id("t"), reason: "by mistake".into() };
+    story.records(&person("ann", &[Role::ADMIN]), cancel);
+    assert!(story.world.bundles.get(&named("B-2")).is_some_and(|bundle| bundle.members.is_empty()));
+    story.clone().records(&ou(), moves("Ready for Rollout", &[]));
+    let cancel = Ask::Cancel { rollout: id("s"), reason: "by mistake".into() };
+    story.records(&person("ann", &[Role::ADMIN]), cancel).records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(story.state("r"), "Ready for Rollout");
+}
