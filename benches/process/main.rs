@@ -4,8 +4,9 @@
 //! cargo bench --bench process -- [--entries N]…
 //! ```
 //!
-//! A history of N entries (10,000, 100,000 and 1,000,000 unless another is asked for) is written into a logbook: a tenth
-//! as many rollouts of one package each, which went from untested to production, in four distributions. Then it is opened
+//! A history of N entries and a tenth more (10,000, 100,000 and 1,000,000 unless another is asked for) is written into a
+//! logbook: a tenth as many rollouts of one package each, which went from untested to production, in four distributions;
+//! ten are a bundle, with ten tasks of early adopters. Then it is opened
 //! as the daemon opens it, and inputs of every kind are decided in that world. Goals at 1,000,000 entries: every input
 //! under 1 ms at the median and 5 ms at the 99th percentile, a submission of 5,000 packages under 50 ms; a rollout's
 //! history, `why` and a page of the list under 10 ms; ready to decide in under 2 s.
@@ -114,7 +115,7 @@ fn times<T>(mut what: impl FnMut(usize) -> T) -> Vec<Duration> {
 }
 
 fn measure(entries: usize) -> Vec<(String, Vec<Duration>)> {
-    let dir = stock::place().join(format!("process-{entries}"));
+    let dir = stock::place().join(format!("history-{entries}"));
     let path = dir.join("logbook.sqlite");
     if !path.exists() {
         std::fs::create_dir_all(&dir).expect("a directory");

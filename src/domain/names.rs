@@ -163,6 +163,10 @@ name_type! {
     BundleId, "bundle id", component
 }
 name_type! {
+    /// The id of a maintenance: `2026-12-new-disks`.
+    MaintenanceId, "maintenance id", component
+}
+name_type! {
     /// A series of updates: `gLite-3.2`.
     Series, "series", component
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::moment::Elapsed;
-use super::names::{Actor, DistPath, HookName, RolloutId};
+use super::names::{Actor, DistPath, HookName, Role, RolloutId};
 use super::nevra::Nevra;
 use super::workflow::State;
 
@@ -36,7 +36,7 @@ pub struct Rollout {
     pub since: Timestamp,
     /// Who put it there.
     pub by: Actor,
-    /// A state that a tracker requested and that cannot be reached yet.
+    /// A state that a tracker requested and that cannot be reached yet, or that somebody wants at some time.
     pub wanted: Option<Wanted>,
     /// The plan being carried out for it, by the number of its logbook entry.
     pub plan: Option<u64>,
@@ -63,7 +63,8 @@ impl Rollout {
     }
 }
 
-/// A state that a tracker requested: kept until it can be reached or the tracker requests something else.
+/// A state that a tracker requested, or that a person wants at some time: kept until it can be reached or something else
+/// is requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The state.
@@ -72,8 +73,12 @@ pub struct Wanted {
     pub by: Actor,
     /// The webhook that it came through, whose rights it has.
     pub hook: Option<HookName>,
+    /// The roles of the person who wants it.
+    pub roles: Vec<Role>,
     /// When it was requested.
     pub since: Timestamp,
+    /// Not before this time on the wall clock, if a person said so.
+    pub at: Option<Timestamp>,
     /// The elapsed time at which it may become possible by itself.
     pub not_before: Option<Elapsed>,
     /// The time on the wall clock at which it may: the calendar opens then.

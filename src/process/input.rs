@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::agenda::{Work, Wrong};
 use super::fact::assignment::Answered;
 use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
 use super::fact::issue::IssueNoted;
+use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
 use super::fact::report::Reported;
 use super::fact::rollout::Staged;
@@ -15,7 +18,7 @@ use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
-use crate::domain::names::{BundleId, DistPath, HookName, Role, RolloutId, Series, TreeId};
+use crate::domain::names::{BundleId, DistPath, HookName, MaintenanceId, Role, RolloutId, Series, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::report::Outcome;
@@ -97,6 +100,15 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// That nothing is promoted for a time.
+    DeclareMaintenance(MaintenanceDeclared),
+    /// That a maintenance does not take place, or is over before its time.
+    EndMaintenance {
+        /// Which.
+        maintenance: MaintenanceId,
+        /// Why.
+        reason: String,
+    },
     /// Other packages or another title for a rollout.
     Edit {
         /// The rollout.
@@ -108,6 +120,38 @@ pub enum Ask {
     },
     /// To cancel a rollout for which nothing has moved.
     Cancel {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// To put a rollout on hold.
+    Stall {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// To let it go on.
+    Resume {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// Another state for a rollout at some time.
+    Schedule {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// When, by the wall clock.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// To take that date back.
+    Unschedule {
         /// The rollout.
         rollout: RolloutId,
         /// Why.

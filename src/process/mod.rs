@@ -51,8 +51,8 @@ pub mod difference;
 
 use crate::domain::names::RolloutId;
 use act::{
-    adopter, bundle, dossier, edit, ended, erase, give_up, halt, hint, issue, lose, step, submit, task, team, update,
-    wishes,
+    adopter, bundle, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance, schedule, step,
+    submit, task, team, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -77,10 +77,22 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Asked(caller, Ask::Halt { dist, reason }) => halt::halt(known, caller, dist.as_ref(), reason),
         Input::Asked(caller, Ask::EndHalt { dist, reason }) => halt::end(known, caller, dist.as_ref(), reason),
+        Input::Asked(caller, Ask::DeclareMaintenance(declared)) => maintenance::declare(known, caller, declared),
+        Input::Asked(caller, Ask::EndMaintenance { maintenance, reason }) => {
+            maintenance::end(known, caller, maintenance, reason)
+        }
         Input::Asked(caller, Ask::Edit { rollout, changes, reason }) => {
             edit::edit(known, caller, rollout, changes, reason)
         }
         Input::Asked(caller, Ask::Cancel { rollout, reason }) => edit::cancel(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Stall { rollout, reason }) => hold::stall(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Resume { rollout, reason }) => hold::resume(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Schedule { rollout, state, at, reason }) => {
+            schedule::schedule(known, caller, rollout, (state, *at), reason)
+        }
+        Input::Asked(caller, Ask::Unschedule { rollout, reason }) => {
+            schedule::unschedule(known, caller, rollout, reason)
+        }
         Input::Asked(caller, Ask::Register { team, reason }) => team::register(known, caller, team, reason),
         Input::Asked(caller, Ask::RemoveTeam { team, reason }) => team::remove(known, caller, team, reason),
         Input::Asked(caller, Ask::Assign { rollout, teams, beta, reason }) => {

@@ -17,7 +17,7 @@ use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 18] = [
+pub const EVENTS: [&str; 21] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -26,6 +26,9 @@ pub const EVENTS: [&str; 18] = [
     rollout::Done::NAME,
     change::Edited::NAME,
     change::Cancelled::NAME,
+    change::Stalled::NAME,
+    change::Resumed::NAME,
+    change::Scheduled::NAME,
     change::Approved::NAME,
     change::Extended::NAME,
     change::Overridden::NAME,

@@ -32,6 +32,10 @@ rights! {
     HALT = "halt promotions", [ADMIN, SRM, OU], false;
     /// They go on.
     END_HALT = "end a halt", [ADMIN, SRM, OU], false;
+    /// Nothing is promoted for a time (S3-35).
+    MAINTENANCE = "declare maintenances and call them off", [ADMIN, SRM, OU], false;
+    /// A rollout on hold (S3-08).
+    STALL = "put a rollout on hold and let it go on", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// The registry of early adopters.
     TEAMS = "change the registry of teams", [ADMIN, SRM, OU], false;
     /// Teams are asked to test a rollout.

@@ -12,7 +12,7 @@ use super::who::Caller;
 use super::world::adopters::{Adopter, Standing};
 use super::{act, rights};
 use crate::domain::gate::Verdict;
-use crate::domain::names::{DistPath, Role};
+use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
@@ -80,7 +80,7 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
     for id in world.adopters.rollouts(team) {
         let (Some(rollout), Some(adopter)) = (world.rollouts.get(id), world.adopters.get(id, team)) else { continue };
         let Some(rules) = asking(known, rollout) else { continue };
-        match (adopter.standing(), answer_by(rules, adopter)) {
+        match (adopter.standing(), answer_by(known, rules, id, adopter)) {
             (Standing::Assigned, by) => duties.push(Duty {
                 by: by.map_or(Deadline::None, |by| Deadline::at(by, now)),
                 what: format!("{team} is asked to test {id}: accept or reject it"),
@@ -148,7 +148,9 @@ fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
     }
     let now = known.now.wall;
     let adopters = known.world.adopters.of(&rollout.id).filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
-    let late = adopters.filter_map(|(team, adopter)| Some((team, answer_by(rules, adopter).filter(|by| *by < now)?)));
+    let late = adopters.filter_map(|(team, adopter)| {
+        Some((team, answer_by(known, rules, &rollout.id, adopter).filter(|by| *by < now)?))
+    });
     let duty = |(team, by): (&TeamName, Timestamp)| Duty {
         by: Deadline::Overdue(by),
         what: format!("{team} has not said whether it tests {}: ask another team", rollout.id),
@@ -159,15 +161,17 @@ fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
 
 /// The rules of a rollout, if a step from where it is asks for early adopters.
 fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
-    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled)?;
+    let is_on_hold = known.world.dossiers.of(&rollout.id).is_some_and(|dossier| dossier.stalled.is_some());
+    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_on_hold)?;
     let mut steps = rules.workflow.leaving(&rollout.state);
     steps.any(|step| step.gates.iter().any(|named| gate::EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
 }
 
-/// When a team has to have answered: one working day after it was asked (S0-35).
-fn answer_by(rules: &DistRules, adopter: &Adopter) -> Option<Timestamp> {
-    let asked = adopter.asked.as_ref()?;
-    rules.calendar.working_days.after(asked.at, 1).ok()
+/// When a team has to have answered: one working day after it was asked (S0-35), or after the rollout was on hold.
+fn answer_by(known: Known<'_>, rules: &DistRules, id: &RolloutId, adopter: &Adopter) -> Option<Timestamp> {
+    let asked = adopter.asked.as_ref()?.at;
+    let resumed = known.world.dossiers.of(id).and_then(|dossier| dossier.resumed);
+    rules.calendar.working_days.after(resumed.map_or(asked, |resumed| resumed.max(asked)), 1).ok()
 }
 
 /// As a shell takes it for one word.

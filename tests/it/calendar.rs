@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::Value;
 
-use crate::clock_jumps::Hands;
 use crate::disagreement::reload;
+use crate::hands::Hands;
 use crate::site::{DISTRIBUTION, Site, Wish, said};
 
 const DAY: i64 = 24 * 60 * 60;

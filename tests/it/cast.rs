@@ -1,24 +1,20 @@
-//! A site that follows a procedure in a hurry, with a token for each of the people in it.
-#![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon")]
+//! A site that follows a procedure as it ships, by clocks that the test moves, with a token for each of the people in it.
 
 use std::fmt::Write as _;
-use std::fs;
 
+use crate::hands::Hands;
 use crate::judge::{self, Source};
 use crate::site::{Site, Wish, said, secret};
 
 /// A name, its role, and the team of early adopters that it belongs to.
 pub(crate) type Actor = (&'static str, &'static str, Option<&'static str>);
 
-/// A running site with a procedure that ships, in which an exposure of `days` takes two seconds.
-pub(crate) fn site(procedure: &str, days: &str, people: &[Actor]) -> Site {
+/// A running site with a procedure that ships, and its clocks.
+pub(crate) fn site(procedure: &str, people: &[Actor]) -> (Site, Hands) {
     let mut site = Site::prepare(&Wish::default());
-    let own = site.path(&format!("{procedure}.toml"));
-    let shipped = format!("{}/src/format/procedures/{procedure}.toml", env!("CARGO_MANIFEST_DIR"));
-    let (text, exposure) = (fs::read_to_string(shipped).unwrap(), format!("for = \"{days}\""));
-    assert_eq!(text.matches(&exposure).count(), 1);
-    fs::write(&own, text.replace(&exposure, "for = \"2s\"")).unwrap();
-    let mut text = site.configuration().replace(crate::configuration::BRIEF, &own.display().to_string());
+    let hands = Hands::make(&site.path("keys"));
+    site.under = hands.under();
+    let mut text = site.configuration().replace(crate::configuration::BRIEF, procedure);
     for (actor, role, team) in people {
         let file = site.path("keys").join(actor);
         secret(&file, format!("a-token-for-tests-of-{actor}-0123456789").as_bytes());
@@ -31,7 +27,7 @@ pub(crate) fn site(procedure: &str, days: &str, people: &[Actor]) -> Site {
     }
     site.write_configuration(&text);
     site.up();
-    site
+    (site, hands)
 }
 
 /// Somebody does something, and it has to work.

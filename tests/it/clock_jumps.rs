@@ -1,7 +1,6 @@
 //! A wall clock that jumps, by a second and by decades, at every step of a rollout.
 //!
-//! The daemon runs with a small library before the system's one, made here with `cc`, that adds a number
-//! of seconds from a file to the wall clock and leaves the clock that only goes forward alone. After
+//! Only the wall clock jumps, by [`Hands`]; the clock that only goes forward is left alone. After
 //! each jump, and after the jump back, something is uploaded that must be refused: when it has been, the
 //! loop has gone round with the new time. Then:
 //!
@@ -23,9 +22,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and uploads as people do")]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -33,6 +30,7 @@ use serde_json::json;
 use crate::campaign;
 use crate::disagreement::{reasons, reasons_of, reload};
 use crate::fsck::fsck;
+use crate::hands::Hands;
 use crate::judge::{self, Published, Source};
 use crate::peers;
 use crate::random::Random;
@@ -64,89 +62,6 @@ const JUMPS: [i64; 14] = [
 const STEPS: [&str; 5] = ["idle", "upload", "move", "restart", "two restarts"];
 
 const TREES: [&str; 3] = ["untested", "testing", "production"];
-
-/// Adds the seconds that a shared file holds to the wall clock, whoever asks for it.
-const LIBRARY: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
-
-static volatile long long *shift;
-
-__attribute__((constructor)) static void begin(void)
-{
-    int fd = open(getenv("CLOCK_SHIFT"), O_RDONLY | O_CLOEXEC);
-    shift = mmap(NULL, sizeof *shift, PROT_READ, MAP_SHARED, fd, 0);
-    if (fd < 0 || shift == MAP_FAILED)
-        abort();
-}
-
-int clock_gettime(clockid_t which, struct timespec *now)
-{
-    static int (*real)(clockid_t, struct timespec *);
-    if (!real)
-        real = dlsym(RTLD_NEXT, "clock_gettime");
-    int failed = real(which, now);
-    if (!failed && shift && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE))
-        now->tv_sec += *shift;
-    return failed;
-}
-
-int gettimeofday(struct timeval *restrict now, void *restrict zone)
-{
-    (void)zone;
-    struct timespec fine;
-    int failed = clock_gettime(CLOCK_REALTIME, &fine);
-    now->tv_sec = fine.tv_sec;
-    now->tv_usec = fine.tv_nsec / 1000;
-    return failed;
-}
-
-time_t time(time_t *to)
-{
-    struct timespec fine;
-    clock_gettime(CLOCK_REALTIME, &fine);
-    if (to)
-        *to = fine.tv_sec;
-    return fine.tv_sec;
-}
-"#;
-
-/// The daemon's wall clock.
-pub(crate) struct Hands {
-    preload: PathBuf,
-    shift: PathBuf,
-}
-
-impl Hands {
-    pub(crate) fn make(dir: &Path) -> Self {
-        let (source, preload, shift) = (dir.join("clock.c"), dir.join("clock.so"), dir.join("shift"));
-        fs::write(&source, LIBRARY).unwrap();
-        fs::write(&shift, 0_i64.to_ne_bytes()).unwrap();
-        let cc =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&preload).arg(&source).output().unwrap();
-        assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
-        Self { preload, shift }
-    }
-
-    /// The words before the daemon's own.
-    pub(crate) fn under(&self) -> Vec<String> {
-        let preload = format!("LD_PRELOAD={}", self.preload.display());
-        vec!["env".to_owned(), preload, format!("CLOCK_SHIFT={}", self.shift.display())]
-    }
-
-    /// Sets the clock so many seconds before or behind the right time.
-    pub(crate) fn set(&self, seconds: i64) {
-        use std::os::unix::fs::FileExt as _;
-        // In place: the daemon has the file mapped.
-        let file = fs::OpenOptions::new().write(true).open(&self.shift).unwrap();
-        file.write_all_at(&seconds.to_ne_bytes(), 0).unwrap();
-    }
-}
 
 /// A site, its clock, and what must hold in it.
 struct Story {

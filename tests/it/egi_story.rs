@@ -1,11 +1,13 @@
 //! The staged rollout of EGI from end to end, by the steps of its wiki page (S0): the running daemon, `rolloutctl` as each of
-//! its people, and dnf at the sites. What takes days there takes seconds here.
+//! its people, and dnf at the sites. Its clocks are moved, so that what takes days there takes
+//! seconds here.
 
 use crate::cast::{good, listed, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
 use crate::site::{Site, Wish, said};
 
+const DAY: i64 = 24 * 60 * 60;
 const TEAMS: [(&str, &str); 3] =
     [("ea-NGI_IT-INFN-T1", "NGI_IT"), ("ea-NGI_CH-CSCS", "NGI_CH"), ("ea-WLCG-Readiness", "WLCG")];
 
@@ -16,7 +18,7 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     }
     let adopters = TEAMS.map(|(team, _)| (team, "ea", Some(team)));
     let people = [[("verifier", "verifier", None), ("srm", "srm", None)].as_slice(), &adopters].concat();
-    let mut site = site("egi", "5d", &people);
+    let (mut site, hands) = site("egi", &people);
     // An older version is in production at all sites.
     let old = site.drop_package("bdii-site", "1.0.0", &[]);
     site.wait("the older version", |site| (listed(site, "untested") == [old.clone()]).then_some(()));
@@ -77,8 +79,8 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     good(&site, TEAMS[0].0, &["issue", "add", "rt-1", issue, "--title", "it dies at start", "--show-stopper"]);
     assert!(why(&site, "rt-1", "Accepted").contains(&"show_stopper".to_owned()));
     // 11: the exposure may be longer, with a reason (S0-44).
-    refused(&site, TEAMS[0].0, &["extend", "rt-1", "1s", "--reason", "why"], "(role)");
-    good(&site, "srm", &["extend", "rt-1", "1s", "--reason", "the show-stopper"]);
+    refused(&site, TEAMS[0].0, &["extend", "rt-1", "2d", "--reason", "why"], "(role)");
+    good(&site, "srm", &["extend", "rt-1", "2d", "--reason", "the show-stopper"]);
     // 12: they report (S0-45).
     good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "fail", "--summary", "see the ticket"]);
     assert!(why(&site, "rt-1", "Accepted").contains(&"report_fails".to_owned()));
@@ -86,6 +88,10 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     good(&site, "srm", &["issue", "close", "rt-1", issue, "--reason", "a typing error in the site's configuration"]);
     good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "success", "--summary", "2,000 jobs a day"]);
     good(&site, TEAMS[2].0, &["report", "rt-1", TEAMS[2].0, "fail"]);
+    // The five days of the procedure are not enough; two more have to pass (S0-44).
+    hands.have_passed(5 * DAY);
+    refused(&site, "srm", &["move", "rt-1", "Accepted"], "(exposure)");
+    hands.have_passed(7 * DAY);
     // 13: it is accepted, waits in the store for the release, and goes to production.
     site.wait("the end of the exposure", |site| why(site, "rt-1", "Accepted").is_empty().then_some(()));
     site.go_through("rt-1", &["Accepted", "UMDStore"]);

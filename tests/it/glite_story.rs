@@ -1,11 +1,13 @@
 //! The release procedure of gLite from end to end, by its steps (S1): a bundle of two patches is rolled out in stages, one of
-//! them is rolled back, and the other one is released. What takes weeks there takes seconds here.
+//! them is rolled back, and the other one is released. Its clocks are moved, so that what takes
+//! weeks there takes seconds here.
 
 use crate::cast::{Actor, good, listed, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
 use crate::site::{DISTRIBUTION, said};
 
+const DAY: i64 = 24 * 60 * 60;
 const ONE: &str = "ea-NGI_IT-INFN-T1";
 const TWO: &str = "ea-NGI_CH-CSCS";
 const PEOPLE: [Actor; 4] = [("mu", "mu", None), ("ou", "ou", None), (ONE, "ea", Some(ONE)), (TWO, "ea", Some(TWO))];
@@ -15,7 +17,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     if !peers::have(&["dnf", "rpm"]) {
         return;
     }
-    let mut site = site("glite", "7d", &PEOPLE);
+    let (mut site, hands) = site("glite", &PEOPLE);
     let (voms, yaim) = (site.drop_package("voms", "2.0", &[]), site.drop_package("yaim", "4.0", &[]));
     let both = |mut two: Vec<String>| {
         two.sort();
@@ -44,7 +46,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     for (team, ngi) in [(ONE, "NGI_IT"), (TWO, "NGI_CH")] {
         good(&site, "ou", &["team", "add", team, "--ngi", ngi, "--node-type", "UI"]);
     }
-    good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO, "--quarantine", "1s"]);
+    good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO]);
     // 8: they update from production and delta (S1-24), and say how that went (S1-26).
     let adopter = Machine::new();
     let key = site.key_url();
@@ -56,6 +58,9 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     good(&site, ONE, &["task", "begin", "1", "success"]);
     good(&site, TWO, &["task", "begin", "2", "warning"]);
     assert!(good(&site, TWO, &["todo"]).contains("task 2 can be done after its quarantine"));
+    hands.have_passed(6 * DAY);
+    refused(&site, ONE, &["task", "done", "1", "success"], "(quarantine)");
+    hands.have_passed(7 * DAY + 60);
     // The quarantine is over (S1-27): one site is content, the other has an issue with one of the patches (S1-25).
     site.wait("task 1", |site| site.ctl_as(ONE, &["task", "done", "1", "success"]).status.success().then_some(()));
     let issue =
@@ -76,6 +81,9 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     refused(&site, ONE, &["task", "done", "3", "success"], "(quarantine)");
     refused(&site, ONE, &["task", "done", "3", "success", "--early", "--reason", "why"], "(role)");
     good(&site, "ou", &["task", "done", "3", "success", "--early", "--reason", "the site has only one UI"]);
+    good(&site, TWO, &["task", "begin", "4", "success"]);
+    hands.have_passed(10 * DAY + 120);
+    site.wait("task 4", |site| site.ctl_as(TWO, &["task", "done", "4", "success"]).status.success().then_some(()));
 
     // 10, 11: the rest is ready, and the notes still list what was rejected (S1-31); they are corrected (S1-32).
     good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Production", "--only", "patch-1"]);

@@ -54,6 +54,10 @@ pub mod check;
 pub mod edit;
 /// `rolloutctl halt`.
 pub mod halt;
+/// `rolloutctl stall` and `resume`.
+pub mod hold;
+/// `rolloutctl maintenance`.
+pub mod maintenance;
 /// `rolloutctl team`.
 pub mod team;
 /// `rolloutctl assign`, `unassign`, `accept`, `reject` and `report`.
@@ -104,7 +108,10 @@ enum Command {
     GiveUp(give_up::GiveUpArgs),
     Edit(edit::EditArgs),
     Cancel(edit::CancelArgs),
+    Stall(hold::StallArgs),
+    Resume(hold::ResumeArgs),
     Halt(halt::HaltArgs),
+    Maintenance(maintenance::MaintenanceArgs),
     Approve(dossier::ApproveArgs),
     Override(dossier::OverrideArgs),
     Extend(dossier::ExtendArgs),
@@ -159,7 +166,10 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::GiveUp(args) => give_up::run(args, &client, json).await,
         Command::Edit(args) => edit::edit(args, &client, json).await,
         Command::Cancel(args) => edit::cancel(args, &client, json).await,
+        Command::Stall(args) => hold::stall(args, &client, json).await,
+        Command::Resume(args) => hold::resume(args, &client, json).await,
         Command::Halt(args) => halt::run(args, &client, json).await,
+        Command::Maintenance(args) => maintenance::run(args, &client, json).await,
         Command::Approve(args) => dossier::approve(args, &client, json).await,
         Command::Override(args) => dossier::overrule(args, &client, json).await,
         Command::Extend(args) => dossier::extend(args, &client, json).await,

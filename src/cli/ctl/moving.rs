@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{escape, one};
+use super::ask::{escape, one, recorded};
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::link::clock::Clock;
+use crate::web::api::asking::RecordedBody;
+use crate::web::api::holds::{DateBody, ReasonBody};
 use crate::web::api::moves::{MoveBody, MovedBody};
 use crate::web::api::rollouts::RolloutBody;
 
@@ -22,7 +24,7 @@ const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 /// Exit codes: 0 the packages have moved; 1 the step was refused, or it was accepted but the packages cannot be moved,
 /// with the reason. The daemon keeps trying then.
 ///
-/// Example: rolloutctl move rt-1234 Production
+/// Example: rolloutctl move rt-1234 Production --at 2026-12-01T08:00
 #[derive(Debug, clap::Args)]
 pub struct MoveArgs {
     /// The rollout, as `rolloutctl list` prints it
@@ -32,6 +34,12 @@ pub struct MoveArgs {
     /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
     reason: String,
+    /// At this time, or as soon after it as nothing is in the way; `never` takes such a date back
+    ///
+    /// 2026-12-01T08:00Z, or without the Z by the clocks of the calendar. Whether you may do it is judged now, and the gates are
+    /// asked then.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Do not wait until the packages have moved
     #[arg(long)]
     no_wait: bool,
@@ -42,7 +50,15 @@ pub struct MoveArgs {
 /// # Errors
 /// If there is no daemon, it refuses, or the packages do not move.
 pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let MoveArgs { rollout, state, reason, no_wait } = args;
+    let MoveArgs { rollout, state, reason, at, no_wait } = args;
+    if let Some(at) = at {
+        let path = format!("/api/v1/rollouts/{}/date", escape(&rollout));
+        let done: RecordedBody = match at.as_str() {
+            "never" => client.delete(&path, &ReasonBody { reason }).await?,
+            _ => client.put(&path, &DateBody { state, at, reason }).await?,
+        };
+        return Ok(recorded(&done, json));
+    }
     let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
     let moved: MovedBody = client.post(&path, &MoveBody { state, reason }).await?;
     let after = if no_wait { one(client, &rollout).await? } else { at_rest(client, &rollout).await? };

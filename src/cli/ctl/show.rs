@@ -43,7 +43,8 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let _ = writeln!(text, "trouble       {why}");
     }
     if let Some(wanted) = &r.wanted {
-        let _ = writeln!(text, "wanted        {wanted}, as soon as nothing is in the way");
+        let dated = r.dated.as_ref().map(|at| format!("from {} on ", moment(at))).unwrap_or_default();
+        let _ = writeln!(text, "wanted        {wanted}, {dated}as soon as nothing is in the way");
     }
     for package in &r.packages {
         let trees = if package.trees.is_empty() { "nowhere".to_owned() } else { package.trees.join(", ") };
@@ -58,6 +59,9 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
 
 /// What people have added to it.
 fn show_dossier(text: &mut String, dossier: &DossierBody) {
+    if let Some(since) = &dossier.stalled {
+        let _ = writeln!(text, "on hold       since {}", moment(since));
+    }
     for team in &dossier.teams {
         let beta = if team.beta { ", beta" } else { "" };
         let counts = if team.counts { "" } else { ", does not count" };
@@ -124,6 +128,7 @@ mod tests {
         };
         let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
         let dossier = DossierBody {
+            stalled: Some(at()),
             teams: vec![
                 team("ea-NGI_CH-CSCS", "assigned", None),
                 team("ea-NGI_IT-INFN-T1", "reported", Some("warning")),
@@ -135,7 +140,8 @@ mod tests {
             links: [("release-notes".to_owned(), "https://example.org/notes".to_owned())].into(),
             notes: vec![NotedBody { at: at(), by, note: "restart it after the update".into() }],
         };
-        let shown = show_rollout(&RolloutBody { dossier: Some(dossier), ..waiting() }, "rolloutctl");
+        let dated = Some("2026-12-01T08:00:00Z".to_owned());
+        let shown = show_rollout(&RolloutBody { dossier: Some(dossier), dated, ..waiting() }, "rolloutctl");
         insta::assert_snapshot!(shown);
         let cancelled = RolloutBody { cancelled: true, next: vec![], ..waiting() };
         insta::assert_snapshot!(show_rollout(&cancelled, "rolloutctl"));

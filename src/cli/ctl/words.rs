@@ -67,6 +67,7 @@ pub(super) mod tests {
             moving: true,
             trouble: trouble.map(str::to_owned),
             wanted: None,
+            dated: None,
             cancelled: false,
             dossier: None,
             packages: vec![],

@@ -39,6 +39,21 @@ impl Calendar {
         local.strftime(if local.second() == 0 { "%a %Y-%m-%d %H:%M" } else { "%a %Y-%m-%d %H:%M:%S" }).to_string()
     }
 
+    /// A moment that somebody wrote: with an offset, as in 2026-12-01T08:00Z, or without one by the clocks of the zone.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn read(&self, text: &str) -> Result<Timestamp, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(at);
+        }
+        let local: jiff::civil::DateTime = text.parse().map_err(|_| {
+            format!("`{}` is not a moment: write 2026-12-01T08:00, or 2026-12-01T08:00Z for UTC", text.escape_debug())
+        })?;
+        // A time that the clocks skip is taken an hour later, and of one that they show twice the first.
+        self.windows.zone().to_ambiguous_timestamp(local).compatible().map_err(|error| error.to_string())
+    }
+
     /// The same with the name of the zone, for a sentence that does not say it.
     #[must_use]
     pub fn shown(&self, at: Timestamp) -> String {
@@ -57,6 +72,21 @@ mod tests {
         assert_eq!(calendar.windows.judge(Timestamp::UNIX_EPOCH), Verdict::Open);
         assert!(calendar.windows.is_empty());
         assert_eq!(calendar.zone(), "UTC");
+    }
+
+    #[test]
+    fn a_moment_is_read_by_the_clocks_of_the_zone_unless_it_has_an_offset() {
+        let zone = jiff::tz::TimeZoneDatabase::bundled().get("Europe/Zurich").expect("compiled in");
+        let calendar = Calendar { windows: Windows::open(zone), ..Calendar::default() };
+        let read = |text: &str| calendar.read(text).map(|at| at.to_string());
+        assert_eq!(read("2026-12-01T08:00Z").as_deref(), Ok("2026-12-01T08:00:00Z"));
+        assert_eq!(read("2026-12-01T08:00+02:00").as_deref(), Ok("2026-12-01T06:00:00Z"));
+        assert_eq!(read("2026-12-01T08:00").as_deref(), Ok("2026-12-01T07:00:00Z"));
+        assert_eq!(read("2026-03-29T02:30").as_deref(), Ok("2026-03-29T01:30:00Z"), "there is no such time that day");
+        assert_eq!(read("2026-10-25T02:30").as_deref(), Ok("2026-10-25T00:30:00Z"), "the first of two");
+        for text in ["", "tomorrow", "2026-13-01T08:00", "08:00"] {
+            assert!(read(text).is_err_and(|why| why.contains("2026-12-01T08:00Z")), "{text}");
+        }
     }
 
     #[test]

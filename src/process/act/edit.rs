@@ -127,9 +127,8 @@ fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> 
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
 }
 
-/// Why nothing can come of other packages: they would be bound to a rollout that does nothing with them, and another one may
-/// have them by now.
-fn has_ended(known: Known<'_>, rollout: &Rollout) -> Option<Finding> {
+/// Why nothing can come of it: the rollout does nothing any more, and another one may have its packages by now.
+pub(super) fn has_ended(known: Known<'_>, rollout: &Rollout) -> Option<Finding> {
     let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
     let sentence = || format!("{} is in {}, which is its end; submit another rollout.", rollout.id, rollout.state);
     (!goes_on(workflow, rollout)).then(|| Finding::new(Verdict::Reject, "has_ended", sentence()))

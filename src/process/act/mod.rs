@@ -14,6 +14,12 @@ pub mod give_up;
 pub mod erase;
 /// Promotions are halted, and go on.
 pub mod halt;
+/// A rollout is put on hold, and goes on.
+pub mod hold;
+/// A step is to be taken at some time.
+pub mod schedule;
+/// A maintenance is declared, and called off.
+pub mod maintenance;
 /// The registry of early adopters.
 pub mod team;
 /// Teams are asked to test a rollout, answer, and report.

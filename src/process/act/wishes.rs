@@ -15,15 +15,21 @@ use crate::process::fact::team::{TeamLeft, TeamRegistered};
 use crate::process::fact::tree::Published;
 use crate::process::fact::{Fact, Subject};
 use crate::process::known::Known;
+use crate::process::who::{Caller, Channel};
 use crate::process::world::World;
 use crate::process::world::bundles::Bundle;
 
-/// The step that a tracker wants of this rollout, if it has become possible, or can never be.
+/// The step that a tracker, or somebody at some time, wants of this rollout, if it has become possible, or can never be.
 pub(in crate::process) fn wish(known: Known<'_>, rollout: &Rollout) -> Decision {
     let Some(wanted) = &rollout.wanted else { return Decision::default() };
-    let Some(hook) = &wanted.hook else { return Decision::default() };
-    let Some(rights) = known.rules.hooks.get(hook) else { return Decision::default() };
-    let caller = rights.speaking_for(wanted.by.clone(), hook.clone());
+    if wanted.at.is_some_and(|at| known.now.wall < at) {
+        return Decision::default();
+    }
+    let caller = match &wanted.hook {
+        Some(hook) => known.rules.hooks.get(hook).map(|rights| rights.speaking_for(wanted.by.clone(), hook.clone())),
+        None => wanted.at.map(|_| Caller::new(wanted.by.clone(), Channel::Api, wanted.roles.iter().cloned())),
+    };
+    let Some(caller) = caller else { return Decision::default() };
     match toward(known, rollout, &caller, wanted.state.as_str()) {
         // Still waiting, and the times until which are known already.
         Some(Fact::Awaits(awaits)) if (awaits.not_before, awaits.opens) == (wanted.not_before, wanted.opens) => {
@@ -67,8 +73,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let bundle = world.bundles.of(&cancelled.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
             bundle.into_iter().flatten().collect()
         }
-        // Whatever waited for the end of a halt.
-        Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
+        // Whatever waited for the end of a halt or of a maintenance, or waits until another time from now on.
+        Fact::HaltEnded(_) | Fact::MaintenanceDeclared(_) | Fact::MaintenanceEnded(_) => {
+            return rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
+        }
         Fact::Assigned(_)
         | Fact::Answered(_)
         | Fact::Unassigned(_)
@@ -76,6 +84,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::IssueNoted(_)
         | Fact::IssueClosed(_)
         | Fact::Edited(_)
+        | Fact::Stalled(_)
+        | Fact::Resumed(_)
         | Fact::Approved(_)
         | Fact::Disapproved(_)
         | Fact::Extended(_)
@@ -102,6 +112,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             world.adopters.rollouts(team).cloned().chain(with_tasks).collect()
         }
         Fact::Halted(_)
+        | Fact::Scheduled(_)
+        | Fact::Unscheduled(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)
         | Fact::TaskBegun(_)

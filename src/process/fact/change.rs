@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, count};
@@ -49,6 +50,44 @@ impl From<EditedPart> for Part {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cancelled {
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// A rollout is on hold: it takes no step but back, and no time passes for it (S3-08).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stalled {
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// A rollout goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumed {
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// A rollout is to take a step at some time, or as soon after it as nothing is in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduled {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The state.
+    pub state: String,
+    /// When, by the wall clock.
+    pub at: Timestamp,
+    /// The roles by which whoever asked for it may do that.
+    pub roles: Vec<Role>,
+}
+
+/// The step that a rollout was to take at some time is not wanted any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unscheduled {
     /// The rollout.
     pub rollout: RolloutId,
 }
@@ -135,6 +174,10 @@ macro_rules! kinds {
 kinds! {
     Edited "rollout.edited";
     Cancelled "rollout.cancelled";
+    Stalled "rollout.stalled";
+    Resumed "rollout.resumed";
+    Scheduled "rollout.scheduled";
+    Unscheduled "rollout.unscheduled";
     Approved "rollout.approved";
     Disapproved "rollout.disapproved";
     Extended "rollout.extended";
@@ -159,6 +202,30 @@ impl fmt::Display for Edited {
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cancelled {}", self.rollout)
+    }
+}
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "put {} on hold", self.rollout)
+    }
+}
+
+impl fmt::Display for Resumed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} goes on", self.rollout)
+    }
+}
+
+impl fmt::Display for Scheduled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is to go to {} at {:.0}", self.rollout, self.state, self.at)
+    }
+}
+
+impl fmt::Display for Unscheduled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "took back the date of {}", self.rollout)
     }
 }
 

@@ -32,6 +32,8 @@ pub mod notice;
 pub mod person;
 /// Facts about halts.
 pub mod halt;
+/// Facts about maintenances.
+pub mod maintenance;
 /// Facts about teams of early adopters.
 pub mod team;
 /// Facts about assignments of teams to rollouts.
@@ -106,7 +108,7 @@ pub enum Subject {
     Uploads(DistPath),
     /// A person.
     Person(PersonId),
-    /// All halts together.
+    /// All halts and maintenances together.
     Halts,
     /// A team of early adopters.
     Team(TeamName),
@@ -298,6 +300,14 @@ facts! {
     Edited(change::Edited);
     /// A rollout was cancelled before anything had moved.
     Cancelled(change::Cancelled);
+    /// A rollout is on hold.
+    Stalled(change::Stalled);
+    /// A rollout goes on.
+    Resumed(change::Resumed);
+    /// A rollout is to take a step at some time.
+    Scheduled(change::Scheduled);
+    /// It is not to take it any more.
+    Unscheduled(change::Unscheduled);
     /// Somebody approves a step.
     Approved(change::Approved);
     /// Somebody takes their approval back.
@@ -328,6 +338,10 @@ facts! {
     TaskBegun(task::TaskBegun);
     /// A task is done.
     TaskDone(task::TaskDone);
+    /// A maintenance was declared.
+    MaintenanceDeclared(maintenance::MaintenanceDeclared);
+    /// A maintenance was called off.
+    MaintenanceEnded(maintenance::MaintenanceEnded);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -743,6 +757,35 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What stops for a time.
+    pub(crate) fn of_holds() -> Vec<Fact> {
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let maintenance: crate::domain::names::MaintenanceId = "2026-12-disks".parse().expect("an id");
+        let at = |hour: i8| jiff::civil::date(2026, 12, 1).at(hour, 0, 0, 0).in_tz("UTC").expect("a time").timestamp();
+        vec![
+            maintenance::MaintenanceDeclared {
+                maintenance: maintenance.clone(),
+                dist: Some("umd/3/sl6/x86_64".parse().expect("a path")),
+                title: "new disks".into(),
+                start: at(8),
+                end: at(12),
+                justification: "the old ones fail".into(),
+            }
+            .into(),
+            maintenance::MaintenanceEnded { maintenance }.into(),
+            change::Stalled { rollout: rollout.clone() }.into(),
+            change::Resumed { rollout: rollout.clone() }.into(),
+            change::Scheduled {
+                rollout: rollout.clone(),
+                state: "Accepted".into(),
+                at: at(8),
+                roles: vec![crate::domain::names::Role::SRM],
+            }
+            .into(),
+            change::Unscheduled { rollout }.into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -802,6 +845,7 @@ mod tests {
             .chain(samples::of_people())
             .chain(samples::of_records())
             .chain(samples::of_bundles())
+            .chain(samples::of_holds())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -879,6 +923,7 @@ mod tests {
         all.push(Fact::Awaits(Awaits { opens: "2027-01-07T23:00:00Z".parse().ok(), ..waits }));
         all.extend(samples::of_records());
         all.extend(samples::of_bundles());
+        all.extend(samples::of_holds());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -974,7 +1019,7 @@ mod tests {
 
     #[test]
     fn what_people_record_is_a_sentence() {
-        let facts = [samples::of_records(), samples::of_bundles()].concat();
+        let facts = [samples::of_records(), samples::of_bundles(), samples::of_holds()].concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
     }

@@ -33,9 +33,12 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
     });
     let Some(newest) = since.max() else { return vec![] };
-    let extended = case.world.dossiers.of(&case.rollout.id).map_or(Duration::ZERO, |dossier| dossier.extended);
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let ends = now.when(newest.plus(span.saturating_add(extended)));
+    let dossier = case.world.dossiers.of(&case.rollout.id);
+    let extended = dossier.map_or(Duration::ZERO, |dossier| dossier.extended);
+    // On hold, no time passes.
+    let paused = dossier.map_or(Duration::ZERO, |dossier| dossier.paused(newest, now.elapsed));
+    let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,
@@ -48,6 +51,10 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     } else {
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
+    if dossier.is_some_and(|dossier| dossier.stalled.is_some()) {
+        let sentence = format!("The packages have to be in {from} for {span_said}{more}, without the time on hold.");
+        return vec![Finding::new(Verdict::Wait, "exposure", sentence)];
+    }
     let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
     vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

@@ -22,6 +22,10 @@ mod not_older;
 mod exposure;
 /// Are promotions halted?
 mod halted;
+/// Is there a maintenance?
+mod maintenance;
+/// Is the rollout on hold?
+mod stalled;
 /// Have enough early adopters accepted?
 mod acknowledged;
 /// Have enough early adopters reported?
@@ -90,6 +94,8 @@ const ALL: &[Gate] = &[
     sound::GATE,
     trusted::GATE,
     halted::GATE,
+    maintenance::GATE,
+    stalled::GATE,
     present::GATE,
     not_older::GATE,
     exposure::GATE,

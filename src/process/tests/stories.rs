@@ -42,6 +42,8 @@ mod table;
 mod records;
 /// Freezes and working hours.
 mod freeze;
+/// What stops for a time.
+mod holds;
 /// What a step would do.
 mod outlook;
 /// What is judged again.

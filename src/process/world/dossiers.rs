@@ -1,4 +1,4 @@
-//! What people have added to each rollout: approvals, an extension, overrides, notes and links.
+//! What people have added to each rollout: approvals, an extension, overrides, notes and links, and when it is on hold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Stamp;
+use crate::domain::moment::Elapsed;
 use crate::domain::names::{Actor, LinkName, Role, RolloutId};
-use crate::process::fact::change::{Approved, Disapproved, Edited, Extended, Linked, Noted, Overridden};
+use crate::process::fact::change::{
+    Approved, Disapproved, Edited, Extended, Linked, Noted, Overridden, Resumed, Stalled,
+};
 use crate::process::fact::rollout::Moved;
 
 /// Notes that are kept of one rollout; the logbook has all of them.
@@ -28,6 +31,32 @@ pub struct Dossier {
     pub notes: Vector<Note>,
     /// Addresses of documents, by what they are.
     pub links: OrdMap<LinkName, String>,
+    /// Since when it is on hold, by both clocks.
+    pub stalled: Option<(Timestamp, Elapsed)>,
+    /// When it was on hold before, from and until, in order.
+    pub pauses: Vector<(Elapsed, Elapsed)>,
+    /// When it last went on after it was on hold.
+    pub resumed: Option<Timestamp>,
+}
+
+impl Dossier {
+    /// For how long it was on hold between two moments.
+    pub fn paused(&self, since: Elapsed, now: Elapsed) -> Duration {
+        let present = self.stalled.map(|(_, from)| (from, now));
+        let pauses = self.pauses.iter().copied().chain(present);
+        pauses.fold(Duration::ZERO, |sum, (from, until)| {
+            let span = Duration::try_from(until.min(now).since(from.max(since))).unwrap_or_default();
+            sum.saturating_add(span)
+        })
+    }
+
+    /// It goes on, if it was on hold.
+    fn goes_on(&mut self, stamp: Stamp<'_>) {
+        if let Some((_, from)) = self.stalled.take() {
+            self.pauses.push_back((from, stamp.since));
+            self.resumed = Some(stamp.at);
+        }
+    }
 }
 
 /// An approval.
@@ -109,10 +138,35 @@ impl Dossiers {
         });
     }
 
-    /// What held for one step is used up by it.
-    pub(super) fn moved(&mut self, Moved { rollout, to, .. }: &Moved) {
+    pub(super) fn stalled(&mut self, stamp: Stamp<'_>, Stalled { rollout }: &Stalled) {
+        self.change(rollout, |dossier| dossier.stalled = dossier.stalled.or(Some((stamp.at, stamp.since))));
+    }
+
+    pub(super) fn resumed(&mut self, stamp: Stamp<'_>, Resumed { rollout }: &Resumed) {
+        self.change(rollout, |dossier| dossier.goes_on(stamp));
+    }
+
+    /// Whatever a clock that was ahead has dated later than `now` counts from now on.
+    pub(super) fn wait_from(&mut self, now: Elapsed) {
+        let is_ahead = |dossier: &Dossier| {
+            dossier.stalled.is_some_and(|(_, from)| from > now) || dossier.pauses.iter().any(|(_, until)| *until > now)
+        };
+        let ahead: Vec<RolloutId> =
+            self.by_rollout.iter().filter(|(_, known)| is_ahead(known)).map(|(id, _)| id.clone()).collect();
+        for id in ahead {
+            self.change(&id, |dossier| {
+                dossier.stalled = dossier.stalled.map(|(at, from)| (at, from.min(now)));
+                dossier.pauses =
+                    dossier.pauses.iter().map(|(from, until)| (*from.min(&now), *until.min(&now))).collect();
+            });
+        }
+    }
+
+    /// What held for one step is used up by it; what goes back is on hold no longer.
+    pub(super) fn moved(&mut self, stamp: Stamp<'_>, Moved { rollout, to, .. }: &Moved) {
         if self.by_rollout.contains_key(rollout) {
             self.change(rollout, |dossier| {
+                dossier.goes_on(stamp);
                 dossier.extended = Duration::ZERO;
                 dossier.approvals = dossier.approvals.iter().filter(|((state, _), _)| state != to).map(own).collect();
                 dossier.overridden = dossier.overridden.iter().filter(|(state, _)| state != to).cloned().collect();

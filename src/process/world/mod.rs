@@ -36,6 +36,8 @@ pub mod dossiers;
 pub mod bundles;
 /// Tasks of early adopters.
 pub mod tasks;
+/// When nothing is promoted.
+pub mod maintenances;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -46,6 +48,7 @@ pub use bundles::Bundles;
 pub use dossiers::Dossiers;
 pub use halts::Halts;
 pub use issues::Issues;
+pub use maintenances::Maintenances;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
@@ -57,7 +60,10 @@ pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
 use super::fact::assignment::{Answered, Assigned, Unassigned};
-use super::fact::change::{Approved, Cancelled, Disapproved, Edited, Extended, Linked, Noted, Overridden};
+use super::fact::change::{
+    Approved, Cancelled, Disapproved, Edited, Extended, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
+    Unscheduled,
+};
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
@@ -105,6 +111,8 @@ pub struct World {
     pub bundles: Bundles,
     /// Tasks of early adopters.
     pub tasks: Tasks,
+    /// When nothing is promoted.
+    pub maintenances: Maintenances,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -167,7 +175,7 @@ impl World {
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => {
                 self.rollouts.moved(stamp, moved);
-                self.dossiers.moved(moved);
+                self.dossiers.moved(stamp, moved);
             }
             Fact::Staged(staged) => self.rollouts.staged(staged),
             Fact::Done(done) => self.done(stamp, done),
@@ -194,6 +202,10 @@ impl World {
                 self.rollouts.cancelled(stamp, cancelled);
                 self.bundles.lose(&cancelled.rollout);
             }
+            Fact::Stalled(stalled) => self.dossiers.stalled(stamp, stalled),
+            Fact::Resumed(resumed) => self.dossiers.resumed(stamp, resumed),
+            Fact::Scheduled(scheduled) => self.rollouts.scheduled(stamp, scheduled),
+            Fact::Unscheduled(unscheduled) => self.rollouts.unscheduled(unscheduled),
             Fact::Approved(approved) => self.dossiers.approved(stamp, approved),
             Fact::Disapproved(disapproved) => self.dossiers.disapproved(stamp, disapproved),
             Fact::Extended(extended) => self.dossiers.extended(extended),
@@ -209,6 +221,8 @@ impl World {
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
+            Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
+            Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
         }
     }
 
@@ -239,6 +253,10 @@ impl World {
             | Fact::IssueClosed(IssueClosed { rollout, .. })
             | Fact::Edited(Edited { rollout, .. })
             | Fact::Cancelled(Cancelled { rollout })
+            | Fact::Stalled(Stalled { rollout })
+            | Fact::Resumed(Resumed { rollout })
+            | Fact::Scheduled(Scheduled { rollout, .. })
+            | Fact::Unscheduled(Unscheduled { rollout })
             | Fact::Approved(Approved { rollout, .. })
             | Fact::Disapproved(Disapproved { rollout, .. })
             | Fact::Extended(Extended { rollout, .. })
@@ -268,6 +286,7 @@ impl World {
         self.trees.wait_from(now);
         self.notices.wait_from(now);
         self.tasks.wait_from(now);
+        self.dossiers.wait_from(now);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::people::PersonId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
-use crate::process::fact::change::{Cancelled, Edited};
+use crate::process::fact::change::{Cancelled, Edited, Scheduled, Unscheduled};
 use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
 use crate::process::rules::{DistRules, Rules};
 
@@ -278,15 +278,25 @@ impl Rollouts {
     pub(super) fn awaits(&mut self, stamp: Stamp<'_>, awaits: &Awaits) {
         let state = State::recorded(&awaits.state);
         let hook = awaits.hook.clone().or_else(|| hook_before(stamp.who));
-        let wanted = Wanted {
-            state,
-            by: Actor::recorded(stamp.who),
-            hook,
-            since: stamp.at,
-            not_before: awaits.not_before,
-            opens: awaits.opens,
-        };
-        self.change(&awaits.rollout, |known| known.wanted = Some(wanted));
+        let (by, since, Awaits { not_before, opens, .. }) = (Actor::recorded(stamp.who), stamp.at, awaits.clone());
+        self.change(&awaits.rollout, |known| {
+            // What somebody wants at some time keeps its date and their roles, whatever it waits for now.
+            let dated = known.wanted.take().filter(|known| hook.is_none() && known.hook.is_none() && known.by == by);
+            let (roles, at) = dated.map(|known| (known.roles, known.at)).unwrap_or_default();
+            known.wanted = Some(Wanted { state, by, hook, roles, since, at, not_before, opens });
+        });
+    }
+
+    pub(super) fn scheduled(&mut self, stamp: Stamp<'_>, scheduled: &Scheduled) {
+        let Scheduled { rollout, state, at, roles } = scheduled.clone();
+        let (state, by, since) = (State::recorded(&state), Actor::recorded(stamp.who), stamp.at);
+        let (hook, not_before, at) = (None, None, Some(at));
+        let wanted = Wanted { state, by, hook, roles, since, at, not_before, opens: at };
+        self.change(&rollout, |known| known.wanted = Some(wanted));
+    }
+
+    pub(super) fn unscheduled(&mut self, Unscheduled { rollout }: &Unscheduled) {
+        self.change(rollout, |known| known.wanted = None);
     }
 
     pub(super) fn moved(&mut self, stamp: Stamp<'_>, Moved { rollout, from, to, plan }: &Moved) {

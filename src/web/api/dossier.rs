@@ -25,6 +25,9 @@ use crate::web::problem::Problem;
 /// What people have added to a rollout.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DossierBody {
+    /// Since when it is on hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<String>,
     /// The teams of early adopters that were asked to test it, or have reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<AdopterBody>,
@@ -159,6 +162,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
     let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
     DossierBody {
+        stalled: dossier.stalled.map(|(since, _)| since.to_string()),
         teams: world.adopters.of(id).map(adopter).collect(),
         issues: world.issues.of(id).map(issue).collect(),
         approvals: dossier.approvals.iter().map(approval).collect(),

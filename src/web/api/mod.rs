@@ -29,6 +29,10 @@ pub mod moves;
 pub mod edits;
 /// Halts promotions, and ends a halt.
 pub mod halts;
+/// Puts rollouts on hold, and gives steps a date.
+pub mod holds;
+/// Declares maintenances, and calls them off.
+pub mod maintenances;
 /// The registry of early adopters.
 pub mod teams;
 /// Teams are asked to test a rollout, answer, and report.
@@ -74,9 +78,16 @@ pub mod outbox;
     moves::give_up,
     edits::edit,
     edits::cancel,
+    holds::stall,
+    holds::resume,
+    holds::schedule,
+    holds::unschedule,
     halts::halts,
     halts::halt,
     halts::end_halt,
+    maintenances::maintenances,
+    maintenances::declare,
+    maintenances::call_off,
     teams::teams,
     teams::register,
     teams::remove_team,
@@ -134,6 +145,9 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/move", post(moves::move_rollout))
         .route("/api/v1/rollouts/{id}/give-up", post(moves::give_up))
         .route("/api/v1/rollouts/{id}/cancel", post(edits::cancel))
+        .route("/api/v1/rollouts/{id}/stall", post(holds::stall))
+        .route("/api/v1/rollouts/{id}/resume", post(holds::resume))
+        .route("/api/v1/rollouts/{id}/date", put(holds::schedule).delete(holds::unschedule))
         .route("/api/v1/rollouts/{id}/teams", post(adopters::assign))
         .route("/api/v1/rollouts/{id}/teams/{team}", delete(adopters::unassign))
         .route("/api/v1/rollouts/{id}/teams/{team}/answer", post(adopters::answer))
@@ -157,6 +171,8 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
         .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
+        .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))
+        .route("/api/v1/maintenances/{id}", delete(maintenances::call_off))
         .route("/api/v1/teams", get(teams::teams))
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))

@@ -74,9 +74,12 @@ pub struct RolloutBody {
     /// What prevents the move; it is retried continually.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
-    /// A state that a tracker requested and that cannot be reached yet.
+    /// A state that a tracker requested and that cannot be reached yet, or that a person wants at some time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<String>,
+    /// Not before this time, if a person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dated: Option<String>,
     /// Whether it was cancelled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
@@ -248,6 +251,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         cancelled: rollout.cancelled,
         dossier: None,
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
+        dated: rollout.wanted.as_ref().and_then(|wanted| wanted.at).map(|at| at.to_string()),
         packages: view
             .packages
             .iter()

@@ -58,13 +58,13 @@ withdraw = true
 
 const BDII: &str = "bdii-5.2.22-1.el6.noarch";
 const DPM: &str = "dpm-1.8.0-1.el6.x86_64";
-const DAY: Duration = Duration::from_hours(24);
+pub(super) const DAY: Duration = Duration::from_hours(24);
 
-fn person(name: &str, roles: &[Role]) -> Caller {
+pub(super) fn person(name: &str, roles: &[Role]) -> Caller {
     Caller::new(name.parse().expect("an actor"), Channel::Api, roles.iter().cloned())
 }
 
-fn id(text: &str) -> RolloutId {
+pub(super) fn id(text: &str) -> RolloutId {
     text.parse().expect("an id")
 }
 
@@ -86,7 +86,7 @@ impl Story {
     }
 
     /// Asks, and it must not be recorded: the codes of what speaks against it, or what else is said.
-    fn refuses(&mut self, who: &Caller, ask: Ask) -> String {
+    pub(super) fn refuses(&mut self, who: &Caller, ask: Ask) -> String {
         let before = (self.facts.len(), self.world.clone());
         self.asks(who, ask);
         assert!(before == (self.facts.len(), self.world.clone()), "something was written down");
