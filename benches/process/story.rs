@@ -226,6 +226,7 @@ fn accepted(n: usize, nevra: &Nevra) -> Accepted {
         signers: vec![SIGNER.to_owned()],
         keys: vec![SIGNER.to_owned()],
         notes: vec![],
+        source: None,
         upload: nevra.file_name(),
     }
 }

@@ -185,6 +185,17 @@ impl Nevra {
         Self { stem: [name, "-", version, "-", release, ".", arch].concat().into(), epoch, lengths }
     }
 
+    /// The source package of this file name, `bdii-5.2.22-1.el6.src.rpm`, if it is one.
+    pub fn of_source_file(file: &str) -> Option<Self> {
+        let name = file.strip_suffix(".rpm")?;
+        name.parse().ok().filter(Self::is_source)
+    }
+
+    /// Whether it is a source package.
+    pub fn is_source(&self) -> bool {
+        matches!(self.arch(), "src" | "nosrc")
+    }
+
     /// A value that sorts before or equal to every package of this name; not a real identity.
     pub fn first_of(name: &str) -> Self {
         // Nothing is older than a tilde, and nobody has room for more of them.

@@ -49,6 +49,8 @@ pub struct Rollout {
     pub submitted_by: Actor,
     /// Whether it was cancelled before anything had moved for it.
     pub cancelled: bool,
+    /// Whether it was said that it has been in its state for too long.
+    pub delayed: bool,
 }
 
 impl Rollout {

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -94,6 +95,8 @@ pub struct Workflow {
     /// Normalised spellings of states.
     spellings: BTreeMap<String, State>,
     states: Vec<State>,
+    /// How long a rollout should be in a state at most.
+    limits: BTreeMap<State, Duration>,
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
 }
@@ -107,6 +110,8 @@ pub struct Draft {
     pub initial: String,
     /// States with the other spellings that trackers use.
     pub states: Vec<(String, Vec<String>)>,
+    /// How long a rollout should be in one of them at most, by its name.
+    pub limits: BTreeMap<String, Duration>,
     /// Transitions by the names of their states.
     pub transitions: Vec<DraftTransition>,
     /// Who may submit rollouts.
@@ -258,8 +263,10 @@ impl Workflow {
         if !all.is_empty() {
             return Err(all);
         }
-        let states = states.into_iter().map(|(_, state)| state).collect();
-        Ok(Self { name: draft.name, initial, spellings, states, transitions, submitters: draft.submitters })
+        let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
+        let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
+        let limits = states.iter().filter_map(limit).collect();
+        Ok(Self { name: draft.name, initial, spellings, states, limits, transitions, submitters: draft.submitters })
     }
 
     /// The roles that it names.
@@ -285,6 +292,16 @@ impl Workflow {
     /// All states in the order of the table.
     pub fn states(&self) -> &[State] {
         &self.states
+    }
+
+    /// The states in which a rollout should not be for longer than some time, and that time. It is delayed from then on.
+    pub fn limits(&self) -> impl Iterator<Item = (&State, Duration)> {
+        self.limits.iter().map(|(state, limit)| (state, *limit))
+    }
+
+    /// How long a rollout should be in a state at most.
+    pub fn limit(&self, state: &State) -> Option<Duration> {
+        self.limits.get(state).copied()
     }
 
     /// All transitions in the order of the table.
@@ -378,6 +395,7 @@ mod tests {
             initial: states[0].into(),
             states: states.iter().map(|s| ((*s).to_owned(), vec![])).collect(),
             transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
+            limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
         }
     }

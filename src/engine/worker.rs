@@ -366,6 +366,7 @@ fn took_in(dist: &DistPath, tree: &TreeName, arrival: Arrival) -> Accepted {
         signers: arrival.signed.fingerprints,
         keys: arrival.signed.keys,
         notes,
+        source: arrival.source,
         upload: arrival.upload.to_string_lossy().into_owned(),
     }
 }

@@ -3,10 +3,11 @@
 //! The work is split: this module reads the file's syntax and refuses unknown keys; `domain/workflow` decides whether
 //! the table makes sense. Both report everything at once, with line and column.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::complaint::{Complaint, Spot};
 use super::document::{Section, Sheet, Value};
@@ -94,13 +95,14 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
         transitions: transitions.iter().map(Section::spot).collect(),
     };
     let initial = initial.and_then(|v| v.text().map(str::to_owned));
-    let states: Vec<_> = states.into_iter().map(state).collect();
+    let (mut limits, states): (BTreeMap<String, Duration>, Vec<_>) = (BTreeMap::new(), states);
+    let states: Vec<_> = states.into_iter().map(|table| state(table, &mut limits)).collect();
     let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
     let all = || {
         let (name, initial, submitters) = (name?, initial?, submitters?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, transitions, submitters })
+        Some(Draft { name, initial, states, limits, transitions, submitters })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();
@@ -123,12 +125,15 @@ pub fn built_in(name: &str, gates: &[GateForm]) -> Option<Workflow> {
     read(text, Path::new(name), gates).ok().map(|read| read.workflow)
 }
 
-fn state(mut table: Section<'_, '_>) -> Option<(String, Vec<String>)> {
+fn state(mut table: Section<'_, '_>, limits: &mut BTreeMap<String, Duration>) -> Option<(String, Vec<String>)> {
     let name = table.need("name", "name = \"InVerification\"").and_then(|v| v.text().map(str::to_owned));
     let spellings = table.get("spellings").map_or_else(
         || Some(Vec::new()),
         |v| Some(v.list()?.iter().filter_map(|one| one.text().map(str::to_owned)).collect()),
     );
+    if let (Some(name), Some(limit)) = (&name, table.get("at_most").and_then(|v| v.read(quantity::duration))) {
+        limits.insert(name.clone(), limit);
+    }
     table.close();
     Some((name?, spellings?))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::agenda::{Work, Wrong};
-use super::fact::assignment::Answered;
+use super::fact::assignment::{Answered, Installed};
 use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
 use super::fact::issue::IssueNoted;
@@ -198,6 +198,13 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To say that a team runs what it tests.
+    Install {
+        /// What and who.
+        installed: Installed,
+        /// Why.
+        reason: String,
+    },
     /// To report for a team.
     Report(Reported),
     /// To note an issue.
@@ -309,6 +316,15 @@ pub enum Ask {
         state: String,
         /// Only these; all if none is named.
         only: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// To make a bundle and its release notes agree.
+    CorrectBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// Whether what the notes do not list is withdrawn; otherwise they list it.
+        withdraw: bool,
         /// Why.
         reason: String,
     },

@@ -42,17 +42,23 @@ pub mod notice;
 pub mod rights;
 /// What can be asked for.
 pub mod act;
+/// What has been in a state for too long.
+pub mod delays;
+/// What speaks for a rollout so far.
+pub mod evidence;
 /// What somebody has to do, or can do now.
 pub mod todo;
 /// What a step would do.
 pub mod outlook;
 /// What differs between two trees.
 pub mod difference;
+/// What somebody means who names packages.
+pub mod selection;
 
 use crate::domain::names::RolloutId;
 use act::{
-    adopter, bundle, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance, schedule, step,
-    submit, task, team, update, wishes,
+    adopter, bundle, correct, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance,
+    schedule, step, submit, task, team, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -102,6 +108,9 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             adopter::unassign(known, caller, rollout, team, reason)
         }
         Input::Asked(caller, Ask::Answer { answered, reason }) => adopter::answer(known, caller, answered, reason),
+        Input::Asked(caller, Ask::Install { installed, reason }) => {
+            adopter::installed(known, caller, installed, reason)
+        }
         Input::Asked(caller, Ask::Report(reported)) => adopter::report(known, caller, reported),
         Input::Asked(caller, Ask::NoteIssue { noted, reason }) => issue::note(known, caller, noted, reason),
         Input::Asked(caller, Ask::CloseIssue { rollout, issue, reason }) => {
@@ -135,6 +144,9 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::MoveBundle { bundle, state, only, reason }) => {
             bundle::step(known, caller, bundle, (state, only), reason)
         }
+        Input::Asked(caller, Ask::CorrectBundle { bundle, withdraw, reason }) => {
+            correct::correct(known, caller, bundle, *withdraw, reason)
+        }
         Input::Asked(caller, Ask::NumberUpdate { series, bundle, rollouts, reason }) => {
             update::number(known, caller, series, (bundle.as_ref(), rollouts), reason)
         }
@@ -149,7 +161,8 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         }
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
-        Input::Touched(_) | Input::Reloaded(_) | Input::Tick => Decision::default(),
+        Input::Tick => delays::delays(known),
+        Input::Touched(_) | Input::Reloaded(_) => Decision::default(),
     }
 }
 

@@ -17,12 +17,13 @@ use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 21] = [
+pub const EVENTS: [&str; 23] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
     rollout::Moved::NAME,
     rollout::Staged::NAME,
+    rollout::Delayed::NAME,
     rollout::Done::NAME,
     change::Edited::NAME,
     change::Cancelled::NAME,
@@ -36,6 +37,7 @@ pub const EVENTS: [&str; 21] = [
     change::Linked::NAME,
     assignment::Assigned::NAME,
     assignment::Answered::NAME,
+    assignment::Installed::NAME,
     report::Reported::NAME,
     issue::IssueNoted::NAME,
     issue::IssueClosed::NAME,

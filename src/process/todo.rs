@@ -10,7 +10,7 @@ use super::known::Known;
 use super::rules::DistRules;
 use super::who::Caller;
 use super::world::adopters::{Adopter, Standing};
-use super::{act, rights};
+use super::{act, delays, evidence, rights};
 use crate::domain::gate::Verdict;
 use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::naming::team::TeamName;
@@ -57,7 +57,9 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
             duties.extend(missing_approval(known, caller, rules, rollout));
             if rights::ASSIGN.lacking(caller, rollout.dists()).is_none() {
                 duties.extend(silent(known, rules, rollout));
+                duties.extend(unreported(known, rollout));
             }
+            duties.extend(delayed(known, caller, rules, rollout));
         }
     }
     duties.sort();
@@ -86,8 +88,12 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
                 what: format!("{team} is asked to test {id}: accept or reject it"),
                 command: format!("accept {id} {team}"),
             }),
-            (Standing::Accepted, _) => duties.push(Duty {
-                by: Deadline::None,
+            (Standing::Accepted | Standing::Exposed, _) => duties.push(Duty {
+                by: match evidence::reports_due(known, rollout) {
+                    Some((at, false)) => Deadline::Until(at),
+                    Some((at, true)) => Deadline::Overdue(at),
+                    None => Deadline::None,
+                },
                 what: format!("{team} has accepted {id}: report what came of it"),
                 command: format!("report {id} {team} success"),
             }),
@@ -157,6 +163,31 @@ fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
         command: format!("assign {} TEAM", rollout.id),
     };
     late.map(duty).collect()
+}
+
+/// Teams that have accepted and not reported in time (S0-05).
+fn unreported(known: Known<'_>, rollout: &Rollout) -> Vec<Duty> {
+    if asking(known, rollout).is_none() {
+        return vec![];
+    }
+    let found = evidence::evidence(known, rollout);
+    let duty = |team: TeamName| Duty {
+        by: Deadline::Overdue(found.reports_due.unwrap_or_default()),
+        what: format!("{team} has accepted {} and not reported in time: ask it", rollout.id),
+        command: format!("report {} {team} OUTCOME", rollout.id),
+    };
+    found.overdue.iter().cloned().map(duty).collect()
+}
+
+/// A rollout that has been in its state for too long, for whoever may take a step with it.
+fn delayed(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollout) -> Option<Duty> {
+    let (by, now) = (delays::limit(known, rollout)?, known.now.wall);
+    let may = |step: &Transition| rollout.dists().all(|dist| caller.may(&step.who, Some(dist)));
+    rules.workflow.leaving(&rollout.state).any(may).then(|| Duty {
+        by: Deadline::at(by, now),
+        what: format!("{} should leave {}: move it, or say why not", rollout.id, rollout.state),
+        command: format!("note {} WHY", rollout.id),
+    })
 }
 
 /// The rules of a rollout, if a step from where it is asks for early adopters.

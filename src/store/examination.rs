@@ -95,6 +95,8 @@ pub struct Known {
     pub signed: Accepted,
     /// Free text in which characters had to be replaced: names of fields.
     pub replaced_text: Vec<String>,
+    /// The source package that it was built from, if its header names one.
+    pub source: Option<Nevra>,
     /// Its element in each file, in the order of [`blocks::Part::ALL`].
     pub xml: [Vec<u8>; 3],
 }
@@ -182,10 +184,11 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
         location: place.unwrap_or_else(|| package.nevra.location()),
     };
     let xml = blocks::xml_of(&package, &placed);
-    let Package { nevra, replaced_text, .. } = package;
+    let Package { nevra, replaced_text, source_rpm, .. } = package;
+    let source = Nevra::of_source_file(&source_rpm);
     let replaced_text = replaced_text.into_iter().map(str::to_owned).collect();
     let Contents { sha256, size, .. } = contents;
-    Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, xml })
+    Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, source, xml })
 }
 
 /// Bytes that are not a question, an answer or terms.
@@ -322,6 +325,7 @@ enum AnswerHead {
         keys: Vec<String>,
         notes: Vec<String>,
         replaced_text: Vec<String>,
+        source: Option<String>,
         xml: [u64; 3],
     },
     SoFar,
@@ -342,7 +346,7 @@ impl Answer {
         };
         match self {
             Self::Good(known) => {
-                let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = known.as_ref();
+                let Known { nevra, sha256, pkgid, size, signed, replaced_text, source, xml } = known.as_ref();
                 let head = AnswerHead::Good {
                     nevra: nevra.to_string(),
                     sha256: sha256.to_hex(),
@@ -352,6 +356,7 @@ impl Answer {
                     keys: signed.keys.clone(),
                     notes: signed.notes.clone(),
                     replaced_text: replaced_text.clone(),
+                    source: source.as_ref().map(ToString::to_string),
                     xml: [0, 1, 2].map(|n| xml.get(n).map_or(0, |part| part.len() as u64)),
                 };
                 with_tail(&head, &[&xml[0], &xml[1], &xml[2]])
@@ -375,8 +380,9 @@ impl Answer {
                 let code = code.parse().or_else(|_| wrong("a code"))?;
                 Ok(Self::Refused(Refusal::new(code, detail), sha256.map(sum).transpose()?))
             }
-            AnswerHead::Good { nevra, sha256, pkgid, size, fingerprints, keys, notes, replaced_text, xml } => {
+            AnswerHead::Good { nevra, sha256, pkgid, size, fingerprints, keys, notes, replaced_text, source, xml } => {
                 let nevra: Nevra = nevra.parse().or_else(|_| wrong("a NEVRA"))?;
+                let source = source.map(|source| source.parse().or_else(|_| wrong("a source package"))).transpose()?;
                 let digits = match checksum {
                     ChecksumKind::Sha1 => 40,
                     ChecksumKind::Sha256 => 64,
@@ -390,7 +396,7 @@ impl Answer {
                 let xml = [part(primary)?, part(filelists)?, part(other)?];
                 let signed = Accepted { fingerprints, keys, notes };
                 let sha256 = sum(sha256)?;
-                Ok(Self::Good(Box::new(Known { nevra, sha256, pkgid, size, signed, replaced_text, xml })))
+                Ok(Self::Good(Box::new(Known { nevra, sha256, pkgid, size, signed, replaced_text, source, xml })))
             }
         }
     }

@@ -52,6 +52,17 @@ pub struct RejectArgs {
     of: Of,
 }
 
+/// A team has installed what it tests, and runs it from now on
+///
+/// It accepts by that, if it has not said so.
+///
+/// Example: rolloutctl installed rt-1234 ea-NGI_IT-INFN-T1
+#[derive(Debug, clap::Args)]
+pub struct InstalledArgs {
+    #[command(flatten)]
+    of: Of,
+}
+
 #[derive(Debug, clap::Args)]
 struct Of {
     /// The rollout, as `rolloutctl list` prints it
@@ -114,6 +125,16 @@ pub async fn accept(args: AcceptArgs, client: &Client, json: bool) -> Result<Out
 /// If there is no daemon, or it refuses.
 pub async fn reject(args: RejectArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     answer(args.of, false, client, json).await
+}
+
+/// A team runs what it tests.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn installed(args: InstalledArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let Of { rollout, team, reason } = args.of;
+    let path = format!("{}/installed", path(&rollout, &team));
+    Ok(recorded(&client.post(&path, &UnassignBody { reason }).await?, json))
 }
 
 async fn answer(of: Of, accepts: bool, client: &Client, json: bool) -> Result<Outcome, Failure> {

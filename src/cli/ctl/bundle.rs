@@ -9,7 +9,8 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::bundles::{
-    BundleBody, CloseBundleBody, MoveBundleBody, NumberBody, OpenBundleBody, RolloutsBody, UpdateBody,
+    BundleBody, CloseBundleBody, CorrectBody, CorrectionsBody, MoveBundleBody, NumberBody, OpenBundleBody,
+    RolloutsBody, UpdateBody,
 };
 
 /// Opens, fills, moves and closes bundles: rollouts that are released together
@@ -23,8 +24,12 @@ pub struct BundleArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// Lists all bundles
-    List,
+    /// Lists bundles
+    List {
+        /// Only those that are open
+        #[arg(long)]
+        open: bool,
+    },
     /// Shows one bundle: its rollouts, and what its release notes list
     Show {
         /// The bundle
@@ -78,6 +83,23 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Shows what would make a bundle and its release notes agree, or does it
+    ///
+    /// What the notes list and the bundle does not have goes off the notes. What the bundle has and the notes do not list is
+    /// listed, or withdrawn.
+    Correct {
+        /// The bundle
+        bundle: String,
+        /// Withdraw rollouts that the notes do not list
+        #[arg(long)]
+        withdraw: bool,
+        /// Do it
+        #[arg(long)]
+        apply: bool,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Closes a bundle; its id is never used again
     Close {
         /// The bundle
@@ -125,8 +147,9 @@ pub struct UpdateArgs {
 pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let of = |bundle: &str, what: &str| format!("/api/v1/bundles/{}{what}", escape(bundle));
     let done = match args.what {
-        What::List => {
-            let bundles: Vec<BundleBody> = client.get("/api/v1/bundles").await?;
+        What::List { open } => {
+            let path = format!("/api/v1/bundles?limit=1000{}", if open { "&open=true" } else { "" });
+            let bundles: Vec<BundleBody> = client.pages(&path, None).await?;
             return Ok(Outcome::done(if json { document(&bundles) } else { list(&bundles, table::width()) }));
         }
         What::Show { bundle } => {
@@ -150,6 +173,15 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
                 at_rest_all(client, &of(&bundle, "")).await?;
             }
             moved
+        }
+        What::Correct { bundle, withdraw, apply: false, .. } => {
+            let found: CorrectionsBody = client.get(&of(&bundle, &format!("/corrections?withdraw={withdraw}"))).await?;
+            return Ok(Outcome::done(if json { document(&found) } else { corrections(&bundle, &found) }));
+        }
+        What::Correct { bundle, withdraw, apply: true, reason } => {
+            let done = client.post(&of(&bundle, "/corrections"), &CorrectBody { withdraw, reason }).await?;
+            at_rest_all(client, &of(&bundle, "")).await?;
+            done
         }
         What::Close { bundle, reason } => client.delete(&of(&bundle, ""), &CloseBundleBody { reason }).await?,
     };
@@ -178,7 +210,7 @@ pub async fn update(args: UpdateArgs, client: &Client, json: bool) -> Result<Out
         let body = NumberBody { series, bundle, rollouts, reason };
         return Ok(recorded(&client.post("/api/v1/updates", &body).await?, json));
     }
-    let updates: Vec<UpdateBody> = client.get("/api/v1/updates").await?;
+    let updates: Vec<UpdateBody> = client.pages("/api/v1/updates?limit=1000", None).await?;
     Ok(Outcome::done(if json { document(&updates) } else { list_updates(&updates, table::width()) }))
 }
 
@@ -209,6 +241,21 @@ fn show(bundle: &BundleBody) -> String {
         Some(announced) => announced.join(", "),
     };
     let _ = writeln!(text, "notes    {notes}");
+    text
+}
+
+fn corrections(bundle: &str, found: &CorrectionsBody) -> String {
+    let mut text = match found.steps.as_slice() {
+        [] => format!("{bundle} and its release notes agree.\n"),
+        steps => {
+            let lines: String = steps.iter().map(|step| format!("  {step}\n")).collect();
+            format!("To be corrected in {bundle}; add --apply to do it:\n{lines}")
+        }
+    };
+    if !found.by_hand.is_empty() {
+        text.push_str("By hand:\n");
+        text.extend(found.by_hand.iter().map(|line| format!("  {line}\n")));
+    }
     text
 }
 
@@ -254,7 +301,14 @@ mod tests {
             rollouts: vec!["patch-4000".into()],
             bundle: Some("BUNDLE-2011-12".into()),
         };
-        let text = [listed, list(&[], 100), shown, list_updates(&[update], 100), list_updates(&[], 100)].join("\n");
+        let found = CorrectionsBody {
+            steps: vec!["come off the release notes: patch-4002".into()],
+            by_hand: vec!["patch-4001 is behind the others: bundle move B 'Rolling out' --only patch-4001".into()],
+        };
+        let agree = CorrectionsBody { steps: vec![], by_hand: vec![] };
+        let corrected = [corrections("B", &found), corrections("B", &agree)].concat();
+        let text =
+            [corrected, listed, list(&[], 100), shown, list_updates(&[update], 100), list_updates(&[], 100)].join("\n");
         insta::assert_snapshot!(text);
     }
 }

@@ -47,6 +47,7 @@ fn show_list(all: &[RolloutBody], width: usize) -> String {
     let row = |r: &RolloutBody| {
         let state = match (r.moving, &r.trouble) {
             (false, _) if r.cancelled => format!("{} (cancelled)", r.state),
+            (false, _) if r.delayed => format!("{} (delayed)", r.state),
             (false, _) => r.state.clone(),
             (true, None) => format!("{} (moving)", r.state),
             (true, Some(_)) => format!("{} (held up)", r.state),

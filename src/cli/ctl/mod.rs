@@ -20,6 +20,8 @@ pub mod show;
 pub mod why;
 /// `rolloutctl plan`.
 pub mod plan;
+/// `rolloutctl explain`.
+pub mod explain;
 /// `rolloutctl log`.
 pub mod log;
 /// `rolloutctl trees`.
@@ -99,6 +101,7 @@ enum Command {
     Todo(todo::TodoArgs),
     Plan(plan::PlanArgs),
     Log(log::LogArgs),
+    Explain(explain::ExplainArgs),
     Trees(trees::TreesArgs),
     Diff(diff::DiffArgs),
     Procedure(procedure::ProcedureArgs),
@@ -119,6 +122,7 @@ enum Command {
     Unassign(adopters::UnassignArgs),
     Accept(adopters::AcceptArgs),
     Reject(adopters::RejectArgs),
+    Installed(adopters::InstalledArgs),
     Report(adopters::ReportArgs),
     Issue(issue::IssueArgs),
     Note(dossier::NoteArgs),
@@ -157,6 +161,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Plan(args) => plan::run(args, &client, json).await,
         Command::Todo(_) => todo::run(&client, json).await,
         Command::Log(args) => log::run(args, &client, json).await,
+        Command::Explain(args) => explain::run(args, &client, json).await,
         Command::Trees(_) => trees::run(&client, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
@@ -177,6 +182,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Unassign(args) => adopters::unassign(args, &client, json).await,
         Command::Accept(args) => adopters::accept(args, &client, json).await,
         Command::Reject(args) => adopters::reject(args, &client, json).await,
+        Command::Installed(args) => adopters::installed(args, &client, json).await,
         Command::Report(args) => adopters::report(args, &client, json).await,
         Command::Issue(args) => issue::run(args, &client, json).await,
         Command::Note(args) => dossier::note(args, &client, json).await,

@@ -1,12 +1,14 @@
 //! `rolloutctl show`: one rollout, its packages and its next steps.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::ask::one;
 use super::words::{document, moment, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
-use crate::web::api::dossier::{ApprovalBody, DossierBody};
+use crate::process::fact::count;
+use crate::web::api::dossier::{ApprovalBody, DossierBody, EvidenceBody};
 use crate::web::api::rollouts::RolloutBody;
 
 /// Shows one rollout: its state, its packages and their trees, and its next steps
@@ -36,6 +38,7 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
     let moving = match (r.cancelled, r.moving) {
         (true, _) => "; it was cancelled",
         (false, true) => "; packages are being moved",
+        (false, false) if r.delayed => "; it is delayed",
         (false, false) => "",
     };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
@@ -61,6 +64,9 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
 fn show_dossier(text: &mut String, dossier: &DossierBody) {
     if let Some(since) = &dossier.stalled {
         let _ = writeln!(text, "on hold       since {}", moment(since));
+    }
+    if let Some(evidence) = &dossier.evidence {
+        let _ = writeln!(text, "evidence      {}", evidence_words(evidence));
     }
     for team in &dossier.teams {
         let beta = if team.beta { ", beta" } else { "" };
@@ -92,6 +98,23 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
     for note in &dossier.notes {
         let _ = writeln!(text, "note          {} {}: {}", moment(&note.at), note.by, note.note);
     }
+}
+
+/// What speaks for it so far, in one line.
+fn evidence_words(found: &EvidenceBody) -> String {
+    let EvidenceBody { asked, accepted, declined, installed, reported, beta, exposed, overdue, .. } = found;
+    let mut words = vec![format!("{accepted} of {} accepted", count(*asked, "team"))];
+    let group = |all: &BTreeMap<String, usize>| {
+        let each: Vec<String> = all.iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
+        (!each.is_empty()).then(|| each.join(", "))
+    };
+    words.extend((*declined > 0).then(|| format!("{declined} declined")));
+    words.extend((*installed > 0).then(|| format!("{installed} run it")));
+    words.extend(group(reported).map(|each| format!("reported: {each}")));
+    words.extend(group(beta).map(|each| format!("on beta services: {each}")));
+    words.extend(exposed.as_ref().map(|span| format!("exposed for {span}")));
+    words.extend((!overdue.is_empty()).then(|| format!("overdue: {}", overdue.join(", "))));
+    words.join("; ")
 }
 
 #[cfg(test)]
@@ -129,6 +152,17 @@ mod tests {
         let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
         let dossier = DossierBody {
             stalled: Some(at()),
+            evidence: Some(EvidenceBody {
+                asked: 3,
+                accepted: 2,
+                declined: 1,
+                installed: 1,
+                reported: [("warning".to_owned(), 1)].into(),
+                beta: BTreeMap::new(),
+                exposed: Some("3d4h".into()),
+                reports_due: Some(at()),
+                overdue: vec!["ea-NGI_CH-CSCS".into()],
+            }),
             teams: vec![
                 team("ea-NGI_CH-CSCS", "assigned", None),
                 team("ea-NGI_IT-INFN-T1", "reported", Some("warning")),

@@ -19,8 +19,14 @@ pub struct SubmitArgs {
     /// Its id: letters, digits and . _ -
     rollout: String,
     /// The packages: name-[epoch:]version-release.arch; of another distribution: DISTRIBUTION=PACKAGE
-    #[arg(required = true)]
+    ///
+    /// A pattern in quotes, such as 'bdii-*', is what the upload tree has of it, and a source package, bdii-5.2.22-1.el6.src, is
+    /// all that was built from it.
+    #[arg(required_unless_present = "new")]
     packages: Vec<String>,
+    /// Everything in the upload tree that no open rollout names
+    #[arg(long)]
+    new: bool,
     /// The distribution of packages given without one; may be omitted if there is only one
     #[arg(long)]
     distribution: Option<String>,
@@ -34,8 +40,19 @@ pub struct SubmitArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let SubmitArgs { rollout, packages, distribution, title } = args;
-    let parts = by_distribution(client, packages, distribution).await?;
+    let SubmitArgs { rollout, packages, new, distribution, title } = args;
+    let news = match (new, &distribution) {
+        (false, _) => None,
+        (true, Some(distribution)) => Some(distribution.clone()),
+        (true, None) => Some(only_distribution(client).await?),
+    };
+    let mut parts = by_distribution(client, packages, distribution).await?;
+    if let Some(distribution) = news {
+        match parts.iter_mut().find(|part| part.distribution == distribution) {
+            Some(part) => part.new = true,
+            None => parts.push(PartBody { distribution, packages: vec![], new: true }),
+        }
+    }
     let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
     let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
@@ -60,7 +77,7 @@ pub(super) async fn by_distribution(
         };
         parts.entry(dist).or_default().push(package);
     }
-    let part = |(distribution, packages)| PartBody { distribution, packages };
+    let part = |(distribution, packages)| PartBody { distribution, packages, new: false };
     Ok(parts.into_iter().map(part).collect())
 }
 

@@ -3,9 +3,10 @@
 use super::ask::{escape, recorded};
 use super::words::{document, moment};
 use crate::cli::client::Client;
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, TaskBody};
+use crate::web::api::teams::TeamBody;
 
 /// Creates tasks for teams of early adopters, and reports about them
 ///
@@ -31,14 +32,20 @@ enum What {
         /// Only those that are not done
         #[arg(long)]
         open: bool,
+        /// Only those that somebody should look at, with the reason: failed, overdue, not begun
+        #[arg(long)]
+        attention: bool,
     },
     /// Creates a task for each of these teams
     Create {
         /// The bundle
         bundle: String,
         /// The teams
-        #[arg(required = true)]
+        #[arg(required_unless_present = "node_type")]
         teams: Vec<String>,
+        /// All teams of the registry that run this node type, too
+        #[arg(long)]
+        node_type: Option<String>,
         /// To go back to what the sites had before
         #[arg(long)]
         roll_back: bool,
@@ -80,14 +87,21 @@ enum What {
 /// If there is no daemon, or it refuses.
 pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let done = match args.what {
-        What::List { bundle, team, open } => {
-            let wanted = [("bundle", bundle), ("team", team), ("open", open.then(|| "true".to_owned()))];
-            let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
+        What::List { bundle, team, open, attention } => {
+            let flag = |is_set: bool| is_set.then(|| "true".to_owned());
+            let flags = [("open", flag(open)), ("attention", flag(attention))];
+            let wanted = [("bundle", bundle), ("team", team)].into_iter().chain(flags);
+            let wanted = wanted.filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
             let path = format!("/api/v1/tasks?{}", wanted.collect::<Vec<_>>().join("&"));
-            let tasks: Vec<TaskBody> = client.get(&path).await?;
+            let tasks: Vec<TaskBody> = client.pages(&path, None).await?;
             return Ok(Outcome::done(if json { document(&tasks) } else { list(&tasks, table::width()) }));
         }
-        What::Create { bundle, teams, roll_back, quarantine, reason } => {
+        What::Create { bundle, mut teams, node_type, roll_back, quarantine, reason } => {
+            let named = teams.clone();
+            if let Some(node_type) = node_type {
+                let more = of_node_type(client, &node_type).await?;
+                teams.extend(more.into_iter().filter(|team| !named.contains(team)));
+            }
             let kind = if roll_back { "roll-back" } else { "roll-out" }.to_owned();
             client.post("/api/v1/tasks", &CreateTasksBody { bundle, kind, teams, quarantine, reason }).await?
         }
@@ -99,6 +113,18 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
         }
     };
     Ok(recorded(&done, json))
+}
+
+/// The teams that run a node type and whose word counts.
+async fn of_node_type(client: &Client, node_type: &str) -> Result<Vec<String>, Failure> {
+    let all: Vec<TeamBody> = client.get("/api/v1/teams").await?;
+    let runs = |team: &TeamBody| !team.observer && team.node_types.iter().any(|own| own == node_type);
+    let found: Vec<String> = all.into_iter().filter(runs).map(|team| team.team).collect();
+    if found.is_empty() {
+        let hint = "`rolloutctl team list` shows who runs what";
+        return Err(Failure::new(Exit::Refused, format!("no team of the registry runs {node_type}")).hint(hint));
+    }
+    Ok(found)
 }
 
 fn list(tasks: &[TaskBody], width: usize) -> String {
@@ -117,10 +143,11 @@ fn list(tasks: &[TaskBody], width: usize) -> String {
             outcome,
             moment(since),
             task.quarantine.clone(),
+            task.attention.clone().unwrap_or_default(),
         ]
     };
     let rows: Vec<_> = tasks.iter().map(row).collect();
-    let heads = ["TASK", "KIND", "BUNDLE", "TEAM", "STATUS", "OUTCOME", "SINCE", "QUARANTINE"];
+    let heads = ["TASK", "KIND", "BUNDLE", "TEAM", "STATUS", "OUTCOME", "SINCE", "QUARANTINE", "ATTENTION"];
     table::lay_out(&heads, &rows, width)
 }
 
@@ -147,6 +174,7 @@ mod tests {
             created: at(1),
             begun: begun.map(at),
             done: done.map(at),
+            attention: done.map(|_| "it ended with warning".into()),
         };
         insta::assert_snapshot!(list(&[task(1, Some(2), Some(9)), task(2, Some(10), None), task(3, None, None)], 120));
         insta::assert_snapshot!(list(&[], 120));

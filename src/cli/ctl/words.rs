@@ -69,6 +69,7 @@ pub(super) mod tests {
             wanted: None,
             dated: None,
             cancelled: false,
+            delayed: false,
             dossier: None,
             packages: vec![],
             next: vec![],

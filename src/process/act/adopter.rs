@@ -9,7 +9,7 @@ use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
-use crate::process::fact::assignment::{Answered, Assigned, Unassigned};
+use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use crate::process::fact::report::Reported;
 use crate::process::known::Known;
 use crate::process::rights::{self, Right};
@@ -93,6 +93,34 @@ pub(in crate::process) fn answer(known: Known<'_>, caller: &Caller, answered: &A
         return Decision::answered(Answer::Conflict(format!("{team} has {what} {id} already")));
     }
     recorded(known, caller, reason, answered.clone())
+}
+
+/// A team says that it runs what it tests; that it accepts is clear then.
+pub(in crate::process) fn installed(
+    known: Known<'_>,
+    caller: &Caller,
+    installed: &Installed,
+    reason: &str,
+) -> Decision {
+    let Installed { rollout: id, team } = installed;
+    let rollout = match open_rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
+    };
+    if let Some(decision) = not_asked(known, id, team) {
+        return decision;
+    }
+    let findings = may_for(rights::ANSWER, known, caller, rollout, team);
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let adopter = known.world.adopters.get(id, team);
+    if adopter.is_some_and(|adopter| adopter.installed.is_some()) {
+        return Decision::answered(Answer::Conflict(format!("{team} has installed {id} already")));
+    }
+    let accepts = adopter.and_then(|adopter| adopter.answer).is_none_or(|(accepts, _)| !accepts);
+    let answered = accepts.then(|| Answered { rollout: id.clone(), team: team.clone(), accepts }.into());
+    all_recorded(known, caller, reason, answered.into_iter().chain([installed.clone().into()]).collect())
 }
 
 /// A team reports (S0-45), asked or not: reports of others are welcome, too, and do not count (S0-12).

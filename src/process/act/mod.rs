@@ -32,6 +32,8 @@ pub mod edit;
 pub mod dossier;
 /// Bundles of rollouts.
 pub mod bundle;
+/// A bundle and its release notes are made to agree.
+pub mod correct;
 /// Numbers of updates.
 pub mod update;
 /// Tasks of early adopters.

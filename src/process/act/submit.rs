@@ -106,7 +106,12 @@ pub(super) fn taken(world: &World, rules: &Rules, Part { dist, packages }: &Part
 }
 
 /// A rollout that still has a way to go and names this package.
-fn open_rollout_of<'w>(world: &'w World, rules: &Rules, dist: &DistPath, nevra: &Nevra) -> Option<&'w Rollout> {
+pub(in crate::process) fn open_rollout_of<'w>(
+    world: &'w World,
+    rules: &Rules,
+    dist: &DistPath,
+    nevra: &Nevra,
+) -> Option<&'w Rollout> {
     let workflow = &rules.distributions.get(dist)?.workflow;
     world.rollouts.naming(dist, nevra).find(|rollout| goes_on(workflow, rollout))
 }

@@ -113,6 +113,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         }
         Fact::Halted(_)
         | Fact::Scheduled(_)
+        | Fact::Delayed(_)
+        | Fact::Installed(_)
         | Fact::Unscheduled(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)

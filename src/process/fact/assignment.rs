@@ -33,6 +33,16 @@ pub struct Answered {
     pub accepts: bool,
 }
 
+/// A team has installed what it tests, and runs it from now on (S0-40).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installed {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The team.
+    pub team: TeamName,
+}
+
 /// A team is no longer asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +74,14 @@ impl Kind for Answered {
     }
 }
 
+impl Kind for Installed {
+    const NAME: &'static str = "assignment.installed";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.rollout, &self.team)
+    }
+}
+
 impl Kind for Unassigned {
     const NAME: &'static str = "assignment.ended";
 
@@ -82,6 +100,12 @@ impl fmt::Display for Assigned {
 impl fmt::Display for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.team, if self.accepts { "accepts" } else { "does not test" }, self.rollout)
+    }
+}
+
+impl fmt::Display for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has installed {}", self.team, self.rollout)
     }
 }
 

@@ -262,6 +262,8 @@ facts! {
     Awaits(rollout::Awaits), "awaits";
     /// A rollout changed its state; with a plan when packages move.
     Moved(rollout::Moved), "moved";
+    /// A rollout has been in a state for too long.
+    Delayed(rollout::Delayed);
     /// All trees of a plan are ready to be shown.
     Staged(rollout::Staged), "staged";
     /// A plan was carried out.
@@ -288,6 +290,8 @@ facts! {
     Assigned(assignment::Assigned);
     /// A team has answered.
     Answered(assignment::Answered);
+    /// A team runs what it tests.
+    Installed(assignment::Installed);
     /// A team is no longer asked.
     Unassigned(assignment::Unassigned);
     /// A team has reported.
@@ -531,6 +535,7 @@ pub(crate) mod samples {
                 signers: vec!["ABCD".into()],
                 keys: vec![],
                 notes: vec!["legacy: v3".into()],
+                source: None,
                 upload: "incoming/x.rpm".into(),
             }),
             Fact::Refused(package::Refused {
@@ -757,6 +762,15 @@ pub(crate) mod samples {
         ]
     }
 
+    /// A package of which it is known what it was built from.
+    pub(crate) fn of_sources() -> Vec<Fact> {
+        let took = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::Accepted(took) => Some(Accepted { source: "bdii-5.2.22-1.el6.src".parse().ok(), ..took }.into()),
+            _ => None,
+        });
+        took.into_iter().collect()
+    }
+
     /// What stops for a time.
     pub(crate) fn of_holds() -> Vec<Fact> {
         let rollout: RolloutId = "rt-1".parse().expect("an id");
@@ -782,7 +796,9 @@ pub(crate) mod samples {
                 roles: vec![crate::domain::names::Role::SRM],
             }
             .into(),
-            change::Unscheduled { rollout }.into(),
+            change::Unscheduled { rollout: rollout.clone() }.into(),
+            rollout::Delayed { rollout: rollout.clone(), state: "InVerification".into(), since: at(8) }.into(),
+            assignment::Installed { rollout, team: "ea-NGI_IT-INFN-T1".parse().expect("a team") }.into(),
         ]
     }
 
@@ -890,7 +906,7 @@ mod tests {
         let is_as_then = |fact: &&Fact| fact.form().0 <= 1;
         let as_then: Vec<String> = facts.iter().filter(is_as_then).map(write).collect();
         let is_newer = |line: &&str| {
-            let newer = ["tree.published", "rollout.awaits", "rollout.submitted", "rollout.moved"];
+            let newer = ["package.accepted", "tree.published", "rollout.awaits", "rollout.submitted", "rollout.moved"];
             newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}\"")))
         };
         let lines = || sample.lines().filter(|line| !is_newer(line));
@@ -924,6 +940,7 @@ mod tests {
         all.extend(samples::of_records());
         all.extend(samples::of_bundles());
         all.extend(samples::of_holds());
+        all.extend(samples::of_sources());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.

@@ -30,6 +30,9 @@ pub struct Accepted {
     pub keys: Vec<String>,
     /// Exceptions that were used and other remarks.
     pub notes: Vec<String>,
+    /// The source package that it was built from; none where its header names none, or it was not written down (version 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Nevra>,
     /// The path below the tree under which it was uploaded.
     pub upload: String,
 }
@@ -176,9 +179,15 @@ impl RefusedTogether {
 
 impl Kind for Accepted {
     const NAME: &'static str = "package.accepted";
+    // The source package was added.
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 

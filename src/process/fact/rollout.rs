@@ -151,6 +151,33 @@ impl StagedTree {
     }
 }
 
+/// A rollout has been in a state for longer than its procedure wants: somebody should move it, or say why it takes so long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delayed {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The state.
+    pub state: String,
+    /// Since when it has been in it.
+    pub since: Timestamp,
+}
+
+impl Kind for Delayed {
+    const NAME: &'static str = "rollout.delayed";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Rollout(self.rollout.clone())]
+    }
+}
+
+impl fmt::Display for Delayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rollout, state, since } = self;
+        write!(f, "{rollout} is delayed: it has been in {state} since {since:.0}")
+    }
+}
+
 /// A plan was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

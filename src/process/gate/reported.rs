@@ -29,7 +29,7 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
                 findings.push(Finding::new(Verdict::NeedsAdmin, "report_fails", sentence));
             }
             Standing::Reported(Outcome::Success | Outcome::Warning) => good += 1,
-            Standing::Accepted => waiting.push(team.as_str()),
+            Standing::Accepted | Standing::Exposed => waiting.push(team.as_str()),
             Standing::Assigned | Standing::Declined => {}
         }
     }

@@ -48,6 +48,8 @@ mod holds;
 mod outlook;
 /// What is judged again.
 mod waits;
+/// What people mean who name packages.
+mod selection;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
@@ -174,6 +176,14 @@ impl Story {
     }
 
     fn arrives_in(&mut self, dist: &str, nevra: &str) -> &mut Self {
+        self.takes_in(dist, nevra, None)
+    }
+
+    fn arrives_from(&mut self, nevra: &str, source: Option<&str>) -> &mut Self {
+        self.takes_in(DIST, nevra, source)
+    }
+
+    fn takes_in(&mut self, dist: &str, nevra: &str, source: Option<&str>) -> &mut Self {
         let took = Accepted {
             dist: dist.parse().expect("a path"),
             tree: "untested".parse().expect("a name"),
@@ -184,6 +194,7 @@ impl Story {
             signers: vec!["AA".into()],
             keys: vec![],
             notes: vec![],
+            source: source.map(|source| source.parse().expect("a nevra")),
             upload: String::new(),
         };
         let work = Work::TakeIn(dist.parse().expect("a path"));

@@ -10,7 +10,7 @@ use super::Stamp;
 use crate::domain::names::{Actor, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
-use crate::process::fact::assignment::{Answered, Assigned, Unassigned};
+use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use crate::process::fact::report::{File, Reported};
 
 /// What a team has to do with a rollout.
@@ -20,6 +20,8 @@ pub struct Adopter {
     pub asked: Option<Asked>,
     /// Its answer, and when it came.
     pub answer: Option<(bool, Timestamp)>,
+    /// When it had installed what it tests.
+    pub installed: Option<Timestamp>,
     /// Its last report.
     pub report: Option<Report>,
 }
@@ -55,8 +57,10 @@ pub struct Report {
 pub enum Standing {
     /// It was asked and has not answered.
     Assigned,
-    /// It accepted and has not reported.
+    /// It accepted, and installs it.
     Accepted,
+    /// It runs it, and has not reported.
+    Exposed,
     /// It does not test.
     Declined,
     /// It has reported.
@@ -69,6 +73,7 @@ impl Standing {
         match self {
             Self::Assigned => "assigned",
             Self::Accepted => "accepted",
+            Self::Exposed => "exposed",
             Self::Declined => "declined",
             Self::Reported(_) => "reported",
         }
@@ -80,6 +85,7 @@ impl Adopter {
     pub fn standing(&self) -> Standing {
         match (&self.report, self.answer) {
             (Some(report), _) => Standing::Reported(report.outcome),
+            (None, Some((true, _))) if self.installed.is_some() => Standing::Exposed,
             (None, Some((true, _))) => Standing::Accepted,
             (None, Some((false, _))) => Standing::Declined,
             (None, None) => Standing::Assigned,
@@ -125,6 +131,10 @@ impl Adopters {
 
     pub(super) fn answered(&mut self, stamp: Stamp<'_>, Answered { rollout, team, accepts }: &Answered) {
         self.change(rollout, team, |adopter| adopter.answer = Some((*accepts, stamp.at)));
+    }
+
+    pub(super) fn installed(&mut self, stamp: Stamp<'_>, Installed { rollout, team }: &Installed) {
+        self.change(rollout, team, |adopter| adopter.installed = Some(stamp.at));
     }
 
     pub(super) fn unassigned(&mut self, Unassigned { rollout, team }: &Unassigned) {

@@ -1,5 +1,6 @@
 //! Bundles, and the updates by which sites know what was released.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet, Vector};
@@ -59,6 +60,12 @@ impl Bundles {
     /// All of them, by id.
     pub fn iter(&self) -> impl Iterator<Item = (&BundleId, &Bundle)> {
         self.by_id.iter().map(|(id, bundle)| (id, &**bundle))
+    }
+
+    /// Those after an id, or all, by id.
+    pub fn after<'b>(&'b self, id: Option<&'b BundleId>) -> impl Iterator<Item = (&'b BundleId, &'b Bundle)> {
+        let from = id.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_id.range::<_, BundleId>((from, Bound::Unbounded)).map(|(id, bundle)| (id, &**bundle))
     }
 
     /// The open bundle that a rollout is in.

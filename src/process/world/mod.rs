@@ -59,7 +59,7 @@ pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
-use super::fact::assignment::{Answered, Assigned, Unassigned};
+use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
     Unscheduled,
@@ -67,6 +67,7 @@ use super::fact::change::{
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
+use super::fact::rollout::Delayed;
 use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
 
@@ -178,6 +179,7 @@ impl World {
                 self.dossiers.moved(stamp, moved);
             }
             Fact::Staged(staged) => self.rollouts.staged(staged),
+            Fact::Delayed(delayed) => self.rollouts.delayed(delayed),
             Fact::Done(done) => self.done(stamp, done),
             Fact::Heard(heard) => self.heard(stamp, heard),
             Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
@@ -190,6 +192,7 @@ impl World {
             Fact::TeamLeft(team) => self.teams.left(team),
             Fact::Assigned(assigned) => self.adopters.assigned(stamp, assigned),
             Fact::Answered(answered) => self.adopters.answered(stamp, answered),
+            Fact::Installed(installed) => self.adopters.installed(stamp, installed),
             Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
             Fact::Reported(reported) => self.adopters.reported(stamp, reported),
             Fact::IssueNoted(noted) => self.issues.noted(stamp, noted),
@@ -247,6 +250,8 @@ impl World {
             }
             Fact::Assigned(Assigned { rollout, .. })
             | Fact::Answered(Answered { rollout, .. })
+            | Fact::Installed(Installed { rollout, .. })
+            | Fact::Delayed(Delayed { rollout, .. })
             | Fact::Unassigned(Unassigned { rollout, .. })
             | Fact::Reported(Reported { rollout, .. })
             | Fact::IssueNoted(IssueNoted { rollout, .. })

@@ -33,6 +33,8 @@ pub struct Package {
     pub accepted: Timestamp,
     /// Who signed it.
     pub signers: Arc<Signers>,
+    /// The source package that it was built from, if that is known.
+    pub source: Option<Arc<Nevra>>,
     /// The code for which the gate would have refused it, where an exception let it stay in the tree that was taken under
     /// management with it. It goes nowhere else.
     pub excepted: Option<Arc<str>>,
@@ -59,6 +61,8 @@ pub struct Packages {
     pub refused: Vector<(Timestamp, Refused)>,
     /// All sets of signers. They are few, and packages share them.
     signers: OrdSet<Arc<Signers>>,
+    /// All source packages; those that were built from one share it.
+    sources: OrdSet<Arc<Nevra>>,
 }
 
 impl Packages {
@@ -136,12 +140,24 @@ impl Packages {
         new
     }
 
-    /// Makes deserialized packages share their signers.
+    fn shared_source(&mut self, source: &Nevra) -> Arc<Nevra> {
+        if let Some(known) = self.sources.get(source) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(source.clone());
+        self.sources.insert(Arc::clone(&new));
+        new
+    }
+
+    /// Makes deserialized packages share their signers and sources.
     pub(super) fn share(&mut self) {
         for (dist, packages) in std::mem::take(&mut self.by_dist) {
             let shared = packages.into_iter().map(|(nevra, mut package)| {
                 if let Some(signers) = self.signers.get(&package.signers) {
                     Arc::make_mut(&mut package).signers = Arc::clone(signers);
+                }
+                if let Some(source) = package.source.as_ref().and_then(|source| self.sources.get(source)) {
+                    Arc::make_mut(&mut package).source = Some(Arc::clone(source));
                 }
                 (nevra, package)
             });
@@ -174,11 +190,13 @@ impl World {
         self.packages.lost.remove(&(dist.clone(), nevra.clone()));
         self.packages.arrives.insert(dist.clone(), tree.clone());
         let signers = self.packages.shared(&accepted.signers, &accepted.keys);
+        let source = accepted.source.as_ref().map(|source| self.packages.shared_source(source));
         let package = || Package {
             sha256: accepted.sha256,
             size: accepted.size,
             accepted: stamp.at,
             signers,
+            source,
             excepted: None,
             adopted: None,
         };
@@ -194,6 +212,7 @@ impl World {
             size: adopted.size,
             accepted: stamp.at,
             signers,
+            source: None,
             excepted: adopted.excepted.as_deref().map(Arc::from),
             adopted: Some((tree.clone(), Arc::from(place.as_str()))),
         };

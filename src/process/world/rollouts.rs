@@ -18,7 +18,7 @@ use crate::domain::plan::Plan;
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::change::{Cancelled, Edited, Scheduled, Unscheduled};
-use crate::process::fact::rollout::{Awaits, Declined, Done, Moved, Staged, Submitted};
+use crate::process::fact::rollout::{Awaits, Declined, Delayed, Done, Moved, Staged, Submitted};
 use crate::process::rules::{DistRules, Rules};
 
 /// The place of a rollout in the order of last changes.
@@ -209,6 +209,7 @@ impl Rollouts {
             rested: None,
             submitted_by: Actor::recorded(stamp.who),
             cancelled: false,
+            delayed: false,
         };
         self.enter(&created);
         self.by_id.insert(id, Arc::new(created));
@@ -311,6 +312,7 @@ impl Rollouts {
             known.since = stamp.at;
             known.by = Actor::recorded(stamp.who);
             known.wanted = None;
+            known.delayed = false;
             known.plan = plan.as_ref().map(|_| stamp.seq);
         });
         if let Some(overtaken) = overtaken {
@@ -342,6 +344,22 @@ impl Rollouts {
             known.by = Actor::recorded(stamp.who);
             known.wanted = None;
         });
+    }
+
+    pub(super) fn delayed(&mut self, Delayed { rollout, .. }: &Delayed) {
+        self.change(rollout, |known| known.delayed = true);
+    }
+
+    /// Those of a distribution that have been in a state since this time or longer, the oldest first.
+    pub fn in_state_since<'w>(
+        &'w self,
+        dist: &DistPath,
+        state: &State,
+        until: Timestamp,
+    ) -> impl Iterator<Item = &'w Rollout> + use<'w> {
+        let places = self.by_state.get(dist).and_then(|states| states.get(state));
+        let old = places.into_iter().flat_map(OrdSet::iter).take_while(move |(since, _)| *since <= until);
+        old.filter_map(|(_, id)| self.get(id))
     }
 
     /// All trees of a plan are staged.

@@ -49,6 +49,7 @@ pub(super) struct Good {
     pub(super) nevra: Nevra,
     pub(super) signed: Accepted,
     pub(super) replaced_text: Vec<String>,
+    pub(super) source: Option<Nevra>,
     pub(super) chunk: Chunk,
 }
 
@@ -145,9 +146,9 @@ pub(super) fn copy(
     };
     set_time(&copy, file_time, &label)?;
     disk.sync(&copy)?;
-    let Known { nevra, sha256, pkgid, size, signed, replaced_text, xml } = *known;
+    let Known { nevra, sha256, pkgid, size, signed, replaced_text, source, xml } = *known;
     let chunk = Chunk { sha256, place: None, pkgid, size, file_time, xml };
-    Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, chunk })))
+    Ok(Copied::Good(Box::new(Good { copy, nevra, signed, replaced_text, source, chunk })))
 }
 
 /// The checksum of a file whose beginning was already read, if the rest is as long as announced.

@@ -61,6 +61,8 @@ pub struct Arrival {
     pub signed: Accepted,
     /// Fields in which characters had to be replaced.
     pub replaced_text: Vec<String>,
+    /// The source package that it was built from, if its header names one.
+    pub source: Option<Nevra>,
     /// The path relative to the tree under which it was uploaded.
     pub upload: PathBuf,
 }

@@ -153,7 +153,7 @@ pub(super) fn settle(
         Copied::Vanished => return Ok(Examined::Vanished.into()),
         Copied::Refused(refusal, sha256) => return Ok(Examined::Refused(refusal, sha256).into()),
     };
-    let Good { copy, nevra, signed, replaced_text, chunk } = *good;
+    let Good { copy, nevra, signed, replaced_text, source, chunk } = *good;
     let sha256 = chunk.sha256;
     let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
     match met.accepted(&nevra) {
@@ -183,7 +183,7 @@ pub(super) fn settle(
     met.new.insert(nevra.clone(), sha256);
     let size = chunk.size;
     let upload = file.relative.clone();
-    let arrival = Arrival { nevra, sha256, size, signed, replaced_text, upload };
+    let arrival = Arrival { nevra, sha256, size, signed, replaced_text, source, upload };
     Ok(Settled { examined: Examined::Accepted(Box::new(arrival)), named: Some(named) })
 }
 

@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
-use crate::process::fact::assignment::Answered;
+use crate::process::fact::assignment::{Answered, Installed};
 use crate::process::fact::report::Reported;
 use crate::process::input::Ask;
 use crate::web::context::Context;
@@ -122,6 +122,27 @@ pub async fn answer(
     let answered = Answered { rollout: rollout_id(&id)?, team: parsed(&team)?, accepts: asked.accepts };
     line("reason", &asked.reason)?;
     record(&context, caller, Ask::Answer { answered, reason: asked.reason }).await
+}
+
+/// A team says that it runs what it tests.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/teams/{team}/installed", tag = "teams", request_body = UnassignBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout"), ("team" = String, Path, description = "The team")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn installed(
+    State(context): State<Context>,
+    Path((id, team)): Path<(String, String)>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<UnassignBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let installed = Installed { rollout: rollout_id(&id)?, team: parsed(&team)? };
+    line("reason", &asked.reason)?;
+    record(&context, caller, Ask::Install { installed, reason: asked.reason }).await
 }
 
 /// A team reports.

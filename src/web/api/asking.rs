@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,18 @@ pub(super) async fn caller(
 ) -> Result<Caller, Problem> {
     let hint = "send `Authorization: Bearer TOKEN` with a token from the configuration";
     bearer(context, client, headers).await?.ok_or_else(|| Problem::unauthorized(hint))
+}
+
+/// The headers of a page: `Link: <...>; rel="next"` leads to the next one, if there is one.
+pub(super) fn next_page(next: Option<String>) -> HeaderMap {
+    let link = next.map(|next| format!("<{next}>; rel=\"next\""));
+    // What is not a header's text is no link of ours.
+    link.and_then(|link| HeaderValue::from_str(&link).ok()).map(|link| (header::LINK, link)).into_iter().collect()
+}
+
+/// A value in a link, percent-encoded.
+pub(super) fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// The rollout in a path.

@@ -1,12 +1,13 @@
 //! `/api/v1/bundles` and `/api/v1/updates`: rollouts that are released together, and the numbers of updates.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, line, parsed, record};
-use crate::domain::names::{BundleId, RolloutId};
+use super::asking::{RecordedBody, caller, encoded, line, next_page, parsed, record};
+use crate::domain::names::{BundleId, RolloutId, Series};
+use crate::process::act::correct;
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::input::Ask;
 use crate::process::world::World;
@@ -124,12 +125,42 @@ pub struct NumberBody {
     pub reason: String,
 }
 
-/// All bundles, by id.
-#[utoipa::path(get, path = "/api/v1/bundles", tag = "bundles",
-    responses((status = 200, description = "All bundles", body = Vec<BundleBody>)))]
-pub async fn bundles(State(context): State<Context>) -> Json<Vec<BundleBody>> {
+/// Which bundles.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+pub struct BundlesQuery {
+    /// Only those that are open.
+    #[serde(default)]
+    pub open: bool,
+    /// Only those after this id.
+    pub after: Option<String>,
+    /// How many at most; 100 by default, and 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+/// How many bundles or updates are in a page.
+const AT_ONCE: usize = 100;
+
+/// Most of them in a page.
+const MOST: usize = 1_000;
+
+/// Bundles, by id, a page at a time: `Link: <...>; rel="next"` leads to the next one.
+#[utoipa::path(get, path = "/api/v1/bundles", tag = "bundles", params(BundlesQuery),
+    responses((status = 200, description = "A page of bundles", body = Vec<BundleBody>), (status = 400, body = Problem)))]
+pub async fn bundles(
+    State(context): State<Context>,
+    Query(query): Query<BundlesQuery>,
+) -> Result<(HeaderMap, Json<Vec<BundleBody>>), Problem> {
+    let after: Option<BundleId> = query.after.as_deref().map(parsed).transpose()?;
+    let limit = query.limit.unwrap_or(AT_ONCE).clamp(1, MOST);
     let view = context.engine.shared().read();
-    Json(view.world.bundles.iter().map(|(id, bundle)| bundle_body(&view.world, id, bundle)).collect())
+    let fits = |bundle: &Bundle| !query.open || !bundle.closed;
+    let mut rest = view.world.bundles.after(after.as_ref()).filter(|(_, bundle)| fits(bundle));
+    let page: Vec<BundleBody> =
+        rest.by_ref().take(limit).map(|(id, bundle)| bundle_body(&view.world, id, bundle)).collect();
+    let last = page.last().filter(|_| rest.next().is_some());
+    let open = if query.open { "&open=true" } else { "" };
+    let next = last.map(|last| format!("/api/v1/bundles?after={}&limit={limit}{open}", encoded(&last.bundle)));
+    Ok((next_page(next), Json(page)))
 }
 
 /// One bundle.
@@ -142,11 +173,92 @@ pub async fn bundle(State(context): State<Context>, Path(id): Path<String>) -> R
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no bundle {}", id.escape_debug())))
 }
 
-/// All updates, by series and in order.
-#[utoipa::path(get, path = "/api/v1/updates", tag = "bundles",
-    responses((status = 200, description = "All updates", body = Vec<UpdateBody>)))]
-pub async fn updates(State(context): State<Context>) -> Json<Vec<UpdateBody>> {
-    Json(context.engine.shared().read().world.bundles.updates().map(update_body).collect())
+/// Which updates.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+pub struct UpdatesQuery {
+    /// Only those of this series.
+    pub series: Option<String>,
+    /// Only so many from this one on, counted from 0.
+    #[serde(default)]
+    pub after: usize,
+    /// How many at most; 100 by default, and 1,000 at most.
+    pub limit: Option<usize>,
+}
+
+/// Updates, by series and in order, a page at a time: `Link: <...>; rel="next"` leads to the next one.
+#[utoipa::path(get, path = "/api/v1/updates", tag = "bundles", params(UpdatesQuery),
+    responses((status = 200, description = "A page of updates", body = Vec<UpdateBody>), (status = 400, body = Problem)))]
+pub async fn updates(
+    State(context): State<Context>,
+    Query(query): Query<UpdatesQuery>,
+) -> Result<(HeaderMap, Json<Vec<UpdateBody>>), Problem> {
+    let series: Option<Series> = query.series.as_deref().map(parsed).transpose()?;
+    let limit = query.limit.unwrap_or(AT_ONCE).clamp(1, MOST);
+    let view = context.engine.shared().read();
+    let of_series = view.world.bundles.updates().filter(|update| series.as_ref().is_none_or(|s| update.series == *s));
+    let mut rest = of_series.skip(query.after);
+    let page: Vec<UpdateBody> = rest.by_ref().take(limit).map(update_body).collect();
+    let of = series.as_ref().map(|series| format!("&series={}", encoded(series.as_str()))).unwrap_or_default();
+    let next = rest.next().map(|_| format!("/api/v1/updates?after={}&limit={limit}{of}", query.after + page.len()));
+    Ok((next_page(next), Json(page)))
+}
+
+/// What a bundle and its release notes do not agree about, and what would correct it.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CorrectionsBody {
+    /// What would be done, a sentence each; nothing if they agree.
+    pub steps: Vec<String>,
+    /// What somebody has to do by hand, a sentence each.
+    pub by_hand: Vec<String>,
+}
+
+/// How a bundle is corrected.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectBody {
+    /// Whether rollouts that the notes do not list are withdrawn; otherwise the notes list them from now on.
+    #[serde(default)]
+    pub withdraw: bool,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What would correct a bundle that is not complete.
+#[utoipa::path(get, path = "/api/v1/bundles/{id}/corrections", tag = "bundles",
+    params(("id" = String, Path, description = "The bundle"), CorrectBody),
+    responses((status = 200, description = "What would be done", body = CorrectionsBody), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+pub async fn corrections(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    Query(query): Query<CorrectBody>,
+) -> Result<Json<CorrectionsBody>, Problem> {
+    let view = context.engine.shared().read();
+    let id: BundleId = parsed(&id)?;
+    let found = correct::corrections(view.known(), &id, query.withdraw);
+    let found = found.ok_or_else(|| Problem::not_found(format!("there is no open bundle {id}")))?;
+    Ok(Json(CorrectionsBody { steps: found.steps(), by_hand: found.by_hand() }))
+}
+
+/// Corrects a bundle that is not complete.
+#[utoipa::path(post, path = "/api/v1/bundles/{id}/corrections", tag = "bundles", request_body = CorrectBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn correct_bundle(
+    State(context): State<Context>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    read: Result<Object<CorrectBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(CorrectBody { withdraw, reason }) = read?;
+    line("reason", &reason)?;
+    record(&context, caller, Ask::CorrectBundle { bundle: parsed(&id)?, withdraw, reason }).await
 }
 
 fn bundle_body(world: &World, id: &BundleId, bundle: &Bundle) -> BundleBody {

@@ -1,6 +1,7 @@
 //! `/api/v1/rollouts/{id}/...`: what people add to a rollout: approvals, an extension, overrides, notes and links.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -10,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
 use crate::domain::names::{Actor, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
 use crate::engine::view::View;
 use crate::format::quantity;
+use crate::process::evidence::{Evidence, evidence};
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::input::Ask;
 use crate::process::world::adopters::Adopter;
@@ -25,6 +28,9 @@ use crate::web::problem::Problem;
 /// What people have added to a rollout.
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DossierBody {
+    /// What was found out with it so far, if anybody was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceBody>,
     /// Since when it is on hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
@@ -49,6 +55,49 @@ pub struct DossierBody {
     /// The newest notes, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NotedBody>,
+}
+
+/// What was found out with a rollout by the teams that count.
+#[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct EvidenceBody {
+    /// How many teams were asked.
+    pub asked: usize,
+    /// How many have accepted, whether they have reported or not.
+    pub accepted: usize,
+    /// How many do not test it.
+    pub declined: usize,
+    /// How many run it.
+    pub installed: usize,
+    /// How many have reported which outcome, on production services.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reported: BTreeMap<String, usize>,
+    /// The same on services with the tag beta.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beta: BTreeMap<String, usize>,
+    /// For how long all packages have been in the tree in which they are now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<String>,
+    /// When reports are expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reports_due: Option<String>,
+    /// Who has accepted, and should have reported by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overdue: Vec<String>,
+}
+
+fn evidence_body(found: Evidence) -> EvidenceBody {
+    let words = |group: BTreeMap<Outcome, usize>| group.into_iter().map(|(what, n)| (what.to_string(), n)).collect();
+    EvidenceBody {
+        asked: found.asked,
+        accepted: found.accepted,
+        declined: found.declined,
+        installed: found.installed,
+        reported: words(found.reported),
+        beta: words(found.beta),
+        exposed: found.exposed.map(|span| quantity::show_duration(Duration::from_secs(span.as_secs() / 60 * 60))),
+        reports_due: found.reports_due.map(|at| at.to_string()),
+        overdue: found.overdue.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// A team of a rollout.
@@ -161,7 +210,10 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
     };
     let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
+    let found = world.rollouts.get(id).map(|rollout| evidence(view.known(), rollout));
+    let teams = world.adopters.of(id).count();
     DossierBody {
+        evidence: found.filter(|_| teams > 0).map(evidence_body),
         stalled: dossier.stalled.map(|(since, _)| since.to_string()),
         teams: world.adopters.of(id).map(adopter).collect(),
         issues: world.issues.of(id).map(issue).collect(),

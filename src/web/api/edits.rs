@@ -6,7 +6,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, record, rollout_id};
-use super::rollouts::{PartBody, part};
+use super::rollouts::{PartBody, meant, part};
 use crate::domain::rollout::Changes;
 use crate::process::input::Ask;
 use crate::web::context::Context;
@@ -59,8 +59,11 @@ pub async fn edit(
     let rollout = rollout_id(&id)?;
     let EditBody { title, add, remove, reason } = asked;
     line("title", title.as_deref().unwrap_or_default())?;
-    let [add, remove] = [add, remove].map(|parts| parts.iter().map(part).collect::<Result<Vec<_>, _>>());
-    let changes = Changes { title, add: add?, remove: remove? };
+    let view = context.engine.shared().read();
+    let add = add.iter().map(|body| meant(&view, body)).collect::<Result<Vec<_>, _>>()?;
+    drop(view);
+    let remove = remove.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+    let changes = Changes { title, add, remove };
     line("reason", &reason)?;
     record(&context, caller, Ask::Edit { rollout, changes, reason }).await
 }

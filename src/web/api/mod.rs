@@ -93,6 +93,7 @@ pub mod outbox;
     teams::remove_team,
     adopters::assign,
     adopters::unassign,
+    adopters::installed,
     adopters::answer,
     adopters::report,
     issues::note_issue,
@@ -113,6 +114,8 @@ pub mod outbox;
     bundles::announce,
     bundles::close_bundle,
     bundles::move_bundle,
+    bundles::corrections,
+    bundles::correct_bundle,
     bundles::updates,
     bundles::number_update,
     tasks::tasks,
@@ -150,6 +153,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/date", put(holds::schedule).delete(holds::unschedule))
         .route("/api/v1/rollouts/{id}/teams", post(adopters::assign))
         .route("/api/v1/rollouts/{id}/teams/{team}", delete(adopters::unassign))
+        .route("/api/v1/rollouts/{id}/teams/{team}/installed", post(adopters::installed))
         .route("/api/v1/rollouts/{id}/teams/{team}/answer", post(adopters::answer))
         .route("/api/v1/rollouts/{id}/teams/{team}/report", post(adopters::report))
         .route("/api/v1/rollouts/{id}/issues", post(issues::note_issue))
@@ -165,6 +169,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/bundles/{id}/rollouts/{rollout}", delete(bundles::leave_bundle))
         .route("/api/v1/bundles/{id}/notes", put(bundles::announce))
         .route("/api/v1/bundles/{id}/move", post(bundles::move_bundle))
+        .route("/api/v1/bundles/{id}/corrections", get(bundles::corrections).post(bundles::correct_bundle))
         .route("/api/v1/updates", get(bundles::updates).post(bundles::number_update))
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))

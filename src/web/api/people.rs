@@ -2,11 +2,11 @@
 //! somebody.
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, parsed, problem};
+use super::asking::{caller, line, next_page, parsed, problem};
 use crate::domain::names::Role;
 use crate::domain::people::{People, Person, PersonId};
 use crate::process::decision::Answer;
@@ -77,12 +77,7 @@ pub async fn people(
     let after: Option<PersonId> = query.after.as_deref().map(parsed).transpose()?;
     let limit = query.limit.unwrap_or(AT_ONCE).clamp(1, MOST);
     let (page, next) = page(&context.engine.shared().read().people, after, limit);
-    let mut links = HeaderMap::new();
-    if let Some(next) = next {
-        let link = format!("<{next}>; rel=\"next\"");
-        links.extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
-    }
-    Ok((links, Json(page)))
+    Ok((next_page(next), Json(page)))
 }
 
 /// This many people after an id, and where the next page is.

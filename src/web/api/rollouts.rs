@@ -3,16 +3,17 @@
 use std::str::FromStr;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, parsed, problem, rollout_id};
+use super::asking::{caller, encoded, line, next_page, parsed, problem, rollout_id};
 use super::dossier::{DossierBody, dossier_of};
 use crate::domain::rollout::Part;
-use crate::engine::view::{After, RolloutView, Wanted};
+use crate::engine::view::{After, RolloutView, View, Wanted};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
+use crate::process::selection;
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
@@ -48,8 +49,13 @@ pub struct SubmitBody {
 pub struct PartBody {
     /// The distribution, as in the configuration.
     pub distribution: String,
-    /// Each `name-[epoch:]version-release.arch`.
+    /// Each `name-[epoch:]version-release.arch`; also a pattern such as `bdii-*` for what the upload tree has, or a source
+    /// package, `bdii-5.2.22-1.el6.src`, for what was built from it.
+    #[serde(default)]
     pub packages: Vec<String>,
+    /// Whether also everything in the upload tree that no open rollout names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new: bool,
 }
 
 /// A rollout.
@@ -83,6 +89,9 @@ pub struct RolloutBody {
     /// Whether it was cancelled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
+    /// Whether it has been in its state for longer than the procedure wants.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delayed: bool,
     /// What people have added to it; only where one rollout is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dossier: Option<DossierBody>,
@@ -161,11 +170,6 @@ impl RolloutsQuery {
     }
 }
 
-/// Text encoded for a query.
-fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
 /// Creates a rollout.
 #[utoipa::path(post, path = "/api/v1/rollouts", tag = "rollouts", request_body = SubmitBody, security(("token" = [])),
     responses((status = 201, description = "Created", body = RolloutBody), (status = 400, body = Problem),
@@ -184,11 +188,13 @@ pub async fn submit(
     let rollout = parsed(&asked.id)?;
     let SubmitBody { distribution, title, packages, parts: further, .. } = asked;
     let parts = match distribution {
-        Some(distribution) => vec![PartBody { distribution, packages }],
+        Some(distribution) => vec![PartBody { distribution, packages, new: false }],
         None if packages.is_empty() && !further.is_empty() => vec![],
         None => return Err(Problem::bad_request("name the `distribution` of the packages".to_owned())),
     };
-    let parts = parts.iter().chain(&further).map(part).collect::<Result<_, _>>()?;
+    let view = context.engine.shared().read();
+    let parts = parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?;
+    drop(view);
     let ask = Ask::Submit { rollout, title, parts };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
@@ -210,13 +216,8 @@ pub async fn rollouts(
 ) -> Result<(HeaderMap, Json<Vec<RolloutBody>>), Problem> {
     let wanted = query.wanted()?;
     let (page, next) = context.engine.shared().read().rollouts(&wanted);
-    let mut headers = HeaderMap::new();
-    if let Some(next) = next {
-        let link = format!("<{}>; rel=\"next\"", query.link("/api/v1/rollouts", &next));
-        // A parsed query contains only characters that a header allows.
-        headers.extend(HeaderValue::from_str(&link).ok().map(|link| (header::LINK, link)));
-    }
-    Ok((headers, Json(page.iter().map(rollout_body).collect())))
+    let next = next.map(|next| query.link("/api/v1/rollouts", &next));
+    Ok((next_page(next), Json(page.iter().map(rollout_body).collect())))
 }
 
 /// One rollout.
@@ -231,7 +232,18 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     Ok(Json(RolloutBody { dossier, ..rollout_body(&view) }))
 }
 
-pub(super) fn part(PartBody { distribution, packages }: &PartBody) -> Result<Part, Problem> {
+/// Packages as they are named for a rollout: by patterns, too.
+pub(super) fn meant(view: &View, PartBody { distribution, packages, new }: &PartBody) -> Result<Part, Problem> {
+    let dist = parsed(distribution)?;
+    let known = view.known();
+    let mut all = if *new { selection::new(known, &dist).map_err(Problem::bad_request)? } else { vec![] };
+    for word in packages {
+        all.extend(selection::meant(known, &dist, word).map_err(Problem::bad_request)?);
+    }
+    Ok(Part { dist, packages: all })
+}
+
+pub(super) fn part(PartBody { distribution, packages, .. }: &PartBody) -> Result<Part, Problem> {
     let packages = packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?;
     Ok(Part { dist: parsed(distribution)?, packages })
 }
@@ -249,6 +261,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         moving: rollout.plan.is_some(),
         trouble: view.trouble.clone(),
         cancelled: rollout.cancelled,
+        delayed: rollout.delayed,
         dossier: None,
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
         dated: rollout.wanted.as_ref().and_then(|wanted| wanted.at).map(|at| at.to_string()),

@@ -1,12 +1,16 @@
 //! `/api/v1/tasks`: what teams of early adopters have to do, and what came of it.
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, line, parsed, record};
+use super::asking::{RecordedBody, caller, encoded, line, next_page, parsed, record};
+use crate::domain::moment::Moment;
 use crate::domain::naming::team::TeamName;
+use crate::domain::report::Outcome;
 use crate::format::quantity;
 use crate::process::input::Ask;
 use crate::process::world::tasks::Task;
@@ -41,6 +45,9 @@ pub struct TaskBody {
     /// When it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<String>,
+    /// Why somebody should look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<String>,
 }
 
 /// Which tasks.
@@ -53,6 +60,9 @@ pub struct TasksQuery {
     /// Only those that are not done.
     #[serde(default)]
     pub open: bool,
+    /// Only those that somebody should look at.
+    #[serde(default)]
+    pub attention: bool,
     /// Only those after this number.
     #[serde(default)]
     pub after: u64,
@@ -106,31 +116,65 @@ pub struct EndTaskBody {
     pub reason: String,
 }
 
-/// Tasks, by number.
+/// Tasks, by number, a page at a time: `Link: <...>; rel="next"` leads to the next one.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(TasksQuery),
     responses((status = 200, description = "Tasks", body = Vec<TaskBody>), (status = 400, body = Problem)))]
 pub async fn tasks(
     State(context): State<Context>,
     Query(query): Query<TasksQuery>,
-) -> Result<Json<Vec<TaskBody>>, Problem> {
+) -> Result<(HeaderMap, Json<Vec<TaskBody>>), Problem> {
     let team: Option<TeamName> = query.team.as_deref().map(parsed).transpose()?;
     let bundle = query.bundle.as_deref().map(parsed).transpose()?;
     let limit = query.limit.unwrap_or(MOST).clamp(1, MOST);
     let view = context.engine.shared().read();
+    let now = view.now;
     let fits = |(number, task): &(u64, &Task)| {
         *number > query.after
             && team.as_ref().is_none_or(|team| task.team == *team)
             && (!query.open || task.done.is_none())
+            && (!query.attention || attention(task, now).is_some())
     };
-    let all = &view.world.tasks;
-    let found: Vec<TaskBody> = match &bundle {
-        Some(bundle) => all.of(bundle).filter(fits).take(limit).map(task_body).collect(),
-        None => all.iter().filter(fits).take(limit).map(task_body).collect(),
+    let (all, body) = (&view.world.tasks, |(number, task)| task_body(number, task, now));
+    let mut found: Vec<TaskBody> = match &bundle {
+        Some(bundle) => all.of(bundle).filter(fits).take(limit + 1).map(body).collect(),
+        None => all.iter().filter(fits).take(limit + 1).map(body).collect(),
     };
-    Ok(Json(found))
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| is_more).map(|last| query.link(last.task, limit));
+    Ok((next_page(next), Json(found)))
 }
 
-fn task_body((number, task): (u64, &Task)) -> TaskBody {
+impl TasksQuery {
+    /// Where the page after a task begins.
+    fn link(&self, after: u64, limit: usize) -> String {
+        let named = [("bundle", &self.bundle), ("team", &self.team)];
+        let named = named.into_iter().filter_map(|(what, name)| Some(format!("&{what}={}", encoded(name.as_ref()?))));
+        let flags = [("open", self.open), ("attention", self.attention)];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(what, _)| format!("&{what}=true"));
+        let more: String = named.chain(flags).collect();
+        format!("/api/v1/tasks?after={after}&limit={limit}{more}")
+    }
+}
+
+/// How long a task may wait for its site, before somebody asks there.
+const BEGIN_WITHIN: Duration = Duration::from_hours(48);
+
+/// Why somebody should look at a task (S1-28).
+fn attention(task: &Task, now: Moment) -> Option<String> {
+    let waited = Duration::try_from(now.wall.duration_since(task.created)).unwrap_or_default();
+    match (&task.begun, &task.done) {
+        (_, Some((_, outcome @ (Outcome::Fail | Outcome::Warning)))) => Some(format!("it ended with {outcome}")),
+        (_, Some(_)) => None,
+        (Some((.., outcome @ (Outcome::Fail | Outcome::Warning))), None) => Some(format!("the change: {outcome}")),
+        (Some((_, since, _)), None) => {
+            (since.plus(task.quarantine) <= now.elapsed).then(|| "its quarantine is over".to_owned())
+        }
+        (None, None) => (waited > BEGIN_WITHIN).then(|| "nobody has begun it for two days".to_owned()),
+    }
+}
+
+fn task_body(number: u64, task: &Task, now: Moment) -> TaskBody {
     TaskBody {
         task: number,
         kind: task.kind.as_str().to_owned(),
@@ -142,6 +186,7 @@ fn task_body((number, task): (u64, &Task)) -> TaskBody {
         created: task.created.to_string(),
         begun: task.begun.map(|(at, ..)| at.to_string()),
         done: task.done.map(|(at, _)| at.to_string()),
+        attention: attention(task, now),
     }
 }
 

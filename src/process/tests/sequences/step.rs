@@ -334,6 +334,7 @@ fn uploads(site: &mut Site, (dist, nevra): &(&str, &str)) -> Check {
         signers: vec!["AA".into()],
         keys: vec![],
         notes: vec![],
+        source: None,
         upload: String::new(),
     };
     let waiting = Backlog::default();

@@ -17,6 +17,8 @@ use crate::process::todo::todo;
 
 /// Bundles and their tasks.
 mod bundles;
+/// What is told without anybody asking.
+mod care;
 
 const PROCEDURE: &str = r#"
 name = "tested"
@@ -571,7 +573,10 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
     };
     story.records(&tom, Ask::Report(reported));
     assert_eq!(said(&story, &tom), [""; 0]);
-    assert_eq!(said(&story, &srm), ["None: r can go from Testing to Accepted [move r Accepted]"]);
+    // One report is enough for the gate, and the other team has said that it reports.
+    let late = "Overdue(1970-01-06T00:00:01Z): ea-NGI_CH-CSCS has accepted r and not reported in time: ask it [report r \
+                ea-NGI_CH-CSCS OUTCOME]";
+    assert_eq!(said(&story, &srm), [late, "None: r can go from Testing to Accepted [move r Accepted]"]);
     story.moves(&srm, "Accepted");
     let approve = "None: r may need your approval for Production, as srm [approve r Production]";
     assert_eq!(said(&story, &srm), [approve]);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Under `glite`: `r` with bdii and `s` with dpm in the bundle `B-1`, and `t` with a newer bdii in none.
-fn patches() -> Story {
+pub(super) fn patches() -> Story {
     let mut story = Story::new();
     let rules = story.rules.distributions.values_mut().next().expect("one");
     rules.workflow = procedure::built_in("glite").expect("it ships");
@@ -25,7 +25,7 @@ fn ou() -> Caller {
     person("olga", &[Role::OU])
 }
 
-fn named(text: &str) -> BundleId {
+pub(super) fn named(text: &str) -> BundleId {
     text.parse().expect("an id")
 }
 
@@ -37,7 +37,7 @@ fn joins(bundle: &str, rollouts: &[&str]) -> Ask {
     Ask::JoinBundle { bundle: named(bundle), rollouts: ids(rollouts), reason: String::new() }
 }
 
-fn moves(state: &str, only: &[&str]) -> Ask {
+pub(super) fn moves(state: &str, only: &[&str]) -> Ask {
     Ask::MoveBundle { bundle: named("B-1"), state: state.into(), only: ids(only), reason: String::new() }
 }
 

@@ -1,0 +1,103 @@
+//! What speaks for a rollout so far: who tests it, for how long, and what came of it (S0-04, S0-05, S0-39, S0-40).
+//!
+//! Numbers for people, before they accept it. The gates decide; this only counts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::gate::{Case, EXPOSURE};
+use super::known::Known;
+use super::who::{Caller, Channel};
+use super::world::Tree;
+use super::world::adopters::Standing;
+use crate::domain::gate::Verdict;
+use crate::domain::names::Actor;
+use crate::domain::naming::team::TeamName;
+use crate::domain::people::DAEMON;
+use crate::domain::report::Outcome;
+use crate::domain::rollout::Rollout;
+
+/// What was found out with a rollout by the teams that count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// How many teams were asked.
+    pub asked: usize,
+    /// How many have accepted, whether they have reported or not.
+    pub accepted: usize,
+    /// How many do not test it.
+    pub declined: usize,
+    /// How many of those that accepted run it.
+    pub installed: usize,
+    /// How many have reported which outcome, on production services.
+    pub reported: BTreeMap<Outcome, usize>,
+    /// The same on services with the tag beta.
+    pub beta: BTreeMap<Outcome, usize>,
+    /// For how long all its packages have been in the tree in which they are now, without the time on hold.
+    pub exposed: Option<Duration>,
+    /// When reports are expected: at the end of the exposure.
+    pub reports_due: Option<Timestamp>,
+    /// Who has accepted, and should have reported by now.
+    pub overdue: Vec<TeamName>,
+}
+
+/// Counts it.
+pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
+    let mut found = Evidence { exposed: exposed(known, rollout), ..Evidence::default() };
+    let due = reports_due(known, rollout);
+    found.reports_due = due.map(|(at, _)| at);
+    let counts = |team: &TeamName| known.world.teams.counts(team);
+    for (team, adopter) in known.world.adopters.of(&rollout.id).filter(|(team, _)| counts(team)) {
+        found.asked += usize::from(adopter.asked.is_some());
+        found.installed += usize::from(adopter.installed.is_some());
+        match adopter.standing() {
+            Standing::Assigned => {}
+            Standing::Declined => found.declined += 1,
+            Standing::Accepted | Standing::Exposed => {
+                found.accepted += 1;
+                if due.is_some_and(|(_, is_over)| is_over) {
+                    found.overdue.push(team.clone());
+                }
+            }
+            Standing::Reported(outcome) => {
+                found.accepted += 1;
+                let beta = adopter.asked.as_ref().is_some_and(|asked| asked.beta);
+                let group = if beta { &mut found.beta } else { &mut found.reported };
+                *group.entry(outcome).or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+/// For how long all its packages have been in the last tree that lists all of them.
+fn exposed(known: Known<'_>, rollout: &Rollout) -> Option<Duration> {
+    let since = rollout.parts.iter().map(|part| {
+        let trees = &known.rules.distributions.get(&part.dist)?.trees;
+        let newest = |tree| {
+            let listing = known.world.trees.of_dist(&part.dist, tree).map(Tree::listing)?;
+            let since = part.packages.iter().map(|nevra| listing.get(nevra)?.since);
+            since.collect::<Option<Vec<_>>>()?.into_iter().max()
+        };
+        trees.iter().rev().find_map(newest)
+    });
+    let newest = since.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+    let span = Duration::try_from(known.now.elapsed.since(newest)).unwrap_or_default();
+    let paused = known.world.dossiers.of(&rollout.id).map(|dossier| dossier.paused(newest, known.now.elapsed));
+    Some(span.saturating_sub(paused.unwrap_or_default()))
+}
+
+/// When the exposure of a rollout ends, by which its early adopters should have reported, and whether it has ended.
+pub(super) fn reports_due(known: Known<'_>, rollout: &Rollout) -> Option<(Timestamp, bool)> {
+    let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
+    let asks = |named: &crate::domain::terms::Gate| named.name == EXPOSURE;
+    let step = workflow.leaving(&rollout.state).find(|step| step.gates.iter().any(asks))?;
+    let nobody = Caller::new(Actor::recorded(DAEMON), Channel::Api, []);
+    let judged = Case::new(known, rollout, &nobody, step.to.as_str()).judge();
+    let finding = judged.findings.into_iter().find(|finding| finding.code == EXPOSURE)?;
+    match finding.verdict {
+        Verdict::Pass => Some((known.now.wall, true)),
+        _ => finding.not_before.map(|at| (at.moment().wall, false)),
+    }
+}

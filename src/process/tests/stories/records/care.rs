@@ -1,0 +1,116 @@
+//! What is told without anybody asking: what takes too long, what was found out, what does not agree.
+
+use super::*;
+use crate::process::act::correct::corrections;
+use crate::process::delays::delays;
+use crate::process::evidence::evidence;
+use crate::process::fact::assignment::Installed;
+use crate::process::todo::Deadline;
+
+#[test]
+fn a_verification_of_more_than_a_week_is_delayed_and_that_is_said_once() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    let admin = person("ann", &[Role::ADMIN]);
+    story.arrives(BDII).submit("r", &[BDII]).moves(&admin, "Unverified").moves(&admin, "InVerification");
+    let said = |story: &Story| delays(story.known()).entries.len();
+    story.passes(Duration::from_secs(7 * 86_400 - 1));
+    assert_eq!(said(&story), 0);
+    // On hold no deadline passes, and a week begins again afterwards.
+    let mut held = story.clone();
+    held.records(&admin, Ask::Stall { rollout: id("r"), reason: "they have to answer".into() }).passes(DAY * 10);
+    assert_eq!(said(&held), 0);
+    held.records(&admin, Ask::Resume { rollout: id("r"), reason: String::new() }).passes(DAY * 6);
+    assert_eq!(said(&held), 0);
+    held.passes(DAY);
+    assert_eq!(said(&held), 1);
+    story.passes(Duration::from_secs(1)).tell(&Input::Tick);
+    let Some(Fact::Delayed(delayed)) = story.facts.last() else { panic!("it is said") };
+    assert_eq!((delayed.state.as_str(), story.world.rollouts[&id("r")].delayed), ("InVerification", true));
+    story.passes(DAY).tell(&Input::Tick);
+    assert_eq!(said(&story), 0, "once is enough");
+    let duty = todo(story.known(), &admin).into_iter().find(|duty| duty.what.contains("should leave InVerification"));
+    assert!(matches!(duty.map(|duty| duty.by), Some(Deadline::Overdue(_))));
+    story.moves(&admin, "Rejected");
+    assert!(!story.world.rollouts[&id("r")].delayed);
+}
+
+#[test]
+fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
+    let mut story = Story::tested();
+    story.in_testing();
+    let srm = person("sue", &[Role::SRM]);
+    let (one, two) = (team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS"));
+    let assign = |teams: &[&TeamName], beta| Ask::Assign {
+        rollout: id("r"),
+        teams: teams.iter().copied().cloned().collect(),
+        beta,
+        reason: String::new(),
+    };
+    story.records(&srm, assign(&[&one], false)).records(&srm, assign(&[&two], true));
+    let count = |story: &Story| evidence(story.known(), &story.world.rollouts[&id("r")]);
+    assert_eq!((count(&story).asked, count(&story).accepted), (2, 0));
+    let of_one = person("ina", &[]).of_teams([one.clone()]);
+    let installed = |team: &TeamName| Installed { rollout: id("r"), team: team.clone() };
+    let install = |team: &TeamName| Ask::Install { installed: installed(team), reason: String::new() };
+    assert_eq!(story.refuses(&of_one, install(&two)), "role");
+    story.records(&of_one, install(&one));
+    assert!(story.refuses(&of_one, install(&one)).contains("already"));
+    let standing = story.world.adopters.get(&id("r"), &one).map(|adopter| adopter.standing().as_str());
+    assert_eq!(standing, Some("exposed"), "and it accepts by that");
+    let answered = Answered { rollout: id("r"), team: two.clone(), accepts: true };
+    story.records(&srm, Ask::Answer { answered, reason: String::new() });
+    let reported = |team: &TeamName, outcome| {
+        Ask::Report(Reported { rollout: id("r"), team: team.clone(), outcome, summary: String::new(), file: None })
+    };
+    story.records(&srm, reported(&two, Outcome::Warning));
+    let found = count(&story);
+    assert_eq!((found.accepted, found.installed, found.overdue.len()), (2, 1, 0));
+    assert_eq!((found.reported.len(), found.beta.get(&Outcome::Warning)), (0, Some(&1)), "beta is counted apart");
+    let due = todo(story.known(), &of_one).into_iter().find(|duty| duty.what.contains("report what came of it"));
+    assert!(matches!(due.map(|duty| duty.by), Some(Deadline::Until(_))), "at the end of the exposure");
+    story.passes(DAY * 5);
+    let found = count(&story);
+    assert_eq!((found.overdue, found.exposed), (vec![one.clone()], Some(DAY * 5)));
+    let asks = todo(story.known(), &srm).into_iter().any(|duty| duty.what.contains("has accepted r and not reported"));
+    assert!(asks, "the manager is told");
+    story.records(&of_one, reported(&one, Outcome::Success));
+    assert_eq!((count(&story).overdue.len(), count(&story).reported.get(&Outcome::Success)), (0, Some(&1)));
+}
+
+/// Three patches of a bundle in delta.
+fn rolling_out() -> Story {
+    let mut story = bundles::patches();
+    let (mu, ou) = (person("mia", &[Role::MU]), person("otto", &[Role::OU]));
+    story.records(&ou, bundles::moves("Ready for Rollout", &[]));
+    story.records(&mu, Ask::Announce { bundle: bundles::named("B-1"), rollouts: vec![], reason: String::new() });
+    story.records(&mu, bundles::moves("Rolling out", &[])).carried_out();
+    story
+}
+
+#[test]
+fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
+    let mut story = rolling_out();
+    let (mu, ou) = (person("mia", &[Role::MU]), person("otto", &[Role::OU, Role::MU]));
+    let found = |story: &Story, withdraw| corrections(story.known(), &bundles::named("B-1"), withdraw).expect("open");
+    let correct =
+        |withdraw, reason: &str| Ask::CorrectBundle { bundle: bundles::named("B-1"), withdraw, reason: reason.into() };
+    assert_eq!((found(&story, false).steps(), found(&story, true).steps()), (vec![], vec![]));
+    assert!(story.refuses(&mu, correct(false, "")).contains("agree"));
+    // The notes list only one of the two, and one that is in no bundle.
+    let rollouts = vec![id("r"), id("t")];
+    story.records(&mu, Ask::Announce { bundle: bundles::named("B-1"), rollouts, reason: String::new() });
+    let words = found(&story, false).steps();
+    assert_eq!(words, ["come off the release notes: t", "come on the release notes: s"]);
+    let words = found(&story, true).steps();
+    assert_eq!(words, ["come off the release notes: t", "s goes to Rejected"]);
+    assert_eq!(story.refuses(&person("eve", &[Role::EA]), correct(false, "")), "role");
+    let mut listed = story.clone();
+    listed.records(&mu, correct(false, ""));
+    assert_eq!(found(&listed, false).steps(), Vec::<String>::new());
+    assert_eq!(story.refuses(&ou, correct(true, " ")), "no_reason");
+    story.records(&ou, correct(true, "it is not ready")).carried_out();
+    assert_eq!((story.state("s").as_str(), found(&story, true).steps().len()), ("Rejected", 0));
+    assert_eq!(story.state("r"), "Rolling out");
+}
