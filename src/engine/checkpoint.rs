@@ -84,14 +84,15 @@ mod tests {
     use super::*;
     use crate::domain::moment::Elapsed;
     use crate::process::fact;
-    use crate::process::fact::samples::{every_fact, of_bundles, of_people, of_records, of_several};
+    use crate::process::fact::samples::{every_fact, of_bundles, of_changes, of_people, of_records, of_several};
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
 
     #[test]
     fn a_world_comes_back_as_it_was_after_every_entry() {
         let mut world = World::default();
-        let all = [every_fact(), of_several(), of_people(), of_records(), of_bundles(), every_fact()].concat();
+        let all =
+            [every_fact(), of_several(), of_people(), of_records(), of_bundles(), of_changes(), every_fact()].concat();
         for (n, fact) in (1..).zip(&all) {
             let at = Timestamp::from_second(1_000 + n).expect("a time");
             world.elapsed = Some(Elapsed::recorded(at));

@@ -58,6 +58,9 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
 
 /// What people have added to it.
 fn show_dossier(text: &mut String, dossier: &DossierBody) {
+    if let Some(change) = &dossier.change {
+        let _ = writeln!(text, "change        {change}");
+    }
     for team in &dossier.teams {
         let beta = if team.beta { ", beta" } else { "" };
         let counts = if team.counts { "" } else { ", does not count" };
@@ -124,6 +127,7 @@ mod tests {
         };
         let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
         let dossier = DossierBody {
+            change: Some("rt-4711 (Accepted): a view of all sites".into()),
             teams: vec![
                 team("ea-NGI_CH-CSCS", "assigned", None),
                 team("ea-NGI_IT-INFN-T1", "reported", Some("warning")),

@@ -67,6 +67,11 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let bundle = world.bundles.of(&cancelled.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
             bundle.into_iter().flatten().collect()
         }
+        // Its rollouts wait while it is stalled, and may be hastened for it.
+        Fact::ChangeWent(went) => {
+            let request = world.requests.get(&went.change);
+            request.into_iter().flat_map(|request| request.rollouts.iter().cloned()).collect()
+        }
         // Whatever waited for the end of a halt.
         Fact::HaltEnded(_) => return rollouts.waiting().map(|rollout| rollout.id.clone()).collect(),
         Fact::Assigned(_)
@@ -80,6 +85,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Disapproved(_)
         | Fact::Extended(_)
         | Fact::Overridden(_)
+        | Fact::ChangeTied(_)
+        | Fact::ChangeUntied(_)
         | Fact::Linked(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
         // What a bundle's other rollouts wait for.
         Fact::BundleJoined(_)
@@ -104,6 +111,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::Halted(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)
+        | Fact::ChangeRecorded(_)
+        | Fact::ChangeAssessed(_)
+        | Fact::ChangeApproved(_)
+        | Fact::ChangeDisapproved(_)
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
         | Fact::Started(_)

@@ -1,11 +1,12 @@
 //! Facts about what people add to a rollout beside its steps: approvals, extensions, overrides, notes, other packages.
+//! What people ask to be changed is in `request`.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, count};
-use crate::domain::names::{DistPath, LinkName, Role, RolloutId};
+use crate::domain::names::{ChangeId, DistPath, LinkName, Role, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
 
@@ -95,6 +96,9 @@ pub struct Overridden {
     pub state: String,
     /// The gate.
     pub gate: String,
+    /// The emergency by which it is overridden; version 1 does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeId>,
 }
 
 /// Something to know about a rollout.
@@ -138,9 +142,22 @@ kinds! {
     Approved "rollout.approved";
     Disapproved "rollout.disapproved";
     Extended "rollout.extended";
-    Overridden "rollout.overridden";
     Noted "rollout.noted";
     Linked "rollout.linked";
+}
+
+impl Kind for Overridden {
+    const NAME: &'static str = "rollout.overridden";
+    const VERSION: u32 = 2;
+
+    fn about(&self) -> Vec<Subject> {
+        let change = self.change.iter().cloned().map(Subject::Change);
+        std::iter::once(Subject::Rollout(self.rollout.clone())).chain(change).collect()
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
+    }
 }
 
 impl fmt::Display for Edited {
@@ -183,7 +200,11 @@ impl fmt::Display for Extended {
 
 impl fmt::Display for Overridden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)
+        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)?;
+        match &self.change {
+            Some(change) => write!(f, ", for the emergency {change}"),
+            None => Ok(()),
+        }
     }
 }
 

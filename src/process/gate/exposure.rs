@@ -1,7 +1,8 @@
 //! Have the packages been in a tree for long enough: in the one that they leave, or in one that the procedure names?
 //!
 //! Early adopters need time to install and to report. It counts for each package from the publication that showed it in
-//! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it.
+//! that tree, by elapsed time, so neither a clock that jumps nor a daemon that is down shortens it. While the change is
+//! stalled that the rollout carries out, it does not count (S3-08).
 
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     let Some(newest) = since.max() else { return vec![] };
     let extended = case.world.dossiers.of(&case.rollout.id).map_or(Duration::ZERO, |dossier| dossier.extended);
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let ends = now.when(newest.plus(span.saturating_add(extended)));
+    let paused = case.world.requests.paused(&case.rollout.id, newest, now.elapsed);
+    let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,
@@ -47,6 +49,20 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         String::new()
     } else {
         format!(" and an extension of {}", quantity::show_duration(extended))
+    };
+    if let Some(change) = case.world.requests.stalled(&case.rollout.id) {
+        let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
+        let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
+        let sentence = format!(
+            "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {change} goes on."
+        );
+        return vec![Finding::new(Verdict::Wait, "exposure", sentence)];
+    }
+    let more = if paused.is_zero() {
+        more
+    } else {
+        let paused = quantity::show_duration(Duration::from_secs(paused.as_secs()));
+        format!("{more}, not counting {paused} for which it was stalled")
     };
     let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
     vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]

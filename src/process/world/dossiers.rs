@@ -88,7 +88,7 @@ impl Dossiers {
         self.change(rollout, |dossier| dossier.extended = Duration::from_secs(*seconds));
     }
 
-    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate }: &Overridden) {
+    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate, .. }: &Overridden) {
         self.change(rollout, |dossier| drop(dossier.overridden.insert((state.clone(), gate.clone()))));
     }
 

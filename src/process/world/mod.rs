@@ -36,6 +36,8 @@ pub mod dossiers;
 pub mod bundles;
 /// Tasks of early adopters.
 pub mod tasks;
+/// Changes that people ask for.
+pub mod requests;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -49,6 +51,7 @@ pub use issues::Issues;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
+pub use requests::Requests;
 pub use rollouts::Rollouts;
 pub use tasks::Tasks;
 pub use teams::Teams;
@@ -61,6 +64,7 @@ use super::fact::change::{Approved, Cancelled, Disapproved, Edited, Extended, Li
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
+use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
 
@@ -105,6 +109,8 @@ pub struct World {
     pub bundles: Bundles,
     /// Tasks of early adopters.
     pub tasks: Tasks,
+    /// Changes that people ask for.
+    pub requests: Requests,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -209,6 +215,13 @@ impl World {
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
+            Fact::ChangeRecorded(recorded) => self.requests.recorded(stamp, recorded),
+            Fact::ChangeAssessed(assessed) => self.requests.assessed(stamp, assessed),
+            Fact::ChangeApproved(approved) => self.requests.approved(stamp, approved),
+            Fact::ChangeDisapproved(disapproved) => self.requests.disapproved(stamp, disapproved),
+            Fact::ChangeWent(went) => self.requests.went(stamp, went),
+            Fact::ChangeTied(tied) => self.requests.tied(stamp, tied),
+            Fact::ChangeUntied(untied) => self.requests.untied(stamp, untied),
         }
     }
 
@@ -248,6 +261,19 @@ impl World {
             Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
                 Some(format!("the bundle {} exists already", opened.bundle))
             }
+            Fact::ChangeRecorded(recorded) if self.requests.get(&recorded.change).is_some() => {
+                Some(format!("the change {} exists already", recorded.change))
+            }
+            Fact::ChangeAssessed(ChangeAssessed { change, .. })
+            | Fact::ChangeApproved(ChangeApproved { change, .. })
+            | Fact::ChangeDisapproved(ChangeDisapproved { change })
+            | Fact::ChangeWent(ChangeWent { change, .. })
+            | Fact::ChangeTied(ChangeTied { change, .. })
+            | Fact::ChangeUntied(ChangeUntied { change, .. })
+                if self.requests.get(change).is_none() =>
+            {
+                Some(format!("there is no change {change}"))
+            }
             Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
@@ -268,6 +294,7 @@ impl World {
         self.trees.wait_from(now);
         self.notices.wait_from(now);
         self.tasks.wait_from(now);
+        self.requests.wait_from(now);
     }
 }
 

@@ -40,6 +40,9 @@ pub struct SubmitBody {
     /// Its packages in other distributions: all of them move together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartBody>,
+    /// The change that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
 }
 
 /// The packages of a rollout in one distribution.
@@ -179,14 +182,17 @@ pub async fn submit(
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
-    let SubmitBody { distribution, title, packages, parts: further, .. } = asked;
+    let SubmitBody { distribution, title, packages, parts: further, change, .. } = asked;
     let parts = match distribution {
         Some(distribution) => vec![PartBody { distribution, packages }],
         None if packages.is_empty() && !further.is_empty() => vec![],
         None => return Err(Problem::bad_request("name the `distribution` of the packages".to_owned())),
     };
     let parts = parts.iter().chain(&further).map(part).collect::<Result<_, _>>()?;
-    let ask = Ask::Submit { rollout, title, parts };
+    let ask = match change.as_deref().map(parsed).transpose()? {
+        Some(change) => Ask::SubmitFor { change, rollout, title, parts },
+        None => Ask::Submit { rollout, title, parts },
+    };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
             let view = context.engine.shared().read().rollout(&id);

@@ -17,6 +17,8 @@ use crate::process::todo::todo;
 
 /// Bundles and their tasks.
 mod bundles;
+/// Changes.
+mod changes;
 
 const PROCEDURE: &str = r#"
 name = "tested"
