@@ -13,6 +13,7 @@ use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, holidays, keyfiles, secrets, strays};
 use crate::domain::names::Role;
+use crate::domain::request::ChangePolicy;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
 use crate::format::spelling::{did_you_mean, list_of};
@@ -76,6 +77,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     if let Some(known) = procedures(&outcome, &mut findings) {
         roles(&outcome, &known, &mut findings);
     }
+    changes(&outcome, &mut findings);
     reachability(&outcome, &mut findings);
     let mut list = findings.list;
     sort(&mut list);
@@ -89,6 +91,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
 /// Procedures that are files. The roles that all procedures name, if all can be read.
 fn procedures(outcome: &Outcome, findings: &mut Findings) -> Option<BTreeSet<Role>> {
     let mut known = BTreeSet::from(Role::KNOWN);
+    known.extend(outcome.settings.iter().flat_map(|settings| settings.changes.approvers()).cloned());
     let mut all_are_read = !outcome.distributions.is_empty();
     for (number, distribution) in &outcome.distributions {
         if let Some(workflow) = procedure::built_in(&distribution.procedure) {
@@ -152,6 +155,19 @@ fn untaken(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut
             "nobody can take the step from {} to {}: no token or webhook has one of its roles ({roles})",
             step.from, step.to
         );
+        findings.note(&at, what, None);
+    }
+}
+
+/// Changes that nobody could approve, where the site says how they are handled.
+fn changes(outcome: &Outcome, findings: &mut Findings) {
+    let (granted, Some(settings)) = (&outcome.notebook.roles, &outcome.settings) else { return };
+    let at = outcome.places.of("changes.approvals");
+    if granted.is_empty() || settings.changes == ChangePolicy::default() {
+        return;
+    }
+    for role in settings.changes.from.iter().filter(|role| granted.iter().all(|granted| granted.role != **role)) {
+        let what = format!("nobody can approve changes for {role}: no token has that role, so no change is accepted");
         findings.note(&at, what, None);
     }
 }

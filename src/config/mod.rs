@@ -12,6 +12,8 @@ pub mod values;
 pub mod mentions;
 /// `[calendar]`, and the windows of distributions.
 pub mod calendar;
+/// `[changes]`: how changes are handled.
+pub mod changes;
 /// `[[distribution]]`.
 pub mod distribution;
 /// `[[webhook]]` and `[[token]]`.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::mentions::{Notebook, Purpose};
 use super::settings::{Calendar, Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
 use super::values::{address, span, url, words};
-use super::{actors, calendar, distribution};
+use super::{actors, calendar, changes, distribution};
+use crate::domain::request::ChangePolicy;
 use crate::format::complaint::Complaint;
 use crate::format::document::{Places, Section, Sheet};
 use crate::format::quantity;
@@ -89,6 +90,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let tokens = top.get("token").map(|v| actors::tokens(&v, &mut notebook)).unwrap_or_default();
     let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
     let intake = top.get("intake").map_or_else(|| Some(Intake::default()), |v| intake(v.section()?));
+    let changes = top.get("changes").map_or_else(|| Some(ChangePolicy::default()), |v| changes::policy(v.section()?));
     top.close();
     let places = sheet.places(&root);
     let complaints = sheet.into_complaints();
@@ -107,6 +109,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             watch: watch?,
             intake: intake?,
             calendar: calendar.clone().unwrap_or_default(),
+            changes: changes?,
         })
     };
     let settings = if complaints.is_empty() { settings() } else { None };

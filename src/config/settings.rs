@@ -15,6 +15,7 @@ use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::refusal::Code;
+use crate::domain::request::ChangePolicy;
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
 use crate::link::watch::Mode;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub intake: Intake,
     /// When people work and packages may move.
     pub calendar: Calendar,
+    /// How changes are handled.
+    pub changes: ChangePolicy,
 }
 
 /// `[calendar]`

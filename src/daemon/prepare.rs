@@ -72,6 +72,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         calendar?.map_err(|error| wrong.push(format!("calendar: {error}"))).ok()
     };
     rules.calendar = calendar(&[], &mut wrong).unwrap_or_default();
+    rules.changes = settings.changes.clone();
     let mut distributions = BTreeMap::new();
     for dist in &settings.distributions {
         if let Some(workflow) = workflow(dist, &mut wrong) {

@@ -40,3 +40,5 @@ pub mod plan;
 pub mod report;
 /// What a task asks of a site.
 pub mod task;
+/// Requests for changes: priority, kind and status.
+pub mod request;

@@ -172,6 +172,15 @@ name_type! {
 }
 
 name_type! {
+    /// The id of a change: `rt-4711`.
+    ChangeId, "change id", component
+}
+name_type! {
+    /// What a change is about, as a site sorts its changes (S3-10): the name of a service, for instance.
+    Category, "category", line
+}
+
+name_type! {
     /// What a document about a rollout is (S0-32): `release-notes`, `installation`, `configuration`, `bugs`,
     /// `documentation`, or whatever else a site wants to have linked.
     LinkName, "name of a link", role
@@ -206,10 +215,16 @@ impl Role {
     pub const OU: Self = Self(SmolStr::new_static("ou"));
     /// Maintains packages, in the procedure `simple`.
     pub const MAINTAINER: Self = Self(SmolStr::new_static("maintainer"));
+    /// A product team, which develops what is changed.
+    pub const PT: Self = Self(SmolStr::new_static("pt"));
+    /// The operations management board, which decides on changes.
+    pub const OMB: Self = Self(SmolStr::new_static("omb"));
+    /// An advisory group of those who use a service (S3-15).
+    pub const OTAG: Self = Self(SmolStr::new_static("otag"));
 
-    /// The roles of the procedures that ship with the program, which may be granted whether or not a site's procedure
-    /// names them.
-    pub const KNOWN: [Self; 10] = [
+    /// The roles of the procedures that ship with the program and of changes, which may be granted whether or not a site's
+    /// procedure names them.
+    pub const KNOWN: [Self; 13] = [
         Self::ADMIN,
         Self::VERIFIER,
         Self::SRM,
@@ -218,6 +233,9 @@ impl Role {
         Self::MU,
         Self::OU,
         Self::MAINTAINER,
+        Self::PT,
+        Self::OMB,
+        Self::OTAG,
         Self::OBSERVER,
         Self::TRACKER,
     ];

@@ -38,10 +38,10 @@ pub fn delays(known: Known<'_>) -> Decision {
 /// Until when a rollout should have left its state, if it should: not counting the time on hold.
 pub fn limit(known: Known<'_>, rollout: &Rollout) -> Option<Timestamp> {
     let limit = known.rules.of(&rollout.parts).ok()?.workflow.limit(&rollout.state)?;
-    let dossier = known.world.dossiers.of(&rollout.id);
-    if rollout.cancelled || dossier.is_some_and(|dossier| dossier.stalled.is_some()) {
+    if rollout.cancelled || known.world.is_paused(&rollout.id) {
         return None;
     }
+    let dossier = known.world.dossiers.of(&rollout.id);
     let since = dossier.and_then(|dossier| dossier.resumed).map_or(rollout.since, |resumed| resumed.max(rollout.since));
     since.checked_add(limit).ok()
 }

@@ -84,8 +84,7 @@ fn exposed(known: Known<'_>, rollout: &Rollout) -> Option<Duration> {
     });
     let newest = since.collect::<Option<Vec<_>>>()?.into_iter().max()?;
     let span = Duration::try_from(known.now.elapsed.since(newest)).unwrap_or_default();
-    let paused = known.world.dossiers.of(&rollout.id).map(|dossier| dossier.paused(newest, known.now.elapsed));
-    Some(span.saturating_sub(paused.unwrap_or_default()))
+    Some(span.saturating_sub(known.world.paused(&rollout.id, newest, known.now.elapsed)))
 }
 
 /// When the exposure of a rollout ends, by which its early adopters should have reported, and whether it has ended.

@@ -18,10 +18,13 @@ use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
-use crate::domain::names::{BundleId, DistPath, HookName, MaintenanceId, Role, RolloutId, Series, TreeId};
+use crate::domain::names::{
+    BundleId, Category, ChangeId, DistPath, HookName, MaintenanceId, Role, RolloutId, Series, TreeId,
+};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::report::Outcome;
+use crate::domain::request::{Priority, Status, Wanted};
 use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
 
@@ -359,6 +362,86 @@ pub enum Ask {
         /// How the change of the site went.
         outcome: Outcome,
         /// Why.
+        reason: String,
+    },
+    /// To record a change.
+    RecordChange(Wanted),
+    /// To say what work a change is.
+    AssessChange {
+        /// The change.
+        change: ChangeId,
+        /// What the work is.
+        assessment: String,
+        /// How urgent it is, if that is another than before.
+        priority: Option<Priority>,
+        /// What it is about, if that is another than before.
+        category: Option<Category>,
+    },
+    /// To approve a change.
+    ApproveChange {
+        /// The change.
+        change: ChangeId,
+        /// For which group; the first that may and that the caller belongs to, if it is left out.
+        role: Option<Role>,
+        /// Why.
+        reason: String,
+    },
+    /// To take one's own approval of a change back.
+    DisapproveChange {
+        /// The change.
+        change: ChangeId,
+        /// Why.
+        reason: String,
+    },
+    /// Another status for a change.
+    PutChange {
+        /// The change.
+        change: ChangeId,
+        /// The status.
+        status: Status,
+        /// Why.
+        reason: String,
+    },
+    /// That rollouts carry a change out.
+    Tie {
+        /// The change.
+        change: ChangeId,
+        /// The rollouts.
+        rollouts: Vec<RolloutId>,
+        /// Why.
+        reason: String,
+    },
+    /// That a rollout does not carry a change out any more.
+    Untie {
+        /// The change.
+        change: ChangeId,
+        /// The rollout.
+        rollout: RolloutId,
+        /// Why.
+        reason: String,
+    },
+    /// A new rollout that carries a change out.
+    SubmitFor {
+        /// The change.
+        change: ChangeId,
+        /// The rollout's id.
+        rollout: RolloutId,
+        /// One line for people.
+        title: String,
+        /// Its packages, by distribution, in any order.
+        parts: Vec<Part>,
+    },
+    /// That a gate does not hold a rollout up on its next step to a state, for an emergency.
+    Hasten {
+        /// The rollout.
+        rollout: RolloutId,
+        /// The state, in any spelling.
+        state: String,
+        /// The gate.
+        gate: String,
+        /// The emergency.
+        change: ChangeId,
+        /// Why, beside the emergency.
         reason: String,
     },
     /// That a task is done.

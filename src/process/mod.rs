@@ -58,7 +58,7 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::{
     adopter, bundle, correct, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance,
-    schedule, step, submit, task, team, update, wishes,
+    request, schedule, step, submit, task, team, tied, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -155,6 +155,31 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         }
         Input::Asked(caller, Ask::BeginTask { task, outcome, reason }) => {
             task::begin(known, caller, *task, *outcome, reason)
+        }
+        Input::Asked(caller, Ask::RecordChange(wanted)) => request::record(known, caller, wanted),
+        Input::Asked(caller, Ask::AssessChange { change, assessment, priority, category }) => {
+            request::assess(known, caller, change, (assessment, *priority, category.as_ref()))
+        }
+        Input::Asked(caller, Ask::ApproveChange { change, role, reason }) => {
+            request::approve(known, caller, change, role.as_ref(), reason)
+        }
+        Input::Asked(caller, Ask::DisapproveChange { change, reason }) => {
+            request::disapprove(known, caller, change, reason)
+        }
+        Input::Asked(caller, Ask::PutChange { change, status, reason }) => {
+            request::go(known, caller, change, *status, reason)
+        }
+        Input::Asked(caller, Ask::Tie { change, rollouts, reason }) => {
+            tied::tie(known, caller, change, rollouts, reason)
+        }
+        Input::Asked(caller, Ask::Untie { change, rollout, reason }) => {
+            tied::untie(known, caller, change, rollout, reason)
+        }
+        Input::Asked(caller, Ask::SubmitFor { change, rollout, title, parts }) => {
+            tied::submit_for(known, caller, change, rollout, (title, parts))
+        }
+        Input::Asked(caller, Ask::Hasten { rollout, state, gate, change, reason }) => {
+            tied::hasten(known, caller, rollout, (state, gate), (change, reason))
         }
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)

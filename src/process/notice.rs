@@ -11,13 +11,13 @@ use jiff::SignedDuration;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::{Due, GivenUp, Sent};
-use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, rollout};
+use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, request, rollout};
 use super::input::End;
 use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 23] = [
+pub const EVENTS: [&str; 25] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -41,6 +41,8 @@ pub const EVENTS: [&str; 23] = [
     report::Reported::NAME,
     issue::IssueNoted::NAME,
     issue::IssueClosed::NAME,
+    request::ChangeTied::NAME,
+    request::ChangeUntied::NAME,
 ];
 
 /// What a receiver gets if it does not say what it wants: what people wait for.

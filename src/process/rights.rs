@@ -60,6 +60,20 @@ rights! {
     TASK_REPORT = "report about a team's tasks", [SRM, OU], true;
     /// A gate that does not hold a rollout up.
     OVERRIDE = "override a gate", [ADMIN, SRM, OU], false;
+    /// Changes (S3-05): whoever has something to do with a service may ask for one.
+    CHANGES = "record changes", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER, PT, OMB, OTAG], false;
+    /// Changes that nobody approves (S3-12).
+    EMERGENCIES = "record an emergency", [ADMIN, SRM, OU, OMB], false;
+    /// What work a change is, and how urgent it is (S3-13).
+    ASSESS = "assess changes", [ADMIN, SRM, DMSU, MU, MAINTAINER, PT], false;
+    /// Whether a change is made (S3-07).
+    DECIDE = "accept or reject changes", [ADMIN, SRM, OU, OMB, OTAG], false;
+    /// How far a change is (S3-07).
+    WORK = "say how far a change is", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
+    /// Which rollouts carry a change out.
+    TIE = "tie rollouts to changes", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER, PT], false;
+    /// Gates that an emergency does not wait for (S3-12).
+    HASTEN = "override a gate for an emergency", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER], false;
 }
 
 impl Right {

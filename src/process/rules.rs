@@ -11,6 +11,7 @@ use crate::domain::calendar::site::Calendar;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::request::ChangePolicy;
 use crate::domain::rollout::Part;
 use crate::domain::workflow::Workflow;
 
@@ -29,6 +30,8 @@ pub struct Rules {
     pub expiries: BTreeMap<String, Timestamp>,
     /// When the key ends that signs metadata, if one does and it ends.
     pub signing_until: Option<Timestamp>,
+    /// How changes are handled.
+    pub changes: ChangePolicy,
 }
 
 /// What holds for one distribution.

@@ -5,15 +5,20 @@
 
 use jiff::Timestamp;
 
+use super::act;
 use super::gate::{self, approvals};
 use super::known::Known;
+use super::rights::{self, Right};
 use super::rules::DistRules;
 use super::who::Caller;
 use super::world::adopters::{Adopter, Standing};
-use super::{act, delays, evidence, rights};
+use super::world::requests::Request;
+use super::{delays, evidence};
 use crate::domain::gate::Verdict;
-use crate::domain::names::{DistPath, Role, RolloutId};
+use crate::domain::names::{ChangeId, DistPath, Role, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::nevra::Nevra;
+use crate::domain::request::Status;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
 
@@ -55,13 +60,17 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
         for rollout in open(known, dist, rules) {
             duties.extend(steps(known, caller, rules, rollout));
             duties.extend(missing_approval(known, caller, rules, rollout));
-            if rights::ASSIGN.lacking(caller, rollout.dists()).is_none() {
+            // While no time passes for it, nobody is late (S3-08).
+            if !known.world.is_paused(&rollout.id) && rights::ASSIGN.lacking(caller, rollout.dists()).is_none() {
                 duties.extend(silent(known, rules, rollout));
                 duties.extend(unreported(known, rollout));
             }
             duties.extend(delayed(known, caller, rules, rollout));
         }
     }
+    duties.extend(
+        known.world.requests.open().take(LOOKED_AT).filter_map(|(id, request)| of_change(known, caller, id, request)),
+    );
     duties.sort();
     // A rollout of several distributions is found in each.
     duties.dedup();
@@ -147,6 +156,50 @@ fn missing_approval(known: Known<'_>, caller: &Caller, rules: &DistRules, rollou
     asks.map(duty).collect()
 }
 
+/// What somebody has to do about a change, or can do now.
+fn of_change(known: Known<'_>, caller: &Caller, id: &ChangeId, request: &Request) -> Option<Duty> {
+    let may = |right: Right| right.lacking(caller, []).is_none();
+    let duty = |what: String, command: String| Some(Duty { by: Deadline::None, what, command });
+    let Request { kind, priority, title, .. } = request;
+    let called = format!("the {kind} change {id} ({title}), priority {priority}");
+    let lacking = || act::request::lacking(known, request);
+    match request.status {
+        Status::New if request.assessment.is_none() => may(rights::ASSESS).then(|| {
+            duty(format!("{called}: say what work it is"), format!("change assess {id} 'WHAT THE WORK IS'"))
+        })?,
+        Status::New => {
+            let own = lacking().map(|(role, _)| role).find(|role| caller.may([*role], None));
+            match own.filter(|_| !act::request::has_approved(known, caller, request)) {
+                Some(role) => duty(format!("{called}: it needs an approval of {role}"), format!("change approve {id}")),
+                None if lacking().next().is_none() && may(rights::DECIDE) => {
+                    duty(format!("{called}: it can be accepted"), format!("change status {id} accepted"))
+                }
+                None => None,
+            }
+        }
+        Status::Accepted if may(rights::WORK) => {
+            duty(format!("{called}: it is accepted and can be begun"), format!("change status {id} 'in progress'"))
+        }
+        // It is released with its rollouts, and whoever works on it says so (S3-09).
+        Status::InProgress if may(rights::WORK) && is_released(known, request) => {
+            duty(format!("{called}: all of its rollouts are released"), format!("change status {id} resolved"))
+        }
+        Status::InProgress | Status::Accepted | Status::Stalled | Status::Rejected | Status::Resolved => None,
+    }
+}
+
+/// Whether all rollouts of a change have come where clients get them, and nothing more is to come.
+fn is_released(known: Known<'_>, request: &Request) -> bool {
+    let is_there = |id: &RolloutId| {
+        let Some(rollout) = known.world.rollouts.get(id) else { return false };
+        let last = |dist: &DistPath| known.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
+        let is_listed =
+            |(dist, nevra): (&DistPath, &Nevra)| last(dist).is_some_and(|tree| known.world.lists(dist, tree, nevra));
+        rollout.plan.is_none() && rollout.packages().all(is_listed)
+    };
+    !request.rollouts.is_empty() && request.rollouts.iter().all(is_there)
+}
+
 /// Teams that have not answered in time (S0-35, S0-37).
 fn silent(known: Known<'_>, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
     if asking(known, rollout).is_none() {
@@ -192,8 +245,8 @@ fn delayed(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollo
 
 /// The rules of a rollout, if a step from where it is asks for early adopters.
 fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
-    let is_on_hold = known.world.dossiers.of(&rollout.id).is_some_and(|dossier| dossier.stalled.is_some());
-    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_on_hold)?;
+    let is_paused = known.world.is_paused(&rollout.id);
+    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_paused)?;
     let mut steps = rules.workflow.leaving(&rollout.state);
     steps.any(|step| step.gates.iter().any(|named| gate::EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
 }

@@ -19,7 +19,7 @@ fn a_step_with_a_date_waits_for_who_put_it_on_hold_and_for_the_end_of_a_maintena
     // A week on hold is no week in testing.
     good(&site, "mary", &["stall", "r", "--reason", "its developers have to answer"]);
     hands.have_passed(10 * DAY);
-    refused(&site, "mary", &["move", "r", "Production"], "(stalled)");
+    refused(&site, "mary", &["move", "r", "Production"], "(on_hold)");
     assert!(good(&site, "mary", &["show", "r"]).contains("on hold       since "));
     good(&site, "mary", &["resume", "r"]);
     assert_eq!(why(&site, "r", "Production"), ["exposure"]);

@@ -17,6 +17,7 @@ mod campaign;
 mod cast;
 mod catalogue;
 mod certs;
+mod changes_story;
 mod clients;
 mod clock_jumps;
 mod config_check;

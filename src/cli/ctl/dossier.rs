@@ -55,8 +55,11 @@ pub struct OverrideArgs {
     state: String,
     /// The gate, as `rolloutctl procedure show` prints it
     gate: String,
-    /// Why
+    /// The emergency that the rollout carries out; it is the reason then, and more people may do it
     #[arg(long)]
+    change: Option<String>,
+    /// Why
+    #[arg(long, default_value = "", required_unless_present = "change")]
     reason: String,
 }
 
@@ -120,8 +123,8 @@ pub async fn extend(args: ExtendArgs, client: &Client, json: bool) -> Result<Out
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn overrule(args: OverrideArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let OverrideArgs { rollout, state, gate, reason } = args;
-    Ok(recorded(&client.post(&path(&rollout, "overrides"), &OverrideBody { state, gate, reason }).await?, json))
+    let OverrideArgs { rollout, state, gate, change, reason } = args;
+    Ok(recorded(&client.post(&path(&rollout, "overrides"), &OverrideBody { state, gate, change, reason }).await?, json))
 }
 
 /// Notes.

@@ -24,6 +24,9 @@ pub struct LogArgs {
     /// Only entries about this team of early adopters
     #[arg(long, conflicts_with_all = ["rollout", "bundle"])]
     team: Option<String>,
+    /// Only entries about this change
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team"])]
+    change: Option<String>,
     /// From this number on, instead of the newest
     #[arg(long)]
     from: Option<u64>,
@@ -31,7 +34,7 @@ pub struct LogArgs {
     #[arg(long, default_value_t = 100)]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "from", "limit"])]
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "from", "limit"])]
     verify: bool,
 }
 
@@ -40,7 +43,7 @@ pub struct LogArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LogArgs { rollout, bundle, team, from, limit, verify } = args;
+    let LogArgs { rollout, bundle, team, change, from, limit, verify } = args;
     if verify {
         let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
         let words = format!("the logbook is intact: {} entries, head {}\n", chain.entries, chain.head);
@@ -51,7 +54,7 @@ pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, 
     if let Some(from) = from {
         let _ = write!(query, "&from={from}");
     }
-    for (what, named) in [("rollout", rollout), ("bundle", bundle), ("team", team)] {
+    for (what, named) in [("rollout", rollout), ("bundle", bundle), ("team", team), ("change", change)] {
         if let Some(named) = named {
             let _ = write!(query, "&{what}={}", escape(&named));
         }

@@ -72,6 +72,8 @@ pub mod todo;
 pub mod bundle;
 /// `rolloutctl task`.
 pub mod task;
+/// `rolloutctl change`.
+pub mod change;
 /// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
 pub mod dossier;
 
@@ -131,6 +133,7 @@ enum Command {
     Update(bundle::UpdateArgs),
     Task(task::TaskArgs),
     Team(team::TeamArgs),
+    Change(change::ChangeArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     Erase(erase::EraseArgs),
@@ -190,6 +193,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Bundle(args) => bundle::run(args, &client, json).await,
         Command::Update(args) => bundle::update(args, &client, json).await,
         Command::Task(args) => task::run(args, &client, json).await,
+        Command::Change(args) => change::run(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,

@@ -68,6 +68,9 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
     if let Some(evidence) = &dossier.evidence {
         let _ = writeln!(text, "evidence      {}", evidence_words(evidence));
     }
+    if let Some(change) = &dossier.change {
+        let _ = writeln!(text, "change        {change}");
+    }
     for team in &dossier.teams {
         let beta = if team.beta { ", beta" } else { "" };
         let counts = if team.counts { "" } else { ", does not count" };
@@ -163,6 +166,7 @@ mod tests {
                 reports_due: Some(at()),
                 overdue: vec!["ea-NGI_CH-CSCS".into()],
             }),
+            change: Some("rt-4711 (Accepted): a view of all sites".into()),
             teams: vec![
                 team("ea-NGI_CH-CSCS", "assigned", None),
                 team("ea-NGI_IT-INFN-T1", "reported", Some("warning")),

@@ -33,6 +33,9 @@ pub struct SubmitArgs {
     /// One line for people
     #[arg(long, default_value = "")]
     title: String,
+    /// The change that it carries out
+    #[arg(long)]
+    change: Option<String>,
 }
 
 /// Runs it.
@@ -40,7 +43,7 @@ pub struct SubmitArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let SubmitArgs { rollout, packages, new, distribution, title } = args;
+    let SubmitArgs { rollout, packages, new, distribution, title, change } = args;
     let news = match (new, &distribution) {
         (false, _) => None,
         (true, Some(distribution)) => Some(distribution.clone()),
@@ -53,7 +56,7 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
             None => parts.push(PartBody { distribution, packages: vec![], new: true }),
         }
     }
-    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts };
+    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
     let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))

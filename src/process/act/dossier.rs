@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{missing_reason, open_rollout, recorded, rollout};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::{Actor, Role, RolloutId};
+use crate::domain::names::{Actor, ChangeId, Role, RolloutId};
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{State, Transition};
 use crate::process::decision::{Answer, Decision};
@@ -102,15 +102,34 @@ pub(in crate::process) fn overrule(
     known: Known<'_>,
     caller: &Caller,
     id: &RolloutId,
-    (state, gate): (&str, &str),
+    at: (&str, &str),
     reason: &str,
 ) -> Decision {
-    let Toward { rollout, state, steps } = match of_state(known, id, state) {
-        Ok(found) => found,
+    let rollout = match open_rollout(known, id) {
+        Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
     let mut findings: Vec<_> = rights::OVERRIDE.lacking(caller, rollout.dists()).into_iter().collect();
     findings.extend(missing_reason(reason, "An override needs a reason: it is shown wherever the step is."));
+    match overriding(known, id, at, None) {
+        Ok((fact, wrong)) if findings.is_empty() && wrong.is_empty() => recorded(known, caller, reason, fact),
+        Ok((_, wrong)) => {
+            findings.extend(wrong);
+            Decision::refused(findings)
+        }
+        Err(decision) => decision,
+    }
+}
+
+/// What is written down for an override, and what speaks against it, whoever asks for it.
+pub(super) fn overriding(
+    known: Known<'_>,
+    id: &RolloutId,
+    (state, gate): (&str, &str),
+    change: Option<&ChangeId>,
+) -> Result<(Overridden, Vec<Finding>), Decision> {
+    let Toward { rollout, state, steps } = of_state(known, id, state)?;
+    let mut findings = Vec::new();
     let asks = |step: &Transition| step.gates.iter().any(|named| named.name == gate);
     if !gate::may_be_overridden(gate) {
         let names = gate::overridable().collect::<Vec<_>>().join(", ");
@@ -120,11 +139,8 @@ pub(in crate::process) fn overrule(
         let sentence = format!("The step from {} to {state} does not ask {gate}.", rollout.state);
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     }
-    if !findings.is_empty() {
-        return Decision::refused(findings);
-    }
-    let fact = Overridden { rollout: id.clone(), state: state.to_string(), gate: gate.to_owned() };
-    recorded(known, caller, reason, fact)
+    let (rollout, state, gate) = (id.clone(), state.to_string(), gate.to_owned());
+    Ok((Overridden { rollout, state, gate, change: change.cloned() }, findings))
 }
 
 /// Adds a note, also to a rollout that has come to its end.

@@ -1,16 +1,13 @@
 //! A rollout is put on hold and goes on (S3-08).
 
 use super::{missing_reason, open_rollout, recorded};
-use crate::domain::gate::{Finding, Verdict};
+use crate::domain::gate::Finding;
 use crate::domain::names::RolloutId;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::change::{Resumed, Stalled};
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
-
-/// How often one rollout may be put on hold: each time is kept, since no time passes meanwhile.
-const STALLS_MAX: usize = 100;
 
 /// Puts a rollout on hold.
 pub(in crate::process) fn stall(known: Known<'_>, caller: &Caller, id: &RolloutId, reason: &str) -> Decision {
@@ -19,16 +16,12 @@ pub(in crate::process) fn stall(known: Known<'_>, caller: &Caller, id: &RolloutI
         Err(decision) => return decision,
     };
     let dossier = known.world.dossiers.of(id);
-    if let Some((since, _)) = dossier.and_then(|dossier| dossier.stalled) {
+    if let Some(since) = dossier.and_then(|dossier| dossier.stalled) {
         return Decision::answered(Answer::Conflict(format!("{id} is on hold already, since {since:.0}")));
     }
     let mut findings: Vec<Finding> = rights::STALL.lacking(caller, rollout.dists()).into_iter().collect();
     findings.extend(missing_reason(reason, "To put a rollout on hold needs a reason, for everybody who waits for it."));
     findings.extend(super::edit::has_ended(known, rollout));
-    if dossier.is_some_and(|dossier| dossier.pauses.len() >= STALLS_MAX) {
-        let sentence = format!("{id} was on hold {STALLS_MAX} times; submit another rollout.");
-        findings.push(Finding::new(Verdict::Reject, "too_often", sentence));
-    }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }

@@ -38,6 +38,10 @@ pub mod correct;
 pub mod update;
 /// Tasks of early adopters.
 pub mod task;
+/// Changes that people ask for.
+pub mod request;
+/// Rollouts that carry changes out.
+pub mod tied;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.

@@ -77,6 +77,11 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::HaltEnded(_) | Fact::MaintenanceDeclared(_) | Fact::MaintenanceEnded(_) => {
             return rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
         }
+        // Its rollouts wait while it is stalled, and may be hastened for it.
+        Fact::ChangeWent(went) => {
+            let request = world.requests.get(&went.change);
+            request.into_iter().flat_map(|request| request.rollouts.iter().cloned()).collect()
+        }
         Fact::Assigned(_)
         | Fact::Answered(_)
         | Fact::Unassigned(_)
@@ -90,6 +95,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Disapproved(_)
         | Fact::Extended(_)
         | Fact::Overridden(_)
+        | Fact::ChangeTied(_)
+        | Fact::ChangeUntied(_)
         | Fact::Linked(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
         // What a bundle's other rollouts wait for.
         Fact::BundleJoined(_)
@@ -118,6 +125,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Unscheduled(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)
+        | Fact::ChangeRecorded(_)
+        | Fact::ChangeAssessed(_)
+        | Fact::ChangeApproved(_)
+        | Fact::ChangeDisapproved(_)
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
         | Fact::Started(_)

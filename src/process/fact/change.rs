@@ -1,4 +1,5 @@
 //! Facts about what people add to a rollout beside its steps: approvals, extensions, overrides, notes, other packages.
+//! What people ask to be changed is in `request`.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, count};
-use crate::domain::names::{DistPath, LinkName, Role, RolloutId};
+use crate::domain::names::{ChangeId, DistPath, LinkName, Role, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
 
@@ -134,6 +135,9 @@ pub struct Overridden {
     pub state: String,
     /// The gate.
     pub gate: String,
+    /// The emergency by which it is overridden; version 1 does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeId>,
 }
 
 /// Something to know about a rollout.
@@ -181,9 +185,22 @@ kinds! {
     Approved "rollout.approved";
     Disapproved "rollout.disapproved";
     Extended "rollout.extended";
-    Overridden "rollout.overridden";
     Noted "rollout.noted";
     Linked "rollout.linked";
+}
+
+impl Kind for Overridden {
+    const NAME: &'static str = "rollout.overridden";
+    const VERSION: u32 = 2;
+
+    fn about(&self) -> Vec<Subject> {
+        let change = self.change.iter().cloned().map(Subject::Change);
+        std::iter::once(Subject::Rollout(self.rollout.clone())).chain(change).collect()
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
+    }
 }
 
 impl fmt::Display for Edited {
@@ -250,7 +267,11 @@ impl fmt::Display for Extended {
 
 impl fmt::Display for Overridden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)
+        write!(f, "overrode {} for {} to {}", self.gate, self.rollout, self.state)?;
+        match &self.change {
+            Some(change) => write!(f, ", for the emergency {change}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub mod bundle;
 pub mod update;
 /// Facts about tasks.
 pub mod task;
+/// Facts about changes that people ask for.
+pub mod request;
 
 use std::fmt;
 
@@ -59,7 +61,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{BundleId, DistPath, RolloutId, TreeId};
+use crate::domain::names::{BundleId, ChangeId, DistPath, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
@@ -114,6 +116,8 @@ pub enum Subject {
     Team(TeamName),
     /// A bundle.
     Bundle(BundleId),
+    /// A change.
+    Change(ChangeId),
 }
 
 impl Subject {
@@ -160,6 +164,7 @@ impl fmt::Display for Subject {
             Self::Halts => f.write_str("halts"),
             Self::Team(name) => write!(f, "team {name}"),
             Self::Bundle(id) => write!(f, "bundle {id}"),
+            Self::Change(id) => write!(f, "change {id}"),
         }
     }
 }
@@ -346,6 +351,20 @@ facts! {
     MaintenanceDeclared(maintenance::MaintenanceDeclared);
     /// A maintenance was called off.
     MaintenanceEnded(maintenance::MaintenanceEnded);
+    /// A change was recorded.
+    ChangeRecorded(request::ChangeRecorded);
+    /// Somebody says what work a change is.
+    ChangeAssessed(request::ChangeAssessed);
+    /// Somebody approves a change.
+    ChangeApproved(request::ChangeApproved);
+    /// Somebody takes their approval of a change back.
+    ChangeDisapproved(request::ChangeDisapproved);
+    /// A change has another status.
+    ChangeWent(request::ChangeWent);
+    /// A rollout carries a change out.
+    ChangeTied(request::ChangeTied);
+    /// A rollout does not carry a change out any more.
+    ChangeUntied(request::ChangeUntied);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -720,7 +739,7 @@ pub(crate) mod samples {
                 .into(),
             change::Disapproved { rollout: rollout.clone(), state: state.clone() }.into(),
             change::Extended { rollout: rollout.clone(), seconds: 172_800 }.into(),
-            change::Overridden { rollout: rollout.clone(), state, gate: "reported".into() }.into(),
+            change::Overridden { rollout: rollout.clone(), state, gate: "reported".into(), change: None }.into(),
             change::Noted { rollout: rollout.clone(), note: "restart it".into() }.into(),
             change::Linked { rollout: link.clone(), what: what.clone(), url }.into(),
             change::Linked { rollout: link, what, url: None }.into(),
@@ -802,6 +821,43 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What changes added.
+    pub(crate) fn of_changes() -> Vec<Fact> {
+        use crate::domain::names::Role;
+        use crate::domain::request::{ChangeKind, Priority, Status};
+        let change: ChangeId = "rt-4711".parse().expect("an id");
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let category = "Accounting Portal".parse().ok();
+        let recorded = |change: &ChangeId, kind, rule: Option<&str>| request::ChangeRecorded {
+            change: change.clone(),
+            title: "a new view".into(),
+            origin: rule.map(|_| "WLCG".to_owned()).unwrap_or_default(),
+            category: "Accounting Portal".parse().ok().filter(|_| rule.is_some()),
+            priority: Priority::None,
+            kind,
+            rule: rule.map(str::to_owned),
+        };
+        vec![
+            recorded(&"rt-4710".parse().expect("an id"), ChangeKind::Standard, Some("views")).into(),
+            recorded(&change, ChangeKind::Normal, None).into(),
+            request::ChangeAssessed {
+                change: change.clone(),
+                assessment: "two days".into(),
+                priority: Priority::High,
+                category,
+            }
+            .into(),
+            request::ChangeApproved { change: change.clone(), role: Role::OMB }.into(),
+            request::ChangeDisapproved { change: change.clone() }.into(),
+            request::ChangeTied { change: change.clone(), rollout: rollout.clone() }.into(),
+            request::ChangeWent { change: change.clone(), from: Status::New, to: Status::Stalled }.into(),
+            request::ChangeWent { change: change.clone(), from: Status::Stalled, to: Status::New }.into(),
+            request::ChangeUntied { change: change.clone(), rollout: rollout.clone() }.into(),
+            change::Overridden { rollout, state: "Accepted".into(), gate: "exposure".into(), change: Some(change) }
+                .into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -862,6 +918,7 @@ mod tests {
             .chain(samples::of_records())
             .chain(samples::of_bundles())
             .chain(samples::of_holds())
+            .chain(samples::of_changes())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -941,10 +998,12 @@ mod tests {
         all.extend(samples::of_bundles());
         all.extend(samples::of_holds());
         all.extend(samples::of_sources());
+        all.extend(samples::of_changes());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
-        let is_as_then = |line: &&str| !line.contains("\"kind\":\"rollout.awaits\",\"kv\":3");
+        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1"];
+        let is_as_then = |line: &&str| !newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}")));
         let written = facts.iter().zip(sample.lines()).filter(|(_, line)| is_as_then(line));
         let written: Vec<String> = written.map(|(fact, _)| write(fact)).collect();
         assert_eq!(written, sample.lines().filter(is_as_then).collect::<Vec<_>>());
@@ -1036,7 +1095,7 @@ mod tests {
 
     #[test]
     fn what_people_record_is_a_sentence() {
-        let facts = [samples::of_records(), samples::of_bundles(), samples::of_holds()].concat();
+        let facts = [samples::of_records(), samples::of_bundles(), samples::of_holds(), samples::of_changes()].concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
     }

@@ -37,7 +37,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     let dossier = case.world.dossiers.of(&case.rollout.id);
     let extended = dossier.map_or(Duration::ZERO, |dossier| dossier.extended);
     // On hold, no time passes.
-    let paused = dossier.map_or(Duration::ZERO, |dossier| dossier.paused(newest, now.elapsed));
+    let paused = case.world.paused(&case.rollout.id, newest, now.elapsed);
     let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
@@ -51,10 +51,22 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     } else {
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
-    if dossier.is_some_and(|dossier| dossier.stalled.is_some()) {
-        let sentence = format!("The packages have to be in {from} for {span_said}{more}, without the time on hold.");
+    let stalled = case.world.requests.stalled(&case.rollout.id).map(ToString::to_string);
+    let on_hold = dossier.filter(|dossier| dossier.stalled.is_some()).map(|_| case.rollout.id.to_string());
+    if let Some(what) = on_hold.or(stalled) {
+        let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
+        let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
+        let sentence = format!(
+            "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {what} goes on."
+        );
         return vec![Finding::new(Verdict::Wait, "exposure", sentence)];
     }
+    let more = if paused.is_zero() {
+        more
+    } else {
+        let paused = quantity::show_duration(Duration::from_secs(paused.as_secs()));
+        format!("{more}, not counting {paused} for which it was stalled")
+    };
     let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
     vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

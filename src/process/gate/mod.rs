@@ -25,6 +25,8 @@ mod halted;
 /// Is there a maintenance?
 mod maintenance;
 /// Is the rollout on hold?
+mod on_hold;
+/// Is the change on hold that the rollout carries out, or was it rejected?
 mod stalled;
 /// Have enough early adopters accepted?
 mod acknowledged;
@@ -44,6 +46,8 @@ mod bundle_complete;
 mod tasks_done;
 /// Does the calendar let packages move now?
 mod calendar;
+/// Was the change accepted that the rollout carries out?
+mod change_accepted;
 
 use std::sync::Arc;
 
@@ -95,6 +99,7 @@ const ALL: &[Gate] = &[
     trusted::GATE,
     halted::GATE,
     maintenance::GATE,
+    on_hold::GATE,
     stalled::GATE,
     present::GATE,
     not_older::GATE,
@@ -107,11 +112,17 @@ const ALL: &[Gate] = &[
     no_conflict::GATE,
     bundle_complete::GATE,
     tasks_done::GATE,
+    change_accepted::GATE,
     approvals::GATE,
 ];
 
 /// The gate that asks how long packages were exposed.
 pub const EXPOSURE: &str = "exposure";
+
+/// The gates that an emergency need not wait for: they ask for time and for people, and not whether anything is sound
+/// (S3-12).
+pub const HASTENED: [&str; 7] =
+    [EXPOSURE, "acknowledged", "reported", "tasks_done", "approvals", "change_accepted", "calendar"];
 
 /// The gates that ask for early adopters.
 pub const EARLY_ADOPTERS: [&str; 2] = ["acknowledged", "reported"];

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Stamp;
+use super::pauses::Pauses;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{Actor, LinkName, Role, RolloutId};
 use crate::process::fact::change::{
@@ -31,29 +32,19 @@ pub struct Dossier {
     pub notes: Vector<Note>,
     /// Addresses of documents, by what they are.
     pub links: OrdMap<LinkName, String>,
-    /// Since when it is on hold, by both clocks.
-    pub stalled: Option<(Timestamp, Elapsed)>,
-    /// When it was on hold before, from and until, in order.
-    pub pauses: Vector<(Elapsed, Elapsed)>,
+    /// Since when it is on hold, by the wall clock.
+    pub stalled: Option<Timestamp>,
+    /// When it was.
+    pub(super) pauses: Pauses,
     /// When it last went on after it was on hold.
     pub resumed: Option<Timestamp>,
 }
 
 impl Dossier {
-    /// For how long it was on hold between two moments.
-    pub fn paused(&self, since: Elapsed, now: Elapsed) -> Duration {
-        let present = self.stalled.map(|(_, from)| (from, now));
-        let pauses = self.pauses.iter().copied().chain(present);
-        pauses.fold(Duration::ZERO, |sum, (from, until)| {
-            let span = Duration::try_from(until.min(now).since(from.max(since))).unwrap_or_default();
-            sum.saturating_add(span)
-        })
-    }
-
     /// It goes on, if it was on hold.
     fn goes_on(&mut self, stamp: Stamp<'_>) {
-        if let Some((_, from)) = self.stalled.take() {
-            self.pauses.push_back((from, stamp.since));
+        self.stalled = None;
+        if self.pauses.end(stamp.since) {
             self.resumed = Some(stamp.at);
         }
     }
@@ -117,7 +108,7 @@ impl Dossiers {
         self.change(rollout, |dossier| dossier.extended = Duration::from_secs(*seconds));
     }
 
-    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate }: &Overridden) {
+    pub(super) fn overridden(&mut self, Overridden { rollout, state, gate, .. }: &Overridden) {
         self.change(rollout, |dossier| drop(dossier.overridden.insert((state.clone(), gate.clone()))));
     }
 
@@ -139,7 +130,10 @@ impl Dossiers {
     }
 
     pub(super) fn stalled(&mut self, stamp: Stamp<'_>, Stalled { rollout }: &Stalled) {
-        self.change(rollout, |dossier| dossier.stalled = dossier.stalled.or(Some((stamp.at, stamp.since))));
+        self.change(rollout, |dossier| {
+            dossier.stalled.get_or_insert(stamp.at);
+            dossier.pauses.begin(stamp.since);
+        });
     }
 
     pub(super) fn resumed(&mut self, stamp: Stamp<'_>, Resumed { rollout }: &Resumed) {
@@ -148,17 +142,10 @@ impl Dossiers {
 
     /// Whatever a clock that was ahead has dated later than `now` counts from now on.
     pub(super) fn wait_from(&mut self, now: Elapsed) {
-        let is_ahead = |dossier: &Dossier| {
-            dossier.stalled.is_some_and(|(_, from)| from > now) || dossier.pauses.iter().any(|(_, until)| *until > now)
-        };
-        let ahead: Vec<RolloutId> =
-            self.by_rollout.iter().filter(|(_, known)| is_ahead(known)).map(|(id, _)| id.clone()).collect();
+        let ahead = self.by_rollout.iter().filter(|(_, dossier)| dossier.pauses.is_ahead(now));
+        let ahead: Vec<RolloutId> = ahead.map(|(id, _)| id.clone()).collect();
         for id in ahead {
-            self.change(&id, |dossier| {
-                dossier.stalled = dossier.stalled.map(|(at, from)| (at, from.min(now)));
-                dossier.pauses =
-                    dossier.pauses.iter().map(|(from, until)| (*from.min(&now), *until.min(&now))).collect();
-            });
+            self.change(&id, |dossier| dossier.pauses.wait_from(now));
         }
     }
 

@@ -30,6 +30,8 @@ pub mod teams;
 pub mod adopters;
 /// The issues of each rollout.
 pub mod issues;
+/// When no time passes for a rollout.
+mod pauses;
 /// What people have added to each rollout.
 pub mod dossiers;
 /// Bundles and updates.
@@ -38,6 +40,8 @@ pub mod bundles;
 pub mod tasks;
 /// When nothing is promoted.
 pub mod maintenances;
+/// Changes that people ask for.
+pub mod requests;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -52,6 +56,7 @@ pub use maintenances::Maintenances;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
+pub use requests::Requests;
 pub use rollouts::Rollouts;
 pub use tasks::Tasks;
 pub use teams::Teams;
@@ -67,6 +72,7 @@ use super::fact::change::{
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
+use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::rollout::Delayed;
 use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
@@ -114,6 +120,8 @@ pub struct World {
     pub tasks: Tasks,
     /// When nothing is promoted.
     pub maintenances: Maintenances,
+    /// Changes that people ask for.
+    pub requests: Requests,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -226,6 +234,13 @@ impl World {
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
+            Fact::ChangeRecorded(recorded) => self.requests.recorded(stamp, recorded),
+            Fact::ChangeAssessed(assessed) => self.requests.assessed(stamp, assessed),
+            Fact::ChangeApproved(approved) => self.requests.approved(stamp, approved),
+            Fact::ChangeDisapproved(disapproved) => self.requests.disapproved(stamp, disapproved),
+            Fact::ChangeWent(went) => self.requests.went(stamp, went),
+            Fact::ChangeTied(tied) => self.requests.tied(stamp, tied),
+            Fact::ChangeUntied(untied) => self.requests.untied(stamp, untied),
         }
     }
 
@@ -271,6 +286,19 @@ impl World {
             Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
                 Some(format!("the bundle {} exists already", opened.bundle))
             }
+            Fact::ChangeRecorded(recorded) if self.requests.get(&recorded.change).is_some() => {
+                Some(format!("the change {} exists already", recorded.change))
+            }
+            Fact::ChangeAssessed(ChangeAssessed { change, .. })
+            | Fact::ChangeApproved(ChangeApproved { change, .. })
+            | Fact::ChangeDisapproved(ChangeDisapproved { change })
+            | Fact::ChangeWent(ChangeWent { change, .. })
+            | Fact::ChangeTied(ChangeTied { change, .. })
+            | Fact::ChangeUntied(ChangeUntied { change, .. })
+                if self.requests.get(change).is_none() =>
+            {
+                Some(format!("there is no change {change}"))
+            }
             Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
@@ -292,6 +320,7 @@ impl World {
         self.notices.wait_from(now);
         self.tasks.wait_from(now);
         self.dossiers.wait_from(now);
+        self.requests.wait_from(now);
     }
 }
 

@@ -34,6 +34,9 @@ pub struct DossierBody {
     /// Since when it is on hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
+    /// The change that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// The teams of early adopters that were asked to test it, or have reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<AdopterBody>,
@@ -214,7 +217,11 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
     let teams = world.adopters.of(id).count();
     DossierBody {
         evidence: found.filter(|_| teams > 0).map(evidence_body),
-        stalled: dossier.stalled.map(|(since, _)| since.to_string()),
+        stalled: dossier.stalled.map(|since| since.to_string()),
+        change: world
+            .requests
+            .of(id)
+            .map(|(change, request)| format!("{change} ({}): {}", request.status, request.title)),
         teams: world.adopters.of(id).map(adopter).collect(),
         issues: world.issues.of(id).map(issue).collect(),
         approvals: dossier.approvals.iter().map(approval).collect(),
@@ -268,7 +275,11 @@ pub struct OverrideBody {
     pub state: String,
     /// The gate, as the procedure names it.
     pub gate: String,
+    /// The emergency for which it is overridden; it is the reason then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// Why; shown wherever the step is.
+    #[serde(default)]
     pub reason: String,
 }
 
@@ -385,12 +396,16 @@ pub async fn overrule(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    let OverrideBody { state, gate, reason } = asked;
+    let OverrideBody { state, gate, change, reason } = asked;
     line("state", &state)?;
     line("gate", &gate)?;
     let rollout = rollout_id(&id)?;
     line("reason", &reason)?;
-    record(&context, caller, Ask::Override { rollout, state, gate, reason }).await
+    let ask = match change.as_deref().map(parsed).transpose()? {
+        Some(change) => Ask::Hasten { rollout, state, gate, change, reason },
+        None => Ask::Override { rollout, state, gate, reason },
+    };
+    record(&context, caller, ask).await
 }
 
 /// Adds a note.

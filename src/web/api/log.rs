@@ -59,6 +59,8 @@ pub struct LogQuery {
     pub bundle: Option<String>,
     /// Only those about this team of early adopters.
     pub team: Option<String>,
+    /// Only those about this change.
+    pub change: Option<String>,
 }
 
 impl LogQuery {
@@ -67,10 +69,11 @@ impl LogQuery {
             self.rollout.as_ref().map(|named| Subject::rollout(named)),
             self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
             self.team.as_ref().map(|named| named.parse().ok().map(Subject::Team)),
+            self.change.as_ref().map(|named| named.parse().ok().map(Subject::Change)),
         ];
         let mut wanted = wanted.into_iter().flatten();
         match (wanted.next(), wanted.next()) {
-            (_, Some(_)) => Err(Problem::bad_request("name a rollout, a bundle or a team, and not several")),
+            (_, Some(_)) => Err(Problem::bad_request("name a rollout, a bundle, a team or a change, and not several")),
             (Some(Some(subject)), None) => Ok(About::One(subject)),
             (Some(None), None) => Ok(About::Nothing),
             (None, None) => Ok(About::Anything),

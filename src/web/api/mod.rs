@@ -45,6 +45,8 @@ pub mod issues;
 pub mod bundles;
 /// Tasks of early adopters.
 pub mod tasks;
+/// Changes that people ask for.
+pub mod changes;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.
@@ -122,6 +124,15 @@ pub mod outbox;
     tasks::create_tasks,
     tasks::begin_task,
     tasks::end_task,
+    changes::changes,
+    changes::change,
+    changes::record_change,
+    changes::assess_change,
+    changes::approve_change,
+    changes::disapprove_change,
+    changes::put_change,
+    changes::tie,
+    changes::untie,
     packages::lose,
     trees::trees,
     diff::diff,
@@ -174,6 +185,13 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
         .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
+        .route("/api/v1/changes", get(changes::changes).post(changes::record_change))
+        .route("/api/v1/changes/{id}", get(changes::change))
+        .route("/api/v1/changes/{id}/assessment", put(changes::assess_change))
+        .route("/api/v1/changes/{id}/approvals", post(changes::approve_change).delete(changes::disapprove_change))
+        .route("/api/v1/changes/{id}/status", post(changes::put_change))
+        .route("/api/v1/changes/{id}/rollouts", post(changes::tie))
+        .route("/api/v1/changes/{id}/rollouts/{rollout}", delete(changes::untie))
         .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
         .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))

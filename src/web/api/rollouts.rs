@@ -41,6 +41,9 @@ pub struct SubmitBody {
     /// Its packages in other distributions: all of them move together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartBody>,
+    /// The change that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
 }
 
 /// The packages of a rollout in one distribution.
@@ -186,7 +189,7 @@ pub async fn submit(
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
-    let SubmitBody { distribution, title, packages, parts: further, .. } = asked;
+    let SubmitBody { distribution, title, packages, parts: further, change, .. } = asked;
     let parts = match distribution {
         Some(distribution) => vec![PartBody { distribution, packages, new: false }],
         None if packages.is_empty() && !further.is_empty() => vec![],
@@ -195,7 +198,10 @@ pub async fn submit(
     let view = context.engine.shared().read();
     let parts = parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?;
     drop(view);
-    let ask = Ask::Submit { rollout, title, parts };
+    let ask = match change.as_deref().map(parsed).transpose()? {
+        Some(change) => Ask::SubmitFor { change, rollout, title, parts },
+        None => Ask::Submit { rollout, title, parts },
+    };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
             let view = context.engine.shared().read().rollout(&id);

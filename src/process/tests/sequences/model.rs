@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::names::{BundleId, DistPath, Role, RolloutId, TreeId, TreeName};
+use crate::domain::names::{BundleId, ChangeId, DistPath, Role, RolloutId, TreeId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::report::Outcome;
+use crate::domain::request::Status;
 use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::fact::Fact;
@@ -126,6 +127,10 @@ pub(super) struct Model {
     pub(super) teams: BTreeMap<TeamName, bool>,
     pub(super) tasks: BTreeMap<u64, Task>,
     pub(super) bundles: BTreeMap<BundleId, Bundle>,
+    /// How each change stands.
+    changes: BTreeMap<ChangeId, Status>,
+    /// The change that each rollout carries out.
+    tied: BTreeMap<RolloutId, ChangeId>,
     /// How many packages have come into production.
     pub(super) released: usize,
 }
@@ -257,6 +262,22 @@ impl Model {
                 let before = self.tasks.insert(new.task, task);
                 ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
             }
+            Fact::ChangeRecorded(new) => {
+                let before = self.changes.insert(new.change.clone(), Status::New);
+                ensure(before.is_none(), || format!("{} is recorded twice", new.change))?;
+            }
+            Fact::ChangeWent(went) => {
+                let before = self.changes.insert(went.change.clone(), went.to);
+                ensure(before == Some(went.from), || format!("{} leaves {}", went.change, went.from))?;
+            }
+            Fact::ChangeTied(tied) => {
+                let before = self.tied.insert(tied.rollout.clone(), tied.change.clone());
+                ensure(before.is_none(), || format!("{} carries out two changes", tied.rollout))?;
+            }
+            Fact::ChangeUntied(untied) => {
+                let before = self.tied.remove(&untied.rollout);
+                ensure(before.as_ref() == Some(&untied.change), || format!("{} was not tied", untied.rollout))?;
+            }
             Fact::TaskBegun(begun) => {
                 let now = self.now;
                 let task = self.tasks.get_mut(&begun.task).ok_or("no such task")?;
@@ -374,6 +395,9 @@ impl Model {
         };
         ensure(may, || format!("{} for {cause:?}", said()))?;
         ensure(known.plan.is_none() || step.effect == Effect::Withdraw, || format!("{} in between", said()))?;
+        let change = self.tied.get(id).and_then(|change| self.changes.get(change));
+        let stays = matches!(change, Some(Status::Stalled | Status::Rejected)) && step.effect != Effect::Withdraw;
+        ensure(!stays, || format!("{} while its change is {change:?}", said()))?;
         gates::pass(self, id, known, step, rules).map_err(|why| format!("{}: {why}", said()))?;
         let moved: BTreeSet<Package> = plan
             .iter()

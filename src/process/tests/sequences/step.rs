@@ -12,9 +12,10 @@ use super::sample::{self, GATES, PACKAGES, PEOPLE, id, package};
 use super::site::Site;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{BundleId, DistPath, Role, RolloutId, TreeId};
+use crate::domain::names::{BundleId, ChangeId, DistPath, Role, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
+use crate::domain::request::{ChangeKind, Status, Wanted};
 use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
 use crate::process::agenda::{Kind, Work, Wrong};
@@ -69,6 +70,9 @@ pub(super) enum What {
     CreatesTasks,
     BeginsTask,
     EndsTask,
+    RecordsChange,
+    PutsChange,
+    Ties,
     Trusts,
     KeepsHours,
     GivesUp,
@@ -118,6 +122,9 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::CreatesTasks),
     (3, What::BeginsTask),
     (3, What::EndsTask),
+    (3, What::RecordsChange),
+    (5, What::PutsChange),
+    (4, What::Ties),
     (3, What::Trusts),
     (3, What::KeepsHours),
     (4, What::GivesUp),
@@ -152,6 +159,10 @@ fn parts(mask: usize) -> Vec<Part> {
         Part { dist, packages: vec![nevra] }
     };
     chosen.map(part).collect()
+}
+
+fn change(n: usize) -> ChangeId {
+    ["C-1", "C-2"][n % 2].parse().expect("an id")
 }
 
 fn team(n: usize) -> TeamName {
@@ -288,6 +299,21 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::EndsTask => {
             Ask::EndTask { task: a as u64 % 4, outcome: outcome(b), early: b.is_multiple_of(5), reason: why }
         }
+        What::RecordsChange => {
+            let kind = [None, Some(ChangeKind::Emergency)][b % 2];
+            let (title, origin, category, priority) = (why, String::new(), None, None);
+            Ask::RecordChange(Wanted { change: change(a), title, origin, category, priority, kind })
+        }
+        What::PutsChange => {
+            let status = [Status::Stalled, Status::New, Status::InProgress, Status::Rejected, Status::Accepted][b % 5];
+            Ask::PutChange { change: change(a), status, reason: why }
+        }
+        What::Ties if b.is_multiple_of(4) => Ask::Untie { change: change(b), rollout, reason: why },
+        What::Ties if b % 4 == 1 => {
+            let gate = GATES[who % GATES.len()].to_owned();
+            Ask::Hasten { state: state(site, &rollout, b), rollout, gate, change: change(b), reason: why }
+        }
+        What::Ties => Ask::Tie { change: change(b), rollouts: vec![rollout], reason: why },
         What::GivesUp => Ask::GiveUp { rollout, reason: why },
         What::Loses => {
             let (dist, nevra) = PACKAGES[a % PACKAGES.len()];

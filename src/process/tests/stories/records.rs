@@ -19,6 +19,8 @@ use crate::process::todo::todo;
 mod bundles;
 /// What is told without anybody asking.
 mod care;
+/// Changes.
+mod changes;
 
 const PROCEDURE: &str = r#"
 name = "tested"
