@@ -245,16 +245,20 @@ fn show(bundle: &BundleBody) -> String {
 }
 
 fn corrections(bundle: &str, found: &CorrectionsBody) -> String {
-    let mut text = match found.steps.as_slice() {
-        [] => format!("{bundle} and its release notes agree.\n"),
-        steps => {
-            let lines: String = steps.iter().map(|step| format!("  {step}\n")).collect();
-            format!("To be corrected in {bundle}; add --apply to do it:\n{lines}")
-        }
-    };
+    let mut text = String::new();
+    if found.steps.is_empty() {
+        let _ = writeln!(text, "{bundle} and its release notes agree.");
+    } else {
+        let _ = writeln!(text, "To be corrected in {bundle}; add --apply to do it:");
+    }
+    for step in &found.steps {
+        let _ = writeln!(text, "  {step}");
+    }
     if !found.by_hand.is_empty() {
         text.push_str("By hand:\n");
-        text.extend(found.by_hand.iter().map(|line| format!("  {line}\n")));
+    }
+    for line in &found.by_hand {
+        let _ = writeln!(text, "  {line}");
     }
     text
 }
