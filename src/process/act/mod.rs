@@ -14,10 +14,6 @@ pub mod give_up;
 pub mod erase;
 /// Promotions are halted, and go on.
 pub mod halt;
-/// A rollout is put on hold, and goes on.
-pub mod hold;
-/// A step is to be taken at some time.
-pub mod schedule;
 /// A maintenance is declared, and called off.
 pub mod maintenance;
 /// The registry of early adopters.
@@ -28,6 +24,10 @@ pub mod adopter;
 pub mod issue;
 /// Other packages or another title for a rollout; it is cancelled.
 pub mod edit;
+/// A rollout is put on hold, and goes on.
+pub mod hold;
+/// A step is to be taken at some time.
+pub mod schedule;
 /// What people add to a rollout: approvals, an extension, overrides, notes and links.
 pub mod dossier;
 /// Bundles of rollouts.

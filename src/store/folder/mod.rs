@@ -673,9 +673,11 @@ mod tests {
         };
         room.put("b.rpm", &package("b"));
         assert_eq!(step(0), 0);
-        disk.remove(&room.dir.path().join("b.rpm")).expect("removed");
+        // Moved away and back, so that it is the same file of the same time.
+        let (here, away) = (room.dir.path().join("b.rpm"), room.dir.path().join("b.rpm.away"));
+        disk.rename(&here, &away).expect("moved");
         assert_eq!(step(20), 0, "the first is named again");
-        room.put("b.rpm", &package("b"));
+        disk.rename(&away, &here).expect("moved");
         assert_eq!(step(30), 0);
         assert!(there(), "superseded since hour 30");
         assert_eq!(step(53), 0);
