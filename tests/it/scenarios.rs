@@ -63,7 +63,7 @@ const SECOND: &str = "umd/3/sl5/i386";
 const BOTH: &str = "8";
 
 /// All of them.
-pub(crate) const SCENARIOS: [Scenario; 13] = [
+pub(crate) const SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "first start",
         lay: |site| {
@@ -138,6 +138,22 @@ pub(crate) const SCENARIOS: [Scenario; 13] = [
         before: |site| reach_in_both(site, &["InVerification", "StageRollOut"]),
         ask: |site| ask_for_rollout(site, BOTH, "Production"),
         over: |site| in_both(site, "Production", "production"),
+        ..QUIET
+    },
+    Scenario {
+        name: "a bundle to testing",
+        before: bundled,
+        ask: |site| {
+            if BUNDLED.iter().any(|id| site.door.state(id).as_deref() != Some("StageRollOut")) {
+                // The answer is lost when the daemon dies meanwhile.
+                let wanted = json!({"state": "StageRollOut", "reason": "the story goes on"});
+                let _ = site.door.post("/api/v1/bundles/B-1/move", &wanted);
+            }
+        },
+        over: |site| {
+            let is_there = |id| site.door.state(id).as_deref() == Some("StageRollOut") && site.door.rests(id);
+            BUNDLED.iter().all(|id| is_there(id)) && lists(site, "testing", &PACKAGES) && lists(site, "untested", &[])
+        },
         ..QUIET
     },
     Scenario {
@@ -217,6 +233,24 @@ fn reach(site: &mut Site, states: &[&str]) {
     site.wait("the packages to be taken in", |site| lists(site, "untested", &PACKAGES).then_some(()));
     site.submit("7", &PACKAGES);
     site.go_through("7", states);
+}
+
+/// The rollouts of a bundle.
+const BUNDLED: [&str; 2] = ["1", "2"];
+
+/// Takes the packages in, each for a rollout of its own, and both rollouts are a bundle.
+fn bundled(site: &mut Site) {
+    site.drop_package("demo-libs", "1.0", &[]);
+    site.drop_package("demo", "1.0", &["demo-libs >= 1.0"]);
+    site.wait("the packages to be taken in", |site| lists(site, "untested", &PACKAGES).then_some(()));
+    for (id, package) in BUNDLED.iter().zip(PACKAGES) {
+        site.submit(id, &[package]);
+    }
+    site.ctl_good(&["bundle", "open", "B-1"]);
+    site.ctl_good(&["bundle", "add", "B-1", BUNDLED[0], BUNDLED[1]]);
+    for id in BUNDLED {
+        site.go_through(id, &["InVerification"]);
+    }
 }
 
 /// Takes a package in in each of two distributions and moves the rollout of both through these states.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::names::{BundleId, ChangeId, DistPath, Role, RolloutId, TreeId, TreeName};
+use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
@@ -78,6 +78,10 @@ pub(super) struct Rollout {
     pub(super) teams: BTreeMap<TeamName, Said>,
     /// The trees of which a gate has found that its packages were there for long enough, or was overridden.
     served: BTreeSet<TreeName>,
+    /// Since when it is on hold.
+    held: Option<Duration>,
+    /// When it was.
+    pauses: Vec<(Duration, Duration)>,
 }
 
 /// A move that is carried out.
@@ -131,6 +135,8 @@ pub(super) struct Model {
     changes: BTreeMap<ChangeId, Status>,
     /// The change that each rollout carries out.
     tied: BTreeMap<RolloutId, ChangeId>,
+    /// Where and when each maintenance is.
+    maintenances: BTreeMap<MaintenanceId, (Option<DistPath>, Timestamp, Timestamp)>,
     /// How many packages have come into production.
     pub(super) released: usize,
 }
@@ -143,7 +149,13 @@ impl Model {
     /// Whether the packages of a rollout are all in a tree for so long.
     pub(super) fn has_been(&self, rollout: &Rollout, tree: &TreeName, span: Duration) -> bool {
         let since = |package| self.lies.get(package).and_then(|trees| trees.get(tree));
-        rollout.packages.iter().all(|package| since(package).is_some_and(|since| *since + span <= self.now))
+        // On hold no time passes.
+        let paused = |since: Duration| {
+            let within = |(from, until): &(Duration, Duration)| until.saturating_sub((*from).max(since));
+            rollout.pauses.iter().map(within).sum::<Duration>()
+        };
+        let is_over = |since: Duration| since + span + paused(since) <= self.now;
+        rollout.packages.iter().all(|package| since(package).is_some_and(|since| is_over(*since)))
     }
 
     fn rollout(&mut self, id: &RolloutId) -> Result<&mut Rollout, String> {
@@ -262,6 +274,28 @@ impl Model {
                 let before = self.tasks.insert(new.task, task);
                 ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
             }
+            Fact::Stalled(stalled) => {
+                let now = self.now;
+                let before = self.rollout(&stalled.rollout)?.held.replace(now);
+                ensure(before.is_none(), || format!("{} is put on hold twice", stalled.rollout))?;
+            }
+            Fact::Resumed(resumed) => {
+                let now = self.now;
+                let rollout = self.rollout(&resumed.rollout)?;
+                let from = rollout.held.take().ok_or_else(|| format!("{} was not on hold", resumed.rollout))?;
+                rollout.pauses.push((from, now));
+            }
+            Fact::MaintenanceDeclared(new) => {
+                let (start, end) = (new.start, new.end);
+                ensure(start < end && self.wall < end, || format!("{} is over", new.maintenance))?;
+                let before = self.maintenances.insert(new.maintenance.clone(), (new.dist.clone(), start, end));
+                ensure(before.is_none(), || format!("{} is declared twice", new.maintenance))?;
+            }
+            Fact::MaintenanceEnded(ended) => {
+                // Its id is never used again.
+                let known = self.maintenances.get_mut(&ended.maintenance).ok_or("no such maintenance")?;
+                known.2 = known.1;
+            }
             Fact::ChangeRecorded(new) => {
                 let before = self.changes.insert(new.change.clone(), Status::New);
                 ensure(before.is_none(), || format!("{} is recorded twice", new.change))?;
@@ -360,7 +394,12 @@ impl Model {
         }
         let overtaken = known.plan;
         let rested = if overtaken.is_some() { known.rested } else { from.clone() };
+        let now = self.now;
         let rollout = self.rollout(id)?;
+        // What goes back is on hold no longer.
+        if let Some(from) = rollout.held.take() {
+            rollout.pauses.push((from, now));
+        }
         rollout.rested = rested;
         rollout.left.clone_from(from);
         rollout.state.clone_from(to);
@@ -398,6 +437,8 @@ impl Model {
         let change = self.tied.get(id).and_then(|change| self.changes.get(change));
         let stays = matches!(change, Some(Status::Stalled | Status::Rejected)) && step.effect != Effect::Withdraw;
         ensure(!stays, || format!("{} while its change is {change:?}", said()))?;
+        let is_held = known.held.is_some() && step.effect != Effect::Withdraw;
+        ensure(!is_held, || format!("{} on hold", said()))?;
         gates::pass(self, id, known, step, rules).map_err(|why| format!("{}: {why}", said()))?;
         let moved: BTreeSet<Package> = plan
             .iter()
@@ -415,6 +456,13 @@ impl Model {
                 ensure(!self.is_halted(known.packages.iter().map(|(dist, _)| dist.clone())), || {
                     format!("{} under a halt", said())
                 })?;
+                let is_here = |at: &Option<DistPath>| {
+                    at.is_none() || known.packages.iter().any(|(dist, _)| Some(dist) == at.as_ref())
+                };
+                let is_on = |start: Timestamp, end: Timestamp| start <= self.wall && self.wall < end;
+                let mut all = self.maintenances.values();
+                let on = all.any(|(at, start, end)| is_here(at) && is_on(*start, *end));
+                ensure(!on, || format!("{} during a maintenance", said()))?;
                 ensure(moved == known.packages, || format!("{} with other packages", said()))?;
                 ensure(targets.all(|target| target == Some(to)), || format!("{} into another tree", said()))?;
                 let is_there = |p: &Package| self.lies.get(p).is_some_and(|trees| trees.keys().eq([from]));

@@ -165,7 +165,11 @@ impl Site {
         while let Some(id) = self.stirred.pop_first() {
             left = left.checked_sub(1).ok_or("wishes stir each other for ever")?;
             let decision = wish(self.known(), &id);
-            self.record(decision, &Cause::Tracker)?;
+            let dated = self.world.rollouts.get(&id).and_then(|rollout| rollout.wanted.as_ref());
+            let dated = dated.and_then(|wanted| Some((wanted.at?, wanted.roles.clone())));
+            let early = dated.as_ref().is_some_and(|(at, _)| self.wall < *at) && !decision.entries.is_empty();
+            ensure(!early, || format!("{id} goes before its date"))?;
+            self.record(decision, &dated.map_or(Cause::Tracker, |(_, roles)| Cause::Asked(roles)))?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::sample::{self, GATES, PACKAGES, PEOPLE, id, package};
 use super::site::Site;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{BundleId, ChangeId, DistPath, Role, RolloutId, TreeId};
+use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::request::{ChangeKind, Status, Wanted};
@@ -23,6 +23,7 @@ use crate::process::fact::assignment::Answered;
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::fact::issue::IssueNoted;
+use crate::process::fact::maintenance::MaintenanceDeclared;
 use crate::process::fact::package::Accepted;
 use crate::process::fact::report::Reported;
 use crate::process::input::{Ask, Found, Hint, Input, WorkEnd};
@@ -73,6 +74,11 @@ pub(super) enum What {
     RecordsChange,
     PutsChange,
     Ties,
+    Stalls,
+    Resumes,
+    Dates,
+    Declares,
+    CallsOff,
     Trusts,
     KeepsHours,
     GivesUp,
@@ -125,6 +131,11 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::RecordsChange),
     (5, What::PutsChange),
     (4, What::Ties),
+    (2, What::Stalls),
+    (4, What::Resumes),
+    (5, What::Dates),
+    (3, What::Declares),
+    (2, What::CallsOff),
     (3, What::Trusts),
     (3, What::KeepsHours),
     (4, What::GivesUp),
@@ -163,6 +174,10 @@ fn parts(mask: usize) -> Vec<Part> {
 
 fn change(n: usize) -> ChangeId {
     ["C-1", "C-2"][n % 2].parse().expect("an id")
+}
+
+fn maintenance(n: usize) -> MaintenanceId {
+    format!("M-{}", n % 8).parse().expect("an id")
 }
 
 fn team(n: usize) -> TeamName {
@@ -314,6 +329,27 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::Hasten { state: state(site, &rollout, b), rollout, gate, change: change(b), reason: why }
         }
         What::Ties => Ask::Tie { change: change(b), rollouts: vec![rollout], reason: why },
+        What::Stalls => Ask::Stall { rollout, reason: why },
+        What::Resumes => Ask::Resume { rollout, reason: why },
+        What::Dates if b.is_multiple_of(6) => Ask::Unschedule { rollout, reason: why },
+        What::Dates => {
+            let at = site.wall().checked_add(HOUR * [1, 30, 170, 300, 0][b % 5]).ok()?;
+            Ask::Schedule { state: state(site, &rollout, b), rollout, at, reason: why }
+        }
+        What::Declares => {
+            let start = site.wall().checked_add(HOUR * [0, 1, 25, 100][b % 4]).ok()?;
+            let end = start.checked_add(HOUR * [2, 24, 30, 0][who % 4]).ok()?;
+            let (dist, title) = (place(b), "new disks".to_owned());
+            Ask::DeclareMaintenance(MaintenanceDeclared {
+                maintenance: maintenance(a),
+                dist,
+                title,
+                start,
+                end,
+                justification: why,
+            })
+        }
+        What::CallsOff => Ask::EndMaintenance { maintenance: maintenance(a), reason: why },
         What::GivesUp => Ask::GiveUp { rollout, reason: why },
         What::Loses => {
             let (dist, nevra) = PACKAGES[a % PACKAGES.len()];
