@@ -11,7 +11,7 @@ use crate::format::quantity;
 use crate::process::fact::count;
 use crate::web::api::plan::{AmountBody, PlanBody, PlannedPackage, PlannedTree};
 
-/// Shows everything that a step would do, and whether you may take it now; changes nothing
+/// Shows everything that a step would do, and whether you may take it now
 ///
 /// What comes into a tree is `new` (none of its name and architecture is there), or `newer`, `older` or `rebuilt` (the same
 /// version, other bytes) compared with the newest there; `same` is there already. What leaves a tree is `gone` (none of its name
