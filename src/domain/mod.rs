@@ -42,3 +42,5 @@ pub mod report;
 pub mod task;
 /// Requests for changes: priority, kind and status.
 pub mod request;
+/// Reviews afterwards.
+pub mod review;

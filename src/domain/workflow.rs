@@ -99,6 +99,7 @@ pub struct Workflow {
     limits: BTreeMap<State, Duration>,
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
+    review: Option<Duration>,
 }
 
 /// A procedure as written, before it is checked.
@@ -116,6 +117,8 @@ pub struct Draft {
     pub transitions: Vec<DraftTransition>,
     /// Who may submit rollouts.
     pub submitters: BTreeSet<Role>,
+    /// Within which time those who use it review what has come into the last tree, if they do.
+    pub review: Option<Duration>,
 }
 
 /// A transition of a [`Draft`].
@@ -266,7 +269,16 @@ impl Workflow {
         let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
-        Ok(Self { name: draft.name, initial, spellings, states, limits, transitions, submitters: draft.submitters })
+        Ok(Self {
+            name: draft.name,
+            initial,
+            spellings,
+            states,
+            limits,
+            transitions,
+            submitters: draft.submitters,
+            review: draft.review,
+        })
     }
 
     /// The roles that it names.
@@ -282,6 +294,11 @@ impl Workflow {
     /// Who may submit rollouts.
     pub fn submitters(&self) -> &BTreeSet<Role> {
         &self.submitters
+    }
+
+    /// Within which time those who use it review what has come into the last tree, if they do (S3-17).
+    pub fn review(&self) -> Option<Duration> {
+        self.review
     }
 
     /// The state of a new rollout.
@@ -397,6 +414,7 @@ mod tests {
             transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
             limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
+            review: None,
         }
     }
 

@@ -85,7 +85,7 @@ mod tests {
     use crate::domain::moment::Elapsed;
     use crate::process::fact;
     use crate::process::fact::samples::{
-        every_fact, of_bundles, of_changes, of_holds, of_people, of_records, of_several, of_sources,
+        every_fact, of_bundles, of_changes, of_holds, of_people, of_records, of_reviews, of_several, of_sources,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -102,6 +102,7 @@ mod tests {
             of_bundles(),
             of_holds(),
             of_changes(),
+            of_reviews(),
             every_fact(),
         ]
         .concat();

@@ -487,7 +487,8 @@ mod tests {
         let (mut view, mut dispatch) = (View::default(), Dispatch::default());
         let to: crate::domain::names::HookName = "chat".parse().expect("a name");
         Arc::make_mut(&mut view.rules).outgoing.insert(to.clone(), BTreeSet::new());
-        let due = crate::process::fact::notice::Due { to: to.clone(), cause: 1, rollout: "r".parse().expect("an id") };
+        let due =
+            crate::process::fact::notice::Due { to: to.clone(), cause: 1, rollout: "r".parse().ok(), change: None };
         view.world.apply(2, Timestamp::UNIX_EPOCH, "rolloutd", &Fact::NoticeDue(due));
         let at = now();
         let work = Work::Deliver(to, 2);

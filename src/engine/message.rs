@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 
-use crate::domain::names::RolloutId;
+use crate::domain::names::{ChangeId, RolloutId};
 use crate::process::fact;
 use crate::store::logbook::Recorded;
 
@@ -26,7 +26,10 @@ struct Message<'a> {
 #[derive(Serialize)]
 struct Data<'a> {
     entry: u64,
-    rollout: &'a RolloutId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<&'a RolloutId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'a ChangeId>,
     says: String,
     why: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,11 +40,15 @@ struct Data<'a> {
 ///
 /// # Errors
 /// Why the entry cannot be read.
-pub(super) fn body(entry: &Recorded, rollout: &RolloutId) -> Result<Vec<u8>, String> {
+pub(super) fn body(
+    entry: &Recorded,
+    (rollout, change): (Option<&RolloutId>, Option<&ChangeId>),
+) -> Result<Vec<u8>, String> {
     let fact = fact::read(&entry.draft.body)?;
     let data = Data {
         entry: entry.seq,
         rollout,
+        change,
         says: fact.to_string(),
         why: &entry.draft.why,
         fact: Some(fact.to_value()).filter(|_| entry.draft.body.len() <= FACT_MAX),
@@ -61,7 +68,7 @@ mod tests {
         let (who, why) = ("jane@example.org".to_owned(), "verified by hand".to_owned());
         let draft = Draft { at: jiff::Timestamp::UNIX_EPOCH, who, why, body: fact::write(fact), about: vec![] };
         let entry = Recorded { seq: 12, draft, hash: Sha256([0; 32]) };
-        String::from_utf8(body(&entry, &"rt-2".parse().expect("an id")).expect("readable")).expect("text")
+        String::from_utf8(body(&entry, ("rt-2".parse().ok().as_ref(), None)).expect("readable")).expect("text")
     }
 
     #[test]

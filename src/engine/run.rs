@@ -599,7 +599,7 @@ impl Engine {
         // After a restored backup numbers are used again, hashes are not.
         let hash = entry(number)?.hash.to_hex();
         let id = format!("rolloutd-{number}-{}", hash.get(..16).unwrap_or(&hash));
-        Ok((id, message::body(&entry(due.cause)?, &due.rollout)?))
+        Ok((id, message::body(&entry(due.cause)?, (due.rollout.as_ref(), due.change.as_ref()))?))
     }
 }
 

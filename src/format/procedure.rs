@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 
 /// Who may submit rollouts if a procedure does not say.
 const SUBMITTERS: [Role; 3] = [Role::ADMIN, Role::VERIFIER, Role::SRM];
+
+/// Below this, nobody can answer in time; above it, nobody remembers.
+const REVIEW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 180);
 
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
@@ -84,6 +88,9 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     let initial = top.need("initial", "initial = \"Unverified\"");
     let submit = top.get("submit");
     let submitters = submit.as_ref().map_or_else(|| Some(SUBMITTERS.into()), roles);
+    let review = top.get("review").map_or(Some(None), |v| {
+        v.quantity(quantity::duration, |span| quantity::show_duration(*span), &REVIEW, "7d").map(Some)
+    });
     let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
     let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
     let start = top.spot();
@@ -99,10 +106,10 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     let states: Vec<_> = states.into_iter().map(|table| state(table, &mut limits)).collect();
     let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
     let all = || {
-        let (name, initial, submitters) = (name?, initial?, submitters?);
+        let (name, initial, submitters, review) = (name?, initial?, submitters?, review?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters })
+        Some(Draft { name, initial, states, limits, transitions, submitters, review })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();

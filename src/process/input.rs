@@ -444,6 +444,17 @@ pub enum Ask {
         /// Why, beside the emergency.
         reason: String,
     },
+    /// To answer the questions of a review.
+    AnswerReview {
+        /// Its number.
+        review: u64,
+        /// Whether release notes and documentation were sufficient.
+        documented: bool,
+        /// Whether it works as expected.
+        works: bool,
+        /// What else there is to say.
+        note: String,
+    },
     /// That a task is done.
     EndTask {
         /// Its number.

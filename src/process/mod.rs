@@ -58,15 +58,15 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::{
     adopter, bundle, correct, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance,
-    request, schedule, step, submit, task, team, tied, update, wishes,
+    request, review, schedule, step, submit, task, team, tied, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
 
-/// Returns what an input calls for, with the notices that follow.
+/// Returns what an input calls for, with the reviews and the notices that follow.
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
-    notice::with_notices(known, dispatch(known, input))
+    notice::with_notices(known, review::with_reviews(known, dispatch(known, input)))
 }
 
 fn dispatch(known: Known<'_>, input: &Input) -> Decision {
@@ -181,12 +181,20 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::Hasten { rollout, state, gate, change, reason }) => {
             tied::hasten(known, caller, rollout, (state, gate), (change, reason))
         }
+        Input::Asked(caller, Ask::AnswerReview { review, documented, works, note }) => {
+            review::answer(known, caller, *review, (*documented, *works), note)
+        }
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)
         }
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
-        Input::Tick => delays::delays(known),
+        // What is late, of a rollout and of a review.
+        Input::Tick => {
+            let mut late = delays::delays(known);
+            late.entries.extend(review::come_due(known).entries);
+            late
+        }
         Input::Touched(_) | Input::Reloaded(_) => Decision::default(),
     }
 }
@@ -194,7 +202,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
 /// What a tracker asked for earlier of this rollout, if it has become possible or can never be.
 pub fn wish(known: Known<'_>, id: &RolloutId) -> Decision {
     let decision = known.world.rollouts.get(id).map(|rollout| wishes::wish(known, rollout)).unwrap_or_default();
-    notice::with_notices(known, decision)
+    notice::with_notices(known, review::with_reviews(known, decision))
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use jiff::SignedDuration;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::{Due, GivenUp, Sent};
-use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, request, rollout};
+use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, request, review, rollout};
 use super::input::End;
 use super::known::Known;
-use crate::domain::names::{HookName, RolloutId};
+use crate::domain::names::{ChangeId, HookName, RolloutId};
 
-/// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 25] = [
+/// What a receiver can ask to be told: the kinds of facts about rollouts, changes and reviews.
+pub const EVENTS: [&str; 32] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -41,12 +41,20 @@ pub const EVENTS: [&str; 25] = [
     report::Reported::NAME,
     issue::IssueNoted::NAME,
     issue::IssueClosed::NAME,
+    request::ChangeRecorded::NAME,
+    request::ChangeAssessed::NAME,
+    request::ChangeApproved::NAME,
+    request::ChangeWent::NAME,
     request::ChangeTied::NAME,
     request::ChangeUntied::NAME,
+    review::ReviewOpened::NAME,
+    review::ReviewAnswered::NAME,
+    review::ReviewOverdue::NAME,
 ];
 
-/// What a receiver gets if it does not say what it wants: what people wait for.
-pub const USUAL: [&str; 3] = [rollout::Submitted::NAME, rollout::Moved::NAME, rollout::Done::NAME];
+/// What a receiver gets if it does not say what it wants: what people wait for, and what nobody has done in time.
+pub const USUAL: [&str; 4] =
+    [rollout::Submitted::NAME, rollout::Moved::NAME, rollout::Done::NAME, review::ReviewOverdue::NAME];
 
 /// A receiver that accepts nothing for this long, while the daemon runs, no longer gets notices of that age.
 pub const GIVE_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -58,28 +66,34 @@ pub(super) fn with_notices(known: Known<'_>, mut decision: Decision) -> Decision
     for (entry, cause) in decision.entries.iter().zip(first..) {
         let wanted = |events: &BTreeSet<String>| events.contains(entry.fact.kind());
         let receivers = known.rules.outgoing.iter().filter(|(_, events)| wanted(events)).map(|(to, _)| to);
-        let Some(rollout) = about(&entry.fact) else { continue };
-        due.extend(receivers.map(|to| Due { to: to.clone(), cause, rollout: rollout.clone() }));
+        let (rollout, change) = about(&entry.fact);
+        if rollout.is_some() || change.is_some() {
+            let due_to =
+                |to: &HookName| Due { to: to.clone(), cause, rollout: rollout.clone(), change: change.clone() };
+            due.extend(receivers.map(due_to));
+        }
     }
     decision.entries.extend(due.into_iter().map(Entry::of_daemon));
     decision
 }
 
-/// The rollout that a fact is about.
-fn about(fact: &Fact) -> Option<RolloutId> {
-    fact.about().into_iter().find_map(Subject::into_rollout)
+/// The rollout and the change that a fact is about.
+fn about(fact: &Fact) -> (Option<RolloutId>, Option<ChangeId>) {
+    let subjects = fact.about();
+    let rollout = subjects.iter().cloned().find_map(Subject::into_rollout);
+    (rollout, subjects.into_iter().find_map(Subject::into_change))
 }
 
 /// What to log when a notice was delivered, or never will be.
 pub(super) fn ended(known: Known<'_>, to: &HookName, number: u64, end: &End) -> Option<Fact> {
     let due = known.world.notices.due(to, number)?;
-    let (to, notice, rollout) = (to.clone(), number, due.rollout.clone());
+    let (to, notice, rollout, change) = (to.clone(), number, due.rollout.clone(), due.change.clone());
     match end {
-        End::Done => Some(Sent { to, notice, rollout }.into()),
-        End::Final(why) => Some(GivenUp { to, notice, rollout, why: why.clone() }.into()),
+        End::Done => Some(Sent { to, notice, rollout, change }.into()),
+        End::Final(why) => Some(GivenUp { to, notice, rollout, change, why: why.clone() }.into()),
         End::Again { why: Some(why), .. } if known.now.elapsed.since(due.since) > GIVE_UP_AFTER => {
             let why = format!("{why}; it was tried for {} days", GIVE_UP_AFTER.as_hours() / 24);
-            Some(GivenUp { to, notice, rollout, why }.into())
+            Some(GivenUp { to, notice, rollout, change, why }.into())
         }
         End::Again { .. } => None,
     }
@@ -90,7 +104,8 @@ pub fn to_nobody(known: Known<'_>) -> Decision {
     let all = known.world.notices.all().filter(|(to, ..)| !known.rules.outgoing.contains_key(*to));
     let given_up = all.map(|(to, notice, due)| {
         let why = "the receiver is no longer configured".to_owned();
-        Entry::of_daemon(GivenUp { to: to.clone(), notice, rollout: due.rollout.clone(), why })
+        let (rollout, change) = (due.rollout.clone(), due.change.clone());
+        Entry::of_daemon(GivenUp { to: to.clone(), notice, rollout, change, why })
     });
     Decision { entries: given_up.collect(), answer: None }
 }

@@ -74,6 +74,8 @@ rights! {
     TIE = "tie rollouts to changes", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER, PT], false;
     /// Gates that an emergency does not wait for (S3-12).
     HASTEN = "override a gate for an emergency", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER], false;
+    /// What those say who use what was released (S3-17).
+    REVIEW = "answer reviews", [ADMIN, SRM, EA, DMSU, OU, MAINTAINER, OMB, OTAG], false;
 }
 
 impl Right {

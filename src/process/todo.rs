@@ -13,6 +13,7 @@ use super::rules::DistRules;
 use super::who::Caller;
 use super::world::adopters::{Adopter, Standing};
 use super::world::requests::Request;
+use super::world::reviews::Review;
 use super::{delays, evidence};
 use crate::domain::gate::Verdict;
 use crate::domain::names::{ChangeId, DistPath, Role, RolloutId};
@@ -71,6 +72,7 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
     duties.extend(
         known.world.requests.open().take(LOOKED_AT).filter_map(|(id, request)| of_change(known, caller, id, request)),
     );
+    duties.extend(reviews(known, caller));
     duties.sort();
     // A rollout of several distributions is found in each.
     duties.dedup();
@@ -154,6 +156,19 @@ fn missing_approval(known: Known<'_>, caller: &Caller, rules: &DistRules, rollou
         command: format!("approve {} {}", rollout.id, quoted(step.to.as_str())),
     };
     asks.map(duty).collect()
+}
+
+/// The reviews that nobody has answered, for those who may (S3-17).
+fn reviews(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
+    if rights::REVIEW.lacking(caller, []).is_some() {
+        return vec![];
+    }
+    let duty = |(number, review): (u64, &Review)| Duty {
+        by: Deadline::at(review.due, known.now.wall),
+        what: format!("review {number} of {}: is it documented, and does it work as expected?", review.of),
+        command: format!("review answer {number} --documented yes --works yes"),
+    };
+    known.world.reviews.open().take(LOOKED_AT).map(duty).collect()
 }
 
 /// What somebody has to do about a change, or can do now.

@@ -74,6 +74,8 @@ pub mod bundle;
 pub mod task;
 /// `rolloutctl change`.
 pub mod change;
+/// `rolloutctl review`.
+pub mod review;
 /// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
 pub mod dossier;
 
@@ -134,6 +136,7 @@ enum Command {
     Task(task::TaskArgs),
     Team(team::TeamArgs),
     Change(change::ChangeArgs),
+    Review(review::ReviewArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     Erase(erase::EraseArgs),
@@ -194,6 +197,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Update(args) => bundle::update(args, &client, json).await,
         Command::Task(args) => task::run(args, &client, json).await,
         Command::Change(args) => change::run(args, &client, json).await,
+        Command::Review(args) => review::run(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,

@@ -28,7 +28,8 @@ fn show_outbox(outbox: &OutboxBody) -> String {
     let mut text = String::new();
     for due in &outbox.due {
         let since = moment(&due.since);
-        let _ = writeln!(text, "{} is to be notified of entry {} of {} since {since}", due.to, due.entry, due.rollout);
+        let of = about(due.rollout.as_ref(), due.change.as_ref());
+        let _ = writeln!(text, "{} is to be notified of entry {} of {of} since {since}", due.to, due.entry);
     }
     let more = outbox.waiting.saturating_sub(outbox.due.len() as u64);
     if more > 0 {
@@ -36,12 +37,18 @@ fn show_outbox(outbox: &OutboxBody) -> String {
     }
     for lost in &outbox.given_up {
         let at = moment(&lost.at);
-        let _ = writeln!(text, "{} was not notified of {}, given up {at}: {}", lost.to, lost.rollout, lost.why);
+        let of = about(lost.rollout.as_ref(), lost.change.as_ref());
+        let _ = writeln!(text, "{} was not notified of {of}, given up {at}: {}", lost.to, lost.why);
     }
     if text.is_empty() {
         text.push_str("Nothing is waiting: every receiver has accepted every notice.\n");
     }
     text
+}
+
+/// What a notice is about.
+fn about<'a>(rollout: Option<&'a String>, change: Option<&'a String>) -> &'a str {
+    rollout.or(change).map_or("nothing", String::as_str)
 }
 
 #[cfg(test)]
@@ -52,10 +59,10 @@ mod tests {
     #[test]
     fn what_waits_and_what_was_given_up_is_said() {
         let at = || "2026-11-29T09:00:00Z".to_owned();
-        let (to, rollout) = ("chat".to_owned(), "rt-1".to_owned());
-        let due = DueBody { notice: 7, to: to.clone(), entry: 6, rollout: rollout.clone(), since: at() };
+        let (to, rollout) = ("chat".to_owned(), Some("rt-1".to_owned()));
+        let due = DueBody { notice: 7, to: to.clone(), entry: 6, rollout: rollout.clone(), change: None, since: at() };
         let why = "it responded with 410 Gone".to_owned();
-        let given_up = GivenUpBody { notice: 3, to, rollout, at: at(), why };
+        let given_up = GivenUpBody { notice: 3, to, rollout, change: None, at: at(), why };
         let outbox = OutboxBody { waiting: 3, due: vec![due], given_up: vec![given_up] };
         insta::assert_snapshot!(show_outbox(&outbox));
         let nothing = OutboxBody { waiting: 0, due: vec![], given_up: vec![] };

@@ -42,6 +42,8 @@ pub mod task;
 pub mod request;
 /// Rollouts that carry changes out.
 pub mod tied;
+/// Reviews.
+pub mod review;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.

@@ -52,6 +52,8 @@ pub mod update;
 pub mod task;
 /// Facts about changes that people ask for.
 pub mod request;
+/// Facts about reviews.
+pub mod review;
 
 use std::fmt;
 
@@ -133,6 +135,14 @@ impl Subject {
     pub fn into_bundle(self) -> Option<BundleId> {
         match self {
             Self::Bundle(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The change that it is, if it is one.
+    pub fn into_change(self) -> Option<ChangeId> {
+        match self {
+            Self::Change(id) => Some(id),
             _ => None,
         }
     }
@@ -365,6 +375,12 @@ facts! {
     ChangeTied(request::ChangeTied);
     /// A rollout does not carry a change out any more.
     ChangeUntied(request::ChangeUntied);
+    /// A review was opened.
+    ReviewOpened(review::ReviewOpened);
+    /// Somebody has answered a review.
+    ReviewAnswered(review::ReviewAnswered);
+    /// Nobody has answered a review in time.
+    ReviewOverdue(review::ReviewOverdue);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -858,6 +874,38 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What reviews added, and notices that are about other things than rollouts.
+    pub(crate) fn of_reviews() -> Vec<Fact> {
+        use crate::domain::review::Cause;
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let change: ChangeId = "rt-4713".parse().expect("an id");
+        let release = review::Reviewed { rollout: Some(rollout.clone()), change: None };
+        let emergency = review::Reviewed { rollout: Some(rollout), change: Some(change.clone()) };
+        let alone = review::Reviewed { rollout: None, change: Some(change.clone()) };
+        let due = Timestamp::UNIX_EPOCH;
+        let (to, why) = ("chat".parse::<crate::domain::names::HookName>().expect("a name"), "410 Gone".to_owned());
+        let about = (None, Some(change));
+        vec![
+            review::ReviewOpened { review: 1, cause: Cause::Release, of: release.clone(), due }.into(),
+            review::ReviewOpened { review: 2, cause: Cause::Emergency, of: emergency.clone(), due }.into(),
+            review::ReviewAnswered {
+                review: 1,
+                of: release,
+                documented: true,
+                works: false,
+                note: "it needs twice the memory".into(),
+            }
+            .into(),
+            review::ReviewOverdue { review: 2, of: emergency }.into(),
+            review::ReviewOpened { review: 3, cause: Cause::Emergency, of: alone, due }.into(),
+            notice::Due { to: to.clone(), cause: 1, rollout: about.0.clone(), change: about.1.clone() }.into(),
+            notice::GivenUp { to: to.clone(), notice: 6, rollout: about.0.clone(), change: about.1.clone(), why }
+                .into(),
+            notice::Due { to: to.clone(), cause: 1, rollout: about.0.clone(), change: about.1.clone() }.into(),
+            notice::Sent { to, notice: 8, rollout: about.0, change: about.1 }.into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -919,6 +967,7 @@ mod tests {
             .chain(samples::of_bundles())
             .chain(samples::of_holds())
             .chain(samples::of_changes())
+            .chain(samples::of_reviews())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -999,6 +1048,7 @@ mod tests {
         all.extend(samples::of_holds());
         all.extend(samples::of_sources());
         all.extend(samples::of_changes());
+        all.extend(samples::of_reviews());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1095,7 +1145,14 @@ mod tests {
 
     #[test]
     fn what_people_record_is_a_sentence() {
-        let facts = [samples::of_records(), samples::of_bundles(), samples::of_holds(), samples::of_changes()].concat();
+        let facts = [
+            samples::of_records(),
+            samples::of_bundles(),
+            samples::of_holds(),
+            samples::of_changes(),
+            samples::of_reviews(),
+        ]
+        .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject};
-use crate::domain::names::{HookName, RolloutId};
+use crate::domain::names::{ChangeId, HookName, RolloutId};
 
 /// Somebody has to be told of an entry. It is written in the same append as that entry, so that neither is there
 /// without the other; its number is the notice's.
@@ -16,8 +16,11 @@ pub struct Due {
     pub to: HookName,
     /// The number of the entry.
     pub cause: u64,
-    /// The rollout that it is about.
-    pub rollout: RolloutId,
+    /// The rollout that it is about, if it is about one.
+    pub rollout: Option<RolloutId>,
+    /// The change that it is about; version 1 has none.
+    #[serde(default)]
+    pub change: Option<ChangeId>,
 }
 
 /// A notice was taken by its receiver.
@@ -28,8 +31,11 @@ pub struct Sent {
     pub to: HookName,
     /// The number of the notice.
     pub notice: u64,
-    /// The rollout that it is about.
-    pub rollout: RolloutId,
+    /// The rollout that it is about, if it is about one.
+    pub rollout: Option<RolloutId>,
+    /// The change that it is about; version 1 has none.
+    #[serde(default)]
+    pub change: Option<ChangeId>,
 }
 
 /// A notice will not be sent any more.
@@ -40,33 +46,55 @@ pub struct GivenUp {
     pub to: HookName,
     /// The number of the notice.
     pub notice: u64,
-    /// The rollout that it is about.
-    pub rollout: RolloutId,
+    /// The rollout that it is about, if it is about one.
+    pub rollout: Option<RolloutId>,
+    /// The change that it is about; version 1 has none.
+    #[serde(default)]
+    pub change: Option<ChangeId>,
     /// Why.
     pub why: String,
 }
 
+fn subjects(rollout: Option<&RolloutId>, change: Option<&ChangeId>) -> Vec<Subject> {
+    rollout.cloned().map(Subject::Rollout).into_iter().chain(change.cloned().map(Subject::Change)).collect()
+}
+
 impl Kind for Due {
     const NAME: &'static str = "notice.due";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
-        vec![Subject::Rollout(self.rollout.clone())]
+        subjects(self.rollout.as_ref(), self.change.as_ref())
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 
 impl Kind for Sent {
     const NAME: &'static str = "notice.sent";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
-        vec![Subject::Rollout(self.rollout.clone())]
+        subjects(self.rollout.as_ref(), self.change.as_ref())
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 
 impl Kind for GivenUp {
     const NAME: &'static str = "notice.given_up";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
-        vec![Subject::Rollout(self.rollout.clone())]
+        subjects(self.rollout.as_ref(), self.change.as_ref())
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 

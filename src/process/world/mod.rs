@@ -42,6 +42,8 @@ pub mod tasks;
 pub mod maintenances;
 /// Changes that people ask for.
 pub mod requests;
+/// Reviews.
+pub mod reviews;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -57,6 +59,7 @@ pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
 pub use requests::Requests;
+pub use reviews::Reviews;
 pub use rollouts::Rollouts;
 pub use tasks::Tasks;
 pub use teams::Teams;
@@ -73,6 +76,7 @@ use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
 use super::fact::report::Reported;
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
+use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
 use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
@@ -122,6 +126,8 @@ pub struct World {
     pub maintenances: Maintenances,
     /// Changes that people ask for.
     pub requests: Requests,
+    /// Reviews.
+    pub reviews: Reviews,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -241,6 +247,9 @@ impl World {
             Fact::ChangeWent(went) => self.requests.went(stamp, went),
             Fact::ChangeTied(tied) => self.requests.tied(stamp, tied),
             Fact::ChangeUntied(untied) => self.requests.untied(stamp, untied),
+            Fact::ReviewOpened(opened) => self.reviews.opened(stamp, opened),
+            Fact::ReviewAnswered(answered) => self.reviews.answered(stamp, answered),
+            Fact::ReviewOverdue(overdue) => self.reviews.is_overdue(stamp, overdue),
         }
     }
 
@@ -298,6 +307,11 @@ impl World {
                 if self.requests.get(change).is_none() =>
             {
                 Some(format!("there is no change {change}"))
+            }
+            Fact::ReviewAnswered(ReviewAnswered { review, .. }) | Fact::ReviewOverdue(ReviewOverdue { review, .. })
+                if self.reviews.get(*review).is_none() =>
+            {
+                Some(format!("there is no review {review}"))
             }
             Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>

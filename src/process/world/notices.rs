@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Stamp;
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{HookName, RolloutId};
+use crate::domain::names::{ChangeId, HookName, RolloutId};
 use crate::process::fact::notice::{Due, GivenUp, Sent};
 
 /// How many given-up notices are remembered; the logbook has all of them.
@@ -17,8 +17,10 @@ pub const GIVEN_UP_KEPT: usize = 1_000;
 pub struct Notice {
     /// The number of the entry that somebody has to be told about.
     pub cause: u64,
-    /// The rollout that it is about.
-    pub rollout: RolloutId,
+    /// The rollout that it is about, if it is about one.
+    pub rollout: Option<RolloutId>,
+    /// The change that it is about, if it is about one.
+    pub change: Option<ChangeId>,
     /// Since when it is due, by the wall clock.
     pub at: Timestamp,
     /// The same by elapsed time.
@@ -58,8 +60,9 @@ impl Notices {
         self.given_up.iter().map(|(at, given_up)| (*at, given_up))
     }
 
-    pub(super) fn is_due(&mut self, stamp: Stamp<'_>, Due { to, cause, rollout }: &Due) {
-        let notice = Notice { cause: *cause, rollout: rollout.clone(), at: stamp.at, since: stamp.since };
+    pub(super) fn is_due(&mut self, stamp: Stamp<'_>, Due { to, cause, rollout, change }: &Due) {
+        let (rollout, change) = (rollout.clone(), change.clone());
+        let notice = Notice { cause: *cause, rollout, change, at: stamp.at, since: stamp.since };
         self.due.entry(to.clone()).or_default().insert(stamp.seq, notice);
     }
 

@@ -16,6 +16,9 @@ use crate::web::object::Object;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
 
+/// Most changes in one response.
+const CHANGES_MOST: usize = 1_000;
+
 /// A change.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChangeBody {
@@ -168,9 +171,9 @@ pub struct ChangesQuery {
     pub category: Option<String>,
 }
 
-/// All changes: those that are open first, the most urgent of them first and then the oldest.
+/// Changes: those that are open first, the most urgent of them first and then the oldest; 1,000 at most.
 #[utoipa::path(get, path = "/api/v1/changes", tag = "changes", params(ChangesQuery),
-    responses((status = 200, description = "All changes", body = Vec<ChangeBody>), (status = 400, body = Problem)))]
+    responses((status = 200, description = "Changes", body = Vec<ChangeBody>), (status = 400, body = Problem)))]
 pub async fn changes(
     State(context): State<Context>,
     Query(query): Query<ChangesQuery>,
@@ -183,7 +186,8 @@ pub async fn changes(
     let fits = |(_, request): &(&ChangeId, &Request)| {
         status.is_none_or(|status| request.status == status) && (category.is_none() || request.category == category)
     };
-    Ok(Json(requests.open().chain(over).filter(fits).map(|(id, request)| change_body(&view, id, request)).collect()))
+    let all = requests.open().chain(over).filter(fits).take(CHANGES_MOST);
+    Ok(Json(all.map(|(id, request)| change_body(&view, id, request)).collect()))
 }
 
 /// One change.

@@ -47,6 +47,8 @@ pub mod bundles;
 pub mod tasks;
 /// Changes that people ask for.
 pub mod changes;
+/// Reviews.
+pub mod reviews;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.
@@ -133,6 +135,9 @@ pub mod outbox;
     changes::put_change,
     changes::tie,
     changes::untie,
+    reviews::reviews,
+    reviews::review,
+    reviews::answer_review,
     packages::lose,
     trees::trees,
     diff::diff,
@@ -192,6 +197,9 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/changes/{id}/status", post(changes::put_change))
         .route("/api/v1/changes/{id}/rollouts", post(changes::tie))
         .route("/api/v1/changes/{id}/rollouts/{rollout}", delete(changes::untie))
+        .route("/api/v1/reviews", get(reviews::reviews))
+        .route("/api/v1/reviews/{review}", get(reviews::review))
+        .route("/api/v1/reviews/{review}/answers", post(reviews::answer_review))
         .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
         .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))

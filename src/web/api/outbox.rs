@@ -29,8 +29,12 @@ pub struct DueBody {
     pub to: String,
     /// The logbook entry that it is about.
     pub entry: u64,
-    /// The rollout.
-    pub rollout: String,
+    /// The rollout that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
+    /// The change that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// Since when.
     pub since: String,
 }
@@ -42,8 +46,12 @@ pub struct GivenUpBody {
     pub notice: u64,
     /// The receiver.
     pub to: String,
-    /// The rollout.
-    pub rollout: String,
+    /// The rollout that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<String>,
+    /// The change that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
     /// When it was given up.
     pub at: String,
     /// Why.
@@ -60,13 +68,15 @@ pub async fn outbox(State(context): State<Context>) -> Json<OutboxBody> {
         notice: number,
         to: to.to_string(),
         entry: notice.cause,
-        rollout: notice.rollout.to_string(),
+        rollout: notice.rollout.as_ref().map(ToString::to_string),
+        change: notice.change.as_ref().map(ToString::to_string),
         since: notice.at.to_string(),
     });
     let given_up = notices.given_up().rev().take(NAMED_MOST).map(|(at, given_up)| GivenUpBody {
         notice: given_up.notice,
         to: given_up.to.to_string(),
-        rollout: given_up.rollout.to_string(),
+        rollout: given_up.rollout.as_ref().map(ToString::to_string),
+        change: given_up.change.as_ref().map(ToString::to_string),
         at: at.to_string(),
         why: given_up.why.clone(),
     });

@@ -24,6 +24,9 @@ pub struct ProcedureBody {
     pub initial: String,
     /// The roles that may submit rollouts, one of which suffices.
     pub submit: Vec<String>,
+    /// Within which time what has come into the last tree is reviewed by those who use it, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<String>,
     /// Its states, in the order of the table.
     pub states: Vec<String>,
     /// Its transitions, in the order of the table.
@@ -94,6 +97,7 @@ pub(crate) fn procedure_body(workflow: &Workflow, distributions: Vec<String>) ->
         distributions,
         initial: workflow.initial().to_string(),
         submit: workflow.submitters().iter().map(ToString::to_string).collect(),
+        review: workflow.review().map(quantity::show_duration),
         states: workflow.states().iter().map(ToString::to_string).collect(),
         transitions: workflow.transitions().iter().map(transition_body).collect(),
     }

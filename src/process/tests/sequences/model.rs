@@ -14,6 +14,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::domain::report::Outcome;
 use crate::domain::request::Status;
+use crate::domain::review;
 use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::fact::Fact;
@@ -133,6 +134,10 @@ pub(super) struct Model {
     pub(super) bundles: BTreeMap<BundleId, Bundle>,
     /// How each change stands.
     changes: BTreeMap<ChangeId, Status>,
+    /// When each review is due that nobody has answered, and of which nobody was told.
+    reviews: BTreeMap<u64, Timestamp>,
+    /// Emergencies that were reviewed, or are.
+    reviewed: BTreeSet<ChangeId>,
     /// The change that each rollout carries out.
     tied: BTreeMap<RolloutId, ChangeId>,
     /// Where and when each maintenance is.
@@ -156,6 +161,12 @@ impl Model {
         };
         let is_over = |since: Duration| since + span + paused(since) <= self.now;
         rollout.packages.iter().all(|package| since(package).is_some_and(|since| is_over(*since)))
+    }
+
+    /// Somebody was told of whatever nobody has done in time.
+    pub(super) fn no_deadline_is_unnoticed(&self) -> Check {
+        let late = self.reviews.iter().find(|(_, due)| **due <= self.wall);
+        ensure(late.is_none(), || format!("nobody was told of {late:?}"))
     }
 
     fn rollout(&mut self, id: &RolloutId) -> Result<&mut Rollout, String> {
@@ -303,6 +314,18 @@ impl Model {
             Fact::ChangeWent(went) => {
                 let before = self.changes.insert(went.change.clone(), went.to);
                 ensure(before == Some(went.from), || format!("{} leaves {}", went.change, went.from))?;
+            }
+            Fact::ReviewOpened(new) => {
+                let before = self.reviews.insert(new.review, new.due);
+                ensure(before.is_none() && new.due > self.wall, || format!("review {} is no new one", new.review))?;
+                if let (review::Cause::Emergency, Some(change)) = (new.cause, &new.of.change) {
+                    ensure(self.reviewed.insert(change.clone()), || format!("{change} is reviewed twice"))?;
+                }
+            }
+            Fact::ReviewAnswered(answered) => drop(self.reviews.remove(&answered.review)),
+            Fact::ReviewOverdue(late) => {
+                let due = self.reviews.remove(&late.review);
+                ensure(due.is_some_and(|due| due <= self.wall), || format!("review {} is not late", late.review))?;
             }
             Fact::ChangeTied(tied) => {
                 let before = self.tied.insert(tied.rollout.clone(), tied.change.clone());

@@ -252,7 +252,8 @@ impl Site {
         self.model.now += span;
         self.model.wall = self.wall;
         self.come_due();
-        self.settles()
+        self.hears(&Input::Tick, &Cause::Work)?;
+        self.model.no_deadline_is_unnoticed()
     }
 
     /// Somebody sets the clock on the wall.

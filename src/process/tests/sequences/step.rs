@@ -79,6 +79,7 @@ pub(super) enum What {
     Dates,
     Declares,
     CallsOff,
+    AnswersReview,
     Trusts,
     KeepsHours,
     GivesUp,
@@ -136,6 +137,7 @@ const OFTEN: &[(u32, What)] = &[
     (5, What::Dates),
     (3, What::Declares),
     (2, What::CallsOff),
+    (2, What::AnswersReview),
     (3, What::Trusts),
     (3, What::KeepsHours),
     (4, What::GivesUp),
@@ -322,6 +324,10 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::PutsChange => {
             let status = [Status::Stalled, Status::New, Status::InProgress, Status::Rejected, Status::Accepted][b % 5];
             Ask::PutChange { change: change(a), status, reason: why }
+        }
+        What::AnswersReview => {
+            let (documented, works) = (b.is_multiple_of(2), a.is_multiple_of(3));
+            Ask::AnswerReview { review: a as u64 % 4, documented, works, note: why }
         }
         What::Ties if b.is_multiple_of(4) => Ask::Untie { change: change(b), rollout, reason: why },
         What::Ties if b % 4 == 1 => {

@@ -21,6 +21,8 @@ mod bundles;
 mod care;
 /// Changes.
 mod changes;
+/// Reviews.
+mod reviews;
 
 const PROCEDURE: &str = r#"
 name = "tested"
