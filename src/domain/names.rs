@@ -176,6 +176,10 @@ name_type! {
     ChangeId, "change id", component
 }
 name_type! {
+    /// The name of a release: `UMD-3.1.0`.
+    ReleaseId, "name of a release", component
+}
+name_type! {
     /// What a change is about, as a site sorts its changes (S3-10): the name of a service, for instance.
     Category, "category", line
 }

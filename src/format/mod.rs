@@ -20,6 +20,8 @@ pub mod hook;
 pub mod procedure;
 /// Holidays from `.ics` files.
 pub mod holidays;
+/// A calendar for others to subscribe to.
+pub mod schedule;
 /// RPM's header structure, read within limits and by rpm's own rules.
 pub mod header;
 /// The signatures and digests that a package carries.

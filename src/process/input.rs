@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::agenda::{Work, Wrong};
 use super::fact::assignment::{Answered, Installed};
@@ -11,6 +12,7 @@ use super::fact::change::{Linked, Noted};
 use super::fact::issue::IssueNoted;
 use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
+use super::fact::release::ReleasePlanned;
 use super::fact::report::Reported;
 use super::fact::rollout::Staged;
 use super::fact::team::TeamRegistered;
@@ -19,7 +21,7 @@ use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::backlog::Backlog;
 use crate::domain::names::{
-    BundleId, Category, ChangeId, DistPath, HookName, MaintenanceId, Role, RolloutId, Series, TreeId,
+    BundleId, Category, ChangeId, DistPath, HookName, MaintenanceId, ReleaseId, Role, RolloutId, Series, TreeId,
 };
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
@@ -454,6 +456,49 @@ pub enum Ask {
         works: bool,
         /// What else there is to say.
         note: String,
+    },
+    /// To plan a release.
+    PlanRelease {
+        /// What is planned.
+        planned: ReleasePlanned,
+        /// Why.
+        reason: String,
+    },
+    /// To say what a release is about.
+    ScopeRelease {
+        /// The release.
+        release: ReleaseId,
+        /// Its rollouts.
+        rollouts: Vec<RolloutId>,
+        /// Bundles, each with all of its rollouts.
+        bundles: Vec<BundleId>,
+        /// Why.
+        reason: String,
+    },
+    /// That the board was told of a release.
+    TellOfRelease {
+        /// The release.
+        release: ReleaseId,
+        /// The day; today if it is left out.
+        on: Option<Date>,
+        /// Why.
+        reason: String,
+    },
+    /// That the board was told of an emergency.
+    TellOfEmergency {
+        /// The change.
+        change: ChangeId,
+        /// The day; today if it is left out.
+        on: Option<Date>,
+        /// Why.
+        reason: String,
+    },
+    /// To cancel a release.
+    CancelRelease {
+        /// The release.
+        release: ReleaseId,
+        /// Why.
+        reason: String,
     },
     /// That a task is done.
     EndTask {

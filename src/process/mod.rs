@@ -58,7 +58,7 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::{
     adopter, bundle, correct, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance,
-    request, review, schedule, step, submit, task, team, tied, update, wishes,
+    release, request, review, schedule, step, submit, task, team, tied, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -184,6 +184,17 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::AnswerReview { review, documented, works, note }) => {
             review::answer(known, caller, *review, (*documented, *works), note)
         }
+        Input::Asked(caller, Ask::PlanRelease { planned, reason }) => release::plan(known, caller, planned, reason),
+        Input::Asked(caller, Ask::ScopeRelease { release, rollouts, bundles, reason }) => {
+            release::scope(known, caller, release, (rollouts, bundles), reason)
+        }
+        Input::Asked(caller, Ask::TellOfRelease { release, on, reason }) => {
+            release::tell(known, caller, release, *on, reason)
+        }
+        Input::Asked(caller, Ask::TellOfEmergency { change, on, reason }) => {
+            release::tell_emergency(known, caller, change, *on, reason)
+        }
+        Input::Asked(caller, Ask::CancelRelease { release, reason }) => release::cancel(known, caller, release, reason),
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)
         }

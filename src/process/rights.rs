@@ -76,6 +76,10 @@ rights! {
     HASTEN = "override a gate for an emergency", [ADMIN, VERIFIER, SRM, OU, MU, MAINTAINER], false;
     /// What those say who use what was released (S3-17).
     REVIEW = "answer reviews", [ADMIN, SRM, EA, DMSU, OU, MAINTAINER, OMB, OTAG], false;
+    /// Releases and their scope (S3-18).
+    RELEASES = "plan releases", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
+    /// What the board knows (S3-19).
+    TELL = "say that the board was told", [ADMIN, SRM, OU, OMB], false;
 }
 
 impl Right {

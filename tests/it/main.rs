@@ -58,6 +58,7 @@ mod plan;
 mod power_cuts;
 mod random;
 mod readers;
+mod release_story;
 mod review_story;
 mod rings;
 mod scenarios;

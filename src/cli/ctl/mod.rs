@@ -76,6 +76,8 @@ pub mod task;
 pub mod change;
 /// `rolloutctl review`.
 pub mod review;
+/// `rolloutctl release`.
+pub mod release;
 /// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
 pub mod dossier;
 
@@ -137,6 +139,7 @@ enum Command {
     Team(team::TeamArgs),
     Change(change::ChangeArgs),
     Review(review::ReviewArgs),
+    Release(release::ReleaseArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     Erase(erase::EraseArgs),
@@ -198,6 +201,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Task(args) => task::run(args, &client, json).await,
         Command::Change(args) => change::run(args, &client, json).await,
         Command::Review(args) => review::run(args, &client, json).await,
+        Command::Release(args) => release::run(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,

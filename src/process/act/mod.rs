@@ -44,6 +44,8 @@ pub mod request;
 pub mod tied;
 /// Reviews.
 pub mod review;
+/// Releases.
+pub mod release;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.

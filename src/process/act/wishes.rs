@@ -10,6 +10,7 @@ use super::hint::toward;
 use crate::domain::names::{BundleId, RolloutId};
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Decision, Entry};
+use crate::process::fact::release::{ReleaseCancelled, ReleasePlanned, ReleaseScoped, ReleaseTold};
 use crate::process::fact::rollout::Done;
 use crate::process::fact::team::{TeamLeft, TeamRegistered};
 use crate::process::fact::tree::Published;
@@ -77,6 +78,21 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::HaltEnded(_) | Fact::MaintenanceDeclared(_) | Fact::MaintenanceEnded(_) => {
             return rollouts.waiting().map(|rollout| rollout.id.clone()).collect();
         }
+        // Those that are in it now, and those that were.
+        Fact::ReleaseScoped(ReleaseScoped { release, .. })
+        | Fact::ReleaseTold(ReleaseTold { release, .. })
+        | Fact::ReleaseCancelled(ReleaseCancelled { release })
+        | Fact::ReleasePlanned(ReleasePlanned { release, .. }) => {
+            let named = fact.about().into_iter();
+            let bundles = named.clone().filter_map(Subject::into_bundle).filter_map(|id| world.bundles.get(&id));
+            let there = world.releases.get(release).into_iter().flat_map(|release| world.in_release(release));
+            bundles
+                .flat_map(|bundle| bundle.members.iter())
+                .chain(there)
+                .cloned()
+                .chain(named.filter_map(Subject::into_rollout))
+                .collect()
+        }
         // Its rollouts wait while it is stalled, and may be hastened for it.
         Fact::ChangeWent(went) => {
             let request = world.requests.get(&went.change);
@@ -132,6 +148,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::ReviewOpened(_)
         | Fact::ReviewAnswered(_)
         | Fact::ReviewOverdue(_)
+        | Fact::EmergencyTold(_)
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
         | Fact::Started(_)

@@ -54,6 +54,8 @@ pub mod task;
 pub mod request;
 /// Facts about reviews.
 pub mod review;
+/// Facts about releases.
+pub mod release;
 
 use std::fmt;
 
@@ -63,7 +65,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{BundleId, ChangeId, DistPath, RolloutId, TreeId};
+use crate::domain::names::{BundleId, ChangeId, DistPath, ReleaseId, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
@@ -120,6 +122,8 @@ pub enum Subject {
     Bundle(BundleId),
     /// A change.
     Change(ChangeId),
+    /// A release.
+    Release(ReleaseId),
 }
 
 impl Subject {
@@ -175,6 +179,7 @@ impl fmt::Display for Subject {
             Self::Team(name) => write!(f, "team {name}"),
             Self::Bundle(id) => write!(f, "bundle {id}"),
             Self::Change(id) => write!(f, "change {id}"),
+            Self::Release(id) => write!(f, "release {id}"),
         }
     }
 }
@@ -381,6 +386,16 @@ facts! {
     ReviewAnswered(review::ReviewAnswered);
     /// Nobody has answered a review in time.
     ReviewOverdue(review::ReviewOverdue);
+    /// A release was planned.
+    ReleasePlanned(release::ReleasePlanned);
+    /// A release has this scope.
+    ReleaseScoped(release::ReleaseScoped);
+    /// The board was told of a release.
+    ReleaseTold(release::ReleaseTold);
+    /// A release will not be.
+    ReleaseCancelled(release::ReleaseCancelled);
+    /// The board was told of an emergency.
+    EmergencyTold(release::EmergencyTold);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -906,6 +921,28 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What releases added.
+    pub(crate) fn of_releases() -> Vec<Fact> {
+        let release: ReleaseId = "UMD-3.1.0".parse().expect("a name");
+        let planned = |on: &str, title: &str, every| release::ReleasePlanned {
+            release: release.clone(),
+            title: title.into(),
+            on: on.parse().expect("a day"),
+            every,
+        };
+        let rollouts = std::collections::BTreeSet::from(["rt-1".parse().expect("an id")]);
+        let bundles = std::collections::BTreeSet::from(["BUNDLE-2011-12".parse().expect("an id")]);
+        let on = "2027-01-18".parse().expect("a day");
+        vec![
+            planned("2027-01-25", "", None).into(),
+            planned("2027-02-01", "the February release", Some(2_592_000)).into(),
+            release::ReleaseScoped { release: release.clone(), rollouts, bundles }.into(),
+            release::ReleaseTold { release: release.clone(), on }.into(),
+            release::ReleaseCancelled { release }.into(),
+            release::EmergencyTold { change: "rt-4713".parse().expect("an id"), on }.into(),
+        ]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -968,6 +1005,7 @@ mod tests {
             .chain(samples::of_holds())
             .chain(samples::of_changes())
             .chain(samples::of_reviews())
+            .chain(samples::of_releases())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1049,6 +1087,7 @@ mod tests {
         all.extend(samples::of_sources());
         all.extend(samples::of_changes());
         all.extend(samples::of_reviews());
+        all.extend(samples::of_releases());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1151,6 +1190,7 @@ mod tests {
             samples::of_holds(),
             samples::of_changes(),
             samples::of_reviews(),
+            samples::of_releases(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

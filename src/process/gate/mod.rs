@@ -48,6 +48,8 @@ mod tasks_done;
 mod calendar;
 /// Was the change accepted that the rollout carries out?
 mod change_accepted;
+/// Was the board told of the release?
+mod board_told;
 
 use std::sync::Arc;
 
@@ -113,6 +115,7 @@ const ALL: &[Gate] = &[
     bundle_complete::GATE,
     tasks_done::GATE,
     change_accepted::GATE,
+    board_told::GATE,
     approvals::GATE,
 ];
 

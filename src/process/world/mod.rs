@@ -44,6 +44,8 @@ pub mod maintenances;
 pub mod requests;
 /// Reviews.
 pub mod reviews;
+/// Releases.
+pub mod releases;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -58,6 +60,7 @@ pub use maintenances::Maintenances;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
+pub use releases::Releases;
 pub use requests::Requests;
 pub use reviews::Reviews;
 pub use rollouts::Rollouts;
@@ -74,12 +77,14 @@ use super::fact::change::{
 };
 use super::fact::issue::{IssueClosed, IssueNoted};
 use super::fact::package::Adopted;
+use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
 use super::fact::report::Reported;
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
 use super::fact::task::{TaskBegun, TaskDone};
 use crate::domain::moment::Elapsed;
+use crate::domain::review::Cause;
 
 /// Mismatches that are remembered.
 const MISMATCHES_KEPT: usize = 100;
@@ -128,6 +133,8 @@ pub struct World {
     pub requests: Requests,
     /// Reviews.
     pub reviews: Reviews,
+    /// Releases.
+    pub releases: Releases,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -247,9 +254,19 @@ impl World {
             Fact::ChangeWent(went) => self.requests.went(stamp, went),
             Fact::ChangeTied(tied) => self.requests.tied(stamp, tied),
             Fact::ChangeUntied(untied) => self.requests.untied(stamp, untied),
-            Fact::ReviewOpened(opened) => self.reviews.opened(stamp, opened),
+            Fact::ReviewOpened(opened) => {
+                self.reviews.opened(stamp, opened);
+                if let Some(change) = opened.of.change.as_ref().filter(|_| opened.cause == Cause::Emergency) {
+                    self.releases.emergency(change);
+                }
+            }
             Fact::ReviewAnswered(answered) => self.reviews.answered(stamp, answered),
             Fact::ReviewOverdue(overdue) => self.reviews.is_overdue(stamp, overdue),
+            Fact::ReleasePlanned(planned) => self.releases.planned(stamp, planned),
+            Fact::ReleaseScoped(scoped) => self.releases.scoped(scoped),
+            Fact::ReleaseTold(told) => self.releases.told(stamp, told),
+            Fact::ReleaseCancelled(cancelled) => self.releases.cancelled(cancelled),
+            Fact::EmergencyTold(told) => self.releases.emergency_told(told),
         }
     }
 
@@ -312,6 +329,13 @@ impl World {
                 if self.reviews.get(*review).is_none() =>
             {
                 Some(format!("there is no review {review}"))
+            }
+            Fact::ReleaseScoped(ReleaseScoped { release, .. })
+            | Fact::ReleaseTold(ReleaseTold { release, .. })
+            | Fact::ReleaseCancelled(ReleaseCancelled { release })
+                if self.releases.get(release).is_none() =>
+            {
+                Some(format!("there is no release {release}"))
             }
             Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>

@@ -49,6 +49,8 @@ pub mod tasks;
 pub mod changes;
 /// Reviews.
 pub mod reviews;
+/// Releases, and what the board is to be told.
+pub mod releases;
 /// Gives lost packages up.
 pub mod packages;
 /// All trees.
@@ -138,6 +140,15 @@ pub mod outbox;
     reviews::reviews,
     reviews::review,
     reviews::answer_review,
+    releases::releases,
+    releases::releases_calendar,
+    releases::release,
+    releases::agenda,
+    releases::plan_release,
+    releases::scope_release,
+    releases::told,
+    releases::told_of_emergency,
+    releases::cancel_release,
     packages::lose,
     trees::trees,
     diff::diff,
@@ -200,6 +211,14 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/reviews", get(reviews::reviews))
         .route("/api/v1/reviews/{review}", get(reviews::review))
         .route("/api/v1/reviews/{review}/answers", post(reviews::answer_review))
+        .route("/api/v1/releases", get(releases::releases))
+        .route("/api/v1/releases.ics", get(releases::releases_calendar))
+        .route("/api/v1/releases/{id}", get(releases::release).put(releases::plan_release))
+        .route("/api/v1/releases/{id}", delete(releases::cancel_release))
+        .route("/api/v1/releases/{id}/scope", put(releases::scope_release))
+        .route("/api/v1/releases/{id}/told", post(releases::told))
+        .route("/api/v1/changes/{id}/told", post(releases::told_of_emergency))
+        .route("/api/v1/agenda", get(releases::agenda))
         .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
         .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))

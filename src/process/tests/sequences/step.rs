@@ -25,6 +25,7 @@ use crate::process::fact::change::{Linked, Noted};
 use crate::process::fact::issue::IssueNoted;
 use crate::process::fact::maintenance::MaintenanceDeclared;
 use crate::process::fact::package::Accepted;
+use crate::process::fact::release::ReleasePlanned;
 use crate::process::fact::report::Reported;
 use crate::process::input::{Ask, Found, Hint, Input, WorkEnd};
 use crate::process::rules::{Standing, Trust};
@@ -80,6 +81,7 @@ pub(super) enum What {
     Declares,
     CallsOff,
     AnswersReview,
+    Releases,
     Trusts,
     KeepsHours,
     GivesUp,
@@ -138,6 +140,7 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::Declares),
     (2, What::CallsOff),
     (2, What::AnswersReview),
+    (3, What::Releases),
     (3, What::Trusts),
     (3, What::KeepsHours),
     (4, What::GivesUp),
@@ -324,6 +327,19 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::PutsChange => {
             let status = [Status::Stalled, Status::New, Status::InProgress, Status::Rejected, Status::Accepted][b % 5];
             Ask::PutChange { change: change(a), status, reason: why }
+        }
+        What::Releases => {
+            let release = "UMD-1".parse().ok()?;
+            match b % 4 {
+                0 => {
+                    let on = ["2027-01-18", "2027-02-01"][a % 2].parse().ok()?;
+                    let planned = ReleasePlanned { release, title: String::new(), on, every: None };
+                    Ask::PlanRelease { planned, reason: why }
+                }
+                1 => Ask::ScopeRelease { release, rollouts: vec![rollout], bundles: vec![bundle(a)], reason: why },
+                2 => Ask::TellOfRelease { release, on: None, reason: why },
+                _ => Ask::TellOfEmergency { change: change(a), on: None, reason: why },
+            }
         }
         What::AnswersReview => {
             let (documented, works) = (b.is_multiple_of(2), a.is_multiple_of(3));

@@ -23,6 +23,8 @@ mod care;
 mod changes;
 /// Reviews.
 mod reviews;
+/// Releases.
+mod releases;
 
 const PROCEDURE: &str = r#"
 name = "tested"
