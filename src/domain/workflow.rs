@@ -85,6 +85,8 @@ pub struct Transition {
     pub gates: Vec<Gate>,
     /// What it does to the trees.
     pub effect: Effect,
+    /// Whether it says that a test has failed: somebody reports why, and the cycle begins anew (S3-26).
+    pub fails: bool,
 }
 
 /// A procedure: the whole table.
@@ -134,6 +136,8 @@ pub struct DraftTransition {
     pub gates: Vec<Gate>,
     /// Its effect.
     pub effect: Effect,
+    /// Whether it says that a test has failed.
+    pub fails: bool,
 }
 
 /// A part of a [`Draft`], by its position.
@@ -254,7 +258,7 @@ impl Workflow {
                 say(part, format!("the transition from {from} to {to} is defined twice"));
                 continue;
             }
-            transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect });
+            transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect, fails: t.fails });
         }
         if draft.submitters.is_empty() {
             say(Part::Submitters, "nobody may submit a rollout".to_owned());
@@ -403,6 +407,7 @@ mod tests {
             who: BTreeSet::from([Role::ADMIN]),
             gates: vec![],
             effect: Effect::None,
+            fails: false,
         }
     }
 

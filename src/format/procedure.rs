@@ -165,6 +165,7 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
         (Some(_), Some(false)) => target,
         (_, None) => None,
     };
+    let fails = table.get("fails").map_or(Some(false), |v| v.switch());
     if let (Some(v), Some(gates), Some(Effect::None | Effect::Withdraw)) = (&named, &gates, &effect) {
         let form = |gate: &Gate| known.iter().find(|form| form.name == gate.name);
         let lost = |gate: &&Gate| form(gate).is_some_and(|form| form.of_moves) && gate.terms.tree().is_none();
@@ -181,7 +182,7 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
         }
     }
     table.close();
-    Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect? })
+    Some(DraftTransition { from: from?, to: to?, who: who?, gates: gates?, effect: effect?, fails: fails? })
 }
 
 /// A gate: its name, or a table with its name and terms.
@@ -425,7 +426,7 @@ mod tests {
             said(&more)[2..],
             [
                 "own.toml:11:24: transition.withdraw: is a number, but should be true or false, without quotes",
-                "own.toml:12:1: transition.steps: is not a known key\n  hint: known here: from, to, who, gates, move, withdraw",
+                "own.toml:12:1: transition.steps: is not a known key\n  hint: known here: from, to, who, gates, move, withdraw, fails",
                 "own.toml:13:39: transition.move.to: `B!` is not a tree name: only letters, digits and . _ - are allowed",
             ]
         );

@@ -66,7 +66,13 @@ use known::Known;
 
 /// Returns what an input calls for, with the reviews and the notices that follow.
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
-    notice::with_notices(known, review::with_reviews(known, dispatch(known, input)))
+    with_all(known, dispatch(known, input))
+}
+
+/// The failures, reviews and notices that follow from a decision.
+fn with_all(known: Known<'_>, decision: Decision) -> Decision {
+    let decision = review::with_reviews(known, step::with_failures(known, decision));
+    notice::with_notices(known, decision)
 }
 
 fn dispatch(known: Known<'_>, input: &Input) -> Decision {
@@ -213,7 +219,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
 /// What a tracker asked for earlier of this rollout, if it has become possible or can never be.
 pub fn wish(known: Known<'_>, id: &RolloutId) -> Decision {
     let decision = known.world.rollouts.get(id).map(|rollout| wishes::wish(known, rollout)).unwrap_or_default();
-    notice::with_notices(known, review::with_reviews(known, decision))
+    with_all(known, decision)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::known::Known;
 use crate::domain::names::{ChangeId, HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts, changes and reviews.
-pub const EVENTS: [&str; 32] = [
+pub const EVENTS: [&str; 33] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -34,6 +34,7 @@ pub const EVENTS: [&str; 32] = [
     change::Extended::NAME,
     change::Overridden::NAME,
     change::Noted::NAME,
+    change::Failed::NAME,
     change::Linked::NAME,
     assignment::Assigned::NAME,
     assignment::Answered::NAME,

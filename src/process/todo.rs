@@ -134,8 +134,9 @@ fn steps<'a>(
 ) -> impl Iterator<Item = Duty> + use<'a> {
     let may = move |step: &Transition| rollout.dists().all(|dist| caller.may(&step.who, Some(dist)));
     let passes = move |to: &State| act::step::why(known, caller, rollout, to.as_str()).verdict == Verdict::Pass;
-    // To withdraw something is not what anybody has to do.
-    let forward = rules.workflow.leaving(&rollout.state).filter(|step| step.effect != Effect::Withdraw);
+    // To withdraw something, or to say that it has failed, is not what anybody has to do.
+    let is_forward = |step: &&Transition| step.effect != Effect::Withdraw && !step.fails;
+    let forward = rules.workflow.leaving(&rollout.state).filter(is_forward);
     let ready = forward.filter(move |step| may(step) && passes(&step.to));
     ready.map(|step| Duty {
         by: Deadline::None,

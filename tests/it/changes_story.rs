@@ -17,7 +17,8 @@ fn a_change_is_recorded_assessed_approved_and_carried_out_and_an_emergency_is_no
     site.up();
     let nevra = site.drop_package("portal", "1.0", &[]);
     let urgent = site.drop_package("urgent", "1.0", &[]);
-    site.wait("the packages", |site| (listed(site, "untested").len() == 2).then_some(()));
+    let failing = site.drop_package("failing", "1.0", &[]);
+    site.wait("the packages", |site| (listed(site, "untested").len() == 3).then_some(()));
 
     // Recorded and sorted: whose request it is, and what it is about (S3-05, S3-06, S3-10).
     let open = ["change", "open", "rt-4711", "--title", "a view of all sites", "--origin", "WLCG", "--category"];
@@ -51,6 +52,17 @@ fn a_change_is_recorded_assessed_approved_and_carried_out_and_an_emergency_is_no
     good(&site, "paul", &["change", "status", "rt-4711", "in progress"]);
     good(&site, "srm", &["move", "rt-1", "StageRollOut"]);
     assert!(good(&site, "srm", &["show", "rt-1"]).contains("change        rt-4711 (In progress): a view of all sites"));
+
+    // A test that fails is reported, and the cycle begins anew (S3-26).
+    good(&site, "verifier", &["submit", "rt-3", &failing]);
+    good(&site, "verifier", &["move", "rt-3", "Unverified"]);
+    good(&site, "verifier", &["move", "rt-3", "InVerification"]);
+    refused(&site, "verifier", &["move", "rt-3", "Unverified"], "(no_report)");
+    good(&site, "verifier", &["move", "rt-3", "Unverified", "--reason", "it does not start"]);
+    site.kill();
+    site.up();
+    let shown = good(&site, "verifier", &["show", "rt-3"]);
+    assert!(shown.contains("cycle         2") && shown.contains("verifier: it does not start"), "{shown}");
 
     // An emergency goes to production at once, by right and on record (S3-12).
     let cve = ["change", "open", "rt-4713", "--title", "CVE-2026-1", "--kind", "emergency"];

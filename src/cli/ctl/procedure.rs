@@ -86,7 +86,8 @@ fn effect(transition: &TransitionBody) -> String {
 }
 
 fn gates(transition: &TransitionBody) -> String {
-    transition.gates.iter().map(gate).collect::<Vec<_>>().join(", ")
+    let report = transition.fails.then(|| "a report".to_owned());
+    transition.gates.iter().map(gate).chain(report).collect::<Vec<_>>().join(", ")
 }
 
 fn gate(gate: &GateBody) -> String {

@@ -98,6 +98,12 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
     for (what, url) in &dossier.links {
         let _ = writeln!(text, "link          {what}: {url}");
     }
+    if let Some(cycle) = dossier.cycle {
+        let _ = writeln!(text, "cycle         {cycle}");
+    }
+    for failure in &dossier.failures {
+        let _ = writeln!(text, "failure       {} {}: {}", moment(&failure.at), failure.by, failure.note);
+    }
     for note in &dossier.notes {
         let _ = writeln!(text, "note          {} {}: {}", moment(&note.at), note.by, note.note);
     }
@@ -176,7 +182,9 @@ mod tests {
             extended: Some("2d".into()),
             overridden: vec![OverriddenBody { state, gate: "reported".into() }],
             links: [("release-notes".to_owned(), "https://example.org/notes".to_owned())].into(),
-            notes: vec![NotedBody { at: at(), by, note: "restart it after the update".into() }],
+            notes: vec![NotedBody { at: at(), by: by.clone(), note: "restart it after the update".into() }],
+            cycle: Some(2),
+            failures: vec![NotedBody { at: at(), by, note: "it does not start".into() }],
         };
         let dated = Some("2026-12-01T08:00:00Z".to_owned());
         let shown = show_rollout(&RolloutBody { dossier: Some(dossier), dated, ..waiting() }, "rolloutctl");

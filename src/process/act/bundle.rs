@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::step::no_report;
 use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, RolloutId};
@@ -144,6 +145,7 @@ pub(in crate::process) fn step(
     for (case, judged) in judged {
         match &case.step {
             Ok(transition) if judged.verdict == Verdict::Pass => {
+                findings.extend(no_report(transition, reason).map(|finding| case.named(finding)));
                 let (entry, moved) = case.moved(transition, reason);
                 packages += moved;
                 entries.push(entry);

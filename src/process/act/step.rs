@@ -1,12 +1,15 @@
 //! Another state for a rollout, asked for by a person.
 
 use super::rollout;
-use crate::domain::gate::{Judgement, Verdict};
+use crate::domain::gate::{Finding, Judgement, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::Transition;
-use crate::process::decision::{Answer, Decision};
+use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::fact::Fact;
+use crate::process::fact::change::Failed;
+use crate::process::fact::rollout::Moved;
 use crate::process::gate::Case;
 use crate::process::known::Known;
 use crate::process::who::Caller;
@@ -27,12 +30,38 @@ pub(in crate::process) fn step(
     let judged = case.judge();
     match case.step {
         Ok(transition) if judged.verdict == Verdict::Pass => {
+            if let Some(finding) = no_report(transition, reason) {
+                return Decision::refused(vec![finding]);
+            }
             let (entry, packages) = case.moved(transition, reason);
             let state = transition.to.clone();
             Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout: id.clone(), state, packages }) }
         }
         _ => Decision::answered(Answer::Refused(judged)),
     }
+}
+
+/// Whoever says that a test has failed reports what has failed (S3-26). A tracker has that on its ticket.
+pub(super) fn no_report(transition: &Transition, reason: &str) -> Option<Finding> {
+    let sentence = "This step says that a test has failed: its reason is the report, and there is none.";
+    let is_missing = transition.fails && reason.trim().is_empty();
+    is_missing.then(|| Finding::new(Verdict::Reject, "no_report", sentence))
+}
+
+/// A decision with the failures that its steps say: each begins another cycle of its rollout.
+pub(in crate::process) fn with_failures(known: Known<'_>, mut decision: Decision) -> Decision {
+    let failed = |entry: &Entry| {
+        let Fact::Moved(Moved { rollout: id, from, to, .. }) = &entry.fact else { return None };
+        let rollout = known.world.rollouts.get(id)?;
+        let steps = known.rules.of(&rollout.parts).ok()?.workflow.transitions();
+        steps.iter().find(|step| step.fails && step.from.as_str() == from && step.to.as_str() == to)?;
+        let before = known.world.dossiers.of(id).and_then(|dossier| dossier.cycle).unwrap_or(1);
+        let fact = Failed { rollout: id.clone(), report: entry.why.clone(), cycle: before + 1 };
+        Some(Entry { who: entry.who.clone(), why: String::new(), fact: fact.into() })
+    };
+    let failures: Vec<Entry> = decision.entries.iter().filter_map(failed).collect();
+    decision.entries.extend(failures);
+    decision
 }
 
 /// What stands between a rollout and a state, for `why`: nothing is changed and nothing is logged.

@@ -151,6 +151,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::EmergencyTold(_)
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
+        | Fact::Failed(_)
         | Fact::Started(_)
         | Fact::Refused(_)
         | Fact::RefusedTogether(_)

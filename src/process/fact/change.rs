@@ -140,6 +140,18 @@ pub struct Overridden {
     pub change: Option<ChangeId>,
 }
 
+/// A test of a rollout has failed, and its cycle begins anew (S3-26).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failed {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// What has failed, as it was reported.
+    pub report: String,
+    /// The number of the cycle that begins now; the first one was 1.
+    pub cycle: u64,
+}
+
 /// Something to know about a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -185,6 +197,7 @@ kinds! {
     Approved "rollout.approved";
     Disapproved "rollout.disapproved";
     Extended "rollout.extended";
+    Failed "rollout.failed";
     Noted "rollout.noted";
     Linked "rollout.linked";
 }
@@ -272,6 +285,12 @@ impl fmt::Display for Overridden {
             Some(change) => write!(f, ", for the emergency {change}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a test of {} has failed, and cycle {} begins: {}", self.rollout, self.cycle, self.report)
     }
 }
 

@@ -386,6 +386,8 @@ facts! {
     ReviewAnswered(review::ReviewAnswered);
     /// Nobody has answered a review in time.
     ReviewOverdue(review::ReviewOverdue);
+    /// A test of a rollout has failed.
+    Failed(change::Failed);
     /// A release was planned.
     ReleasePlanned(release::ReleasePlanned);
     /// A release has this scope.
@@ -943,6 +945,12 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What tests that fail added.
+    pub(crate) fn of_failures() -> Vec<Fact> {
+        let rollout = "rt-1".parse().expect("an id");
+        vec![change::Failed { rollout, report: "it does not start".into(), cycle: 2 }.into()]
+    }
+
     /// What the register of people added.
     pub(crate) fn of_people() -> Vec<Fact> {
         vec![Fact::Erased(super::person::Erased { person: PersonId::new(0x0123_4567_89ab_cdef) })]
@@ -1006,6 +1014,7 @@ mod tests {
             .chain(samples::of_changes())
             .chain(samples::of_reviews())
             .chain(samples::of_releases())
+            .chain(samples::of_failures())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1088,6 +1097,7 @@ mod tests {
         all.extend(samples::of_changes());
         all.extend(samples::of_reviews());
         all.extend(samples::of_releases());
+        all.extend(samples::of_failures());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1191,6 +1201,7 @@ mod tests {
             samples::of_changes(),
             samples::of_reviews(),
             samples::of_releases(),
+            samples::of_failures(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -12,7 +12,7 @@ use super::pauses::Pauses;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{Actor, LinkName, Role, RolloutId};
 use crate::process::fact::change::{
-    Approved, Disapproved, Edited, Extended, Linked, Noted, Overridden, Resumed, Stalled,
+    Approved, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Stalled,
 };
 use crate::process::fact::rollout::Moved;
 
@@ -32,6 +32,10 @@ pub struct Dossier {
     pub notes: Vector<Note>,
     /// Addresses of documents, by what they are.
     pub links: OrdMap<LinkName, String>,
+    /// Reports of tests that have failed, the newest last.
+    pub failures: Vector<Note>,
+    /// The number of its cycle, if it is not the first.
+    pub cycle: Option<u64>,
     /// Since when it is on hold, by the wall clock.
     pub stalled: Option<Timestamp>,
     /// When it was.
@@ -119,6 +123,17 @@ impl Dossiers {
                 dossier.notes.pop_front();
             }
             dossier.notes.push_back(note);
+        });
+    }
+
+    pub(super) fn failed(&mut self, stamp: Stamp<'_>, Failed { rollout, report, cycle }: &Failed) {
+        let report = Note { at: stamp.at, by: Actor::recorded(stamp.who), text: report.clone() };
+        self.change(rollout, |dossier| {
+            if dossier.failures.len() == NOTES_KEPT {
+                dossier.failures.pop_front();
+            }
+            dossier.failures.push_back(report);
+            dossier.cycle = Some(*cycle);
         });
     }
 

@@ -72,7 +72,7 @@ pub use trees::{Tree, Trees};
 use super::fact::Fact;
 use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use super::fact::change::{
-    Approved, Cancelled, Disapproved, Edited, Extended, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
+    Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
     Unscheduled,
 };
 use super::fact::issue::{IssueClosed, IssueNoted};
@@ -235,6 +235,7 @@ impl World {
             Fact::Extended(extended) => self.dossiers.extended(extended),
             Fact::Overridden(overridden) => self.dossiers.overridden(overridden),
             Fact::Noted(noted) => self.dossiers.noted(stamp, noted),
+            Fact::Failed(failed) => self.dossiers.failed(stamp, failed),
             Fact::Linked(linked) => self.dossiers.linked(linked),
             Fact::BundleOpened(opened) => self.bundles.opened(stamp, opened),
             Fact::BundleJoined(joined) => self.bundles.joined(joined),
@@ -308,6 +309,7 @@ impl World {
             | Fact::Extended(Extended { rollout, .. })
             | Fact::Overridden(Overridden { rollout, .. })
             | Fact::Noted(Noted { rollout, .. })
+            | Fact::Failed(Failed { rollout, .. })
             | Fact::Linked(Linked { rollout, .. }) => self.rollouts.is_unknown(rollout),
             Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
                 Some(format!("the bundle {} exists already", opened.bundle))

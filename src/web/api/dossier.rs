@@ -58,6 +58,12 @@ pub struct DossierBody {
     /// The newest notes, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NotedBody>,
+    /// The number of its cycle, if a test has failed and it began anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<u64>,
+    /// Reports of tests that have failed, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<NotedBody>,
 }
 
 /// What was found out with a rollout by the teams that count.
@@ -229,6 +235,8 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         overridden: dossier.overridden.iter().map(overridden).collect(),
         links: dossier.links.iter().map(|(what, url)| (what.to_string(), url.clone())).collect(),
         notes: dossier.notes.iter().map(note).collect(),
+        cycle: dossier.cycle,
+        failures: dossier.failures.iter().map(note).collect(),
     }
 }
 

@@ -50,6 +50,9 @@ pub struct TransitionBody {
     /// Whether it withdraws the packages from every tree.
     #[serde(default)]
     pub withdraws: bool,
+    /// Whether it says that a test has failed: it needs a report, which is its reason.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fails: bool,
 }
 
 /// Where packages are moved from and to.
@@ -115,6 +118,7 @@ fn transition_body(transition: &Transition) -> TransitionBody {
         gates: transition.gates.iter().map(gate_body).collect(),
         moves,
         withdraws: transition.effect == Effect::Withdraw,
+        fails: transition.fails,
     }
 }
 

@@ -590,3 +590,29 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
     story.records(&srm, ask);
     assert_eq!(said(&story, &srm), [""; 0]);
 }
+
+/// S3-26.
+#[test]
+fn a_test_that_fails_is_reported_and_the_cycle_begins_anew() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    story.arrives(BDII).submit("r", &[BDII]);
+    let vera = person("vera", &[Role::VERIFIER]);
+    let back = |reason: &str| Ask::Move { rollout: id("r"), state: "Unverified".into(), reason: reason.into() };
+    let cycle = |story: &Story| story.world.dossiers.of(&id("r")).and_then(|dossier| dossier.cycle);
+    story.moves(&vera, "Unverified").moves(&vera, "InVerification");
+    assert_eq!((cycle(&story), story.refuses(&vera, back(" "))), (None, "no_report".to_owned()));
+    story.asks(&vera, back("it does not start"));
+    assert_eq!((story.state("r"), cycle(&story)), ("Unverified".to_owned(), Some(2)));
+    // What is asked of the developers and answered is no failure; a tracker has the report on its ticket.
+    for state in ["InVerification", "Waiting for response", "InVerification", "Waiting for response"] {
+        story.moves(&vera, state);
+    }
+    assert_eq!(cycle(&story), Some(2));
+    story.hint("d1", "r", "Unverified");
+    assert_eq!(cycle(&story), Some(3));
+    let failures = &story.world.dossiers.of(&id("r")).expect("it has one").failures;
+    let reports: Vec<&str> = failures.iter().map(|failure| failure.text.as_str()).collect();
+    assert_eq!(reports, ["it does not start", "delivery d1"]);
+}
