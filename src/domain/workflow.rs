@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::attributes::Importance;
 use super::names::{Role, TreeName};
 use super::terms::Gate;
 
@@ -99,6 +100,7 @@ pub struct Workflow {
     limits: BTreeMap<State, Duration>,
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
+    titled: bool,
 }
 
 /// A procedure as written, before it is checked.
@@ -116,6 +118,8 @@ pub struct Draft {
     pub transitions: Vec<DraftTransition>,
     /// Who may submit rollouts.
     pub submitters: BTreeSet<Role>,
+    /// Whether titles have to follow the naming convention.
+    pub titled: bool,
 }
 
 /// A transition of a [`Draft`].
@@ -238,8 +242,7 @@ impl Workflow {
             if t.who.is_empty() {
                 say(part, format!("nobody may take the transition from {from} to {to}"));
             }
-            let names: BTreeSet<&str> = t.gates.iter().map(|gate| gate.name).collect();
-            if names.len() < t.gates.len() {
+            if is_any_twice(&t.gates) {
                 say(part, format!("the transition from {from} to {to} names a gate twice"));
             }
             if let Effect::Move { from: a, to: b } = &t.effect
@@ -266,7 +269,8 @@ impl Workflow {
         let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
-        Ok(Self { name: draft.name, initial, spellings, states, limits, transitions, submitters: draft.submitters })
+        let Draft { name, submitters, titled, .. } = draft;
+        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, titled })
     }
 
     /// The roles that it names.
@@ -282,6 +286,11 @@ impl Workflow {
     /// Who may submit rollouts.
     pub fn submitters(&self) -> &BTreeSet<Role> {
         &self.submitters
+    }
+
+    /// Whether titles of rollouts have to follow the naming convention (S0-54).
+    pub fn is_titled(&self) -> bool {
+        self.titled
     }
 
     /// The state of a new rollout.
@@ -359,6 +368,13 @@ impl Workflow {
     }
 }
 
+/// Whether a gate is asked with two sets of terms for the same rollout.
+fn is_any_twice(gates: &[Gate]) -> bool {
+    let both = |a: &Gate, b: &Gate| Importance::ALL.iter().any(|it| a.terms.apply_to(*it) && b.terms.apply_to(*it));
+    let again = |n: usize, gate: &Gate| gates[..n].iter().any(|other| other.name == gate.name && both(other, gate));
+    gates.iter().enumerate().any(|(n, gate)| again(n, gate))
+}
+
 /// The states that cannot be reached, each with its position in the draft.
 fn unreachable<'s>(
     initial: &State,
@@ -397,6 +413,7 @@ mod tests {
             transitions: arrows.iter().map(|(a, b)| arrow(a, b)).collect(),
             limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
+            titled: false,
         }
     }
 

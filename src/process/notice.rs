@@ -11,13 +11,13 @@ use jiff::SignedDuration;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::{Due, GivenUp, Sent};
-use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, request, rollout};
+use super::fact::{Fact, Kind as _, Subject, assignment, attributes, change, issue, report, request, rollout};
 use super::input::End;
 use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 25] = [
+pub const EVENTS: [&str; 29] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -43,6 +43,10 @@ pub const EVENTS: [&str; 25] = [
     issue::IssueClosed::NAME,
     request::ChangeTied::NAME,
     request::ChangeUntied::NAME,
+    issue::IssueRanked::NAME,
+    change::Ticked::NAME,
+    change::Unticked::NAME,
+    attributes::Described::NAME,
 ];
 
 /// What a receiver gets if it does not say what it wants: what people wait for.

@@ -10,6 +10,7 @@
 mod adoption;
 mod adoption_sweep;
 mod attack;
+mod attributes;
 mod bad_days;
 mod calendar;
 mod calls;

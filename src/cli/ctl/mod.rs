@@ -54,6 +54,8 @@ pub mod outbox;
 pub mod check;
 /// `rolloutctl edit` and `cancel`.
 pub mod edit;
+/// `rolloutctl describe` and `tick`.
+pub mod describe;
 /// `rolloutctl halt`.
 pub mod halt;
 /// `rolloutctl stall` and `resume`.
@@ -115,9 +117,11 @@ enum Command {
     Cancel(edit::CancelArgs),
     Stall(hold::StallArgs),
     Resume(hold::ResumeArgs),
+    Describe(describe::DescribeArgs),
     Halt(halt::HaltArgs),
     Maintenance(maintenance::MaintenanceArgs),
     Approve(dossier::ApproveArgs),
+    Tick(describe::TickArgs),
     Override(dossier::OverrideArgs),
     Extend(dossier::ExtendArgs),
     Assign(adopters::AssignArgs),
@@ -176,6 +180,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Cancel(args) => edit::cancel(args, &client, json).await,
         Command::Stall(args) => hold::stall(args, &client, json).await,
         Command::Resume(args) => hold::resume(args, &client, json).await,
+        Command::Describe(args) => describe::describe(args, &client, json).await,
+        Command::Tick(args) => describe::tick(args, &client, json).await,
         Command::Halt(args) => halt::run(args, &client, json).await,
         Command::Maintenance(args) => maintenance::run(args, &client, json).await,
         Command::Approve(args) => dossier::approve(args, &client, json).await,

@@ -61,12 +61,17 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
 }
 
 fn show(procedure: &ProcedureBody, width: usize) -> String {
-    let ProcedureBody { name, distributions, initial, submit, transitions, .. } = procedure;
+    let ProcedureBody { name, distributions, initial, submit, transitions, titled, .. } = procedure;
     let mut text = format!("procedure      {name}\n");
     for dist in distributions {
         let _ = writeln!(text, "distribution   {dist}");
     }
-    let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}\n", submit.join(", "));
+    let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}", submit.join(", "));
+    if *titled {
+        let _ =
+            writeln!(text, "titles         follow the naming convention, as `Staged Rollout EMI-1.0 bdii-site 1.0.1`");
+    }
+    text.push('\n');
     let row = |t: &TransitionBody| vec![t.from.clone(), t.to.clone(), effect(t), t.who.join(", "), gates(t)];
     let rows: Vec<_> = transitions.iter().map(row).collect();
     text + &table::lay_out(&["FROM", "TO", "PACKAGES", "WHO", "GATES"], &rows, width)

@@ -44,6 +44,8 @@ pub mod report;
 pub mod issue;
 /// Facts about what people add to a rollout.
 pub mod change;
+/// Facts about what a rollout is called beside its title.
+pub mod attributes;
 /// Facts about bundles.
 pub mod bundle;
 /// Facts about updates.
@@ -305,6 +307,8 @@ facts! {
     IssueNoted(issue::IssueNoted);
     /// An issue is solved.
     IssueClosed(issue::IssueClosed);
+    /// It was decided how urgent an issue is.
+    IssueRanked(issue::IssueRanked);
     /// A rollout has other packages or another title.
     Edited(change::Edited);
     /// A rollout was cancelled before anything had moved.
@@ -329,6 +333,12 @@ facts! {
     Noted(change::Noted);
     /// A document about a rollout.
     Linked(change::Linked);
+    /// Somebody has looked at something, and it is as it should be.
+    Ticked(change::Ticked);
+    /// Somebody takes that back.
+    Unticked(change::Unticked);
+    /// What is said of a rollout beside its title.
+    Described(attributes::Described);
     /// A bundle was opened.
     BundleOpened(bundle::BundleOpened);
     /// A rollout joined a bundle.
@@ -747,6 +757,32 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What is said of a rollout beside its title, and what is ticked.
+    pub(crate) fn of_attributes() -> Vec<Fact> {
+        use crate::domain::attributes::{Attributes, Importance, Level};
+        use crate::domain::request::Priority;
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let check: crate::domain::names::CheckName = "documentation-reviewed".parse().expect("a name");
+        let all = Attributes {
+            product: "EMI.bdii-site.sl5.x86_64".parse().ok(),
+            component: "bdii-site".parse().ok(),
+            node_types: ["UI", "WN"].map(|label| label.parse().expect("a label")).into(),
+            severity: Some(Priority::Immediate),
+            priority: Some(Priority::None),
+            impact: Some(Level::High),
+            risk: Some(Level::Low),
+            importance: Some(Importance::Minor),
+            reversal: Some("yum downgrade bdii".into()),
+        };
+        vec![
+            attributes::Described { rollout: rollout.clone(), attributes: all }.into(),
+            attributes::Described { rollout: rollout.clone(), attributes: Attributes::default() }.into(),
+            change::Ticked { rollout: rollout.clone(), check: check.clone() }.into(),
+            change::Unticked { rollout: rollout.clone(), check }.into(),
+            issue::IssueRanked { rollout, issue: "#12".into(), priority: Priority::High }.into(),
+        ]
+    }
+
     /// What bundles added.
     pub(crate) fn of_bundles() -> Vec<Fact> {
         use crate::domain::report::Outcome;
@@ -919,6 +955,7 @@ mod tests {
             .chain(samples::of_bundles())
             .chain(samples::of_holds())
             .chain(samples::of_changes())
+            .chain(samples::of_attributes())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -999,6 +1036,7 @@ mod tests {
         all.extend(samples::of_holds());
         all.extend(samples::of_sources());
         all.extend(samples::of_changes());
+        all.extend(samples::of_attributes());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1095,7 +1133,14 @@ mod tests {
 
     #[test]
     fn what_people_record_is_a_sentence() {
-        let facts = [samples::of_records(), samples::of_bundles(), samples::of_holds(), samples::of_changes()].concat();
+        let facts = [
+            samples::of_records(),
+            samples::of_bundles(),
+            samples::of_holds(),
+            samples::of_changes(),
+            samples::of_attributes(),
+        ]
+        .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
     }

@@ -21,6 +21,8 @@ mod bundles;
 mod care;
 /// Changes.
 mod changes;
+/// What is said of a rollout beside its title.
+mod attributes;
 
 const PROCEDURE: &str = r#"
 name = "tested"
