@@ -11,7 +11,7 @@ use super::fact::change::{Linked, Noted};
 use super::fact::issue::{IssueNoted, IssueRanked};
 use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
-use super::fact::report::Reported;
+use super::fact::report::{ReportPublished, Reported};
 use super::fact::rollout::Staged;
 use super::fact::team::TeamRegistered;
 use super::fact::tree::Published;
@@ -211,6 +211,13 @@ pub enum Ask {
     },
     /// To report for a team.
     Report(Reported),
+    /// To let everybody read the file of a report, or no longer.
+    PublishReport {
+        /// Which report, and whether they may.
+        published: ReportPublished,
+        /// Why.
+        reason: String,
+    },
     /// To note an issue.
     NoteIssue {
         /// The issue.

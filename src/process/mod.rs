@@ -112,6 +112,9 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             adopter::installed(known, caller, installed, reason)
         }
         Input::Asked(caller, Ask::Report(reported)) => adopter::report(known, caller, reported),
+        Input::Asked(caller, Ask::PublishReport { published, reason }) => {
+            adopter::publish(known, caller, published, reason)
+        }
         Input::Asked(caller, Ask::NoteIssue { noted, reason }) => issue::note(known, caller, noted, reason),
         Input::Asked(caller, Ask::CloseIssue { rollout, issue, reason }) => {
             issue::close(known, caller, rollout, issue, reason)

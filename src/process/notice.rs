@@ -17,7 +17,7 @@ use super::known::Known;
 use crate::domain::names::{HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts.
-pub const EVENTS: [&str; 29] = [
+pub const EVENTS: [&str; 30] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -39,6 +39,7 @@ pub const EVENTS: [&str; 29] = [
     assignment::Answered::NAME,
     assignment::Installed::NAME,
     report::Reported::NAME,
+    report::ReportPublished::NAME,
     issue::IssueNoted::NAME,
     issue::IssueClosed::NAME,
     request::ChangeTied::NAME,

@@ -44,6 +44,8 @@ rights! {
     ANSWER = "answer for a team", [SRM, OU], true;
     /// What a team has found (S0-45).
     REPORT = "report for a team", [SRM, OU], true;
+    /// Which reports everybody may read (S1-35).
+    PUBLISH = "publish reports", [ADMIN, SRM, OU], false;
     /// Issues and their show-stoppers (S0-41).
     ISSUES = "note or close issues", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
     /// How urgent an issue is (S0-43).

@@ -59,6 +59,7 @@ mod plan;
 mod power_cuts;
 mod random;
 mod readers;
+mod reports;
 mod rings;
 mod scenarios;
 mod scrub;

@@ -64,8 +64,10 @@ pub mod hold;
 pub mod maintenance;
 /// `rolloutctl team`.
 pub mod team;
-/// `rolloutctl assign`, `unassign`, `accept`, `reject` and `report`.
+/// `rolloutctl assign`, `unassign`, `accept` and `reject`.
 pub mod adopters;
+/// `rolloutctl report`.
+pub mod report;
 /// `rolloutctl issue`.
 pub mod issue;
 /// `rolloutctl todo`.
@@ -129,7 +131,7 @@ enum Command {
     Accept(adopters::AcceptArgs),
     Reject(adopters::RejectArgs),
     Installed(adopters::InstalledArgs),
-    Report(adopters::ReportArgs),
+    Report(report::ReportArgs),
     Issue(issue::IssueArgs),
     Note(dossier::NoteArgs),
     Link(dossier::LinkArgs),
@@ -192,7 +194,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Accept(args) => adopters::accept(args, &client, json).await,
         Command::Reject(args) => adopters::reject(args, &client, json).await,
         Command::Installed(args) => adopters::installed(args, &client, json).await,
-        Command::Report(args) => adopters::report(args, &client, json).await,
+        Command::Report(args) => report::run(args, &client, json).await,
         Command::Issue(args) => issue::run(args, &client, json).await,
         Command::Note(args) => dossier::note(args, &client, json).await,
         Command::Link(args) => dossier::link(args, &client, json).await,

@@ -135,6 +135,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
         | Fact::IssueRanked(_)
+        | Fact::ReportPublished(_)
         | Fact::Started(_)
         | Fact::Refused(_)
         | Fact::RefusedTogether(_)

@@ -303,6 +303,8 @@ facts! {
     Unassigned(assignment::Unassigned);
     /// A team has reported.
     Reported(report::Reported);
+    /// Everybody may read the file of a report, or no longer.
+    ReportPublished(report::ReportPublished);
     /// An issue was noted.
     IssueNoted(issue::IssueNoted);
     /// An issue is solved.
@@ -727,6 +729,7 @@ pub(crate) mod samples {
                 team,
                 outcome: crate::domain::report::Outcome::Warning,
                 summary: "2,000 jobs a day".into(),
+                sections: crate::domain::report::Sections::default(),
                 file: Some(report::File { name: "report.odt".into(), sha256: Sha256([3; 32]), size: 1234 }),
             }
             .into(),
@@ -781,6 +784,29 @@ pub(crate) mod samples {
             change::Unticked { rollout: rollout.clone(), check }.into(),
             issue::IssueRanked { rollout, issue: "#12".into(), priority: Priority::High }.into(),
         ]
+    }
+
+    /// What reports say beside their outcome.
+    pub(crate) fn of_reports() -> Vec<Fact> {
+        use crate::domain::report::{Outcome, Sections};
+        let (rollout, team): (RolloutId, TeamName) =
+            ("rt-1".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        let sections = Sections {
+            release_notes: "correct".into(),
+            tests: "installed on three WNs".into(),
+            metrics: "2,000 jobs a day".into(),
+            vos: "atlas, cms".into(),
+        };
+        let reported = report::Reported {
+            rollout: rollout.clone(),
+            team: team.clone(),
+            outcome: Outcome::Success,
+            summary: String::new(),
+            sections,
+            file: None,
+        };
+        let published = |published| report::ReportPublished { rollout: rollout.clone(), team: team.clone(), published };
+        vec![reported.into(), published(true).into(), published(false).into()]
     }
 
     /// What bundles added.
@@ -956,6 +982,7 @@ mod tests {
             .chain(samples::of_holds())
             .chain(samples::of_changes())
             .chain(samples::of_attributes())
+            .chain(samples::of_reports())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1037,10 +1064,11 @@ mod tests {
         all.extend(samples::of_sources());
         all.extend(samples::of_changes());
         all.extend(samples::of_attributes());
+        all.extend(samples::of_reports());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
-        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1"];
+        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1", "report.added\",\"kv\":1"];
         let is_as_then = |line: &&str| !newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}")));
         let written = facts.iter().zip(sample.lines()).filter(|(_, line)| is_as_then(line));
         let written: Vec<String> = written.map(|(fact, _)| write(fact)).collect();
@@ -1139,6 +1167,7 @@ mod tests {
             samples::of_holds(),
             samples::of_changes(),
             samples::of_attributes(),
+            samples::of_reports(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -75,7 +75,7 @@ use super::fact::change::{
 };
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
-use super::fact::report::Reported;
+use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::rollout::Delayed;
 use super::fact::task::{TaskBegun, TaskDone};
@@ -212,6 +212,7 @@ impl World {
             Fact::Installed(installed) => self.adopters.installed(stamp, installed),
             Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
             Fact::Reported(reported) => self.adopters.reported(stamp, reported),
+            Fact::ReportPublished(published) => self.adopters.published(published),
             Fact::IssueNoted(noted) => self.issues.noted(stamp, noted),
             Fact::IssueClosed(closed) => self.issues.closed(closed),
             Fact::IssueRanked(ranked) => self.issues.ranked(ranked),
@@ -285,6 +286,7 @@ impl World {
             | Fact::Delayed(Delayed { rollout, .. })
             | Fact::Unassigned(Unassigned { rollout, .. })
             | Fact::Reported(Reported { rollout, .. })
+            | Fact::ReportPublished(ReportPublished { rollout, .. })
             | Fact::IssueNoted(IssueNoted { rollout, .. })
             | Fact::IssueClosed(IssueClosed { rollout, .. })
             | Fact::IssueRanked(IssueRanked { rollout, .. })

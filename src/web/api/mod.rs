@@ -39,8 +39,12 @@ pub mod holds;
 pub mod maintenances;
 /// The registry of early adopters.
 pub mod teams;
-/// Teams are asked to test a rollout, answer, and report.
+/// Teams are asked to test a rollout, and answer.
 pub mod adopters;
+/// What is told of a rollout's reports.
+pub mod report_texts;
+/// What teams have found, with their files.
+pub mod reports;
 /// What whoever asks has to do.
 pub mod todo;
 /// Issues of a rollout.
@@ -104,7 +108,13 @@ pub mod outbox;
     adopters::unassign,
     adopters::installed,
     adopters::answer,
-    adopters::report,
+    reports::report,
+    reports::reports,
+    reports::report_file,
+    reports::report_template,
+    reports::report_summary,
+    reports::report_archive,
+    reports::publish_report,
     issues::note_issue,
     issues::close_issue,
     issues::rank_issue,
@@ -176,7 +186,13 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/teams/{team}", delete(adopters::unassign))
         .route("/api/v1/rollouts/{id}/teams/{team}/installed", post(adopters::installed))
         .route("/api/v1/rollouts/{id}/teams/{team}/answer", post(adopters::answer))
-        .route("/api/v1/rollouts/{id}/teams/{team}/report", post(adopters::report))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report", post(reports::report))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/file", get(reports::report_file))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/template", get(reports::report_template))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/published", put(reports::publish_report))
+        .route("/api/v1/rollouts/{id}/reports", get(reports::reports))
+        .route("/api/v1/rollouts/{id}/reports/summary", get(reports::report_summary))
+        .route("/api/v1/rollouts/{id}/reports/archive", get(reports::report_archive))
         .route("/api/v1/rollouts/{id}/issues", post(issues::note_issue))
         .route("/api/v1/rollouts/{id}/issues/close", post(issues::close_issue))
         .route("/api/v1/rollouts/{id}/issues/rank", post(issues::rank_issue))
