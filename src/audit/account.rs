@@ -8,10 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::tree::Tree;
+use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::people::{People, Person};
 use crate::domain::plan::Plan;
 use crate::process::fact::count;
+use crate::process::fact::report::File;
 use crate::process::world::World;
 
 /// A plan takes seconds; one this old is waiting for something.
@@ -182,6 +184,35 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
         }
     }
     lost
+}
+
+/// Files of reports that are not as the logbook says, and those that it does not know. `look` says what is wrong with a file,
+/// and `unnamed` which ones there are beside those that have these hashes.
+pub fn of_reports(
+    world: &World,
+    dir: &str,
+    look: impl Fn(&File) -> Option<String>,
+    unnamed: impl FnOnce(&BTreeSet<Sha256>) -> Result<Vec<String>, String>,
+) -> Vec<(String, String)> {
+    let mut wrong = Findings::default();
+    let mut named = BTreeSet::new();
+    for (rollout, team, file) in world.adopters.files() {
+        if named.insert(file.sha256)
+            && let Some(what) = look(file)
+        {
+            let what = format!("{what}: the report {} of {team} on {rollout}", file.name);
+            wrong.say(&format!("{dir}/{}", file.sha256.to_hex()), what);
+        }
+    }
+    match unnamed(&named) {
+        Ok(names) => {
+            for name in names {
+                wrong.say(&format!("{dir}/{name}"), "no entry of the logbook names it");
+            }
+        }
+        Err(why) => wrong.say(dir, why),
+    }
+    wrong.told()
 }
 
 #[cfg(test)]

@@ -67,6 +67,33 @@ impl Client {
         self.send(Method::GET, path, None::<&()>).await
     }
 
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// If there is no daemon, or it refuses.
+    pub async fn text(&self, path: &str) -> Result<String, Failure> {
+        let (_, bytes) = self.file(path).await?;
+        String::from_utf8(bytes).map_err(|_| Failure::new(Exit::NoDaemon, format!("{} sent no text", self.url)))
+    }
+
+    /// Reads a file: the name that the daemon gives it, which may be empty, and its bytes.
+    ///
+    /// # Errors
+    /// If there is no daemon, or it refuses.
+    pub async fn file(&self, path: &str) -> Result<(String, Vec<u8>), Failure> {
+        let mut request = self.http.get(format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.map_err(|e| self.unreachable(&e))?;
+        let status = response.status();
+        let named = response.headers().get(header::CONTENT_DISPOSITION).and_then(|it| it.to_str().ok());
+        let name = named.and_then(|it| Some(it.split_once("filename=\"")?.1.split_once('"')?.0.to_owned()));
+        let name = name.unwrap_or_default();
+        let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        if status.is_success() { Ok((name, bytes.into())) } else { Err(refused(status, &bytes, self.token.is_some())) }
+    }
+
     /// Reads a list page by page, up to `limit`.
     ///
     /// # Errors

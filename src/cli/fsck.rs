@@ -23,8 +23,11 @@ use crate::config::settings::Settings;
 use crate::domain::names::TreeId;
 use crate::format::openpgp::KEY_FILE_MAX;
 use crate::link::clock::Clock;
+use crate::process::fact::report::File;
+use crate::process::world::World;
 use crate::store::ownership;
 use crate::store::people;
+use crate::store::reports::{self, Wrong};
 
 /// How many times findings are checked again: promotions on a site may never end.
 const LOOKS: usize = 10;
@@ -37,11 +40,12 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Every file that a repomd.xml names must exist with its sizes and checksums, every listed package
 /// with its size, and the logbook must have accepted exactly these packages for exactly these trees.
 /// The keys that signed them must be in the ring of the tree, or sites refuse them. The logbook's hash
-/// chain is checked, too, what its checkpoint says, and that nobody who was erased is left in the
-/// register of people. None of this uses the code that writes metadata. You can run it while the daemon runs; a tree with work in
-/// progress is then only checked for consistency with itself.
+/// chain is checked, too, what its checkpoint says, that nobody who was erased is left in the register
+/// of people, and that the files of reports are there. None of this uses the code that writes
+/// metadata. You can run it while the daemon runs; a tree with work in progress is then only checked
+/// for consistency with itself.
 ///
-/// Without --full the contents of packages are not read, and a hundred thousand take a few seconds.
+/// Without --full the contents of packages and reports are not read, and a hundred thousand take a few seconds.
 ///
 /// Example: sudo -u rolloutd rolloutd fsck --full
 ///
@@ -52,7 +56,7 @@ pub struct FsckArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = "/etc/rolloutd/rolloutd.toml")]
     config: PathBuf,
-    /// Read every byte of every listed package
+    /// Read every byte of every listed package and of every report
     #[arg(long)]
     full: bool,
     /// One JSON document on standard output and nothing else
@@ -174,6 +178,7 @@ fn once(
     let people = people::read(&settings.site.state).map_err(|error| error.sentence());
     let of_people = people.map_or_else(|why| vec![why], |people| account::of_people(&world, &people));
     report.findings.extend(of_people.into_iter().map(|what| (people::FILE.to_owned(), what)));
+    report.findings.extend(of_reports(&world, &settings.site.state, look));
     let (doubts, unreadable) = offline::doubts(settings, &world, Clock::System.now());
     for (id, doubts) in doubts.into_iter().filter(|(id, _)| wanted(id)) {
         if let Some(what) = doubts.untrusted {
@@ -189,6 +194,19 @@ fn once(
         }
     }
     Ok(report)
+}
+
+/// What is wrong with the files of reports.
+fn of_reports(world: &World, state: &Path, look: Look) -> Vec<Finding> {
+    let wrong = |file: &File| match reports::look(state, &file.sha256, file.size, matches!(look, Look::AtBytes)) {
+        Ok(None) => None,
+        Ok(Some(Wrong::Missing)) => Some("it is missing".to_owned()),
+        Ok(Some(Wrong::Size(size))) => Some(format!("it has {size} bytes instead of {}", file.size)),
+        Ok(Some(Wrong::Changed)) => Some("its bytes were changed".to_owned()),
+        Err(error) => Some(error.sentence()),
+    };
+    let unnamed = |named: &BTreeSet<_>| reports::unnamed(state, named).map_err(|error| error.sentence());
+    account::of_reports(world, reports::DIR, wrong, unnamed)
 }
 
 fn progress(settings: &Settings) -> ProgressBar {

@@ -42,6 +42,7 @@ use crate::store::lock::{LockError, SiteLock, lock_site};
 use crate::store::logbook::{LeftBehind, LogbookError, Reader, SqliteLogbook, left_behind};
 use crate::store::ownership;
 use crate::store::people::{PeopleError, Register};
+use crate::store::reports;
 use crate::store::thread_pool;
 use crate::web::context::Context;
 use crate::web::routes::{self, ServeTrees};
@@ -201,6 +202,11 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     shared.begin(rules, |world| take_up(&mut book, world))?;
     for what in &shared.read().world.mismatches {
         tracing::warn!(what, "logbook");
+    }
+    let named = shared.read().world.adopters.files().map(|(.., file)| file.sha256).collect();
+    let gone = reports::sweep(disk.as_ref(), &state, &named)?;
+    if gone > 0 {
+        tracing::warn!(gone, "files of reports removed that were never recorded: the daemon ended before that");
     }
     let register = Register::open(disk.as_ref(), &state)?;
     say_who_is_unknown(&shared, &register);

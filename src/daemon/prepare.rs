@@ -112,6 +112,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         name: settings.site.name.clone(),
         base_url: settings.site.base_url.clone(),
         root: settings.site.root.clone(),
+        state: settings.site.state.clone(),
         tokens,
         secrets,
         rejected: distributions.iter().map(|(path, ready)| (path.clone(), Arc::clone(&ready.gate.rejected))).collect(),

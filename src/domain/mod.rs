@@ -20,6 +20,10 @@ pub mod refusal;
 pub mod nevra;
 /// Titles, subjects, teams, files and replies as the procedures have people write them.
 pub mod naming;
+/// Requests for changes: priority, kind and status.
+pub mod request;
+/// What is said of a rollout beside its title: what it is, how urgent, how risky.
+pub mod attributes;
 /// Whether the facts found about a file are enough to let it in.
 pub mod trust;
 /// Gates as procedures name them, with their terms.
@@ -40,7 +44,5 @@ pub mod plan;
 pub mod report;
 /// What a task asks of a site.
 pub mod task;
-/// Requests for changes: priority, kind and status.
-pub mod request;
 /// Reviews afterwards.
 pub mod review;

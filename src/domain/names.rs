@@ -190,6 +190,15 @@ name_type! {
     LinkName, "name of a link", role
 }
 
+name_type! {
+    /// What a product, a component or a node type is called, wherever that is free text: `bdii`, `WN`.
+    Label, "name", line
+}
+name_type! {
+    /// Something that a person looks at and ticks: `documentation-reviewed`, `conformance-3`. Procedures name them.
+    CheckName, "name of a check", role
+}
+
 fn role(text: &str) -> Result<(), &'static str> {
     component(text)?;
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

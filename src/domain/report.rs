@@ -1,4 +1,4 @@
-//! What comes of a test: success, warning or failure (S1-26).
+//! What comes of a test: success, warning or failure (S1-26), and what a report says of it (S0-46).
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,6 +51,53 @@ impl FromStr for Outcome {
     }
 }
 
+/// What a report is to say beside its outcome (S0-46).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sections {
+    /// Whether the release notes are right.
+    pub release_notes: String,
+    /// Which tests were made.
+    pub tests: String,
+    /// What the load was: jobs a day, transfers.
+    pub metrics: String,
+    /// Which virtual organisations use the service.
+    pub vos: String,
+}
+
+impl Sections {
+    /// Their headings, each with the question that it answers.
+    pub const ASKED: [(&str, &str); 4] = [
+        ("Release notes", "Are the release notes correct and complete?"),
+        ("Tests", "Which tests were made, and how did they end?"),
+        ("Metrics", "What was the load, such as jobs or transfers a day?"),
+        ("VOs", "Which virtual organisations are configured for the service?"),
+    ];
+
+    /// What is said, in the order of the headings.
+    pub fn said(&self) -> [&str; 4] {
+        [&self.release_notes, &self.tests, &self.metrics, &self.vos]
+    }
+
+    /// The headings of which nothing is said.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        let all = Self::ASKED.into_iter().zip(self.said().map(str::is_empty));
+        all.filter(|(_, is_empty)| *is_empty).map(|((heading, _), _)| heading)
+    }
+
+    /// Whether nothing is said at all.
+    pub fn is_empty(&self) -> bool {
+        self.said().iter().all(|text| text.is_empty())
+    }
+}
+
+/// Whether a text mentions an issue: by its address or number as it is followed, or by `#` and its number.
+pub fn mentions(text: &str, issue: &str) -> bool {
+    let number = issue.rsplit(|c: char| !c.is_ascii_digit()).next().filter(|number| !number.is_empty());
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let has = |words: &str| text.match_indices(words).any(|(at, found)| ends(&text[at + found.len()..]));
+    has(issue) || number.is_some_and(|number| has(&format!("#{number}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +113,33 @@ mod tests {
             Outcome::ALL
         );
         assert_eq!("".parse::<Outcome>(), Err(NoOutcome(String::new())));
+    }
+
+    #[test]
+    fn a_report_says_what_is_asked_or_it_is_named() {
+        assert_eq!(Sections::default().missing().collect::<Vec<_>>(), ["Release notes", "Tests", "Metrics", "VOs"]);
+        let some = Sections { tests: "three WNs".into(), vos: "atlas".into(), ..Sections::default() };
+        assert_eq!(some.missing().collect::<Vec<_>>(), ["Release notes", "Metrics"]);
+        assert!(Sections::default().is_empty() && !some.is_empty());
+    }
+
+    #[test]
+    fn an_issue_is_mentioned_by_its_address_or_its_number() {
+        let ggus = "https://ggus.eu/?ticket_id=99";
+        for (text, issue, is_so) in [
+            ("see https://ggus.eu/?ticket_id=99.", ggus, true),
+            ("see #99 and more", ggus, true),
+            ("see #991", ggus, false),
+            ("99 jobs", ggus, false),
+            ("https://ggus.eu/?ticket_id=991", ggus, false),
+            ("(#12)", "#12", true),
+            ("bug-7 again", "bug-7", true),
+            ("bug-77", "bug-7", false),
+            ("", "#12", false),
+            ("# 12", "#12", false),
+            ("anything", "", true),
+        ] {
+            assert_eq!(mentions(text, issue), is_so, "{text} {issue}");
+        }
     }
 }

@@ -57,6 +57,15 @@ impl Priority {
             Self::Immediate => 4,
         }
     }
+
+    /// The word by which sites are told of an update (S1-61).
+    pub fn for_sites(self) -> &'static str {
+        match self {
+            Self::None | Self::Low | Self::Normal => "Normal",
+            Self::High => "HIGH",
+            Self::Immediate => "URGENT",
+        }
+    }
 }
 
 impl fmt::Display for Priority {

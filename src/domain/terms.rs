@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::names::{LinkName, Role, TreeName};
+use super::attributes::Importance;
+use super::names::{CheckName, LinkName, Role, TreeName};
 
 /// What a procedure has to specify for a gate.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +48,18 @@ pub enum TermKind {
     Roles,
     /// Documents that are linked, at least one.
     Links,
+    /// What people look at and tick, at least one.
+    Checks,
+    /// How much rollouts matter, at least one of the words.
+    Importance,
 }
 
 /// The tree that a gate looks at where nothing is moved; a transition that moves packages says it itself.
 pub const IN: TermForm = TermForm { name: "in", kind: TermKind::Tree, required: false, example: "in = \"testing\"" };
+
+/// For rollouts of which importance a gate is asked: for all if it is left out. Every gate may have it (S3-44).
+pub const IMPORTANCE: TermForm =
+    TermForm { name: "importance", kind: TermKind::Importance, required: false, example: "importance = [\"major\"]" };
 
 /// The value of a term.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +76,10 @@ pub enum Term {
     Roles(BTreeSet<Role>),
     /// Documents that are linked.
     Links(BTreeSet<LinkName>),
+    /// What people look at and tick.
+    Checks(BTreeSet<CheckName>),
+    /// How much rollouts matter.
+    Importance(BTreeSet<Importance>),
 }
 
 /// A gate of a transition.
@@ -128,6 +141,23 @@ impl Terms {
             _ => None,
         };
         links.into_iter().flatten()
+    }
+
+    /// What people look at and tick; nothing if the gate has no such term.
+    pub fn checks(&self, name: &str) -> impl Iterator<Item = &CheckName> {
+        let checks = match self.0.get(name) {
+            Some(Term::Checks(checks)) => Some(checks),
+            _ => None,
+        };
+        checks.into_iter().flatten()
+    }
+
+    /// Whether the gate is asked for rollouts that matter so much.
+    pub fn apply_to(&self, importance: Importance) -> bool {
+        match self.0.get(IMPORTANCE.name) {
+            Some(Term::Importance(those)) => those.contains(&importance),
+            _ => true,
+        }
     }
 
     /// The tree that [`IN`] names, if it is there.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::attributes::Importance;
 use super::names::{Role, TreeName};
 use super::terms::Gate;
 
@@ -102,6 +103,7 @@ pub struct Workflow {
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
     review: Option<Duration>,
+    titled: bool,
 }
 
 /// A procedure as written, before it is checked.
@@ -121,6 +123,8 @@ pub struct Draft {
     pub submitters: BTreeSet<Role>,
     /// Within which time those who use it review what has come into the last tree, if they do.
     pub review: Option<Duration>,
+    /// Whether titles have to follow the naming convention.
+    pub titled: bool,
 }
 
 /// A transition of a [`Draft`].
@@ -245,8 +249,7 @@ impl Workflow {
             if t.who.is_empty() {
                 say(part, format!("nobody may take the transition from {from} to {to}"));
             }
-            let names: BTreeSet<&str> = t.gates.iter().map(|gate| gate.name).collect();
-            if names.len() < t.gates.len() {
+            if is_any_twice(&t.gates) {
                 say(part, format!("the transition from {from} to {to} names a gate twice"));
             }
             if let Effect::Move { from: a, to: b } = &t.effect
@@ -273,16 +276,8 @@ impl Workflow {
         let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
-        Ok(Self {
-            name: draft.name,
-            initial,
-            spellings,
-            states,
-            limits,
-            transitions,
-            submitters: draft.submitters,
-            review: draft.review,
-        })
+        let Draft { name, submitters, titled, review, .. } = draft;
+        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, titled, review })
     }
 
     /// The roles that it names.
@@ -303,6 +298,11 @@ impl Workflow {
     /// Within which time those who use it review what has come into the last tree, if they do (S3-17).
     pub fn review(&self) -> Option<Duration> {
         self.review
+    }
+
+    /// Whether titles of rollouts have to follow the naming convention (S0-54).
+    pub fn is_titled(&self) -> bool {
+        self.titled
     }
 
     /// The state of a new rollout.
@@ -380,6 +380,13 @@ impl Workflow {
     }
 }
 
+/// Whether a gate is asked with two sets of terms for the same rollout.
+fn is_any_twice(gates: &[Gate]) -> bool {
+    let both = |a: &Gate, b: &Gate| Importance::ALL.iter().any(|it| a.terms.apply_to(*it) && b.terms.apply_to(*it));
+    let again = |n: usize, gate: &Gate| gates[..n].iter().any(|other| other.name == gate.name && both(other, gate));
+    gates.iter().enumerate().any(|(n, gate)| again(n, gate))
+}
+
 /// The states that cannot be reached, each with its position in the draft.
 fn unreachable<'s>(
     initial: &State,
@@ -420,6 +427,7 @@ mod tests {
             limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
             review: None,
+            titled: false,
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::{Arc, RwLock, RwLockWriteGuard};
 
 use jiff::Timestamp;
 
+use crate::domain::attributes::Attributes;
 use crate::domain::backlog::Backlog;
 use crate::domain::gate::{Judgement, judge};
 use crate::domain::moment::Moment;
@@ -30,6 +31,7 @@ use crate::process::rules::Rules;
 use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::Caller;
 use crate::process::world::World;
+use crate::process::world::attributes::By;
 use crate::store::logbook::Head;
 
 /// What the engine shares with its readers: the newest view.
@@ -134,6 +136,8 @@ pub struct RolloutView {
     pub packages: Vec<(DistPath, Nevra, Vec<String>)>,
     /// The states it can go to, with what each does to the trees.
     pub next: Vec<(State, String)>,
+    /// What is said of it, by people or by its title.
+    pub attributes: Attributes,
     /// What keeps its packages from being moved now, when they are to be moved.
     pub trouble: Option<String>,
 }
@@ -147,6 +151,8 @@ pub struct Wanted {
     pub state: Option<String>,
     /// That name this package.
     pub package: Option<Nevra>,
+    /// Of which all of this is said.
+    pub with: Vec<(By, String)>,
     /// After this place in the order.
     pub after: Option<After>,
     /// At most this many.
@@ -220,7 +226,8 @@ impl View {
         let next = dist.map(|dist| World::ways(dist, &rollout, is_stuck).map(step).collect()).unwrap_or_default();
         let trouble = self.in_the_way(&rollout);
         let by = self.people.shown(rollout.by.as_str()).into_owned();
-        Some(RolloutView { rollout, by, packages, next, trouble })
+        let attributes = self.world.attributes.of(id);
+        Some(RolloutView { rollout, by, packages, next, attributes, trouble })
     }
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
@@ -240,6 +247,9 @@ impl View {
         let fits = |dist: &DistPath, state: &State| {
             wanted.state.as_ref().is_none_or(|named| self.is_called(dist, state, named))
         };
+        if !wanted.with.is_empty() {
+            return self.described(wanted, fits);
+        }
         let Some(nevra) = &wanted.package else {
             return self.world.rollouts.newest(wanted.dist.as_ref(), fits, after, one_more);
         };
@@ -252,6 +262,25 @@ impl View {
         naming.dedup_by_key(|rollout| &rollout.id);
         naming.truncate(one_more);
         naming
+    }
+
+    /// The same where something has to be said of them.
+    fn described(&self, wanted: &Wanted, fits: impl Fn(&DistPath, &State) -> bool) -> Vec<&Rollout> {
+        let sets = wanted.with.iter().map(|(by, word)| self.world.attributes.with(*by, word));
+        let Some(mut sets) = sets.collect::<Option<Vec<_>>>() else { return vec![] };
+        // The smallest first, so that few are looked at.
+        sets.sort_by_key(|set| set.len());
+        let Some((smallest, others)) = sets.split_first() else { return vec![] };
+        let in_all = smallest.iter().filter(|id| others.iter().all(|set| set.contains(*id)));
+        let mut found: Vec<&Rollout> = in_all.filter_map(|id| self.world.rollouts.get(id)).collect();
+        let is_of = |dist: &DistPath| wanted.dist.as_ref().is_none_or(|wanted| wanted == dist);
+        let names = |r: &Rollout| wanted.package.as_ref().is_none_or(|it| r.packages().any(|(_, nevra)| nevra == it));
+        let is_after =
+            |r: &Rollout| wanted.after.as_ref().is_none_or(|After((since, id))| (r.since, &r.id) < (*since, id));
+        found.retain(|r| r.dists().any(|dist| is_of(dist) && fits(dist, &r.state)) && names(r) && is_after(r));
+        found.sort_by_key(|rollout| std::cmp::Reverse((rollout.since, &rollout.id)));
+        found.truncate(wanted.limit.saturating_add(1));
+        found
     }
 
     /// Whether a state has this name, in any spelling that the distribution's procedure knows.
@@ -342,6 +371,8 @@ fn step(way: &Transition) -> (State, String) {
 mod tests {
     use super::*;
     use crate::domain::calendar::site::Calendar;
+    use crate::domain::request::Priority;
+    use crate::process::fact::attributes::Described;
     use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
@@ -435,7 +466,7 @@ mod tests {
     #[test]
     fn the_pages_of_a_list_have_each_rollout_once_and_the_newest_first() {
         let view = with_rollouts(250);
-        let wanted = |limit| Wanted { dist: None, state: None, package: None, after: None, limit };
+        let wanted = |limit| Wanted { dist: None, state: None, package: None, with: vec![], after: None, limit };
         let whole = all_pages(&view, wanted(1_000));
         assert_eq!((whole.len(), whole[0].as_str(), whole[249].as_str()), (250, "r249", "r0"));
         for limit in [1, 7, 125, 249, 250] {
@@ -448,6 +479,21 @@ mod tests {
         let naming = Wanted { package: "p3-1-1.noarch".parse().ok(), ..wanted(2) };
         assert_eq!(all_pages(&view, naming), ["r19", "r18", "r17", "r16", "r15"]);
         assert!("yesterday".parse::<After>().is_err());
+        let mut said = view;
+        for n in (0..250).step_by(2) {
+            let (rollout, rank) = (format!("r{n}").parse().expect("an id"), [Priority::Low, Priority::High][n / 2 % 2]);
+            let attributes = Attributes { product: "BDII".parse().ok(), priority: Some(rank), ..Attributes::default() };
+            said.world.apply(1_000, Timestamp::UNIX_EPOCH, "me", &Described { rollout, attributes }.into());
+        }
+        let with = |words: &[(By, &str)], limit| Wanted {
+            with: words.iter().map(|(by, word)| (*by, (*word).to_owned())).collect(),
+            ..wanted(limit)
+        };
+        let (bdii, high) = ((By::Product, "bdii"), (By::Priority, "high"));
+        assert_eq!(all_pages(&said, with(&[bdii, high], 7)).len(), 62);
+        let of_b = Wanted { dist: "b".parse().ok(), package: "p3-1-1.noarch".parse().ok(), ..with(&[bdii], 1) };
+        assert_eq!(all_pages(&said, of_b), ["r18"]);
+        assert!(all_pages(&said, with(&[bdii, (By::Severity, "high")], 7)).is_empty());
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub mod spelling;
 pub mod syntax;
 /// A TOML document with the position of every value; collects all complaints.
 pub mod document;
+/// Whether the file of a report is what its name says.
+pub mod report_file;
+/// Files put together in one.
+pub mod tar;
 /// Webhook bodies of the generic kind.
 pub mod hook;
 /// Procedure files.

@@ -15,7 +15,7 @@ use super::document::{Section, Sheet, Value};
 use super::quantity;
 use super::syntax::Mended;
 use crate::domain::names::{Role, TreeName};
-use crate::domain::terms::{Gate, GateForm, IN, Term, TermForm, TermKind};
+use crate::domain::terms::{Gate, GateForm, IMPORTANCE, IN, Term, TermForm, TermKind};
 use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Workflow};
 
 /// The procedures that ship with the program, by name.
@@ -93,6 +93,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     });
     let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
     let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
+    let titled = top.get("titled").map_or(Some(false), |v| v.switch());
     let start = top.spot();
     top.close();
     let places = Places {
@@ -106,10 +107,10 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     let states: Vec<_> = states.into_iter().map(|table| state(table, &mut limits)).collect();
     let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
     let all = || {
-        let (name, initial, submitters, review) = (name?, initial?, submitters?, review?);
+        let (name, initial, submitters, titled, review) = (name?, initial?, submitters?, titled?, review?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters, review })
+        Some(Draft { name, initial, states, limits, transitions, submitters, titled, review })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();
@@ -211,10 +212,12 @@ fn gate(value: &Value<'_, '_>, known: &[GateForm]) -> Option<Gate> {
             TermKind::Flag => Term::Flag(value.switch()?),
             TermKind::Roles => Term::Roles(some(&value)?),
             TermKind::Links => Term::Links(some(&value)?),
+            TermKind::Checks => Term::Checks(some(&value)?),
+            TermKind::Importance => Term::Importance(some(&value)?),
         };
         Some(Some((term.name, read)))
     };
-    let terms: Vec<Option<Option<_>>> = terms.iter().map(term).collect();
+    let terms: Vec<Option<Option<_>>> = terms.iter().chain([&IMPORTANCE]).map(term).collect();
     table.close();
     let terms: Vec<_> = terms.into_iter().collect::<Option<_>>()?;
     Some(Gate { name, terms: terms.into_iter().flatten().collect() })
@@ -452,7 +455,7 @@ mod tests {
         );
         says(
             "{ name = \"not_older\", for = \"7d\" }",
-            "own.toml:10:44: transition.gates.for: is not a known key\n  hint: known here: name",
+            "own.toml:10:44: transition.gates.for: is not a known key\n  hint: known here: name, importance",
         );
         says(
             "{ name = \"exposure\", for = \"7d\", in = \"a\" }",

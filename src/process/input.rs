@@ -9,19 +9,21 @@ use super::agenda::{Work, Wrong};
 use super::fact::assignment::{Answered, Installed};
 use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
-use super::fact::issue::IssueNoted;
+use super::fact::issue::{IssueNoted, IssueRanked};
 use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
 use super::fact::release::ReleasePlanned;
-use super::fact::report::Reported;
+use super::fact::report::{ReportPublished, Reported};
 use super::fact::rollout::Staged;
 use super::fact::team::TeamRegistered;
 use super::fact::tree::Published;
 use super::rules::Rules;
 use super::who::Caller;
+use crate::domain::attributes::AttributeChanges;
 use crate::domain::backlog::Backlog;
 use crate::domain::names::{
-    BundleId, Category, ChangeId, DistPath, HookName, MaintenanceId, ReleaseId, Role, RolloutId, Series, TreeId,
+    BundleId, Category, ChangeId, CheckName, DistPath, HookName, MaintenanceId, ReleaseId, Role, RolloutId, Series,
+    TreeId,
 };
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
@@ -212,6 +214,13 @@ pub enum Ask {
     },
     /// To report for a team.
     Report(Reported),
+    /// To let everybody read the file of a report, or no longer.
+    PublishReport {
+        /// Which report, and whether they may.
+        published: ReportPublished,
+        /// Why.
+        reason: String,
+    },
     /// To note an issue.
     NoteIssue {
         /// The issue.
@@ -225,6 +234,33 @@ pub enum Ask {
         rollout: RolloutId,
         /// The issue.
         issue: String,
+        /// Why.
+        reason: String,
+    },
+    /// To decide how urgent an issue is.
+    RankIssue {
+        /// The issue and its priority.
+        ranked: IssueRanked,
+        /// Why.
+        reason: String,
+    },
+    /// To say something of a rollout beside its title.
+    Describe {
+        /// The rollout.
+        rollout: RolloutId,
+        /// What is to be said of it.
+        changes: AttributeChanges,
+        /// Why.
+        reason: String,
+    },
+    /// To tick something that somebody has looked at, or to take that back.
+    Tick {
+        /// The rollout.
+        rollout: RolloutId,
+        /// What.
+        check: CheckName,
+        /// Whether it is as it should be.
+        is_good: bool,
         /// Why.
         reason: String,
     },

@@ -57,8 +57,8 @@ pub mod selection;
 
 use crate::domain::names::RolloutId;
 use act::{
-    adopter, bundle, correct, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose, maintenance,
-    release, request, review, schedule, step, submit, task, team, tied, update, wishes,
+    adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
+    maintenance, release, request, review, schedule, step, submit, task, team, tied, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -118,9 +118,19 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             adopter::installed(known, caller, installed, reason)
         }
         Input::Asked(caller, Ask::Report(reported)) => adopter::report(known, caller, reported),
+        Input::Asked(caller, Ask::PublishReport { published, reason }) => {
+            adopter::publish(known, caller, published, reason)
+        }
         Input::Asked(caller, Ask::NoteIssue { noted, reason }) => issue::note(known, caller, noted, reason),
         Input::Asked(caller, Ask::CloseIssue { rollout, issue, reason }) => {
             issue::close(known, caller, rollout, issue, reason)
+        }
+        Input::Asked(caller, Ask::RankIssue { ranked, reason }) => issue::rank(known, caller, ranked, reason),
+        Input::Asked(caller, Ask::Describe { rollout, changes, reason }) => {
+            describe::describe(known, caller, rollout, changes, reason)
+        }
+        Input::Asked(caller, Ask::Tick { rollout, check, is_good, reason }) => {
+            check::tick(known, caller, rollout, (check, *is_good), reason)
         }
         Input::Asked(caller, Ask::Approve { rollout, state, role, reason }) => {
             dossier::approve(known, caller, rollout, state, role.as_ref(), reason)

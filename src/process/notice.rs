@@ -11,13 +11,13 @@ use jiff::SignedDuration;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::{Due, GivenUp, Sent};
-use super::fact::{Fact, Kind as _, Subject, assignment, change, issue, report, request, review, rollout};
+use super::fact::{Fact, Kind as _, Subject, assignment, attributes, change, issue, report, request, review, rollout};
 use super::input::End;
 use super::known::Known;
 use crate::domain::names::{ChangeId, HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts, changes and reviews.
-pub const EVENTS: [&str; 33] = [
+pub const EVENTS: [&str; 38] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -40,6 +40,7 @@ pub const EVENTS: [&str; 33] = [
     assignment::Answered::NAME,
     assignment::Installed::NAME,
     report::Reported::NAME,
+    report::ReportPublished::NAME,
     issue::IssueNoted::NAME,
     issue::IssueClosed::NAME,
     request::ChangeRecorded::NAME,
@@ -51,6 +52,10 @@ pub const EVENTS: [&str; 33] = [
     review::ReviewOpened::NAME,
     review::ReviewAnswered::NAME,
     review::ReviewOverdue::NAME,
+    issue::IssueRanked::NAME,
+    change::Ticked::NAME,
+    change::Unticked::NAME,
+    attributes::Described::NAME,
 ];
 
 /// What a receiver gets if it does not say what it wants: what people wait for, and what nobody has done in time.

@@ -44,8 +44,16 @@ rights! {
     ANSWER = "answer for a team", [SRM, OU], true;
     /// What a team has found (S0-45).
     REPORT = "report for a team", [SRM, OU], true;
+    /// Which reports everybody may read (S1-35).
+    PUBLISH = "publish reports", [ADMIN, SRM, OU], false;
     /// Issues and their show-stoppers (S0-41).
     ISSUES = "note or close issues", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
+    /// How urgent an issue is (S0-43).
+    RANK = "decide how urgent an issue is", [DMSU], false;
+    /// What is said of a rollout beside its title.
+    DESCRIBE = "describe rollouts", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
+    /// What somebody has looked at.
+    TICK = "tick what a procedure asks for", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// Notes and links.
     NOTES = "add notes and links", [ADMIN, VERIFIER, SRM, EA, DMSU, MU, OU, MAINTAINER], false;
     /// A longer exposure (S0-44).

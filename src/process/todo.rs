@@ -106,7 +106,7 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
                     None => Deadline::None,
                 },
                 what: format!("{team} has accepted {id}: report what came of it"),
-                command: format!("report {id} {team} success"),
+                command: format!("report add {id} {team} success"),
             }),
             (Standing::Declined | Standing::Reported(_), _) => {}
         }

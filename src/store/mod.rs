@@ -20,6 +20,8 @@ pub mod logbook;
 pub mod people;
 /// Files that were refused, and why.
 pub mod rejected;
+/// Files that people report with.
+pub mod reports;
 /// Backing up a site's state, and restoring it.
 pub mod backup;
 /// How long refused files are kept, and which are removed first.

@@ -15,6 +15,10 @@ use super::peer::{Client, Peer};
 /// The longest body of a request. A tracker sends some KiB at most; the rest is room for long comments.
 pub const BODY_MAX: usize = 1024 * 1024;
 
+/// The longest body of a report, with a file of [`FILE_MAX`](crate::store::reports::FILE_MAX) in base64; only with a known
+/// token.
+pub const REPORT_MAX: usize = 6 * 1024 * 1024;
+
 /// Bytes of all anonymous bodies being received.
 const STRANGERS_MAX: usize = 16 * 1024 * 1024;
 
@@ -23,6 +27,9 @@ const KNOWN_MAX: usize = 8 * 1024 * 1024;
 
 /// How long a body may take. A connection that needs longer for a megabyte is not a tracker's.
 pub const TIME: Duration = Duration::from_secs(15);
+
+/// The same of a report, which is larger.
+pub const REPORT_TIME: Duration = Duration::from_secs(45);
 
 /// Counts the bytes that bodies take.
 #[derive(Debug)]

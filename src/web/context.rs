@@ -38,6 +38,8 @@ pub struct SiteFacts {
     pub base_url: String,
     /// Directory of the trees.
     pub root: PathBuf,
+    /// The state directory.
+    pub state: PathBuf,
     /// Who may use the API.
     pub tokens: Tokens,
     /// Who may send webhooks.
@@ -113,6 +115,23 @@ impl Context {
         };
         let (site, disk) = (self.site(), Arc::clone(&self.disk));
         let done = self.walkers.read(move || work(&site, disk.as_ref())).await;
+        done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.sentence()))
+    }
+
+    /// Reads or writes the file of a report on a thread that may block on the disk.
+    ///
+    /// # Errors
+    /// A problem document if `work` fails.
+    pub async fn at_reports<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Disk) -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let failed = |why: String| {
+            let kind = StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(kind, "disk", "The file of the report cannot be read or written", why)
+        };
+        let disk = Arc::clone(&self.disk);
+        let done = self.walkers.read(move || work(disk.as_ref())).await;
         done.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.sentence()))
     }
 

@@ -184,6 +184,7 @@ pub async fn log(State(context): State<Context>, Query(query): Query<LogQuery>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attributes::Attributes;
     use crate::domain::gate::{Finding, Verdict};
     use crate::domain::names::TreeId;
     use crate::process::fact::{Fact, samples::every_fact};
@@ -212,7 +213,8 @@ mod tests {
             (dist.clone(), nevra("bdii-5.2.22-1.el6.noarch"), vec!["untested".to_owned(), "testing".to_owned()]),
             (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
         ];
-        RolloutView { rollout, packages, next: vec![], trouble: Some("no room".to_owned()), by: "me".to_owned() }
+        let (attributes, trouble) = (Attributes::default(), Some("no room".to_owned()));
+        RolloutView { rollout, packages, next: vec![], attributes, trouble, by: "me".to_owned() }
     }
 
     fn entries() -> Vec<EntryRow> {

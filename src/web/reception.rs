@@ -10,31 +10,31 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
 
-use super::bodies::{BODY_MAX, Held, TIME};
+use super::bodies::{BODY_MAX, Held, REPORT_MAX, REPORT_TIME, TIME};
 use super::context::Context;
 use super::problem::Problem;
 
 /// Why a body was not read.
 enum Unread {
-    TooLarge,
+    TooLarge(usize),
     NoRoom,
     Broken,
-    Late,
+    Late(Duration),
 }
 
 impl Unread {
     fn problem(&self) -> Problem {
         match self {
-            Self::TooLarge => {
-                Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {BODY_MAX} bytes"))
+            Self::TooLarge(most) => {
+                Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {most} bytes"))
             }
             Self::NoRoom => {
                 let why = "too many bodies are in transfer; try again in a moment";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Not now", why)
             }
             Self::Broken => Problem::bad_request("the body is incomplete"),
-            Self::Late => {
-                let why = format!("the body did not arrive within {} seconds", TIME.as_secs());
+            Self::Late(time) => {
+                let why = format!("the body did not arrive within {} seconds", time.as_secs());
                 Problem::of_status(StatusCode::REQUEST_TIMEOUT, why)
             }
         }
@@ -47,29 +47,31 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > BODY_MAX as u64) {
-        // Before any of it has arrived.
-        return Unread::TooLarge.problem().into_response();
-    }
     let is_known = context.site().tokens.caller(&parts.headers).is_some();
+    let is_report = is_known && parts.uri.path().ends_with("/report");
+    let (most, time) = if is_report { (REPORT_MAX, REPORT_TIME) } else { (BODY_MAX, TIME) };
+    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > most as u64) {
+        // Before any of it has arrived.
+        return Unread::TooLarge(most).problem().into_response();
+    }
     let mut held = context.bodies().begin(parts.extensions.get().copied(), is_known);
-    match read_within(TIME, body, &mut held).await {
+    match read_within(time, body, &mut held, most).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err(unread) => unread.problem().into_response(),
     }
 }
 
-async fn read_within(time: Duration, body: Body, held: &mut Held) -> Result<Vec<u8>, Unread> {
-    timeout(time, read(body, held)).await.unwrap_or(Err(Unread::Late))
+async fn read_within(time: Duration, body: Body, held: &mut Held, most: usize) -> Result<Vec<u8>, Unread> {
+    timeout(time, read(body, held, most)).await.unwrap_or(Err(Unread::Late(time)))
 }
 
-async fn read(mut body: Body, held: &mut Held) -> Result<Vec<u8>, Unread> {
+async fn read(mut body: Body, held: &mut Held, most: usize) -> Result<Vec<u8>, Unread> {
     let mut all = Vec::new();
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(bytes) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
-        if all.len() + bytes.len() > BODY_MAX {
-            return Err(Unread::TooLarge);
+        if all.len() + bytes.len() > most {
+            return Err(Unread::TooLarge(most));
         }
         if !held.take(bytes.len()) {
             return Err(Unread::NoRoom);
@@ -110,7 +112,7 @@ mod tests {
         // As many as there is room for, and those that are refused at once.
         for _ in 0..20 {
             let mut held = bodies.begin(None, false);
-            let read = read_within(Duration::from_millis(1), Body::new(HalfSent(Some(BODY_MAX))), &mut held);
+            let read = read_within(Duration::from_millis(1), Body::new(HalfSent(Some(BODY_MAX))), &mut held, BODY_MAX);
             let read = timeout(Duration::from_secs(10), read).await.expect("nobody waits for it");
             open.push((read.expect_err("it never ends").problem().status, held));
         }

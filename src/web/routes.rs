@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -12,6 +12,7 @@ use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use super::bodies::REPORT_MAX;
 use super::context::Context;
 use super::problem::{Problem, worded};
 use super::trees::Trees;
@@ -56,6 +57,8 @@ pub fn router(context: Context, serve_trees: ServeTrees) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
+        // What a body may have, `reception` has decided.
+        .layer(DefaultBodyLimit::max(REPORT_MAX))
         .layer(middleware::from_fn_with_state(context.clone(), reception::within_bounds))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME));
     if let ServeTrees::Below(prefix) = serve_trees {

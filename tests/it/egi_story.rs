@@ -82,12 +82,12 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
     refused(&site, TEAMS[0].0, &["extend", "rt-1", "2d", "--reason", "why"], "(role)");
     good(&site, "srm", &["extend", "rt-1", "2d", "--reason", "the show-stopper"]);
     // 12: they report (S0-45).
-    good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "fail", "--summary", "see the ticket"]);
+    good(&site, TEAMS[0].0, &["report", "add", "rt-1", TEAMS[0].0, "fail", "--summary", "see the ticket"]);
     assert!(why(&site, "rt-1", "Accepted").contains(&"report_fails".to_owned()));
     refused(&site, "srm", &["move", "rt-1", "Accepted"], "(show_stopper)");
     good(&site, "srm", &["issue", "close", "rt-1", issue, "--reason", "a typing error in the site's configuration"]);
-    good(&site, TEAMS[0].0, &["report", "rt-1", TEAMS[0].0, "success", "--summary", "2,000 jobs a day"]);
-    good(&site, TEAMS[2].0, &["report", "rt-1", TEAMS[2].0, "fail"]);
+    good(&site, TEAMS[0].0, &["report", "add", "rt-1", TEAMS[0].0, "success", "--summary", "2,000 jobs a day"]);
+    good(&site, TEAMS[2].0, &["report", "add", "rt-1", TEAMS[2].0, "fail"]);
     // The five days of the procedure are not enough; two more have to pass (S0-44).
     hands.have_passed(5 * DAY);
     refused(&site, "srm", &["move", "rt-1", "Accepted"], "(exposure)");

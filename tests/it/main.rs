@@ -10,6 +10,7 @@
 mod adoption;
 mod adoption_sweep;
 mod attack;
+mod attributes;
 mod bad_days;
 mod calendar;
 mod calls;
@@ -60,6 +61,7 @@ mod random;
 mod readers;
 mod release_story;
 mod review_story;
+mod reports;
 mod rings;
 mod scenarios;
 mod scrub;

@@ -1,9 +1,9 @@
-//! `rolloutctl assign`, `unassign`, `accept`, `reject` and `report`: early adopters of a rollout.
+//! `rolloutctl assign`, `unassign`, `accept` and `reject`: early adopters of a rollout.
 
 use super::ask::{escape, recorded};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
-use crate::web::api::adopters::{AnswerBody, AssignBody, ReportBody, UnassignBody};
+use crate::web::api::adopters::{AnswerBody, AssignBody, UnassignBody};
 
 /// Asks teams of early adopters to test a rollout
 ///
@@ -74,24 +74,6 @@ struct Of {
     reason: String,
 }
 
-/// A team reports what came of its test
-///
-/// A later report of the same team takes the place of an earlier one, and so resolves a failure.
-///
-/// Example: rolloutctl report rt-1234 ea-NGI_IT-INFN-T1 success --summary "installed on three WNs; 2,000 jobs a day"
-#[derive(Debug, clap::Args)]
-pub struct ReportArgs {
-    /// The rollout, as `rolloutctl list` prints it
-    rollout: String,
-    /// The team
-    team: String,
-    /// success, warning or fail
-    outcome: String,
-    /// What the team says, in a few sentences
-    #[arg(long, default_value = "")]
-    summary: String,
-}
-
 /// Asks teams.
 ///
 /// # Errors
@@ -141,16 +123,6 @@ async fn answer(of: Of, accepts: bool, client: &Client, json: bool) -> Result<Ou
     let Of { rollout, team, reason } = of;
     let path = format!("{}/answer", path(&rollout, &team));
     Ok(recorded(&client.post(&path, &AnswerBody { accepts, reason }).await?, json))
-}
-
-/// A team reports.
-///
-/// # Errors
-/// If there is no daemon, or it refuses.
-pub async fn report(args: ReportArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let ReportArgs { rollout, team, outcome, summary } = args;
-    let path = format!("{}/report", path(&rollout, &team));
-    Ok(recorded(&client.post(&path, &ReportBody { outcome, summary }).await?, json))
 }
 
 fn path(rollout: &str, team: &str) -> String {

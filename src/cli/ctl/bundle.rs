@@ -269,10 +269,11 @@ fn list_updates(updates: &[UpdateBody], width: usize) -> String {
     }
     let row = |update: &UpdateBody| {
         let bundle = update.bundle.clone().unwrap_or_default();
-        vec![update.series.clone(), update.number.to_string(), moment(&update.at), bundle, update.rollouts.join(", ")]
+        let (number, priority) = (update.number.to_string(), update.priority.clone().unwrap_or_default());
+        vec![update.series.clone(), number, moment(&update.at), priority, bundle, update.rollouts.join(", ")]
     };
     let rows: Vec<_> = updates.iter().map(row).collect();
-    table::lay_out(&["SERIES", "UPDATE", "SINCE", "BUNDLE", "ROLLOUTS"], &rows, width)
+    table::lay_out(&["SERIES", "UPDATE", "SINCE", "PRIORITY", "BUNDLE", "ROLLOUTS"], &rows, width)
 }
 
 #[cfg(test)]
@@ -304,6 +305,7 @@ mod tests {
             at: at(),
             rollouts: vec!["patch-4000".into()],
             bundle: Some("BUNDLE-2011-12".into()),
+            priority: Some("URGENT".into()),
         };
         let found = CorrectionsBody {
             steps: vec!["come off the release notes: patch-4002".into()],

@@ -1,9 +1,13 @@
 //! `rolloutctl issue`: issues of a rollout.
 
-use super::ask::{escape, recorded};
+use serde::Serialize;
+
+use super::ask::{escape, one, recorded};
+use super::words::document;
 use crate::cli::client::Client;
-use crate::cli::exit::{Failure, Outcome};
-use crate::web::api::issues::{CloseIssueBody, IssueBody};
+use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::web::api::issues::{CloseIssueBody, IssueBody, RankIssueBody};
+use crate::web::api::rollouts::RolloutBody;
 
 /// Notes and closes issues of a rollout; `rolloutctl show` lists them
 ///
@@ -18,6 +22,26 @@ pub struct IssueArgs {
 enum What {
     /// Notes an issue, or what has changed about it; a closed one is open again
     Add(AddArgs),
+    /// Decides how urgent an issue is
+    Priority {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+        /// The issue's address or number
+        issue: String,
+        /// none, low, normal, high or immediate, or 0 to 4
+        priority: String,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Prints the subject of an issue, to paste into GGUS
+    Subject {
+        /// The rollout, as `rolloutctl list` prints it
+        rollout: String,
+        /// What is wrong, in a few words
+        #[arg(default_value = "")]
+        summary: String,
+    },
     /// Closes an issue
     Close {
         /// The rollout, as `rolloutctl list` prints it
@@ -61,9 +85,57 @@ pub async fn run(args: IssueArgs, client: &Client, json: bool) -> Result<Outcome
             let path = format!("/api/v1/rollouts/{}/issues", escape(&rollout));
             Ok(recorded(&client.post(&path, &body).await?, json))
         }
+        What::Priority { rollout, issue, priority, reason } => {
+            let path = format!("/api/v1/rollouts/{}/issues/rank", escape(&rollout));
+            Ok(recorded(&client.post(&path, &RankIssueBody { issue, priority, reason }).await?, json))
+        }
+        What::Subject { rollout, summary } => {
+            let subject = subject(&one(client, &rollout).await?, &summary)?;
+            let words = format!("{subject}\n");
+            Ok(Outcome::done(if json { document(&SubjectBody { subject }) } else { words }))
+        }
         What::Close { rollout, issue, reason } => {
             let path = format!("/api/v1/rollouts/{}/issues/close", escape(&rollout));
             Ok(recorded(&client.post(&path, &CloseIssueBody { issue, reason }).await?, json))
         }
+    }
+}
+
+#[derive(Serialize)]
+struct SubjectBody {
+    subject: String,
+}
+
+/// The subject of an issue of a rollout (S0-42).
+fn subject(rollout: &RolloutBody, summary: &str) -> Result<String, Failure> {
+    let about = rollout.about.as_ref();
+    let Some(named) = about.and_then(|about| about.named.as_ref()) else {
+        let why = about.and_then(|about| about.unnamed.clone()).unwrap_or_default();
+        let message = format!("the title of {} does not follow the naming convention: {why}", rollout.id);
+        let hint =
+            "`rolloutctl edit ID --title \"Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64\"` gives it one that does";
+        return Err(Failure::new(Exit::Refused, message).hint(hint));
+    };
+    let more = if summary.is_empty() { String::new() } else { format!(": {summary}") };
+    Ok(format!("{}{more}", named.issue_subject))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ctl::words::tests::waiting;
+    use crate::domain::attributes::Attributes;
+    use crate::web::api::attributes::about;
+
+    #[test]
+    fn a_subject_follows_the_title() {
+        let titled = |title: &str| RolloutBody { about: Some(about(title, &Attributes::default())), ..waiting() };
+        let rollout = titled("EMI.bdii-site.sl5.x86_64-1.0.1");
+        assert_eq!(
+            subject(&rollout, "it dies").expect("one"),
+            "Staged Rollout: EMI.bdii-site.sl5.x86_64-1.0.1: it dies"
+        );
+        let none = subject(&titled("the new bdii"), "").expect_err("free text");
+        assert!(none.message.contains("does not begin with `Staged Rollout`"), "{none:?}");
     }
 }

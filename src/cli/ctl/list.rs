@@ -21,6 +21,21 @@ pub struct ListArgs {
     /// Only those with this package, such as bdii-5.2.22-1.el6.noarch
     #[arg(long, value_name = "NEVRA")]
     package: Option<String>,
+    /// Only those of this product
+    #[arg(long)]
+    product: Option<String>,
+    /// Only those of this component
+    #[arg(long)]
+    component: Option<String>,
+    /// Only those that concern this node type
+    #[arg(long, value_name = "TYPE")]
+    node_type: Option<String>,
+    /// Only those that are so urgent: none, low, normal, high or immediate, or 0 to 4
+    #[arg(long)]
+    priority: Option<String>,
+    /// Only those that mend something so bad, in the same words
+    #[arg(long)]
+    severity: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -31,19 +46,35 @@ pub struct ListArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let ListArgs { state, distribution, package, limit } = args;
+    let ListArgs { state, distribution, package, product, component, node_type, priority, severity, limit } = args;
     let width = table::width();
-    let wanted = [("state", state), ("distribution", distribution), ("package", package)];
+    let wanted = [
+        ("state", state),
+        ("distribution", distribution),
+        ("package", package),
+        ("product", product),
+        ("component", component),
+        ("node_type", node_type),
+        ("priority", priority),
+        ("severity", severity),
+    ];
+    let is_narrowed = wanted.iter().any(|(_, value)| value.is_some());
     let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
     let parts: Vec<String> = std::iter::once("limit=1000".to_owned()).chain(wanted).collect();
     let all: Vec<RolloutBody> = client.pages(&format!("/api/v1/rollouts?{}", parts.join("&")), limit).await?;
-    Ok(Outcome::done(if json { document(&all) } else { show_list(&all, width) }))
+    Ok(Outcome::done(if json { document(&all) } else { show_list(&all, is_narrowed, width) }))
 }
 
-fn show_list(all: &[RolloutBody], width: usize) -> String {
+fn show_list(all: &[RolloutBody], is_narrowed: bool, width: usize) -> String {
+    if all.is_empty() && is_narrowed {
+        return "There are no such rollouts.\n".to_owned();
+    }
     if all.is_empty() {
         return "There are no rollouts yet. `rolloutctl submit --help` says how to create one.\n".to_owned();
     }
+    // Few sites say it of their rollouts.
+    let priority = |r: &RolloutBody| r.about.as_ref().and_then(|about| about.priority.clone());
+    let has_priorities = all.iter().any(|r| priority(r).is_some());
     let row = |r: &RolloutBody| {
         let state = match (r.moving, &r.trouble) {
             (false, _) if r.cancelled => format!("{} (cancelled)", r.state),
@@ -52,24 +83,37 @@ fn show_list(all: &[RolloutBody], width: usize) -> String {
             (true, None) => format!("{} (moving)", r.state),
             (true, Some(_)) => format!("{} (held up)", r.state),
         };
-        vec![r.id.clone(), state, moment(&r.since), r.packages.len().to_string(), r.title.clone()]
+        let mut row = vec![r.id.clone(), state, moment(&r.since), r.packages.len().to_string()];
+        if has_priorities {
+            row.push(priority(r).unwrap_or_default());
+        }
+        row.push(r.title.clone());
+        row
     };
-    table::lay_out(&["ROLLOUT", "STATE", "SINCE", "PACKAGES", "TITLE"], &all.iter().map(row).collect::<Vec<_>>(), width)
+    let mut head = vec!["ROLLOUT", "STATE", "SINCE", "PACKAGES"];
+    head.extend(has_priorities.then_some("PRIORITY"));
+    head.push("TITLE");
+    table::lay_out(&head, &all.iter().map(row).collect::<Vec<_>>(), width)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::web::api::attributes::AboutBody;
 
     #[test]
     fn rollouts_are_listed() {
         let moving = held_up(None);
-        insta::assert_snapshot!(show_list(&[held_up(Some("no room")), moving, waiting()], 100));
+        insta::assert_snapshot!(show_list(&[held_up(Some("no room")), moving, waiting()], false, 100));
+        let about = AboutBody { priority: Some("high".into()), ..AboutBody::default() };
+        let urgent = RolloutBody { about: Some(about), ..waiting() };
+        insta::assert_snapshot!(show_list(&[held_up(None), urgent], false, 100));
     }
 
     #[test]
     fn no_rollouts_are_listed() {
-        insta::assert_snapshot!(show_list(&[], 100));
+        insta::assert_snapshot!(show_list(&[], false, 100));
+        insta::assert_snapshot!(show_list(&[], true, 100));
     }
 }

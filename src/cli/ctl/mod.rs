@@ -54,6 +54,8 @@ pub mod outbox;
 pub mod check;
 /// `rolloutctl edit` and `cancel`.
 pub mod edit;
+/// `rolloutctl describe` and `tick`.
+pub mod describe;
 /// `rolloutctl halt`.
 pub mod halt;
 /// `rolloutctl stall` and `resume`.
@@ -62,8 +64,10 @@ pub mod hold;
 pub mod maintenance;
 /// `rolloutctl team`.
 pub mod team;
-/// `rolloutctl assign`, `unassign`, `accept`, `reject` and `report`.
+/// `rolloutctl assign`, `unassign`, `accept` and `reject`.
 pub mod adopters;
+/// `rolloutctl report`.
+pub mod report;
 /// `rolloutctl issue`.
 pub mod issue;
 /// `rolloutctl todo`.
@@ -119,9 +123,11 @@ enum Command {
     Cancel(edit::CancelArgs),
     Stall(hold::StallArgs),
     Resume(hold::ResumeArgs),
+    Describe(describe::DescribeArgs),
     Halt(halt::HaltArgs),
     Maintenance(maintenance::MaintenanceArgs),
     Approve(dossier::ApproveArgs),
+    Tick(describe::TickArgs),
     Override(dossier::OverrideArgs),
     Extend(dossier::ExtendArgs),
     Assign(adopters::AssignArgs),
@@ -129,7 +135,7 @@ enum Command {
     Accept(adopters::AcceptArgs),
     Reject(adopters::RejectArgs),
     Installed(adopters::InstalledArgs),
-    Report(adopters::ReportArgs),
+    Report(report::ReportArgs),
     Issue(issue::IssueArgs),
     Note(dossier::NoteArgs),
     Link(dossier::LinkArgs),
@@ -182,6 +188,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Cancel(args) => edit::cancel(args, &client, json).await,
         Command::Stall(args) => hold::stall(args, &client, json).await,
         Command::Resume(args) => hold::resume(args, &client, json).await,
+        Command::Describe(args) => describe::describe(args, &client, json).await,
+        Command::Tick(args) => describe::tick(args, &client, json).await,
         Command::Halt(args) => halt::run(args, &client, json).await,
         Command::Maintenance(args) => maintenance::run(args, &client, json).await,
         Command::Approve(args) => dossier::approve(args, &client, json).await,
@@ -192,7 +200,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Accept(args) => adopters::accept(args, &client, json).await,
         Command::Reject(args) => adopters::reject(args, &client, json).await,
         Command::Installed(args) => adopters::installed(args, &client, json).await,
-        Command::Report(args) => adopters::report(args, &client, json).await,
+        Command::Report(args) => report::run(args, &client, json).await,
         Command::Issue(args) => issue::run(args, &client, json).await,
         Command::Note(args) => dossier::note(args, &client, json).await,
         Command::Link(args) => dossier::link(args, &client, json).await,

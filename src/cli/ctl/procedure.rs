@@ -61,7 +61,7 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
 }
 
 fn show(procedure: &ProcedureBody, width: usize) -> String {
-    let ProcedureBody { name, distributions, initial, submit, transitions, review, .. } = procedure;
+    let ProcedureBody { name, distributions, initial, submit, transitions, titled, review, .. } = procedure;
     let mut text = format!("procedure      {name}\n");
     for dist in distributions {
         let _ = writeln!(text, "distribution   {dist}");
@@ -69,6 +69,10 @@ fn show(procedure: &ProcedureBody, width: usize) -> String {
     let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}", submit.join(", "));
     if let Some(within) = review {
         let _ = writeln!(text, "reviews        of what has come into the last tree, within {within}");
+    }
+    if *titled {
+        let _ =
+            writeln!(text, "titles         follow the naming convention, as `Staged Rollout EMI-1.0 bdii-site 1.0.1`");
     }
     text.push('\n');
     let row = |t: &TransitionBody| vec![t.from.clone(), t.to.clone(), effect(t), t.who.join(", "), gates(t)];

@@ -8,7 +8,8 @@ use super::words::{document, moment, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::process::fact::count;
-use crate::web::api::dossier::{ApprovalBody, DossierBody, EvidenceBody};
+use crate::web::api::attributes::AboutBody;
+use crate::web::api::dossier::{ApprovalBody, DossierBody, EvidenceBody, TickedBody};
 use crate::web::api::rollouts::RolloutBody;
 
 /// Shows one rollout: its state, its packages and their trees, and its next steps
@@ -54,10 +55,39 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let of = if r.distributions.len() > 1 { format!(" of {}", package.distribution) } else { String::new() };
         let _ = writeln!(text, "package       {} in {trees}{of}", package.nevra);
     }
+    if let Some(about) = &r.about {
+        show_about(&mut text, about);
+    }
     if let Some(dossier) = &r.dossier {
         show_dossier(&mut text, dossier);
     }
     text + &next_steps(r, program)
+}
+
+/// What is said of it.
+fn show_about(text: &mut String, about: &AboutBody) {
+    let sites = about.for_sites.as_ref().map(|word| format!("{word} for sites"));
+    let node_types = (!about.node_types.is_empty()).then(|| about.node_types.join(", "));
+    let rows = [
+        ("product", about.product.clone()),
+        ("component", about.component.clone()),
+        ("node types", node_types),
+        ("severity", about.severity.clone()),
+        ("priority", about.priority.clone()),
+        ("update", sites),
+        ("impact", about.impact.clone()),
+        ("risk", about.risk.clone()),
+        ("importance", about.importance.clone()),
+        ("reversal", about.reversal.clone()),
+        ("GGUS subject", about.named.as_ref().map(|named| named.issue_subject.clone())),
+        ("document", about.named.as_ref().map(|named| named.document.clone())),
+        ("naming", about.unnamed.as_ref().map(|why| format!("the title is free text: {why}"))),
+    ];
+    for (name, value) in rows {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{name:<13} {value}");
+        }
+    }
 }
 
 /// What people have added to it.
@@ -83,11 +113,15 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
         let open = if issue.open { "open" } else { "closed" };
         let workaround =
             if issue.workaround.is_empty() { String::new() } else { format!("; workaround: {}", issue.workaround) };
-        let _ = writeln!(text, "issue         {} ({kind}{open}): {}{workaround}", issue.issue, issue.title);
+        let rank = issue.priority.as_ref().map(|it| format!(", priority {it}")).unwrap_or_default();
+        let _ = writeln!(text, "issue         {} ({kind}{open}{rank}): {}{workaround}", issue.issue, issue.title);
     }
     for approval in &dossier.approvals {
         let ApprovalBody { state, role, by, .. } = approval;
         let _ = writeln!(text, "approval      {state} by {by} for {role}");
+    }
+    for TickedBody { check, by, .. } in &dossier.ticks {
+        let _ = writeln!(text, "ticked        {check} by {by}");
     }
     if let Some(by) = &dossier.extended {
         let _ = writeln!(text, "exposure      extended by {by}");
@@ -130,6 +164,9 @@ fn evidence_words(found: &EvidenceBody) -> String {
 mod tests {
     use super::*;
     use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::domain::attributes::{Attributes, Level};
+    use crate::domain::request::Priority;
+    use crate::web::api::attributes;
     use crate::web::api::dossier::{AdopterBody, KnownIssueBody, NotedBody, OverriddenBody};
 
     #[test]
@@ -157,6 +194,7 @@ mod tests {
             workaround: if open { "start it twice".into() } else { String::new() },
             since: at(),
             open,
+            priority: open.then(|| "high".to_owned()),
         };
         let (state, by) = ("Accepted".to_owned(), "jane".to_owned());
         let dossier = DossierBody {
@@ -180,6 +218,7 @@ mod tests {
             issues: vec![issue("https://ggus.eu/?ticket_id=99", true), issue("#12", false)],
             approvals: vec![ApprovalBody { state: state.clone(), role: "srm".into(), by: by.clone(), at: at() }],
             extended: Some("2d".into()),
+            ticks: vec![TickedBody { check: "documentation-reviewed".into(), by: by.clone(), at: at() }],
             overridden: vec![OverriddenBody { state, gate: "reported".into() }],
             links: [("release-notes".to_owned(), "https://example.org/notes".to_owned())].into(),
             notes: vec![NotedBody { at: at(), by: by.clone(), note: "restart it after the update".into() }],
@@ -191,6 +230,24 @@ mod tests {
         insta::assert_snapshot!(shown);
         let cancelled = RolloutBody { cancelled: true, next: vec![], ..waiting() };
         insta::assert_snapshot!(show_rollout(&cancelled, "rolloutctl"));
+    }
+
+    #[test]
+    fn what_is_said_of_a_rollout_is_shown() {
+        let said = Attributes {
+            node_types: ["UI", "WN"].map(|label| label.parse().expect("a label")).into(),
+            severity: Some(Priority::Low),
+            priority: Some(Priority::Immediate),
+            impact: Some(Level::High),
+            reversal: Some("yum downgrade bdii".into()),
+            ..Attributes::default()
+        };
+        let shown = |title: &str, said: &Attributes| {
+            let about = Some(attributes::about(title, said));
+            show_rollout(&RolloutBody { about, title: title.into(), ..waiting() }, "rolloutctl")
+        };
+        let titled = shown("Staged Rollout EMI-1.0 SE-DPM_mysql 1.8.0-1 SL5 x86_64", &said);
+        insta::assert_snapshot!([titled, shown("the new bdii", &Attributes::default())].join("\n"));
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(super) mod tests {
             dated: None,
             cancelled: false,
             delayed: false,
+            about: None,
             dossier: None,
             packages: vec![],
             next: vec![],

@@ -32,6 +32,31 @@ pub enum Format {
 impl Format {
     const ALL: [Self; 3] = [Self::Doc, Self::Docx, Self::Odt];
 
+    /// The format of a file with this name, which is no path and fits into a header.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn of(name: &str) -> Result<Self, &'static str> {
+        if name.len() > FILE_NAME_MAX {
+            return Err("it is longer than 255 bytes");
+        }
+        if name.contains(['/', '\\']) {
+            return Err("it has a slash");
+        }
+        if name.contains(char::is_control) {
+            return Err("it has a control character");
+        }
+        let formats = "it must end with .doc, .docx or .odt";
+        let (stem, ending) = name.rsplit_once('.').ok_or(formats)?;
+        let format = Self::ALL.into_iter().find(|format| ending.eq_ignore_ascii_case(format.extension()));
+        let format = format.ok_or(formats)?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+~^".contains(c);
+        if !stem.starts_with(|c: char| c.is_ascii_alphanumeric()) || !stem.chars().all(is_plain) {
+            return Err("it must have letters, digits and . _ - + ~ ^ only, and begin with a letter or a digit");
+        }
+        Ok(format)
+    }
+
     /// What file names end with, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
@@ -125,19 +150,8 @@ impl ReportFile {
 
     /// The format of a file with this name, or what is wrong with it.
     fn compare(&self, name: &str, subject: &Subject) -> Result<Format, String> {
-        if name.len() > FILE_NAME_MAX {
-            return Err("it is longer than 255 bytes".to_owned());
-        }
-        if name.contains(['/', '\\']) {
-            return Err("it has a slash".to_owned());
-        }
-        if name.contains(char::is_control) {
-            return Err("it has a control character".to_owned());
-        }
-        let formats = "it must end with .doc, .docx or .odt";
-        let (stem, ending) = name.rsplit_once('.').ok_or(formats)?;
-        let format = Format::ALL.into_iter().find(|format| ending.eq_ignore_ascii_case(format.extension()));
-        let format = format.ok_or(formats)?;
+        let format = Format::of(name)?;
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
         let (mut rest, mut hyphen) = (stem, "");
         for (label, part) in self.parts() {
             // The longer one first, because the other is its beginning.

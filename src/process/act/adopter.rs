@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 use super::{all_recorded, open_rollout, recorded, rollout};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
+use crate::domain::naming::convention::shown;
+use crate::domain::naming::report_file::{Format, ReportFile};
 use crate::domain::naming::team::TeamName;
+use crate::domain::naming::title::Title;
 use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
-use crate::process::fact::report::Reported;
+use crate::process::fact::report::{ReportPublished, Reported};
 use crate::process::known::Known;
 use crate::process::rights::{self, Right};
 use crate::process::who::Caller;
+
+/// Most files of reports on one rollout, earlier ones of each team included.
+const FILES_MAX: usize = 200;
 
 /// Asks teams to test a rollout. All of them or none: a team that is not registered is named.
 pub(in crate::process) fn assign(
@@ -129,11 +135,54 @@ pub(in crate::process) fn report(known: Known<'_>, caller: &Caller, reported: &R
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let findings = may_for(rights::REPORT, known, caller, rollout, &reported.team);
+    let mut findings = may_for(rights::REPORT, known, caller, rollout, &reported.team);
+    if let Some(file) = &reported.file {
+        findings.extend(misnamed(rollout, &reported.team, &file.name));
+        if known.world.adopters.number_of_files(&rollout.id) >= FILES_MAX {
+            let sentence = format!("There are {FILES_MAX} files of reports on {} already.", rollout.id);
+            findings.push(Finding::new(Verdict::Reject, "too_many_files", sentence));
+        }
+    }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
     recorded(known, caller, "", reported.clone())
+}
+
+/// What is wrong with the name of a report's file (S0-47). Where the title of a rollout does not say what it is about, any
+/// name will do that a file can have.
+fn misnamed(rollout: &Rollout, team: &TeamName, name: &str) -> Option<Finding> {
+    let wrong = match rollout.title.parse::<Title>() {
+        Ok(title) => ReportFile::check(name, team, &title.subject).err().map(|wrong| wrong.to_string()),
+        Err(_) => Format::of(name).err().map(|why| format!("`{}` is no name for a report: {why}", shown(name))),
+    };
+    wrong.map(|wrong| Finding::new(Verdict::Reject, "file_name", format!("{wrong}.")))
+}
+
+/// Lets everybody read the file of a team's last report, or no longer (S1-35).
+pub(in crate::process) fn publish(
+    known: Known<'_>,
+    caller: &Caller,
+    asked: &ReportPublished,
+    reason: &str,
+) -> Decision {
+    let ReportPublished { rollout: id, team, published } = asked;
+    let rollout = match rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
+    };
+    let report = known.world.adopters.get(id, team).and_then(|adopter| adopter.report.as_ref());
+    let Some(report) = report.filter(|report| report.file.is_some()) else {
+        return Decision::answered(Answer::NotFound(format!("{team} has sent no file about {id}")));
+    };
+    if let Some(finding) = rights::PUBLISH.lacking(caller, rollout.dists()) {
+        return Decision::refused(vec![finding]);
+    }
+    if report.published == *published {
+        let so = if *published { "is published already" } else { "is not published" };
+        return Decision::answered(Answer::Conflict(format!("the report of {team} on {id} {so}")));
+    }
+    recorded(known, caller, reason, asked.clone())
 }
 
 /// Why somebody may not act for a team.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::submit::{taken, tidied};
+use super::submit::{misnamed, taken, tidied};
 use super::{goes_on, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
@@ -55,6 +55,11 @@ pub(in crate::process) fn edit(
             let sentence = format!("A rollout names at most {PACKAGES_MAX} packages.");
             findings.push(Finding::new(Verdict::Reject, "too_many_packages", sentence));
         }
+    }
+    if let (Some(title), Ok(rules)) =
+        (changes.title.as_ref().filter(|it| !it.is_empty()), known.rules.of(&rollout.parts))
+    {
+        findings.extend(misnamed(&rules.workflow, title));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);

@@ -4,7 +4,7 @@ use super::{open_rollout, recorded, rollout};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
 use crate::process::decision::{Answer, Decision};
-use crate::process::fact::issue::{IssueClosed, IssueNoted};
+use crate::process::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
@@ -24,6 +24,25 @@ pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &IssueN
         return Decision::refused(findings);
     }
     recorded(known, caller, reason, noted.clone())
+}
+
+/// Decides how urgent an issue is (S0-43).
+pub(in crate::process) fn rank(known: Known<'_>, caller: &Caller, ranked: &IssueRanked, reason: &str) -> Decision {
+    let IssueRanked { rollout: id, issue, priority } = ranked;
+    let rollout = match rollout(known, id) {
+        Ok(rollout) => rollout,
+        Err(decision) => return decision,
+    };
+    let Some(there) = known.world.issues.get(id, issue) else {
+        return Decision::answered(Answer::NotFound(format!("{id} has no issue {issue}")));
+    };
+    if let Some(finding) = rights::RANK.lacking(caller, rollout.dists()) {
+        return Decision::refused(vec![finding]);
+    }
+    if there.priority == Some(*priority) {
+        return Decision::answered(Answer::Conflict(format!("the issue {issue} of {id} has that priority already")));
+    }
+    recorded(known, caller, reason, ranked.clone())
 }
 
 /// Closes an issue.

@@ -28,6 +28,10 @@ pub mod edit;
 pub mod hold;
 /// A step is to be taken at some time.
 pub mod schedule;
+/// What is said of a rollout beside its title.
+pub mod describe;
+/// What somebody has looked at is ticked.
+pub mod check;
 /// What people add to a rollout: approvals, an extension, overrides, notes and links.
 pub mod dossier;
 /// Bundles of rollouts.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::goes_on;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
+use crate::domain::naming::title::Title;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::{PACKAGES_MAX, Part, Rollout};
+use crate::domain::workflow::Workflow;
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::rollout::Submitted;
 use crate::process::rules::Rules;
@@ -58,6 +60,7 @@ pub(in crate::process) fn submit(
         ));
     }
     findings.extend(parts.iter().flat_map(|part| taken(world, rules, part)));
+    findings.extend(misnamed(workflow, title));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
@@ -68,6 +71,12 @@ pub(in crate::process) fn submit(
         entries: vec![Entry { who: caller.who.clone(), why: String::new(), fact: fact.into() }],
         answer: Some(Answer::Submitted(id.clone())),
     }
+}
+
+/// What is wrong with a title, where the procedure asks that it follows the naming convention (S0-54).
+pub(super) fn misnamed(workflow: &Workflow, title: &str) -> Option<Finding> {
+    let wrong = workflow.is_titled().then(|| title.parse::<Title>().err()).flatten()?;
+    Some(Finding::new(Verdict::Reject, "title", format!("{wrong}.")))
 }
 
 /// One part for each distribution, in order, each package once.

@@ -113,7 +113,10 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Overridden(_)
         | Fact::ChangeTied(_)
         | Fact::ChangeUntied(_)
-        | Fact::Linked(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
+        | Fact::Linked(_)
+        | Fact::Ticked(_)
+        | Fact::Unticked(_)
+        | Fact::Described(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
         // What a bundle's other rollouts wait for.
         Fact::BundleJoined(_)
         | Fact::BundleLeft(_)
@@ -152,6 +155,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::TaskBegun(_)
         | Fact::Noted(_)
         | Fact::Failed(_)
+        | Fact::IssueRanked(_)
+        | Fact::ReportPublished(_)
         | Fact::Started(_)
         | Fact::Refused(_)
         | Fact::RefusedTogether(_)

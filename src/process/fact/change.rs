@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject, count};
-use crate::domain::names::{ChangeId, DistPath, LinkName, Role, RolloutId};
+use crate::domain::names::{ChangeId, CheckName, DistPath, LinkName, Role, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
 
@@ -175,6 +175,27 @@ pub struct Linked {
     pub url: Option<String>,
 }
 
+/// Somebody has looked at something that a procedure asks for, and it is as it should be, for the packages that the
+/// rollout has now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticked {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// What they have looked at.
+    pub check: CheckName,
+}
+
+/// Somebody takes back that it is as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unticked {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// What is not, or not any more.
+    pub check: CheckName,
+}
+
 macro_rules! kinds {
     ($($kind:ident $name:literal;)*) => {
         $(impl Kind for $kind {
@@ -200,6 +221,8 @@ kinds! {
     Failed "rollout.failed";
     Noted "rollout.noted";
     Linked "rollout.linked";
+    Ticked "rollout.ticked";
+    Unticked "rollout.unticked";
 }
 
 impl Kind for Overridden {
@@ -306,5 +329,17 @@ impl fmt::Display for Linked {
             Some(url) => write!(f, "{} of {}: {url}", self.what, self.rollout),
             None => write!(f, "removed the link to the {} of {}", self.what, self.rollout),
         }
+    }
+}
+
+impl fmt::Display for Ticked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ticked {} of {}", self.check, self.rollout)
+    }
+}
+
+impl fmt::Display for Unticked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "took back {} of {}", self.check, self.rollout)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject};
 use crate::domain::names::RolloutId;
+use crate::domain::request::Priority;
 
 /// An issue was noted, or what is known of it has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,18 @@ pub struct IssueClosed {
     pub issue: String,
 }
 
+/// It was decided how urgent an issue is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssueRanked {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The issue.
+    pub issue: String,
+    /// Its priority.
+    pub priority: Priority,
+}
+
 impl Kind for IssueNoted {
     const NAME: &'static str = "issue.noted";
 
@@ -48,6 +61,20 @@ impl Kind for IssueClosed {
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]
+    }
+}
+
+impl Kind for IssueRanked {
+    const NAME: &'static str = "issue.ranked";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Rollout(self.rollout.clone())]
+    }
+}
+
+impl fmt::Display for IssueRanked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the issue {} of {} has the priority {}", self.issue, self.rollout, self.priority)
     }
 }
 

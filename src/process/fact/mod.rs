@@ -44,6 +44,8 @@ pub mod report;
 pub mod issue;
 /// Facts about what people add to a rollout.
 pub mod change;
+/// Facts about what a rollout is called beside its title.
+pub mod attributes;
 /// Facts about bundles.
 pub mod bundle;
 /// Facts about updates.
@@ -316,10 +318,14 @@ facts! {
     Unassigned(assignment::Unassigned);
     /// A team has reported.
     Reported(report::Reported);
+    /// Everybody may read the file of a report, or no longer.
+    ReportPublished(report::ReportPublished);
     /// An issue was noted.
     IssueNoted(issue::IssueNoted);
     /// An issue is solved.
     IssueClosed(issue::IssueClosed);
+    /// It was decided how urgent an issue is.
+    IssueRanked(issue::IssueRanked);
     /// A rollout has other packages or another title.
     Edited(change::Edited);
     /// A rollout was cancelled before anything had moved.
@@ -344,6 +350,12 @@ facts! {
     Noted(change::Noted);
     /// A document about a rollout.
     Linked(change::Linked);
+    /// Somebody has looked at something, and it is as it should be.
+    Ticked(change::Ticked);
+    /// Somebody takes that back.
+    Unticked(change::Unticked);
+    /// What is said of a rollout beside its title.
+    Described(attributes::Described);
     /// A bundle was opened.
     BundleOpened(bundle::BundleOpened);
     /// A rollout joined a bundle.
@@ -750,6 +762,7 @@ pub(crate) mod samples {
                 team,
                 outcome: crate::domain::report::Outcome::Warning,
                 summary: "2,000 jobs a day".into(),
+                sections: crate::domain::report::Sections::default(),
                 file: Some(report::File { name: "report.odt".into(), sha256: Sha256([3; 32]), size: 1234 }),
             }
             .into(),
@@ -778,6 +791,55 @@ pub(crate) mod samples {
             change::Linked { rollout: link, what, url: None }.into(),
             change::Cancelled { rollout }.into(),
         ]
+    }
+
+    /// What is said of a rollout beside its title, and what is ticked.
+    pub(crate) fn of_attributes() -> Vec<Fact> {
+        use crate::domain::attributes::{Attributes, Importance, Level};
+        use crate::domain::request::Priority;
+        let rollout: RolloutId = "rt-1".parse().expect("an id");
+        let check: crate::domain::names::CheckName = "documentation-reviewed".parse().expect("a name");
+        let all = Attributes {
+            product: "EMI.bdii-site.sl5.x86_64".parse().ok(),
+            component: "bdii-site".parse().ok(),
+            node_types: ["UI", "WN"].map(|label| label.parse().expect("a label")).into(),
+            severity: Some(Priority::Immediate),
+            priority: Some(Priority::None),
+            impact: Some(Level::High),
+            risk: Some(Level::Low),
+            importance: Some(Importance::Minor),
+            reversal: Some("yum downgrade bdii".into()),
+        };
+        vec![
+            attributes::Described { rollout: rollout.clone(), attributes: all }.into(),
+            attributes::Described { rollout: rollout.clone(), attributes: Attributes::default() }.into(),
+            change::Ticked { rollout: rollout.clone(), check: check.clone() }.into(),
+            change::Unticked { rollout: rollout.clone(), check }.into(),
+            issue::IssueRanked { rollout, issue: "#12".into(), priority: Priority::High }.into(),
+        ]
+    }
+
+    /// What reports say beside their outcome.
+    pub(crate) fn of_reports() -> Vec<Fact> {
+        use crate::domain::report::{Outcome, Sections};
+        let (rollout, team): (RolloutId, TeamName) =
+            ("rt-1".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        let sections = Sections {
+            release_notes: "correct".into(),
+            tests: "installed on three WNs".into(),
+            metrics: "2,000 jobs a day".into(),
+            vos: "atlas, cms".into(),
+        };
+        let reported = report::Reported {
+            rollout: rollout.clone(),
+            team: team.clone(),
+            outcome: Outcome::Success,
+            summary: String::new(),
+            sections,
+            file: None,
+        };
+        let published = |published| report::ReportPublished { rollout: rollout.clone(), team: team.clone(), published };
+        vec![reported.into(), published(true).into(), published(false).into()]
     }
 
     /// What bundles added.
@@ -1015,6 +1077,8 @@ mod tests {
             .chain(samples::of_reviews())
             .chain(samples::of_releases())
             .chain(samples::of_failures())
+            .chain(samples::of_attributes())
+            .chain(samples::of_reports())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1098,10 +1162,12 @@ mod tests {
         all.extend(samples::of_reviews());
         all.extend(samples::of_releases());
         all.extend(samples::of_failures());
+        all.extend(samples::of_attributes());
+        all.extend(samples::of_reports());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
-        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1"];
+        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1", "report.added\",\"kv\":1"];
         let is_as_then = |line: &&str| !newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}")));
         let written = facts.iter().zip(sample.lines()).filter(|(_, line)| is_as_then(line));
         let written: Vec<String> = written.map(|(fact, _)| write(fact)).collect();
@@ -1202,6 +1268,8 @@ mod tests {
             samples::of_reviews(),
             samples::of_releases(),
             samples::of_failures(),
+            samples::of_attributes(),
+            samples::of_reports(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -38,6 +38,10 @@ mod show_stoppers;
 pub mod approvals;
 /// Are the documents linked?
 mod linked;
+/// Was everything ticked that somebody has to look at?
+pub mod checked;
+/// Is it said how to reverse what is risky?
+mod reversible;
 /// Does another open bundle have a package of the same name?
 mod no_conflict;
 /// Is the bundle complete?
@@ -66,7 +70,7 @@ use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Move, Plan};
 use crate::domain::rollout::{Part, Rollout};
-use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
+use crate::domain::terms::{self, GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::{Effect, NoStep, Transition};
 
 /// When a gate is asked.
@@ -111,6 +115,8 @@ const ALL: &[Gate] = &[
     reported::GATE,
     show_stoppers::GATE,
     linked::GATE,
+    checked::GATE,
+    reversible::GATE,
     no_conflict::GATE,
     bundle_complete::GATE,
     tasks_done::GATE,
@@ -252,7 +258,11 @@ impl<'a> Case<'a> {
             Asked::AtRest => !moves || transition.effect == Effect::Withdraw,
             Asked::Still | Asked::Named => !moves,
         };
-        let named = || transition.gates.iter().find(|named| gate.form.is_some_and(|form| form.name == named.name));
+        let matters = self.world.attributes.said(&self.rollout.id).importance.unwrap_or_default();
+        let is_it = |named: &&terms::Gate| {
+            gate.form.is_some_and(|form| form.name == named.name) && named.terms.apply_to(matters)
+        };
+        let named = || transition.gates.iter().find(is_it);
         match gate.asked {
             _ if !is_asked => None,
             Asked::Named => named().map(|named| &named.terms),

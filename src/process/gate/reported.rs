@@ -5,13 +5,16 @@
 use super::{Asked, Case, Gate, TEAMS};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::report::Outcome;
-use crate::domain::terms::{GateForm, Terms};
+use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::fact::count;
 use crate::process::world::adopters::Standing;
 
+/// Whether every open issue has to be mentioned in a report (S1-25).
+const ISSUES: TermForm = TermForm { name: "issues", kind: TermKind::Flag, required: false, example: "issues = true" };
+
 pub(super) const GATE: Gate = Gate {
-    form: Some(GateForm { name: "reported", terms: &[TEAMS], of_moves: false }),
+    form: Some(GateForm { name: "reported", terms: &[TEAMS, ISSUES], of_moves: false }),
     asked: Asked::Named,
     may_be_overridden: true,
     judge,
@@ -44,5 +47,20 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
         let sentence = format!("{} came.", count(good, "report"));
         findings.push(Finding::new(Verdict::Pass, "reported", sentence));
     }
+    if terms.flag(ISSUES.name) {
+        findings.extend(unmentioned(case));
+    }
     findings
+}
+
+/// The open issues that no report mentions.
+fn unmentioned(case: &Case<'_>) -> Vec<Finding> {
+    let id = &case.rollout.id;
+    let is_mentioned = |issue: &str| {
+        case.world.adopters.of(id).filter_map(|(_, adopter)| adopter.report.as_ref()).any(|it| it.mentions(issue))
+    };
+    let open = case.world.issues.of(id).filter(|(_, issue)| issue.open);
+    let missing = open.map(|(name, _)| name).filter(|name| !is_mentioned(name));
+    let finding = |name| Finding::new(Verdict::Wait, "not_mentioned", format!("No report mentions the issue {name}."));
+    missing.map(finding).collect()
 }

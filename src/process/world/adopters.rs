@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Stamp;
 use crate::domain::names::{Actor, RolloutId};
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
+use crate::domain::report::{self, Outcome, Sections};
 use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
-use crate::process::fact::report::{File, Reported};
+use crate::process::fact::report::{File, ReportPublished, Reported};
 
 /// What a team has to do with a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,8 +48,20 @@ pub struct Report {
     pub outcome: Outcome,
     /// What the team says.
     pub summary: String,
+    /// What it says of each thing that it is asked.
+    pub sections: Sections,
     /// The whole report.
     pub file: Option<File>,
+    /// Whether everybody may read the file.
+    pub published: bool,
+}
+
+impl Report {
+    /// Whether it mentions an issue (S1-25).
+    pub fn mentions(&self, issue: &str) -> bool {
+        let texts = std::iter::once(self.summary.as_str()).chain(self.sections.said());
+        texts.into_iter().any(|text| report::mentions(text, issue))
+    }
 }
 
 /// Where an assignment stands (S0-40).
@@ -99,6 +111,8 @@ pub struct Adopters {
     by_rollout: OrdMap<RolloutId, OrdMap<TeamName, Arc<Adopter>>>,
     /// The rollouts that each team has to do with.
     by_team: OrdMap<TeamName, OrdSet<RolloutId>>,
+    /// The files of all reports, also of earlier ones, in the order in which they came.
+    files: OrdMap<RolloutId, OrdMap<TeamName, Vector<File>>>,
 }
 
 impl Adopters {
@@ -116,6 +130,25 @@ impl Adopters {
     /// The rollouts that a team has to do with.
     pub fn rollouts(&self, team: &TeamName) -> impl Iterator<Item = &RolloutId> {
         self.by_team.get(team).into_iter().flat_map(OrdSet::iter)
+    }
+
+    /// The files of a team's reports about a rollout, the first one first.
+    pub fn files_of(&self, rollout: &RolloutId, team: &TeamName) -> impl Iterator<Item = &File> {
+        self.files.get(rollout).and_then(|teams| teams.get(team)).into_iter().flat_map(Vector::iter)
+    }
+
+    /// How many files of a rollout there are.
+    pub fn number_of_files(&self, rollout: &RolloutId) -> usize {
+        self.files.get(rollout).map_or(0, |teams| teams.values().map(Vector::len).sum())
+    }
+
+    /// All files, each with its rollout and its team.
+    pub fn files(&self) -> impl Iterator<Item = (&RolloutId, &TeamName, &File)> {
+        let of_rollout = |(rollout, teams)| {
+            let teams: &OrdMap<TeamName, Vector<File>> = teams;
+            teams.iter().flat_map(move |(team, files)| files.iter().map(move |file| (rollout, team, file)))
+        };
+        self.files.iter().flat_map(of_rollout)
     }
 
     fn change(&mut self, rollout: &RolloutId, team: &TeamName, how: impl FnOnce(&mut Adopter)) {
@@ -151,9 +184,22 @@ impl Adopters {
         }
     }
 
+    pub(super) fn published(&mut self, ReportPublished { rollout, team, published }: &ReportPublished) {
+        self.change(rollout, team, |adopter| {
+            if let Some(report) = &mut adopter.report {
+                report.published = *published;
+            }
+        });
+    }
+
     pub(super) fn reported(&mut self, stamp: Stamp<'_>, reported: &Reported) {
-        let Reported { rollout, team, outcome, summary, file } = reported.clone();
-        let report = Report { at: stamp.at, by: Actor::recorded(stamp.who), outcome, summary, file };
+        let Reported { rollout, team, outcome, summary, sections, file } = reported.clone();
+        if let Some(file) = &file {
+            let teams = self.files.entry(rollout.clone()).or_default();
+            teams.entry(team.clone()).or_default().push_back(file.clone());
+        }
+        let by = Actor::recorded(stamp.who);
+        let report = Report { at: stamp.at, by, outcome, summary, sections, file, published: false };
         self.change(&rollout, &team, |adopter| adopter.report = Some(report));
     }
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Stamp;
 use super::pauses::Pauses;
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{Actor, LinkName, Role, RolloutId};
+use crate::domain::names::{Actor, CheckName, LinkName, Role, RolloutId};
 use crate::process::fact::change::{
-    Approved, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Stalled,
+    Approved, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Stalled, Ticked, Unticked,
 };
 use crate::process::fact::rollout::Moved;
 
@@ -36,6 +36,8 @@ pub struct Dossier {
     pub failures: Vector<Note>,
     /// The number of its cycle, if it is not the first.
     pub cycle: Option<u64>,
+    /// What somebody has looked at and found to be as it should be, in the packages that the rollout has now.
+    pub ticks: OrdMap<CheckName, Tick>,
     /// Since when it is on hold, by the wall clock.
     pub stalled: Option<Timestamp>,
     /// When it was.
@@ -52,6 +54,15 @@ impl Dossier {
             self.resumed = Some(stamp.at);
         }
     }
+}
+
+/// Something that somebody has looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Who.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An approval.
@@ -101,10 +112,13 @@ impl Dossiers {
         self.change(rollout, |dossier| drop(dossier.approvals.remove(&key)));
     }
 
-    /// An approval holds for the packages that were seen, so it lapses when they change.
+    /// An approval holds for the packages that were seen, so it lapses when they change; and so does what was ticked.
     pub(super) fn edited(&mut self, Edited { rollout, parts, .. }: &Edited) {
         if !parts.is_empty() && self.by_rollout.contains_key(rollout) {
-            self.change(rollout, |dossier| dossier.approvals = OrdMap::new());
+            self.change(rollout, |dossier| {
+                dossier.approvals = OrdMap::new();
+                dossier.ticks = OrdMap::new();
+            });
         }
     }
 
@@ -162,6 +176,15 @@ impl Dossiers {
         for id in ahead {
             self.change(&id, |dossier| dossier.pauses.wait_from(now));
         }
+    }
+
+    pub(super) fn ticked(&mut self, stamp: Stamp<'_>, Ticked { rollout, check }: &Ticked) {
+        let tick = Tick { by: Actor::recorded(stamp.who), at: stamp.at };
+        self.change(rollout, |dossier| drop(dossier.ticks.insert(check.clone(), tick)));
+    }
+
+    pub(super) fn unticked(&mut self, Unticked { rollout, check }: &Unticked) {
+        self.change(rollout, |dossier| drop(dossier.ticks.remove(check)));
     }
 
     /// What held for one step is used up by it; what goes back is on hold no longer.

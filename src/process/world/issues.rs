@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Stamp;
 use crate::domain::names::RolloutId;
-use crate::process::fact::issue::{IssueClosed, IssueNoted};
+use crate::domain::request::Priority;
+use crate::process::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 
 /// An issue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub struct Issue {
     pub since: Timestamp,
     /// Whether it is not solved.
     pub open: bool,
+    /// How urgent it is, if that was decided.
+    pub priority: Option<Priority>,
 }
 
 /// The issues of all rollouts.
@@ -44,8 +47,15 @@ impl Issues {
     pub(super) fn noted(&mut self, stamp: Stamp<'_>, noted: &IssueNoted) {
         let IssueNoted { rollout, issue, title, show_stopper, workaround } = noted.clone();
         let issues = self.by_rollout.entry(rollout).or_default();
-        let since = issues.get(&issue).map_or(stamp.at, |known| known.since);
-        issues.insert(issue, Issue { title, show_stopper, workaround, since, open: true });
+        let known = issues.get(&issue);
+        let (since, priority) = known.map_or((stamp.at, None), |known| (known.since, known.priority));
+        issues.insert(issue, Issue { title, show_stopper, workaround, since, open: true, priority });
+    }
+
+    pub(super) fn ranked(&mut self, IssueRanked { rollout, issue, priority }: &IssueRanked) {
+        if let Some(known) = self.by_rollout.get_mut(rollout).and_then(|issues| issues.get_mut(issue)) {
+            known.priority = Some(*priority);
+        }
     }
 
     pub(super) fn closed(&mut self, IssueClosed { rollout, issue }: &IssueClosed) {

@@ -24,6 +24,8 @@ pub mod notices;
 pub mod persons;
 /// Where nothing is promoted.
 pub mod halts;
+/// What is said of each rollout beside its title.
+pub mod attributes;
 /// The registry of early adopters.
 pub mod teams;
 /// The early adopters of each rollout.
@@ -52,6 +54,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use adopters::Adopters;
+pub use attributes::Descriptions;
 pub use bundles::Bundles;
 pub use dossiers::Dossiers;
 pub use halts::Halts;
@@ -71,14 +74,15 @@ pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
 use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
+use super::fact::attributes::Described;
 use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
-    Unscheduled,
+    Ticked, Unscheduled, Unticked,
 };
-use super::fact::issue::{IssueClosed, IssueNoted};
+use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
 use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
-use super::fact::report::Reported;
+use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
@@ -123,6 +127,8 @@ pub struct World {
     pub issues: Issues,
     /// What people have added to each rollout.
     pub dossiers: Dossiers,
+    /// What is said of each rollout beside its title.
+    pub attributes: Descriptions,
     /// Bundles and updates.
     pub bundles: Bundles,
     /// Tasks of early adopters.
@@ -192,7 +198,10 @@ impl World {
                 self.trees.published(stamp, published);
             }
             Fact::Retired(retired) => self.trees.retired(retired),
-            Fact::Submitted(submitted) => self.rollouts.submitted(stamp, submitted),
+            Fact::Submitted(submitted) => {
+                self.rollouts.submitted(stamp, submitted);
+                self.attributes.titled(&submitted.rollout, &submitted.title);
+            }
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => {
@@ -216,11 +225,16 @@ impl World {
             Fact::Installed(installed) => self.adopters.installed(stamp, installed),
             Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
             Fact::Reported(reported) => self.adopters.reported(stamp, reported),
+            Fact::ReportPublished(published) => self.adopters.published(published),
             Fact::IssueNoted(noted) => self.issues.noted(stamp, noted),
             Fact::IssueClosed(closed) => self.issues.closed(closed),
+            Fact::IssueRanked(ranked) => self.issues.ranked(ranked),
             Fact::Edited(edited) => {
                 self.rollouts.edited(edited);
                 self.dossiers.edited(edited);
+                if let Some(title) = &edited.title {
+                    self.attributes.titled(&edited.rollout, title);
+                }
             }
             Fact::Cancelled(cancelled) => {
                 self.rollouts.cancelled(stamp, cancelled);
@@ -237,6 +251,9 @@ impl World {
             Fact::Noted(noted) => self.dossiers.noted(stamp, noted),
             Fact::Failed(failed) => self.dossiers.failed(stamp, failed),
             Fact::Linked(linked) => self.dossiers.linked(linked),
+            Fact::Ticked(ticked) => self.dossiers.ticked(stamp, ticked),
+            Fact::Unticked(unticked) => self.dossiers.unticked(unticked),
+            Fact::Described(described) => self.attributes.described(described),
             Fact::BundleOpened(opened) => self.bundles.opened(stamp, opened),
             Fact::BundleJoined(joined) => self.bundles.joined(joined),
             Fact::BundleLeft(left) => self.bundles.left(left),
@@ -296,8 +313,13 @@ impl World {
             | Fact::Delayed(Delayed { rollout, .. })
             | Fact::Unassigned(Unassigned { rollout, .. })
             | Fact::Reported(Reported { rollout, .. })
+            | Fact::ReportPublished(ReportPublished { rollout, .. })
             | Fact::IssueNoted(IssueNoted { rollout, .. })
             | Fact::IssueClosed(IssueClosed { rollout, .. })
+            | Fact::IssueRanked(IssueRanked { rollout, .. })
+            | Fact::Ticked(Ticked { rollout, .. })
+            | Fact::Unticked(Unticked { rollout, .. })
+            | Fact::Described(Described { rollout, .. })
             | Fact::Edited(Edited { rollout, .. })
             | Fact::Cancelled(Cancelled { rollout })
             | Fact::Stalled(Stalled { rollout })

@@ -15,6 +15,7 @@ use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
 use crate::store::logbook::{self, Logbook as _, SqliteLogbook, Witness};
 use crate::store::people;
 use crate::store::rejected::KEPT_MAX;
+use crate::store::reports;
 
 /// Smaller files may have any holes.
 const HOLES_FROM: u64 = 1 << 20;
@@ -91,10 +92,10 @@ fn fill(
     let book = part.join(BOOK);
     let running = SqliteLogbook::open_to_read(&state.join(BOOK))?;
     let mut found = Found::default();
-    for dir in DIRS {
+    for dir in DIRS.into_iter().filter(|dir| *dir != reports::DIR) {
         found.look(state, Path::new(dir), 0)?;
     }
-    let expected: u64 = found.files.iter().map(|(_, bytes)| bytes).sum();
+    let mut expected: u64 = found.files.iter().map(|(_, bytes)| bytes).sum();
     let size = std::fs::metadata(state.join(BOOK)).map_or(0, |meta| meta.len());
     running.copy_to(&book, |pages, of| progress(size.saturating_mul(pages) / of.max(1), size + expected))?;
     rustix::fs::chmod(&book, Mode::RUSR | Mode::WUSR).at("set the mode of", &book)?;
@@ -108,6 +109,10 @@ fn fill(
     disk::put(disk, &part.join(SEAL), logbook::seal_line(head, elapsed).as_bytes(), Access::Owner)?;
     let mut files = vec![entry(part, BOOK)?, entry(part, SEAL)?];
     File::open(&book).and_then(|file| file.sync_all()).at("sync", &book)?;
+    // Looked at after the logbook was copied, so that every file is there which that names.
+    let before = found.files.len();
+    found.look(state, Path::new(reports::DIR), 0)?;
+    expected += found.files.iter().skip(before).map(|(_, bytes)| bytes).sum::<u64>();
     // Copied after the logbook, so that it has everybody whom that names.
     let register = part.join(people::FILE);
     match people::copy(state, &register) {

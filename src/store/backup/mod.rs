@@ -6,6 +6,7 @@
 //! <backup>/logbook.head          its end
 //! <backup>/people.sqlite         who is behind the ids of the logbook
 //! <backup>/retired/ rejected/    as in the state directory
+//! <backup>/reports/              the files of reports
 //! ```
 //!
 //! Whatever can be regenerated is left out: the index, the blocks, the addresses. A backup takes no lock and blocks
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::DiskError;
 use super::logbook::LogbookError;
 use super::people::PeopleError;
+use super::reports;
 
 pub use make::{Made, make};
 pub use restore::{Backup, Standing, claim};
@@ -45,7 +47,7 @@ const BOOK: &str = "logbook.sqlite";
 const SEAL: &str = "logbook.head";
 
 /// The directories that are copied with everything in them.
-const DIRS: [&str; 3] = ["retired", "rejected", "adopted"];
+const DIRS: [&str; 4] = ["retired", "rejected", "adopted", reports::DIR];
 
 /// The deepest level of directories that is copied.
 const DEPTH_MAX: usize = 8;

@@ -15,9 +15,10 @@ use crate::domain::people::PersonId;
 use crate::store::disk::{self, Access, AtPath as _, Disk, DiskError, TEMPORARY};
 use crate::store::logbook::{self, Head, Logbook as _, LogbookError, SqliteLogbook, Witness};
 use crate::store::people::{self, Register};
+use crate::store::reports;
 
 /// What a restored state has in its place, or makes again.
-const REPLACED: [&str; 11] = [
+const REPLACED: [&str; 12] = [
     SEAL,
     BOOK,
     "logbook.sqlite-wal",
@@ -27,6 +28,7 @@ const REPLACED: [&str; 11] = [
     "retired",
     "rejected",
     "adopted",
+    reports::DIR,
     "index",
     "scrub",
 ];

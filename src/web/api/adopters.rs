@@ -1,4 +1,4 @@
-//! `/api/v1/rollouts/{id}/teams`: teams are asked to test a rollout, answer, and report.
+//! `/api/v1/rollouts/{id}/teams`: teams are asked to test a rollout, and answer.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
 use crate::process::fact::assignment::{Answered, Installed};
-use crate::process::fact::report::Reported;
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
@@ -46,17 +45,6 @@ pub struct AnswerBody {
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
-}
-
-/// A team's report.
-#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReportBody {
-    /// success, warning or fail.
-    pub outcome: String,
-    /// What the team says, in a few sentences.
-    #[serde(default)]
-    pub summary: String,
 }
 
 /// Asks teams to test a rollout.
@@ -143,27 +131,4 @@ pub async fn installed(
     let installed = Installed { rollout: rollout_id(&id)?, team: parsed(&team)? };
     line("reason", &asked.reason)?;
     record(&context, caller, Ask::Install { installed, reason: asked.reason }).await
-}
-
-/// A team reports.
-#[utoipa::path(post, path = "/api/v1/rollouts/{id}/teams/{team}/report", tag = "teams", request_body = ReportBody, security(("token" = [])),
-    params(("id" = String, Path, description = "The rollout"), ("team" = String, Path, description = "The team")),
-    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
-        (status = 503, body = Problem)))]
-pub async fn report(
-    State(context): State<Context>,
-    Path((id, team)): Path<(String, String)>,
-    client: Option<Extension<Client>>,
-    headers: HeaderMap,
-    read: Result<Object<ReportBody>, Problem>,
-) -> Result<Json<RecordedBody>, Problem> {
-    let caller = caller(&context, client, &headers).await?;
-    let Object(asked) = read?;
-    let ReportBody { outcome, summary } = asked;
-    line("summary", &summary)?;
-    let (rollout, team) = (rollout_id(&id)?, parsed(&team)?);
-    let reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, file: None };
-    record(&context, caller, Ask::Report(reported)).await
 }

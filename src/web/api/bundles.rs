@@ -60,6 +60,9 @@ pub struct UpdateBody {
     /// The bundle that it releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<String>,
+    /// How urgent it is for sites: Normal, HIGH or URGENT; the highest of its rollouts, if that is said of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
 }
 
 /// A new bundle.
@@ -197,7 +200,7 @@ pub async fn updates(
     let view = context.engine.shared().read();
     let of_series = view.world.bundles.updates().filter(|update| series.as_ref().is_none_or(|s| update.series == *s));
     let mut rest = of_series.skip(query.after);
-    let page: Vec<UpdateBody> = rest.by_ref().take(limit).map(update_body).collect();
+    let page: Vec<UpdateBody> = rest.by_ref().take(limit).map(|update| update_body(&view.world, update)).collect();
     let of = series.as_ref().map(|series| format!("&series={}", encoded(series.as_str()))).unwrap_or_default();
     let next = rest.next().map(|_| format!("/api/v1/updates?after={}&limit={limit}{of}", query.after + page.len()));
     Ok((next_page(next), Json(page)))
@@ -280,13 +283,15 @@ fn bundle_body(world: &World, id: &BundleId, bundle: &Bundle) -> BundleBody {
     }
 }
 
-fn update_body(update: &Update) -> UpdateBody {
+fn update_body(world: &World, update: &Update) -> UpdateBody {
+    let urgency = update.rollouts.iter().filter_map(|rollout| world.attributes.said(rollout).urgency()).max();
     UpdateBody {
         series: update.series.to_string(),
         number: update.number,
         at: update.at.to_string(),
         rollouts: update.rollouts.iter().map(ToString::to_string).collect(),
         bundle: update.bundle.as_ref().map(ToString::to_string),
+        priority: urgency.map(|it| it.for_sites().to_owned()),
     }
 }
 

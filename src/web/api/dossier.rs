@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
-use crate::domain::names::{Actor, RolloutId};
+use crate::domain::names::{Actor, CheckName, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::engine::view::View;
@@ -18,7 +18,7 @@ use crate::process::evidence::{Evidence, evidence};
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::input::Ask;
 use crate::process::world::adopters::Adopter;
-use crate::process::world::dossiers::{Approval, Note};
+use crate::process::world::dossiers::{Approval, Note, Tick};
 use crate::process::world::issues::Issue;
 use crate::web::context::Context;
 use crate::web::object::Object;
@@ -52,6 +52,9 @@ pub struct DossierBody {
     /// Gates that do not hold it up on its next step to a state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<OverriddenBody>,
+    /// What somebody has looked at, in the packages that it has now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticks: Vec<TickedBody>,
     /// Addresses of documents, by what they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, String>,
@@ -151,6 +154,9 @@ pub struct KnownIssueBody {
     pub since: String,
     /// Whether it is not solved.
     pub open: bool,
+    /// How urgent it is, if that was decided: none, low, normal, high or immediate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
 }
 
 /// An approval that counts.
@@ -161,6 +167,17 @@ pub struct ApprovalBody {
     /// For which role.
     pub role: String,
     /// Whose.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// Something that somebody has looked at.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TickedBody {
+    /// What.
+    pub check: String,
+    /// Who.
     pub by: String,
     /// When.
     pub at: String,
@@ -209,6 +226,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         workaround: issue.workaround.clone(),
         since: issue.since.to_string(),
         open: issue.open,
+        priority: issue.priority.map(|it| it.as_str().to_owned()),
     };
     let dossier = world.dossiers.of(id).cloned().unwrap_or_default();
     let approval = |((state, by), approval): (&(String, Actor), &Approval)| ApprovalBody {
@@ -216,6 +234,11 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         role: approval.role.to_string(),
         by: who(by),
         at: approval.at.to_string(),
+    };
+    let tick = |(check, tick): (&CheckName, &Tick)| TickedBody {
+        check: check.to_string(),
+        by: who(&tick.by),
+        at: tick.at.to_string(),
     };
     let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
@@ -233,6 +256,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         approvals: dossier.approvals.iter().map(approval).collect(),
         extended: (!dossier.extended.is_zero()).then(|| quantity::show_duration(dossier.extended)),
         overridden: dossier.overridden.iter().map(overridden).collect(),
+        ticks: dossier.ticks.iter().map(tick).collect(),
         links: dossier.links.iter().map(|(what, url)| (what.to_string(), url.clone())).collect(),
         notes: dossier.notes.iter().map(note).collect(),
         cycle: dossier.cycle,

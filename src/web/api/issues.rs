@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{RecordedBody, caller, line, record, rollout_id};
-use crate::process::fact::issue::IssueNoted;
+use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
+use crate::process::fact::issue::{IssueNoted, IssueRanked};
 use crate::process::input::Ask;
 use crate::web::context::Context;
 use crate::web::object::Object;
@@ -38,6 +38,19 @@ pub struct IssueBody {
 pub struct CloseIssueBody {
     /// Its address or number.
     pub issue: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// How urgent an issue is.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RankIssueBody {
+    /// Its address or number.
+    pub issue: String,
+    /// none, low, normal, high or immediate, or a number from 0 to 4.
+    pub priority: String,
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
@@ -88,4 +101,26 @@ pub async fn close_issue(
     let rollout = rollout_id(&id)?;
     line("reason", &reason)?;
     record(&context, caller, Ask::CloseIssue { rollout, issue, reason }).await
+}
+
+/// Decides how urgent an issue is.
+#[utoipa::path(post, path = "/api/v1/rollouts/{id}/issues/rank", tag = "issues", request_body = RankIssueBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The rollout")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn rank_issue(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<RankIssueBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(asked) = read?;
+    let RankIssueBody { issue, priority, reason } = asked;
+    let ranked = IssueRanked { rollout: rollout_id(&id)?, issue, priority: parsed(&priority)? };
+    line("reason", &reason)?;
+    record(&context, caller, Ask::RankIssue { ranked, reason }).await
 }

@@ -8,7 +8,7 @@
 //! routes, and [`Document`] describes the same ones.
 
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, patch, post, put};
 use utoipa::OpenApi;
 
 use super::context::Context;
@@ -17,6 +17,10 @@ use super::context::Context;
 pub mod asking;
 /// Approvals, an extension, overrides, notes and links of a rollout.
 pub mod dossier;
+/// What is said of a rollout beside its title.
+pub mod attributes;
+/// What somebody has looked at.
+pub mod checks;
 /// Lists, shows and creates rollouts.
 pub mod rollouts;
 /// What stands between a rollout and each next state.
@@ -35,8 +39,12 @@ pub mod holds;
 pub mod maintenances;
 /// The registry of early adopters.
 pub mod teams;
-/// Teams are asked to test a rollout, answer, and report.
+/// Teams are asked to test a rollout, and answer.
 pub mod adopters;
+/// What is told of a rollout's reports.
+pub mod report_texts;
+/// What teams have found, with their files.
+pub mod reports;
 /// What whoever asks has to do.
 pub mod todo;
 /// Issues of a rollout.
@@ -88,6 +96,9 @@ pub mod outbox;
     holds::resume,
     holds::schedule,
     holds::unschedule,
+    attributes::describe,
+    checks::tick,
+    checks::untick,
     halts::halts,
     halts::halt,
     halts::end_halt,
@@ -101,9 +112,16 @@ pub mod outbox;
     adopters::unassign,
     adopters::installed,
     adopters::answer,
-    adopters::report,
+    reports::report,
+    reports::reports,
+    reports::report_file,
+    reports::report_template,
+    reports::report_summary,
+    reports::report_archive,
+    reports::publish_report,
     issues::note_issue,
     issues::close_issue,
+    issues::rank_issue,
     dossier::approve,
     dossier::disapprove,
     dossier::extend,
@@ -178,13 +196,22 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/stall", post(holds::stall))
         .route("/api/v1/rollouts/{id}/resume", post(holds::resume))
         .route("/api/v1/rollouts/{id}/date", put(holds::schedule).delete(holds::unschedule))
+        .route("/api/v1/rollouts/{id}/attributes", patch(attributes::describe))
+        .route("/api/v1/rollouts/{id}/checks/{check}", put(checks::tick).delete(checks::untick))
         .route("/api/v1/rollouts/{id}/teams", post(adopters::assign))
         .route("/api/v1/rollouts/{id}/teams/{team}", delete(adopters::unassign))
         .route("/api/v1/rollouts/{id}/teams/{team}/installed", post(adopters::installed))
         .route("/api/v1/rollouts/{id}/teams/{team}/answer", post(adopters::answer))
-        .route("/api/v1/rollouts/{id}/teams/{team}/report", post(adopters::report))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report", post(reports::report))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/file", get(reports::report_file))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/template", get(reports::report_template))
+        .route("/api/v1/rollouts/{id}/teams/{team}/report/published", put(reports::publish_report))
+        .route("/api/v1/rollouts/{id}/reports", get(reports::reports))
+        .route("/api/v1/rollouts/{id}/reports/summary", get(reports::report_summary))
+        .route("/api/v1/rollouts/{id}/reports/archive", get(reports::report_archive))
         .route("/api/v1/rollouts/{id}/issues", post(issues::note_issue))
         .route("/api/v1/rollouts/{id}/issues/close", post(issues::close_issue))
+        .route("/api/v1/rollouts/{id}/issues/rank", post(issues::rank_issue))
         .route("/api/v1/rollouts/{id}/approvals", post(dossier::approve).delete(dossier::disapprove))
         .route("/api/v1/rollouts/{id}/extension", post(dossier::extend))
         .route("/api/v1/rollouts/{id}/overrides", post(dossier::overrule))

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::names::{LinkName, Role};
+use crate::domain::names::{CheckName, LinkName, Role};
 use crate::domain::terms::{Gate, Term};
 use crate::domain::workflow::{Effect, Transition, Workflow};
 use crate::format::quantity;
@@ -27,6 +27,9 @@ pub struct ProcedureBody {
     /// Within which time what has come into the last tree is reviewed by those who use it, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
+    /// Whether titles of rollouts have to follow the naming convention.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub titled: bool,
     /// Its states, in the order of the table.
     pub states: Vec<String>,
     /// Its transitions, in the order of the table.
@@ -101,6 +104,7 @@ pub(crate) fn procedure_body(workflow: &Workflow, distributions: Vec<String>) ->
         initial: workflow.initial().to_string(),
         submit: workflow.submitters().iter().map(ToString::to_string).collect(),
         review: workflow.review().map(quantity::show_duration),
+        titled: workflow.is_titled(),
         states: workflow.states().iter().map(ToString::to_string).collect(),
         transitions: workflow.transitions().iter().map(transition_body).collect(),
     }
@@ -130,6 +134,8 @@ fn gate_body(gate: &Gate) -> GateBody {
         Term::Flag(flag) => flag.to_string(),
         Term::Roles(roles) => roles.iter().map(Role::as_str).collect::<Vec<_>>().join(" + "),
         Term::Links(links) => links.iter().map(LinkName::as_str).collect::<Vec<_>>().join(" + "),
+        Term::Checks(checks) => checks.iter().map(CheckName::as_str).collect::<Vec<_>>().join(" + "),
+        Term::Importance(those) => those.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(" + "),
     };
     let terms = gate.terms.iter().map(|(name, term)| (name.to_owned(), shown(term))).collect();
     GateBody { name: gate.name.to_owned(), terms }

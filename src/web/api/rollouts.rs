@@ -8,12 +8,15 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{caller, encoded, line, next_page, parsed, problem, rollout_id};
+use super::attributes::{AboutBody, about};
 use super::dossier::{DossierBody, dossier_of};
+use crate::domain::request::Priority;
 use crate::domain::rollout::Part;
 use crate::engine::view::{After, RolloutView, View, Wanted};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::process::selection;
+use crate::process::world::attributes::By;
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
@@ -95,6 +98,9 @@ pub struct RolloutBody {
     /// Whether it has been in its state for longer than the procedure wants.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delayed: bool,
+    /// What is said of it, by people or by its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<AboutBody>,
     /// What people have added to it; only where one rollout is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dossier: Option<DossierBody>,
@@ -133,6 +139,16 @@ pub struct RolloutsQuery {
     pub state: Option<String>,
     /// Only those with this package.
     pub package: Option<String>,
+    /// Only those of this product.
+    pub product: Option<String>,
+    /// Only those of this component.
+    pub component: Option<String>,
+    /// Only those that concern this node type.
+    pub node_type: Option<String>,
+    /// Only those that are so urgent: none, low, normal, high or immediate, or a number from 0 to 4.
+    pub priority: Option<String>,
+    /// Only those that mend something so bad, in the same words.
+    pub severity: Option<String>,
     /// Only those after this place; taken from the link to the next page.
     pub after: Option<String>,
     /// How many at most; 100 by default, no more than 1,000.
@@ -152,9 +168,22 @@ impl RolloutsQuery {
             dist: read(self.distribution.as_ref())?,
             state: self.state.clone(),
             package: read(self.package.as_ref())?,
+            with: self.with()?,
             after: read(self.after.as_ref())?,
             limit: self.limit.unwrap_or(ROLLOUTS_AT_ONCE).clamp(1, ROLLOUTS_MOST),
         })
+    }
+
+    /// What is to be said of them.
+    fn with(&self) -> Result<Vec<(By, String)>, Problem> {
+        let names = [(By::Product, &self.product), (By::Component, &self.component), (By::NodeType, &self.node_type)];
+        let names = names.into_iter().filter_map(|(by, name)| Some(Ok((by, name.clone()?))));
+        let ranks = [(By::Priority, &self.priority), (By::Severity, &self.severity)];
+        let rank = |(by, text): (By, &Option<String>)| {
+            let read = text.as_ref()?.parse::<Priority>();
+            Some(read.map(|it| (by, it.as_str().to_owned())).map_err(|e| Problem::bad_request(e.to_string())))
+        };
+        names.chain(ranks.into_iter().filter_map(rank)).collect()
     }
 
     /// The address of the next page.
@@ -165,6 +194,11 @@ impl RolloutsQuery {
             ("distribution", self.distribution.as_ref()),
             ("state", self.state.as_ref()),
             ("package", self.package.as_ref()),
+            ("product", self.product.as_ref()),
+            ("component", self.component.as_ref()),
+            ("node_type", self.node_type.as_ref()),
+            ("priority", self.priority.as_ref()),
+            ("severity", self.severity.as_ref()),
             ("limit", limit.as_ref()),
             ("after", Some(&next)),
         ];
@@ -268,6 +302,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         trouble: view.trouble.clone(),
         cancelled: rollout.cancelled,
         delayed: rollout.delayed,
+        about: Some(about(&rollout.title, &view.attributes)),
         dossier: None,
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),
         dated: rollout.wanted.as_ref().and_then(|wanted| wanted.at).map(|at| at.to_string()),

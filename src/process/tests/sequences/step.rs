@@ -14,7 +14,7 @@ use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
+use crate::domain::report::{Outcome, Sections};
 use crate::domain::request::{ChangeKind, Status, Wanted};
 use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
@@ -281,7 +281,14 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         }
         What::Reports => {
             let (team, outcome) = (team(b), outcome(b / 2));
-            Ask::Report(Reported { rollout, team, outcome, summary: String::new(), file: None })
+            Ask::Report(Reported {
+                rollout,
+                team,
+                outcome,
+                summary: String::new(),
+                sections: Sections::default(),
+                file: None,
+            })
         }
         What::NotesIssue => {
             let (issue, title, workaround) = (format!("#{}", b % 2), "it breaks".to_owned(), String::new());
@@ -508,7 +515,17 @@ fn prepares(site: &mut Site, rollout: &RolloutId) -> Check {
     let answered = Answered { rollout: id(), team: team.clone(), accepts: true };
     site.asks(by, Ask::Answer { answered, reason: why() })?;
     let (outcome, summary) = (Outcome::Success, String::new());
-    site.asks(by, Ask::Report(Reported { rollout: id(), team: team.clone(), outcome, summary, file: None }))?;
+    site.asks(
+        by,
+        Ask::Report(Reported {
+            rollout: id(),
+            team: team.clone(),
+            outcome,
+            summary,
+            sections: Sections::default(),
+            file: None,
+        }),
+    )?;
     site.asks(by, Ask::OpenBundle(BundleOpened { bundle: bundle.clone(), title: String::new() }))?;
     site.asks(by, Ask::JoinBundle { bundle: bundle.clone(), rollouts: vec![id()], reason: why() })?;
     let all: Vec<RolloutId> = site.model.bundles.get(&bundle).iter().flat_map(|b| b.members.iter()).cloned().collect();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
+use crate::domain::report::{Outcome, Sections};
 use crate::domain::rollout::Changes;
 use crate::domain::task::TaskKind;
 use crate::process::fact::assignment::Answered;
@@ -25,6 +25,10 @@ mod changes;
 mod reviews;
 /// Releases.
 mod releases;
+/// What is said of a rollout beside its title.
+mod attributes;
+/// Reports with their files.
+mod reports;
 
 const PROCEDURE: &str = r#"
 name = "tested"
@@ -284,7 +288,14 @@ fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
     story.records(&member("ida", two), answer(two, true));
     assert!(story.refuses(&member("ida", two), answer(two, true)).contains("has accepted r already"));
     let report = |of: &str, outcome| {
-        Ask::Report(Reported { rollout: id("r"), team: team(of), outcome, summary: String::new(), file: None })
+        Ask::Report(Reported {
+            rollout: id("r"),
+            team: team(of),
+            outcome,
+            summary: String::new(),
+            sections: Sections::default(),
+            file: None,
+        })
     };
     story.records(&member("oli", observer), report(observer, Outcome::Fail));
     story.records(&member("tom", one), report(one, Outcome::Fail));
@@ -575,6 +586,7 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
         team: team("ea-NGI_IT-T1"),
         outcome: Outcome::Success,
         summary: String::new(),
+        sections: Sections::default(),
         file: None,
     };
     story.records(&tom, Ask::Report(reported));

@@ -4,7 +4,7 @@
 use super::*;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
+use crate::domain::report::{Outcome, Sections};
 use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, Workflow};
 use crate::process::fact::assignment::Answered;
@@ -46,7 +46,14 @@ impl Story {
         let teams = vec![name.clone()];
         let answered = Answered { rollout: RolloutId::clone(&rollout), team: name.clone(), accepts: true };
         let (outcome, summary) = (Outcome::Success, String::new());
-        let reported = Reported { rollout: rollout.clone(), team: name, outcome, summary, file: None };
+        let reported = Reported {
+            rollout: rollout.clone(),
+            team: name,
+            outcome,
+            summary,
+            sections: Sections::default(),
+            file: None,
+        };
         let by = caller(&[Role::SRM]);
         self.records(&by, Ask::Register { team, reason: String::new() });
         self.records(&by, Ask::Assign { rollout, teams, beta: false, reason: String::new() });

@@ -62,7 +62,14 @@ fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
     let answered = Answered { rollout: id("r"), team: two.clone(), accepts: true };
     story.records(&srm, Ask::Answer { answered, reason: String::new() });
     let reported = |team: &TeamName, outcome| {
-        Ask::Report(Reported { rollout: id("r"), team: team.clone(), outcome, summary: String::new(), file: None })
+        Ask::Report(Reported {
+            rollout: id("r"),
+            team: team.clone(),
+            outcome,
+            summary: String::new(),
+            sections: Sections::default(),
+            file: None,
+        })
     };
     story.records(&srm, reported(&two, Outcome::Warning));
     let found = count(&story);
