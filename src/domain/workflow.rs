@@ -277,7 +277,7 @@ impl Workflow {
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
         let Draft { name, submitters, titled, review, .. } = draft;
-        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, titled, review })
+        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, review, titled })
     }
 
     /// The roles that it names.

@@ -110,7 +110,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
         let (name, initial, submitters, titled, review) = (name?, initial?, submitters?, titled?, review?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters, titled, review })
+        Some(Draft { name, initial, states, limits, transitions, submitters, review, titled })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();
