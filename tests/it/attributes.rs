@@ -74,11 +74,12 @@ fn a_rollout_is_described_found_and_goes_on_when_all_is_said() {
     ] {
         assert!(shown.contains(&format!("{line}\n")), "{line}: {shown}");
     }
+    good(&site, "mary", &["move", "r", "Production"]);
+    site.wait("the move", |site| (listed(site, "production").len() == 1).then_some(()));
     // It is all there after a crash.
+    let shown = good(&site, "mary", &["show", "r"]);
     site.kill();
     site.up();
     assert_eq!(good(&site, "mary", &["show", "r"]), shown);
-    good(&site, "mary", &["move", "r", "Production"]);
-    site.wait("the move", |site| (listed(site, "production").len() == 1).then_some(()));
     assert!(site.ctl_good(&["log", "--verify"]).starts_with("the logbook is intact"));
 }
