@@ -61,9 +61,10 @@ fn every_bit_that_flips_is_found_within_the_period() {
         (text.contains("was accepted") && text.contains(&format!("and {} more", PACKAGES - 5))).then_some(())
     });
 
-    // What it advises: away with the file, and the package once more.
-    for (n, path) in packages(&site).into_iter().enumerate() {
-        fs::remove_file(path).unwrap();
+    // What it advises: away with the file, and the package once more. First all files: what is taken in again in between
+    // would be removed with them.
+    packages(&site).iter().for_each(|path| fs::remove_file(path).unwrap());
+    for n in 0..PACKAGES {
         site.drop_file(&format!("p{n}.rpm"), &package(&recipe(&format!("p{n}"), "1.0", &[]), Some(&keys().ours.1)));
     }
     site.wait("all to be well again", |site| (site.door.get("/readyz").unwrap().status == 200).then_some(()));
