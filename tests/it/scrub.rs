@@ -63,7 +63,9 @@ fn every_bit_that_flips_is_found_within_the_period() {
 
     // What it advises: away with the file, and the package once more. First all files: what is taken in again in between
     // would be removed with them.
-    packages(&site).iter().for_each(|path| fs::remove_file(path).unwrap());
+    for path in packages(&site) {
+        fs::remove_file(path).unwrap();
+    }
     for n in 0..PACKAGES {
         site.drop_file(&format!("p{n}.rpm"), &package(&recipe(&format!("p{n}"), "1.0", &[]), Some(&keys().ours.1)));
     }
