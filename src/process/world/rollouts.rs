@@ -311,7 +311,9 @@ impl Rollouts {
             known.state = State::recorded(to);
             known.since = stamp.at;
             known.by = Actor::recorded(stamp.who);
-            known.wanted = None;
+            // A step with a date is still wanted then, unless this is it.
+            let is_to_come = |wanted: &Wanted| wanted.at.is_some_and(|at| at > stamp.at) && wanted.state != known.state;
+            known.wanted = known.wanted.take().filter(is_to_come);
             known.delayed = false;
             known.plan = plan.as_ref().map(|_| stamp.seq);
         });

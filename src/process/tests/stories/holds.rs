@@ -202,3 +202,28 @@ fn a_date_can_be_changed_and_taken_back() {
     story.records(&admin(), back()).passes(DAY * 30).judge_all();
     assert_eq!(story.state("r"), "Testing");
 }
+
+#[test]
+fn a_date_outlives_the_steps_before_it_and_is_used_up_by_its_own() {
+    let mut story = Story::new();
+    story.rules.distributions.values_mut().next().expect("one").workflow =
+        procedure::built_in("simple").expect("it ships");
+    story.now = at("2026-12-01T12:00:00Z");
+    story.arrives(BDII).submit("r", &[BDII]).records(&admin(), dated("Production", "2026-12-20T08:00:00Z"));
+    story.move_as(&[Role::ADMIN], "r", "Testing").carried_out().is_approved();
+    let opened = |story: &Story| story.world.rollouts.opened(at("2026-12-20T07:59:59Z"), story.now).count();
+    let mut rejected = story.clone();
+    let mut by_hand = story.clone();
+    story.now = at("2026-12-20T08:00:00Z");
+    assert_eq!(opened(&story), 1, "it is judged at that moment");
+    story.judge_all().carried_out();
+    assert_eq!(story.state("r"), "Production");
+    by_hand.passes(DAY * 8).move_as(&[Role::ADMIN], "r", "Production").carried_out();
+    assert_eq!(by_hand.world.rollouts[&id("r")].wanted, None);
+    // What became impossible is told when the time has come.
+    rejected.move_as(&[Role::ADMIN], "r", "Withdrawn").carried_out();
+    rejected.now = at("2026-12-20T08:00:00Z");
+    rejected.judge_all();
+    assert!(matches!(rejected.facts.last(), Some(Fact::Declined(_))), "{:?}", rejected.facts.last());
+    assert_eq!((rejected.state("r").as_str(), &rejected.world.rollouts[&id("r")].wanted), ("Withdrawn", &None));
+}
