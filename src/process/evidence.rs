@@ -7,15 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gate::{Case, EXPOSURE};
+use super::gate::exposure;
 use super::known::Known;
-use super::who::{Caller, Channel};
 use super::world::Tree;
 use super::world::adopters::Standing;
-use crate::domain::gate::Verdict;
-use crate::domain::names::Actor;
+use crate::domain::moment::Moment;
 use crate::domain::naming::team::TeamName;
-use crate::domain::people::DAEMON;
 use crate::domain::report::Outcome;
 use crate::domain::rollout::Rollout;
 
@@ -46,17 +43,19 @@ pub struct Evidence {
 pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
     let mut found = Evidence { exposed: exposed(known, rollout), ..Evidence::default() };
     let due = reports_due(known, rollout);
-    found.reports_due = due.map(|(at, _)| at);
+    let is_over = due.is_some_and(|due| due.elapsed <= known.now.elapsed);
+    found.reports_due = due.map(|due| due.wall);
     let counts = |team: &TeamName| known.world.teams.counts(team);
     for (team, adopter) in known.world.adopters.of(&rollout.id).filter(|(team, _)| counts(team)) {
         found.asked += usize::from(adopter.asked.is_some());
-        found.installed += usize::from(adopter.installed.is_some());
-        match adopter.standing() {
+        let standing = adopter.standing();
+        found.installed += usize::from(adopter.installed.is_some() && standing != Standing::Declined);
+        match standing {
             Standing::Assigned => {}
             Standing::Declined => found.declined += 1,
             Standing::Accepted | Standing::Exposed => {
                 found.accepted += 1;
-                if due.is_some_and(|(_, is_over)| is_over) {
+                if is_over {
                     found.overdue.push(team.clone());
                 }
             }
@@ -87,16 +86,8 @@ fn exposed(known: Known<'_>, rollout: &Rollout) -> Option<Duration> {
     Some(span.saturating_sub(known.world.paused(&rollout.id, newest, known.now.elapsed)))
 }
 
-/// When the exposure of a rollout ends, by which its early adopters should have reported, and whether it has ended.
-pub(super) fn reports_due(known: Known<'_>, rollout: &Rollout) -> Option<(Timestamp, bool)> {
-    let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
-    let asks = |named: &crate::domain::terms::Gate| named.name == EXPOSURE;
-    let step = workflow.leaving(&rollout.state).find(|step| step.gates.iter().any(asks))?;
-    let nobody = Caller::new(Actor::recorded(DAEMON), Channel::Api, []);
-    let judged = Case::new(known, rollout, &nobody, step.to.as_str()).judge();
-    let finding = judged.findings.into_iter().find(|finding| finding.code == EXPOSURE)?;
-    match finding.verdict {
-        Verdict::Pass => Some((known.now.wall, true)),
-        _ => finding.not_before.map(|at| (at.moment().wall, false)),
-    }
+/// When the early adopters of a rollout should have reported: at the end of its exposure, which nobody knows while no time
+/// passes for it.
+pub(super) fn reports_due(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
+    if known.world.is_paused(&rollout.id) { None } else { exposure::ends(known, rollout) }
 }

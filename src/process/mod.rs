@@ -46,6 +46,8 @@ pub mod act;
 pub mod delays;
 /// What speaks for a rollout so far.
 pub mod evidence;
+/// Which tasks somebody should look at.
+pub mod follow_up;
 /// What somebody has to do, or can do now.
 pub mod todo;
 /// What a step would do.

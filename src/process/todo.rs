@@ -100,11 +100,7 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
                 command: format!("accept {id} {team}"),
             }),
             (Standing::Accepted | Standing::Exposed, _) => duties.push(Duty {
-                by: match evidence::reports_due(known, rollout) {
-                    Some((at, false)) => Deadline::Until(at),
-                    Some((at, true)) => Deadline::Overdue(at),
-                    None => Deadline::None,
-                },
+                by: evidence::reports_due(known, rollout).map_or(Deadline::None, |due| Deadline::at(due.wall, now)),
                 what: format!("{team} has accepted {id}: report what came of it"),
                 command: format!("report add {id} {team} success"),
             }),
@@ -243,7 +239,7 @@ fn unreported(known: Known<'_>, rollout: &Rollout) -> Vec<Duty> {
     let duty = |team: TeamName| Duty {
         by: Deadline::Overdue(found.reports_due.unwrap_or_default()),
         what: format!("{team} has accepted {} and not reported in time: ask it", rollout.id),
-        command: format!("report {} {team} OUTCOME", rollout.id),
+        command: format!("report add {} {team} OUTCOME", rollout.id),
     };
     found.overdue.iter().cloned().map(duty).collect()
 }

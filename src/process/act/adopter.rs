@@ -17,6 +17,7 @@ use crate::process::fact::report::{ReportPublished, Reported};
 use crate::process::known::Known;
 use crate::process::rights::{self, Right};
 use crate::process::who::Caller;
+use crate::process::world::adopters::Adopter;
 
 /// Most files of reports on one rollout, earlier ones of each team included.
 const FILES_MAX: usize = 200;
@@ -71,7 +72,7 @@ pub(in crate::process) fn unassign(
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    if let Some(decision) = not_asked(known, id, team) {
+    if let Err(decision) = asked(known, id, team) {
         return decision;
     }
     if let Some(finding) = rights::ASSIGN.lacking(caller, rollout.dists()) {
@@ -83,18 +84,11 @@ pub(in crate::process) fn unassign(
 /// A team answers (S0-36). It may change its mind.
 pub(in crate::process) fn answer(known: Known<'_>, caller: &Caller, answered: &Answered, reason: &str) -> Decision {
     let Answered { rollout: id, team, accepts } = answered;
-    let rollout = match open_rollout(known, id) {
-        Ok(rollout) => rollout,
+    let adopter = match of_asked(known, caller, id, team) {
+        Ok(adopter) => adopter,
         Err(decision) => return decision,
     };
-    if let Some(decision) = not_asked(known, id, team) {
-        return decision;
-    }
-    let findings = may_for(rights::ANSWER, known, caller, rollout, team);
-    if !findings.is_empty() {
-        return Decision::refused(findings);
-    }
-    if known.world.adopters.get(id, team).and_then(|adopter| adopter.answer).is_some_and(|(was, _)| was == *accepts) {
+    if adopter.answer.is_some_and(|(was, _)| was == *accepts) {
         let what = if *accepts { "accepted" } else { "declined" };
         return Decision::answered(Answer::Conflict(format!("{team} has {what} {id} already")));
     }
@@ -109,24 +103,25 @@ pub(in crate::process) fn installed(
     reason: &str,
 ) -> Decision {
     let Installed { rollout: id, team } = installed;
-    let rollout = match open_rollout(known, id) {
-        Ok(rollout) => rollout,
+    let adopter = match of_asked(known, caller, id, team) {
+        Ok(adopter) => adopter,
         Err(decision) => return decision,
     };
-    if let Some(decision) = not_asked(known, id, team) {
-        return decision;
-    }
-    let findings = may_for(rights::ANSWER, known, caller, rollout, team);
-    if !findings.is_empty() {
-        return Decision::refused(findings);
-    }
-    let adopter = known.world.adopters.get(id, team);
-    if adopter.is_some_and(|adopter| adopter.installed.is_some()) {
+    if adopter.installed.is_some() {
         return Decision::answered(Answer::Conflict(format!("{team} has installed {id} already")));
     }
-    let accepts = adopter.and_then(|adopter| adopter.answer).is_none_or(|(accepts, _)| !accepts);
-    let answered = accepts.then(|| Answered { rollout: id.clone(), team: team.clone(), accepts }.into());
+    let has_accepted = adopter.answer.is_some_and(|(accepts, _)| accepts);
+    let answered = Answered { rollout: id.clone(), team: team.clone(), accepts: true };
+    let answered = (!has_accepted).then(|| answered.into());
     all_recorded(known, caller, reason, answered.into_iter().chain([installed.clone().into()]).collect())
+}
+
+/// A team that was asked to test an open rollout, if whoever speaks may speak for it.
+fn of_asked<'w>(known: Known<'w>, caller: &Caller, id: &RolloutId, team: &TeamName) -> Result<&'w Adopter, Decision> {
+    let rollout = open_rollout(known, id)?;
+    let adopter = asked(known, id, team)?;
+    let findings = may_for(rights::ANSWER, known, caller, rollout, team);
+    if findings.is_empty() { Ok(adopter) } else { Err(Decision::refused(findings)) }
 }
 
 /// A team reports (S0-45), asked or not: reports of others are welcome, too, and do not count (S0-12).
@@ -201,7 +196,8 @@ fn capital(sentence: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn not_asked(known: Known<'_>, id: &RolloutId, team: &TeamName) -> Option<Decision> {
-    let asked = known.world.adopters.get(id, team).and_then(|adopter| adopter.asked.as_ref());
-    asked.is_none().then(|| Decision::answered(Answer::NotFound(format!("{id} is not assigned to {team}"))))
+/// A team that was asked to test a rollout, or the answer that it was not.
+fn asked<'w>(known: Known<'w>, id: &RolloutId, team: &TeamName) -> Result<&'w Adopter, Decision> {
+    let adopter = known.world.adopters.get(id, team).filter(|adopter| adopter.asked.is_some());
+    adopter.ok_or_else(|| Decision::answered(Answer::NotFound(format!("{id} is not assigned to {team}"))))
 }

@@ -21,7 +21,6 @@ use crate::process::who::Caller;
 /// What a bundle and its release notes do not agree about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Corrections {
-    bundle: Option<BundleId>,
     /// What the notes list afterwards.
     notes: BTreeSet<RolloutId>,
     /// What goes off the notes.
@@ -47,9 +46,8 @@ impl Corrections {
         steps
     }
 
-    /// What somebody has to do by hand, a sentence each.
-    pub fn by_hand(&self) -> Vec<String> {
-        let bundle = self.bundle.as_ref().map(ToString::to_string).unwrap_or_default();
+    /// What somebody has to do by hand with the bundle, a sentence each.
+    pub fn by_hand(&self, bundle: &BundleId) -> Vec<String> {
         let words = |(rollout, state): &(RolloutId, State)| {
             format!("{rollout} is behind the others: bundle move {bundle} '{state}' --only {rollout}")
         };
@@ -63,8 +61,8 @@ pub fn corrections(known: Known<'_>, id: &BundleId, withdraw: bool) -> Option<Co
     let announced: BTreeSet<RolloutId> = bundle.announced.iter().flatten().cloned().collect();
     let alive: Vec<&Rollout> = bundle.members.iter().filter_map(|id| alive(known, id)).collect();
     let is_alive = |id: &RolloutId| alive.iter().any(|rollout| rollout.id == *id);
-    let mut found = Corrections { bundle: Some(id.clone()), ..Corrections::default() };
-    found.off = announced.iter().filter(|id| !is_alive(id)).cloned().collect();
+    let off = announced.iter().filter(|id| !is_alive(id)).cloned().collect();
+    let mut found = Corrections { off, ..Corrections::default() };
     for rollout in alive.iter().filter(|rollout| !announced.contains(&rollout.id)) {
         match withdrawal(known, rollout).filter(|_| withdraw) {
             Some(state) => found.withdrawn.push((rollout.id.clone(), state)),
@@ -111,7 +109,7 @@ pub(in crate::process) fn correct(
     }
     let found = corrections(known, id, withdraw).unwrap_or_default();
     if found.steps().is_empty() {
-        let hand = found.by_hand().join("; ");
+        let hand = found.by_hand(id).join("; ");
         let more = if hand.is_empty() { String::new() } else { format!("; {hand}") };
         return Decision::answered(Answer::Conflict(format!("{id} and its release notes agree{more}")));
     }

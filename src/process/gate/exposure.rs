@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use super::{Asked, Case, EXPOSURE, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::moment::NotBefore;
+use crate::domain::moment::{Moment, NotBefore};
+use crate::domain::names::TreeName;
+use crate::domain::rollout::Rollout;
 use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
 use crate::format::quantity;
+use crate::process::known::Known;
 use crate::process::world::Tree;
 
 const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
@@ -22,23 +25,49 @@ pub(super) const GATE: Gate = Gate {
     judge,
 };
 
+/// When an exposure ends, and what makes it longer than the procedure says.
+struct Exposure {
+    ends: Moment,
+    extended: Duration,
+    paused: Duration,
+}
+
+/// The exposure of the packages of a rollout for so long in a tree; `None` if they are not there.
+fn exposure(known: Known<'_>, rollout: &Rollout, tree: &TreeName, span: Duration) -> Option<Exposure> {
+    let (world, now) = (known.world, known.now);
+    // Missing packages are another gate's business.
+    let since = rollout.parts.iter().flat_map(|part| {
+        let here = world.trees.of_dist(&part.dist, tree).map(Tree::listing);
+        part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
+    });
+    let newest = since.max()?;
+    let extended = world.dossiers.of(&rollout.id).map_or(Duration::ZERO, |dossier| dossier.extended);
+    // On hold, no time passes.
+    let paused = world.paused(&rollout.id, newest, now.elapsed);
+    let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
+    Some(Exposure { ends, extended, paused })
+}
+
+/// When the exposure ends that a step from a rollout's present state asks for, if one does.
+pub fn ends(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
+    let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
+    let named = |step: &Transition| {
+        let gate = step.gates.iter().find(|gate| gate.name == EXPOSURE)?;
+        Some((Case::source(step, &gate.terms)?.clone(), gate.terms.duration(FOR.name)?))
+    };
+    let (tree, span) = workflow.leaving(&rollout.state).find_map(named)?;
+    exposure(known, rollout, &tree, span).map(|exposure| exposure.ends)
+}
+
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
     let (Some(from), Some(span)) = (Case::source(transition, terms), terms.duration(FOR.name)) else {
         let sentence = "The procedure requires time in a tree but does not say how long.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };
-    // Missing packages are another gate's business.
-    let since = case.rollout.parts.iter().flat_map(|part| {
-        let here = case.world.trees.of_dist(&part.dist, from).map(Tree::listing);
-        part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
-    });
-    let Some(newest) = since.max() else { return vec![] };
+    let Some(Exposure { ends, extended, paused }) = exposure(case.known, case.rollout, from, span) else {
+        return vec![];
+    };
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
-    let dossier = case.world.dossiers.of(&case.rollout.id);
-    let extended = dossier.map_or(Duration::ZERO, |dossier| dossier.extended);
-    // On hold, no time passes.
-    let paused = case.world.paused(&case.rollout.id, newest, now.elapsed);
-    let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,
@@ -52,6 +81,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
     let stalled = case.world.requests.stalled(&case.rollout.id).map(ToString::to_string);
+    let dossier = case.world.dossiers.of(&case.rollout.id);
     let on_hold = dossier.filter(|dossier| dossier.stalled.is_some()).map(|_| case.rollout.id.to_string());
     if let Some(what) = on_hold.or(stalled) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();

@@ -19,7 +19,7 @@ mod present;
 /// Does the target list something newer?
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
-mod exposure;
+pub mod exposure;
 /// Are promotions halted?
 mod halted;
 /// Is there a maintenance?

@@ -174,7 +174,9 @@ impl Adopters {
         let Some(teams) = self.by_rollout.get_mut(rollout) else { return };
         // What it has reported stays.
         match teams.get_mut(team).map(Arc::make_mut) {
-            Some(adopter) if adopter.report.is_some() => (adopter.asked, adopter.answer) = (None, None),
+            Some(adopter) if adopter.report.is_some() => {
+                (adopter.asked, adopter.answer, adopter.installed) = (None, None, None);
+            }
             _ => {
                 teams.remove(team);
                 if let Some(rollouts) = self.by_team.get_mut(team) {

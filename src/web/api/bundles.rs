@@ -241,7 +241,7 @@ pub async fn corrections(
     let id: BundleId = parsed(&id)?;
     let found = correct::corrections(view.known(), &id, query.withdraw);
     let found = found.ok_or_else(|| Problem::not_found(format!("there is no open bundle {id}")))?;
-    Ok(Json(CorrectionsBody { steps: found.steps(), by_hand: found.by_hand() }))
+    Ok(Json(CorrectionsBody { steps: found.steps(), by_hand: found.by_hand(&id) }))
 }
 
 /// Corrects a bundle that is not complete.

@@ -242,10 +242,9 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
     };
     let overridden = |(state, gate): &(String, String)| OverriddenBody { state: state.clone(), gate: gate.clone() };
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
-    let found = world.rollouts.get(id).map(|rollout| evidence(view.known(), rollout));
-    let teams = world.adopters.of(id).count();
+    let tested = world.rollouts.get(id).filter(|_| world.adopters.of(id).next().is_some());
     DossierBody {
-        evidence: found.filter(|_| teams > 0).map(evidence_body),
+        evidence: tested.map(|rollout| evidence_body(evidence(view.known(), rollout))),
         stalled: dossier.stalled.map(|since| since.to_string()),
         change: world
             .requests

@@ -1,17 +1,14 @@
 //! `/api/v1/tasks`: what teams of early adopters have to do, and what came of it.
 
-use std::time::Duration;
-
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, encoded, line, next_page, parsed, record};
-use crate::domain::moment::Moment;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
 use crate::format::quantity;
+use crate::process::follow_up::attention;
 use crate::process::input::Ask;
 use crate::process::world::tasks::Task;
 use crate::web::context::Context;
@@ -127,14 +124,14 @@ pub async fn tasks(
     let bundle = query.bundle.as_deref().map(parsed).transpose()?;
     let limit = query.limit.unwrap_or(MOST).clamp(1, MOST);
     let view = context.engine.shared().read();
-    let now = view.now;
+    let known = view.known();
     let fits = |(number, task): &(u64, &Task)| {
         *number > query.after
             && team.as_ref().is_none_or(|team| task.team == *team)
             && (!query.open || task.done.is_none())
-            && (!query.attention || attention(task, now).is_some())
+            && (!query.attention || attention(known, *number, task).is_some())
     };
-    let (all, body) = (&view.world.tasks, |(number, task)| task_body(number, task, now));
+    let (all, body) = (&view.world.tasks, |(number, task)| task_body(number, task, attention(known, number, task)));
     let mut found: Vec<TaskBody> = match &bundle {
         Some(bundle) => all.of(bundle).filter(fits).take(limit + 1).map(body).collect(),
         None => all.iter().filter(fits).take(limit + 1).map(body).collect(),
@@ -157,24 +154,7 @@ impl TasksQuery {
     }
 }
 
-/// How long a task may wait for its site, before somebody asks there.
-const BEGIN_WITHIN: Duration = Duration::from_hours(48);
-
-/// Why somebody should look at a task (S1-28).
-fn attention(task: &Task, now: Moment) -> Option<String> {
-    let waited = Duration::try_from(now.wall.duration_since(task.created)).unwrap_or_default();
-    match (&task.begun, &task.done) {
-        (_, Some((_, outcome @ (Outcome::Fail | Outcome::Warning)))) => Some(format!("it ended with {outcome}")),
-        (_, Some(_)) => None,
-        (Some((.., outcome @ (Outcome::Fail | Outcome::Warning))), None) => Some(format!("the change: {outcome}")),
-        (Some((_, since, _)), None) => {
-            (since.plus(task.quarantine) <= now.elapsed).then(|| "its quarantine is over".to_owned())
-        }
-        (None, None) => (waited > BEGIN_WITHIN).then(|| "nobody has begun it for two days".to_owned()),
-    }
-}
-
-fn task_body(number: u64, task: &Task, now: Moment) -> TaskBody {
+fn task_body(number: u64, task: &Task, attention: Option<String>) -> TaskBody {
     TaskBody {
         task: number,
         kind: task.kind.as_str().to_owned(),
@@ -186,7 +166,7 @@ fn task_body(number: u64, task: &Task, now: Moment) -> TaskBody {
         created: task.created.to_string(),
         begun: task.begun.map(|(at, ..)| at.to_string()),
         done: task.done.map(|(at, _)| at.to_string()),
-        attention: attention(task, now),
+        attention,
     }
 }
 

@@ -592,7 +592,7 @@ fn what_somebody_has_to_do_is_said_by_deadline() {
     story.records(&tom, Ask::Report(reported));
     assert_eq!(said(&story, &tom), [""; 0]);
     // One report is enough for the gate, and the other team has said that it reports.
-    let late = "Overdue(1970-01-06T00:00:01Z): ea-NGI_CH-CSCS has accepted r and not reported in time: ask it [report r \
+    let late = "Overdue(1970-01-06T00:00:00Z): ea-NGI_CH-CSCS has accepted r and not reported in time: ask it [report add r \
                 ea-NGI_CH-CSCS OUTCOME]";
     assert_eq!(said(&story, &srm), [late, "None: r can go from Testing to Accepted [move r Accepted]"]);
     story.moves(&srm, "Accepted");

@@ -5,6 +5,7 @@ use crate::process::act::correct::corrections;
 use crate::process::delays::delays;
 use crate::process::evidence::evidence;
 use crate::process::fact::assignment::Installed;
+use crate::process::follow_up::attention;
 use crate::process::todo::Deadline;
 
 #[test]
@@ -82,6 +83,14 @@ fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
     assert_eq!((found.overdue, found.exposed), (vec![one.clone()], Some(DAY * 5)));
     let asks = todo(story.known(), &srm).into_iter().any(|duty| duty.what.contains("has accepted r and not reported"));
     assert!(asks, "the manager is told");
+    // Who declines does not run it, and who is asked anew has to install it anew.
+    let mut declined = story.clone();
+    let answered = Answered { rollout: id("r"), team: one.clone(), accepts: false };
+    declined.records(&of_one, Ask::Answer { answered, reason: String::new() });
+    assert_eq!((count(&declined).installed, count(&declined).declined, count(&declined).overdue.len()), (0, 1, 0));
+    let unassign = Ask::Unassign { rollout: id("r"), team: one.clone(), reason: String::new() };
+    declined.records(&of_one, reported(&one, Outcome::Success)).records(&srm, unassign);
+    assert_eq!(declined.world.adopters.get(&id("r"), &one).and_then(|adopter| adopter.installed), None);
     story.records(&of_one, reported(&one, Outcome::Success));
     assert_eq!((count(&story).overdue.len(), count(&story).reported.get(&Outcome::Success)), (0, Some(&1)));
 }
@@ -120,4 +129,46 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     story.records(&ou, correct(true, "it is not ready")).carried_out();
     assert_eq!((story.state("s").as_str(), found(&story, true).steps().len()), ("Rejected", 0));
     assert_eq!(story.state("r"), "Rolling out");
+}
+
+#[test]
+fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
+    let mut story = bundles::patches();
+    let (ou, name) = (person("otto", &[Role::OU]), team("ea-NGI_IT-T1"));
+    let (products, stacks, node_types) = Default::default();
+    let new =
+        TeamRegistered { team: name.clone(), ngi: "NGI_IT".into(), products, stacks, node_types, observer: false };
+    story.records(&ou, Ask::Register { team: new, reason: String::new() });
+    let create = || Ask::CreateTasks {
+        bundle: bundles::named("B-1"),
+        kind: TaskKind::RollOut,
+        teams: vec![name.clone()],
+        quarantine: None,
+        reason: String::new(),
+    };
+    let says = |story: &Story, number| {
+        attention(story.known(), number, story.world.tasks.get(number).expect("it is there")).unwrap_or_default()
+    };
+    let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: String::new() };
+    let end = |outcome| Ask::EndTask { task: 1, outcome, early: false, reason: String::new() };
+    let of_team = person("ina", &[]).of_teams([name.clone()]);
+    story.records(&ou, create()).passes(DAY * 2);
+    assert_eq!(says(&story, 1), "");
+    story.passes(Duration::from_secs(1));
+    assert_eq!(says(&story, 1), "nobody has begun it for two days");
+    story.records(&of_team, begin(1, Outcome::Warning));
+    assert_eq!(says(&story, 1), "the change: warning");
+    let mut good = story.clone();
+    story.passes(DAY * 7).records(&of_team, end(Outcome::Fail));
+    assert_eq!(says(&story, 1), "it ended with fail");
+    // Another one of the same team resolves it, and so does the end of the bundle.
+    story.records(&ou, create()).records(&of_team, begin(2, Outcome::Success));
+    assert_eq!((says(&story, 1), says(&story, 2)), (String::new(), String::new()));
+    story.passes(DAY * 7);
+    assert_eq!(says(&story, 2), "its quarantine is over");
+    let close = Ask::CloseBundle { bundle: bundles::named("B-1"), reason: "released".into() };
+    story.records(&person("mia", &[Role::MU]), close);
+    assert_eq!(says(&story, 2), "");
+    good.passes(DAY * 7).records(&of_team, end(Outcome::Success));
+    assert_eq!(says(&good, 1), "");
 }
