@@ -130,21 +130,17 @@ struct Lying {
 }
 
 impl Batch {
-    /// Reads up to [`FOLD_AT_ONCE`] entries from number `from` on, and puts those from number `wanted` on in the place of
-    /// what was in it. Says which was the last.
-    fn read(&mut self, book: &dyn Logbook, from: u64, wanted: u64) -> Result<Option<u64>, LogbookError> {
+    /// Reads up to [`FOLD_AT_ONCE`] entries from number `from` on, and puts them in the place of what was in it. Says
+    /// which was the last.
+    fn read(&mut self, book: &dyn Logbook, from: u64) -> Result<Option<u64>, LogbookError> {
         self.texts.clear();
         self.entries.clear();
-        let mut last = None;
         book.walk(from, FOLD_AT_ONCE, &mut |row| {
-            last = Some(row.seq);
-            if row.seq >= wanted {
-                let who = self.put(row.who);
-                let body = self.put(row.body);
-                self.entries.push(Lying { seq: row.seq, at: row.at, who, body });
-            }
+            let who = self.put(row.who);
+            let body = self.put(row.body);
+            self.entries.push(Lying { seq: row.seq, at: row.at, who, body });
         })?;
-        Ok(last)
+        Ok(self.entries.last().map(|last| last.seq))
     }
 
     fn put(&mut self, text: &str) -> Range<usize> {
@@ -178,16 +174,17 @@ fn fold_from(
     kept: Option<&Checkpoint>,
     mut see: impl FnMut(&World, u64, &Fact),
 ) -> Result<(), EngineError> {
-    let wanted = kept.map_or(world.last, |kept| kept.head.seq) + 1;
-    let mut next = world.last + 1;
+    let mut next = kept.map_or(world.last, |kept| kept.head.seq) + 1;
+    let before = kept.map(|kept| kept.head);
     let again = &mut *book;
     let is_kept = std::thread::scope(|scope| {
         let (hand_over, batches) = sync_channel::<Batch>(BATCHES_BETWEEN);
         let (give_back, used) = channel::<Batch>();
         let reading = scope.spawn(move || -> Result<(), LogbookError> {
+            before.map_or(Ok(()), |last| again.check(last))?;
             loop {
                 let mut batch = used.try_recv().unwrap_or_default();
-                let Some(last) = batch.read(again, next, wanted)? else { return Ok(()) };
+                let Some(last) = batch.read(again, next)? else { return Ok(()) };
                 next = last + 1;
                 if hand_over.send(batch).is_err() {
                     // The other thread has met an entry, or a checkpoint, that it cannot read.

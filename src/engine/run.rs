@@ -654,6 +654,10 @@ mod tests {
             Err(LogbookError::Unread { path: "logbook".into(), source })
         }
 
+        fn check(&self, _: Head) -> Result<(), LogbookError> {
+            Ok(())
+        }
+
         fn about(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<Recorded>, LogbookError> {
             Ok(vec![])
         }

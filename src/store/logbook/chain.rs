@@ -3,7 +3,11 @@
 //! A [`Chain`] is an open database. It knows where the file is, and nothing of seals or of names that files lose.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
@@ -14,6 +18,12 @@ use crate::domain::checksum::Sha256;
 
 /// Rises with every change of the tables.
 const FORMAT: i64 = 1;
+
+/// Entries of a part of the chain that is checked as one.
+const CHECK_AT_ONCE: u64 = 20_000;
+
+/// Threads that check a chain: a few do as much as a disk gives.
+const CHECKERS: usize = 4;
 
 /// An open database with entries.
 #[derive(Debug)]
@@ -83,16 +93,74 @@ impl Chain {
         Ok(Head { seq, hash })
     }
 
-    /// Walks the whole chain.
+    /// Checks the whole chain.
     ///
     /// # Errors
     /// The first entry that does not fit.
     pub(super) fn verify(&self) -> Result<Head, LogbookError> {
+        let last = self.last()?;
+        self.check(last)?;
+        Ok(last)
+    }
+
+    /// Checks the chain of the entries up to `last`, which is one of them.
+    ///
+    /// It is checked in parts, by several threads, each with the database open for itself: a row has the hash with which
+    /// the next part begins. That every part ends where the next one began makes them one chain, whatever each thread
+    /// has opened.
+    ///
+    /// # Errors
+    /// The first entry that does not fit.
+    pub(super) fn check(&self, last: Head) -> Result<(), LogbookError> {
+        self.check_in_parts(last, CHECK_AT_ONCE)
+    }
+
+    fn check_in_parts(&self, last: Head, at_once: u64) -> Result<(), LogbookError> {
+        let parts = last.seq.div_ceil(at_once);
+        let next = AtomicU64::new(0);
+        let check = |chain: &Self| {
+            let mut done = Vec::new();
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= parts {
+                    return done;
+                }
+                let first = part * at_once + 1;
+                done.push((first, chain.ends(first..=last.seq.min(first + at_once - 1))));
+            }
+        };
+        let path = &self.path;
+        let help = || Self::open_to_read(path).map_or_else(|_| vec![], |chain| check(&chain));
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(CHECKERS);
+        let mut done = thread::scope(|scope| {
+            // Nobody is called for a logbook of one part.
+            let helpers: Vec<_> = (1..parts).take(threads - 1).map(|_| scope.spawn(help)).collect();
+            let mut done = check(self);
+            for helper in helpers {
+                done.extend(helper.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            done
+        });
+        done.sort_unstable_by_key(|(first, _)| *first);
         let mut head = Head::EMPTY;
-        self.each(1, i64::MAX, head, |row| {
-            head = Head { seq: row.seq, hash: row.hash };
-        })?;
-        Ok(head)
+        for (first, found) in done {
+            let [begin, end] = found?;
+            if begin != head {
+                return Err(self.broken(first, "it does not build on the entry before it"));
+            }
+            head = end;
+        }
+        if head == last { Ok(()) } else { Err(self.broken(last.seq, "it is not there or another is in its place")) }
+    }
+
+    /// Checks some entries; the ends of the chain before them and with them.
+    fn ends(&self, entries: RangeInclusive<u64>) -> Result<[Head; 2], LogbookError> {
+        let (first, last) = (*entries.start(), *entries.end());
+        let begin = self.head_before(first)?;
+        let mut end = begin;
+        let limit = i64::try_from(last - first + 1).unwrap_or(i64::MAX);
+        self.each(first, limit, begin, |row| end = Head { seq: row.seq, hash: row.hash })?;
+        Ok([begin, end])
     }
 
     /// Shows up to `limit` entries from number `from` on, each checked against the chain.
@@ -268,6 +336,33 @@ mod tests {
             match SqliteLogbook::open(&path) {
                 Err(LogbookError::Broken { seq: found, .. }) => assert_eq!(found, seq, "{sql}"),
                 other => panic!("{sql}: {other:?}"),
+            }
+            // In whatever parts it is checked.
+            for at_once in 1..=7 {
+                let chain = Chain::open(&path).expect("open");
+                let last = Head { seq: 6, hash: chain.hash_of(6).expect("read").expect("there") };
+                match chain.check_in_parts(last, at_once) {
+                    Err(LogbookError::Broken { seq: found, .. }) => assert_eq!(found, seq, "{sql}, {at_once} at once"),
+                    other => panic!("{sql}, {at_once} at once: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_is_checked_up_to_the_entry_that_is_named_and_to_no_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let chain = Chain::open(&filled(dir.path())).expect("open");
+        for seq in 0..=6 {
+            let hash = chain.hash_of(seq).expect("read").unwrap_or(Head::EMPTY.hash);
+            for at_once in 1..=7 {
+                chain.check_in_parts(Head { seq, hash }, at_once).expect("whole");
+                let other = chain.check_in_parts(Head { seq, hash: Sha256([7; 32]) }, at_once);
+                assert!(other.is_err(), "{seq}, {at_once} at once");
+                assert!(
+                    chain.check_in_parts(Head { seq: seq + 7, hash }, at_once).is_err(),
+                    "{seq}, {at_once} at once"
+                );
             }
         }
     }

@@ -88,6 +88,9 @@ pub trait Logbook: Send {
         Ok(())
     }
 
+    /// Checks the chain of the entries up to `last`, which is one of them, for whoever needs nothing that they say.
+    fn check(&self, last: Head) -> Result<(), LogbookError>;
+
     /// Up to `limit` entries about a thing, oldest first: those from number `from` on, or else the newest.
     fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError>;
 

@@ -172,6 +172,10 @@ impl Logbook for SqliteLogbook {
         self.chain.walk(from, limit, see)
     }
 
+    fn check(&self, last: Head) -> Result<(), LogbookError> {
+        self.chain.check(last)
+    }
+
     fn about(&self, subject: &str, from: Option<u64>, limit: usize) -> Result<Vec<Recorded>, LogbookError> {
         self.chain.about(subject, from, limit)
     }
