@@ -36,6 +36,8 @@ pub mod rollout;
 pub mod gate;
 /// What a tree lists, and what a distribution has accepted.
 pub mod listing;
+/// What people are told.
+pub mod message;
 /// What changes for clients between two lists of packages.
 pub mod changes;
 /// What a transition does to the trees, in a form that can be carried out twice.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::attributes::Importance;
+use super::message::{Group, Notice, Occasion, Template, TemplateName};
 use super::names::{Role, TreeName};
 use super::terms::Gate;
 
@@ -104,6 +105,8 @@ pub struct Workflow {
     submitters: BTreeSet<Role>,
     review: Option<Duration>,
     titled: bool,
+    notices: Vec<Notice>,
+    templates: BTreeMap<TemplateName, Template>,
 }
 
 /// A procedure as written, before it is checked.
@@ -125,7 +128,27 @@ pub struct Draft {
     pub review: Option<Duration>,
     /// Whether titles have to follow the naming convention.
     pub titled: bool,
+    /// Who is told what.
+    pub notices: Vec<DraftNotice>,
+    /// What they are told.
+    pub templates: Vec<(TemplateName, Template)>,
 }
+
+/// A notice of a [`Draft`].
+#[derive(Clone, Debug)]
+pub struct DraftNotice {
+    /// The kind of fact that is its occasion, or [`UPDATE_RELEASED`].
+    pub of: Option<&'static str>,
+    /// Only of rollouts in this state, in any spelling; without a kind of fact, when they have come into it.
+    pub state: Option<String>,
+    /// Who is told.
+    pub to: Vec<Group>,
+    /// What.
+    pub template: TemplateName,
+}
+
+/// The occasion that is no fact of its own: all rollouts of an update have come into the last tree.
+pub const UPDATE_RELEASED: &str = "update.released";
 
 /// A transition of a [`Draft`].
 #[derive(Clone, Debug)]
@@ -155,6 +178,10 @@ pub enum Part {
     State(usize),
     /// A transition.
     Transition(usize),
+    /// A notice.
+    Notice(usize),
+    /// A template.
+    Template(usize),
 }
 
 /// What is inconsistent, and where.
@@ -263,6 +290,36 @@ impl Workflow {
             }
             transitions.push(Transition { from, to, who: t.who, gates: t.gates, effect: t.effect, fails: t.fails });
         }
+        let mut notices = Vec::new();
+        for (at, notice) in draft.notices.into_iter().enumerate() {
+            let part = Part::Notice(at);
+            if !draft.templates.iter().any(|(name, _)| *name == notice.template) {
+                say(part, format!("there is no template `{}`", notice.template));
+            }
+            if notice.to.is_empty() {
+                say(part, "nobody is told".to_owned());
+            }
+            let state = notice.state.as_deref().map(find).transpose();
+            let when = state.and_then(|state| match (notice.of, state) {
+                (None, None) => Err("a notice has a `state`, or an `of` with the kind of fact it is about".to_owned()),
+                (None, Some(state)) => Ok(Occasion::Entered(state)),
+                (Some(UPDATE_RELEASED), None) => Ok(Occasion::UpdateReleased),
+                (Some(UPDATE_RELEASED), Some(_)) => Err(format!("`{UPDATE_RELEASED}` has no `state`")),
+                (Some(kind), state) => Ok(Occasion::Fact(kind, state)),
+            });
+            match when {
+                Ok(when) => notices.push(Notice { when, to: notice.to, template: notice.template }),
+                Err(what) => say(part, what),
+            }
+        }
+        for (at, (name, _)) in draft.templates.iter().enumerate() {
+            if draft.templates.iter().take(at).any(|(other, _)| other == name) {
+                say(Part::Template(at), format!("the template `{name}` is defined twice"));
+            }
+            if !notices.iter().any(|notice| notice.template == *name) {
+                say(Part::Template(at), format!("no notice has the template `{name}`"));
+            }
+        }
         if draft.submitters.is_empty() {
             say(Part::Submitters, "nobody may submit a rollout".to_owned());
         }
@@ -276,8 +333,21 @@ impl Workflow {
         let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
+        let templates = draft.templates.into_iter().collect();
         let Draft { name, submitters, titled, review, .. } = draft;
-        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, review, titled })
+        Ok(Self {
+            name,
+            initial,
+            spellings,
+            states,
+            limits,
+            transitions,
+            submitters,
+            review,
+            titled,
+            notices,
+            templates,
+        })
     }
 
     /// The roles that it names.
@@ -303,6 +373,16 @@ impl Workflow {
     /// Whether titles of rollouts have to follow the naming convention (S0-54).
     pub fn is_titled(&self) -> bool {
         self.titled
+    }
+
+    /// Who is told what.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// What a message says, before the values are put in.
+    pub fn template(&self, name: &TemplateName) -> Option<&Template> {
+        self.templates.get(name)
     }
 
     /// The state of a new rollout.
@@ -428,6 +508,8 @@ mod tests {
             submitters: BTreeSet::from([Role::ADMIN]),
             review: None,
             titled: false,
+            notices: vec![],
+            templates: vec![],
         }
     }
 

@@ -14,9 +14,10 @@ use super::complaint::{Complaint, Spot};
 use super::document::{Section, Sheet, Value};
 use super::quantity;
 use super::syntax::Mended;
+use crate::domain::message::{Template, TemplateName, Text};
 use crate::domain::names::{Role, TreeName};
 use crate::domain::terms::{Gate, GateForm, IMPORTANCE, IN, Term, TermForm, TermKind};
-use crate::domain::workflow::{Draft, DraftTransition, Effect, Misfit, Part, Workflow};
+use crate::domain::workflow::{Draft, DraftNotice, DraftTransition, Effect, Misfit, Part, UPDATE_RELEASED, Workflow};
 
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -56,6 +57,8 @@ struct Places {
     submitters: Spot,
     states: Vec<Spot>,
     transitions: Vec<Spot>,
+    notices: Vec<Spot>,
+    templates: Vec<Spot>,
 }
 
 impl Places {
@@ -65,17 +68,20 @@ impl Places {
             Part::Submitters => Some(&self.submitters),
             Part::State(at) => self.states.get(at),
             Part::Transition(at) => self.transitions.get(at),
+            Part::Notice(at) => self.notices.get(at),
+            Part::Template(at) => self.templates.get(at),
         };
         let at = at.unwrap_or(&self.initial).clone();
         Complaint { level: super::complaint::Level::Complaint, file: file.to_owned(), at, what, hint: None }
     }
 }
 
-/// Reads a procedure file, called `file` in complaints. `gates` are those it may name.
+/// Reads a procedure file, called `file` in complaints. `gates` are those it may name, and `kinds` the kinds of facts that
+/// people may be told of.
 ///
 /// # Errors
 /// All complaints, in file order.
-pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Complaint>> {
+pub fn read(text: &str, file: &Path, gates: &[GateForm], kinds: &[&'static str]) -> Result<Read, Vec<Complaint>> {
     let is_long = text.len() > FILE_MAX;
     let mended = Mended::new(if is_long { "" } else { text });
     let (sheet, root) = Sheet::new(text, &mended, file);
@@ -93,6 +99,8 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     });
     let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
     let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
+    let notices = top.get("notice").map(|v| v.sections()).unwrap_or_default();
+    let templates = top.get("template").map(|v| v.sections()).unwrap_or_default();
     let titled = top.get("titled").map_or(Some(false), |v| v.switch());
     let start = top.spot();
     top.close();
@@ -101,16 +109,22 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
         submitters: submit.as_ref().map_or(start, Value::spot),
         states: states.iter().map(Section::spot).collect(),
         transitions: transitions.iter().map(Section::spot).collect(),
+        notices: notices.iter().map(Section::spot).collect(),
+        templates: templates.iter().map(Section::spot).collect(),
     };
     let initial = initial.and_then(|v| v.text().map(str::to_owned));
     let (mut limits, states): (BTreeMap<String, Duration>, Vec<_>) = (BTreeMap::new(), states);
     let states: Vec<_> = states.into_iter().map(|table| state(table, &mut limits)).collect();
     let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
+    let notices: Vec<_> = notices.into_iter().map(|table| notice(table, kinds)).collect();
+    let templates: Vec<_> = templates.into_iter().map(template).collect();
     let all = || {
         let (name, initial, submitters, titled, review) = (name?, initial?, submitters?, titled?, review?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters, review, titled })
+        let notices = notices.into_iter().collect::<Option<_>>()?;
+        let templates = templates.into_iter().collect::<Option<_>>()?;
+        Some(Draft { name, initial, states, limits, transitions, submitters, review, titled, notices, templates })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();
@@ -127,10 +141,38 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
 }
 
 /// A procedure that ships with the program.
-pub fn built_in(name: &str, gates: &[GateForm]) -> Option<Workflow> {
+pub fn built_in(name: &str, gates: &[GateForm], kinds: &[&'static str]) -> Option<Workflow> {
     let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
     // Covered by a test; a broken table would be found before any release.
-    read(text, Path::new(name), gates).ok().map(|read| read.workflow)
+    read(text, Path::new(name), gates, kinds).ok().map(|read| read.workflow)
+}
+
+/// Who is told what, and when.
+fn notice(mut table: Section<'_, '_>, kinds: &[&'static str]) -> Option<DraftNotice> {
+    let words: Vec<(&'static str, &'static str)> =
+        kinds.iter().copied().chain([UPDATE_RELEASED]).map(|kind| (kind, kind)).collect();
+    let of = table.get("of").map_or(Some(None), |v| v.one_of(&words).map(Some));
+    let state = table.get("state").map_or(Some(None), |v| v.text().map(|text| Some(text.to_owned())));
+    let to = table.need("to", "to = [\"srm\"]").and_then(|v| v.list()?.iter().map(Value::parse).collect());
+    let template = table.need("template", "template = \"released\"").and_then(|v| v.parse::<TemplateName>());
+    table.close();
+    Some(DraftNotice { of: of?, state: state?, to: to?, template: template? })
+}
+
+/// What they are told.
+fn template(mut table: Section<'_, '_>) -> Option<(TemplateName, Template)> {
+    let name = table.need("name", "name = \"released\"").and_then(|v| v.parse::<TemplateName>());
+    let subject = table.need("subject", "subject = \"{rollout}: {title}\"");
+    let subject = subject.and_then(|v| {
+        if v.text().is_some_and(|text| text.contains('\n')) {
+            v.complain("a subject is one line", None);
+            return None;
+        }
+        v.read(Text::read)
+    });
+    let body = table.need("body", "body = \"\"\"{packages}\"\"\"").and_then(|v| v.read(Text::read));
+    table.close();
+    Some((name?, Template { subject: subject?, body: body? }))
 }
 
 fn state(mut table: Section<'_, '_>, limits: &mut BTreeMap<String, Duration>) -> Option<(String, Vec<String>)> {
@@ -255,6 +297,16 @@ mod tests {
     const FROM: TermForm = TermForm { name: "from", kind: TermKind::Roles, required: true, example: "from = [\"a\"]" };
     const FOUR_EYES: TermForm =
         TermForm { name: "four_eyes", kind: TermKind::Flag, required: false, example: "four_eyes = true" };
+    const KINDS: &[&str] = &[
+        "assignment.made",
+        "report.added",
+        "review.opened",
+        "review.overdue",
+        "rollout.delayed",
+        "rollout.failed",
+        "task.created",
+        "update.numbered",
+    ];
     const GATES: &[GateForm] = &[
         GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
@@ -272,14 +324,14 @@ mod tests {
     #[test]
     fn every_procedure_that_ships_is_legal() {
         for (name, text) in BUILT_IN {
-            let read = read(text, Path::new(name), GATES).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let read = read(text, Path::new(name), GATES, KINDS).unwrap_or_else(|e| panic!("{name}: {e:?}"));
             assert_eq!(read.workflow.name(), *name);
         }
     }
 
     /// The arrows of a table, with what they move.
     fn arrows(name: &str) -> Vec<String> {
-        let flow = built_in(name, GATES).expect("it ships");
+        let flow = built_in(name, GATES, KINDS).expect("it ships");
         let arrow = |t: &Transition| {
             let effect = match &t.effect {
                 Effect::None => String::new(),
@@ -346,7 +398,7 @@ mod tests {
         let egi = include_str!("procedures/egi.toml");
         let with = |gate: &str| egi.replacen("\"show_stoppers\"", gate, 1);
         let said = |gate: &str| {
-            let complaints = read(&with(gate), Path::new("own.toml"), GATES).expect_err("it makes no sense");
+            let complaints = read(&with(gate), Path::new("own.toml"), GATES, KINDS).expect_err("it makes no sense");
             complaints.iter().map(|complaint| complaint.what.clone()).collect::<Vec<_>>().join("; ")
         };
         let told = [
@@ -361,8 +413,13 @@ mod tests {
         for teams in ["0", "1001", "\"two\""] {
             said(&format!("{{ name = \"bundle_complete\" }}, {{ name = \"acknowledged\", teams = {teams} }}"));
         }
-        read(&with(r#"{ name = "approvals", from = ["srm", "qa"], four_eyes = true }"#), Path::new("own.toml"), GATES)
-            .expect("it makes sense");
+        read(
+            &with(r#"{ name = "approvals", from = ["srm", "qa"], four_eyes = true }"#),
+            Path::new("own.toml"),
+            GATES,
+            KINDS,
+        )
+        .expect("it makes sense");
     }
 
     /// S0-23, S0-27: every spelling of a tracker is known, and only what is over is a dead end.
@@ -383,11 +440,11 @@ mod tests {
             ("simple", "released", "Production"),
         ];
         for (name, text, state) in spelt {
-            let flow = built_in(name, GATES).expect("it ships");
+            let flow = built_in(name, GATES, KINDS).expect("it ships");
             assert_eq!(flow.state(text).map(State::as_str), Ok(state), "{name}: {text}");
         }
         for (name, ends) in [("egi", ["Rejected"]), ("glite", ["Rejected"]), ("simple", ["Withdrawn"])] {
-            let flow = built_in(name, GATES).expect("it ships");
+            let flow = built_in(name, GATES, KINDS).expect("it ships");
             let dead: Vec<&str> =
                 flow.states().iter().filter(|state| flow.leaving(state).next().is_none()).map(State::as_str).collect();
             assert_eq!(dead, ends, "{name}");
@@ -410,7 +467,7 @@ mod tests {
             move = { from = "a", to = "b" }
         "#;
         let said = |text: &str| {
-            let wrong = read(text, Path::new("own.toml"), GATES).expect_err("mistakes");
+            let wrong = read(text, Path::new("own.toml"), GATES, KINDS).expect_err("mistakes");
             wrong.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(

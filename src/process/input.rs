@@ -264,6 +264,13 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To note that people were told something.
+    Told {
+        /// The number of the message.
+        message: u64,
+        /// How they were told.
+        reason: String,
+    },
     /// To approve that a rollout goes to a state.
     Approve {
         /// The rollout.

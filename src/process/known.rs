@@ -7,7 +7,9 @@ use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
 use crate::domain::moment::Moment;
+use crate::domain::names::{DistPath, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
@@ -40,6 +42,15 @@ impl<'a> Known<'a> {
             (false, Some(like)) => format!("the registry has no team {team}; did you mean {like}?"),
             (false, None) => format!("the registry has no team {team}; `rolloutctl team list` shows all"),
         }
+    }
+
+    /// Whether all of a rollout has come where clients get it, and nothing more is to come.
+    pub fn is_released(self, id: &RolloutId) -> bool {
+        let Some(rollout) = self.world.rollouts.get(id) else { return false };
+        let last = |dist: &DistPath| self.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
+        let is_listed =
+            |(dist, nevra): (&DistPath, &Nevra)| last(dist).is_some_and(|tree| self.world.lists(dist, tree, nevra));
+        rollout.plan.is_none() && rollout.packages().all(is_listed)
     }
 
     /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no

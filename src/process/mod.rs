@@ -38,6 +38,8 @@ pub mod gate;
 pub mod procedure;
 /// What somebody has to be told.
 pub mod notice;
+/// What people have to be told.
+pub mod message;
 /// Who may do what, beside the steps of a procedure.
 pub mod rights;
 /// What can be asked for.
@@ -60,21 +62,21 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
-    maintenance, release, request, review, schedule, step, submit, task, team, tied, update, wishes,
+    maintenance, release, request, review, schedule, step, submit, task, team, tied, told, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
 
-/// Returns what an input calls for, with the reviews and the notices that follow.
+/// Returns what an input calls for, with the reviews, the notices and the messages that follow.
 pub fn decide(known: Known<'_>, input: &Input) -> Decision {
     with_all(known, dispatch(known, input))
 }
 
-/// The failures, reviews and notices that follow from a decision.
+/// The failures, reviews, notices and messages that follow from a decision.
 fn with_all(known: Known<'_>, decision: Decision) -> Decision {
     let decision = review::with_reviews(known, step::with_failures(known, decision));
-    notice::with_notices(known, decision)
+    message::with_messages(known, notice::with_notices(known, decision))
 }
 
 fn dispatch(known: Known<'_>, input: &Input) -> Decision {
@@ -131,6 +133,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::Describe { rollout, changes, reason }) => {
             describe::describe(known, caller, rollout, changes, reason)
         }
+        Input::Asked(caller, Ask::Told { message, reason }) => told::told(known, caller, *message, reason),
         Input::Asked(caller, Ask::Tick { rollout, check, is_good, reason }) => {
             check::tick(known, caller, rollout, (check, *is_good), reason)
         }

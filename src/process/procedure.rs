@@ -1,8 +1,9 @@
-//! Procedures with the gates that there are: the table is read by `format/procedure`, and may name what `gate` has.
+//! Procedures with the gates that there are: the table is read by `format/procedure`, and may name what `gate` has, and the
+//! facts that `message` tells people of.
 
 use std::path::Path;
 
-use super::gate;
+use super::{gate, message};
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::Complaint;
 use crate::format::procedure;
@@ -13,12 +14,12 @@ pub use crate::format::procedure::{BUILT_IN, FILE_MAX, Read};
 /// # Errors
 /// All complaints, in the order of the file.
 pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
-    procedure::read(text, file, &gate::forms())
+    procedure::read(text, file, &gate::forms(), message::KINDS)
 }
 
 /// A procedure that ships with the program.
 pub fn built_in(name: &str) -> Option<Workflow> {
-    procedure::built_in(name, &gate::forms())
+    procedure::built_in(name, &gate::forms(), message::KINDS)
 }
 
 /// The names of the procedures that ship with the program.

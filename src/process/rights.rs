@@ -86,6 +86,8 @@ rights! {
     REVIEW = "answer reviews", [ADMIN, SRM, EA, DMSU, OU, MAINTAINER, OMB, OTAG], false;
     /// Releases and their scope (S3-18).
     RELEASES = "plan releases", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
+    /// What people were told (S0-31, S1-13).
+    NOTIFY = "say that people were told", [ADMIN, SRM, MU, OU, MAINTAINER], false;
     /// What the board knows (S3-19).
     TELL = "say that the board was told", [ADMIN, SRM, OU, OMB], false;
 }

@@ -18,7 +18,6 @@ use super::{delays, evidence};
 use crate::domain::gate::Verdict;
 use crate::domain::names::{ChangeId, DistPath, Role, RolloutId};
 use crate::domain::naming::team::TeamName;
-use crate::domain::nevra::Nevra;
 use crate::domain::request::Status;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State, Transition};
@@ -200,16 +199,9 @@ fn of_change(known: Known<'_>, caller: &Caller, id: &ChangeId, request: &Request
     }
 }
 
-/// Whether all rollouts of a change have come where clients get them, and nothing more is to come.
+/// Whether all rollouts of a change have come where clients get them.
 fn is_released(known: Known<'_>, request: &Request) -> bool {
-    let is_there = |id: &RolloutId| {
-        let Some(rollout) = known.world.rollouts.get(id) else { return false };
-        let last = |dist: &DistPath| known.rules.distributions.get(dist).and_then(|rules| rules.trees.last());
-        let is_listed =
-            |(dist, nevra): (&DistPath, &Nevra)| last(dist).is_some_and(|tree| known.world.lists(dist, tree, nevra));
-        rollout.plan.is_none() && rollout.packages().all(is_listed)
-    };
-    !request.rollouts.is_empty() && request.rollouts.iter().all(is_there)
+    !request.rollouts.is_empty() && request.rollouts.iter().all(|rollout| known.is_released(rollout))
 }
 
 /// Teams that have not answered in time (S0-35, S0-37).

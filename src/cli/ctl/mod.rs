@@ -60,6 +60,8 @@ pub mod describe;
 pub mod halt;
 /// `rolloutctl stall` and `resume`.
 pub mod hold;
+/// `rolloutctl notices`.
+pub mod notices;
 /// `rolloutctl maintenance`.
 pub mod maintenance;
 /// `rolloutctl team`.
@@ -126,6 +128,7 @@ enum Command {
     Describe(describe::DescribeArgs),
     Halt(halt::HaltArgs),
     Maintenance(maintenance::MaintenanceArgs),
+    Notices(notices::NoticesArgs),
     Approve(dossier::ApproveArgs),
     Tick(describe::TickArgs),
     Override(dossier::OverrideArgs),
@@ -192,6 +195,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Tick(args) => describe::tick(args, &client, json).await,
         Command::Halt(args) => halt::run(args, &client, json).await,
         Command::Maintenance(args) => maintenance::run(args, &client, json).await,
+        Command::Notices(args) => notices::run(args, &client, json).await,
         Command::Approve(args) => dossier::approve(args, &client, json).await,
         Command::Override(args) => dossier::overrule(args, &client, json).await,
         Command::Extend(args) => dossier::extend(args, &client, json).await,

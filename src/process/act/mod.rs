@@ -50,6 +50,8 @@ pub mod tied;
 pub mod review;
 /// Releases.
 pub mod release;
+/// Somebody has told people something.
+pub mod told;
 /// What a tracker says.
 pub mod hint;
 /// Steps that were asked for earlier and have become possible.

@@ -138,6 +138,8 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             world.adopters.rollouts(team).cloned().chain(with_tasks).collect()
         }
         Fact::Halted(_)
+        | Fact::Message(_)
+        | Fact::Told(_)
         | Fact::Scheduled(_)
         | Fact::Delayed(_)
         | Fact::Installed(_)

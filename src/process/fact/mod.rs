@@ -298,6 +298,10 @@ facts! {
     NoticeSent(notice::Sent), "notice_sent";
     /// A notice will not be sent any more.
     NoticeGivenUp(notice::GivenUp), "notice_given_up";
+    /// People have to be told something.
+    Message(notice::Message);
+    /// Somebody has told them.
+    Told(notice::Told);
     /// Somebody was erased from the register of people.
     Erased(person::Erased), "erased";
     /// Promotions were halted.
@@ -985,6 +989,26 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What people are told.
+    pub(crate) fn of_messages() -> Vec<Fact> {
+        use crate::domain::message::Field;
+        let message = |rollout: Option<&str>, bundle: Option<&str>| notice::Message {
+            to: vec!["early-adopters".parse().expect("a group"), "srm".parse().expect("a group")],
+            teams: vec!["ea-NGI_IBERGRID-LIP-Lisbon".parse().expect("a team")],
+            procedure: "egi".into(),
+            template: "staged-rollout-begins".parse().expect("a name"),
+            values: [(Field::Rollout, "rt-1".to_owned()), (Field::AnswerBy, "2026-12-01".to_owned())].into(),
+            cause: 1,
+            rollout: rollout.map(|id| id.parse().expect("an id")),
+            bundle: bundle.map(|id| id.parse().expect("an id")),
+        };
+        vec![
+            message(Some("rt-1"), None).into(),
+            message(None, Some("BUNDLE-2011-12")).into(),
+            notice::Told { message: 1, rollout: Some("rt-1".parse().expect("an id")), bundle: None }.into(),
+        ]
+    }
+
     /// What releases added.
     pub(crate) fn of_releases() -> Vec<Fact> {
         let release: ReleaseId = "UMD-3.1.0".parse().expect("a name");
@@ -1077,6 +1101,7 @@ mod tests {
             .chain(samples::of_reviews())
             .chain(samples::of_releases())
             .chain(samples::of_failures())
+            .chain(samples::of_messages())
             .chain(samples::of_attributes())
             .chain(samples::of_reports())
         {
@@ -1164,6 +1189,7 @@ mod tests {
         all.extend(samples::of_failures());
         all.extend(samples::of_attributes());
         all.extend(samples::of_reports());
+        all.extend(samples::of_messages());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1268,6 +1294,7 @@ mod tests {
             samples::of_reviews(),
             samples::of_releases(),
             samples::of_failures(),
+            samples::of_messages(),
             samples::of_attributes(),
             samples::of_reports(),
         ]

@@ -49,6 +49,8 @@ pub struct Bundles {
     /// The open bundle of each rollout that is in one.
     of_rollout: OrdMap<RolloutId, BundleId>,
     updates: OrdMap<Series, Vector<Arc<Update>>>,
+    /// The last update of each rollout that is in one.
+    update_of: OrdMap<RolloutId, (Series, u64)>,
 }
 
 impl Bundles {
@@ -77,6 +79,19 @@ impl Bundles {
     /// The number of the last update of a series; 0 if there was none.
     pub fn last_update(&self, series: &Series) -> u64 {
         self.updates.get(series).and_then(|updates| updates.last()).map_or(0, |update| update.number)
+    }
+
+    /// One update.
+    pub fn update(&self, series: &Series, number: u64) -> Option<&Update> {
+        let updates = self.updates.get(series)?;
+        let at = updates.binary_search_by_key(&number, |update| update.number).ok()?;
+        updates.get(at).map(|update| &**update)
+    }
+
+    /// The last update that a rollout is in.
+    pub fn update_of(&self, rollout: &RolloutId) -> Option<&Update> {
+        let (series, number) = self.update_of.get(rollout)?;
+        self.update(series, *number)
     }
 
     /// All updates, by series and in order.
@@ -126,6 +141,9 @@ impl Bundles {
 
     pub(super) fn numbered(&mut self, stamp: Stamp<'_>, numbered: &UpdateNumbered) {
         let UpdateNumbered { series, number, rollouts, bundle } = numbered.clone();
+        for rollout in &rollouts {
+            self.update_of.insert(rollout.clone(), (series.clone(), number));
+        }
         let rollouts = rollouts.into_iter().collect();
         let update = Update { at: stamp.at, series: series.clone(), number, rollouts, bundle };
         self.updates.entry(series).or_default().push_back(Arc::new(update));

@@ -20,6 +20,8 @@ pub mod trees;
 pub mod tickets;
 /// What has to be told to whom.
 pub mod notices;
+/// What people have to be told.
+pub mod messages;
 /// People, as far as the logbook knows them.
 pub mod persons;
 /// Where nothing is promoted.
@@ -60,6 +62,7 @@ pub use dossiers::Dossiers;
 pub use halts::Halts;
 pub use issues::Issues;
 pub use maintenances::Maintenances;
+pub use messages::Messages;
 pub use notices::Notices;
 pub use packages::{Package, Packages};
 pub use persons::Persons;
@@ -115,6 +118,8 @@ pub struct World {
     pub tickets: Tickets,
     /// What has to be told to whom.
     pub notices: Notices,
+    /// What people have to be told.
+    pub messages: Messages,
     /// People, as far as the logbook knows them.
     pub persons: Persons,
     /// Where nothing is promoted.
@@ -215,6 +220,8 @@ impl World {
             Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
             Fact::NoticeSent(sent) => self.notices.sent(sent),
             Fact::NoticeGivenUp(given_up) => self.notices.gave_up(at, given_up),
+            Fact::Message(message) => self.messages.is_due(stamp, message),
+            Fact::Told(told) => self.messages.told(told),
             Fact::Erased(erased) => self.persons.erase(stamp, erased),
             Fact::Halted(halted) => self.halts.begun(stamp, halted),
             Fact::HaltEnded(ended) => self.halts.ended(ended),

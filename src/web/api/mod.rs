@@ -35,6 +35,8 @@ pub mod edits;
 pub mod halts;
 /// Puts rollouts on hold, and gives steps a date.
 pub mod holds;
+/// What people have to be told.
+pub mod notices;
 /// Declares maintenances, and calls them off.
 pub mod maintenances;
 /// The registry of early adopters.
@@ -102,6 +104,9 @@ pub mod outbox;
     halts::halts,
     halts::halt,
     halts::end_halt,
+    notices::notices,
+    notices::notice,
+    notices::notice_told,
     maintenances::maintenances,
     maintenances::declare,
     maintenances::call_off,
@@ -248,6 +253,9 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/agenda", get(releases::agenda))
         .route("/api/v1/todo", get(todo::todo))
         .route("/api/v1/halts", get(halts::halts).post(halts::halt).delete(halts::end_halt))
+        .route("/api/v1/notices", get(notices::notices))
+        .route("/api/v1/notices/{notice}", get(notices::notice))
+        .route("/api/v1/notices/{notice}/told", post(notices::notice_told))
         .route("/api/v1/maintenances", get(maintenances::maintenances).post(maintenances::declare))
         .route("/api/v1/maintenances/{id}", delete(maintenances::call_off))
         .route("/api/v1/teams", get(teams::teams))

@@ -29,6 +29,8 @@ mod releases;
 mod attributes;
 /// Reports with their files.
 mod reports;
+/// What people are told.
+mod messages;
 
 const PROCEDURE: &str = r#"
 name = "tested"

@@ -1,0 +1,333 @@
+//! What people have to be told: a procedure says when, whom and by which template.
+//!
+//! A message is an entry in the same append as what it tells of, like a [notice](super::notice) to a program. It has the
+//! values that its template needs, as they were at that time, and not the text: a template may be improved, and the
+//! logbook does not grow by the same sentences again and again. No value names a person, who may want to be erased.
+//!
+//! The text is sent by nobody yet. It is listed until somebody says that people were told.
+
+use std::collections::BTreeSet;
+
+use super::decision::{Decision, Entry};
+use super::fact::notice::Message;
+use super::fact::rollout::{Delayed, Moved, Submitted};
+use super::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use super::fact::{
+    Fact, Kind as _, Subject, assignment, bundle, change, halt, issue, maintenance, release, report, review, task,
+    update,
+};
+use super::gate::exposure;
+use super::known::Known;
+use super::rules::DistRules;
+use super::world::World;
+use super::world::adopters::Standing;
+use super::world::bundles::Update;
+use crate::domain::message::{Field, Group, Notice, Occasion, Values};
+use crate::domain::names::{BundleId, DistPath, RolloutId};
+use crate::domain::naming::team::TeamName;
+use crate::domain::rollout::Rollout;
+use crate::domain::workflow::State;
+use crate::format::quantity;
+
+/// The kinds of facts that people may be told of.
+pub const KINDS: &[&str] = &[
+    Delayed::NAME,
+    change::Cancelled::NAME,
+    change::Stalled::NAME,
+    change::Resumed::NAME,
+    change::Extended::NAME,
+    change::Overridden::NAME,
+    change::Failed::NAME,
+    assignment::Assigned::NAME,
+    assignment::Answered::NAME,
+    report::Reported::NAME,
+    issue::IssueNoted::NAME,
+    issue::IssueClosed::NAME,
+    review::ReviewOpened::NAME,
+    review::ReviewAnswered::NAME,
+    review::ReviewOverdue::NAME,
+    bundle::BundleAnnounced::NAME,
+    task::TaskCreated::NAME,
+    task::TaskBegun::NAME,
+    task::TaskDone::NAME,
+    update::UpdateNumbered::NAME,
+    halt::Halted::NAME,
+    halt::HaltEnded::NAME,
+    maintenance::MaintenanceDeclared::NAME,
+    maintenance::MaintenanceEnded::NAME,
+    release::ReleasePlanned::NAME,
+    release::ReleaseCancelled::NAME,
+];
+
+/// Lines of a value; a rollout may have thousands of packages.
+const LINES_MAX: usize = 100;
+
+/// A decision with the messages that its entries call for.
+pub(super) fn with_messages(known: Known<'_>, mut decision: Decision) -> Decision {
+    let is_occasion =
+        |entry: &Entry| known.rules.distributions.values().any(|rules| notices(rules, &entry.fact).next().is_some());
+    if !decision.entries.iter().any(is_occasion) {
+        return decision;
+    }
+    // People are told how things are when all of it is written down.
+    let mut world = known.world.clone();
+    world.elapsed = Some(known.now.elapsed);
+    let first = world.last + 1;
+    for (entry, seq) in decision.entries.iter().zip(first..) {
+        world.apply(seq, known.now.wall, entry.who.as_str(), &entry.fact);
+    }
+    let after = Known { world: &world, ..known };
+    let entries = decision.entries.iter().zip(first..);
+    let due: Vec<Message> = entries.flat_map(|(entry, cause)| messages(after, &entry.fact, cause)).collect();
+    decision.entries.extend(due.into_iter().map(Entry::of_daemon));
+    decision
+}
+
+/// The lines of a procedure for which a fact may be the occasion, as far as the fact itself says.
+fn notices<'r>(rules: &'r DistRules, fact: &Fact) -> impl Iterator<Item = &'r Notice> {
+    let (kind, enters) = (fact.kind(), may_enter(fact));
+    let releases = matches!(fact, Fact::Done(_) | Fact::UpdateNumbered(_));
+    rules.workflow.notices().iter().filter(move |notice| match &notice.when {
+        Occasion::Entered(_) => enters,
+        Occasion::UpdateReleased => releases,
+        Occasion::Fact(of, _) => *of == kind,
+    })
+}
+
+/// Whether a rollout may have come into a state by it.
+fn may_enter(fact: &Fact) -> bool {
+    matches!(fact, Fact::Submitted(_) | Fact::Done(_) | Fact::Moved(Moved { plan: None, .. }))
+}
+
+/// The messages that a fact calls for in the world after it.
+fn messages(known: Known<'_>, fact: &Fact, cause: u64) -> Vec<Message> {
+    let event = Event::of(known, fact);
+    // Several distributions with one procedure are told once.
+    let mut seen: Vec<(&str, &Notice)> = Vec::new();
+    let mut all = Vec::new();
+    for rules in event.procedures() {
+        let procedure = rules.workflow.name();
+        for notice in notices(rules, fact).filter(|notice| event.is_occasion(&notice.when)) {
+            if seen.contains(&(procedure, notice)) {
+                continue;
+            }
+            seen.push((procedure, notice));
+            // What is told of an update is about all of its rollouts.
+            let of_update = Event { rollout: None, ..event.clone() };
+            let event = if notice.when == Occasion::UpdateReleased { &of_update } else { &event };
+            all.extend(event.message(rules, notice, cause));
+        }
+    }
+    all
+}
+
+/// What has happened, and the things that it is about.
+#[derive(Clone)]
+struct Event<'a> {
+    known: Known<'a>,
+    fact: &'a Fact,
+    rollout: Option<&'a Rollout>,
+    bundle: Option<BundleId>,
+    team: Option<TeamName>,
+    update: Option<&'a Update>,
+}
+
+impl<'a> Event<'a> {
+    fn of(known: Known<'a>, fact: &'a Fact) -> Self {
+        let world: &'a World = known.world;
+        let mut event = Self { known, fact, rollout: None, bundle: None, team: None, update: None };
+        for subject in fact.about() {
+            match subject {
+                Subject::Rollout(id) if event.rollout.is_none() => event.rollout = world.rollouts.get(&id),
+                Subject::Bundle(id) => event.bundle = Some(id),
+                Subject::Team(team) => event.team = Some(team),
+                _ => {}
+            }
+        }
+        event.bundle = event.bundle.or_else(|| Some(world.bundles.of(&event.rollout?.id)?.0.clone()));
+        event.update = match fact {
+            Fact::UpdateNumbered(numbered) => world.bundles.update(&numbered.series, numbered.number),
+            _ => event.rollout.and_then(|rollout| world.bundles.update_of(&rollout.id)),
+        };
+        event
+    }
+
+    /// The rules of the distributions that it concerns; of all if it concerns none in particular.
+    fn procedures(&self) -> Vec<&'a DistRules> {
+        let rules = &self.known.rules.distributions;
+        let members = self.bundle.as_ref().and_then(|bundle| self.known.world.bundles.get(bundle));
+        let of_members = members.into_iter().flat_map(|bundle| &bundle.members);
+        let of_members = of_members.filter_map(|id| self.known.world.rollouts.get(id)).flat_map(Rollout::dists);
+        let own = self.rollout.into_iter().flat_map(Rollout::dists);
+        let dists: BTreeSet<&DistPath> = match self.rollout {
+            Some(_) => own.collect(),
+            None => of_members.chain(self.place()).collect(),
+        };
+        if dists.is_empty() {
+            rules.values().collect()
+        } else {
+            dists.into_iter().filter_map(|d| rules.get(d)).collect()
+        }
+    }
+
+    /// The distribution in which nothing is promoted.
+    fn place(&self) -> Option<&'a DistPath> {
+        match self.fact {
+            Fact::Halted(halt::Halted { dist, .. }) | Fact::HaltEnded(halt::HaltEnded { dist, .. }) => dist.as_ref(),
+            Fact::MaintenanceDeclared(declared) => declared.dist.as_ref(),
+            Fact::MaintenanceEnded(ended) => self.known.world.maintenances.get(&ended.maintenance)?.dist.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn is_occasion(&self, when: &Occasion) -> bool {
+        let is_in = |state: &State| self.rollout.is_some_and(|rollout| rollout.state == *state);
+        match when {
+            Occasion::Entered(state) => match self.fact {
+                Fact::Submitted(Submitted { state: entered, .. }) | Fact::Moved(Moved { to: entered, .. }) => {
+                    entered == state.as_str()
+                }
+                // What was overtaken by another plan is done when that is.
+                _ => is_in(state) && self.rollout.is_some_and(|rollout| rollout.plan.is_none()),
+            },
+            Occasion::UpdateReleased => {
+                self.update.is_some_and(|update| update.rollouts.iter().all(|rollout| self.known.is_released(rollout)))
+            }
+            Occasion::Fact(_, state) => state.as_ref().is_none_or(is_in),
+        }
+    }
+
+    /// `None` if it would be for nobody.
+    fn message(&self, rules: &DistRules, notice: &Notice, cause: u64) -> Option<Message> {
+        let mut teams: BTreeSet<TeamName> = BTreeSet::new();
+        let mut others = false;
+        for group in &notice.to {
+            match group.as_str() {
+                Group::TEAM => teams.extend(self.team.clone()),
+                Group::EARLY_ADOPTERS => teams.extend(self.testers().cloned()),
+                _ => others = true,
+            }
+        }
+        if teams.is_empty() && !others {
+            return None;
+        }
+        let fields = rules.workflow.template(&notice.template)?.fields();
+        let values: Values = fields.into_iter().filter_map(|field| Some((field, self.value(rules, field)?))).collect();
+        Some(Message {
+            to: notice.to.clone(),
+            teams: teams.into_iter().collect(),
+            procedure: rules.workflow.name().to_owned(),
+            template: notice.template.clone(),
+            values,
+            cause,
+            rollout: self.rollout.map(|rollout| rollout.id.clone()),
+            bundle: self.bundle.clone(),
+        })
+    }
+
+    /// The teams that test the rollout or have a task of the bundle.
+    fn testers(&self) -> impl Iterator<Item = &'a TeamName> {
+        let world = self.known.world;
+        let adopters = self.rollout.into_iter().flat_map(|rollout| world.adopters.of(&rollout.id));
+        let asked = adopters.filter(|(_, adopter)| adopter.standing() != Standing::Declined).map(|(team, _)| team);
+        let tasks = self.bundle.as_ref().map(|bundle| world.tasks.of(bundle).map(|(_, task)| &task.team));
+        asked.chain(tasks.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The rollouts of the update or of the bundle.
+    fn members(&self) -> impl Iterator<Item = &'a RolloutId> {
+        let bundle = self.bundle.as_ref().and_then(|bundle| self.known.world.bundles.get(bundle));
+        let members = self.update.map(|update| &update.rollouts).or(bundle.map(|bundle| &bundle.members));
+        members.into_iter().flatten()
+    }
+
+    /// A value, if there is one.
+    fn value(&self, rules: &DistRules, field: Field) -> Option<String> {
+        let Self { known, rollout, .. } = *self;
+        let world = known.world;
+        let task = match self.fact {
+            Fact::TaskCreated(TaskCreated { task, .. })
+            | Fact::TaskBegun(TaskBegun { task, .. })
+            | Fact::TaskDone(TaskDone { task, .. }) => Some(*task),
+            _ => None,
+        };
+        let of_task = || world.tasks.get(task?);
+        let review = match self.fact {
+            Fact::ReviewOpened(review::ReviewOpened { review, .. })
+            | Fact::ReviewAnswered(review::ReviewAnswered { review, .. })
+            | Fact::ReviewOverdue(review::ReviewOverdue { review, .. }) => Some(*review),
+            _ => None,
+        };
+        let adopter = || world.adopters.get(&rollout?.id, self.team.as_ref()?);
+        match field {
+            Field::Rollout => Some(rollout?.id.to_string()),
+            Field::Title => Some(rollout?.title.clone()).filter(|title| !title.is_empty()),
+            Field::State => Some(rollout?.state.to_string()),
+            Field::Distributions => Some(rollout?.dists().map(DistPath::to_string).collect::<Vec<_>>().join(", ")),
+            Field::Packages => lines(rollout?.packages().map(|(_, nevra)| nevra.to_string())),
+            Field::Links => {
+                let own = rollout.map(|rollout| vec![&rollout.id]);
+                let all = own.unwrap_or_else(|| self.members().collect());
+                let dossiers = all.into_iter().filter_map(|id| world.dossiers.of(id));
+                let links: BTreeSet<String> =
+                    dossiers.flat_map(|it| it.links.iter().map(|(what, url)| format!("{what}: {url}"))).collect();
+                lines(links.into_iter())
+            }
+            Field::Issues => {
+                lines(world.issues.of(&rollout?.id).filter(|(_, issue)| issue.open).map(|(name, issue)| {
+                    let show_stopper = issue.show_stopper.then_some("show-stopper");
+                    let workaround = Some(issue.workaround.as_str()).filter(|text| !text.is_empty());
+                    let more: Vec<&str> = show_stopper.into_iter().chain(workaround).collect();
+                    let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
+                    format!("{name}: {}{more}", issue.title)
+                }))
+            }
+            Field::Teams => lines(self.testers().map(TeamName::to_string)),
+            Field::Team => Some(self.team.as_ref()?.to_string()),
+            Field::AnswerBy => {
+                let by = rules.calendar.working_days.after(adopter()?.asked.as_ref()?.at, 1).ok()?;
+                Some(format!("{by:.0}"))
+            }
+            Field::Outcome => match of_task() {
+                Some(task) => task.outcome().map(|outcome| outcome.to_string()),
+                None => match adopter()?.standing() {
+                    Standing::Reported(outcome) => Some(outcome.to_string()),
+                    _ => None,
+                },
+            },
+            Field::ExposureEnds => Some(format!("{:.0}", exposure::ends(known, rollout?)?.wall)),
+            Field::Bundle => Some(self.bundle.as_ref()?.to_string()),
+            Field::Members => {
+                let title = |id| world.rollouts.get(id).map(|rollout| rollout.title.as_str());
+                lines(self.members().map(|id| match title(id) {
+                    None | Some("") => id.to_string(),
+                    Some(title) => format!("{id}: {title}"),
+                }))
+            }
+            Field::Task => Some(task?.to_string()),
+            Field::TaskKind => Some(of_task()?.kind.as_str().to_owned()),
+            Field::Quarantine => Some(quantity::show_duration(of_task()?.quarantine)),
+            Field::Series => Some(self.update?.series.to_string()),
+            Field::Update => Some(self.update?.number.to_string()),
+            Field::Priority => {
+                let said = self.update?.rollouts.iter().filter_map(|id| world.attributes.said(id).urgency());
+                // The seed's template marks it so.
+                Some(match said.max().map_or("Normal", |urgency| urgency.for_sites()) {
+                    "URGENT" => "**URGENT**".to_owned(),
+                    word => word.to_owned(),
+                })
+            }
+            Field::Review => Some(review?.to_string()),
+            Field::ReviewBy => Some(format!("{:.0}", world.reviews.get(review?)?.due)),
+            Field::Event => Some(self.fact.to_string()),
+        }
+    }
+}
+
+/// One on a line; `None` if there is none.
+fn lines(all: impl Iterator<Item = String>) -> Option<String> {
+    let all: Vec<String> = all.collect();
+    let more = all.len().checked_sub(LINES_MAX).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    let text = all.into_iter().take(LINES_MAX).chain(more).collect::<Vec<_>>().join("\n");
+    (!text.is_empty()).then_some(text)
+}

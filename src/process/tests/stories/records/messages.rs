@@ -1,0 +1,130 @@
+//! What people are told, and by which words: the texts themselves are snapshots.
+
+use super::bundles::{moves, named, patches};
+use super::*;
+use crate::domain::message::Group;
+use crate::process::fact::notice::Message;
+
+/// The messages that are due, each with its text.
+fn letters(story: &Story) -> String {
+    let one = |(_, _, message): (u64, _, &Message)| {
+        let workflow = &story.rules.distributions.values().next().expect("one").workflow;
+        let template = workflow.template(&message.template).expect("it has one");
+        let groups: Vec<&str> = message.to.iter().map(Group::as_str).collect();
+        let teams: Vec<&str> = message.teams.iter().map(TeamName::as_str).collect();
+        let (subject, body) = (template.subject.fill(&message.values), template.body.fill(&message.values));
+        format!("To: {} ({})\nSubject: {subject}\n\n{body}", groups.join(", "), teams.join(", "))
+    };
+    story.world.messages.after(None).map(one).collect::<Vec<_>>().join("\n----\n")
+}
+
+/// The templates of the messages that are due.
+fn due(story: &Story) -> Vec<&str> {
+    story.world.messages.after(None).map(|(.., message)| message.template.as_str()).collect()
+}
+
+fn registered(name: &str, ngi: &str) -> Ask {
+    let (products, stacks, node_types) = Default::default();
+    let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
+    Ask::Register { team, reason: "because".into() }
+}
+
+/// S0-03, S0-31, S0-34 to S0-36, S0-45, S3-17.
+#[test]
+fn in_a_staged_rollout_everybody_is_told_what_to_do() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    story.arrives(BDII);
+    let (ann, srm) = (person("ann", &[Role::ADMIN]), person("sue", &[Role::SRM]));
+    let title = "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64".to_owned();
+    story.asks(&ann, Ask::Submit { rollout: id("r"), title, parts: vec![part(DIST, &[BDII])] });
+    story.moves(&ann, "Unverified").moves(&ann, "InVerification");
+    assert_eq!(due(&story), [""; 0]);
+    story.moves(&ann, "StageRollOut");
+    assert_eq!(due(&story), [""; 0], "nobody is told before it is there");
+    story.carried_out();
+    assert_eq!(due(&story), ["staged-rollout-begins"]);
+    story.records(&srm, registered("ea-NGI_IT-T1", "NGI_IT"));
+    let assign =
+        || Ask::Assign { rollout: id("r"), teams: vec![team("ea-NGI_IT-T1")], beta: false, reason: "because".into() };
+    let (what, url) = ("release-notes".parse().expect("a name"), "https://example.org/notes".into());
+    let link = Ask::Link { linked: Linked { rollout: id("r"), what, url: Some(url) }, reason: String::new() };
+    story.records(&srm, link).records(&srm, assign());
+    // Somebody who is asked is not asked again.
+    story.asks(&srm, assign());
+    assert_eq!(due(&story), ["staged-rollout-begins", "request-to-test"]);
+    insta::assert_snapshot!("a staged rollout begins", letters(&story));
+    // Whoever has told them says so, and it is listed no longer.
+    let first = story.world.messages.after(None).next().expect("one").0;
+    let told = |message| Ask::Told { message, reason: "by mail".into() };
+    assert_eq!(story.refuses(&person("eve", &[Role::EA]), told(first)), "role");
+    story.records(&srm, told(first));
+    assert_eq!(due(&story), ["request-to-test"]);
+    assert!(story.refuses(&srm, told(first)).starts_with(&format!("no message {first} is waiting")));
+    let mut rejected = story.clone();
+    rejected.moves(&srm, "Rejected").carried_out();
+    let last = rejected.world.messages.after(None).last().expect("one").2;
+    assert_eq!((last.template.as_str(), last.teams.len()), ("rejected", 1));
+    insta::assert_snapshot!("a rollout was rejected", letters(&rejected));
+}
+
+/// S1-13, S1-20, S1-22, S1-33, S1-40, S1-42, S1-52, S1-58 to S1-60.
+#[test]
+fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
+    let mut story = patches();
+    let (mu, ou) = (person("mary", &[Role::MU]), person("olga", &[Role::OU]));
+    assert_eq!(due(&story), ["patch-is-verified"; 3]);
+    insta::assert_snapshot!("a patch is verified", letters(&story).split("\n----\n").next().expect("one"));
+    for number in story.world.messages.after(None).map(|(number, ..)| number).collect::<Vec<_>>() {
+        story.records(&mu, Ask::Told { message: number, reason: String::new() });
+    }
+    let overrides = |rollout: &str| Ask::Override {
+        rollout: id(rollout),
+        state: "Ready for Rollout".into(),
+        gate: "no_conflict".into(),
+        reason: "urgent".into(),
+    };
+    story.records(&ou, overrides("r")).records(&ou, overrides("s"));
+    story.records(&ou, moves("Ready for Rollout", &[])).records(&mu, moves("Rolling out", &[])).carried_out();
+    assert_eq!(due(&story), ["patch-is-rolling-out"; 2]);
+    story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT"));
+    let tasks = Ask::CreateTasks {
+        bundle: named("B-1"),
+        kind: TaskKind::RollOut,
+        teams: vec![team("ea-NGI_IT-T1")],
+        quarantine: None,
+        reason: "because".into(),
+    };
+    story.records(&ou, tasks);
+    assert_eq!(due(&story).last(), Some(&"task"));
+    // Rejected: one mail to those who made it, and one to those who test it (S1-42, S1-52).
+    let mut back = story.clone();
+    back.moves(&ou, "Rejected").carried_out();
+    assert_eq!(due(&back)[3..], ["patch-is-rejected", "synchronise"]);
+    insta::assert_snapshot!("a bundle is rolling out and a patch of it is rejected", letters(&back));
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() }).passes(DAY * 8);
+    story.records(&tom, Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() });
+    story.records(&ou, moves("Ready for Production", &[]));
+    let announced = Ask::Announce { bundle: named("B-1"), rollouts: vec![], reason: String::new() };
+    story.records(&mu, announced);
+    let number = Ask::NumberUpdate {
+        series: "gLite-3.2".parse().expect("a series"),
+        bundle: Some(named("B-1")),
+        rollouts: vec![],
+        reason: String::new(),
+    };
+    story.records(&mu, number);
+    assert_eq!(due(&story)[3..], ["update-is-numbered"]);
+    // Half of an update is not announced.
+    story.records(&mu, moves("In Production", &["r"])).carried_out();
+    assert_eq!(due(&story)[3..], ["update-is-numbered"]);
+    story.records(&mu, moves("In Production", &["s"])).carried_out();
+    assert_eq!(due(&story)[3..], ["update-is-numbered", "broadcast"]);
+    let all = letters(&story);
+    insta::assert_snapshot!(
+        "an update is announced",
+        all.split("\n----\n").skip(3).collect::<Vec<_>>().join("\n----\n")
+    );
+}
