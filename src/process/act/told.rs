@@ -1,6 +1,7 @@
 //! Somebody has told people what they have to be told.
 
 use super::recorded;
+use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::notice::Told;
 use crate::process::known::Known;
@@ -14,7 +15,7 @@ pub(in crate::process) fn told(known: Known<'_>, caller: &Caller, message: u64, 
         return Decision::answered(Answer::NotFound(why));
     };
     let dists = due.rollout.as_ref().and_then(|id| known.world.rollouts.get(id)).into_iter();
-    if let Some(finding) = rights::NOTIFY.lacking(caller, dists.flat_map(|rollout| rollout.dists())) {
+    if let Some(finding) = rights::NOTIFY.lacking(caller, dists.flat_map(Rollout::dists)) {
         return Decision::refused(vec![finding]);
     }
     let (rollout, bundle) = (due.rollout.clone(), due.bundle.clone());

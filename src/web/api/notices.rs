@@ -159,6 +159,9 @@ fn template<'v>(view: &'v View, message: &Message) -> Option<&'v Template> {
 fn text(view: &View, message: &Message) -> String {
     match template(view, message) {
         Some(template) => template.body.fill(&message.values),
-        None => message.values.iter().map(|(field, value)| format!("{field}: {value}\n")).collect(),
+        None => {
+            let lines: Vec<String> = message.values.iter().map(|(field, value)| format!("{field}: {value}")).collect();
+            lines.join("\n")
+        }
     }
 }
