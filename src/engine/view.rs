@@ -17,17 +17,18 @@ use crate::domain::attributes::Attributes;
 use crate::domain::backlog::Backlog;
 use crate::domain::gate::{Judgement, judge};
 use crate::domain::moment::Moment;
-use crate::domain::names::{DistPath, RolloutId, TreeId};
+use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{State, Transition};
+use crate::format::repofile;
 use crate::process::act::step;
 use crate::process::agenda::{Lane, Work, Wrongs};
 use crate::process::difference::{self, Difference, Shown};
 use crate::process::known::Known;
 use crate::process::outlook::{self, Outlook};
-use crate::process::rules::Rules;
+use crate::process::rules::{DistRules, Rules};
 use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::Caller;
 use crate::process::world::World;
@@ -186,6 +187,8 @@ impl FromStr for After {
 pub struct TreeView {
     /// Which.
     pub id: TreeId,
+    /// The tree of production that its early adopters use beside it, if it has early adopters.
+    pub production: Option<TreeName>,
     /// Packages that its metadata lists.
     pub packages: u64,
     /// Its revision; 0 before the first publication.
@@ -338,10 +341,15 @@ impl View {
 
     /// All trees in the order of the configuration.
     pub fn trees(&self) -> Vec<TreeView> {
-        let ids = self.rules.distributions.iter().flat_map(|(dist, rules)| rules.trees_of(dist));
-        ids.map(|id| {
+        let ids = |(dist, rules): (&DistPath, &DistRules)| {
+            let beside = |id: TreeId| (repofile::production_beside(&rules.trees, &id.tree).cloned(), id);
+            rules.trees_of(dist).into_iter().map(beside).collect::<Vec<_>>()
+        };
+        let ids = self.rules.distributions.iter().flat_map(ids);
+        ids.map(|(production, id)| {
             let known = self.world.trees.get(&id).cloned().unwrap_or_default();
             TreeView {
+                production,
                 packages: known.listed,
                 revision: known.revision,
                 published: known.published,
@@ -376,7 +384,6 @@ mod tests {
     use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
-    use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.
     fn held_up_by(what: impl Fn(DistPath, u64) -> Trouble) -> (Option<String>, String) {
