@@ -103,6 +103,7 @@ pub struct Workflow {
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
     review: Option<Duration>,
+    settling: Option<Duration>,
     titled: bool,
 }
 
@@ -123,6 +124,8 @@ pub struct Draft {
     pub submitters: BTreeSet<Role>,
     /// Within which time those who use it review what has come into the last tree, if they do.
     pub review: Option<Duration>,
+    /// How long a bundle's rollouts have to stay as they are before roll-out tasks are created for it.
+    pub settling: Option<Duration>,
     /// Whether titles have to follow the naming convention.
     pub titled: bool,
 }
@@ -276,8 +279,8 @@ impl Workflow {
         let states: Vec<State> = states.into_iter().map(|(_, state)| state).collect();
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
-        let Draft { name, submitters, titled, review, .. } = draft;
-        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, review, titled })
+        let Draft { name, submitters, titled, review, settling, .. } = draft;
+        Ok(Self { name, initial, spellings, states, limits, transitions, submitters, review, settling, titled })
     }
 
     /// The roles that it names.
@@ -298,6 +301,11 @@ impl Workflow {
     /// Within which time those who use it review what has come into the last tree, if they do (S3-17).
     pub fn review(&self) -> Option<Duration> {
         self.review
+    }
+
+    /// How long a bundle's rollouts have to stay as they are before roll-out tasks are created for it (S1-23).
+    pub fn settling(&self) -> Option<Duration> {
+        self.settling
     }
 
     /// Whether titles of rollouts have to follow the naming convention (S0-54).
@@ -427,6 +435,7 @@ mod tests {
             limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
             review: None,
+            settling: None,
             titled: false,
         }
     }

@@ -31,6 +31,9 @@ const SUBMITTERS: [Role; 3] = [Role::ADMIN, Role::VERIFIER, Role::SRM];
 /// Below this, nobody can answer in time; above it, nobody remembers.
 const REVIEW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 180);
 
+/// Trackers need hours; whoever waits for more than a week does not wait for them.
+const SETTLING: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 7);
+
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
 
@@ -91,6 +94,9 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     let review = top.get("review").map_or(Some(None), |v| {
         v.quantity(quantity::duration, |span| quantity::show_duration(*span), &REVIEW, "7d").map(Some)
     });
+    let settling = top.get("settling").map_or(Some(None), |v| {
+        v.quantity(quantity::duration, |span| quantity::show_duration(*span), &SETTLING, "2h").map(Some)
+    });
     let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
     let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
     let titled = top.get("titled").map_or(Some(false), |v| v.switch());
@@ -107,10 +113,11 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm]) -> Result<Read, Vec<Com
     let states: Vec<_> = states.into_iter().map(|table| state(table, &mut limits)).collect();
     let transitions: Vec<_> = transitions.into_iter().map(|table| transition(table, gates)).collect();
     let all = || {
-        let (name, initial, submitters, titled, review) = (name?, initial?, submitters?, titled?, review?);
+        let (name, initial, submitters, titled) = (name?, initial?, submitters?, titled?);
+        let (review, settling) = (review?, settling?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters, review, titled })
+        Some(Draft { name, initial, states, limits, transitions, submitters, review, settling, titled })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();

@@ -61,7 +61,7 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
 }
 
 fn show(procedure: &ProcedureBody, width: usize) -> String {
-    let ProcedureBody { name, distributions, initial, submit, transitions, titled, review, .. } = procedure;
+    let ProcedureBody { name, distributions, initial, submit, transitions, titled, review, settling, .. } = procedure;
     let mut text = format!("procedure      {name}\n");
     for dist in distributions {
         let _ = writeln!(text, "distribution   {dist}");
@@ -69,6 +69,9 @@ fn show(procedure: &ProcedureBody, width: usize) -> String {
     let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}", submit.join(", "));
     if let Some(within) = review {
         let _ = writeln!(text, "reviews        of what has come into the last tree, within {within}");
+    }
+    if let Some(span) = settling {
+        let _ = writeln!(text, "roll-out tasks wait until the bundle's rollouts have stayed as they are for {span}");
     }
     if *titled {
         let _ =
@@ -139,6 +142,8 @@ mod tests {
     fn a_procedure_is_shown_as_a_table_and_as_a_drawing() {
         insta::assert_snapshot!(show(&egi(), 200));
         insta::assert_snapshot!(draw(&egi()));
+        let glite = procedure_body(&built_in("glite").expect("it ships"), vec![]);
+        assert!(show(&glite, 200).contains("roll-out tasks wait until the bundle's rollouts have stayed as they are for 2h\n"));
     }
 
     #[test]

@@ -6,16 +6,18 @@ use super::bundle::open_bundle;
 use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
-use crate::domain::names::BundleId;
+use crate::domain::names::{BundleId, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
 use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use crate::process::gate::settled;
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
+use crate::process::world::bundles::Bundle;
 use crate::process::world::tasks::Task;
 
 /// The longest quarantine.
@@ -29,14 +31,16 @@ pub(in crate::process) fn create(
     (kind, teams, quarantine): (TaskKind, &[TeamName], Option<Duration>),
     reason: &str,
 ) -> Decision {
-    if let Err(decision) = open_bundle(known, bundle) {
-        return decision;
-    }
+    let bundle_of = match open_bundle(known, bundle) {
+        Ok(found) => found,
+        Err(decision) => return decision,
+    };
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     let strange = teams.iter().filter(|team| known.world.teams.get(team).is_none());
     findings.extend(
         strange.map(|team| Finding::new(Verdict::Reject, "no_team", format!("The registry has no team {team}."))),
     );
+    findings.extend(unsettled(known, bundle_of, kind));
     let has_open = |team: &TeamName| {
         known.world.tasks.of(bundle).any(|(_, task)| task.team == *team && task.kind == kind && task.done.is_none())
     };
@@ -64,6 +68,21 @@ pub(in crate::process) fn create(
         })
         .collect();
     all_recorded(known, caller, reason, facts)
+}
+
+/// What speaks against tasks because rollouts of the bundle have changed a moment ago (S1-23). Whoever has to go back does
+/// not wait for that.
+fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> {
+    if kind == TaskKind::RollBack {
+        return vec![];
+    }
+    let found = |id: &RolloutId| {
+        let rollout = known.world.rollouts.get(id)?;
+        let span = known.rules.of(&rollout.parts).ok()?.workflow.settling()?;
+        let found = settled::settled(known, rollout, span);
+        (found.verdict != Verdict::Pass).then(|| Finding { sentence: format!("{id}: {}", found.sentence), ..found })
+    };
+    bundle.members.iter().filter_map(found).collect()
 }
 
 /// The site was changed: the task is in progress, and its quarantine begins (S1-26).

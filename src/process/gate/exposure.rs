@@ -80,10 +80,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     } else {
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
-    let stalled = case.world.requests.stalled(&case.rollout.id).map(ToString::to_string);
-    let dossier = case.world.dossiers.of(&case.rollout.id);
-    let on_hold = dossier.filter(|dossier| dossier.stalled.is_some()).map(|_| case.rollout.id.to_string());
-    if let Some(what) = on_hold.or(stalled) {
+    if let Some(what) = case.world.stands_still(&case.rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
         let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
         let sentence = format!(

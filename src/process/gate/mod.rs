@@ -20,6 +20,8 @@ mod present;
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
 pub mod exposure;
+/// Has everybody had time to learn of the rollout's last change?
+pub mod settled;
 /// Are promotions halted?
 mod halted;
 /// Is there a maintenance?
@@ -110,6 +112,7 @@ const ALL: &[Gate] = &[
     present::GATE,
     not_older::GATE,
     exposure::GATE,
+    settled::GATE,
     calendar::GATE,
     acknowledged::GATE,
     reported::GATE,
@@ -130,8 +133,8 @@ pub const EXPOSURE: &str = "exposure";
 
 /// The gates that an emergency need not wait for: they ask for time and for people, and not whether anything is sound
 /// (S3-12).
-pub const HASTENED: [&str; 7] =
-    [EXPOSURE, "acknowledged", "reported", "tasks_done", "approvals", "change_accepted", "calendar"];
+pub const HASTENED: [&str; 8] =
+    [EXPOSURE, "settled", "acknowledged", "reported", "tasks_done", "approvals", "change_accepted", "calendar"];
 
 /// The gates that ask for early adopters.
 pub const EARLY_ADOPTERS: [&str; 2] = ["acknowledged", "reported"];

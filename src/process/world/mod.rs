@@ -255,7 +255,10 @@ impl World {
             Fact::Unticked(unticked) => self.dossiers.unticked(unticked),
             Fact::Described(described) => self.attributes.described(described),
             Fact::BundleOpened(opened) => self.bundles.opened(stamp, opened),
-            Fact::BundleJoined(joined) => self.bundles.joined(joined),
+            Fact::BundleJoined(joined) => {
+                self.bundles.joined(joined);
+                self.rollouts.joined(stamp, joined);
+            }
             Fact::BundleLeft(left) => self.bundles.left(left),
             Fact::BundleAnnounced(announced) => self.bundles.announced(announced),
             Fact::BundleClosed(closed) => self.bundles.closed(closed),
@@ -379,6 +382,7 @@ impl World {
     /// Whatever a clock that was ahead has dated later than `now` waits from now on.
     pub fn wait_from(&mut self, now: Elapsed) {
         self.trees.wait_from(now);
+        self.rollouts.wait_from(now);
         self.notices.wait_from(now);
         self.tasks.wait_from(now);
         self.dossiers.wait_from(now);

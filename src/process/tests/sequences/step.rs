@@ -530,6 +530,7 @@ fn prepares(site: &mut Site, rollout: &RolloutId) -> Check {
     site.asks(by, Ask::JoinBundle { bundle: bundle.clone(), rollouts: vec![id()], reason: why() })?;
     let all: Vec<RolloutId> = site.model.bundles.get(&bundle).iter().flat_map(|b| b.members.iter()).cloned().collect();
     site.asks(by, Ask::Announce { bundle: bundle.clone(), rollouts: all, reason: why() })?;
+    site.passes(workflow.settling().unwrap_or_default())?;
     let (kind, teams, quarantine) = (TaskKind::RollOut, vec![team], Some(Duration::ZERO));
     site.asks(by, Ask::CreateTasks { bundle, kind, teams, quarantine, reason: why() })?;
     let open: Vec<u64> = site.model.tasks.iter().filter(|(_, t)| t.outcome.is_none()).map(|(n, _)| *n).collect();

@@ -115,7 +115,7 @@ fn a_roll_back_task_is_done_after_three_days() {
         quarantine: None,
         reason: String::new(),
     };
-    story.records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
+    story.passes(SETTLING).records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let done = || Ask::EndTask { task: 2, outcome: Outcome::Success, early: false, reason: String::new() };
     let shown = |story: &Story| {
@@ -172,4 +172,72 @@ fn a_rollout_that_was_cancelled_is_in_no_bundle_any_more() {
     let cancel = Ask::Cancel { rollout: id("s"), reason: "by mistake".into() };
     story.records(&person("ann", &[Role::ADMIN]), cancel).records(&ou(), moves("Ready for Rollout", &[]));
     assert_eq!(story.state("r"), "Ready for Rollout");
+}
+
+/// S1-23: the tracker's copies learn of it within a couple of hours.
+#[test]
+fn roll_out_tasks_wait_until_the_bundle_has_settled() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let create = |kind| Ask::CreateTasks {
+        bundle: named("B-1"),
+        kind,
+        teams: vec![team("ea-NGI_IT-T1")],
+        quarantine: None,
+        reason: String::new(),
+    };
+    let roll_out = || create(TaskKind::RollOut);
+    story.passes(SETTLING).records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling settling");
+    // To go back waits for nothing.
+    story.clone().records(&ou(), create(TaskKind::RollBack));
+    // Whichever came later counts, the state or the bundle.
+    story.passes(SETTLING - Duration::from_secs(1));
+    story.records(&mu(), Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() });
+    story.records(&mu(), joins("B-1", &["s"]));
+    story.passes(Duration::from_secs(1));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    let [said] = found(&story, "settling").try_into().expect("one");
+    assert!(said.starts_with("s: Its state and its bundle have to stay as they are for 2h"), "{said}");
+    // On hold, no time passes.
+    let hold = Ask::Stall { rollout: id("s"), reason: "wait".into() };
+    story.records(&person("ann", &[Role::ADMIN]), hold).passes(SETTLING * 9);
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    let [said] = found(&story, "settling").try_into().expect("one");
+    assert!(said.ends_with("7199s of it are left when s goes on."), "{said}");
+    story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
+    story.passes(SETTLING - Duration::from_secs(2));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    story.passes(Duration::from_secs(1)).records(&ou(), roll_out());
+}
+
+/// S1-23: also where a procedure asks for it before a step.
+#[test]
+fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
+    let mut story = patches();
+    let glite = procedure::BUILT_IN.iter().find(|(name, _)| *name == "glite").expect("it ships").1;
+    let asked = glite.replacen("gates = [\"packages_present\", \"not_older\"]", "gates = [{ name = \"settled\", for = \"2h\" }]", 1);
+    assert_ne!(asked, glite);
+    let read = procedure::read(&asked, std::path::Path::new("own.toml")).expect("a procedure");
+    story.rules.distributions.values_mut().next().expect("one").workflow = read.workflow;
+    story.records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(story.refuses(&mu(), moves("Rolling out", &["r"])), "settling");
+    let mut hurry = story.clone();
+    hurry.records(&ou(), overrides("r", "Rolling out", "settled")).records(&mu(), moves("Rolling out", &["r"]));
+    // A tracker's wish is carried out when it may be.
+    story.hint("1", "r", "Rolling out");
+    let due = story.world.rollouts[&id("r")].wanted.clone().and_then(|wanted| wanted.not_before);
+    assert_eq!(due.map(|at| at.since(story.world.rollouts[&id("r")].changed)), SETTLING.try_into().ok());
+    // What a clock that was ahead has dated settles from when it was put right.
+    let ahead = story.now + SETTLING * 1_000;
+    let seq = story.world.last + 1;
+    let moved = Fact::from(fact::bundle::BundleJoined { bundle: named("B-1"), rollout: id("s") });
+    story.world.apply(seq, ahead, "me", &moved);
+    let now = Elapsed::from_wall(story.now);
+    story.world.wait_from(now);
+    assert_eq!(story.world.rollouts[&id("s")].changed, now);
+    story.passes(SETTLING);
+    story.records(&mu(), moves("Rolling out", &["s"]));
 }

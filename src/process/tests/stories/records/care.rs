@@ -152,7 +152,7 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: String::new() };
     let end = |outcome| Ask::EndTask { task: 1, outcome, early: false, reason: String::new() };
     let of_team = person("ina", &[]).of_teams([name.clone()]);
-    story.records(&ou, create()).passes(DAY * 2);
+    story.passes(SETTLING).records(&ou, create()).passes(DAY * 2);
     assert_eq!(says(&story, 1), "");
     story.passes(Duration::from_secs(1));
     assert_eq!(says(&story, 1), "nobody has begun it for two days");
