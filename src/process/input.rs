@@ -536,6 +536,15 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To make the quarantine of a task longer.
+    ExtendTask {
+        /// Its number.
+        task: u64,
+        /// By how much.
+        by: Duration,
+        /// Why.
+        reason: String,
+    },
     /// That a task is done.
     EndTask {
         /// Its number.

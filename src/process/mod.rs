@@ -213,6 +213,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             release::tell_emergency(known, caller, change, *on, reason)
         }
         Input::Asked(caller, Ask::CancelRelease { release, reason }) => release::cancel(known, caller, release, reason),
+        Input::Asked(caller, Ask::ExtendTask { task, by, reason }) => task::extend(known, caller, *task, *by, reason),
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)
         }

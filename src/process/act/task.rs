@@ -12,7 +12,7 @@ use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended};
 use crate::process::gate::settled;
 use crate::process::known::Known;
 use crate::process::rights;
@@ -102,6 +102,34 @@ pub(in crate::process) fn begin(
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     recorded(known, caller, reason, TaskBegun { task: number, bundle, team, outcome })
+}
+
+/// Makes a quarantine longer (S1-28), of a task that is not done.
+pub(in crate::process) fn extend(
+    known: Known<'_>,
+    caller: &Caller,
+    number: u64,
+    by: Duration,
+    reason: &str,
+) -> Decision {
+    let Some(task) = known.world.tasks.get(number) else {
+        return Decision::answered(Answer::NotFound(format!("there is no task {number}")));
+    };
+    if task.done.is_some() {
+        return Decision::answered(Answer::Conflict(format!("task {number} is Done")));
+    }
+    let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
+    findings.extend(super::missing_reason(reason, "A longer quarantine needs a reason, for the team that waits."));
+    // The logbook has whole seconds.
+    if by.as_secs() == 0 || task.quarantine.saturating_add(by) > QUARANTINE_MAX {
+        let sentence = "A quarantine gets longer by a second at least, and is no longer than 180 days.";
+        findings.push(Finding::new(Verdict::Reject, "too_long", sentence));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let (bundle, team) = (task.bundle.clone(), task.team.clone());
+    recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
 }
 
 /// The quarantine is over and the task is done (S1-27). Whoever creates tasks may end one early, with a reason.

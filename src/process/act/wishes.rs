@@ -153,6 +153,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::ReviewOverdue(_)
         | Fact::EmergencyTold(_)
         | Fact::TaskBegun(_)
+        | Fact::TaskExtended(_)
         | Fact::Noted(_)
         | Fact::Failed(_)
         | Fact::IssueRanked(_)

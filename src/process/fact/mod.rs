@@ -372,6 +372,8 @@ facts! {
     TaskCreated(task::TaskCreated);
     /// A task is in progress.
     TaskBegun(task::TaskBegun);
+    /// The quarantine of a task is longer than it was.
+    TaskExtended(task::TaskExtended);
     /// A task is done.
     TaskDone(task::TaskDone);
     /// A maintenance was declared.
@@ -953,6 +955,12 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What longer quarantines added.
+    pub(crate) fn of_extensions() -> Vec<Fact> {
+        let (bundle, team) = ("BUNDLE-2011-12".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        vec![super::task::TaskExtended { task: 1, bundle, team, by: 259_200 }.into()]
+    }
+
     /// What reviews added, and notices that are about other things than rollouts.
     pub(crate) fn of_reviews() -> Vec<Fact> {
         use crate::domain::review::Cause;
@@ -1079,6 +1087,7 @@ mod tests {
             .chain(samples::of_failures())
             .chain(samples::of_attributes())
             .chain(samples::of_reports())
+            .chain(samples::of_extensions())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1164,6 +1173,7 @@ mod tests {
         all.extend(samples::of_failures());
         all.extend(samples::of_attributes());
         all.extend(samples::of_reports());
+        all.extend(samples::of_extensions());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1270,6 +1280,7 @@ mod tests {
             samples::of_failures(),
             samples::of_attributes(),
             samples::of_reports(),
+            samples::of_extensions(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

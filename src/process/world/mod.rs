@@ -86,7 +86,7 @@ use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
-use super::fact::task::{TaskBegun, TaskDone};
+use super::fact::task::{TaskBegun, TaskDone, TaskExtended};
 use crate::domain::moment::Elapsed;
 use crate::domain::review::Cause;
 
@@ -265,6 +265,7 @@ impl World {
             Fact::UpdateNumbered(numbered) => self.bundles.numbered(stamp, numbered),
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
+            Fact::TaskExtended(extended) => self.tasks.extended(extended),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
@@ -364,10 +365,15 @@ impl World {
             {
                 Some(format!("there is no release {release}"))
             }
-            Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
+            Fact::TaskBegun(TaskBegun { task, .. })
+            | Fact::TaskExtended(TaskExtended { task, .. })
+            | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
                 Some(format!("there is no task {task}"))
+            }
+            Fact::TaskExtended(TaskExtended { task, .. }) if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) => {
+                Some(format!("task {task} is done"))
             }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,

@@ -359,6 +359,11 @@ impl Model {
                 let task = self.tasks.get_mut(&begun.task).ok_or("no such task")?;
                 ensure(task.begun.replace(now).is_none(), || format!("task {} begins twice", begun.task))?;
             }
+            Fact::TaskExtended(extended) => {
+                let task = self.tasks.get_mut(&extended.task).ok_or("no such task")?;
+                ensure(task.outcome.is_none(), || format!("task {} is extended too late", extended.task))?;
+                task.quarantine += Duration::from_secs(extended.by);
+            }
             Fact::TaskDone(done) => {
                 let now = self.now;
                 let task = self.tasks.get_mut(&done.task).ok_or("no such task")?;

@@ -71,6 +71,7 @@ pub(super) enum What {
     Numbers,
     CreatesTasks,
     BeginsTask,
+    ExtendsTask,
     EndsTask,
     RecordsChange,
     PutsChange,
@@ -130,6 +131,7 @@ const OFTEN: &[(u32, What)] = &[
     (1, What::Numbers),
     (3, What::CreatesTasks),
     (3, What::BeginsTask),
+    (1, What::ExtendsTask),
     (3, What::EndsTask),
     (3, What::RecordsChange),
     (5, What::PutsChange),
@@ -323,6 +325,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
+        What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * (b as u32 % 90), reason: why },
         What::EndsTask => {
             Ask::EndTask { task: a as u64 % 4, outcome: outcome(b), early: b.is_multiple_of(5), reason: why }
         }

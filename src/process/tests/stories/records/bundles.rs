@@ -241,3 +241,44 @@ fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
     story.passes(SETTLING);
     story.records(&mu(), moves("Rolling out", &["s"]));
 }
+
+/// S1-28: whoever creates tasks may give one more time, and says why.
+#[test]
+fn a_quarantine_is_made_longer_with_a_reason() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let (kind, quarantine) = (TaskKind::RollBack, None);
+    let teams = vec![team("ea-NGI_IT-T1")];
+    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let extends = |by: Duration, reason: &str| Ask::ExtendTask { task: 1, by, reason: reason.into() };
+    let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
+    story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() });
+    story.passes(DAY * 2);
+    assert_eq!(story.refuses(&tom, extends(DAY, "it needs more load")), "role");
+    assert_eq!(story.refuses(&ou(), extends(DAY, " ")), "no_reason");
+    for by in [Duration::from_millis(999), DAY * 178, Duration::MAX] {
+        assert_eq!(story.refuses(&ou(), extends(by, "because")), "too_long", "{by:?}");
+    }
+    // Each time it gets longer, from what it was.
+    story.records(&ou(), extends(DAY, "it needs more load")).records(&ou(), extends(DAY * 2, "and more"));
+    story.passes(DAY * 4 - Duration::from_secs(1));
+    assert_eq!(story.refuses(&tom, done()), "quarantine");
+    story.passes(Duration::from_secs(1)).records(&tom, done());
+    assert_eq!(story.refuses(&ou(), extends(DAY, "because")), "task 1 is Done");
+    let late = story.world.tasks.get(1).map(|task| task.quarantine);
+    assert_eq!(late, Some(DAY * 6));
+    let other = Ask::ExtendTask { task: 9, by: DAY, reason: "because".into() };
+    assert_eq!(story.refuses(&ou(), other), "there is no task 9");
+    // A logbook that says otherwise is named.
+    let (bundle, team) = (named("B-1"), team("ea-NGI_IT-T1"));
+    for task in [1, 9] {
+        let extended = fact::task::TaskExtended { task, bundle: bundle.clone(), team: team.clone(), by: 1 };
+        let seq = story.world.last + 1;
+        story.world.apply(seq, story.now, "me", &extended.into());
+    }
+    let said: Vec<&String> = story.world.mismatches.iter().collect();
+    assert!(said[0].ends_with("task 1 is done") && said[1].ends_with("there is no task 9"), "{said:?}");
+}
