@@ -75,7 +75,7 @@ fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fac
 fn all_recorded(known: Known<'_>, caller: &Caller, reason: &str, facts: Vec<Fact>) -> Decision {
     let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    let answer = Answer::Recorded { entry: known.world.last + 1, says };
+    let answer = Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] };
     Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
 }
 

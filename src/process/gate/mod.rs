@@ -161,7 +161,7 @@ pub fn may_be_overridden(name: &str) -> bool {
 pub struct Case<'a> {
     known: Known<'a>,
     world: &'a World,
-    rollout: &'a Rollout,
+    pub(super) rollout: &'a Rollout,
     caller: &'a Caller,
     /// The rules of its distributions, or why they do not hold for it.
     rules: Result<&'a DistRules, Finding>,

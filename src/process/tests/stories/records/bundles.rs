@@ -1,6 +1,7 @@
 //! Bundles, their release notes and their tasks, where gLite's release of two patches does not come by.
 
 use super::*;
+use crate::process::outlook::outlook;
 
 /// Under `glite`: `r` with bdii and `s` with dpm in the bundle `B-1`, and `t` with a newer bdii in none.
 pub(super) fn patches() -> Story {
@@ -281,4 +282,42 @@ fn a_quarantine_is_made_longer_with_a_reason() {
     }
     let said: Vec<&String> = story.world.mismatches.iter().collect();
     assert!(said[0].ends_with("task 1 is done") && said[1].ends_with("there is no task 9"), "{said:?}");
+}
+
+/// S1-57: said to whoever does it, and recorded nowhere.
+#[test]
+fn whoever_moves_a_part_of_a_bundle_is_warned() {
+    let warnings = |story: &Story| match &story.answer {
+        Some(Answer::Recorded { warnings, .. } | Answer::Moved { warnings, .. }) => warnings.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut story = patches();
+    // Nothing moves.
+    story.records(&ou(), moves("Ready for Rollout", &["r"]));
+    assert_eq!(warnings(&story), [""; 0]);
+    story.records(&ou(), moves("Ready for Rollout", &["s"]));
+    let (mut whole, mut alone, before) = (story.clone(), story.clone(), story.facts.len());
+    whole.records(&mu(), moves("Rolling out", &[]));
+    assert_eq!(warnings(&whole), [""; 0]);
+    story.records(&mu(), moves("Rolling out", &["r"]));
+    let told = warnings(&story);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("only a part of the bundle B-1 goes to delta: s is in Ready for Rollout. "), "{told:?}");
+    // The plan says it beforehand, and so does the step of one of them.
+    let planned = outlook(alone.known(), &mu(), &alone.world.rollouts[&id("r")], "Rolling out");
+    alone.move_as(&[Role::MU], "r", "Rolling out");
+    assert_eq!((planned.warnings, warnings(&alone)), (told.clone(), told));
+    assert_eq!(story.facts[before..], alone.facts[before..]);
+    // The rest follows, and what was rejected is not waited for.
+    story.carried_out().move_as(&[Role::MU], "s", "Rolling out");
+    assert_eq!(warnings(&story), [""; 0]);
+    alone.carried_out().move_as(&[Role::OU], "s", "Rejected").carried_out();
+    assert_eq!(warnings(&alone), [""; 0]);
+    for gate in ["exposure", "tasks_done"] {
+        alone.records(&ou(), overrides("r", "Ready for Production", gate));
+    }
+    alone.records(&ou(), moves("Ready for Production", &["r"]));
+    alone.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r"]), reason: String::new() });
+    alone.records(&mu(), moves("In Production", &["r"]));
+    assert_eq!(warnings(&alone), [""; 0]);
 }
