@@ -355,6 +355,12 @@ impl Workflow {
         self.transitions.iter().filter(move |t| t.from == *from)
     }
 
+    /// Whether whatever is in a state was rejected: nothing leads out of it, and packages are withdrawn on the way there.
+    pub fn is_rejection(&self, state: &State) -> bool {
+        let is_end = self.leaving(state).next().is_none();
+        is_end && self.transitions.iter().any(|t| t.to == *state && t.effect == Effect::Withdraw)
+    }
+
     /// The transition from one state to another, the only way a rollout changes.
     ///
     /// # Errors

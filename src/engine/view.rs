@@ -26,6 +26,7 @@ use crate::format::repofile;
 use crate::process::act::step;
 use crate::process::agenda::{Lane, Work, Wrongs};
 use crate::process::difference::{self, Difference, Shown};
+use crate::process::gate::superseded::superseded_by;
 use crate::process::known::Known;
 use crate::process::outlook::{self, Outlook};
 use crate::process::rules::{DistRules, Rules};
@@ -141,6 +142,10 @@ pub struct RolloutView {
     pub attributes: Attributes,
     /// What keeps its packages from being moved now, when they are to be moved.
     pub trouble: Option<String>,
+    /// The rollout that has taken its place.
+    pub superseded_by: Option<RolloutId>,
+    /// Those whose place it has taken.
+    pub supersedes: Vec<RolloutId>,
 }
 
 /// Which rollouts are wanted.
@@ -230,7 +235,11 @@ impl View {
         let trouble = self.in_the_way(&rollout);
         let by = self.people.shown(rollout.by.as_str()).into_owned();
         let attributes = self.world.attributes.of(id);
-        Some(RolloutView { rollout, by, packages, next, attributes, trouble })
+        let known = self.known();
+        let is_of_it = |earlier: &&RolloutId| superseded_by(known, earlier) == Some(id);
+        let supersedes = self.world.successors.before(id).filter(is_of_it).cloned().collect();
+        let superseded_by = superseded_by(known, id).cloned();
+        Some(RolloutView { rollout, by, packages, next, attributes, trouble, superseded_by, supersedes })
     }
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.

@@ -60,8 +60,9 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
-    maintenance, release, request, review, schedule, step, submit, task, team, tied, update, wishes,
+    maintenance, release, request, review, schedule, step, submit, succeed, task, team, tied, update, wishes,
 };
+use act::succeed::Earlier;
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;
@@ -82,6 +83,10 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
     match input {
         Input::Asked(caller, Ask::Submit { rollout, title, parts }) => {
             submit::submit(world, rules, caller, rollout, title, parts)
+        }
+        Input::Asked(caller, Ask::SubmitAfter { rollout, title, parts, change, like, supersedes }) => {
+            let (change, like, supersedes) = (change.as_ref(), like.as_ref(), supersedes.as_ref());
+            succeed::submit_after(known, caller, rollout, (title, parts), Earlier { change, like, supersedes })
         }
         Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)

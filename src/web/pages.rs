@@ -213,7 +213,9 @@ mod tests {
             (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
         ];
         let (attributes, trouble) = (Attributes::default(), Some("no room".to_owned()));
-        RolloutView { rollout, packages, next: vec![], attributes, trouble, by: "me".to_owned() }
+        let (superseded_by, supersedes) = ("rt-2".parse().ok(), vec![]);
+        let by = "me".to_owned();
+        RolloutView { rollout, packages, next: vec![], attributes, trouble, by, superseded_by, supersedes }
     }
 
     fn entries() -> Vec<EntryRow> {

@@ -43,6 +43,12 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         (false, false) => "",
     };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
+    if let Some(by) = &r.superseded_by {
+        let _ = writeln!(text, "superseded    by {by}: it can be withdrawn, or goes on if {by} is cancelled or rejected");
+    }
+    if !r.supersedes.is_empty() {
+        let _ = writeln!(text, "supersedes    {}", r.supersedes.join(", "));
+    }
     if let Some(why) = &r.trouble {
         let _ = writeln!(text, "trouble       {why}");
     }
@@ -230,6 +236,13 @@ mod tests {
         insta::assert_snapshot!(shown);
         let cancelled = RolloutBody { cancelled: true, next: vec![], ..waiting() };
         insta::assert_snapshot!(show_rollout(&cancelled, "rolloutctl"));
+        let superseded = RolloutBody {
+            superseded_by: Some("rt-1235".into()),
+            supersedes: vec!["rt-1232".into(), "rt-1233".into()],
+            next: vec![],
+            ..waiting()
+        };
+        insta::assert_snapshot!(show_rollout(&superseded, "rolloutctl"));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub mod task;
 pub mod request;
 /// Rollouts that carry changes out.
 pub mod tied;
+/// A new rollout that takes over from another one.
+pub mod succeed;
 /// Reviews.
 pub mod review;
 /// Releases.

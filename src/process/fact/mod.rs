@@ -330,6 +330,8 @@ facts! {
     Edited(change::Edited);
     /// A rollout was cancelled before anything had moved.
     Cancelled(change::Cancelled);
+    /// Another rollout has taken the place of one.
+    Superseded(change::Superseded);
     /// A rollout is on hold.
     Stalled(change::Stalled);
     /// A rollout goes on.
@@ -961,6 +963,12 @@ pub(crate) mod samples {
         vec![super::task::TaskExtended { task: 1, bundle, team, by: 259_200 }.into()]
     }
 
+    /// What rollouts that take the place of others added.
+    pub(crate) fn of_successions() -> Vec<Fact> {
+        let id = |text: &str| text.parse().expect("an id");
+        vec![super::change::Superseded { rollout: id("rt-1"), by: id("rt-2") }.into()]
+    }
+
     /// What reviews added, and notices that are about other things than rollouts.
     pub(crate) fn of_reviews() -> Vec<Fact> {
         use crate::domain::review::Cause;
@@ -1088,6 +1096,7 @@ mod tests {
             .chain(samples::of_attributes())
             .chain(samples::of_reports())
             .chain(samples::of_extensions())
+            .chain(samples::of_successions())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1174,6 +1183,7 @@ mod tests {
         all.extend(samples::of_attributes());
         all.extend(samples::of_reports());
         all.extend(samples::of_extensions());
+        all.extend(samples::of_successions());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1281,6 +1291,7 @@ mod tests {
             samples::of_attributes(),
             samples::of_reports(),
             samples::of_extensions(),
+            samples::of_successions(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

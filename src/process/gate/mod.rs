@@ -26,6 +26,8 @@ pub mod settled;
 mod halted;
 /// Is there a maintenance?
 mod maintenance;
+/// Has another rollout taken this one's place?
+pub mod superseded;
 /// Is the rollout on hold?
 mod on_hold;
 /// Is the change on hold that the rollout carries out, or was it rejected?
@@ -107,6 +109,7 @@ const ALL: &[Gate] = &[
     trusted::GATE,
     halted::GATE,
     maintenance::GATE,
+    superseded::GATE,
     on_hold::GATE,
     stalled::GATE,
     present::GATE,

@@ -34,6 +34,8 @@ pub mod adopters;
 pub mod issues;
 /// When no time passes for a rollout.
 mod pauses;
+/// Which rollouts have taken the place of others.
+pub mod successors;
 /// What people have added to each rollout.
 pub mod dossiers;
 /// Bundles and updates.
@@ -67,6 +69,7 @@ pub use releases::Releases;
 pub use requests::Requests;
 pub use reviews::Reviews;
 pub use rollouts::Rollouts;
+pub use successors::Successors;
 pub use tasks::Tasks;
 pub use teams::Teams;
 pub use tickets::{Tickets, Words};
@@ -77,7 +80,7 @@ use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use super::fact::attributes::Described;
 use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
-    Ticked, Unscheduled, Unticked,
+    Superseded, Ticked, Unscheduled, Unticked,
 };
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
@@ -129,6 +132,8 @@ pub struct World {
     pub dossiers: Dossiers,
     /// What is said of each rollout beside its title.
     pub attributes: Descriptions,
+    /// Which rollouts have taken the place of others.
+    pub successors: Successors,
     /// Bundles and updates.
     pub bundles: Bundles,
     /// Tasks of early adopters.
@@ -240,6 +245,7 @@ impl World {
                 self.rollouts.cancelled(stamp, cancelled);
                 self.bundles.lose(&cancelled.rollout);
             }
+            Fact::Superseded(superseded) => self.successors.superseded(superseded),
             Fact::Stalled(stalled) => self.dossiers.stalled(stamp, stalled),
             Fact::Resumed(resumed) => self.dossiers.resumed(stamp, resumed),
             Fact::Scheduled(scheduled) => self.rollouts.scheduled(stamp, scheduled),
@@ -337,6 +343,12 @@ impl World {
             | Fact::Noted(Noted { rollout, .. })
             | Fact::Failed(Failed { rollout, .. })
             | Fact::Linked(Linked { rollout, .. }) => self.rollouts.is_unknown(rollout),
+            Fact::Superseded(Superseded { rollout, by }) if rollout == by => {
+                Some(format!("{rollout} cannot supersede itself"))
+            }
+            Fact::Superseded(Superseded { rollout, by }) => {
+                self.rollouts.is_unknown(rollout).or_else(|| self.rollouts.is_unknown(by))
+            }
             Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
                 Some(format!("the bundle {} exists already", opened.bundle))
             }

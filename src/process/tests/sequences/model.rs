@@ -134,6 +134,8 @@ pub(super) struct Model {
     pub(super) teams: BTreeMap<TeamName, bool>,
     pub(super) tasks: BTreeMap<u64, Task>,
     pub(super) bundles: BTreeMap<BundleId, Bundle>,
+    /// By which rollout each is superseded.
+    superseded: BTreeMap<RolloutId, RolloutId>,
     /// How each change stands.
     changes: BTreeMap<ChangeId, Status>,
     /// When each review is due that nobody has answered, and of which nobody was told.
@@ -223,6 +225,12 @@ impl Model {
                 let rollout = self.rollout(&cancelled.rollout)?;
                 ensure(rollout.plan.is_none() && !rollout.cancelled, || "a cancel comes too late".to_owned())?;
                 rollout.cancelled = true;
+            }
+            Fact::Superseded(superseded) => {
+                self.rollout(&superseded.by)?;
+                let known = self.rollout(&superseded.rollout)?;
+                ensure(!known.cancelled, || format!("{} was cancelled", superseded.rollout))?;
+                self.superseded.insert(superseded.rollout.clone(), superseded.by.clone());
             }
             Fact::Moved(moved) => self.moved(number, cause, moved, rules)?,
             Fact::Published(published) => {
@@ -487,6 +495,9 @@ impl Model {
         ensure(!stays, || format!("{} while its change is {change:?}", said()))?;
         let is_held = known.held.is_some() && step.effect != Effect::Withdraw;
         ensure(!is_held, || format!("{} on hold", said()))?;
+        let new = self.superseded.get(id).map(|by| &self.rollouts[by]);
+        let is_free = new.is_none_or(|new| new.cancelled || ["Rejected", "Withdrawn"].contains(&&*new.state));
+        ensure(is_free || step.effect == Effect::Withdraw, || format!("{} and is superseded", said()))?;
         gates::pass(self, id, known, step, rules).map_err(|why| format!("{}: {why}", said()))?;
         let moved: BTreeSet<Package> = plan
             .iter()

@@ -37,6 +37,7 @@ pub(super) enum What {
     Passes,
     Uploads,
     Submits,
+    Succeeds,
     Moves,
     Prepares,
     Drives,
@@ -97,6 +98,7 @@ const OFTEN: &[(u32, What)] = &[
     (12, What::Passes),
     (8, What::Uploads),
     (10, What::Submits),
+    (2, What::Succeeds),
     (26, What::Moves),
     (6, What::Prepares),
     (40, What::Drives),
@@ -254,6 +256,11 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
     let (rollout, why) = (rollout.clone(), reason(who));
     Some(match what {
         What::Submits => Ask::Submit { rollout, title: String::new(), parts: parts([1, 4, 2, 9, 16, 5, 24, b][b % 8]) },
+        What::Succeeds => {
+            let (like, supersedes) = (b.is_multiple_of(3).then(|| sample::id(a)), Some(sample::id(b)));
+            let (title, parts, change) = (String::new(), parts([1, 4, 2, 9, 16, 5, 24, a][a % 8]), None);
+            Ask::SubmitAfter { rollout, title, parts, change, like, supersedes }
+        }
         What::Edits => {
             let (add, remove) = (parts(b), parts(who));
             let title = (b.is_multiple_of(3)).then(|| format!("title {who}"));

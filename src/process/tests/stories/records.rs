@@ -29,6 +29,8 @@ mod releases;
 mod attributes;
 /// Reports with their files.
 mod reports;
+/// Rollouts that take over from others.
+mod successors;
 
 const PROCEDURE: &str = r#"
 name = "tested"
