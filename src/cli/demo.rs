@@ -285,7 +285,7 @@ curl --noproxy '*' -sS -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$ma
 fn hastened(name: &str) -> String {
     let text = procedure::BUILT_IN.iter().find_map(|(known, text)| (*known == name).then_some(*text));
     let text = text.unwrap_or_default().replace("for = \"5d\"", WAIT).replace("for = \"7d\"", WAIT);
-    let text = text.replace("settling = \"2h\"", "settling = \"2s\"");
+    let text = text.replace("usual = \"7d\"", "usual = \"5s\"").replace("settling = \"2h\"", "settling = \"2s\"");
     format!(
         "# The procedure `{name}` in a hurry, for `rolloutd demo`. You may change it: the demo keeps the changes.\n\n{text}"
     )

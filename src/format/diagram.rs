@@ -172,7 +172,8 @@ pub fn draw(diagram: &Diagram) -> String {
     let placed = || diagram.arrows.iter().filter_map(|it| arrow(it).map(|(from, to)| (from, to, it.moves.as_str())));
     let right = Side::new(placed().filter(|(from, to, _)| *to > *from + 1));
     let left = Side::new(placed().filter(|(from, to, _)| to < from));
-    let straight: Vec<(usize, &str)> = placed().filter(|(from, to, _)| *to == *from + 1).map(|(f, _, m)| (f, m)).collect();
+    let straight: Vec<(usize, &str)> =
+        placed().filter(|(from, to, _)| *to == *from + 1).map(|(f, _, m)| (f, m)).collect();
     let states: Vec<&str> = order.iter().filter_map(|state| diagram.states.get(*state).map(String::as_str)).collect();
 
     let box_width = states.iter().map(|name| width(name)).max().unwrap_or_default() + 3 * LINE;
@@ -302,7 +303,10 @@ mod tests {
         Diagram {
             title: "a <procedure> & more".to_owned(),
             states: states.iter().map(|state| (*state).to_owned()).collect(),
-            arrows: arrows.iter().map(|(from, to, moves)| Arrow { from: *from, to: *to, moves: (*moves).into() }).collect(),
+            arrows: arrows
+                .iter()
+                .map(|(from, to, moves)| Arrow { from: *from, to: *to, moves: (*moves).into() })
+                .collect(),
         }
     }
 

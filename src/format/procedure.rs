@@ -182,6 +182,15 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
             v.complain(format!("the gate `{}` needs a transition with `move`", gate.name), Some(hint));
         }
     }
+    if let (Some(v), Some(gates)) = (&named, &gates) {
+        let is_short = |gate: &&Gate| gate.terms.duration("usual") < gate.terms.duration("for");
+        for gate in gates.iter().filter(|gate| gate.terms.duration("usual").is_some()).filter(is_short) {
+            v.complain(
+                format!("the usual time of the gate `{}` is shorter than the time that it requires", gate.name),
+                None,
+            );
+        }
+    }
     if let (Some(v), Some(gates), Some(Effect::Move { from, .. })) = (&named, &gates, &effect) {
         for gate in gates.iter().filter(|gate| gate.terms.tree().is_some()) {
             let what =
@@ -258,6 +267,8 @@ mod tests {
     use crate::domain::workflow::{State, Transition};
 
     const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
+    const USUAL: TermForm =
+        TermForm { name: "usual", kind: TermKind::Duration, required: false, example: "usual = \"7d\"" };
     const TEAMS: TermForm = TermForm { name: "teams", kind: TermKind::Count, required: true, example: "teams = 1" };
     const FROM: TermForm = TermForm { name: "from", kind: TermKind::Roles, required: true, example: "from = [\"a\"]" };
     const FOUR_EYES: TermForm =
@@ -265,7 +276,7 @@ mod tests {
     const GATES: &[GateForm] = &[
         GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
-        GateForm { name: "exposure", terms: &[LONG, IN], of_moves: true },
+        GateForm { name: "exposure", terms: &[LONG, USUAL, IN], of_moves: true },
         GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false },
         GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
         GateForm { name: "show_stoppers", terms: &[], of_moves: false },
@@ -469,6 +480,11 @@ mod tests {
             "own.toml:10:21: transition.gates: the gate `exposure` looks at a, which the packages leave: `in` says it \
              twice\n  hint: leave `in` out",
         );
+        says(
+            "{ name = \"exposure\", for = \"7d\", usual = \"6d\" }",
+            "own.toml:10:21: transition.gates: the usual time of the gate `exposure` is shorter than the time that it requires",
+        );
+        assert!(!gates("{ name = \"exposure\", for = \"7d\", usual = \"7d\" }").join("\n").contains("usual"));
         assert!(!gates("{ name = \"exposure\", for = \"7d\" }").join("\n").contains("needs a transition"));
         let still = text.replace("move = { from = \"a\", to = \"b\" }", "withdraw = true");
         let still = still.replace("\"not_older\"", "{ name = \"exposure\", for = \"7d\" }");

@@ -234,7 +234,8 @@ protect=1
     #[test]
     fn early_adopters_have_production_what_is_tested_and_companions_in_one_file() {
         let path: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
-        let trees = ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
+        let trees =
+            ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
         let companion = |name: &str, keys: &[&str]| Companion {
             name: name.to_owned(),
             url: format!("http://mirror.example.org/{name}/6/x86_64/"),
@@ -257,17 +258,15 @@ protect=1
 
     #[test]
     fn neither_the_upload_tree_nor_production_has_a_file_for_early_adopters() {
-        let trees = ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
+        let trees =
+            ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
         let beside = |tree: &str| {
             production_beside(&trees, &tree.parse().expect("a tree")).map(ToString::to_string).unwrap_or_default()
         };
-        assert_eq!(["untested", "testing", "delta", "production", "old"].map(beside), [
-            "",
-            "production",
-            "production",
-            "",
-            ""
-        ]);
+        assert_eq!(
+            ["untested", "testing", "delta", "production", "old"].map(beside),
+            ["", "production", "production", "", ""]
+        );
     }
 
     #[test]

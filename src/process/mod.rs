@@ -58,11 +58,11 @@ pub mod difference;
 pub mod selection;
 
 use crate::domain::names::RolloutId;
+use act::succeed::Earlier;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
     maintenance, release, request, review, schedule, step, submit, succeed, task, team, tied, update, wishes,
 };
-use act::succeed::Earlier;
 use decision::Decision;
 use input::{Ask, Input};
 use known::Known;

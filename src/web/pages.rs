@@ -231,9 +231,8 @@ mod tests {
 
     #[test]
     fn the_first_page_is_as_it_was() {
-        let link = |name: &str| {
-            (format!("http://repository.example.org/sw/testing/umd/3/sl6/x86_64/{name}"), name.to_owned())
-        };
+        let link =
+            |name: &str| (format!("http://repository.example.org/sw/testing/umd/3/sl6/x86_64/{name}"), name.to_owned());
         let tree = |published| TreeRow {
             view: TreeView {
                 production: None,

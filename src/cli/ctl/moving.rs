@@ -130,7 +130,10 @@ mod tests {
             id: "rt-1234".into(),
             state: "StageRollOut".into(),
             packages,
-            warnings: (packages == 1).then(|| "only a part of the bundle B-1 goes to testing".to_owned()).into_iter().collect(),
+            warnings: (packages == 1)
+                .then(|| "only a part of the bundle B-1 goes to testing".to_owned())
+                .into_iter()
+                .collect(),
         };
         let moving = RolloutBody { moving: true, ..waiting() };
         let all = [(0, waiting()), (1, waiting()), (2, moving)];

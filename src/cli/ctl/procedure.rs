@@ -167,7 +167,10 @@ mod tests {
         insta::assert_snapshot!(show(&egi(), 200));
         insta::assert_snapshot!(draw(&egi()));
         let glite = procedure_body(&built_in("glite").expect("it ships"), vec![]);
-        assert!(show(&glite, 200).contains("roll-out tasks wait until the bundle's rollouts have stayed as they are for 2h\n"));
+        assert!(
+            show(&glite, 200)
+                .contains("roll-out tasks wait until the bundle's rollouts have stayed as they are for 2h\n")
+        );
     }
 
     #[test]

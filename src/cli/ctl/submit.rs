@@ -65,8 +65,7 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
             None => parts.push(PartBody { distribution, packages: vec![], new: true }),
         }
     }
-    let body =
-        SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change, like, supersedes };
+    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change, like, supersedes };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
     let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))

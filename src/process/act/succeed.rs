@@ -60,7 +60,9 @@ pub(in crate::process) fn submit_after(
     findings.extend(lacking);
     match submitted.answer {
         Some(Answer::Submitted(_)) if findings.is_empty() => {}
-        Some(Answer::Refused(judged)) => return Decision::refused(judged.findings.into_iter().chain(findings).collect()),
+        Some(Answer::Refused(judged)) => {
+            return Decision::refused(judged.findings.into_iter().chain(findings).collect());
+        }
         Some(Answer::Submitted(_)) => return Decision::refused(findings),
         _ => return submitted,
     }
@@ -117,9 +119,13 @@ fn same(
         findings.extend(rights::DESCRIBE.lacking(caller, dists()));
         facts.push(Described { rollout: id.clone(), attributes }.into());
     }
-    let links: Vec<Fact> = world.dossiers.of(&like.id).into_iter().flat_map(|dossier| &dossier.links).map(|(what, url)| {
-        Linked { rollout: id.clone(), what: what.clone(), url: Some(url.clone()) }.into()
-    }).collect();
+    let links: Vec<Fact> = world
+        .dossiers
+        .of(&like.id)
+        .into_iter()
+        .flat_map(|dossier| &dossier.links)
+        .map(|(what, url)| Linked { rollout: id.clone(), what: what.clone(), url: Some(url.clone()) }.into())
+        .collect();
     if !links.is_empty() {
         findings.extend(rights::NOTES.lacking(caller, dists()));
         facts.extend(links);

@@ -38,9 +38,15 @@ pub fn settled(known: Known<'_>, rollout: &Rollout, span: Duration) -> Finding {
     let paused = world.paused(&rollout.id, rollout.changed, now.elapsed);
     let ends = now.when(rollout.changed.plus(span.saturating_add(paused)));
     if ends.elapsed <= now.elapsed {
-        return Finding::new(Verdict::Pass, "settling", format!("Its state and its bundle have not changed for {said}."));
+        return Finding::new(
+            Verdict::Pass,
+            "settling",
+            format!("Its state and its bundle have not changed for {said}."),
+        );
     }
-    let what = format!("Its state and its bundle have to stay as they are for {said}, so that trackers and their copies follow");
+    let what = format!(
+        "Its state and its bundle have to stay as they are for {said}, so that trackers and their copies follow"
+    );
     if let Some(holds) = world.stands_still(&rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
         let left = quantity::show_duration(Duration::from_secs(left.as_secs()));

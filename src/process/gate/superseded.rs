@@ -16,7 +16,8 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let id = &case.rollout.id;
     let by = superseded_by(case.known, id).filter(|_| transition.effect != Effect::Withdraw);
     let Some(by) = by else { return vec![] };
-    let sentence = format!("{id} is superseded by {by}; it can be withdrawn, or goes on if {by} is cancelled or rejected.");
+    let sentence =
+        format!("{id} is superseded by {by}; it can be withdrawn, or goes on if {by} is cancelled or rejected.");
     vec![Finding::new(Verdict::Wait, "superseded", sentence)]
 }
 

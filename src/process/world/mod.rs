@@ -384,7 +384,9 @@ impl World {
             {
                 Some(format!("there is no task {task}"))
             }
-            Fact::TaskExtended(TaskExtended { task, .. }) if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) => {
+            Fact::TaskExtended(TaskExtended { task, .. })
+                if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) =>
+            {
                 Some(format!("task {task} is done"))
             }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),

@@ -335,7 +335,8 @@ impl Rollouts {
 
     /// Whatever a clock that was ahead has dated later than `now` counts from now on.
     pub(super) fn wait_from(&mut self, now: Elapsed) {
-        let ahead: Vec<RolloutId> = self.iter().filter(|known| known.changed > now).map(|known| known.id.clone()).collect();
+        let ahead: Vec<RolloutId> =
+            self.iter().filter(|known| known.changed > now).map(|known| known.id.clone()).collect();
         for id in ahead {
             self.change(&id, |known| known.changed = now);
         }

@@ -158,7 +158,10 @@ impl Model {
     /// Whether the packages of a rollout are all in a tree for so long.
     pub(super) fn has_been(&self, rollout: &Rollout, tree: &TreeName, span: Duration) -> bool {
         let since = |package| self.lies.get(package).and_then(|trees| trees.get(tree));
-        rollout.packages.iter().all(|package| since(package).is_some_and(|since| self.have_passed(rollout, *since, span)))
+        rollout
+            .packages
+            .iter()
+            .all(|package| since(package).is_some_and(|since| self.have_passed(rollout, *since, span)))
     }
 
     /// Whether so much time has passed for a rollout since then: on hold none passes.

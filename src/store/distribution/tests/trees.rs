@@ -858,11 +858,10 @@ fn early_adopters_find_one_file_with_production_beside_their_tree() {
         let names = dir.map(|entry| entry.expect("read").file_name().to_string_lossy().into_owned());
         names.filter(|name| name.contains("-with-")).collect::<Vec<_>>()
     };
-    assert_eq!(["untested", "testing", "production"].map(beside), [
-        vec![],
-        vec!["d_Testing-with-production.repo".to_owned()],
-        vec![]
-    ]);
+    assert_eq!(
+        ["untested", "testing", "production"].map(beside),
+        [vec![], vec!["d_Testing-with-production.repo".to_owned()], vec![]]
+    );
     let text = std::fs::read_to_string(site.dir.path().join("sw/testing/d/d_Testing-with-production.repo"));
     let text = text.expect("text");
     let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
@@ -870,10 +869,7 @@ fn early_adopters_find_one_file_with_production_beside_their_tree() {
     // Each tree's keys lie in that tree.
     let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("gpgkey=")).collect();
     let sw = "http://repository.example.org/sw";
-    assert_eq!(keys, [
-        format!("{sw}/production/d/RPM-GPG-KEY-release"),
-        format!("{sw}/testing/d/RPM-GPG-KEY-test")
-    ]);
+    assert_eq!(keys, [format!("{sw}/production/d/RPM-GPG-KEY-release"), format!("{sw}/testing/d/RPM-GPG-KEY-test")]);
 }
 
 #[test]

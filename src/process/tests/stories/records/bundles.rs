@@ -219,7 +219,11 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
 fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
     let mut story = patches();
     let glite = procedure::BUILT_IN.iter().find(|(name, _)| *name == "glite").expect("it ships").1;
-    let asked = glite.replacen("gates = [\"packages_present\", \"not_older\"]", "gates = [{ name = \"settled\", for = \"2h\" }]", 1);
+    let asked = glite.replacen(
+        "gates = [\"packages_present\", \"not_older\"]",
+        "gates = [{ name = \"settled\", for = \"2h\" }]",
+        1,
+    );
     assert_ne!(asked, glite);
     let read = procedure::read(&asked, std::path::Path::new("own.toml")).expect("a procedure");
     story.rules.distributions.values_mut().next().expect("one").workflow = read.workflow;
@@ -302,7 +306,10 @@ fn whoever_moves_a_part_of_a_bundle_is_warned() {
     story.records(&mu(), moves("Rolling out", &["r"]));
     let told = warnings(&story);
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("only a part of the bundle B-1 goes to delta: s is in Ready for Rollout. "), "{told:?}");
+    assert!(
+        told[0].starts_with("only a part of the bundle B-1 goes to delta: s is in Ready for Rollout. "),
+        "{told:?}"
+    );
     // The plan says it beforehand, and so does the step of one of them.
     let planned = outlook(alone.known(), &mu(), &alone.world.rollouts[&id("r")], "Rolling out");
     alone.move_as(&[Role::MU], "r", "Rolling out");
