@@ -285,6 +285,7 @@ curl --noproxy '*' -sS -w '%{{http_code}}\n' -H "X-Hub-Signature-256: sha256=$ma
 fn hastened(name: &str) -> String {
     let text = procedure::BUILT_IN.iter().find_map(|(known, text)| (*known == name).then_some(*text));
     let text = text.unwrap_or_default().replace("for = \"5d\"", WAIT).replace("for = \"7d\"", WAIT);
+    let text = text.replace("usual = \"7d\"", "usual = \"5s\"").replace("settling = \"2h\"", "settling = \"2s\"");
     format!(
         "# The procedure `{name}` in a hurry, for `rolloutd demo`. You may change it: the demo keeps the changes.\n\n{text}"
     )
@@ -354,6 +355,7 @@ fn way(procedure: &str) -> &'static [Try] {
             ("bundle notes BUNDLE-1", "its release notes list what is in it"),
             ("bundle move BUNDLE-1 'Rolling out'", "untested -> delta"),
             ("team add ea-NGI_IT-INFN-T1 --ngi NGI_IT", "a team of early adopters"),
+            ("sleep 3", "trackers learn of it: two hours at a real site, two seconds here"),
             ("task create BUNDLE-1 ea-NGI_IT-INFN-T1 --quarantine 3s", "a week at a real site"),
             ("early-adopter task begin 1 success", "as the team says when it has installed it"),
             ("why example-1", "it has to wait for the team"),

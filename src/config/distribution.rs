@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::calendar::windows;
 use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
 use super::settings::{Adopted, Distribution, Grace, TREES};
-use super::values::{date, fingerprint, set_of, span, url};
+use super::values::{Names, date, fingerprint, set_of, span, url};
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
@@ -20,6 +20,7 @@ use crate::domain::trust::{Legacy, Lifted};
 use crate::format::complaint::Spot;
 use crate::format::compress::Compression;
 use crate::format::document::{Section, Value};
+use crate::format::repofile::{self, Companion};
 use crate::format::spelling::{did_you_mean, list_of};
 use crate::process::procedure;
 
@@ -80,6 +81,8 @@ fn one(
     for exception in section.get("adopted").map(|v| v.sections()).unwrap_or_default() {
         adopted(exception, number, trees.as_deref(), notebook);
     }
+    let companions = section.get("companion").map(|v| v.sections()).unwrap_or_default();
+    let companions = companions_of(companions, path.as_ref(), trees.as_deref().unwrap_or_default());
     let windows = section.get("window").map(|v| own_windows(&v, has_clocks)).unwrap_or_default();
     section.close();
     let (path, trees, keys) = (path?, trees?, keys.unwrap_or_default());
@@ -105,6 +108,7 @@ fn one(
         arches: arches.unwrap_or_default(),
         windows,
         gpgkey_urls,
+        companions,
         trees,
     })
 }
@@ -148,6 +152,29 @@ fn urls(value: &Value<'_, '_>) -> Vec<String> {
     } else {
         value.read(url).into_iter().collect()
     }
+}
+
+/// `[[distribution.companion]]`: repositories of others that clients need beside this one (S0-16).
+fn companions_of(sections: Vec<Section<'_, '_>>, path: Option<&DistPath>, trees: &[TreeName]) -> Vec<Companion> {
+    let mut names = Names::default();
+    let mut companions = Vec::new();
+    for mut section in sections {
+        let name = section.need("name", "name = \"epel\"").and_then(|v| {
+            let name = v.read(repofile::companion_name)?;
+            names.note(&name, &v, "is already the name of a companion");
+            if path.is_some_and(|path| trees.iter().any(|tree| repofile::id(path, tree) == name)) {
+                v.complain(format!("`{name}` is the section of a tree of this distribution"), None);
+            }
+            Some(name)
+        });
+        let url = section.need("url", "url = \"https://mirror.example.org/epel/6/x86_64/\"").and_then(|v| v.read(url));
+        let gpgkeys = section.get("gpgkey").map(|v| urls(&v)).unwrap_or_default();
+        section.close();
+        if let (Some(name), Some(url)) = (name, url) {
+            companions.push(Companion { name, url, gpgkeys });
+        }
+    }
+    companions
 }
 
 /// Why a key file cannot be published in a tree under its own name.

@@ -18,6 +18,7 @@ use crate::domain::refusal::Code;
 use crate::domain::request::ChangePolicy;
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
+use crate::format::repofile::Companion;
 use crate::link::watch::Mode;
 use crate::store::evidence::Bounds;
 
@@ -134,6 +135,8 @@ pub struct Distribution {
     pub windows: Vec<Rule>,
     /// `gpgkey=` of the generated `.repo` file; empty means the keys that the daemon puts beside it.
     pub gpgkey_urls: Vec<String>,
+    /// Repositories of others in the `.repo` files for early adopters.
+    pub companions: Vec<Companion>,
 }
 
 impl Distribution {

@@ -323,6 +323,7 @@ fn dist_settings(
         key_urls: dist.gpgkey_urls.clone(),
         key_files: beside,
         metadata_key,
+        companions: dist.companions.clone(),
     })
 }
 

@@ -34,6 +34,8 @@ pub struct Rollout {
     pub state: State,
     /// Since when.
     pub since: Timestamp,
+    /// When its state last changed or it joined a bundle, whichever was later, by elapsed time.
+    pub changed: Elapsed,
     /// Who put it there.
     pub by: Actor,
     /// A state that a tracker requested and that cannot be reached yet, or that somebody wants at some time.

@@ -104,6 +104,7 @@ pub struct Workflow {
     transitions: Vec<Transition>,
     submitters: BTreeSet<Role>,
     review: Option<Duration>,
+    settling: Option<Duration>,
     titled: bool,
     notices: Vec<Notice>,
     templates: BTreeMap<TemplateName, Template>,
@@ -126,6 +127,8 @@ pub struct Draft {
     pub submitters: BTreeSet<Role>,
     /// Within which time those who use it review what has come into the last tree, if they do.
     pub review: Option<Duration>,
+    /// How long a bundle's rollouts have to stay as they are before roll-out tasks are created for it.
+    pub settling: Option<Duration>,
     /// Whether titles have to follow the naming convention.
     pub titled: bool,
     /// Who is told what.
@@ -334,7 +337,7 @@ impl Workflow {
         let limit = |state: &State| Some((state.clone(), *draft.limits.get(state.as_str())?));
         let limits = states.iter().filter_map(limit).collect();
         let templates = draft.templates.into_iter().collect();
-        let Draft { name, submitters, titled, review, .. } = draft;
+        let Draft { name, submitters, titled, review, settling, .. } = draft;
         Ok(Self {
             name,
             initial,
@@ -344,6 +347,7 @@ impl Workflow {
             transitions,
             submitters,
             review,
+            settling,
             titled,
             notices,
             templates,
@@ -368,6 +372,11 @@ impl Workflow {
     /// Within which time those who use it review what has come into the last tree, if they do (S3-17).
     pub fn review(&self) -> Option<Duration> {
         self.review
+    }
+
+    /// How long a bundle's rollouts have to stay as they are before roll-out tasks are created for it (S1-23).
+    pub fn settling(&self) -> Option<Duration> {
+        self.settling
     }
 
     /// Whether titles of rollouts have to follow the naming convention (S0-54).
@@ -425,6 +434,12 @@ impl Workflow {
     /// The transitions that leave `from`.
     pub fn leaving<'s, 'f>(&'s self, from: &'f State) -> impl Iterator<Item = &'s Transition> + use<'s, 'f> {
         self.transitions.iter().filter(move |t| t.from == *from)
+    }
+
+    /// Whether whatever is in a state was rejected: nothing leads out of it, and packages are withdrawn on the way there.
+    pub fn is_rejection(&self, state: &State) -> bool {
+        let is_end = self.leaving(state).next().is_none();
+        is_end && self.transitions.iter().any(|t| t.to == *state && t.effect == Effect::Withdraw)
     }
 
     /// The transition from one state to another, the only way a rollout changes.
@@ -507,6 +522,7 @@ mod tests {
             limits: BTreeMap::new(),
             submitters: BTreeSet::from([Role::ADMIN]),
             review: None,
+            settling: None,
             titled: false,
             notices: vec![],
             templates: vec![],

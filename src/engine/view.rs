@@ -17,17 +17,19 @@ use crate::domain::attributes::Attributes;
 use crate::domain::backlog::Backlog;
 use crate::domain::gate::{Judgement, judge};
 use crate::domain::moment::Moment;
-use crate::domain::names::{DistPath, RolloutId, TreeId};
+use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{State, Transition};
+use crate::format::repofile;
 use crate::process::act::step;
 use crate::process::agenda::{Lane, Work, Wrongs};
 use crate::process::difference::{self, Difference, Shown};
+use crate::process::gate::superseded::superseded_by;
 use crate::process::known::Known;
 use crate::process::outlook::{self, Outlook};
-use crate::process::rules::Rules;
+use crate::process::rules::{DistRules, Rules};
 use crate::process::trouble::{Trouble, Troubles};
 use crate::process::who::Caller;
 use crate::process::world::World;
@@ -140,6 +142,10 @@ pub struct RolloutView {
     pub attributes: Attributes,
     /// What keeps its packages from being moved now, when they are to be moved.
     pub trouble: Option<String>,
+    /// The rollout that has taken its place.
+    pub superseded_by: Option<RolloutId>,
+    /// Those whose place it has taken.
+    pub supersedes: Vec<RolloutId>,
 }
 
 /// Which rollouts are wanted.
@@ -186,6 +192,8 @@ impl FromStr for After {
 pub struct TreeView {
     /// Which.
     pub id: TreeId,
+    /// The tree of production that its early adopters use beside it, if it has early adopters.
+    pub production: Option<TreeName>,
     /// Packages that its metadata lists.
     pub packages: u64,
     /// Its revision; 0 before the first publication.
@@ -227,7 +235,11 @@ impl View {
         let trouble = self.in_the_way(&rollout);
         let by = self.people.shown(rollout.by.as_str()).into_owned();
         let attributes = self.world.attributes.of(id);
-        Some(RolloutView { rollout, by, packages, next, attributes, trouble })
+        let known = self.known();
+        let is_of_it = |earlier: &&RolloutId| superseded_by(known, earlier) == Some(id);
+        let supersedes = self.world.successors.before(id).filter(is_of_it).cloned().collect();
+        let superseded_by = superseded_by(known, id).cloned();
+        Some(RolloutView { rollout, by, packages, next, attributes, trouble, superseded_by, supersedes })
     }
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
@@ -338,10 +350,15 @@ impl View {
 
     /// All trees in the order of the configuration.
     pub fn trees(&self) -> Vec<TreeView> {
-        let ids = self.rules.distributions.iter().flat_map(|(dist, rules)| rules.trees_of(dist));
-        ids.map(|id| {
+        let ids = |(dist, rules): (&DistPath, &DistRules)| {
+            let beside = |id: TreeId| (repofile::production_beside(&rules.trees, &id.tree).cloned(), id);
+            rules.trees_of(dist).into_iter().map(beside).collect::<Vec<_>>()
+        };
+        let ids = self.rules.distributions.iter().flat_map(ids);
+        ids.map(|(production, id)| {
             let known = self.world.trees.get(&id).cloned().unwrap_or_default();
             TreeView {
+                production,
                 packages: known.listed,
                 revision: known.revision,
                 published: known.published,
@@ -376,7 +393,6 @@ mod tests {
     use crate::process::fact::rollout::Submitted;
     use crate::process::fact::{Fact, samples::every_fact};
     use crate::process::procedure;
-    use crate::process::rules::DistRules;
 
     /// A rollout whose packages are to be moved, when something is wrong with this.
     fn held_up_by(what: impl Fn(DistPath, u64) -> Trouble) -> (Option<String>, String) {

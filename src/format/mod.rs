@@ -22,6 +22,8 @@ pub mod tar;
 pub mod hook;
 /// Procedure files.
 pub mod procedure;
+/// States and transitions as a drawing.
+pub mod diagram;
 /// Holidays from `.ics` files.
 pub mod holidays;
 /// A calendar for others to subscribe to.

@@ -32,6 +32,9 @@ const SUBMITTERS: [Role; 3] = [Role::ADMIN, Role::VERIFIER, Role::SRM];
 /// Below this, nobody can answer in time; above it, nobody remembers.
 const REVIEW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 180);
 
+/// Trackers need hours; whoever waits for more than a week does not wait for them.
+const SETTLING: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24 * 7);
+
 /// Largest procedure file: the EGI one has 2 KiB, and nobody can review a table of a megabyte.
 pub const FILE_MAX: usize = 256 * 1024;
 
@@ -97,6 +100,9 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm], kinds: &[&'static str])
     let review = top.get("review").map_or(Some(None), |v| {
         v.quantity(quantity::duration, |span| quantity::show_duration(*span), &REVIEW, "7d").map(Some)
     });
+    let settling = top.get("settling").map_or(Some(None), |v| {
+        v.quantity(quantity::duration, |span| quantity::show_duration(*span), &SETTLING, "2h").map(Some)
+    });
     let states = top.need("state", "[[state]]").map(|v| v.sections()).unwrap_or_default();
     let transitions = top.need("transition", "[[transition]]").map(|v| v.sections()).unwrap_or_default();
     let notices = top.get("notice").map(|v| v.sections()).unwrap_or_default();
@@ -119,12 +125,25 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm], kinds: &[&'static str])
     let notices: Vec<_> = notices.into_iter().map(|table| notice(table, kinds)).collect();
     let templates: Vec<_> = templates.into_iter().map(template).collect();
     let all = || {
-        let (name, initial, submitters, titled, review) = (name?, initial?, submitters?, titled?, review?);
+        let (name, initial, submitters, titled) = (name?, initial?, submitters?, titled?);
+        let (review, settling) = (review?, settling?);
         let states = states.into_iter().collect::<Option<_>>()?;
         let transitions = transitions.into_iter().collect::<Option<_>>()?;
         let notices = notices.into_iter().collect::<Option<_>>()?;
         let templates = templates.into_iter().collect::<Option<_>>()?;
-        Some(Draft { name, initial, states, limits, transitions, submitters, review, titled, notices, templates })
+        Some(Draft {
+            name,
+            initial,
+            states,
+            limits,
+            transitions,
+            submitters,
+            review,
+            settling,
+            titled,
+            notices,
+            templates,
+        })
     };
     let draft = all();
     let mut complaints = sheet.into_complaints();
@@ -217,6 +236,15 @@ fn transition(mut table: Section<'_, '_>, known: &[GateForm]) -> Option<DraftTra
             v.complain(format!("the gate `{}` needs a transition with `move`", gate.name), Some(hint));
         }
     }
+    if let (Some(v), Some(gates)) = (&named, &gates) {
+        let is_short = |gate: &&Gate| gate.terms.duration("usual") < gate.terms.duration("for");
+        for gate in gates.iter().filter(|gate| gate.terms.duration("usual").is_some()).filter(is_short) {
+            v.complain(
+                format!("the usual time of the gate `{}` is shorter than the time that it requires", gate.name),
+                None,
+            );
+        }
+    }
     if let (Some(v), Some(gates), Some(Effect::Move { from, .. })) = (&named, &gates, &effect) {
         for gate in gates.iter().filter(|gate| gate.terms.tree().is_some()) {
             let what =
@@ -293,6 +321,8 @@ mod tests {
     use crate::domain::workflow::{State, Transition};
 
     const LONG: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
+    const USUAL: TermForm =
+        TermForm { name: "usual", kind: TermKind::Duration, required: false, example: "usual = \"7d\"" };
     const TEAMS: TermForm = TermForm { name: "teams", kind: TermKind::Count, required: true, example: "teams = 1" };
     const FROM: TermForm = TermForm { name: "from", kind: TermKind::Roles, required: true, example: "from = [\"a\"]" };
     const FOUR_EYES: TermForm =
@@ -310,7 +340,7 @@ mod tests {
     const GATES: &[GateForm] = &[
         GateForm { name: "packages_present", terms: &[IN], of_moves: false },
         GateForm { name: "not_older", terms: &[], of_moves: false },
-        GateForm { name: "exposure", terms: &[LONG, IN], of_moves: true },
+        GateForm { name: "exposure", terms: &[LONG, USUAL, IN], of_moves: true },
         GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false },
         GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
         GateForm { name: "show_stoppers", terms: &[], of_moves: false },
@@ -519,6 +549,11 @@ mod tests {
             "own.toml:10:21: transition.gates: the gate `exposure` looks at a, which the packages leave: `in` says it \
              twice\n  hint: leave `in` out",
         );
+        says(
+            "{ name = \"exposure\", for = \"7d\", usual = \"6d\" }",
+            "own.toml:10:21: transition.gates: the usual time of the gate `exposure` is shorter than the time that it requires",
+        );
+        assert!(!gates("{ name = \"exposure\", for = \"7d\", usual = \"7d\" }").join("\n").contains("usual"));
         assert!(!gates("{ name = \"exposure\", for = \"7d\" }").join("\n").contains("needs a transition"));
         let still = text.replace("move = { from = \"a\", to = \"b\" }", "withdraw = true");
         let still = still.replace("\"not_older\"", "{ name = \"exposure\", for = \"7d\" }");

@@ -5,6 +5,9 @@
 //! is an early adopter of several distributions has all their files in one directory, so no two of them may get the
 //! same section: if path and tree cannot be told from a name, it gets a few digits of a checksum of them.
 //!
+//! Early adopters update from production and from the tree under test together (S1-24), with whatever else a distribution
+//! needs, such as EPEL (S0-16). For them there is one file with all of these.
+//!
 //! Newlines and other control characters of a setting never reach the file.
 
 use std::fmt::Write as _;
@@ -25,27 +28,102 @@ pub enum Metadata {
     Unsigned,
 }
 
+/// A repository of others that a distribution needs (S0-16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// Its section.
+    pub name: String,
+    /// Its `baseurl`.
+    pub url: String,
+    /// Where its keys are. Without any, clients take those that they have imported.
+    pub gpgkeys: Vec<String>,
+}
+
+/// A tree as clients are told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stanza<'a> {
+    /// The distribution.
+    pub path: &'a DistPath,
+    /// The tree.
+    pub tree: &'a TreeName,
+    /// The URL of the site's root.
+    pub base_url: &'a str,
+    /// URLs of keys, in the order in which they are listed.
+    pub keys: &'a [String],
+    /// Whether its metadata is signed.
+    pub metadata: Metadata,
+}
+
+/// The tree of production that early adopters of a tree need beside it. `None` where uploads arrive, and for production
+/// itself.
+pub fn production_beside<'t>(trees: &'t [TreeName], tree: &TreeName) -> Option<&'t TreeName> {
+    let (upload, production) = (trees.first()?, trees.last()?);
+    (trees.contains(tree) && tree != upload && tree != production).then_some(production)
+}
+
+/// The name of the early adopters' file, without `.repo`: `UMD3_SL6_x86_64_Testing-with-production`.
+pub fn early_adopters_id(path: &DistPath, tree: &TreeName, production: &TreeName) -> String {
+    format!("{}-with-{production}", id(path, tree))
+}
+
+/// The early adopters' file: production, the tree under test, and what the distribution needs of others.
+pub fn write_for_early_adopters(production: Stanza<'_>, tested: Stanza<'_>, companions: &[Companion]) -> String {
+    let companions = companions.iter().map(write_companion);
+    [write(production), write(tested)].into_iter().chain(companions).collect::<Vec<_>>().join("\n")
+}
+
+fn write_companion(companion: &Companion) -> String {
+    let Companion { name, url, gpgkeys } = companion;
+    let mut out = format!("[{name}]\nname= {name}\nbaseurl={}\n", one_line(url));
+    list_keys(&mut out, gpgkeys);
+    out.push_str("gpgcheck=1\nenabled=1\n");
+    out
+}
+
+/// The name of a companion's section.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn companion_name(text: &str) -> Result<String, String> {
+    let shown = text.escape_default();
+    if text == "main" {
+        return Err("`main` is yum's own section".to_owned());
+    }
+    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if !is_plain || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) || text.len() > COMPANION_NAME_MAX {
+        return Err(format!("`{shown}` is not a name such as `epel`: letters, digits and . _ -, at most 64"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The longest names in use have half of that.
+const COMPANION_NAME_MAX: usize = 64;
+
 /// The name of the section and, without `.repo`, of the file: `UMD3_SL6_x86_64_Testing`.
 pub fn id(path: &DistPath, tree: &TreeName) -> String {
     words(path, tree).join("_")
 }
 
-/// The file. `keys` are URLs; they are listed in this order.
-pub fn write(path: &DistPath, tree: &TreeName, base_url: &str, keys: &[String], metadata: Metadata) -> String {
+/// The file of one tree.
+pub fn write(Stanza { path, tree, base_url, keys, metadata }: Stanza<'_>) -> String {
     let words = words(path, tree);
     let base_url = base_url.trim_end_matches('/');
     // The space before the name is in the documented stanza, and existing scripts expect it.
     let mut out =
         format!("[{}]\nname= {}\nbaseurl={}/{tree}/{path}/\n", words.join("_"), words.join(" "), one_line(base_url));
-    if !keys.is_empty() {
-        let keys: Vec<String> = keys.iter().map(|key| one_line(key)).collect();
-        let _ = writeln!(out, "gpgkey={}", keys.join(" "));
-    }
+    list_keys(&mut out, keys);
     out.push_str("gpgcheck=1\nenabled=1\nprotect=1\n");
     if metadata == Metadata::Signed {
         out.push_str("repo_gpgcheck=1\n");
     }
     out
+}
+
+fn list_keys(out: &mut String, keys: &[String]) {
+    if !keys.is_empty() {
+        let keys: Vec<String> = keys.iter().map(|key| one_line(key)).collect();
+        let _ = writeln!(out, "gpgkey={}", keys.join(" "));
+    }
 }
 
 /// A file name as part of a URL (RFC 3986 section 2.3).
@@ -149,7 +227,54 @@ protect=1
     fn example(base_url: &str, keys: &[&str], metadata: Metadata) -> String {
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let path = "umd/3/sl6/x86_64".parse().expect("a path");
-        write(&path, &"testing".parse().expect("a tree"), base_url, &keys, metadata)
+        let tree = "testing".parse().expect("a tree");
+        write(Stanza { path: &path, tree: &tree, base_url, keys: &keys, metadata })
+    }
+
+    #[test]
+    fn early_adopters_have_production_what_is_tested_and_companions_in_one_file() {
+        let path: DistPath = "umd/3/sl6/x86_64".parse().expect("a path");
+        let trees =
+            ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
+        let companion = |name: &str, keys: &[&str]| Companion {
+            name: name.to_owned(),
+            url: format!("http://mirror.example.org/{name}/6/x86_64/"),
+            gpgkeys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let companions = [companion("epel", &["http://mirror.example.org/RPM-GPG-KEY-EPEL-6"]), companion("base", &[])];
+        let [_, _, delta, production] = &trees;
+        let keys = ["http://repository.example.org/key".to_owned()];
+        let stanza = |tree| Stanza {
+            path: &path,
+            tree,
+            base_url: "http://repository.example.org/sw",
+            keys: &keys,
+            metadata: Metadata::Signed,
+        };
+        let name = early_adopters_id(&path, delta, production);
+        let file = write_for_early_adopters(stanza(production), stanza(delta), &companions);
+        insta::assert_snapshot!(format!("{name}.repo:\n{file}"));
+    }
+
+    #[test]
+    fn neither_the_upload_tree_nor_production_has_a_file_for_early_adopters() {
+        let trees =
+            ["untested", "testing", "delta", "production"].map(|tree| tree.parse::<TreeName>().expect("a tree"));
+        let beside = |tree: &str| {
+            production_beside(&trees, &tree.parse().expect("a tree")).map(ToString::to_string).unwrap_or_default()
+        };
+        assert_eq!(
+            ["untested", "testing", "delta", "production", "old"].map(beside),
+            ["", "production", "production", "", ""]
+        );
+    }
+
+    #[test]
+    fn a_companion_has_a_name_that_is_no_section_of_yum_and_adds_no_line() {
+        assert_eq!(companion_name("epel-6.x_64").as_deref(), Ok("epel-6.x_64"));
+        for text in ["", "main", "a]", "a b", "a\n[b]", "-a", ".a", &"a".repeat(65)] {
+            assert!(companion_name(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Answer {
         state: State,
         /// How many packages move.
         packages: usize,
+        /// What whoever asked should know.
+        warnings: Vec<String>,
     },
     /// The hint has been logged; its outcome.
     Remembered(Outcome),
@@ -69,6 +71,8 @@ pub enum Answer {
         entry: u64,
         /// What it says.
         says: String,
+        /// What whoever asked should know beside it; written down nowhere.
+        warnings: Vec<String>,
     },
     /// There is no such thing.
     NotFound(String),

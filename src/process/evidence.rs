@@ -35,6 +35,8 @@ pub struct Evidence {
     pub exposed: Option<Duration>,
     /// When reports are expected: at the end of the exposure.
     pub reports_due: Option<Timestamp>,
+    /// How long the exposure usually is, if the procedure says it, and when that is over; nobody knows that on hold.
+    pub usual: Option<(Duration, Option<Moment>)>,
     /// Who has accepted, and should have reported by now.
     pub overdue: Vec<TeamName>,
 }
@@ -45,6 +47,8 @@ pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
     let due = reports_due(known, rollout);
     let is_over = due.is_some_and(|due| due.elapsed <= known.now.elapsed);
     found.reports_due = due.map(|due| due.wall);
+    let is_paused = known.world.is_paused(&rollout.id);
+    found.usual = exposure::usual(known, rollout).map(|(span, ends)| (span, (!is_paused).then_some(ends)));
     let counts = |team: &TeamName| known.world.teams.counts(team);
     for (team, adopter) in known.world.adopters.of(&rollout.id).filter(|(team, _)| counts(team)) {
         found.asked += usize::from(adopter.asked.is_some());

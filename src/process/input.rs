@@ -61,6 +61,21 @@ pub enum Ask {
         /// Its packages, by distribution, in any order.
         parts: Vec<Part>,
     },
+    /// To submit a rollout that takes over from another one.
+    SubmitAfter {
+        /// Its id.
+        rollout: RolloutId,
+        /// One line for people; that of the rollout that it is like if it is empty.
+        title: String,
+        /// Its packages, by distribution, in any order.
+        parts: Vec<Part>,
+        /// The change that it carries out.
+        change: Option<ChangeId>,
+        /// The rollout whose title, attributes, links and teams it has, too.
+        like: Option<RolloutId>,
+        /// The rollout whose place it takes.
+        supersedes: Option<RolloutId>,
+    },
     /// To give an accepted package up whose bytes are nowhere any more.
     Lose {
         /// The package.
@@ -540,6 +555,15 @@ pub enum Ask {
     CancelRelease {
         /// The release.
         release: ReleaseId,
+        /// Why.
+        reason: String,
+    },
+    /// To make the quarantine of a task longer.
+    ExtendTask {
+        /// Its number.
+        task: u64,
+        /// By how much.
+        by: Duration,
         /// Why.
         reason: String,
     },

@@ -60,9 +60,10 @@ pub mod difference;
 pub mod selection;
 
 use crate::domain::names::RolloutId;
+use act::succeed::Earlier;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
-    maintenance, release, request, review, schedule, step, submit, task, team, tied, told, update, wishes,
+    maintenance, release, request, review, schedule, step, submit, succeed, task, team, tied, told, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -84,6 +85,10 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
     match input {
         Input::Asked(caller, Ask::Submit { rollout, title, parts }) => {
             submit::submit(world, rules, caller, rollout, title, parts)
+        }
+        Input::Asked(caller, Ask::SubmitAfter { rollout, title, parts, change, like, supersedes }) => {
+            let (change, like, supersedes) = (change.as_ref(), like.as_ref(), supersedes.as_ref());
+            succeed::submit_after(known, caller, rollout, (title, parts), Earlier { change, like, supersedes })
         }
         Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)
@@ -216,6 +221,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             release::tell_emergency(known, caller, change, *on, reason)
         }
         Input::Asked(caller, Ask::CancelRelease { release, reason }) => release::cancel(known, caller, release, reason),
+        Input::Asked(caller, Ask::ExtendTask { task, by, reason }) => task::extend(known, caller, *task, *by, reason),
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)
         }

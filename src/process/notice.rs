@@ -17,7 +17,7 @@ use super::known::Known;
 use crate::domain::names::{ChangeId, HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts, changes and reviews.
-pub const EVENTS: [&str; 38] = [
+pub const EVENTS: [&str; 39] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -27,6 +27,7 @@ pub const EVENTS: [&str; 38] = [
     rollout::Done::NAME,
     change::Edited::NAME,
     change::Cancelled::NAME,
+    change::Superseded::NAME,
     change::Stalled::NAME,
     change::Resumed::NAME,
     change::Scheduled::NAME,

@@ -30,6 +30,8 @@ pub struct Outlook {
     pub judged: Judgement,
     /// The trees that it concerns, the targets first. None if nothing would move.
     pub trees: Vec<TreeOutlook>,
+    /// What whoever takes it should know.
+    pub warnings: Vec<String>,
     /// The last logbook entry that was taken into account.
     pub entry: u64,
 }
@@ -79,13 +81,14 @@ impl TreeOutlook {
 
 /// What a step would do, and what stands in its way.
 pub fn outlook(known: Known<'_>, caller: &Caller, rollout: &Rollout, state: &str) -> Outlook {
-    let Planned { judged, step, plan } = step::planned(known, caller, rollout, state);
+    let Planned { judged, step, plan, warnings } = step::planned(known, caller, rollout, state);
     let trees = plan.iter().flat_map(|plan| plan.trees().into_iter().map(|id| in_tree(known.world, plan, id)));
     Outlook {
         from: rollout.state.clone(),
         to: step.map(|step| (step.to.clone(), step.effect.clone())),
         judged,
         trees: trees.filter(|tree| !tree.packages.is_empty()).collect(),
+        warnings,
         entry: known.world.last,
     }
 }

@@ -13,6 +13,8 @@ use super::problem::Problem;
 use super::readers::Readers;
 use crate::domain::names::{DistPath, TreeId};
 use crate::engine::handle::Handle;
+use crate::engine::view::TreeView;
+use crate::format::repofile;
 use crate::link::clock::Clock;
 use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
@@ -52,6 +54,13 @@ impl SiteFacts {
     /// The URL of a tree, with a slash at the end.
     pub fn tree_url(&self, id: &TreeId) -> String {
         format!("{}/{}/{}/", self.base_url, id.tree, id.dist)
+    }
+
+    /// The names of a tree's `.repo` files: its own and, if it has any, that for early adopters (S1-24).
+    pub fn repo_files(view: &TreeView) -> Vec<String> {
+        let TreeId { dist, tree } = &view.id;
+        let both = view.production.as_ref().map(|production| repofile::early_adopters_id(dist, tree, production));
+        [repofile::id(dist, tree)].into_iter().chain(both).map(|name| format!("{name}.repo")).collect()
     }
 }
 

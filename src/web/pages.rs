@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::api::log::{self, LogQuery};
 use super::api::rollouts::RolloutsQuery;
 use super::auth;
-use super::context::Context;
+use super::context::{Context, SiteFacts};
 use super::health;
 use super::problem::Problem;
 use crate::domain::gate::Judgement;
@@ -18,7 +18,6 @@ use crate::domain::names::RolloutId;
 use crate::domain::people::People;
 use crate::domain::workflow;
 use crate::engine::view::{RolloutView, TreeView};
-use crate::format::repofile;
 use crate::process::fact::Subject;
 use crate::process::fact::package::Refused;
 use crate::store::logbook::Recorded;
@@ -43,8 +42,8 @@ struct Index {
 
 struct TreeRow {
     view: TreeView,
-    repo: String,
-    repo_name: String,
+    /// The addresses of its `.repo` files, and their names.
+    repos: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -141,8 +140,8 @@ pub async fn index(State(context): State<Context>, Query(query): Query<RolloutsQ
         let inside = context.engine.shared().read();
         let (rollouts, next) = inside.rollouts(&wanted);
         let row = |view: TreeView| {
-            let repo_name = format!("{}.repo", repofile::id(&view.id.dist, &view.id.tree));
-            TreeRow { repo: format!("{}{repo_name}", site.tree_url(&view.id)), repo_name, view }
+            let link = |name: String| (format!("{}{name}", site.tree_url(&view.id)), name);
+            TreeRow { repos: SiteFacts::repo_files(&view).into_iter().map(link).collect(), view }
         };
         Index {
             site: site.name.clone(),
@@ -214,7 +213,9 @@ mod tests {
             (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
         ];
         let (attributes, trouble) = (Attributes::default(), Some("no room".to_owned()));
-        RolloutView { rollout, packages, next: vec![], attributes, trouble, by: "me".to_owned() }
+        let (superseded_by, supersedes) = ("rt-2".parse().ok(), vec![]);
+        let by = "me".to_owned();
+        RolloutView { rollout, packages, next: vec![], attributes, trouble, by, superseded_by, supersedes }
     }
 
     fn entries() -> Vec<EntryRow> {
@@ -230,8 +231,11 @@ mod tests {
 
     #[test]
     fn the_first_page_is_as_it_was() {
+        let link =
+            |name: &str| (format!("http://repository.example.org/sw/testing/umd/3/sl6/x86_64/{name}"), name.to_owned());
         let tree = |published| TreeRow {
             view: TreeView {
+                production: None,
                 id: TreeId {
                     dist: "umd/3/sl6/x86_64".parse().expect("a path"),
                     tree: "testing".parse().expect("a name"),
@@ -242,8 +246,7 @@ mod tests {
                 retiring: 0,
                 dirty: false,
             },
-            repo: "http://repository.example.org/sw/testing/umd/3/sl6/x86_64/a.repo".to_owned(),
-            repo_name: "a.repo".to_owned(),
+            repos: vec![link("a.repo"), link("a-with-production.repo")],
         };
         let refused = Refused {
             dist: "d".parse().expect("a path"),

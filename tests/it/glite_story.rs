@@ -7,7 +7,8 @@ use crate::clients::Machine;
 use crate::peers;
 use crate::site::{DISTRIBUTION, said};
 
-const DAY: i64 = 24 * 60 * 60;
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
 const ONE: &str = "ea-NGI_IT-INFN-T1";
 const TWO: &str = "ea-NGI_CH-CSCS";
 const PEOPLE: [Actor; 4] = [("mu", "mu", None), ("ou", "ou", None), (ONE, "ea", Some(ONE)), (TWO, "ea", Some(TWO))];
@@ -46,7 +47,12 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     for (team, ngi) in [(ONE, "NGI_IT"), (TWO, "NGI_CH")] {
         good(&site, "ou", &["team", "add", team, "--ngi", ngi, "--node-type", "UI"]);
     }
-    good(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO]);
+    // Not before the tracker's copies have had time to follow (S1-23).
+    refused(&site, "ou", &["task", "create", "BUNDLE-1", ONE, TWO], "(settling)");
+    hands.have_passed(2 * HOUR + 60);
+    site.wait("the tasks", |site| {
+        site.ctl_as("ou", &["task", "create", "BUNDLE-1", ONE, TWO]).status.success().then_some(())
+    });
     // 8: they update from production and delta (S1-24), and say how that went (S1-26).
     let adopter = Machine::new();
     let key = site.key_url();
@@ -60,7 +66,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     assert!(good(&site, TWO, &["todo"]).contains("task 2 can be done after its quarantine"));
     hands.have_passed(6 * DAY);
     refused(&site, ONE, &["task", "done", "1", "success"], "(quarantine)");
-    hands.have_passed(7 * DAY + 60);
+    hands.have_passed(7 * DAY + 3 * HOUR);
     // The quarantine is over (S1-27): one site is content, the other has an issue with one of the patches (S1-25).
     site.wait("task 1", |site| site.ctl_as(ONE, &["task", "done", "1", "success"]).status.success().then_some(()));
     let issue =
@@ -82,7 +88,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     refused(&site, ONE, &["task", "done", "3", "success", "--early", "--reason", "why"], "(role)");
     good(&site, "ou", &["task", "done", "3", "success", "--early", "--reason", "the site has only one UI"]);
     good(&site, TWO, &["task", "begin", "4", "success"]);
-    hands.have_passed(10 * DAY + 120);
+    hands.have_passed(10 * DAY + 4 * HOUR);
     site.wait("task 4", |site| site.ctl_as(TWO, &["task", "done", "4", "success"]).status.success().then_some(()));
 
     // 10, 11: the rest is ready, and the notes still list what was rejected (S1-31); they are corrected (S1-32).

@@ -83,6 +83,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["task", "list"],
     &["task", "create"],
     &["task", "begin"],
+    &["task", "extend"],
     &["task", "done"],
     &["team"],
     &["team", "list"],

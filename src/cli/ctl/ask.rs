@@ -15,8 +15,13 @@ pub(super) async fn one(client: &Client, rollout: &str) -> Result<RolloutBody, F
 
 /// The output of a command that only records something: the sentence that the logbook has.
 pub(super) fn recorded(done: &RecordedBody, json: bool) -> Outcome {
-    let words = || format!("{} (logbook entry {})\n", done.says, done.entry);
+    let words = || format!("{} (logbook entry {})\n{}", done.says, done.entry, warned(&done.warnings));
     Outcome::done(if json { document(done) } else { words() })
+}
+
+/// What whoever asked should know, a line each.
+pub(super) fn warned(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("warning: {warning}\n")).collect::<Vec<_>>().concat()
 }
 
 /// A part of a path or query, percent-encoded.

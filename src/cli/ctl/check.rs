@@ -102,6 +102,7 @@ mod tests {
             tree: "testing".into(),
             distribution: "d".into(),
             url: String::new(),
+            repo_files: vec![],
             packages: 7,
             revision: 1,
             published: None,

@@ -78,6 +78,7 @@ fn show_list(all: &[RolloutBody], is_narrowed: bool, width: usize) -> String {
     let row = |r: &RolloutBody| {
         let state = match (r.moving, &r.trouble) {
             (false, _) if r.cancelled => format!("{} (cancelled)", r.state),
+            (false, _) if r.superseded_by.is_some() => format!("{} (superseded)", r.state),
             (false, _) if r.delayed => format!("{} (delayed)", r.state),
             (false, _) => r.state.clone(),
             (true, None) => format!("{} (moving)", r.state),

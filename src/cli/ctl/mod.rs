@@ -180,7 +180,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Todo(_) => todo::run(&client, json).await,
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Explain(args) => explain::run(args, &client, json).await,
-        Command::Trees(_) => trees::run(&client, json).await,
+        Command::Trees(args) => trees::run(&client, args, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
         Command::Calendar(args) => calendar::run(args, &client, json).await,

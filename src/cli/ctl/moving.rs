@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{escape, one, recorded};
+use super::ask::{escape, one, recorded, warned};
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
@@ -100,7 +100,8 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
         (_, false) => format!("{count} {plural} moved"),
         (_, true) => format!("{count} {plural} moving; `{program} show {}` shows the progress", moved.id),
     };
-    format!("{} is in {}; {packages}.\n{}", moved.id, moved.state, next_steps(after, program))
+    let (MovedBody { id, state, warnings, .. }, next) = (moved, next_steps(after, program));
+    format!("{id} is in {state}; {packages}.\n{}{next}", warned(warnings))
 }
 
 #[cfg(test)]
@@ -125,7 +126,15 @@ mod tests {
 
     #[test]
     fn a_move_is_reported() {
-        let moved = |packages| MovedBody { id: "rt-1234".into(), state: "StageRollOut".into(), packages };
+        let moved = |packages| MovedBody {
+            id: "rt-1234".into(),
+            state: "StageRollOut".into(),
+            packages,
+            warnings: (packages == 1)
+                .then(|| "only a part of the bundle B-1 goes to testing".to_owned())
+                .into_iter()
+                .collect(),
+        };
         let moving = RolloutBody { moving: true, ..waiting() };
         let all = [(0, waiting()), (1, waiting()), (2, moving)];
         let told = all.map(|(packages, after)| show_moved(&moved(packages), &after, "rolloutctl"));

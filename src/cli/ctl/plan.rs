@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::ask::escape;
+use super::ask::{escape, warned};
 use super::words::{document, show_findings};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
@@ -62,6 +62,7 @@ fn show_plan(plan: &PlanBody, width: usize) -> String {
         verdict => format!("The step would be refused: {verdict}"),
     };
     let _ = writeln!(text, "{words}");
+    text.push_str(&warned(&plan.warnings));
     text + &show_findings(&plan.findings)
 }
 
@@ -129,6 +130,7 @@ mod tests {
             effect: effect.map(str::to_owned),
             verdict: findings[0].verdict.clone(),
             findings,
+            warnings: trees.iter().map(|tree| format!("only a part goes to {}", tree.tree)).take(1).collect(),
             trees,
             entry: 7,
         }

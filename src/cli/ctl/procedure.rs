@@ -6,6 +6,7 @@ use super::words::document;
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
+use crate::format::diagram::{self, Arrow, Diagram};
 use crate::web::api::procedures::{GateBody, ProcedureBody, TransitionBody};
 
 /// Shows the procedures in force
@@ -24,9 +25,9 @@ enum Command {
 
 /// Shows a procedure: which roles may take which step, what moves, and which gates it has to pass
 ///
-/// With --dot it prints a drawing for Graphviz.
+/// With --svg it prints a drawing for browsers, with --dot one for Graphviz.
 ///
-/// Example: rolloutctl procedure show egi --dot | dot -Tsvg > egi.svg
+/// Example: rolloutctl procedure show egi --svg > egi.svg
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct ShowArgs {
@@ -35,6 +36,9 @@ pub struct ShowArgs {
     /// A drawing in the language of Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
+    /// A drawing in SVG, of one procedure
+    #[arg(long, conflicts_with_all = ["json", "dot"])]
+    svg: bool,
 }
 
 /// Runs it.
@@ -42,7 +46,7 @@ pub struct ShowArgs {
 /// # Errors
 /// If there is no daemon, it refuses, or there is no such procedure.
 pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let Command::Show(ShowArgs { name, dot }) = args.command;
+    let Command::Show(ShowArgs { name, dot, svg }) = args.command;
     let mut all: Vec<ProcedureBody> = client.get("/api/v1/procedures").await?;
     if let Some(name) = name {
         let known = all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
@@ -55,13 +59,21 @@ pub async fn run(args: ProcedureArgs, client: &Client, json: bool) -> Result<Out
     if json {
         return Ok(Outcome::done(document(&all)));
     }
+    if svg {
+        let [one] = &all[..] else {
+            let known = all.iter().map(|one| one.name.clone()).collect::<Vec<_>>().join(", ");
+            let why = format!("a drawing shows one procedure, and these are in force: {known}");
+            return Err(Failure::new(Exit::Usage, why).hint("name one of them, or a distribution"));
+        };
+        return Ok(Outcome::done(diagram::draw(&diagram_of(one))));
+    }
     let width = table::width();
     let shown = all.iter().map(|one| if dot { draw(one) } else { show(one, width) });
     Ok(Outcome::done(shown.collect::<Vec<_>>().join("\n")))
 }
 
 fn show(procedure: &ProcedureBody, width: usize) -> String {
-    let ProcedureBody { name, distributions, initial, submit, transitions, titled, review, .. } = procedure;
+    let ProcedureBody { name, distributions, initial, submit, transitions, titled, review, settling, .. } = procedure;
     let mut text = format!("procedure      {name}\n");
     for dist in distributions {
         let _ = writeln!(text, "distribution   {dist}");
@@ -69,6 +81,9 @@ fn show(procedure: &ProcedureBody, width: usize) -> String {
     let _ = writeln!(text, "new rollouts   are {initial}; may be submitted by {}", submit.join(", "));
     if let Some(within) = review {
         let _ = writeln!(text, "reviews        of what has come into the last tree, within {within}");
+    }
+    if let Some(span) = settling {
+        let _ = writeln!(text, "roll-out tasks wait until the bundle's rollouts have stayed as they are for {span}");
     }
     if *titled {
         let _ =
@@ -120,6 +135,18 @@ fn draw(procedure: &ProcedureBody) -> String {
     text + "}\n"
 }
 
+/// The table as a drawing: what a step moves stands beside it.
+fn diagram_of(procedure: &ProcedureBody) -> Diagram {
+    let ProcedureBody { name, initial, states, transitions, .. } = procedure;
+    // Everything begins with the first.
+    let (first, others): (Vec<_>, Vec<_>) = states.iter().cloned().partition(|state| state == initial);
+    let states: Vec<String> = first.into_iter().chain(others).collect();
+    let place = |name: &String| states.iter().position(|state| state == name);
+    let arrow = |t: &TransitionBody| Some(Arrow { from: place(&t.from)?, to: place(&t.to)?, moves: effect(t) });
+    let arrows = transitions.iter().filter_map(arrow).collect();
+    Diagram { title: format!("The procedure {name}"), arrows, states }
+}
+
 /// A name in Graphviz's language.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -139,6 +166,19 @@ mod tests {
     fn a_procedure_is_shown_as_a_table_and_as_a_drawing() {
         insta::assert_snapshot!(show(&egi(), 200));
         insta::assert_snapshot!(draw(&egi()));
+        let glite = procedure_body(&built_in("glite").expect("it ships"), vec![]);
+        assert!(
+            show(&glite, 200)
+                .contains("roll-out tasks wait until the bundle's rollouts have stayed as they are for 2h\n")
+        );
+    }
+
+    #[test]
+    fn each_procedure_that_ships_is_drawn() {
+        for name in names() {
+            let body = procedure_body(&built_in(name).expect("it ships"), vec![]);
+            insta::assert_snapshot!(format!("{name}_svg"), diagram::draw(&diagram_of(&body)));
+        }
     }
 
     #[test]

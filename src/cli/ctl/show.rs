@@ -43,6 +43,13 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         (false, false) => "",
     };
     let _ = writeln!(text, "state         {} since {} by {}{moving}", r.state, moment(&r.since), r.by);
+    if let Some(by) = &r.superseded_by {
+        let _ =
+            writeln!(text, "superseded    by {by}: it can be withdrawn, or goes on if {by} is cancelled or rejected");
+    }
+    if !r.supersedes.is_empty() {
+        let _ = writeln!(text, "supersedes    {}", r.supersedes.join(", "));
+    }
     if let Some(why) = &r.trouble {
         let _ = writeln!(text, "trouble       {why}");
     }
@@ -156,6 +163,11 @@ fn evidence_words(found: &EvidenceBody) -> String {
     words.extend(group(reported).map(|each| format!("reported: {each}")));
     words.extend(group(beta).map(|each| format!("on beta services: {each}")));
     words.extend(exposed.as_ref().map(|span| format!("exposed for {span}")));
+    words.extend(found.usual.as_ref().map(|span| match &found.usual_until {
+        Some(_) if found.usual_is_over => format!("the usual {span} are over"),
+        Some(until) => format!("{span} are usual, until {}", moment(until)),
+        None => format!("{span} are usual"),
+    }));
     words.extend((!overdue.is_empty()).then(|| format!("overdue: {}", overdue.join(", "))));
     words.join("; ")
 }
@@ -208,6 +220,9 @@ mod tests {
                 beta: BTreeMap::new(),
                 exposed: Some("3d4h".into()),
                 reports_due: Some(at()),
+                usual: Some("1w".into()),
+                usual_until: Some(at()),
+                usual_is_over: true,
                 overdue: vec!["ea-NGI_CH-CSCS".into()],
             }),
             change: Some("rt-4711 (Accepted): a view of all sites".into()),
@@ -230,6 +245,13 @@ mod tests {
         insta::assert_snapshot!(shown);
         let cancelled = RolloutBody { cancelled: true, next: vec![], ..waiting() };
         insta::assert_snapshot!(show_rollout(&cancelled, "rolloutctl"));
+        let superseded = RolloutBody {
+            superseded_by: Some("rt-1235".into()),
+            supersedes: vec!["rt-1232".into(), "rt-1233".into()],
+            next: vec![],
+            ..waiting()
+        };
+        insta::assert_snapshot!(show_rollout(&superseded, "rolloutctl"));
     }
 
     #[test]

@@ -36,6 +36,15 @@ pub struct SubmitArgs {
     /// The change that it carries out
     #[arg(long)]
     change: Option<String>,
+    /// Title, attributes, links and assigned teams as this rollout has them
+    #[arg(long, value_name = "ROLLOUT")]
+    like: Option<String>,
+    /// It takes the place of this rollout
+    ///
+    /// That one is cancelled if nothing has moved for it, else it does not move forward any more: it can be withdrawn, and goes on
+    /// only if the new one is cancelled or rejected.
+    #[arg(long, value_name = "ROLLOUT")]
+    supersedes: Option<String>,
 }
 
 /// Runs it.
@@ -43,7 +52,7 @@ pub struct SubmitArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let SubmitArgs { rollout, packages, new, distribution, title, change } = args;
+    let SubmitArgs { rollout, packages, new, distribution, title, change, like, supersedes } = args;
     let news = match (new, &distribution) {
         (false, _) => None,
         (true, Some(distribution)) => Some(distribution.clone()),
@@ -56,7 +65,7 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
             None => parts.push(PartBody { distribution, packages: vec![], new: true }),
         }
     }
-    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change };
+    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change, like, supersedes };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
     let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))

@@ -5,7 +5,7 @@ use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
-use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, TaskBody};
+use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, TaskBody};
 use crate::web::api::teams::TeamBody;
 
 /// Creates tasks for teams of early adopters, and reports about them
@@ -66,6 +66,17 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Makes the quarantine of a task longer
+    Extend {
+        /// The task's number
+        task: u64,
+        /// By how much, such as 3d
+        #[arg(long = "for", value_name = "TIME")]
+        by: String,
+        /// Why; recorded in the logbook
+        #[arg(long)]
+        reason: String,
+    },
     /// The quarantine is over, and the task is done
     Done {
         /// The task's number
@@ -107,6 +118,9 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
         }
         What::Begin { task, outcome, reason } => {
             client.post(&format!("/api/v1/tasks/{task}/begin"), &BeginTaskBody { outcome, reason }).await?
+        }
+        What::Extend { task, by, reason } => {
+            client.post(&format!("/api/v1/tasks/{task}/extend"), &ExtendTaskBody { by, reason }).await?
         }
         What::Done { task, outcome, early, reason } => {
             client.post(&format!("/api/v1/tasks/{task}/done"), &EndTaskBody { outcome, early, reason }).await?

@@ -1,4 +1,4 @@
-//! `rolloutctl trees`: all trees with their revisions and addresses.
+//! `rolloutctl trees`: all trees with their revisions and addresses, and the files for their clients.
 
 use super::words::{document, moment};
 use crate::cli::client::Client;
@@ -10,16 +10,34 @@ use crate::web::api::trees::TreeBody;
 ///
 /// Example: rolloutctl trees
 #[derive(Debug, clap::Args)]
-pub struct TreesArgs;
+pub struct TreesArgs {
+    /// Their .repo files instead; those `-with-production` are for early adopters
+    #[arg(long)]
+    repo_files: bool,
+}
 
 /// Runs it.
 ///
 /// # Errors
 /// If there is no daemon, or it refuses.
-pub async fn run(client: &Client, json: bool) -> Result<Outcome, Failure> {
+pub async fn run(client: &Client, TreesArgs { repo_files }: TreesArgs, json: bool) -> Result<Outcome, Failure> {
     let width = table::width();
     let trees: Vec<TreeBody> = client.get("/api/v1/trees").await?;
-    Ok(Outcome::done(if json { document(&trees) } else { show_trees(&trees, width) }))
+    let shown = match (json, repo_files) {
+        (true, _) => document(&trees),
+        (false, true) => show_repo_files(&trees, width),
+        (false, false) => show_trees(&trees, width),
+    };
+    Ok(Outcome::done(shown))
+}
+
+fn show_repo_files(trees: &[TreeBody], width: usize) -> String {
+    let row = |t: &TreeBody| {
+        let row = |file: &String| vec![t.distribution.clone(), t.tree.clone(), file.clone()];
+        t.repo_files.iter().map(row).collect::<Vec<_>>()
+    };
+    let rows: Vec<_> = trees.iter().flat_map(row).collect();
+    table::lay_out(&["DISTRIBUTION", "TREE", "FILE"], &rows, width)
 }
 
 fn show_trees(trees: &[TreeBody], width: usize) -> String {
@@ -48,6 +66,7 @@ mod tests {
             tree: tree.into(),
             distribution: "umd/3/sl6/x86_64".into(),
             url: format!("http://repository.example.org/sw/{tree}/umd/3/sl6/x86_64/"),
+            repo_files: vec![format!("http://repository.example.org/sw/{tree}/umd/3/sl6/x86_64/UMD3_{tree}.repo")],
             packages: 7,
             revision,
             published: published.map(str::to_owned),
@@ -55,6 +74,6 @@ mod tests {
             dirty: false,
         };
         let trees = [tree("untested", 1_795_176_000, Some("2026-11-20T12:00:00Z")), tree("production", 0, None)];
-        insta::assert_snapshot!(show_trees(&trees, 200));
+        insta::assert_snapshot!(format!("{}\n{}", show_trees(&trees, 200), show_repo_files(&trees, 200)));
     }
 }

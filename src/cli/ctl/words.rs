@@ -69,6 +69,8 @@ pub(super) mod tests {
             wanted: None,
             dated: None,
             cancelled: false,
+            superseded_by: None,
+            supersedes: vec![],
             delayed: false,
             about: None,
             dossier: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::step::no_report;
+use super::step::{in_part, no_report};
 use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, RolloutId};
@@ -156,12 +156,16 @@ pub(in crate::process) fn step(
     if !findings.is_empty() {
         return Decision::answered(Answer::Refused(judge(findings)));
     }
+    // Rollouts of different procedures take different steps to that state; one warning is enough.
+    let moving: Vec<&RolloutId> = cases.iter().map(|case| &case.rollout.id).collect();
+    let steps = cases.iter().filter_map(|case| case.step.as_ref().ok());
+    let warnings = steps.filter_map(|step| in_part(known, &moving, step)).take(1).collect();
     let says = format!(
         "moved {} of the bundle {id} to {state}; {}",
         count(entries.len(), "rollout"),
         count(packages, "package")
     );
-    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says }) }
+    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings }) }
 }
 
 /// A bundle that is not closed.

@@ -135,5 +135,5 @@ pub(in crate::process) fn correct(
         return Decision::answered(Answer::Refused(judge(findings)));
     }
     let says = format!("corrected the bundle {id}: {}", found.steps().join("; "));
-    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says }) }
+    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
 }

@@ -117,7 +117,7 @@ fn edited(rollout: &Rollout, added: &[Part], removed: &[Part]) -> Result<Vec<Par
 }
 
 /// Whoever may submit a rollout may change it.
-fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> Vec<Finding> {
+pub(super) fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what: &str) -> Vec<Finding> {
     let rules = match known.rules.of(&rollout.parts) {
         Ok(rules) => rules,
         Err(finding) => return vec![finding],

@@ -57,7 +57,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let (from, to) = (rollout.state.to_string(), rested.to_string());
     let fact = Moved { rollout: id.clone(), from, to, plan: Some(plan) };
     let why = if reason.is_empty() { format!("entry {number} is given up") } else { reason.to_owned() };
-    let given_up = Answer::Moved { rollout: id.clone(), state: rested.clone(), packages };
+    let given_up = Answer::Moved { rollout: id.clone(), state: rested.clone(), packages, warnings: vec![] };
     Decision { entries: vec![Entry { who: caller.who.clone(), why, fact: fact.into() }], answer: Some(given_up) }
 }
 

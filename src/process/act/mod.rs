@@ -46,6 +46,8 @@ pub mod task;
 pub mod request;
 /// Rollouts that carry changes out.
 pub mod tied;
+/// A new rollout that takes over from another one.
+pub mod succeed;
 /// Reviews.
 pub mod review;
 /// Releases.
@@ -77,7 +79,7 @@ fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fac
 fn all_recorded(known: Known<'_>, caller: &Caller, reason: &str, facts: Vec<Fact>) -> Decision {
     let says = facts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let entry = |fact| Entry { who: caller.who.clone(), why: reason.to_owned(), fact };
-    let answer = Answer::Recorded { entry: known.world.last + 1, says };
+    let answer = Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] };
     Decision { entries: facts.into_iter().map(entry).collect(), answer: Some(answer) }
 }
 

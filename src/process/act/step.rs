@@ -1,11 +1,11 @@
 //! Another state for a rollout, asked for by a person.
 
-use super::rollout;
+use super::{goes_on, rollout};
 use crate::domain::gate::{Finding, Judgement, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::Transition;
+use crate::domain::workflow::{Effect, Transition};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::change::Failed;
@@ -34,12 +34,41 @@ pub(in crate::process) fn step(
                 return Decision::refused(vec![finding]);
             }
             let (entry, packages) = case.moved(transition, reason);
-            let state = transition.to.clone();
-            Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout: id.clone(), state, packages }) }
+            let (rollout, state) = (id.clone(), transition.to.clone());
+            let warnings = in_part(known, &[id], transition).into_iter().collect();
+            Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout, state, packages, warnings }) }
         }
         _ => Decision::answered(Answer::Refused(judged)),
     }
 }
+
+/// What somebody should know who moves packages of some rollouts of a bundle and not of all (S1-57): what is tested together
+/// is no longer released together, and goes back in several steps.
+pub(in crate::process) fn in_part(known: Known<'_>, moving: &[&RolloutId], transition: &Transition) -> Option<String> {
+    let Effect::Move { to, .. } = &transition.effect else { return None };
+    let (id, bundle) = known.world.bundles.of(moving.first()?)?;
+    let stays = |member: &RolloutId| {
+        let rollout = known.world.rollouts.get(member).filter(|_| !moving.contains(&member))?;
+        let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
+        let is_behind = rollout.state != transition.to && goes_on(workflow, rollout);
+        is_behind.then(|| format!("{member} is in {}", rollout.state))
+    };
+    let mut stay: Vec<String> = bundle.members.iter().filter_map(stays).collect();
+    if stay.is_empty() {
+        return None;
+    }
+    let more = stay.len().saturating_sub(NAMED_MOST);
+    stay.truncate(NAMED_MOST);
+    stay.extend((more > 0).then(|| format!("and {more} more")));
+    Some(format!(
+        "only a part of the bundle {id} goes to {to}: {}. Bundles that are small enough to move forward and back as a whole \
+         are safer",
+        stay.join(", ")
+    ))
+}
+
+/// So many rollouts of a bundle are named in a warning.
+const NAMED_MOST: usize = 20;
 
 /// Whoever says that a test has failed reports what has failed (S3-26). A tracker has that on its ticket.
 pub(super) fn no_report(transition: &Transition, reason: &str) -> Option<Finding> {
@@ -77,11 +106,14 @@ pub struct Planned<'a> {
     pub step: Option<&'a Transition>,
     /// What would be written down for the trees: the same that [`step`] writes down.
     pub plan: Option<Plan>,
+    /// What whoever takes it should know.
+    pub warnings: Vec<String>,
 }
 
 /// What a step would be, for whoever asks beforehand: nothing is changed and nothing is logged.
 pub fn planned<'a>(known: Known<'a>, caller: &'a Caller, rollout: &'a Rollout, state: &str) -> Planned<'a> {
     let case = Case::new(known, rollout, caller, state);
     let step = case.step.as_ref().ok().copied();
-    Planned { judged: case.judge(), step, plan: step.and_then(|step| case.plan(step)) }
+    let warnings = step.and_then(|step| in_part(known, &[&rollout.id], step)).into_iter().collect();
+    Planned { judged: case.judge(), step, plan: step.and_then(|step| case.plan(step)), warnings }
 }

@@ -6,16 +6,18 @@ use super::bundle::open_bundle;
 use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
-use crate::domain::names::BundleId;
+use crate::domain::names::{BundleId, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended};
+use crate::process::gate::settled;
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
+use crate::process::world::bundles::Bundle;
 use crate::process::world::tasks::Task;
 
 /// The longest quarantine.
@@ -29,14 +31,16 @@ pub(in crate::process) fn create(
     (kind, teams, quarantine): (TaskKind, &[TeamName], Option<Duration>),
     reason: &str,
 ) -> Decision {
-    if let Err(decision) = open_bundle(known, bundle) {
-        return decision;
-    }
+    let bundle_of = match open_bundle(known, bundle) {
+        Ok(found) => found,
+        Err(decision) => return decision,
+    };
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     let strange = teams.iter().filter(|team| known.world.teams.get(team).is_none());
     findings.extend(
         strange.map(|team| Finding::new(Verdict::Reject, "no_team", format!("The registry has no team {team}."))),
     );
+    findings.extend(unsettled(known, bundle_of, kind));
     let has_open = |team: &TeamName| {
         known.world.tasks.of(bundle).any(|(_, task)| task.team == *team && task.kind == kind && task.done.is_none())
     };
@@ -66,6 +70,21 @@ pub(in crate::process) fn create(
     all_recorded(known, caller, reason, facts)
 }
 
+/// What speaks against tasks because rollouts of the bundle have changed a moment ago (S1-23). Whoever has to go back does
+/// not wait for that.
+fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> {
+    if kind == TaskKind::RollBack {
+        return vec![];
+    }
+    let found = |id: &RolloutId| {
+        let rollout = known.world.rollouts.get(id)?;
+        let span = known.rules.of(&rollout.parts).ok()?.workflow.settling()?;
+        let found = settled::settled(known, rollout, span);
+        (found.verdict != Verdict::Pass).then(|| Finding { sentence: format!("{id}: {}", found.sentence), ..found })
+    };
+    bundle.members.iter().filter_map(found).collect()
+}
+
 /// The site was changed: the task is in progress, and its quarantine begins (S1-26).
 pub(in crate::process) fn begin(
     known: Known<'_>,
@@ -83,6 +102,34 @@ pub(in crate::process) fn begin(
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     recorded(known, caller, reason, TaskBegun { task: number, bundle, team, outcome })
+}
+
+/// Makes a quarantine longer (S1-28), of a task that is not done.
+pub(in crate::process) fn extend(
+    known: Known<'_>,
+    caller: &Caller,
+    number: u64,
+    by: Duration,
+    reason: &str,
+) -> Decision {
+    let Some(task) = known.world.tasks.get(number) else {
+        return Decision::answered(Answer::NotFound(format!("there is no task {number}")));
+    };
+    if task.done.is_some() {
+        return Decision::answered(Answer::Conflict(format!("task {number} is Done")));
+    }
+    let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
+    findings.extend(super::missing_reason(reason, "A longer quarantine needs a reason, for the team that waits."));
+    // The logbook has whole seconds.
+    if by.as_secs() == 0 || task.quarantine.saturating_add(by) > QUARANTINE_MAX {
+        let sentence = "A quarantine gets longer by a second at least, and is no longer than 180 days.";
+        findings.push(Finding::new(Verdict::Reject, "too_long", sentence));
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let (bundle, team) = (task.bundle.clone(), task.team.clone());
+    recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
 }
 
 /// The quarantine is over and the task is done (S1-27). Whoever creates tasks may end one early, with a reason.

@@ -67,12 +67,14 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let lists_it =
                 |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|listed| listed.contains(&moved.rollout));
             let others = waiting_in(world, |_, bundle| lists_it(bundle));
-            bundle.into_iter().flatten().chain(others).chain([moved.rollout.clone()]).collect()
+            // One whose place it has taken goes on if it was rejected.
+            let earlier = world.successors.before(&moved.rollout).cloned();
+            bundle.into_iter().flatten().chain(others).chain([moved.rollout.clone()]).chain(earlier).collect()
         }
         // It leaves its bundle.
         Fact::Cancelled(cancelled) => {
             let bundle = world.bundles.of(&cancelled.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
-            bundle.into_iter().flatten().collect()
+            bundle.into_iter().flatten().chain(world.successors.before(&cancelled.rollout).cloned()).collect()
         }
         // Whatever waited for the end of a halt or of a maintenance, or waits until another time from now on.
         Fact::HaltEnded(_) | Fact::MaintenanceDeclared(_) | Fact::MaintenanceEnded(_) => {
@@ -105,6 +107,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::IssueNoted(_)
         | Fact::IssueClosed(_)
         | Fact::Edited(_)
+        | Fact::Superseded(_)
         | Fact::Stalled(_)
         | Fact::Resumed(_)
         | Fact::Approved(_)
@@ -155,6 +158,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::ReviewOverdue(_)
         | Fact::EmergencyTold(_)
         | Fact::TaskBegun(_)
+        | Fact::TaskExtended(_)
         | Fact::Noted(_)
         | Fact::Failed(_)
         | Fact::IssueRanked(_)

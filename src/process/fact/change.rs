@@ -55,6 +55,16 @@ pub struct Cancelled {
     pub rollout: RolloutId,
 }
 
+/// Another rollout has taken the place of one whose packages have moved: it is withdrawn, or stays where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Superseded {
+    /// The rollout.
+    pub rollout: RolloutId,
+    /// The other one.
+    pub by: RolloutId,
+}
+
 /// A rollout is on hold: it takes no step but back, and no time passes for it (S3-08).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -225,6 +235,14 @@ kinds! {
     Unticked "rollout.unticked";
 }
 
+impl Kind for Superseded {
+    const NAME: &'static str = "rollout.superseded";
+
+    fn about(&self) -> Vec<Subject> {
+        [&self.rollout, &self.by].map(|rollout| Subject::Rollout(rollout.clone())).into()
+    }
+}
+
 impl Kind for Overridden {
     const NAME: &'static str = "rollout.overridden";
     const VERSION: u32 = 2;
@@ -255,6 +273,12 @@ impl fmt::Display for Edited {
 impl fmt::Display for Cancelled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cancelled {}", self.rollout)
+    }
+}
+
+impl fmt::Display for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is superseded by {}", self.rollout, self.by)
     }
 }
 

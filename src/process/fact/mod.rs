@@ -334,6 +334,8 @@ facts! {
     Edited(change::Edited);
     /// A rollout was cancelled before anything had moved.
     Cancelled(change::Cancelled);
+    /// Another rollout has taken the place of one.
+    Superseded(change::Superseded);
     /// A rollout is on hold.
     Stalled(change::Stalled);
     /// A rollout goes on.
@@ -376,6 +378,8 @@ facts! {
     TaskCreated(task::TaskCreated);
     /// A task is in progress.
     TaskBegun(task::TaskBegun);
+    /// The quarantine of a task is longer than it was.
+    TaskExtended(task::TaskExtended);
     /// A task is done.
     TaskDone(task::TaskDone);
     /// A maintenance was declared.
@@ -957,6 +961,18 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What longer quarantines added.
+    pub(crate) fn of_extensions() -> Vec<Fact> {
+        let (bundle, team) = ("BUNDLE-2011-12".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        vec![super::task::TaskExtended { task: 1, bundle, team, by: 259_200 }.into()]
+    }
+
+    /// What rollouts that take the place of others added.
+    pub(crate) fn of_successions() -> Vec<Fact> {
+        let id = |text: &str| text.parse().expect("an id");
+        vec![super::change::Superseded { rollout: id("rt-1"), by: id("rt-2") }.into()]
+    }
+
     /// What reviews added, and notices that are about other things than rollouts.
     pub(crate) fn of_reviews() -> Vec<Fact> {
         use crate::domain::review::Cause;
@@ -1104,6 +1120,8 @@ mod tests {
             .chain(samples::of_messages())
             .chain(samples::of_attributes())
             .chain(samples::of_reports())
+            .chain(samples::of_extensions())
+            .chain(samples::of_successions())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1190,6 +1208,8 @@ mod tests {
         all.extend(samples::of_attributes());
         all.extend(samples::of_reports());
         all.extend(samples::of_messages());
+        all.extend(samples::of_extensions());
+        all.extend(samples::of_successions());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1297,6 +1317,8 @@ mod tests {
             samples::of_messages(),
             samples::of_attributes(),
             samples::of_reports(),
+            samples::of_extensions(),
+            samples::of_successions(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -41,6 +41,20 @@ pub struct TaskBegun {
     pub outcome: Outcome,
 }
 
+/// The quarantine of a task is longer than it was (S1-28).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskExtended {
+    /// The task.
+    pub task: u64,
+    /// Its bundle.
+    pub bundle: BundleId,
+    /// Its team.
+    pub team: TeamName,
+    /// By how many seconds.
+    pub by: u64,
+}
+
 /// A task is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +89,14 @@ impl Kind for TaskBegun {
     }
 }
 
+impl Kind for TaskExtended {
+    const NAME: &'static str = "task.extended";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.bundle, &self.team)
+    }
+}
+
 impl Kind for TaskDone {
     const NAME: &'static str = "task.done";
 
@@ -94,6 +116,13 @@ impl fmt::Display for TaskCreated {
 impl fmt::Display for TaskBegun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} of {} is in progress: {}", self.task, self.team, self.outcome)
+    }
+}
+
+impl fmt::Display for TaskExtended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = quantity::show_duration(std::time::Duration::from_secs(self.by));
+        write!(f, "made the quarantine of task {} of {} longer by {by}", self.task, self.team)
     }
 }
 

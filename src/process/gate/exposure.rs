@@ -18,8 +18,12 @@ use crate::process::world::Tree;
 
 const FOR: TermForm = TermForm { name: "for", kind: TermKind::Duration, required: true, example: "for = \"7d\"" };
 
+/// How long it is usual, where that is longer (S0-44): said to people, and nothing waits for it.
+const USUAL: TermForm =
+    TermForm { name: "usual", kind: TermKind::Duration, required: false, example: "usual = \"7d\"" };
+
 pub(super) const GATE: Gate = Gate {
-    form: Some(GateForm { name: EXPOSURE, terms: &[FOR, IN], of_moves: true }),
+    form: Some(GateForm { name: EXPOSURE, terms: &[FOR, USUAL, IN], of_moves: true }),
     asked: Asked::Named,
     may_be_overridden: true,
     judge,
@@ -50,13 +54,37 @@ fn exposure(known: Known<'_>, rollout: &Rollout, tree: &TreeName, span: Duration
 
 /// When the exposure ends that a step from a rollout's present state asks for, if one does.
 pub fn ends(known: Known<'_>, rollout: &Rollout) -> Option<Moment> {
+    asked(known, rollout, FOR).map(|(_, ends)| ends)
+}
+
+/// The usual time of that exposure, if the procedure says one, and when it ends (S0-44).
+pub fn usual(known: Known<'_>, rollout: &Rollout) -> Option<(Duration, Moment)> {
+    asked(known, rollout, USUAL)
+}
+
+/// How long the packages of a rollout are to be in a tree before a step from its present state, by one of the terms, and when
+/// they have been there for so long.
+fn asked(known: Known<'_>, rollout: &Rollout, term: TermForm) -> Option<(Duration, Moment)> {
     let workflow = &known.rules.of(&rollout.parts).ok()?.workflow;
     let named = |step: &Transition| {
         let gate = step.gates.iter().find(|gate| gate.name == EXPOSURE)?;
-        Some((Case::source(step, &gate.terms)?.clone(), gate.terms.duration(FOR.name)?))
+        Some((Case::source(step, &gate.terms)?.clone(), gate.terms.duration(term.name)?))
     };
     let (tree, span) = workflow.leaving(&rollout.state).find_map(named)?;
-    exposure(known, rollout, &tree, span).map(|exposure| exposure.ends)
+    exposure(known, rollout, &tree, span).map(|exposure| (span, exposure.ends))
+}
+
+/// What is said of the usual time beside the time that the procedure requires.
+fn usual_words(case: &Case<'_>, tree: &TreeName, span: Duration) -> Option<String> {
+    let ends = exposure(case.known, case.rollout, tree, span)?.ends;
+    let said = quantity::show_duration(span);
+    Some(if ends.elapsed <= case.known.now.elapsed {
+        format!("; the usual {said} are over")
+    } else if case.world.is_paused(&case.rollout.id) {
+        format!("; {said} are usual")
+    } else {
+        format!("; {said} are usual, until {:.0}", ends.wall)
+    })
 }
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
@@ -67,12 +95,13 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     let Some(Exposure { ends, extended, paused }) = exposure(case.known, case.rollout, from, span) else {
         return vec![];
     };
+    let usual = terms.duration(USUAL.name).and_then(|usual| usual_words(case, from, usual)).unwrap_or_default();
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(
             Verdict::Pass,
             "exposure",
-            format!("The packages have been in {from} for {span_said}."),
+            format!("The packages have been in {from} for {span_said}{usual}."),
         )];
     }
     let more = if extended.is_zero() {
@@ -80,14 +109,11 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     } else {
         format!(" and an extension of {}", quantity::show_duration(extended))
     };
-    let stalled = case.world.requests.stalled(&case.rollout.id).map(ToString::to_string);
-    let dossier = case.world.dossiers.of(&case.rollout.id);
-    let on_hold = dossier.filter(|dossier| dossier.stalled.is_some()).map(|_| case.rollout.id.to_string());
-    if let Some(what) = on_hold.or(stalled) {
+    if let Some(what) = case.world.stands_still(&case.rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
         let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
         let sentence = format!(
-            "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {what} goes on."
+            "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {what} goes on{usual}."
         );
         return vec![Finding::new(Verdict::Wait, "exposure", sentence)];
     }
@@ -97,6 +123,6 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let paused = quantity::show_duration(Duration::from_secs(paused.as_secs()));
         format!("{more}, not counting {paused} for which it was stalled")
     };
-    let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}.", ends.wall);
+    let sentence = format!("The packages have to be in {from} for {span_said}{more}, until {:.0}{usual}.", ends.wall);
     vec![Finding { not_before: Some(NotBefore::Elapsed(ends)), ..Finding::new(Verdict::Wait, "exposure", sentence) }]
 }

@@ -20,10 +20,14 @@ mod present;
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?
 pub mod exposure;
+/// Has everybody had time to learn of the rollout's last change?
+pub mod settled;
 /// Are promotions halted?
 mod halted;
 /// Is there a maintenance?
 mod maintenance;
+/// Has another rollout taken this one's place?
+pub mod superseded;
 /// Is the rollout on hold?
 mod on_hold;
 /// Is the change on hold that the rollout carries out, or was it rejected?
@@ -105,11 +109,13 @@ const ALL: &[Gate] = &[
     trusted::GATE,
     halted::GATE,
     maintenance::GATE,
+    superseded::GATE,
     on_hold::GATE,
     stalled::GATE,
     present::GATE,
     not_older::GATE,
     exposure::GATE,
+    settled::GATE,
     calendar::GATE,
     acknowledged::GATE,
     reported::GATE,
@@ -130,8 +136,8 @@ pub const EXPOSURE: &str = "exposure";
 
 /// The gates that an emergency need not wait for: they ask for time and for people, and not whether anything is sound
 /// (S3-12).
-pub const HASTENED: [&str; 7] =
-    [EXPOSURE, "acknowledged", "reported", "tasks_done", "approvals", "change_accepted", "calendar"];
+pub const HASTENED: [&str; 8] =
+    [EXPOSURE, "settled", "acknowledged", "reported", "tasks_done", "approvals", "change_accepted", "calendar"];
 
 /// The gates that ask for early adopters.
 pub const EARLY_ADOPTERS: [&str; 2] = ["acknowledged", "reported"];
@@ -158,7 +164,7 @@ pub fn may_be_overridden(name: &str) -> bool {
 pub struct Case<'a> {
     known: Known<'a>,
     world: &'a World,
-    rollout: &'a Rollout,
+    pub(super) rollout: &'a Rollout,
     caller: &'a Caller,
     /// The rules of its distributions, or why they do not hold for it.
     rules: Result<&'a DistRules, Finding>,

@@ -53,6 +53,9 @@ mod selection;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 
+/// Until a bundle has settled, by the procedure `glite`.
+const SETTLING: Duration = Duration::from_hours(2);
+
 /// A world that is told a story, and what it answered last.
 #[derive(Clone)]
 struct Story {

@@ -36,6 +36,8 @@ pub mod adopters;
 pub mod issues;
 /// When no time passes for a rollout.
 mod pauses;
+/// Which rollouts have taken the place of others.
+pub mod successors;
 /// What people have added to each rollout.
 pub mod dossiers;
 /// Bundles and updates.
@@ -70,6 +72,7 @@ pub use releases::Releases;
 pub use requests::Requests;
 pub use reviews::Reviews;
 pub use rollouts::Rollouts;
+pub use successors::Successors;
 pub use tasks::Tasks;
 pub use teams::Teams;
 pub use tickets::{Tickets, Words};
@@ -80,7 +83,7 @@ use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
 use super::fact::attributes::Described;
 use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
-    Ticked, Unscheduled, Unticked,
+    Superseded, Ticked, Unscheduled, Unticked,
 };
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
@@ -89,7 +92,7 @@ use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
-use super::fact::task::{TaskBegun, TaskDone};
+use super::fact::task::{TaskBegun, TaskDone, TaskExtended};
 use crate::domain::moment::Elapsed;
 use crate::domain::review::Cause;
 
@@ -134,6 +137,8 @@ pub struct World {
     pub dossiers: Dossiers,
     /// What is said of each rollout beside its title.
     pub attributes: Descriptions,
+    /// Which rollouts have taken the place of others.
+    pub successors: Successors,
     /// Bundles and updates.
     pub bundles: Bundles,
     /// Tasks of early adopters.
@@ -247,6 +252,7 @@ impl World {
                 self.rollouts.cancelled(stamp, cancelled);
                 self.bundles.lose(&cancelled.rollout);
             }
+            Fact::Superseded(superseded) => self.successors.superseded(superseded),
             Fact::Stalled(stalled) => self.dossiers.stalled(stamp, stalled),
             Fact::Resumed(resumed) => self.dossiers.resumed(stamp, resumed),
             Fact::Scheduled(scheduled) => self.rollouts.scheduled(stamp, scheduled),
@@ -262,13 +268,17 @@ impl World {
             Fact::Unticked(unticked) => self.dossiers.unticked(unticked),
             Fact::Described(described) => self.attributes.described(described),
             Fact::BundleOpened(opened) => self.bundles.opened(stamp, opened),
-            Fact::BundleJoined(joined) => self.bundles.joined(joined),
+            Fact::BundleJoined(joined) => {
+                self.bundles.joined(joined);
+                self.rollouts.joined(stamp, joined);
+            }
             Fact::BundleLeft(left) => self.bundles.left(left),
             Fact::BundleAnnounced(announced) => self.bundles.announced(announced),
             Fact::BundleClosed(closed) => self.bundles.closed(closed),
             Fact::UpdateNumbered(numbered) => self.bundles.numbered(stamp, numbered),
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
+            Fact::TaskExtended(extended) => self.tasks.extended(extended),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
@@ -340,6 +350,12 @@ impl World {
             | Fact::Noted(Noted { rollout, .. })
             | Fact::Failed(Failed { rollout, .. })
             | Fact::Linked(Linked { rollout, .. }) => self.rollouts.is_unknown(rollout),
+            Fact::Superseded(Superseded { rollout, by }) if rollout == by => {
+                Some(format!("{rollout} cannot supersede itself"))
+            }
+            Fact::Superseded(Superseded { rollout, by }) => {
+                self.rollouts.is_unknown(rollout).or_else(|| self.rollouts.is_unknown(by))
+            }
             Fact::BundleOpened(opened) if self.bundles.get(&opened.bundle).is_some() => {
                 Some(format!("the bundle {} exists already", opened.bundle))
             }
@@ -368,10 +384,17 @@ impl World {
             {
                 Some(format!("there is no release {release}"))
             }
-            Fact::TaskBegun(TaskBegun { task, .. }) | Fact::TaskDone(TaskDone { task, .. })
+            Fact::TaskBegun(TaskBegun { task, .. })
+            | Fact::TaskExtended(TaskExtended { task, .. })
+            | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
                 Some(format!("there is no task {task}"))
+            }
+            Fact::TaskExtended(TaskExtended { task, .. })
+                if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) =>
+            {
+                Some(format!("task {task} is done"))
             }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,
@@ -386,6 +409,7 @@ impl World {
     /// Whatever a clock that was ahead has dated later than `now` waits from now on.
     pub fn wait_from(&mut self, now: Elapsed) {
         self.trees.wait_from(now);
+        self.rollouts.wait_from(now);
         self.notices.wait_from(now);
         self.tasks.wait_from(now);
         self.dossiers.wait_from(now);

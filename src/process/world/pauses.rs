@@ -72,8 +72,13 @@ fn covered(spans: impl Iterator<Item = (Elapsed, Elapsed)>, from: Elapsed, until
 impl World {
     /// Whether no time passes for a rollout now.
     pub fn is_paused(&self, rollout: &RolloutId) -> bool {
-        self.dossiers.of(rollout).is_some_and(|dossier| dossier.stalled.is_some())
-            || self.requests.stalled(rollout).is_some()
+        self.stands_still(rollout).is_some()
+    }
+
+    /// What is on hold if no time passes for a rollout now: itself, or the change that it carries out.
+    pub fn stands_still(&self, rollout: &RolloutId) -> Option<String> {
+        let own = self.dossiers.of(rollout).filter(|dossier| dossier.stalled.is_some()).map(|_| rollout.to_string());
+        own.or_else(|| self.requests.stalled(rollout).map(ToString::to_string))
     }
 
     /// For how long no time passed for a rollout between two moments.

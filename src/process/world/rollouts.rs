@@ -17,6 +17,7 @@ use crate::domain::people::PersonId;
 use crate::domain::plan::Plan;
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
+use crate::process::fact::bundle::BundleJoined;
 use crate::process::fact::change::{Cancelled, Edited, Scheduled, Unscheduled};
 use crate::process::fact::rollout::{Awaits, Declined, Delayed, Done, Moved, Staged, Submitted};
 use crate::process::rules::{DistRules, Rules};
@@ -202,6 +203,7 @@ impl Rollouts {
             title,
             state: State::recorded(&state),
             since: stamp.at,
+            changed: stamp.since,
             by: Actor::recorded(stamp.who),
             wanted: None,
             plan: None,
@@ -310,6 +312,7 @@ impl Rollouts {
             known.left = Some(State::recorded(from));
             known.state = State::recorded(to);
             known.since = stamp.at;
+            known.changed = stamp.since;
             known.by = Actor::recorded(stamp.who);
             // A step with a date is still wanted then, unless this is it.
             let is_to_come = |wanted: &Wanted| wanted.at.is_some_and(|at| at > stamp.at) && wanted.state != known.state;
@@ -322,6 +325,20 @@ impl Rollouts {
         }
         if let Some(plan) = plan {
             self.plans.insert(stamp.seq, Arc::new(plan.clone()));
+        }
+    }
+
+    /// A rollout is in another bundle than before.
+    pub(super) fn joined(&mut self, stamp: Stamp<'_>, BundleJoined { rollout, .. }: &BundleJoined) {
+        self.change(rollout, |known| known.changed = stamp.since);
+    }
+
+    /// Whatever a clock that was ahead has dated later than `now` counts from now on.
+    pub(super) fn wait_from(&mut self, now: Elapsed) {
+        let ahead: Vec<RolloutId> =
+            self.iter().filter(|known| known.changed > now).map(|known| known.id.clone()).collect();
+        for id in ahead {
+            self.change(&id, |known| known.changed = now);
         }
     }
 
@@ -343,6 +360,7 @@ impl Rollouts {
         self.change(rollout, |known| {
             known.cancelled = true;
             known.since = stamp.at;
+            known.changed = stamp.since;
             known.by = Actor::recorded(stamp.who);
             known.wanted = None;
         });

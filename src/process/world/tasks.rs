@@ -13,7 +13,7 @@ use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended};
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,13 @@ impl Tasks {
     pub(super) fn begun(&mut self, stamp: Stamp<'_>, begun: &TaskBegun) {
         if let Some(task) = self.by_number.get_mut(&begun.task) {
             Arc::make_mut(task).begun = Some((stamp.at, stamp.since, begun.outcome));
+        }
+    }
+
+    pub(super) fn extended(&mut self, TaskExtended { task, by, .. }: &TaskExtended) {
+        if let Some(task) = self.by_number.get_mut(task) {
+            let task = Arc::make_mut(task);
+            task.quarantine = task.quarantine.saturating_add(Duration::from_secs(*by));
         }
     }
 

@@ -8,7 +8,7 @@
 //! restart, or if settings or a listing have changed meanwhile, it is staged again before the first tree is shown.
 //! (Rejected: continuing with the files of an earlier daemon, which other settings or keys may have made.)
 
-/// The generated `.repo` file of a tree, and the keys beside it.
+/// The generated `.repo` files of a tree, and the keys beside them.
 mod yum_files;
 /// Whether the logbook knows what a tree shows and holds.
 mod provenance;
@@ -42,6 +42,7 @@ use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::Plan;
 use crate::format::openpgp::Keyring;
+use crate::format::repofile::Companion;
 use crate::format::repomd::Repomd;
 use crate::format::signing::Signer;
 
@@ -74,6 +75,8 @@ pub struct DistSettings {
     pub key_files: BTreeMap<TreeName, BTreeMap<String, Vec<u8>>>,
     /// Another one: the name and content of the metadata's public key.
     pub metadata_key: Option<(String, Vec<u8>)>,
+    /// Repositories of others in the early adopters' files.
+    pub companions: Vec<Companion>,
 }
 
 impl DistSettings {

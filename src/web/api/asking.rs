@@ -108,12 +108,15 @@ pub struct RecordedBody {
     pub entry: u64,
     /// What it says.
     pub says: String,
+    /// What you should know beside it; written down nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Asks for something that is only recorded.
 pub(super) async fn record(context: &Context, caller: Caller, ask: Ask) -> Result<Json<RecordedBody>, Problem> {
     match context.engine.ask(caller, ask).await? {
-        Answer::Recorded { entry, says } => Ok(Json(RecordedBody { entry, says })),
+        Answer::Recorded { entry, says, warnings } => Ok(Json(RecordedBody { entry, says, warnings })),
         other => Err(problem(other)),
     }
 }

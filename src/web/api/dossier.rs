@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::asking::{RecordedBody, caller, line, parsed, record, rollout_id};
+use crate::domain::moment::Moment;
 use crate::domain::names::{Actor, CheckName, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
@@ -92,12 +93,22 @@ pub struct EvidenceBody {
     /// When reports are expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reports_due: Option<String>,
+    /// How long the exposure usually is, such as 1w, if the procedure says it; nothing waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<String>,
+    /// When that time is over; missing on hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_until: Option<String>,
+    /// Whether it is over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub usual_is_over: bool,
     /// Who has accepted, and should have reported by now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overdue: Vec<String>,
 }
 
-fn evidence_body(found: Evidence) -> EvidenceBody {
+fn evidence_body(found: Evidence, now: Moment) -> EvidenceBody {
+    let until = found.usual.and_then(|(_, ends)| ends);
     let words = |group: BTreeMap<Outcome, usize>| group.into_iter().map(|(what, n)| (what.to_string(), n)).collect();
     EvidenceBody {
         asked: found.asked,
@@ -108,6 +119,9 @@ fn evidence_body(found: Evidence) -> EvidenceBody {
         beta: words(found.beta),
         exposed: found.exposed.map(|span| quantity::show_duration(Duration::from_secs(span.as_secs() / 60 * 60))),
         reports_due: found.reports_due.map(|at| at.to_string()),
+        usual: found.usual.map(|(span, _)| quantity::show_duration(span)),
+        usual_until: until.map(|ends| ends.wall.to_string()),
+        usual_is_over: until.is_some_and(|ends| ends.elapsed <= now.elapsed),
         overdue: found.overdue.iter().map(ToString::to_string).collect(),
     }
 }
@@ -244,7 +258,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
     let note = |note: &Note| NotedBody { at: note.at.to_string(), by: who(&note.by), note: note.text.clone() };
     let tested = world.rollouts.get(id).filter(|_| world.adopters.of(id).next().is_some());
     DossierBody {
-        evidence: tested.map(|rollout| evidence_body(evidence(view.known(), rollout))),
+        evidence: tested.map(|rollout| evidence_body(evidence(view.known(), rollout), view.now)),
         stalled: dossier.stalled.map(|since| since.to_string()),
         change: world
             .requests

@@ -150,6 +150,7 @@ pub mod outbox;
     tasks::tasks,
     tasks::create_tasks,
     tasks::begin_task,
+    tasks::extend_task,
     tasks::end_task,
     changes::changes,
     changes::change,
@@ -232,6 +233,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/updates", get(bundles::updates).post(bundles::number_update))
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
+        .route("/api/v1/tasks/{task}/extend", post(tasks::extend_task))
         .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
         .route("/api/v1/changes", get(changes::changes).post(changes::record_change))
         .route("/api/v1/changes/{id}", get(changes::change))

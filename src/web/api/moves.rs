@@ -42,13 +42,16 @@ pub struct MovedBody {
     pub state: String,
     /// How many packages are moving; 0 if none are.
     pub packages: usize,
+    /// What you should know beside it; written down nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The response to a requested step.
 fn moved(answer: Answer) -> Result<(StatusCode, Json<MovedBody>), Problem> {
     match answer {
-        Answer::Moved { rollout, state, packages } => {
-            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages };
+        Answer::Moved { rollout, state, packages, warnings } => {
+            let body = MovedBody { id: rollout.to_string(), state: state.to_string(), packages, warnings };
             Ok((StatusCode::ACCEPTED, Json(body)))
         }
         other => Err(problem(other)),

@@ -46,6 +46,9 @@ pub struct PlanBody {
     pub findings: Vec<FindingBody>,
     /// The trees that would change, the targets first; none if nothing would move.
     pub trees: Vec<PlannedTree>,
+    /// What whoever takes the step should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The last logbook entry that was taken into account.
     pub entry: u64,
 }
@@ -131,7 +134,7 @@ pub async fn plan(
 }
 
 fn body(rollout: String, asked: String, limit: usize, outlook: Outlook) -> PlanBody {
-    let Outlook { from, to, judged, trees, entry } = outlook;
+    let Outlook { from, to, judged, trees, warnings, entry } = outlook;
     PlanBody {
         rollout,
         from: from.to_string(),
@@ -140,6 +143,7 @@ fn body(rollout: String, asked: String, limit: usize, outlook: Outlook) -> PlanB
         verdict: judged.verdict.to_string(),
         findings: findings(&judged),
         trees: trees.into_iter().map(|tree| tree_body(tree, limit)).collect(),
+        warnings,
         entry,
     }
 }

@@ -27,6 +27,9 @@ pub struct ProcedureBody {
     /// Within which time what has come into the last tree is reviewed by those who use it, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<String>,
+    /// How long a bundle's rollouts have to stay as they are before roll-out tasks are created for it, if they have to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling: Option<String>,
     /// Whether titles of rollouts have to follow the naming convention.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub titled: bool,
@@ -104,6 +107,7 @@ pub(crate) fn procedure_body(workflow: &Workflow, distributions: Vec<String>) ->
         initial: workflow.initial().to_string(),
         submit: workflow.submitters().iter().map(ToString::to_string).collect(),
         review: workflow.review().map(quantity::show_duration),
+        settling: workflow.settling().map(quantity::show_duration),
         titled: workflow.is_titled(),
         states: workflow.states().iter().map(ToString::to_string).collect(),
         transitions: workflow.transitions().iter().map(transition_body).collect(),

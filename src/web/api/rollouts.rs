@@ -47,6 +47,13 @@ pub struct SubmitBody {
     /// The change that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    /// A rollout whose title (unless another one is given), attributes, links and assigned teams it has, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
+    /// A rollout whose place it takes: that one is cancelled if nothing has moved for it, else it does not move forward any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<String>,
 }
 
 /// The packages of a rollout in one distribution.
@@ -95,6 +102,12 @@ pub struct RolloutBody {
     /// Whether it was cancelled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
+    /// The rollout that has taken its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
+    /// The rollouts whose place it has taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supersedes: Vec<String>,
     /// Whether it has been in its state for longer than the procedure wants.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delayed: bool,
@@ -223,7 +236,7 @@ pub async fn submit(
     let Object(asked) = read?;
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
-    let SubmitBody { distribution, title, packages, parts: further, change, .. } = asked;
+    let SubmitBody { distribution, title, packages, parts: further, change, like, supersedes, .. } = asked;
     let parts = match distribution {
         Some(distribution) => vec![PartBody { distribution, packages, new: false }],
         None if packages.is_empty() && !further.is_empty() => vec![],
@@ -232,9 +245,12 @@ pub async fn submit(
     let view = context.engine.shared().read();
     let parts = parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?;
     drop(view);
-    let ask = match change.as_deref().map(parsed).transpose()? {
-        Some(change) => Ask::SubmitFor { change, rollout, title, parts },
-        None => Ask::Submit { rollout, title, parts },
+    let change = change.as_deref().map(parsed).transpose()?;
+    let [like, supersedes] = [like, supersedes].map(|id| id.as_deref().map(parsed).transpose());
+    let ask = match (change, like?, supersedes?) {
+        (None, None, None) => Ask::Submit { rollout, title, parts },
+        (Some(change), None, None) => Ask::SubmitFor { change, rollout, title, parts },
+        (change, like, supersedes) => Ask::SubmitAfter { rollout, title, parts, change, like, supersedes },
     };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
@@ -302,6 +318,8 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
         trouble: view.trouble.clone(),
         cancelled: rollout.cancelled,
         delayed: rollout.delayed,
+        superseded_by: view.superseded_by.as_ref().map(ToString::to_string),
+        supersedes: view.supersedes.iter().map(ToString::to_string).collect(),
         about: Some(about(&rollout.title, &view.attributes)),
         dossier: None,
         wanted: rollout.wanted.as_ref().map(|wanted| wanted.state.to_string()),

@@ -99,6 +99,17 @@ pub struct BeginTaskBody {
     pub reason: String,
 }
 
+/// A longer quarantine.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendTaskBody {
+    /// By how much, such as 3d.
+    pub by: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// A task that is done.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +227,27 @@ pub async fn begin_task(
     let (task, outcome) = (number(&task)?, parsed(&asked.outcome)?);
     line("reason", &asked.reason)?;
     record(&context, caller, Ask::BeginTask { task, outcome, reason: asked.reason }).await
+}
+
+/// Makes the quarantine of a task longer.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/extend", tag = "tasks", request_body = ExtendTaskBody, security(("token" = [])),
+    params(("task" = String, Path, description = "The task")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn extend_task(
+    State(context): State<Context>,
+    Path(task): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<ExtendTaskBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(ExtendTaskBody { by, reason }) = read?;
+    let (task, by) = (number(&task)?, quantity::duration(&by).map_err(|e| Problem::bad_request(e.to_string()))?);
+    line("reason", &reason)?;
+    record(&context, caller, Ask::ExtendTask { task, by, reason }).await
 }
 
 /// The task is done.

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::view::TreeView;
-use crate::web::context::Context;
+use crate::web::context::{Context, SiteFacts};
 
 /// A tree.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -16,6 +16,10 @@ pub struct TreeBody {
     pub distribution: String,
     /// The baseurl of yum, dnf and zypper.
     pub url: String,
+    /// The address of its `.repo` file, and that of the file for early adopters, which has production and the companions
+    /// beside it.
+    #[serde(default)]
+    pub repo_files: Vec<String>,
     /// The number of packages that its metadata lists.
     pub packages: u64,
     /// The revision of its metadata; 0 before the first publication.
@@ -40,6 +44,7 @@ pub async fn trees(State(context): State<Context>) -> Json<Vec<TreeBody>> {
 
 fn tree_body(view: &TreeView, url: String) -> TreeBody {
     TreeBody {
+        repo_files: SiteFacts::repo_files(view).into_iter().map(|name| format!("{url}{name}")).collect(),
         tree: view.id.tree.to_string(),
         distribution: view.id.dist.to_string(),
         url,

@@ -79,6 +79,8 @@ pub(super) struct Rollout {
     pub(super) teams: BTreeMap<TeamName, Said>,
     /// The trees of which a gate has found that its packages were there for long enough, or was overridden.
     served: BTreeSet<TreeName>,
+    /// When it last came into another state or a bundle.
+    changed: Duration,
     /// Since when it is on hold.
     held: Option<Duration>,
     /// When it was.
@@ -132,6 +134,8 @@ pub(super) struct Model {
     pub(super) teams: BTreeMap<TeamName, bool>,
     pub(super) tasks: BTreeMap<u64, Task>,
     pub(super) bundles: BTreeMap<BundleId, Bundle>,
+    /// By which rollout each is superseded.
+    superseded: BTreeMap<RolloutId, RolloutId>,
     /// How each change stands.
     changes: BTreeMap<ChangeId, Status>,
     /// When each review is due that nobody has answered, and of which nobody was told.
@@ -154,13 +158,28 @@ impl Model {
     /// Whether the packages of a rollout are all in a tree for so long.
     pub(super) fn has_been(&self, rollout: &Rollout, tree: &TreeName, span: Duration) -> bool {
         let since = |package| self.lies.get(package).and_then(|trees| trees.get(tree));
-        // On hold no time passes.
-        let paused = |since: Duration| {
-            let within = |(from, until): &(Duration, Duration)| until.saturating_sub((*from).max(since));
-            rollout.pauses.iter().map(within).sum::<Duration>()
+        rollout
+            .packages
+            .iter()
+            .all(|package| since(package).is_some_and(|since| self.have_passed(rollout, *since, span)))
+    }
+
+    /// Whether so much time has passed for a rollout since then: on hold none passes.
+    fn have_passed(&self, rollout: &Rollout, since: Duration, span: Duration) -> bool {
+        let now = rollout.held.map(|since| (since, self.now));
+        let within = |(from, until): &(Duration, Duration)| until.saturating_sub((*from).max(since));
+        let paused = rollout.pauses.iter().chain(&now).map(within).sum::<Duration>();
+        since + span + paused <= self.now
+    }
+
+    /// Whether the rollouts of a bundle have been as they are for as long as their procedure wants.
+    fn has_settled(&self, bundle: &BundleId, rules: &Rules) -> bool {
+        let settled = |known: &Rollout| {
+            let dist = known.packages.first().and_then(|(dist, _)| rules.distributions.get(dist));
+            let span = dist.and_then(|dist| dist.workflow.settling());
+            span.is_none_or(|span| self.have_passed(known, known.changed, span))
         };
-        let is_over = |since: Duration| since + span + paused(since) <= self.now;
-        rollout.packages.iter().all(|package| since(package).is_some_and(|since| is_over(*since)))
+        self.bundles.get(bundle).is_some_and(|bundle| bundle.members.iter().all(|id| settled(&self.rollouts[id])))
     }
 
     /// Somebody was told of whatever nobody has done in time.
@@ -182,8 +201,8 @@ impl Model {
                 ensure(!self.rollouts.contains_key(&new.rollout), || format!("{} is there already", new.rollout))?;
                 let all =
                     new.parts.iter().flat_map(|part| part.packages.iter().map(|n| (part.dist.clone(), n.clone())));
-                let (state, submitted_by) = (new.state.clone(), who.to_owned());
-                let rollout = Rollout { packages: all.collect(), state, submitted_by, ..Rollout::default() };
+                let (state, submitted_by, changed) = (new.state.clone(), who.to_owned(), self.now);
+                let rollout = Rollout { packages: all.collect(), state, submitted_by, changed, ..Rollout::default() };
                 self.is_alone(&new.rollout, &rollout, rules)?;
                 self.rollouts.insert(new.rollout.clone(), rollout);
             }
@@ -209,6 +228,12 @@ impl Model {
                 let rollout = self.rollout(&cancelled.rollout)?;
                 ensure(rollout.plan.is_none() && !rollout.cancelled, || "a cancel comes too late".to_owned())?;
                 rollout.cancelled = true;
+            }
+            Fact::Superseded(superseded) => {
+                self.rollout(&superseded.by)?;
+                let known = self.rollout(&superseded.rollout)?;
+                ensure(!known.cancelled, || format!("{} was cancelled", superseded.rollout))?;
+                self.superseded.insert(superseded.rollout.clone(), superseded.by.clone());
             }
             Fact::Moved(moved) => self.moved(number, cause, moved, rules)?,
             Fact::Published(published) => {
@@ -270,6 +295,8 @@ impl Model {
                 let is_in = |b: &Bundle| !b.closed && b.members.contains(&joined.rollout);
                 ensure(!self.bundles.values().any(is_in), || format!("{} is in two bundles", joined.rollout))?;
                 self.bundles.entry(joined.bundle.clone()).or_default().members.insert(joined.rollout.clone());
+                let now = self.now;
+                self.rollout(&joined.rollout)?.changed = now;
             }
             Fact::BundleLeft(left) => {
                 self.bundles.entry(left.bundle.clone()).or_default().members.remove(&left.rollout);
@@ -284,6 +311,9 @@ impl Model {
                 let task = Task { kind, bundle, team, quarantine, begun: None, outcome: None };
                 let before = self.tasks.insert(new.task, task);
                 ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
+                ensure(new.kind == TaskKind::RollBack || self.has_settled(&new.bundle, rules), || {
+                    format!("task {} is created before {} has settled", new.task, new.bundle)
+                })?;
             }
             Fact::Stalled(stalled) => {
                 let now = self.now;
@@ -339,6 +369,11 @@ impl Model {
                 let now = self.now;
                 let task = self.tasks.get_mut(&begun.task).ok_or("no such task")?;
                 ensure(task.begun.replace(now).is_none(), || format!("task {} begins twice", begun.task))?;
+            }
+            Fact::TaskExtended(extended) => {
+                let task = self.tasks.get_mut(&extended.task).ok_or("no such task")?;
+                ensure(task.outcome.is_none(), || format!("task {} is extended too late", extended.task))?;
+                task.quarantine += Duration::from_secs(extended.by);
             }
             Fact::TaskDone(done) => {
                 let now = self.now;
@@ -423,6 +458,7 @@ impl Model {
         if let Some(from) = rollout.held.take() {
             rollout.pauses.push((from, now));
         }
+        rollout.changed = now;
         rollout.rested = rested;
         rollout.left.clone_from(from);
         rollout.state.clone_from(to);
@@ -462,6 +498,9 @@ impl Model {
         ensure(!stays, || format!("{} while its change is {change:?}", said()))?;
         let is_held = known.held.is_some() && step.effect != Effect::Withdraw;
         ensure(!is_held, || format!("{} on hold", said()))?;
+        let new = self.superseded.get(id).map(|by| &self.rollouts[by]);
+        let is_free = new.is_none_or(|new| new.cancelled || ["Rejected", "Withdrawn"].contains(&&*new.state));
+        ensure(is_free || step.effect == Effect::Withdraw, || format!("{} and is superseded", said()))?;
         gates::pass(self, id, known, step, rules).map_err(|why| format!("{}: {why}", said()))?;
         let moved: BTreeSet<Package> = plan
             .iter()

@@ -37,6 +37,7 @@ pub(super) enum What {
     Passes,
     Uploads,
     Submits,
+    Succeeds,
     Moves,
     Prepares,
     Drives,
@@ -71,6 +72,7 @@ pub(super) enum What {
     Numbers,
     CreatesTasks,
     BeginsTask,
+    ExtendsTask,
     EndsTask,
     RecordsChange,
     PutsChange,
@@ -96,6 +98,7 @@ const OFTEN: &[(u32, What)] = &[
     (12, What::Passes),
     (8, What::Uploads),
     (10, What::Submits),
+    (2, What::Succeeds),
     (26, What::Moves),
     (6, What::Prepares),
     (40, What::Drives),
@@ -130,6 +133,7 @@ const OFTEN: &[(u32, What)] = &[
     (1, What::Numbers),
     (3, What::CreatesTasks),
     (3, What::BeginsTask),
+    (1, What::ExtendsTask),
     (3, What::EndsTask),
     (3, What::RecordsChange),
     (5, What::PutsChange),
@@ -252,6 +256,11 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
     let (rollout, why) = (rollout.clone(), reason(who));
     Some(match what {
         What::Submits => Ask::Submit { rollout, title: String::new(), parts: parts([1, 4, 2, 9, 16, 5, 24, b][b % 8]) },
+        What::Succeeds => {
+            let (like, supersedes) = (b.is_multiple_of(3).then(|| sample::id(a)), Some(sample::id(b)));
+            let (title, parts, change) = (String::new(), parts([1, 4, 2, 9, 16, 5, 24, a][a % 8]), None);
+            Ask::SubmitAfter { rollout, title, parts, change, like, supersedes }
+        }
         What::Edits => {
             let (add, remove) = (parts(b), parts(who));
             let title = (b.is_multiple_of(3)).then(|| format!("title {who}"));
@@ -323,6 +332,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
+        What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * (b as u32 % 90), reason: why },
         What::EndsTask => {
             Ask::EndTask { task: a as u64 % 4, outcome: outcome(b), early: b.is_multiple_of(5), reason: why }
         }
@@ -530,6 +540,7 @@ fn prepares(site: &mut Site, rollout: &RolloutId) -> Check {
     site.asks(by, Ask::JoinBundle { bundle: bundle.clone(), rollouts: vec![id()], reason: why() })?;
     let all: Vec<RolloutId> = site.model.bundles.get(&bundle).iter().flat_map(|b| b.members.iter()).cloned().collect();
     site.asks(by, Ask::Announce { bundle: bundle.clone(), rollouts: all, reason: why() })?;
+    site.passes(workflow.settling().unwrap_or_default())?;
     let (kind, teams, quarantine) = (TaskKind::RollOut, vec![team], Some(Duration::ZERO));
     site.asks(by, Ask::CreateTasks { bundle, kind, teams, quarantine, reason: why() })?;
     let open: Vec<u64> = site.model.tasks.iter().filter(|(_, t)| t.outcome.is_none()).map(|(n, _)| *n).collect();

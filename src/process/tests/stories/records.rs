@@ -31,6 +31,8 @@ mod attributes;
 mod reports;
 /// What people are told.
 mod messages;
+/// Rollouts that take over from others.
+mod successors;
 
 const PROCEDURE: &str = r#"
 name = "tested"
@@ -498,7 +500,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
         reason: reason(),
     };
     assert_eq!(story.refuses(&ou, moves("ready for production", &["r"])), "exposure tasks");
-    story.records(&ou, tasks(&["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"]));
+    story.passes(SETTLING).records(&ou, tasks(&["ea-NGI_IT-T1", "ea-NGI_CH-CSCS"]));
     assert_eq!(story.refuses(&ou, tasks(&["ea-NGI_CH-CSCS"])), "has_task");
     let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: reason() };
     let done = |task, outcome, early| Ask::EndTask { task, outcome, early, reason: reason() };
@@ -516,7 +518,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     story.passes(Duration::from_mins(1));
     story.records(&one, done(1, Outcome::Success, false)).records(&two, done(2, Outcome::Fail, false));
     assert_eq!(story.refuses(&ou, moves("ready for production", &["r"])), "task_fails");
-    story.records(&ou, tasks(&["ea-NGI_CH-CSCS"])).records(&two, begin(3, Outcome::Success));
+    story.passes(SETTLING).records(&ou, tasks(&["ea-NGI_CH-CSCS"])).records(&two, begin(3, Outcome::Success));
     story.passes(DAY * 7).records(&two, done(3, Outcome::Success, false));
     // A partial release (S1-53): the notes list what is released, and the rest stays with the early adopters.
     let announce = |rollouts: &[&str]| Ask::Announce {

@@ -195,6 +195,7 @@ impl Site {
                 })
                 .into(),
             metadata_key: None,
+            companions: vec![],
         }
     }
 
@@ -836,6 +837,39 @@ fn the_yum_file_and_the_keys_lie_in_every_tree() {
         assert!(text.contains("gpgcheck=1\n") && text.contains("repo_gpgcheck=1\n"), "{text}");
         assert!(dir.join("RPM-GPG-KEY-test").is_file());
     }
+}
+
+/// S1-24, S0-16.
+#[test]
+fn early_adopters_find_one_file_with_production_beside_their_tree() {
+    let site = Site::new();
+    let trees = ["untested", "testing", "production"].map(tree);
+    let (name, url) = ("epel".to_owned(), "http://mirror.example.org/epel/".to_owned());
+    let companions = vec![Companion { name, url, gpgkeys: vec![] }];
+    let mut settings = DistSettings { trees: trees.to_vec(), companions, ..site.settings() };
+    settings.key_urls.clear();
+    settings.key_files.insert(tree("production"), [("RPM-GPG-KEY-release".to_owned(), b"key".to_vec())].into());
+    let mut dist = Site::open_as(settings, Arc::new(Kernel::default()), vec![]).expect("opened");
+    for tree in &trees {
+        dist.publish(tree, 0, now()).expect("published");
+    }
+    let beside = |tree: &str| {
+        let dir = std::fs::read_dir(site.dir.path().join("sw").join(tree).join("d")).expect("there");
+        let names = dir.map(|entry| entry.expect("read").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.contains("-with-")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ["untested", "testing", "production"].map(beside),
+        [vec![], vec!["d_Testing-with-production.repo".to_owned()], vec![]]
+    );
+    let text = std::fs::read_to_string(site.dir.path().join("sw/testing/d/d_Testing-with-production.repo"));
+    let text = text.expect("text");
+    let sections: Vec<&str> = text.lines().filter(|line| line.starts_with('[')).collect();
+    assert_eq!(sections, ["[d_Production]", "[d_Testing]", "[epel]"]);
+    // Each tree's keys lie in that tree.
+    let keys: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("gpgkey=")).collect();
+    let sw = "http://repository.example.org/sw";
+    assert_eq!(keys, [format!("{sw}/production/d/RPM-GPG-KEY-release"), format!("{sw}/testing/d/RPM-GPG-KEY-test")]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Bundles, their release notes and their tasks, where gLite's release of two patches does not come by.
 
 use super::*;
+use crate::process::outlook::outlook;
 
 /// Under `glite`: `r` with bdii and `s` with dpm in the bundle `B-1`, and `t` with a newer bdii in none.
 pub(super) fn patches() -> Story {
@@ -115,7 +116,7 @@ fn a_roll_back_task_is_done_after_three_days() {
         quarantine: None,
         reason: String::new(),
     };
-    story.records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
+    story.passes(SETTLING).records(&ou(), task(TaskKind::RollOut)).records(&ou(), task(TaskKind::RollBack));
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let done = || Ask::EndTask { task: 2, outcome: Outcome::Success, early: false, reason: String::new() };
     let shown = |story: &Story| {
@@ -172,4 +173,158 @@ fn a_rollout_that_was_cancelled_is_in_no_bundle_any_more() {
     let cancel = Ask::Cancel { rollout: id("s"), reason: "by mistake".into() };
     story.records(&person("ann", &[Role::ADMIN]), cancel).records(&ou(), moves("Ready for Rollout", &[]));
     assert_eq!(story.state("r"), "Ready for Rollout");
+}
+
+/// S1-23: the tracker's copies learn of it within a couple of hours.
+#[test]
+fn roll_out_tasks_wait_until_the_bundle_has_settled() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let create = |kind| Ask::CreateTasks {
+        bundle: named("B-1"),
+        kind,
+        teams: vec![team("ea-NGI_IT-T1")],
+        quarantine: None,
+        reason: String::new(),
+    };
+    let roll_out = || create(TaskKind::RollOut);
+    story.passes(SETTLING).records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling settling");
+    // To go back waits for nothing.
+    story.clone().records(&ou(), create(TaskKind::RollBack));
+    // Whichever came later counts, the state or the bundle.
+    story.passes(SETTLING - Duration::from_secs(1));
+    story.records(&mu(), Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() });
+    story.records(&mu(), joins("B-1", &["s"]));
+    story.passes(Duration::from_secs(1));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    let [said] = found(&story, "settling").try_into().expect("one");
+    assert!(said.starts_with("s: Its state and its bundle have to stay as they are for 2h"), "{said}");
+    // On hold, no time passes.
+    let hold = Ask::Stall { rollout: id("s"), reason: "wait".into() };
+    story.records(&person("ann", &[Role::ADMIN]), hold).passes(SETTLING * 9);
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    let [said] = found(&story, "settling").try_into().expect("one");
+    assert!(said.ends_with("7199s of it are left when s goes on."), "{said}");
+    story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
+    story.passes(SETTLING - Duration::from_secs(2));
+    assert_eq!(story.refuses(&ou(), roll_out()), "settling");
+    story.passes(Duration::from_secs(1)).records(&ou(), roll_out());
+}
+
+/// S1-23: also where a procedure asks for it before a step.
+#[test]
+fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
+    let mut story = patches();
+    let glite = procedure::BUILT_IN.iter().find(|(name, _)| *name == "glite").expect("it ships").1;
+    let asked = glite.replacen(
+        "gates = [\"packages_present\", \"not_older\"]",
+        "gates = [{ name = \"settled\", for = \"2h\" }]",
+        1,
+    );
+    assert_ne!(asked, glite);
+    let read = procedure::read(&asked, std::path::Path::new("own.toml")).expect("a procedure");
+    story.rules.distributions.values_mut().next().expect("one").workflow = read.workflow;
+    story.records(&ou(), moves("Ready for Rollout", &[]));
+    assert_eq!(story.refuses(&mu(), moves("Rolling out", &["r"])), "settling");
+    let mut hurry = story.clone();
+    hurry.records(&ou(), overrides("r", "Rolling out", "settled")).records(&mu(), moves("Rolling out", &["r"]));
+    // A tracker's wish is carried out when it may be.
+    story.hint("1", "r", "Rolling out");
+    let due = story.world.rollouts[&id("r")].wanted.clone().and_then(|wanted| wanted.not_before);
+    assert_eq!(due.map(|at| at.since(story.world.rollouts[&id("r")].changed)), SETTLING.try_into().ok());
+    // What a clock that was ahead has dated settles from when it was put right.
+    let ahead = story.now + SETTLING * 1_000;
+    let seq = story.world.last + 1;
+    let moved = Fact::from(fact::bundle::BundleJoined { bundle: named("B-1"), rollout: id("s") });
+    story.world.apply(seq, ahead, "me", &moved);
+    let now = Elapsed::from_wall(story.now);
+    story.world.wait_from(now);
+    assert_eq!(story.world.rollouts[&id("s")].changed, now);
+    story.passes(SETTLING);
+    story.records(&mu(), moves("Rolling out", &["s"]));
+}
+
+/// S1-28: whoever creates tasks may give one more time, and says why.
+#[test]
+fn a_quarantine_is_made_longer_with_a_reason() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let (kind, quarantine) = (TaskKind::RollBack, None);
+    let teams = vec![team("ea-NGI_IT-T1")];
+    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let extends = |by: Duration, reason: &str| Ask::ExtendTask { task: 1, by, reason: reason.into() };
+    let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
+    story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() });
+    story.passes(DAY * 2);
+    assert_eq!(story.refuses(&tom, extends(DAY, "it needs more load")), "role");
+    assert_eq!(story.refuses(&ou(), extends(DAY, " ")), "no_reason");
+    for by in [Duration::from_millis(999), DAY * 178, Duration::MAX] {
+        assert_eq!(story.refuses(&ou(), extends(by, "because")), "too_long", "{by:?}");
+    }
+    // Each time it gets longer, from what it was.
+    story.records(&ou(), extends(DAY, "it needs more load")).records(&ou(), extends(DAY * 2, "and more"));
+    story.passes(DAY * 4 - Duration::from_secs(1));
+    assert_eq!(story.refuses(&tom, done()), "quarantine");
+    story.passes(Duration::from_secs(1)).records(&tom, done());
+    assert_eq!(story.refuses(&ou(), extends(DAY, "because")), "task 1 is Done");
+    let late = story.world.tasks.get(1).map(|task| task.quarantine);
+    assert_eq!(late, Some(DAY * 6));
+    let other = Ask::ExtendTask { task: 9, by: DAY, reason: "because".into() };
+    assert_eq!(story.refuses(&ou(), other), "there is no task 9");
+    // A logbook that says otherwise is named.
+    let (bundle, team) = (named("B-1"), team("ea-NGI_IT-T1"));
+    for task in [1, 9] {
+        let extended = fact::task::TaskExtended { task, bundle: bundle.clone(), team: team.clone(), by: 1 };
+        let seq = story.world.last + 1;
+        story.world.apply(seq, story.now, "me", &extended.into());
+    }
+    let said: Vec<&String> = story.world.mismatches.iter().collect();
+    assert!(said[0].ends_with("task 1 is done") && said[1].ends_with("there is no task 9"), "{said:?}");
+}
+
+/// S1-57: said to whoever does it, and recorded nowhere.
+#[test]
+fn whoever_moves_a_part_of_a_bundle_is_warned() {
+    let warnings = |story: &Story| match &story.answer {
+        Some(Answer::Recorded { warnings, .. } | Answer::Moved { warnings, .. }) => warnings.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut story = patches();
+    // Nothing moves.
+    story.records(&ou(), moves("Ready for Rollout", &["r"]));
+    assert_eq!(warnings(&story), [""; 0]);
+    story.records(&ou(), moves("Ready for Rollout", &["s"]));
+    let (mut whole, mut alone, before) = (story.clone(), story.clone(), story.facts.len());
+    whole.records(&mu(), moves("Rolling out", &[]));
+    assert_eq!(warnings(&whole), [""; 0]);
+    story.records(&mu(), moves("Rolling out", &["r"]));
+    let told = warnings(&story);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("only a part of the bundle B-1 goes to delta: s is in Ready for Rollout. "),
+        "{told:?}"
+    );
+    // The plan says it beforehand, and so does the step of one of them.
+    let planned = outlook(alone.known(), &mu(), &alone.world.rollouts[&id("r")], "Rolling out");
+    alone.move_as(&[Role::MU], "r", "Rolling out");
+    assert_eq!((planned.warnings, warnings(&alone)), (told.clone(), told));
+    assert_eq!(story.facts[before..], alone.facts[before..]);
+    // The rest follows, and what was rejected is not waited for.
+    story.carried_out().move_as(&[Role::MU], "s", "Rolling out");
+    assert_eq!(warnings(&story), [""; 0]);
+    alone.carried_out().move_as(&[Role::OU], "s", "Rejected").carried_out();
+    assert_eq!(warnings(&alone), [""; 0]);
+    for gate in ["exposure", "tasks_done"] {
+        alone.records(&ou(), overrides("r", "Ready for Production", gate));
+    }
+    alone.records(&ou(), moves("Ready for Production", &["r"]));
+    alone.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r"]), reason: String::new() });
+    alone.records(&mu(), moves("In Production", &["r"]));
+    assert_eq!(warnings(&alone), [""; 0]);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::process::act::correct::corrections;
+use crate::process::act::step;
 use crate::process::delays::delays;
 use crate::process::evidence::evidence;
 use crate::process::fact::assignment::Installed;
@@ -153,7 +154,7 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     let begin = |task, outcome| Ask::BeginTask { task, outcome, reason: String::new() };
     let end = |outcome| Ask::EndTask { task: 1, outcome, early: false, reason: String::new() };
     let of_team = person("ina", &[]).of_teams([name.clone()]);
-    story.records(&ou, create()).passes(DAY * 2);
+    story.passes(SETTLING).records(&ou, create()).passes(DAY * 2);
     assert_eq!(says(&story, 1), "");
     story.passes(Duration::from_secs(1));
     assert_eq!(says(&story, 1), "nobody has begun it for two days");
@@ -172,4 +173,34 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     assert_eq!(says(&story, 2), "");
     good.passes(DAY * 7).records(&of_team, end(Outcome::Success));
     assert_eq!(says(&good, 1), "");
+}
+
+/// S0-44: five to seven days.
+#[test]
+fn the_usual_time_of_an_exposure_is_said_and_nothing_waits_for_it() {
+    let text = PROCEDURE.replacen("for = \"5d\"", "for = \"5d\", usual = \"7d\"", 1);
+    let mut story = Story::tested();
+    let flow = procedure::read(&text, std::path::Path::new("tested.toml")).expect("legal").workflow;
+    story.rules.distributions.values_mut().next().expect("one").workflow = flow;
+    let said = |story: &Story| {
+        let sue = person("sue", &[Role::SRM]);
+        let judged = step::why(story.known(), &sue, &story.world.rollouts[&id("r")], "Accepted");
+        let found = judged.findings.into_iter().find(|finding| finding.code == "exposure").expect("it is asked");
+        let until = evidence(story.known(), &story.world.rollouts[&id("r")]).usual.expect("the procedure says it");
+        assert_eq!(until.0, DAY * 7);
+        (found.verdict, found.sentence, until.1.map(|ends| ends.elapsed <= story.known().now.elapsed))
+    };
+    let says = |verdict, sentence: &str, is_over| (verdict, sentence.to_owned(), is_over);
+    story.in_testing().passes(DAY * 2);
+    let begun = "The packages have to be in testing for 5d, until 1970-01-06T00:00:00Z; 1w are usual, until 1970-01-08T00:00:00Z.";
+    assert_eq!(said(&story), says(Verdict::Wait, begun, Some(false)));
+    story.passes(DAY * 3);
+    let enough = "The packages have been in testing for 5d; 1w are usual, until 1970-01-08T00:00:00Z.";
+    assert_eq!(said(&story), says(Verdict::Pass, enough, Some(false)));
+    let mut held = story.clone();
+    held.records(&person("sue", &[Role::SRM]), Ask::Stall { rollout: id("r"), reason: "wait".into() });
+    assert_eq!(said(&held), says(Verdict::Pass, "The packages have been in testing for 5d; 1w are usual.", None));
+    story.passes(DAY * 2);
+    let over = "The packages have been in testing for 5d; the usual 1w are over.";
+    assert_eq!(said(&story), says(Verdict::Pass, over, Some(true)));
 }
