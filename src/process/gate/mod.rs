@@ -310,7 +310,7 @@ impl<'a> Case<'a> {
             let items = self.items(part, transition, begun);
             (!items.is_empty()).then(|| Move { dist: part.dist.clone(), target: target.clone(), items })
         });
-        let plan = Plan { rollout: self.rollout.id.clone(), moves: moves.collect() };
+        let plan = Plan { owner: self.rollout.id.clone().into(), moves: moves.collect() };
         (!plan.moves.is_empty()).then_some(plan)
     }
 
@@ -331,7 +331,7 @@ impl<'a> Case<'a> {
             let package = world.packages.get(dist, nevra)?;
             let leaves = leaves(nevra);
             // A withdrawal of what lies nowhere has nothing to do.
-            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
+            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves, was: None })
         };
         part.packages.iter().filter_map(item).collect()
     }

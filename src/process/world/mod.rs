@@ -184,6 +184,7 @@ impl World {
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
+            Fact::Restored(restored) => self.rollouts.restored(stamp, restored),
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
@@ -192,10 +193,14 @@ impl World {
             }
             Fact::Lost(lost) => self.lost(lost),
             Fact::Published(published) => {
+                let restored = published.plan.and_then(|number| self.rollouts.restores(number, &published.tree));
                 if let Some(plan) = published.plan {
                     self.shown(stamp, plan, &published.tree);
                 }
                 self.trees.published(stamp, published);
+                if let Some((number, to)) = published.plan.zip(restored) {
+                    self.trees.is_restored(&published.tree, number, to);
+                }
             }
             Fact::Retired(retired) => self.trees.retired(retired),
             Fact::Submitted(submitted) => {
@@ -298,6 +303,9 @@ impl World {
                 if self.packages.get(dist, nevra).is_some_and(|known| known.sha256 != *sha256) =>
             {
                 Some(format!("other bytes were accepted as {nevra} before"))
+            }
+            Fact::Restored(restored) if self.trees.get(&restored.id()).is_none() => {
+                Some(format!("the tree {} was never published", restored.id()))
             }
             Fact::Awaits(awaits) => self.rollouts.is_unknown(&awaits.rollout),
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),

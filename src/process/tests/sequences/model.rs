@@ -524,7 +524,7 @@ impl Model {
         if !going.shown.insert(id.clone()) {
             return Ok(());
         }
-        let (rollout, goes_back) = (going.plan.rollout.clone(), going.goes_back);
+        let (rollout, goes_back) = (going.plan.rollout().expect("a rollout").clone(), going.goes_back);
         let Some(one) = going.plan.of(&id.dist).cloned() else { return Ok(()) };
         let mut is_new = false;
         for item in &one.items {
@@ -561,7 +561,7 @@ impl Model {
     /// Nothing is left to do for a plan.
     fn over(&mut self, number: u64) {
         if let Some(going) = self.going.remove(&number)
-            && let Some(rollout) = self.rollouts.get_mut(&going.plan.rollout)
+            && let Some(rollout) = self.rollouts.get_mut(going.plan.rollout().expect("a rollout"))
             && rollout.plan == Some(number)
         {
             rollout.plan = None;

@@ -311,7 +311,7 @@ impl Site {
         let found = match &work {
             Work::Stage(number, plan) if half.is_none() => Found::Staged(Staged {
                 plan: *number,
-                rollout: plan.rollout.clone(),
+                rollout: plan.rollout().expect("a rollout").clone(),
                 trees: all.iter().map(|id| self.staged(id)).collect(),
             }),
             Work::Show(number, _) => Found::Shown { plan: *number, published },
@@ -344,7 +344,7 @@ impl Site {
         }
         let Some((number, plan)) = work.plan() else { return };
         if self.world.rollouts.has_plan(number) && !self.held.contains_key(&number) {
-            self.stirred.insert(plan.rollout.clone());
+            self.stirred.extend(plan.rollout().cloned());
             self.troubles.insert(trouble, "no room".to_owned());
         }
     }

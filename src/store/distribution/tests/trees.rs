@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::domain::backlog::Kind;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::listing::Inventory;
-use crate::domain::plan::{Item, Move};
+use crate::domain::plan::{Item, Move, Owner};
 use crate::format::compress::{self, Compression};
 use crate::format::sample::{self, Recipe};
 use crate::format::signing;
@@ -291,11 +291,11 @@ fn plan(dist: &Kept, nevra: &str, target: Option<&str>, from: &str) -> Plan {
     let nevra: Nevra = nevra.parse().expect("a nevra");
     let sha256 = dist.identity(&nevra).expect("accepted");
     Plan {
-        rollout: "r".parse().expect("an id"),
+        owner: Owner::Rollout("r".parse().expect("an id")),
         moves: vec![Move {
             dist: "d".parse().expect("a path"),
             target: target.map(tree),
-            items: vec![Item { nevra, sha256, leaves: vec![tree(from)] }],
+            items: vec![Item { nevra, sha256, leaves: vec![tree(from)], was: None }],
         }],
     }
 }
