@@ -214,7 +214,7 @@ mod tests {
             (dist.clone(), nevra("bdii-config-1.0-1.el6.noarch"), vec![]),
         ];
         let (attributes, trouble) = (Attributes::default(), Some("no room".to_owned()));
-        RolloutView { rollout, packages, next: vec![], attributes, trouble, by: "me".to_owned() }
+        RolloutView { rollout, packages, findings: vec![], next: vec![], attributes, trouble, by: "me".to_owned() }
     }
 
     fn entries() -> Vec<EntryRow> {
@@ -241,6 +241,8 @@ mod tests {
                 published,
                 retiring: 0,
                 dirty: false,
+                restored: None,
+                restoring: None,
             },
             repo: "http://repository.example.org/sw/testing/umd/3/sl6/x86_64/a.repo".to_owned(),
             repo_name: "a.repo".to_owned(),

@@ -73,6 +73,7 @@ pub(super) mod tests {
             about: None,
             dossier: None,
             packages: vec![],
+            findings: vec![],
             next: vec![],
         }
     }

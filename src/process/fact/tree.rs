@@ -137,11 +137,7 @@ impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id();
         if let Some(entry) = self.gives_up {
-            return write!(
-                f,
-                "gave up the restore of {id} (logbook entry {entry}), which stays at revision {}",
-                self.to
-            );
+            return write!(f, "gave up the restore of {id} (logbook entry {entry}); it stays at revision {}", self.to);
         }
         write!(f, "restored {id} to revision {} (logbook entry {})", self.to, self.published)?;
         for (all, verb) in [(&self.comes, "comes back"), (&self.goes, "goes")] {

@@ -12,6 +12,8 @@ mod role;
 mod idle;
 /// Is each tree that would change as it should be?
 mod sound;
+/// Has a restore taken packages of the rollout out of a tree?
+mod restored;
 /// Does the target trust who signed?
 mod trusted;
 /// Do the packages lie where they are moved from?
@@ -102,6 +104,7 @@ const ALL: &[Gate] = &[
     role::GATE,
     idle::GATE,
     sound::GATE,
+    restored::GATE,
     trusted::GATE,
     halted::GATE,
     maintenance::GATE,

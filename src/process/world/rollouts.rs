@@ -493,15 +493,22 @@ impl World {
     }
 
     fn distrust(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {
-        plan.moves.iter().find_map(|one| {
-            let (to, rules) = (one.target.as_ref()?, rules.distributions.get(&one.dist)?);
-            // What was taken under management by an exception may come back to where it was, and goes nowhere else.
-            let is_at_home = |nevra: &Nevra| {
-                let package = self.packages.get(&one.dist, nevra);
-                package.is_some_and(|package| package.excepted.is_some() && package.is_adopted_in(to))
-            };
-            let brought = self.new_in(one).filter(|item| item.was.is_none() || !is_at_home(&item.nevra));
-            self.packages.objections(rules, &one.dist, to, brought.map(|item| &item.nevra)).next()
+        self.objections(rules, plan).next()
+    }
+
+    /// Everything that the rules say against those who signed what a plan brings into its targets.
+    pub fn objections<'w>(&'w self, rules: &'w Rules, plan: &'w Plan) -> impl Iterator<Item = Finding> + use<'w> {
+        plan.moves.iter().flat_map(move |one| {
+            let target = one.target.as_ref().zip(rules.distributions.get(&one.dist));
+            target.into_iter().flat_map(move |(to, rules)| {
+                // What was taken under management by an exception may come back to where it was, and goes nowhere else.
+                let is_at_home = move |nevra: &Nevra| {
+                    let package = self.packages.get(&one.dist, nevra);
+                    package.is_some_and(|package| package.excepted.is_some() && package.is_adopted_in(to))
+                };
+                let brought = self.new_in(one).filter(move |item| item.was.is_none() || !is_at_home(&item.nevra));
+                self.packages.objections(rules, &one.dist, to, brought.map(|item| &item.nevra))
+            })
         })
     }
 
