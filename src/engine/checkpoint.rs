@@ -85,8 +85,8 @@ mod tests {
     use crate::domain::moment::Elapsed;
     use crate::process::fact;
     use crate::process::fact::samples::{
-        every_fact, of_bundles, of_changes, of_failures, of_holds, of_people, of_records, of_releases, of_reviews,
-        of_several, of_sources,
+        every_fact, of_bundles, of_changes, of_failures, of_holds, of_people, of_records, of_releases, of_restores,
+        of_reviews, of_several, of_sources,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -106,6 +106,7 @@ mod tests {
             of_reviews(),
             of_releases(),
             of_failures(),
+            of_restores(),
             every_fact(),
         ]
         .concat();

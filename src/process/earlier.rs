@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fact::Fact;
-use super::world::World;
+use super::world::{Tree, World};
 use crate::domain::listing::Listing;
 use crate::domain::names::{TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -23,6 +23,20 @@ pub struct Earlier {
 }
 
 impl Earlier {
+    /// What the world has when a tree shows a revision. What is being moved just then counts as being in no other tree: it is
+    /// in two only until that is carried out.
+    pub fn of(world: &World, tree: &TreeId, revision: u64, entry: u64) -> Self {
+        let listing = |(name, known): (&TreeName, &Tree)| {
+            let mut listing = known.listing().clone();
+            let plans = world.rollouts.plans_in(&tree.dist).filter(|_| *name != tree.tree);
+            for item in plans.filter_map(|(_, plan)| plan.of(&tree.dist)).flat_map(|one| &one.items) {
+                listing.remove(&item.nevra);
+            }
+            (name.clone(), listing)
+        };
+        Self { revision, entry, listings: world.trees.of(&tree.dist).map(listing).collect() }
+    }
+
     /// What a tree listed; nothing of one that was not there yet.
     pub fn listing(&self, tree: &TreeName) -> Listing {
         self.listings.get(tree).cloned().unwrap_or_default()
@@ -87,9 +101,7 @@ impl<'a> Search<'a> {
         let listing = world.trees.listing(self.tree);
         match self.published {
             Some((entry, packages)) if listing.len() as u64 == packages => {
-                let listings =
-                    world.trees.of(&self.tree.dist).map(|(name, tree)| (name.clone(), tree.listing().clone()));
-                Step::Found(Earlier { revision: self.revision, entry, listings: listings.collect() })
+                Step::Found(Earlier::of(world, self.tree, self.revision, entry))
             }
             _ => Step::On,
         }

@@ -50,6 +50,8 @@ mod outlook;
 mod waits;
 /// What people mean who name packages.
 mod selection;
+/// A tree lists again what it listed before.
+mod restores;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 

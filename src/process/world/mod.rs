@@ -400,7 +400,7 @@ mod tests {
     use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
     use crate::domain::nevra::Nevra;
     use crate::process::fact::daemon::Started;
-    use crate::process::fact::samples::every_fact;
+    use crate::process::fact::samples::{every_fact, of_restores};
 
     fn folded() -> World {
         let mut world = World::default();
@@ -489,6 +489,27 @@ mod tests {
         );
         assert!(world.rollouts.has_plan(1));
         assert!(folded().mismatches.is_empty(), "{:?}", folded().mismatches);
+    }
+
+    #[test]
+    fn a_restored_tree_lists_what_came_back_where_it_was_and_a_restore_that_is_given_up_undoes_itself() {
+        let mut world = World::default();
+        let facts = of_restores();
+        let id: TreeId = "untested/umd/3/sl6/x86_64".parse().expect("a tree");
+        let mut after = Vec::new();
+        for (n, fact) in facts.iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+            let listed: Vec<String> = world.trees.listing(&id).locations().collect();
+            let aside =
+                world.packages.of(&id.dist).filter(|(nevra, _)| world.packages.set_aside(&id.dist, nevra).is_some());
+            after.push((listed, aside.map(|(nevra, _)| nevra.name().to_owned()).collect::<Vec<_>>()));
+        }
+        assert!(world.mismatches.is_empty(), "{:?}", world.mismatches);
+        let (dpm, bdii) = ("old/dpm-1.8.0-1.x86_64.rpm", "Packages/b/bdii-5.2.22-1.el6.noarch.rpm");
+        // The published one is that of entry 4, before the restore of entry 3 is done.
+        assert_eq!(after[3], (vec![dpm.to_owned()], vec!["bdii".to_owned()]));
+        assert_eq!(after[7], (vec![bdii.to_owned()], vec!["dpm".to_owned()]));
+        assert!(world.rollouts.plans().next().is_none());
     }
 
     #[test]
