@@ -129,6 +129,7 @@ fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> String {
     let mut text = format!("{tree}: from revision {back} to what it listed at revision {revision}\n\n");
     match change {
         Some(change) => text.push_str(&show_tree(change, width)),
+        None if verdict == "pass" => return text + "There is nothing to do: it lists just that now.\n",
         None => text.push_str("There is nothing to do: it lists just that now.\n"),
     }
     let words = match verdict.as_str() {

@@ -8,6 +8,9 @@
 //! - What goes is kept as withdrawn packages are, but it is set aside and not withdrawn: nobody has rejected it.
 //! - Rollouts keep their states. A restore is about a tree, and what people said of a rollout is as true as before.
 //!
+//! While a restore is carried out, nothing else moves in its tree. One that cannot be carried out is given up by a restore to
+//! the revision that the tree shows: its plan is the reverse, since clients may have seen the first one already.
+//!
 //! Refused, and why:
 //!
 //! - A package that another tree lists now, and did not list then. It has moved on with its rollout. To list it in both

@@ -731,7 +731,13 @@ pub(crate) mod samples {
             gives_up: Some(3),
             ..restored.clone()
         };
-        let arrival = |n, nevra: &Nevra| Accepted { nevra: nevra.clone(), sha256: Sha256([n; 32]), ..took.clone() };
+        let other_tree = "delta".parse::<TreeName>().expect("a name");
+        let arrival = |n, nevra: &Nevra, tree: &TreeName| Accepted {
+            nevra: nevra.clone(),
+            sha256: Sha256([n; 32]),
+            tree: tree.clone(),
+            ..took.clone()
+        };
         let published = tree::Published {
             tree: restored.id(),
             revision: 1_795_172_600,
@@ -743,8 +749,8 @@ pub(crate) mod samples {
         let done = |plan| Fact::Done(Done { plan, rollout: None });
         let again = Fact::Published(tree::Published { revision: 1_795_172_700, plan: Some(6), ..published.clone() });
         vec![
-            arrival(7, &took.nevra).into(),
-            arrival(5, &other).into(),
+            arrival(7, &took.nevra, &took.tree).into(),
+            arrival(5, &other, &other_tree).into(),
             restored.clone().into(),
             published.into(),
             done(3),

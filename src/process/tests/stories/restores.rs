@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::names::Role;
 use crate::process::act::restore::{change, planned};
+use crate::process::agenda::{self, Circumstances};
 use crate::process::earlier::{Earlier, Search, Step, ToRestore};
 use crate::process::fact::tree::Restored;
 
@@ -96,20 +97,11 @@ fn a_tree_goes_back_and_forth_and_rollouts_stay_in_their_states() {
     story.asks_back("production", &first, false);
     let Some(Answer::Restores { comes: 0, goes: 1, back, .. }) = story.answer else { panic!("{:?}", story.answer) };
     assert_eq!(back, second.revision);
-    let work = crate::process::agenda::all(
-        &story.world,
-        &DIST.parse().expect("a path"),
-        &story.rules,
-        &Wrongs::new(),
-        &Default::default(),
-        crate::process::agenda::Circumstances {
-            touched: false,
-            doubted: false,
-            patient: false,
-            now: Elapsed::default(),
-        },
-    );
-    assert_eq!(work.expect("known").next().map(|work| work.label()), Some("show"), "it needs no other tree");
+    let dist: DistPath = DIST.parse().expect("a path");
+    let (wrong, held) = (Wrongs::new(), std::collections::BTreeMap::new());
+    let moment = Circumstances { touched: false, doubted: false, patient: false, now: Elapsed::default() };
+    let first_of_all = agenda::all(&story.world, &dist, &story.rules, &wrong, &held, moment).expect("known").next();
+    assert_eq!(first_of_all.map(|work| work.label()), Some("show"), "there is no other tree for which it waits");
     let third = story.restored("production");
     assert_eq!((story.lists("production"), story.state("b")), (vec![A.to_owned()], "Production".to_owned()));
     let rollout = story.world.rollouts[&"b".parse().expect("an id")].clone();
@@ -138,7 +130,7 @@ fn only_an_admin_restores_with_a_reason_and_not_while_something_moves_there() {
         &caller(&[Role::SRM]),
         Ask::Restore(ToRestore { reason: " ".into(), ..wanted("production", &first, false) }),
     );
-    assert_eq!(story.codes(), ["role", "no_reason"]);
+    assert_eq!(story.codes(), ["no_reason", "role"]);
     story.arrives("c-1-1.noarch").submit("c", &["c-1-1.noarch"]);
     story.move_as(&[Role::ADMIN], "c", "InVerification").move_as(&[Role::ADMIN], "c", "StageRollOut");
     story.carried_out().move_as(&[Role::ADMIN], "c", "Production");
@@ -199,12 +191,12 @@ fn a_halt_and_distrust_hold_up_what_comes_back_and_not_what_goes() {
     story.asks_back("production", &first, false);
     let (number, _) = story.world.rollouts.restore_of(&id("production")).expect("decided");
     story.trusts("production", trust(1, Standing::Revoked));
-    let held = crate::process::agenda::held(&story.world, &story.rules);
+    let held = agenda::held(&story.world, &story.rules);
     assert!(held[&number].why.contains("give it up"), "{}", held[&number].why);
     let present = Earlier { revision: story.world.trees[&id("production")].revision, ..before };
     story.asks_back("production", &present, false);
     assert!(matches!(story.facts.last(), Some(Fact::Restored(Restored { gives_up: Some(up), .. })) if *up == number));
-    assert!(crate::process::agenda::held(&story.world, &story.rules).is_empty());
+    assert!(agenda::held(&story.world, &story.rules).is_empty());
     story.restored("production");
     assert!(story.lists("production").is_empty() && story.world.rollouts.plans().count() == 0);
     let tree = &story.world.trees[&id("production")];
