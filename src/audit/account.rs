@@ -11,7 +11,7 @@ use super::tree::Tree;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::people::{People, Person};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Owner, Plan};
 use crate::process::fact::count;
 use crate::process::fact::report::File;
 use crate::process::world::World;
@@ -139,19 +139,25 @@ fn file_of(place: &str) -> &str {
 /// Plans that were decided long ago and are not carried out, each with its logbook entry.
 pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     let is_old = |plan: &Plan| {
-        let since = world.rollouts.get(&plan.rollout).map(|rollout| rollout.since);
+        let since = match &plan.owner {
+            Owner::Rollout(rollout) => world.rollouts.get(rollout).map(|rollout| rollout.since),
+            Owner::Restore { since, .. } => Some(*since),
+        };
         since.is_none_or(|since| Duration::try_from(now.duration_since(since)).is_ok_and(|waited| waited > PLAN_TAKES))
     };
     let plans = world.rollouts.plans().filter(|(_, plan)| is_old(plan));
     let words = |(number, plan): (u64, &Arc<Plan>)| {
         let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
-        let what = format!(
-            "{} of the rollout {} should have moved in {} but did not; `rolloutctl show {}` says why",
-            count(plan.packages(), "package"),
-            plan.rollout,
-            trees.join(" and "),
-            plan.rollout
-        );
+        let (packages, trees) = (count(plan.packages(), "package"), trees.join(" and "));
+        let what = match &plan.owner {
+            Owner::Rollout(rollout) => format!(
+                "{packages} of the rollout {rollout} should have moved in {trees} but did not; `rolloutctl show {rollout}` \
+                 says why"
+            ),
+            restore @ Owner::Restore { .. } => {
+                format!("{packages} should have come or gone by {restore} but did not; `rolloutctl check` says why")
+            }
+        };
         (format!("logbook entry {number}"), what)
     };
     plans.map(words).collect()

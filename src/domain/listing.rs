@@ -59,6 +59,11 @@ impl Listing {
         self.packages.get(nevra)
     }
 
+    /// The same, with its name as it is kept.
+    pub fn get_key_value(&self, nevra: &Nevra) -> Option<(&Nevra, &Entry)> {
+        self.packages.get_key_value(nevra)
+    }
+
     /// Whether a package is listed.
     pub fn contains(&self, nevra: &Nevra) -> bool {
         self.packages.contains_key(nevra)

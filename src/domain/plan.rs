@@ -6,7 +6,14 @@
 //!
 //! A product has several architectures and distributions, so a plan is many moves. It is carried out as a whole: what
 //! cannot be staged in one distribution is shown in none.
+//!
+//! A plan belongs to a rollout, or to the restore of a tree. That of a restore has one move with the tree as its target:
+//! what comes back leaves no tree, and what goes leaves the target itself. So both are done in one publication.
 
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::checksum::Sha256;
@@ -21,8 +28,27 @@ pub struct Item {
     pub nevra: Nevra,
     /// SHA-256 of the accepted bytes.
     pub sha256: Sha256,
-    /// The trees that listed it when the plan was made.
+    /// The trees that listed it when the plan was made, and that do not list it after it.
     pub leaves: Vec<TreeName>,
+    /// How it was listed before, if it comes back by a restore.
+    pub was: Option<Before>,
+}
+
+/// How a package was listed in a tree to which it comes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Before {
+    /// The rollout that had brought it.
+    pub brought: Option<RolloutId>,
+    /// Its path in the tree, if that is not where the daemon puts packages.
+    pub place: Option<Arc<str>>,
+}
+
+impl Item {
+    /// Its path in the tree that it is brought into, unless it is listed there.
+    pub fn location(&self) -> String {
+        let place = self.was.as_ref().and_then(|was| was.place.as_deref());
+        place.map_or_else(|| self.nevra.location(), str::to_owned)
+    }
 }
 
 /// What is done in one distribution.
@@ -36,11 +62,44 @@ pub struct Move {
     pub items: Vec<Item>,
 }
 
-/// What is to be done for a rollout: all trees are staged, then all are shown, in all distributions.
+/// What a plan belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Owner {
+    /// A rollout.
+    Rollout(RolloutId),
+    /// The restore of a tree.
+    Restore {
+        /// The tree.
+        tree: TreeId,
+        /// The revision at which it listed what it is to list again.
+        to: u64,
+        /// The revision that it shows until then: whoever wants this back restores it.
+        from: u64,
+        /// When it was decided.
+        since: Timestamp,
+    },
+}
+
+impl From<RolloutId> for Owner {
+    fn from(rollout: RolloutId) -> Self {
+        Self::Rollout(rollout)
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rollout(rollout) => write!(f, "{rollout}"),
+            Self::Restore { tree, to, .. } => write!(f, "the restore of {tree} to revision {to}"),
+        }
+    }
+}
+
+/// What is to be done for a rollout or a restore: all trees are staged, then all are shown, in all distributions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The rollout it belongs to.
-    pub rollout: RolloutId,
+    /// What it belongs to.
+    pub owner: Owner,
     /// What is done in each distribution: at most one move each, in the order of their names.
     pub moves: Vec<Move>,
 }
@@ -62,6 +121,11 @@ impl Move {
         TreeId { dist: self.dist.clone(), tree: tree.clone() }
     }
 
+    /// Whether a package is in the target after it: of a restore, some packages leave it.
+    pub fn brings(&self, item: &Item) -> bool {
+        self.target.as_ref().is_some_and(|target| !item.leaves.contains(target))
+    }
+
     /// Whether it adds a package to a tree or removes it.
     pub fn touches(&self, item: &Item, tree: &TreeName) -> bool {
         self.target.as_ref() == Some(tree) || item.leaves.contains(tree)
@@ -69,6 +133,22 @@ impl Move {
 }
 
 impl Plan {
+    /// The rollout that it belongs to, if it belongs to one.
+    pub fn rollout(&self) -> Option<&RolloutId> {
+        match &self.owner {
+            Owner::Rollout(rollout) => Some(rollout),
+            Owner::Restore { .. } => None,
+        }
+    }
+
+    /// The tree that it restores, if it restores one.
+    pub fn restored(&self) -> Option<&TreeId> {
+        match &self.owner {
+            Owner::Rollout(_) => None,
+            Owner::Restore { tree, .. } => Some(tree),
+        }
+    }
+
     /// The distributions with a move, in order.
     pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
         self.moves.iter().map(|one| &one.dist)
@@ -104,7 +184,8 @@ impl Plan {
         if item.leaves.contains(tree) {
             return None;
         }
-        let brought = || Entry { brought: Some(self.rollout.clone()), ..Entry::of(item.sha256) };
+        let Before { brought, place } = item.was.clone().unwrap_or_default();
+        let brought = || Entry { brought: self.rollout().cloned().or(brought), place, ..Entry::of(item.sha256) };
         // What was there already was not brought by this one.
         before.cloned().or_else(|| (one.target.as_ref() == Some(tree)).then(brought))
     }
@@ -139,9 +220,10 @@ mod tests {
                 nevra: "a-1-1.noarch".parse().expect("a nevra"),
                 sha256: Sha256([0; 32]),
                 leaves: vec![tree("untested")],
+                was: None,
             }],
         };
-        let plan = Plan { rollout: "r".parse().expect("an id"), moves: vec![one("d/5"), one("d/6")] };
+        let plan = Plan { owner: Owner::Rollout("r".parse().expect("an id")), moves: vec![one("d/5"), one("d/6")] };
         let trees: Vec<String> = plan.trees().iter().map(ToString::to_string).collect();
         assert_eq!(trees, ["testing/d/5", "testing/d/6", "untested/d/5", "untested/d/6"]);
     }

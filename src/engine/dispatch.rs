@@ -318,7 +318,7 @@ impl Dispatch {
         tracing::error!(work = %what, why, ?pause, "failed");
         if let Some((_, plan)) = work.plan() {
             // A withdrawal may give it up now.
-            stirred.some.insert(plan.rollout.clone());
+            stirred.some.extend(plan.rollout().cloned());
         }
         view.trouble(what, Some(why.to_owned()));
         match work {
@@ -438,7 +438,7 @@ mod tests {
             assert!(!dispatch.has_new_moves(&view));
         }
         let given_up = Fact::Moved(Moved {
-            rollout: plan.rollout.clone(),
+            rollout: plan.rollout().expect("one of a rollout").clone(),
             from: String::new(),
             to: "Rejected".into(),
             plan: None,

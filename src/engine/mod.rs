@@ -13,6 +13,8 @@ pub mod handle;
 pub mod checkpoint;
 /// The logbook and the world.
 pub mod folding;
+/// What a tree listed at an earlier revision.
+pub mod earlier;
 /// Each entry of the logbook in the daemon's log.
 mod journal;
 /// What receivers of notices are sent.

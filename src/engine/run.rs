@@ -703,7 +703,7 @@ mod tests {
         });
         let plan = Arc::new(plan.expect("one moves"));
         assert_eq!(plan.dists().count(), 2);
-        let staged = Staged { plan: 1, rollout: plan.rollout.clone(), trees: vec![] };
+        let staged = Staged { plan: 1, rollout: plan.rollout().expect("one of a rollout").clone(), trees: vec![] };
         let ends = [(Work::TakeIn(dist), end), (Work::Stage(1, plan), WorkEnd::done(Found::Staged(staged)))];
         for (work, end) in ends {
             engine.dispatch.begins(&mut engine.shared.write(), &work);
@@ -888,7 +888,7 @@ mod tests {
     fn the_history_of_a_rollout_is_found_also_where_older_programs_have_written_it() {
         let moved = |rollout: &str, with_plan: bool| {
             let id: crate::domain::names::RolloutId = rollout.parse().expect("an id");
-            let plan = crate::domain::plan::Plan { rollout: id.clone(), moves: vec![] };
+            let plan = crate::domain::plan::Plan { owner: id.clone().into(), moves: vec![] };
             Fact::Moved(Moved { rollout: id, from: "a".into(), to: "b".into(), plan: with_plan.then_some(plan) })
         };
         let made = |rollout: &str| {

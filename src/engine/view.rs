@@ -15,11 +15,12 @@ use jiff::Timestamp;
 
 use crate::domain::attributes::Attributes;
 use crate::domain::backlog::Backlog;
-use crate::domain::gate::{Judgement, judge};
+use crate::domain::gate::{Finding, Judgement, judge};
 use crate::domain::moment::Moment;
 use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
+use crate::domain::plan::Owner;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{State, Transition};
 use crate::format::repofile;
@@ -136,6 +137,8 @@ pub struct RolloutView {
     pub by: String,
     /// Where each package lies in its distribution; nowhere when it was never taken in or was withdrawn.
     pub packages: Vec<(DistPath, Nevra, Vec<String>)>,
+    /// What restores of trees have taken away of it.
+    pub findings: Vec<Finding>,
     /// The states it can go to, with what each does to the trees.
     pub next: Vec<(State, String)>,
     /// What is said of it, by people or by its title.
@@ -204,6 +207,21 @@ pub struct TreeView {
     pub retiring: usize,
     /// Whether a publication is due.
     pub dirty: bool,
+    /// The earlier revision that it shows again, if that is so.
+    pub restored: Option<u64>,
+    /// The restore that is not carried out yet.
+    pub restoring: Option<Restoring>,
+}
+
+/// A restore that was decided and is not carried out yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restoring {
+    /// The number of its entry.
+    pub entry: u64,
+    /// The revision that is restored.
+    pub to: u64,
+    /// What is in its way.
+    pub trouble: Option<String>,
 }
 
 impl View {
@@ -236,10 +254,11 @@ impl View {
         let by = self.people.shown(rollout.by.as_str()).into_owned();
         let attributes = self.world.attributes.of(id);
         let known = self.known();
+        let findings = self.world.taken_away(rollout.packages());
         let is_of_it = |earlier: &&RolloutId| superseded_by(known, earlier) == Some(id);
         let supersedes = self.world.successors.before(id).filter(is_of_it).cloned().collect();
         let superseded_by = superseded_by(known, id).cloned();
-        Some(RolloutView { rollout, by, packages, next, attributes, trouble, superseded_by, supersedes })
+        Some(RolloutView { rollout, by, packages, findings, next, attributes, trouble, superseded_by, supersedes })
     }
 
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
@@ -348,6 +367,14 @@ impl View {
         rules.is_some_and(|rules| rules.trees.contains(&id.tree)) || self.world.trees.get(id).is_some()
     }
 
+    /// The restore of a tree that is not carried out yet.
+    fn restoring(&self, id: &TreeId) -> Option<Restoring> {
+        let (entry, plan) = self.world.rollouts.restore_of(id)?;
+        let Owner::Restore { to, .. } = plan.owner else { return None };
+        let trouble = self.known().stuck_plan(entry, plan);
+        Some(Restoring { entry, to, trouble })
+    }
+
     /// All trees in the order of the configuration.
     pub fn trees(&self) -> Vec<TreeView> {
         let ids = |(dist, rules): (&DistPath, &DistRules)| {
@@ -364,6 +391,8 @@ impl View {
                 published: known.published,
                 retiring: known.superseded.len() + known.leaving.len(),
                 dirty: known.dirty,
+                restored: known.restored.map(|restored| restored.to),
+                restoring: self.restoring(&id),
                 id,
             }
         })

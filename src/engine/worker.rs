@@ -174,7 +174,10 @@ fn stage(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Ti
     stage_all(held, view, plan, now)?;
     let trees = staged(held, view, plan);
     let none = || DistError::Disagrees("what was staged is not what the plan wants".to_owned());
-    let staged = Staged { plan: number, rollout: plan.rollout.clone(), trees: trees.ok_or_else(none)? };
+    let trees = trees.ok_or_else(none)?;
+    // Of a restore that is no step: its one tree is staged and shown in one piece of work.
+    let Some(rollout) = plan.rollout().cloned() else { return Ok(WorkEnd::done(Found::Nothing)) };
+    let staged = Staged { plan: number, rollout, trees };
     Ok(WorkEnd::done(Found::Staged(staged)))
 }
 

@@ -18,7 +18,7 @@ use crate::domain::gate::Finding;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Item, Owner, Plan};
 
 /// A piece of work. Each can be carried out twice with the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,7 +201,12 @@ pub fn all<'w>(
     let plans = world.rollouts.plans_in(dist);
     let promote = plans.filter(|(number, _)| !held.contains_key(number)).map(|(number, plan)| {
         let plan = Arc::clone(plan);
-        if world.rollouts.is_staged(number) { Work::Show(number, plan) } else { Work::Stage(number, plan) }
+        // A restore changes one tree, so there is no other one for which it would have to wait.
+        if plan.restored().is_some() || world.rollouts.is_staged(number) {
+            Work::Show(number, plan)
+        } else {
+            Work::Stage(number, plan)
+        }
     });
     let inspect = doubted.then(|| Work::Inspect(dist.clone(), rules.trees.clone()));
     let may_show = |tree: &&TreeName| {
@@ -234,18 +239,21 @@ pub struct Held {
 /// All moves that are held, by the numbers of their logbook entries.
 pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
     let held = world.rollouts.plans().filter_map(|(number, plan)| {
-        let rollout = &plan.rollout;
+        let owner = &plan.owner;
         let gone = plan.dists().find(|dist| !rules.distributions.contains_key(*dist));
         let why = if let Some(dist) = gone {
             let until = "until it is configured again";
-            format!("The distribution {dist} is no longer configured. Nothing is moved for {rollout} {until}")
+            format!("The distribution {dist} is no longer configured. Nothing is moved for {owner} {until}")
         } else {
             let Finding { code, sentence, .. } = world.objection(rules, plan)?;
-            let until = match code {
-                HALTED => " until the halt ends",
-                _ => "; withdraw it, or trust the key again",
+            let until = match (code, owner) {
+                (HALTED, _) => " until the halt ends".to_owned(),
+                (_, Owner::Rollout(_)) => "; withdraw it, or trust the key again".to_owned(),
+                (_, Owner::Restore { tree, from, .. }) => {
+                    format!("; trust the key again, or give it up: `rolloutctl restore {tree} --to {from}`")
+                }
             };
-            format!("{sentence} Nothing is moved for {rollout}{until}")
+            format!("{sentence} Nothing is moved for {owner}{until}")
         };
         Some((number, Held { what: Trouble::of_plan(plan, number), why }))
     });
@@ -273,7 +281,7 @@ fn retire(world: &World, dist: &DistPath, tree: &TreeName, rules: &DistRules, no
     // A plan may have brought one back already of which it is not written down.
     let moves = world.rollouts.plans_in(dist).filter_map(|(_, plan)| plan.of(dist));
     let moves = moves.filter(|one| one.target.as_ref() == Some(tree));
-    let comes: BTreeSet<String> = moves.flat_map(|one| one.items.iter().map(|item| item.nevra.location())).collect();
+    let comes: BTreeSet<String> = moves.flat_map(|one| one.items.iter().map(Item::location)).collect();
     let packages = known
         .leaving
         .iter()
@@ -352,7 +360,8 @@ mod tests {
     fn a_plan_begins_when_all_its_lanes_are_free_and_they_are_kept_free_for_it() {
         let plan = |number: u64, dists: &[&str]| {
             let one = |dist: &&str| Move { dist: dist.parse().expect("a path"), target: None, items: vec![] };
-            let plan = Plan { rollout: "r".parse().expect("an id"), moves: dists.iter().map(one).collect() };
+            let plan =
+                Plan { owner: Owner::Rollout("r".parse().expect("an id")), moves: dists.iter().map(one).collect() };
             Work::Stage(number, Arc::new(plan))
         };
         let look = |dist: &str| Work::TakeIn(dist.parse().expect("a path"));

@@ -63,6 +63,21 @@ pub enum Answer {
         /// Where it was listed.
         trees: Vec<TreeName>,
     },
+    /// A tree is to list again what it listed before.
+    Restores {
+        /// The number of the entry.
+        entry: u64,
+        /// What it says.
+        says: String,
+        /// How many packages come back.
+        comes: usize,
+        /// How many go.
+        goes: usize,
+        /// The revision to which a restore is the way back.
+        back: u64,
+    },
+    /// It is so already; nothing was written down.
+    Nothing(String),
     /// Somebody was erased.
     Erased(PersonId),
     /// Something was written down; the sentence is the logbook's.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::agenda::{Work, Wrong};
+use super::earlier::ToRestore;
 use super::fact::assignment::{Answered, Installed};
 use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
@@ -92,6 +93,8 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// That a tree lists again what it listed before.
+    Restore(ToRestore),
     /// To erase somebody from the register of people.
     Erase {
         /// The id, or the identity.

@@ -58,9 +58,14 @@ impl<'a> Known<'a> {
     pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Arc<Plan>, String)> {
         let number = rollout.plan?;
         let plan = self.world.rollouts.plan(number)?;
+        self.stuck_plan(number, plan).map(|why| (plan, why))
+    }
+
+    /// What is in the way of a plan.
+    pub fn stuck_plan(self, number: u64, plan: &Plan) -> Option<String> {
         let objection = self.world.objection(self.rules, plan).map(|finding| finding.sentence);
         let wrong = || plan.trees().iter().find_map(|id| self.wrong.get(id)).map(|wrong| format!("{}.", wrong.why));
         let failed = || self.troubles.get(&Trouble::of_plan(plan, number)).map(|why| format!("{why}."));
-        objection.or_else(wrong).or_else(failed).map(|why| (plan, why))
+        objection.or_else(wrong).or_else(failed)
     }
 }

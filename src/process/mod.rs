@@ -26,6 +26,8 @@ pub mod listed;
 pub mod trouble;
 /// What there is to do, seen from the world.
 pub mod agenda;
+/// What a tree listed before.
+pub mod earlier;
 /// Everything that can wake the engine.
 pub mod input;
 /// What an input calls for, and what whoever asked is told.
@@ -63,7 +65,8 @@ use crate::domain::names::RolloutId;
 use act::succeed::Earlier;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
-    maintenance, release, request, review, schedule, step, submit, succeed, task, team, tied, told, update, wishes,
+    maintenance, release, request, restore, review, schedule, step, submit, succeed, task, team, tied, told, update,
+    wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -94,6 +97,7 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)
         }
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
+        Input::Asked(caller, Ask::Restore(wanted)) => restore::restore(known, caller, wanted),
         Input::Asked(caller, Ask::Erase { person, reason }) => erase::erase(known, caller, person, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Asked(caller, Ask::Halt { dist, reason }) => halt::halt(known, caller, dist.as_ref(), reason),

@@ -94,7 +94,7 @@ pub fn outlook(known: Known<'_>, caller: &Caller, rollout: &Rollout, state: &str
 }
 
 /// What a plan would do in one tree.
-fn in_tree(world: &World, plan: &Plan, id: TreeId) -> TreeOutlook {
+pub fn in_tree(world: &World, plan: &Plan, id: TreeId) -> TreeOutlook {
     let before = world.trees.listing(&id);
     let after = plan.shown_in(&id, &before);
     let items = || plan.of(&id.dist).into_iter().flat_map(|one| &one.items);

@@ -34,6 +34,8 @@ rights! {
     END_HALT = "end a halt", [ADMIN, SRM, OU], false;
     /// Nothing is promoted for a time (S3-35).
     MAINTENANCE = "declare maintenances and call them off", [ADMIN, SRM, OU], false;
+    /// A tree that lists again what it listed before.
+    RESTORE = "restore trees", [ADMIN], false;
     /// A rollout on hold (S3-08).
     STALL = "put a rollout on hold and let it go on", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// The registry of early adopters.

@@ -5,7 +5,7 @@
 //!
 //! 1. every package's bytes are hashed and compared with what was accepted;
 //! 2. the target gets them (a link, or a synced copy on another file system), and its directories are synced; for a
-//!    withdrawal they are kept in `<state>/retired/<distribution>/`;
+//!    withdrawal they are kept in `<state>/retired/<distribution>/`, and so are those that leave the target by a restore;
 //! 3. new metadata of all trees is staged, in all distributions;
 //! 4. the targets are shown with the packages;
 //! 5. the trees that they leave are shown without them.
@@ -28,8 +28,9 @@ use super::ownership;
 use super::publication::file_checksum;
 use super::tree;
 use crate::domain::checksum::{ChecksumKind, Sha256};
-use crate::domain::listing::{Catalog, Entry};
-use crate::domain::names::TreeName;
+use crate::domain::listing::{Catalog, Entry, Listing};
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Move};
 
 /// The directories that a plan uses.
@@ -39,6 +40,47 @@ pub struct Places {
     pub root: PathBuf,
     /// Where withdrawn packages are kept.
     pub retired: PathBuf,
+}
+
+impl Places {
+    /// Where a withdrawn package is kept.
+    fn kept(&self, item: &Item) -> PathBuf {
+        self.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name()))
+    }
+
+    /// Wherever a package that comes back may be: it was kept when it left, its file may not have been removed yet, and
+    /// other trees may have it.
+    fn of_earlier<'p>(
+        &'p self,
+        dist: &'p DistPath,
+        item: &'p Item,
+        trees: impl Iterator<Item = (&'p TreeName, String)> + 'p,
+    ) -> impl Iterator<Item = PathBuf> + 'p {
+        let dir = |tree: &TreeName| tree::dir(&self.root, &TreeId { dist: dist.clone(), tree: tree.clone() });
+        let there = trees.map(move |(tree, place)| dir(tree).join(place));
+        std::iter::once(self.kept(item)).chain(there)
+    }
+}
+
+/// The packages of a plan that come back by a restore and whose bytes are nowhere: no file has the size. Their content is
+/// compared when they are brought.
+pub fn missing<'p>(
+    places: &Places,
+    trees: &[(TreeName, Listing)],
+    one: &'p Move,
+    size: impl Fn(&Nevra) -> Option<u64>,
+) -> Vec<&'p Nevra> {
+    let is_missing = |item: &&Item| {
+        let here = trees.iter().map(|(tree, listing)| (tree, where_in(listing, one, tree, item)));
+        let size = size(&item.nevra);
+        let fits = |path: PathBuf| {
+            std::fs::symlink_metadata(path)
+                .is_ok_and(|meta| meta.is_file() && size.is_none_or(|size| meta.len() == size))
+        };
+        !places.of_earlier(&one.dist, item, here).any(fits)
+    };
+    let comes = one.items.iter().filter(|item| one.brings(item) && item.was.is_some());
+    comes.filter(is_missing).map(|item| &item.nevra).collect()
 }
 
 /// Why a package could not be put in its place.
@@ -60,20 +102,26 @@ pub fn bring(
     disk: &dyn Disk,
     places: &Places,
     index: &mut Index,
-    catalog: &dyn Catalog,
+    (catalog, trees): (&dyn Catalog, &[TreeName]),
     one: &Move,
 ) -> Result<(), BringError> {
     let mut dirs = BTreeSet::new();
     for item in &one.items {
         let to = match &one.target {
-            Some(target) => place(places, catalog, one, target, item),
-            None => places.retired.join(format!("{}-{}", item.sha256.to_hex(), item.nevra.file_name())),
+            Some(target) if one.brings(item) => place(places, catalog, one, target, item),
+            // A restore that is given up had not brought it yet, so it need not be kept once more.
+            Some(target) if !catalog.lists(target, &item.nevra) => continue,
+            _ => places.kept(item),
         };
         let dir = to.parent().unwrap_or(Path::new(".")).to_owned();
         let there = open_accepted(&to, item.sha256)?;
         if !there.as_ref().is_some_and(|there| is_made(index, there, item.sha256)) {
             let mut from: Vec<PathBuf> =
                 item.leaves.iter().map(|tree| place(places, catalog, one, tree, item)).collect();
+            if item.was.is_some() {
+                let here = trees.iter().map(|tree| (tree, where_in(&catalog.listing(tree), one, tree, item)));
+                from.extend(places.of_earlier(&one.dist, item, here).filter(|path| *path != to));
+            }
             // A plan that shows withdrawn packages again has them nowhere else.
             from.extend(there.map(|_| to.clone()));
             bring_from(disk, index, &from, &to, item)?;
@@ -189,7 +237,16 @@ fn open_plain(path: &Path) -> Result<Option<File>, DiskError> {
 
 /// The path of a package of a plan in a tree, present or future.
 fn place(places: &Places, catalog: &dyn Catalog, one: &Move, tree: &TreeName, item: &Item) -> PathBuf {
-    tree::dir(&places.root, &one.id(tree)).join(catalog.listing(tree).location(&item.nevra))
+    tree::dir(&places.root, &one.id(tree)).join(where_in(&catalog.listing(tree), one, tree, item))
+}
+
+/// The same below the tree, which lists this.
+fn where_in(listing: &Listing, one: &Move, tree: &TreeName, item: &Item) -> String {
+    match listing.get(&item.nevra) {
+        Some(entry) => entry.location(&item.nevra),
+        None if one.target.as_ref() == Some(tree) => item.location(),
+        None => item.nevra.location(),
+    }
 }
 
 #[cfg(test)]
@@ -197,7 +254,6 @@ mod tests {
     use super::super::disk::{Access, Kernel, failing::FailingDisk, put};
     use super::*;
     use crate::domain::listing::Inventory;
-    use crate::domain::nevra::Nevra;
 
     struct Site {
         dir: tempfile::TempDir,
@@ -218,7 +274,12 @@ mod tests {
         let plan = Move {
             dist: "d".parse().expect("a path"),
             target: target.map(|t| t.parse().expect("a name")),
-            items: vec![Item { nevra, sha256: Sha256(sum), leaves: vec!["untested".parse().expect("a name")] }],
+            items: vec![Item {
+                nevra,
+                sha256: Sha256(sum),
+                leaves: vec!["untested".parse().expect("a name")],
+                was: None,
+            }],
         };
         Site { dir, plan }
     }
@@ -247,7 +308,7 @@ mod tests {
         }
 
         fn bring(&self, disk: &dyn Disk) -> Result<(), BringError> {
-            bring(disk, &self.places(), &mut self.index(true), &Inventory::default(), &self.plan)
+            bring(disk, &self.places(), &mut self.index(true), (&Inventory::default(), &[]), &self.plan)
         }
     }
 
@@ -260,11 +321,17 @@ mod tests {
                     &FailingDisk::after(calls),
                     &site.places(),
                     &mut site.index(made),
-                    &Inventory::default(),
+                    (&Inventory::default(), &[]),
                     &site.plan,
                 );
-                bring(&Kernel::default(), &site.places(), &mut site.index(made), &Inventory::default(), &site.plan)
-                    .expect("the next try succeeds");
+                bring(
+                    &Kernel::default(),
+                    &site.places(),
+                    &mut site.index(made),
+                    (&Inventory::default(), &[]),
+                    &site.plan,
+                )
+                .expect("the next try succeeds");
                 assert_eq!(std::fs::read(site.file("testing")).expect("there"), ACCEPTED);
                 assert!(site.file("untested").exists());
                 if result.is_ok() {
@@ -309,7 +376,7 @@ mod tests {
             let site = site(Some("testing"));
             let mut kept_open = std::fs::File::options().append(true).open(site.file("untested")).expect("opened");
             std::fs::set_permissions(site.file("untested"), PermissionsExt::from_mode(mode)).expect("changed");
-            bring(&Kernel::default(), &site.places(), &mut site.index(made), &Inventory::default(), &site.plan)
+            bring(&Kernel::default(), &site.places(), &mut site.index(made), (&Inventory::default(), &[]), &site.plan)
                 .expect("brought");
             assert_eq!(site.inode("testing") == site.inode("untested"), linked, "made {made}, mode {mode:o}");
             let meta = std::fs::symlink_metadata(site.file("testing")).expect("there");
@@ -325,8 +392,9 @@ mod tests {
         let mut site = site(Some("untested"));
         site.plan.items[0].leaves.clear();
         let before = site.inode("untested");
-        let bring =
-            || bring(&Kernel::default(), &site.places(), &mut site.index(false), &Inventory::default(), &site.plan);
+        let bring = || {
+            bring(&Kernel::default(), &site.places(), &mut site.index(false), (&Inventory::default(), &[]), &site.plan)
+        };
         bring().expect("copied");
         let ours = site.inode("untested");
         assert_ne!(ours, before);

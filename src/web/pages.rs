@@ -215,7 +215,17 @@ mod tests {
         let (attributes, trouble) = (Attributes::default(), Some("no room".to_owned()));
         let (superseded_by, supersedes) = ("rt-2".parse().ok(), vec![]);
         let by = "me".to_owned();
-        RolloutView { rollout, packages, next: vec![], attributes, trouble, by, superseded_by, supersedes }
+        RolloutView {
+            rollout,
+            packages,
+            findings: vec![],
+            next: vec![],
+            attributes,
+            trouble,
+            by,
+            superseded_by,
+            supersedes,
+        }
     }
 
     fn entries() -> Vec<EntryRow> {
@@ -245,6 +255,8 @@ mod tests {
                 published,
                 retiring: 0,
                 dirty: false,
+                restored: None,
+                restoring: None,
             },
             repos: vec![link("a.repo"), link("a-with-production.repo")],
         };

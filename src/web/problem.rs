@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::gate::{Judgement, Verdict};
+use crate::domain::gate::{Finding, Judgement, Verdict};
 use crate::engine::handle::NoAnswer;
 
 /// A problem document.
@@ -116,13 +116,18 @@ impl Problem {
 
 /// The findings of a judgement, worst first.
 pub fn findings(judgement: &Judgement) -> Vec<FindingBody> {
-    let body = |f: &crate::domain::gate::Finding| FindingBody {
+    finding_bodies(&judgement.findings)
+}
+
+/// Findings as other programs read them.
+pub fn finding_bodies(findings: &[Finding]) -> Vec<FindingBody> {
+    let body = |f: &Finding| FindingBody {
         verdict: f.verdict.to_string(),
         code: f.code.to_owned(),
         sentence: f.sentence.clone(),
         not_before: f.not_before.map(|at| at.moment().wall.to_string()),
     };
-    judgement.findings.iter().map(body).collect()
+    findings.iter().map(body).collect()
 }
 
 impl From<NoAnswer> for Problem {
@@ -190,7 +195,6 @@ pub async fn worded(response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::gate::Finding;
 
     #[test]
     fn a_refused_step_is_a_document_with_its_findings() {

@@ -27,6 +27,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["explain"],
     &["trees"],
     &["diff"],
+    &["restore"],
     &["procedure"],
     &["procedure", "show"],
     &["calendar"],

@@ -60,6 +60,7 @@ mod power_cuts;
 mod random;
 mod readers;
 mod release_story;
+mod restore;
 mod review_story;
 mod reports;
 mod rings;

@@ -108,6 +108,8 @@ mod tests {
             published: None,
             retiring: 0,
             dirty: true,
+            restored: None,
+            restoring: None,
         };
         let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (reasons, warnings) = (texts(&["logbook: the disk is full"]), texts(&["uploads d: a.rpm: no\nway in"]));

@@ -26,6 +26,8 @@ pub mod explain;
 pub mod log;
 /// `rolloutctl trees`.
 pub mod trees;
+/// `rolloutctl restore`.
+pub mod restore;
 /// `rolloutctl diff`.
 pub mod diff;
 /// `rolloutctl procedure`.
@@ -116,6 +118,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     Trees(trees::TreesArgs),
     Diff(diff::DiffArgs),
+    Restore(restore::RestoreArgs),
     Procedure(procedure::ProcedureArgs),
     Calendar(calendar::CalendarArgs),
     Submit(submit::SubmitArgs),
@@ -182,6 +185,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Explain(args) => explain::run(args, &client, json).await,
         Command::Trees(args) => trees::run(&client, args, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,
+        Command::Restore(args) => restore::run(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
         Command::Calendar(args) => calendar::run(args, &client, json).await,
         Command::Submit(args) => submit::run(args, &client, json).await,

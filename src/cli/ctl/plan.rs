@@ -66,7 +66,8 @@ fn show_plan(plan: &PlanBody, width: usize) -> String {
     text + &show_findings(&plan.findings)
 }
 
-fn show_tree(tree: &PlannedTree, width: usize) -> String {
+/// What would become of a tree.
+pub(super) fn show_tree(tree: &PlannedTree, width: usize) -> String {
     let moves = [(&tree.added, "come"), (&tree.removed, "go")].into_iter().filter(|(amount, _)| amount.packages > 0);
     let moves = moves.map(|(amount, verb)| {
         let verb = if amount.packages == 1 { format!("{verb}s") } else { verb.to_owned() };

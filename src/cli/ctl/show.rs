@@ -62,6 +62,9 @@ fn show_rollout(r: &RolloutBody, program: &str) -> String {
         let of = if r.distributions.len() > 1 { format!(" of {}", package.distribution) } else { String::new() };
         let _ = writeln!(text, "package       {} in {trees}{of}", package.nevra);
     }
+    for finding in &r.findings {
+        let _ = writeln!(text, "restored      {}", finding.sentence);
+    }
     if let Some(about) = &r.about {
         show_about(&mut text, about);
     }

@@ -43,22 +43,23 @@ fn show_repo_files(trees: &[TreeBody], width: usize) -> String {
 fn show_trees(trees: &[TreeBody], width: usize) -> String {
     let row = |t: &TreeBody| {
         let published = t.published.as_deref().map_or_else(|| "not yet".to_owned(), moment);
-        vec![
-            t.distribution.clone(),
-            t.tree.clone(),
-            t.packages.to_string(),
-            t.revision.to_string(),
-            published,
-            t.url.clone(),
-        ]
+        vec![t.distribution.clone(), t.tree.clone(), t.packages.to_string(), revision(t), published, t.url.clone()]
     };
     let head = ["DISTRIBUTION", "TREE", "PACKAGES", "REVISION", "PUBLISHED", "URL"];
     table::lay_out(&head, &trees.iter().map(row).collect::<Vec<_>>(), width)
 }
 
+/// Its revision, and whose packages it lists again.
+fn revision(tree: &TreeBody) -> String {
+    let again = tree.restored.map(|to| format!(", restored from {to}"));
+    let coming = tree.restoring.as_ref().map(|coming| format!(", {} is to be restored", coming.to));
+    format!("{}{}", tree.revision, coming.or(again).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::api::trees::RestoringBody;
 
     #[test]
     fn trees_are_listed() {
@@ -72,8 +73,14 @@ mod tests {
             published: published.map(str::to_owned),
             retiring: 0,
             dirty: false,
+            restored: None,
+            restoring: None,
         };
         let trees = [tree("untested", 1_795_176_000, Some("2026-11-20T12:00:00Z")), tree("production", 0, None)];
         insta::assert_snapshot!(format!("{}\n{}", show_trees(&trees, 200), show_repo_files(&trees, 200)));
+        let restored = TreeBody { restored: Some(7), ..tree("production", 9, None) };
+        let restoring = RestoringBody { entry: 31, to: 7, trouble: None };
+        let restoring = TreeBody { restoring: Some(restoring), ..tree("production", 8, None) };
+        assert_eq!([&restored, &restoring].map(revision), ["9, restored from 7", "8, 7 is to be restored"]);
     }
 }

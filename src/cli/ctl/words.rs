@@ -75,6 +75,7 @@ pub(super) mod tests {
             about: None,
             dossier: None,
             packages: vec![],
+            findings: vec![],
             next: vec![],
         }
     }

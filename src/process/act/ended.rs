@@ -59,7 +59,7 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             is_going_on.then(|| entry(staged.clone().into())).into_iter().collect()
         }
         Found::Shown { plan, published } => {
-            let rollout = world.rollouts.plan(*plan).map(|plan| plan.rollout.clone());
+            let rollout = world.rollouts.plan(*plan).and_then(|plan| plan.rollout().cloned());
             let done: Option<Fact> = (ended.end == End::Done).then(|| Done { plan: *plan, rollout }.into());
             // If it has failed, its steps are all we know of it.
             let is_done = done.is_some();

@@ -104,7 +104,7 @@ fn way_back(world: &World, plan: &Plan, one: &Move) -> Result<Move, Finding> {
             let trees: Vec<&str> = trees.into_iter().collect();
             let sentence = format!(
                 "The packages of {} lie in {}, so there is no state to go back to; fix what blocks the move.",
-                plan.rollout,
+                plan.owner,
                 trees.join(" and ")
             );
             return Err(Finding::new(Verdict::Reject, "package_elsewhere", sentence));

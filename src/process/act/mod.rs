@@ -10,6 +10,8 @@ pub mod lose;
 pub mod adopt;
 /// A move is given up.
 pub mod give_up;
+/// A tree lists again what it listed before.
+pub mod restore;
 /// Somebody is erased from the register of people.
 pub mod erase;
 /// Promotions are halted, and go on.

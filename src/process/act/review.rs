@@ -72,7 +72,7 @@ fn emergency(known: Known<'_>, change: &ChangeId, rollout: Option<&RolloutId>) -
 /// one review is enough.
 fn released(known: Known<'_>, plan: u64) -> Option<(Cause, Reviewed, Duration)> {
     let plan = known.world.rollouts.plan(plan)?;
-    let rollout = known.world.rollouts.get(&plan.rollout)?;
+    let rollout = known.world.rollouts.get(plan.rollout()?)?;
     let within = known.rules.of(&rollout.parts).ok()?.workflow.review()?;
     let is_last = |one: &crate::domain::plan::Move| {
         known.rules.distributions.get(&one.dist).and_then(|rules| rules.trees.last()) == one.target.as_ref()

@@ -58,7 +58,12 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
             let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, &item.nevra)));
             let naming = items.flat_map(|(dist, nevra)| rollouts.naming(dist, nevra));
-            naming.map(|rollout| rollout.id.clone()).chain([plan.rollout.clone()]).collect()
+            // Whatever is to move in a tree waits until its restore is over.
+            let there = plan
+                .restored()
+                .into_iter()
+                .flat_map(|id| rollouts.waiting().filter(move |rollout| rollout.dists().any(|dist| *dist == id.dist)));
+            naming.chain(there).map(|rollout| rollout.id.clone()).chain(plan.rollout().cloned()).collect()
         }
         // A bundle is complete by the states of its rollouts and of those that its release notes list, which may be in no
         // bundle or in another one.
@@ -169,6 +174,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Published(_)
         | Fact::Retired(_)
         | Fact::Released(_)
+        | Fact::Restored(_)
         | Fact::Submitted(_)
         | Fact::Staged(_)
         | Fact::Declined(_)

@@ -276,6 +276,8 @@ facts! {
     Retired(tree::Retired), "retired";
     /// A tree is under management no longer.
     Released(tree::Released), "released";
+    /// A tree is to list again what it listed before.
+    Restored(tree::Restored);
     /// A rollout was created.
     Submitted(rollout::Submitted), "submitted";
     /// A step was asked for and not taken.
@@ -648,11 +650,11 @@ pub(crate) mod samples {
                 from: "InVerification".into(),
                 to: "StageRollOut".into(),
                 plan: Some(Plan {
-                    rollout,
+                    owner: rollout.into(),
                     moves: vec![Move {
                         dist,
                         target: Some(tree("testing")),
-                        items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+                        items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")], was: None }],
                     }],
                 }),
             }),
@@ -702,6 +704,70 @@ pub(crate) mod samples {
         vec![adopted(None, &["ABCD"]), adopted(Some("unsigned"), &[]), released]
     }
 
+    /// What restores of trees added: one package comes back and another goes, and then it is given up.
+    pub(crate) fn of_restores() -> Vec<Fact> {
+        let took = every_fact().into_iter().find_map(|fact| match fact {
+            Fact::Accepted(took) => Some(took),
+            _ => None,
+        });
+        let took = took.expect("one is taken in");
+        let other: Nevra = "dpm-1.8.0-1.x86_64".parse().expect("a nevra");
+        let (dist, tree, rollout) = (took.dist.clone(), took.tree.clone(), "rt-1".parse().ok());
+        let listed = |nevra: &Nevra, n, brought: &Option<RolloutId>, place: Option<&str>| tree::Relisted {
+            nevra: nevra.clone(),
+            sha256: Sha256([n; 32]),
+            brought: brought.clone(),
+            place: place.map(str::to_owned),
+        };
+        let restored = tree::Restored {
+            dist,
+            tree,
+            to: 1_795_172_400,
+            published: 10,
+            from: 1_795_172_517,
+            comes: vec![listed(&other, 5, &None, Some("old/dpm-1.8.0-1.x86_64.rpm"))],
+            goes: vec![listed(&took.nevra, 7, &rollout, None)],
+            rejected: vec![other.clone()],
+            gives_up: None,
+        };
+        let given_up = tree::Restored {
+            to: restored.from,
+            from: restored.from,
+            comes: restored.goes.clone(),
+            goes: restored.comes.clone(),
+            rejected: vec![],
+            gives_up: Some(3),
+            ..restored.clone()
+        };
+        let other_tree = "delta".parse::<TreeName>().expect("a name");
+        let arrival = |n, nevra: &Nevra, tree: &TreeName| Accepted {
+            nevra: nevra.clone(),
+            sha256: Sha256([n; 32]),
+            tree: tree.clone(),
+            ..took.clone()
+        };
+        let published = tree::Published {
+            tree: restored.id(),
+            revision: 1_795_172_600,
+            packages: 1,
+            repomd: Sha256([9; 32]),
+            superseded: vec![],
+            plan: Some(3),
+        };
+        let done = |plan| Fact::Done(Done { plan, rollout: None });
+        let again = Fact::Published(tree::Published { revision: 1_795_172_700, plan: Some(6), ..published.clone() });
+        vec![
+            arrival(7, &took.nevra, &took.tree).into(),
+            arrival(5, &other, &other_tree).into(),
+            restored.clone().into(),
+            published.into(),
+            done(3),
+            given_up.into(),
+            again,
+            done(6),
+        ]
+    }
+
     /// What plans of several distributions added.
     pub(crate) fn of_several() -> Vec<Fact> {
         let dist = |path: &str| path.parse::<DistPath>().expect("a path");
@@ -712,7 +778,12 @@ pub(crate) mod samples {
         let one = |path: &str, text: &str| Move {
             dist: dist(path),
             target: Some(tree("testing")),
-            items: vec![Item { nevra: nevra(text), sha256: Sha256([7; 32]), leaves: vec![tree("untested")] }],
+            items: vec![Item {
+                nevra: nevra(text),
+                sha256: Sha256([7; 32]),
+                leaves: vec![tree("untested")],
+                was: None,
+            }],
         };
         let both = [("umd/3/sl5/i386", "bdii-5.2.22-1.el5.i386"), ("umd/3/sl6/x86_64", "bdii-5.2.22-1.el6.x86_64")];
         let staged = |path: &str, name: &str| StagedTree {
@@ -733,7 +804,10 @@ pub(crate) mod samples {
                 rollout: rollout.clone(),
                 from: "InVerification".into(),
                 to: "StageRollOut".into(),
-                plan: Some(Plan { rollout: rollout.clone(), moves: both.map(|(path, text)| one(path, text)).into() }),
+                plan: Some(Plan {
+                    owner: rollout.clone().into(),
+                    moves: both.map(|(path, text)| one(path, text)).into(),
+                }),
             }),
             Fact::Staged(Staged { plan: 2, rollout, trees: trees.collect() }),
         ]
@@ -1210,6 +1284,7 @@ mod tests {
         all.extend(samples::of_messages());
         all.extend(samples::of_extensions());
         all.extend(samples::of_successions());
+        all.extend(samples::of_restores().into_iter().filter(|fact| matches!(fact, Fact::Restored(_))));
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.

@@ -233,14 +233,14 @@ struct ItemOnDisk {
 
 impl From<MoveOnDisk> for Move {
     fn from(MoveOnDisk { dist, target, items }: MoveOnDisk) -> Self {
-        let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves };
+        let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves, was: None };
         Self { dist, target, items: items.into_iter().map(item).collect() }
     }
 }
 
 impl From<Move> for MoveOnDisk {
     fn from(Move { dist, target, items }: Move) -> Self {
-        let item = |Item { nevra, sha256, leaves }| ItemOnDisk { nevra, sha256, leaves };
+        let item = |Item { nevra, sha256, leaves, .. }| ItemOnDisk { nevra, sha256, leaves };
         Self { dist, target, items: items.into_iter().map(item).collect() }
     }
 }
@@ -248,7 +248,7 @@ impl From<Move> for MoveOnDisk {
 impl From<MovedOnDisk> for Moved {
     fn from(MovedOnDisk { rollout, from, to, plan }: MovedOnDisk) -> Self {
         let plan = plan.map(|PlanOnDisk { moves }| Plan {
-            rollout: rollout.clone(),
+            owner: rollout.clone().into(),
             moves: moves.into_iter().map(Move::from).collect(),
         });
         Self { rollout, from, to, plan }
@@ -309,7 +309,7 @@ impl Kind for Moved {
 
     fn upcast(_: u32, body: &str) -> Result<Self, String> {
         let MovedInOne { rollout, from, to, plan } = serde_json::from_str(body).map_err(|e| e.to_string())?;
-        let plan = plan.map(|one| Plan { rollout: rollout.clone(), moves: vec![one.into()] });
+        let plan = plan.map(|one| Plan { owner: rollout.clone().into(), moves: vec![one.into()] });
         Ok(Self { rollout, from, to, plan })
     }
 }

@@ -1,12 +1,15 @@
-//! Facts about trees: what clients see, and what was removed.
+//! Facts about trees: what clients see, what was removed, and what is restored.
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Subject, count};
+use super::{Kind, Subject, TOLD_MOST, count, more};
 use crate::domain::checksum::Sha256;
-use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::domain::plan::{Before, Item, Move, Owner, Plan};
 
 /// A tree shows new metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +50,108 @@ pub struct Released {
     pub dist: DistPath,
     /// The tree.
     pub tree: TreeName,
+}
+
+/// A tree is to list again what it listed at an earlier revision. A plan follows from it, as from a step of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// The distribution.
+    pub dist: DistPath,
+    /// The tree.
+    pub tree: TreeName,
+    /// The revision at which it listed what it is to list again.
+    pub to: u64,
+    /// The number of the entry that published that revision.
+    pub published: u64,
+    /// The revision that it shows until then.
+    pub from: u64,
+    /// The packages that come back, sorted.
+    pub comes: Vec<Relisted>,
+    /// The packages that go, sorted.
+    pub goes: Vec<Relisted>,
+    /// Those of the packages that come back although they were rejected: somebody has said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Nevra>,
+    /// The number of the entry whose restore is given up by this one, as it cannot be carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives_up: Option<u64>,
+}
+
+/// A package that comes or goes, as the tree listed it then or lists it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relisted {
+    /// Identity.
+    pub nevra: Nevra,
+    /// SHA-256 of the accepted bytes.
+    pub sha256: Sha256,
+    /// The rollout that had brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought: Option<RolloutId>,
+    /// Its path in the tree, if that is not where the daemon puts packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+impl Restored {
+    /// The tree.
+    pub fn id(&self) -> TreeId {
+        TreeId { dist: self.dist.clone(), tree: self.tree.clone() }
+    }
+
+    /// What is done to the tree, decided at `since`; `None` if there is nothing to do.
+    pub fn plan(&self, since: Timestamp) -> Option<Plan> {
+        let comes = self.comes.iter().map(|one| Item {
+            nevra: one.nevra.clone(),
+            sha256: one.sha256,
+            leaves: vec![],
+            was: Some(Before { brought: one.brought.clone(), place: one.place.as_deref().map(Into::into) }),
+        });
+        let goes = self.goes.iter().map(|one| Item {
+            nevra: one.nevra.clone(),
+            sha256: one.sha256,
+            leaves: vec![self.tree.clone()],
+            was: None,
+        });
+        let mut items: Vec<Item> = comes.chain(goes).collect();
+        items.sort_unstable_by(|a, b| a.nevra.cmp(&b.nevra));
+        let owner = Owner::Restore { tree: self.id(), to: self.to, from: self.from, since };
+        let one = Move { dist: self.dist.clone(), target: Some(self.tree.clone()), items };
+        (!one.items.is_empty()).then(|| Plan { owner, moves: vec![one] })
+    }
+}
+
+impl Kind for Restored {
+    const NAME: &'static str = "tree.restored";
+
+    /// The tree, and the rollouts that had brought what comes or goes: their history shows it, too.
+    fn about(&self) -> Vec<Subject> {
+        let rollouts = self.comes.iter().chain(&self.goes).filter_map(|one| one.brought.clone());
+        let rollouts: std::collections::BTreeSet<RolloutId> = rollouts.collect();
+        std::iter::once(Subject::Tree(self.id())).chain(rollouts.into_iter().map(Subject::Rollout)).collect()
+    }
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id();
+        if let Some(entry) = self.gives_up {
+            return write!(f, "gave up the restore of {id} (logbook entry {entry}); it stays at revision {}", self.to);
+        }
+        write!(f, "restored {id} to revision {} (logbook entry {})", self.to, self.published)?;
+        for (all, verb) in [(&self.comes, "comes back"), (&self.goes, "goes")] {
+            if !all.is_empty() {
+                let mut told: Vec<String> = all.iter().take(TOLD_MOST).map(|one| one.nevra.to_string()).collect();
+                told.extend(more(all.len()));
+                write!(f, "; {verb}: {}", told.join(" "))?;
+            }
+        }
+        match self.rejected.len() {
+            0 => Ok(()),
+            rejected => write!(f, "; also {rejected} that had been rejected"),
+        }
+    }
 }
 
 impl Kind for Released {

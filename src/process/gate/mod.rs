@@ -12,6 +12,8 @@ mod role;
 mod idle;
 /// Is each tree that would change as it should be?
 mod sound;
+/// Has a restore taken packages of the rollout out of a tree?
+mod restored;
 /// Does the target trust who signed?
 mod trusted;
 /// Do the packages lie where they are moved from?
@@ -106,6 +108,7 @@ const ALL: &[Gate] = &[
     role::GATE,
     idle::GATE,
     sound::GATE,
+    restored::GATE,
     trusted::GATE,
     halted::GATE,
     maintenance::GATE,
@@ -316,7 +319,7 @@ impl<'a> Case<'a> {
             let items = self.items(part, transition, begun);
             (!items.is_empty()).then(|| Move { dist: part.dist.clone(), target: target.clone(), items })
         });
-        let plan = Plan { rollout: self.rollout.id.clone(), moves: moves.collect() };
+        let plan = Plan { owner: self.rollout.id.clone().into(), moves: moves.collect() };
         (!plan.moves.is_empty()).then_some(plan)
     }
 
@@ -337,7 +340,7 @@ impl<'a> Case<'a> {
             let package = world.packages.get(dist, nevra)?;
             let leaves = leaves(nevra);
             // A withdrawal of what lies nowhere has nothing to do.
-            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves })
+            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves, was: None })
         };
         part.packages.iter().filter_map(item).collect()
     }

@@ -37,7 +37,7 @@ fn older(case: &Case<'_>, part: &Part, to: &TreeName) -> Vec<Finding> {
     let plans = world.rollouts.plans_in(&part.dist).map(|(_, plan)| &**plan).filter(goes_on);
     let coming: BTreeSet<&Nevra> = plans
         .filter_map(|plan| plan.of(&part.dist).filter(|one| one.target.as_ref() == Some(to)))
-        .flat_map(|one| one.items.iter().map(|item| &item.nevra))
+        .flat_map(|one| one.items.iter().filter(|item| one.brings(item)).map(|item| &item.nevra))
         .collect();
     let there = world.trees.of_dist(&part.dist, to).map(Tree::listing);
     let counts = |nevra: &Nevra, other: &Nevra| {

@@ -1,4 +1,4 @@
-//! Is each tree that would change as it should be?
+//! Is each tree that would change as it should be, and is none of them being restored?
 //!
 //! Asked before every move and withdrawal, whatever the procedure says. A plan decided in spite of it would wait
 //! there, and nobody could say what it will do when it goes on.
@@ -17,5 +17,14 @@ fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
         let sentence = format!("Nothing is moved into {id} or out of it until it is fixed: {}.", wrong.why);
         Finding::new(Verdict::Wait, "tree_held", sentence)
     });
-    held.collect()
+    let restored =
+        plan.trees().into_iter().filter_map(|id| case.world.rollouts.restore_of(&id).map(|found| (id, found)));
+    let waits = restored.map(|(id, (number, restore))| {
+        let owner = &restore.owner;
+        let sentence = format!(
+            "Nothing else is moved into {id} or out of it before {owner} (logbook entry {number}) is carried out."
+        );
+        Finding::new(Verdict::Wait, "restore_open", sentence)
+    });
+    held.chain(waits).collect()
 }

@@ -194,6 +194,7 @@ impl World {
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
+            Fact::Restored(restored) => self.rollouts.restored(stamp, restored),
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
@@ -202,10 +203,14 @@ impl World {
             }
             Fact::Lost(lost) => self.lost(lost),
             Fact::Published(published) => {
+                let restored = published.plan.and_then(|number| self.rollouts.restores(number, &published.tree));
                 if let Some(plan) = published.plan {
                     self.shown(stamp, plan, &published.tree);
                 }
                 self.trees.published(stamp, published);
+                if let Some((number, to)) = published.plan.zip(restored) {
+                    self.trees.is_restored(&published.tree, number, to);
+                }
             }
             Fact::Retired(retired) => self.trees.retired(retired),
             Fact::Submitted(submitted) => {
@@ -316,6 +321,9 @@ impl World {
             {
                 Some(format!("other bytes were accepted as {nevra} before"))
             }
+            Fact::Restored(restored) if self.trees.get(&restored.id()).is_none() => {
+                Some(format!("the tree {} was never published", restored.id()))
+            }
             Fact::Awaits(awaits) => self.rollouts.is_unknown(&awaits.rollout),
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
             Fact::Lost(lost) if self.packages.get(&lost.dist, &lost.nevra).is_none() => {
@@ -423,7 +431,7 @@ mod tests {
     use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
     use crate::domain::nevra::Nevra;
     use crate::process::fact::daemon::Started;
-    use crate::process::fact::samples::every_fact;
+    use crate::process::fact::samples::{every_fact, of_restores};
 
     fn folded() -> World {
         let mut world = World::default();
@@ -512,6 +520,27 @@ mod tests {
         );
         assert!(world.rollouts.has_plan(1));
         assert!(folded().mismatches.is_empty(), "{:?}", folded().mismatches);
+    }
+
+    #[test]
+    fn a_restored_tree_lists_what_came_back_where_it_was_and_a_restore_that_is_given_up_undoes_itself() {
+        let mut world = World::default();
+        let facts = of_restores();
+        let id: TreeId = "untested/umd/3/sl6/x86_64".parse().expect("a tree");
+        let mut after = Vec::new();
+        for (n, fact) in facts.iter().enumerate() {
+            world.apply(n as u64 + 1, Timestamp::UNIX_EPOCH, "me", fact);
+            let listed: Vec<String> = world.trees.listing(&id).locations().collect();
+            let aside =
+                world.packages.of(&id.dist).filter(|(nevra, _)| world.packages.set_aside(&id.dist, nevra).is_some());
+            after.push((listed, aside.map(|(nevra, _)| nevra.name().to_owned()).collect::<Vec<_>>()));
+        }
+        assert!(world.mismatches.is_empty(), "{:?}", world.mismatches);
+        let (dpm, bdii) = ("old/dpm-1.8.0-1.x86_64.rpm", "Packages/b/bdii-5.2.22-1.el6.noarch.rpm");
+        // The published one is that of entry 4, before the restore of entry 3 is done.
+        assert_eq!(after[3], (vec![dpm.to_owned()], vec!["bdii".to_owned()]));
+        assert_eq!(after[7], (vec![bdii.to_owned()], vec!["dpm".to_owned()]));
+        assert!(world.rollouts.plans().next().is_none());
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Accepted packages: who they are and who signed them. And files that were refused, to show them. Which trees list a
 //! package is a matter of the trees.
+//!
+//! A package that left a tree by a restore is set aside, not withdrawn: nobody has rejected it, and it may come back by
+//! another restore.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -21,6 +25,9 @@ use crate::process::rules::{DistRules, Signers};
 
 /// Refused files that are remembered for display. All of them stay in the logbook.
 pub const REFUSED_KEPT: usize = 1_000;
+
+/// So many packages are named in a sentence.
+const NAMED_MOST: usize = 5;
 
 /// An accepted package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +56,25 @@ impl Package {
     }
 }
 
+/// The restore by which a package has left a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The number of its entry.
+    pub entry: u64,
+    /// The tree that it left.
+    pub tree: TreeName,
+    /// The revision that the tree showed before: restoring it brings the package back.
+    pub from: u64,
+}
+
 /// All accepted packages.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Packages {
     by_dist: OrdMap<DistPath, OrdMap<Nevra, Arc<Package>>>,
     /// Packages that were given up as lost: no tree lists them, and the same bytes may be taken in again.
     pub lost: OrdSet<(DistPath, Nevra)>,
+    /// Packages that a restore has taken out of a tree to which they have not come back.
+    aside: OrdMap<(DistPath, Nevra), SetAside>,
     /// The trees into which uploads were taken last.
     pub arrives: OrdMap<DistPath, TreeName>,
     /// The newest refused files, newest last.
@@ -127,6 +147,24 @@ impl Packages {
             let package = self.get(dist, nevra)?;
             excepted(nevra, package).or_else(|| trust.objection(to, nevra, &package.signers))
         })
+    }
+
+    /// The restore by which a package has left a tree to which it has not come back.
+    pub fn set_aside(&self, dist: &DistPath, nevra: &Nevra) -> Option<&SetAside> {
+        self.aside.get(&(dist.clone(), nevra.clone()))
+    }
+
+    /// A package has left a tree by a restore.
+    pub(super) fn sets_aside(&mut self, dist: &DistPath, nevra: &Nevra, how: SetAside) {
+        self.aside.insert((dist.clone(), nevra.clone()), how);
+    }
+
+    /// A package is in a tree; whether a restore had taken it out of there is of no interest any more.
+    pub(super) fn is_back(&mut self, id: &TreeId, nevra: &Nevra) {
+        // Usually nothing is set aside at all.
+        if !self.aside.is_empty() && self.set_aside(&id.dist, nevra).is_some_and(|how| how.tree == id.tree) {
+            self.aside.remove(&(id.dist.clone(), nevra.clone()));
+        }
     }
 
     /// These signers, shared with all packages that have the same.
@@ -231,6 +269,7 @@ impl World {
         let all = self.packages.by_dist.entry(id.dist.clone()).or_default();
         let known = Arc::clone(all.entry(nevra.clone()).or_insert_with(|| Arc::new(package())));
         self.trees.list(id, nevra, &known, Entry { place, since: Some(since), ..Entry::of(known.sha256) });
+        self.packages.is_back(id, nevra);
     }
 
     /// A package that was adopted with a tree is no longer listed there, and is forgotten unless another tree lists it.
@@ -242,6 +281,7 @@ impl World {
             self.trees.unlist(&id, nevra, &package);
             if package.adopted.is_some() && !self.is_listed(dist, nevra) {
                 self.packages.by_dist.entry(dist.clone()).or_default().remove(nevra);
+                self.packages.aside.remove(&(dist.clone(), nevra.clone()));
             }
         }
         self.trees.released(&id);
@@ -251,6 +291,7 @@ impl World {
     pub(super) fn lost(&mut self, Lost { dist, nevra, .. }: &Lost) {
         let Some(package) = self.packages.get(dist, nevra).cloned() else { return };
         self.packages.lost.insert((dist.clone(), nevra.clone()));
+        self.packages.aside.remove(&(dist.clone(), nevra.clone()));
         let listing = self.listed_in(dist, nevra).map(|tree| TreeId { dist: dist.clone(), tree: tree.clone() });
         let mut touched: Vec<TreeId> = listing.collect();
         touched.extend(self.rollouts.lost(dist, nevra));
@@ -269,7 +310,8 @@ impl World {
         self.trees.of_dist(dist, tree).is_some_and(|tree| tree.listing().contains(nevra))
     }
 
-    /// Whether a package was accepted and withdrawn: it is listed nowhere, and nobody has given it up as lost.
+    /// Whether a package was accepted and withdrawn: it is listed nowhere, and nobody has given it up as lost. Also one that
+    /// has left by a restore: its bytes are kept in the same place.
     pub fn is_withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> bool {
         self.packages.get(dist, nevra).is_some()
             && !self.is_listed(dist, nevra)
@@ -278,8 +320,47 @@ impl World {
 
     /// Why a package that was withdrawn is not rolled out once more.
     pub fn withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
-        let sentence = || format!("{nevra} was withdrawn and does not come back; raise its release.");
-        self.is_withdrawn(dist, nevra).then(|| Finding::new(Verdict::Reject, "package_withdrawn", sentence()))
+        let finding = || match self.left(dist, nevra) {
+            Some(left) => left,
+            None => {
+                let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
+                Finding::new(Verdict::Reject, "package_withdrawn", sentence)
+            }
+        };
+        self.is_withdrawn(dist, nevra).then(finding)
+    }
+
+    /// That a package has left a tree by a restore, and how it comes back.
+    fn left(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
+        let SetAside { entry, tree, from } = self.packages.set_aside(dist, nevra)?;
+        let sentence = format!(
+            "{nevra} left {tree} by a restore (logbook entry {entry}); `rolloutctl restore {tree}/{dist} --to {from}` would \
+             bring it back."
+        );
+        Some(Finding::new(Verdict::Wait, "package_set_aside", sentence))
+    }
+
+    /// What restores have taken away of some packages, a finding for each restore.
+    pub fn taken_away<'w>(&self, packages: impl IntoIterator<Item = (&'w DistPath, &'w Nevra)>) -> Vec<Finding> {
+        let mut by_restore: BTreeMap<(u64, &DistPath, &TreeName, u64), Vec<&Nevra>> = BTreeMap::new();
+        for (dist, nevra) in packages {
+            if let Some(SetAside { entry, tree, from }) = self.packages.set_aside(dist, nevra) {
+                by_restore.entry((*entry, dist, tree, *from)).or_default().push(nevra);
+            }
+        }
+        let sentence = |((entry, dist, tree, from), all): ((u64, &DistPath, &TreeName, u64), Vec<&Nevra>)| {
+            let named: Vec<String> = all.iter().take(NAMED_MOST).map(ToString::to_string).collect();
+            let more = all.len().checked_sub(NAMED_MOST).filter(|more| *more > 0);
+            let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+            let have = if all.len() == 1 { "has" } else { "have" };
+            let sentence = format!(
+                "{}{more} {have} left {tree}/{dist} by a restore (logbook entry {entry}); the way back is `rolloutctl restore \
+                 {tree}/{dist} --to {from}`.",
+                named.join(", ")
+            );
+            Finding::new(Verdict::Pass, "package_set_aside", sentence)
+        };
+        by_restore.into_iter().map(sentence).collect()
     }
 
     /// Whether any tree lists a package.

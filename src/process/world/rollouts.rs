@@ -8,18 +8,20 @@ use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::packages::SetAside;
 use super::{Stamp, World};
 use crate::domain::gate::Finding;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{Actor, DistPath, HookName, RolloutId, TreeId};
 use crate::domain::nevra::Nevra;
 use crate::domain::people::PersonId;
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Item, Move, Owner, Plan};
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
 use crate::process::fact::bundle::BundleJoined;
 use crate::process::fact::change::{Cancelled, Edited, Scheduled, Unscheduled};
 use crate::process::fact::rollout::{Awaits, Declined, Delayed, Done, Moved, Staged, Submitted};
+use crate::process::fact::tree::Restored;
 use crate::process::rules::{DistRules, Rules};
 
 /// The place of a rollout in the order of last changes.
@@ -164,6 +166,19 @@ impl Rollouts {
     /// The plans that change a tree or anything else in its distribution and have no `done` yet.
     pub fn plans_in(&self, dist: &DistPath) -> impl Iterator<Item = (u64, &Arc<Plan>)> {
         self.plans().filter(move |(_, plan)| plan.of(dist).is_some())
+    }
+
+    /// The restore of a tree that has no `done` yet.
+    pub fn restore_of(&self, id: &TreeId) -> Option<(u64, &Arc<Plan>)> {
+        self.plans().find(|(_, plan)| plan.restored() == Some(id))
+    }
+
+    /// The revision to which a plan that has no `done` yet restores a tree; `None` if it gives a restore up.
+    pub(super) fn restores(&self, number: u64, id: &TreeId) -> Option<u64> {
+        match &self.plan(number)?.owner {
+            Owner::Restore { tree, to, from, .. } if tree == id && to != from => Some(*to),
+            Owner::Restore { .. } | Owner::Rollout(_) => None,
+        }
     }
 
     /// Whether all trees of a plan that has no `done` yet are staged.
@@ -342,6 +357,16 @@ impl Rollouts {
         }
     }
 
+    /// A tree is to list again what it listed before. If a restore of it is not carried out yet, that is given up.
+    pub(super) fn restored(&mut self, stamp: Stamp<'_>, restored: &Restored) {
+        if let Some((overtaken, _)) = self.restore_of(&restored.id()) {
+            self.ended(overtaken);
+        }
+        if let Some(plan) = restored.plan(stamp.at) {
+            self.plans.insert(stamp.seq, Arc::new(plan));
+        }
+    }
+
     /// A rollout has other packages or another title.
     pub(super) fn edited(&mut self, Edited { rollout: id, title, parts }: &Edited) {
         let Some(mut known) = self.get(id).cloned() else { return };
@@ -404,16 +429,18 @@ impl Rollouts {
             }
             plan.moves.retain(|one| !one.items.is_empty());
             if plan.moves.is_empty() {
-                let rollout = plan.rollout.clone();
-                self.over(&rollout, number);
+                let rollout = plan.rollout().cloned();
+                self.over(rollout.as_ref(), number);
             }
         }
         touched
     }
 
     /// A plan is carried out, or there is nothing left to do.
-    fn over(&mut self, rollout: &RolloutId, number: u64) {
-        if self.get(rollout).is_some_and(|known| known.plan == Some(number)) {
+    fn over(&mut self, rollout: Option<&RolloutId>, number: u64) {
+        if let Some(rollout) = rollout
+            && self.get(rollout).is_some_and(|known| known.plan == Some(number))
+        {
             self.change(rollout, |known| known.plan = None);
         }
         self.ended(number);
@@ -471,19 +498,42 @@ impl World {
 
     /// What no client has seen yet waits for the end of a halt, unless it takes packages back.
     fn halted(&self, plan: &Plan) -> Option<Finding> {
-        let rollout = self.rollouts.get(&plan.rollout)?;
+        let rollout = match &plan.owner {
+            Owner::Rollout(rollout) => self.rollouts.get(rollout)?,
+            Owner::Restore { .. } => {
+                let comes = plan.moves.iter().any(|one| self.new_in(one).next().is_some());
+                return comes.then(|| self.halts.objection(plan.dists())).flatten();
+            }
+        };
         let goes_back = plan.is_withdrawal() || rollout.rested.as_ref() == Some(&rollout.state);
         let is_begun = rollout.plan.is_some_and(|number| self.rollouts.shown.contains_key(&number));
         if goes_back || is_begun { None } else { self.halts.objection(plan.dists()) }
     }
 
     fn distrust(&self, rules: &Rules, plan: &Plan) -> Option<Finding> {
-        plan.moves.iter().find_map(|one| {
-            let (to, rules) = (one.target.as_ref()?, rules.distributions.get(&one.dist)?);
-            let is_new = |nevra: &&Nevra| !self.lists(&one.dist, to, nevra);
-            let brought = one.items.iter().map(|item| &item.nevra).filter(is_new);
-            self.packages.objections(rules, &one.dist, to, brought).next()
+        self.objections(rules, plan).next()
+    }
+
+    /// Everything that the rules say against those who signed what a plan brings into its targets.
+    pub fn objections<'w>(&'w self, rules: &'w Rules, plan: &'w Plan) -> impl Iterator<Item = Finding> + use<'w> {
+        plan.moves.iter().flat_map(move |one| {
+            let target = one.target.as_ref().zip(rules.distributions.get(&one.dist));
+            target.into_iter().flat_map(move |(to, rules)| {
+                // What was taken under management by an exception may come back to where it was, and goes nowhere else.
+                let is_at_home = move |nevra: &Nevra| {
+                    let package = self.packages.get(&one.dist, nevra);
+                    package.is_some_and(|package| package.excepted.is_some() && package.is_adopted_in(to))
+                };
+                let brought = self.new_in(one).filter(move |item| item.was.is_none() || !is_at_home(&item.nevra));
+                self.packages.objections(rules, &one.dist, to, brought.map(|item| &item.nevra))
+            })
         })
+    }
+
+    /// The packages that a move brings into its target, where they are not listed yet.
+    fn new_in<'w>(&'w self, one: &'w Move) -> impl Iterator<Item = &'w Item> {
+        let lists = |nevra: &Nevra| one.target.as_ref().is_some_and(|to| self.lists(&one.dist, to, nevra));
+        one.items.iter().filter(move |item| one.brings(item) && !lists(&item.nevra))
     }
 
     /// The transitions open to a rollout, if nothing stops them: those from its state, and, while its last step is stuck,
@@ -506,10 +556,28 @@ impl World {
     pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
         // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
-        for tree in plan.trees().iter().filter(|tree| !self.rollouts.is_shown(*number, tree)) {
-            self.trees.shows(tree, &plan, &self.packages, stamp.since);
+        for tree in plan.trees() {
+            if !self.rollouts.is_shown(*number, &tree) {
+                self.lists_by(stamp, (*number, &plan), &tree);
+            }
         }
-        self.rollouts.over(&plan.rollout, *number);
+        self.rollouts.over(plan.rollout(), *number);
+    }
+
+    /// A tree lists what a plan has brought there, and not what it has taken away.
+    fn lists_by(&mut self, stamp: Stamp<'_>, (number, plan): (u64, &Plan), id: &TreeId) {
+        let Some(one) = plan.of(&id.dist) else { return };
+        for item in one.items.iter().filter(|item| one.touches(item, &id.tree)) {
+            if !item.leaves.contains(&id.tree) {
+                self.packages.is_back(id, &item.nevra);
+            } else if let Owner::Restore { from, .. } = &plan.owner
+                && self.lists(&id.dist, &id.tree, &item.nevra)
+            {
+                let how = SetAside { entry: number, tree: id.tree.clone(), from: *from };
+                self.packages.sets_aside(&id.dist, &item.nevra, how);
+            }
+        }
+        self.trees.shows(id, plan, &self.packages, stamp.since);
     }
 
     /// A tree shows what a plan has added there and removed.
@@ -517,7 +585,7 @@ impl World {
         let plan = self.rollouts.plan(number).filter(|plan| plan.of(&tree.dist).is_some()).map(Arc::clone);
         let Some(plan) = plan.filter(|_| !self.rollouts.is_shown(number, tree)) else { return };
         self.rollouts.shows(number, tree);
-        self.trees.shows(tree, &plan, &self.packages, stamp.since);
+        self.lists_by(stamp, (number, &plan), tree);
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Tree {
     pub superseded: BTreeMap<String, Elapsed>,
     /// Files of packages that are no longer listed, by their places below the tree, and since when.
     pub leaving: OrdMap<String, Elapsed>,
+    /// The restore that it shows, if it was published by one and not again since.
+    pub restored: Option<Restoration>,
     /// What it lists.
     listing: Listing,
     /// How many of these packages have the same signers, less those that stay by an exception.
@@ -45,6 +47,15 @@ pub struct Tree {
     excepted: BTreeMap<Arc<str>, u64>,
     /// The bytes of all of them.
     bytes: u64,
+}
+
+/// A restore that a tree shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restoration {
+    /// The number of its entry.
+    pub entry: u64,
+    /// The earlier revision that it shows again.
+    pub to: u64,
 }
 
 impl Tree {
@@ -259,8 +270,16 @@ impl Trees {
         }
     }
 
+    /// A tree shows a restore.
+    pub(super) fn is_restored(&mut self, id: &TreeId, entry: u64, to: u64) {
+        self.id_mut(id).restored = Some(Restoration { entry, to });
+    }
+
     pub(super) fn published(&mut self, stamp: Stamp<'_>, published: &Published) {
         let tree = self.id_mut(&published.tree);
+        if tree.revision != published.revision {
+            tree.restored = None;
+        }
         tree.revision = published.revision;
         tree.published = Some(stamp.at);
         tree.repomd = Some(published.repomd);

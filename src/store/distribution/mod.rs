@@ -564,7 +564,7 @@ impl Distribution {
             self.strange(catalog, tree)?;
         }
         let places = Places { root: self.settings.root.clone(), retired: self.settings.retired.clone() };
-        promotion::bring(self.disk.as_ref(), &places, &mut self.index, catalog, one)?;
+        promotion::bring(self.disk.as_ref(), &places, &mut self.index, (catalog, &self.settings.trees), one)?;
         for tree in trees {
             let listing = plan.shown_in(&self.id(&tree), &catalog.listing(&tree));
             let floor = floors.get(&tree).copied().unwrap_or_default();

@@ -92,6 +92,8 @@ pub fn problem(answer: Answer) -> Problem {
         Answer::Submitted(_)
         | Answer::Moved { .. }
         | Answer::Lost { .. }
+        | Answer::Restores { .. }
+        | Answer::Nothing(_)
         | Answer::Erased(_)
         | Answer::Recorded { .. }
         | Answer::Remembered(_)

@@ -61,6 +61,8 @@ pub struct LogQuery {
     pub team: Option<String>,
     /// Only those about this change.
     pub change: Option<String>,
+    /// Only those about this tree, as `production/umd/3/sl6/x86_64`.
+    pub tree: Option<String>,
 }
 
 impl LogQuery {
@@ -70,10 +72,13 @@ impl LogQuery {
             self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
             self.team.as_ref().map(|named| named.parse().ok().map(Subject::Team)),
             self.change.as_ref().map(|named| named.parse().ok().map(Subject::Change)),
+            self.tree.as_ref().map(|named| named.parse().ok().map(Subject::Tree)),
         ];
         let mut wanted = wanted.into_iter().flatten();
         match (wanted.next(), wanted.next()) {
-            (_, Some(_)) => Err(Problem::bad_request("name a rollout, a bundle, a team or a change, and not several")),
+            (_, Some(_)) => {
+                Err(Problem::bad_request("name a rollout, a bundle, a team, a change or a tree, and not several"))
+            }
             (Some(Some(subject)), None) => Ok(About::One(subject)),
             (Some(None), None) => Ok(About::Nothing),
             (None, None) => Ok(About::Anything),

@@ -65,6 +65,8 @@ pub mod releases;
 pub mod packages;
 /// All trees.
 pub mod trees;
+/// Restores trees.
+pub mod restore;
 /// What differs between two trees.
 pub mod diff;
 /// The procedures in force.
@@ -175,6 +177,8 @@ pub mod outbox;
     releases::cancel_release,
     packages::lose,
     trees::trees,
+    restore::restore_plan,
+    restore::restore_tree,
     diff::diff,
     procedures::procedures,
     calendar::calendar,
@@ -264,6 +268,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
+        .route("/api/v1/trees/{tree}/restore", get(restore::restore_plan).post(restore::restore_tree))
         .route("/api/v1/diff", get(diff::diff))
         .route("/api/v1/procedures", get(procedures::procedures))
         .route("/api/v1/calendar", get(calendar::calendar))

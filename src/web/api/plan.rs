@@ -148,7 +148,7 @@ fn body(rollout: String, asked: String, limit: usize, outlook: Outlook) -> PlanB
     }
 }
 
-fn tree_body(tree: TreeOutlook, limit: usize) -> PlannedTree {
+pub(super) fn tree_body(tree: TreeOutlook, limit: usize) -> PlannedTree {
     let after = tree.after().into();
     let more = tree.packages.len().saturating_sub(limit);
     let package = |PackageOutlook { nevra, fate, other, bytes }: PackageOutlook| PlannedPackage {

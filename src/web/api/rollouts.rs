@@ -20,7 +20,7 @@ use crate::process::world::attributes::By;
 use crate::web::context::Context;
 use crate::web::object::Object;
 use crate::web::peer::Client;
-use crate::web::problem::Problem;
+use crate::web::problem::{FindingBody, Problem, finding_bodies};
 
 /// Rollouts in one response, by default and at most.
 pub const ROLLOUTS_AT_ONCE: usize = 100;
@@ -119,6 +119,9 @@ pub struct RolloutBody {
     pub dossier: Option<DossierBody>,
     /// Its packages and the trees that list each of them.
     pub packages: Vec<RolloutPackage>,
+    /// What restores of trees have taken away of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingBody>,
     /// The states that it can go to.
     pub next: Vec<NextBody>,
 }
@@ -333,6 +336,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
                 trees: trees.clone(),
             })
             .collect(),
+        findings: finding_bodies(&view.findings),
         next: view
             .next
             .iter()

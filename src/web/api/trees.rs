@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::view::TreeView;
+use crate::engine::view::{Restoring, TreeView};
 use crate::web::context::{Context, SiteFacts};
 
 /// A tree.
@@ -31,6 +31,24 @@ pub struct TreeBody {
     pub retiring: usize,
     /// Whether a publication is due.
     pub dirty: bool,
+    /// The earlier revision whose packages it lists again by a restore, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<u64>,
+    /// A restore that was decided and that clients do not see yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoring: Option<RestoringBody>,
+}
+
+/// A restore that was decided and that clients do not see yet.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RestoringBody {
+    /// The number of its logbook entry.
+    pub entry: u64,
+    /// The earlier revision.
+    pub to: u64,
+    /// What is in its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// All trees.
@@ -53,5 +71,7 @@ fn tree_body(view: &TreeView, url: String) -> TreeBody {
         published: view.published.map(|at| at.to_string()),
         retiring: view.retiring,
         dirty: view.dirty,
+        restored: view.restored,
+        restoring: view.restoring.clone().map(|Restoring { entry, to, trouble }| RestoringBody { entry, to, trouble }),
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::workflow::{Effect, Transition};
 use crate::process::fact::Fact;
 use crate::process::fact::package::Accepted;
 use crate::process::fact::rollout::Moved;
-use crate::process::fact::tree::Retired;
+use crate::process::fact::tree::{Restored, Retired};
 use crate::process::rules::Rules;
 
 /// What the procedures ask, told a second time.
@@ -236,6 +236,7 @@ impl Model {
                 self.superseded.insert(superseded.rollout.clone(), superseded.by.clone());
             }
             Fact::Moved(moved) => self.moved(number, cause, moved, rules)?,
+            Fact::Restored(restored) => self.restored(number, cause, restored)?,
             Fact::Published(published) => {
                 if let Some(plan) = published.plan {
                     self.shows(plan, &published.tree)?;
@@ -476,6 +477,65 @@ impl Model {
         Ok(())
     }
 
+    /// A tree is to list again what it listed before.
+    fn restored(&mut self, number: u64, cause: &Cause, restored: &Restored) -> Check {
+        let may = matches!(cause, Cause::Asked(roles) if roles.contains(&Role::ADMIN));
+        ensure(may, || format!("restored for {cause:?}"))?;
+        let id = restored.id();
+        let open: Vec<u64> =
+            self.going.iter().filter(|(_, g)| g.plan.trees().contains(&id)).map(|(number, _)| *number).collect();
+        match restored.gives_up {
+            Some(overtaken) => {
+                ensure(open == [overtaken], || format!("{open:?} go on, and {overtaken} is given up"))?;
+                self.going.remove(&overtaken);
+            }
+            None => ensure(open.is_empty(), || format!("{open:?} go on in {id}"))?,
+        }
+        let Some(plan) = restored.plan(self.wall) else { return Ok(()) };
+        for one in restored.comes.iter().filter(|_| restored.gives_up.is_none()) {
+            let package = (id.dist.clone(), one.nevra.clone());
+            let was = self.been.contains(&(package.clone(), id.tree.clone()));
+            ensure(was, || format!("{} comes back to {} and was never there", one.nevra, id.tree))?;
+            let why = self.gone.get(&package).copied();
+            ensure(why != Some("lost"), || format!("{} comes back and is lost", one.nevra))?;
+            let is_allowed = why != Some("withdrawn") || restored.rejected.contains(&one.nevra);
+            ensure(is_allowed, || format!("{} was withdrawn and comes back", one.nevra))?;
+            let lies = self.lies.get(&package).is_some_and(|trees| !trees.is_empty());
+            ensure(!lies, || format!("{} comes back and is somewhere else", one.nevra))?;
+        }
+        ensure(
+            restored.comes.is_empty() || restored.gives_up.is_some() || !self.is_halted([id.dist].into_iter()),
+            || "packages come back under a halt".to_owned(),
+        )?;
+        self.going.insert(number, Going { plan, shown: BTreeSet::new(), goes_back: restored.gives_up.is_some() });
+        Ok(())
+    }
+
+    /// A tree shows a restore.
+    fn shows_again(&mut self, plan: &Plan, id: &TreeId) {
+        for item in plan.of(&id.dist).iter().flat_map(|one| &one.items) {
+            let package = (id.dist.clone(), item.nevra.clone());
+            let file = (id.clone(), item.nevra.location());
+            let trees = self.lies.entry(package.clone()).or_default();
+            if item.leaves.contains(&id.tree) {
+                self.leaving.insert(file, self.now);
+                if trees.remove(&id.tree).is_some() && trees.is_empty() {
+                    self.gone.insert(package, "set aside");
+                }
+                continue;
+            }
+            self.leaving.remove(&file);
+            if !trees.contains_key(&id.tree) {
+                trees.insert(id.tree.clone(), self.now);
+                self.gone.remove(&package);
+                // It has to be there for long enough once more.
+                for rollout in self.rollouts.values_mut().filter(|rollout| rollout.packages.contains(&package)) {
+                    rollout.served.remove(&id.tree);
+                }
+            }
+        }
+    }
+
     /// A step of the procedure is taken.
     fn steps(
         &mut self,
@@ -563,7 +623,12 @@ impl Model {
         if !going.shown.insert(id.clone()) {
             return Ok(());
         }
-        let (rollout, goes_back) = (going.plan.rollout.clone(), going.goes_back);
+        let Some(rollout) = going.plan.rollout().cloned() else {
+            let plan = going.plan.clone();
+            self.shows_again(&plan, id);
+            return Ok(());
+        };
+        let goes_back = going.goes_back;
         let Some(one) = going.plan.of(&id.dist).cloned() else { return Ok(()) };
         let mut is_new = false;
         for item in &one.items {
@@ -600,7 +665,7 @@ impl Model {
     /// Nothing is left to do for a plan.
     fn over(&mut self, number: u64) {
         if let Some(going) = self.going.remove(&number)
-            && let Some(rollout) = self.rollouts.get_mut(&going.plan.rollout)
+            && let Some(rollout) = going.plan.rollout().and_then(|id| self.rollouts.get_mut(id))
             && rollout.plan == Some(number)
         {
             rollout.plan = None;
@@ -624,7 +689,16 @@ impl Model {
     /// Whether work may begin that shows a plan: under a halt nothing moves forward of which clients have seen nothing.
     pub(super) fn may_show(&self, number: u64) -> Check {
         let going = self.going.get(&number).ok_or("a plan is carried out that is over")?;
-        let is_forward = !going.plan.is_withdrawal() && !going.goes_back && going.shown.is_empty();
+        let lies = |dist: &DistPath, nevra: &Nevra, tree: Option<&TreeName>| {
+            tree.zip(self.lies.get(&(dist.clone(), nevra.clone())))
+                .is_some_and(|(tree, trees)| trees.contains_key(tree))
+        };
+        let brings = going.plan.moves.iter().any(|one| {
+            let comes = one.items.iter().filter(|item| one.brings(item));
+            comes.into_iter().any(|item| !lies(&one.dist, &item.nevra, one.target.as_ref()))
+        });
+        let only_takes = going.plan.rollout().is_none() && !brings;
+        let is_forward = !going.plan.is_withdrawal() && !only_takes && !going.goes_back && going.shown.is_empty();
         let halted = is_forward && self.is_halted(going.plan.dists().cloned());
         ensure(!halted, || format!("plan {number} moves forward under a halt"))
     }

@@ -13,6 +13,7 @@ use crate::domain::people::{People, Person, PersonId, reserved};
 use crate::process::act::wishes::stirred;
 use crate::process::agenda::{self, Circumstances, Held, Work, Wrongs};
 use crate::process::decision::{Answer, Decision, Entry};
+use crate::process::earlier::Earlier;
 use crate::process::fact::daemon::Started;
 use crate::process::fact::rollout::{Staged, StagedTree};
 use crate::process::fact::tree::Published;
@@ -47,6 +48,8 @@ pub(super) struct Site {
     /// Work that has begun and not ended.
     running: Option<Work>,
     revision: u64,
+    /// What each tree listed whenever it was published.
+    pub(super) history: Vec<(TreeId, Earlier)>,
 }
 
 impl Site {
@@ -71,6 +74,7 @@ impl Site {
             held: BTreeMap::new(),
             running: None,
             revision: 0,
+            history: vec![],
         }
     }
 
@@ -112,6 +116,7 @@ impl Site {
                     | Answer::Repeated
                     | Answer::Reused(_)
                     | Answer::Ahead(_)
+                    | Answer::Nothing(_)
             )
         );
         ensure(!is_no || decision.entries.is_empty(), || format!("refused and written down: {decision:?}"))?;
@@ -192,8 +197,17 @@ impl Site {
             let who = self.written(&who);
             self.world.apply(seq, self.wall, &who, &fact);
             self.log.push((self.wall, who, body));
+            if let Fact::Published(Published { tree, .. }) = &fact {
+                self.history.push((tree.clone(), self.earlier(tree)));
+            }
         }
         Ok(())
+    }
+
+    /// What a tree lists now, as somebody who comes back to it will find it.
+    pub(super) fn earlier(&self, id: &TreeId) -> Earlier {
+        let revision = self.world.trees.get(id).map_or(0, |tree| tree.revision);
+        Earlier::of(&self.world, id, revision, self.world.last)
     }
 
     /// What the logbook has for somebody, as the register gives it.
@@ -311,7 +325,7 @@ impl Site {
         let found = match &work {
             Work::Stage(number, plan) if half.is_none() => Found::Staged(Staged {
                 plan: *number,
-                rollout: plan.rollout.clone(),
+                rollout: plan.rollout().expect("a rollout").clone(),
                 trees: all.iter().map(|id| self.staged(id)).collect(),
             }),
             Work::Show(number, _) => Found::Shown { plan: *number, published },
@@ -344,7 +358,7 @@ impl Site {
         }
         let Some((number, plan)) = work.plan() else { return };
         if self.world.rollouts.has_plan(number) && !self.held.contains_key(&number) {
-            self.stirred.insert(plan.rollout.clone());
+            self.stirred.extend(plan.rollout().cloned());
             self.troubles.insert(trouble, "no room".to_owned());
         }
     }

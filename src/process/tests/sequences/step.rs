@@ -19,6 +19,7 @@ use crate::domain::request::{ChangeKind, Status, Wanted};
 use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
 use crate::process::agenda::{Kind, Work, Wrong};
+use crate::process::earlier::ToRestore;
 use crate::process::fact::assignment::Answered;
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::change::{Linked, Noted};
@@ -90,6 +91,7 @@ pub(super) enum What {
     Breaks,
     Mends,
     Loses,
+    Restores,
 }
 
 /// How often each happens, the simplest first.
@@ -151,6 +153,7 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::Breaks),
     (6, What::Mends),
     (3, What::Loses),
+    (8, What::Restores),
 ];
 
 /// Something that happens, to what, how, and by whom.
@@ -395,8 +398,16 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             let (dist, nevra) = package(dist, nevra);
             Ask::Lose { nevra, dist: Some(dist), reason: why }
         }
+        What::Restores => Ask::Restore(restored(site, a, b, why)?),
         _ => return None,
     })
+}
+
+/// A tree and what it listed at some time, or what it lists now.
+fn restored(site: &Site, a: usize, b: usize, reason: String) -> Option<ToRestore> {
+    let (tree, earlier) = site.history.get((a * 24 + b) % site.history.len().max(1)).cloned()?;
+    let earlier = if a.is_multiple_of(5) { site.earlier(&tree) } else { earlier };
+    Some(ToRestore { tree, earlier, missing: BTreeSet::new(), also_rejected: b.is_multiple_of(3), reason })
 }
 
 fn place(n: usize) -> Option<DistPath> {

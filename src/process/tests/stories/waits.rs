@@ -97,7 +97,7 @@ fn what_is_staged_for_a_move_that_is_over_is_no_news() {
     story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected", "it overtakes the move");
     let before = story.facts.len();
-    let staged = Staged { plan: number, rollout: plan.rollout.clone(), trees: vec![] };
+    let staged = Staged { plan: number, rollout: plan.rollout().expect("a rollout").clone(), trees: vec![] };
     story.tell(&Input::WorkEnded(Work::Stage(number, plan), WorkEnd::done(Found::Staged(staged))));
     assert_eq!(story.facts.len(), before);
     assert!(story.world.mismatches.is_empty(), "{:?}", story.world.mismatches);

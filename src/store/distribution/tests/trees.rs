@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::domain::backlog::Kind;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::listing::Inventory;
-use crate::domain::plan::{Item, Move};
+use crate::domain::plan::{Before, Item, Move, Owner};
 use crate::format::compress::{self, Compression};
 use crate::format::sample::{self, Recipe};
 use crate::format::signing;
@@ -292,11 +292,11 @@ fn plan(dist: &Kept, nevra: &str, target: Option<&str>, from: &str) -> Plan {
     let nevra: Nevra = nevra.parse().expect("a nevra");
     let sha256 = dist.identity(&nevra).expect("accepted");
     Plan {
-        rollout: "r".parse().expect("an id"),
+        owner: Owner::Rollout("r".parse().expect("an id")),
         moves: vec![Move {
             dist: "d".parse().expect("a path"),
             target: target.map(tree),
-            items: vec![Item { nevra, sha256, leaves: vec![tree(from)] }],
+            items: vec![Item { nevra, sha256, leaves: vec![tree(from)], was: None }],
         }],
     }
 }
@@ -800,6 +800,84 @@ fn a_promotion_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_
         again.promote(&back, &BTreeMap::new(), now()).expect("carried out");
     }
     assert!(failed_at > 20, "a promotion has more than {failed_at} steps that can fail");
+}
+
+/// The same of a restore, which takes a package out of a tree and keeps it, and of the restore that brings it back when its
+/// file is no longer in the tree.
+#[test]
+fn a_restore_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_try() {
+    let site = Site::new();
+    let mut dist = site.fresh();
+    for name in ["a", "b"] {
+        site.drop_file(&format!("{name}.rpm"), &package(name, "1", Some(&keys().1)));
+    }
+    site.settle(&mut dist);
+    let mut revision = dist.publish(&tree("untested"), 0, now()).expect("published").revision;
+    dist.publish(&tree("testing"), 0, now()).expect("published");
+    let [a, b] = ["a-1-1.noarch", "b-1-1.noarch"].map(|nevra| nevra.parse::<Nevra>().expect("a nevra"));
+    let [a, b] = [a, b].map(|nevra| (dist.identity(&nevra).expect("accepted"), nevra));
+    let place = site.untested().join(b.1.location());
+    let kept = site.dir.path().join("state/retired/d").join(format!("{}-{}", b.0.to_hex(), b.1.file_name()));
+    let to = |leaves: &[&str], was| {
+        let (owner, items) = (
+            dist.id(&tree("untested")),
+            vec![Item { nevra: b.1.clone(), sha256: b.0, leaves: leaves.iter().map(|t| tree(t)).collect(), was }],
+        );
+        let owner = Owner::Restore { tree: owner, to: 1, from: 2, since: now() };
+        Plan { owner, moves: vec![Move { dist: "d".parse().expect("a path"), target: Some(tree("untested")), items }] }
+    };
+    let brought: crate::domain::names::RolloutId = "r".parse().expect("an id");
+    let (goes, comes) =
+        (to(&["untested"], None), to(&[], Some(Before { brought: Some(brought.clone()), place: None })));
+    let listed = |has_b: bool| {
+        let trees = |is_there: bool| is_there.then(|| tree("untested")).into_iter().collect();
+        [(&a, true), (&b, has_b)]
+            .map(|(one, is_there)| Listed { nevra: one.1.clone(), sha256: one.0, trees: trees(is_there) })
+            .into()
+    };
+    let mut failed_at = 0;
+    for calls in 0.. {
+        let mut is_over = true;
+        for (plan, had) in [(&goes, true), (&comes, false)] {
+            let disk = Arc::new(FailingDisk::after(calls));
+            if let Ok(mut broken) = site.open(disk, listed(had)) {
+                is_over &= broken.promote(plan, &BTreeMap::new(), now()).is_ok();
+            } else {
+                is_over = false;
+            }
+            let seen = client_that_asks_for_no_signature_sees(&site.untested()).expect("metadata").len();
+            assert!([1, 2].contains(&seen), "after {calls} changes");
+            let mut next = site.open(Arc::new(Kernel::default()), listed(had)).expect("opened");
+            let shown = next.promote(plan, &BTreeMap::new(), now()).expect("carried out");
+            assert!(shown[0].1.revision > revision, "after {calls} changes");
+            revision = shown[0].1.revision;
+            assert_eq!(client_sees(&site.untested()).map(|names| names.len()), Some(if had { 1 } else { 2 }));
+            assert!(place.exists() && kept.exists(), "it is kept where it was, and aside");
+            if had {
+                next.retire(&tree("untested"), &[b.1.location()]).expect("removed");
+                assert!(!place.exists() && kept.exists());
+            } else {
+                let listing = next.inventory.listing(&tree("untested"));
+                assert_eq!(listing.get(&b.1).and_then(|entry| entry.brought.clone()), Some(brought.clone()));
+            }
+        }
+        if is_over {
+            break;
+        }
+        failed_at += 1;
+    }
+    assert!(failed_at > 10, "a restore has more than {failed_at} steps that can fail");
+    // Somebody has removed the bytes: nothing is shown.
+    let mut next = site.open(Arc::new(Kernel::default()), listed(true)).expect("opened");
+    next.promote(&goes, &BTreeMap::new(), now()).expect("carried out");
+    next.retire(&tree("untested"), &[b.1.location()]).expect("removed");
+    std::fs::rename(&kept, site.dir.path().join("gone")).expect("moved");
+    let why = next.promote(&comes, &BTreeMap::new(), now()).expect_err("its bytes are nowhere").to_string();
+    assert!(why.contains("b-1-1.noarch"), "{why}");
+    assert_eq!(client_sees(&site.untested()).map(|names| names.len()), Some(1));
+    // Given up: the tree shows what it lists, and what never came need not be kept.
+    next.promote(&goes, &BTreeMap::new(), now()).expect("nothing is done");
+    assert_eq!(client_sees(&site.untested()).map(|names| names.len()), Some(1));
 }
 
 #[test]

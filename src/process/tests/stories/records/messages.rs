@@ -88,7 +88,8 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     story.records(&ou, overrides("r")).records(&ou, overrides("s"));
     story.records(&ou, moves("Ready for Rollout", &[])).records(&mu, moves("Rolling out", &[])).carried_out();
     assert_eq!(due(&story), ["patch-is-rolling-out"; 2]);
-    story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT"));
+    // What has changed has to settle first (S1-23).
+    story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(Duration::from_hours(2));
     let tasks = Ask::CreateTasks {
         bundle: named("B-1"),
         kind: TaskKind::RollOut,

@@ -1,0 +1,241 @@
+//! `/api/v1/trees/{tree}/restore`: a tree lists again what it listed at an earlier revision; or what that would do.
+//!
+//! What it listed then is found by folding the logbook once more, and whether the bytes of what would come back are
+//! somewhere by looking at the disk. Both is done here, beside the engine, which judges all of it again.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+
+use super::asking::{caller, line, parsed, problem};
+use super::plan::{PACKAGES_AT_ONCE, PlannedTree, tree_body};
+use crate::domain::gate::{Finding, Verdict, judge};
+use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::rollout::PACKAGES_MAX;
+use crate::engine::earlier::{Unknown, earlier};
+use crate::engine::folding::EngineError;
+use crate::engine::view::View;
+use crate::process::act::restore;
+use crate::process::decision::Answer;
+use crate::process::earlier::ToRestore;
+use crate::process::input::Ask;
+use crate::process::outlook;
+use crate::store::promotion::{self, Places};
+use crate::web::context::{Context, SiteFacts};
+use crate::web::object::Object;
+use crate::web::peer::Client;
+use crate::web::problem::{FindingBody, Problem, findings};
+
+/// A request to restore a tree.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreBody {
+    /// Its distribution; may be left out if only one has such a tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
+    /// The revision at which it listed what it is to list again.
+    pub revision: u64,
+    /// Whether packages that were rejected come back, too.
+    #[serde(default)]
+    pub also_rejected: bool,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Which restore.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+pub struct RestoreQuery {
+    /// The distribution of the tree; may be left out if only one has such a tree.
+    pub distribution: Option<String>,
+    /// The revision at which it listed what it would list again.
+    pub revision: u64,
+    /// Whether packages that were rejected would come back, too.
+    #[serde(default)]
+    pub also_rejected: bool,
+    /// How many packages at most; 1,000 by default, no more than 5,000.
+    pub limit: Option<usize>,
+}
+
+/// A restore that was decided.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RestoredBody {
+    /// The tree, as `production/umd/3/sl6/x86_64`.
+    pub tree: String,
+    /// The number of the logbook's entry; none if there was nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u64>,
+    /// What it says, or that there was nothing to do.
+    pub says: String,
+    /// How many packages come back.
+    pub comes: usize,
+    /// How many go.
+    pub goes: usize,
+    /// The revision before: a restore to it is the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<u64>,
+}
+
+/// What a restore would do.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RestorePlanBody {
+    /// The tree, as `production/umd/3/sl6/x86_64`.
+    pub tree: String,
+    /// The revision at which it listed what it would list again.
+    pub revision: u64,
+    /// The revision that it shows now: a restore to it would be the way back.
+    pub back: u64,
+    /// `pass` if nothing stands in its way; else the worst of the findings.
+    pub verdict: String,
+    /// What stands in its way, the worst first.
+    pub findings: Vec<FindingBody>,
+    /// What would come and go; missing if there is nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<PlannedTree>,
+    /// The last logbook entry that was taken into account.
+    pub entry: u64,
+}
+
+/// What a restore would do, and everything that stands in its way; nothing is changed.
+#[utoipa::path(get, path = "/api/v1/trees/{tree}/restore", tag = "trees", security(("token" = [])),
+    params(("tree" = String, Path, description = "The name of the tree"), RestoreQuery),
+    responses((status = 200, description = "What the restore would do", body = RestorePlanBody),
+        (status = 400, body = Problem), (status = 401, description = "The token is wrong", body = Problem),
+        (status = 404, body = Problem), (status = 422, description = "It was never published at that revision", body = Problem),
+        (status = 500, body = Problem), (status = 503, body = Problem)))]
+pub async fn restore_plan(
+    State(context): State<Context>,
+    Path(tree): Path<String>,
+    Query(RestoreQuery { distribution, revision, also_rejected, limit }): Query<RestoreQuery>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+) -> Result<Json<RestorePlanBody>, Problem> {
+    // The logbook is folded for it, so it is for people who are known.
+    let caller = caller(&context, client, &headers).await?;
+    let id = named(&context.engine.shared().read(), &tree, distribution.as_deref())?;
+    let limit = limit.unwrap_or(PACKAGES_AT_ONCE).min(PACKAGES_MAX);
+    let wanted = wanted(&context, id, revision, also_rejected, String::new()).await?;
+    let view = context.engine.shared().read();
+    let reckoned = context.reckon(move || {
+        let planned = restore::planned(view.known(), &caller, &wanted);
+        let id = wanted.tree;
+        let change = planned.plan.map(|plan| tree_body(outlook::in_tree(&view.world, &plan, id.clone()), limit));
+        RestorePlanBody {
+            tree: id.to_string(),
+            revision,
+            back: planned.restored.from,
+            verdict: planned.judged.verdict.to_string(),
+            findings: findings(&planned.judged),
+            change,
+            entry: view.world.last,
+        }
+    });
+    Ok(Json(reckoned.await?))
+}
+
+/// Restores a tree: it lists again what it listed when a revision of it was published, under a new revision.
+#[utoipa::path(post, path = "/api/v1/trees/{tree}/restore", tag = "trees", request_body = RestoreBody, security(("token" = [])),
+    params(("tree" = String, Path, description = "The name of the tree")),
+    responses((status = 200, description = "There is nothing to do", body = RestoredBody),
+        (status = 202, description = "It was decided, and is published now", body = RestoredBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It must wait", body = Problem),
+        (status = 413, body = Problem), (status = 422, description = "It is refused", body = Problem),
+        (status = 500, body = Problem), (status = 503, body = Problem)))]
+pub async fn restore_tree(
+    State(context): State<Context>,
+    Path(tree): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<RestoreBody>, Problem>,
+) -> Result<(StatusCode, Json<RestoredBody>), Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(RestoreBody { distribution, revision, also_rejected, reason }) = read?;
+    line("reason", &reason)?;
+    let id = named(&context.engine.shared().read(), &tree, distribution.as_deref())?;
+    let wanted = wanted(&context, id.clone(), revision, also_rejected, reason).await?;
+    let tree = id.to_string();
+    match context.engine.ask(caller, Ask::Restore(wanted)).await? {
+        Answer::Restores { entry, says, comes, goes, back } => {
+            let body = RestoredBody { tree, entry: Some(entry), says, comes, goes, back: Some(back) };
+            Ok((StatusCode::ACCEPTED, Json(body)))
+        }
+        Answer::Nothing(says) => {
+            Ok((StatusCode::OK, Json(RestoredBody { tree, entry: None, says, comes: 0, goes: 0, back: None })))
+        }
+        other => Err(problem(other)),
+    }
+}
+
+/// The tree of this name, in the distribution that is named or in the only one that has it.
+fn named(view: &View, tree: &str, dist: Option<&str>) -> Result<TreeId, Problem> {
+    let tree: TreeName = parsed(tree)?;
+    let wanted: Option<DistPath> = dist.map(parsed).transpose()?;
+    let known = view.rules.distributions.iter().filter(|(_, rules)| rules.trees.contains(&tree)).map(|(dist, _)| dist);
+    let mut fits = known.filter(|dist| wanted.as_ref().is_none_or(|wanted| wanted == *dist));
+    match (fits.next(), fits.next()) {
+        (Some(dist), None) => Ok(TreeId { dist: dist.clone(), tree }),
+        (Some(one), Some(other)) => {
+            let why = format!("{tree} is in {one} and in {other}, at least: say which distribution");
+            Err(Problem::bad_request(why))
+        }
+        (None, _) => {
+            let of = wanted.map(|dist| format!("/{dist}")).unwrap_or_default();
+            Err(Problem::not_found(format!("there is no tree {tree}{of}; /api/v1/trees lists all of them")))
+        }
+    }
+}
+
+/// What the tree listed at that revision, and what of it is nowhere any more.
+async fn wanted(
+    context: &Context,
+    tree: TreeId,
+    revision: u64,
+    also_rejected: bool,
+    reason: String,
+) -> Result<ToRestore, Problem> {
+    let (engine, site, id) = (context.engine.clone(), context.site(), tree.clone());
+    let look = move |book: &_| -> Result<Result<ToRestore, Unknown>, EngineError> {
+        let found = earlier(book, &tree, revision)?;
+        let wanted =
+            found.map(|earlier| ToRestore { tree, earlier, missing: Default::default(), also_rejected, reason });
+        Ok(wanted.map(|wanted| looked_for(&engine.shared().read(), &site, wanted)))
+    };
+    context.read_logbook(look).await?.map_err(|unknown| never(&id, revision, unknown))
+}
+
+/// The same, with what is nowhere any more.
+fn looked_for(view: &Arc<View>, site: &SiteFacts, wanted: ToRestore) -> ToRestore {
+    let dist = &wanted.tree.dist;
+    let Some(one) = restore::change(view.known(), &wanted) else { return wanted };
+    let places = Places { root: site.root.clone(), retired: site.state.join("retired").join(dist.flat()) };
+    let trees = view.rules.distributions.get(dist).into_iter().flat_map(|rules| rules.trees_of(dist));
+    let trees: Vec<_> = trees.map(|id| (id.tree.clone(), view.world.trees.listing(&id))).collect();
+    let size = |nevra: &_| view.world.packages.get(dist, nevra).map(|package| package.size);
+    let missing = promotion::missing(&places, &trees, &one, size).into_iter().cloned().collect();
+    ToRestore { missing, ..wanted }
+}
+
+/// That it is not known what the tree listed.
+fn never(id: &TreeId, revision: u64, unknown: Unknown) -> Problem {
+    let finding = match unknown {
+        Unknown::Never(nearest) => {
+            let one = |(revision, at): &(u64, jiff::Timestamp)| format!("{revision} (of {at:.0})");
+            let nearest: Vec<String> = nearest.iter().map(one).collect();
+            let nearest = match nearest.is_empty() {
+                true => "it was never published at all".to_owned(),
+                false => format!("the nearest are {}", nearest.join(", ")),
+            };
+            let sentence = format!("{id} was never published at revision {revision}; {nearest}.");
+            Finding::new(Verdict::Reject, "unknown_revision", sentence)
+        }
+        Unknown::Unclear => {
+            let sentence = format!("The logbook of then does not say what {id} listed at revision {revision}.");
+            Finding::new(Verdict::Reject, "unclear_revision", sentence)
+        }
+    };
+    Problem::refused(&judge(vec![finding]))
+}
