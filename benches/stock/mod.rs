@@ -302,6 +302,7 @@ impl Site {
             key_urls: Vec::new(),
             key_files: BTreeMap::new(),
             metadata_key: None,
+            companions: vec![],
         }
     }
 

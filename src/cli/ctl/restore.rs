@@ -1,5 +1,6 @@
 //! `rolloutctl restore`: a tree lists again what it listed at an earlier revision.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::ask::escape;
@@ -136,9 +137,9 @@ fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> String {
         "pass" => "It may be restored now.".to_owned(),
         verdict => format!("It would be refused: {verdict}"),
     };
-    text.push_str(&format!("\n{words}\n{}", show_findings(findings)));
+    let _ = write!(text, "\n{words}\n{}", show_findings(findings));
     if change.is_some() {
-        text.push_str(&format!("The way back would be: {program} restore {tree} --to {back} --reason WHY\n"));
+        let _ = writeln!(text, "The way back would be: {program} restore {tree} --to {back} --reason WHY");
     }
     text
 }

@@ -320,14 +320,11 @@ impl World {
 
     /// Why a package that was withdrawn is not rolled out once more.
     pub fn withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
-        let finding = || match self.left(dist, nevra) {
-            Some(left) => left,
-            None => {
-                let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
-                Finding::new(Verdict::Reject, "package_withdrawn", sentence)
-            }
+        let withdrawn = || {
+            let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
+            Finding::new(Verdict::Reject, "package_withdrawn", sentence)
         };
-        self.is_withdrawn(dist, nevra).then(finding)
+        self.is_withdrawn(dist, nevra).then(|| self.left(dist, nevra).unwrap_or_else(withdrawn))
     }
 
     /// That a package has left a tree by a restore, and how it comes back.

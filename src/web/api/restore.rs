@@ -3,6 +3,7 @@
 //! What it listed then is found by folding the logbook once more, and whether the bytes of what would come back are
 //! somewhere by looking at the disk. Both is done here, beside the engine, which judges all of it again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -200,8 +201,7 @@ async fn wanted(
     let (engine, site, id) = (context.engine.clone(), context.site(), tree.clone());
     let look = move |book: &_| -> Result<Result<ToRestore, Unknown>, EngineError> {
         let found = earlier(book, &tree, revision)?;
-        let wanted =
-            found.map(|earlier| ToRestore { tree, earlier, missing: Default::default(), also_rejected, reason });
+        let wanted = found.map(|earlier| ToRestore { tree, earlier, missing: BTreeSet::new(), also_rejected, reason });
         Ok(wanted.map(|wanted| looked_for(&engine.shared().read(), &site, wanted)))
     };
     context.read_logbook(look).await?.map_err(|unknown| never(&id, revision, unknown))
@@ -225,9 +225,10 @@ fn never(id: &TreeId, revision: u64, unknown: Unknown) -> Problem {
         Unknown::Never(nearest) => {
             let one = |(revision, at): &(u64, jiff::Timestamp)| format!("{revision} (of {at:.0})");
             let nearest: Vec<String> = nearest.iter().map(one).collect();
-            let nearest = match nearest.is_empty() {
-                true => "it was never published at all".to_owned(),
-                false => format!("the nearest are {}", nearest.join(", ")),
+            let nearest = if nearest.is_empty() {
+                "it was never published at all".to_owned()
+            } else {
+                format!("the nearest are {}", nearest.join(", "))
             };
             let sentence = format!("{id} was never published at revision {revision}; {nearest}.");
             Finding::new(Verdict::Reject, "unknown_revision", sentence)

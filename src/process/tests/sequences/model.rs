@@ -694,8 +694,8 @@ impl Model {
                 .is_some_and(|(tree, trees)| trees.contains_key(tree))
         };
         let brings = going.plan.moves.iter().any(|one| {
-            let comes = one.items.iter().filter(|item| one.brings(item));
-            comes.into_iter().any(|item| !lies(&one.dist, &item.nevra, one.target.as_ref()))
+            let mut comes = one.items.iter().filter(|item| one.brings(item));
+            comes.any(|item| !lies(&one.dist, &item.nevra, one.target.as_ref()))
         });
         let only_takes = going.plan.rollout().is_none() && !brings;
         let is_forward = !going.plan.is_withdrawal() && !only_takes && !going.goes_back && going.shown.is_empty();

@@ -335,7 +335,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
-        What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * (b as u32 % 90), reason: why },
+        What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * [1, 24, 72, 0][b % 4], reason: why },
         What::EndsTask => {
             Ask::EndTask { task: a as u64 % 4, outcome: outcome(b), early: b.is_multiple_of(5), reason: why }
         }

@@ -1,5 +1,7 @@
 //! Restores: a tree lists again what it listed before.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::names::Role;
 use crate::process::act::restore::{change, planned};
@@ -98,7 +100,7 @@ fn a_tree_goes_back_and_forth_and_rollouts_stay_in_their_states() {
     let Some(Answer::Restores { comes: 0, goes: 1, back, .. }) = story.answer else { panic!("{:?}", story.answer) };
     assert_eq!(back, second.revision);
     let dist: DistPath = DIST.parse().expect("a path");
-    let (wrong, held) = (Wrongs::new(), std::collections::BTreeMap::new());
+    let (wrong, held) = (Wrongs::new(), BTreeMap::new());
     let moment = Circumstances { touched: false, doubted: false, patient: false, now: Elapsed::default() };
     let first_of_all = agenda::all(&story.world, &dist, &story.rules, &wrong, &held, moment).expect("known").next();
     assert_eq!(first_of_all.map(|work| work.label()), Some("show"), "there is no other tree for which it waits");
@@ -143,7 +145,7 @@ fn only_an_admin_restores_with_a_reason_and_not_while_something_moves_there() {
     story.carried_out();
     // What is about to be published has been seen by nobody, and could not be come back to.
     story.arrives("e-1-1.noarch");
-    let empty = Earlier { listings: Default::default(), revision: 1, entry: 1 };
+    let empty = Earlier { listings: BTreeMap::new(), revision: 1, entry: 1 };
     assert_eq!(story.asks_back("untested", &empty, false).codes(), ["publishing"]);
     // And nothing else moves there while a restore goes on.
     story.asks_back("production", &before, false);
@@ -223,7 +225,7 @@ fn what_was_rejected_lost_moved_on_or_is_missing_is_named_at_once() {
     story.asks(&caller(&[Role::ADMIN]), lose);
     story.wrong.clear();
     let before = story.shows("testing");
-    let empty = Earlier { listings: Default::default(), ..before };
+    let empty = Earlier { listings: BTreeMap::new(), ..before };
     story.asks_back("testing", &empty, false);
     story.restored("testing");
     let missing = BTreeSet::from(["d-1-1.noarch".parse().expect("a nevra")]);
@@ -246,7 +248,7 @@ fn a_package_that_was_set_aside_can_be_restored_and_not_rolled_out() {
     story.arrives(A).submit("a", &[A]);
     story.move_as(&[Role::ADMIN], "a", "InVerification").move_as(&[Role::ADMIN], "a", "StageRollOut").carried_out();
     let then = story.shows("testing");
-    let empty = Earlier { listings: Default::default(), revision: 1, entry: 1 };
+    let empty = Earlier { listings: BTreeMap::new(), revision: 1, entry: 1 };
     story.asks_back("testing", &empty, false);
     story.restored("testing");
     story.answer = None;

@@ -871,7 +871,7 @@ fn a_restore_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_tr
     let mut next = site.open(Arc::new(Kernel::default()), listed(true)).expect("opened");
     next.promote(&goes, &BTreeMap::new(), now()).expect("carried out");
     next.retire(&tree("untested"), &[b.1.location()]).expect("removed");
-    std::fs::rename(&kept, site.dir.path().join("gone")).expect("moved");
+    Kernel::default().rename(&kept, &site.dir.path().join("gone")).expect("moved");
     let why = next.promote(&comes, &BTreeMap::new(), now()).expect_err("its bytes are nowhere").to_string();
     assert!(why.contains("b-1-1.noarch"), "{why}");
     assert_eq!(client_sees(&site.untested()).map(|names| names.len()), Some(1));

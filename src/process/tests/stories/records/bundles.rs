@@ -195,7 +195,7 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     // To go back waits for nothing.
     story.clone().records(&ou(), create(TaskKind::RollBack));
     // Whichever came later counts, the state or the bundle.
-    story.passes(SETTLING - Duration::from_secs(1));
+    story.passes(Duration::from_secs(2 * 3_600 - 1));
     story.records(&mu(), Ask::LeaveBundle { bundle: named("B-1"), rollout: id("s"), reason: String::new() });
     story.records(&mu(), joins("B-1", &["s"]));
     story.passes(Duration::from_secs(1));
@@ -209,7 +209,7 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     let [said] = found(&story, "settling").try_into().expect("one");
     assert!(said.ends_with("7199s of it are left when s goes on."), "{said}");
     story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
-    story.passes(SETTLING - Duration::from_secs(2));
+    story.passes(Duration::from_secs(2 * 3_600 - 2));
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
     story.passes(Duration::from_secs(1)).records(&ou(), roll_out());
 }
@@ -269,7 +269,7 @@ fn a_quarantine_is_made_longer_with_a_reason() {
     }
     // Each time it gets longer, from what it was.
     story.records(&ou(), extends(DAY, "it needs more load")).records(&ou(), extends(DAY * 2, "and more"));
-    story.passes(DAY * 4 - Duration::from_secs(1));
+    story.passes(Duration::from_secs(4 * 86_400 - 1));
     assert_eq!(story.refuses(&tom, done()), "quarantine");
     story.passes(Duration::from_secs(1)).records(&tom, done());
     assert_eq!(story.refuses(&ou(), extends(DAY, "because")), "task 1 is Done");
