@@ -367,8 +367,12 @@ impl Daemon {
             for arrival in &look.accepted {
                 self.inventory.take_in(&tree("first"), &arrival.nevra, arrival.sha256);
             }
-            let item =
-                |arrival: Arrival| Item { nevra: arrival.nevra, sha256: arrival.sha256, leaves: vec![tree("first")] };
+            let item = |arrival: Arrival| Item {
+                nevra: arrival.nevra,
+                sha256: arrival.sha256,
+                leaves: vec![tree("first")],
+                was: None,
+            };
             items.extend(look.accepted.into_iter().map(item));
         }
         // The uploads are cleared away when the logbook has heard of them.
@@ -388,7 +392,8 @@ impl Daemon {
     /// says how long it took.
     pub(crate) fn take_out(&mut self, items: Vec<Item>, target: Option<&str>) -> Duration {
         let one = Move { dist: "d".parse().expect("a path"), target: target.map(tree), items };
-        let plan = Plan { rollout: "bench".parse().expect("an id"), moves: vec![one] };
+        let plan =
+            Plan { owner: rolloutd::domain::plan::Owner::Rollout("bench".parse().expect("an id")), moves: vec![one] };
         let begin = Instant::now();
         self.dist.stage_plan(&self.inventory, &plan, &BTreeMap::new(), Timestamp::now()).expect("staged");
         for id in plan.trees() {

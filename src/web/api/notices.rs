@@ -157,11 +157,9 @@ fn template<'v>(view: &'v View, message: &Message) -> Option<&'v Template> {
 
 /// The text, or the values alone where there is no template any more.
 fn text(view: &View, message: &Message) -> String {
-    match template(view, message) {
-        Some(template) => template.body.fill(&message.values),
-        None => {
-            let lines: Vec<String> = message.values.iter().map(|(field, value)| format!("{field}: {value}")).collect();
-            lines.join("\n")
-        }
+    if let Some(template) = template(view, message) {
+        return template.body.fill(&message.values);
     }
+    let lines: Vec<String> = message.values.iter().map(|(field, value)| format!("{field}: {value}")).collect();
+    lines.join("\n")
 }
