@@ -15,7 +15,6 @@ use serde_with::{DeserializeFromStr, SerializeDisplay};
 use smol_str::SmolStr;
 
 use super::names::{BadName, name_type};
-use super::workflow::State;
 
 /// A group name or a template name: what people write in a file and in a command.
 fn word(text: &str) -> Result<(), &'static str> {
@@ -231,39 +230,6 @@ impl Template {
     pub fn fields(&self) -> BTreeSet<Field> {
         self.subject.fields().chain(self.body.fields()).collect()
     }
-}
-
-/// When somebody is told something.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Occasion {
-    /// A rollout has come into this state, and its packages are where they should be then.
-    Entered(State),
-    /// All rollouts of an update have come into the last tree.
-    UpdateReleased,
-    /// A fact of this kind was written; if a state is named, of a rollout in this state.
-    Fact(&'static str, Option<State>),
-}
-
-impl fmt::Display for Occasion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entered(state) => write!(f, "a rollout has come into {state}"),
-            Self::UpdateReleased => f.write_str("an update is released"),
-            Self::Fact(kind, None) => write!(f, "`{kind}`"),
-            Self::Fact(kind, Some(state)) => write!(f, "`{kind}` in {state}"),
-        }
-    }
-}
-
-/// Who is told what, and when: one line of a procedure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// When.
-    pub when: Occasion,
-    /// Who.
-    pub to: Vec<Group>,
-    /// What.
-    pub template: TemplateName,
 }
 
 #[cfg(test)]

@@ -28,6 +28,8 @@ pub mod attributes;
 pub mod trust;
 /// Gates as procedures name them, with their terms.
 pub mod terms;
+/// What people are told.
+pub mod message;
 /// Procedures as tables: states, transitions and what each of them moves.
 pub mod workflow;
 /// One rollout: which packages, in which state.
@@ -36,8 +38,6 @@ pub mod rollout;
 pub mod gate;
 /// What a tree lists, and what a distribution has accepted.
 pub mod listing;
-/// What people are told.
-pub mod message;
 /// What changes for clients between two lists of packages.
 pub mod changes;
 /// What a transition does to the trees, in a form that can be carried out twice.

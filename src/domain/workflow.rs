@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::attributes::Importance;
-use super::message::{Group, Notice, Occasion, Template, TemplateName};
+use super::message::{Group, Template, TemplateName};
 use super::names::{Role, TreeName};
 use super::terms::Gate;
 
@@ -89,6 +89,39 @@ pub struct Transition {
     pub effect: Effect,
     /// Whether it says that a test has failed: somebody reports why, and the cycle begins anew (S3-26).
     pub fails: bool,
+}
+
+/// When somebody is told something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occasion {
+    /// A rollout has come into this state, and its packages are where they should be then.
+    Entered(State),
+    /// All rollouts of an update have come into the last tree.
+    UpdateReleased,
+    /// A fact of this kind was written; if a state is named, of a rollout in this state.
+    Fact(&'static str, Option<State>),
+}
+
+impl fmt::Display for Occasion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entered(state) => write!(f, "a rollout has come into {state}"),
+            Self::UpdateReleased => f.write_str("an update is released"),
+            Self::Fact(kind, None) => write!(f, "`{kind}`"),
+            Self::Fact(kind, Some(state)) => write!(f, "`{kind}` in {state}"),
+        }
+    }
+}
+
+/// Who is told what, and when: one line of a procedure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When.
+    pub when: Occasion,
+    /// Who.
+    pub to: Vec<Group>,
+    /// What.
+    pub template: TemplateName,
 }
 
 /// A procedure: the whole table.

@@ -10,54 +10,21 @@ use std::collections::BTreeSet;
 
 use super::decision::{Decision, Entry};
 use super::fact::notice::Message;
-use super::fact::rollout::{Delayed, Moved, Submitted};
+use super::fact::rollout::{Moved, Submitted};
 use super::fact::task::{TaskBegun, TaskCreated, TaskDone};
-use super::fact::{
-    Fact, Kind as _, Subject, assignment, bundle, change, halt, issue, maintenance, release, report, review, task,
-    update,
-};
+use super::fact::{Fact, Subject, halt, review};
 use super::gate::exposure;
 use super::known::Known;
 use super::rules::DistRules;
 use super::world::World;
 use super::world::adopters::Standing;
 use super::world::bundles::Update;
-use crate::domain::message::{Field, Group, Notice, Occasion, Values};
+use crate::domain::message::{Field, Group, Values};
 use crate::domain::names::{BundleId, DistPath, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::State;
+use crate::domain::workflow::{Notice, Occasion, State};
 use crate::format::quantity;
-
-/// The kinds of facts that people may be told of.
-pub const KINDS: &[&str] = &[
-    Delayed::NAME,
-    change::Cancelled::NAME,
-    change::Stalled::NAME,
-    change::Resumed::NAME,
-    change::Extended::NAME,
-    change::Overridden::NAME,
-    change::Failed::NAME,
-    assignment::Assigned::NAME,
-    assignment::Answered::NAME,
-    report::Reported::NAME,
-    issue::IssueNoted::NAME,
-    issue::IssueClosed::NAME,
-    review::ReviewOpened::NAME,
-    review::ReviewAnswered::NAME,
-    review::ReviewOverdue::NAME,
-    bundle::BundleAnnounced::NAME,
-    task::TaskCreated::NAME,
-    task::TaskBegun::NAME,
-    task::TaskDone::NAME,
-    update::UpdateNumbered::NAME,
-    halt::Halted::NAME,
-    halt::HaltEnded::NAME,
-    maintenance::MaintenanceDeclared::NAME,
-    maintenance::MaintenanceEnded::NAME,
-    release::ReleasePlanned::NAME,
-    release::ReleaseCancelled::NAME,
-];
 
 /// Lines of a value; a rollout may have thousands of packages.
 const LINES_MAX: usize = 100;

@@ -1,25 +1,58 @@
 //! Procedures with the gates that there are: the table is read by `format/procedure`, and may name what `gate` has, and the
-//! facts that `message` tells people of.
+//! facts that people are told of.
 
 use std::path::Path;
 
-use super::{gate, message};
+use super::fact::{
+    Kind as _, assignment, bundle, change, halt, issue, maintenance, release, report, review, rollout, task, update,
+};
+use super::gate;
 use crate::domain::workflow::Workflow;
 use crate::format::complaint::Complaint;
 use crate::format::procedure;
 pub use crate::format::procedure::{BUILT_IN, FILE_MAX, Read};
+
+/// The kinds of facts that people may be told of.
+pub const TOLD_OF: &[&str] = &[
+    rollout::Delayed::NAME,
+    change::Cancelled::NAME,
+    change::Stalled::NAME,
+    change::Resumed::NAME,
+    change::Extended::NAME,
+    change::Overridden::NAME,
+    change::Failed::NAME,
+    assignment::Assigned::NAME,
+    assignment::Answered::NAME,
+    report::Reported::NAME,
+    issue::IssueNoted::NAME,
+    issue::IssueClosed::NAME,
+    review::ReviewOpened::NAME,
+    review::ReviewAnswered::NAME,
+    review::ReviewOverdue::NAME,
+    bundle::BundleAnnounced::NAME,
+    task::TaskCreated::NAME,
+    task::TaskBegun::NAME,
+    task::TaskDone::NAME,
+    update::UpdateNumbered::NAME,
+    halt::Halted::NAME,
+    halt::HaltEnded::NAME,
+    maintenance::MaintenanceDeclared::NAME,
+    maintenance::MaintenanceEnded::NAME,
+    release::ReleasePlanned::NAME,
+    release::ReleaseCancelled::NAME,
+];
 
 /// Reads a procedure file, which is called `file` in complaints.
 ///
 /// # Errors
 /// All complaints, in the order of the file.
 pub fn read(text: &str, file: &Path) -> Result<Read, Vec<Complaint>> {
-    procedure::read(text, file, &gate::forms(), message::KINDS)
+    procedure::read(text, file, &gate::forms(), TOLD_OF)
 }
 
 /// A procedure that ships with the program.
 pub fn built_in(name: &str) -> Option<Workflow> {
-    procedure::built_in(name, &gate::forms(), message::KINDS)
+    procedure::built_in(name, &gate::forms(), TOLD_OF)
 }
 
 /// The names of the procedures that ship with the program.

@@ -95,7 +95,8 @@ fn show(one: &NoticeBody) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::message::{Field, Group, Notice};
+    use crate::domain::message::{Field, Group};
+    use crate::domain::workflow::Notice;
     use crate::process::procedure;
 
     fn sample() -> NoticeBody {
