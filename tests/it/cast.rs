@@ -59,3 +59,9 @@ pub(crate) fn listed(site: &Site, tree: &str) -> Vec<String> {
     let published = judge::read(&Source::Disk(site.tree(tree))).unwrap_or_else(|e| panic!("{tree}: {e}"));
     published.unwrap_or_default().packages.into_keys().collect()
 }
+
+/// The templates of what people have to be told, in order.
+pub(crate) fn notices(site: &Site) -> Vec<String> {
+    let all = site.document("/api/v1/notices?limit=1000");
+    all.as_array().unwrap().iter().map(|notice| notice["template"].as_str().unwrap().to_owned()).collect()
+}

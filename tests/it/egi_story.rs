@@ -2,7 +2,7 @@
 //! its people, and dnf at the sites. Its clocks are moved, so that what takes days there takes
 //! seconds here.
 
-use crate::cast::{good, listed, refused, site, why};
+use crate::cast::{good, listed, notices, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
 use crate::site::{Site, Wish, said};
@@ -106,6 +106,18 @@ fn a_product_goes_the_whole_way_of_the_wiki_page() {
         let out = machine.dnf(&["check-update"]);
         assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     }
+    // Who was to be told what (S0-31, S0-34, S0-45, S3-17); and the manager notes that a team was told.
+    site.wait("the review", |site| notices(site).contains(&"review".to_owned()).then_some(()));
+    let mut told = notices(&site);
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told, ["released", "report-has-come", "request-to-test", "review", "staged-rollout-begins"]);
+    let number =
+        site.ctl_good(&["notices", "--to", "team"]).lines().nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let letter = site.ctl_good(&["notices", "show", &number]);
+    assert!(letter.starts_with("To: ea-") && letter.contains("rolloutctl accept rt-1 ea-"), "{letter}");
+    good(&site, "srm", &["notices", "told", &number, "--reason", "by mail"]);
+    assert_eq!(site.ctl(&["notices", "show", &number]).status.code(), Some(1));
     // All of it is on record, and the chain holds.
     let log = good(&site, "srm", &["log", "rt-1"]);
     for words in

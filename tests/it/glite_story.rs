@@ -2,7 +2,7 @@
 //! them is rolled back, and the other one is released. Its clocks are moved, so that what takes
 //! weeks there takes seconds here.
 
-use crate::cast::{Actor, good, listed, refused, site, why};
+use crate::cast::{Actor, good, listed, notices, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
 use crate::site::{DISTRIBUTION, said};
@@ -104,6 +104,26 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     good(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"]);
     site.wait("production", |site| (listed(site, "production") == [voms.clone()]).then_some(()));
     assert_eq!(listed(&site, "delta").len(), 0);
+    // Who was to be told what meanwhile: steps 1, 6 and 7, the roll-back, steps 12 and 19 (S1-13, S1-20, S1-33, S1-40, S1-42).
+    site.wait("the broadcast", |site| notices(site).contains(&"broadcast".to_owned()).then_some(()));
+    assert_eq!(
+        notices(&site),
+        [
+            "patch-is-verified",
+            "patch-is-verified",
+            "patch-is-rolling-out",
+            "patch-is-rolling-out",
+            "task",
+            "task",
+            "patch-is-rejected",
+            "synchronise",
+            "task",
+            "task",
+            "update-is-numbered",
+            "update-is-numbered",
+            "broadcast",
+        ]
+    );
     // 20: a production site gets exactly what was released; an early adopter has nothing left to update (S1-56).
     let production = Machine::new();
     production.dnf_repo(&site.plain_url("production"), &key);

@@ -117,6 +117,9 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["rejected"],
     &["rejected", "drop"],
     &["outbox"],
+    &["notices"],
+    &["notices", "show"],
+    &["notices", "told"],
     &["check"],
 ];
 
