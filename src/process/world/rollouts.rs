@@ -273,10 +273,12 @@ impl Rollouts {
         if let Some(at) = after.and_then(|wanted| wanted.not_before) {
             self.due.insert((at, id.clone()));
         }
-        if let Some(at) = before.and_then(|wanted| wanted.opens) {
+        // A date that has passed may come again: the clock may be set back.
+        let times = |wanted: &Wanted| [wanted.opens, wanted.at];
+        for at in before.into_iter().flat_map(times).flatten() {
             self.opens.remove(&(at, id.clone()));
         }
-        if let Some(at) = after.and_then(|wanted| wanted.opens) {
+        for at in after.into_iter().flat_map(times).flatten() {
             self.opens.insert((at, id.clone()));
         }
         match after {

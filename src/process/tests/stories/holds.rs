@@ -183,7 +183,14 @@ fn a_step_with_a_date_is_taken_then_or_as_soon_as_it_can_be() {
     // What is in the way then is waited for.
     halted.records(&admin(), Ask::Halt { dist: None, reason: "wait".into() });
     halted.now = at("2026-12-09T08:00:00Z");
-    halted.judge_all().passes(DAY);
+    halted.judge_all();
+    // A clock that is set back meets the date again.
+    let mut back = halted.clone();
+    back.now = at("2026-12-05T08:00:00Z");
+    back.judge_all();
+    back.now = at("2026-12-09T08:00:00Z");
+    assert_eq!(opened(&back, "2026-12-09T07:59:59Z"), 1);
+    halted.passes(DAY);
     assert_eq!(halted.state("r"), "Testing");
     halted.records(&admin(), Ask::EndHalt { dist: None, reason: String::new() }).carried_out();
     assert_eq!(halted.state("r"), "Production");
