@@ -471,8 +471,12 @@ impl Workflow {
 
     /// Whether whatever is in a state was rejected: nothing leads out of it, and packages are withdrawn on the way there.
     pub fn is_rejection(&self, state: &State) -> bool {
-        let is_end = self.leaving(state).next().is_none();
-        is_end && self.transitions.iter().any(|t| t.to == *state && t.effect == Effect::Withdraw)
+        self.leaving(state).next().is_none() && self.withdraws_to(state)
+    }
+
+    /// Whether packages are withdrawn on a way to a state.
+    pub fn withdraws_to(&self, state: &State) -> bool {
+        self.transitions.iter().any(|t| t.to == *state && t.effect == Effect::Withdraw)
     }
 
     /// The transition from one state to another, the only way a rollout changes.

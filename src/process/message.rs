@@ -13,7 +13,7 @@ use super::fact::notice::Message;
 use super::fact::rollout::{Moved, Submitted};
 use super::fact::task::{TaskBegun, TaskCreated, TaskDone};
 use super::fact::{Fact, Subject, halt, review};
-use super::gate::exposure;
+use super::gate::{acknowledged, exposure};
 use super::known::Known;
 use super::rules::DistRules;
 use super::world::World;
@@ -22,6 +22,7 @@ use super::world::bundles::Update;
 use crate::domain::message::{Field, Group, Values};
 use crate::domain::names::{BundleId, DistPath, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::request::Priority;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Notice, Occasion, State};
 use crate::format::quantity;
@@ -80,9 +81,8 @@ fn messages(known: Known<'_>, fact: &Fact, cause: u64) -> Vec<Message> {
             }
             seen.push((procedure, notice));
             // What is told of an update is about all of its rollouts.
-            let of_update = Event { rollout: None, ..event.clone() };
-            let event = if notice.when == Occasion::UpdateReleased { &of_update } else { &event };
-            all.extend(event.message(rules, notice, cause));
+            let rollout = event.rollout.filter(|_| notice.when != Occasion::UpdateReleased);
+            all.extend(Event { rollout, ..event.clone() }.message(rules, notice, cause));
         }
     }
     all
@@ -197,8 +197,8 @@ impl<'a> Event<'a> {
         let world = self.known.world;
         let adopters = self.rollout.into_iter().flat_map(|rollout| world.adopters.of(&rollout.id));
         let asked = adopters.filter(|(_, adopter)| adopter.standing() != Standing::Declined).map(|(team, _)| team);
-        let tasks = self.bundle.as_ref().map(|bundle| world.tasks.of(bundle).map(|(_, task)| &task.team));
-        asked.chain(tasks.into_iter().flatten().collect::<Vec<_>>())
+        let tasks = self.bundle.iter().flat_map(|bundle| world.tasks.of(bundle)).map(|(_, task)| &task.team);
+        asked.chain(tasks)
     }
 
     /// The rollouts of the update or of the bundle.
@@ -251,10 +251,7 @@ impl<'a> Event<'a> {
             }
             Field::Teams => lines(self.testers().map(TeamName::to_string)),
             Field::Team => Some(self.team.as_ref()?.to_string()),
-            Field::AnswerBy => {
-                let by = rules.calendar.working_days.after(adopter()?.asked.as_ref()?.at, 1).ok()?;
-                Some(format!("{by:.0}"))
-            }
+            Field::AnswerBy => Some(format!("{:.0}", acknowledged::answer_by(known, rules, &rollout?.id, adopter()?)?)),
             Field::Outcome => match of_task() {
                 Some(task) => task.outcome().map(|outcome| outcome.to_string()),
                 None => match adopter()?.standing() {
@@ -277,9 +274,9 @@ impl<'a> Event<'a> {
             Field::Series => Some(self.update?.series.to_string()),
             Field::Update => Some(self.update?.number.to_string()),
             Field::Priority => {
-                let said = self.update?.rollouts.iter().filter_map(|id| world.attributes.said(id).urgency());
+                let urgency = self.update?.urgency(&world.attributes).unwrap_or(Priority::Normal);
                 // The seed's template marks it so.
-                Some(match said.max().map_or("Normal", |urgency| urgency.for_sites()) {
+                Some(match urgency.for_sites() {
                     "URGENT" => "**URGENT**".to_owned(),
                     word => word.to_owned(),
                 })

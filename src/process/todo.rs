@@ -6,17 +6,18 @@
 use jiff::Timestamp;
 
 use super::act;
+use super::gate::acknowledged::answer_by;
 use super::gate::{self, approvals};
 use super::known::Known;
 use super::rights::{self, Right};
 use super::rules::DistRules;
 use super::who::Caller;
-use super::world::adopters::{Adopter, Standing};
+use super::world::adopters::Standing;
 use super::world::requests::Request;
 use super::world::reviews::Review;
 use super::{delays, evidence};
 use crate::domain::gate::Verdict;
-use crate::domain::names::{ChangeId, DistPath, Role, RolloutId};
+use crate::domain::names::{ChangeId, DistPath, Role};
 use crate::domain::naming::team::TeamName;
 use crate::domain::request::Status;
 use crate::domain::rollout::Rollout;
@@ -253,13 +254,6 @@ fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
     let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_paused)?;
     let mut steps = rules.workflow.leaving(&rollout.state);
     steps.any(|step| step.gates.iter().any(|named| gate::EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
-}
-
-/// When a team has to have answered: one working day after it was asked (S0-35), or after the rollout was on hold.
-fn answer_by(known: Known<'_>, rules: &DistRules, id: &RolloutId, adopter: &Adopter) -> Option<Timestamp> {
-    let asked = adopter.asked.as_ref()?.at;
-    let resumed = known.world.dossiers.of(id).and_then(|dossier| dossier.resumed);
-    rules.calendar.working_days.after(resumed.map_or(asked, |resumed| resumed.max(asked)), 1).ok()
 }
 
 /// As a shell takes it for one word.

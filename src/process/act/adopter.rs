@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{all_recorded, open_rollout, recorded, rollout};
+use super::{all_recorded, capital, open_rollout, recorded, rollout};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
 use crate::domain::naming::convention::shown;
@@ -189,11 +189,6 @@ fn may_for(right: Right, known: Known<'_>, caller: &Caller, rollout: &Rollout, t
 fn unregistered(known: Known<'_>, team: &TeamName) -> Option<Finding> {
     let sentence = || format!("{}.", capital(&known.no_team(team)));
     known.world.teams.get(team).is_none().then(|| Finding::new(Verdict::Reject, "no_team", sentence()))
-}
-
-fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A team that was asked to test a rollout, or the answer that it was not.

@@ -90,6 +90,12 @@ fn missing_reason(reason: &str, sentence: &str) -> Option<Finding> {
     reason.trim().is_empty().then(|| Finding::new(Verdict::Reject, "no_reason", sentence))
 }
 
+/// A sentence with a capital letter at its beginning.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// A rollout, or the answer that there is none.
 fn rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision> {
     known

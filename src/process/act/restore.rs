@@ -24,19 +24,17 @@
 
 use std::collections::BTreeMap;
 
-use super::missing_reason;
+use super::{capital, missing_reason};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::listing::{Entry as Listed, Listing};
-use crate::domain::moment::NotBefore;
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Move, Owner, Plan};
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, Workflow};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::earlier::{Earlier, ToRestore};
-use crate::process::fact::halt::place;
 use crate::process::fact::tree::{Relisted, Restored};
+use crate::process::gate::maintenance;
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
@@ -176,9 +174,7 @@ fn open(known: Known<'_>, number: u64, plan: &Plan) -> Finding {
         _ => (".".to_owned(), String::new()),
     };
     let sentence = format!("{owner} (logbook entry {number}) is not carried out yet{why}{then}");
-    let mut letters = sentence.chars();
-    let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();
-    Finding::new(Verdict::Wait, "restore_open", format!("{first}{}", letters.as_str()))
+    Finding::new(Verdict::Wait, "restore_open", capital(&sentence))
 }
 
 /// What speaks against any change of the tree.
@@ -201,7 +197,7 @@ fn of_tree(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fin
     // What only takes packages away goes on, as withdrawals do.
     if !restored.comes.is_empty() {
         findings.extend(known.world.halts.objection([&id.dist].into_iter()));
-        findings.extend(maintenance(known, &id.dist));
+        findings.extend(maintenance::objection(known, [&id.dist].into_iter()));
     }
     findings
 }
@@ -222,14 +218,6 @@ fn of_plans(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fi
         Finding::new(Verdict::Wait, "busy", sentence)
     };
     plans.map(finding).collect()
-}
-
-fn maintenance(known: Known<'_>, dist: &DistPath) -> Option<Finding> {
-    let (id, on) = known.world.maintenances.on_in(dist, known.now.wall)?;
-    let title = on.title.strip_suffix('.').unwrap_or(&on.title);
-    let sentence = format!("The maintenance {id} goes on {} until {:.0}: {title}.", place(on.dist.as_ref()), on.end);
-    let not_before = Some(NotBefore::Wall(known.now.when_shown(on.end)));
-    Some(Finding { not_before, ..Finding::new(Verdict::Wait, "maintenance", sentence) })
 }
 
 /// What speaks against the packages that would come back; those that were rejected and may come back are noted.
@@ -295,18 +283,13 @@ fn moved_on<'k>(known: Known<'k>, wanted: &'k ToRestore, nevra: &'k Nevra) -> im
 /// Why a package counts as rejected, behind its name: it was withdrawn, or its rollout was after it had gone.
 fn why_rejected(known: Known<'_>, dist: &DistPath, nevra: &Nevra) -> Option<String> {
     let workflow = known.rules.distributions.get(dist).map(|rules| &rules.workflow);
-    let ends_in_withdrawal = |rollout: &&Rollout| workflow.is_some_and(|workflow| is_withdrawn(workflow, rollout));
-    let rollout = known.world.rollouts.naming(dist, nevra).find(ends_in_withdrawal);
+    let is_withdrawn = |rollout: &&Rollout| workflow.is_some_and(|workflow| workflow.withdraws_to(&rollout.state));
+    let rollout = known.world.rollouts.naming(dist, nevra).find(is_withdrawn);
     if let Some(Rollout { id, state, .. }) = rollout {
         return Some(format!(" ({id} is in {state})"));
     }
     let is_withdrawn = known.world.is_withdrawn(dist, nevra) && known.world.packages.set_aside(dist, nevra).is_none();
     is_withdrawn.then(String::new)
-}
-
-/// Whether a rollout is in a state into which withdrawals lead.
-fn is_withdrawn(workflow: &Workflow, rollout: &Rollout) -> bool {
-    workflow.transitions().iter().any(|step| step.effect == Effect::Withdraw && step.to == rollout.state)
 }
 
 /// What speaks against a package.

@@ -7,9 +7,9 @@ use crate::domain::plan::Plan;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, Transition};
 use crate::process::decision::{Answer, Decision, Entry};
-use crate::process::fact::Fact;
 use crate::process::fact::change::Failed;
 use crate::process::fact::rollout::Moved;
+use crate::process::fact::{Fact, TOLD_MOST, more};
 use crate::process::gate::Case;
 use crate::process::known::Known;
 use crate::process::who::Caller;
@@ -57,18 +57,15 @@ pub(in crate::process) fn in_part(known: Known<'_>, moving: &[&RolloutId], trans
     if stay.is_empty() {
         return None;
     }
-    let more = stay.len().saturating_sub(NAMED_MOST);
-    stay.truncate(NAMED_MOST);
-    stay.extend((more > 0).then(|| format!("and {more} more")));
+    let more = more(stay.len());
+    stay.truncate(TOLD_MOST);
+    stay.extend(more);
     Some(format!(
         "only a part of the bundle {id} goes to {to}: {}. Bundles that are small enough to move forward and back as a whole \
          are safer",
         stay.join(", ")
     ))
 }
-
-/// So many rollouts of a bundle are named in a warning.
-const NAMED_MOST: usize = 20;
 
 /// Whoever says that a test has failed reports what has failed (S3-26). A tracker has that on its ticket.
 pub(super) fn no_report(transition: &Transition, reason: &str) -> Option<Finding> {

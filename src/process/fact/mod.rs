@@ -430,10 +430,10 @@ pub fn count(n: impl fmt::Display, noun: &str) -> String {
 }
 
 /// So many packages or reasons are named in a sentence; all of them stand in the entry itself.
-const TOLD_MOST: usize = 20;
+pub(in crate::process) const TOLD_MOST: usize = 20;
 
 /// What is said of those that are not named.
-fn more(all: usize) -> Option<String> {
+pub(in crate::process) fn more(all: usize) -> Option<String> {
     all.checked_sub(TOLD_MOST).filter(|more| *more > 0).map(|more| format!("and {more} more"))
 }
 

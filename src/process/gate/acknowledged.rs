@@ -1,11 +1,16 @@
 //! Have enough early adopters accepted the rollout (S0-36, S0-37)?
 
+use jiff::Timestamp;
+
 use super::{Asked, Case, Gate, TEAMS};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::RolloutId;
 use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::fact::count;
-use crate::process::world::adopters::Standing;
+use crate::process::known::Known;
+use crate::process::rules::DistRules;
+use crate::process::world::adopters::{Adopter, Standing};
 
 pub(super) const GATE: Gate = Gate {
     form: Some(GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false }),
@@ -34,4 +39,11 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
 
 fn has(n: usize) -> &'static str {
     if n == 1 { "has" } else { "have" }
+}
+
+/// When a team has to have answered: one working day after it was asked (S0-35), or after the rollout was on hold.
+pub fn answer_by(known: Known<'_>, rules: &DistRules, id: &RolloutId, adopter: &Adopter) -> Option<Timestamp> {
+    let asked = adopter.asked.as_ref()?.at;
+    let resumed = known.world.dossiers.of(id).and_then(|dossier| dossier.resumed);
+    rules.calendar.working_days.after(resumed.map_or(asked, |resumed| resumed.max(asked)), 1).ok()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Asked, Case, EXPOSURE, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::moment::{Moment, NotBefore};
+use crate::domain::moment::{Elapsed, Moment, NotBefore};
 use crate::domain::names::TreeName;
 use crate::domain::rollout::Rollout;
 use crate::domain::terms::{GateForm, IN, TermForm, TermKind, Terms};
@@ -29,27 +29,33 @@ pub(super) const GATE: Gate = Gate {
     judge,
 };
 
-/// When an exposure ends, and what makes it longer than the procedure says.
+/// Since when packages are exposed, and what makes that longer than the procedure says.
 struct Exposure {
-    ends: Moment,
+    since: Elapsed,
     extended: Duration,
     paused: Duration,
 }
 
-/// The exposure of the packages of a rollout for so long in a tree; `None` if they are not there.
-fn exposure(known: Known<'_>, rollout: &Rollout, tree: &TreeName, span: Duration) -> Option<Exposure> {
-    let (world, now) = (known.world, known.now);
+impl Exposure {
+    /// When they have been exposed for so long.
+    fn ends(&self, now: Moment, span: Duration) -> Moment {
+        now.when(self.since.plus(span.saturating_add(self.extended).saturating_add(self.paused)))
+    }
+}
+
+/// The exposure of the packages of a rollout in a tree; `None` if they are not there.
+fn exposure(known: Known<'_>, rollout: &Rollout, tree: &TreeName) -> Option<Exposure> {
+    let world = known.world;
     // Missing packages are another gate's business.
     let since = rollout.parts.iter().flat_map(|part| {
         let here = world.trees.of_dist(&part.dist, tree).map(Tree::listing);
         part.packages.iter().filter_map(move |nevra| here?.get(nevra)?.since)
     });
-    let newest = since.max()?;
+    let since = since.max()?;
     let extended = world.dossiers.of(&rollout.id).map_or(Duration::ZERO, |dossier| dossier.extended);
     // On hold, no time passes.
-    let paused = world.paused(&rollout.id, newest, now.elapsed);
-    let ends = now.when(newest.plus(span.saturating_add(extended).saturating_add(paused)));
-    Some(Exposure { ends, extended, paused })
+    let paused = world.paused(&rollout.id, since, known.now.elapsed);
+    Some(Exposure { since, extended, paused })
 }
 
 /// When the exposure ends that a step from a rollout's present state asks for, if one does.
@@ -71,20 +77,20 @@ fn asked(known: Known<'_>, rollout: &Rollout, term: TermForm) -> Option<(Duratio
         Some((Case::source(step, &gate.terms)?.clone(), gate.terms.duration(term.name)?))
     };
     let (tree, span) = workflow.leaving(&rollout.state).find_map(named)?;
-    exposure(known, rollout, &tree, span).map(|exposure| (span, exposure.ends))
+    exposure(known, rollout, &tree).map(|exposure| (span, exposure.ends(known.now, span)))
 }
 
 /// What is said of the usual time beside the time that the procedure requires.
-fn usual_words(case: &Case<'_>, tree: &TreeName, span: Duration) -> Option<String> {
-    let ends = exposure(case.known, case.rollout, tree, span)?.ends;
+fn usual_words(case: &Case<'_>, exposure: &Exposure, span: Duration) -> String {
+    let ends = exposure.ends(case.known.now, span);
     let said = quantity::show_duration(span);
-    Some(if ends.elapsed <= case.known.now.elapsed {
+    if ends.elapsed <= case.known.now.elapsed {
         format!("; the usual {said} are over")
     } else if case.world.is_paused(&case.rollout.id) {
         format!("; {said} are usual")
     } else {
         format!("; {said} are usual, until {:.0}", ends.wall)
-    })
+    }
 }
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
@@ -92,10 +98,10 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
         let sentence = "The procedure requires time in a tree but does not say how long.";
         return vec![Finding::new(Verdict::NeedsAdmin, "exposure", sentence)];
     };
-    let Some(Exposure { ends, extended, paused }) = exposure(case.known, case.rollout, from, span) else {
-        return vec![];
-    };
-    let usual = terms.duration(USUAL.name).and_then(|usual| usual_words(case, from, usual)).unwrap_or_default();
+    let Some(exposure) = exposure(case.known, case.rollout, from) else { return vec![] };
+    let usual = terms.duration(USUAL.name).map(|usual| usual_words(case, &exposure, usual)).unwrap_or_default();
+    let ends = exposure.ends(case.known.now, span);
+    let Exposure { extended, paused, .. } = exposure;
     let (now, span_said) = (case.known.now, quantity::show_duration(span));
     if ends.elapsed <= now.elapsed {
         return vec![Finding::new(

@@ -27,7 +27,7 @@ pub mod settled;
 /// Are promotions halted?
 mod halted;
 /// Is there a maintenance?
-mod maintenance;
+pub mod maintenance;
 /// Has another rollout taken this one's place?
 pub mod superseded;
 /// Is the rollout on hold?
@@ -35,7 +35,7 @@ mod on_hold;
 /// Is the change on hold that the rollout carries out, or was it rejected?
 mod stalled;
 /// Have enough early adopters accepted?
-mod acknowledged;
+pub mod acknowledged;
 /// Have enough early adopters reported?
 mod reported;
 /// Is an issue open with which the rollout cannot go on?

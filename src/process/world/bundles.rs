@@ -7,8 +7,9 @@ use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::{Descriptions, Stamp};
 use crate::domain::names::{BundleId, RolloutId, Series};
+use crate::domain::request::Priority;
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
 use crate::process::fact::update::UpdateNumbered;
 
@@ -40,6 +41,13 @@ pub struct Update {
     pub rollouts: OrdSet<RolloutId>,
     /// The bundle that it releases, wholly or partly.
     pub bundle: Option<BundleId>,
+}
+
+impl Update {
+    /// How urgent it is: as the most urgent of its rollouts of which that is said (S1-61).
+    pub fn urgency(&self, descriptions: &Descriptions) -> Option<Priority> {
+        self.rollouts.iter().filter_map(|rollout| descriptions.said(rollout).urgency()).max()
+    }
 }
 
 /// All bundles and updates.

@@ -284,7 +284,7 @@ fn bundle_body(world: &World, id: &BundleId, bundle: &Bundle) -> BundleBody {
 }
 
 fn update_body(world: &World, update: &Update) -> UpdateBody {
-    let urgency = update.rollouts.iter().filter_map(|rollout| world.attributes.said(rollout).urgency()).max();
+    let urgency = update.urgency(&world.attributes);
     UpdateBody {
         series: update.series.to_string(),
         number: update.number,
