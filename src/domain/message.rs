@@ -81,7 +81,7 @@ fields! {
     Title = "title";
     /// Its state
     State = "state";
-    /// Its distributions, with commas
+    /// Its distributions, or the one where something has happened, with commas
     Distributions = "distributions";
     /// Its packages, one on a line
     Packages = "packages";

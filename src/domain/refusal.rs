@@ -205,6 +205,21 @@ impl Refusal {
         Self { code, detail }
     }
 
+    /// Whether a file with this code looks as if somebody had tampered with it, or signed it who must not any more: those who
+    /// answer for security want to hear of it (S3-37). `code` is the word in logs.
+    pub fn is_suspicious(code: &str) -> bool {
+        const SUSPICIOUS: [Code; 7] = [
+            Code::Region,
+            Code::SigtagInHeader,
+            Code::HeaderDigest,
+            Code::PayloadDigest,
+            Code::BadSignature,
+            Code::KeyRevoked,
+            Code::IssuerConflict,
+        ];
+        SUSPICIOUS.iter().any(|known| known.as_str() == code)
+    }
+
     /// Whether more bytes may change the verdict, because the upload may still be in progress.
     pub fn may_be_incomplete(&self) -> bool {
         matches!(self.code, Code::Truncated | Code::Unstable | Code::Size | Code::PayloadDigest)

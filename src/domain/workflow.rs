@@ -98,6 +98,8 @@ pub enum Occasion {
     Entered(State),
     /// All rollouts of an update have come into the last tree.
     UpdateReleased,
+    /// A file was refused that looks as if somebody had tampered with it.
+    Security,
     /// A fact of this kind was written; if a state is named, of a rollout in this state.
     Fact(&'static str, Option<State>),
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Occasion {
         match self {
             Self::Entered(state) => write!(f, "a rollout has come into {state}"),
             Self::UpdateReleased => f.write_str("an update is released"),
+            Self::Security => f.write_str("a file looks tampered with"),
             Self::Fact(kind, None) => write!(f, "`{kind}`"),
             Self::Fact(kind, Some(state)) => write!(f, "`{kind}` in {state}"),
         }
@@ -173,7 +176,7 @@ pub struct Draft {
 /// A notice of a [`Draft`].
 #[derive(Clone, Debug)]
 pub struct DraftNotice {
-    /// The kind of fact that is its occasion, or [`UPDATE_RELEASED`].
+    /// The kind of fact that is its occasion, or [`UPDATE_RELEASED`], or [`SECURITY`].
     pub of: Option<&'static str>,
     /// Only of rollouts in this state, in any spelling; without a kind of fact, when they have come into it.
     pub state: Option<String>,
@@ -185,6 +188,9 @@ pub struct DraftNotice {
 
 /// The occasion that is no fact of its own: all rollouts of an update have come into the last tree.
 pub const UPDATE_RELEASED: &str = "update.released";
+
+/// The occasion that a file looks tampered with (S3-37).
+pub const SECURITY: &str = "security";
 
 /// A transition of a [`Draft`].
 #[derive(Clone, Debug)]
@@ -340,7 +346,8 @@ impl Workflow {
                 (None, None) => Err("a notice has a `state`, or an `of` with the kind of fact it is about".to_owned()),
                 (None, Some(state)) => Ok(Occasion::Entered(state)),
                 (Some(UPDATE_RELEASED), None) => Ok(Occasion::UpdateReleased),
-                (Some(UPDATE_RELEASED), Some(_)) => Err(format!("`{UPDATE_RELEASED}` has no `state`")),
+                (Some(SECURITY), None) => Ok(Occasion::Security),
+                (Some(of @ (UPDATE_RELEASED | SECURITY)), Some(_)) => Err(format!("`{of}` has no `state`")),
                 (Some(kind), state) => Ok(Occasion::Fact(kind, state)),
             });
             match when {

@@ -17,7 +17,9 @@ use super::syntax::Mended;
 use crate::domain::message::{Template, TemplateName, Text};
 use crate::domain::names::{Role, TreeName};
 use crate::domain::terms::{Gate, GateForm, IMPORTANCE, IN, Term, TermForm, TermKind};
-use crate::domain::workflow::{Draft, DraftNotice, DraftTransition, Effect, Misfit, Part, UPDATE_RELEASED, Workflow};
+use crate::domain::workflow::{
+    Draft, DraftNotice, DraftTransition, Effect, Misfit, Part, SECURITY, UPDATE_RELEASED, Workflow,
+};
 
 /// The procedures that ship with the program, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -169,7 +171,7 @@ pub fn built_in(name: &str, gates: &[GateForm], kinds: &[&'static str]) -> Optio
 /// Who is told what, and when.
 fn notice(mut table: Section<'_, '_>, kinds: &[&'static str]) -> Option<DraftNotice> {
     let words: Vec<(&'static str, &'static str)> =
-        kinds.iter().copied().chain([UPDATE_RELEASED]).map(|kind| (kind, kind)).collect();
+        kinds.iter().copied().chain([UPDATE_RELEASED, SECURITY]).map(|kind| (kind, kind)).collect();
     let of = table.get("of").map_or(Some(None), |v| v.one_of(&words).map(Some));
     let state = table.get("state").map_or(Some(None), |v| v.text().map(|text| Some(text.to_owned())));
     let to = table.need("to", "to = [\"srm\"]").and_then(|v| v.list()?.iter().map(Value::parse).collect());
@@ -334,7 +336,9 @@ mod tests {
         "review.overdue",
         "rollout.delayed",
         "rollout.failed",
+        "assignment.unanswered",
         "task.created",
+        "task.reassigned",
         "update.numbered",
     ];
     const GATES: &[GateForm] = &[

@@ -570,6 +570,15 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// That another team does a task.
+    ReassignTask {
+        /// Its number.
+        task: u64,
+        /// The team.
+        team: TeamName,
+        /// Why.
+        reason: String,
+    },
     /// That a task is done.
     EndTask {
         /// Its number.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::decision::{Decision, Entry};
 use super::fact::notice::Message;
 use super::fact::rollout::{Moved, Submitted};
-use super::fact::task::{TaskBegun, TaskCreated, TaskDone};
+use super::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskReassigned};
 use super::fact::{Fact, Subject, halt, review};
 use super::gate::{acknowledged, exposure};
 use super::known::Known;
@@ -22,6 +22,7 @@ use super::world::bundles::Update;
 use crate::domain::message::{Field, Group, Values};
 use crate::domain::names::{BundleId, DistPath, RolloutId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::refusal::Refusal;
 use crate::domain::request::Priority;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Notice, Occasion, State};
@@ -54,12 +55,24 @@ pub(super) fn with_messages(known: Known<'_>, mut decision: Decision) -> Decisio
 /// The lines of a procedure for which a fact may be the occasion, as far as the fact itself says.
 fn notices<'r>(rules: &'r DistRules, fact: &Fact) -> impl Iterator<Item = &'r Notice> {
     let (kind, enters) = (fact.kind(), may_enter(fact));
+    let is_suspicious = suspicious(fact).is_some();
     let releases = matches!(fact, Fact::Done(_) | Fact::UpdateNumbered(_));
     rules.workflow.notices().iter().filter(move |notice| match &notice.when {
         Occasion::Entered(_) => enters,
         Occasion::UpdateReleased => releases,
+        Occasion::Security => is_suspicious,
         Occasion::Fact(of, _) => *of == kind,
     })
+}
+
+/// The distribution in which a file was refused that looks tampered with.
+fn suspicious(fact: &Fact) -> Option<&DistPath> {
+    let (dist, code) = match fact {
+        Fact::Refused(refused) => (&refused.dist, &refused.code),
+        Fact::RefusedTogether(refused) => (&refused.dist, &refused.code),
+        _ => return None,
+    };
+    Refusal::is_suspicious(code).then_some(dist)
 }
 
 /// Whether a rollout may have come into a state by it.
@@ -80,12 +93,22 @@ fn messages(known: Known<'_>, fact: &Fact, cause: u64) -> Vec<Message> {
                 continue;
             }
             seen.push((procedure, notice));
+            // Whoever uploads such files must not bury other messages under theirs: who reads one finds the rest.
+            if notice.when == Occasion::Security && is_waiting(known, procedure, notice) {
+                continue;
+            }
             // What is told of an update is about all of its rollouts.
             let rollout = event.rollout.filter(|_| notice.when != Occasion::UpdateReleased);
             all.extend(Event { rollout, ..event.clone() }.message(rules, notice, cause));
         }
     }
     all
+}
+
+/// Whether the same is to be told already.
+fn is_waiting(known: Known<'_>, procedure: &str, notice: &Notice) -> bool {
+    let is_same = |message: &Message| message.procedure == procedure && message.template == notice.template;
+    known.world.messages.after(None).any(|(.., message)| is_same(message))
 }
 
 /// What has happened, and the things that it is about.
@@ -107,7 +130,7 @@ impl<'a> Event<'a> {
             match subject {
                 Subject::Rollout(id) if event.rollout.is_none() => event.rollout = world.rollouts.get(&id),
                 Subject::Bundle(id) => event.bundle = Some(id),
-                Subject::Team(team) => event.team = Some(team),
+                Subject::Team(team) if event.team.is_none() => event.team = Some(team),
                 _ => {}
             }
         }
@@ -137,13 +160,13 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The distribution in which nothing is promoted.
+    /// The distribution in which nothing is promoted, or a file was refused.
     fn place(&self) -> Option<&'a DistPath> {
         match self.fact {
             Fact::Halted(halt::Halted { dist, .. }) | Fact::HaltEnded(halt::HaltEnded { dist, .. }) => dist.as_ref(),
             Fact::MaintenanceDeclared(declared) => declared.dist.as_ref(),
             Fact::MaintenanceEnded(ended) => self.known.world.maintenances.get(&ended.maintenance)?.dist.as_ref(),
-            _ => None,
+            fact => suspicious(fact),
         }
     }
 
@@ -160,6 +183,7 @@ impl<'a> Event<'a> {
             Occasion::UpdateReleased => {
                 self.update.is_some_and(|update| update.rollouts.iter().all(|rollout| self.known.is_released(rollout)))
             }
+            Occasion::Security => true,
             Occasion::Fact(_, state) => state.as_ref().is_none_or(is_in),
         }
     }
@@ -214,6 +238,7 @@ impl<'a> Event<'a> {
         let world = known.world;
         let task = match self.fact {
             Fact::TaskCreated(TaskCreated { task, .. })
+            | Fact::TaskReassigned(TaskReassigned { task, .. })
             | Fact::TaskBegun(TaskBegun { task, .. })
             | Fact::TaskDone(TaskDone { task, .. }) => Some(*task),
             _ => None,
@@ -230,7 +255,11 @@ impl<'a> Event<'a> {
             Field::Rollout => Some(rollout?.id.to_string()),
             Field::Title => Some(rollout?.title.clone()).filter(|title| !title.is_empty()),
             Field::State => Some(rollout?.state.to_string()),
-            Field::Distributions => Some(rollout?.dists().map(DistPath::to_string).collect::<Vec<_>>().join(", ")),
+            Field::Distributions => {
+                let own = rollout.into_iter().flat_map(Rollout::dists);
+                let all: Vec<String> = own.chain(self.place()).map(DistPath::to_string).collect();
+                (!all.is_empty()).then(|| all.join(", "))
+            }
             Field::Packages => lines(rollout?.packages().map(|(_, nevra)| nevra.to_string())),
             Field::Links => {
                 let own = rollout.map(|rollout| vec![&rollout.id]);

@@ -48,6 +48,8 @@ pub mod rights;
 pub mod act;
 /// What has been in a state for too long.
 pub mod delays;
+/// What nobody has accepted in time.
+pub mod unanswered;
 /// What speaks for a rollout so far.
 pub mod evidence;
 /// Which tasks somebody should look at.
@@ -226,14 +228,18 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         }
         Input::Asked(caller, Ask::CancelRelease { release, reason }) => release::cancel(known, caller, release, reason),
         Input::Asked(caller, Ask::ExtendTask { task, by, reason }) => task::extend(known, caller, *task, *by, reason),
+        Input::Asked(caller, Ask::ReassignTask { task, team, reason }) => {
+            task::reassign(known, caller, *task, team, reason)
+        }
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)
         }
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
-        // What is late, of a rollout and of a review.
+        // What is late: of a rollout, of early adopters, of a review.
         Input::Tick => {
             let mut late = delays::delays(known);
+            late.entries.extend(unanswered::unanswered(known).entries);
             late.entries.extend(review::come_due(known).entries);
             late
         }

@@ -17,7 +17,7 @@ use super::known::Known;
 use crate::domain::names::{ChangeId, HookName, RolloutId};
 
 /// What a receiver can ask to be told: the kinds of facts about rollouts, changes and reviews.
-pub const EVENTS: [&str; 39] = [
+pub const EVENTS: [&str; 40] = [
     rollout::Submitted::NAME,
     rollout::Declined::NAME,
     rollout::Awaits::NAME,
@@ -40,6 +40,7 @@ pub const EVENTS: [&str; 39] = [
     assignment::Assigned::NAME,
     assignment::Answered::NAME,
     assignment::Installed::NAME,
+    assignment::Unanswered::NAME,
     report::Reported::NAME,
     report::ReportPublished::NAME,
     issue::IssueNoted::NAME,

@@ -65,7 +65,7 @@ rights! {
     /// Numbers of updates (S1-33).
     UPDATES = "number updates", [ADMIN, SRM, MU], false;
     /// Tasks for early adopters (S1-22).
-    TASKS = "create and extend tasks", [ADMIN, SRM, OU], false;
+    TASKS = "create, extend and reassign tasks", [ADMIN, SRM, OU], false;
     /// What came of a task (S1-26).
     TASK_REPORT = "report about a team's tasks", [SRM, OU], true;
     /// A gate that does not hold a rollout up.

@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 
 use super::act;
-use super::gate::acknowledged::answer_by;
-use super::gate::{self, approvals};
+use super::gate::acknowledged::{answer_by, asking};
+use super::gate::approvals;
 use super::known::Known;
 use super::rights::{self, Right};
 use super::rules::DistRules;
@@ -246,14 +246,6 @@ fn delayed(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollo
         what: format!("{} should leave {}: move it, or say why not", rollout.id, rollout.state),
         command: format!("note {} WHY", rollout.id),
     })
-}
-
-/// The rules of a rollout, if a step from where it is asks for early adopters.
-fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
-    let is_paused = known.world.is_paused(&rollout.id);
-    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_paused)?;
-    let mut steps = rules.workflow.leaving(&rollout.state);
-    steps.any(|step| step.gates.iter().any(|named| gate::EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
 }
 
 /// As a shell takes it for one word.

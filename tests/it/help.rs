@@ -85,6 +85,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["task", "create"],
     &["task", "begin"],
     &["task", "extend"],
+    &["task", "reassign"],
     &["task", "done"],
     &["team"],
     &["team", "list"],

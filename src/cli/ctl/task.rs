@@ -5,7 +5,7 @@ use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
-use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, TaskBody};
+use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, ReassignTaskBody, TaskBody};
 use crate::web::api::teams::TeamBody;
 
 /// Creates tasks for teams of early adopters, and reports about them
@@ -77,6 +77,16 @@ enum What {
         #[arg(long)]
         reason: String,
     },
+    /// Gives a task that is not done to another team, where it begins anew
+    Reassign {
+        /// The task's number
+        task: u64,
+        /// The team
+        team: String,
+        /// Why; recorded in the logbook
+        #[arg(long)]
+        reason: String,
+    },
     /// The quarantine is over, and the task is done
     Done {
         /// The task's number
@@ -121,6 +131,9 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
         }
         What::Extend { task, by, reason } => {
             client.post(&format!("/api/v1/tasks/{task}/extend"), &ExtendTaskBody { by, reason }).await?
+        }
+        What::Reassign { task, team, reason } => {
+            client.post(&format!("/api/v1/tasks/{task}/reassign"), &ReassignTaskBody { team, reason }).await?
         }
         What::Done { task, outcome, early, reason } => {
             client.post(&format!("/api/v1/tasks/{task}/done"), &EndTaskBody { outcome, early, reason }).await?

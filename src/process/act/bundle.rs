@@ -159,7 +159,9 @@ pub(in crate::process) fn step(
     // Rollouts of different procedures take different steps to that state; one warning is enough.
     let moving: Vec<&RolloutId> = cases.iter().map(|case| &case.rollout.id).collect();
     let steps = cases.iter().filter_map(|case| case.step.as_ref().ok());
-    let warnings = steps.filter_map(|step| in_part(known, &moving, step)).take(1).collect();
+    let in_part = steps.filter_map(|step| in_part(known, &moving, step)).take(1);
+    let of_each = cases.iter().filter_map(|case| Some(format!("{}: {}", case.rollout.id, case.warning()?)));
+    let warnings = in_part.chain(of_each).collect();
     let says = format!(
         "moved {} of the bundle {id} to {state}; {}",
         count(entries.len(), "rollout"),

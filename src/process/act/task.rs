@@ -12,7 +12,7 @@ use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::Fact;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended};
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
 use crate::process::gate::settled;
 use crate::process::known::Known;
 use crate::process::rights;
@@ -36,19 +36,8 @@ pub(in crate::process) fn create(
         Err(decision) => return decision,
     };
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
-    let strange = teams.iter().filter(|team| known.world.teams.get(team).is_none());
-    findings.extend(
-        strange.map(|team| Finding::new(Verdict::Reject, "no_team", format!("The registry has no team {team}."))),
-    );
     findings.extend(unsettled(known, bundle_of, kind));
-    let has_open = |team: &TeamName| {
-        known.world.tasks.of(bundle).any(|(_, task)| task.team == *team && task.kind == kind && task.done.is_none())
-    };
-    findings.extend(
-        teams.iter().filter(|team| has_open(team)).map(|team| {
-            Finding::new(Verdict::Reject, "has_task", format!("{team} has such a task of {bundle} already."))
-        }),
-    );
+    findings.extend(teams.iter().filter_map(|team| unfit(known, bundle, kind, team)));
     if teams.is_empty() {
         findings.push(Finding::new(Verdict::Reject, "no_teams", "Name at least one team."));
     }
@@ -68,6 +57,19 @@ pub(in crate::process) fn create(
         })
         .collect();
     all_recorded(known, caller, reason, facts)
+}
+
+/// Why a team cannot have such a task of a bundle.
+fn unfit(known: Known<'_>, bundle: &BundleId, kind: TaskKind, team: &TeamName) -> Option<Finding> {
+    if known.world.teams.get(team).is_none() {
+        let sentence = format!("The registry has no team {team}.");
+        return Some(Finding::new(Verdict::Reject, "no_team", sentence));
+    }
+    let is_same = |task: &Task| task.team == *team && task.kind == kind && task.done.is_none();
+    known.world.tasks.of(bundle).any(|(_, task)| is_same(task)).then(|| {
+        let sentence = format!("{team} has such a task of {bundle} already.");
+        Finding::new(Verdict::Reject, "has_task", sentence)
+    })
 }
 
 /// What speaks against tasks because rollouts of the bundle have changed a moment ago (S1-23). Whoever has to go back does
@@ -112,12 +114,10 @@ pub(in crate::process) fn extend(
     by: Duration,
     reason: &str,
 ) -> Decision {
-    let Some(task) = known.world.tasks.get(number) else {
-        return Decision::answered(Answer::NotFound(format!("there is no task {number}")));
+    let task = match open_task(known, number) {
+        Ok(task) => task,
+        Err(decision) => return decision,
     };
-    if task.done.is_some() {
-        return Decision::answered(Answer::Conflict(format!("task {number} is Done")));
-    }
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     findings.extend(super::missing_reason(reason, "A longer quarantine needs a reason, for the team that waits."));
     // The logbook has whole seconds.
@@ -130,6 +130,31 @@ pub(in crate::process) fn extend(
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
+}
+
+/// Gives a task that is not done to another team, where it begins anew (S1-28).
+pub(in crate::process) fn reassign(
+    known: Known<'_>,
+    caller: &Caller,
+    number: u64,
+    team: &TeamName,
+    reason: &str,
+) -> Decision {
+    let task = match open_task(known, number) {
+        Ok(task) => task,
+        Err(decision) => return decision,
+    };
+    if task.team == *team {
+        return Decision::answered(Answer::Conflict(format!("task {number} is one of {team} already")));
+    }
+    let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
+    findings.extend(super::missing_reason(reason, "Both teams have to know why: give a reason."));
+    findings.extend(unfit(known, &task.bundle, task.kind, team));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let (bundle, team, from) = (task.bundle.clone(), team.clone(), task.team.clone());
+    recorded(known, caller, reason, TaskReassigned { task: number, bundle, team, from })
 }
 
 /// The quarantine is over and the task is done (S1-27). Whoever creates tasks may end one early, with a reason.
@@ -164,6 +189,17 @@ pub(in crate::process) fn done(
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     recorded(known, caller, reason, TaskDone { task: number, bundle, team, outcome })
+}
+
+/// A task that is not done, or the answer that there is none.
+fn open_task(known: Known<'_>, number: u64) -> Result<&Task, Decision> {
+    match known.world.tasks.get(number) {
+        None => Err(Decision::answered(Answer::NotFound(format!("there is no task {number}")))),
+        Some(task) if task.done.is_some() => {
+            Err(Decision::answered(Answer::Conflict(format!("task {number} is Done"))))
+        }
+        Some(task) => Ok(task),
+    }
 }
 
 /// A task that whoever asks may report about.

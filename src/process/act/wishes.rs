@@ -107,6 +107,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         }
         Fact::Assigned(_)
         | Fact::Answered(_)
+        | Fact::Installed(_)
         | Fact::Unassigned(_)
         | Fact::Reported(_)
         | Fact::IssueNoted(_)
@@ -131,6 +132,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::BundleAnnounced(_)
         | Fact::BundleClosed(_)
         | Fact::TaskCreated(_)
+        | Fact::TaskReassigned(_)
         | Fact::TaskDone(_) => fact
             .about()
             .into_iter()
@@ -150,7 +152,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Told(_)
         | Fact::Scheduled(_)
         | Fact::Delayed(_)
-        | Fact::Installed(_)
+        | Fact::Unanswered(_)
         | Fact::Unscheduled(_)
         | Fact::BundleOpened(_)
         | Fact::UpdateNumbered(_)

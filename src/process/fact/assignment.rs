@@ -53,7 +53,15 @@ pub struct Unassigned {
     pub team: TeamName,
 }
 
-/// What all of them are about.
+/// No team has accepted a rollout in time: others have to be asked (S0-37).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unanswered {
+    /// The rollout.
+    pub rollout: RolloutId,
+}
+
+/// What those with a team are about.
 fn both(rollout: &RolloutId, team: &TeamName) -> Vec<Subject> {
     vec![Subject::Rollout(rollout.clone()), Subject::Team(team.clone())]
 }
@@ -87,6 +95,20 @@ impl Kind for Unassigned {
 
     fn about(&self) -> Vec<Subject> {
         both(&self.rollout, &self.team)
+    }
+}
+
+impl Kind for Unanswered {
+    const NAME: &'static str = "assignment.unanswered";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Rollout(self.rollout.clone())]
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nobody has accepted {} in time", self.rollout)
     }
 }
 

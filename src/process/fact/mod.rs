@@ -322,6 +322,8 @@ facts! {
     Installed(assignment::Installed);
     /// A team is no longer asked.
     Unassigned(assignment::Unassigned);
+    /// No team has accepted a rollout in time.
+    Unanswered(assignment::Unanswered);
     /// A team has reported.
     Reported(report::Reported);
     /// Everybody may read the file of a report, or no longer.
@@ -382,6 +384,8 @@ facts! {
     TaskBegun(task::TaskBegun);
     /// The quarantine of a task is longer than it was.
     TaskExtended(task::TaskExtended);
+    /// Another team has to do a task.
+    TaskReassigned(task::TaskReassigned);
     /// A task is done.
     TaskDone(task::TaskDone);
     /// A maintenance was declared.
@@ -1041,6 +1045,16 @@ pub(crate) mod samples {
         vec![super::task::TaskExtended { task: 1, bundle, team, by: 259_200 }.into()]
     }
 
+    /// What waiting for early adopters in vain added, and tasks that go to another team.
+    pub(crate) fn of_silence() -> Vec<Fact> {
+        let bundle = "BUNDLE-2011-12".parse().expect("an id");
+        let (team, from) = ("ea-NGI_CH-CSCS".parse().expect("a team"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        vec![
+            super::assignment::Unanswered { rollout: "rt-1".parse().expect("an id") }.into(),
+            super::task::TaskReassigned { task: 1, bundle, team, from }.into(),
+        ]
+    }
+
     /// What rollouts that take the place of others added.
     pub(crate) fn of_successions() -> Vec<Fact> {
         let id = |text: &str| text.parse().expect("an id");
@@ -1196,6 +1210,7 @@ mod tests {
             .chain(samples::of_reports())
             .chain(samples::of_extensions())
             .chain(samples::of_successions())
+            .chain(samples::of_silence())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1285,6 +1300,7 @@ mod tests {
         all.extend(samples::of_extensions());
         all.extend(samples::of_successions());
         all.extend(samples::of_restores().into_iter().filter(|fact| matches!(fact, Fact::Restored(_))));
+        all.extend(samples::of_silence());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1394,6 +1410,7 @@ mod tests {
             samples::of_reports(),
             samples::of_extensions(),
             samples::of_successions(),
+            samples::of_silence(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -55,6 +55,20 @@ pub struct TaskExtended {
     pub by: u64,
 }
 
+/// Another team has to do a task: it begins anew there (S1-28).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskReassigned {
+    /// The task.
+    pub task: u64,
+    /// Its bundle.
+    pub bundle: BundleId,
+    /// Its team from now on.
+    pub team: TeamName,
+    /// Its team so far.
+    pub from: TeamName,
+}
+
 /// A task is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +111,16 @@ impl Kind for TaskExtended {
     }
 }
 
+impl Kind for TaskReassigned {
+    const NAME: &'static str = "task.reassigned";
+
+    /// Its new team first: that is who has to do something.
+    fn about(&self) -> Vec<Subject> {
+        let Self { bundle, team, from, .. } = self;
+        vec![Subject::Bundle(bundle.clone()), Subject::Team(team.clone()), Subject::Team(from.clone())]
+    }
+}
+
 impl Kind for TaskDone {
     const NAME: &'static str = "task.done";
 
@@ -123,6 +147,12 @@ impl fmt::Display for TaskExtended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = quantity::show_duration(std::time::Duration::from_secs(self.by));
         write!(f, "made the quarantine of task {} of {} longer by {by}", self.task, self.team)
+    }
+}
+
+impl fmt::Display for TaskReassigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gave task {} of {} to {}", self.task, self.from, self.team)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Asked, Case, Gate, TEAMS};
+use super::{Asked, Case, EARLY_ADOPTERS, Gate, TEAMS};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::RolloutId;
+use crate::domain::rollout::Rollout;
 use crate::domain::terms::{GateForm, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::fact::count;
@@ -22,7 +23,7 @@ pub(super) const GATE: Gate = Gate {
 fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let wanted = terms.count(TEAMS.name).unwrap_or(1);
     let standings = || case.teams().map(|(team, adopter)| (team, adopter.standing()));
-    let accepted = standings().filter(|(_, at)| matches!(at, Standing::Accepted | Standing::Reported(_))).count();
+    let accepted = standings().filter(|(_, at)| at.accepts()).count();
     if accepted >= wanted {
         let sentence = format!("{} accepted the rollout.", count(accepted, "early adopter"));
         return vec![Finding::new(Verdict::Pass, "acknowledged", sentence)];
@@ -39,6 +40,14 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
 
 fn has(n: usize) -> &'static str {
     if n == 1 { "has" } else { "have" }
+}
+
+/// The rules of a rollout, if a step from where it is asks for early adopters.
+pub fn asking<'a>(known: Known<'a>, rollout: &Rollout) -> Option<&'a DistRules> {
+    let is_paused = known.world.is_paused(&rollout.id);
+    let rules = known.rules.of(&rollout.parts).ok().filter(|_| !rollout.cancelled && !is_paused)?;
+    let mut steps = rules.workflow.leaving(&rollout.state);
+    steps.any(|step| step.gates.iter().any(|named| EARLY_ADOPTERS.contains(&named.name))).then_some(rules)
 }
 
 /// When a team has to have answered: one working day after it was asked (S0-35), or after the rollout was on hold.

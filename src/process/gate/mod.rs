@@ -44,6 +44,8 @@ mod show_stoppers;
 pub mod approvals;
 /// Are the documents linked?
 mod linked;
+/// Are the sources where people look for them?
+mod sources;
 /// Was everything ticked that somebody has to look at?
 pub mod checked;
 /// Is it said how to reverse what is risky?
@@ -124,6 +126,7 @@ const ALL: &[Gate] = &[
     reported::GATE,
     show_stoppers::GATE,
     linked::GATE,
+    sources::GATE,
     checked::GATE,
     reversible::GATE,
     no_conflict::GATE,
@@ -285,6 +288,11 @@ impl<'a> Case<'a> {
             Effect::Move { from, .. } => Some(from),
             Effect::None | Effect::Withdraw => terms.tree(),
         }
+    }
+
+    /// What whoever takes the step should know of the rollout, although nothing holds it up.
+    pub(super) fn warning(&self) -> Option<String> {
+        self.step.as_ref().ok().and_then(|step| sources::warning(self, step))
     }
 
     /// The plan that cannot be carried out, and why.

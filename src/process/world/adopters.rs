@@ -10,7 +10,7 @@ use super::Stamp;
 use crate::domain::names::{Actor, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{self, Outcome, Sections};
-use crate::process::fact::assignment::{Answered, Assigned, Installed, Unassigned};
+use crate::process::fact::assignment::{Answered, Assigned, Installed, Unanswered, Unassigned};
 use crate::process::fact::report::{File, ReportPublished, Reported};
 
 /// What a team has to do with a rollout.
@@ -80,6 +80,11 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Whether the team tests the rollout, or has.
+    pub fn accepts(self) -> bool {
+        matches!(self, Self::Accepted | Self::Exposed | Self::Reported(_))
+    }
+
     /// One word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -113,6 +118,10 @@ pub struct Adopters {
     by_team: OrdMap<TeamName, OrdSet<RolloutId>>,
     /// The files of all reports, also of earlier ones, in the order in which they came.
     files: OrdMap<RolloutId, OrdMap<TeamName, Vector<File>>>,
+    /// Rollouts that teams were asked to test and that none has accepted, by when one was asked last.
+    unaccepted: OrdSet<(Timestamp, RolloutId)>,
+    /// Those of which it was said that nobody has accepted, until another team is asked.
+    said: OrdSet<RolloutId>,
 }
 
 impl Adopters {
@@ -151,15 +160,47 @@ impl Adopters {
         self.files.iter().flat_map(of_rollout)
     }
 
+    /// Rollouts that teams were asked to test after some time, that none has accepted, and of which that was not said; those that were asked last come first.
+    pub fn unaccepted(&self, after: Timestamp) -> impl Iterator<Item = &RolloutId> {
+        self.unaccepted.iter().rev().take_while(move |(asked, _)| *asked > after).map(|(_, rollout)| rollout)
+    }
+
+    /// When a team was asked last to test a rollout that nobody has accepted, as long as that was not said.
+    fn asked_in_vain(&self, rollout: &RolloutId) -> Option<Timestamp> {
+        let is_accepted = self.of(rollout).any(|(_, adopter)| adopter.standing().accepts());
+        if is_accepted || self.said.contains(rollout) {
+            return None;
+        }
+        self.of(rollout).filter_map(|(_, adopter)| Some(adopter.asked.as_ref()?.at)).max()
+    }
+
+    /// Changes something about a rollout, and the index with it.
+    fn of_rollout(&mut self, rollout: &RolloutId, how: impl FnOnce(&mut Self)) {
+        if let Some(last) = self.asked_in_vain(rollout) {
+            self.unaccepted.remove(&(last, rollout.clone()));
+        }
+        how(self);
+        if let Some(last) = self.asked_in_vain(rollout) {
+            self.unaccepted.insert((last, rollout.clone()));
+        }
+    }
+
     fn change(&mut self, rollout: &RolloutId, team: &TeamName, how: impl FnOnce(&mut Adopter)) {
-        let teams = self.by_rollout.entry(rollout.clone()).or_default();
-        how(Arc::make_mut(teams.entry(team.clone()).or_default()));
+        self.of_rollout(rollout, |all| {
+            let teams = all.by_rollout.entry(rollout.clone()).or_default();
+            how(Arc::make_mut(teams.entry(team.clone()).or_default()));
+        });
         self.by_team.entry(team.clone()).or_default().insert(rollout.clone());
+    }
+
+    pub(super) fn unanswered(&mut self, Unanswered { rollout }: &Unanswered) {
+        self.of_rollout(rollout, |all| drop(all.said.insert(rollout.clone())));
     }
 
     pub(super) fn assigned(&mut self, stamp: Stamp<'_>, Assigned { rollout, team, beta }: &Assigned) {
         let asked = Asked { at: stamp.at, by: Actor::recorded(stamp.who), beta: *beta };
         self.change(rollout, team, |adopter| adopter.asked = Some(asked));
+        self.of_rollout(rollout, |all| drop(all.said.remove(rollout)));
     }
 
     pub(super) fn answered(&mut self, stamp: Stamp<'_>, Answered { rollout, team, accepts }: &Answered) {
@@ -171,19 +212,21 @@ impl Adopters {
     }
 
     pub(super) fn unassigned(&mut self, Unassigned { rollout, team }: &Unassigned) {
-        let Some(teams) = self.by_rollout.get_mut(rollout) else { return };
-        // What it has reported stays.
-        match teams.get_mut(team).map(Arc::make_mut) {
-            Some(adopter) if adopter.report.is_some() => {
-                (adopter.asked, adopter.answer, adopter.installed) = (None, None, None);
-            }
-            _ => {
-                teams.remove(team);
-                if let Some(rollouts) = self.by_team.get_mut(team) {
-                    rollouts.remove(rollout);
+        self.of_rollout(rollout, |all| {
+            let Some(teams) = all.by_rollout.get_mut(rollout) else { return };
+            // What it has reported stays.
+            match teams.get_mut(team).map(Arc::make_mut) {
+                Some(adopter) if adopter.report.is_some() => {
+                    (adopter.asked, adopter.answer, adopter.installed) = (None, None, None);
+                }
+                _ => {
+                    teams.remove(team);
+                    if let Some(rollouts) = all.by_team.get_mut(team) {
+                        rollouts.remove(rollout);
+                    }
                 }
             }
-        }
+        });
     }
 
     pub(super) fn published(&mut self, ReportPublished { rollout, team, published }: &ReportPublished) {

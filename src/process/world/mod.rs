@@ -79,7 +79,7 @@ pub use tickets::{Tickets, Words};
 pub use trees::{Tree, Trees};
 
 use super::fact::Fact;
-use super::fact::assignment::{Answered, Assigned, Installed, Unassigned};
+use super::fact::assignment::{Answered, Assigned, Installed, Unanswered, Unassigned};
 use super::fact::attributes::Described;
 use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
@@ -92,7 +92,7 @@ use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
-use super::fact::task::{TaskBegun, TaskDone, TaskExtended};
+use super::fact::task::{TaskBegun, TaskDone, TaskExtended, TaskReassigned};
 use crate::domain::moment::Elapsed;
 use crate::domain::review::Cause;
 
@@ -240,6 +240,7 @@ impl World {
             Fact::Assigned(assigned) => self.adopters.assigned(stamp, assigned),
             Fact::Answered(answered) => self.adopters.answered(stamp, answered),
             Fact::Installed(installed) => self.adopters.installed(stamp, installed),
+            Fact::Unanswered(unanswered) => self.adopters.unanswered(unanswered),
             Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
             Fact::Reported(reported) => self.adopters.reported(stamp, reported),
             Fact::ReportPublished(published) => self.adopters.published(published),
@@ -284,6 +285,7 @@ impl World {
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
             Fact::TaskExtended(extended) => self.tasks.extended(extended),
+            Fact::TaskReassigned(reassigned) => self.tasks.reassigned(reassigned),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
@@ -337,6 +339,7 @@ impl World {
             | Fact::Installed(Installed { rollout, .. })
             | Fact::Delayed(Delayed { rollout, .. })
             | Fact::Unassigned(Unassigned { rollout, .. })
+            | Fact::Unanswered(Unanswered { rollout })
             | Fact::Reported(Reported { rollout, .. })
             | Fact::ReportPublished(ReportPublished { rollout, .. })
             | Fact::IssueNoted(IssueNoted { rollout, .. })
@@ -394,12 +397,13 @@ impl World {
             }
             Fact::TaskBegun(TaskBegun { task, .. })
             | Fact::TaskExtended(TaskExtended { task, .. })
+            | Fact::TaskReassigned(TaskReassigned { task, .. })
             | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
                 Some(format!("there is no task {task}"))
             }
-            Fact::TaskExtended(TaskExtended { task, .. })
+            Fact::TaskExtended(TaskExtended { task, .. }) | Fact::TaskReassigned(TaskReassigned { task, .. })
                 if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) =>
             {
                 Some(format!("task {task} is done"))

@@ -13,7 +13,7 @@ use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended};
+use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,15 @@ impl Tasks {
             let task = Arc::make_mut(task);
             task.quarantine = task.quarantine.saturating_add(Duration::from_secs(*by));
         }
+    }
+
+    pub(super) fn reassigned(&mut self, TaskReassigned { task: number, team, .. }: &TaskReassigned) {
+        let Some(task) = self.by_number.get_mut(number).map(Arc::make_mut) else { return };
+        if let Some(open) = self.open.get_mut(&task.team) {
+            open.remove(number);
+        }
+        (task.team, task.begun) = (team.clone(), None);
+        self.open.entry(team.clone()).or_default().insert(*number);
     }
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, done: &TaskDone) {

@@ -153,6 +153,7 @@ pub mod outbox;
     tasks::create_tasks,
     tasks::begin_task,
     tasks::extend_task,
+    tasks::reassign_task,
     tasks::end_task,
     changes::changes,
     changes::change,
@@ -238,6 +239,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
         .route("/api/v1/tasks/{task}/extend", post(tasks::extend_task))
+        .route("/api/v1/tasks/{task}/reassign", post(tasks::reassign_task))
         .route("/api/v1/tasks/{task}/done", post(tasks::end_task))
         .route("/api/v1/changes", get(changes::changes).post(changes::record_change))
         .route("/api/v1/changes/{id}", get(changes::change))

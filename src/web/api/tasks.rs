@@ -110,6 +110,17 @@ pub struct ExtendTaskBody {
     pub reason: String,
 }
 
+/// A task that another team does.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReassignTaskBody {
+    /// The team.
+    pub team: String,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// A task that is done.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -248,6 +259,27 @@ pub async fn extend_task(
     let (task, by) = (number(&task)?, quantity::duration(&by).map_err(|e| Problem::bad_request(e.to_string()))?);
     line("reason", &reason)?;
     record(&context, caller, Ask::ExtendTask { task, by, reason }).await
+}
+
+/// Gives a task that is not done to another team, where it begins anew.
+#[utoipa::path(post, path = "/api/v1/tasks/{task}/reassign", tag = "tasks", request_body = ReassignTaskBody, security(("token" = [])),
+    params(("task" = String, Path, description = "The task")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn reassign_task(
+    State(context): State<Context>,
+    Path(task): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<ReassignTaskBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(ReassignTaskBody { team, reason }) = read?;
+    let (task, team) = (number(&task)?, parsed(&team)?);
+    line("reason", &reason)?;
+    record(&context, caller, Ask::ReassignTask { task, team, reason }).await
 }
 
 /// The task is done.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId, TreeName};
 use crate::domain::naming::team::TeamName;
@@ -52,7 +52,8 @@ pub(super) enum Cause {
 /// What a team has said of a rollout.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Said {
-    pub(super) asked: bool,
+    /// By the clock on the wall.
+    pub(super) asked: Option<Timestamp>,
     pub(super) accepts: Option<bool>,
     pub(super) report: Option<Outcome>,
 }
@@ -79,6 +80,8 @@ pub(super) struct Rollout {
     pub(super) teams: BTreeMap<TeamName, Said>,
     /// The trees of which a gate has found that its packages were there for long enough, or was overridden.
     served: BTreeSet<TreeName>,
+    /// Whether it was said that nobody has accepted it, since a team was asked last.
+    sought: bool,
     /// When it last came into another state or a bundle.
     changed: Duration,
     /// Since when it is on hold.
@@ -273,7 +276,12 @@ impl Model {
             Fact::IssueClosed(closed) => drop(self.rollout(&closed.rollout)?.issues.remove(&closed.issue)),
             Fact::TeamRegistered(team) => drop(self.teams.insert(team.team.clone(), team.observer)),
             Fact::TeamLeft(team) => drop(self.teams.remove(&team.team)),
-            Fact::Assigned(to) => self.rollout(&to.rollout)?.teams.entry(to.team.clone()).or_default().asked = true,
+            Fact::Assigned(to) => {
+                let now = self.wall;
+                let rollout = self.rollout(&to.rollout)?;
+                rollout.teams.entry(to.team.clone()).or_default().asked = Some(now);
+                rollout.sought = false;
+            }
             Fact::Unassigned(from) => {
                 let teams = &mut self.rollout(&from.rollout)?.teams;
                 if let Some(said) = teams.get_mut(&from.team) {
@@ -375,6 +383,27 @@ impl Model {
                 let task = self.tasks.get_mut(&extended.task).ok_or("no such task")?;
                 ensure(task.outcome.is_none(), || format!("task {} is extended too late", extended.task))?;
                 task.quarantine += Duration::from_secs(extended.by);
+            }
+            Fact::TaskReassigned(given) => {
+                let task = self.tasks.get_mut(&given.task).ok_or("no such task")?;
+                ensure(task.team == given.from, || format!("task {} was not one of {}", given.task, given.from))?;
+                task.team = given.team.clone();
+                ensure(task.outcome.is_none(), || format!("task {} goes to another team too late", given.task))?;
+                task.begun = None;
+            }
+            Fact::Unanswered(said) => {
+                let now = self.wall;
+                let rollout = self.rollout(&said.rollout)?;
+                let mut asked = rollout.teams.values().filter(|team| team.asked.is_some()).peekable();
+                let is_asked = asked.peek().is_some();
+                let accepts = |team: &Said| team.accepts == Some(true) || team.report.is_some();
+                ensure(is_asked && !rollout.teams.values().any(accepts), || format!("{} was accepted", said.rollout))?;
+                // A working day is a day, or an hour less.
+                let has_time = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(23);
+                let early = asked.any(|team| team.accepts.is_none() && team.asked.is_some_and(has_time));
+                ensure(!early, || format!("somebody has time left to accept {}", said.rollout))?;
+                let twice = std::mem::replace(&mut rollout.sought, true);
+                ensure(!twice, || format!("it is said twice that nobody has accepted {}", said.rollout))?;
             }
             Fact::TaskDone(done) => {
                 let now = self.now;
@@ -527,11 +556,9 @@ impl Model {
             self.leaving.remove(&file);
             if !trees.contains_key(&id.tree) {
                 trees.insert(id.tree.clone(), self.now);
+                // What a rollout has waited for before stays so, since these are the same bytes; a step that still has to
+                // wait goes by the time at which they came back.
                 self.gone.remove(&package);
-                // It has to be there for long enough once more.
-                for rollout in self.rollouts.values_mut().filter(|rollout| rollout.packages.contains(&package)) {
-                    rollout.served.remove(&id.tree);
-                }
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::domain::rollout::{Changes, Part};
 use crate::domain::task::TaskKind;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::earlier::ToRestore;
-use crate::process::fact::assignment::Answered;
+use crate::process::fact::assignment::{Answered, Installed};
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::fact::issue::IssueNoted;
@@ -60,6 +60,7 @@ pub(super) enum What {
     Assigns,
     Unassigns,
     Answers,
+    Installs,
     Reports,
     NotesIssue,
     ClosesIssue,
@@ -74,6 +75,7 @@ pub(super) enum What {
     CreatesTasks,
     BeginsTask,
     ExtendsTask,
+    ReassignsTask,
     EndsTask,
     RecordsChange,
     PutsChange,
@@ -122,6 +124,7 @@ const OFTEN: &[(u32, What)] = &[
     (2, What::Assigns),
     (1, What::Unassigns),
     (2, What::Answers),
+    (1, What::Installs),
     (2, What::Reports),
     (2, What::NotesIssue),
     (2, What::ClosesIssue),
@@ -136,6 +139,7 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::CreatesTasks),
     (3, What::BeginsTask),
     (1, What::ExtendsTask),
+    (1, What::ReassignsTask),
     (3, What::EndsTask),
     (3, What::RecordsChange),
     (5, What::PutsChange),
@@ -287,6 +291,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::RemovesTeam => Ask::RemoveTeam { team: team(a), reason: why },
         What::Assigns => Ask::Assign { rollout, teams: vec![team(b)], beta: who.is_multiple_of(2), reason: why },
         What::Unassigns => Ask::Unassign { rollout, team: team(b), reason: why },
+        What::Installs => Ask::Install { installed: Installed { rollout, team: team(b) }, reason: why },
         What::Answers => {
             let answered = Answered { rollout, team: team(b), accepts: !b.is_multiple_of(3) };
             Ask::Answer { answered, reason: why }
@@ -335,6 +340,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
+        What::ReassignsTask => Ask::ReassignTask { task: a as u64 % 4, team: team(b), reason: why },
         What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * [1, 24, 72, 0][b % 4], reason: why },
         What::EndsTask => {
             Ask::EndTask { task: a as u64 % 4, outcome: outcome(b), early: b.is_multiple_of(5), reason: why }

@@ -6,7 +6,7 @@ use crate::domain::naming::team::TeamName;
 use crate::domain::report::{Outcome, Sections};
 use crate::domain::rollout::Changes;
 use crate::domain::task::TaskKind;
-use crate::process::fact::assignment::Answered;
+use crate::process::fact::assignment::{Answered, Installed};
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::change::{Linked, Noted};
 use crate::process::fact::issue::IssueNoted;
@@ -291,6 +291,10 @@ fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
     assert_eq!(story.stays(&srm, "Accepted"), "acknowledged reported", "an observer does not count");
     story.records(&member("ida", two), answer(two, true));
     assert!(story.refuses(&member("ida", two), answer(two, true)).contains("has accepted r already"));
+    // Who has installed it has accepted it all the same.
+    let installed = Installed { rollout: id("r"), team: team(two) };
+    story.records(&member("ida", two), Ask::Install { installed, reason: String::new() });
+    assert_eq!(story.stays(&srm, "Accepted"), "reported");
     let report = |of: &str, outcome| {
         Ask::Report(Reported {
             rollout: id("r"),

@@ -49,7 +49,8 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             windows.is_empty() || !matches!(windows.judge(model.wall), Verdict::Closed { .. })
         }),
         "acknowledged" => {
-            let accepts = teams().filter(|said| said.report.is_some() || said.asked && said.accepts == Some(true));
+            let accepts =
+                teams().filter(|said| said.report.is_some() || said.asked.is_some() && said.accepts == Some(true));
             accepts.count() >= wanted()
         }
         "reported" => {

@@ -3,7 +3,9 @@
 use super::*;
 use crate::domain::attributes::{AttributeChanges, Attributes, Change, Importance, Level};
 use crate::domain::request::Priority;
+use crate::process::act::step;
 use crate::process::fact::issue::IssueRanked;
+use crate::process::outlook::outlook;
 use crate::process::world::attributes::By;
 
 const TITLE: &str = "Staged Rollout EMI-1.0 bdii 5.2.22-1 SL6 x86_64";
@@ -177,9 +179,75 @@ fn how_much_a_rollout_matters_decides_which_gates_are_asked() {
     assert_eq!(matters(&story, Some(Importance::Minor), 2), "moved");
     assert_eq!(matters(&story, None, 8), "0 of 1 report came");
     assert_eq!(matters(&story, Some(Importance::Normal), 8), "0 of 1 report came");
-    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports came");
+    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports came | 0 of 1 approval for otag.");
     let early = matters(&story, Some(Importance::Major), 2);
     assert!(early.starts_with("The packages have to be in testing for 1w, until"), "{early}");
+}
+
+/// S3-24: of what is major there is a record of who has accepted it, for these packages.
+#[test]
+fn what_is_major_is_accepted_by_those_for_whom_it_is_made() {
+    let (mary, olga) = (person("mary", &[Role::MAINTAINER]), person("olga", &[Role::OTAG]));
+    let mut story = Story::reviewed();
+    story.asks(&mary, submitted(TITLE)).in_testing_reviewed(&mary);
+    let (low, importance) = (Change::To(Some(Level::Low)), Change::To(Some(Importance::Major)));
+    story.records(&mary, says(AttributeChanges { impact: low, risk: low, importance, ..AttributeChanges::default() }));
+    let overrides = Ask::Override {
+        rollout: id("r"),
+        state: "Production".into(),
+        gate: "reported".into(),
+        reason: "they have told us".into(),
+    };
+    story.records(&person("ann", &[Role::ADMIN]), overrides).passes(DAY * 8);
+    assert_eq!(story.stays(&mary, "Production"), "approvals");
+    let approve = |role: Option<Role>| {
+        let reason = "all acceptance tests have passed".to_owned();
+        Ask::Approve { rollout: id("r"), state: "Production".into(), role, reason }
+    };
+    assert_eq!(story.refuses(&mary, approve(None)), "role");
+    story.records(&olga, approve(None));
+    let dossier = story.world.dossiers.of(&id("r")).expect("there");
+    assert_eq!(dossier.approvals.len(), 1, "the record of it");
+    story.moves(&mary, "Production");
+}
+
+/// S3-23, S4-05: sources may be in a tree, in the rollout or anywhere else; without them there is a warning.
+#[test]
+fn sources_that_are_nowhere_are_a_warning() {
+    let mary = person("mary", &[Role::MAINTAINER]);
+    let mut story = Story::reviewed();
+    let source = "dpm-1.8.0-1.el6.src";
+    story.arrives_from("dpm-libs-1.8.0-1.el6.x86_64", Some(source));
+    let ask = Ask::Submit {
+        rollout: id("r"),
+        title: TITLE.into(),
+        parts: vec![part(DIST, &["dpm-libs-1.8.0-1.el6.x86_64"])],
+    };
+    story.asks(&mary, ask);
+    let planned =
+        |story: &Story| outlook(story.known(), &mary, &story.world.rollouts[&id("r")], "Testing").warnings.join("; ");
+    let missing = "These source packages are in no tree and not in the rollout, and no link `sources` says where they are: \
+                   dpm-1.8.0-1.el6.src";
+    assert_eq!(planned(&story), missing);
+    let found = |story: &Story| {
+        let judged = step::why(story.known(), &mary, &story.world.rollouts[&id("r")], "Testing");
+        let found = judged.findings.into_iter().find(|finding| finding.code.ends_with("sources")).expect("asked");
+        (found.code, found.verdict)
+    };
+    assert_eq!(found(&story), ("no_sources", Verdict::Pass));
+    let mut there = story.clone();
+    there.arrives(source);
+    assert_eq!((planned(&there).as_str(), found(&there)), ("", ("sources", Verdict::Pass)));
+    let mut linked = story.clone();
+    let (what, url) = ("sources".parse().expect("a name"), Some("https://example.org/dpm-1.8.0.tar.gz".into()));
+    linked.records(&mary, Ask::Link { linked: Linked { rollout: id("r"), what, url }, reason: String::new() });
+    assert_eq!((planned(&linked).as_str(), found(&linked)), ("", ("sources", Verdict::Pass)));
+    // Where the procedure insists on them, the step waits.
+    let strict = include_str!("../../../../../fixtures/procedures/reviewed.toml");
+    let strict = strict.replace("    \"sources\",", "    { name = \"sources\", required = true },");
+    let read = procedure::read(&strict, std::path::Path::new("strict.toml")).expect("legal");
+    story.rules.distributions.values_mut().next().expect("one").workflow = read.workflow;
+    assert_eq!((planned(&story).as_str(), found(&story)), ("", ("no_sources", Verdict::Wait)));
 }
 
 /// S0-43.

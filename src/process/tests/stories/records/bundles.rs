@@ -288,6 +288,47 @@ fn a_quarantine_is_made_longer_with_a_reason() {
     assert!(said[0].ends_with("task 1 is done") && said[1].ends_with("there is no task 9"), "{said:?}");
 }
 
+/// S1-28: whoever creates tasks may give one to another team, where it begins anew.
+#[test]
+fn a_task_is_given_to_another_team() {
+    let mut story = patches();
+    let (here, there) = (team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS"));
+    for (team, ngi) in [(&here, "NGI_IT"), (&there, "NGI_CH")] {
+        let (ngi, (products, stacks, node_types)) = (ngi.into(), Default::default());
+        let new = TeamRegistered { team: team.clone(), ngi, products, stacks, node_types, observer: false };
+        story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    }
+    let (kind, quarantine) = (TaskKind::RollBack, None);
+    let create = |team: &TeamName| {
+        let teams = vec![team.clone()];
+        Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() }
+    };
+    story.records(&ou(), create(&here));
+    let of = |team: &TeamName| person("tom", &[Role::EA]).of_teams([team.clone()]);
+    let gives =
+        |team: &TeamName, reason: &str| Ask::ReassignTask { task: 1, team: team.clone(), reason: reason.into() };
+    let begin = || Ask::BeginTask { task: 1, outcome: Outcome::Fail, reason: String::new() };
+    let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
+    story.records(&of(&here), begin()).passes(DAY * 2);
+    assert_eq!(story.refuses(&of(&here), gives(&there, "no time")), "role");
+    assert_eq!(story.refuses(&ou(), gives(&there, "")), "no_reason");
+    assert_eq!(story.refuses(&ou(), gives(&team("ea-NGI_DE-KIT"), "no time")), "no_team");
+    assert_eq!(story.refuses(&ou(), gives(&here, "no time")), "task 1 is one of ea-NGI_IT-T1 already");
+    let mut both = story.clone();
+    both.records(&ou(), create(&there));
+    assert_eq!(both.refuses(&ou(), gives(&there, "no time")), "has_task");
+    story.records(&ou(), gives(&there, "no time"));
+    // It is New again, and not the business of the team that had it.
+    assert_eq!(story.world.tasks.get(1).map(crate::process::world::tasks::Task::status), Some("New"));
+    assert_eq!(story.refuses(&of(&here), begin()), "role");
+    assert!(!todo(story.known(), &of(&here)).iter().any(|duty| duty.what.contains("task 1")));
+    assert!(todo(story.known(), &of(&there)).iter().any(|duty| duty.what.contains("task 1")));
+    story.records(&of(&there), begin()).passes(DAY * 2);
+    assert_eq!(story.refuses(&of(&there), done()), "quarantine", "the whole of it, from when it began there");
+    story.passes(DAY).records(&of(&there), done());
+    assert_eq!(story.refuses(&ou(), gives(&here, "no time")), "task 1 is Done");
+}
+
 /// S1-57: said to whoever does it, and recorded nowhere.
 #[test]
 fn whoever_moves_a_part_of_a_bundle_is_warned() {

@@ -5,7 +5,6 @@ use crate::process::act::correct::corrections;
 use crate::process::act::step;
 use crate::process::delays::delays;
 use crate::process::evidence::evidence;
-use crate::process::fact::assignment::Installed;
 use crate::process::follow_up::attention;
 use crate::process::todo::Deadline;
 
@@ -95,6 +94,70 @@ fn what_speaks_for_a_rollout_is_counted_and_who_is_overdue_is_named() {
     assert_eq!(declined.world.adopters.get(&id("r"), &one).and_then(|adopter| adopter.installed), None);
     story.records(&of_one, reported(&one, Outcome::Success));
     assert_eq!((count(&story).overdue.len(), count(&story).reported.get(&Outcome::Success)), (0, Some(&1)));
+}
+
+/// S0-37: the manager is told, and those who may help, once for each time at which teams were asked.
+#[test]
+fn it_is_said_once_that_nobody_has_accepted_in_time() {
+    let mut story = Story::tested();
+    story.in_testing();
+    let srm = person("sue", &[Role::SRM]);
+    let (one, two) = (team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS"));
+    let assign = |team: &TeamName| Ask::Assign {
+        rollout: id("r"),
+        teams: vec![team.clone()],
+        beta: false,
+        reason: String::new(),
+    };
+    let answer = |team: &TeamName, accepts| {
+        let answered = Answered { rollout: id("r"), team: team.clone(), accepts };
+        Ask::Answer { answered, reason: "no time".into() }
+    };
+    let said = |story: &mut Story| {
+        story.tell(&Input::Tick).tell(&Input::Tick);
+        story.facts.iter().filter(|fact| matches!(fact, Fact::Unanswered(_))).count()
+    };
+    // Nobody was asked, and nobody is late.
+    story.passes(DAY * 9);
+    assert_eq!(said(&mut story), 0);
+    story.records(&srm, assign(&one)).passes(Duration::from_secs(86_399)).records(&srm, assign(&two));
+    story.passes(DAY * 3);
+    assert_eq!(said(&mut story.clone()), 1);
+    let mut accepted = story.clone();
+    accepted.records(&srm, answer(&two, true));
+    assert_eq!(said(&mut accepted), 0);
+    // On hold nobody is late; afterwards there is another day.
+    let mut held = story.clone();
+    held.records(&srm, Ask::Stall { rollout: id("r"), reason: "wait".into() });
+    assert_eq!(said(&mut held), 0);
+    held.records(&srm, Ask::Resume { rollout: id("r"), reason: String::new() });
+    assert_eq!(said(&mut held), 0);
+    // One has time left: the other one declines, and all of them do.
+    let mut asked = Story::tested();
+    asked.in_testing().records(&srm, assign(&one)).records(&srm, assign(&two));
+    asked.records(&srm, answer(&one, false));
+    assert_eq!(said(&mut asked), 0);
+    asked.records(&srm, answer(&two, false));
+    assert_eq!(said(&mut asked), 1, "nobody is left who may accept");
+    story.records(&srm, answer(&one, false));
+    assert_eq!(said(&mut story), 1);
+    story.records(&srm, answer(&two, false));
+    assert_eq!(said(&mut story), 1, "once is enough");
+    let third = team("ea-NGI_DE-KIT");
+    let (products, stacks, node_types) = Default::default();
+    let ngi = "NGI_DE".to_owned();
+    let registered = TeamRegistered { team: third.clone(), ngi, products, stacks, node_types, observer: false };
+    story.records(&srm, Ask::Register { team: registered, reason: String::new() }).records(&srm, assign(&third));
+    assert_eq!(said(&mut story), 1);
+    story.passes(DAY * 4);
+    assert_eq!(said(&mut story), 2);
+    // What has gone on waits for nobody, and neither does what was asked long ago.
+    let mut old = Story::tested();
+    old.in_testing().records(&srm, assign(&one)).passes(DAY * 40);
+    assert_eq!(said(&mut old), 0);
+    let mut gone = Story::tested();
+    gone.in_testing().records(&srm, assign(&one)).moves(&srm, "Withdrawn").carried_out().passes(DAY * 9);
+    assert_eq!(said(&mut gone), 0);
 }
 
 /// Three patches of a bundle in delta.

@@ -3,7 +3,11 @@
 use super::bundles::{moves, named, patches};
 use super::*;
 use crate::domain::message::Group;
+use crate::domain::refusal::Code;
+use crate::process::decision::{Decision, Entry};
 use crate::process::fact::notice::Message;
+use crate::process::fact::package::{Refused, RefusedTogether};
+use crate::process::message::with_messages;
 
 /// The messages that are due, each with its text.
 fn letters(story: &Story) -> String {
@@ -128,4 +132,54 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
         "an update is announced",
         all.split("\n----\n").skip(3).collect::<Vec<_>>().join("\n----\n")
     );
+}
+
+/// S3-37: whoever answers for security is told of what looks tampered with, and nobody can bury other messages by it.
+#[test]
+fn those_who_answer_for_security_are_told_of_files_that_look_tampered_with() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    let refused = |code: Code, upload: &str| {
+        let (code, detail) = (code.as_str().to_owned(), "the signature does not match".to_owned());
+        let (dist, upload, sha256) = (DIST.parse().expect("a path"), upload.to_owned(), None);
+        Entry::of_daemon(Refused { dist, upload, sha256, code, detail })
+    };
+    let told = |story: &mut Story, entries: Vec<Entry>| {
+        let decision = with_messages(story.known(), Decision { entries, answer: None });
+        for entry in &decision.entries {
+            story.world.apply(story.world.last + 1, story.now, entry.who.as_str(), &entry.fact);
+        }
+        decision.entries.iter().filter(|entry| matches!(entry.fact, Fact::Message(_))).count()
+    };
+    assert_eq!(told(&mut story, vec![refused(Code::Unsigned, "a.rpm"), refused(Code::Truncated, "b.rpm")]), 0);
+    assert_eq!(told(&mut story, vec![refused(Code::BadSignature, "evil-1-1.noarch.rpm")]), 1);
+    insta::assert_snapshot!("a package looks tampered with", letters(&story));
+    // One is waiting, which says where the others are.
+    assert_eq!(told(&mut story, vec![refused(Code::PayloadDigest, "c.rpm")]), 0);
+    let first = story.world.messages.after(None).next().expect("one").0;
+    story.records(&person("ann", &[Role::ADMIN]), Ask::Told { message: first, reason: String::new() });
+    let files = vec![("d.rpm".to_owned(), None), ("e.rpm".to_owned(), None)];
+    let (dist, code) = (DIST.parse().expect("a path"), Code::KeyRevoked.as_str().to_owned());
+    let many = RefusedTogether { dist, code, detail: "revoked".into(), files, more: 7 };
+    assert_eq!(told(&mut story, vec![Entry::of_daemon(many)]), 1);
+}
+
+/// S0-37.
+#[test]
+fn others_are_asked_where_nobody_has_accepted() {
+    let mut story = Story::new();
+    let rules = story.rules.distributions.values_mut().next().expect("one");
+    rules.workflow = procedure::built_in("egi").expect("it ships");
+    story.arrives(BDII);
+    let (ann, srm) = (person("ann", &[Role::ADMIN]), person("sue", &[Role::SRM]));
+    let title = "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64".to_owned();
+    story.asks(&ann, Ask::Submit { rollout: id("r"), title, parts: vec![part(DIST, &[BDII])] });
+    story.moves(&ann, "Unverified").moves(&ann, "InVerification").moves(&ann, "StageRollOut").carried_out();
+    story.records(&srm, registered("ea-NGI_IT-T1", "NGI_IT"));
+    let teams = vec![team("ea-NGI_IT-T1")];
+    story.records(&srm, Ask::Assign { rollout: id("r"), teams, beta: false, reason: String::new() });
+    story.passes(DAY * 4).tell(&Input::Tick).tell(&Input::Tick);
+    assert_eq!(due(&story)[2..], ["early-adopters-wanted"]);
+    insta::assert_snapshot!("nobody has accepted", letters(&story).rsplit("\n----\n").next().expect("one"));
 }
