@@ -14,6 +14,8 @@ pub mod mentions;
 pub mod calendar;
 /// `[changes]`: how changes are handled.
 pub mod changes;
+/// `[incidents]`: how incidents are handled.
+pub mod incidents;
 /// `[[distribution]]`.
 pub mod distribution;
 /// `[[webhook]]` and `[[token]]`.

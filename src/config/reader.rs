@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::mentions::{Notebook, Purpose};
 use super::settings::{Calendar, Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
 use super::values::{address, span, url, words};
-use super::{actors, calendar, changes, distribution};
+use super::{actors, calendar, changes, distribution, incidents};
+use crate::domain::incident::IncidentPolicy;
 use crate::domain::request::ChangePolicy;
 use crate::format::complaint::Complaint;
 use crate::format::document::{Places, Section, Sheet};
@@ -91,6 +92,8 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
     let intake = top.get("intake").map_or_else(|| Some(Intake::default()), |v| intake(v.section()?));
     let changes = top.get("changes").map_or_else(|| Some(ChangePolicy::default()), |v| changes::policy(v.section()?));
+    let fallback = || Some(IncidentPolicy::default());
+    let incidents = top.get("incidents").map_or_else(fallback, |v| incidents::policy(v.section()?));
     top.close();
     let places = sheet.places(&root);
     let complaints = sheet.into_complaints();
@@ -110,6 +113,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             intake: intake?,
             calendar: calendar.clone().unwrap_or_default(),
             changes: changes?,
+            incidents: incidents?,
         })
     };
     let settings = if complaints.is_empty() { settings() } else { None };

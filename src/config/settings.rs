@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::domain::calendar::weekdays::Weekdays;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
+use crate::domain::incident::IncidentPolicy;
 use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::refusal::Code;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub calendar: Calendar,
     /// How changes are handled.
     pub changes: ChangePolicy,
+    /// How incidents are handled.
+    pub incidents: IncidentPolicy,
 }
 
 /// `[calendar]`

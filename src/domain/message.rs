@@ -14,18 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 use smol_str::SmolStr;
 
-use super::names::{BadName, name_type};
-
-/// A group name or a template name: what people write in a file and in a command.
-fn word(text: &str) -> Result<(), &'static str> {
-    if text.is_empty() || text.len() > 60 {
-        return Err("it has 1 to 60 characters");
-    }
-    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        return Err("only small letters, digits and - are allowed");
-    }
-    if text.starts_with('-') { Err("it begins with a letter or a digit") } else { Ok(()) }
-}
+use super::names::{BadName, name_type, word};
 
 name_type! {
     /// People who are told something together: a mailing list, the holders of a role, all sites.

@@ -110,6 +110,17 @@ fn line(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// A word that people write in a file and in a command: the name of a group, of a template, a kind of incidents.
+pub(super) fn word(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > 60 {
+        return Err("it has 1 to 60 characters");
+    }
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return Err("only small letters, digits and - are allowed");
+    }
+    if text.starts_with('-') { Err("it begins with a letter or a digit") } else { Ok(()) }
+}
+
 name_type! {
     /// A tree: `untested`, `testing`, `delta`, `production`. One directory below the site's root.
     TreeName, "tree name", component

@@ -332,6 +332,7 @@ mod tests {
     const KINDS: &[&str] = &[
         "assignment.made",
         "report.added",
+        "problem.opened",
         "review.opened",
         "review.overdue",
         "rollout.delayed",

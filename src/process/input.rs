@@ -10,6 +10,7 @@ use super::earlier::ToRestore;
 use super::fact::assignment::{Answered, Installed};
 use super::fact::bundle::BundleOpened;
 use super::fact::change::{Linked, Noted};
+use super::fact::incident::{IncidentChanged, ProblemChanged};
 use super::fact::issue::{IssueNoted, IssueRanked};
 use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
@@ -22,6 +23,7 @@ use super::rules::Rules;
 use super::who::Caller;
 use crate::domain::attributes::AttributeChanges;
 use crate::domain::backlog::Backlog;
+use crate::domain::incident;
 use crate::domain::names::{
     BundleId, Category, ChangeId, CheckName, DistPath, HookName, MaintenanceId, ReleaseId, Role, RolloutId, Series,
     TreeId,
@@ -577,6 +579,41 @@ pub enum Ask {
         /// The team.
         team: TeamName,
         /// Why.
+        reason: String,
+    },
+    /// To record an incident.
+    RecordIncident {
+        /// It.
+        wanted: incident::Wanted,
+        /// Why.
+        reason: String,
+    },
+    /// That something else is known of an incident.
+    ChangeIncident {
+        /// What.
+        changed: IncidentChanged,
+        /// Why.
+        reason: String,
+    },
+    /// That an incident is over.
+    CloseIncident {
+        /// Its number.
+        incident: u64,
+        /// What has solved it.
+        reason: String,
+    },
+    /// That something else is known of a problem.
+    ChangeProblem {
+        /// What.
+        changed: ProblemChanged,
+        /// Why.
+        reason: String,
+    },
+    /// That a problem is solved.
+    CloseProblem {
+        /// Its number.
+        problem: u64,
+        /// How.
         reason: String,
     },
     /// That a task is done.

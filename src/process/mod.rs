@@ -66,9 +66,9 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::succeed::Earlier;
 use act::{
-    adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, issue, lose,
-    maintenance, release, request, restore, review, schedule, step, submit, succeed, task, team, tied, told, update,
-    wishes,
+    adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, incident, issue,
+    lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task, team, tied, told,
+    update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -227,6 +227,19 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             release::tell_emergency(known, caller, change, *on, reason)
         }
         Input::Asked(caller, Ask::CancelRelease { release, reason }) => release::cancel(known, caller, release, reason),
+        Input::Asked(caller, Ask::RecordIncident { wanted, reason }) => incident::record(known, caller, wanted, reason),
+        Input::Asked(caller, Ask::ChangeIncident { changed, reason }) => {
+            incident::change(known, caller, changed, reason)
+        }
+        Input::Asked(caller, Ask::CloseIncident { incident, reason }) => {
+            incident::close(known, caller, *incident, reason)
+        }
+        Input::Asked(caller, Ask::ChangeProblem { changed, reason }) => {
+            incident::change_problem(known, caller, changed, reason)
+        }
+        Input::Asked(caller, Ask::CloseProblem { problem, reason }) => {
+            incident::close_problem(known, caller, *problem, reason)
+        }
         Input::Asked(caller, Ask::ExtendTask { task, by, reason }) => task::extend(known, caller, *task, *by, reason),
         Input::Asked(caller, Ask::ReassignTask { task, team, reason }) => {
             task::reassign(known, caller, *task, team, reason)

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use super::fact::{
-    Kind as _, assignment, bundle, change, halt, issue, maintenance, release, report, review, rollout, task, update,
+    Kind as _, assignment, bundle, change, halt, incident, issue, maintenance, release, report, review, rollout, task,
+    update,
 };
 use super::gate;
 use crate::domain::workflow::Workflow;
@@ -42,6 +43,9 @@ pub const TOLD_OF: &[&str] = &[
     maintenance::MaintenanceEnded::NAME,
     release::ReleasePlanned::NAME,
     release::ReleaseCancelled::NAME,
+    incident::IncidentRecorded::NAME,
+    incident::ProblemOpened::NAME,
+    incident::ProblemRecurred::NAME,
 ];
 
 /// Reads a procedure file, which is called `file` in complaints.

@@ -90,6 +90,8 @@ rights! {
     RELEASES = "plan releases", [ADMIN, SRM, OU, MU, MAINTAINER, PT], false;
     /// What people were told (S0-31, S1-13).
     NOTIFY = "say that people were told", [ADMIN, SRM, MU, OU, MAINTAINER], false;
+    /// What goes wrong (S3-33).
+    INCIDENTS = "record and handle incidents", [ADMIN, VERIFIER, SRM, DMSU, MU, OU, MAINTAINER], false;
     /// What the board knows (S3-19).
     TELL = "say that the board was told", [ADMIN, SRM, OU, OMB], false;
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::who::Caller;
 use crate::domain::calendar::site::Calendar;
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::incident::IncidentPolicy;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::request::ChangePolicy;
@@ -32,6 +33,8 @@ pub struct Rules {
     pub signing_until: Option<Timestamp>,
     /// How changes are handled.
     pub changes: ChangePolicy,
+    /// How incidents are handled.
+    pub incidents: IncidentPolicy,
 }
 
 /// What holds for one distribution.

@@ -13,6 +13,7 @@ use super::rights::{self, Right};
 use super::rules::DistRules;
 use super::who::Caller;
 use super::world::adopters::Standing;
+use super::world::incidents::Problem;
 use super::world::requests::Request;
 use super::world::reviews::Review;
 use super::{delays, evidence};
@@ -73,6 +74,7 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
         known.world.requests.open().take(LOOKED_AT).filter_map(|(id, request)| of_change(known, caller, id, request)),
     );
     duties.extend(reviews(known, caller));
+    duties.extend(problems(known, caller));
     duties.sort();
     // A rollout of several distributions is found in each.
     duties.dedup();
@@ -166,6 +168,19 @@ fn reviews(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
         command: format!("review answer {number} --documented yes --works yes"),
     };
     known.world.reviews.open().take(LOOKED_AT).map(duty).collect()
+}
+
+/// Problems without a ticket: nobody looks for their cause yet (S3-34).
+fn problems(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
+    if rights::INCIDENTS.lacking(caller, []).is_some() {
+        return vec![];
+    }
+    let duty = |(number, problem): (u64, &Problem)| Duty {
+        by: Deadline::None,
+        what: format!("problem {number} ({}) has no ticket for {}", problem.kind, problem.unit),
+        command: format!("problem show {number}"),
+    };
+    known.world.incidents.open_problems().filter(|(_, it)| it.ticket.is_none()).take(LOOKED_AT).map(duty).collect()
 }
 
 /// What somebody has to do about a change, or can do now.

@@ -61,6 +61,7 @@ mod random;
 mod readers;
 mod release_story;
 mod restore;
+mod incident_story;
 mod review_story;
 mod reports;
 mod rings;

@@ -84,6 +84,8 @@ pub mod task;
 pub mod change;
 /// `rolloutctl review`.
 pub mod review;
+/// `rolloutctl incident` and `problem`.
+pub mod incident;
 /// `rolloutctl release`.
 pub mod release;
 /// `rolloutctl approve`, `extend`, `override`, `note` and `link`.
@@ -152,6 +154,8 @@ enum Command {
     Change(change::ChangeArgs),
     Review(review::ReviewArgs),
     Release(release::ReleaseArgs),
+    Incident(incident::IncidentArgs),
+    Problem(incident::ProblemArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     Erase(erase::EraseArgs),
@@ -218,6 +222,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Change(args) => change::run(args, &client, json).await,
         Command::Review(args) => review::run(args, &client, json).await,
         Command::Release(args) => release::run(args, &client, json).await,
+        Command::Incident(args) => incident::run(args, &client, json).await,
+        Command::Problem(args) => incident::problem(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,

@@ -54,6 +54,8 @@ pub mod succeed;
 pub mod review;
 /// Releases.
 pub mod release;
+/// Incidents and problems.
+pub mod incident;
 /// Somebody has told people something.
 pub mod told;
 /// What a tracker says.

@@ -185,6 +185,13 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::NoticeDue(_)
         | Fact::NoticeSent(_)
         | Fact::NoticeGivenUp(_)
+        | Fact::IncidentRecorded(_)
+        | Fact::IncidentChanged(_)
+        | Fact::IncidentClosed(_)
+        | Fact::ProblemOpened(_)
+        | Fact::ProblemRecurred(_)
+        | Fact::ProblemChanged(_)
+        | Fact::ProblemClosed(_)
         | Fact::Erased(_) => BTreeSet::new(),
     };
     all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()

@@ -58,6 +58,8 @@ pub mod request;
 pub mod review;
 /// Facts about releases.
 pub mod release;
+/// Facts about incidents and problems.
+pub mod incident;
 
 use std::fmt;
 
@@ -118,6 +120,8 @@ pub enum Subject {
     Person(PersonId),
     /// All halts and maintenances together.
     Halts,
+    /// All incidents and problems together.
+    Incidents,
     /// A team of early adopters.
     Team(TeamName),
     /// A bundle.
@@ -178,6 +182,7 @@ impl fmt::Display for Subject {
             Self::Uploads(dist) => write!(f, "uploads {dist}"),
             Self::Person(id) => write!(f, "person {id}"),
             Self::Halts => f.write_str("halts"),
+            Self::Incidents => f.write_str("incidents"),
             Self::Team(name) => write!(f, "team {name}"),
             Self::Bundle(id) => write!(f, "bundle {id}"),
             Self::Change(id) => write!(f, "change {id}"),
@@ -424,6 +429,20 @@ facts! {
     ReleaseCancelled(release::ReleaseCancelled);
     /// The board was told of an emergency.
     EmergencyTold(release::EmergencyTold);
+    /// An incident was recorded.
+    IncidentRecorded(incident::IncidentRecorded);
+    /// Something else is known of an incident.
+    IncidentChanged(incident::IncidentChanged);
+    /// An incident is over.
+    IncidentClosed(incident::IncidentClosed);
+    /// Incidents of one kind are a problem.
+    ProblemOpened(incident::ProblemOpened);
+    /// One more incident of a problem.
+    ProblemRecurred(incident::ProblemRecurred);
+    /// Something else is known of a problem.
+    ProblemChanged(incident::ProblemChanged);
+    /// A problem is solved.
+    ProblemClosed(incident::ProblemClosed);
 }
 
 /// A number with its noun, in the plural where that is due.
@@ -1135,6 +1154,43 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What incidents and problems added.
+    pub(crate) fn of_incidents() -> Vec<Fact> {
+        use crate::domain::request::Priority;
+        let kind = || "publication".parse::<crate::domain::incident::IncidentKind>().expect("a kind");
+        let recorded = |incident, ticket: Option<&str>, rollout: Option<&str>| incident::IncidentRecorded {
+            incident,
+            kind: kind(),
+            title: "not published for an hour".into(),
+            unit: "Software Provisioning".into(),
+            priority: Priority::High,
+            ticket: ticket.map(str::to_owned),
+            rollout: rollout.map(|id| id.parse().expect("an id")),
+        };
+        let (unit, priority, ticket) = (Some("Monitoring".to_owned()), Some(Priority::Low), Some("#12".to_owned()));
+        let opened = |problem, incidents: [u64; 2]| {
+            let (kind, unit, incidents) = (kind(), "Operations".to_owned(), incidents.into());
+            incident::ProblemOpened { problem, kind, unit, incidents }
+        };
+        let (cause, workaround) = (Some("the disk is full".to_owned()), Some("remove logs".to_owned()));
+        vec![
+            recorded(1, None, None).into(),
+            recorded(2, Some("#11"), Some("rt-1")).into(),
+            opened(1, [1, 2]).into(),
+            incident::IncidentChanged { incident: 1, unit, priority, ticket: ticket.clone() }.into(),
+            incident::IncidentChanged { incident: 2, unit: None, priority: None, ticket }.into(),
+            recorded(3, None, None).into(),
+            incident::ProblemRecurred { problem: 1, incident: 3 }.into(),
+            incident::ProblemChanged { problem: 1, ticket: Some("#13".into()), cause, workaround }.into(),
+            incident::ProblemChanged { problem: 1, ticket: None, cause: None, workaround: None }.into(),
+            incident::IncidentClosed { incident: 1 }.into(),
+            incident::ProblemClosed { problem: 1 }.into(),
+            recorded(4, None, None).into(),
+            recorded(5, None, None).into(),
+            opened(2, [4, 5]).into(),
+        ]
+    }
+
     /// What tests that fail added.
     pub(crate) fn of_failures() -> Vec<Fact> {
         let rollout = "rt-1".parse().expect("an id");
@@ -1211,6 +1267,7 @@ mod tests {
             .chain(samples::of_extensions())
             .chain(samples::of_successions())
             .chain(samples::of_silence())
+            .chain(samples::of_incidents())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1301,6 +1358,7 @@ mod tests {
         all.extend(samples::of_successions());
         all.extend(samples::of_restores().into_iter().filter(|fact| matches!(fact, Fact::Restored(_))));
         all.extend(samples::of_silence());
+        all.extend(samples::of_incidents());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1411,6 +1469,7 @@ mod tests {
             samples::of_extensions(),
             samples::of_successions(),
             samples::of_silence(),
+            samples::of_incidents(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

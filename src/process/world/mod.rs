@@ -52,6 +52,8 @@ pub mod requests;
 pub mod reviews;
 /// Releases.
 pub mod releases;
+/// Incidents and problems.
+pub mod incidents;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -62,6 +64,7 @@ pub use attributes::Descriptions;
 pub use bundles::Bundles;
 pub use dossiers::Dossiers;
 pub use halts::Halts;
+pub use incidents::Incidents;
 pub use issues::Issues;
 pub use maintenances::Maintenances;
 pub use messages::Messages;
@@ -85,6 +88,7 @@ use super::fact::change::{
     Approved, Cancelled, Disapproved, Edited, Extended, Failed, Linked, Noted, Overridden, Resumed, Scheduled, Stalled,
     Superseded, Ticked, Unscheduled, Unticked,
 };
+use super::fact::incident::{IncidentChanged, IncidentClosed, ProblemChanged, ProblemClosed, ProblemRecurred};
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
 use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
@@ -151,6 +155,8 @@ pub struct World {
     pub reviews: Reviews,
     /// Releases.
     pub releases: Releases,
+    /// Incidents and problems.
+    pub incidents: Incidents,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -309,6 +315,13 @@ impl World {
             Fact::ReleaseTold(told) => self.releases.told(stamp, told),
             Fact::ReleaseCancelled(cancelled) => self.releases.cancelled(cancelled),
             Fact::EmergencyTold(told) => self.releases.emergency_told(told),
+            Fact::IncidentRecorded(recorded) => self.incidents.recorded(stamp, recorded),
+            Fact::IncidentChanged(changed) => self.incidents.changed(changed),
+            Fact::IncidentClosed(closed) => self.incidents.closed(stamp, closed),
+            Fact::ProblemOpened(opened) => self.incidents.problem_opened(stamp, opened),
+            Fact::ProblemRecurred(recurred) => self.incidents.recurred(recurred),
+            Fact::ProblemChanged(changed) => self.incidents.problem_changed(changed),
+            Fact::ProblemClosed(closed) => self.incidents.problem_closed(stamp, closed),
         }
     }
 
@@ -407,6 +420,20 @@ impl World {
                 if self.tasks.get(*task).is_some_and(|it| it.done.is_some()) =>
             {
                 Some(format!("task {task} is done"))
+            }
+            Fact::IncidentChanged(IncidentChanged { incident, .. })
+            | Fact::IncidentClosed(IncidentClosed { incident })
+            | Fact::ProblemRecurred(ProblemRecurred { incident, .. })
+                if self.incidents.get(*incident).is_none() =>
+            {
+                Some(format!("there is no incident {incident}"))
+            }
+            Fact::ProblemRecurred(ProblemRecurred { problem, .. })
+            | Fact::ProblemChanged(ProblemChanged { problem, .. })
+            | Fact::ProblemClosed(ProblemClosed { problem })
+                if self.incidents.problem(*problem).is_none() =>
+            {
+                Some(format!("there is no problem {problem}"))
             }
             Fact::Done(done) if done.plan >= self.last => Some("its plan is not written down before it".to_owned()),
             _ => None,

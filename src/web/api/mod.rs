@@ -59,6 +59,8 @@ pub mod tasks;
 pub mod changes;
 /// Reviews.
 pub mod reviews;
+/// `/api/v1/incidents` and `/api/v1/problems`
+pub mod incidents;
 /// Releases, and what the board is to be told.
 pub mod releases;
 /// Gives lost packages up.
@@ -167,6 +169,15 @@ pub mod outbox;
     reviews::reviews,
     reviews::review,
     reviews::answer_review,
+    incidents::incidents,
+    incidents::incident,
+    incidents::record_incident,
+    incidents::change_incident,
+    incidents::close_incident,
+    incidents::problems,
+    incidents::one_problem,
+    incidents::change_problem,
+    incidents::close_problem,
     releases::releases,
     releases::releases_calendar,
     releases::release,
@@ -251,6 +262,12 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/reviews", get(reviews::reviews))
         .route("/api/v1/reviews/{review}", get(reviews::review))
         .route("/api/v1/reviews/{review}/answers", post(reviews::answer_review))
+        .route("/api/v1/incidents", get(incidents::incidents).post(incidents::record_incident))
+        .route("/api/v1/incidents/{incident}", get(incidents::incident).post(incidents::change_incident))
+        .route("/api/v1/incidents/{incident}/close", post(incidents::close_incident))
+        .route("/api/v1/problems", get(incidents::problems))
+        .route("/api/v1/problems/{problem}", get(incidents::one_problem).post(incidents::change_problem))
+        .route("/api/v1/problems/{problem}/close", post(incidents::close_problem))
         .route("/api/v1/releases", get(releases::releases))
         .route("/api/v1/releases.ics", get(releases::releases_calendar))
         .route("/api/v1/releases/{id}", get(releases::release).put(releases::plan_release))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::incident::IncidentKind;
 use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId, TreeName};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
@@ -149,6 +150,10 @@ pub(super) struct Model {
     tied: BTreeMap<RolloutId, ChangeId>,
     /// Where and when each maintenance is.
     maintenances: BTreeMap<MaintenanceId, (Option<DistPath>, Timestamp, Timestamp)>,
+    /// The kind of each incident, and the problem that it is a part of.
+    incidents: BTreeMap<u64, (IncidentKind, Option<u64>)>,
+    /// The kind of each problem, and whether it is open.
+    problems: BTreeMap<u64, (IncidentKind, bool)>,
     /// How many packages have come into production.
     pub(super) released: usize,
 }
@@ -384,6 +389,23 @@ impl Model {
                 ensure(task.outcome.is_none(), || format!("task {} is extended too late", extended.task))?;
                 task.quarantine += Duration::from_secs(extended.by);
             }
+            Fact::IncidentRecorded(new) => {
+                let before = self.incidents.insert(new.incident, (new.kind.clone(), None));
+                ensure(before.is_none(), || format!("incident {} is recorded twice", new.incident))?;
+            }
+            Fact::ProblemOpened(opened) => {
+                ensure(opened.incidents.len() >= 3, || format!("problem {} has too few incidents", opened.problem))?;
+                let is_open = |(kind, open): &(IncidentKind, bool)| *open && *kind == opened.kind;
+                ensure(!self.problems.values().any(is_open), || format!("{} is a problem already", opened.kind))?;
+                let before = self.problems.insert(opened.problem, (opened.kind.clone(), true));
+                ensure(before.is_none(), || format!("problem {} is opened twice", opened.problem))?;
+                opened.incidents.iter().try_for_each(|incident| self.recurs(*incident, opened.problem))?;
+            }
+            Fact::ProblemRecurred(more) => self.recurs(more.incident, more.problem)?,
+            Fact::ProblemClosed(closed) => {
+                let known = self.problems.get_mut(&closed.problem).ok_or("no such problem")?;
+                ensure(std::mem::replace(&mut known.1, false), || format!("{} is solved twice", closed.problem))?;
+            }
             Fact::TaskReassigned(given) => {
                 let task = self.tasks.get_mut(&given.task).ok_or("no such task")?;
                 ensure(task.team == given.from, || format!("task {} was not one of {}", given.task, given.from))?;
@@ -416,6 +438,14 @@ impl Model {
             _ => {}
         }
         Ok(())
+    }
+
+    /// An incident is a part of a problem of its kind that is open, and of no other.
+    fn recurs(&mut self, incident: u64, problem: u64) -> Check {
+        let (kind, part) = self.incidents.get_mut(&incident).ok_or("no such incident")?;
+        let is_open = self.problems.get(&problem).is_some_and(|(of, open)| of == kind && *open);
+        let before = part.replace(problem);
+        ensure(is_open && before.is_none(), || format!("incident {incident} is no part of problem {problem}"))
     }
 
     fn accepted(&mut self, Accepted { dist, tree, nevra, .. }: &Accepted) -> Check {

@@ -12,6 +12,7 @@ use super::sample::{self, GATES, PACKAGES, PEOPLE, id, package};
 use super::site::Site;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
+use crate::domain::incident;
 use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{Outcome, Sections};
@@ -76,6 +77,8 @@ pub(super) enum What {
     BeginsTask,
     ExtendsTask,
     ReassignsTask,
+    GoesWrong,
+    SolvesProblem,
     EndsTask,
     RecordsChange,
     PutsChange,
@@ -140,6 +143,8 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::BeginsTask),
     (1, What::ExtendsTask),
     (1, What::ReassignsTask),
+    (2, What::GoesWrong),
+    (1, What::SolvesProblem),
     (3, What::EndsTask),
     (3, What::RecordsChange),
     (5, What::PutsChange),
@@ -340,6 +345,15 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
+        What::GoesWrong => {
+            let kind = ["disk", "network"][b % 2].parse().expect("a kind");
+            let unit = Some("Operations".to_owned());
+            let (title, priority, ticket) = ("it does not answer".to_owned(), None, None);
+            let rollout = b.is_multiple_of(3).then_some(rollout);
+            let wanted = incident::Wanted { kind, title, unit, priority, ticket, rollout };
+            Ask::RecordIncident { wanted, reason: why }
+        }
+        What::SolvesProblem => Ask::CloseProblem { problem: a as u64 % 4, reason: why },
         What::ReassignsTask => Ask::ReassignTask { task: a as u64 % 4, team: team(b), reason: why },
         What::ExtendsTask => Ask::ExtendTask { task: a as u64 % 4, by: HOUR * [1, 24, 72, 0][b % 4], reason: why },
         What::EndsTask => {

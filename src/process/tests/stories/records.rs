@@ -25,6 +25,8 @@ mod changes;
 mod reviews;
 /// Releases.
 mod releases;
+/// Incidents and problems.
+mod incidents;
 /// What is said of a rollout beside its title.
 mod attributes;
 /// Reports with their files.

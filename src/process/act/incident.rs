@@ -1,0 +1,148 @@
+//! Incidents are recorded, handled and closed; those that recur are gathered into a problem (S3-33, S3-34, S4-08).
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{all_recorded, missing_reason, recorded, rollout};
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::incident::{IncidentKind, Wanted};
+use crate::domain::request::Priority;
+use crate::process::decision::{Answer, Decision};
+use crate::process::fact::Fact;
+use crate::process::fact::incident::{
+    IncidentChanged, IncidentClosed, IncidentRecorded, ProblemChanged, ProblemClosed, ProblemOpened, ProblemRecurred,
+};
+use crate::process::known::Known;
+use crate::process::rights;
+use crate::process::who::Caller;
+use crate::process::world::incidents::{Incident, Problem};
+
+/// Records an incident, and the problem that it is with others of its kind.
+pub(in crate::process) fn record(known: Known<'_>, caller: &Caller, wanted: &Wanted, reason: &str) -> Decision {
+    let Wanted { kind, title, unit, priority, ticket, rollout: about } = wanted.clone();
+    if let Some(Err(decision)) = about.as_ref().map(|id| rollout(known, id)) {
+        return decision;
+    }
+    let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
+    if title.trim().is_empty() {
+        findings.push(Finding::new(Verdict::Reject, "no_title", "An incident has one line for people."));
+    }
+    let unit = unit.or_else(|| known.rules.incidents.support_unit.clone());
+    let Some(unit) = unit.filter(|_| findings.is_empty()) else {
+        if findings.is_empty() {
+            let sentence = "Nobody handles it: name a support unit, or set `support_unit` in [incidents].";
+            findings.push(Finding::new(Verdict::Reject, "no_unit", sentence));
+        }
+        return Decision::refused(findings);
+    };
+    let (incident, priority) = (known.world.incidents.next(), priority.unwrap_or(Priority::Normal));
+    let follows = recurs(known, incident, &kind);
+    let new = IncidentRecorded { incident, kind, title, unit, priority, ticket, rollout: about };
+    all_recorded(known, caller, reason, std::iter::once(new.into()).chain(follows).collect())
+}
+
+/// What follows from one more incident of a kind: it belongs to the problem that is open, or makes one with others.
+fn recurs(known: Known<'_>, incident: u64, kind: &IncidentKind) -> Option<Fact> {
+    let (all, policy) = (&known.world.incidents, &known.rules.incidents);
+    if let Some(problem) = all.open_of(kind) {
+        return Some(ProblemRecurred { problem, incident }.into());
+    }
+    let within = SignedDuration::try_from(policy.within).unwrap_or(SignedDuration::MAX);
+    let since = known.now.wall.checked_sub(within).unwrap_or(Timestamp::MIN);
+    let incidents: BTreeSet<u64> = all.alone(kind, since).chain([incident]).collect();
+    let (problem, unit) = (all.next_problem(), policy.problem_unit.clone());
+    (incidents.len() >= policy.recur).then(|| ProblemOpened { problem, kind: kind.clone(), unit, incidents }.into())
+}
+
+/// Says what else is known of an incident: who handles it, how urgent it is, its ticket.
+pub(in crate::process) fn change(
+    known: Known<'_>,
+    caller: &Caller,
+    changed: &IncidentChanged,
+    reason: &str,
+) -> Decision {
+    let there = match open_incident(known, changed.incident) {
+        Ok(there) => there,
+        Err(decision) => return decision,
+    };
+    if let Some(finding) = rights::INCIDENTS.lacking(caller, []) {
+        return Decision::refused(vec![finding]);
+    }
+    let IncidentChanged { unit, priority, ticket, .. } = changed;
+    let is_new = unit.as_ref().is_some_and(|unit| *unit != there.unit)
+        || priority.is_some_and(|priority| priority != there.priority)
+        || ticket.is_some() && *ticket != there.ticket;
+    if !is_new {
+        return Decision::answered(Answer::Conflict(format!("that is known of incident {} already", changed.incident)));
+    }
+    recorded(known, caller, reason, changed.clone())
+}
+
+/// An incident is over: service is as agreed again.
+pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, incident: u64, reason: &str) -> Decision {
+    if let Err(decision) = open_incident(known, incident) {
+        return decision;
+    }
+    let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
+    findings.extend(missing_reason(reason, "Say what has solved it: whoever meets it again will look here."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    recorded(known, caller, reason, IncidentClosed { incident })
+}
+
+/// Says what else is known of a problem: its ticket, its cause, a workaround.
+pub(in crate::process) fn change_problem(
+    known: Known<'_>,
+    caller: &Caller,
+    changed: &ProblemChanged,
+    reason: &str,
+) -> Decision {
+    let there = match open_problem(known, changed.problem) {
+        Ok(there) => there,
+        Err(decision) => return decision,
+    };
+    if let Some(finding) = rights::INCIDENTS.lacking(caller, []) {
+        return Decision::refused(vec![finding]);
+    }
+    let ProblemChanged { ticket, cause, workaround, .. } = changed;
+    let pairs = [(ticket, &there.ticket), (cause, &there.cause), (workaround, &there.workaround)];
+    if !pairs.iter().any(|(new, old)| new.is_some() && new != old) {
+        return Decision::answered(Answer::Conflict(format!("that is known of problem {} already", changed.problem)));
+    }
+    recorded(known, caller, reason, changed.clone())
+}
+
+/// A problem is solved. More incidents of its kind are alone again, until they recur.
+pub(in crate::process) fn close_problem(known: Known<'_>, caller: &Caller, problem: u64, reason: &str) -> Decision {
+    if let Err(decision) = open_problem(known, problem) {
+        return decision;
+    }
+    let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
+    findings.extend(missing_reason(reason, "Say how it was solved: whoever meets it again will look here."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    recorded(known, caller, reason, ProblemClosed { problem })
+}
+
+fn open_incident(known: Known<'_>, number: u64) -> Result<&Incident, Decision> {
+    match known.world.incidents.get(number) {
+        None => Err(Decision::answered(Answer::NotFound(format!("there is no incident {number}")))),
+        Some(incident) if incident.closed.is_some() => {
+            Err(Decision::answered(Answer::Conflict(format!("incident {number} is closed"))))
+        }
+        Some(incident) => Ok(incident),
+    }
+}
+
+fn open_problem(known: Known<'_>, number: u64) -> Result<&Problem, Decision> {
+    match known.world.incidents.problem(number) {
+        None => Err(Decision::answered(Answer::NotFound(format!("there is no problem {number}")))),
+        Some(problem) if problem.closed.is_some() => {
+            Err(Decision::answered(Answer::Conflict(format!("problem {number} is closed"))))
+        }
+        Some(problem) => Ok(problem),
+    }
+}
