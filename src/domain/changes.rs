@@ -42,6 +42,18 @@ impl Amount {
     }
 }
 
+/// So many packages may leave a tree at once before somebody has to say that it is meant.
+pub const LEAVES_MAX: usize = 50;
+
+/// So few may in any case: a small tree loses much of it with one product.
+const LEAVES_ALWAYS: usize = 10;
+
+/// Whether so many packages leaving a tree at once look like a mistake: more than `most`, or more than a tenth of it (threats,
+/// row 90).
+pub fn shrinks(lists: usize, leaves: usize, most: usize) -> bool {
+    leaves > most || leaves > LEAVES_ALWAYS && leaves.saturating_mul(10) > lists
+}
+
 /// How the newest package of a name and architecture changes. It is the table of words for output and the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
@@ -293,6 +305,15 @@ mod tests {
             format!("{} {name}.{arch} {newest}: {}", pair.class(), fates.join(", "))
         };
         compare(before.iter(), after.iter()).map(line).collect()
+    }
+
+    #[test]
+    fn a_tree_shrinks_when_many_packages_or_a_tenth_of_it_leave() {
+        let said = |lists, leaves| shrinks(lists, leaves, LEAVES_MAX);
+        assert!(!said(10, 10) && !said(0, 0), "a small tree");
+        assert!(said(100, 11) && said(109, 11) && !said(110, 11), "a tenth");
+        assert!(!said(10_000, 50) && said(10_000, 51), "many");
+        assert!(!shrinks(10_000, 51, 60) && shrinks(11, 11, 60));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct ToRestore {
     pub missing: BTreeSet<Nevra>,
     /// Whether packages that were rejected may come back, too.
     pub also_rejected: bool,
+    /// Whether many packages may leave the tree.
+    pub may_shrink: bool,
     /// Why.
     pub reason: String,
 }

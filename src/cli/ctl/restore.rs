@@ -45,6 +45,9 @@ pub struct RestoreArgs {
     /// Also bring packages back that were withdrawn or rejected since
     #[arg(long)]
     also_rejected: bool,
+    /// Also if many packages leave the tree: more than 50, or more than a tenth of it
+    #[arg(long)]
+    may_shrink: bool,
     /// With --dry-run, at most this many packages
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     limit: usize,
@@ -58,7 +61,7 @@ pub struct RestoreArgs {
 /// # Errors
 /// If there is no daemon, it refuses, or the tree is not published.
 pub async fn run(args: RestoreArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let RestoreArgs { tree, to, reason, dry_run, also_rejected, limit, no_wait } = args;
+    let RestoreArgs { tree, to, reason, dry_run, also_rejected, may_shrink, limit, no_wait } = args;
     let (name, distribution) = match tree.trim_end_matches('/').split_once('/') {
         Some((name, distribution)) => (name, Some(distribution.to_owned())),
         None => (tree.as_str(), None),
@@ -66,13 +69,14 @@ pub async fn run(args: RestoreArgs, client: &Client, json: bool) -> Result<Outco
     let path = format!("/api/v1/trees/{}/restore", escape(name));
     if dry_run {
         let of = distribution.map(|dist| format!("&distribution={}", escape(&dist))).unwrap_or_default();
-        let asked = format!("{path}?revision={to}&also_rejected={also_rejected}&limit={limit}{of}");
+        let asked =
+            format!("{path}?revision={to}&also_rejected={also_rejected}&may_shrink={may_shrink}&limit={limit}{of}");
         let plan: RestorePlanBody = client.get(&asked).await?;
         let exit = if plan.verdict == "pass" { Exit::Done } else { Exit::Refused };
         let text = if json { document(&plan) } else { show_plan(&plan, table::width(), &own_name()) };
         return Ok(Outcome { text, exit });
     }
-    let body = RestoreBody { distribution, revision: to, also_rejected, reason };
+    let body = RestoreBody { distribution, revision: to, also_rejected, may_shrink, reason };
     let done: RestoredBody = client.post(&path, &body).await?;
     if let Some(entry) = done.entry.filter(|_| !no_wait)
         && let Some(restoring) = published(client, &done.tree, entry).await?

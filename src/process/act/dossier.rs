@@ -130,7 +130,7 @@ pub(super) fn overriding(
 ) -> Result<(Overridden, Vec<Finding>), Decision> {
     let Toward { rollout, state, steps } = of_state(known, id, state)?;
     let mut findings = Vec::new();
-    let asks = |step: &Transition| step.gates.iter().any(|named| named.name == gate);
+    let asks = |step: &Transition| gate::is_asked_by(step, gate);
     if !gate::may_be_overridden(gate) {
         let names = gate::overridable().collect::<Vec<_>>().join(", ");
         let sentence = format!("`{}` cannot be overridden; these can: {names}.", gate.escape_debug());

@@ -25,6 +25,7 @@
 use std::collections::BTreeMap;
 
 use super::{capital, missing_reason};
+use crate::domain::changes::{LEAVES_MAX, shrinks};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::listing::{Entry as Listed, Listing};
 use crate::domain::names::{DistPath, TreeName};
@@ -193,6 +194,13 @@ fn of_tree(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fin
     if number > PACKAGES_MAX {
         let sentence = format!("{number} packages would come or go, and a restore takes {PACKAGES_MAX} at most.");
         findings.push(Finding::new(Verdict::Reject, "too_many", sentence));
+    }
+    let (lists, leaves) = (known.world.trees.listed(id), restored.goes.len().saturating_sub(restored.comes.len()));
+    let lists = usize::try_from(lists).unwrap_or(usize::MAX);
+    if shrinks(lists, leaves, LEAVES_MAX) && !wanted.may_shrink {
+        let sentence =
+            format!("{id} lists {lists} packages and would have {leaves} fewer. If that is meant, say --may-shrink.");
+        findings.push(Finding::new(Verdict::NeedsAdmin, "shrinks", sentence));
     }
     // What only takes packages away goes on, as withdrawals do.
     if !restored.comes.is_empty() {

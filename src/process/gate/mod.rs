@@ -56,6 +56,8 @@ mod no_conflict;
 mod bundle_complete;
 /// Are the roll-out tasks of the bundle done?
 mod tasks_done;
+/// Would too much leave the tree from which everybody installs?
+mod shrink;
 /// Does the calendar let packages move now?
 mod calendar;
 /// Was the change accepted that the rollout carries out?
@@ -121,6 +123,7 @@ const ALL: &[Gate] = &[
     not_older::GATE,
     exposure::GATE,
     settled::GATE,
+    shrink::GATE,
     calendar::GATE,
     acknowledged::GATE,
     reported::GATE,
@@ -159,6 +162,13 @@ pub fn forms() -> Vec<GateForm> {
 /// The gates that may be overridden.
 pub fn overridable() -> impl Iterator<Item = &'static str> {
     ALL.iter().filter(|gate| gate.may_be_overridden).filter_map(|gate| Some(gate.form?.name))
+}
+
+/// Whether a step asks a gate: because the procedure names it there, or because it is always asked.
+pub fn is_asked_by(step: &Transition, name: &str) -> bool {
+    let is_it = |gate: &Gate| gate.form.is_some_and(|form| form.name == name);
+    let is_always = ALL.iter().any(|gate| is_it(gate) && gate.asked != Asked::Named);
+    is_always || step.gates.iter().any(|named| named.name == name)
 }
 
 /// Whether a gate may be overridden.

@@ -52,6 +52,8 @@ mod waits;
 mod selection;
 /// A tree lists again what it listed before.
 mod restores;
+/// What would take too much out of a tree.
+mod shrink;
 
 const DIST: &str = "umd/3/sl6/x86_64";
 

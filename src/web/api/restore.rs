@@ -42,6 +42,9 @@ pub struct RestoreBody {
     /// Whether packages that were rejected come back, too.
     #[serde(default)]
     pub also_rejected: bool,
+    /// Whether many packages may leave the tree: more than 50, or more than a tenth of it.
+    #[serde(default)]
+    pub may_shrink: bool,
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
@@ -57,6 +60,9 @@ pub struct RestoreQuery {
     /// Whether packages that were rejected would come back, too.
     #[serde(default)]
     pub also_rejected: bool,
+    /// Whether many packages might leave the tree: more than 50, or more than a tenth of it.
+    #[serde(default)]
+    pub may_shrink: bool,
     /// How many packages at most; 1,000 by default, no more than 5,000.
     pub limit: Option<usize>,
 }
@@ -110,7 +116,7 @@ pub struct RestorePlanBody {
 pub async fn restore_plan(
     State(context): State<Context>,
     Path(tree): Path<String>,
-    Query(RestoreQuery { distribution, revision, also_rejected, limit }): Query<RestoreQuery>,
+    Query(RestoreQuery { distribution, revision, also_rejected, may_shrink, limit }): Query<RestoreQuery>,
     client: Option<Extension<Client>>,
     headers: HeaderMap,
 ) -> Result<Json<RestorePlanBody>, Problem> {
@@ -118,7 +124,7 @@ pub async fn restore_plan(
     let caller = caller(&context, client, &headers).await?;
     let id = named(&context.engine.shared().read(), &tree, distribution.as_deref())?;
     let limit = limit.unwrap_or(PACKAGES_AT_ONCE).min(PACKAGES_MAX);
-    let wanted = wanted(&context, id, revision, also_rejected, String::new()).await?;
+    let wanted = wanted(&context, id, revision, (also_rejected, may_shrink), String::new()).await?;
     let view = context.engine.shared().read();
     let reckoned = context.reckon(move || {
         let planned = restore::planned(view.known(), &caller, &wanted);
@@ -154,10 +160,10 @@ pub async fn restore_tree(
     read: Result<Object<RestoreBody>, Problem>,
 ) -> Result<(StatusCode, Json<RestoredBody>), Problem> {
     let caller = caller(&context, client, &headers).await?;
-    let Object(RestoreBody { distribution, revision, also_rejected, reason }) = read?;
+    let Object(RestoreBody { distribution, revision, also_rejected, may_shrink, reason }) = read?;
     line("reason", &reason)?;
     let id = named(&context.engine.shared().read(), &tree, distribution.as_deref())?;
-    let wanted = wanted(&context, id.clone(), revision, also_rejected, reason).await?;
+    let wanted = wanted(&context, id.clone(), revision, (also_rejected, may_shrink), reason).await?;
     let tree = id.to_string();
     match context.engine.ask(caller, Ask::Restore(wanted)).await? {
         Answer::Restores { entry, says, comes, goes, back } => {
@@ -195,13 +201,14 @@ async fn wanted(
     context: &Context,
     tree: TreeId,
     revision: u64,
-    also_rejected: bool,
+    (also_rejected, may_shrink): (bool, bool),
     reason: String,
 ) -> Result<ToRestore, Problem> {
     let (engine, site, id) = (context.engine.clone(), context.site(), tree.clone());
     let look = move |book: &_| -> Result<Result<ToRestore, Unknown>, EngineError> {
         let found = earlier(book, &tree, revision)?;
-        let wanted = found.map(|earlier| ToRestore { tree, earlier, missing: BTreeSet::new(), also_rejected, reason });
+        let missing = BTreeSet::new();
+        let wanted = found.map(|earlier| ToRestore { tree, earlier, missing, also_rejected, may_shrink, reason });
         Ok(wanted.map(|wanted| looked_for(&engine.shared().read(), &site, wanted)))
     };
     context.read_logbook(look).await?.map_err(|unknown| never(&id, revision, unknown))

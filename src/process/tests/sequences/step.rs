@@ -427,7 +427,14 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
 fn restored(site: &Site, a: usize, b: usize, reason: String) -> Option<ToRestore> {
     let (tree, earlier) = site.history.get((a * 24 + b) % site.history.len().max(1)).cloned()?;
     let earlier = if a.is_multiple_of(5) { site.earlier(&tree) } else { earlier };
-    Some(ToRestore { tree, earlier, missing: BTreeSet::new(), also_rejected: b.is_multiple_of(3), reason })
+    Some(ToRestore {
+        tree,
+        earlier,
+        missing: BTreeSet::new(),
+        also_rejected: b.is_multiple_of(3),
+        may_shrink: false,
+        reason,
+    })
 }
 
 fn place(n: usize) -> Option<DistPath> {

@@ -70,7 +70,7 @@ impl Story {
 
 fn wanted(tree: &str, earlier: &Earlier, also_rejected: bool) -> ToRestore {
     let (earlier, missing, reason) = (earlier.clone(), BTreeSet::new(), "it loses data".to_owned());
-    ToRestore { tree: id(tree), earlier, missing, also_rejected, reason }
+    ToRestore { tree: id(tree), earlier, missing, also_rejected, may_shrink: false, reason }
 }
 
 /// Two rollouts `a` and `b` in production, and what production listed before both, after the first and after both.

@@ -1,0 +1,107 @@
+//! What would take too much out of a tree waits until somebody says that it is meant (threats, row 90).
+
+use super::records::{id, person};
+use super::*;
+use crate::domain::names::Role;
+use crate::process::act::restore::planned;
+use crate::process::earlier::{Earlier, ToRestore};
+use std::collections::{BTreeMap, BTreeSet};
+
+const PROCEDURE: &str = r#"
+name = "short"
+initial = "Draft"
+submit = ["admin"]
+state = [{ name = "Draft" }, { name = "Testing" }, { name = "Production" }, { name = "Gone" }]
+
+[[transition]]
+from = "Draft"
+to = "Testing"
+who = ["admin"]
+move = { from = "untested", to = "testing" }
+
+[[transition]]
+from = "Testing"
+to = "Production"
+who = ["admin"]
+move = { from = "testing", to = "production" }
+
+[[transition]]
+from = "Testing"
+to = "Gone"
+who = ["admin"]
+withdraw = true
+
+[[transition]]
+from = "Production"
+to = "Gone"
+who = ["admin"]
+withdraw = true
+"#;
+
+/// So many packages of one rollout and ten of another one; the first is in `state`.
+fn story(many: usize, state: &str) -> Story {
+    let mut story = Story::new();
+    let workflow = procedure::read(PROCEDURE, std::path::Path::new("short.toml")).expect("legal").workflow;
+    story.rules.distributions.values_mut().next().expect("one").workflow = workflow;
+    for (rollout, number, state) in [("many", many, state), ("few", 10, "Production")] {
+        let all: Vec<String> = (0..number).map(|n| format!("{rollout}-{n}-1-1.noarch")).collect();
+        for nevra in &all {
+            story.arrives(nevra);
+        }
+        story.submit(rollout, &all.iter().map(String::as_str).collect::<Vec<_>>());
+        for step in ["Testing", "Production"] {
+            story.move_as(&[Role::ADMIN], rollout, step).carried_out();
+            if step == state {
+                break;
+            }
+        }
+    }
+    story
+}
+
+#[test]
+fn a_withdrawal_of_much_of_production_waits_for_somebody_who_means_it() {
+    let mut story = story(60, "Production");
+    let ann = person("ann", &[Role::ADMIN]);
+    let go = |rollout: &str| Ask::Move { rollout: id(rollout), state: "Gone".into(), reason: "it loses data".into() };
+    assert_eq!(story.refuses(&ann, go("many")), "shrinks");
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
+    assert_eq!(
+        judged.findings[0].sentence,
+        "60 of 70 packages would leave production/umd/3/sl6/x86_64. If that is meant: `rolloutctl override many Gone shrink \
+         --reason WHY`."
+    );
+    // Few packages leave without a word, and so does whatever is not in the last tree.
+    let mut few = story.clone();
+    few.asks(&ann, go("few"));
+    assert!(matches!(few.answer, Some(Answer::Moved { .. })), "{:?}", few.answer);
+    let mut tested = self::story(60, "Testing");
+    tested.asks(&ann, go("many"));
+    assert!(matches!(tested.answer, Some(Answer::Moved { .. })), "{:?}", tested.answer);
+    let means =
+        Ask::Override { rollout: id("many"), state: "Gone".into(), gate: "shrink".into(), reason: "malware".into() };
+    story.records(&ann, means).asks(&ann, go("many")).carried_out();
+    assert_eq!(story.world.rollouts[&id("many")].state.as_str(), "Gone");
+}
+
+#[test]
+fn a_restore_to_much_less_waits_for_somebody_who_means_it() {
+    let story = story(60, "Production");
+    let tree: TreeId = TreeId { dist: DIST.parse().expect("a path"), tree: "production".parse().expect("a name") };
+    let earlier = Earlier { revision: 1, entry: 1, listings: BTreeMap::new() };
+    let wanted = |may_shrink| ToRestore {
+        tree: tree.clone(),
+        earlier: earlier.clone(),
+        missing: BTreeSet::new(),
+        also_rejected: false,
+        may_shrink,
+        reason: "it loses data".into(),
+    };
+    let codes = |may_shrink| {
+        let judged = planned(story.known(), &person("ann", &[Role::ADMIN]), &wanted(may_shrink)).judged;
+        judged.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    // The story has published nothing since.
+    assert_eq!(codes(false), ["shrinks"]);
+    assert_eq!(codes(true), ["restore"]);
+}
