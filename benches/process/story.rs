@@ -84,6 +84,7 @@ pub(crate) fn rules() -> Rules {
         trust: TREES.iter().map(|name| (tree(name), trust.clone())).collect(),
         grace_metadata: Duration::from_hours(24),
         grace_packages: Duration::from_hours(24),
+        node_types: std::collections::BTreeSet::new(),
     };
     let tracker =
         Caller::new("rt".parse().expect("an actor"), Channel::Hook("rt".parse().expect("a name")), [Role::TRACKER]);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::calendar::windows;
 use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
 use super::settings::{Adopted, Distribution, Grace, TREES};
-use super::values::{Names, date, fingerprint, set_of, span, url};
+use super::values::{Names, date, fingerprint, set_of, span, url, words};
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
@@ -81,6 +81,7 @@ fn one(
     for exception in section.get("adopted").map(|v| v.sections()).unwrap_or_default() {
         adopted(exception, number, trees.as_deref(), notebook);
     }
+    let node_types = section.get("node_types").map_or_else(|| Some(BTreeSet::new()), |v| node_types(&v));
     let companions = section.get("companion").map(|v| v.sections()).unwrap_or_default();
     let companions = companions_of(companions, path.as_ref(), trees.as_deref().unwrap_or_default());
     let windows = section.get("window").map(|v| own_windows(&v, has_clocks)).unwrap_or_default();
@@ -108,6 +109,7 @@ fn one(
         arches: arches.unwrap_or_default(),
         windows,
         gpgkey_urls,
+        node_types: node_types.unwrap_or_default(),
         companions,
         trees,
     })
@@ -152,6 +154,11 @@ fn urls(value: &Value<'_, '_>) -> Vec<String> {
     } else {
         value.read(url).into_iter().collect()
     }
+}
+
+/// The node types for which a distribution is the repository (S1-51).
+fn node_types(value: &Value<'_, '_>) -> Option<BTreeSet<String>> {
+    Some(set_of(value, words)?.into_iter().collect())
 }
 
 /// `[[distribution.companion]]`: repositories of others that clients need beside this one (S0-16).

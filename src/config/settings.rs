@@ -138,6 +138,8 @@ pub struct Distribution {
     pub windows: Vec<Rule>,
     /// `gpgkey=` of the generated `.repo` file; empty means the keys that the daemon puts beside it.
     pub gpgkey_urls: Vec<String>,
+    /// The node types for which it is the repository; for all if there are none.
+    pub node_types: BTreeSet<String>,
     /// Repositories of others in the `.repo` files for early adopters.
     pub companions: Vec<Companion>,
 }

@@ -180,6 +180,7 @@ fn dist_rules(
         trust,
         grace_metadata: dist.grace.metadata,
         grace_packages: dist.grace.packages,
+        node_types: dist.node_types.clone(),
     }
 }
 

@@ -405,6 +405,7 @@ mod tests {
             trust: BTreeMap::new(),
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
+            node_types: std::collections::BTreeSet::new(),
         }
     }
 

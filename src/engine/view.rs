@@ -439,6 +439,7 @@ mod tests {
             trust: BTreeMap::new(),
             grace_metadata: std::time::Duration::ZERO,
             grace_packages: std::time::Duration::ZERO,
+            node_types: std::collections::BTreeSet::new(),
         };
         Arc::make_mut(&mut inside.rules).distributions.insert(rollout.parts[0].dist.clone(), rules);
         let number = rollout.plan.expect("it moves");

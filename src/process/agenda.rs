@@ -333,6 +333,7 @@ mod tests {
             trust: BTreeMap::from([trust(Standing::Good)]),
             grace_metadata: Duration::from_mins(1),
             grace_packages: Duration::from_hours(1),
+            node_types: std::collections::BTreeSet::new(),
         }
     }
 

@@ -52,6 +52,8 @@ pub mod delays;
 pub mod unanswered;
 /// What speaks for a rollout so far.
 pub mod evidence;
+/// Which teams a bundle concerns.
+pub mod affected;
 /// Which tasks somebody should look at.
 pub mod follow_up;
 /// What somebody has to do, or can do now.

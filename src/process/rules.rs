@@ -52,6 +52,8 @@ pub struct DistRules {
     pub grace_metadata: Duration,
     /// How long a package's file stays in a tree that no longer lists it.
     pub grace_packages: Duration,
+    /// The node types for which it is the repository; for all if there are none (S1-51).
+    pub node_types: BTreeSet<String>,
 }
 
 /// Whom a tree trusts, for packages that are promoted into it.

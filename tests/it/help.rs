@@ -77,6 +77,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["bundle", "remove"],
     &["bundle", "notes"],
     &["bundle", "move"],
+    &["bundle", "affected"],
     &["bundle", "correct"],
     &["bundle", "close"],
     &["update"],

@@ -9,8 +9,8 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::bundles::{
-    BundleBody, CloseBundleBody, CorrectBody, CorrectionsBody, MoveBundleBody, NumberBody, OpenBundleBody,
-    RolloutsBody, UpdateBody,
+    AffectedBody, BundleBody, CloseBundleBody, CorrectBody, CorrectionsBody, MoveBundleBody, NumberBody,
+    OpenBundleBody, RolloutsBody, UpdateBody,
 };
 
 /// Opens, fills, moves and closes bundles: rollouts that are released together
@@ -82,6 +82,14 @@ enum What {
         /// Why; recorded in the logbook
         #[arg(long, default_value = "")]
         reason: String,
+    },
+    /// Lists the teams that a bundle concerns: whose sites run what is changed, and who uses the same repository
+    ///
+    /// Node types are those of its rollouts (`rolloutctl describe`) and of the registry (`rolloutctl team`). Where some of its
+    /// rollouts were rejected, it is about those.
+    Affected {
+        /// The bundle
+        bundle: String,
     },
     /// Shows what would make a bundle and its release notes agree, or does it
     ///
@@ -174,6 +182,10 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
             }
             moved
         }
+        What::Affected { bundle } => {
+            let found: Vec<AffectedBody> = client.get(&of(&bundle, "/affected")).await?;
+            return Ok(Outcome::done(if json { document(&found) } else { affected(&bundle, &found, table::width()) }));
+        }
         What::Correct { bundle, withdraw, apply: false, .. } => {
             let found: CorrectionsBody = client.get(&of(&bundle, &format!("/corrections?withdraw={withdraw}"))).await?;
             return Ok(Outcome::done(if json { document(&found) } else { corrections(&bundle, &found) }));
@@ -186,6 +198,19 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
         What::Close { bundle, reason } => client.delete(&of(&bundle, ""), &CloseBundleBody { reason }).await?,
     };
     Ok(recorded(&done, json))
+}
+
+fn affected(bundle: &str, teams: &[AffectedBody], width: usize) -> String {
+    if teams.is_empty() {
+        return format!("{bundle} concerns no team of the registry.\n");
+    }
+    let row = |one: &AffectedBody| {
+        let how = if one.directly { "directly" } else { "indirectly" };
+        let task = if one.has_task { "yes" } else { "" };
+        vec![one.team.clone(), how.to_owned(), one.node_types.join(", "), task.to_owned()]
+    };
+    let rows: Vec<_> = teams.iter().map(row).collect();
+    table::lay_out(&["TEAM", "AFFECTED", "NODE TYPES", "ROLL-OUT TASK"], &rows, width)
 }
 
 /// Waits until nothing is being moved for any rollout of a bundle.
@@ -280,6 +305,18 @@ fn list_updates(updates: &[UpdateBody], width: usize) -> String {
 mod tests {
     use super::*;
     use crate::web::api::bundles::MemberBody;
+
+    #[test]
+    fn teams_that_a_bundle_concerns_are_listed() {
+        let one = |team: &str, node_types: &[&str], has_task| AffectedBody {
+            team: team.into(),
+            directly: !node_types.is_empty(),
+            node_types: node_types.iter().map(|&name| name.to_owned()).collect(),
+            has_task,
+        };
+        let all = [one("ea-NGI_CH-CSCS", &[], true), one("ea-NGI_IT-INFN-T1", &["UI", "WN"], false)];
+        insta::assert_snapshot!(affected("BUNDLE-2011-12", &all, 120) + "\n" + &affected("BUNDLE-2011-13", &[], 120));
+    }
 
     #[test]
     fn bundles_and_updates_are_shown() {

@@ -1,10 +1,13 @@
 //! `rolloutctl task`: what teams of early adopters have to do.
 
+use std::collections::BTreeSet;
+
 use super::ask::{escape, recorded};
 use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
+use crate::web::api::bundles::AffectedBody;
 use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, ReassignTaskBody, TaskBody};
 use crate::web::api::teams::TeamBody;
 
@@ -41,8 +44,12 @@ enum What {
         /// The bundle
         bundle: String,
         /// The teams
-        #[arg(required_unless_present = "node_type")]
+        #[arg(required_unless_present_any = ["node_type", "affected"])]
         teams: Vec<String>,
+        /// All teams that the bundle concerns, as `rolloutctl bundle affected` has them: to roll out those that are affected
+        /// directly, and to roll back also those that are affected indirectly
+        #[arg(long)]
+        affected: bool,
         /// All teams of the registry that run this node type, too
         #[arg(long)]
         node_type: Option<String>,
@@ -117,12 +124,15 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
             let tasks: Vec<TaskBody> = client.pages(&path, None).await?;
             return Ok(Outcome::done(if json { document(&tasks) } else { list(&tasks, table::width()) }));
         }
-        What::Create { bundle, mut teams, node_type, roll_back, quarantine, reason } => {
-            let named = teams.clone();
+        What::Create { bundle, mut teams, affected, node_type, roll_back, quarantine, reason } => {
             if let Some(node_type) = node_type {
-                let more = of_node_type(client, &node_type).await?;
-                teams.extend(more.into_iter().filter(|team| !named.contains(team)));
+                teams.extend(of_node_type(client, &node_type).await?);
             }
+            if affected {
+                teams.extend(concerned(client, &bundle, roll_back).await?);
+            }
+            let mut seen = BTreeSet::new();
+            teams.retain(|team| seen.insert(team.clone()));
             let kind = if roll_back { "roll-back" } else { "roll-out" }.to_owned();
             client.post("/api/v1/tasks", &CreateTasksBody { bundle, kind, teams, quarantine, reason }).await?
         }
@@ -150,6 +160,17 @@ async fn of_node_type(client: &Client, node_type: &str) -> Result<Vec<String>, F
     if found.is_empty() {
         let hint = "`rolloutctl team list` shows who runs what";
         return Err(Failure::new(Exit::Refused, format!("no team of the registry runs {node_type}")).hint(hint));
+    }
+    Ok(found)
+}
+
+/// The teams that a bundle concerns: all of them to roll back, and those whose sites run what is changed to roll out.
+async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<Vec<String>, Failure> {
+    let all: Vec<AffectedBody> = client.get(&format!("/api/v1/bundles/{}/affected", escape(bundle))).await?;
+    let found: Vec<String> = all.into_iter().filter(|one| roll_back || one.directly).map(|one| one.team).collect();
+    if found.is_empty() {
+        let hint = "`rolloutctl describe ROLLOUT --node-type TYPE` says what a rollout is for, and `rolloutctl team` who runs it";
+        return Err(Failure::new(Exit::Refused, format!("{bundle} concerns no team of the registry")).hint(hint));
     }
     Ok(found)
 }

@@ -20,6 +20,7 @@ pub(super) fn rules(workflow: Workflow, calendar: Calendar) -> Rules {
         trust: [].into(),
         grace_metadata: Duration::ZERO,
         grace_packages: Duration::ZERO,
+        node_types: std::collections::BTreeSet::new(),
     };
     let mut rules = Rules::default();
     rules.distributions.insert(DIST.parse().expect("a path"), dist);

@@ -94,6 +94,7 @@ impl Story {
             trust: trees.iter().map(|t| (t.parse().expect("a name"), trust(1, Standing::Good))).collect(),
             grace_metadata: Duration::from_mins(1),
             grace_packages: Duration::from_mins(1),
+            node_types: std::collections::BTreeSet::new(),
         };
         let mut rules = Rules::default();
         rules.distributions.insert(DIST.parse().expect("a path"), dist);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::asking::{RecordedBody, caller, encoded, line, next_page, parsed, record};
 use crate::domain::names::{BundleId, RolloutId, Series};
 use crate::process::act::correct;
+use crate::process::affected::{Affected, affected};
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::input::Ask;
 use crate::process::world::World;
@@ -174,6 +175,39 @@ pub async fn bundle(State(context): State<Context>, Path(id): Path<String>) -> R
     let found =
         id.parse::<BundleId>().ok().and_then(|id| Some(bundle_body(&view.world, &id, view.world.bundles.get(&id)?)));
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no bundle {}", id.escape_debug())))
+}
+
+/// A team that a bundle concerns.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AffectedBody {
+    /// The team.
+    pub team: String,
+    /// Whether its site runs a node type that is changed; if not, it uses the same repository for others.
+    pub directly: bool,
+    /// The node types that it runs and that are changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_types: Vec<String>,
+    /// Whether it has a roll-out task of the bundle.
+    pub has_task: bool,
+}
+
+/// The teams that a bundle concerns: those that have to roll it out, or back if some of it was rejected.
+#[utoipa::path(get, path = "/api/v1/bundles/{id}/affected", tag = "bundles", params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "The teams, by name", body = Vec<AffectedBody>), (status = 404, body = Problem)))]
+pub async fn affected_by(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<AffectedBody>>, Problem> {
+    let view = context.engine.shared().read();
+    let found = id.parse::<BundleId>().ok().and_then(|id| Some((view.world.bundles.get(&id)?, id)));
+    let (bundle, id) = found.ok_or_else(|| Problem::not_found(format!("there is no bundle {}", id.escape_debug())))?;
+    let body = |one: Affected| AffectedBody {
+        team: one.team.to_string(),
+        directly: one.is_direct(),
+        node_types: one.node_types.into_iter().collect(),
+        has_task: one.has_task,
+    };
+    Ok(Json(affected(view.known(), &id, bundle).into_iter().map(body).collect()))
 }
 
 /// Which updates.

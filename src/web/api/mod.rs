@@ -141,6 +141,7 @@ pub mod outbox;
     todo::todo,
     bundles::bundles,
     bundles::bundle,
+    bundles::affected_by,
     bundles::open_bundle,
     bundles::join_bundle,
     bundles::leave_bundle,
@@ -241,6 +242,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/rollouts/{id}/links/{what}", put(dossier::link).delete(dossier::unlink))
         .route("/api/v1/bundles", get(bundles::bundles).post(bundles::open_bundle))
         .route("/api/v1/bundles/{id}", get(bundles::bundle).delete(bundles::close_bundle))
+        .route("/api/v1/bundles/{id}/affected", get(bundles::affected_by))
         .route("/api/v1/bundles/{id}/rollouts", post(bundles::join_bundle))
         .route("/api/v1/bundles/{id}/rollouts/{rollout}", delete(bundles::leave_bundle))
         .route("/api/v1/bundles/{id}/notes", put(bundles::announce))

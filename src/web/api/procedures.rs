@@ -164,6 +164,7 @@ mod tests {
             trust: BTreeMap::new(),
             grace_metadata: Duration::ZERO,
             grace_packages: Duration::ZERO,
+            node_types: std::collections::BTreeSet::new(),
         };
         let egi = include_str!("../../../fixtures/procedures/brief.toml");
         let other = egi.replace("\"packages_present\", \"not_older\"", "{ name = \"exposure\", for = \"7d\" }");

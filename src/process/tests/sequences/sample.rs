@@ -114,6 +114,7 @@ pub(super) fn rules(procedure: usize) -> Rules {
         trust: trees().into_iter().map(|tree| (tree, trust())).collect(),
         grace_metadata: Duration::from_mins(1),
         grace_packages: Duration::from_hours(2),
+        node_types: std::collections::BTreeSet::new(),
     };
     let mut rules = Rules::default();
     for path in [DIST, OTHER] {

@@ -1,6 +1,8 @@
 //! Bundles, their release notes and their tasks, where gLite's release of two patches does not come by.
 
 use super::*;
+use crate::domain::attributes::AttributeChanges;
+use crate::process::affected::affected;
 use crate::process::outlook::outlook;
 
 /// Under `glite`: `r` with bdii and `s` with dpm in the bundle `B-1`, and `t` with a newer bdii in none.
@@ -368,4 +370,57 @@ fn whoever_moves_a_part_of_a_bundle_is_warned() {
     alone.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r"]), reason: String::new() });
     alone.records(&mu(), moves("In Production", &["r"]));
     assert_eq!(warnings(&alone), [""; 0]);
+}
+
+/// S1-22, S1-47, S1-50 to S1-52: a problem of what a UI runs concerns whoever runs UIs, and whoever has got it with something
+/// else from the same repository.
+#[test]
+fn teams_are_found_by_node_types_and_by_the_repository_that_they_use() {
+    let mut story = patches();
+    for (name, ngi, types, observer) in [
+        ("ea-NGI_IT-T1", "NGI_IT", ["ui", "WN"], false),
+        ("ea-NGI_CH-CSCS", "NGI_CH", ["WMS", "LB"], false),
+        ("ea-NGI_DE-KIT", "NGI_DE", ["SE", "SE_dpm"], false),
+        ("ea-NGI_FR-LAL", "NGI_FR", ["UI", "WN"], true),
+    ] {
+        let (products, stacks) = Default::default();
+        let (ngi, node_types) = (ngi.to_owned(), types.map(str::to_owned).into());
+        let new = TeamRegistered { team: team(name), ngi, products, stacks, node_types, observer };
+        story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    }
+    let says = |rollout: &str, node_type: &str| {
+        let node_types = Some([node_type.parse().expect("a label")].into());
+        let changes = AttributeChanges { node_types, ..AttributeChanges::default() };
+        Ask::Describe { rollout: id(rollout), changes, reason: String::new() }
+    };
+    let found = |story: &Story| {
+        let bundle = story.world.bundles.get(&named("B-1")).expect("there");
+        let all = affected(story.known(), &named("B-1"), bundle).into_iter();
+        all.map(|one| format!("{} {:?} {}", one.team, one.node_types, one.has_task)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&story), [""; 0], "nobody has said what it is for");
+    story.records(&ou(), says("r", "UI")).records(&ou(), says("s", "SE"));
+    let (it, de) = ("ea-NGI_IT-T1 {\"UI\"} false", "ea-NGI_DE-KIT {\"SE\"} false");
+    assert_eq!(found(&story), [de, it]);
+    // Who tests another bundle of the same repository has to agree with it, too.
+    story.records(&mu(), joins("B-2", &["t"])).passes(SETTLING);
+    let (kind, quarantine, teams) = (TaskKind::RollOut, None, vec![team("ea-NGI_CH-CSCS")]);
+    let create = |bundle: &str| {
+        let (bundle, teams) = (named(bundle), teams.clone());
+        Ask::CreateTasks { bundle, kind, teams, quarantine, reason: String::new() }
+    };
+    story.records(&ou(), create("B-2"));
+    let indirect = "ea-NGI_CH-CSCS {} false";
+    assert_eq!(found(&story), [indirect, de, it]);
+    // Only what was rejected has to go back.
+    let mut rejected = story.clone();
+    rejected.moves(&ou(), "Rejected");
+    assert_eq!(found(&rejected), [indirect, it]);
+    // A repository for some node types is nobody else's.
+    let mut split = story.clone();
+    split.rules.distributions.values_mut().next().expect("one").node_types = ["UI".to_owned()].into();
+    assert_eq!(found(&split), [it]);
+    // Whoever has rolled this very bundle out has it.
+    split.records(&ou(), create("B-1"));
+    assert_eq!(found(&split), ["ea-NGI_CH-CSCS {} true", it]);
 }
