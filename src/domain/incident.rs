@@ -80,11 +80,13 @@ pub struct Told<'a> {
     pub at: &'a str,
     /// Its ticket in the helpdesk.
     pub ticket: Option<&'a str>,
+    /// What has solved it.
+    pub solution: Option<&'a str>,
 }
 
 /// The text of an incident, to be pasted into a helpdesk such as GGUS.
 pub fn incident_text(told: &Told<'_>) -> String {
-    let Told { incident, kind, title, unit, priority, rollout, at, ticket } = told;
+    let Told { incident, kind, title, unit, priority, rollout, at, ticket, solution } = told;
     let mut text = format!("Subject: {title}\nSupport unit: {unit}\nPriority: {priority} ({})\n\n", priority.number());
     let _ = writeln!(text, "{title}\n\nKind of incident: {kind}\nRecorded: {at}, as incident {incident}");
     if let Some(rollout) = rollout {
@@ -92,6 +94,9 @@ pub fn incident_text(told: &Told<'_>) -> String {
     }
     if let Some(ticket) = ticket {
         let _ = writeln!(text, "Ticket: {ticket}");
+    }
+    if let Some(solution) = solution {
+        let _ = writeln!(text, "Closed: {solution}");
     }
     text
 }
@@ -127,6 +132,7 @@ mod tests {
             rollout: (incident == 1).then_some("rt-1234"),
             at: "2026-11-30T09:00:00Z",
             ticket,
+            solution: (incident == 1).then_some("restarted"),
         }
     }
 

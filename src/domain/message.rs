@@ -108,6 +108,8 @@ fields! {
     Review = "review";
     /// Until when the review should be answered
     ReviewBy = "review-by";
+    /// The number of the problem
+    Problem = "problem";
     /// What has happened, as the logbook says it
     Event = "event";
 }

@@ -36,6 +36,11 @@ impl State {
     }
 }
 
+/// The name of a state, as a shell takes it for one word.
+pub fn quoted(state: &str) -> String {
+    if state.contains(' ') { format!("'{state}'") } else { state.to_owned() }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

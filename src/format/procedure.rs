@@ -339,6 +339,7 @@ mod tests {
         "rollout.failed",
         "assignment.unanswered",
         "task.created",
+        "task.quarantine_over",
         "task.reassigned",
         "update.numbered",
     ];

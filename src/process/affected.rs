@@ -60,7 +60,9 @@ pub fn affected(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Affecte
         let uses = || users.iter().any(|(dist, users)| users.contains(name) && may_use(known, dist, team));
         (!node_types.is_empty() || has_task || uses()).then(|| Affected { team: name.clone(), node_types, has_task })
     };
-    world.teams.iter().filter(|(_, team)| !team.observer).filter_map(one).collect()
+    // Whoever only observes has something to do with it only if it was told to.
+    let concerns = |one: &Affected| one.has_task || world.teams.counts(&one.team);
+    world.teams.iter().filter_map(one).filter(concerns).collect()
 }
 
 fn is_roll_out(task: &Task, team: &TeamName) -> bool {

@@ -91,7 +91,7 @@ pub enum Answer {
     },
     /// There is no such thing.
     NotFound(String),
-    /// It exists already.
+    /// It is so already, or it is too late for it.
     Conflict(String),
 }
 

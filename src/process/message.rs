@@ -9,9 +9,10 @@
 use std::collections::BTreeSet;
 
 use super::decision::{Decision, Entry};
+use super::fact::incident::{ProblemOpened, ProblemRecurred};
 use super::fact::notice::Message;
 use super::fact::rollout::{Moved, Submitted};
-use super::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskReassigned};
+use super::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskReassigned};
 use super::fact::{Fact, Subject, halt, review};
 use super::gate::{acknowledged, exposure};
 use super::known::Known;
@@ -194,7 +195,8 @@ impl<'a> Event<'a> {
         let mut others = false;
         for group in &notice.to {
             match group.as_str() {
-                Group::TEAM => teams.extend(self.team.clone()),
+                // Whoever had a task is told, too, that another team has it now.
+                Group::TEAM => teams.extend(self.team.clone().into_iter().chain(self.before())),
                 Group::EARLY_ADOPTERS => teams.extend(self.testers().cloned()),
                 _ => others = true,
             }
@@ -214,6 +216,14 @@ impl<'a> Event<'a> {
             rollout: self.rollout.map(|rollout| rollout.id.clone()),
             bundle: self.bundle.clone(),
         })
+    }
+
+    /// The team that had a task which another one has now.
+    fn before(&self) -> Option<TeamName> {
+        match self.fact {
+            Fact::TaskReassigned(given) => Some(given.from.clone()),
+            _ => None,
+        }
     }
 
     /// The teams that test the rollout or have a task of the bundle.
@@ -240,6 +250,7 @@ impl<'a> Event<'a> {
             Fact::TaskCreated(TaskCreated { task, .. })
             | Fact::TaskReassigned(TaskReassigned { task, .. })
             | Fact::TaskBegun(TaskBegun { task, .. })
+            | Fact::QuarantineOver(QuarantineOver { task, .. })
             | Fact::TaskDone(TaskDone { task, .. }) => Some(*task),
             _ => None,
         };
@@ -312,6 +323,11 @@ impl<'a> Event<'a> {
             }
             Field::Review => Some(review?.to_string()),
             Field::ReviewBy => Some(format!("{:.0}", world.reviews.get(review?)?.due)),
+            Field::Problem => match self.fact {
+                Fact::ProblemOpened(ProblemOpened { problem, .. })
+                | Fact::ProblemRecurred(ProblemRecurred { problem, .. }) => Some(problem.to_string()),
+                _ => None,
+            },
             Field::Event => Some(self.fact.to_string()),
         }
     }

@@ -251,10 +251,11 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         }
         Input::Heard(hint) => hint::heard(known, hint),
         Input::WorkEnded(work, end) => ended::ended(known, work, end),
-        // What is late: of a rollout, of early adopters, of a review.
+        // What is late: of a rollout, of early adopters, of a task, of a review.
         Input::Tick => {
             let mut late = delays::delays(known);
             late.entries.extend(unanswered::unanswered(known).entries);
+            late.entries.extend(follow_up::quarantines(known).entries);
             late.entries.extend(review::come_due(known).entries);
             late
         }

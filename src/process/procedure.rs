@@ -35,6 +35,7 @@ pub const TOLD_OF: &[&str] = &[
     task::TaskCreated::NAME,
     task::TaskReassigned::NAME,
     task::TaskBegun::NAME,
+    task::QuarantineOver::NAME,
     task::TaskDone::NAME,
     update::UpdateNumbered::NAME,
     halt::Halted::NAME,

@@ -54,6 +54,8 @@ rights! {
     RANK = "decide how urgent an issue is", [DMSU], false;
     /// What is said of a rollout beside its title.
     DESCRIBE = "describe rollouts", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
+    /// How urgent a rollout is (S0-07): that alone is for others, too.
+    PRIORITY = "decide how urgent a rollout is", [ADMIN, VERIFIER, SRM, DMSU, MU, OU, MAINTAINER], false;
     /// What somebody has looked at.
     TICK = "tick what a procedure asks for", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// Notes and links.

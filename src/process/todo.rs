@@ -22,7 +22,7 @@ use crate::domain::names::{ChangeId, DistPath, Role};
 use crate::domain::naming::team::TeamName;
 use crate::domain::request::Status;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, State, Transition};
+use crate::domain::workflow::{Effect, State, Transition, quoted};
 
 /// Rollouts of one state in one distribution that are looked at.
 pub const LOOKED_AT: usize = 100;
@@ -110,14 +110,16 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
         }
     }
     for (number, task) in world.tasks.open_of(team) {
-        let (by, what, word) = match task.begun {
-            None => (Deadline::None, format!("task {number}: {} the bundle {}", task.kind, task.bundle), "begin"),
-            Some((_, since, _)) => {
-                let ends = known.now.when(since.plus(task.quarantine));
-                let what = format!("task {number} can be done after its quarantine, at {:.0}", ends.wall);
-                (Deadline::None, what, "done")
-            }
+        let (what, word) = if task.begun.is_none() {
+            (format!("task {number}: {} the bundle {}", task.kind, task.bundle), "begin")
+        } else {
+            let when = match world.quarantine_ends(task, known.now.elapsed).map(|ends| known.now.when(ends)) {
+                Some(ends) => format!("at {:.0}", ends.wall),
+                None => "which stands still while its bundle is on hold".to_owned(),
+            };
+            (format!("task {number} can be done after its quarantine, {when}"), "done")
         };
+        let by = Deadline::None;
         duties.push(Duty { by, what, command: format!("task {word} {number} success") });
     }
     duties
@@ -261,9 +263,4 @@ fn delayed(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollo
         what: format!("{} should leave {}: move it, or say why not", rollout.id, rollout.state),
         command: format!("note {} WHY", rollout.id),
     })
-}
-
-/// As a shell takes it for one word.
-fn quoted(state: &str) -> String {
-    if state.contains(' ') { format!("'{state}'") } else { state.to_owned() }
 }

@@ -32,6 +32,11 @@ pub fn unanswered(known: Known<'_>) -> Decision {
 fn is_over(known: Known<'_>, id: &RolloutId) -> bool {
     let Some(rollout) = known.world.rollouts.get(id) else { return false };
     let Some(rules) = asking(known, rollout) else { return false };
-    let mut silent = known.world.adopters.of(id).filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
+    let counting = || known.world.adopters.of(id).filter(|(team, _)| known.world.teams.counts(team));
+    // Somebody may have been registered as an early adopter since.
+    if counting().any(|(_, adopter)| adopter.standing().accepts()) {
+        return false;
+    }
+    let mut silent = counting().filter(|(_, adopter)| adopter.standing() == Standing::Assigned);
     silent.all(|(_, adopter)| answer_by(known, rules, id, adopter).is_some_and(|by| by < known.now.wall))
 }

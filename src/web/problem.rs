@@ -78,9 +78,9 @@ impl Problem {
         Self::of_status(StatusCode::NOT_FOUND, detail)
     }
 
-    /// It exists already.
+    /// It is so already, or it is too late for it.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", "It exists already", detail)
+        Self::new(StatusCode::CONFLICT, "conflict", "Nothing was changed", detail)
     }
 
     /// The request is invalid.

@@ -5,7 +5,7 @@
 use crate::cast::{Actor, good, listed, notices, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
-use crate::site::{DISTRIBUTION, said};
+use crate::site::{DISTRIBUTION, Site, said};
 
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
@@ -67,6 +67,8 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     hands.have_passed(6 * DAY);
     refused(&site, ONE, &["task", "done", "1", "success"], "(quarantine)");
     hands.have_passed(7 * DAY + 3 * HOUR);
+    let reminded = |site: &Site| notices(site).iter().filter(|template| *template == "quarantine-is-over").count();
+    site.wait("the ends of both quarantines", |site| (reminded(site) == 2).then_some(()));
     // The quarantine is over (S1-27): one site is content, the other has an issue with one of the patches (S1-25).
     site.wait("task 1", |site| site.ctl_as(ONE, &["task", "done", "1", "success"]).status.success().then_some(()));
     let issue =
@@ -89,6 +91,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     good(&site, "ou", &["task", "done", "3", "success", "--early", "--reason", "the site has only one UI"]);
     good(&site, TWO, &["task", "begin", "4", "success"]);
     hands.have_passed(10 * DAY + 4 * HOUR);
+    site.wait("the end of the third", |site| (reminded(site) == 3).then_some(()));
     site.wait("task 4", |site| site.ctl_as(TWO, &["task", "done", "4", "success"]).status.success().then_some(()));
 
     // 10, 11: the rest is ready, and the notes still list what was rejected (S1-31); they are corrected (S1-32).
@@ -104,7 +107,7 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     good(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"]);
     site.wait("production", |site| (listed(site, "production") == [voms.clone()]).then_some(()));
     assert_eq!(listed(&site, "delta").len(), 0);
-    // Who was to be told what meanwhile: steps 1, 6 and 7, the roll-back, steps 12 and 19 (S1-13, S1-20, S1-33, S1-40, S1-42).
+    // Who was to be told what meanwhile: steps 1, 6, 7 and 8, the roll-back, steps 12 and 19 (S1-13, S1-20, S1-27, S1-33, S1-40, S1-42).
     site.wait("the broadcast", |site| notices(site).contains(&"broadcast".to_owned()).then_some(()));
     assert_eq!(
         notices(&site),
@@ -115,10 +118,13 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
             "patch-is-rolling-out",
             "task",
             "task",
+            "quarantine-is-over",
+            "quarantine-is-over",
             "patch-is-rejected",
             "synchronise",
             "task",
             "task",
+            "quarantine-is-over",
             "update-is-numbered",
             "update-is-numbered",
             "broadcast",

@@ -30,7 +30,7 @@ fn incidents_that_recur_are_one_problem_with_their_tickets_as_children() {
         "{third}"
     );
     assert!(good(&site, "srm", &["todo"]).contains("problem show 1"));
-    assert!(good(&site, "srm", &["notices"]).contains("Recurring incidents"), "the procedure tells operations");
+    assert!(good(&site, "srm", &["notices"]).contains("Problem 1: incidents recur"), "the procedure tells operations");
     // All of it is there after a kill.
     site.kill();
     site.under = hands.under();

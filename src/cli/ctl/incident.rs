@@ -16,7 +16,7 @@ use crate::web::api::incidents::{
 /// Several incidents of one kind within some time are a problem: `rolloutctl problem` has them together, for whoever
 /// looks for their cause.
 ///
-/// Example: rolloutctl incident add publication "testing was not published for an hour" --priority high
+/// Example: rolloutctl incident add publication "testing was not published for an hour" --unit "Software Provisioning"
 #[derive(Debug, clap::Args)]
 pub struct IncidentArgs {
     #[command(subcommand)]
@@ -205,13 +205,11 @@ fn list(incidents: &[IncidentBody], width: usize) -> String {
             it.priority.clone(),
             if it.closed.is_some() { "closed" } else { "open" }.to_owned(),
             it.problem.map(|problem| problem.to_string()).unwrap_or_default(),
-            it.unit.clone(),
-            it.ticket.clone().unwrap_or_default(),
             it.title.clone(),
         ]
     };
     let rows: Vec<_> = incidents.iter().map(row).collect();
-    let heads = ["INCIDENT", "SINCE", "KIND", "PRIORITY", "STATE", "PROBLEM", "SUPPORT UNIT", "TICKET", "TITLE"];
+    let heads = ["INCIDENT", "SINCE", "KIND", "PRIORITY", "STATE", "PROBLEM", "TITLE"];
     table::lay_out(&heads, &rows, width)
 }
 
@@ -226,20 +224,23 @@ fn list_problems(problems: &[ProblemBody], width: usize) -> String {
             it.kind.clone(),
             if it.closed.is_some() { "solved" } else { "open" }.to_owned(),
             it.incidents.len().to_string(),
-            it.unit.clone(),
-            it.ticket.clone().unwrap_or_default(),
             it.cause.clone().unwrap_or_default(),
         ]
     };
     let rows: Vec<_> = problems.iter().map(row).collect();
-    let heads = ["PROBLEM", "SINCE", "KIND", "STATE", "INCIDENTS", "SUPPORT UNIT", "TICKET", "CAUSE"];
+    let heads = ["PROBLEM", "SINCE", "KIND", "STATE", "INCIDENTS", "CAUSE"];
     table::lay_out(&heads, &rows, width)
 }
 
 /// The text for the ticket, and what is known.
 fn show(problem: &ProblemBody) -> String {
     let mut text = problem.text.clone().unwrap_or_default();
-    let known = [("Ticket", &problem.ticket), ("Cause", &problem.cause), ("Workaround", &problem.workaround)];
+    let known = [
+        ("Ticket", &problem.ticket),
+        ("Cause", &problem.cause),
+        ("Workaround", &problem.workaround),
+        ("Solved", &problem.solution),
+    ];
     let known: Vec<_> = known.into_iter().filter_map(|(what, it)| Some((what, it.as_ref()?))).collect();
     if !known.is_empty() {
         text.push('\n');
@@ -266,6 +267,7 @@ mod tests {
             by: "ann".into(),
             at: "2026-11-29T09:00:00Z".into(),
             closed: (number == 1).then(|| "2026-11-29T10:00:00Z".into()),
+            solution: (number == 1).then(|| "restarted".into()),
             problem: (number < 3).then_some(1),
             text: None,
         }
@@ -273,7 +275,7 @@ mod tests {
 
     #[test]
     fn incidents_are_listed() {
-        insta::assert_snapshot!(list(&[incident(3), incident(2), incident(1)], 140));
+        insta::assert_snapshot!(list(&[incident(3), incident(2), incident(1)], 80));
         insta::assert_snapshot!(list(&[], 120));
     }
 
@@ -288,10 +290,11 @@ mod tests {
             cause: Some("the disk is too slow".into()),
             workaround: None,
             at: "2026-11-29T09:00:00Z".into(),
-            closed: None,
+            closed: Some("2026-11-30T09:00:00Z".into()),
+            solution: Some("a faster disk".into()),
             text: Some("Subject: recurring incidents\n".into()),
         };
-        insta::assert_snapshot!(list_problems(std::slice::from_ref(&problem), 120) + "\n" + &show(&problem));
+        insta::assert_snapshot!(list_problems(std::slice::from_ref(&problem), 80) + "\n" + &show(&problem));
         insta::assert_snapshot!(list_problems(&[], 120));
     }
 }

@@ -158,6 +158,7 @@ enum Command {
     Problem(incident::ProblemArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
+    #[command(visible_alias = "forget")]
     Erase(erase::EraseArgs),
     Uploads(uploads::UploadsArgs),
     Rejected(rejected::RejectedArgs),

@@ -45,7 +45,7 @@ pub struct RestoreArgs {
     /// Also bring packages back that were withdrawn or rejected since
     #[arg(long)]
     also_rejected: bool,
-    /// Also if many packages leave the tree: more than 50, or more than a tenth of it
+    /// Also if many packages leave the tree: more than 50, or more than 10 and a tenth of it
     #[arg(long)]
     may_shrink: bool,
     /// With --dry-run, at most this many packages

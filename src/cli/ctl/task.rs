@@ -7,6 +7,7 @@ use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
+use crate::web::api::asking::RecordedBody;
 use crate::web::api::bundles::AffectedBody;
 use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, ReassignTaskBody, TaskBody};
 use crate::web::api::teams::TeamBody;
@@ -84,7 +85,7 @@ enum What {
         #[arg(long)]
         reason: String,
     },
-    /// Gives a task that is not done to another team, where it begins anew
+    /// Gives a roll-out task that was not begun to another team
     Reassign {
         /// The task's number
         task: u64,
@@ -128,13 +129,21 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
             if let Some(node_type) = node_type {
                 teams.extend(of_node_type(client, &node_type).await?);
             }
+            let mut have = Vec::new();
             if affected {
-                teams.extend(concerned(client, &bundle, roll_back).await?);
+                let (found, others) = concerned(client, &bundle, roll_back).await?;
+                teams.extend(found);
+                have = others;
             }
             let mut seen = BTreeSet::new();
             teams.retain(|team| seen.insert(team.clone()));
             let kind = if roll_back { "roll-back" } else { "roll-out" }.to_owned();
-            client.post("/api/v1/tasks", &CreateTasksBody { bundle, kind, teams, quarantine, reason }).await?
+            let body = CreateTasksBody { bundle, kind, teams, quarantine, reason };
+            let mut done: RecordedBody = client.post("/api/v1/tasks", &body).await?;
+            if !have.is_empty() {
+                done.warnings.push(format!("these have such a task already: {}", have.join(", ")));
+            }
+            done
         }
         What::Begin { task, outcome, reason } => {
             client.post(&format!("/api/v1/tasks/{task}/begin"), &BeginTaskBody { outcome, reason }).await?
@@ -164,15 +173,26 @@ async fn of_node_type(client: &Client, node_type: &str) -> Result<Vec<String>, F
     Ok(found)
 }
 
-/// The teams that a bundle concerns: all of them to roll back, and those whose sites run what is changed to roll out.
-async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<Vec<String>, Failure> {
+/// The teams that a bundle concerns and that have no such task that is not done; and those that have one. All of them roll
+/// back, and those whose sites run what is changed roll out.
+async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<(Vec<String>, Vec<String>), Failure> {
     let all: Vec<AffectedBody> = client.get(&format!("/api/v1/bundles/{}/affected", escape(bundle))).await?;
-    let found: Vec<String> = all.into_iter().filter(|one| roll_back || one.directly).map(|one| one.team).collect();
-    if found.is_empty() {
-        let hint = "`rolloutctl describe ROLLOUT --node-type TYPE` says what a rollout is for, and `rolloutctl team` who runs it";
-        return Err(Failure::new(Exit::Refused, format!("{bundle} concerns no team of the registry")).hint(hint));
-    }
-    Ok(found)
+    let open = format!("/api/v1/tasks?open=true&bundle={}", escape(bundle));
+    let open: Vec<TaskBody> = client.pages(&open, None).await?;
+    let kind = if roll_back { "roll-back" } else { "roll-out" };
+    let has = |team: &String| open.iter().any(|task| task.kind == kind && task.team == *team);
+    let is_any = !all.is_empty();
+    let wanted = all.into_iter().filter(|one| roll_back || one.directly).map(|one| one.team);
+    let (have, found): (Vec<String>, Vec<String>) = wanted.partition(has);
+    let why = match (found.is_empty(), have.is_empty(), is_any) {
+        (false, ..) => return Ok((found, have)),
+        (true, false, _) => format!("every team that {bundle} concerns has such a task already"),
+        (true, true, true) => format!("{bundle} affects teams only indirectly, and those have nothing to roll out"),
+        (true, true, false) => format!("{bundle} concerns no team of the registry"),
+    };
+    let hint = "`rolloutctl bundle affected` lists them; `describe ROLLOUT --node-type TYPE` says what a rollout is for, and \
+                `team add` who runs it";
+    Err(Failure::new(Exit::Refused, why).hint(hint))
 }
 
 fn list(tasks: &[TaskBody], width: usize) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::domain::workflow::quoted;
 use crate::web::api::rollouts::RolloutBody;
 use crate::web::problem::FindingBody;
 
@@ -41,7 +42,7 @@ pub(super) fn next_steps(r: &RolloutBody, program: &str) -> String {
     }
     let mut text = "next:\n".to_owned();
     let rows: Vec<(String, &str)> =
-        r.next.iter().map(|n| (format!("{program} move {} {}", r.id, n.state), n.effect.as_str())).collect();
+        r.next.iter().map(|n| (format!("{program} move {} {}", r.id, quoted(&n.state)), n.effect.as_str())).collect();
     let widest = rows.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     for (command, effect) in rows {
         let _ = writeln!(text, "  {command:<widest$}  # {effect}");

@@ -9,7 +9,7 @@ use crate::domain::names::{BundleId, RolloutId};
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
 use crate::process::fact::{Fact, count};
-use crate::process::gate::Case;
+use crate::process::gate::{Case, shrink};
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
@@ -152,6 +152,9 @@ pub(in crate::process) fn step(
             }
             _ => findings.extend(judged.findings.into_iter().map(|finding| case.named(finding))),
         }
+    }
+    if findings.is_empty() {
+        findings.extend(shrink::together(&cases.iter().collect::<Vec<_>>()));
     }
     if !findings.is_empty() {
         return Decision::answered(Answer::Refused(judge(findings)));

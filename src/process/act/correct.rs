@@ -13,7 +13,7 @@ use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, State};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::bundle::{BundleAnnounced, told};
-use crate::process::gate::Case;
+use crate::process::gate::{Case, shrink};
 use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
@@ -122,9 +122,11 @@ pub(in crate::process) fn correct(
     if !found.withdrawn.is_empty() {
         findings.extend(missing_reason(reason, "A withdrawal needs a reason, for anyone who asks a year later."));
     }
-    for (rollout, state) in &found.withdrawn {
-        let Some(rollout) = known.world.rollouts.get(rollout) else { continue };
-        let case = Case::new(known, rollout, caller, state.as_str());
+    let rollout = |id: &RolloutId| known.world.rollouts.get(id);
+    let withdrawn = found.withdrawn.iter().filter_map(|(id, state)| Some((rollout(id)?, state)));
+    let cases: Vec<Case<'_>> = withdrawn.map(|(it, state)| Case::new(known, it, caller, state.as_str())).collect();
+    findings.extend(shrink::together(&cases.iter().collect::<Vec<_>>()));
+    for case in &cases {
         let judged = case.judge();
         match &case.step {
             Ok(step) if judged.verdict == Verdict::Pass => entries.push(case.moved(step, reason).0),

@@ -62,7 +62,8 @@ pub(in crate::process) fn change(
     changed: &IncidentChanged,
     reason: &str,
 ) -> Decision {
-    let there = match open_incident(known, changed.incident) {
+    // Also of one that is over: its ticket may become a child of a problem's.
+    let there = match incident(known, changed.incident) {
         Ok(there) => there,
         Err(decision) => return decision,
     };
@@ -80,16 +81,20 @@ pub(in crate::process) fn change(
 }
 
 /// An incident is over: service is as agreed again.
-pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, incident: u64, reason: &str) -> Decision {
-    if let Err(decision) = open_incident(known, incident) {
-        return decision;
+pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, number: u64, reason: &str) -> Decision {
+    match incident(known, number) {
+        Err(decision) => return decision,
+        Ok(there) if there.closed.is_some() => {
+            return Decision::answered(Answer::Conflict(format!("incident {number} is closed")));
+        }
+        Ok(_) => {}
     }
     let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
     findings.extend(missing_reason(reason, "Say what has solved it: whoever meets it again will look here."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    recorded(known, caller, reason, IncidentClosed { incident })
+    recorded(known, caller, "", IncidentClosed { incident: number, solution: reason.trim().to_owned() })
 }
 
 /// Says what else is known of a problem: its ticket, its cause, a workaround.
@@ -99,7 +104,8 @@ pub(in crate::process) fn change_problem(
     changed: &ProblemChanged,
     reason: &str,
 ) -> Decision {
-    let there = match open_problem(known, changed.problem) {
+    // Also of one that is solved: often the cause is known later.
+    let there = match problem(known, changed.problem) {
         Ok(there) => there,
         Err(decision) => return decision,
     };
@@ -115,34 +121,28 @@ pub(in crate::process) fn change_problem(
 }
 
 /// A problem is solved. More incidents of its kind are alone again, until they recur.
-pub(in crate::process) fn close_problem(known: Known<'_>, caller: &Caller, problem: u64, reason: &str) -> Decision {
-    if let Err(decision) = open_problem(known, problem) {
-        return decision;
+pub(in crate::process) fn close_problem(known: Known<'_>, caller: &Caller, number: u64, reason: &str) -> Decision {
+    match problem(known, number) {
+        Err(decision) => return decision,
+        Ok(there) if there.closed.is_some() => {
+            return Decision::answered(Answer::Conflict(format!("problem {number} is closed")));
+        }
+        Ok(_) => {}
     }
     let mut findings: Vec<Finding> = rights::INCIDENTS.lacking(caller, []).into_iter().collect();
     findings.extend(missing_reason(reason, "Say how it was solved: whoever meets it again will look here."));
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    recorded(known, caller, reason, ProblemClosed { problem })
+    recorded(known, caller, "", ProblemClosed { problem: number, solution: reason.trim().to_owned() })
 }
 
-fn open_incident(known: Known<'_>, number: u64) -> Result<&Incident, Decision> {
-    match known.world.incidents.get(number) {
-        None => Err(Decision::answered(Answer::NotFound(format!("there is no incident {number}")))),
-        Some(incident) if incident.closed.is_some() => {
-            Err(Decision::answered(Answer::Conflict(format!("incident {number} is closed"))))
-        }
-        Some(incident) => Ok(incident),
-    }
+fn incident(known: Known<'_>, number: u64) -> Result<&Incident, Decision> {
+    let found = known.world.incidents.get(number);
+    found.ok_or_else(|| Decision::answered(Answer::NotFound(format!("there is no incident {number}"))))
 }
 
-fn open_problem(known: Known<'_>, number: u64) -> Result<&Problem, Decision> {
-    match known.world.incidents.problem(number) {
-        None => Err(Decision::answered(Answer::NotFound(format!("there is no problem {number}")))),
-        Some(problem) if problem.closed.is_some() => {
-            Err(Decision::answered(Answer::Conflict(format!("problem {number} is closed"))))
-        }
-        Some(problem) => Ok(problem),
-    }
+fn problem(known: Known<'_>, number: u64) -> Result<&Problem, Decision> {
+    let found = known.world.incidents.problem(number);
+    found.ok_or_else(|| Decision::answered(Answer::NotFound(format!("there is no problem {number}"))))
 }

@@ -200,7 +200,7 @@ fn of_tree(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fin
     if shrinks(lists, leaves, LEAVES_MAX) && !wanted.may_shrink {
         let sentence =
             format!("{id} lists {lists} packages and would have {leaves} fewer. If that is meant, say --may-shrink.");
-        findings.push(Finding::new(Verdict::NeedsAdmin, "shrinks", sentence));
+        findings.push(Finding::new(Verdict::Reject, "shrinks", sentence));
     }
     // What only takes packages away goes on, as withdrawals do.
     if !restored.comes.is_empty() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bundle::open_bundle;
+use super::correct::corrections;
 use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
@@ -56,7 +57,22 @@ pub(in crate::process) fn create(
             TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs() }.into()
         })
         .collect();
-    all_recorded(known, caller, reason, facts)
+    let mut decision = all_recorded(known, caller, reason, facts);
+    if let Some(Answer::Recorded { warnings, .. }) = &mut decision.answer {
+        warnings.extend(unlike_its_notes(known, bundle, kind));
+    }
+    decision
+}
+
+/// What whoever creates roll-out tasks should know: sites follow the release notes, and they list something else (S1-21). Where
+/// there are no notes yet, nobody follows them.
+fn unlike_its_notes(known: Known<'_>, bundle: &BundleId, kind: TaskKind) -> Option<String> {
+    let has_notes = known.world.bundles.get(bundle).is_some_and(|bundle| bundle.announced.is_some());
+    let steps = corrections(known, bundle, false).filter(|_| has_notes && kind == TaskKind::RollOut)?.steps();
+    (!steps.is_empty()).then(|| {
+        let steps = steps.join("; ");
+        format!("{bundle} and its release notes do not agree; `bundle correct {bundle}` would mend that: {steps}")
+    })
 }
 
 /// Why a team cannot have such a task of a bundle.
@@ -132,7 +148,8 @@ pub(in crate::process) fn extend(
     recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
 }
 
-/// Gives a task that is not done to another team, where it begins anew (S1-28).
+/// Gives a roll-out task that was not begun to another team (S1-28). Where a site was changed already, that team is the one that
+/// has to report and, if it comes to that, to go back.
 pub(in crate::process) fn reassign(
     known: Known<'_>,
     caller: &Caller,
@@ -144,12 +161,26 @@ pub(in crate::process) fn reassign(
         Ok(task) => task,
         Err(decision) => return decision,
     };
+    if let Err(decision) = open_bundle(known, &task.bundle) {
+        return decision;
+    }
     if task.team == *team {
         return Decision::answered(Answer::Conflict(format!("task {number} is one of {team} already")));
     }
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     findings.extend(super::missing_reason(reason, "Both teams have to know why: give a reason."));
     findings.extend(unfit(known, &task.bundle, task.kind, team));
+    if task.kind == TaskKind::RollBack {
+        let sentence = format!("Only {} can take its own site back; give the other team a task of its own.", task.team);
+        findings.push(Finding::new(Verdict::Reject, "roll_back", sentence));
+    } else if task.begun.is_some() {
+        let sentence = format!(
+            "The site of {} was changed already: it says what came of it (`task done {number} fail --early`), and the other \
+             team gets a task of its own.",
+            task.team
+        );
+        findings.push(Finding::new(Verdict::Reject, "begun", sentence));
+    }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
@@ -168,18 +199,14 @@ pub(in crate::process) fn done(
         Ok(task) => task,
         Err(decision) => return decision,
     };
-    let (Some((_, since, _)), None) = (task.begun, task.done) else {
+    if task.begun.is_none() || task.done.is_some() {
         return Decision::answered(Answer::Conflict(format!("task {number} is {}, not In Progress", task.status())));
-    };
-    let ends = known.now.when(since.plus(task.quarantine));
-    let is_early = ends.elapsed > known.now.elapsed;
+    }
+    let lasts = in_quarantine(known, number, task);
+    let is_early = lasts.is_some();
     let mut findings = Vec::new();
-    if is_early && !early {
-        let sentence = format!("The quarantine of task {number} lasts until {:.0}.", ends.wall);
-        findings.push(Finding {
-            not_before: Some(NotBefore::Elapsed(ends)),
-            ..Finding::new(Verdict::Wait, "quarantine", sentence)
-        });
+    if let Some(lasts) = lasts.filter(|_| !early) {
+        findings.push(lasts);
     } else if is_early {
         findings.extend(rights::TASKS.lacking(caller, []));
         findings.extend(super::missing_reason(reason, "To end a quarantine early needs a reason."));
@@ -189,6 +216,20 @@ pub(in crate::process) fn done(
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     recorded(known, caller, reason, TaskDone { task: number, bundle, team, outcome })
+}
+
+/// That the quarantine of a task is not over.
+fn in_quarantine(known: Known<'_>, number: u64, task: &Task) -> Option<Finding> {
+    if let Some(what) = known.world.holds_task(task) {
+        let sentence = format!("The quarantine of task {number} goes on when {what} does, which is on hold.");
+        return Some(Finding::new(Verdict::Wait, "quarantine", sentence));
+    }
+    let ends = known.now.when(known.world.quarantine_ends(task, known.now.elapsed)?);
+    (ends.elapsed > known.now.elapsed).then(|| {
+        let sentence = format!("The quarantine of task {number} lasts until {:.0}.", ends.wall);
+        let not_before = Some(NotBefore::Elapsed(ends));
+        Finding { not_before, ..Finding::new(Verdict::Wait, "quarantine", sentence) }
+    })
 }
 
 /// A task that is not done, or the answer that there is none.

@@ -166,6 +166,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::EmergencyTold(_)
         | Fact::TaskBegun(_)
         | Fact::TaskExtended(_)
+        | Fact::QuarantineOver(_)
         | Fact::Noted(_)
         | Fact::Failed(_)
         | Fact::IssueRanked(_)

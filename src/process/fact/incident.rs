@@ -55,6 +55,8 @@ pub struct IncidentChanged {
 pub struct IncidentClosed {
     /// The incident.
     pub incident: u64,
+    /// What has solved it.
+    pub solution: String,
 }
 
 /// Incidents of one kind recur: they are a problem.
@@ -104,6 +106,8 @@ pub struct ProblemChanged {
 pub struct ProblemClosed {
     /// The problem.
     pub problem: u64,
+    /// How it was solved.
+    pub solution: String,
 }
 
 impl Kind for IncidentRecorded {
@@ -189,7 +193,7 @@ impl fmt::Display for IncidentChanged {
 
 impl fmt::Display for IncidentClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "closed incident {}", self.incident)
+        write!(f, "closed incident {}: {}", self.incident, self.solution)
     }
 }
 
@@ -217,6 +221,6 @@ impl fmt::Display for ProblemChanged {
 
 impl fmt::Display for ProblemClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "closed problem {}", self.problem)
+        write!(f, "closed problem {}: {}", self.problem, self.solution)
     }
 }

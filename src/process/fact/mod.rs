@@ -391,6 +391,8 @@ facts! {
     TaskExtended(task::TaskExtended);
     /// Another team has to do a task.
     TaskReassigned(task::TaskReassigned);
+    /// The quarantine of a task is over.
+    QuarantineOver(task::QuarantineOver);
     /// A task is done.
     TaskDone(task::TaskDone);
     /// A maintenance was declared.
@@ -1074,6 +1076,12 @@ pub(crate) mod samples {
         ]
     }
 
+    /// What reminders of tasks added.
+    pub(crate) fn of_reminders() -> Vec<Fact> {
+        let (bundle, team) = ("BUNDLE-2011-12".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
+        vec![super::task::QuarantineOver { task: 1, bundle, team }.into()]
+    }
+
     /// What rollouts that take the place of others added.
     pub(crate) fn of_successions() -> Vec<Fact> {
         let id = |text: &str| text.parse().expect("an id");
@@ -1183,8 +1191,8 @@ pub(crate) mod samples {
             incident::ProblemRecurred { problem: 1, incident: 3 }.into(),
             incident::ProblemChanged { problem: 1, ticket: Some("#13".into()), cause, workaround }.into(),
             incident::ProblemChanged { problem: 1, ticket: None, cause: None, workaround: None }.into(),
-            incident::IncidentClosed { incident: 1 }.into(),
-            incident::ProblemClosed { problem: 1 }.into(),
+            incident::IncidentClosed { incident: 1, solution: "restarted".into() }.into(),
+            incident::ProblemClosed { problem: 1, solution: "a larger disk".into() }.into(),
             recorded(4, None, None).into(),
             recorded(5, None, None).into(),
             opened(2, [4, 5]).into(),
@@ -1268,6 +1276,7 @@ mod tests {
             .chain(samples::of_successions())
             .chain(samples::of_silence())
             .chain(samples::of_incidents())
+            .chain(samples::of_reminders())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1359,6 +1368,7 @@ mod tests {
         all.extend(samples::of_restores().into_iter().filter(|fact| matches!(fact, Fact::Restored(_))));
         all.extend(samples::of_silence());
         all.extend(samples::of_incidents());
+        all.extend(samples::of_reminders());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1470,6 +1480,7 @@ mod tests {
             samples::of_successions(),
             samples::of_silence(),
             samples::of_incidents(),
+            samples::of_reminders(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

@@ -55,7 +55,7 @@ pub struct TaskExtended {
     pub by: u64,
 }
 
-/// Another team has to do a task: it begins anew there (S1-28).
+/// Another team has to do a task (S1-28).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskReassigned {
@@ -67,6 +67,18 @@ pub struct TaskReassigned {
     pub team: TeamName,
     /// Its team so far.
     pub from: TeamName,
+}
+
+/// The quarantine of a task is over, and nobody has said yet what came of it (S1-27).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuarantineOver {
+    /// The task.
+    pub task: u64,
+    /// Its bundle.
+    pub bundle: BundleId,
+    /// Its team.
+    pub team: TeamName,
 }
 
 /// A task is done.
@@ -121,6 +133,14 @@ impl Kind for TaskReassigned {
     }
 }
 
+impl Kind for QuarantineOver {
+    const NAME: &'static str = "task.quarantine_over";
+
+    fn about(&self) -> Vec<Subject> {
+        both(&self.bundle, &self.team)
+    }
+}
+
 impl Kind for TaskDone {
     const NAME: &'static str = "task.done";
 
@@ -153,6 +173,12 @@ impl fmt::Display for TaskExtended {
 impl fmt::Display for TaskReassigned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "gave task {} of {} to {}", self.task, self.from, self.team)
+    }
+}
+
+impl fmt::Display for QuarantineOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the quarantine of task {} of {} is over", self.task, self.team)
     }
 }
 

@@ -57,7 +57,7 @@ mod bundle_complete;
 /// Are the roll-out tasks of the bundle done?
 mod tasks_done;
 /// Would too much leave the tree from which everybody installs?
-mod shrink;
+pub mod shrink;
 /// Does the calendar let packages move now?
 mod calendar;
 /// Was the change accepted that the rollout carries out?

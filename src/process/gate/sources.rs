@@ -27,8 +27,8 @@ pub(super) const GATE: Gate = Gate {
     judge,
 };
 
-/// Links under which somebody finds the sources.
-const LINKS: [&str; 2] = ["sources", "source-tag"];
+/// The link under which somebody finds sources that are elsewhere.
+const LINK: &str = "sources";
 
 fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let verdict = if terms.flag(REQUIRED.name) { Verdict::Wait } else { Verdict::Pass };
@@ -40,15 +40,15 @@ fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
 
 /// What whoever takes a step should know, where the procedure asks for sources and does not insist on them.
 pub(super) fn warning(case: &Case<'_>, transition: &Transition) -> Option<String> {
-    let asks = transition.gates.iter().find(|gate| gate.name == NAME && !gate.terms.flag(REQUIRED.name));
-    asks.and_then(|_| missing(case)).map(|sentence| sentence.trim_end_matches('.').to_owned())
+    let terms = case.terms(&GATE, transition).filter(|_| !case.is_overridden(&GATE, transition))?;
+    let sentence = missing(case).filter(|_| !terms.flag(REQUIRED.name))?;
+    Some(sentence.trim_end_matches('.').to_owned())
 }
 
 /// A sentence about packages whose sources are nowhere; `None` if there are none.
 fn missing(case: &Case<'_>) -> Option<String> {
     let links = case.world.dossiers.of(&case.rollout.id).map(|dossier| &dossier.links);
-    let is_linked = |name: &str| links.is_some_and(|links| links.keys().any(|link: &LinkName| link.as_str() == name));
-    if LINKS.iter().any(|name| is_linked(name)) {
+    if links.is_some_and(|links| links.keys().any(|link: &LinkName| link.as_str() == LINK)) {
         return None;
     }
     let missing: BTreeSet<&Nevra> = case.rollout.parts.iter().flat_map(|part| of_part(case, part)).collect();

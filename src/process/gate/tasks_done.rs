@@ -28,8 +28,18 @@ fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
     };
     let tasks = case.world.tasks.of(id).filter(|(_, task)| task.kind == TaskKind::RollOut);
     let tasks = tasks.filter(|(_, task)| case.world.teams.counts(&task.team));
-    // The last one of each team counts.
-    let last: BTreeMap<&TeamName, (u64, &Task)> = tasks.map(|(number, task)| (&task.team, (number, task))).collect();
+    // Of each team counts the one that is not done, or was done last: a task with a low number may have come from another team.
+    let mut last: BTreeMap<&TeamName, (u64, &Task)> = BTreeMap::new();
+    for (number, task) in tasks {
+        let key = |task: &Task| (task.done.is_none(), task.ended);
+        last.entry(&task.team)
+            .and_modify(|known| {
+                if key(task) >= key(known.1) {
+                    *known = (number, task);
+                }
+            })
+            .or_insert((number, task));
+    }
     if last.is_empty() {
         let sentence = format!("There is no roll-out task for the bundle {id}.");
         return vec![Finding::new(Verdict::Wait, "tasks", sentence)];

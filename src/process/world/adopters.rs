@@ -6,7 +6,7 @@ use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::{Stamp, Teams};
 use crate::domain::names::{Actor, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{self, Outcome, Sections};
@@ -120,6 +120,8 @@ pub struct Adopters {
     files: OrdMap<RolloutId, OrdMap<TeamName, Vector<File>>>,
     /// Rollouts that teams were asked to test and that none has accepted, by when one was asked last.
     unaccepted: OrdSet<(Timestamp, RolloutId)>,
+    /// The same by rollout.
+    indexed: OrdMap<RolloutId, Timestamp>,
     /// Those of which it was said that nobody has accepted, until another team is asked.
     said: OrdSet<RolloutId>,
 }
@@ -165,62 +167,65 @@ impl Adopters {
         self.unaccepted.iter().rev().take_while(move |(asked, _)| *asked > after).map(|(_, rollout)| rollout)
     }
 
-    /// When a team was asked last to test a rollout that nobody has accepted, as long as that was not said.
-    fn asked_in_vain(&self, rollout: &RolloutId) -> Option<Timestamp> {
-        let is_accepted = self.of(rollout).any(|(_, adopter)| adopter.standing().accepts());
-        if is_accepted || self.said.contains(rollout) {
+    /// When a team was asked last to test a rollout that nobody has accepted, as long as that was not said. Observers are
+    /// nobody here.
+    fn asked_in_vain(&self, rollout: &RolloutId, teams: &Teams) -> Option<Timestamp> {
+        let counting = || self.of(rollout).filter(|(team, _)| teams.counts(team));
+        if counting().any(|(_, adopter)| adopter.standing().accepts()) || self.said.contains(rollout) {
             return None;
         }
-        self.of(rollout).filter_map(|(_, adopter)| Some(adopter.asked.as_ref()?.at)).max()
+        counting().filter_map(|(_, adopter)| Some(adopter.asked.as_ref()?.at)).max()
     }
 
     /// Changes something about a rollout, and the index with it.
-    fn of_rollout(&mut self, rollout: &RolloutId, how: impl FnOnce(&mut Self)) {
-        if let Some(last) = self.asked_in_vain(rollout) {
+    fn of_rollout(&mut self, rollout: &RolloutId, teams: &Teams, how: impl FnOnce(&mut Self)) {
+        // The registry may have changed since, so that what is in the index is looked for, and not reckoned.
+        if let Some(last) = self.indexed.remove(rollout) {
             self.unaccepted.remove(&(last, rollout.clone()));
         }
         how(self);
-        if let Some(last) = self.asked_in_vain(rollout) {
+        if let Some(last) = self.asked_in_vain(rollout, teams) {
             self.unaccepted.insert((last, rollout.clone()));
+            self.indexed.insert(rollout.clone(), last);
         }
     }
 
-    fn change(&mut self, rollout: &RolloutId, team: &TeamName, how: impl FnOnce(&mut Adopter)) {
-        self.of_rollout(rollout, |all| {
-            let teams = all.by_rollout.entry(rollout.clone()).or_default();
-            how(Arc::make_mut(teams.entry(team.clone()).or_default()));
+    fn change(&mut self, rollout: &RolloutId, team: &TeamName, teams: &Teams, how: impl FnOnce(&mut Adopter)) {
+        self.of_rollout(rollout, teams, |all| {
+            let adopters = all.by_rollout.entry(rollout.clone()).or_default();
+            how(Arc::make_mut(adopters.entry(team.clone()).or_default()));
         });
         self.by_team.entry(team.clone()).or_default().insert(rollout.clone());
     }
 
-    pub(super) fn unanswered(&mut self, Unanswered { rollout }: &Unanswered) {
-        self.of_rollout(rollout, |all| drop(all.said.insert(rollout.clone())));
+    pub(super) fn unanswered(&mut self, teams: &Teams, Unanswered { rollout }: &Unanswered) {
+        self.of_rollout(rollout, teams, |all| drop(all.said.insert(rollout.clone())));
     }
 
-    pub(super) fn assigned(&mut self, stamp: Stamp<'_>, Assigned { rollout, team, beta }: &Assigned) {
+    pub(super) fn assigned(&mut self, stamp: Stamp<'_>, teams: &Teams, Assigned { rollout, team, beta }: &Assigned) {
         let asked = Asked { at: stamp.at, by: Actor::recorded(stamp.who), beta: *beta };
-        self.change(rollout, team, |adopter| adopter.asked = Some(asked));
-        self.of_rollout(rollout, |all| drop(all.said.remove(rollout)));
+        self.change(rollout, team, teams, |adopter| adopter.asked = Some(asked));
+        self.of_rollout(rollout, teams, |all| drop(all.said.remove(rollout)));
     }
 
-    pub(super) fn answered(&mut self, stamp: Stamp<'_>, Answered { rollout, team, accepts }: &Answered) {
-        self.change(rollout, team, |adopter| adopter.answer = Some((*accepts, stamp.at)));
+    pub(super) fn answered(&mut self, stamp: Stamp<'_>, teams: &Teams, Answered { rollout, team, accepts }: &Answered) {
+        self.change(rollout, team, teams, |adopter| adopter.answer = Some((*accepts, stamp.at)));
     }
 
-    pub(super) fn installed(&mut self, stamp: Stamp<'_>, Installed { rollout, team }: &Installed) {
-        self.change(rollout, team, |adopter| adopter.installed = Some(stamp.at));
+    pub(super) fn installed(&mut self, stamp: Stamp<'_>, teams: &Teams, Installed { rollout, team }: &Installed) {
+        self.change(rollout, team, teams, |adopter| adopter.installed = Some(stamp.at));
     }
 
-    pub(super) fn unassigned(&mut self, Unassigned { rollout, team }: &Unassigned) {
-        self.of_rollout(rollout, |all| {
-            let Some(teams) = all.by_rollout.get_mut(rollout) else { return };
+    pub(super) fn unassigned(&mut self, teams: &Teams, Unassigned { rollout, team }: &Unassigned) {
+        self.of_rollout(rollout, teams, |all| {
+            let Some(adopters) = all.by_rollout.get_mut(rollout) else { return };
             // What it has reported stays.
-            match teams.get_mut(team).map(Arc::make_mut) {
+            match adopters.get_mut(team).map(Arc::make_mut) {
                 Some(adopter) if adopter.report.is_some() => {
                     (adopter.asked, adopter.answer, adopter.installed) = (None, None, None);
                 }
                 _ => {
-                    teams.remove(team);
+                    adopters.remove(team);
                     if let Some(rollouts) = all.by_team.get_mut(team) {
                         rollouts.remove(rollout);
                     }
@@ -229,22 +234,22 @@ impl Adopters {
         });
     }
 
-    pub(super) fn published(&mut self, ReportPublished { rollout, team, published }: &ReportPublished) {
-        self.change(rollout, team, |adopter| {
+    pub(super) fn published(&mut self, teams: &Teams, ReportPublished { rollout, team, published }: &ReportPublished) {
+        self.change(rollout, team, teams, |adopter| {
             if let Some(report) = &mut adopter.report {
                 report.published = *published;
             }
         });
     }
 
-    pub(super) fn reported(&mut self, stamp: Stamp<'_>, reported: &Reported) {
+    pub(super) fn reported(&mut self, stamp: Stamp<'_>, teams: &Teams, reported: &Reported) {
         let Reported { rollout, team, outcome, summary, sections, file } = reported.clone();
         if let Some(file) = &file {
-            let teams = self.files.entry(rollout.clone()).or_default();
-            teams.entry(team.clone()).or_default().push_back(file.clone());
+            let files = self.files.entry(rollout.clone()).or_default();
+            files.entry(team.clone()).or_default().push_back(file.clone());
         }
         let by = Actor::recorded(stamp.who);
         let report = Report { at: stamp.at, by, outcome, summary, sections, file, published: false };
-        self.change(&rollout, &team, |adopter| adopter.report = Some(report));
+        self.change(&rollout, &team, teams, |adopter| adopter.report = Some(report));
     }
 }

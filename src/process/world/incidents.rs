@@ -33,8 +33,8 @@ pub struct Incident {
     pub by: Actor,
     /// When.
     pub at: Timestamp,
-    /// When it was over.
-    pub closed: Option<Timestamp>,
+    /// When it was over, and what has solved it.
+    pub closed: Option<(Timestamp, String)>,
     /// The problem of which it is a part.
     pub problem: Option<u64>,
 }
@@ -56,8 +56,8 @@ pub struct Problem {
     pub workaround: Option<String>,
     /// When it was found.
     pub at: Timestamp,
-    /// When it was solved.
-    pub closed: Option<Timestamp>,
+    /// When it was solved, and how.
+    pub closed: Option<(Timestamp, String)>,
 }
 
 /// All incidents and problems.
@@ -105,7 +105,7 @@ impl Incidents {
     /// Incidents of a kind since some time that are a part of no problem, the newest first.
     pub fn alone(&self, kind: &IncidentKind, since: Timestamp) -> impl Iterator<Item = u64> {
         let numbers = self.alone.get(kind).into_iter().flat_map(|numbers| numbers.iter().rev().copied());
-        numbers.take_while(move |number| self.get(*number).is_some_and(|incident| incident.at >= since))
+        numbers.filter(move |number| self.get(*number).is_some_and(|incident| incident.at >= since))
     }
 
     /// The number of the next incident.
@@ -134,9 +134,9 @@ impl Incidents {
         known.ticket = ticket.or_else(|| known.ticket.take());
     }
 
-    pub(super) fn closed(&mut self, stamp: Stamp<'_>, IncidentClosed { incident }: &IncidentClosed) {
+    pub(super) fn closed(&mut self, stamp: Stamp<'_>, IncidentClosed { incident, solution }: &IncidentClosed) {
         if let Some(known) = self.by_number.get_mut(incident) {
-            Arc::make_mut(known).closed = Some(stamp.at);
+            Arc::make_mut(known).closed = Some((stamp.at, solution.clone()));
         }
     }
 
@@ -176,9 +176,9 @@ impl Incidents {
         known.workaround = workaround.or_else(|| known.workaround.take());
     }
 
-    pub(super) fn problem_closed(&mut self, stamp: Stamp<'_>, ProblemClosed { problem }: &ProblemClosed) {
+    pub(super) fn problem_closed(&mut self, stamp: Stamp<'_>, ProblemClosed { problem, solution }: &ProblemClosed) {
         let Some(known) = self.problems.get_mut(problem).map(Arc::make_mut) else { return };
-        known.closed = Some(stamp.at);
+        known.closed = Some((stamp.at, solution.clone()));
         if self.open.get(&known.kind) == Some(problem) {
             self.open.remove(&known.kind);
         }

@@ -96,7 +96,7 @@ use super::fact::report::{ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
-use super::fact::task::{TaskBegun, TaskDone, TaskExtended, TaskReassigned};
+use super::fact::task::{QuarantineOver, TaskBegun, TaskDone, TaskExtended, TaskReassigned};
 use crate::domain::moment::Elapsed;
 use crate::domain::review::Cause;
 
@@ -243,13 +243,13 @@ impl World {
             Fact::HaltEnded(ended) => self.halts.ended(ended),
             Fact::TeamRegistered(team) => self.teams.registered(team),
             Fact::TeamLeft(team) => self.teams.left(team),
-            Fact::Assigned(assigned) => self.adopters.assigned(stamp, assigned),
-            Fact::Answered(answered) => self.adopters.answered(stamp, answered),
-            Fact::Installed(installed) => self.adopters.installed(stamp, installed),
-            Fact::Unanswered(unanswered) => self.adopters.unanswered(unanswered),
-            Fact::Unassigned(unassigned) => self.adopters.unassigned(unassigned),
-            Fact::Reported(reported) => self.adopters.reported(stamp, reported),
-            Fact::ReportPublished(published) => self.adopters.published(published),
+            Fact::Assigned(assigned) => self.adopters.assigned(stamp, &self.teams, assigned),
+            Fact::Answered(answered) => self.adopters.answered(stamp, &self.teams, answered),
+            Fact::Installed(installed) => self.adopters.installed(stamp, &self.teams, installed),
+            Fact::Unanswered(unanswered) => self.adopters.unanswered(&self.teams, unanswered),
+            Fact::Unassigned(unassigned) => self.adopters.unassigned(&self.teams, unassigned),
+            Fact::Reported(reported) => self.adopters.reported(stamp, &self.teams, reported),
+            Fact::ReportPublished(published) => self.adopters.published(&self.teams, published),
             Fact::IssueNoted(noted) => self.issues.noted(stamp, noted),
             Fact::IssueClosed(closed) => self.issues.closed(closed),
             Fact::IssueRanked(ranked) => self.issues.ranked(ranked),
@@ -292,6 +292,7 @@ impl World {
             Fact::TaskBegun(begun) => self.tasks.begun(stamp, begun),
             Fact::TaskExtended(extended) => self.tasks.extended(extended),
             Fact::TaskReassigned(reassigned) => self.tasks.reassigned(reassigned),
+            Fact::QuarantineOver(over) => self.tasks.quarantine_over(over),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
@@ -411,6 +412,7 @@ impl World {
             Fact::TaskBegun(TaskBegun { task, .. })
             | Fact::TaskExtended(TaskExtended { task, .. })
             | Fact::TaskReassigned(TaskReassigned { task, .. })
+            | Fact::QuarantineOver(QuarantineOver { task, .. })
             | Fact::TaskDone(TaskDone { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
@@ -422,7 +424,7 @@ impl World {
                 Some(format!("task {task} is done"))
             }
             Fact::IncidentChanged(IncidentChanged { incident, .. })
-            | Fact::IncidentClosed(IncidentClosed { incident })
+            | Fact::IncidentClosed(IncidentClosed { incident, .. })
             | Fact::ProblemRecurred(ProblemRecurred { incident, .. })
                 if self.incidents.get(*incident).is_none() =>
             {
@@ -430,7 +432,7 @@ impl World {
             }
             Fact::ProblemRecurred(ProblemRecurred { problem, .. })
             | Fact::ProblemChanged(ProblemChanged { problem, .. })
-            | Fact::ProblemClosed(ProblemClosed { problem })
+            | Fact::ProblemClosed(ProblemClosed { problem, .. })
                 if self.incidents.problem(*problem).is_none() =>
             {
                 Some(format!("there is no problem {problem}"))

@@ -39,7 +39,7 @@ impl Pauses {
     }
 
     /// All of them; one that goes on lasts until then.
-    fn spans(&self, until: Elapsed) -> impl Iterator<Item = (Elapsed, Elapsed)> {
+    pub(super) fn spans(&self, until: Elapsed) -> impl Iterator<Item = (Elapsed, Elapsed)> {
         self.over.iter().copied().chain(self.since.map(|since| (since, until)))
     }
 
@@ -58,7 +58,7 @@ impl Pauses {
 }
 
 /// How much of the time between two moments is in at least one of these spans.
-fn covered(spans: impl Iterator<Item = (Elapsed, Elapsed)>, from: Elapsed, until: Elapsed) -> Duration {
+pub(super) fn covered(spans: impl Iterator<Item = (Elapsed, Elapsed)>, from: Elapsed, until: Elapsed) -> Duration {
     let mut spans: Vec<_> = spans.map(|(begin, end)| (begin.max(from), end.min(until))).collect();
     spans.sort_unstable();
     let (mut sum, mut done) = (Duration::ZERO, from);

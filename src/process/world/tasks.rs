@@ -7,13 +7,14 @@ use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Stamp;
+use super::pauses::covered;
+use super::{Stamp, World};
 use crate::domain::moment::Elapsed;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
-use crate::process::fact::task::{TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
+use crate::process::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,10 @@ pub struct Task {
     pub begun: Option<(Timestamp, Elapsed, Outcome)>,
     /// When it was done, and what came of it.
     pub done: Option<(Timestamp, Outcome)>,
+    /// The number of the entry by which it was done; 0 until then.
+    pub ended: u64,
+    /// Whether it was said that its quarantine is over.
+    said: bool,
 }
 
 impl Task {
@@ -42,6 +47,12 @@ impl Task {
             (Some(_), None) => "In Progress",
             (None, None) => "New",
         }
+    }
+
+    /// When its quarantine ends, as long as that is to be said.
+    fn ends(&self) -> Option<Elapsed> {
+        let (_, since, _) = self.begun.filter(|_| self.done.is_none() && !self.said)?;
+        Some(since.plus(self.quarantine))
     }
 
     /// What has come of it so far.
@@ -57,6 +68,8 @@ pub struct Tasks {
     of_bundle: OrdMap<BundleId, OrdSet<u64>>,
     /// Those of each team that are not done.
     open: OrdMap<TeamName, OrdSet<u64>>,
+    /// Those in quarantine, by when it ends.
+    running: OrdSet<(Elapsed, u64)>,
 }
 
 impl Tasks {
@@ -93,38 +106,58 @@ impl Tasks {
         self.of_bundle.entry(bundle.clone()).or_default().insert(task);
         self.open.entry(team.clone()).or_default().insert(task);
         let (begun, done) = (None, None);
-        let new = Task { kind, bundle, team, quarantine, created: stamp.at, begun, done };
+        let new = Task { kind, bundle, team, quarantine, created: stamp.at, begun, done, ended: 0, said: false };
         self.by_number.insert(task, Arc::new(new));
     }
 
-    pub(super) fn begun(&mut self, stamp: Stamp<'_>, begun: &TaskBegun) {
-        if let Some(task) = self.by_number.get_mut(&begun.task) {
-            Arc::make_mut(task).begun = Some((stamp.at, stamp.since, begun.outcome));
+    /// Those whose quarantine is over, of which that was not said.
+    pub fn over(&self, now: Elapsed) -> impl Iterator<Item = (u64, &Task)> {
+        let over = self.running.iter().take_while(move |(ends, _)| *ends <= now);
+        over.filter_map(|(_, number)| Some((*number, self.get(*number)?)))
+    }
+
+    /// Changes a task, and the index with it.
+    fn change(&mut self, number: u64, how: impl FnOnce(&mut Task)) {
+        let Some(task) = self.by_number.get_mut(&number).map(Arc::make_mut) else { return };
+        if let Some(ends) = task.ends() {
+            self.running.remove(&(ends, number));
         }
+        how(task);
+        if let Some(ends) = task.ends() {
+            self.running.insert((ends, number));
+        }
+    }
+
+    pub(super) fn begun(&mut self, stamp: Stamp<'_>, begun: &TaskBegun) {
+        self.change(begun.task, |task| task.begun = Some((stamp.at, stamp.since, begun.outcome)));
     }
 
     pub(super) fn extended(&mut self, TaskExtended { task, by, .. }: &TaskExtended) {
-        if let Some(task) = self.by_number.get_mut(task) {
-            let task = Arc::make_mut(task);
+        self.change(*task, |task| {
             task.quarantine = task.quarantine.saturating_add(Duration::from_secs(*by));
-        }
+            task.said = false;
+        });
     }
 
-    pub(super) fn reassigned(&mut self, TaskReassigned { task: number, team, .. }: &TaskReassigned) {
-        let Some(task) = self.by_number.get_mut(number).map(Arc::make_mut) else { return };
-        if let Some(open) = self.open.get_mut(&task.team) {
+    pub(super) fn quarantine_over(&mut self, QuarantineOver { task, .. }: &QuarantineOver) {
+        self.change(*task, |task| task.said = true);
+    }
+
+    pub(super) fn reassigned(&mut self, TaskReassigned { task: number, team, from, .. }: &TaskReassigned) {
+        if let Some(open) = self.open.get_mut(from) {
             open.remove(number);
         }
-        (task.team, task.begun) = (team.clone(), None);
         self.open.entry(team.clone()).or_default().insert(*number);
+        self.change(*number, |task| {
+            (task.team, task.begun, task.said) = (team.clone(), None, false);
+        });
     }
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, done: &TaskDone) {
-        if let Some(task) = self.by_number.get_mut(&done.task) {
-            Arc::make_mut(task).done = Some((stamp.at, done.outcome));
-            if let Some(open) = self.open.get_mut(&task.team) {
-                open.remove(&done.task);
-            }
+        self.change(done.task, |task| (task.done, task.ended) = (Some((stamp.at, done.outcome)), stamp.seq));
+        let team = self.get(done.task).map(|task| task.team.clone());
+        if let Some(open) = team.and_then(|team| self.open.get_mut(&team)) {
+            open.remove(&done.task);
         }
     }
 
@@ -133,11 +166,29 @@ impl Tasks {
         let is_ahead = |task: &Task| task.begun.is_some_and(|(_, since, _)| since > now);
         let ahead: Vec<u64> = self.iter().filter(|(_, task)| is_ahead(task)).map(|(number, _)| number).collect();
         for number in ahead {
-            if let Some((_, since, _)) =
-                self.by_number.get_mut(&number).and_then(|task| Arc::make_mut(task).begun.as_mut())
-            {
-                *since = now;
-            }
+            self.change(number, |task| {
+                if let Some((_, since, _)) = &mut task.begun {
+                    *since = now;
+                }
+            });
         }
+    }
+}
+
+impl World {
+    /// What is on hold, so that no time passes for a task now: a rollout of its bundle, or a change that one carries out (S3-08).
+    pub fn holds_task(&self, task: &Task) -> Option<String> {
+        self.bundles.get(&task.bundle)?.members.iter().find_map(|rollout| self.stands_still(rollout))
+    }
+
+    /// When the quarantine of a task ends: the time for which a rollout of its bundle stood still does not count (S3-08). Nobody
+    /// knows it before the task has begun, or while one stands still.
+    pub fn quarantine_ends(&self, task: &Task, now: Elapsed) -> Option<Elapsed> {
+        let (_, since, _) = task.begun.filter(|_| self.holds_task(task).is_none())?;
+        let members = self.bundles.get(&task.bundle).into_iter().flat_map(|bundle| &bundle.members);
+        let own = members.clone().filter_map(|rollout| self.dossiers.of(rollout)).map(|dossier| &dossier.pauses);
+        let all = own.chain(members.filter_map(|rollout| self.requests.pauses(rollout)));
+        let paused = covered(all.flat_map(|pauses| pauses.spans(now)), since, now);
+        Some(since.plus(task.quarantine.saturating_add(paused)))
     }
 }

@@ -264,7 +264,9 @@ impl Uploads {
         for (path, sighting) in &self.seen {
             let (kind, why) = match &sighting.outcome {
                 None => (Kind::New, "it is new, or was changed just now"),
-                Some(Outcome::Incomplete) => (Kind::Incomplete, "there is less of it than it says"),
+                Some(Outcome::Incomplete) => {
+                    (Kind::Incomplete, "it is not whole yet: there is less of it, or something else, than it says")
+                }
                 Some(Outcome::Stuck(why, ..)) => {
                     if gate.is_home() {
                         look.stuck.push((path.clone(), why.clone()));

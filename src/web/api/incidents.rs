@@ -46,6 +46,9 @@ pub struct IncidentBody {
     /// When it was over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
+    /// What has solved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
     /// The problem of which it is a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<u64>,
@@ -79,6 +82,9 @@ pub struct ProblemBody {
     /// When it was solved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<String>,
+    /// How it was solved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solution: Option<String>,
     /// The text for its ticket; only of one problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -260,6 +266,7 @@ fn saying<'a>(number: u64, incident: &'a Incident, at: &'a str) -> Told<'a> {
         rollout: incident.rollout.as_ref().map(RolloutId::as_str),
         at,
         ticket: incident.ticket.as_deref(),
+        solution: incident.closed.as_ref().map(|(_, solution)| solution.as_str()),
     }
 }
 
@@ -279,7 +286,8 @@ fn incident_body(view: &View, number: u64, incident: &Incident) -> IncidentBody 
         rollout: incident.rollout.as_ref().map(ToString::to_string),
         by: view.people.shown(incident.by.as_str()).into_owned(),
         at: incident.at.to_string(),
-        closed: incident.closed.map(|at| at.to_string()),
+        closed: incident.closed.as_ref().map(|(at, _)| at.to_string()),
+        solution: incident.closed.as_ref().map(|(_, solution)| solution.clone()),
         problem: incident.problem,
         text: None,
     }
@@ -295,7 +303,8 @@ fn problem_body(number: u64, problem: &Recurring) -> ProblemBody {
         cause: problem.cause.clone(),
         workaround: problem.workaround.clone(),
         at: problem.at.to_string(),
-        closed: problem.closed.map(|at| at.to_string()),
+        closed: problem.closed.as_ref().map(|(at, _)| at.to_string()),
+        solution: problem.closed.as_ref().map(|(_, solution)| solution.clone()),
         text: None,
     }
 }
@@ -356,6 +365,9 @@ pub async fn change_incident(
     lines(&[("unit", &unit), ("ticket", &ticket)])?;
     line("reason", &reason)?;
     let (incident, priority) = (number("incident", &incident)?, priority.as_deref().map(parsed).transpose()?);
+    if unit.is_none() && priority.is_none() && ticket.is_none() {
+        return Err(Problem::bad_request("nothing is said of it: name a support unit, a priority or a ticket"));
+    }
     let changed = IncidentChanged { incident, unit, priority, ticket };
     record(&context, caller, Ask::ChangeIncident { changed, reason }).await
 }
@@ -397,6 +409,9 @@ pub async fn change_problem(
     let Object(ChangeProblemBody { ticket, cause, workaround, reason }) = read?;
     lines(&[("ticket", &ticket), ("cause", &cause), ("workaround", &workaround)])?;
     line("reason", &reason)?;
+    if ticket.is_none() && cause.is_none() && workaround.is_none() {
+        return Err(Problem::bad_request("nothing is said of it: name a ticket, a cause or a workaround"));
+    }
     let changed = ProblemChanged { problem: number("problem", &problem)?, ticket, cause, workaround };
     record(&context, caller, Ask::ChangeProblem { changed, reason }).await
 }

@@ -42,7 +42,7 @@ pub struct RestoreBody {
     /// Whether packages that were rejected come back, too.
     #[serde(default)]
     pub also_rejected: bool,
-    /// Whether many packages may leave the tree: more than 50, or more than a tenth of it.
+    /// Whether many packages may leave the tree: more than 50, or more than 10 and a tenth of it.
     #[serde(default)]
     pub may_shrink: bool,
     /// Why; recorded in the logbook.
@@ -60,7 +60,7 @@ pub struct RestoreQuery {
     /// Whether packages that were rejected would come back, too.
     #[serde(default)]
     pub also_rejected: bool,
-    /// Whether many packages might leave the tree: more than 50, or more than a tenth of it.
+    /// Whether many packages might leave the tree: more than 50, or more than 10 and a tenth of it.
     #[serde(default)]
     pub may_shrink: bool,
     /// How many packages at most; 1,000 by default, no more than 5,000.

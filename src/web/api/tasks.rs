@@ -261,7 +261,7 @@ pub async fn extend_task(
     record(&context, caller, Ask::ExtendTask { task, by, reason }).await
 }
 
-/// Gives a task that is not done to another team, where it begins anew.
+/// Gives a roll-out task that was not begun to another team.
 #[utoipa::path(post, path = "/api/v1/tasks/{task}/reassign", tag = "tasks", request_body = ReassignTaskBody, security(("token" = [])),
     params(("task" = String, Path, description = "The task")),
     responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),

@@ -107,6 +107,10 @@ pub(super) struct Task {
     pub(super) team: TeamName,
     quarantine: Duration,
     begun: Option<Duration>,
+    /// Whether it was said that its quarantine is over.
+    told: bool,
+    /// How many had ended when it did.
+    pub(super) ended: usize,
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -137,6 +141,8 @@ pub(super) struct Model {
     /// The registered teams, and whether each only observes.
     pub(super) teams: BTreeMap<TeamName, bool>,
     pub(super) tasks: BTreeMap<u64, Task>,
+    /// How many of them have ended.
+    ends: usize,
     pub(super) bundles: BTreeMap<BundleId, Bundle>,
     /// By which rollout each is superseded.
     superseded: BTreeMap<RolloutId, RolloutId>,
@@ -322,7 +328,7 @@ impl Model {
             Fact::TaskCreated(new) => {
                 let (kind, bundle, team) = (new.kind, new.bundle.clone(), new.team.clone());
                 let quarantine = Duration::from_secs(new.quarantine);
-                let task = Task { kind, bundle, team, quarantine, begun: None, outcome: None };
+                let task = Task { kind, bundle, team, quarantine, begun: None, told: false, ended: 0, outcome: None };
                 let before = self.tasks.insert(new.task, task);
                 ensure(before.is_none(), || format!("task {} is created twice", new.task))?;
                 ensure(new.kind == TaskKind::RollBack || self.has_settled(&new.bundle, rules), || {
@@ -388,6 +394,7 @@ impl Model {
                 let task = self.tasks.get_mut(&extended.task).ok_or("no such task")?;
                 ensure(task.outcome.is_none(), || format!("task {} is extended too late", extended.task))?;
                 task.quarantine += Duration::from_secs(extended.by);
+                task.told = false;
             }
             Fact::IncidentRecorded(new) => {
                 let before = self.incidents.insert(new.incident, (new.kind.clone(), None));
@@ -406,20 +413,32 @@ impl Model {
                 let known = self.problems.get_mut(&closed.problem).ok_or("no such problem")?;
                 ensure(std::mem::replace(&mut known.1, false), || format!("{} is solved twice", closed.problem))?;
             }
+            Fact::QuarantineOver(over) => {
+                let now = self.now;
+                let task = self.tasks.get_mut(&over.task).ok_or("no such task")?;
+                let ends = task.begun.ok_or_else(|| format!("task {} was never begun", over.task))? + task.quarantine;
+                ensure(ends <= now && task.outcome.is_none(), || format!("task {} is in quarantine", over.task))?;
+                ensure(!std::mem::replace(&mut task.told, true), || format!("task {} is over twice", over.task))?;
+            }
             Fact::TaskReassigned(given) => {
                 let task = self.tasks.get_mut(&given.task).ok_or("no such task")?;
                 ensure(task.team == given.from, || format!("task {} was not one of {}", given.task, given.from))?;
                 task.team = given.team.clone();
-                ensure(task.outcome.is_none(), || format!("task {} goes to another team too late", given.task))?;
-                task.begun = None;
+                let is_new = task.outcome.is_none() && task.begun.is_none() && task.kind == TaskKind::RollOut;
+                ensure(is_new, || format!("task {} goes to another team too late", given.task))?;
+                (task.begun, task.told) = (None, false);
             }
             Fact::Unanswered(said) => {
-                let now = self.wall;
+                let (now, counts) = (self.wall, self.teams.clone());
                 let rollout = self.rollout(&said.rollout)?;
-                let mut asked = rollout.teams.values().filter(|team| team.asked.is_some()).peekable();
+                let is_asked =
+                    |(name, team): &(&TeamName, &Said)| team.asked.is_some() && counts.get(*name) == Some(&false);
+                let mut asked = rollout.teams.iter().filter(is_asked).map(|(_, team)| team).peekable();
                 let is_asked = asked.peek().is_some();
-                let accepts = |team: &Said| team.accepts == Some(true) || team.report.is_some();
-                ensure(is_asked && !rollout.teams.values().any(accepts), || format!("{} was accepted", said.rollout))?;
+                let accepts = |(name, team): (&TeamName, &Said)| {
+                    counts.get(name) == Some(&false) && (team.accepts == Some(true) || team.report.is_some())
+                };
+                ensure(is_asked && !rollout.teams.iter().any(accepts), || format!("{} was accepted", said.rollout))?;
                 // A working day is a day, or an hour less.
                 let has_time = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(23);
                 let early = asked.any(|team| team.accepts.is_none() && team.asked.is_some_and(has_time));
@@ -433,6 +452,8 @@ impl Model {
                 let begun = task.begun.ok_or_else(|| format!("task {} was never begun", done.task))?;
                 let is_over = begun + task.quarantine <= now || *cause == Cause::EndedEarly;
                 ensure(is_over, || format!("the quarantine of task {} is too short", done.task))?;
+                self.ends += 1;
+                task.ended = self.ends;
                 ensure(task.outcome.replace(done.outcome).is_none(), || format!("task {} ends twice", done.task))?;
             }
             _ => {}

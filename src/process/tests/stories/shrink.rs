@@ -84,6 +84,42 @@ fn a_withdrawal_of_much_of_production_waits_for_somebody_who_means_it() {
     assert_eq!(story.world.rollouts[&id("many")].state.as_str(), "Gone");
 }
 
+/// Nobody gets around it by a bundle of rollouts that are small enough each.
+#[test]
+fn a_bundle_that_leaves_production_counts_as_a_whole() {
+    let mut story = Story::new();
+    let workflow = procedure::read(PROCEDURE, std::path::Path::new("short.toml")).expect("legal").workflow;
+    story.rules.distributions.values_mut().next().expect("one").workflow = workflow;
+    let ann = person("ann", &[Role::ADMIN]);
+    let bundle: crate::domain::names::BundleId = "B-1".parse().expect("an id");
+    let open = crate::process::fact::bundle::BundleOpened { bundle: bundle.clone(), title: String::new() };
+    story.records(&ann, Ask::OpenBundle(open));
+    let names = ["one", "two", "three"];
+    for rollout in names {
+        let all: Vec<String> = (0..10).map(|n| format!("{rollout}-{n}-1-1.noarch")).collect();
+        for nevra in &all {
+            story.arrives(nevra);
+        }
+        story.submit(rollout, &all.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let rollouts = names.map(id).to_vec();
+    let join = Ask::JoinBundle { bundle: bundle.clone(), rollouts, reason: String::new() };
+    let go = |state: &str, only: &[&str]| {
+        let (bundle, only) = (bundle.clone(), only.iter().map(|&name| id(name)).collect());
+        Ask::MoveBundle { bundle, state: state.into(), only, reason: "it loses data".into() }
+    };
+    story.records(&ann, join).records(&ann, go("Testing", &[])).carried_out();
+    story.records(&ann, go("Production", &[])).carried_out();
+    assert_eq!(story.refuses(&ann, go("Gone", &[])), "shrinks");
+    let mut one = story.clone();
+    one.records(&ann, go("Gone", &["two"]));
+    for rollout in names {
+        let (gate, reason) = ("shrink".to_owned(), "malware".to_owned());
+        story.records(&ann, Ask::Override { rollout: id(rollout), state: "Gone".into(), gate, reason });
+    }
+    story.records(&ann, go("Gone", &[]));
+}
+
 #[test]
 fn a_restore_to_much_less_waits_for_somebody_who_means_it() {
     let story = story(60, "Production");

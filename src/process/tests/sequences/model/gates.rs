@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Check, Model, Package, Rollout, ensure};
+use super::{Check, Model, Package, Rollout, Task, ensure};
 use crate::domain::calendar::windows::Verdict;
 use crate::domain::names::{RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -73,8 +73,12 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         "tasks_done" => bundle().is_some_and(|(bundle, _)| {
             let tasks = model.tasks.values().filter(|task| task.bundle == *bundle && task.kind == TaskKind::RollOut);
             let tasks: Vec<_> = tasks.filter(|task| model.teams.get(&task.team) == Some(&false)).collect();
-            // The last one of each team counts.
-            let last = |n: usize| !tasks[n + 1..].iter().any(|later| later.team == tasks[n].team);
+            // Of each team all are done, and the one that was done last did not fail.
+            let key = |task: &Task| (task.outcome.is_none(), task.ended);
+            let last = |n: usize| {
+                let mut others = tasks.iter().enumerate().filter(|(m, other)| *m != n && other.team == tasks[n].team);
+                !others.any(|(m, other)| (key(other), m) > (key(tasks[n]), n))
+            };
             let mut counts = tasks.iter().enumerate().filter(|(n, _)| last(*n));
             !tasks.is_empty() && counts.all(|(_, task)| task.outcome.is_some_and(|outcome| outcome != Outcome::Fail))
         }),

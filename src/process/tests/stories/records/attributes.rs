@@ -250,6 +250,20 @@ fn sources_that_are_nowhere_are_a_warning() {
     assert_eq!((planned(&story).as_str(), found(&story)), ("", ("no_sources", Verdict::Wait)));
 }
 
+/// S0-07.
+#[test]
+fn the_dmsu_decides_priorities_and_nothing_else() {
+    let dora = person("dora", &[Role::DMSU]);
+    let mut story = Story::tested();
+    let priority = Change::To(Some(Priority::Immediate));
+    let urgent = AttributeChanges { priority, ..AttributeChanges::default() };
+    let more = AttributeChanges { severity: Change::To(Some(Priority::High)), ..urgent.clone() };
+    assert_eq!(story.refuses(&dora, says(more)), "role");
+    assert_eq!(story.refuses(&person("eve", &[Role::EA]), says(urgent.clone())), "role");
+    story.records(&dora, says(urgent));
+    assert_eq!(story.world.attributes.said(&id("r")).priority, Some(Priority::Immediate));
+}
+
 /// S0-43.
 #[test]
 fn how_urgent_an_issue_is_is_decided_by_those_whose_task_that_is() {

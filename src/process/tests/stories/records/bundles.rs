@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::attributes::AttributeChanges;
+use crate::process::act::step;
 use crate::process::affected::affected;
 use crate::process::outlook::outlook;
 
@@ -290,6 +291,75 @@ fn a_quarantine_is_made_longer_with_a_reason() {
     assert!(said[0].ends_with("task 1 is done") && said[1].ends_with("there is no task 9"), "{said:?}");
 }
 
+/// S1-27: the team is told once that its quarantine is over, and again after a longer one.
+#[test]
+fn it_is_said_that_a_quarantine_is_over() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
+    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let said = |story: &mut Story| {
+        story.tell(&Input::Tick).tell(&Input::Tick);
+        story.facts.iter().filter(|fact| matches!(fact, Fact::QuarantineOver(_))).count()
+    };
+    story.passes(DAY * 9);
+    assert_eq!(said(&mut story), 0, "it was not begun");
+    story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() });
+    story.passes(Duration::from_secs(3 * 86_400 - 1));
+    assert_eq!(said(&mut story), 0);
+    let mut done = story.clone();
+    let end = Ask::EndTask { task: 1, outcome: Outcome::Success, early: true, reason: "all is well".into() };
+    done.records(&person("otto", &[Role::OU]), end).passes(DAY);
+    assert_eq!(said(&mut done), 0);
+    story.passes(Duration::from_secs(1));
+    assert_eq!(said(&mut story), 1);
+    let last = story.world.messages.after(None).last().expect("one").2;
+    assert_eq!((last.template.as_str(), last.teams.len()), ("quarantine-is-over", 1));
+    story.records(&ou(), Ask::ExtendTask { task: 1, by: DAY, reason: "it needs more load".into() });
+    assert_eq!(said(&mut story), 1);
+    story.passes(DAY);
+    assert_eq!(said(&mut story), 2);
+}
+
+/// S3-08: while a rollout of the bundle is on hold, no quarantine of its tasks passes.
+#[test]
+fn on_hold_no_quarantine_passes() {
+    let mut story = patches();
+    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
+    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
+    let stall = |rollout: &str| Ask::Stall { rollout: id(rollout), reason: "its developers have to answer".into() };
+    let resume = |rollout: &str| Ask::Resume { rollout: id(rollout), reason: String::new() };
+    let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
+    story.records(&tom, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() });
+    // Two of them at a time pause it once.
+    story.passes(DAY).records(&ou(), stall("r")).passes(DAY * 5).records(&ou(), stall("s"));
+    story.passes(DAY * 5).records(&ou(), resume("r"));
+    assert_eq!(story.refuses(&tom, done()), "quarantine");
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
+    let said = &judged.findings[0];
+    assert_eq!(said.sentence, "The quarantine of task 1 goes on when s does, which is on hold.");
+    assert_eq!(said.not_before, None);
+    let duty = todo(story.known(), &tom).into_iter().map(|duty| duty.what).find(|what| what.contains("task 1"));
+    assert!(duty.is_some_and(|what| what.ends_with("which stands still while its bundle is on hold")));
+    story.records(&ou(), resume("s")).passes(Duration::from_secs(2 * 86_400 - 1));
+    assert_eq!(story.refuses(&tom, done()), "quarantine");
+    let over = |story: &mut Story| {
+        story.tell(&Input::Tick);
+        story.facts.iter().any(|fact| matches!(fact, Fact::QuarantineOver(_)))
+    };
+    assert!(!over(&mut story));
+    story.passes(Duration::from_secs(1));
+    assert!(over(&mut story));
+    story.records(&tom, done());
+}
+
 /// S1-28: whoever creates tasks may give one to another team, where it begins anew.
 #[test]
 fn a_task_is_given_to_another_team() {
@@ -300,35 +370,58 @@ fn a_task_is_given_to_another_team() {
         let new = TeamRegistered { team: team.clone(), ngi, products, stacks, node_types, observer: false };
         story.records(&ou(), Ask::Register { team: new, reason: String::new() });
     }
-    let (kind, quarantine) = (TaskKind::RollBack, None);
-    let create = |team: &TeamName| {
+    let quarantine = None;
+    let create = |team: &TeamName, kind| {
         let teams = vec![team.clone()];
         Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() }
     };
-    story.records(&ou(), create(&here));
+    story.passes(SETTLING).records(&ou(), create(&here, TaskKind::RollOut));
     let of = |team: &TeamName| person("tom", &[Role::EA]).of_teams([team.clone()]);
-    let gives =
-        |team: &TeamName, reason: &str| Ask::ReassignTask { task: 1, team: team.clone(), reason: reason.into() };
-    let begin = || Ask::BeginTask { task: 1, outcome: Outcome::Fail, reason: String::new() };
-    let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
-    story.records(&of(&here), begin()).passes(DAY * 2);
-    assert_eq!(story.refuses(&of(&here), gives(&there, "no time")), "role");
-    assert_eq!(story.refuses(&ou(), gives(&there, "")), "no_reason");
-    assert_eq!(story.refuses(&ou(), gives(&team("ea-NGI_DE-KIT"), "no time")), "no_team");
-    assert_eq!(story.refuses(&ou(), gives(&here, "no time")), "task 1 is one of ea-NGI_IT-T1 already");
+    let gives = |task, team: &TeamName, reason: &str| {
+        let (team, reason) = (team.clone(), reason.to_owned());
+        Ask::ReassignTask { task, team, reason }
+    };
+    let begin = |task| Ask::BeginTask { task, outcome: Outcome::Success, reason: String::new() };
+    let done = |task, outcome| Ask::EndTask { task, outcome, early: true, reason: "because".into() };
+    assert_eq!(story.refuses(&of(&here), gives(1, &there, "no time")), "role");
+    assert_eq!(story.refuses(&ou(), gives(1, &there, "")), "no_reason");
+    assert_eq!(story.refuses(&ou(), gives(1, &team("ea-NGI_DE-KIT"), "no time")), "no_team");
+    assert_eq!(story.refuses(&ou(), gives(1, &here, "no time")), "task 1 is one of ea-NGI_IT-T1 already");
     let mut both = story.clone();
-    both.records(&ou(), create(&there));
-    assert_eq!(both.refuses(&ou(), gives(&there, "no time")), "has_task");
-    story.records(&ou(), gives(&there, "no time"));
-    // It is New again, and not the business of the team that had it.
-    assert_eq!(story.world.tasks.get(1).map(crate::process::world::tasks::Task::status), Some("New"));
-    assert_eq!(story.refuses(&of(&here), begin()), "role");
+    both.records(&ou(), create(&there, TaskKind::RollOut));
+    assert_eq!(both.refuses(&ou(), gives(1, &there, "no time")), "has_task");
+    // Whose site was changed has to report, and only a site itself can go back.
+    let mut begun = story.clone();
+    begun.records(&of(&here), begin(1)).records(&ou(), create(&here, TaskKind::RollBack));
+    assert_eq!(begun.refuses(&ou(), gives(1, &there, "no time")), "begun");
+    assert_eq!(begun.refuses(&ou(), gives(2, &there, "no time")), "roll_back");
+    // What the other team has done before does not stand for it.
+    let mut before = story.clone();
+    before.records(&ou(), create(&there, TaskKind::RollOut)).records(&of(&there), begin(2));
+    before.records(&ou(), done(2, Outcome::Success)).records(&ou(), gives(1, &there, "no time"));
+    let gate = |story: &Story| {
+        let judged = step::why(story.known(), &ou(), &story.world.rollouts[&id("r")], "Ready for Production");
+        judged
+            .findings
+            .into_iter()
+            .filter(|finding| finding.code.starts_with("task"))
+            .map(|it| it.sentence)
+            .collect::<Vec<_>>()
+    };
+    before.records(&ou(), overrides("r", "Ready for Rollout", "no_conflict"));
+    before.moves(&ou(), "Ready for Rollout").moves(&mu(), "Rolling out").carried_out();
+    assert_eq!(gate(&before), ["Task 1 of ea-NGI_CH-CSCS is New."]);
+    before.records(&of(&there), begin(1)).records(&ou(), done(1, Outcome::Fail));
+    assert_eq!(gate(&before), ["Task 1 of ea-NGI_CH-CSCS failed."]);
+    story.records(&ou(), gives(1, &there, "no time"));
+    // It is not the business of the team that had it.
+    assert_eq!(story.refuses(&of(&here), begin(1)), "role");
     assert!(!todo(story.known(), &of(&here)).iter().any(|duty| duty.what.contains("task 1")));
     assert!(todo(story.known(), &of(&there)).iter().any(|duty| duty.what.contains("task 1")));
-    story.records(&of(&there), begin()).passes(DAY * 2);
-    assert_eq!(story.refuses(&of(&there), done()), "quarantine", "the whole of it, from when it began there");
-    story.passes(DAY).records(&of(&there), done());
-    assert_eq!(story.refuses(&ou(), gives(&here, "no time")), "task 1 is Done");
+    let last = story.world.messages.after(None).last().expect("one").2;
+    assert_eq!((last.template.as_str(), last.teams.len()), ("task-is-reassigned", 2), "both are told");
+    story.records(&of(&there), begin(1)).records(&ou(), done(1, Outcome::Success));
+    assert_eq!(story.refuses(&ou(), gives(1, &here, "no time")), "task 1 is Done");
 }
 
 /// S1-57: said to whoever does it, and recorded nowhere.

@@ -151,6 +151,15 @@ fn it_is_said_once_that_nobody_has_accepted_in_time() {
     assert_eq!(said(&mut story), 1);
     story.passes(DAY * 4);
     assert_eq!(said(&mut story), 2);
+    // An observer is welcome to look at it, and is no early adopter.
+    let mut watched = Story::tested();
+    watched.in_testing().records(&srm, assign(&one));
+    let (products, stacks, node_types) = Default::default();
+    let (name, ngi) = (team("ea-NGI_FR-WLCG"), "NGI_FR".to_owned());
+    let observer = TeamRegistered { team: name.clone(), ngi, products, stacks, node_types, observer: true };
+    watched.records(&srm, Ask::Register { team: observer, reason: String::new() }).records(&srm, assign(&name));
+    watched.records(&srm, answer(&name, true)).records(&srm, answer(&one, false));
+    assert_eq!(said(&mut watched), 1);
     // What has gone on waits for nobody, and neither does what was asked long ago.
     let mut old = Story::tested();
     old.in_testing().records(&srm, assign(&one)).passes(DAY * 40);
@@ -187,9 +196,30 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     let words = found(&story, true).steps();
     assert_eq!(words, ["come off the release notes: t", "s goes to Rejected"]);
     assert_eq!(story.refuses(&person("eve", &[Role::EA]), correct(false, "")), "role");
+    // Whoever sends sites to roll it out is warned (S1-21).
+    let warned = |story: &Story, kind| {
+        let mut story = story.clone();
+        let name = team("ea-NGI_IT-T1");
+        let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
+        let new = TeamRegistered { team: name.clone(), ngi, products, stacks, node_types, observer: false };
+        let (bundle, teams, quarantine) = (bundles::named("B-1"), vec![name], None);
+        let create = Ask::CreateTasks { bundle, kind, teams, quarantine, reason: String::new() };
+        story.records(&ou, Ask::Register { team: new, reason: String::new() }).passes(DAY).records(&ou, create);
+        match story.answer {
+            Some(Answer::Recorded { warnings, .. }) => warnings.join("; "),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        warned(&story, TaskKind::RollOut),
+        "B-1 and its release notes do not agree; `bundle correct B-1` would mend that: come off the release notes: t; come \
+         on the release notes: s"
+    );
+    assert_eq!(warned(&story, TaskKind::RollBack), "");
     let mut listed = story.clone();
     listed.records(&mu, correct(false, ""));
     assert_eq!(found(&listed, false).steps(), Vec::<String>::new());
+    assert_eq!(warned(&listed, TaskKind::RollOut), "");
     assert_eq!(story.refuses(&ou, correct(true, " ")), "no_reason");
     story.records(&ou, correct(true, "it is not ready")).carried_out();
     assert_eq!((story.state("s").as_str(), found(&story, true).steps().len()), ("Rejected", 0));

@@ -2,8 +2,10 @@
 
 use super::bundles::{moves, named, patches};
 use super::*;
+use crate::domain::attributes::{AttributeChanges, Change};
 use crate::domain::message::Group;
 use crate::domain::refusal::Code;
+use crate::domain::request::Priority;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::notice::Message;
 use crate::process::fact::package::{Refused, RefusedTogether};
@@ -125,8 +127,21 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     // Half of an update is not announced.
     story.records(&mu, moves("In Production", &["r"])).carried_out();
     assert_eq!(due(&story)[3..], ["update-is-numbered"]);
+    let before = story.clone();
     story.records(&mu, moves("In Production", &["s"])).carried_out();
     assert_eq!(due(&story)[3..], ["update-is-numbered", "broadcast"]);
+    // How urgent it is follows from the most urgent of its patches (S1-59, S1-61).
+    let subject = |story: &Story| {
+        let all = letters(story);
+        all.lines().rfind(|line| line.starts_with("Subject:")).map(str::to_owned)
+    };
+    for (priority, word) in [(Priority::High, "HIGH"), (Priority::Immediate, "**URGENT**")] {
+        let mut urgent = before.clone();
+        let changes = AttributeChanges { priority: Change::To(Some(priority)), ..AttributeChanges::default() };
+        urgent.records(&ou, Ask::Describe { rollout: id("r"), changes, reason: String::new() });
+        urgent.records(&mu, moves("In Production", &["s"])).carried_out();
+        assert_eq!(subject(&urgent).map(|said| said.contains(word)), Some(true), "{:?}", subject(&urgent));
+    }
     let all = letters(&story);
     insta::assert_snapshot!(
         "an update is announced",
