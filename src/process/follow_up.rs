@@ -16,12 +16,16 @@ const BEGIN_WITHIN: Duration = Duration::from_hours(48);
 /// Most that are said at a time.
 const AT_ONCE: usize = 100;
 
+/// Most tasks that are looked at each second: those of bundles that are on hold wait for that.
+const LOOKED_AT: usize = 2_000;
+
 /// The quarantines that are over, said once each: the team has to say what came of it (S1-27).
 pub fn quarantines(known: Known<'_>) -> Decision {
     let entry = |(task, known): (u64, &Task)| {
         Entry::of_daemon(QuarantineOver { task, bundle: known.bundle.clone(), team: known.team.clone() })
     };
-    let over = known.world.tasks.over(known.now.elapsed).filter(|(_, task)| is_over(known, task)).take(AT_ONCE);
+    let looked_at = known.world.tasks.over(known.now.elapsed).take(LOOKED_AT);
+    let over = looked_at.filter(|(_, task)| is_over(known, task)).take(AT_ONCE);
     Decision { entries: over.map(entry).collect(), answer: None }
 }
 

@@ -16,6 +16,10 @@ use crate::domain::names::RolloutId;
 /// Most that are said at a time.
 const AT_ONCE: usize = 100;
 
+/// Most rollouts that are looked at each second, those that were asked for last: some wait for other things than an answer, and
+/// nothing else may wait for this.
+const LOOKED_AT: usize = 2_000;
+
 /// Nobody is told of what was asked longer ago: so an old site is not told of its past, and rollouts that went on without
 /// early adopters are not looked at for ever.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24 * 31);
@@ -23,7 +27,8 @@ const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24 * 31);
 /// What is to be said now.
 pub fn unanswered(known: Known<'_>) -> Decision {
     let after = known.now.wall.checked_sub(FORGOTTEN).unwrap_or(Timestamp::MIN);
-    let late = known.world.adopters.unaccepted(after).filter(|id| is_over(known, id)).take(AT_ONCE);
+    let looked_at = known.world.adopters.unaccepted(after).take(LOOKED_AT);
+    let late = looked_at.filter(|id| is_over(known, id)).take(AT_ONCE);
     let entries = late.map(|id| Entry::of_daemon(Unanswered { rollout: id.clone() })).collect();
     Decision { entries, answer: None }
 }

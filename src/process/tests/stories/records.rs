@@ -90,6 +90,13 @@ fn team(text: &str) -> TeamName {
     text.parse().expect("a team")
 }
 
+/// That a team of early adopters is registered, which tests everything.
+fn registered(name: &str, ngi: &str) -> Ask {
+    let (products, stacks, node_types) = Default::default();
+    let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
+    Ask::Register { team, reason: "because".into() }
+}
+
 impl Story {
     /// A rollout `r` of `bdii` under the procedure above, submitted by mary.
     fn tested() -> Self {

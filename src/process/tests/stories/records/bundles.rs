@@ -108,9 +108,7 @@ fn a_bundle_and_its_release_notes_agree_in_both_directions() {
 #[test]
 fn a_roll_back_task_is_done_after_three_days() {
     let mut story = patches();
-    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
-    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     story.records(&ou(), moves("Rejected", &["r"]));
     let task = |kind| Ask::CreateTasks {
         bundle: named("B-1"),
@@ -182,9 +180,7 @@ fn a_rollout_that_was_cancelled_is_in_no_bundle_any_more() {
 #[test]
 fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     let mut story = patches();
-    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
-    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let create = |kind| Ask::CreateTasks {
         bundle: named("B-1"),
         kind,
@@ -254,9 +250,7 @@ fn a_step_may_wait_until_its_rollout_has_settled_whatever_the_clock_says() {
 #[test]
 fn a_quarantine_is_made_longer_with_a_reason() {
     let mut story = patches();
-    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
-    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine) = (TaskKind::RollBack, None);
     let teams = vec![team("ea-NGI_IT-T1")];
     story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
@@ -295,9 +289,7 @@ fn a_quarantine_is_made_longer_with_a_reason() {
 #[test]
 fn it_is_said_that_a_quarantine_is_over() {
     let mut story = patches();
-    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
-    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
     story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
@@ -328,9 +320,7 @@ fn it_is_said_that_a_quarantine_is_over() {
 #[test]
 fn on_hold_no_quarantine_passes() {
     let mut story = patches();
-    let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-    let new = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
-    story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+    story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
     story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
@@ -366,9 +356,7 @@ fn a_task_is_given_to_another_team() {
     let mut story = patches();
     let (here, there) = (team("ea-NGI_IT-T1"), team("ea-NGI_CH-CSCS"));
     for (team, ngi) in [(&here, "NGI_IT"), (&there, "NGI_CH")] {
-        let (ngi, (products, stacks, node_types)) = (ngi.into(), Default::default());
-        let new = TeamRegistered { team: team.clone(), ngi, products, stacks, node_types, observer: false };
-        story.records(&ou(), Ask::Register { team: new, reason: String::new() });
+        story.records(&ou(), registered(team.as_str(), ngi));
     }
     let quarantine = None;
     let create = |team: &TeamName, kind| {

@@ -144,10 +144,7 @@ fn it_is_said_once_that_nobody_has_accepted_in_time() {
     story.records(&srm, answer(&two, false));
     assert_eq!(said(&mut story), 1, "once is enough");
     let third = team("ea-NGI_DE-KIT");
-    let (products, stacks, node_types) = Default::default();
-    let ngi = "NGI_DE".to_owned();
-    let registered = TeamRegistered { team: third.clone(), ngi, products, stacks, node_types, observer: false };
-    story.records(&srm, Ask::Register { team: registered, reason: String::new() }).records(&srm, assign(&third));
+    story.records(&srm, registered(third.as_str(), "NGI_DE")).records(&srm, assign(&third));
     assert_eq!(said(&mut story), 1);
     story.passes(DAY * 4);
     assert_eq!(said(&mut story), 2);
@@ -199,12 +196,9 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     // Whoever sends sites to roll it out is warned (S1-21).
     let warned = |story: &Story, kind| {
         let mut story = story.clone();
-        let name = team("ea-NGI_IT-T1");
-        let (ngi, (products, stacks, node_types)) = ("NGI_IT".into(), Default::default());
-        let new = TeamRegistered { team: name.clone(), ngi, products, stacks, node_types, observer: false };
-        let (bundle, teams, quarantine) = (bundles::named("B-1"), vec![name], None);
+        let (bundle, teams, quarantine) = (bundles::named("B-1"), vec![team("ea-NGI_IT-T1")], None);
         let create = Ask::CreateTasks { bundle, kind, teams, quarantine, reason: String::new() };
-        story.records(&ou, Ask::Register { team: new, reason: String::new() }).passes(DAY).records(&ou, create);
+        story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(DAY).records(&ou, create);
         match story.answer {
             Some(Answer::Recorded { warnings, .. }) => warnings.join("; "),
             other => panic!("{other:?}"),

@@ -29,12 +29,6 @@ fn due(story: &Story) -> Vec<&str> {
     story.world.messages.after(None).map(|(.., message)| message.template.as_str()).collect()
 }
 
-fn registered(name: &str, ngi: &str) -> Ask {
-    let (products, stacks, node_types) = Default::default();
-    let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
-    Ask::Register { team, reason: "because".into() }
-}
-
 /// S0-03, S0-31, S0-34 to S0-36, S0-45, S3-17.
 #[test]
 fn in_a_staged_rollout_everybody_is_told_what_to_do() {
