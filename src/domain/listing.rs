@@ -177,6 +177,12 @@ pub trait Catalog: fmt::Debug + Sync {
         BTreeSet::new()
     }
 
+    /// Whether a file of the upload tree, by its path below it, is one that the tree no longer lists and that waits there for its
+    /// removal.
+    fn waits_for_removal(&self, _place: &str) -> bool {
+        false
+    }
+
     /// Whether a tree lists a package.
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
         self.listing(tree).contains(nevra)

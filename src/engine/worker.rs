@@ -62,6 +62,12 @@ impl Catalog for Books<'_> {
         adopted.map(|(_, place)| place.to_string()).collect()
     }
 
+    fn waits_for_removal(&self, place: &str) -> bool {
+        let upload = self.view.rules.distributions.get(self.dist).and_then(|rules| rules.trees.first());
+        let tree = upload.and_then(|upload| self.view.world.trees.of_dist(self.dist, upload));
+        tree.is_some_and(|tree| tree.leaving.contains_key(place))
+    }
+
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
         self.view.world.lists(self.dist, tree, nevra)
     }

@@ -85,6 +85,10 @@ impl Catalog for Met<'_> {
         listing
     }
 
+    fn waits_for_removal(&self, place: &str) -> bool {
+        self.catalog.waits_for_removal(place)
+    }
+
     fn lists(&self, tree: &TreeName, nevra: &Nevra) -> bool {
         (tree == self.tree && self.new.contains_key(nevra)) || self.catalog.lists(tree, nevra)
     }

@@ -577,8 +577,12 @@ fn standing(index: &Index, catalog: &dyn Catalog, file: &Found) -> Standing {
     for nevra in catalog.of_file(name) {
         if nevra.location() == text
             && let Some(sha256) = catalog.accepted(&nevra)
-            && let Some(known) = index.facts(&Entry::of(sha256))
         {
+            let Some(known) = index.facts(&Entry::of(sha256)) else {
+                // An index that was lost and made anew has what trees list; clients may still want what waits for its removal.
+                let waits = file.is_file && catalog.waits_for_removal(text);
+                return if waits { Standing::Ours } else { Standing::Upload };
+            };
             return match file.is_file {
                 // A file that others can change is replaced by a copy when the tree is inspected.
                 true if file.stamp.facts() == known => Standing::Ours,

@@ -248,6 +248,13 @@ fn what_the_readme_says_of_backups_brings_a_lost_site_back() {
     let after = shown(&site);
     let lost: Vec<_> = before.iter().filter(|file| !after.contains(file)).map(|(path, _)| path).collect();
     assert!(lost.iter().all(|path| path.ends_with(".rolloutd.lock")), "{lost:?}");
+    // By the time at which a new upload is in, each tree was searched for uploads: what waits for its removal is none.
+    let waits =
+        before.iter().find(|(path, _)| path.ends_with("untested/umd/3/sl6/x86_64/Packages/s/second-1.0-1.noarch.rpm"));
+    let waits = waits.map(|(path, _)| path).expect("the file of a package that was moved on");
+    site.drop_package("third", "1.0", &[]);
+    site.wait("the third", |site| (packages(site, "untested") == 1).then_some(()));
+    assert!(waits.exists() && !site.ctl_good(&["log"]).contains("refused"), "{}", site.ctl_good(&["log"]));
     assert_eq!(site.door.state("1").as_deref(), Some("Production"));
     assert_eq!(files_below(&site.path("state/retired")).len(), 1);
     assert_eq!(fsck(&site, true), (vec![], Some(0)));
