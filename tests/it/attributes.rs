@@ -23,7 +23,9 @@ fn a_rollout_is_described_found_and_goes_on_when_all_is_said() {
     let subject = "Staged Rollout: EMI.bdii-site.SL6.x86_64-1.0.1";
     assert_eq!(good(&site, "mary", &["issue", "subject", "r", "it dies"]), format!("{subject}: it dies\n"));
     // S1-04, S3-16: it is described, and found by it.
-    refused(&site, "dora", &["describe", "r", "--priority", "high"], "(role)");
+    // S0-07: the DMSU decides how urgent it is, and nothing else.
+    refused(&site, "dora", &["describe", "r", "--priority", "high", "--severity", "high"], "(role)");
+    good(&site, "dora", &["describe", "r", "--priority", "low"]);
     refused(&site, "mary", &["describe", "r", "--priority", "soon"], "`soon` is no priority");
     let words = ["--severity", "immediate", "--priority", "3", "--node-type", "UI", "--node-type", "site BDII"];
     good(&site, "mary", &[["describe", "r"].as_slice(), &words].concat());
