@@ -69,18 +69,16 @@ fn is_roll_out(task: &Task, team: &TeamName) -> bool {
     task.kind == TaskKind::RollOut && task.team == *team
 }
 
-/// The node types of a rollout that a team runs; case does not matter, since people write both.
+/// The node types of a rollout that a team runs.
 fn node_types(known: Known<'_>, rollout: &RolloutId, team: &Team) -> Vec<String> {
     let said = &known.world.attributes.said(rollout).node_types;
-    let runs = |name: &str| team.node_types.iter().any(|own| own.eq_ignore_ascii_case(name));
-    said.iter().map(Label::as_str).filter(|name| runs(name)).map(str::to_owned).collect()
+    said.iter().map(Label::as_str).filter(|name| team.runs(name)).map(str::to_owned).collect()
 }
 
 /// Whether a distribution is one that a team may have: of all node types, or of one that it runs.
 fn may_use(known: Known<'_>, dist: &DistPath, team: &Team) -> bool {
     let Some(rules) = known.rules.distributions.get(dist) else { return false };
-    let runs = |name: &String| team.node_types.iter().any(|own| own.eq_ignore_ascii_case(name));
-    rules.node_types.is_empty() || rules.node_types.iter().any(runs)
+    rules.node_types.is_empty() || rules.node_types.iter().any(|name| team.runs(name))
 }
 
 /// The teams that use a distribution for tests: those with a roll-out task of an open bundle of it.

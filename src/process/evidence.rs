@@ -54,17 +54,12 @@ pub fn evidence(known: Known<'_>, rollout: &Rollout) -> Evidence {
         found.asked += usize::from(adopter.asked.is_some());
         let standing = adopter.standing();
         found.installed += usize::from(adopter.installed.is_some() && standing != Standing::Declined);
+        found.accepted += usize::from(standing.accepts());
         match standing {
-            Standing::Assigned => {}
             Standing::Declined => found.declined += 1,
-            Standing::Accepted | Standing::Exposed => {
-                found.accepted += 1;
-                if is_over {
-                    found.overdue.push(team.clone());
-                }
-            }
+            Standing::Accepted | Standing::Exposed if is_over => found.overdue.push(team.clone()),
+            Standing::Assigned | Standing::Accepted | Standing::Exposed => {}
             Standing::Reported(outcome) => {
-                found.accepted += 1;
                 let beta = adopter.asked.as_ref().is_some_and(|asked| asked.beta);
                 let group = if beta { &mut found.beta } else { &mut found.reported };
                 *group.entry(outcome).or_default() += 1;

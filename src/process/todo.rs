@@ -119,8 +119,7 @@ fn of_team(known: Known<'_>, team: &TeamName) -> Vec<Duty> {
             };
             (format!("task {number} can be done after its quarantine, {when}"), "done")
         };
-        let by = Deadline::None;
-        duties.push(Duty { by, what, command: format!("task {word} {number} success") });
+        duties.push(Duty { by: Deadline::None, what, command: format!("task {word} {number} success") });
     }
     duties
 }

@@ -154,7 +154,7 @@ pub(in crate::process) fn step(
         }
     }
     if findings.is_empty() {
-        findings.extend(shrink::together(&cases.iter().collect::<Vec<_>>()));
+        findings.extend(shrink::together(&cases));
     }
     if !findings.is_empty() {
         return Decision::answered(Answer::Refused(judge(findings)));

@@ -125,7 +125,7 @@ pub(in crate::process) fn correct(
     let rollout = |id: &RolloutId| known.world.rollouts.get(id);
     let withdrawn = found.withdrawn.iter().filter_map(|(id, state)| Some((rollout(id)?, state)));
     let cases: Vec<Case<'_>> = withdrawn.map(|(it, state)| Case::new(known, it, caller, state.as_str())).collect();
-    findings.extend(shrink::together(&cases.iter().collect::<Vec<_>>()));
+    findings.extend(shrink::together(&cases));
     for case in &cases {
         let judged = case.judge();
         match &case.step {

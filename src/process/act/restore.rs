@@ -195,8 +195,8 @@ fn of_tree(known: Known<'_>, wanted: &ToRestore, restored: &Restored) -> Vec<Fin
         let sentence = format!("{number} packages would come or go, and a restore takes {PACKAGES_MAX} at most.");
         findings.push(Finding::new(Verdict::Reject, "too_many", sentence));
     }
-    let (lists, leaves) = (known.world.trees.listed(id), restored.goes.len().saturating_sub(restored.comes.len()));
-    let lists = usize::try_from(lists).unwrap_or(usize::MAX);
+    let lists = known.world.trees.listing(id).len();
+    let leaves = restored.goes.len().saturating_sub(restored.comes.len());
     if shrinks(lists, leaves, LEAVES_MAX) && !wanted.may_shrink {
         let sentence =
             format!("{id} lists {lists} packages and would have {leaves} fewer. If that is meant, say --may-shrink.");

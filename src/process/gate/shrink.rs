@@ -27,64 +27,63 @@ pub(super) const GATE: Gate = Gate {
 };
 
 fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding> {
+    let too_many = leaves(case, transition).into_iter().filter(|(id, leaves)| {
+        let lists = case.world.trees.listing(id).len();
+        shrinks(lists, *leaves, most(terms))
+    });
+    let finding = |(id, leaves): (TreeId, usize)| {
+        let (lists, rollout) = (case.world.trees.listing(&id).len(), &case.rollout.id);
+        let to = quoted(transition.to.as_str());
+        let sentence = format!(
+            "{leaves} of {lists} packages would leave {id}. If that is meant: `rolloutctl override {rollout} {to} {NAME} \
+             --reason WHY`."
+        );
+        Finding::new(Verdict::Reject, "shrinks", sentence)
+    };
+    too_many.map(finding).collect()
+}
+
+/// So many packages may leave at once.
+fn most(terms: &Terms) -> usize {
+    terms.count(PACKAGES.name).unwrap_or(LEAVES_MAX)
+}
+
+/// How many packages a step takes out of the last tree of each distribution, where it may take any.
+fn leaves(case: &Case<'_>, transition: &Transition) -> Vec<(TreeId, usize)> {
     let last_is = |tree| case.parts().any(|(_, rules)| rules.trees.last() == Some(tree));
     match &transition.effect {
         Effect::Withdraw => {}
         Effect::Move { from, .. } if last_is(from) => {}
         Effect::None | Effect::Move { .. } => return vec![],
     }
-    let most = terms.count(PACKAGES.name).unwrap_or(LEAVES_MAX);
-    let plan = case.plan(transition);
-    plan.iter().flat_map(|plan| &plan.moves).filter_map(|one| of_tree(case, transition, one, most)).collect()
+    let of_move = |one: &Move| {
+        let tree = case.known.rules.distributions.get(&one.dist)?.trees.last()?.clone();
+        let leaves = one.items.iter().filter(|item| item.leaves.contains(&tree)).count();
+        Some((TreeId { dist: one.dist.clone(), tree }, leaves))
+    };
+    case.plan(transition).iter().flat_map(|plan| &plan.moves).filter_map(of_move).collect()
 }
 
-/// Whether the last tree of a distribution would lose too much.
-fn of_tree(case: &Case<'_>, transition: &Transition, one: &Move, most: usize) -> Option<Finding> {
-    let (id, leaves) = leaves(case, one)?;
-    let lists = lists(case, &id);
-    shrinks(lists, leaves, most).then(|| {
-        let (rollout, to) = (&case.rollout.id, quoted(transition.to.as_str()));
-        let sentence = format!(
-            "{leaves} of {lists} packages would leave {id}. If that is meant: `rolloutctl override {rollout} {to} {NAME} \
-             --reason WHY`."
-        );
-        Finding::new(Verdict::Reject, "shrinks", sentence)
-    })
-}
-
-/// The last tree of a distribution, and how many packages a move takes out of it.
-fn leaves(case: &Case<'_>, one: &Move) -> Option<(TreeId, usize)> {
-    let tree = case.known.rules.distributions.get(&one.dist)?.trees.last()?.clone();
-    let leaves = one.items.iter().filter(|item| item.leaves.contains(&tree)).count();
-    Some((TreeId { dist: one.dist.clone(), tree }, leaves))
-}
-
-fn lists(case: &Case<'_>, id: &TreeId) -> usize {
-    usize::try_from(case.world.trees.listed(id)).unwrap_or(usize::MAX)
-}
-
-/// What speaks against several steps at once, each of which may be taken alone. Steps for which the gate is overridden do not
-/// count.
-pub fn together(cases: &[&Case<'_>]) -> Vec<Finding> {
-    let mut all: BTreeMap<TreeId, usize> = BTreeMap::new();
+/// What speaks against several steps at once, each of which may be taken alone. The strictest of their terms holds, and steps
+/// for which the gate is overridden do not count.
+pub fn together(cases: &[Case<'_>]) -> Vec<Finding> {
+    let mut all: BTreeMap<TreeId, (usize, usize)> = BTreeMap::new();
     for case in cases {
         let Ok(step) = case.step else { continue };
-        if case.is_overridden(&GATE, step) {
-            continue;
-        }
-        for (id, leaves) in case.plan(step).iter().flat_map(|plan| &plan.moves).filter_map(|one| leaves(case, one)) {
-            *all.entry(id).or_default() += leaves;
+        let Some(terms) = case.terms(&GATE, step).filter(|_| !case.is_overridden(&GATE, step)) else { continue };
+        for (id, leaves) in leaves(case, step) {
+            let (sum, strictest) = all.entry(id).or_insert((0, usize::MAX));
+            (*sum, *strictest) = (*sum + leaves, most(terms).min(*strictest));
         }
     }
-    let Some(first) = cases.first() else { return vec![] };
-    let too_many = all.into_iter().filter(|(id, leaves)| shrinks(lists(first, id), *leaves, LEAVES_MAX));
-    let finding = |(id, leaves): (TreeId, usize)| {
+    let Some(world) = cases.first().map(|case| case.world) else { return vec![] };
+    let finding = |(id, (leaves, most)): (TreeId, (usize, usize))| {
+        let lists = world.trees.listing(&id).len();
         let sentence = format!(
-            "Together these steps would take {leaves} of {} packages out of {id}. If that is meant, override `{NAME}` for each \
-             of the rollouts.",
-            lists(first, &id)
+            "Together these steps would take {leaves} of {lists} packages out of {id}. If that is meant, override `{NAME}` for \
+             each of the rollouts."
         );
-        Finding::new(Verdict::Reject, "shrinks", sentence)
+        shrinks(lists, leaves, most).then(|| Finding::new(Verdict::Reject, "shrinks", sentence))
     };
-    too_many.map(finding).collect()
+    all.into_iter().filter_map(finding).collect()
 }

@@ -24,6 +24,13 @@ pub struct Team {
     pub observer: bool,
 }
 
+impl Team {
+    /// Whether its site runs a node type; case does not matter, since people write both.
+    pub fn runs(&self, node_type: &str) -> bool {
+        self.node_types.iter().any(|own| own.eq_ignore_ascii_case(node_type))
+    }
+}
+
 /// All teams.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Teams {

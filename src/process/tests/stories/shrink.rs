@@ -113,6 +113,12 @@ fn a_bundle_that_leaves_production_counts_as_a_whole() {
     assert_eq!(story.refuses(&ann, go("Gone", &[])), "shrinks");
     let mut one = story.clone();
     one.records(&ann, go("Gone", &["two"]));
+    // A procedure that lets fewer leave is heard for each step, and for all of them together.
+    let strict = PROCEDURE.replace("withdraw = true", "withdraw = true\ngates = [{ name = \"shrink\", packages = 5 }]");
+    let strict = procedure::read(&strict, std::path::Path::new("strict.toml")).expect("legal").workflow;
+    let mut fewer = story.clone();
+    fewer.rules.distributions.values_mut().next().expect("one").workflow = strict;
+    assert_eq!(fewer.refuses(&ann, go("Gone", &["two"])), "shrinks");
     for rollout in names {
         let (gate, reason) = ("shrink".to_owned(), "malware".to_owned());
         story.records(&ann, Ask::Override { rollout: id(rollout), state: "Gone".into(), gate, reason });
