@@ -1,18 +1,21 @@
-//! `[[webhook]]` and `[[token]]`: who may use the daemon, and as whom; `[[outgoing]]`: who is notified.
+//! `[[webhook]]`, `[[token]]` and `[sso]`: who may use the daemon, and as whom; `[[outgoing]]`: who is notified.
 //!
+//! Roles beside a name hold everywhere, those of a `grant` for rollouts of some distributions or stacks (S0-07).
 //! A secret is always given as a file name; `check` and the web floor read its content.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::mentions::{Granted, Notebook, Purpose, SECRET_EXAMPLE};
-use super::settings::{HookKind, Outgoing, Token, Webhook};
-use super::values::{Names, set_of};
-use crate::domain::names::{Actor, HookName, Role};
+use super::settings::{HookKind, Outgoing, Sso, Token, Webhook};
+use super::values::{Names, set_of, words};
+use crate::domain::names::{Actor, DistPath, HookName, Role};
+use crate::domain::naming::part::Stack;
 use crate::domain::naming::team::TeamName;
 use crate::domain::people;
 use crate::format::document::{Section, Value};
 use crate::process::notice;
+use crate::process::who::{Grant, SSO_SECRET, Scope};
 
 /// Every valid `[[webhook]]`, in the order of the file.
 pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {
@@ -33,9 +36,13 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
         Some(value) => actor(&value),
         None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
     };
-    let roles = section.get("roles").map_or_else(|| Some(BTreeSet::from([Role::TRACKER])), |v| roles(&v, notebook));
+    let everywhere = |role| Grant { role, scope: Scope::Site };
+    let granted = match (section.get("roles"), section.get("grant")) {
+        (None, None) => Some(vec![everywhere(Role::TRACKER)]),
+        (roles, limited) => grants(roles, limited, notebook),
+    };
     section.close();
-    Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, roles: roles? })
+    Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, grants: granted? })
 }
 
 /// Every valid `[[outgoing]]`, in the order of the file.
@@ -97,11 +104,118 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
         names.note(actor.as_str(), &v, "has two tokens");
         Some(actor)
     });
-    let roles = section.need("roles", "roles = [\"verifier\"]").and_then(|v| roles(&v, notebook));
+    let limited = section.get("grant");
+    let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", "roles = [\"verifier\"]") };
+    let granted = grants(roles, limited, notebook);
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, team));
     section.close();
-    Some(Token { actor: actor?, roles: roles?, teams: teams?.into_iter().collect(), file: file? })
+    let mut grants = granted?;
+    grants.extend(teams?.into_iter().map(Grant::of_team));
+    Some(Token { actor: actor?, grants, file: file? })
+}
+
+/// `[sso]`: people whom a web server in front of the daemon has identified (S0-08).
+pub fn sso(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Sso> {
+    let secret = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
+    let user = section.need("user_header", "user_header = \"X-Remote-User\"").and_then(|v| header(&v));
+    let groups = section.get("groups_header").map_or(Some(None), |v| header(&v).map(Some));
+    let mut names = Names::default();
+    let of_group = section.get("group").map(|v| v.sections()).unwrap_or_default();
+    let by_group = of_group.into_iter().filter_map(|section| group(section, &mut names, notebook)).collect();
+    section.close();
+    Some(Sso { secret: secret?, user: user?, groups: groups?, by_group })
+}
+
+fn group(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Notebook) -> Option<(String, Vec<Grant>)> {
+    let name = section.need("name", "name = \"umd-release-managers\"").and_then(|v| {
+        let name = words(&v)?;
+        if name.contains([',', ';']) || name.trim() != name {
+            v.complain("cannot be the name of a group: groups are told apart by commas and semicolons", None);
+            return None;
+        }
+        names.note(&name, &v, "names two groups");
+        Some(name)
+    });
+    let limited = section.get("grant");
+    let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", "roles = [\"srm\"]") };
+    let granted = grants(roles, limited, notebook);
+    section.close();
+    Some((name?, granted?))
+}
+
+/// The name of a header that only the web server sets.
+fn header(value: &Value<'_, '_>) -> Option<String> {
+    let text = value.text()?;
+    let name = text.to_ascii_lowercase();
+    let usual = ["authorization", "cookie", "host", "x-forwarded-for", SSO_SECRET];
+    // Web servers drop or rename headers with other characters (RFC 9110 section 5.1 allows more).
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if name.is_empty() || !is_plain || usual.contains(&name.as_str()) {
+        let what = format!("`{}` cannot be the name of this header", text.escape_default());
+        value.complain(what, Some("for example: \"X-Remote-User\"".to_owned()));
+        return None;
+    }
+    Some(name)
+}
+
+/// The roles that hold everywhere, and those that hold somewhere.
+fn grants(
+    everywhere: Option<Value<'_, '_>>,
+    limited: Option<Value<'_, '_>>,
+    notebook: &mut Notebook,
+) -> Option<Vec<Grant>> {
+    let everywhere = everywhere.map_or_else(|| Some(BTreeSet::new()), |v| roles(&v, notebook));
+    let sections = limited.map(|v| v.sections()).unwrap_or_default();
+    let mut all: Vec<Grant> = vec![];
+    let mut is_whole = true;
+    for section in sections {
+        match within(section, notebook) {
+            Some(grants) => all.extend(grants),
+            None => is_whole = false,
+        }
+    }
+    let site = everywhere?.into_iter().map(|role| Grant { role, scope: Scope::Site });
+    is_whole.then(|| site.chain(all).collect())
+}
+
+/// `[[token.grant]]`: each of its roles in each of its distributions for each of its stacks.
+fn within(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Vec<Grant>> {
+    let own = section.need("roles", "roles = [\"srm\"]");
+    let roles = own.as_ref().and_then(|v| roles(v, notebook));
+    let dists = section.get("distributions").map_or(Some(vec![]), |v| dists(&v, notebook));
+    let stacks = section.get("stacks").map_or(Some(vec![]), |v| set_of(&v, stack));
+    section.close();
+    let (roles, dists, stacks) = (roles?, dists?, stacks?);
+    if dists.is_empty() && stacks.is_empty() {
+        let hint = "name `distributions`, `stacks` or both; roles that hold everywhere stand one level up".to_owned();
+        own?.complain("these roles would hold nowhere", Some(hint));
+        return None;
+    }
+    let any = |all: Vec<_>| if all.is_empty() { vec![None] } else { all.into_iter().map(Some).collect() };
+    let any_stack = if stacks.is_empty() { vec![None] } else { stacks.into_iter().map(Some).collect() };
+    let places: Vec<Scope> = any(dists)
+        .into_iter()
+        .flat_map(|dist| any_stack.iter().map(move |stack| Scope::Within { dist: dist.clone(), stack: stack.clone() }))
+        .collect();
+    let of_role = |role: Role| places.iter().map(move |scope| Grant { role: role.clone(), scope: scope.clone() });
+    Some(roles.into_iter().flat_map(of_role).collect())
+}
+
+fn dists(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<DistPath>> {
+    let dists = set_of(value, dist)?;
+    // Which distributions there are, the rest of the file says.
+    let written = value.list()?.into_iter().filter(Value::is_text);
+    notebook.granted_in.extend(written.filter_map(|v| Some((v.text()?.parse().ok()?, v.spot()))));
+    Some(dists)
+}
+
+fn dist(value: &Value<'_, '_>) -> Option<DistPath> {
+    value.parse()
+}
+
+fn stack(value: &Value<'_, '_>) -> Option<Stack> {
+    value.parse()
 }
 
 /// A name for somebody that the logbook cannot confuse with an id.

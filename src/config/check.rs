@@ -77,6 +77,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     if let Some(known) = procedures(&outcome, &mut findings) {
         roles(&outcome, &known, &mut findings);
     }
+    places(&outcome, &mut findings);
     changes(&outcome, &mut findings);
     reachability(&outcome, &mut findings);
     let mut list = findings.list;
@@ -181,6 +182,15 @@ fn roles(outcome: &Outcome, known: &BTreeSet<Role>, findings: &mut Findings) {
     }
 }
 
+/// Distributions in which roles hold, and which there are not.
+fn places(outcome: &Outcome, findings: &mut Findings) {
+    let names = || outcome.distributions.iter().map(|(_, distribution)| distribution.path.as_str());
+    for (dist, at) in outcome.notebook.granted_in.iter().filter(|(dist, _)| names().all(|name| name != dist.as_str())) {
+        let hint = did_you_mean(dist.as_str(), names()).unwrap_or_else(|| format!("there are {}", list_of(names())));
+        findings.complain(at, format!("there is no distribution `{dist}`"), Some(hint));
+    }
+}
+
 /// Who can reach the daemon at all, and whether others can too.
 fn reachability(outcome: &Outcome, findings: &mut Findings) {
     let Some(settings) = &outcome.settings else { return };
@@ -190,7 +200,7 @@ fn reachability(outcome: &Outcome, findings: &mut Findings) {
         let hint = "listen on 127.0.0.1 behind a web server with TLS".to_owned();
         findings.note(&outcome.places.of("http.listen"), what, Some(hint));
     }
-    if settings.tokens.is_empty() && settings.webhooks.is_empty() {
+    if settings.tokens.is_empty() && settings.webhooks.is_empty() && settings.sso.is_none() {
         let at = Spot { line: 1, column: 1, key: String::new() };
         let what = "there is neither a [[token]] nor a [[webhook]], so nobody can move a rollout".to_owned();
         findings.note(&at, what, None);

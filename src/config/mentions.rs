@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::settings::Adopted;
 use super::values;
-use crate::domain::names::{Role, TreeName};
+use crate::domain::names::{DistPath, Role, TreeName};
 use crate::domain::trust::Legacy;
 use crate::format::complaint::Spot;
 use crate::format::document::Value;
@@ -101,6 +101,8 @@ pub struct Notebook {
     pub adopted: Vec<AdoptedException>,
     /// Every valid name of a role; the procedures decide which roles there are.
     pub roles: Vec<Granted>,
+    /// Every distribution in which a role holds.
+    pub granted_in: Vec<(DistPath, Spot)>,
 }
 
 impl Notebook {

@@ -89,6 +89,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let webhooks = top.get("webhook").map(|v| actors::webhooks(&v, &mut notebook)).unwrap_or_default();
     let outgoing = top.get("outgoing").map(|v| actors::outgoing(&v, &mut notebook)).unwrap_or_default();
     let tokens = top.get("token").map(|v| actors::tokens(&v, &mut notebook)).unwrap_or_default();
+    let sso = top.get("sso").map_or(Some(None), |v| actors::sso(v.section()?, &mut notebook).map(Some));
     let watch = top.get("watch").map_or_else(|| Some(Watch::default()), |v| watch(v.section()?));
     let intake = top.get("intake").map_or_else(|| Some(Intake::default()), |v| intake(v.section()?));
     let changes = top.get("changes").map_or_else(|| Some(ChangePolicy::default()), |v| changes::policy(v.section()?));
@@ -109,6 +110,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             webhooks,
             outgoing,
             tokens,
+            sso: sso?,
             watch: watch?,
             intake: intake?,
             calendar: calendar.clone().unwrap_or_default(),

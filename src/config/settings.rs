@@ -13,14 +13,14 @@ use crate::domain::calendar::weekdays::Weekdays;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::incident::IncidentPolicy;
-use crate::domain::names::{Actor, DistPath, HookName, Role, TreeName};
-use crate::domain::naming::team::TeamName;
+use crate::domain::names::{Actor, DistPath, HookName, TreeName};
 use crate::domain::refusal::Code;
 use crate::domain::request::ChangePolicy;
 use crate::domain::trust::{Legacy, Policy};
 use crate::format::compress::Compression;
 use crate::format::repofile::Companion;
 use crate::link::watch::Mode;
+use crate::process::who::Grant;
 use crate::store::evidence::Bounds;
 
 /// The name of the default drop directory beside the root.
@@ -50,6 +50,8 @@ pub struct Settings {
     pub outgoing: Vec<Outgoing>,
     /// People and programs that may use the API.
     pub tokens: Vec<Token>,
+    /// Who is identified by a web server in front of the daemon.
+    pub sso: Option<Sso>,
     /// How new files are noticed.
     pub watch: Watch,
     /// How new files are taken in.
@@ -190,8 +192,8 @@ pub struct Webhook {
     pub secrets: Vec<PathBuf>,
     /// The actor for this webhook's requests.
     pub actor: Actor,
-    /// What that actor may do.
-    pub roles: BTreeSet<Role>,
+    /// What that actor may do, and where.
+    pub grants: Vec<Grant>,
 }
 
 /// How the bodies of a webhook are read.
@@ -221,12 +223,23 @@ pub struct Outgoing {
 pub struct Token {
     /// The actor.
     pub actor: Actor,
-    /// What the actor may do.
-    pub roles: BTreeSet<Role>,
-    /// The teams of early adopters that the actor belongs to.
-    pub teams: BTreeSet<TeamName>,
+    /// What the actor may do, and where; also as a member of a team of early adopters.
+    pub grants: Vec<Grant>,
     /// The file that holds the token. Absolute.
     pub file: PathBuf,
+}
+
+/// `[sso]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sso {
+    /// The file with the secret that the web server sends. Absolute.
+    pub secret: PathBuf,
+    /// The header that names the person, in lower case.
+    pub user: String,
+    /// The header that lists their groups, in lower case.
+    pub groups: Option<String>,
+    /// What the members of a group may do. Members of a group that is called like a team belong to the team.
+    pub by_group: BTreeMap<String, Vec<Grant>>,
 }
 
 /// `[watch]`

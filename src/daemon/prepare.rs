@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::config::almanac::Almanac;
 use crate::config::files;
 use crate::config::secrets::SECRET_MAX;
-use crate::config::settings::{Distribution, Settings};
+use crate::config::settings::{Distribution, Settings, Token};
 use crate::domain::calendar::site::Calendar;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::names::{DistPath, HookName, TreeName};
@@ -32,6 +32,7 @@ use crate::store::examination::{Examiner, Terms};
 use crate::store::intake::{Gate, Limits};
 use crate::web::auth::{HookSecrets, Tokens};
 use crate::web::context::SiteFacts;
+use crate::web::sso::SingleSignOn;
 
 /// Everything that follows from the settings.
 pub struct Prepared {
@@ -87,7 +88,8 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     }
     let mut secrets = HookSecrets::default();
     for hook in &settings.webhooks {
-        let caller = Caller::new(hook.actor.clone(), Channel::Hook(hook.name.clone()), hook.roles.iter().cloned());
+        let (who, via) = (hook.actor.clone(), Channel::Hook(hook.name.clone()));
+        let caller = Caller { who, via, grants: hook.grants.clone() };
         rules.hooks.insert(hook.name.clone(), caller);
         for path in &hook.secrets {
             if let Some(secret) = secret(path, &mut wrong) {
@@ -105,16 +107,22 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     let mut tokens = Tokens::default();
     for token in &settings.tokens {
         if let Some(text) = secret(&token.file, &mut wrong) {
-            let caller = Caller::new(token.actor.clone(), Channel::Api, token.roles.iter().cloned());
-            tokens.add(&text, caller.of_teams(token.teams.iter().cloned()));
+            let Token { actor, grants, .. } = token.clone();
+            tokens.add(&text, Caller { who: actor, via: Channel::Api, grants });
         }
     }
+    let sso = settings.sso.as_ref().and_then(|sso| {
+        let text = secret(&sso.secret, &mut wrong)?;
+        let headers = (sso.user.clone(), sso.groups.clone());
+        Some(SingleSignOn::new(&text, headers, sso.by_group.clone()))
+    });
     let site = SiteFacts {
         name: settings.site.name.clone(),
         base_url: settings.site.base_url.clone(),
         root: settings.site.root.clone(),
         state: settings.site.state.clone(),
         tokens,
+        sso,
         secrets,
         rejected: distributions.iter().map(|(path, ready)| (path.clone(), Arc::clone(&ready.gate.rejected))).collect(),
     };

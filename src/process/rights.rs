@@ -6,6 +6,7 @@
 use super::who::Caller;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role};
+use crate::domain::rollout::Rollout;
 
 /// Something that not everybody may do.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +108,21 @@ impl Right {
             Some(_) => dists.all(|dist| caller.may(self.roles, Some(dist))),
         };
         (!may).then(|| self.finding())
+    }
+
+    /// Why somebody may not do it for a rollout.
+    pub fn lacking_for(self, caller: &Caller, rollout: &Rollout) -> Option<Finding> {
+        (!caller.may_for(self.roles, rollout)).then(|| self.finding())
+    }
+
+    /// Why somebody may not do it for a rollout in these distributions that will have this title.
+    pub fn lacking_at<'d>(
+        self,
+        caller: &Caller,
+        dists: impl IntoIterator<Item = &'d DistPath>,
+        title: &str,
+    ) -> Option<Finding> {
+        (!caller.may_at(self.roles, dists, title)).then(|| self.finding())
     }
 
     fn finding(self) -> Finding {

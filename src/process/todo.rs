@@ -63,7 +63,7 @@ pub fn todo(known: Known<'_>, caller: &Caller) -> Vec<Duty> {
             duties.extend(steps(known, caller, rules, rollout));
             duties.extend(missing_approval(known, caller, rules, rollout));
             // While no time passes for it, nobody is late (S3-08).
-            if !known.world.is_paused(&rollout.id) && rights::ASSIGN.lacking(caller, rollout.dists()).is_none() {
+            if !known.world.is_paused(&rollout.id) && rights::ASSIGN.lacking_for(caller, rollout).is_none() {
                 duties.extend(silent(known, rules, rollout));
                 duties.extend(unreported(known, rollout));
             }
@@ -131,7 +131,7 @@ fn steps<'a>(
     rules: &'a DistRules,
     rollout: &'a Rollout,
 ) -> impl Iterator<Item = Duty> + use<'a> {
-    let may = move |step: &Transition| rollout.dists().all(|dist| caller.may(&step.who, Some(dist)));
+    let may = move |step: &Transition| caller.may_for(&step.who, rollout);
     let passes = move |to: &State| act::step::why(known, caller, rollout, to.as_str()).verdict == Verdict::Pass;
     // To withdraw something, or to say that it has failed, is not what anybody has to do.
     let is_forward = |step: &&Transition| step.effect != Effect::Withdraw && !step.fails;
@@ -147,7 +147,7 @@ fn steps<'a>(
 /// Whether a step waits for this person's approval.
 fn missing_approval(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollout) -> Vec<Duty> {
     let asks = rules.workflow.leaving(&rollout.state).filter_map(|step| {
-        let role = approvals::roles(step).find(|role| rollout.dists().all(|dist| caller.may([*role], Some(dist))))?;
+        let role = approvals::roles(step).find(|role| caller.may_for([*role], rollout))?;
         (!act::dossier::has_approved(known, caller, &rollout.id, &step.to)).then_some((step, role))
     });
     let duty = |(step, role): (&Transition, &Role)| Duty {
@@ -256,7 +256,7 @@ fn unreported(known: Known<'_>, rollout: &Rollout) -> Vec<Duty> {
 /// A rollout that has been in its state for too long, for whoever may take a step with it.
 fn delayed(known: Known<'_>, caller: &Caller, rules: &DistRules, rollout: &Rollout) -> Option<Duty> {
     let (by, now) = (delays::limit(known, rollout)?, known.now.wall);
-    let may = |step: &Transition| rollout.dists().all(|dist| caller.may(&step.who, Some(dist)));
+    let may = |step: &Transition| caller.may_for(&step.who, rollout);
     rules.workflow.leaving(&rollout.state).any(may).then(|| Duty {
         by: Deadline::at(by, now),
         what: format!("{} should leave {}: move it, or say why not", rollout.id, rollout.state),

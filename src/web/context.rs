@@ -11,6 +11,7 @@ use super::bodies::Bodies;
 use super::guesses::Guesses;
 use super::problem::Problem;
 use super::readers::Readers;
+use super::sso::SingleSignOn;
 use crate::domain::names::{DistPath, TreeId};
 use crate::engine::handle::Handle;
 use crate::engine::view::TreeView;
@@ -44,6 +45,8 @@ pub struct SiteFacts {
     pub state: PathBuf,
     /// Who may use the API.
     pub tokens: Tokens,
+    /// Who comes by a web server that has identified them.
+    pub sso: Option<SingleSignOn>,
     /// Who may send webhooks.
     pub secrets: HookSecrets,
     /// The refused files of each distribution.

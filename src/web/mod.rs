@@ -8,6 +8,8 @@ pub mod peer;
 pub mod object;
 /// Who a request comes from, and what they may do.
 pub mod auth;
+/// People whom a web server has identified.
+pub mod sso;
 /// Threads that read the disk for requests.
 pub mod readers;
 /// The memory of request bodies.

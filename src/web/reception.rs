@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::bodies::{BODY_MAX, Held, REPORT_MAX, REPORT_TIME, TIME};
 use super::context::Context;
 use super::problem::Problem;
+use super::sso;
 
 /// Why a body was not read.
 enum Unread {
@@ -47,7 +48,14 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let is_known = context.site().tokens.caller(&parts.headers).is_some();
+    let site = context.site();
+    let is_identified = site.sso.as_ref().is_some_and(|known| matches!(known.caller(&parts.headers), Some(Ok(_))));
+    let has_token = parts.headers.contains_key(header::AUTHORIZATION);
+    if is_identified && !has_token && sso::is_from_elsewhere(&parts.headers) {
+        let why = "a page of another site has made your browser send this, so nothing was done";
+        return Problem::of_status(StatusCode::FORBIDDEN, why).into_response();
+    }
+    let is_known = if has_token { site.tokens.caller(&parts.headers).is_some() } else { is_identified };
     let is_report = is_known && parts.uri.path().ends_with("/report");
     let (most, time) = if is_report { (REPORT_MAX, REPORT_TIME) } else { (BODY_MAX, TIME) };
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

@@ -156,7 +156,7 @@ impl Site {
     }
 
     fn secrets(&self) {
-        for name in ["rt-hook", "forge", "forge.next", "third", "jane", "joe", "jill"] {
+        for name in ["rt-hook", "forge", "forge.next", "third", "jane", "joe", "jill", "sso"] {
             self.put(&format!("secrets/{name}"), format!("the-secret-of-{name:->16}\n"), 0o600);
         }
         self.put("secrets/open", "the-secret-of-everybody\n", 0o644);
@@ -210,10 +210,13 @@ impl Site {
     /// Checks a fixture: exit code and output.
     fn check(&self, fixture: &Path, more: &[&str]) -> (Option<i32>, String) {
         let name = fixture.file_name().and_then(|name| name.to_str()).expect("fixtures have plain names");
-        let file = format!("configurations/{}{name}", more.concat());
+        let kind = fixture.parent().and_then(|dir| dir.file_name()?.to_str()).expect("fixtures lie in directories");
+        // A good and a broken one may have the same name.
+        let prefix = format!("{kind}~{}", more.concat());
+        let file = format!("configurations/{prefix}{name}");
         self.put(&file, self.filled(&fs::read(fixture).expect("a fixture")), 0o644);
         let (code, said) = run(&self.path(&file), more);
-        (code, self.emptied(&said).replace(&more.concat(), ""))
+        (code, self.emptied(&said).replace(&prefix, ""))
     }
 }
 

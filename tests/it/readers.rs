@@ -23,7 +23,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -36,6 +36,7 @@ use crate::campaign::{Course, number, seed};
 use crate::clients::{Machine, run_as_root};
 use crate::configuration::BRIEF;
 use crate::judge::{self, Source, TORN};
+use crate::nginx::Nginx;
 use crate::peers;
 use crate::random::Random;
 use crate::site::{DISTRIBUTION, Door, Site, Wish, fact, keys, package, recipe, said, tell};
@@ -212,61 +213,18 @@ fn promote(world: &World, dist: usize, mut random: Random, share: impl Fn() -> b
 
 /// nginx as a site runs it, and worse: files are kept open for a second after they were replaced, and
 /// that a file is not there is remembered as long.
-struct Nginx {
-    child: Child,
-    dir: TempDir,
-}
-
-impl Nginx {
-    fn start(root: &Path) -> Self {
-        let dir = TempDir::with_prefix("rolloutd-nginx-").unwrap();
-        let at = dir.path().display();
-        let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary = kinds.map(|kind| format!("{kind}_temp_path {at}/{kind};\n")).concat();
-        let kept = KEPT_OPEN.as_secs();
-        let conf = format!(
-            "{user}\ndaemon off;\nmaster_process off;\nworker_processes 1;\npid {at}/pid;\nerror_log {at}/log warn;\n\
-             events {{ worker_connections 256; }}\n\
-             http {{\naccess_log off;\nsendfile on;\nkeepalive_requests 100000000;\nkeepalive_timeout 10m;\n{temporary}\
-             open_file_cache max=10000 inactive=1h;\nopen_file_cache_valid {kept}s;\nopen_file_cache_min_uses 1;\n\
-             open_file_cache_errors on;\n\
-             server {{\nlisten unix:{at}/socket;\nroot {};\n\
-             location ~ /repomd\\.xml(\\.asc)?$ {{ add_header Cache-Control no-cache; }}\n}}\n}}\n",
-            root.display()
-        );
-        fs::write(dir.path().join("nginx.conf"), conf).unwrap();
-        let child = Command::new("/usr/sbin/nginx")
-            .args(["-e", "stderr", "-c"])
-            .arg(dir.path().join("nginx.conf"))
-            .args(["-p"])
-            .arg(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(dir.path().join("said")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut nginx = Self { child, dir };
-        let began = Instant::now();
-        while std::os::unix::net::UnixStream::connect(nginx.socket()).is_err() {
-            let ended = nginx.child.try_wait().unwrap();
-            let words = fs::read_to_string(nginx.dir.path().join("said")).unwrap_or_default();
-            assert!(ended.is_none() && began.elapsed() < STALLED, "nginx does not answer: {ended:?} {words}");
-            thread::park_timeout(Duration::from_millis(5));
-        }
-        nginx
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("socket")
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn nginx(root: &Path) -> Nginx {
+    let kept = KEPT_OPEN.as_secs();
+    let http = format!(
+        "sendfile on;\nkeepalive_requests 100000000;\nkeepalive_timeout 10m;\n\
+         open_file_cache max=10000 inactive=1h;\nopen_file_cache_valid {kept}s;\nopen_file_cache_min_uses 1;\n\
+         open_file_cache_errors on;\n"
+    );
+    let server = format!(
+        "root {};\nlocation ~ /repomd\\.xml(\\.asc)?$ {{ add_header Cache-Control no-cache; }}\n",
+        root.display()
+    );
+    Nginx::start(&http, &server)
 }
 
 /// Says whether a run of a client that went wrong has met a torn pair.
@@ -437,7 +395,7 @@ fn no_reader_sees_a_broken_tree_while_packages_are_promoted_recalled_and_retired
     tell(&format!("readers: ROLLOUTD_SEED={seed} ROLLOUTD_SNAPSHOTS={snapshots} ROLLOUTD_PROMOTIONS={promotions}"));
     let mut random = Random(seed);
     let mut site = moving_site();
-    let nginx = Nginx::start(&site.path("root"));
+    let nginx = nginx(&site.path("root"));
     let world = Arc::new(World {
         root: site.path("root"),
         incoming: site.path("incoming"),
@@ -594,7 +552,7 @@ fn the_same_readers_see_what_createrepo_c_does_to_its_readers() {
     };
     (0..10).for_each(add);
     update();
-    let nginx = Nginx::start(&root);
+    let nginx = nginx(&root);
     let (known, stop) = (Known::default(), AtomicBool::new(false));
     let tallies: [Tally; 2] = Default::default();
     let place = Place { path: "tree".to_owned(), promised: Duration::MAX };

@@ -71,6 +71,11 @@ impl Stack {
         Self(name_and_major(&self.0).0.into())
     }
 
+    /// Whether another one is this one, or a major version of it.
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || (!self.has_major() && other.without_major() == *self)
+    }
+
     /// Whether it has a major version.
     pub fn has_major(&self) -> bool {
         name_and_major(&self.0).1.is_some()

@@ -36,7 +36,7 @@ pub(in crate::process) fn assign(
         Err(decision) => return decision,
     };
     let teams: BTreeSet<&TeamName> = teams.iter().collect();
-    let mut findings: Vec<_> = rights::ASSIGN.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::ASSIGN.lacking_for(caller, rollout).into_iter().collect();
     if teams.is_empty() {
         findings.push(Finding::new(Verdict::Reject, "no_teams", "Name at least one team."));
     }
@@ -75,7 +75,7 @@ pub(in crate::process) fn unassign(
     if let Err(decision) = asked(known, id, team) {
         return decision;
     }
-    if let Some(finding) = rights::ASSIGN.lacking(caller, rollout.dists()) {
+    if let Some(finding) = rights::ASSIGN.lacking_for(caller, rollout) {
         return Decision::refused(vec![finding]);
     }
     recorded(known, caller, reason, Unassigned { rollout: id.clone(), team: team.clone() })
@@ -170,7 +170,7 @@ pub(in crate::process) fn publish(
     let Some(report) = report.filter(|report| report.file.is_some()) else {
         return Decision::answered(Answer::NotFound(format!("{team} has sent no file about {id}")));
     };
-    if let Some(finding) = rights::PUBLISH.lacking(caller, rollout.dists()) {
+    if let Some(finding) = rights::PUBLISH.lacking_for(caller, rollout) {
         return Decision::refused(vec![finding]);
     }
     if report.published == *published {
@@ -182,7 +182,7 @@ pub(in crate::process) fn publish(
 
 /// Why somebody may not act for a team.
 fn may_for(right: Right, known: Known<'_>, caller: &Caller, rollout: &Rollout, team: &TeamName) -> Vec<Finding> {
-    let lacking = right.lacking(caller, rollout.dists()).filter(|_| !caller.speaks_for(team));
+    let lacking = right.lacking_for(caller, rollout).filter(|_| !caller.speaks_for(team));
     unregistered(known, team).into_iter().chain(lacking).collect()
 }
 

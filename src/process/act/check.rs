@@ -22,7 +22,7 @@ pub(in crate::process) fn tick(
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::TICK.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::TICK.lacking_for(caller, rollout).into_iter().collect();
     let steps = known.rules.of(&rollout.parts).map(|rules| rules.workflow.transitions()).unwrap_or_default();
     let mut asked: Vec<&str> = steps.iter().flat_map(checked::checks).map(CheckName::as_str).collect();
     asked.sort_unstable();

@@ -26,7 +26,7 @@ pub(in crate::process) fn describe(
     let attributes = changes.of(&before);
     let only_priority = AttributeChanges { priority: changes.priority, ..AttributeChanges::default() };
     let right = if *changes == only_priority { rights::PRIORITY } else { rights::DESCRIBE };
-    let mut findings: Vec<_> = right.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = right.lacking_for(caller, rollout).into_iter().collect();
     if attributes.node_types.len() > NODE_TYPES_MAX {
         let sentence = format!("A rollout has at most {NODE_TYPES_MAX} node types.");
         findings.push(Finding::new(Verdict::Reject, "too_many_node_types", sentence));

@@ -36,7 +36,7 @@ pub(in crate::process) fn approve(
         let sentence = format!("No step to {state} asks for approvals.");
         return Decision::refused(vec![Finding::new(Verdict::Reject, "not_asked", sentence)]);
     }
-    let has = |role: &&Role| rollout.dists().all(|dist| caller.may([*role], Some(dist)));
+    let has = |role: &&Role| caller.may_for([*role], rollout);
     let own = wanted.iter().filter(|wanted| role.is_none_or(|role| role == *wanted)).find(has);
     let Some(own) = own else {
         let roles: Vec<&str> = wanted.iter().map(Role::as_str).collect();
@@ -79,7 +79,7 @@ pub(in crate::process) fn extend(
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::EXTEND.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::EXTEND.lacking_for(caller, rollout).into_iter().collect();
     findings.extend(missing_reason(reason, "An extension needs a reason, for everybody who waits for the rollout."));
     let is_exposed = |step: &Transition| step.gates.iter().any(|gate| gate.name == gate::EXPOSURE);
     let workflow = known.rules.of(&rollout.parts).map(|rules| &rules.workflow);
@@ -109,7 +109,7 @@ pub(in crate::process) fn overrule(
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::OVERRIDE.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::OVERRIDE.lacking_for(caller, rollout).into_iter().collect();
     findings.extend(missing_reason(reason, "An override needs a reason: it is shown wherever the step is."));
     match overriding(known, id, at, None) {
         Ok((fact, wrong)) if findings.is_empty() && wrong.is_empty() => recorded(known, caller, reason, fact),
@@ -149,7 +149,7 @@ pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &Noted)
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::NOTES.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::NOTES.lacking_for(caller, rollout).into_iter().collect();
     if noted.note.trim().is_empty() {
         findings.push(Finding::new(Verdict::Reject, "no_note", "The note is empty."));
     }
@@ -165,7 +165,7 @@ pub(in crate::process) fn link(known: Known<'_>, caller: &Caller, linked: &Linke
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::NOTES.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::NOTES.lacking_for(caller, rollout).into_iter().collect();
     let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
     if linked.url.as_ref().is_some_and(|url| !is_web(url)) {
         let sentence = "A link begins with https:// or http://.";

@@ -32,6 +32,7 @@ pub(in crate::process) fn edit(
     if let Some(dist) = added.iter().map(|part| &part.dist).find(|d| !known.rules.distributions.contains_key(*d)) {
         return Decision::answered(Answer::NotFound(known.rules.no_distribution(dist)));
     }
+    let title = changes.title.as_deref().filter(|title| !title.is_empty()).unwrap_or(&rollout.title);
     let mut findings = may_not(known, caller, rollout, "edit");
     let parts = match edited(rollout, &added, &changes.remove) {
         Ok(parts) => parts,
@@ -45,6 +46,11 @@ pub(in crate::process) fn edit(
         let packages = part.packages.iter().filter(|nevra| !known.contains(nevra)).cloned().collect();
         Part { dist: part.dist.clone(), packages }
     };
+    // What it becomes has to be theirs, too.
+    if findings.is_empty() && !may_submit(known, caller, rollout, parts.iter().map(|part| &part.dist), title) {
+        let sentence = "You may not submit rollouts of this title in each of these distributions.";
+        findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
+    }
     findings.extend(added.iter().map(is_new).flat_map(|part| taken(known.world, known.rules, &part)));
     let changes_packages = parts != rollout.parts;
     if changes_packages {
@@ -56,20 +62,18 @@ pub(in crate::process) fn edit(
             findings.push(Finding::new(Verdict::Reject, "too_many_packages", sentence));
         }
     }
-    if let (Some(title), Ok(rules)) =
-        (changes.title.as_ref().filter(|it| !it.is_empty()), known.rules.of(&rollout.parts))
-    {
+    let title = Some(title).filter(|title| *title != rollout.title);
+    if let (Some(title), Ok(rules)) = (title, known.rules.of(&rollout.parts)) {
         findings.extend(misnamed(&rules.workflow, title));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
-    let title = changes.title.clone().filter(|title| *title != rollout.title && !title.is_empty());
     if title.is_none() && !changes_packages {
         return Decision::answered(Answer::Conflict(format!("{id} is so already; nothing was changed")));
     }
     let parts = if changes_packages { parts.into_iter().map(Into::into).collect() } else { vec![] };
-    recorded(known, caller, reason, Edited { rollout: id.clone(), title, parts })
+    recorded(known, caller, reason, Edited { rollout: id.clone(), title: title.map(str::to_owned), parts })
 }
 
 /// Cancels a rollout.
@@ -122,14 +126,24 @@ pub(super) fn may_not(known: Known<'_>, caller: &Caller, rollout: &Rollout, what
         Ok(rules) => rules,
         Err(finding) => return vec![finding],
     };
-    let submitters = rules.workflow.submitters();
-    let may = |dist: &DistPath| caller.may(submitters, Some(dist)) || caller.may(&[Role::ADMIN], Some(dist));
-    if rollout.dists().all(may) {
+    if may_submit(known, caller, rollout, rollout.dists(), &rollout.title) {
         return vec![];
     }
-    let roles: Vec<&str> = submitters.iter().map(Role::as_str).collect();
+    let roles: Vec<&str> = rules.workflow.submitters().iter().map(Role::as_str).collect();
     let sentence = format!("Only {} may {what} rollouts.", roles.join(" or "));
     vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]
+}
+
+/// Whether somebody may submit what a rollout is, or becomes.
+fn may_submit<'d>(
+    known: Known<'_>,
+    caller: &Caller,
+    rollout: &Rollout,
+    dists: impl IntoIterator<Item = &'d DistPath>,
+    title: &str,
+) -> bool {
+    let rules = known.rules.of(&rollout.parts);
+    rules.is_ok_and(|rules| caller.may_at(rules.workflow.submitters().iter().chain([&Role::ADMIN]), dists, title))
 }
 
 /// Why nothing can come of it: the rollout does nothing any more, and another one may have its packages by now.

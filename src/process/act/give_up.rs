@@ -26,9 +26,7 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
     let mut findings = Vec::new();
     let rules = known.rules.of(&rollout.parts);
     let step = rules.as_ref().ok().and_then(|rules| rules.workflow.step(left, &rollout.state).ok());
-    let may =
-        |dist| step.is_some_and(|step| caller.may(&step.who, Some(dist))) || caller.may(&[Role::ADMIN], Some(dist));
-    if !rollout.dists().all(may) {
+    if !caller.may_for(step.iter().flat_map(|step| &step.who).chain([&Role::ADMIN]), rollout) {
         let sentence = "Only admin, or a role that may take the step, may give it up.";
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }

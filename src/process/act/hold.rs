@@ -19,7 +19,7 @@ pub(in crate::process) fn stall(known: Known<'_>, caller: &Caller, id: &RolloutI
     if let Some(since) = dossier.and_then(|dossier| dossier.stalled) {
         return Decision::answered(Answer::Conflict(format!("{id} is on hold already, since {since:.0}")));
     }
-    let mut findings: Vec<Finding> = rights::STALL.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<Finding> = rights::STALL.lacking_for(caller, rollout).into_iter().collect();
     findings.extend(missing_reason(reason, "To put a rollout on hold needs a reason, for everybody who waits for it."));
     findings.extend(super::edit::has_ended(known, rollout));
     if !findings.is_empty() {
@@ -37,7 +37,7 @@ pub(in crate::process) fn resume(known: Known<'_>, caller: &Caller, id: &Rollout
     if known.world.dossiers.of(id).is_none_or(|dossier| dossier.stalled.is_none()) {
         return Decision::answered(Answer::Conflict(format!("{id} is not on hold")));
     }
-    match rights::STALL.lacking(caller, rollout.dists()) {
+    match rights::STALL.lacking_for(caller, rollout) {
         Some(finding) => Decision::refused(vec![finding]),
         None => recorded(known, caller, reason, Resumed { rollout: id.clone() }),
     }

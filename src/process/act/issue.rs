@@ -15,7 +15,7 @@ pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &IssueN
         Ok(rollout) => rollout,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<_> = rights::ISSUES.lacking(caller, rollout.dists()).into_iter().collect();
+    let mut findings: Vec<_> = rights::ISSUES.lacking_for(caller, rollout).into_iter().collect();
     if noted.issue.trim().is_empty() || noted.title.trim().is_empty() {
         let sentence = "An issue has an address or a number where it is followed, and one line for people.";
         findings.push(Finding::new(Verdict::Reject, "no_issue", sentence));
@@ -36,7 +36,7 @@ pub(in crate::process) fn rank(known: Known<'_>, caller: &Caller, ranked: &Issue
     let Some(there) = known.world.issues.get(id, issue) else {
         return Decision::answered(Answer::NotFound(format!("{id} has no issue {issue}")));
     };
-    if let Some(finding) = rights::RANK.lacking(caller, rollout.dists()) {
+    if let Some(finding) = rights::RANK.lacking_for(caller, rollout) {
         return Decision::refused(vec![finding]);
     }
     if there.priority == Some(*priority) {
@@ -64,7 +64,7 @@ pub(in crate::process) fn close(
         }
         Some(_) => {}
     }
-    if let Some(finding) = rights::ISSUES.lacking(caller, rollout.dists()) {
+    if let Some(finding) = rights::ISSUES.lacking_for(caller, rollout) {
         return Decision::refused(vec![finding]);
     }
     recorded(known, caller, reason, IssueClosed { rollout: id.clone(), issue: issue.to_owned() })

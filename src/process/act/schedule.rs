@@ -38,7 +38,7 @@ pub(in crate::process) fn schedule(
         Err(no_step) => return Decision::refused(vec![reject("unknown_state", format!("{id}: {no_step}."))]),
     };
     let mut findings: Vec<Finding> = super::edit::has_ended(known, rollout).into_iter().collect();
-    let has = |role: &&Role| rollout.dists().all(|dist| caller.may([*role], Some(dist)));
+    let has = |role: &&Role| caller.may_for([*role], rollout);
     let steps = workflow.transitions().iter().filter(|step| step.to == *state);
     let mut roles: Vec<Role> = steps.flat_map(|step| step.who.iter()).filter(has).cloned().collect();
     roles.sort();
@@ -66,8 +66,7 @@ pub(in crate::process) fn unschedule(known: Known<'_>, caller: &Caller, id: &Rol
     let Some(wanted) = rollout.wanted.as_ref().filter(|wanted| wanted.at.is_some()) else {
         return Decision::answered(Answer::Conflict(format!("{id} has no date")));
     };
-    let may = |dist| caller.may(&wanted.roles, Some(dist)) || caller.may(&[Role::ADMIN], Some(dist));
-    if !rollout.dists().all(may) {
+    if !caller.may_for(wanted.roles.iter().chain([&Role::ADMIN]), rollout) {
         let roles: Vec<&str> = wanted.roles.iter().map(Role::as_str).collect();
         let sentence = format!("Only admin or {} may take the date back.", roles.join(" or "));
         return Decision::refused(vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]);

@@ -40,7 +40,7 @@ pub(in crate::process) fn submit(
         Err(finding) => return Decision::refused(vec![finding]),
     };
     let mut findings = Vec::new();
-    if !parts.iter().all(|part| caller.may(workflow.submitters(), Some(&part.dist))) {
+    if !caller.may_at(workflow.submitters(), parts.iter().map(|part| &part.dist), title) {
         let roles: Vec<&str> = workflow.submitters().iter().map(Role::as_str).collect();
         findings.push(Finding::new(
             Verdict::NeedsAdmin,

@@ -6,7 +6,7 @@ use super::edit::{has_ended, has_moved, may_not};
 use super::{open_rollout, rollout, submit, tied};
 use crate::domain::attributes::Attributes;
 use crate::domain::gate::Finding;
-use crate::domain::names::{ChangeId, DistPath, RolloutId};
+use crate::domain::names::{ChangeId, RolloutId};
 use crate::domain::rollout::{Part, Rollout};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::Fact;
@@ -15,7 +15,7 @@ use crate::process::fact::attributes::Described;
 use crate::process::fact::change::{Cancelled, Linked, Superseded};
 use crate::process::gate::superseded::superseded_by;
 use crate::process::known::Known;
-use crate::process::rights;
+use crate::process::rights::{self, Right};
 use crate::process::who::Caller;
 
 /// From which rollouts a new one takes over.
@@ -56,7 +56,7 @@ pub(in crate::process) fn submit_after(
         Some(change) => tied::submit_for(then, caller, change, id, (title, parts)),
         None => submit::submit(&world, known.rules, caller, id, title, parts),
     };
-    let (same, lacking) = like.map(|like| same(known, caller, like, id, parts)).unwrap_or_default();
+    let (same, lacking) = like.map(|like| same(known, caller, like, id, (title, parts))).unwrap_or_default();
     findings.extend(lacking);
     match submitted.answer {
         Some(Answer::Submitted(_)) if findings.is_empty() => {}
@@ -109,14 +109,14 @@ fn same(
     caller: &Caller,
     like: &Rollout,
     id: &RolloutId,
-    parts: &[Part],
+    (title, parts): (&str, &[Part]),
 ) -> (Vec<Fact>, Vec<Finding>) {
     let world = known.world;
-    let dists = || parts.iter().map(|part: &Part| -> &DistPath { &part.dist });
+    let lacking = |right: Right| right.lacking_at(caller, parts.iter().map(|part| &part.dist), title);
     let (mut facts, mut findings): (Vec<Fact>, Vec<Finding>) = (vec![], vec![]);
     let attributes = world.attributes.said(&like.id);
     if attributes != Attributes::default() {
-        findings.extend(rights::DESCRIBE.lacking(caller, dists()));
+        findings.extend(lacking(rights::DESCRIBE));
         facts.push(Described { rollout: id.clone(), attributes }.into());
     }
     let links: Vec<Fact> = world
@@ -127,7 +127,7 @@ fn same(
         .map(|(what, url)| Linked { rollout: id.clone(), what: what.clone(), url: Some(url.clone()) }.into())
         .collect();
     if !links.is_empty() {
-        findings.extend(rights::NOTES.lacking(caller, dists()));
+        findings.extend(lacking(rights::NOTES));
         facts.extend(links);
     }
     // A team that has left the registry is not asked again.
@@ -135,7 +135,7 @@ fn same(
     let asked = asked.filter_map(|(team, adopter)| Some((team.clone(), adopter.asked.as_ref()?.beta)));
     let teams: Vec<Fact> = asked.map(|(team, beta)| Assigned { rollout: id.clone(), team, beta }.into()).collect();
     if !teams.is_empty() {
-        findings.extend(rights::ASSIGN.lacking(caller, dists()));
+        findings.extend(lacking(rights::ASSIGN));
         facts.extend(teams);
     }
     (facts, findings)

@@ -45,7 +45,7 @@ pub(in crate::process) fn tie(
             Ok(there) => there,
             Err(decision) => return decision,
         };
-        findings.extend(rights::TIE.lacking(caller, there.dists()));
+        findings.extend(rights::TIE.lacking_for(caller, there));
         let other = known.world.requests.of(rollout).map(|(other, _)| other).filter(|other| *other != id);
         findings.extend(other.map(|other| {
             Finding::new(Verdict::Reject, "tied", format!("{rollout} carries out the change {other} already."))
@@ -78,7 +78,7 @@ pub(in crate::process) fn untie(
     if known.world.requests.of(of).is_none_or(|(tied, _)| tied != id) {
         return Decision::answered(Answer::NotFound(format!("{of} does not carry out the change {id}")));
     }
-    if let Some(finding) = rights::TIE.lacking(caller, there.dists()) {
+    if let Some(finding) = rights::TIE.lacking_for(caller, there) {
         return Decision::refused(vec![finding]);
     }
     recorded(known, caller, reason, ChangeUntied { change: id.clone(), rollout: of.clone() })
@@ -120,7 +120,7 @@ pub(in crate::process) fn hasten(
         Ok(there) => there,
         Err(decision) => return decision,
     };
-    let mut findings: Vec<Finding> = rights::HASTEN.lacking(caller, there.dists()).into_iter().collect();
+    let mut findings: Vec<Finding> = rights::HASTEN.lacking_for(caller, there).into_iter().collect();
     let mut no = |code, sentence: String| findings.push(Finding::new(Verdict::Reject, code, sentence));
     if request.kind != ChangeKind::Emergency {
         no("no_emergency", format!("{id} is no emergency but {}; it overrides nothing.", request.kind));

@@ -1,7 +1,6 @@
 //! Somebody has told people what they have to be told.
 
 use super::recorded;
-use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::notice::Told;
 use crate::process::known::Known;
@@ -14,8 +13,10 @@ pub(in crate::process) fn told(known: Known<'_>, caller: &Caller, message: u64, 
         let why = format!("no message {message} is waiting; `rolloutctl notices` lists those that are");
         return Decision::answered(Answer::NotFound(why));
     };
-    let dists = due.rollout.as_ref().and_then(|id| known.world.rollouts.get(id)).into_iter();
-    if let Some(finding) = rights::NOTIFY.lacking(caller, dists.flat_map(Rollout::dists)) {
+    let rollout = due.rollout.as_ref().and_then(|id| known.world.rollouts.get(id));
+    let lacking = rollout
+        .map_or_else(|| rights::NOTIFY.lacking(caller, []), |rollout| rights::NOTIFY.lacking_for(caller, rollout));
+    if let Some(finding) = lacking {
         return Decision::refused(vec![finding]);
     }
     let (rollout, bundle) = (due.rollout.clone(), due.bundle.clone());

@@ -1334,7 +1334,7 @@ fn who_moves_a_rollout_of_two_distributions_may_in_both_and_their_procedure_is_t
     let mut story = of_two();
     story.arrives(A).arrives_in(OTHER, C);
     let mut jane = caller(&[]);
-    let grant = |dist: &str| Grant { role: Role::ADMIN, scope: Scope::Distribution(dist.parse().expect("a path")) };
+    let grant = |dist: &str| Grant { role: Role::ADMIN, scope: Scope::distribution(dist.parse().expect("a path")) };
     jane.grants.push(grant(DIST));
     let step =
         || Ask::Move { rollout: "r".parse().expect("an id"), state: "StageRollOut".into(), reason: String::new() };

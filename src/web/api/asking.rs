@@ -10,35 +10,47 @@ use serde::{Deserialize, Serialize};
 use crate::domain::names::RolloutId;
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
-use crate::process::who::Caller;
+use crate::process::who::{Caller, SSO_SECRET};
 use crate::web::context::Context;
 use crate::web::guesses::Kind;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
+use crate::web::sso::Unidentified;
 
 /// The longest title, state or reason. Titles in the examples have 60 characters; a reason may be a sentence or two.
 const TEXT_MAX: usize = 500;
 
-/// The caller; nobody if no token was sent.
+/// The caller; nobody if there is no token, and no web server that has identified them.
 pub(super) async fn bearer(
     context: &Context,
     client: Option<Extension<Client>>,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Problem> {
-    if !headers.contains_key(header::AUTHORIZATION) {
+    let site = context.site();
+    let has_token = headers.contains_key(header::AUTHORIZATION);
+    if !has_token && (site.sso.is_none() || !headers.contains_key(SSO_SECRET)) {
         return Ok(None);
     }
     let client = client.map(|Extension(client)| client);
     context.guesses().may_try(client).map_err(|_| Problem::too_many())?;
-    let known = context.site().tokens.caller(headers);
-    if known.is_none() {
-        context.guesses().wrong(Kind::Token, client).await;
-        return Err(Problem::unauthorized("the token is unknown"));
-    }
-    Ok(known)
+    let wrong = if has_token {
+        // Whoever sends a token wants to be known by it, also behind a single sign-on.
+        match site.tokens.caller(headers) {
+            Some(caller) => return Ok(Some(caller)),
+            None => "the token is unknown",
+        }
+    } else {
+        match site.sso.as_ref().and_then(|sso| sso.caller(headers)).transpose() {
+            Ok(caller) => return Ok(caller),
+            Err(Unidentified::Nobody(why)) => return Err(Problem::unauthorized(why)),
+            Err(Unidentified::Secret) => "the web server's secret is another one",
+        }
+    };
+    context.guesses().wrong(Kind::Token, client).await;
+    Err(Problem::unauthorized(wrong))
 }
 
-/// The caller, who must have a token.
+/// The caller, who must have a token or be identified by a web server.
 pub(super) async fn caller(
     context: &Context,
     client: Option<Extension<Client>>,

@@ -446,10 +446,17 @@ fn a_right_is_had_by_its_roles_and_by_no_others_and_only_where_they_hold() {
             let may = right.roles.contains(&role);
             assert_eq!(right.lacking(&person("x", std::slice::from_ref(&role)), [&here]).is_none(), may, "{role}");
             let mut local = person("x", &[]);
-            local.grants.push(Grant { role: role.clone(), scope: Scope::Distribution(here.clone()) });
+            local.grants.push(Grant { role: role.clone(), scope: Scope::distribution(here.clone()) });
             assert_eq!(right.lacking(&local, [&here]).is_none(), may, "{role} {}", right.what);
             assert!(right.lacking(&local, [&here, &there]).is_some(), "{role} {}", right.what);
             assert!(right.lacking(&local, []).is_some(), "{role} {}", right.what);
+            // For a stack it holds for its rollouts, and for nothing else.
+            let stack = Some("EMI".parse().expect("a stack"));
+            local.grants = vec![Grant { role: role.clone(), scope: Scope::Within { dist: None, stack } }];
+            let lacks = |title: &str| right.lacking_at(&local, [&here], title).is_some();
+            assert_eq!(!lacks("Staged Rollout EMI-1.0 bdii-site 1.0.1"), may, "{role} {}", right.what);
+            assert!(lacks("Staged Rollout ARC-6 arc-ce 6.0") && lacks(""), "{role} {}", right.what);
+            assert!(right.lacking(&local, [&here]).is_some() && right.lacking(&local, []).is_some());
             // Belonging to a team is no role for anything else.
             assert!(right.lacking(&person("x", &[]).of_teams([team("ea-A-B")]), [&here]).is_some());
         }

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{Outcome, Sections};
+use crate::domain::rollout::Changes;
 use crate::domain::task::TaskKind;
 use crate::domain::workflow::{Effect, Workflow};
 use crate::process::fact::assignment::Answered;
@@ -19,6 +20,9 @@ const ELSEWHERE: &str = "umd/4/el7/x86_64";
 /// Longer than any time in a tree.
 const AGES: Duration = Duration::from_hours(24 * 365);
 
+/// The title of the rollout.
+const TITLE: &str = "Staged Rollout EMI-1.0 bdii-site 1.0.1";
+
 /// A rollout of a package that follows a procedure.
 fn begun(name: &str) -> Story {
     following(procedure::built_in(name).expect("it ships"))
@@ -27,7 +31,11 @@ fn begun(name: &str) -> Story {
 fn following(flow: Workflow) -> Story {
     let mut story = Story::new();
     story.rules.distributions.values_mut().next().expect("one").workflow = flow;
-    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]).has_early_adopters().is_bundled().is_approved();
+    story.has_too(ELSEWHERE).arrives(A).submit("r", &[A]);
+    let changes = Changes { title: Some(TITLE.into()), ..Changes::default() };
+    let titled = Ask::Edit { rollout: "r".parse().expect("an id"), changes, reason: String::new() };
+    story.records(&caller(&[Role::ADMIN]), titled);
+    story.has_early_adopters().is_bundled().is_approved();
     story
 }
 
@@ -123,14 +131,40 @@ enum Holds {
     Everywhere,
     Here,
     Elsewhere,
+    ForItsStack,
+    ForAnother,
+    ForItsStackElsewhere,
+}
+
+impl Holds {
+    const ALL: [Self; 6] = [
+        Self::Everywhere,
+        Self::Here,
+        Self::Elsewhere,
+        Self::ForItsStack,
+        Self::ForAnother,
+        Self::ForItsStackElsewhere,
+    ];
+
+    /// Whether it holds for the rollout.
+    fn holds(self) -> bool {
+        matches!(self, Self::Everywhere | Self::Here | Self::ForItsStack)
+    }
 }
 
 fn with(role: &Role, holds: Holds) -> Caller {
     let mut caller = caller(&[]);
+    let within = |dist: Option<&str>, stack: &str| Scope::Within {
+        dist: dist.map(|dist| dist.parse().expect("a path")),
+        stack: Some(stack.parse().expect("a stack")),
+    };
     let scope = match holds {
+        Holds::ForItsStack => within(None, "EMI"),
+        Holds::ForAnother => within(None, "ARC"),
+        Holds::ForItsStackElsewhere => within(Some(ELSEWHERE), "EMI-1.0"),
         Holds::Everywhere => Scope::Site,
-        Holds::Here => Scope::Distribution(DIST.parse().expect("a path")),
-        Holds::Elsewhere => Scope::Distribution(ELSEWHERE.parse().expect("a path")),
+        Holds::Here => Scope::distribution(DIST.parse().expect("a path")),
+        Holds::Elsewhere => Scope::distribution(ELSEWHERE.parse().expect("a path")),
     };
     caller.grants.push(Grant { role: role.clone(), scope });
     caller
@@ -145,10 +179,10 @@ fn a_step_is_taken_where_the_table_has_it_by_those_who_may_and_nowhere_else() {
             let from = State::recorded(&before.state("r"));
             for to in flow.states() {
                 for role in &Role::KNOWN {
-                    for holds in [Holds::Everywhere, Holds::Here, Holds::Elsewhere] {
+                    for holds in Holds::ALL {
                         asked += 1;
                         let step = flow.step(&from, to).ok();
-                        let may = step.is_some_and(|step| step.who.contains(role)) && holds != Holds::Elsewhere;
+                        let may = step.is_some_and(|step| step.who.contains(role)) && holds.holds();
                         let what = format!("{name}: {from} -> {to} as {role}, which holds {holds:?}");
                         let mut story = before.clone();
                         let ask = Ask::Move {
@@ -175,7 +209,36 @@ fn a_step_is_taken_where_the_table_has_it_by_those_who_may_and_nowhere_else() {
             }
         }
     }
-    assert_eq!(asked, (9 * 9 + 6 * 6 + 4 * 4) * Role::KNOWN.len() * 3, "states of each procedure, twice");
+    assert_eq!(
+        asked,
+        (9 * 9 + 6 * 6 + 4 * 4) * Role::KNOWN.len() * Holds::ALL.len(),
+        "states of each procedure, twice"
+    );
+}
+
+/// S0-07: whoever manages a stack does not take over what belongs to another, nor give something away.
+#[test]
+fn a_rollout_of_one_stack_does_not_become_one_of_another_by_those_who_may_submit_one_only() {
+    let manager = || with(&Role::SRM, Holds::ForItsStack);
+    let edit = |title: &str, add: Vec<Part>| Ask::Edit {
+        rollout: "r".parse().expect("an id"),
+        changes: Changes { title: Some(title.into()), add, remove: vec![] },
+        reason: String::new(),
+    };
+    let mut story = begun("egi");
+    for (title, add, code) in [
+        ("Staged Rollout ARC-6 arc-ce 6.0", vec![], Some("role")),
+        ("no stack", vec![], Some("role")),
+        ("Staged Rollout EMI-3 bdii-site 1.0.2", vec![], None),
+        ("Staged Rollout EMI-3 bdii-site 1.0.2", vec![part(DIST, &["b-1-1.noarch"])], None),
+    ] {
+        story.tell(&Input::Asked(manager(), edit(title, add)));
+        assert_eq!(story.codes(), code.into_iter().collect::<Vec<_>>(), "{title}");
+    }
+    // In another distribution nobody has it who has it here only.
+    let local = with(&Role::SRM, Holds::Here);
+    story.tell(&Input::Asked(local, edit("", vec![part(ELSEWHERE, &["b-1-1.noarch"])])));
+    assert_eq!(story.codes(), ["role"]);
 }
 
 /// The examples in `fixtures/procedures` are procedures, too, and a rollout comes to all their states.
@@ -197,12 +260,12 @@ fn who_may_not_submit_makes_no_rollout() {
     for name in procedure::names() {
         let flow = procedure::built_in(name).expect("it ships");
         for role in &Role::KNOWN {
-            for holds in [Holds::Everywhere, Holds::Here, Holds::Elsewhere] {
+            for holds in Holds::ALL {
                 let mut story = begun(name);
                 let (rollout, parts) = ("s".parse().expect("an id"), vec![part(DIST, &["b-1-1.noarch"])]);
-                let ask = Ask::Submit { rollout, title: String::new(), parts };
+                let ask = Ask::Submit { rollout, title: TITLE.into(), parts };
                 story.tell(&Input::Asked(with(role, holds), ask));
-                let may = flow.submitters().contains(role) && holds != Holds::Elsewhere;
+                let may = flow.submitters().contains(role) && holds.holds();
                 assert_eq!(matches!(story.answer, Some(Answer::Submitted(_))), may, "{name}: {role} {holds:?}");
             }
         }
