@@ -16,6 +16,8 @@ pub mod calendar;
 pub mod changes;
 /// `[incidents]`: how incidents are handled.
 pub mod incidents;
+/// `[service_levels]`: what was agreed.
+pub mod levels;
 /// `[[distribution]]`.
 pub mod distribution;
 /// `[[webhook]]` and `[[token]]`.

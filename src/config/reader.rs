@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::mentions::{Notebook, Purpose};
 use super::settings::{Calendar, Distribution, Http, INCOMING, Intake, Settings, Signing, Site, Watch};
 use super::values::{address, span, url, words};
-use super::{actors, calendar, changes, distribution, incidents};
+use super::{actors, calendar, changes, distribution, incidents, levels};
 use crate::domain::incident::IncidentPolicy;
+use crate::domain::levels::LevelPolicy;
 use crate::domain::request::ChangePolicy;
 use crate::format::complaint::Complaint;
 use crate::format::document::{Places, Section, Sheet};
@@ -95,6 +96,8 @@ pub fn read(text: &str, file: &Path) -> Outcome {
     let changes = top.get("changes").map_or_else(|| Some(ChangePolicy::default()), |v| changes::policy(v.section()?));
     let fallback = || Some(IncidentPolicy::default());
     let incidents = top.get("incidents").map_or_else(fallback, |v| incidents::policy(v.section()?));
+    let fallback = || Some(LevelPolicy::default());
+    let levels = top.get("service_levels").map_or_else(fallback, |v| levels::policy(v.section()?));
     top.close();
     let places = sheet.places(&root);
     let complaints = sheet.into_complaints();
@@ -116,6 +119,7 @@ pub fn read(text: &str, file: &Path) -> Outcome {
             calendar: calendar.clone().unwrap_or_default(),
             changes: changes?,
             incidents: incidents?,
+            levels: levels?,
         })
     };
     let settings = if complaints.is_empty() { settings() } else { None };

@@ -13,6 +13,7 @@ use crate::domain::calendar::weekdays::Weekdays;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::incident::IncidentPolicy;
+use crate::domain::levels::LevelPolicy;
 use crate::domain::names::{Actor, DistPath, HookName, TreeName};
 use crate::domain::refusal::Code;
 use crate::domain::request::ChangePolicy;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub changes: ChangePolicy,
     /// How incidents are handled.
     pub incidents: IncidentPolicy,
+    /// The service levels that were agreed.
+    pub levels: LevelPolicy,
 }
 
 /// `[calendar]`

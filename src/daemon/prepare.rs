@@ -75,6 +75,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     rules.calendar = calendar(&[], &mut wrong).unwrap_or_default();
     rules.changes = settings.changes.clone();
     rules.incidents = settings.incidents.clone();
+    rules.levels = settings.levels.clone();
     let mut distributions = BTreeMap::new();
     for dist in &settings.distributions {
         if let Some(workflow) = workflow(dist, &mut wrong) {

@@ -22,6 +22,8 @@ pub mod nevra;
 pub mod naming;
 /// Requests for changes: priority, kind and status.
 pub mod request;
+/// Service levels.
+pub mod levels;
 /// Incidents and problems.
 pub mod incident;
 /// What is said of a rollout beside its title: what it is, how urgent, how risky.

@@ -16,7 +16,7 @@ use crate::process::fact::tree::Retired;
 pub(super) fn log_fact(seq: u64, entry: &Entry, people: &People) {
     let who = people.shown(entry.who.as_str());
     match &entry.fact {
-        Fact::Started(Started { version }) => tracing::info!(seq, version, "started"),
+        Fact::Started(Started { version, .. }) => tracing::info!(seq, version, "started"),
         Fact::Accepted(t) => tracing::info!(seq, dist = %t.dist, nevra = %t.nevra, sha256 = %t.sha256, "taken in"),
         Fact::Adopted(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, nevra = %t.nevra, "adopted"),
         Fact::Released(t) => tracing::info!(seq, dist = %t.dist, tree = %t.tree, "released"),

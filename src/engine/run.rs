@@ -91,6 +91,8 @@ pub struct Engine {
     /// How far the wall clock was ahead of elapsed time when it was last found to have been set.
     ahead: jiff::SignedDuration,
     on_ready: Option<oneshot::Sender<()>>,
+    /// Until when the daemon before this one has certainly run.
+    alive: Option<jiff::Timestamp>,
 }
 
 impl Engine {
@@ -107,7 +109,7 @@ impl Engine {
         let (sender, inputs) = mpsc::channel(INPUT_QUEUE);
         let touches = Arc::<Touches>::default();
         let handle = Handle { inputs: sender, touches: Arc::clone(&touches), shared: Arc::clone(&shared) };
-        let began = {
+        let (began, alive) = {
             let mut inside = shared.write();
             inside.head = book.head();
             // Nobody knows how long the daemon was down: at boot the clock may be wrong by years, as on a machine
@@ -116,7 +118,10 @@ impl Engine {
             let last = book.elapsed().unwrap_or(inside.world.last_elapsed);
             // The first start of all is where elapsed time begins: at the wall clock's.
             let began = if inside.world.last == 0 { wall } else { last.min(wall) };
-            (began, clock.monotonic())
+            // It sealed the logbook every few minutes, with the elapsed time of then.
+            let ran_on = last.since(inside.world.last_elapsed).max(jiff::SignedDuration::ZERO);
+            let alive = inside.world.last_at().and_then(|last| last.checked_add(ran_on).ok());
+            ((began, clock.monotonic()), alive)
         };
         let keeper = Keeper::of(book.as_ref());
         let mut engine = Self {
@@ -146,6 +151,7 @@ impl Engine {
             opened_until: jiff::Timestamp::MIN,
             ahead: clock.now().duration_since(began.0.timestamp()),
             on_ready: Some(on_ready),
+            alive,
         };
         engine.agree();
         (engine, handle)
@@ -165,9 +171,9 @@ impl Engine {
         self.stop = stop.clone();
         let dists: Vec<DistPath> = self.shared.read().rules.distributions.keys().cloned().collect();
         self.dispatch.wants(dists.clone(), dists);
-        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let (version, alive) = (env!("CARGO_PKG_VERSION").to_owned(), self.alive);
         let start =
-            Entry { who: Actor::recorded(DAEMON), why: String::new(), fact: Fact::Started(Started { version }) };
+            Entry { who: Actor::recorded(DAEMON), why: String::new(), fact: Fact::Started(Started { version, alive }) };
         self.record(&Decision { entries: vec![start], answer: None })?;
         let nobody = to_nobody(self.shared.read().known());
         self.record(&nobody)?;
@@ -763,7 +769,7 @@ mod tests {
             let version = String::new();
             let mut inside = shared.write();
             inside.world.elapsed = elapsed.map(Elapsed::recorded);
-            inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version }));
+            inside.world.apply(1, last_at, "rolloutd", &Fact::Started(Started { version, alive: None }));
             drop(inside);
             Engine::new(Box::new(Full), forgetful(), workers, shared, Clock::System, oneshot::channel().0)
                 .0
@@ -804,7 +810,8 @@ mod tests {
         for run in 1..4 {
             let mut book = SqliteLogbook::open_sealed(&path, Arc::clone(&kernel)).expect("opened");
             if run == 1 {
-                let body = fact::write_at(&Fact::Started(Started { version: String::new() }), Some(elapsed));
+                let body =
+                    fact::write_at(&Fact::Started(Started { version: String::new(), alive: None }), Some(elapsed));
                 let draft = Draft { at: long_ago, who: "rolloutd".into(), why: String::new(), body, about: vec![] };
                 book.append(book.head(), &[draft]).expect("written");
             }

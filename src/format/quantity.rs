@@ -78,6 +78,27 @@ pub fn show_duration(value: Duration) -> String {
     Shown(u64::try_from(value.as_millis()).unwrap_or(u64::MAX), &TIME, "0s").to_string()
 }
 
+/// A duration for people, in one or two units: `350ms`, `42s`, `1h 24m`, `3d`. It is rounded up, so that nothing is said to
+/// be over before it is.
+pub fn about_duration(value: Duration) -> String {
+    const MINUTE: u128 = 60_000;
+    const HOUR: u128 = 60 * MINUTE;
+    const DAY: u128 = 24 * HOUR;
+    let millis = value.as_millis();
+    let of = |large: u128, small: u128, units: [&str; 2]| {
+        let parts = millis.div_ceil(small);
+        let (whole, rest) = (parts * small / large, parts % (large / small));
+        if rest == 0 { format!("{whole}{}", units[0]) } else { format!("{whole}{} {rest}{}", units[0], units[1]) }
+    };
+    match millis {
+        0..1_000 => format!("{millis}ms"),
+        1_000..=59_000 => format!("{}s", millis.div_ceil(1_000)),
+        59_001..=3_599_000 => of(MINUTE, 1_000, ["m", "s"]),
+        3_599_001..=86_340_000 => of(HOUR, MINUTE, ["h", "m"]),
+        _ => of(DAY, HOUR, ["d", "h"]),
+    }
+}
+
 /// Formats a size so that [`size`] reads it back.
 pub fn show_size(value: u64) -> String {
     Shown(value, &BYTES, "0B").to_string()
@@ -98,6 +119,30 @@ pub fn about_size(value: u64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_duration_for_people_is_never_shorter_than_it_is() {
+        for (millis, text) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (1_000, "1s"),
+            (1_001, "2s"),
+            (59_000, "59s"),
+            (59_001, "1m"),
+            (61_000, "1m 1s"),
+            (3_599_000, "59m 59s"),
+            (3_599_001, "1h"),
+            (7_199_000, "2h"),
+            (5_000_000, "1h 24m"),
+            (86_340_000, "23h 59m"),
+            (86_340_001, "1d"),
+            (90_000_000, "1d 1h"),
+            (93_784_000, "1d 3h"),
+            (30 * 86_400_000, "30d"),
+        ] {
+            assert_eq!(about_duration(Duration::from_millis(millis)), text, "{millis}");
+        }
+    }
 
     #[test]
     fn a_size_for_people_is_short() {

@@ -50,6 +50,8 @@ pub mod act;
 pub mod delays;
 /// What nobody has accepted in time.
 pub mod unanswered;
+/// The service levels of this site.
+pub mod levels;
 /// What speaks for a rollout so far.
 pub mod evidence;
 /// Which teams a bundle concerns.

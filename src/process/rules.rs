@@ -10,6 +10,7 @@ use super::who::Caller;
 use crate::domain::calendar::site::Calendar;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::incident::IncidentPolicy;
+use crate::domain::levels::LevelPolicy;
 use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::request::ChangePolicy;
@@ -35,6 +36,8 @@ pub struct Rules {
     pub changes: ChangePolicy,
     /// How incidents are handled.
     pub incidents: IncidentPolicy,
+    /// The service levels that were agreed.
+    pub levels: LevelPolicy,
 }
 
 /// What holds for one distribution.

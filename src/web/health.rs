@@ -1,20 +1,27 @@
 //! `/healthz` (alive), `/readyz` (503 with reasons until ready and whenever degraded), `/metrics`
 //! (Prometheus text).
 
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde::{Deserialize, Serialize};
 
+use super::api::levels;
 use super::context::Context;
 use super::guesses::Kind;
 use crate::domain::backlog::{self, Backlog};
+use crate::domain::levels::{BUCKETS, Durations};
 use crate::domain::names::DistPath;
 use crate::engine::view::View;
 
@@ -111,11 +118,11 @@ struct CredentialLabels {
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
 pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
     let wrong = Kind::ALL.map(|kind| (kind, context.guesses().count(kind)));
-    let text = encode(&context.engine.shared().read(), wrong);
+    let text = encode(&context.engine.shared().read(), wrong, context.clock().now());
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
-fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
+fn encode(inside: &View, wrong: [(Kind, u64); 2], now: jiff::Timestamp) -> String {
     let mut registry = Registry::with_prefix("rolloutd");
     let packages = Family::<TreeLabels, Gauge>::default();
     let revision = Family::<TreeLabels, Gauge>::default();
@@ -173,10 +180,61 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2]) -> String {
     }
     registry.register("refused_credentials", "Tokens and signatures that were wrong", refused);
     registry.register("work", "Pieces of work that ended", work);
+    register_levels(&mut registry, inside, now);
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
     text
+}
+
+/// Service levels (S3-39, S3-41).
+fn register_levels(registry: &mut Registry, inside: &View, now: jiff::Timestamp) {
+    let share = |hundredths: u32| {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(f64::from(hundredths) / 10_000.0);
+        gauge
+    };
+    if let Some(presence) = levels::of(inside, now, None).presence {
+        let help = "Share of the time looked at in which the daemon has run";
+        registry.register_with_unit(
+            "availability",
+            help,
+            Unit::Other("ratio".to_owned()),
+            share(presence.availability),
+        );
+        if let Some(reliability) = presence.reliability {
+            let help = "The same of the time without scheduled maintenance";
+            registry.register_with_unit("reliability", help, Unit::Other("ratio".to_owned()), share(reliability));
+        }
+    }
+    let of = &inside.world.levels;
+    for (name, help, durations) in [
+        ("promotion", "From the decision until clients see what was promoted.", &of.promoted),
+        ("withdrawal", "From the decision until clients see no longer what was withdrawn.", &of.withdrawn),
+        ("people_told", "Until people were told what they have to be told.", &of.told),
+        ("notice_delivery", "Until a receiver had its notice.", &of.delivered),
+    ] {
+        registry.register_collector(Box::new(Histogram { name, help, durations: durations.clone() }));
+    }
+}
+
+/// How long something has taken since the logbook was begun.
+#[derive(Debug)]
+struct Histogram {
+    name: &'static str,
+    help: &'static str,
+    durations: Durations,
+}
+
+impl Collector for Histogram {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
+        let (counts, sum) = self.durations.histogram();
+        let bounds = BUCKETS.iter().map(|seconds| Duration::from_secs(*seconds).as_secs_f64()).chain([f64::INFINITY]);
+        let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
+        let mut metric =
+            encoder.encode_descriptor(self.name, self.help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +270,7 @@ mod tests {
         assert!(reasons(&inside).is_empty());
         let [words] = &warnings(&inside)[..] else { panic!("one") };
         assert!(words.starts_with("uploads d: a.rpm: no way in (and 1 more); let the daemon's user write"), "{words}");
-        let figures = encode(&inside, [(Kind::Token, 0), (Kind::Signature, 0)]);
+        let figures = encode(&inside, [(Kind::Token, 0), (Kind::Signature, 0)], jiff::Timestamp::UNIX_EPOCH);
         insta::assert_snapshot!(sorted(&figures));
     }
 
@@ -229,7 +287,7 @@ mod tests {
 
     #[test]
     fn figures_end_as_the_format_wants() {
-        let text = encode(&View::default(), [(Kind::Token, 7), (Kind::Signature, 0)]);
+        let text = encode(&View::default(), [(Kind::Token, 7), (Kind::Signature, 0)], jiff::Timestamp::UNIX_EPOCH);
         assert!(text.contains("rolloutd_ready 0") && text.ends_with("# EOF\n"), "{text}");
     }
 }

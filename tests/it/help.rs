@@ -122,6 +122,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["release", "scope"],
     &["release", "told"],
     &["release", "agenda"],
+    &["levels"],
     &["release", "cancel"],
     &["lost"],
     &["people"],

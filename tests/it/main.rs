@@ -49,6 +49,7 @@ mod index;
 mod judge;
 mod kill_loop;
 mod kill_sweep;
+mod levels;
 mod load;
 mod metadata_readers;
 mod mirrors;

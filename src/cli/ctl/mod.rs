@@ -84,6 +84,8 @@ pub mod task;
 pub mod change;
 /// `rolloutctl review`.
 pub mod review;
+/// `rolloutctl levels`.
+pub mod levels;
 /// `rolloutctl incident` and `problem`.
 pub mod incident;
 /// `rolloutctl release`.
@@ -156,6 +158,7 @@ enum Command {
     Release(release::ReleaseArgs),
     Incident(incident::IncidentArgs),
     Problem(incident::ProblemArgs),
+    Levels(levels::LevelsArgs),
     Lost(lost::LostArgs),
     People(people::PeopleArgs),
     #[command(visible_alias = "forget")]
@@ -224,6 +227,7 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Review(args) => review::run(args, &client, json).await,
         Command::Release(args) => release::run(args, &client, json).await,
         Command::Incident(args) => incident::run(args, &client, json).await,
+        Command::Levels(args) => levels::run(args, &client, json).await,
         Command::Problem(args) => incident::problem(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,

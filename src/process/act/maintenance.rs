@@ -56,7 +56,7 @@ pub(in crate::process) fn end(known: Known<'_>, caller: &Caller, id: &Maintenanc
         return Decision::answered(Answer::NotFound(format!("there is no maintenance {id}")));
     };
     if !found.is_ahead(known.now.wall) {
-        let what = if found.called_off { "was called off" } else { "is over" };
+        let what = if found.called_off.is_some() { "was called off" } else { "is over" };
         return Decision::answered(Answer::Conflict(format!("the maintenance {id} {what} already")));
     }
     let mut findings: Vec<Finding> = rights::MAINTENANCE.lacking(caller, &found.dist).into_iter().collect();

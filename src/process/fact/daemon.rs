@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Subject};
@@ -12,6 +13,9 @@ use super::{Kind, Subject};
 pub struct Started {
     /// Its version.
     pub version: String,
+    /// Until when the one before it has certainly run, by the wall clock; older programs did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Timestamp>,
 }
 
 impl Kind for Started {

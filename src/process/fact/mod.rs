@@ -624,7 +624,7 @@ pub(crate) mod samples {
         let rollout: RolloutId = "rt-1".parse().expect("an id");
         let id = TreeId { dist: dist.clone(), tree: tree("testing") };
         vec![
-            Fact::Started(Started { version: "0.1.0".into() }),
+            Fact::Started(Started { version: "0.1.0".into(), alive: None }),
             Fact::Accepted(Accepted {
                 dist: dist.clone(),
                 tree: tree("untested"),
@@ -1405,7 +1405,7 @@ mod tests {
     fn entries_of_format_3_are_read_for_ever() {
         let sample = include_str!("../../../fixtures/logbook/v3.jsonl");
         let entries: Vec<_> = sample.lines().map(|line| read_at(line, AT).expect("readable")).collect();
-        let fact = Fact::Started(Started { version: "0.1.0".into() });
+        let fact = Fact::Started(Started { version: "0.1.0".into(), alive: None });
         assert_eq!(entries, [(fact.clone(), Some(Elapsed::default()))]);
         assert_eq!(read_at(&write(&fact), AT), Ok((fact.clone(), Some(Elapsed::from_wall(AT)))));
         let of_format_2 = include_str!("../../../fixtures/logbook/v2.jsonl").lines().map(|line| read_at(line, AT));

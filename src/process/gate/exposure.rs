@@ -117,7 +117,7 @@ fn judge(case: &Case<'_>, transition: &Transition, terms: &Terms) -> Vec<Finding
     };
     if let Some(what) = case.world.stands_still(&case.rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
-        let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
+        let left = quantity::about_duration(left);
         let sentence = format!(
             "The packages have to be in {from} for {span_said}{more}; {left} of it are left when {what} goes on{usual}."
         );

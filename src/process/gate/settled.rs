@@ -49,7 +49,7 @@ pub fn settled(known: Known<'_>, rollout: &Rollout, span: Duration) -> Finding {
     );
     if let Some(holds) = world.stands_still(&rollout.id) {
         let left = Duration::try_from(ends.elapsed.since(now.elapsed)).unwrap_or_default();
-        let left = quantity::show_duration(Duration::from_secs(left.as_secs()));
+        let left = quantity::about_duration(left);
         return Finding::new(Verdict::Wait, "settling", format!("{what}; {left} of it are left when {holds} goes on."));
     }
     let sentence = format!("{what}: until {:.0}.", ends.wall);

@@ -28,8 +28,8 @@ pub struct Maintenance {
     pub declared: Timestamp,
     /// Who declared it.
     pub by: Actor,
-    /// Whether it was called off, or ended before its time.
-    pub called_off: bool,
+    /// When it was called off, or ended before its time.
+    pub called_off: Option<Timestamp>,
 }
 
 impl Maintenance {
@@ -41,7 +41,12 @@ impl Maintenance {
 
     /// Whether it is coming or going on.
     pub fn is_ahead(&self, now: Timestamp) -> bool {
-        !self.called_off && now < self.end
+        self.called_off.is_none() && now < self.end
+    }
+
+    /// When it is over; one that was called off before it began has never been.
+    pub fn ended(&self) -> Timestamp {
+        self.called_off.map_or(self.end, |at| at.min(self.end))
     }
 
     /// Whether it is going on.
@@ -75,14 +80,14 @@ impl Maintenances {
 
     pub(super) fn declared(&mut self, stamp: Stamp<'_>, declared: &MaintenanceDeclared) {
         let MaintenanceDeclared { maintenance, dist, title, start, end, justification } = declared.clone();
-        let (by, called_off) = (Actor::recorded(stamp.who), false);
+        let (by, called_off) = (Actor::recorded(stamp.who), None);
         let declared = Maintenance { dist, title, start, end, justification, declared: stamp.at, by, called_off };
         self.by_id.insert(maintenance, Arc::new(declared));
     }
 
-    pub(super) fn ended(&mut self, MaintenanceEnded { maintenance }: &MaintenanceEnded) {
+    pub(super) fn ended(&mut self, stamp: Stamp<'_>, MaintenanceEnded { maintenance }: &MaintenanceEnded) {
         if let Some(known) = self.by_id.get_mut(maintenance) {
-            Arc::make_mut(known).called_off = true;
+            Arc::make_mut(known).called_off = Some(stamp.at);
         }
     }
 }

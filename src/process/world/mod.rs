@@ -54,6 +54,8 @@ pub mod reviews;
 pub mod releases;
 /// Incidents and problems.
 pub mod incidents;
+/// When the service was not there, and how long things took.
+pub mod levels;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -66,6 +68,7 @@ pub use dossiers::Dossiers;
 pub use halts::Halts;
 pub use incidents::Incidents;
 pub use issues::Issues;
+pub use levels::Levels;
 pub use maintenances::Maintenances;
 pub use messages::Messages;
 pub use notices::Notices;
@@ -110,6 +113,8 @@ pub struct World {
     pub last: u64,
     /// When it was written, by elapsed time.
     pub last_elapsed: Elapsed,
+    /// The same by the wall clock.
+    last_at: Timestamp,
     /// The newest time of any entry.
     latest: Timestamp,
     /// Dates whatever begins to wait for its removal, if it is known. The wall clock may be wrong and corrected a
@@ -157,6 +162,8 @@ pub struct World {
     pub releases: Releases,
     /// Incidents and problems.
     pub incidents: Incidents,
+    /// When the service was not there, and how long things took.
+    pub levels: Levels,
     /// The first entries that do not fit those before them, a sentence for each.
     pub mismatches: Vector<String>,
 }
@@ -175,6 +182,11 @@ struct Stamp<'a> {
 }
 
 impl World {
+    /// When the last entry was written, by the wall clock of then, if there is one.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        (self.last > 0).then_some(self.last_at)
+    }
+
     /// Folds one entry in.
     pub fn apply(&mut self, seq: u64, at: Timestamp, who: &str, fact: &Fact) {
         self.last = seq;
@@ -184,6 +196,7 @@ impl World {
         }
         // Entries of formats 1 and 2 did not record it, and the wall clock's is the only time that they have.
         self.last_elapsed = self.elapsed.unwrap_or(Elapsed::from_wall(at));
+        let before = std::mem::replace(&mut self.last_at, at);
         self.latest = self.latest.max(at);
         // The same, but of an entry that is older than the one before it, the clock had gone back: it waits from the
         // later time, lest it has waited for years when the clock is put right.
@@ -196,11 +209,15 @@ impl World {
         self.persons.acted(who);
         let stamp = Stamp { seq, at, since, who };
         match fact {
-            Fact::Started(_) => {}
+            Fact::Started(started) => self.levels.started(stamp, before, started),
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
-            Fact::Restored(restored) => self.rollouts.restored(stamp, restored),
+            Fact::Restored(restored) => {
+                let overtaken = self.rollouts.restore_of(&restored.id()).map(|(number, _)| number);
+                self.levels.planned(stamp, overtaken);
+                self.rollouts.restored(stamp, restored);
+            }
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
@@ -226,6 +243,10 @@ impl World {
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => {
+                let overtaken = self.rollouts.get(&moved.rollout).and_then(|rollout| rollout.plan);
+                if moved.plan.is_some() {
+                    self.levels.planned(stamp, overtaken);
+                }
                 self.rollouts.moved(stamp, moved);
                 self.dossiers.moved(stamp, moved);
             }
@@ -234,10 +255,20 @@ impl World {
             Fact::Done(done) => self.done(stamp, done),
             Fact::Heard(heard) => self.heard(stamp, heard),
             Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
-            Fact::NoticeSent(sent) => self.notices.sent(sent),
+            Fact::NoticeSent(sent) => {
+                if let Some(notice) = self.notices.due(&sent.to, sent.notice) {
+                    self.levels.delivered(stamp, notice.since);
+                }
+                self.notices.sent(sent);
+            }
             Fact::NoticeGivenUp(given_up) => self.notices.gave_up(at, given_up),
             Fact::Message(message) => self.messages.is_due(stamp, message),
-            Fact::Told(told) => self.messages.told(told),
+            Fact::Told(told) => {
+                if let Some((due, _)) = self.messages.get(told.message) {
+                    self.levels.told(stamp, due);
+                }
+                self.messages.told(told);
+            }
             Fact::Erased(erased) => self.persons.erase(stamp, erased),
             Fact::Halted(halted) => self.halts.begun(stamp, halted),
             Fact::HaltEnded(ended) => self.halts.ended(ended),
@@ -295,7 +326,7 @@ impl World {
             Fact::QuarantineOver(over) => self.tasks.quarantine_over(over),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
-            Fact::MaintenanceEnded(ended) => self.maintenances.ended(ended),
+            Fact::MaintenanceEnded(ended) => self.maintenances.ended(stamp, ended),
             Fact::ChangeRecorded(recorded) => self.requests.recorded(stamp, recorded),
             Fact::ChangeAssessed(assessed) => self.requests.assessed(stamp, assessed),
             Fact::ChangeApproved(approved) => self.requests.approved(stamp, approved),
@@ -533,7 +564,12 @@ mod tests {
         }
         for elapsed in [2_000, 2_500, 3_000] {
             world.elapsed = Some(Elapsed::recorded(at(elapsed)));
-            world.apply(world.last + 1, at(elapsed), "me", &Fact::Started(Started { version: String::new() }));
+            world.apply(
+                world.last + 1,
+                at(elapsed),
+                "me",
+                &Fact::Started(Started { version: String::new(), alive: None }),
+            );
         }
         let since = world.trees.values().flat_map(|tree| tree.leaving.values().copied()).next().expect("one leaves");
         assert_eq!(since.timestamp(), at(2_000));

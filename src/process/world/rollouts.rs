@@ -557,6 +557,7 @@ impl World {
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
+        self.levels.done(stamp, *number, &plan);
         // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
         for tree in plan.trees() {
             if !self.rollouts.is_shown(*number, &tree) {

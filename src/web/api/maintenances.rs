@@ -89,7 +89,7 @@ pub async fn maintenances(State(context): State<Context>) -> Json<Vec<Maintenanc
 fn body(view: &View, id: &MaintenanceId, known: &Maintenance, now: jiff::Timestamp) -> MaintenanceBody {
     let Maintenance { dist, title, start, end, justification, declared, by, called_off } = known;
     let status = match () {
-        () if *called_off => "called off",
+        () if called_off.is_some() => "called off",
         () if known.is_on(now) => "on",
         () if known.is_ahead(now) => "coming",
         () => "over",

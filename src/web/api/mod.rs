@@ -59,6 +59,8 @@ pub mod tasks;
 pub mod changes;
 /// Reviews.
 pub mod reviews;
+/// `/api/v1/levels`
+pub mod levels;
 /// `/api/v1/incidents` and `/api/v1/problems`
 pub mod incidents;
 /// Releases, and what the board is to be told.
@@ -170,6 +172,7 @@ pub mod outbox;
     reviews::reviews,
     reviews::review,
     reviews::answer_review,
+    levels::levels,
     incidents::incidents,
     incidents::incident,
     incidents::record_incident,
@@ -264,6 +267,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/reviews", get(reviews::reviews))
         .route("/api/v1/reviews/{review}", get(reviews::review))
         .route("/api/v1/reviews/{review}/answers", post(reviews::answer_review))
+        .route("/api/v1/levels", get(levels::levels))
         .route("/api/v1/incidents", get(incidents::incidents).post(incidents::record_incident))
         .route("/api/v1/incidents/{incident}", get(incidents::incident).post(incidents::change_incident))
         .route("/api/v1/incidents/{incident}/close", post(incidents::close_incident))

@@ -279,7 +279,7 @@ impl Site {
             self.elapsed = wall;
             self.world.wait_from(wall);
             // The fold learns of it by the next entry, which the same moment has.
-            let fact = Fact::Started(Started { version: String::new() });
+            let fact = Fact::Started(Started { version: String::new(), alive: None });
             self.record(Decision { entries: vec![Entry::of_daemon(fact)], answer: None }, &Cause::Work)?;
         }
         self.all_stirred = true;

@@ -33,6 +33,8 @@ mod attributes;
 mod reports;
 /// What people are told.
 mod messages;
+/// Service levels.
+mod levels;
 /// Rollouts that take over from others.
 mod successors;
 
