@@ -214,7 +214,7 @@ fn registered(n: usize) -> TeamRegistered {
 /// One task a rollout: so many teams roll out each bundle.
 fn task(n: usize) -> TaskCreated {
     let (kind, quarantine) = (TaskKind::RollOut, 7 * 86_400);
-    TaskCreated { task: n as u64 + 1, kind, bundle: bundle(n), team: team(n), quarantine }
+    TaskCreated { task: n as u64 + 1, kind, bundle: bundle(n), team: team(n), quarantine, services: [].into() }
 }
 
 fn accepted(n: usize, nevra: &Nevra) -> Accepted {

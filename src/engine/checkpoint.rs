@@ -87,7 +87,7 @@ mod tests {
     use crate::process::fact::samples::{
         every_fact, of_bundles, of_changes, of_extensions, of_failures, of_holds, of_incidents, of_messages, of_people,
         of_records, of_releases, of_reminders, of_restores, of_reviews, of_several, of_silence, of_sources,
-        of_successions,
+        of_successions, of_task_reports,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -113,6 +113,7 @@ mod tests {
             of_silence(),
             of_incidents(),
             of_reminders(),
+            of_task_reports(),
             of_restores(),
             every_fact(),
         ]

@@ -14,7 +14,7 @@ use super::known::Known;
 use super::world::bundles::Bundle;
 use super::world::tasks::Task;
 use super::world::teams::Team;
-use crate::domain::names::{BundleId, DistPath, Label, RolloutId};
+use crate::domain::names::{BundleId, DistPath};
 use crate::domain::naming::team::TeamName;
 use crate::domain::rollout::Rollout;
 use crate::domain::task::TaskKind;
@@ -50,7 +50,7 @@ pub fn affected(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Affecte
     let users: Vec<(&DistPath, BTreeSet<&TeamName>)> =
         dists.into_iter().map(|dist| (dist, users(known, dist))).collect();
     let one = |(name, team): (&TeamName, &Team)| {
-        let runs = |rollout: &&Rollout| node_types(known, &rollout.id, team);
+        let runs = |rollout: &&Rollout| known.node_types(&rollout.id, team);
         let node_types: BTreeSet<String> = changed
             .iter()
             .filter(|rollout| rollout.dists().any(|dist| may_use(known, dist, team)))
@@ -67,12 +67,6 @@ pub fn affected(known: Known<'_>, id: &BundleId, bundle: &Bundle) -> Vec<Affecte
 
 fn is_roll_out(task: &Task, team: &TeamName) -> bool {
     task.kind == TaskKind::RollOut && task.team == *team
-}
-
-/// The node types of a rollout that a team runs.
-fn node_types(known: Known<'_>, rollout: &RolloutId, team: &Team) -> Vec<String> {
-    let said = &known.world.attributes.said(rollout).node_types;
-    said.iter().map(Label::as_str).filter(|name| team.runs(name)).map(str::to_owned).collect()
 }
 
 /// Whether a distribution is one that a team may have: of all node types, or of one that it runs.

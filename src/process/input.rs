@@ -1,5 +1,6 @@
 //! Everything that can wake the engine. What is not listed here cannot happen.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use super::fact::issue::{IssueNoted, IssueRanked};
 use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
 use super::fact::release::ReleasePlanned;
-use super::fact::report::{ReportPublished, Reported};
+use super::fact::report::{File, ReportPublished, Reported};
 use super::fact::rollout::Staged;
 use super::fact::team::TeamRegistered;
 use super::fact::tree::Published;
@@ -417,6 +418,8 @@ pub enum Ask {
         teams: Vec<TeamName>,
         /// How long it runs before it can be done; as usual if it is left out.
         quarantine: Option<Duration>,
+        /// The services that are changed; those of each team that the bundle is for, if there are none.
+        services: BTreeSet<String>,
         /// Why.
         reason: String,
     },
@@ -614,6 +617,37 @@ pub enum Ask {
         /// Its number.
         problem: u64,
         /// How.
+        reason: String,
+    },
+    /// To report on a task.
+    ReportTask {
+        /// Its number.
+        task: u64,
+        /// What the team says.
+        text: String,
+        /// The file with the whole report.
+        file: Option<File>,
+    },
+    /// That everybody may read the report of a task, or no longer.
+    PublishTaskReport {
+        /// Its number.
+        task: u64,
+        /// Whether they may.
+        published: bool,
+        /// Why.
+        reason: String,
+    },
+    /// That a team has found an issue in its task.
+    NoteTaskIssue {
+        /// Its number.
+        task: u64,
+        /// Where it is followed.
+        issue: String,
+        /// Its Bug Detection Area, where the tracker has one.
+        area: Option<String>,
+        /// Whether it is taken back.
+        taken_back: bool,
+        /// Why.
         reason: String,
     },
     /// That a task is done.

@@ -6,8 +6,9 @@ use super::agenda::Wrongs;
 use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
 use super::world::World;
+use super::world::teams::Team;
 use crate::domain::moment::Moment;
-use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::names::{DistPath, Label, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::People;
@@ -42,6 +43,12 @@ impl<'a> Known<'a> {
             (false, Some(like)) => format!("the registry has no team {team}; did you mean {like}?"),
             (false, None) => format!("the registry has no team {team}; `rolloutctl team list` shows all"),
         }
+    }
+
+    /// The node types of a rollout that a team runs.
+    pub fn node_types(self, rollout: &RolloutId, team: &Team) -> Vec<String> {
+        let said = &self.world.attributes.said(rollout).node_types;
+        said.iter().map(Label::as_str).filter(|name| team.runs(name)).map(str::to_owned).collect()
     }
 
     /// Whether all of a rollout has come where clients get it, and nothing more is to come.

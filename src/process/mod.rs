@@ -71,8 +71,8 @@ use crate::domain::names::RolloutId;
 use act::succeed::Earlier;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, incident, issue,
-    lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task, team, tied, told,
-    update, wishes,
+    lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task, task_report, team,
+    tied, told, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -186,8 +186,8 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::NumberUpdate { series, bundle, rollouts, reason }) => {
             update::number(known, caller, series, (bundle.as_ref(), rollouts), reason)
         }
-        Input::Asked(caller, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }) => {
-            task::create(known, caller, bundle, (*kind, teams, *quarantine), reason)
+        Input::Asked(caller, Ask::CreateTasks { bundle, kind, teams, quarantine, services, reason }) => {
+            task::create(known, caller, bundle, (*kind, teams, *quarantine), services, reason)
         }
         Input::Asked(caller, Ask::BeginTask { task, outcome, reason }) => {
             task::begin(known, caller, *task, *outcome, reason)
@@ -247,6 +247,15 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::ExtendTask { task, by, reason }) => task::extend(known, caller, *task, *by, reason),
         Input::Asked(caller, Ask::ReassignTask { task, team, reason }) => {
             task::reassign(known, caller, *task, team, reason)
+        }
+        Input::Asked(caller, Ask::ReportTask { task, text, file }) => {
+            task_report::report(known, caller, *task, (text, file.as_ref()))
+        }
+        Input::Asked(caller, Ask::PublishTaskReport { task, published, reason }) => {
+            task_report::publish(known, caller, (*task, *published), reason)
+        }
+        Input::Asked(caller, Ask::NoteTaskIssue { task, issue, area, taken_back, reason }) => {
+            task_report::issue(known, caller, (*task, issue, area.as_deref()), *taken_back, reason)
         }
         Input::Asked(caller, Ask::EndTask { task, outcome, early, reason }) => {
             task::done(known, caller, (*task, *outcome, *early), reason)

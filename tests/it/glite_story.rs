@@ -5,7 +5,8 @@
 use crate::cast::{Actor, good, listed, notices, refused, site, why};
 use crate::clients::Machine;
 use crate::peers;
-use crate::site::{DISTRIBUTION, Site, said};
+use crate::reports::{odt, write};
+use crate::site::{DISTRIBUTION, Site, request, said};
 
 const HOUR: i64 = 60 * 60;
 const DAY: i64 = 24 * HOUR;
@@ -70,6 +71,25 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     let reminded = |site: &Site| notices(site).iter().filter(|template| *template == "quarantine-is-over").count();
     site.wait("the ends of both quarantines", |site| (reminded(site) == 2).then_some(()));
     // The quarantine is over (S1-27): one site is content, the other has an issue with one of the patches (S1-25).
+    // S1-09, S1-25, S1-35: what a team has found is in its report, and that is read by everybody once it is published.
+    good(&site, ONE, &["task", "issue", "1", "https://ggus.eu/?ticket_id=99", "--area", "Beta Service"]);
+    refused(&site, TWO, &["task", "report", "1", "--text", "all is well"], "(role)");
+    let bytes = odt("it had to be restarted once");
+    let report = write(&site, "report.odt", &bytes);
+    let sent = good(&site, ONE, &["task", "report", "1", "--text", "it works", "--file", &report]);
+    assert!(sent.contains("the report does not mention the issue https://ggus.eu/?ticket_id=99"), "{sent}");
+    good(&site, ONE, &["task", "report", "1", "--text", "see #99", "--file", &report]);
+    let file = "/api/v1/tasks/1/report/file";
+    let read = |site: &Site| request(site.address(), "GET", file, &[], &[]).unwrap();
+    assert_eq!(read(&site).status, 401);
+    refused(&site, ONE, &["task", "publish", "1"], "(role)");
+    good(&site, "ou", &["task", "publish", "1"]);
+    assert!(read(&site).body == bytes);
+    let shown = good(&site, ONE, &["task", "show", "1"]);
+    assert!(
+        shown.contains("published") && shown.contains("issue       https://ggus.eu/?ticket_id=99 (Beta"),
+        "{shown}"
+    );
     site.wait("task 1", |site| site.ctl_as(ONE, &["task", "done", "1", "success"]).status.success().then_some(()));
     let issue =
         ["issue", "add", "patch-2", "https://ggus.eu/?ticket_id=7", "--title", "it removes users", "--show-stopper"];

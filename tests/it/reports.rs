@@ -14,7 +14,7 @@ const IT: &str = "ea-NGI_IT-INFN-T1";
 const CH: &str = "ea-NGI_CH-CSCS";
 
 /// An OpenDocument text, as far as anybody looks.
-fn odt(text: &str) -> Vec<u8> {
+pub(crate) fn odt(text: &str) -> Vec<u8> {
     [b"PK\x03\x04".as_slice(), &[0; 26], b"mimetypeapplication/vnd.oasis.opendocument.text", text.as_bytes()].concat()
 }
 
@@ -35,7 +35,7 @@ fn in_staged_rollout() -> Site {
     site
 }
 
-fn write(site: &Site, name: &str, bytes: &[u8]) -> String {
+pub(crate) fn write(site: &Site, name: &str, bytes: &[u8]) -> String {
     let path = site.path("reports-of-teams");
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join(name), bytes).unwrap();

@@ -160,7 +160,7 @@ async fn add(args: AddArgs, client: &Client, json: bool) -> Result<Outcome, Fail
 }
 
 /// A file as it is sent.
-fn content(path: &Path) -> Result<FileBody, Failure> {
+pub(super) fn content(path: &Path) -> Result<FileBody, Failure> {
     let unreadable =
         |why: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("could not read {}: {why}", path.display()));
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
@@ -173,7 +173,7 @@ fn content(path: &Path) -> Result<FileBody, Failure> {
 }
 
 /// Saves what the daemon sends, under its name or another one.
-async fn save(client: &Client, path: &str, output: Option<PathBuf>, json: bool) -> Result<Outcome, Failure> {
+pub(super) async fn save(client: &Client, path: &str, output: Option<PathBuf>, json: bool) -> Result<Outcome, Failure> {
     let (name, bytes) = client.file(path).await?;
     // The daemon is believed, but not that far.
     let plain = Path::new(&name).file_name().filter(|plain| *plain == name.as_str() && !name.starts_with('.'));

@@ -1,15 +1,22 @@
 //! `rolloutctl task`: what teams of early adopters have to do.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use super::ask::{escape, recorded};
+use super::report::{content, save};
 use super::words::{document, moment};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::asking::RecordedBody;
 use crate::web::api::bundles::AffectedBody;
-use crate::web::api::tasks::{BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, ReassignTaskBody, TaskBody};
+use crate::web::api::reports::PublishBody;
+use crate::web::api::task_reports::{TaskIssueBody, TaskReportBody};
+use crate::web::api::tasks::{
+    BeginTaskBody, CreateTasksBody, EndTaskBody, ExtendTaskBody, FoundBody, ReassignTaskBody, TaskBody,
+};
 use crate::web::api::teams::TeamBody;
 
 /// Creates tasks for teams of early adopters, and reports about them
@@ -40,6 +47,57 @@ enum What {
         #[arg(long)]
         attention: bool,
     },
+    /// Prints one task: its services, its report and its issues
+    Show {
+        /// The task's number
+        task: u64,
+    },
+    /// The team reports on its task, with a text, a file or both; a later report takes the place of an earlier one
+    Report {
+        /// The task's number
+        task: u64,
+        /// What the team says, in a few sentences
+        #[arg(long, default_value = "", required_unless_present = "file")]
+        text: String,
+        /// The file with the whole report, at most 4 MiB
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Saves the file of the last report on a task
+    GetReport {
+        /// The task's number
+        task: u64,
+        /// Where; its own name in this directory if it is left out. An existing file stays
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Lets everybody read the report on a task
+    Publish {
+        /// The task's number
+        task: u64,
+        /// No longer
+        #[arg(long)]
+        undo: bool,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Notes an issue that the team has found; its report has to mention it
+    Issue {
+        /// The task's number
+        task: u64,
+        /// Where it is followed: an address or a number
+        issue: String,
+        /// Its Bug Detection Area, where the tracker has one: "Beta Service"
+        #[arg(long)]
+        area: Option<String>,
+        /// It is none, or belongs somewhere else
+        #[arg(long)]
+        undo: bool,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Creates a task for each of these teams
     Create {
         /// The bundle
@@ -57,6 +115,9 @@ enum What {
         /// To go back to what the sites had before
         #[arg(long)]
         roll_back: bool,
+        /// A service that is changed [default: those of the team that the bundle is for]
+        #[arg(long = "service", value_name = "SERVICE")]
+        services: Vec<String>,
         /// How long each runs before it can be done [default: 7d, or 3d to roll back]
         #[arg(long)]
         quarantine: Option<String>,
@@ -125,7 +186,26 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
             let tasks: Vec<TaskBody> = client.pages(&path, None).await?;
             return Ok(Outcome::done(if json { document(&tasks) } else { list(&tasks, table::width()) }));
         }
-        What::Create { bundle, mut teams, affected, node_type, roll_back, quarantine, reason } => {
+        What::Show { task } => {
+            let task: TaskBody = client.get(&format!("/api/v1/tasks/{task}")).await?;
+            return Ok(Outcome::done(if json { document(&task) } else { show(&task) }));
+        }
+        What::GetReport { task, output } => {
+            return save(client, &format!("/api/v1/tasks/{task}/report/file"), output, json).await;
+        }
+        What::Report { task, text, file } => {
+            let file = file.as_deref().map(content).transpose()?;
+            client.post(&format!("/api/v1/tasks/{task}/report"), &TaskReportBody { text, file }).await?
+        }
+        What::Publish { task, undo, reason } => {
+            let body = PublishBody { published: !undo, reason };
+            client.put(&format!("/api/v1/tasks/{task}/report/published"), &body).await?
+        }
+        What::Issue { task, issue, area, undo, reason } => {
+            let body = TaskIssueBody { issue, area, taken_back: undo, reason };
+            client.post(&format!("/api/v1/tasks/{task}/issues"), &body).await?
+        }
+        What::Create { bundle, mut teams, affected, node_type, roll_back, services, quarantine, reason } => {
             if let Some(node_type) = node_type {
                 teams.extend(of_node_type(client, &node_type).await?);
             }
@@ -138,7 +218,8 @@ pub async fn run(args: TaskArgs, client: &Client, json: bool) -> Result<Outcome,
             let mut seen = BTreeSet::new();
             teams.retain(|team| seen.insert(team.clone()));
             let kind = if roll_back { "roll-back" } else { "roll-out" }.to_owned();
-            let body = CreateTasksBody { bundle, kind, teams, quarantine, reason };
+            let body =
+                CreateTasksBody { bundle, kind, teams, quarantine, services: services.into_iter().collect(), reason };
             let mut done: RecordedBody = client.post("/api/v1/tasks", &body).await?;
             if !have.is_empty() {
                 done.warnings.push(format!("these have such a task already: {}", have.join(", ")));
@@ -195,6 +276,39 @@ async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<(Ve
     Err(Failure::new(Exit::Refused, why).hint(hint))
 }
 
+fn show(task: &TaskBody) -> String {
+    let TaskBody { task: number, kind, bundle, team, status, outcome, quarantine, created, .. } = task;
+    let mut text = format!("task {number}: {kind} of {bundle} for {team}\n");
+    let services: Vec<&str> = task.services.iter().map(String::as_str).collect();
+    let outcome = outcome.as_ref().map(|outcome| format!(", {outcome}")).unwrap_or_default();
+    let mut rows = vec![
+        ("status", format!("{status}{outcome}")),
+        ("services", if services.is_empty() { "not said".to_owned() } else { services.join(", ") }),
+        ("created", moment(created)),
+    ];
+    rows.extend(task.begun.as_ref().map(|at| ("begun", format!("{}, quarantine {quarantine}", moment(at)))));
+    rows.extend(task.done.as_ref().map(|at| ("done", moment(at))));
+    rows.extend(task.attention.as_ref().map(|why| ("attention", why.clone())));
+    match &task.report {
+        None => rows.push(("report", "none".to_owned())),
+        Some(report) => {
+            let published = if report.published { ", published" } else { "" };
+            rows.push(("report", format!("{}{published}", moment(&report.at))));
+            rows.extend(Some(("says", report.text.clone())).filter(|(_, text)| !text.is_empty()));
+            rows.extend(report.file.as_ref().map(|name| ("file", format!("{name} (`task get-report {number}`)"))));
+        }
+    }
+    for FoundBody { issue, area, mentioned } in &task.issues {
+        let area = area.as_ref().map(|area| format!(" ({area})")).unwrap_or_default();
+        let missing = if *mentioned || task.report.is_none() { "" } else { ", which the report does not mention" };
+        rows.push(("issue", format!("{issue}{area}{missing}")));
+    }
+    for (what, said) in rows {
+        let _ = writeln!(text, "  {what:<12}{said}");
+    }
+    text
+}
+
 fn list(tasks: &[TaskBody], width: usize) -> String {
     if tasks.is_empty() {
         return "There are no such tasks.\n".to_owned();
@@ -222,6 +336,7 @@ fn list(tasks: &[TaskBody], width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::api::tasks::ReportedBody;
 
     #[test]
     fn tasks_are_listed() {
@@ -243,7 +358,19 @@ mod tests {
             begun: begun.map(at),
             done: done.map(at),
             attention: done.map(|_| "it ended with warning".into()),
+            services: ["CE", "glite-WMS"].map(str::to_owned).into(),
+            report: begun.map(|_| ReportedBody {
+                at: at(3),
+                text: "restart it once, see #99".into(),
+                file: done.map(|_| "report.odt".into()),
+                published: done.is_some(),
+            }),
+            issues: vec![
+                FoundBody { issue: "https://ggus.eu/?ticket_id=99".into(), area: None, mentioned: true },
+                FoundBody { issue: "bug #4711".into(), area: Some("Beta Service".into()), mentioned: false },
+            ],
         };
+        insta::assert_snapshot!([task(1, Some(2), Some(9)), task(3, None, None)].map(|task| show(&task)).join("\n"));
         insta::assert_snapshot!(list(&[task(1, Some(2), Some(9)), task(2, Some(10), None), task(3, None, None)], 120));
         insta::assert_snapshot!(list(&[], 120));
     }

@@ -44,6 +44,8 @@ pub mod correct;
 pub mod update;
 /// Tasks of early adopters.
 pub mod task;
+/// What teams say of their tasks.
+pub mod task_report;
 /// Changes that people ask for.
 pub mod request;
 /// Rollouts that carry changes out.

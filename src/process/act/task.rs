@@ -1,5 +1,6 @@
 //! Tasks of early adopters: created, in progress, done (S1-22 to S1-27, S1-47 to S1-49).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::bundle::open_bundle;
@@ -7,7 +8,7 @@ use super::correct::corrections;
 use super::{all_recorded, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::moment::NotBefore;
-use crate::domain::names::{BundleId, RolloutId};
+use crate::domain::names::{BundleId, Label, RolloutId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
@@ -30,6 +31,7 @@ pub(in crate::process) fn create(
     caller: &Caller,
     bundle: &BundleId,
     (kind, teams, quarantine): (TaskKind, &[TeamName], Option<Duration>),
+    services: &BTreeSet<String>,
     reason: &str,
 ) -> Decision {
     let bundle_of = match open_bundle(known, bundle) {
@@ -39,6 +41,7 @@ pub(in crate::process) fn create(
     let mut findings: Vec<Finding> = rights::TASKS.lacking(caller, []).into_iter().collect();
     findings.extend(unsettled(known, bundle_of, kind));
     findings.extend(teams.iter().filter_map(|team| unfit(known, bundle, kind, team)));
+    findings.extend(nameless(services));
     if teams.is_empty() {
         findings.push(Finding::new(Verdict::Reject, "no_teams", "Name at least one team."));
     }
@@ -53,8 +56,9 @@ pub(in crate::process) fn create(
     let facts: Vec<Fact> = (first..)
         .zip(teams)
         .map(|(task, team)| {
+            let services = if services.is_empty() { changed_at(known, bundle_of, team) } else { services.clone() };
             let (bundle, team) = (bundle.clone(), team.clone());
-            TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs() }.into()
+            TaskCreated { task, kind, bundle, team, quarantine: quarantine.as_secs(), services }.into()
         })
         .collect();
     let mut decision = all_recorded(known, caller, reason, facts);
@@ -62,6 +66,20 @@ pub(in crate::process) fn create(
         warnings.extend(unlike_its_notes(known, bundle, kind));
     }
     decision
+}
+
+/// Services that are no words.
+fn nameless(services: &BTreeSet<String>) -> Option<Finding> {
+    let wrong = services.iter().find(|name| name.parse::<Label>().is_err())?;
+    let sentence = format!("`{}` is no name of a service.", wrong.escape_debug());
+    Some(Finding::new(Verdict::Reject, "no_service", sentence))
+}
+
+/// The services of a team's site that a bundle changes, as far as both say which there are.
+fn changed_at(known: Known<'_>, bundle: &Bundle, team: &TeamName) -> BTreeSet<String> {
+    let team = known.world.teams.get(team);
+    let of = |rollout: &RolloutId| team.map(|team| known.node_types(rollout, team)).unwrap_or_default();
+    bundle.members.iter().flat_map(of).collect()
 }
 
 /// What whoever creates roll-out tasks should know: sites follow the release notes, and they list something else (S1-21). Where
@@ -215,7 +233,32 @@ pub(in crate::process) fn done(
         return Decision::refused(findings);
     }
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
-    recorded(known, caller, reason, TaskDone { task: number, bundle, team, outcome })
+    let mut decision = recorded(known, caller, reason, TaskDone { task: number, bundle, team, outcome });
+    warn(&mut decision, missing(number, task));
+    decision
+}
+
+/// What somebody who ends a task should know: what its team has found and its report does not say (S1-25), or that there is
+/// none.
+fn missing(number: u64, task: &Task) -> Vec<String> {
+    match &task.report {
+        Some(report) => task.unmentioned(&report.text).map(unmentioned).collect(),
+        None => {
+            vec![format!("there is no report on task {number}: `task report {number} --text TEXT` or `--file FILE`")]
+        }
+    }
+}
+
+/// What somebody should know of an issue.
+pub(super) fn unmentioned(issue: &str) -> String {
+    format!("the report does not mention the issue {issue}")
+}
+
+/// Adds what whoever asked should know.
+pub(super) fn warn(decision: &mut Decision, more: impl IntoIterator<Item = String>) {
+    if let Some(Answer::Recorded { warnings, .. }) = &mut decision.answer {
+        warnings.extend(more);
+    }
 }
 
 /// That the quarantine of a task is not over.
@@ -244,7 +287,7 @@ fn open_task(known: Known<'_>, number: u64) -> Result<&Task, Decision> {
 }
 
 /// A task that whoever asks may report about.
-fn of_team<'w>(known: Known<'w>, caller: &Caller, number: u64) -> Result<&'w Task, Decision> {
+pub(super) fn of_team<'w>(known: Known<'w>, caller: &Caller, number: u64) -> Result<&'w Task, Decision> {
     let Some(task) = known.world.tasks.get(number) else {
         return Err(Decision::answered(Answer::NotFound(format!("there is no task {number}"))));
     };

@@ -52,6 +52,8 @@ pub mod bundle;
 pub mod update;
 /// Facts about tasks.
 pub mod task;
+/// Facts about what teams say of their tasks.
+pub mod task_report;
 /// Facts about changes that people ask for.
 pub mod request;
 /// Facts about reviews.
@@ -395,6 +397,12 @@ facts! {
     QuarantineOver(task::QuarantineOver);
     /// A task is done.
     TaskDone(task::TaskDone);
+    /// A team has reported on its task.
+    TaskReported(task_report::TaskReported);
+    /// Everybody may read the report of a task, or no longer.
+    TaskReportPublished(task_report::TaskReportPublished);
+    /// A team has found an issue in its task.
+    TaskIssue(task_report::TaskIssue);
     /// A maintenance was declared.
     MaintenanceDeclared(maintenance::MaintenanceDeclared);
     /// A maintenance was called off.
@@ -975,6 +983,7 @@ pub(crate) mod samples {
                 bundle: bundle.clone(),
                 team: team.clone(),
                 quarantine: 259_200,
+                services: [].into(),
             }
             .into(),
             task::TaskBegun { task: 1, bundle: bundle.clone(), team: team.clone(), outcome: Outcome::Fail }.into(),
@@ -1073,6 +1082,22 @@ pub(crate) mod samples {
         vec![
             super::assignment::Unanswered { rollout: "rt-1".parse().expect("an id") }.into(),
             super::task::TaskReassigned { task: 1, bundle, team, from }.into(),
+        ]
+    }
+
+    /// What reports and issues of tasks added.
+    pub(crate) fn of_task_reports() -> Vec<Fact> {
+        use super::task_report::{TaskIssue, TaskReportPublished, TaskReported};
+        let bundle = || "BUNDLE-2011-12".parse::<BundleId>().expect("an id");
+        let team = || "ea-NGI_IT-INFN-T1".parse::<TeamName>().expect("a team");
+        let issue = || "https://ggus.eu/?ticket_id=99".to_owned();
+        let file = super::report::File { name: "a.txt".into(), sha256: Sha256([7; 32]), size: 9 };
+        let (text, area) = ("see #99".to_owned(), Some("Beta Service".to_owned()));
+        vec![
+            TaskIssue { task: 1, bundle: bundle(), team: team(), issue: issue(), area, taken_back: false }.into(),
+            TaskReported { task: 1, bundle: bundle(), team: team(), text, file: Some(file) }.into(),
+            TaskReportPublished { task: 1, bundle: bundle(), team: team(), published: true }.into(),
+            TaskIssue { task: 1, bundle: bundle(), team: team(), issue: issue(), area: None, taken_back: true }.into(),
         ]
     }
 
@@ -1277,6 +1302,7 @@ mod tests {
             .chain(samples::of_silence())
             .chain(samples::of_incidents())
             .chain(samples::of_reminders())
+            .chain(samples::of_task_reports())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1369,6 +1395,7 @@ mod tests {
         all.extend(samples::of_silence());
         all.extend(samples::of_incidents());
         all.extend(samples::of_reminders());
+        all.extend(samples::of_task_reports());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1481,6 +1508,7 @@ mod tests {
             samples::of_silence(),
             samples::of_incidents(),
             samples::of_reminders(),
+            samples::of_task_reports(),
         ]
         .concat();
         let said: Vec<String> = facts.iter().map(ToString::to_string).collect();

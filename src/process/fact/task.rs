@@ -1,5 +1,6 @@
 //! Facts about tasks: a team of early adopters rolls a bundle out at its site, or back (S1-22 to S1-27, S1-47 to S1-49).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct TaskCreated {
     pub team: TeamName,
     /// How many seconds it runs before it can be done.
     pub quarantine: u64,
+    /// The services of its site that are changed, as far as they are known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
 }
 
 /// The site was changed, and the quarantine begins.
@@ -151,9 +155,13 @@ impl Kind for TaskDone {
 
 impl fmt::Display for TaskCreated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { task, kind, bundle, team, quarantine } = self;
+        let Self { task, kind, bundle, team, quarantine, services } = self;
         let quarantine = quantity::show_duration(std::time::Duration::from_secs(*quarantine));
-        write!(f, "created task {task}: {team} is to {kind} the bundle {bundle}, with {quarantine} of quarantine")
+        write!(f, "created task {task}: {team} is to {kind} the bundle {bundle}, with {quarantine} of quarantine")?;
+        if services.is_empty() {
+            return Ok(());
+        }
+        write!(f, ", at {}", services.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 

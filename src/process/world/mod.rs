@@ -95,11 +95,12 @@ use super::fact::incident::{IncidentChanged, IncidentClosed, ProblemChanged, Pro
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
 use super::fact::package::Adopted;
 use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
-use super::fact::report::{ReportPublished, Reported};
+use super::fact::report::{File, ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
 use super::fact::review::{ReviewAnswered, ReviewOverdue};
 use super::fact::rollout::Delayed;
 use super::fact::task::{QuarantineOver, TaskBegun, TaskDone, TaskExtended, TaskReassigned};
+use super::fact::task_report::{TaskIssue, TaskReportPublished, TaskReported};
 use crate::domain::moment::Elapsed;
 use crate::domain::review::Cause;
 
@@ -182,6 +183,12 @@ struct Stamp<'a> {
 }
 
 impl World {
+    /// The files of all reports: what else lies beside them belongs to nobody.
+    pub fn report_files(&self) -> impl Iterator<Item = &File> {
+        let of_tasks = self.tasks.iter().flat_map(|(_, task)| task.files());
+        self.adopters.files().map(|(.., file)| file).chain(of_tasks)
+    }
+
     /// When the last entry was written, by the wall clock of then, if there is one.
     pub fn last_at(&self) -> Option<Timestamp> {
         (self.last > 0).then_some(self.last_at)
@@ -325,6 +332,9 @@ impl World {
             Fact::TaskReassigned(reassigned) => self.tasks.reassigned(reassigned),
             Fact::QuarantineOver(over) => self.tasks.quarantine_over(over),
             Fact::TaskDone(done) => self.tasks.done(stamp, done),
+            Fact::TaskReported(reported) => self.tasks.reported(stamp, reported),
+            Fact::TaskReportPublished(published) => self.tasks.published(published),
+            Fact::TaskIssue(issue) => self.tasks.issue(issue),
             Fact::MaintenanceDeclared(declared) => self.maintenances.declared(stamp, declared),
             Fact::MaintenanceEnded(ended) => self.maintenances.ended(stamp, ended),
             Fact::ChangeRecorded(recorded) => self.requests.recorded(stamp, recorded),
@@ -445,6 +455,9 @@ impl World {
             | Fact::TaskReassigned(TaskReassigned { task, .. })
             | Fact::QuarantineOver(QuarantineOver { task, .. })
             | Fact::TaskDone(TaskDone { task, .. })
+            | Fact::TaskReported(TaskReported { task, .. })
+            | Fact::TaskReportPublished(TaskReportPublished { task, .. })
+            | Fact::TaskIssue(TaskIssue { task, .. })
                 if self.tasks.get(*task).is_none() =>
             {
                 Some(format!("there is no task {task}"))

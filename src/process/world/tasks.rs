@@ -1,5 +1,6 @@
 //! Tasks of early adopters.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,11 @@ use super::{Stamp, World};
 use crate::domain::moment::Elapsed;
 use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Outcome;
+use crate::domain::report::{self, Outcome};
 use crate::domain::task::TaskKind;
+use crate::process::fact::report::File as KeptFile;
 use crate::process::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
+use crate::process::fact::task_report::{TaskIssue, TaskReportPublished, TaskReported};
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +38,49 @@ pub struct Task {
     pub done: Option<(Timestamp, Outcome)>,
     /// The number of the entry by which it was done; 0 until then.
     pub ended: u64,
+    /// The services of its site that are changed, as far as they are known.
+    pub services: BTreeSet<String>,
+    /// What its team has reported last.
+    pub report: Option<Report>,
+    /// The issues that its team has found, with their Bug Detection Area where there is one.
+    pub issues: BTreeMap<String, Option<String>>,
+    /// The files of earlier reports.
+    earlier: Vec<KeptFile>,
     /// Whether it was said that its quarantine is over.
     said: bool,
 }
 
+/// What a team has reported on a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// When.
+    pub at: Timestamp,
+    /// What it says.
+    pub text: String,
+    /// The whole report; `None` if the text is all.
+    pub file: Option<KeptFile>,
+    /// Whether everybody may read it.
+    pub published: bool,
+}
+
+impl Report {
+    /// Whether it mentions an issue. What a file says nobody has read.
+    pub fn mentions(&self, issue: &str) -> bool {
+        report::mentions(&self.text, issue)
+    }
+}
+
 impl Task {
+    /// The issues that a text does not mention.
+    pub fn unmentioned(&self, text: &str) -> impl Iterator<Item = &str> {
+        self.issues.keys().map(String::as_str).filter(move |issue| !report::mentions(text, issue))
+    }
+
+    /// The files of all reports.
+    pub fn files(&self) -> impl Iterator<Item = &KeptFile> {
+        self.earlier.iter().chain(self.report.iter().filter_map(|report| report.file.as_ref()))
+    }
+
     /// New, In Progress or Done (S1-26).
     pub fn status(&self) -> &'static str {
         match (&self.begun, &self.done) {
@@ -101,12 +142,26 @@ impl Tasks {
     }
 
     pub(super) fn created(&mut self, stamp: Stamp<'_>, created: &TaskCreated) {
-        let TaskCreated { task, kind, bundle, team, quarantine } = created.clone();
+        let TaskCreated { task, kind, bundle, team, quarantine, services } = created.clone();
         let quarantine = Duration::from_secs(quarantine);
         self.of_bundle.entry(bundle.clone()).or_default().insert(task);
         self.open.entry(team.clone()).or_default().insert(task);
         let (begun, done) = (None, None);
-        let new = Task { kind, bundle, team, quarantine, created: stamp.at, begun, done, ended: 0, said: false };
+        let new = Task {
+            kind,
+            bundle,
+            team,
+            quarantine,
+            created: stamp.at,
+            begun,
+            done,
+            ended: 0,
+            services,
+            report: None,
+            issues: BTreeMap::new(),
+            earlier: vec![],
+            said: false,
+        };
         self.by_number.insert(task, Arc::new(new));
     }
 
@@ -126,6 +181,31 @@ impl Tasks {
         if let Some(ends) = task.ends() {
             self.running.insert((ends, number));
         }
+    }
+
+    pub(super) fn reported(&mut self, stamp: Stamp<'_>, TaskReported { task, text, file, .. }: &TaskReported) {
+        self.change(*task, |task| {
+            let new = Report { at: stamp.at, text: text.clone(), file: file.clone(), published: false };
+            task.earlier.extend(task.report.replace(new).and_then(|report| report.file));
+        });
+    }
+
+    pub(super) fn published(&mut self, TaskReportPublished { task, published, .. }: &TaskReportPublished) {
+        self.change(*task, |task| {
+            if let Some(report) = &mut task.report {
+                report.published = *published;
+            }
+        });
+    }
+
+    pub(super) fn issue(&mut self, TaskIssue { task, issue, area, taken_back, .. }: &TaskIssue) {
+        self.change(*task, |task| {
+            if *taken_back {
+                task.issues.remove(issue);
+            } else {
+                task.issues.insert(issue.clone(), area.clone());
+            }
+        });
     }
 
     pub(super) fn begun(&mut self, stamp: Stamp<'_>, begun: &TaskBegun) {

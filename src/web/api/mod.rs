@@ -61,6 +61,8 @@ pub mod changes;
 pub mod reviews;
 /// `/api/v1/levels`
 pub mod levels;
+/// `/api/v1/tasks/{task}/report` and `issues`
+pub mod task_reports;
 /// `/api/v1/incidents` and `/api/v1/problems`
 pub mod incidents;
 /// Releases, and what the board is to be told.
@@ -172,6 +174,11 @@ pub mod outbox;
     reviews::reviews,
     reviews::review,
     reviews::answer_review,
+    tasks::task,
+    task_reports::report_task,
+    task_reports::task_report_file,
+    task_reports::publish_task_report,
+    task_reports::note_task_issue,
     levels::levels,
     incidents::incidents,
     incidents::incident,
@@ -253,6 +260,11 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/bundles/{id}/corrections", get(bundles::corrections).post(bundles::correct_bundle))
         .route("/api/v1/updates", get(bundles::updates).post(bundles::number_update))
         .route("/api/v1/tasks", get(tasks::tasks).post(tasks::create_tasks))
+        .route("/api/v1/tasks/{task}", get(tasks::task))
+        .route("/api/v1/tasks/{task}/report", post(task_reports::report_task))
+        .route("/api/v1/tasks/{task}/report/file", get(task_reports::task_report_file))
+        .route("/api/v1/tasks/{task}/report/published", put(task_reports::publish_task_report))
+        .route("/api/v1/tasks/{task}/issues", post(task_reports::note_task_issue))
         .route("/api/v1/tasks/{task}/begin", post(tasks::begin_task))
         .route("/api/v1/tasks/{task}/extend", post(tasks::extend_task))
         .route("/api/v1/tasks/{task}/reassign", post(tasks::reassign_task))

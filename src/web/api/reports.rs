@@ -134,7 +134,7 @@ pub async fn report(
     let has_file = file.is_some();
     let reported = Reported { rollout, team, outcome: parsed(&outcome)?, summary, sections, file };
     if has_file {
-        would_be_recorded(&context, &caller, &reported)?;
+        would_be_recorded(&context, &caller, &Ask::Report(reported.clone()))?;
         let state = context.site().state.clone();
         context.at_reports(move |disk| reports::put(disk, &state, &bytes).map(drop)).await?;
     }
@@ -142,9 +142,9 @@ pub async fn report(
 }
 
 /// Whether a report would be recorded now.
-fn would_be_recorded(context: &Context, caller: &Caller, reported: &Reported) -> Result<(), Problem> {
+pub(super) fn would_be_recorded(context: &Context, caller: &Caller, ask: &Ask) -> Result<(), Problem> {
     let view = context.engine.shared().read();
-    let would = decide(view.known(), &Input::Asked(caller.clone(), Ask::Report(reported.clone())));
+    let would = decide(view.known(), &Input::Asked(caller.clone(), ask.clone()));
     match would.answer {
         Some(Answer::Recorded { .. }) => Ok(()),
         other => Err(other.map_or_else(|| Problem::bad_request("nothing would come of it"), problem)),
@@ -152,7 +152,7 @@ fn would_be_recorded(context: &Context, caller: &Caller, reported: &Reported) ->
 }
 
 /// A file as the logbook names it, and its bytes.
-fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Vec<u8>), Problem> {
+pub(super) fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Vec<u8>), Problem> {
     let too_large = || {
         let why = format!("a report has at most {} bytes", reports::FILE_MAX);
         Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, why)
@@ -314,7 +314,7 @@ fn known<'v>(view: &'v View, id: &str) -> Result<&'v Rollout, Problem> {
 }
 
 /// The bytes of a file that the logbook names.
-async fn bytes(context: &Context, file: File) -> Result<Vec<u8>, Problem> {
+pub(super) async fn bytes(context: &Context, file: File) -> Result<Vec<u8>, Problem> {
     let state: PathBuf = context.site().state.clone();
     let (name, sha256) = (file.name, file.sha256);
     let read = context.at_reports(move |_| reports::read(&state, &sha256)).await?;
@@ -335,7 +335,7 @@ fn is_document(id: &str) -> Result<(), Problem> {
 }
 
 /// A file that is saved and not shown.
-fn attached(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
+pub(super) fn attached(name: &str, kind: &'static str, bytes: Vec<u8>) -> Response {
     let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
     // Names were checked: they have no quotes and no control characters.
     if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {

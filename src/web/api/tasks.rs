@@ -1,5 +1,7 @@
 //! `/api/v1/tasks`: what teams of early adopters have to do, and what came of it.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
@@ -45,6 +47,41 @@ pub struct TaskBody {
     /// Why somebody should look at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention: Option<String>,
+    /// The services of its site that are changed, as far as they are known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
+    /// What its team has reported last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<ReportedBody>,
+    /// The issues that its team has found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<FoundBody>,
+}
+
+/// What a team has reported on a task.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedBody {
+    /// When.
+    pub at: String,
+    /// What it says.
+    pub text: String,
+    /// The name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Whether everybody may read it.
+    pub published: bool,
+}
+
+/// An issue of a task.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct FoundBody {
+    /// Where it is followed.
+    pub issue: String,
+    /// Its Bug Detection Area.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<String>,
+    /// Whether the report mentions it.
+    pub mentioned: bool,
 }
 
 /// Which tasks.
@@ -83,6 +120,9 @@ pub struct CreateTasksBody {
     /// How long each runs before it can be done, such as 3d; a week for roll-outs and three days for roll-backs if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<String>,
+    /// The services that are changed; those of each team that the bundle is for, if it is left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub services: BTreeSet<String>,
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
@@ -189,10 +229,33 @@ fn task_body(number: u64, task: &Task, attention: Option<String>) -> TaskBody {
         begun: task.begun.map(|(at, ..)| at.to_string()),
         done: task.done.map(|(at, _)| at.to_string()),
         attention,
+        services: task.services.clone(),
+        report: task.report.as_ref().map(|report| ReportedBody {
+            at: report.at.to_string(),
+            text: report.text.clone(),
+            file: report.file.as_ref().map(|file| file.name.clone()),
+            published: report.published,
+        }),
+        issues: task.issues.iter().map(|(issue, area)| found(task, issue, area.clone())).collect(),
     }
 }
 
-fn number(text: &str) -> Result<u64, Problem> {
+fn found(task: &Task, issue: &str, area: Option<String>) -> FoundBody {
+    let mentioned = task.report.as_ref().is_some_and(|report| report.mentions(issue));
+    FoundBody { issue: issue.to_owned(), area, mentioned }
+}
+
+/// One task.
+#[utoipa::path(get, path = "/api/v1/tasks/{task}", tag = "tasks", params(("task" = String, Path, description = "The task")),
+    responses((status = 200, description = "The task", body = TaskBody), (status = 404, body = Problem)))]
+pub async fn task(State(context): State<Context>, Path(task): Path<String>) -> Result<Json<TaskBody>, Problem> {
+    let number = number(&task)?;
+    let view = context.engine.shared().read();
+    let task = view.world.tasks.get(number).ok_or_else(|| Problem::not_found(format!("there is no task {number}")))?;
+    Ok(Json(task_body(number, task, attention(view.known(), number, task))))
+}
+
+pub(super) fn number(text: &str) -> Result<u64, Problem> {
     text.parse().map_err(|_| Problem::not_found(format!("there is no task {}", text.escape_debug())))
 }
 
@@ -210,13 +273,13 @@ pub async fn create_tasks(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    let CreateTasksBody { bundle, kind, teams, quarantine, reason } = asked;
+    let CreateTasksBody { bundle, kind, teams, quarantine, services, reason } = asked;
     let teams = teams.iter().map(|team| parsed(team)).collect::<Result<_, _>>()?;
     let quarantine = quarantine.as_deref().map(quantity::duration).transpose();
     let quarantine = quarantine.map_err(|e| Problem::bad_request(e.to_string()))?;
     let (bundle, kind) = (parsed(&bundle)?, parsed(&kind)?);
     line("reason", &reason)?;
-    record(&context, caller, Ask::CreateTasks { bundle, kind, teams, quarantine, reason }).await
+    record(&context, caller, Ask::CreateTasks { bundle, kind, teams, quarantine, services, reason }).await
 }
 
 /// The site was changed: the task is in progress, and its quarantine begins.

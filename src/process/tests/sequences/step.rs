@@ -75,6 +75,7 @@ pub(super) enum What {
     Numbers,
     CreatesTasks,
     BeginsTask,
+    SaysOfTask,
     ExtendsTask,
     ReassignsTask,
     GoesWrong,
@@ -141,6 +142,7 @@ const OFTEN: &[(u32, What)] = &[
     (1, What::Numbers),
     (3, What::CreatesTasks),
     (3, What::BeginsTask),
+    (2, What::SaysOfTask),
     (1, What::ExtendsTask),
     (1, What::ReassignsTask),
     (2, What::GoesWrong),
@@ -342,7 +344,22 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         }
         What::CreatesTasks => {
             let quarantine = [None, Some(Duration::ZERO), Some(HOUR * 48), Some(HOUR)][b % 4];
-            Ask::CreateTasks { bundle: bundle(a), kind: kind(b), teams: vec![team(who)], quarantine, reason: why }
+            Ask::CreateTasks {
+                services: [].into(),
+                bundle: bundle(a),
+                kind: kind(b),
+                teams: vec![team(who)],
+                quarantine,
+                reason: why,
+            }
+        }
+        What::SaysOfTask => {
+            let (task, issue, area) = (a as u64 % 4, format!("#{}", b % 3), None);
+            match b % 4 {
+                0 => Ask::ReportTask { task, text: format!("see #{}", a % 3), file: None },
+                1 => Ask::PublishTaskReport { task, published: a.is_multiple_of(2), reason: why },
+                _ => Ask::NoteTaskIssue { task, issue, area, taken_back: b % 4 == 3, reason: why },
+            }
         }
         What::BeginsTask => Ask::BeginTask { task: a as u64 % 4, outcome: outcome(b), reason: why },
         What::GoesWrong => {
@@ -580,7 +597,7 @@ fn prepares(site: &mut Site, rollout: &RolloutId) -> Check {
     site.asks(by, Ask::Announce { bundle: bundle.clone(), rollouts: all, reason: why() })?;
     site.passes(workflow.settling().unwrap_or_default())?;
     let (kind, teams, quarantine) = (TaskKind::RollOut, vec![team], Some(Duration::ZERO));
-    site.asks(by, Ask::CreateTasks { bundle, kind, teams, quarantine, reason: why() })?;
+    site.asks(by, Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: why() })?;
     let open: Vec<u64> = site.model.tasks.iter().filter(|(_, t)| t.outcome.is_none()).map(|(n, _)| *n).collect();
     for task in open {
         site.asks(by, Ask::BeginTask { task, outcome, reason: why() })?;

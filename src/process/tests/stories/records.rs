@@ -35,6 +35,8 @@ mod reports;
 mod messages;
 /// Service levels.
 mod levels;
+/// What teams say of their tasks.
+mod task_reports;
 /// Rollouts that take over from others.
 mod successors;
 
@@ -515,6 +517,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
         story.records(&ou, Ask::Register { team, reason: reason() });
     }
     let tasks = |teams: &[&str]| Ask::CreateTasks {
+        services: [].into(),
         bundle: bundle("B-1"),
         kind: TaskKind::RollOut,
         teams: teams.iter().map(|name| team(name)).collect(),

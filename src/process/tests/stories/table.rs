@@ -79,7 +79,7 @@ impl Story {
         self.records(&by, Ask::JoinBundle { bundle: bundle.clone(), rollouts, reason: reason() });
         self.records(&by, Ask::Announce { bundle: bundle.clone(), rollouts: vec![], reason: reason() });
         self.passes(SETTLING);
-        self.records(&by, Ask::CreateTasks { bundle, kind, teams, quarantine, reason: reason() });
+        self.records(&by, Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: reason() });
         self.records(&by, Ask::BeginTask { task: 1, outcome, reason: reason() });
         self.records(&by, Ask::EndTask { task: 1, outcome, early: false, reason: reason() })
     }

@@ -41,7 +41,10 @@ fn in_delta() -> Story {
     let teams = TEAMS.iter().map(|name| name.parse().expect("a team")).collect();
     let (kind, quarantine) = (TaskKind::RollOut, Some(Duration::ZERO));
     story.passes(SETTLING);
-    story.records(&by, Ask::CreateTasks { bundle: bundle(), kind, teams, quarantine, reason: reason() });
+    story.records(
+        &by,
+        Ask::CreateTasks { services: [].into(), bundle: bundle(), kind, teams, quarantine, reason: reason() },
+    );
     for id in ["r", "s"] {
         story.move_as(&[Role::ADMIN], id, "Ready for Rollout").move_as(&[Role::ADMIN], id, "Rolling out");
     }

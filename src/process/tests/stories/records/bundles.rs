@@ -111,6 +111,7 @@ fn a_roll_back_task_is_done_after_three_days() {
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     story.records(&ou(), moves("Rejected", &["r"]));
     let task = |kind| Ask::CreateTasks {
+        services: [].into(),
         bundle: named("B-1"),
         kind,
         teams: vec![team("ea-NGI_IT-T1")],
@@ -182,6 +183,7 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     let mut story = patches();
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let create = |kind| Ask::CreateTasks {
+        services: [].into(),
         bundle: named("B-1"),
         kind,
         teams: vec![team("ea-NGI_IT-T1")],
@@ -253,7 +255,10 @@ fn a_quarantine_is_made_longer_with_a_reason() {
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine) = (TaskKind::RollBack, None);
     let teams = vec![team("ea-NGI_IT-T1")];
-    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    story.records(
+        &ou(),
+        Ask::CreateTasks { services: [].into(), bundle: named("B-1"), kind, teams, quarantine, reason: String::new() },
+    );
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let extends = |by: Duration, reason: &str| Ask::ExtendTask { task: 1, by, reason: reason.into() };
     let done = || Ask::EndTask { task: 1, outcome: Outcome::Success, early: false, reason: String::new() };
@@ -291,7 +296,10 @@ fn it_is_said_that_a_quarantine_is_over() {
     let mut story = patches();
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
-    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    story.records(
+        &ou(),
+        Ask::CreateTasks { services: [].into(), bundle: named("B-1"), kind, teams, quarantine, reason: String::new() },
+    );
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let said = |story: &mut Story| {
         story.tell(&Input::Tick).tell(&Input::Tick);
@@ -322,7 +330,10 @@ fn on_hold_no_quarantine_passes() {
     let mut story = patches();
     story.records(&ou(), registered("ea-NGI_IT-T1", "NGI_IT"));
     let (kind, quarantine, teams) = (TaskKind::RollBack, None, vec![team("ea-NGI_IT-T1")]);
-    story.records(&ou(), Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() });
+    story.records(
+        &ou(),
+        Ask::CreateTasks { services: [].into(), bundle: named("B-1"), kind, teams, quarantine, reason: String::new() },
+    );
     let tom = person("tom", &[Role::EA]).of_teams([team("ea-NGI_IT-T1")]);
     let stall = |rollout: &str| Ask::Stall { rollout: id(rollout), reason: "its developers have to answer".into() };
     let resume = |rollout: &str| Ask::Resume { rollout: id(rollout), reason: String::new() };
@@ -361,7 +372,7 @@ fn a_task_is_given_to_another_team() {
     let quarantine = None;
     let create = |team: &TeamName, kind| {
         let teams = vec![team.clone()];
-        Ask::CreateTasks { bundle: named("B-1"), kind, teams, quarantine, reason: String::new() }
+        Ask::CreateTasks { services: [].into(), bundle: named("B-1"), kind, teams, quarantine, reason: String::new() }
     };
     story.passes(SETTLING).records(&ou(), create(&here, TaskKind::RollOut));
     let of = |team: &TeamName| person("tom", &[Role::EA]).of_teams([team.clone()]);
@@ -488,7 +499,7 @@ fn teams_are_found_by_node_types_and_by_the_repository_that_they_use() {
     let (kind, quarantine, teams) = (TaskKind::RollOut, None, vec![team("ea-NGI_CH-CSCS")]);
     let create = |bundle: &str| {
         let (bundle, teams) = (named(bundle), teams.clone());
-        Ask::CreateTasks { bundle, kind, teams, quarantine, reason: String::new() }
+        Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: String::new() }
     };
     story.records(&ou(), create("B-2"));
     let indirect = "ea-NGI_CH-CSCS {} false";

@@ -197,7 +197,7 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     let warned = |story: &Story, kind| {
         let mut story = story.clone();
         let (bundle, teams, quarantine) = (bundles::named("B-1"), vec![team("ea-NGI_IT-T1")], None);
-        let create = Ask::CreateTasks { bundle, kind, teams, quarantine, reason: String::new() };
+        let create = Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: String::new() };
         story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(DAY).records(&ou, create);
         match story.answer {
             Some(Answer::Recorded { warnings, .. }) => warnings.join("; "),
@@ -229,6 +229,7 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
         TeamRegistered { team: name.clone(), ngi: "NGI_IT".into(), products, stacks, node_types, observer: false };
     story.records(&ou, Ask::Register { team: new, reason: String::new() });
     let create = || Ask::CreateTasks {
+        services: [].into(),
         bundle: bundles::named("B-1"),
         kind: TaskKind::RollOut,
         teams: vec![name.clone()],

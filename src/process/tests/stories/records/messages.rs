@@ -91,6 +91,7 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     // What has changed has to settle first (S1-23).
     story.records(&ou, registered("ea-NGI_IT-T1", "NGI_IT")).passes(Duration::from_hours(2));
     let tasks = Ask::CreateTasks {
+        services: [].into(),
         bundle: named("B-1"),
         kind: TaskKind::RollOut,
         teams: vec![team("ea-NGI_IT-T1")],
