@@ -119,7 +119,13 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
 pub fn sso(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Sso> {
     let secret = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     let user = section.need("user_header", "user_header = \"X-Remote-User\"").and_then(|v| header(&v));
-    let groups = section.get("groups_header").map_or(Some(None), |v| header(&v).map(Some));
+    let groups = section.get("groups_header").map_or(Some(None), |v| {
+        let name = header(&v)?;
+        if user.as_ref() == Some(&name) {
+            v.complain("is the header that names the person, whose name would be a group", None);
+        }
+        Some(Some(name))
+    });
     let mut names = Names::default();
     let of_group = section.get("group").map(|v| v.sections()).unwrap_or_default();
     let by_group = of_group.into_iter().filter_map(|section| group(section, &mut names, notebook)).collect();
@@ -148,10 +154,13 @@ fn group(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
 fn header(value: &Value<'_, '_>) -> Option<String> {
     let text = value.text()?;
     let name = text.to_ascii_lowercase();
-    let usual = ["authorization", "cookie", "host", "x-forwarded-for", SSO_SECRET];
+    // Those that clients send, which a web server passes on as they are.
+    let usual = ["authorization", "cookie", "forwarded", "from", "host", "origin", "referer", "user-agent", SSO_SECRET];
+    let begin = ["accept", "content-", "if-", "sec-", "x-forwarded-", "x-request-"];
     // Web servers drop or rename headers with other characters (RFC 9110 section 5.1 allows more).
     let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if name.is_empty() || !is_plain || usual.contains(&name.as_str()) {
+    let is_clients = usual.contains(&name.as_str()) || begin.iter().any(|begin| name.starts_with(begin));
+    if name.is_empty() || !is_plain || is_clients {
         let what = format!("`{}` cannot be the name of this header", text.escape_default());
         value.complain(what, Some("for example: \"X-Remote-User\"".to_owned()));
         return None;
@@ -183,8 +192,8 @@ fn grants(
 fn within(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Vec<Grant>> {
     let own = section.need("roles", "roles = [\"srm\"]");
     let roles = own.as_ref().and_then(|v| roles(v, notebook));
-    let dists = section.get("distributions").map_or(Some(vec![]), |v| dists(&v, notebook));
-    let stacks = section.get("stacks").map_or(Some(vec![]), |v| set_of(&v, stack));
+    let dists = section.get("distributions").map_or(Some(vec![]), |v| some(&v).and_then(|()| dists(&v, notebook)));
+    let stacks = section.get("stacks").map_or(Some(vec![]), |v| some(&v).and_then(|()| set_of(&v, stack)));
     section.close();
     let (roles, dists, stacks) = (roles?, dists?, stacks?);
     if dists.is_empty() && stacks.is_empty() {
@@ -200,6 +209,15 @@ fn within(mut section: Section<'_, '_>, notebook: &mut Notebook) -> Option<Vec<G
         .collect();
     let of_role = |role: Role| places.iter().map(move |scope| Grant { role: role.clone(), scope: scope.clone() });
     Some(roles.into_iter().flat_map(of_role).collect())
+}
+
+/// Whether a list has something: an empty one would mean nothing, and is easily taken for everything.
+fn some(value: &Value<'_, '_>) -> Option<()> {
+    if value.list()?.is_empty() {
+        value.complain("is empty, so these roles would hold nowhere", Some("leave it out to mean all".to_owned()));
+        return None;
+    }
+    Some(())
 }
 
 fn dists(value: &Value<'_, '_>, notebook: &mut Notebook) -> Option<Vec<DistPath>> {

@@ -14,7 +14,7 @@ use super::settings::{Distribution, Settings};
 use super::{directories, files, holidays, keyfiles, secrets, strays};
 use crate::domain::names::Role;
 use crate::domain::request::ChangePolicy;
-use crate::domain::workflow::Workflow;
+use crate::domain::workflow::{Effect, Workflow};
 use crate::format::complaint::{Complaint, Findings, Level, Spot, sort};
 use crate::format::spelling::{did_you_mean, list_of};
 use crate::process::gate::approvals;
@@ -98,6 +98,7 @@ fn procedures(outcome: &Outcome, findings: &mut Findings) -> Option<BTreeSet<Rol
         if let Some(workflow) = procedure::built_in(&distribution.procedure) {
             known.extend(workflow.roles().cloned());
             untaken(outcome, *number, &workflow, findings);
+            skipping(outcome, *number, &workflow, findings);
         }
     }
     for mention in &outcome.notebook.mentions {
@@ -114,6 +115,7 @@ fn procedures(outcome: &Outcome, findings: &mut Findings) -> Option<BTreeSet<Rol
             Ok(read) => {
                 known.extend(read.workflow.roles().cloned());
                 untaken(outcome, *distribution, &read.workflow, findings);
+                skipping(outcome, *distribution, &read.workflow, findings);
                 let of = outcome.distributions.iter().find(|(number, _)| number == distribution);
                 let misfits = of.map(|(_, Distribution { trees, .. })| read.misfits(trees, &mention.path));
                 findings.list.extend(misfits.unwrap_or_default());
@@ -125,6 +127,21 @@ fn procedures(outcome: &Outcome, findings: &mut Findings) -> Option<BTreeSet<Rol
         }
     }
     all_are_read.then_some(known)
+}
+
+/// Steps by which packages come to all sites that early adopters never had (S0-01): a site may want that, and has to know it.
+fn skipping(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mut Findings) {
+    let of = outcome.distributions.iter().find(|(known, _)| *known == number);
+    let Some((_, Distribution { trees, .. })) = of else { return };
+    let [first, _, .., last] = trees.as_slice() else { return };
+    let at = outcome.places.of(&format!("distribution[{number}].procedure"));
+    let skips = |effect: &Effect| matches!(effect, Effect::Move { from, to } if from == first && to == last);
+    for step in workflow.transitions().iter().filter(|step| skips(&step.effect)) {
+        let (from, to) = (&step.from, &step.to);
+        let what =
+            format!("the step from {from} to {to} moves packages from {first} straight to {last}: nobody tests them");
+        findings.note(&at, what, None);
+    }
 }
 
 /// Roles that nobody has, and steps that nobody can take.

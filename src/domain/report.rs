@@ -94,7 +94,13 @@ impl Sections {
 pub fn mentions(text: &str, issue: &str) -> bool {
     let number = issue.rsplit(|c: char| !c.is_ascii_digit()).next().filter(|number| !number.is_empty());
     let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let has = |words: &str| text.match_indices(words).any(|(at, found)| ends(&text[at + found.len()..]));
+    let begins = |before: &str, words: &str| {
+        !(words.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && before.ends_with(|c: char| c.is_ascii_alphanumeric()))
+    };
+    let has = |words: &str| {
+        text.match_indices(words).any(|(at, found)| ends(&text[at + found.len()..]) && begins(&text[..at], words))
+    };
     has(issue) || number.is_some_and(|number| has(&format!("#{number}")))
 }
 
@@ -135,6 +141,9 @@ mod tests {
             ("(#12)", "#12", true),
             ("bug-7 again", "bug-7", true),
             ("bug-77", "bug-7", false),
+            ("it took 17 minutes", "7", false),
+            ("see bug#12", "#12", true),
+            ("debug-7", "bug-7", false),
             ("", "#12", false),
             ("# 12", "#12", false),
             ("anything", "", true),

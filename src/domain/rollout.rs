@@ -1,10 +1,14 @@
 //! One rollout: which packages, in which state, and what it waits for.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::moment::Elapsed;
 use super::names::{Actor, DistPath, HookName, Role, RolloutId};
+use super::naming::part::Stack;
+use super::naming::title::Title;
 use super::nevra::Nevra;
 use super::workflow::State;
 
@@ -55,7 +59,19 @@ pub struct Rollout {
     pub delayed: bool,
 }
 
+/// The stack that a title names, if it names one.
+pub fn stack_of(title: &str) -> Option<Stack> {
+    title.parse::<Title>().ok()?.subject.stack
+}
+
 impl Rollout {
+    /// Whether it would be about another stack, or in other distributions, with this title and these parts; then other roles
+    /// hold for it (S0-07).
+    pub fn would_leave(&self, title: Option<&str>, dists: Option<&BTreeSet<&DistPath>>) -> bool {
+        let other_stack = title.is_some_and(|title| stack_of(title) != stack_of(&self.title));
+        other_stack || dists.is_some_and(|dists| *dists != self.dists().collect())
+    }
+
     /// Its distributions, in order.
     pub fn dists(&self) -> impl Iterator<Item = &DistPath> {
         self.parts.iter().map(|part| &part.dist)

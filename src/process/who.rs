@@ -6,8 +6,7 @@
 use crate::domain::names::{Actor, DistPath, HookName, Role};
 use crate::domain::naming::part::Stack;
 use crate::domain::naming::team::TeamName;
-use crate::domain::naming::title::Title;
-use crate::domain::rollout::Rollout;
+use crate::domain::rollout::{Rollout, stack_of};
 
 /// The header with the secret of a web server that identifies people.
 pub const SSO_SECRET: &str = "x-rolloutd-secret";
@@ -136,7 +135,7 @@ impl Caller {
         let roles: Vec<&Role> = roles.into_iter().collect();
         // Few have a role for one stack only, and reading a title takes a while.
         let asks = self.grants.iter().any(|grant| matches!(grant.scope, Scope::Within { stack: Some(_), .. }));
-        let stack = asks.then(|| title.parse::<Title>().ok()?.subject.stack).flatten();
+        let stack = asks.then(|| stack_of(title)).flatten();
         dists.into_iter().all(|dist| self.has_one(roles.iter().copied(), Some(dist), stack.as_ref()))
     }
 

@@ -176,6 +176,10 @@ impl Site {
         self.put("procedures/short.toml", short, 0o644);
         let broken = short.replace("to = \"Released\"\nwho = [\"srm\"]", "to = \"Relaesed\"\nwho = [\"srn\"]");
         self.put("procedures/broken.toml", broken, 0o644);
+        let hasty = "name = \"hasty\"\ninitial = \"New\"\n[[state]]\nname = \"New\"\n[[state]]\nname = \"Released\"\n\
+            [[transition]]\nfrom = \"New\"\nto = \"Released\"\nwho = [\"srm\"]\n\
+            move = { from = \"untested\", to = \"production\" }\n";
+        self.put("procedures/hasty.toml", hasty, 0o644);
         let own = short.replacen("srm", "release-manager", 1).replace("\"srm\"", "\"srn\"");
         self.put("procedures/own.toml", format!("submit = [\"release-manager\"]\n{own}"), 0o644);
     }

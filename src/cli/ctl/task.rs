@@ -71,7 +71,7 @@ enum What {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Lets everybody read the report on a task
+    /// Lets everybody read the file of the last report on a task
     Publish {
         /// The task's number
         task: u64,

@@ -6,13 +6,13 @@
 use std::collections::BTreeSet;
 
 use super::submit::{misnamed, taken, tidied};
-use super::{goes_on, missing_reason, open_rollout, recorded};
+use super::{all_recorded, goes_on, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, RolloutId};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::{Changes, PACKAGES_MAX, Part, Rollout};
 use crate::process::decision::{Answer, Decision};
-use crate::process::fact::change::{Cancelled, Edited};
+use crate::process::fact::change::{Cancelled, Edited, Unscheduled};
 use crate::process::known::Known;
 use crate::process::who::Caller;
 
@@ -72,8 +72,14 @@ pub(in crate::process) fn edit(
     if title.is_none() && !changes_packages {
         return Decision::answered(Answer::Conflict(format!("{id} is so already; nothing was changed")));
     }
+    let dists = changes_packages.then(|| parts.iter().map(|part| &part.dist).collect::<BTreeSet<_>>());
+    let leaves = rollout.would_leave(title, dists.as_ref());
+    // Who has set a date may have no role for what it becomes.
+    let date = rollout.wanted.as_ref().filter(|wanted| leaves && wanted.hook.is_none() && wanted.at.is_some());
+    let unscheduled = date.map(|_| Unscheduled { rollout: id.clone() }.into());
     let parts = if changes_packages { parts.into_iter().map(Into::into).collect() } else { vec![] };
-    recorded(known, caller, reason, Edited { rollout: id.clone(), title: title.map(str::to_owned), parts })
+    let edited = Edited { rollout: id.clone(), title: title.map(str::to_owned), parts };
+    all_recorded(known, caller, reason, unscheduled.into_iter().chain([edited.into()]).collect())
 }
 
 /// Cancels a rollout.

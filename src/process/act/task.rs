@@ -202,8 +202,12 @@ pub(in crate::process) fn reassign(
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
+    // Services that somebody has named stay.
+    let bundle_of = known.world.bundles.get(&task.bundle);
+    let of = |team: &TeamName| bundle_of.map(|bundle| changed_at(known, bundle, team)).unwrap_or_default();
+    let services = (task.services == of(&task.team)).then(|| of(team)).filter(|now| *now != task.services);
     let (bundle, team, from) = (task.bundle.clone(), team.clone(), task.team.clone());
-    recorded(known, caller, reason, TaskReassigned { task: number, bundle, team, from })
+    recorded(known, caller, reason, TaskReassigned { task: number, bundle, team, from, services })
 }
 
 /// The quarantine is over and the task is done (S1-27). Whoever creates tasks may end one early, with a reason.

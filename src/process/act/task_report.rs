@@ -70,8 +70,9 @@ pub(in crate::process) fn publish(
     if let Some(finding) = rights::PUBLISH.lacking(caller, []) {
         return Decision::refused(vec![finding]);
     }
-    let Some(report) = &task.report else {
-        return Decision::answered(Answer::NotFound(format!("{} has not reported on task {number}", task.team)));
+    // What a text says, the logbook says to everybody.
+    let Some(report) = task.report.as_ref().filter(|report| report.file.is_some()) else {
+        return Decision::answered(Answer::NotFound(format!("{} has sent no file about task {number}", task.team)));
     };
     if report.published == published {
         let so = if published { "is published already" } else { "is not published" };
@@ -93,6 +94,7 @@ pub(in crate::process) fn issue(
         Ok(task) => task,
         Err(decision) => return decision,
     };
+    let issue = issue.trim();
     let known_area = task.issues.get(issue);
     if taken_back && known_area.is_none() {
         return Decision::answered(Answer::NotFound(format!("task {number} has no issue {issue}")));
@@ -101,7 +103,11 @@ pub(in crate::process) fn issue(
         return Decision::answered(Answer::Conflict(format!("task {number} has the issue {issue} already")));
     }
     let mut findings = Vec::new();
-    if issue.trim().is_empty() {
+    if task.begun.is_none() {
+        let sentence = format!("Task {number} is New: nothing is found before the site was changed.");
+        findings.push(Finding::new(Verdict::Reject, "not_begun", sentence));
+    }
+    if issue.is_empty() {
         let sentence = "An issue has an address or a number where it is followed.";
         findings.push(Finding::new(Verdict::Reject, "no_issue", sentence));
     }

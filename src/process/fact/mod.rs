@@ -1081,7 +1081,7 @@ pub(crate) mod samples {
         let (team, from) = ("ea-NGI_CH-CSCS".parse().expect("a team"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
         vec![
             super::assignment::Unanswered { rollout: "rt-1".parse().expect("an id") }.into(),
-            super::task::TaskReassigned { task: 1, bundle, team, from }.into(),
+            super::task::TaskReassigned { task: 1, bundle, team, from, services: None }.into(),
         ]
     }
 

@@ -71,6 +71,9 @@ pub struct TaskReassigned {
     pub team: TeamName,
     /// Its team so far.
     pub from: TeamName,
+    /// The services of its new site that are changed, where they are others than before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<BTreeSet<String>>,
 }
 
 /// The quarantine of a task is over, and nobody has said yet what came of it (S1-27).

@@ -112,12 +112,16 @@ impl Dossiers {
         self.change(rollout, |dossier| drop(dossier.approvals.remove(&key)));
     }
 
-    /// An approval holds for the packages that were seen, so it lapses when they change; and so does what was ticked.
-    pub(super) fn edited(&mut self, Edited { rollout, parts, .. }: &Edited) {
-        if !parts.is_empty() && self.by_rollout.contains_key(rollout) {
+    /// An approval holds for the packages that were seen, so it lapses when they change; and so does what was ticked. What is of
+    /// another stack from now on, or in other distributions, is none of those who have overridden a gate for it.
+    pub(super) fn edited(&mut self, Edited { rollout, parts, .. }: &Edited, leaves: bool) {
+        if (!parts.is_empty() || leaves) && self.by_rollout.contains_key(rollout) {
             self.change(rollout, |dossier| {
                 dossier.approvals = OrdMap::new();
                 dossier.ticks = OrdMap::new();
+                if leaves {
+                    dossier.overridden = OrdSet::new();
+                }
             });
         }
     }

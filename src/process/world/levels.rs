@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Stamp;
 use crate::domain::levels::{Durations, Span};
-use crate::domain::moment::Elapsed;
 use crate::domain::plan::Plan;
 use crate::process::fact::daemon::Started;
 
@@ -18,12 +17,12 @@ pub const STOPS_KEPT: usize = 2_000;
 /// What the service levels are made of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Levels {
-    /// When the daemon was started for the first time.
+    /// Since when it is known when the daemon ran.
     began: Option<Timestamp>,
     /// From when to when it did not run.
     stops: Vector<Span>,
     /// Since when each plan that is being carried out is one.
-    planned: OrdMap<u64, Elapsed>,
+    planned: OrdMap<u64, Timestamp>,
     /// Until clients saw what was promoted.
     pub promoted: Durations,
     /// Until they saw no longer what was withdrawn.
@@ -35,7 +34,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// When the daemon was started for the first time.
+    /// Since when it is known when the daemon ran.
     pub fn began(&self) -> Option<Timestamp> {
         self.began
     }
@@ -45,14 +44,13 @@ impl Levels {
         self.stops.iter().copied()
     }
 
-    /// `last` is the time of the newest entry before.
-    pub(super) fn started(&mut self, stamp: Stamp<'_>, last: Timestamp, Started { alive, .. }: &Started) {
-        if self.began.is_none() {
+    pub(super) fn started(&mut self, stamp: Stamp<'_>, Started { alive, .. }: &Started) {
+        // The first start of all; or an older program, which did not write down until when the one before it ran. Then nobody
+        // knows how long it was away, and it is counted from here.
+        let Some(from) = *alive else {
             self.began = Some(stamp.at);
             return;
-        }
-        // Older programs did not write down until when they ran.
-        let from = alive.unwrap_or(last);
+        };
         if from < stamp.at {
             self.stops.push_back((from, stamp.at));
             if self.stops.len() > STOPS_KEPT {
@@ -62,25 +60,31 @@ impl Levels {
     }
 
     /// A plan was made, and the one before it is not carried out any more.
-    pub(super) fn planned(&mut self, stamp: Stamp<'_>, instead_of: Option<u64>) {
+    pub(super) fn planned(&mut self, stamp: Stamp<'_>, instead_of: Option<u64>, gives_up: bool) {
         if let Some(old) = instead_of {
             self.planned.remove(&old);
         }
-        self.planned.insert(stamp.seq, stamp.since);
+        if !gives_up {
+            self.planned.insert(stamp.seq, stamp.at);
+        }
     }
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, number: u64, plan: &Plan) {
         let Some(since) = self.planned.remove(&number) else { return };
-        let took = Duration::try_from(stamp.since.since(since)).unwrap_or_default();
         let of = if plan.is_withdrawal() { &mut self.withdrawn } else { &mut self.promoted };
-        of.add(stamp.at, took);
+        of.add(stamp.at, waited(stamp, since));
     }
 
     pub(super) fn told(&mut self, stamp: Stamp<'_>, due: Timestamp) {
-        self.told.add(stamp.at, Duration::try_from(stamp.at.duration_since(due)).unwrap_or_default());
+        self.told.add(stamp.at, waited(stamp, due));
     }
 
-    pub(super) fn delivered(&mut self, stamp: Stamp<'_>, due: Elapsed) {
-        self.delivered.add(stamp.at, Duration::try_from(stamp.since.since(due)).unwrap_or_default());
+    pub(super) fn delivered(&mut self, stamp: Stamp<'_>, due: Timestamp) {
+        self.delivered.add(stamp.at, waited(stamp, due));
     }
+}
+
+/// How long people have waited, by the wall clock: they wait also while the daemon is away.
+fn waited(stamp: Stamp<'_>, since: Timestamp) -> Duration {
+    Duration::try_from(stamp.at.duration_since(since)).unwrap_or_default()
 }

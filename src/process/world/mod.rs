@@ -57,6 +57,8 @@ pub mod incidents;
 /// When the service was not there, and how long things took.
 pub mod levels;
 
+use std::collections::BTreeSet;
+
 use imbl::Vector;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -102,7 +104,9 @@ use super::fact::rollout::Delayed;
 use super::fact::task::{QuarantineOver, TaskBegun, TaskDone, TaskExtended, TaskReassigned};
 use super::fact::task_report::{TaskIssue, TaskReportPublished, TaskReported};
 use crate::domain::moment::Elapsed;
+use crate::domain::names::DistPath;
 use crate::domain::review::Cause;
+use crate::domain::rollout::Rollout;
 
 /// Mismatches that are remembered.
 const MISMATCHES_KEPT: usize = 100;
@@ -203,7 +207,7 @@ impl World {
         }
         // Entries of formats 1 and 2 did not record it, and the wall clock's is the only time that they have.
         self.last_elapsed = self.elapsed.unwrap_or(Elapsed::from_wall(at));
-        let before = std::mem::replace(&mut self.last_at, at);
+        self.last_at = at;
         self.latest = self.latest.max(at);
         // The same, but of an entry that is older than the one before it, the clock had gone back: it waits from the
         // later time, lest it has waited for years when the clock is put right.
@@ -216,13 +220,13 @@ impl World {
         self.persons.acted(who);
         let stamp = Stamp { seq, at, since, who };
         match fact {
-            Fact::Started(started) => self.levels.started(stamp, before, started),
+            Fact::Started(started) => self.levels.started(stamp, started),
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
             Fact::Restored(restored) => {
                 let overtaken = self.rollouts.restore_of(&restored.id()).map(|(number, _)| number);
-                self.levels.planned(stamp, overtaken);
+                self.levels.planned(stamp, overtaken, false);
                 self.rollouts.restored(stamp, restored);
             }
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
@@ -251,8 +255,11 @@ impl World {
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => {
                 let overtaken = self.rollouts.get(&moved.rollout).and_then(|rollout| rollout.plan);
+                // What is given up takes back what was decided, and nobody waits for that.
+                let rested = self.rollouts.get(&moved.rollout).and_then(|rollout| rollout.rested.clone());
+                let gives_up = overtaken.is_some() && rested.is_some_and(|rested| rested.as_str() == moved.to);
                 if moved.plan.is_some() {
-                    self.levels.planned(stamp, overtaken);
+                    self.levels.planned(stamp, overtaken, gives_up);
                 }
                 self.rollouts.moved(stamp, moved);
                 self.dossiers.moved(stamp, moved);
@@ -264,7 +271,7 @@ impl World {
             Fact::NoticeDue(due) => self.notices.is_due(stamp, due),
             Fact::NoticeSent(sent) => {
                 if let Some(notice) = self.notices.due(&sent.to, sent.notice) {
-                    self.levels.delivered(stamp, notice.since);
+                    self.levels.delivered(stamp, notice.at);
                 }
                 self.notices.sent(sent);
             }
@@ -292,8 +299,11 @@ impl World {
             Fact::IssueClosed(closed) => self.issues.closed(closed),
             Fact::IssueRanked(ranked) => self.issues.ranked(ranked),
             Fact::Edited(edited) => {
+                let dists: BTreeSet<&DistPath> = edited.parts.iter().map(|part| &part.dist).collect();
+                let dists = Some(&dists).filter(|dists| !dists.is_empty());
+                let leaves = |known: &Rollout| known.would_leave(edited.title.as_deref(), dists);
+                self.dossiers.edited(edited, self.rollouts.get(&edited.rollout).is_some_and(leaves));
                 self.rollouts.edited(edited);
-                self.dossiers.edited(edited);
                 if let Some(title) = &edited.title {
                     self.attributes.titled(&edited.rollout, title);
                 }

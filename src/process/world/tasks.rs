@@ -223,13 +223,14 @@ impl Tasks {
         self.change(*task, |task| task.said = true);
     }
 
-    pub(super) fn reassigned(&mut self, TaskReassigned { task: number, team, from, .. }: &TaskReassigned) {
+    pub(super) fn reassigned(&mut self, TaskReassigned { task: number, team, from, services, .. }: &TaskReassigned) {
         if let Some(open) = self.open.get_mut(from) {
             open.remove(number);
         }
         self.open.entry(team.clone()).or_default().insert(*number);
         self.change(*number, |task| {
             (task.team, task.begun, task.said) = (team.clone(), None, false);
+            task.services = services.as_ref().unwrap_or(&task.services).clone();
         });
     }
 

@@ -235,7 +235,27 @@ fn a_rollout_of_one_stack_does_not_become_one_of_another_by_those_who_may_submit
         story.tell(&Input::Asked(manager(), edit(title, add)));
         assert_eq!(story.codes(), code.into_iter().collect::<Vec<_>>(), "{title}");
     }
+    // What somebody has decided for it while it was theirs does not outlive that: a date, an override, an approval.
+    let mut story = begun("egi");
+    story.move_as(&[Role::ADMIN], "r", "Unverified").move_as(&[Role::ADMIN], "r", "InVerification");
+    let at = story.now.checked_add(Duration::from_hours(24)).expect("a time");
+    let (rollout, state) = (|| "r".parse::<RolloutId>().expect("an id"), || "StageRollOut".to_owned());
+    let date = Ask::Schedule { rollout: rollout(), state: state(), at, reason: String::new() };
+    let over = Ask::Override { rollout: rollout(), state: state(), gate: "not_older".into(), reason: "urgent".into() };
+    story.records(&manager(), date).records(&manager(), over);
+    let has = |story: &Story| {
+        let overridden = story.world.dossiers.of(&rollout()).is_some_and(|dossier| !dossier.overridden.is_empty());
+        (story.world.rollouts[&rollout()].wanted.is_some(), overridden)
+    };
+    story.records(&caller(&[Role::ADMIN]), edit("Staged Rollout EMI-1.0 bdii-site 1.0.2", vec![]));
+    assert_eq!(has(&story), (true, true));
+    let mut elsewhere = story.clone();
+    story.records(&caller(&[Role::ADMIN]), edit("Staged Rollout ARC-6 arc-ce 6.0", vec![]));
+    assert_eq!(has(&story), (false, false));
+    elsewhere.records(&caller(&[Role::ADMIN]), edit("", vec![part(ELSEWHERE, &["b-1-1.noarch"])]));
+    assert_eq!(has(&elsewhere), (false, false));
     // In another distribution nobody has it who has it here only.
+    let mut story = begun("egi");
     let local = with(&Role::SRM, Holds::Here);
     story.tell(&Input::Asked(local, edit("", vec![part(ELSEWHERE, &["b-1-1.noarch"])])));
     assert_eq!(story.codes(), ["role"]);

@@ -106,14 +106,15 @@ fn a_clock_that_was_wrong_makes_no_stop() {
     let ahead = story.now.checked_add(HOUR).ok();
     starts(&mut story, ahead);
     assert_eq!(share(&story, "availability").0, Some(10_000));
-    // Programs of before did not say it: it has run until their last entry.
-    let until_now = share(&story, "availability").0;
-    assert_eq!(until_now, Some(10_000));
-    story.passes(90 * HOUR);
-    story.submit("r", &[A]);
+    // Programs of before did not say it: nobody knows, and it is looked at from there.
+    is_away(&mut story, 10 * HOUR);
+    assert!(share(&story, "availability").0 < Some(10_000));
     story.passes(HOUR);
     starts(&mut story, None);
-    assert_eq!(share(&story, "availability").0, Some(10_000 * (100 * 60 + 1) / (101 * 60 + 1)));
+    let began = story.now;
+    story.passes(9 * HOUR);
+    is_away(&mut story, HOUR);
+    assert_eq!((share(&story, "availability").0, report(story.known(), None).span.0), (Some(9_000), began));
 }
 
 #[test]
@@ -131,6 +132,13 @@ fn what_takes_too_long_is_counted() {
     story.move_as(&[Role::ADMIN], "s", "InVerification").move_as(&[Role::ADMIN], "s", "StageRollOut");
     story.passes(11 * MINUTE).carried_out();
     assert_eq!(timely(&story, "promoted"), Some((2, 1, Some(false))));
+    // People wait also while the daemon is away.
+    let mut stuck = story.clone();
+    stuck.arrives("c-1-1.noarch").submit("t", &["c-1-1.noarch"]);
+    stuck.move_as(&[Role::ADMIN], "t", "InVerification").move_as(&[Role::ADMIN], "t", "StageRollOut");
+    is_away(&mut stuck, HOUR);
+    stuck.carried_out();
+    assert_eq!(timely(&stuck, "promoted"), Some((3, 1, Some(false))));
     // A withdrawal is one of its own, and nothing was agreed of it.
     story.moves(&ann, "Rejected").passes(HOUR).carried_out();
     assert_eq!(timely(&story, "withdrawn"), Some((1, 1, None)));
@@ -138,6 +146,20 @@ fn what_takes_too_long_is_counted() {
     // What was too long ago counts no longer.
     story.passes(721 * HOUR);
     assert_eq!(timely(&story, "promoted"), None);
+}
+
+#[test]
+fn what_is_given_up_nobody_waits_for() {
+    let mut story = half_way();
+    starts(&mut story, None);
+    fails(&mut story);
+    let ask = Ask::GiveUp { rollout: id("r"), reason: "the disk is full".into() };
+    story.asks(&person("ann", &[Role::ADMIN]), ask);
+    assert!(matches!(story.answer, Some(Answer::Moved { .. })), "{:?}", story.answer);
+    story.troubles.clear();
+    story.passes(HOUR).carried_out();
+    assert_eq!(story.state("r"), "StageRollOut");
+    assert_eq!((timely(&story, "promoted"), timely(&story, "withdrawn")), (Some((1, 1, None)), None));
 }
 
 #[test]

@@ -67,6 +67,18 @@ fn a_task_is_about_the_services_that_the_bundle_changes_at_its_site_or_that_some
         |story: &Story| -> Vec<String> { story.world.tasks.get(1).expect("there").services.iter().cloned().collect() };
     assert_eq!(services(&with_task(&[])), ["CE"]);
     assert_eq!(services(&with_task(&["top BDII", "CE"])), ["CE", "top BDII"]);
+    // A task that another team gets is about that team's services, unless somebody has named them.
+    for (named, then) in [(&[][..], &["BDII"][..]), (&["top BDII"], &["top BDII"])] {
+        let mut story = with_task(named);
+        let ou = person("olga", &[Role::OU]);
+        let (products, stacks, node_types) = ([].into(), [].into(), ["BDII".to_owned()].into());
+        let ngi = "NGI_CH".to_owned();
+        let other = TeamRegistered { team: team("ea-NGI_CH-T2"), ngi, products, stacks, node_types, observer: false };
+        story.records(&ou, Ask::Register { team: other, reason: String::new() });
+        let reassign = Ask::ReassignTask { task: 1, team: team("ea-NGI_CH-T2"), reason: "the first is closed".into() };
+        story.records(&ou, reassign);
+        assert_eq!(services(&story), then);
+    }
     let mut story = with_task(&[]);
     let (kind, teams) = (TaskKind::RollBack, vec![team("ea-NGI_IT-T1")]);
     let services = ["a\nb".to_owned()].into();
@@ -81,6 +93,7 @@ fn a_team_reports_on_its_task_and_what_it_has_found_has_to_be_mentioned() {
     let (team, stranger) = (member(), person("eve", &[Role::EA]));
     let begin = Ask::BeginTask { task: 1, outcome: Outcome::Warning, reason: String::new() };
     assert_eq!(story.refuses(&team, report("all is well", None)), "not_begun");
+    assert_eq!(story.refuses(&team, issue(GGUS, None, false)), "not_begun");
     story.records(&team, begin);
     for ask in [report("all is well", None), issue(GGUS, None, false)] {
         assert_eq!(story.refuses(&stranger, ask), "role");
@@ -90,7 +103,7 @@ fn a_team_reports_on_its_task_and_what_it_has_found_has_to_be_mentioned() {
     // S1-25: issues of early adopters are found by the Bug Detection Area.
     assert_eq!(story.refuses(&team, issue("bug #4711", Some("Configuration"), false)), "area");
     assert_eq!(story.refuses(&team, issue(" ", None, false)), "no_issue");
-    story.records(&team, issue("bug #4711", Some("beta service"), false)).records(&team, issue(GGUS, None, false));
+    story.records(&team, issue(" bug #4711 ", Some("beta service"), false)).records(&team, issue(GGUS, None, false));
     assert_eq!(story.refuses(&team, issue(GGUS, None, false)), format!("task 1 has the issue {GGUS} already"));
     let found = &story.world.tasks.get(1).expect("there").issues;
     assert_eq!(found.get("bug #4711"), Some(&Some("Beta Service".to_owned())));
@@ -121,7 +134,7 @@ fn a_team_reports_on_its_task_and_what_it_has_found_has_to_be_mentioned() {
 fn the_files_of_all_reports_on_a_task_stay_and_the_last_one_is_published_by_whoever_may() {
     let mut story = with_task(&[]);
     let (team, ou) = (member(), person("olga", &[Role::OU]));
-    assert_eq!(story.refuses(&ou, publish(true)), "ea-NGI_IT-T1 has not reported on task 1");
+    assert_eq!(story.refuses(&ou, publish(true)), "ea-NGI_IT-T1 has sent no file about task 1");
     story.records(&team, Ask::BeginTask { task: 1, outcome: Outcome::Success, reason: String::new() });
     for byte in 0..20 {
         story.records(&team, report("", Some(("report.odt", byte))));
