@@ -10,13 +10,11 @@ use jiff::Timestamp;
 use super::tree::Tree;
 use crate::domain::checksum::Sha256;
 use crate::domain::names::{DistPath, TreeId};
-use crate::domain::naming::team::TeamName;
 use crate::domain::people::{People, Person};
 use crate::domain::plan::{Owner, Plan};
 use crate::process::fact::count;
 use crate::process::fact::report::File;
 use crate::process::world::World;
-use crate::process::world::tasks::Task;
 
 /// A plan takes seconds; one this old is waiting for something.
 const PLAN_TAKES: Duration = Duration::from_mins(10);
@@ -194,11 +192,6 @@ pub fn lost(world: &World, dist: &DistPath, retired: &Path) -> Vec<(String, Stri
     lost
 }
 
-/// The files of reports on a task, with what they are about and who has sent them.
-fn of_task((number, task): (u64, &Task)) -> impl Iterator<Item = (String, &TeamName, &File)> {
-    task.files().map(move |file| (format!("task {number}"), &task.team, file))
-}
-
 /// Files of reports that are not as the logbook says, and those that it does not know. `look` says what is wrong with a file,
 /// and `unnamed` which ones there are beside those that have these hashes.
 pub fn of_reports(
@@ -209,8 +202,7 @@ pub fn of_reports(
 ) -> Vec<(String, String)> {
     let mut wrong = Findings::default();
     let mut named = BTreeSet::new();
-    let of_rollouts = world.adopters.files().map(|(rollout, team, file)| (rollout.to_string(), team, file));
-    for (about, team, file) in of_rollouts.chain(world.tasks.iter().flat_map(of_task)) {
+    for (about, team, file) in world.report_files() {
         if named.insert(file.sha256)
             && let Some(what) = look(file)
         {

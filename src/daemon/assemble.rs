@@ -203,7 +203,7 @@ pub async fn assemble(settings: Settings, supervisor: Arc<Supervisor>) -> Result
     for what in &shared.read().world.mismatches {
         tracing::warn!(what, "logbook");
     }
-    let named = shared.read().world.report_files().map(|file| file.sha256).collect();
+    let named = shared.read().world.report_files().map(|(.., file)| file.sha256).collect();
     let gone = reports::sweep(disk.as_ref(), &state, &named)?;
     if gone > 0 {
         tracing::warn!(gone, "files of reports removed that were never recorded: the daemon ended before that");

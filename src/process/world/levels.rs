@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use imbl::{OrdMap, Vector};
+use imbl::Vector;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,6 @@ pub struct Levels {
     began: Option<Timestamp>,
     /// From when to when it did not run.
     stops: Vector<Span>,
-    /// Since when each plan that is being carried out is one.
-    planned: OrdMap<u64, Timestamp>,
     /// Until clients saw what was promoted.
     pub promoted: Durations,
     /// Until they saw no longer what was withdrawn.
@@ -59,20 +57,9 @@ impl Levels {
         }
     }
 
-    /// A plan was made, and the one before it is not carried out any more.
-    pub(super) fn planned(&mut self, stamp: Stamp<'_>, instead_of: Option<u64>, gives_up: bool) {
-        if let Some(old) = instead_of {
-            self.planned.remove(&old);
-        }
-        if !gives_up {
-            self.planned.insert(stamp.seq, stamp.at);
-        }
-    }
-
-    pub(super) fn done(&mut self, stamp: Stamp<'_>, number: u64, plan: &Plan) {
-        let Some(since) = self.planned.remove(&number) else { return };
+    pub(super) fn done(&mut self, stamp: Stamp<'_>, decided: Timestamp, plan: &Plan) {
         let of = if plan.is_withdrawal() { &mut self.withdrawn } else { &mut self.promoted };
-        of.add(stamp.at, waited(stamp, since));
+        of.add(stamp.at, waited(stamp, decided));
     }
 
     pub(super) fn told(&mut self, stamp: Stamp<'_>, due: Timestamp) {

@@ -58,6 +58,7 @@ pub mod incidents;
 pub mod levels;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use imbl::Vector;
 use jiff::Timestamp;
@@ -104,7 +105,8 @@ use super::fact::rollout::Delayed;
 use super::fact::task::{QuarantineOver, TaskBegun, TaskDone, TaskExtended, TaskReassigned};
 use super::fact::task_report::{TaskIssue, TaskReportPublished, TaskReported};
 use crate::domain::moment::Elapsed;
-use crate::domain::names::DistPath;
+use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::naming::team::TeamName;
 use crate::domain::review::Cause;
 use crate::domain::rollout::Rollout;
 
@@ -173,6 +175,24 @@ pub struct World {
     pub mismatches: Vector<String>,
 }
 
+/// What a report is about.
+#[derive(Clone, Copy, Debug)]
+pub enum ReportOf<'a> {
+    /// A rollout.
+    Rollout(&'a RolloutId),
+    /// A task, by its number.
+    Task(u64),
+}
+
+impl fmt::Display for ReportOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rollout(rollout) => rollout.fmt(f),
+            Self::Task(number) => write!(f, "task {number}"),
+        }
+    }
+}
+
 /// When an entry was written and who caused it.
 #[derive(Clone, Copy, Debug)]
 struct Stamp<'a> {
@@ -187,10 +207,14 @@ struct Stamp<'a> {
 }
 
 impl World {
-    /// The files of all reports: what else lies beside them belongs to nobody.
-    pub fn report_files(&self) -> impl Iterator<Item = &File> {
-        let of_tasks = self.tasks.iter().flat_map(|(_, task)| task.files());
-        self.adopters.files().map(|(.., file)| file).chain(of_tasks)
+    /// The files of all reports, with what each is about and who has sent it: what else lies beside them belongs to nobody.
+    pub fn report_files(&self) -> impl Iterator<Item = (ReportOf<'_>, &TeamName, &File)> {
+        let of_rollouts = self.adopters.files().map(|(rollout, team, file)| (ReportOf::Rollout(rollout), team, file));
+        let of_tasks = |(number, task)| {
+            let task: &tasks::Task = task;
+            task.files().map(move |file| (ReportOf::Task(number), &task.team, file))
+        };
+        of_rollouts.chain(self.tasks.iter().flat_map(of_tasks))
     }
 
     /// When the last entry was written, by the wall clock of then, if there is one.
@@ -224,11 +248,7 @@ impl World {
             Fact::Accepted(accepted) => self.accepted(stamp, accepted),
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
-            Fact::Restored(restored) => {
-                let overtaken = self.rollouts.restore_of(&restored.id()).map(|(number, _)| number);
-                self.levels.planned(stamp, overtaken, false);
-                self.rollouts.restored(stamp, restored);
-            }
+            Fact::Restored(restored) => self.rollouts.restored(stamp, restored),
             Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
@@ -254,13 +274,6 @@ impl World {
             Fact::Declined(declined) => self.rollouts.declined(stamp, declined),
             Fact::Awaits(awaits) => self.rollouts.awaits(stamp, awaits),
             Fact::Moved(moved) => {
-                let overtaken = self.rollouts.get(&moved.rollout).and_then(|rollout| rollout.plan);
-                // What is given up takes back what was decided, and nobody waits for that.
-                let rested = self.rollouts.get(&moved.rollout).and_then(|rollout| rollout.rested.clone());
-                let gives_up = overtaken.is_some() && rested.is_some_and(|rested| rested.as_str() == moved.to);
-                if moved.plan.is_some() {
-                    self.levels.planned(stamp, overtaken, gives_up);
-                }
                 self.rollouts.moved(stamp, moved);
                 self.dossiers.moved(stamp, moved);
             }

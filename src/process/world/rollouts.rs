@@ -27,6 +27,14 @@ use crate::process::rules::{DistRules, Rules};
 /// The place of a rollout in the order of last changes.
 pub type Place = (Timestamp, RolloutId);
 
+/// A plan that is being carried out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct UnderWay {
+    plan: Arc<Plan>,
+    /// When it was decided; `None` if it takes back what was given up, since nobody waits for that.
+    decided: Option<Timestamp>,
+}
+
 /// All rollouts and plans.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rollouts {
@@ -42,7 +50,7 @@ pub struct Rollouts {
     /// Those for which the calendar may open, by that time on the wall clock.
     opens: OrdSet<(Timestamp, RolloutId)>,
     /// Plans that have no `done` yet, by the number of their entry.
-    plans: OrdMap<u64, Arc<Plan>>,
+    plans: OrdMap<u64, UnderWay>,
     /// The trees in which a plan that has no `done` yet is shown already.
     shown: OrdMap<u64, BTreeSet<TreeId>>,
     /// Those of these plans of which all trees are staged.
@@ -150,7 +158,12 @@ impl Rollouts {
 
     /// A plan that has no `done` yet, by the number of its entry.
     pub fn plan(&self, number: u64) -> Option<&Arc<Plan>> {
-        self.plans.get(&number)
+        self.plans.get(&number).map(|under_way| &under_way.plan)
+    }
+
+    /// When a plan that has no `done` yet was decided, if somebody waits for it.
+    pub(super) fn decided(&self, number: u64) -> Option<Timestamp> {
+        self.plans.get(&number)?.decided
     }
 
     /// Whether a plan has no `done` yet.
@@ -160,7 +173,7 @@ impl Rollouts {
 
     /// All plans that have no `done` yet, with the numbers of their entries, in order.
     pub fn plans(&self) -> impl Iterator<Item = (u64, &Arc<Plan>)> {
-        self.plans.iter().map(|(number, plan)| (*number, plan))
+        self.plans.iter().map(|(number, under_way)| (*number, &under_way.plan))
     }
 
     /// The plans that change a tree or anything else in its distribution and have no `done` yet.
@@ -321,10 +334,13 @@ impl Rollouts {
 
     pub(super) fn moved(&mut self, stamp: Stamp<'_>, Moved { rollout, from, to, plan }: &Moved) {
         let mut overtaken = None;
+        let mut gives_up = false;
         self.change(rollout, |known| {
             overtaken = known.plan.take();
             if overtaken.is_none() {
                 known.rested = Some(State::recorded(from));
+            } else {
+                gives_up = known.rested.as_ref().is_some_and(|rested| rested.as_str() == to);
             }
             known.left = Some(State::recorded(from));
             known.state = State::recorded(to);
@@ -341,7 +357,8 @@ impl Rollouts {
             self.ended(overtaken);
         }
         if let Some(plan) = plan {
-            self.plans.insert(stamp.seq, Arc::new(plan.clone()));
+            let decided = (!gives_up).then_some(stamp.at);
+            self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan.clone()), decided });
         }
     }
 
@@ -365,7 +382,7 @@ impl Rollouts {
             self.ended(overtaken);
         }
         if let Some(plan) = restored.plan(stamp.at) {
-            self.plans.insert(stamp.seq, Arc::new(plan));
+            self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan), decided: Some(stamp.at) });
         }
     }
 
@@ -421,10 +438,10 @@ impl Rollouts {
     pub(super) fn lost(&mut self, dist: &DistPath, nevra: &Nevra) -> BTreeSet<TreeId> {
         let mut touched = BTreeSet::new();
         let moves = |plan: &Plan| plan.of(dist).is_some_and(|one| one.items.iter().any(|item| item.nevra == *nevra));
-        let moving: Vec<u64> = self.plans.iter().filter(|(_, plan)| moves(plan)).map(|(number, _)| *number).collect();
+        let moving: Vec<u64> = self.plans().filter(|(_, plan)| moves(plan)).map(|(number, _)| number).collect();
         for number in moving {
             self.staged.remove(&number);
-            let Some(plan) = self.plans.get_mut(&number).map(Arc::make_mut) else { continue };
+            let Some(plan) = self.plans.get_mut(&number).map(|it| Arc::make_mut(&mut it.plan)) else { continue };
             for one in plan.moves.iter_mut().filter(|one| one.dist == *dist) {
                 touched.extend(one.trees().iter().map(|tree| one.id(tree)));
                 one.items.retain(|item| item.nevra != *nevra);
@@ -557,7 +574,9 @@ impl World {
 
     pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
-        self.levels.done(stamp, *number, &plan);
+        if let Some(decided) = self.rollouts.decided(*number) {
+            self.levels.done(stamp, decided, &plan);
+        }
         // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
         for tree in plan.trees() {
             if !self.rollouts.is_shown(*number, &tree) {

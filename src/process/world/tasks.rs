@@ -15,7 +15,7 @@ use crate::domain::names::BundleId;
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{self, Outcome};
 use crate::domain::task::TaskKind;
-use crate::process::fact::report::File as KeptFile;
+use crate::process::fact::report::File;
 use crate::process::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskExtended, TaskReassigned};
 use crate::process::fact::task_report::{TaskIssue, TaskReportPublished, TaskReported};
 
@@ -45,7 +45,7 @@ pub struct Task {
     /// The issues that its team has found, with their Bug Detection Area where there is one.
     pub issues: BTreeMap<String, Option<String>>,
     /// The files of earlier reports.
-    earlier: Vec<KeptFile>,
+    earlier: Vec<File>,
     /// Whether it was said that its quarantine is over.
     said: bool,
 }
@@ -58,7 +58,7 @@ pub struct Report {
     /// What it says.
     pub text: String,
     /// The whole report; `None` if the text is all.
-    pub file: Option<KeptFile>,
+    pub file: Option<File>,
     /// Whether everybody may read it.
     pub published: bool,
 }
@@ -77,7 +77,7 @@ impl Task {
     }
 
     /// The files of all reports.
-    pub fn files(&self) -> impl Iterator<Item = &KeptFile> {
+    pub fn files(&self) -> impl Iterator<Item = &File> {
         self.earlier.iter().chain(self.report.iter().filter_map(|report| report.file.as_ref()))
     }
 

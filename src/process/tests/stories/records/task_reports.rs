@@ -139,7 +139,7 @@ fn the_files_of_all_reports_on_a_task_stay_and_the_last_one_is_published_by_whoe
     for byte in 0..20 {
         story.records(&team, report("", Some(("report.odt", byte))));
     }
-    let files = |story: &Story| -> Vec<u8> { story.world.report_files().map(|file| file.sha256.0[0]).collect() };
+    let files = |story: &Story| -> Vec<u8> { story.world.report_files().map(|(.., file)| file.sha256.0[0]).collect() };
     assert_eq!(files(&story), (0..20).collect::<Vec<u8>>());
     assert_eq!(story.refuses(&team, report("", Some(("report.odt", 20)))), "too_many_files");
     assert_eq!(story.refuses(&team, publish(true)), "role");
