@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 
 use super::auth::{HookSecrets, Tokens};
 use super::bodies::Bodies;
 use super::guesses::Guesses;
 use super::problem::Problem;
 use super::readers::Readers;
-use super::sso::SingleSignOn;
+use super::sso::{SingleSignOn, Unidentified};
 use crate::domain::names::{DistPath, TreeId};
 use crate::engine::handle::Handle;
 use crate::engine::view::TreeView;
 use crate::format::repofile;
 use crate::link::clock::Clock;
+use crate::process::who::{Caller, SSO_SECRET};
 use crate::store::disk::{Disk, DiskError};
 use crate::store::evidence::Evidence;
 use crate::store::logbook::Reader;
@@ -53,7 +54,30 @@ pub struct SiteFacts {
     pub rejected: BTreeMap<DistPath, Arc<Evidence>>,
 }
 
+/// What a request brings to be known by.
+pub enum Credentials {
+    /// Nothing.
+    None,
+    /// A token, and whose it is.
+    Token(Option<Caller>),
+    /// The word of a web server.
+    Sso(Result<Caller, Unidentified>),
+}
+
 impl SiteFacts {
+    /// Whether a request brings anything to be known by. Nothing is compared.
+    pub fn has_credentials(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(header::AUTHORIZATION) || (self.sso.is_some() && headers.contains_key(SSO_SECRET))
+    }
+
+    /// What a request brings to be known by. Whoever sends a token wants to be known by it, also behind a single sign-on.
+    pub fn credentials(&self, headers: &HeaderMap) -> Credentials {
+        if headers.contains_key(header::AUTHORIZATION) {
+            return Credentials::Token(self.tokens.caller(headers));
+        }
+        self.sso.as_ref().and_then(|sso| sso.caller(headers)).map_or(Credentials::None, Credentials::Sso)
+    }
+
     /// The URL of a tree, with a slash at the end.
     pub fn tree_url(&self, id: &TreeId) -> String {
         format!("{}/{}/{}/", self.base_url, id.tree, id.dist)

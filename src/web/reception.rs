@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
 
 use super::bodies::{BODY_MAX, Held, REPORT_MAX, REPORT_TIME, TIME};
-use super::context::Context;
+use super::context::{Context, Credentials};
 use super::problem::Problem;
 use super::sso;
 
@@ -48,14 +48,12 @@ pub async fn within_bounds(State(context): State<Context>, request: Request, nex
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let site = context.site();
-    let is_identified = site.sso.as_ref().is_some_and(|known| matches!(known.caller(&parts.headers), Some(Ok(_))));
-    let has_token = parts.headers.contains_key(header::AUTHORIZATION);
-    if is_identified && !has_token && sso::is_from_elsewhere(&parts.headers) {
+    let credentials = context.site().credentials(&parts.headers);
+    if matches!(credentials, Credentials::Sso(Ok(_))) && sso::is_from_elsewhere(&parts.headers) {
         let why = "a page of another site has made your browser send this, so nothing was done";
         return Problem::of_status(StatusCode::FORBIDDEN, why).into_response();
     }
-    let is_known = if has_token { site.tokens.caller(&parts.headers).is_some() } else { is_identified };
+    let is_known = matches!(credentials, Credentials::Token(Some(_)) | Credentials::Sso(Ok(_)));
     let is_report = is_known && parts.uri.path().ends_with("/report");
     let (most, time) = if is_report { (REPORT_MAX, REPORT_TIME) } else { (BODY_MAX, TIME) };
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

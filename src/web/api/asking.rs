@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::names::RolloutId;
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
-use crate::process::who::{Caller, SSO_SECRET};
-use crate::web::context::Context;
+use crate::process::who::Caller;
+use crate::web::context::{Context, Credentials};
 use crate::web::guesses::Kind;
 use crate::web::peer::Client;
 use crate::web::problem::Problem;
@@ -27,24 +27,17 @@ pub(super) async fn bearer(
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Problem> {
     let site = context.site();
-    let has_token = headers.contains_key(header::AUTHORIZATION);
-    if !has_token && (site.sso.is_none() || !headers.contains_key(SSO_SECRET)) {
+    if !site.has_credentials(headers) {
         return Ok(None);
     }
     let client = client.map(|Extension(client)| client);
     context.guesses().may_try(client).map_err(|_| Problem::too_many())?;
-    let wrong = if has_token {
-        // Whoever sends a token wants to be known by it, also behind a single sign-on.
-        match site.tokens.caller(headers) {
-            Some(caller) => return Ok(Some(caller)),
-            None => "the token is unknown",
-        }
-    } else {
-        match site.sso.as_ref().and_then(|sso| sso.caller(headers)).transpose() {
-            Ok(caller) => return Ok(caller),
-            Err(Unidentified::Nobody(why)) => return Err(Problem::unauthorized(why)),
-            Err(Unidentified::Secret) => "the web server's secret is another one",
-        }
+    let wrong = match site.credentials(headers) {
+        Credentials::None => return Ok(None),
+        Credentials::Token(Some(caller)) | Credentials::Sso(Ok(caller)) => return Ok(Some(caller)),
+        Credentials::Sso(Err(Unidentified::Nobody(why))) => return Err(Problem::unauthorized(why)),
+        Credentials::Token(None) => "the token is unknown",
+        Credentials::Sso(Err(Unidentified::Secret)) => "the web server's secret is another one",
     };
     context.guesses().wrong(Kind::Token, client).await;
     Err(Problem::unauthorized(wrong))
