@@ -36,9 +36,8 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
         Some(value) => actor(&value),
         None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
     };
-    let everywhere = |role| Grant { role, scope: Scope::Site };
     let granted = match (section.get("roles"), section.get("grant")) {
-        (None, None) => Some(vec![everywhere(Role::TRACKER)]),
+        (None, None) => Some(vec![Grant { role: Role::TRACKER, scope: Scope::Site }]),
         (roles, limited) => grants(roles, limited, notebook),
     };
     section.close();
@@ -104,9 +103,7 @@ fn token(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
         names.note(actor.as_str(), &v, "has two tokens");
         Some(actor)
     });
-    let limited = section.get("grant");
-    let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", "roles = [\"verifier\"]") };
-    let granted = grants(roles, limited, notebook);
+    let granted = own_grants(&mut section, "roles = [\"verifier\"]", notebook);
     let file = section.need("secret", SECRET_EXAMPLE).and_then(|v| notebook.secret(&v, Purpose::Token));
     let teams = section.get("teams").map_or_else(|| Some(vec![]), |v| set_of(&v, team));
     section.close();
@@ -143,9 +140,7 @@ fn group(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteboo
         names.note(&name, &v, "names two groups");
         Some(name)
     });
-    let limited = section.get("grant");
-    let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", "roles = [\"srm\"]") };
-    let granted = grants(roles, limited, notebook);
+    let granted = own_grants(&mut section, "roles = [\"srm\"]", notebook);
     section.close();
     Some((name?, granted?))
 }
@@ -166,6 +161,13 @@ fn header(value: &Value<'_, '_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+/// The roles of somebody who has some: everywhere, or somewhere.
+fn own_grants(section: &mut Section<'_, '_>, example: &'static str, notebook: &mut Notebook) -> Option<Vec<Grant>> {
+    let limited = section.get("grant");
+    let roles = if limited.is_some() { section.get("roles") } else { section.need("roles", example) };
+    grants(roles, limited, notebook)
 }
 
 /// The roles that hold everywhere, and those that hold somewhere.

@@ -112,7 +112,7 @@ impl Right {
 
     /// Why somebody may not do it for a rollout.
     pub fn lacking_for(self, caller: &Caller, rollout: &Rollout) -> Option<Finding> {
-        (!caller.may_for(self.roles, rollout)).then(|| self.finding())
+        self.lacking_at(caller, rollout.dists(), &rollout.title)
     }
 
     /// Why somebody may not do it for a rollout in these distributions that will have this title.

@@ -62,9 +62,7 @@ pub(in crate::process) fn create(
         })
         .collect();
     let mut decision = all_recorded(known, caller, reason, facts);
-    if let Some(Answer::Recorded { warnings, .. }) = &mut decision.answer {
-        warnings.extend(unlike_its_notes(known, bundle, kind));
-    }
+    warn(&mut decision, unlike_its_notes(known, bundle, kind));
     decision
 }
 
