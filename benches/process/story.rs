@@ -233,7 +233,7 @@ fn accepted(n: usize, nevra: &Nevra) -> Accepted {
 }
 
 fn moved(n: usize, (from, to): (&str, &str), (source, target): (&str, &str)) -> Moved {
-    let items = vec![Item { nevra: package(n), sha256: sum(n), leaves: vec![tree(source)], was: None }];
+    let items = vec![Item { nevra: package(n), sha256: sum(n), leaves: vec![tree(source)], was: None, of: None }];
     let moves = vec![Move { dist: dist(n), target: Some(tree(target)), items }];
     let plan = Some(Plan { owner: id(n).into(), moves });
     Moved { rollout: id(n), from: from.to_owned(), to: to.to_owned(), plan }

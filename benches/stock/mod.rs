@@ -372,6 +372,7 @@ impl Daemon {
                 sha256: arrival.sha256,
                 leaves: vec![tree("first")],
                 was: None,
+                of: None,
             };
             items.extend(look.accepted.into_iter().map(item));
         }

@@ -141,6 +141,9 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
     let is_old = |plan: &Plan| {
         let since = match &plan.owner {
             Owner::Rollout(rollout) => world.rollouts.get(rollout).map(|rollout| rollout.since),
+            Owner::Bundle { parts, .. } => {
+                parts.keys().filter_map(|rollout| world.rollouts.get(rollout)).map(|rollout| rollout.since).min()
+            }
             Owner::Restore { since, .. } => Some(*since),
         };
         since.is_none_or(|since| Duration::try_from(now.duration_since(since)).is_ok_and(|waited| waited > PLAN_TAKES))
@@ -153,6 +156,10 @@ pub fn waiting(world: &World, now: Timestamp) -> Vec<(String, String)> {
             Owner::Rollout(rollout) => format!(
                 "{packages} of the rollout {rollout} should have moved in {trees} but did not; `rolloutctl show {rollout}` \
                  says why"
+            ),
+            Owner::Bundle { bundle, .. } => format!(
+                "{packages} of the bundle {bundle} should have moved in {trees} but did not; `rolloutctl bundle show {bundle}` \
+                 names its rollouts, and `rolloutctl show` of one says why"
             ),
             restore @ Owner::Restore { .. } => {
                 format!("{packages} should have come or gone by {restore} but did not; `rolloutctl check` says why")

@@ -7,9 +7,12 @@
 //! A product has several architectures and distributions, so a plan is many moves. It is carried out as a whole: what
 //! cannot be staged in one distribution is shown in none.
 //!
-//! A plan belongs to a rollout, or to the restore of a tree. That of a restore has one move with the tree as its target:
-//! what comes back leaves no tree, and what goes leaves the target itself. So both are done in one publication.
+//! A plan belongs to a rollout, to the rollouts of a bundle that move together, or to the restore of a tree. That of a
+//! bundle is made of those of its rollouts and can be taken apart into them again. That of a restore has one move with the
+//! tree as its target: what comes back leaves no tree, and what goes leaves the target itself. So both are done in one
+//! publication.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::Sha256;
 use super::listing::{Entry, Listing};
-use super::names::{DistPath, RolloutId, TreeId, TreeName};
+use super::names::{BundleId, DistPath, RolloutId, TreeId, TreeName};
 use super::nevra::Nevra;
 
 /// One package of a plan.
@@ -32,6 +35,8 @@ pub struct Item {
     pub leaves: Vec<TreeName>,
     /// How it was listed before, if it comes back by a restore.
     pub was: Option<Before>,
+    /// The rollout for which it moves, in the plan of a bundle.
+    pub of: Option<RolloutId>,
 }
 
 /// How a package was listed in a tree to which it comes back.
@@ -67,6 +72,13 @@ pub struct Move {
 pub enum Owner {
     /// A rollout.
     Rollout(RolloutId),
+    /// Rollouts of a bundle that move together (S1-18).
+    Bundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// The rollouts, each with the number of the entry by which it moves.
+        parts: BTreeMap<RolloutId, u64>,
+    },
     /// The restore of a tree.
     Restore {
         /// The tree.
@@ -90,12 +102,13 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rollout(rollout) => write!(f, "{rollout}"),
+            Self::Bundle { bundle, .. } => write!(f, "the bundle {bundle}"),
             Self::Restore { tree, to, .. } => write!(f, "the restore of {tree} to revision {to}"),
         }
     }
 }
 
-/// What is to be done for a rollout or a restore: all trees are staged, then all are shown, in all distributions.
+/// What is to be done for a rollout, a bundle or a restore: all trees are staged, then all are shown, in all distributions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// What it belongs to.
@@ -133,18 +146,73 @@ impl Move {
 }
 
 impl Plan {
-    /// The rollout that it belongs to, if it belongs to one.
-    pub fn rollout(&self) -> Option<&RolloutId> {
-        match &self.owner {
-            Owner::Rollout(rollout) => Some(rollout),
-            Owner::Restore { .. } => None,
+    /// The plan of rollouts of a bundle that move together, of their plans, each with the number of its entry. `None` if
+    /// two of them bring packages of a distribution into different trees: then each moves by itself.
+    pub fn together<'p>(
+        bundle: &BundleId,
+        plans: impl IntoIterator<Item = (&'p RolloutId, u64, &'p Plan)>,
+    ) -> Option<Self> {
+        let (mut parts, mut moves) = (BTreeMap::new(), BTreeMap::<&DistPath, Move>::new());
+        for (rollout, entry, plan) in plans {
+            parts.insert(rollout.clone(), entry);
+            for one in &plan.moves {
+                let new = || Move { dist: one.dist.clone(), target: one.target.clone(), items: vec![] };
+                let all = moves.entry(&one.dist).or_insert_with(new);
+                if all.target != one.target {
+                    return None;
+                }
+                all.items.extend(one.items.iter().map(|item| Item { of: Some(rollout.clone()), ..item.clone() }));
+            }
         }
+        let mut moves: Vec<Move> = moves.into_values().collect();
+        for one in &mut moves {
+            one.items.sort_unstable_by(|a, b| a.nevra.cmp(&b.nevra));
+        }
+        Some(Self { owner: Owner::Bundle { bundle: bundle.clone(), parts }, moves })
+    }
+
+    /// What it does for one of its rollouts, as the plan of that rollout.
+    #[must_use]
+    pub fn part(&self, rollout: &RolloutId) -> Self {
+        let Owner::Bundle { .. } = &self.owner else { return self.clone() };
+        let of = |one: &Move| {
+            let items = one.items.iter().filter(|item| item.of.as_ref() == Some(rollout));
+            Move { items: items.map(|item| Item { of: None, ..item.clone() }).collect(), ..one.clone() }
+        };
+        let moves = self.moves.iter().map(of).filter(|one| !one.items.is_empty()).collect();
+        Self { owner: rollout.clone().into(), moves }
+    }
+
+    /// It has nothing to do any more for one of its rollouts.
+    pub fn leave_out(&mut self, rollout: &RolloutId) {
+        if let Owner::Bundle { parts, .. } = &mut self.owner {
+            parts.remove(rollout);
+            self.keep(|_, item| item.of.as_ref() != Some(rollout));
+        }
+    }
+
+    /// Keeps only these packages.
+    pub fn keep(&mut self, which: impl Fn(&DistPath, &Item) -> bool) {
+        for Move { dist, items, .. } in &mut self.moves {
+            items.retain(|item| which(dist, item));
+        }
+        self.moves.retain(|one| !one.items.is_empty());
+    }
+
+    /// The rollouts that it belongs to.
+    pub fn rollouts(&self) -> impl Iterator<Item = &RolloutId> {
+        let (one, all) = match &self.owner {
+            Owner::Rollout(rollout) => (Some(rollout), None),
+            Owner::Bundle { parts, .. } => (None, Some(parts.keys())),
+            Owner::Restore { .. } => (None, None),
+        };
+        one.into_iter().chain(all.into_iter().flatten())
     }
 
     /// The tree that it restores, if it restores one.
     pub fn restored(&self) -> Option<&TreeId> {
         match &self.owner {
-            Owner::Rollout(_) => None,
+            Owner::Rollout(_) | Owner::Bundle { .. } => None,
             Owner::Restore { tree, .. } => Some(tree),
         }
     }
@@ -185,7 +253,11 @@ impl Plan {
             return None;
         }
         let Before { brought, place } = item.was.clone().unwrap_or_default();
-        let brought = || Entry { brought: self.rollout().cloned().or(brought), place, ..Entry::of(item.sha256) };
+        let rollout = match &self.owner {
+            Owner::Rollout(rollout) => Some(rollout),
+            Owner::Bundle { .. } | Owner::Restore { .. } => item.of.as_ref(),
+        };
+        let brought = || Entry { brought: rollout.cloned().or(brought), place, ..Entry::of(item.sha256) };
         // What was there already was not brought by this one.
         before.cloned().or_else(|| (one.target.as_ref() == Some(tree)).then(brought))
     }
@@ -221,6 +293,7 @@ mod tests {
                 sha256: Sha256([0; 32]),
                 leaves: vec![tree("untested")],
                 was: None,
+                of: None,
             }],
         };
         let plan = Plan { owner: Owner::Rollout("r".parse().expect("an id")), moves: vec![one("d/5"), one("d/6")] };

@@ -83,11 +83,12 @@ mod tests {
 
     use super::*;
     use crate::domain::moment::Elapsed;
+    use crate::domain::plan::Owner;
     use crate::process::fact;
     use crate::process::fact::samples::{
         every_fact, of_bundles, of_changes, of_extensions, of_failures, of_holds, of_incidents, of_messages, of_people,
         of_records, of_releases, of_reminders, of_restores, of_reviews, of_several, of_silence, of_sources,
-        of_successions, of_task_reports,
+        of_successions, of_task_reports, of_together,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -99,6 +100,7 @@ mod tests {
             of_sources(),
             every_fact(),
             of_several(),
+            of_together(),
             of_people(),
             of_records(),
             of_bundles(),
@@ -118,14 +120,17 @@ mod tests {
             every_fact(),
         ]
         .concat();
+        let mut together = false;
         for (n, fact) in (1..).zip(&all) {
             let at = Timestamp::from_second(1_000 + n).expect("a time");
             world.elapsed = Some(Elapsed::recorded(at));
             world.apply(n.unsigned_abs(), at, "me", fact);
+            together |= world.rollouts.plans().any(|(_, plan)| matches!(plan.owner, Owner::Bundle { .. }));
             let head = Head { seq: world.last, ..Head::EMPTY };
             let fold = postcard::to_stdvec(&world).expect("written");
             assert!(super::world(&Checkpoint { head, fold }).as_ref() == Some(&world), "{fact:?}");
         }
+        assert!(together, "no rollouts of a bundle moved together");
         let fold = postcard::to_stdvec(&world).expect("written");
         assert!(super::world(&Checkpoint { head: Head::EMPTY, fold }).is_none(), "it is not that of these entries");
         assert!(super::world(&Checkpoint { head: Head::EMPTY, fold: b"something else".to_vec() }).is_none());

@@ -318,7 +318,7 @@ impl Dispatch {
         tracing::error!(work = %what, why, ?pause, "failed");
         if let Some((_, plan)) = work.plan() {
             // A withdrawal may give it up now.
-            stirred.some.extend(plan.rollout().cloned());
+            stirred.some.extend(plan.rollouts().cloned());
         }
         view.trouble(what, Some(why.to_owned()));
         match work {
@@ -439,7 +439,7 @@ mod tests {
             assert!(!dispatch.has_new_moves(&view));
         }
         let given_up = Fact::Moved(Moved {
-            rollout: plan.rollout().expect("one of a rollout").clone(),
+            rollout: plan.rollouts().next().expect("one of a rollout").clone(),
             from: String::new(),
             to: "Rejected".into(),
             plan: None,

@@ -100,9 +100,11 @@ pub fn take_up(book: &mut dyn Logbook, world: &mut World) -> Result<(), EngineEr
     fold_from(book, world, kept.as_ref(), |before, seq, fact| {
         if seq > indexed {
             let of_plan = || match fact {
-                Fact::Done(done) => {
-                    before.rollouts.plan(done.plan).and_then(|plan| plan.rollout().cloned()).map(Subject::Rollout)
-                }
+                Fact::Done(done) if done.rollout.is_none() => before
+                    .rollouts
+                    .plan(done.plan)
+                    .and_then(|plan| plan.rollouts().next().cloned())
+                    .map(Subject::Rollout),
                 _ => None,
             };
             let about: BTreeSet<String> = fact.about().into_iter().chain(of_plan()).map(|s| s.to_string()).collect();

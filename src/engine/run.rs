@@ -637,7 +637,7 @@ mod tests {
     use crate::link::clock::Hand;
     use crate::process::fact;
     use crate::process::fact::package::Refused;
-    use crate::process::fact::rollout::{Done, Moved, Staged, Submitted};
+    use crate::process::fact::rollout::{Done, Moved, Submitted};
     use crate::process::fact::samples::{every_fact, of_several};
     use crate::process::input::Hint;
     use crate::process::world::World;
@@ -709,8 +709,8 @@ mod tests {
         });
         let plan = Arc::new(plan.expect("one moves"));
         assert_eq!(plan.dists().count(), 2);
-        let staged = Staged { plan: 1, rollout: plan.rollout().expect("one of a rollout").clone(), trees: vec![] };
-        let ends = [(Work::TakeIn(dist), end), (Work::Stage(1, plan), WorkEnd::done(Found::Staged(staged)))];
+        let staged = Found::Staged { plan: 1, trees: vec![] };
+        let ends = [(Work::TakeIn(dist), end), (Work::Stage(1, plan), WorkEnd::done(staged))];
         for (work, end) in ends {
             engine.dispatch.begins(&mut engine.shared.write(), &work);
             let input = Input::WorkEnded(work, end);

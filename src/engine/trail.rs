@@ -101,7 +101,8 @@ impl Trail {
 
     /// The request whose step a piece of work carries out, and the span of all that is said meanwhile.
     pub(super) fn works(&self, work: &Work) -> (Span, Option<RequestId>) {
-        let request = work.plan().and_then(|(_, plan)| self.moves.get(plan.rollout()?)).copied();
+        let request =
+            work.plan().and_then(|(_, plan)| plan.rollouts().find_map(|rollout| self.moves.get(rollout))).copied();
         let dists = work.dists().map(DistPath::as_str).collect::<Vec<_>>().join(",");
         let dist = Some(dists).filter(|dists| !dists.is_empty());
         (

@@ -17,7 +17,7 @@ use crate::format::openpgp::Keyring;
 use crate::link::clock::Clock;
 use crate::process::agenda::{Kind, Work, Wrong};
 use crate::process::fact::package::{Accepted, Refused};
-use crate::process::fact::rollout::{Staged, StagedTree};
+use crate::process::fact::rollout::StagedTree;
 use crate::process::fact::tree::Published;
 use crate::process::input::{End, Found, WorkEnd};
 use crate::store::distribution::{DistError, DistSettings, Distribution, Expected};
@@ -182,9 +182,8 @@ fn stage(held: &mut Held<'_>, view: &View, (number, plan): (u64, &Plan), now: Ti
     let none = || DistError::Disagrees("what was staged is not what the plan wants".to_owned());
     let trees = trees.ok_or_else(none)?;
     // Of a restore that is no step: its one tree is staged and shown in one piece of work.
-    let Some(rollout) = plan.rollout().cloned() else { return Ok(WorkEnd::done(Found::Nothing)) };
-    let staged = Staged { plan: number, rollout, trees };
-    Ok(WorkEnd::done(Found::Staged(staged)))
+    let found = if plan.restored().is_some() { Found::Nothing } else { Found::Staged { plan: number, trees } };
+    Ok(WorkEnd::done(found))
 }
 
 /// Shows all trees of a plan.

@@ -249,6 +249,7 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
             let until = match (code, owner) {
                 (HALTED, _) => " until the halt ends".to_owned(),
                 (_, Owner::Rollout(_)) => "; withdraw it, or trust the key again".to_owned(),
+                (_, Owner::Bundle { .. }) => "; withdraw the rollout that has it, or trust the key again".to_owned(),
                 (_, Owner::Restore { tree, from, .. }) => {
                     format!("; trust the key again, or give it up: `rolloutctl restore {tree} --to {from}`")
                 }

@@ -17,7 +17,7 @@ use super::fact::maintenance::MaintenanceDeclared;
 use super::fact::package::{Accepted, Refused};
 use super::fact::release::ReleasePlanned;
 use super::fact::report::{File, ReportPublished, Reported};
-use super::fact::rollout::Staged;
+use super::fact::rollout::StagedTree;
 use super::fact::team::TeamRegistered;
 use super::fact::tree::Published;
 use super::rules::Rules;
@@ -750,7 +750,12 @@ pub enum Found {
     /// Trees show new metadata, or showed it already.
     Published(Vec<Published>),
     /// All trees of a plan are staged.
-    Staged(Staged),
+    Staged {
+        /// Its number.
+        plan: u64,
+        /// The trees, in the order in which they are shown.
+        trees: Vec<StagedTree>,
+    },
     /// The trees that show a plan: all of them where it is done.
     Shown {
         /// Its number.

@@ -1,7 +1,5 @@
 //! What a decision goes by: the logbook, the rules, and what is found to be so on the disk.
 
-use std::sync::Arc;
-
 use super::agenda::Wrongs;
 use super::rules::Rules;
 use super::trouble::{Trouble, Troubles};
@@ -33,7 +31,7 @@ pub struct Known<'a> {
     pub now: Moment,
 }
 
-impl<'a> Known<'a> {
+impl Known<'_> {
     /// That there is no such team, and which ones there are.
     pub fn no_team(self, team: &TeamName) -> String {
         let teams: Vec<&str> = self.world.teams.iter().map(|(name, _)| name.as_str()).collect();
@@ -61,11 +59,12 @@ impl<'a> Known<'a> {
     }
 
     /// The plan of a rollout that cannot be carried out as things are, and what is in its way: the rules, which no
-    /// longer trust who signed; what is wrong in a tree that it changes; or its own failure.
-    pub fn stuck(self, rollout: &Rollout) -> Option<(&'a Arc<Plan>, String)> {
+    /// longer trust who signed; what is wrong in a tree that it changes; or its own failure. Of a bundle, the part of the
+    /// rollout.
+    pub fn stuck(self, rollout: &Rollout) -> Option<(Plan, String)> {
         let number = rollout.plan?;
         let plan = self.world.rollouts.plan(number)?;
-        self.stuck_plan(number, plan).map(|why| (plan, why))
+        self.stuck_plan(number, plan).map(|why| (plan.part(&rollout.id), why))
     }
 
     /// What is in the way of a plan.

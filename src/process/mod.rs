@@ -72,7 +72,7 @@ use act::succeed::Earlier;
 use act::{
     adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, incident, issue,
     lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task, task_report, team,
-    tied, told, update, wishes,
+    tied, together, told, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -83,8 +83,10 @@ pub fn decide(known: Known<'_>, input: &Input) -> Decision {
     with_all(known, dispatch(known, input))
 }
 
-/// The failures, reviews, notices and messages that follow from a decision.
+/// What becomes of others that move together with what a decision is about, and the failures, reviews, notices and messages
+/// that follow from it.
 fn with_all(known: Known<'_>, decision: Decision) -> Decision {
+    let decision = together::with_the_others(known, decision);
     let decision = review::with_reviews(known, step::with_failures(known, decision));
     message::with_messages(known, notice::with_notices(known, decision))
 }

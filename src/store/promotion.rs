@@ -279,6 +279,7 @@ mod tests {
                 sha256: Sha256(sum),
                 leaves: vec!["untested".parse().expect("a name")],
                 was: None,
+                of: None,
             }],
         };
         Site { dir, plan }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::step::{in_part, no_report};
+use super::together::together;
 use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, RolloutId};
@@ -118,7 +119,7 @@ pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, id: &BundleId
 }
 
 /// Takes one step with all rollouts of a bundle, or with some of them (a partial release, S1-53): all or none. Those that
-/// are in that state already stay there.
+/// are in that state already stay there. Their packages move together.
 pub(in crate::process) fn step(
     known: Known<'_>,
     caller: &Caller,
@@ -170,6 +171,7 @@ pub(in crate::process) fn step(
         count(entries.len(), "rollout"),
         count(packages, "package")
     );
+    entries.extend(together(id, &entries));
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings }) }
 }
 

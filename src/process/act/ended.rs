@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::names::RolloutId;
 use crate::process::agenda::Work;
 use crate::process::decision::{Decision, Entry};
 use crate::process::fact::Fact;
 use crate::process::fact::package::{Refused, RefusedTogether};
-use crate::process::fact::rollout::Done;
+use crate::process::fact::rollout::{Done, Staged};
 use crate::process::fact::tree::{Published, Retired};
 use crate::process::input::{End, Found, WorkEnd};
 use crate::process::known::Known;
@@ -45,6 +46,8 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             .is_some_and(|plan| world.rollouts.has_plan(plan) && !world.rollouts.is_shown(plan, &published.tree))
     };
     let news = |published: &&Published| is_step(published) || !shows(world, published);
+    // Those of a plan that is not over.
+    let of = |plan: u64| world.rollouts.plan(plan).into_iter().flat_map(|plan| plan.rollouts().cloned());
     let entries = match &ended.found {
         Found::Looked { took_in, turned_away, .. } => {
             let took = took_in.iter().cloned().map(Fact::Accepted);
@@ -54,15 +57,17 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
             all.iter().filter(news).cloned().map(Fact::Published).map(entry).collect()
         }
         // A move may be over before its trees are staged: overtaken, or all its packages given up as lost.
-        Found::Staged(staged) => {
-            let is_going_on = world.rollouts.has_plan(staged.plan);
-            is_going_on.then(|| entry(staged.clone().into())).into_iter().collect()
+        Found::Staged { plan, trees } => {
+            let staged = |rollout: RolloutId| Staged { plan: *plan, rollout, trees: trees.clone() };
+            of(*plan).map(|rollout| entry(staged(rollout).into())).collect()
         }
         Found::Shown { plan, published } => {
-            let rollout = world.rollouts.plan(*plan).and_then(|plan| plan.rollout().cloned());
-            let done: Option<Fact> = (ended.end == End::Done).then(|| Done { plan: *plan, rollout }.into());
+            let is_done = ended.end == End::Done;
+            let rollouts: Vec<Option<RolloutId>> = of(*plan).map(Some).collect();
+            // A restore is of no rollout.
+            let rollouts = if rollouts.is_empty() { vec![None] } else { rollouts };
+            let done = rollouts.into_iter().filter(|_| is_done).map(|rollout| Done { plan: *plan, rollout }.into());
             // If it has failed, its steps are all we know of it.
-            let is_done = done.is_some();
             let shown = published.iter().filter(|published| is_done || news(published));
             shown.cloned().map(Fact::Published).chain(done).map(entry).collect()
         }

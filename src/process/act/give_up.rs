@@ -41,11 +41,11 @@ pub(in crate::process) fn give_up(known: Known<'_>, caller: &Caller, id: &Rollou
         (Ok(_), Some((plan, _))) if !plan.is_withdrawal() && rollout.state == *rested => findings.push(taken_back()),
         (Ok(_), Some((plan, _))) => {
             if plan.is_withdrawal() {
-                findings.extend(stays(known, plan, reason));
+                findings.extend(stays(known, &plan, reason));
             }
-            let moves = plan.moves.iter().map(|one| way_back(known.world, plan, one)).collect();
+            let moves = plan.moves.iter().map(|one| way_back(known.world, &plan, one)).collect();
             match moves {
-                Ok(moves) => back = Some(Plan { moves, ..Plan::clone(plan) }),
+                Ok(moves) => back = Some(Plan { moves, ..plan }),
                 Err(finding) => findings.push(finding),
             }
         }

@@ -36,6 +36,8 @@ pub mod describe;
 pub mod check;
 /// What people add to a rollout: approvals, an extension, overrides, notes and links.
 pub mod dossier;
+/// Rollouts of a bundle move in one plan.
+pub mod together;
 /// Bundles of rollouts.
 pub mod bundle;
 /// A bundle and its release notes are made to agree.

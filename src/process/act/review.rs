@@ -57,7 +57,7 @@ fn wanted(known: Known<'_>, fact: &Fact) -> Option<(Cause, Reviewed, Duration)> 
             let request = known.world.requests.get(change)?;
             (request.kind == ChangeKind::Emergency).then(|| emergency(known, change, request.rollouts.get_min()))?
         }
-        Fact::Done(Done { plan, .. }) => released(known, *plan),
+        Fact::Done(Done { plan, rollout }) => released(known, *plan, rollout.as_ref()?),
         _ => None,
     }
 }
@@ -70,9 +70,9 @@ fn emergency(known: Known<'_>, change: &ChangeId, rollout: Option<&RolloutId>) -
 
 /// A rollout has come into the last tree of a distribution: everybody gets it. If it is reviewed already, as an emergency,
 /// one review is enough.
-fn released(known: Known<'_>, plan: u64) -> Option<(Cause, Reviewed, Duration)> {
-    let plan = known.world.rollouts.plan(plan)?;
-    let rollout = known.world.rollouts.get(plan.rollout()?)?;
+fn released(known: Known<'_>, plan: u64, rollout: &RolloutId) -> Option<(Cause, Reviewed, Duration)> {
+    let plan = known.world.rollouts.plan(plan)?.part(rollout);
+    let rollout = known.world.rollouts.get(rollout)?;
     let within = known.rules.of(&rollout.parts).ok()?.workflow.review()?;
     let is_last = |one: &crate::domain::plan::Move| {
         known.rules.distributions.get(&one.dist).and_then(|rules| rules.trees.last()) == one.target.as_ref()

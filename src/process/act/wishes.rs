@@ -63,7 +63,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
                 .restored()
                 .into_iter()
                 .flat_map(|id| rollouts.waiting().filter(move |rollout| rollout.dists().any(|dist| *dist == id.dist)));
-            naming.chain(there).map(|rollout| rollout.id.clone()).chain(plan.rollout().cloned()).collect()
+            naming.chain(there).map(|rollout| rollout.id.clone()).chain(plan.rollouts().cloned()).collect()
         }
         // A bundle is complete by the states of its rollouts and of those that its release notes list, which may be in no
         // bundle or in another one.
@@ -183,6 +183,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Restored(_)
         | Fact::Submitted(_)
         | Fact::Staged(_)
+        | Fact::BundleMoves(_)
         | Fact::Declined(_)
         | Fact::Awaits(_)
         | Fact::Heard(_)

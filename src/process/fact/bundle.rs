@@ -48,6 +48,17 @@ pub struct BundleAnnounced {
     pub rollouts: BTreeSet<RolloutId>,
 }
 
+/// The packages of these rollouts move together: their plans are one from now on, of which all trees are staged before any
+/// is shown (S1-18). It stands behind the steps themselves, in the same append.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleMoves {
+    /// The bundle.
+    pub bundle: BundleId,
+    /// The rollouts that have packages to move.
+    pub rollouts: BTreeSet<RolloutId>,
+}
+
 /// A bundle was closed: it has no part in anything any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +96,15 @@ impl Kind for BundleAnnounced {
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Bundle(self.bundle.clone())]
+    }
+}
+
+impl Kind for BundleMoves {
+    const NAME: &'static str = "bundle.moves";
+
+    fn about(&self) -> Vec<Subject> {
+        let rollouts = self.rollouts.iter().cloned().map(Subject::Rollout);
+        std::iter::once(Subject::Bundle(self.bundle.clone())).chain(rollouts).collect()
     }
 }
 
@@ -127,6 +147,12 @@ impl fmt::Display for BundleAnnounced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rollouts = count(self.rollouts.len(), "rollout");
         write!(f, "the release notes of the bundle {} list {rollouts}: {}", self.bundle, told(self.rollouts.iter()))
+    }
+}
+
+impl fmt::Display for BundleMoves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the packages of the bundle {} move together: {}", self.bundle, told(self.rollouts.iter()))
     }
 }
 

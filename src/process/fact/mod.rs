@@ -381,6 +381,8 @@ facts! {
     BundleLeft(bundle::BundleLeft);
     /// The release notes of a bundle list something.
     BundleAnnounced(bundle::BundleAnnounced);
+    /// The packages of several rollouts of a bundle move together.
+    BundleMoves(bundle::BundleMoves);
     /// A bundle was closed.
     BundleClosed(bundle::BundleClosed);
     /// An update got its number.
@@ -687,7 +689,13 @@ pub(crate) mod samples {
                     moves: vec![Move {
                         dist,
                         target: Some(tree("testing")),
-                        items: vec![Item { nevra, sha256: Sha256([7; 32]), leaves: vec![tree("untested")], was: None }],
+                        items: vec![Item {
+                            nevra,
+                            sha256: Sha256([7; 32]),
+                            leaves: vec![tree("untested")],
+                            was: None,
+                            of: None,
+                        }],
                     }],
                 }),
             }),
@@ -816,6 +824,7 @@ pub(crate) mod samples {
                 sha256: Sha256([7; 32]),
                 leaves: vec![tree("untested")],
                 was: None,
+                of: None,
             }],
         };
         let both = [("umd/3/sl5/i386", "bdii-5.2.22-1.el5.i386"), ("umd/3/sl6/x86_64", "bdii-5.2.22-1.el6.x86_64")];
@@ -1102,6 +1111,12 @@ pub(crate) mod samples {
     }
 
     /// What reminders of tasks added.
+    pub(crate) fn of_together() -> Vec<Fact> {
+        let bundle = "BUNDLE-2011-12".parse().expect("an id");
+        let rollouts = ["rt-1", "rt-2"].iter().map(|id| id.parse().expect("an id")).collect();
+        vec![bundle::BundleMoves { bundle, rollouts }.into()]
+    }
+
     pub(crate) fn of_reminders() -> Vec<Fact> {
         let (bundle, team) = ("BUNDLE-2011-12".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
         vec![super::task::QuarantineOver { task: 1, bundle, team }.into()]
@@ -1303,6 +1318,7 @@ mod tests {
             .chain(samples::of_incidents())
             .chain(samples::of_reminders())
             .chain(samples::of_task_reports())
+            .chain(samples::of_together())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1396,6 +1412,7 @@ mod tests {
         all.extend(samples::of_incidents());
         all.extend(samples::of_reminders());
         all.extend(samples::of_task_reports());
+        all.extend(samples::of_together());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.

@@ -233,7 +233,7 @@ struct ItemOnDisk {
 
 impl From<MoveOnDisk> for Move {
     fn from(MoveOnDisk { dist, target, items }: MoveOnDisk) -> Self {
-        let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves, was: None };
+        let item = |ItemOnDisk { nevra, sha256, leaves }| Item { nevra, sha256, leaves, was: None, of: None };
         Self { dist, target, items: items.into_iter().map(item).collect() }
     }
 }

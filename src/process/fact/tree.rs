@@ -107,12 +107,14 @@ impl Restored {
             sha256: one.sha256,
             leaves: vec![],
             was: Some(Before { brought: one.brought.clone(), place: one.place.as_deref().map(Into::into) }),
+            of: None,
         });
         let goes = self.goes.iter().map(|one| Item {
             nevra: one.nevra.clone(),
             sha256: one.sha256,
             leaves: vec![self.tree.clone()],
             was: None,
+            of: None,
         });
         let mut items: Vec<Item> = comes.chain(goes).collect();
         items.sort_unstable_by(|a, b| a.nevra.cmp(&b.nevra));

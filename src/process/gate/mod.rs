@@ -65,8 +65,6 @@ mod change_accepted;
 /// Was the board told of the release?
 mod board_told;
 
-use std::sync::Arc;
-
 use super::decision::Entry;
 use super::fact::rollout::Moved;
 use super::known::Known;
@@ -306,7 +304,7 @@ impl<'a> Case<'a> {
     }
 
     /// The plan that cannot be carried out, and why.
-    fn stuck(&self) -> Option<(&'a Arc<Plan>, String)> {
+    fn stuck(&self) -> Option<(Plan, String)> {
         self.known.stuck(self.rollout)
     }
 
@@ -333,7 +331,7 @@ impl<'a> Case<'a> {
         // A move that is given up may have got as far as its target.
         let stuck = self.stuck().map(|(plan, _)| plan);
         let moves = self.rollout.parts.iter().filter_map(|part| {
-            let begun = stuck.and_then(|plan| plan.of(&part.dist)?.target.as_ref());
+            let begun = stuck.as_ref().and_then(|plan| plan.of(&part.dist)?.target.as_ref());
             let items = self.items(part, transition, begun);
             (!items.is_empty()).then(|| Move { dist: part.dist.clone(), target: target.clone(), items })
         });
@@ -358,7 +356,13 @@ impl<'a> Case<'a> {
             let package = world.packages.get(dist, nevra)?;
             let leaves = leaves(nevra);
             // A withdrawal of what lies nowhere has nothing to do.
-            (!leaves.is_empty()).then(|| Item { nevra: nevra.clone(), sha256: package.sha256, leaves, was: None })
+            (!leaves.is_empty()).then(|| Item {
+                nevra: nevra.clone(),
+                sha256: package.sha256,
+                leaves,
+                was: None,
+                of: None,
+            })
         };
         part.packages.iter().filter_map(item).collect()
     }

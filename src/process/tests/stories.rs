@@ -1394,7 +1394,7 @@ fn each_tree_that_shows_a_plan_is_written_down_and_its_listing_is_what_it_shows(
     let id = plan.trees().into_iter().next().expect("a target");
     assert!(story.world.rollouts.is_shown(number, &id));
     let entry = story.world.trees[&id].listing().get(&A.parse().expect("a nevra")).cloned();
-    assert_eq!(entry.and_then(|entry| entry.brought), plan.rollout().cloned());
+    assert_eq!(entry.and_then(|entry| entry.brought), plan.rollouts().next().cloned());
     // The same once more is no news.
     gets_half_way(&mut story);
     assert_eq!(story.facts.len(), before + 1);

@@ -347,6 +347,7 @@ impl World {
             }
             Fact::BundleLeft(left) => self.bundles.left(left),
             Fact::BundleAnnounced(announced) => self.bundles.announced(announced),
+            Fact::BundleMoves(moves) => self.rollouts.move_together(stamp, moves),
             Fact::BundleClosed(closed) => self.bundles.closed(closed),
             Fact::UpdateNumbered(numbered) => self.bundles.numbered(stamp, numbered),
             Fact::TaskCreated(created) => self.tasks.created(stamp, created),
@@ -408,6 +409,10 @@ impl World {
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
             Fact::Lost(lost) if self.packages.get(&lost.dist, &lost.nevra).is_none() => {
                 Some(format!("{} was never accepted", lost.nevra))
+            }
+            Fact::BundleMoves(moves) => {
+                let alone = moves.rollouts.iter().find(|rollout| self.rollouts.plan_of(rollout).is_none());
+                alone.map(|rollout| format!("nothing is being moved for {rollout} alone"))
             }
             Fact::Staged(staged) if !self.rollouts.has_plan(staged.plan) => {
                 Some(format!("there is no plan {} that is not carried out yet", staged.plan))

@@ -18,7 +18,7 @@ use crate::domain::people::PersonId;
 use crate::domain::plan::{Item, Move, Owner, Plan};
 use crate::domain::rollout::{Part, Rollout, Wanted};
 use crate::domain::workflow::{Effect, State, Transition};
-use crate::process::fact::bundle::BundleJoined;
+use crate::process::fact::bundle::{BundleJoined, BundleMoves};
 use crate::process::fact::change::{Cancelled, Edited, Scheduled, Unscheduled};
 use crate::process::fact::rollout::{Awaits, Declined, Delayed, Done, Moved, Staged, Submitted};
 use crate::process::fact::tree::Restored;
@@ -161,6 +161,13 @@ impl Rollouts {
         self.plans.get(&number).map(|under_way| &under_way.plan)
     }
 
+    /// The plan that is carried out for a rollout alone, with the number of its entry.
+    pub(super) fn plan_of(&self, rollout: &RolloutId) -> Option<(u64, &Arc<Plan>)> {
+        let number = self.get(rollout)?.plan?;
+        let plan = self.plan(number)?;
+        matches!(plan.owner, Owner::Rollout(_)).then_some((number, plan))
+    }
+
     /// When a plan that has no `done` yet was decided, if somebody waits for it.
     pub(super) fn decided(&self, number: u64) -> Option<Timestamp> {
         self.plans.get(&number)?.decided
@@ -190,7 +197,7 @@ impl Rollouts {
     pub(super) fn restores(&self, number: u64, id: &TreeId) -> Option<u64> {
         match &self.plan(number)?.owner {
             Owner::Restore { tree, to, from, .. } if tree == id && to != from => Some(*to),
-            Owner::Restore { .. } | Owner::Rollout(_) => None,
+            Owner::Restore { .. } | Owner::Rollout(_) | Owner::Bundle { .. } => None,
         }
     }
 
@@ -354,11 +361,52 @@ impl Rollouts {
             known.plan = plan.as_ref().map(|_| stamp.seq);
         });
         if let Some(overtaken) = overtaken {
-            self.ended(overtaken);
+            self.overtaken(overtaken, rollout);
         }
         if let Some(plan) = plan {
             let decided = (!gives_up).then_some(stamp.at);
             self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan.clone()), decided });
+        }
+    }
+
+    /// The plans of rollouts of a bundle are one from now on.
+    pub(super) fn move_together(&mut self, stamp: Stamp<'_>, BundleMoves { bundle, rollouts }: &BundleMoves) {
+        let plans: Vec<(&RolloutId, u64, Arc<Plan>)> = rollouts
+            .iter()
+            .filter_map(|rollout| self.plan_of(rollout).map(|(number, plan)| (rollout, number, Arc::clone(plan))))
+            .collect();
+        let all = plans.iter().map(|(rollout, number, plan)| (*rollout, *number, &**plan));
+        let Some(plan) = Plan::together(bundle, all).filter(|plan| !plan.moves.is_empty()) else { return };
+        let hides = |tree: &TreeId, (_, number, plan): &(&RolloutId, u64, Arc<Plan>)| {
+            plan.trees().contains(tree) && !self.is_shown(*number, tree)
+        };
+        let shown: BTreeSet<TreeId> =
+            plan.trees().into_iter().filter(|tree| !plans.iter().any(|one| hides(tree, one))).collect();
+        for (rollout, number, _) in &plans {
+            self.ended(*number);
+            self.change(rollout, |known| known.plan = Some(stamp.seq));
+        }
+        if !shown.is_empty() {
+            self.shown.insert(stamp.seq, shown);
+        }
+        self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan), decided: Some(stamp.at) });
+    }
+
+    /// Something else was decided for a rollout whose plan is not carried out yet. That of a bundle is taken apart: what it
+    /// does for the other rollouts goes on, for each of them alone.
+    fn overtaken(&mut self, number: u64, rollout: &RolloutId) {
+        let Some(UnderWay { plan, decided }) = self.plans.get(&number).cloned() else { return };
+        let shown = self.shown.get(&number).cloned().unwrap_or_default();
+        self.ended(number);
+        let Owner::Bundle { parts, .. } = &plan.owner else { return };
+        for (other, entry) in parts.iter().filter(|(other, _)| *other != rollout) {
+            let part = plan.part(other);
+            let shown: BTreeSet<TreeId> = part.trees().into_iter().filter(|tree| shown.contains(tree)).collect();
+            if !shown.is_empty() {
+                self.shown.insert(*entry, shown);
+            }
+            self.plans.insert(*entry, UnderWay { plan: Arc::new(part), decided });
+            self.change(other, |known| known.plan = Some(*entry));
         }
     }
 
@@ -442,25 +490,36 @@ impl Rollouts {
         for number in moving {
             self.staged.remove(&number);
             let Some(plan) = self.plans.get_mut(&number).map(|it| Arc::make_mut(&mut it.plan)) else { continue };
-            for one in plan.moves.iter_mut().filter(|one| one.dist == *dist) {
+            for one in plan.moves.iter().filter(|one| one.dist == *dist) {
                 touched.extend(one.trees().iter().map(|tree| one.id(tree)));
-                one.items.retain(|item| item.nevra != *nevra);
             }
-            plan.moves.retain(|one| !one.items.is_empty());
-            if plan.moves.is_empty() {
-                let rollout = plan.rollout().cloned();
-                self.over(rollout.as_ref(), number);
+            plan.keep(|at, item| at != dist || item.nevra != *nevra);
+            let is_empty = plan.moves.is_empty();
+            let over: Vec<RolloutId> =
+                plan.rollouts().filter(|rollout| plan.part(rollout).moves.is_empty()).cloned().collect();
+            for rollout in &over {
+                self.over(Some(rollout), number);
+            }
+            if is_empty {
+                self.over(None, number);
             }
         }
         touched
     }
 
-    /// A plan is carried out, or there is nothing left to do.
+    /// A plan is carried out for a rollout, or there is nothing left to do.
     fn over(&mut self, rollout: Option<&RolloutId>, number: u64) {
-        if let Some(rollout) = rollout
-            && self.get(rollout).is_some_and(|known| known.plan == Some(number))
-        {
-            self.change(rollout, |known| known.plan = None);
+        if let Some(rollout) = rollout {
+            if self.get(rollout).is_some_and(|known| known.plan == Some(number)) {
+                self.change(rollout, |known| known.plan = None);
+            }
+            // Of a bundle, the others have a `done` each.
+            if let Some(plan) = self.plans.get_mut(&number).map(|it| Arc::make_mut(&mut it.plan)) {
+                plan.leave_out(rollout);
+                if matches!(&plan.owner, Owner::Bundle { parts, .. } if !parts.is_empty()) {
+                    return;
+                }
+            }
         }
         self.ended(number);
     }
@@ -517,15 +576,16 @@ impl World {
 
     /// What no client has seen yet waits for the end of a halt, unless it takes packages back.
     fn halted(&self, plan: &Plan) -> Option<Finding> {
-        let rollout = match &plan.owner {
-            Owner::Rollout(rollout) => self.rollouts.get(rollout)?,
-            Owner::Restore { .. } => {
-                let comes = plan.moves.iter().any(|one| self.new_in(one).next().is_some());
-                return comes.then(|| self.halts.objection(plan.dists())).flatten();
-            }
-        };
-        let goes_back = plan.is_withdrawal() || rollout.rested.as_ref() == Some(&rollout.state);
-        let is_begun = rollout.plan.is_some_and(|number| self.rollouts.shown.contains_key(&number));
+        if plan.restored().is_some() {
+            let comes = plan.moves.iter().any(|one| self.new_in(one).next().is_some());
+            return comes.then(|| self.halts.objection(plan.dists())).flatten();
+        }
+        let rollouts: Vec<&Rollout> = plan.rollouts().filter_map(|rollout| self.rollouts.get(rollout)).collect();
+        let rests = |rollout: &&Rollout| rollout.rested.as_ref() == Some(&rollout.state);
+        let goes_back = plan.is_withdrawal() || rollouts.iter().all(rests);
+        let is_shown =
+            |rollout: &&Rollout| rollout.plan.is_some_and(|number| self.rollouts.shown.contains_key(&number));
+        let is_begun = rollouts.iter().any(is_shown);
         if goes_back || is_begun { None } else { self.halts.objection(plan.dists()) }
     }
 
@@ -572,18 +632,20 @@ impl World {
         from_here.chain(withdrawals.filter(is_new))
     }
 
-    pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, .. }: &Done) {
+    pub(super) fn done(&mut self, stamp: Stamp<'_>, Done { plan: number, rollout }: &Done) {
         let Some(plan) = self.rollouts.plan(*number).map(Arc::clone) else { return };
         if let Some(decided) = self.rollouts.decided(*number) {
             self.levels.done(stamp, decided, &plan);
         }
         // Older programs did not write down where it was shown. It need not be noted of a plan that is over.
         for tree in plan.trees() {
-            if !self.rollouts.is_shown(*number, &tree) {
-                self.lists_by(stamp, (*number, &plan), &tree);
-            }
+            self.shown(stamp, *number, &tree);
         }
-        self.rollouts.over(plan.rollout(), *number);
+        match rollout {
+            Some(rollout) => self.rollouts.over(Some(rollout), *number),
+            // Nor of which rollout it was: it was of one.
+            None => self.rollouts.over(plan.rollouts().next(), *number),
+        }
     }
 
     /// A tree lists what a plan has brought there, and not what it has taken away.

@@ -66,7 +66,7 @@ pub(super) struct Rollout {
     pub(super) submitted_by: String,
     cancelled: bool,
     /// The move that is carried out.
-    plan: Option<u64>,
+    pub(super) plan: Option<u64>,
     /// The state before the last step.
     left: String,
     /// The state in which it was when nothing was being moved for it.
@@ -137,6 +137,8 @@ pub(super) struct Model {
     leaving: BTreeMap<(TreeId, String), Duration>,
     pub(super) rollouts: BTreeMap<RolloutId, Rollout>,
     going: BTreeMap<u64, Going>,
+    /// The moves that are carried out as one, by the number under which they are.
+    together: BTreeMap<u64, BTreeSet<u64>>,
     pub(super) halts: BTreeSet<Option<DistPath>>,
     /// The registered teams, and whether each only observes.
     pub(super) teams: BTreeMap<TeamName, bool>,
@@ -257,11 +259,15 @@ impl Model {
                 }
             }
             Fact::Done(done) => {
-                let trees = self.going.get(&done.plan).map(|going| going.plan.trees()).unwrap_or_default();
-                for tree in &trees {
-                    self.shows(done.plan, tree)?;
+                for number in self.parts(done.plan) {
+                    let Some(plan) = self.going.get(&number).map(|going| going.plan.clone()) else { continue };
+                    for tree in plan.trees() {
+                        self.shows(number, &tree)?;
+                    }
+                    if done.rollout.as_ref().is_none_or(|rollout| plan.rollouts().eq([rollout])) {
+                        self.over(number);
+                    }
                 }
-                self.over(done.plan);
             }
             Fact::Retired(retired) => self.retired(retired, rules)?,
             Fact::Halted(halted) => drop(self.halts.insert(halted.dist.clone())),
@@ -324,6 +330,7 @@ impl Model {
             Fact::BundleAnnounced(told) => {
                 self.bundles.entry(told.bundle.clone()).or_default().announced = Some(told.rollouts.clone());
             }
+            Fact::BundleMoves(moves) => self.move_together(number, &moves.rollouts)?,
             Fact::BundleClosed(closed) => self.bundles.entry(closed.bundle.clone()).or_default().closed = true,
             Fact::TaskCreated(new) => {
                 let (kind, bundle, team) = (new.kind, new.bundle.clone(), new.team.clone());
@@ -549,12 +556,31 @@ impl Model {
         rollout.plan = plan.as_ref().map(|_| number);
         if let Some(overtaken) = overtaken {
             self.going.remove(&overtaken);
+            // Whatever was to move with it moves alone, if nothing is said.
+            self.together.retain(|_, parts| !parts.contains(&overtaken));
         }
         if let Some(plan) = plan {
             let going = Going { plan: plan.clone(), shown: BTreeSet::new(), goes_back };
             self.going.insert(number, going);
         }
         Ok(())
+    }
+
+    /// The moves of these rollouts are carried out as one.
+    fn move_together(&mut self, number: u64, rollouts: &BTreeSet<RolloutId>) -> Check {
+        let plan = |id: &RolloutId| self.rollouts.get(id).and_then(|rollout| rollout.plan);
+        let parts: BTreeSet<u64> = rollouts.iter().filter_map(plan).collect();
+        let are_going = parts.len() > 1 && parts.len() == rollouts.len();
+        ensure(are_going, || format!("{rollouts:?} move together, and these go on: {parts:?}"))?;
+        let are_apart = self.together.values().all(|others| others.is_disjoint(&parts));
+        ensure(are_apart, || format!("{rollouts:?} move together, and move with others already"))?;
+        self.together.insert(number, parts);
+        Ok(())
+    }
+
+    /// The numbers of the moves that are carried out under one.
+    fn parts(&self, number: u64) -> BTreeSet<u64> {
+        self.together.get(&number).cloned().unwrap_or_else(|| [number].into())
     }
 
     /// A tree is to list again what it listed before.
@@ -695,13 +721,19 @@ impl Model {
         Ok(())
     }
 
-    /// A tree shows a plan.
+    /// A tree shows a plan, or several that are carried out as one.
     fn shows(&mut self, number: u64, id: &TreeId) -> Check {
-        let Some(going) = self.going.get_mut(&number) else { return Ok(()) };
+        self.parts(number).into_iter().try_for_each(|number| self.shows_one(number, id))
+    }
+
+    fn shows_one(&mut self, number: u64, id: &TreeId) -> Check {
+        let Some(going) = self.going.get_mut(&number).filter(|going| going.plan.trees().contains(id)) else {
+            return Ok(());
+        };
         if !going.shown.insert(id.clone()) {
             return Ok(());
         }
-        let Some(rollout) = going.plan.rollout().cloned() else {
+        let Some(rollout) = going.plan.rollouts().next().cloned() else {
             let plan = going.plan.clone();
             self.shows_again(&plan, id);
             return Ok(());
@@ -742,8 +774,12 @@ impl Model {
 
     /// Nothing is left to do for a plan.
     fn over(&mut self, number: u64) {
+        for parts in self.together.values_mut() {
+            parts.remove(&number);
+        }
+        self.together.retain(|_, parts| !parts.is_empty());
         if let Some(going) = self.going.remove(&number)
-            && let Some(rollout) = going.plan.rollout().and_then(|id| self.rollouts.get_mut(id))
+            && let Some(rollout) = going.plan.rollouts().next().and_then(|id| self.rollouts.get_mut(id))
             && rollout.plan == Some(number)
         {
             rollout.plan = None;
@@ -766,7 +802,13 @@ impl Model {
 
     /// Whether work may begin that shows a plan: under a halt nothing moves forward of which clients have seen nothing.
     pub(super) fn may_show(&self, number: u64) -> Check {
-        let going = self.going.get(&number).ok_or("a plan is carried out that is over")?;
+        let parts: Vec<&Going> = self.parts(number).iter().filter_map(|part| self.going.get(part)).collect();
+        ensure(!parts.is_empty(), || format!("plan {number} is carried out and is over"))?;
+        let is_begun = parts.iter().any(|going| !going.shown.is_empty());
+        parts.into_iter().try_for_each(|going| self.may_go(number, going, is_begun))
+    }
+
+    fn may_go(&self, number: u64, going: &Going, is_begun: bool) -> Check {
         let lies = |dist: &DistPath, nevra: &Nevra, tree: Option<&TreeName>| {
             tree.zip(self.lies.get(&(dist.clone(), nevra.clone())))
                 .is_some_and(|(tree, trees)| trees.contains_key(tree))
@@ -775,8 +817,8 @@ impl Model {
             let mut comes = one.items.iter().filter(|item| one.brings(item));
             comes.any(|item| !lies(&one.dist, &item.nevra, one.target.as_ref()))
         });
-        let only_takes = going.plan.rollout().is_none() && !brings;
-        let is_forward = !going.plan.is_withdrawal() && !only_takes && !going.goes_back && going.shown.is_empty();
+        let only_takes = going.plan.restored().is_some() && !brings;
+        let is_forward = !going.plan.is_withdrawal() && !only_takes && !going.goes_back && !is_begun;
         let halted = is_forward && self.is_halted(going.plan.dists().cloned());
         ensure(!halted, || format!("plan {number} moves forward under a halt"))
     }

@@ -15,7 +15,7 @@ use crate::process::agenda::{self, Circumstances, Held, Work, Wrongs};
 use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::earlier::Earlier;
 use crate::process::fact::daemon::Started;
-use crate::process::fact::rollout::{Staged, StagedTree};
+use crate::process::fact::rollout::StagedTree;
 use crate::process::fact::tree::Published;
 use crate::process::fact::{self, Fact};
 use crate::process::input::{Ask, End, Found, Input, WorkEnd};
@@ -232,6 +232,9 @@ impl Site {
         for (id, known) in &self.model.rollouts {
             let state = self.world.rollouts.get(id).map(|rollout| rollout.state.to_string());
             ensure(state.as_ref() == Some(&known.state), || format!("{id} is in {state:?}, not in {}", known.state))?;
+            let plan = self.world.rollouts.get(id).and_then(|rollout| rollout.plan);
+            let is_there = plan.is_none_or(|number| self.world.rollouts.has_plan(number));
+            ensure(plan.is_some() == known.plan.is_some() && is_there, || format!("{id} moves by {plan:?}"))?;
         }
         for rollout in self.world.rollouts.waiting() {
             let missed = wish(self.known(), &rollout.id);
@@ -323,11 +326,9 @@ impl Site {
         let shown = half.map_or(all.len(), |half| half % (all.len() + 1));
         let published: Vec<Published> = all.iter().take(shown).map(|id| self.published(id, plan)).collect();
         let found = match &work {
-            Work::Stage(number, plan) if half.is_none() => Found::Staged(Staged {
-                plan: *number,
-                rollout: plan.rollout().expect("a rollout").clone(),
-                trees: all.iter().map(|id| self.staged(id)).collect(),
-            }),
+            Work::Stage(number, _) if half.is_none() => {
+                Found::Staged { plan: *number, trees: all.iter().map(|id| self.staged(id)).collect() }
+            }
             Work::Show(number, _) => Found::Shown { plan: *number, published },
             Work::Publish(..) => Found::Published(published),
             Work::Retire(tree, files) if half.is_none() => {
@@ -358,7 +359,7 @@ impl Site {
         }
         let Some((number, plan)) = work.plan() else { return };
         if self.world.rollouts.has_plan(number) && !self.held.contains_key(&number) {
-            self.stirred.extend(plan.rollout().cloned());
+            self.stirred.extend(plan.rollouts().cloned());
             self.troubles.insert(trouble, "no room".to_owned());
         }
     }

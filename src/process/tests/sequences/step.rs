@@ -98,6 +98,7 @@ pub(super) enum What {
     Mends,
     Loses,
     Restores,
+    DrivesBundle,
 }
 
 /// How often each happens, the simplest first.
@@ -165,6 +166,7 @@ const OFTEN: &[(u32, What)] = &[
     (6, What::Mends),
     (3, What::Loses),
     (8, What::Restores),
+    (14, What::DrivesBundle),
 ];
 
 /// Something that happens, to what, how, and by whom.
@@ -257,6 +259,7 @@ impl Step {
             What::Hints => hints(site, self, number),
             What::Prepares => prepares(site, &rollout),
             What::Drives => drives(site, &rollout, b),
+            What::DrivesBundle => drives_bundle(site, &[id(a), id(a + 1)], b),
             _ => {
                 let asks = asks(site, self, &rollout);
                 asks.into_iter().try_for_each(|ask| site.asks(who, ask))
@@ -564,6 +567,53 @@ fn drives(site: &mut Site, rollout: &RolloutId, b: usize) -> Check {
     let ask = Ask::Move { rollout: rollout.clone(), state: state(site, rollout, 0), reason: String::new() };
     site.asks(by, ask)?;
     if b.is_multiple_of(5) { Ok(()) } else { site.works() }
+}
+
+/// Two rollouts are taken some steps on together; sometimes that fails, and one of them goes another way.
+fn drives_bundle(site: &mut Site, rollouts: &[RolloutId; 2], b: usize) -> Check {
+    for _ in 0..=b % 4 {
+        site.works()?;
+        goes_on_together(site, rollouts, b)?;
+    }
+    if b % 3 == 2 {
+        site.works()?;
+    } else {
+        let by = &sample::person(PEOPLE);
+        site.begins(b);
+        site.ends(Some(b))?;
+        let rollout = rollouts[b % 2].clone();
+        let reason = "because".to_owned();
+        let ask = match b % 3 {
+            0 => Ask::GiveUp { rollout, reason },
+            _ => Ask::Move { state: "Rejected".to_owned(), rollout, reason },
+        };
+        site.asks(by, ask)?;
+    }
+    Ok(())
+}
+
+/// Two rollouts with a package or two each are taken one step on together.
+fn goes_on_together(site: &mut Site, rollouts: &[RolloutId; 2], b: usize) -> Check {
+    let by = &sample::person(PEOPLE);
+    for (rollout, parts) in rollouts.iter().zip([parts([1, 4, 9][b % 3]), parts([16, 20, 2][b % 3])]) {
+        let Some(known) = site.model.rollouts.get(rollout) else {
+            site.asks(by, Ask::Submit { rollout: rollout.clone(), title: String::new(), parts })?;
+            continue;
+        };
+        let packages = known.packages.clone();
+        for place in PACKAGES.iter().filter(|(dist, nevra)| packages.contains(&package(dist, nevra))) {
+            uploads(site, place)?;
+        }
+        prepares(site, rollout)?;
+    }
+    site.passes(HOUR * 170)?;
+    let has = |bundle: &super::model::Bundle| !bundle.closed && bundle.members.contains(&rollouts[0]);
+    let bundle = site.model.bundles.iter().find(|(_, bundle)| has(bundle)).map(|(id, _)| id.clone());
+    let Some(bundle) = bundle else { return Ok(()) };
+    // What others have in it, too, may be somewhere else.
+    let only = if b.is_multiple_of(4) { vec![] } else { rollouts.to_vec() };
+    let state = state(site, &rollouts[0], 0);
+    site.asks(by, Ask::MoveBundle { bundle, state, only, reason: "because".to_owned() })
 }
 
 /// Everything that people can do for a rollout is done, so that sequences get as far as production.

@@ -6,7 +6,6 @@ use crate::domain::naming::team::TeamName;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
 use crate::process::fact::bundle::BundleOpened;
-use crate::process::fact::rollout::Staged;
 use crate::process::fact::team::TeamRegistered;
 
 const TEAMS: [&str; 2] = ["ea-NGI_IT-T1", "ea-NGI_IT-T2"];
@@ -100,8 +99,8 @@ fn what_is_staged_for_a_move_that_is_over_is_no_news() {
     story.move_as(&[Role::ADMIN], "r", "Rejected");
     assert_eq!(story.state("r"), "Rejected", "it overtakes the move");
     let before = story.facts.len();
-    let staged = Staged { plan: number, rollout: plan.rollout().expect("a rollout").clone(), trees: vec![] };
-    story.tell(&Input::WorkEnded(Work::Stage(number, plan), WorkEnd::done(Found::Staged(staged))));
+    let staged = Found::Staged { plan: number, trees: vec![] };
+    story.tell(&Input::WorkEnded(Work::Stage(number, plan), WorkEnd::done(staged)));
     assert_eq!(story.facts.len(), before);
     assert!(story.world.mismatches.is_empty(), "{:?}", story.world.mismatches);
 }

@@ -296,7 +296,7 @@ fn plan(dist: &Kept, nevra: &str, target: Option<&str>, from: &str) -> Plan {
         moves: vec![Move {
             dist: "d".parse().expect("a path"),
             target: target.map(tree),
-            items: vec![Item { nevra, sha256, leaves: vec![tree(from)], was: None }],
+            items: vec![Item { nevra, sha256, leaves: vec![tree(from)], was: None, of: None }],
         }],
     }
 }
@@ -821,7 +821,13 @@ fn a_restore_that_fails_at_any_step_is_seen_whole_and_carried_out_by_the_next_tr
     let to = |leaves: &[&str], was| {
         let (owner, items) = (
             dist.id(&tree("untested")),
-            vec![Item { nevra: b.1.clone(), sha256: b.0, leaves: leaves.iter().map(|t| tree(t)).collect(), was }],
+            vec![Item {
+                nevra: b.1.clone(),
+                sha256: b.0,
+                leaves: leaves.iter().map(|t| tree(t)).collect(),
+                was,
+                of: None,
+            }],
         );
         let owner = Owner::Restore { tree: owner, to: 1, from: 2, since: now() };
         Plan { owner, moves: vec![Move { dist: "d".parse().expect("a path"), target: Some(tree("untested")), items }] }

@@ -68,6 +68,100 @@ fn a_rollout_that_has_moved_joins_no_bundle() {
     assert_eq!(story.refuses(&mu(), joins("B-1", &["t"])), "has_moved");
 }
 
+/// `r`, `s` and `u`, with a package each, on their way to delta.
+fn rolling_out() -> Story {
+    let mut story = patches();
+    story.arrives(VOMS).submit("u", &[VOMS]).records(&mu(), joins("B-1", &["u"]));
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &[]));
+    story
+}
+
+const VOMS: &str = "voms-1-1.el6.noarch";
+
+/// For whom packages move, plan by plan, and into how many trees.
+fn plans(story: &Story) -> Vec<(String, usize)> {
+    let words = |plan: &crate::domain::plan::Plan| plan.rollouts().map(RolloutId::as_str).collect::<Vec<_>>().join(" ");
+    story.world.rollouts.plans().map(|(_, plan)| (words(plan), plan.trees().len())).collect()
+}
+
+/// What is listed in untested and delta, by whom it was brought there.
+fn lies(story: &Story) -> String {
+    let of = |nevra: &&str| {
+        let trees = story.trees(nevra).into_iter().map(|tree| {
+            let id = TreeId { dist: DIST.parse().expect("a path"), tree: tree.parse().expect("a name") };
+            let entry = story.world.trees.listing(&id).get(&nevra.parse().expect("a nevra")).cloned();
+            let brought = entry.and_then(|entry| entry.brought);
+            brought.map_or_else(|| tree.clone(), |brought| format!("{tree} by {brought}"))
+        });
+        trees.collect::<Vec<_>>().join(" and ")
+    };
+    [BDII, DPM, VOMS].iter().map(of).collect::<Vec<_>>().join("; ")
+}
+
+/// S1-18: one transaction.
+#[test]
+fn the_packages_of_a_bundle_move_in_one_plan() {
+    let mut story = rolling_out();
+    assert_eq!(plans(&story), [("r s u".to_owned(), 2)]);
+    story.carried_out();
+    assert_eq!((plans(&story), lies(&story)), (vec![], "delta by r; delta by s; delta by u".to_owned()));
+    assert!(ids(&["r", "s", "u"]).iter().all(|id| story.world.rollouts[id].plan.is_none()));
+    let done = story.facts.iter().filter(|fact| matches!(fact, Fact::Done(done) if done.rollout.is_some()));
+    assert_eq!(done.count(), 3, "it stands in the history of each");
+    // And back, in one plan as well.
+    story.records(&ou(), moves("Rejected", &[]));
+    assert_eq!(plans(&story), [("r s u".to_owned(), 1)]);
+    story.carried_out();
+    assert_eq!(lies(&story), "; ; ");
+}
+
+/// One of them moves alone as it always did.
+#[test]
+fn one_rollout_of_a_bundle_moves_alone() {
+    let mut story = patches();
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &["s"]));
+    assert_eq!(plans(&story), [("s".to_owned(), 2)]);
+    assert!(!story.facts.iter().any(|fact| matches!(fact, Fact::BundleMoves(_))));
+}
+
+#[test]
+fn what_is_stuck_for_one_rollout_of_a_bundle_goes_on_for_the_others() {
+    for half in [false, true] {
+        let mut story = rolling_out();
+        if half {
+            gets_half_way(&mut story);
+            let both = "delta by r and untested; delta by s and untested; delta by u and untested";
+            assert_eq!(lies(&story), both);
+        }
+        fails(&mut story);
+        let mut rejected = story.clone();
+        rejected.move_as(&[Role::OU], "s", "Rejected");
+        assert_eq!(plans(&rejected), [("s".to_owned(), 2), ("r u".to_owned(), 2)]);
+        rejected.carried_out();
+        assert_eq!(lies(&rejected), "delta by r; ; delta by u");
+        assert_eq!((rejected.state("r"), rejected.state("s")), ("Rolling out".to_owned(), "Rejected".to_owned()));
+        // Or it is given up for one of them.
+        give_up(&mut story);
+        assert_eq!(plans(&story), [("r".to_owned(), 2), ("s u".to_owned(), 2)]);
+        story.carried_out();
+        assert_eq!(lies(&story), "untested; delta by s; delta by u");
+        assert_eq!((story.state("r"), story.state("s")), ("Ready for Rollout".to_owned(), "Rolling out".to_owned()));
+        assert!(plans(&story).is_empty());
+    }
+}
+
+#[test]
+fn a_lost_package_leaves_the_other_rollouts_of_its_bundle_alone() {
+    let mut story = rolling_out();
+    story.misses("untested", DPM);
+    lose(&mut story, DPM);
+    assert!(matches!(story.answer, Some(Answer::Lost { .. })), "{:?}", story.answer);
+    assert_eq!((plans(&story), story.world.rollouts[&id("s")].plan), (vec![("r u".to_owned(), 2)], None));
+    story.wrong.clear();
+    story.carried_out();
+    assert_eq!(lies(&story), "delta by r; ; delta by u");
+}
+
 /// S1-14: a conflict holds up until somebody who may says that it does not matter, and why.
 #[test]
 fn a_conflict_between_bundles_is_overridden_for_the_rollout_that_has_it() {
