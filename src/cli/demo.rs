@@ -363,6 +363,7 @@ fn way(procedure: &str) -> &'static [Try] {
             ("early-adopter task done 1 success", ""),
             ("bundle move BUNDLE-1 'Ready for Production'", ""),
             ("update gLite-3.2 --bundle BUNDLE-1", "it gets its number"),
+            ("bundle approve BUNDLE-1 'In Production'", "the operation managers agree"),
             ("bundle move BUNDLE-1 'In Production'", "delta -> production"),
         ],
         "simple" => &[

@@ -55,6 +55,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The same, of one of several.
+    #[must_use]
+    pub fn about(mut self, one: impl std::fmt::Display) -> Self {
+        self.sentence = format!("{one}: {}", self.sentence);
+        self
+    }
+
     /// A finding without a time.
     pub fn new(verdict: Verdict, code: &'static str, sentence: impl Into<String>) -> Self {
         Self { verdict, code, sentence: sentence.into(), not_before: None }

@@ -162,10 +162,23 @@ impl Terms {
 
     /// The tree that [`IN`] names, if it is there.
     pub fn tree(&self) -> Option<&TreeName> {
-        match self.0.get(IN.name) {
+        self.tree_of(IN.name)
+    }
+
+    /// A tree; `None` if the gate has no such term.
+    pub fn tree_of(&self, name: &str) -> Option<&TreeName> {
+        match self.0.get(name) {
             Some(Term::Tree(tree)) => Some(tree),
             _ => None,
         }
+    }
+
+    /// All trees that are named.
+    pub fn trees(&self) -> impl Iterator<Item = &TreeName> {
+        self.0.values().filter_map(|term| match term {
+            Term::Tree(tree) => Some(tree),
+            _ => None,
+        })
     }
 }
 

@@ -514,7 +514,7 @@ impl Workflow {
                 Effect::Move { from, to } => vec![from, to],
                 Effect::None | Effect::Withdraw => vec![],
             };
-            let looked_at = t.gates.iter().filter_map(|gate| gate.terms.tree());
+            let looked_at = t.gates.iter().flat_map(|gate| gate.terms.trees());
             for tree in moved.into_iter().chain(looked_at).filter(|tree| !trees.contains(tree)) {
                 let what = format!("the transition from {} to {} needs the tree `{tree}`", t.from, t.to);
                 wrong.push(Misfit { part: Part::Transition(at), what });

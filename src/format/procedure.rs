@@ -329,6 +329,12 @@ mod tests {
     const FROM: TermForm = TermForm { name: "from", kind: TermKind::Roles, required: true, example: "from = [\"a\"]" };
     const FOUR_EYES: TermForm =
         TermForm { name: "four_eyes", kind: TermKind::Flag, required: false, example: "four_eyes = true" };
+    const LINKS: TermForm =
+        TermForm { name: "to", kind: TermKind::Links, required: true, example: "to = [\"release-notes\"]" };
+    const SHARES: TermForm =
+        TermForm { name: "shares", kind: TermKind::Tree, required: false, example: "shares = \"delta\"" };
+    const OPTIONAL: TermForm =
+        TermForm { name: "optional", kind: TermKind::Flag, required: false, example: "optional = true" };
     const KINDS: &[&str] = &[
         "assignment.made",
         "report.added",
@@ -350,7 +356,9 @@ mod tests {
         GateForm { name: "acknowledged", terms: &[TEAMS], of_moves: false },
         GateForm { name: "reported", terms: &[TEAMS], of_moves: false },
         GateForm { name: "show_stoppers", terms: &[], of_moves: false },
-        GateForm { name: "no_conflict", terms: &[], of_moves: false },
+        GateForm { name: "no_conflict", terms: &[SHARES], of_moves: false },
+        GateForm { name: "bundle_ready", terms: &[], of_moves: false },
+        GateForm { name: "linked", terms: &[LINKS, OPTIONAL], of_moves: false },
         GateForm { name: "tasks_done", terms: &[], of_moves: false },
         GateForm { name: "bundle_complete", terms: &[], of_moves: false },
         GateForm { name: "approvals", terms: &[FROM, FOUR_EYES], of_moves: false },
@@ -416,6 +424,7 @@ mod tests {
                 "Verified -> Ready for Rollout",
                 "Ready for Rollout -> Verified",
                 "Ready for Rollout -> Rolling out TR untested -> delta",
+                "Verified -> Rolling out TR untested -> delta",
                 "Rolling out -> Ready for Production",
                 "Ready for Production -> Rolling out",
                 "Ready for Production -> In Production TR delta -> production",
@@ -511,8 +520,8 @@ mod tests {
             [
                 "own.toml:9:20: transition.who: `King` is not a role: only lower-case letters, digits and - are allowed",
                 "own.toml:10:22: transition.gates: `moon` is none of \"packages_present\", \"not_older\", \"exposure\", \
-                 \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"tasks_done\", \"bundle_complete\", \
-                 \"approvals\", \"calendar\"",
+                 \"acknowledged\", \"reported\", \"show_stoppers\", \"no_conflict\", \"bundle_ready\", \"linked\", \
+                 \"tasks_done\", \"bundle_complete\", \"approvals\", \"calendar\"",
                 "own.toml:12:20: transition.move: a transition moves or withdraws, not both",
             ]
         );

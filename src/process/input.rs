@@ -377,6 +377,19 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// To approve that the rollouts of a bundle go to a state.
+    ApproveBundle {
+        /// The bundle.
+        bundle: BundleId,
+        /// The state, in any spelling.
+        state: String,
+        /// Only these; all if none is named.
+        only: Vec<RolloutId>,
+        /// For which role; the first that is asked for and that whoever asks has, if it is left out.
+        role: Option<Role>,
+        /// Why.
+        reason: String,
+    },
     /// Another state for all rollouts of a bundle, or for some of them.
     MoveBundle {
         /// The bundle.

@@ -179,6 +179,9 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
             bundle::announce(known, caller, bundle, rollouts, reason)
         }
         Input::Asked(caller, Ask::CloseBundle { bundle, reason }) => bundle::close(known, caller, bundle, reason),
+        Input::Asked(caller, Ask::ApproveBundle { bundle, state, only, role, reason }) => {
+            bundle::approve(known, caller, bundle, (state, only), role.as_ref(), reason)
+        }
         Input::Asked(caller, Ask::MoveBundle { bundle, state, only, reason }) => {
             bundle::step(known, caller, bundle, (state, only), reason)
         }

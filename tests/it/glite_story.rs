@@ -36,9 +36,10 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
     good(&site, "mu", &["bundle", "open", "BUNDLE-1", "--title", "VOMS and YAIM"]);
     good(&site, "mu", &["bundle", "add", "BUNDLE-1", "patch-1", "patch-2"]);
     refused(&site, "mu", &["bundle", "open", "BUNDLE-1"], "is open already");
-    // 2: the operation managers see no conflict (S1-14).
+    // 2: the operation managers see no conflict (S1-14), and one patch is the green flag for delta (S1-15).
     refused(&site, "mu", &["bundle", "move", "BUNDLE-1", "Ready for Rollout"], "(role)");
-    good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Rollout"]);
+    refused(&site, "mu", &["bundle", "move", "BUNDLE-1", "Rolling out"], "(bundle_ready)");
+    good(&site, "ou", &["bundle", "move", "BUNDLE-1", "Ready for Rollout", "--only", "patch-1"]);
     // 4, 6: the release team deploys the bundle in delta (S1-18, S1-20), and says what the preview notes list (S1-19).
     good(&site, "mu", &["bundle", "notes", "BUNDLE-1"]);
     good(&site, "mu", &["bundle", "move", "BUNDLE-1", "Rolling out"]);
@@ -123,7 +124,11 @@ fn a_bundle_is_released_in_part_and_the_rest_of_it_is_rolled_back() {
         let told = good(&site, "mu", &["update", "gLite-3.2", "patch-1", "--bundle", "BUNDLE-1"]);
         assert!(told.contains(number), "{told}");
     }
-    // 13: exactly that goes from delta to production (S1-34).
+    // 17: the operation managers approve before anything goes on-line (S1-38).
+    refused(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"], "(approvals)");
+    refused(&site, "mu", &["bundle", "approve", "BUNDLE-1", "In Production", "--only", "patch-1"], "(role)");
+    good(&site, "ou", &["bundle", "approve", "BUNDLE-1", "In Production", "--only", "patch-1"]);
+    // 13, 18: exactly that goes from delta to production (S1-34, S1-39).
     good(&site, "mu", &["bundle", "move", "BUNDLE-1", "In Production", "--only", "patch-1"]);
     site.wait("production", |site| (listed(site, "production") == [voms.clone()]).then_some(()));
     assert_eq!(listed(&site, "delta").len(), 0);

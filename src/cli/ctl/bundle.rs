@@ -9,8 +9,8 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::bundles::{
-    AffectedBody, BundleBody, CloseBundleBody, CorrectBody, CorrectionsBody, MoveBundleBody, NumberBody,
-    OpenBundleBody, RolloutsBody, UpdateBody,
+    AffectedBody, ApproveBundleBody, BundleBody, CloseBundleBody, CorrectBody, CorrectionsBody, MoveBundleBody,
+    NumberBody, OpenBundleBody, RolloutsBody, UpdateBody,
 };
 
 /// Opens, fills, moves and closes bundles: rollouts that are released together
@@ -65,7 +65,27 @@ enum What {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Approves that the rollouts of a bundle go to a state: all of them, or none
+    ///
+    /// `rolloutctl approve ROLLOUT STATE --withdraw` takes it back for one of them.
+    Approve {
+        /// The bundle
+        bundle: String,
+        /// The state; spaces, dashes and case do not matter
+        state: String,
+        /// Only this rollout
+        #[arg(long, value_name = "ROLLOUT")]
+        only: Vec<String>,
+        /// For this role, if you have several
+        #[arg(long)]
+        role: Option<String>,
+        /// Why; recorded in the logbook
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Takes one step with all rollouts of a bundle, or with some of them: all or none
+    ///
+    /// Rollouts of other bundles that its release notes list may be named with --only, too.
     ///
     /// It waits until the packages have moved. Exit codes are those of `rolloutctl move`.
     Move {
@@ -73,7 +93,7 @@ enum What {
         bundle: String,
         /// The state to reach; spaces, dashes and case do not matter
         state: String,
-        /// Only this rollout; the others stay where they are
+        /// Only this rollout, which the bundle has or its release notes list; the others stay where they are
         #[arg(long, value_name = "ROLLOUT")]
         only: Vec<String>,
         /// Do not wait until the packages have moved
@@ -174,6 +194,9 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
         }
         What::Notes { bundle, rollouts, reason } => {
             client.put(&of(&bundle, "/notes"), &RolloutsBody { rollouts, reason }).await?
+        }
+        What::Approve { bundle, state, only, role, reason } => {
+            client.post(&of(&bundle, "/approvals"), &ApproveBundleBody { state, only, role, reason }).await?
         }
         What::Move { bundle, state, only, no_wait, reason } => {
             let moved = client.post(&of(&bundle, "/move"), &MoveBundleBody { state, only, reason }).await?;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::dossier;
 use super::step::{in_part, no_report};
 use super::together::together;
 use super::{all_recorded, missing_reason, open_rollout, recorded};
 use crate::domain::gate::{Finding, Judgement, Verdict, judge};
-use crate::domain::names::{BundleId, RolloutId};
+use crate::domain::names::{BundleId, Role, RolloutId};
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
 use crate::process::fact::{Fact, count};
@@ -118,8 +119,60 @@ pub(in crate::process) fn close(known: Known<'_>, caller: &Caller, id: &BundleId
     recorded(known, caller, reason, BundleClosed { bundle: id.clone() })
 }
 
+/// Approves that the rollouts of a bundle, or some of them, go to a state (S1-38): all or none, but for those that whoever
+/// asks has approved already.
+pub(in crate::process) fn approve(
+    known: Known<'_>,
+    caller: &Caller,
+    id: &BundleId,
+    (state, only): (&str, &[RolloutId]),
+    role: Option<&Role>,
+    reason: &str,
+) -> Decision {
+    let bundle = match open_bundle(known, id) {
+        Ok(bundle) => bundle,
+        Err(decision) => return decision,
+    };
+    let named = match named(id, bundle, only) {
+        Ok(named) => named,
+        Err(decision) => return decision,
+    };
+    let (mut entries, mut findings, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for rollout in named {
+        let one = dossier::approve(known, caller, rollout, state, role, reason);
+        entries.extend(one.entries);
+        match one.answer {
+            Some(Answer::Refused(judged)) => {
+                findings.extend(judged.findings.into_iter().map(|finding| finding.about(rollout)));
+            }
+            Some(Answer::Recorded { .. }) | None => {}
+            Some(other) => others.push(other),
+        }
+    }
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    if entries.is_empty() {
+        let nothing = || Answer::Conflict(format!("the bundle {id} has no rollouts"));
+        return Decision::answered(others.into_iter().next().unwrap_or_else(nothing));
+    }
+    let says = format!("approved {state} of {} of the bundle {id}", count(entries.len(), "rollout"));
+    Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
+}
+
+/// The rollouts that somebody names of a bundle, all if none: its own, and others that its release notes list (S1-30).
+fn named<'b>(id: &BundleId, bundle: &'b Bundle, only: &'b [RolloutId]) -> Result<BTreeSet<&'b RolloutId>, Decision> {
+    let lists = |rollout: &RolloutId| bundle.announced.as_ref().is_some_and(|listed| listed.contains(rollout));
+    if let Some(other) = only.iter().find(|rollout| !bundle.members.contains(*rollout) && !lists(rollout)) {
+        let sentence = format!("{other} is not in the bundle {id}, nor do its release notes list it");
+        return Err(Decision::answered(Answer::NotFound(sentence)));
+    }
+    Ok(if only.is_empty() { bundle.members.iter().collect() } else { only.iter().collect() })
+}
+
 /// Takes one step with all rollouts of a bundle, or with some of them (a partial release, S1-53): all or none. Those that
-/// are in that state already stay there. Their packages move together.
+/// are in that state already stay there. Their packages move together. Whatever the release notes of the bundle list may be
+/// named, too, although it is in another one (S1-30).
 pub(in crate::process) fn step(
     known: Known<'_>,
     caller: &Caller,
@@ -131,10 +184,10 @@ pub(in crate::process) fn step(
         Ok(bundle) => bundle,
         Err(decision) => return decision,
     };
-    if let Some(other) = only.iter().find(|rollout| !bundle.members.contains(*rollout)) {
-        return Decision::answered(Answer::NotFound(format!("{other} is not in the bundle {id}")));
-    }
-    let wanted = bundle.members.iter().filter(|rollout| only.is_empty() || only.contains(rollout));
+    let wanted = match named(id, bundle, only) {
+        Ok(named) => named.into_iter(),
+        Err(decision) => return decision,
+    };
     let cases = wanted.filter_map(|rollout| Some(Case::new(known, known.world.rollouts.get(rollout)?, caller, state)));
     let cases: Vec<Case<'_>> = cases.filter(|case| !case.is_there()).collect();
     if cases.is_empty() {
@@ -146,12 +199,12 @@ pub(in crate::process) fn step(
     for (case, judged) in judged {
         match &case.step {
             Ok(transition) if judged.verdict == Verdict::Pass => {
-                findings.extend(no_report(transition, reason).map(|finding| case.named(finding)));
+                findings.extend(no_report(transition, reason).map(|finding| finding.about(&case.rollout.id)));
                 let (entry, moved) = case.moved(transition, reason);
                 packages += moved;
                 entries.push(entry);
             }
-            _ => findings.extend(judged.findings.into_iter().map(|finding| case.named(finding))),
+            _ => findings.extend(judged.findings.into_iter().map(|finding| finding.about(&case.rollout.id))),
         }
     }
     if findings.is_empty() {
@@ -164,7 +217,9 @@ pub(in crate::process) fn step(
     let moving: Vec<&RolloutId> = cases.iter().map(|case| &case.rollout.id).collect();
     let steps = cases.iter().filter_map(|case| case.step.as_ref().ok());
     let in_part = steps.filter_map(|step| in_part(known, &moving, step)).take(1);
-    let of_each = cases.iter().filter_map(|case| Some(format!("{}: {}", case.rollout.id, case.warning()?)));
+    let of_each = cases
+        .iter()
+        .flat_map(|case| case.warnings().into_iter().map(|warning| format!("{}: {warning}", case.rollout.id)));
     let warnings = in_part.chain(of_each).collect();
     let says = format!(
         "moved {} of the bundle {id} to {state}; {}",

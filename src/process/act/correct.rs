@@ -130,7 +130,7 @@ pub(in crate::process) fn correct(
         let judged = case.judge();
         match &case.step {
             Ok(step) if judged.verdict == Verdict::Pass => entries.push(case.moved(step, reason).0),
-            _ => findings.extend(judged.findings.into_iter().map(|finding| case.named(finding))),
+            _ => findings.extend(judged.findings.into_iter().map(|finding| finding.about(&case.rollout.id))),
         }
     }
     if !findings.is_empty() {

@@ -35,7 +35,7 @@ pub(in crate::process) fn step(
             }
             let (entry, packages) = case.moved(transition, reason);
             let (rollout, state) = (id.clone(), transition.to.clone());
-            let warnings = in_part(known, &[id], transition).into_iter().chain(case.warning()).collect();
+            let warnings = in_part(known, &[id], transition).into_iter().chain(case.warnings()).collect();
             Decision { entries: vec![entry], answer: Some(Answer::Moved { rollout, state, packages, warnings }) }
         }
         _ => Decision::answered(Answer::Refused(judged)),
@@ -112,6 +112,6 @@ pub fn planned<'a>(known: Known<'a>, caller: &'a Caller, rollout: &'a Rollout, s
     let case = Case::new(known, rollout, caller, state);
     let step = case.step.as_ref().ok().copied();
     let in_part = step.and_then(|step| in_part(known, &[&rollout.id], step));
-    let warnings = in_part.into_iter().chain(case.warning()).collect();
+    let warnings = in_part.into_iter().chain(case.warnings()).collect();
     Planned { judged: case.judge(), step, plan: step.and_then(|step| case.plan(step)), warnings }
 }

@@ -68,18 +68,15 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         // A bundle is complete by the states of its rollouts and of those that its release notes list, which may be in no
         // bundle or in another one.
         Fact::Moved(moved) => {
-            let bundle = world.bundles.of(&moved.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
-            let lists_it =
-                |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|listed| listed.contains(&moved.rollout));
-            let others = waiting_in(world, |_, bundle| lists_it(bundle));
+            let bundles = world.bundles.of(&moved.rollout).into_iter().chain(world.bundles.listing(&moved.rollout));
             // One whose place it has taken goes on if it was rejected.
             let earlier = world.successors.before(&moved.rollout).cloned();
-            bundle.into_iter().flatten().chain(others).chain([moved.rollout.clone()]).chain(earlier).collect()
+            bundles.flat_map(|(_, bundle)| released(bundle)).chain([moved.rollout.clone()]).chain(earlier).collect()
         }
         // It leaves its bundle.
         Fact::Cancelled(cancelled) => {
-            let bundle = world.bundles.of(&cancelled.rollout).map(|(_, bundle)| bundle.members.iter().cloned());
-            bundle.into_iter().flatten().chain(world.successors.before(&cancelled.rollout).cloned()).collect()
+            let bundle = world.bundles.of(&cancelled.rollout).into_iter().flat_map(|(_, bundle)| released(bundle));
+            bundle.chain(world.successors.before(&cancelled.rollout).cloned()).collect()
         }
         // Whatever waited for the end of a halt or of a maintenance, or waits until another time from now on.
         Fact::HaltEnded(_) | Fact::MaintenanceDeclared(_) | Fact::MaintenanceEnded(_) => {
@@ -126,10 +123,14 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Ticked(_)
         | Fact::Unticked(_)
         | Fact::Described(_) => fact.about().into_iter().filter_map(Subject::into_rollout).collect(),
+        // Whatever its release notes list from now on is released with it.
+        Fact::BundleAnnounced(told) => {
+            let bundle = world.bundles.get(&told.bundle).into_iter().flat_map(released);
+            bundle.chain(told.rollouts.iter().cloned()).collect()
+        }
         // What a bundle's other rollouts wait for.
         Fact::BundleJoined(_)
         | Fact::BundleLeft(_)
-        | Fact::BundleAnnounced(_)
         | Fact::BundleClosed(_)
         | Fact::TaskCreated(_)
         | Fact::TaskReassigned(_)
@@ -138,7 +139,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
             .into_iter()
             .filter_map(Subject::into_bundle)
             .filter_map(|bundle| world.bundles.get(&bundle))
-            .flat_map(|bundle| bundle.members.iter().cloned())
+            .flat_map(released)
             .chain(fact.about().into_iter().filter_map(Subject::into_rollout))
             .collect(),
         // Who counts may have changed: those who test a rollout, and those who have a task of its bundle.
@@ -200,6 +201,12 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         | Fact::Erased(_) => BTreeSet::new(),
     };
     all.into_iter().filter(|id| rollouts.is_waiting(id)).collect()
+}
+
+/// What may be released with a bundle: its rollouts, and those of others that its release notes list.
+fn released(bundle: &Bundle) -> impl Iterator<Item = RolloutId> {
+    let listed = bundle.announced.iter().flat_map(|listed| listed.iter());
+    bundle.members.iter().chain(listed).cloned()
 }
 
 /// The waiting rollouts in open bundles of some kind. Few rollouts wait, so they are looked at, and not all bundles.

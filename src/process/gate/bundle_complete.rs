@@ -1,5 +1,7 @@
 //! Is the bundle complete: are those of its rollouts that are in this state exactly those that its release notes list
 //! (S1-21, S1-31)?
+//!
+//! A rollout that the release notes of another open bundle list, and not those of its own, is released with that one (S1-30).
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
@@ -18,7 +20,7 @@ pub(super) const GATE: Gate = Gate {
 fn judge(case: &Case<'_>, transition: &Transition, _: &Terms) -> Vec<Finding> {
     let (world, rollout) = (case.world, case.rollout);
     let finding = |sentence| vec![Finding::new(Verdict::Wait, "bundle_incomplete", sentence)];
-    let Some((id, bundle)) = world.bundles.of(&rollout.id) else {
+    let Some((id, bundle)) = world.bundles.releasing(&rollout.id) else {
         return finding(format!("{} is in no bundle.", rollout.id));
     };
     let Some(announced) = &bundle.announced else {

@@ -52,6 +52,8 @@ pub mod checked;
 mod reversible;
 /// Does another open bundle have a package of the same name?
 mod no_conflict;
+/// Is another rollout of the bundle further already?
+mod bundle_ready;
 /// Is the bundle complete?
 mod bundle_complete;
 /// Are the roll-out tasks of the bundle done?
@@ -131,6 +133,7 @@ const ALL: &[Gate] = &[
     checked::GATE,
     reversible::GATE,
     no_conflict::GATE,
+    bundle_ready::GATE,
     bundle_complete::GATE,
     tasks_done::GATE,
     change_accepted::GATE,
@@ -206,12 +209,6 @@ impl<'a> Case<'a> {
     /// Whether the rollout is in that state already.
     pub(super) fn is_there(&self) -> bool {
         matches!(self.step, Err(NoStep::Already(_)))
-    }
-
-    /// A finding that says of which of several rollouts it is.
-    pub(super) fn named(&self, mut finding: Finding) -> Finding {
-        finding.sentence = format!("{}: {}", self.rollout.id, finding.sentence);
-        finding
     }
 
     /// Its parts, each with the rules of its distribution.
@@ -299,8 +296,10 @@ impl<'a> Case<'a> {
     }
 
     /// What whoever takes the step should know of the rollout, although nothing holds it up.
-    pub(super) fn warning(&self) -> Option<String> {
-        self.step.as_ref().ok().and_then(|step| sources::warning(self, step))
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let Ok(step) = &self.step else { return vec![] };
+        let all = [sources::warning(self, step), linked::warning(self, step), no_conflict::warning(self, step)];
+        all.into_iter().flatten().collect()
     }
 
     /// The plan that cannot be carried out, and why.

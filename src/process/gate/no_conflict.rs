@@ -1,19 +1,29 @@
 //! Does another open bundle have a package of the same name (S1-14)?
+//!
+//! With `shares`, whoever takes the step is also told which other bundles use that tree now: nothing conflicts as long as their
+//! packages are other ones, and early adopters get both.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{BundleId, RolloutId};
 use crate::domain::rollout::Part;
-use crate::domain::terms::{GateForm, Terms};
+use crate::domain::terms::{GateForm, TermForm, TermKind, Terms};
 use crate::domain::workflow::Transition;
+use crate::process::fact::bundle::told;
+
+const SHARES: TermForm =
+    TermForm { name: "shares", kind: TermKind::Tree, required: false, example: "shares = \"delta\"" };
 
 pub(super) const GATE: Gate = Gate {
-    form: Some(GateForm { name: "no_conflict", terms: &[], of_moves: false }),
+    form: Some(GateForm { name: "no_conflict", terms: &[SHARES], of_moves: false }),
     asked: Asked::Named,
     may_be_overridden: true,
     judge,
 };
 
-fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
+fn judge(case: &Case<'_>, _: &Transition, terms: &Terms) -> Vec<Finding> {
     let world = case.world;
     let own = world.bundles.of(&case.rollout.id).map(|(id, _)| id);
     // The packages of that name are looked at, not all bundles.
@@ -34,7 +44,31 @@ fn judge(case: &Case<'_>, _: &Transition, _: &Terms) -> Vec<Finding> {
     }
     findings.dedup();
     if findings.is_empty() {
-        return vec![Finding::new(Verdict::Pass, "repository_conflict", "No other bundle has these packages.")];
+        findings.push(Finding::new(Verdict::Pass, "repository_conflict", "No other bundle has these packages."));
     }
+    let used = in_use(case, terms).map(|sentence| Finding::new(Verdict::Pass, "tree_in_use", format!("{sentence}.")));
+    findings.extend(used);
     findings
+}
+
+/// Which other bundles use the tree that the procedure names.
+pub(super) fn warning(case: &Case<'_>, transition: &Transition) -> Option<String> {
+    in_use(case, case.terms(&GATE, transition)?)
+}
+
+/// A sentence about the other open bundles that have packages in a tree; `None` if there are none.
+fn in_use(case: &Case<'_>, terms: &Terms) -> Option<String> {
+    let (world, tree) = (case.world, terms.tree_of(SHARES.name)?);
+    let own = world.bundles.of(&case.rollout.id).map(|(id, _)| id);
+    let listed = case.rollout.parts.iter().filter_map(|part| world.trees.of_dist(&part.dist, tree));
+    let brought = listed.flat_map(|tree| tree.listing().iter().filter_map(|(_, entry)| entry.brought.as_ref()));
+    let mut others: BTreeMap<&BundleId, BTreeSet<&RolloutId>> = BTreeMap::new();
+    for rollout in brought.collect::<BTreeSet<_>>() {
+        if let Some((id, _)) = world.bundles.of(rollout).filter(|(id, _)| Some(*id) != own) {
+            others.entry(id).or_default().insert(rollout);
+        }
+    }
+    let words: Vec<String> =
+        others.iter().map(|(id, rollouts)| format!("{id} with {}", told(rollouts.iter().copied()))).collect();
+    (!words.is_empty()).then(|| format!("{tree} is used by other bundles, too: {}", words.join("; ")))
 }

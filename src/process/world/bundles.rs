@@ -56,6 +56,8 @@ pub struct Bundles {
     by_id: OrdMap<BundleId, Arc<Bundle>>,
     /// The open bundle of each rollout that is in one.
     of_rollout: OrdMap<RolloutId, BundleId>,
+    /// The bundles whose release notes list each rollout.
+    listing: OrdMap<RolloutId, OrdSet<BundleId>>,
     updates: OrdMap<Series, Vector<Arc<Update>>>,
     /// The last update of each rollout that is in one.
     update_of: OrdMap<RolloutId, (Series, u64)>,
@@ -82,6 +84,21 @@ impl Bundles {
     pub fn of(&self, rollout: &RolloutId) -> Option<(&BundleId, &Bundle)> {
         let id = self.of_rollout.get(rollout)?;
         Some((id, self.get(id)?))
+    }
+
+    /// The open bundle with which a rollout is released: its own, unless the release notes of another one list it and those
+    /// of its own do not (S1-30).
+    pub fn releasing(&self, rollout: &RolloutId) -> Option<(&BundleId, &Bundle)> {
+        let lists = |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|listed| listed.contains(rollout));
+        let own = self.of(rollout);
+        let other = || self.listing(rollout).find(|(_, bundle)| !bundle.closed);
+        own.filter(|(_, bundle)| lists(bundle)).or_else(other).or(own)
+    }
+
+    /// The bundles whose release notes list a rollout.
+    pub fn listing(&self, rollout: &RolloutId) -> impl Iterator<Item = (&BundleId, &Bundle)> {
+        let ids = self.listing.get(rollout).into_iter().flatten();
+        ids.filter_map(|id| Some((id, self.get(id)?)))
     }
 
     /// The number of the last update of a series; 0 if there was none.
@@ -136,6 +153,15 @@ impl Bundles {
     }
 
     pub(super) fn announced(&mut self, BundleAnnounced { bundle, rollouts }: &BundleAnnounced) {
+        let before = self.get(bundle).and_then(|known| known.announced.clone()).unwrap_or_default();
+        for gone in before.iter().filter(|rollout| !rollouts.contains(*rollout)) {
+            if let Some(ids) = self.listing.get_mut(gone) {
+                ids.remove(bundle);
+            }
+        }
+        for rollout in rollouts {
+            self.listing.entry(rollout.clone()).or_default().insert(bundle.clone());
+        }
         self.change(bundle, |known| known.announced = Some(rollouts.iter().cloned().collect()));
     }
 

@@ -112,6 +112,23 @@ pub struct MoveBundleBody {
     pub reason: String,
 }
 
+/// An approval of the rollouts of a bundle.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApproveBundleBody {
+    /// The state, in any spelling.
+    pub state: String,
+    /// Only these rollouts; all if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// For which role; the first that is asked for and that you have, if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// An update that is to get a number.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -434,6 +451,29 @@ pub async fn close_bundle(
     let bundle = parsed(&id)?;
     line("reason", &asked.reason)?;
     record(&context, caller, Ask::CloseBundle { bundle, reason: asked.reason }).await
+}
+
+/// Approves that the rollouts of a bundle, or some of them, go to a state: all or none.
+#[utoipa::path(post, path = "/api/v1/bundles/{id}/approvals", tag = "bundles", request_body = ApproveBundleBody, security(("token" = [])),
+    params(("id" = String, Path, description = "The bundle")),
+    responses((status = 200, description = "Recorded", body = RecordedBody), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+pub async fn approve_bundle(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<ApproveBundleBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(ApproveBundleBody { state, only, role, reason }) = read?;
+    line("state", &state)?;
+    let (bundle, only) = (parsed(&id)?, all(&only)?);
+    let role = role.as_deref().map(parsed).transpose()?;
+    line("reason", &reason)?;
+    record(&context, caller, Ask::ApproveBundle { bundle, state, only, role, reason }).await
 }
 
 /// Takes one step with all rollouts of a bundle, or with some of them: all or none.

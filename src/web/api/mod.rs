@@ -151,6 +151,7 @@ pub mod outbox;
     bundles::leave_bundle,
     bundles::announce,
     bundles::close_bundle,
+    bundles::approve_bundle,
     bundles::move_bundle,
     bundles::corrections,
     bundles::correct_bundle,
@@ -256,6 +257,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/bundles/{id}/rollouts", post(bundles::join_bundle))
         .route("/api/v1/bundles/{id}/rollouts/{rollout}", delete(bundles::leave_bundle))
         .route("/api/v1/bundles/{id}/notes", put(bundles::announce))
+        .route("/api/v1/bundles/{id}/approvals", post(bundles::approve_bundle))
         .route("/api/v1/bundles/{id}/move", post(bundles::move_bundle))
         .route("/api/v1/bundles/{id}/corrections", get(bundles::corrections).post(bundles::correct_bundle))
         .route("/api/v1/updates", get(bundles::updates).post(bundles::number_update))

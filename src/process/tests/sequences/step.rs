@@ -13,7 +13,7 @@ use super::site::Site;
 use crate::domain::backlog::Backlog;
 use crate::domain::checksum::Sha256;
 use crate::domain::incident;
-use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, Role, RolloutId, TreeId};
+use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
 use crate::domain::report::{Outcome, Sections};
 use crate::domain::request::{ChangeKind, Status, Wanted};
@@ -654,8 +654,7 @@ fn prepares(site: &mut Site, rollout: &RolloutId) -> Check {
         site.asks(by, Ask::EndTask { task, outcome, early: false, reason: why() })?;
     }
     for step in leaving.iter().filter(|step| step.gates.iter().any(|gate| gate.name == "approvals")) {
-        let role = Some(Role::MAINTAINER);
-        site.asks(by, Ask::Approve { rollout: id(), state: step.to.to_string(), role, reason: why() })?;
+        site.asks(by, Ask::Approve { rollout: id(), state: step.to.to_string(), role: None, reason: why() })?;
     }
     Ok(())
 }

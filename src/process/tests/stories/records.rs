@@ -355,6 +355,20 @@ fn a_document_that_is_not_linked_is_named() {
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
     let said = judged.findings.iter().find(|finding| finding.code == "not_linked").map(|it| it.sentence.as_str());
     assert_eq!(said, Some("No link to: bugs."));
+    // A procedure may also say that they are missing, and let the rollout go on.
+    let mut story = Story::new();
+    story.rules.distributions.values_mut().next().expect("one").workflow =
+        procedure::built_in("egi").expect("it ships");
+    story.arrives(A).submit("r", &[A]);
+    for state in ["Unverified", "InVerification"] {
+        story.move_as(&[Role::ADMIN], "r", state);
+    }
+    let what = "bugs".parse().expect("a name");
+    let linked = Linked { rollout: id("r"), what, url: Some("https://example.org/".to_owned()) };
+    story.records(&caller(&[Role::ADMIN]), Ask::Link { linked, reason: String::new() });
+    story.move_as(&[Role::ADMIN], "r", "StageRollOut");
+    let Some(Answer::Moved { warnings, .. }) = &story.answer else { panic!("{:?}", story.answer) };
+    assert_eq!(warnings[..], ["No link to: configuration, documentation, installation, release-notes"]);
 }
 
 #[test]
@@ -552,7 +566,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
         reason: reason(),
     };
     story.records(&mu, announce(&[])).records(&ou, moves("ready for production", &["r"]));
-    assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "bundle_incomplete");
+    assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "bundle_incomplete approvals");
     story.records(&mu, announce(&["r"]));
     let number = |rollouts: &[&str]| Ask::NumberUpdate {
         series: "gLite-3.2".parse().expect("a series"),
@@ -564,6 +578,19 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     story.records(&mu, number(&["r"])).records(&mu, number(&["r"]));
     let numbers: Vec<u64> = story.world.bundles.updates().map(|update| update.number).collect();
     assert_eq!(numbers, [1, 2]);
+    // The operation managers approve before anything goes on-line (S1-38).
+    let approve = |only: &[&str]| Ask::ApproveBundle {
+        bundle: bundle("B-1"),
+        state: "in production".into(),
+        only: only.iter().map(|text| id(text)).collect(),
+        role: None,
+        reason: reason(),
+    };
+    assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "approvals");
+    assert_eq!(story.refuses(&mu, approve(&["r"])), "role");
+    assert_eq!(story.refuses(&ou, approve(&["t"])), "t is not in the bundle B-1, nor do its release notes list it");
+    story.records(&ou, approve(&["r"]));
+    assert_eq!(story.refuses(&ou, approve(&["r"])), "you have approved In Production of r already");
     story.records(&mu, moves("in production", &["r"])).carried_out();
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec!["delta".to_owned()]));
     assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "the bundle B-1 is there already");

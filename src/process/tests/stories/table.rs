@@ -68,16 +68,23 @@ impl Story {
         self.records(&by, Ask::Answer { answered, reason: String::new() }).records(&by, Ask::Report(reported))
     }
 
-    /// It is in a bundle that is complete, and its roll-out task is done.
+    /// It is in a bundle that is complete, in which another rollout is further, and its roll-out task is done.
     fn is_bundled(&mut self) -> &mut Self {
         let (by, reason) = (caller(&[Role::ADMIN, Role::OU]), String::new);
         let bundle: BundleId = "B-1".parse().expect("an id");
-        let rollouts = vec!["r".parse().expect("an id")];
+        let rollouts = ["r", "z"].map(|id| id.parse::<RolloutId>().expect("an id")).to_vec();
         let teams = vec!["ea-NGI_IT-T1".parse().expect("a team")];
         let (kind, quarantine, outcome) = (TaskKind::RollOut, Some(Duration::ZERO), Outcome::Success);
         self.records(&by, Ask::OpenBundle(BundleOpened { bundle: bundle.clone(), title: String::new() }));
-        self.records(&by, Ask::JoinBundle { bundle: bundle.clone(), rollouts, reason: reason() });
-        self.records(&by, Ask::Announce { bundle: bundle.clone(), rollouts: vec![], reason: reason() });
+        self.arrives("z-1-1.noarch").submit("z", &["z-1-1.noarch"]);
+        self.records(&by, Ask::JoinBundle { bundle: bundle.clone(), rollouts: rollouts.clone(), reason: reason() });
+        let announced = rollouts[..1].to_vec();
+        self.records(&by, Ask::Announce { bundle: bundle.clone(), rollouts: announced, reason: reason() });
+        let flow = self.rules.distributions.values().next().expect("one").workflow.clone();
+        if flow.transitions().iter().any(|step| step.gates.iter().any(|gate| gate.name == "bundle_ready")) {
+            self.move_as(&[Role::ADMIN], "z", "Ready for Rollout");
+            assert_eq!(self.state("z"), "Ready for Rollout", "{:?}", self.answer);
+        }
         self.passes(SETTLING);
         self.records(&by, Ask::CreateTasks { services: [].into(), bundle, kind, teams, quarantine, reason: reason() });
         self.records(&by, Ask::BeginTask { task: 1, outcome, reason: reason() });

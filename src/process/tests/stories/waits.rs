@@ -81,6 +81,9 @@ fn a_wish_waits_for_what_the_release_notes_list_in_no_bundle_and_no_longer() {
     story.move_as(&[Role::ADMIN], "r", "Ready for Production");
     let rollouts = ["r", "s"].map(|id| id.parse().expect("an id")).to_vec();
     story.records(&by, Ask::Announce { bundle: bundle(), rollouts, reason: reason() });
+    let (approved, state) = ("r".parse().expect("an id"), "In Production".to_owned());
+    let approve = Ask::Approve { rollout: approved, state, role: None, reason: reason() };
+    story.records(&caller(&[Role::OU]), approve);
     story.hint("1", "r", "In Production");
     assert_eq!(story.state("r"), "Ready for Production", "s is not there yet");
     let (rollout, state, gate) = ("s".parse().expect("an id"), "Ready for Production".into(), "tasks_done".into());

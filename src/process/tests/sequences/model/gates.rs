@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Check, Model, Package, Rollout, Task, ensure};
+use super::{Bundle, Check, Model, Package, Rollout, Task, ensure};
 use crate::domain::calendar::windows::Verdict;
 use crate::domain::names::{RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -31,6 +31,12 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         _ => gate.terms.tree(),
     };
     let bundle = || model.bundles.iter().find(|(_, bundle)| !bundle.closed && bundle.members.contains(id));
+    // One that its own bundle does not announce is released with another one that does.
+    let announces = |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|all| all.contains(id));
+    let releasing = || {
+        let other = || model.bundles.iter().find(|(_, bundle)| !bundle.closed && announces(bundle));
+        bundle().filter(|(_, bundle)| announces(bundle)).or_else(other).or_else(bundle)
+    };
     // A team counts that is registered and not only observes.
     let teams = || known.teams.iter().filter(|(team, _)| model.teams.get(*team) == Some(&false)).map(|(_, said)| said);
     let wanted = || gate.terms.count("teams").unwrap_or(1);
@@ -64,7 +70,14 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             let own = |by: &str| gate.terms.flag("four_eyes") && by == known.submitted_by;
             of_role.filter(|((_, by), _)| !own(by)).count() >= gate.terms.count("each").unwrap_or(1)
         }),
-        "bundle_complete" => bundle().is_some_and(|(_, bundle)| {
+        "bundle_ready" => bundle().is_some_and(|(_, bundle)| {
+            let workflow = &rules.distributions[&known.packages.first().expect("one").0].workflow;
+            let leads = |from: &str| workflow.transitions().iter().any(|t| t.from.as_str() == from && t.to == step.to);
+            let is_further = |state: &str| state == step.to.as_str() || leads(state);
+            let mut others = bundle.members.iter().filter(|other| *other != id).map(|other| &model.rollouts[other]);
+            others.any(|other| other.state != known.state && is_further(&other.state))
+        }),
+        "bundle_complete" => releasing().is_some_and(|(_, bundle)| {
             let state = |id: &RolloutId| model.rollouts[id].state.clone();
             let Some(announced) = &bundle.announced else { return false };
             let there = announced.iter().all(|id| [known.state.as_str(), step.to.as_str()].contains(&&*state(id)));

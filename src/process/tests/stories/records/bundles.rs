@@ -45,6 +45,12 @@ pub(super) fn moves(state: &str, only: &[&str]) -> Ask {
     Ask::MoveBundle { bundle: named("B-1"), state: state.into(), only: ids(only), reason: String::new() }
 }
 
+/// All of `B-1` is to go into production.
+pub(super) fn approves() -> Ask {
+    let (bundle, state) = (named("B-1"), "In Production".to_owned());
+    Ask::ApproveBundle { bundle, state, only: vec![], role: None, reason: String::new() }
+}
+
 fn overrides(rollout: &str, state: &str, gate: &str) -> Ask {
     Ask::Override { rollout: id(rollout), state: state.into(), gate: gate.into(), reason: "urgent".into() }
 }
@@ -186,7 +192,7 @@ fn a_bundle_and_its_release_notes_agree_in_both_directions() {
     story.records(&ou(), moves("Ready for Production", &[]));
     let announces =
         |rollouts: &[&str]| Ask::Announce { bundle: named("B-1"), rollouts: ids(rollouts), reason: String::new() };
-    story.records(&mu(), announces(&["r"]));
+    story.records(&mu(), announces(&["r"])).records(&ou(), approves());
     assert_eq!(story.refuses(&mu(), moves("In Production", &["r"])), "bundle_incomplete");
     let more = "r: In Ready for Production and not listed in the release notes: s.";
     assert_eq!(found(&story, "bundle_incomplete"), [more]);
@@ -239,6 +245,89 @@ fn an_update_may_release_a_rollout_of_another_bundle() {
     let update = story.world.bundles.updates().next().expect("it is there");
     assert!(update.rollouts.iter().eq(&ids(&["r", "t"])));
     assert_eq!(story.world.bundles.of(&id("t")).map(|(bundle, _)| bundle), Some(&named("B-2")));
+}
+
+/// S1-30: it goes on with the bundle whose release notes list it, and its own one is not asked.
+#[test]
+fn a_rollout_of_another_bundle_is_released_with_the_one_that_announces_it() {
+    let mut story = patches();
+    story.arrives(VOMS).submit("u", &[VOMS]).arrives("fts-1-1.el6.noarch").submit("v", &["fts-1-1.el6.noarch"]);
+    story.records(&mu(), joins("B-2", &["u", "v"]));
+    for (rollout, other) in [("r", "s"), ("u", "v")] {
+        for rollout in [rollout, other] {
+            for state in ["Ready for Rollout", "Rolling out"] {
+                story.move_as(&[Role::ADMIN], rollout, state).carried_out();
+            }
+            for gate in ["exposure", "tasks_done"] {
+                story.records(&ou(), overrides(rollout, "Ready for Production", gate));
+            }
+            story.move_as(&[Role::ADMIN], rollout, "Ready for Production");
+        }
+    }
+    let (state, reason) = ("In Production".to_owned(), String::new());
+    story.records(&ou(), approves());
+    story.records(&ou(), Ask::Approve { rollout: id("u"), state, role: None, reason });
+    let all = ["r", "s", "u"];
+    assert_eq!(
+        story.refuses(&mu(), moves("In Production", &all)),
+        "u is not in the bundle B-1, nor do its release notes list it"
+    );
+    let announces = |bundle: &str, rollouts: &[&str]| Ask::Announce {
+        bundle: named(bundle),
+        rollouts: ids(rollouts),
+        reason: String::new(),
+    };
+    story.records(&mu(), announces("B-1", &all));
+    // What its own notes list is released with its own bundle.
+    let mut own = story.clone();
+    own.records(&mu(), announces("B-2", &["u"]));
+    assert_eq!(own.refuses(&mu(), moves("In Production", &all)), "bundle_incomplete");
+    assert_eq!(
+        found(&own, "bundle_incomplete"),
+        ["u: In Ready for Production and not listed in the release notes: v."]
+    );
+    story.records(&mu(), moves("In Production", &all));
+    assert_eq!(plans(&story).len(), 1, "in one plan");
+    story.carried_out();
+    assert_eq!((story.state("u"), story.trees(VOMS)), ("In Production".to_owned(), vec!["production".to_owned()]));
+    let origin = story.world.bundles.of(&id("u")).map(|(bundle, _)| bundle.clone());
+    assert_eq!((origin, story.state("v")), (Some(named("B-2")), "Ready for Production".to_owned()));
+}
+
+/// S1-15, S1-17: one that is ready is the green flag, also for those that are Verified.
+#[test]
+fn a_bundle_goes_to_delta_as_soon_as_one_of_its_rollouts_is_ready() {
+    let mut story = patches();
+    assert_eq!(story.refuses(&mu(), moves("Rolling out", &[])), "bundle_ready bundle_ready");
+    assert_eq!(found(&story, "bundle_ready")[0], "r: No rollout of the bundle B-1 is further than Verified.");
+    // Of another one, and of one that was rejected, nothing follows.
+    story.records(&ou(), overrides("t", "Ready for Rollout", "no_conflict"));
+    story.move_as(&[Role::OU], "t", "Ready for Rollout");
+    let mut rejected = story.clone();
+    rejected.move_as(&[Role::OU], "r", "Rejected");
+    assert_eq!(rejected.refuses(&mu(), moves("Rolling out", &["s"])), "bundle_ready");
+    story.records(&ou(), moves("Ready for Rollout", &["r"]));
+    story.clone().records(&mu(), moves("Rolling out", &[]));
+    // Nobody has seen a conflict of the other one yet, so it is looked for now.
+    story.arrives("dpm-2-1.el6.noarch").submit("w", &["dpm-2-1.el6.noarch"]).records(&mu(), joins("B-2", &["w"]));
+    assert_eq!(story.refuses(&mu(), moves("Rolling out", &[])), "repository_conflict");
+}
+
+/// S1-14: a tree that another bundle uses is no conflict, and whoever moves something there is told.
+#[test]
+fn whoever_uses_a_tree_that_another_bundle_uses_is_told() {
+    let mut story = patches();
+    story.records(&ou(), moves("Ready for Rollout", &[])).records(&mu(), moves("Rolling out", &[])).carried_out();
+    story.arrives(VOMS).submit("u", &[VOMS]).records(&mu(), joins("B-2", &["u"]));
+    story.move_as(&[Role::OU], "u", "Ready for Rollout");
+    let Some(Answer::Moved { warnings, .. }) = &story.answer else { panic!("{:?}", story.answer) };
+    assert_eq!(warnings[..], ["delta is used by other bundles, too: B-1 with r, s"]);
+    // One's own bundle is no other one.
+    let mut story = patches();
+    story.records(&ou(), moves("Ready for Rollout", &["r"])).records(&mu(), moves("Rolling out", &["r"])).carried_out();
+    story.records(&ou(), moves("Ready for Rollout", &["s"]));
+    let Some(Answer::Recorded { warnings, .. }) = &story.answer else { panic!("{:?}", story.answer) };
+    assert!(warnings.is_empty(), "{warnings:?}");
 }
 
 /// S1-53: what is left with the early adopters stays there for longer.
@@ -554,6 +643,8 @@ fn whoever_moves_a_part_of_a_bundle_is_warned() {
     }
     alone.records(&ou(), moves("Ready for Production", &["r"]));
     alone.records(&mu(), Ask::Announce { bundle: named("B-1"), rollouts: ids(&["r"]), reason: String::new() });
+    let (state, reason) = ("In Production".to_owned(), String::new());
+    alone.records(&ou(), Ask::Approve { rollout: id("r"), state, role: None, reason });
     alone.records(&mu(), moves("In Production", &["r"]));
     assert_eq!(warnings(&alone), [""; 0]);
 }

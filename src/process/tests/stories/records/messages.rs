@@ -1,6 +1,6 @@
 //! What people are told, and by which words: the texts themselves are snapshots.
 
-use super::bundles::{moves, named, patches};
+use super::bundles::{approves, moves, named, patches};
 use super::*;
 use crate::domain::attributes::{AttributeChanges, Change};
 use crate::domain::message::Group;
@@ -119,6 +119,7 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     };
     story.records(&mu, number);
     assert_eq!(due(&story)[3..], ["update-is-numbered"]);
+    story.records(&ou, approves());
     // Half of an update is not announced.
     story.records(&mu, moves("In Production", &["r"])).carried_out();
     assert_eq!(due(&story)[3..], ["update-is-numbered"]);
