@@ -63,7 +63,7 @@ const SECOND: &str = "umd/3/sl5/i386";
 const BOTH: &str = "8";
 
 /// All of them.
-pub(crate) const SCENARIOS: [Scenario; 14] = [
+pub(crate) const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "first start",
         lay: |site| {
@@ -167,6 +167,25 @@ pub(crate) const SCENARIOS: [Scenario; 14] = [
         ..QUIET
     },
     Scenario {
+        name: "a tree restored",
+        before: changed_since,
+        ask: |site| {
+            if !lists(site, "production", &PACKAGES) {
+                let revision: u64 = fs::read_to_string(site.path(EARLIER)).unwrap().parse().unwrap();
+                let wanted = json!({"revision": revision, "reason": "the story goes on"});
+                let _ = site.door.post("/api/v1/trees/production/restore", &wanted);
+            }
+        },
+        over: |site| {
+            let answer = site.door.get("/api/v1/trees").ok();
+            let trees: Option<Vec<Value>> = answer.and_then(|answer| serde_json::from_slice(&answer.body).ok());
+            let mut all = trees.iter().flatten();
+            let is_at_rest = |tree: &Value| tree["tree"] == "production" && tree["restoring"].is_null();
+            all.any(is_at_rest) && lists(site, "production", &PACKAGES)
+        },
+        ..QUIET
+    },
+    Scenario {
         name: "a lost package restored",
         before: |site| reach(site, &["InVerification", "StageRollOut", "Production"]),
         lay: |site| {
@@ -233,6 +252,24 @@ fn reach(site: &mut Site, states: &[&str]) {
     site.wait("the packages to be taken in", |site| lists(site, "untested", &PACKAGES).then_some(()));
     site.submit("7", &PACKAGES);
     site.go_through("7", states);
+}
+
+/// Where the revision is noted to which production is restored.
+const EARLIER: &str = "earlier";
+
+/// What was in production was set aside, and something else is there: a restore brings the one back and takes the other away.
+fn changed_since(site: &mut Site) {
+    let revision = |site: &Site| published(site, "production").expect("it is published").revision.to_string();
+    reach(site, &["InVerification", "StageRollOut"]);
+    let empty = revision(site);
+    site.go_through("7", &["Production"]);
+    fs::write(site.path(EARLIER), revision(site)).unwrap();
+    site.ctl_good(&["restore", "production", "--to", &empty, "--reason", "the story begins"]);
+    let other = site.drop_package("other", "1.0", &[]);
+    site.wait("it to be taken in", |site| lists(site, "untested", &[other.as_str()]).then_some(()));
+    site.submit("9", &[&other]);
+    site.go_through("9", &["InVerification", "StageRollOut", "Production"]);
+    assert!(lists(site, "production", &[other.as_str()]));
 }
 
 /// The rollouts of a bundle.
