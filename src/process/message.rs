@@ -284,7 +284,8 @@ impl<'a> Event<'a> {
                 lines(world.issues.of(&rollout?.id).filter(|(_, issue)| issue.open).map(|(name, issue)| {
                     let show_stopper = issue.show_stopper.then_some("show-stopper");
                     let workaround = Some(issue.workaround.as_str()).filter(|text| !text.is_empty());
-                    let more: Vec<&str> = show_stopper.into_iter().chain(workaround).collect();
+                    let criticality = Some(issue.criticality.as_str()).filter(|text| !text.is_empty());
+                    let more: Vec<&str> = show_stopper.into_iter().chain(criticality).chain(workaround).collect();
                     let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
                     format!("{name}: {}{more}", issue.title)
                 }))

@@ -1,11 +1,15 @@
-//! What somebody means who names packages of the upload tree: a pattern, a source package, or everything new.
+//! What somebody means who names packages of the upload tree: a pattern, a source package, everything new, or the title of a
+//! rollout.
 
 use glob::Pattern;
 
 use super::act::submit::open_rollout_of;
 use super::known::Known;
 use crate::domain::names::{DistPath, TreeId};
+use crate::domain::naming::part::{Arch, Os};
+use crate::domain::naming::title::Title;
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Part;
 
 /// The packages of a distribution that are meant by this word: one package, which need not be there, or those of its upload
 /// tree that a pattern with `*`, `?` or `[` fits, or a source package and what was built from it.
@@ -54,6 +58,47 @@ pub fn new(known: Known<'_>, dist: &DistPath) -> Result<Vec<Nevra>, String> {
     let is_free = |nevra: &&Nevra| open_rollout_of(known.world, known.rules, dist, nevra).is_none();
     let found: Vec<Nevra> = listing.nevras().filter(is_free).cloned().collect();
     if found.is_empty() { Err(format!("there is nothing new in {tree}")) } else { Ok(found) }
+}
+
+/// What a title selects of all upload trees (S0-54): the packages of that name and version, and what was built from a source
+/// package of that name and version, for its operating system and architecture, or for all if it names none.
+///
+/// A distribution is for the system and the architecture that its path names, as `umd/3/sl5/x86_64`.
+///
+/// # Errors
+/// If that is nothing.
+pub fn titled(known: Known<'_>, title: &Title) -> Result<Vec<Part>, String> {
+    let (component, version) = (title.subject.component.as_str(), title.subject.version.as_str());
+    let is_it = |nevra: &Nevra| {
+        let whole = || format!("{}-{}", nevra.version(), nevra.release());
+        // A release often ends with what it was built for: `1.8.0-1` is `1.8.0-1.el5`, too.
+        let is_built = || whole().strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        nevra.name().eq_ignore_ascii_case(component) && (nevra.version() == version || is_built())
+    };
+    let is_of = |dist: &DistPath, word: Option<&str>| {
+        word.is_none_or(|word| dist.as_str().split('/').any(|part| part.eq_ignore_ascii_case(word)))
+    };
+    let (os, arch) = (title.os.as_ref().map(Os::as_str), title.arch.as_ref().map(Arch::as_str));
+    let dists = known.rules.distributions.keys().filter(|dist| is_of(dist, os) && is_of(dist, arch));
+    let of_dist = |dist: &DistPath| {
+        let listing = known.world.trees.listing(&uploads(known, dist).ok()?);
+        let built_from_it = |nevra: &Nevra| {
+            let package = known.world.packages.get(dist, nevra);
+            package.and_then(|package| package.source.as_deref()).is_some_and(is_it)
+        };
+        let packages: Vec<Nevra> =
+            listing.nevras().filter(|nevra| is_it(nevra) || built_from_it(nevra)).cloned().collect();
+        (!packages.is_empty()).then(|| Part { dist: dist.clone(), packages })
+    };
+    let found: Vec<Part> = dists.filter_map(of_dist).collect();
+    if found.is_empty() {
+        let place = [os, arch].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let place = if place.is_empty() { String::new() } else { format!(" for {place}") };
+        return Err(format!(
+            "no upload tree{place} has {component} {version}, which the title names; name the packages"
+        ));
+    }
+    Ok(found)
 }
 
 /// The upload tree of a distribution.

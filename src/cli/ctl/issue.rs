@@ -69,6 +69,9 @@ struct AddArgs {
     /// What sites can do until it is solved
     #[arg(long, default_value = "")]
     workaround: String,
+    /// Whom it hits, and how badly
+    #[arg(long, default_value = "")]
+    criticality: String,
     /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
     reason: String,
@@ -80,8 +83,8 @@ struct AddArgs {
 /// If there is no daemon, or it refuses.
 pub async fn run(args: IssueArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     match args.what {
-        What::Add(AddArgs { rollout, issue, title, show_stopper, workaround, reason }) => {
-            let body = IssueBody { issue, title, show_stopper, workaround, reason };
+        What::Add(AddArgs { rollout, issue, title, show_stopper, workaround, criticality, reason }) => {
+            let body = IssueBody { issue, title, show_stopper, workaround, criticality, reason };
             let path = format!("/api/v1/rollouts/{}/issues", escape(&rollout));
             Ok(recorded(&client.post(&path, &body).await?, json))
         }

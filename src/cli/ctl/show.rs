@@ -123,8 +123,13 @@ fn show_dossier(text: &mut String, dossier: &DossierBody) {
         let open = if issue.open { "open" } else { "closed" };
         let workaround =
             if issue.workaround.is_empty() { String::new() } else { format!("; workaround: {}", issue.workaround) };
+        let criticality = if issue.criticality.is_empty() { String::new() } else { format!("; {}", issue.criticality) };
         let rank = issue.priority.as_ref().map(|it| format!(", priority {it}")).unwrap_or_default();
-        let _ = writeln!(text, "issue         {} ({kind}{open}{rank}): {}{workaround}", issue.issue, issue.title);
+        let _ = writeln!(
+            text,
+            "issue         {} ({kind}{open}{rank}): {}{criticality}{workaround}",
+            issue.issue, issue.title
+        );
     }
     for approval in &dossier.approvals {
         let ApprovalBody { state, role, by, .. } = approval;
@@ -207,6 +212,7 @@ mod tests {
             title: "it dies at start".into(),
             show_stopper: open,
             workaround: if open { "start it twice".into() } else { String::new() },
+            criticality: if open { "all sites with a WN".into() } else { String::new() },
             since: at(),
             open,
             priority: open.then(|| "high".to_owned()),

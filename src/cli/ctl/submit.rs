@@ -21,8 +21,9 @@ pub struct SubmitArgs {
     /// The packages: name-[epoch:]version-release.arch; of another distribution: DISTRIBUTION=PACKAGE
     ///
     /// A pattern in quotes, such as 'bdii-*', is what the upload tree has of it, and a source package, bdii-5.2.22-1.el6.src, is
-    /// all that was built from it.
-    #[arg(required_unless_present = "new")]
+    /// all that was built from it. If none is named, the title selects them: their name and version, and for which
+    /// distributions.
+    #[arg(required_unless_present_any = ["new", "title"])]
     packages: Vec<String>,
     /// Everything in the upload tree that no open rollout names
     #[arg(long)]
@@ -30,7 +31,7 @@ pub struct SubmitArgs {
     /// The distribution of packages given without one; may be omitted if there is only one
     #[arg(long)]
     distribution: Option<String>,
-    /// One line for people
+    /// One line for people, such as "Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64"
     #[arg(long, default_value = "")]
     title: String,
     /// The change that it carries out
@@ -58,7 +59,7 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
         (true, Some(distribution)) => Some(distribution.clone()),
         (true, None) => Some(only_distribution(client).await?),
     };
-    let mut parts = by_distribution(client, packages, distribution).await?;
+    let mut parts = if packages.is_empty() { vec![] } else { by_distribution(client, packages, distribution).await? };
     if let Some(distribution) = news {
         match parts.iter_mut().find(|part| part.distribution == distribution) {
             Some(part) => part.new = true,

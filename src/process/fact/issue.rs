@@ -24,6 +24,9 @@ pub struct IssueNoted {
     /// What sites can do until it is solved.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
+    /// Whom it hits, and how badly; version 1 does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub criticality: String,
 }
 
 /// An issue is solved.
@@ -50,9 +53,14 @@ pub struct IssueRanked {
 
 impl Kind for IssueNoted {
     const NAME: &'static str = "issue.noted";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 
@@ -80,9 +88,12 @@ impl fmt::Display for IssueRanked {
 
 impl fmt::Display for IssueNoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rollout, issue, title, show_stopper, workaround } = self;
+        let Self { rollout, issue, title, show_stopper, workaround, criticality } = self;
         let kind = if *show_stopper { "show-stopper" } else { "issue" };
         write!(f, "noted the {kind} {issue} of {rollout}: {title}")?;
+        if !criticality.is_empty() {
+            write!(f, "; {criticality}")?;
+        }
         if workaround.is_empty() { Ok(()) } else { write!(f, "; workaround: {workaround}") }
     }
 }

@@ -896,6 +896,7 @@ pub(crate) mod samples {
                 title: "it dies".into(),
                 show_stopper: true,
                 workaround: "start it twice".into(),
+                criticality: String::new(),
             }
             .into(),
             issue::IssueClosed { rollout: rollout.clone(), issue: "#12".into() }.into(),
@@ -1117,6 +1118,13 @@ pub(crate) mod samples {
         vec![bundle::BundleMoves { bundle, rollouts }.into()]
     }
 
+    pub(crate) fn of_issues() -> Vec<Fact> {
+        let (rollout, issue) = ("rt-1".parse().expect("an id"), "#12".to_owned());
+        let (title, criticality) = ("it dies".to_owned(), "all sites with a WN".to_owned());
+        let workaround = String::new();
+        vec![issue::IssueNoted { rollout, issue, title, show_stopper: false, workaround, criticality }.into()]
+    }
+
     pub(crate) fn of_reminders() -> Vec<Fact> {
         let (bundle, team) = ("BUNDLE-2011-12".parse().expect("an id"), "ea-NGI_IT-INFN-T1".parse().expect("a team"));
         vec![super::task::QuarantineOver { task: 1, bundle, team }.into()]
@@ -1319,6 +1327,7 @@ mod tests {
             .chain(samples::of_reminders())
             .chain(samples::of_task_reports())
             .chain(samples::of_together())
+            .chain(samples::of_issues())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1413,10 +1422,16 @@ mod tests {
         all.extend(samples::of_reminders());
         all.extend(samples::of_task_reports());
         all.extend(samples::of_together());
+        all.extend(samples::of_issues());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
-        let newer = ["rollout.awaits\",\"kv\":3", "rollout.overridden\",\"kv\":1", "report.added\",\"kv\":1"];
+        let newer = [
+            "rollout.awaits\",\"kv\":3",
+            "rollout.overridden\",\"kv\":1",
+            "report.added\",\"kv\":1",
+            "issue.noted\",\"kv\":1",
+        ];
         let is_as_then = |line: &&str| !newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}")));
         let written = facts.iter().zip(sample.lines()).filter(|(_, line)| is_as_then(line));
         let written: Vec<String> = written.map(|(fact, _)| write(fact)).collect();

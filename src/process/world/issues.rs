@@ -18,6 +18,8 @@ pub struct Issue {
     pub show_stopper: bool,
     /// What sites can do until it is solved.
     pub workaround: String,
+    /// Whom it hits, and how badly.
+    pub criticality: String,
     /// When it was noted first.
     pub since: Timestamp,
     /// Whether it is not solved.
@@ -45,11 +47,11 @@ impl Issues {
     }
 
     pub(super) fn noted(&mut self, stamp: Stamp<'_>, noted: &IssueNoted) {
-        let IssueNoted { rollout, issue, title, show_stopper, workaround } = noted.clone();
+        let IssueNoted { rollout, issue, title, show_stopper, workaround, criticality } = noted.clone();
         let issues = self.by_rollout.entry(rollout).or_default();
         let known = issues.get(&issue);
         let (since, priority) = known.map_or((stamp.at, None), |known| (known.since, known.priority));
-        issues.insert(issue, Issue { title, show_stopper, workaround, since, open: true, priority });
+        issues.insert(issue, Issue { title, show_stopper, workaround, criticality, since, open: true, priority });
     }
 
     pub(super) fn ranked(&mut self, IssueRanked { rollout, issue, priority }: &IssueRanked) {

@@ -164,6 +164,9 @@ pub struct KnownIssueBody {
     /// What sites can do until it is solved.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
+    /// Whom it hits, and how badly.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub criticality: String,
     /// When it was noted.
     pub since: String,
     /// Whether it is not solved.
@@ -238,6 +241,7 @@ pub(super) fn dossier_of(view: &View, id: &RolloutId) -> DossierBody {
         title: issue.title.clone(),
         show_stopper: issue.show_stopper,
         workaround: issue.workaround.clone(),
+        criticality: issue.criticality.clone(),
         since: issue.since.to_string(),
         open: issue.open,
         priority: issue.priority.map(|it| it.as_str().to_owned()),

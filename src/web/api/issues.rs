@@ -27,6 +27,9 @@ pub struct IssueBody {
     /// What sites can do until it is solved.
     #[serde(default)]
     pub workaround: String,
+    /// Whom it hits, and how badly.
+    #[serde(default)]
+    pub criticality: String,
     /// Why; recorded in the logbook.
     #[serde(default)]
     pub reason: String,
@@ -72,11 +75,12 @@ pub async fn note_issue(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    let IssueBody { issue, title, show_stopper, workaround, reason } = asked;
-    for (what, text) in [("issue", &issue), ("title", &title), ("workaround", &workaround)] {
+    let IssueBody { issue, title, show_stopper, workaround, criticality, reason } = asked;
+    let texts = [("issue", &issue), ("title", &title), ("workaround", &workaround), ("criticality", &criticality)];
+    for (what, text) in texts {
         line(what, text)?;
     }
-    let noted = IssueNoted { rollout: rollout_id(&id)?, issue, title, show_stopper, workaround };
+    let noted = IssueNoted { rollout: rollout_id(&id)?, issue, title, show_stopper, workaround, criticality };
     line("reason", &reason)?;
     record(&context, caller, Ask::NoteIssue { noted, reason }).await
 }

@@ -107,6 +107,9 @@ pub struct MentionedBody {
     /// What sites can do until it is solved.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workaround: String,
+    /// Whom it hits, and how badly.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub criticality: String,
     /// Whether a report mentions it.
     pub mentioned: bool,
 }
@@ -148,6 +151,7 @@ pub(super) fn reports_of(view: &View, rollout: &Rollout) -> ReportsBody {
         open: issue.open,
         show_stopper: issue.show_stopper,
         workaround: issue.workaround.clone(),
+        criticality: issue.criticality.clone(),
         mentioned: world.adopters.of(id).filter_map(|(_, adopter)| adopter.report.as_ref()).any(|it| it.mentions(name)),
     };
     let title = rollout.title.parse::<Title>().ok();
@@ -226,9 +230,10 @@ pub(super) fn summary(all: &ReportsBody) -> String {
     for issue in &all.issues {
         let open = if issue.open { "open" } else { "closed" };
         let kind = if issue.show_stopper { ", show-stopper" } else { "" };
+        let criticality = if issue.criticality.is_empty() { "" } else { "; " };
         let workaround = if issue.workaround.is_empty() { "" } else { "; workaround: " };
-        let (title, around) = (&issue.title, &issue.workaround);
-        let _ = writeln!(text, "  {} ({open}{kind}): {title}{workaround}{around}", issue.issue);
+        let (title, critical, around) = (&issue.title, &issue.criticality, &issue.workaround);
+        let _ = writeln!(text, "  {} ({open}{kind}): {title}{criticality}{critical}{workaround}{around}", issue.issue);
     }
     text
 }
@@ -305,6 +310,7 @@ mod tests {
             open,
             show_stopper: open,
             workaround: if open { "start it twice".into() } else { String::new() },
+            criticality: if open { "all sites with a WN".into() } else { String::new() },
             mentioned: true,
         };
         ReportsBody {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::asking::{caller, encoded, line, next_page, parsed, problem, rollout_id};
 use super::attributes::{AboutBody, about};
 use super::dossier::{DossierBody, dossier_of};
+use crate::domain::naming::title::Title;
 use crate::domain::request::Priority;
 use crate::domain::rollout::Part;
 use crate::engine::view::{After, RolloutView, View, Wanted};
@@ -35,7 +36,8 @@ pub struct SubmitBody {
     /// Its distribution, as in the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// One line for people; the first package if empty.
+    /// One line for people; the first package if empty. If no packages are named, one that follows the naming convention
+    /// selects them: `Staged Rollout EMI-1.0 SE-DPM_mysql 1.8.0-1 SL5 x86_64`.
     #[serde(default)]
     pub title: String,
     /// Its packages in that distribution, each `name-[epoch:]version-release.arch`.
@@ -240,13 +242,19 @@ pub async fn submit(
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
     let SubmitBody { distribution, title, packages, parts: further, change, like, supersedes, .. } = asked;
+    let is_titled = distribution.is_none() && packages.is_empty() && further.is_empty() && !title.is_empty();
     let parts = match distribution {
         Some(distribution) => vec![PartBody { distribution, packages, new: false }],
-        None if packages.is_empty() && !further.is_empty() => vec![],
+        None if packages.is_empty() && (is_titled || !further.is_empty()) => vec![],
         None => return Err(Problem::bad_request("name the `distribution` of the packages".to_owned())),
     };
     let view = context.engine.shared().read();
-    let parts = parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?;
+    let parts = if is_titled {
+        let title: Title = title.parse().map_err(|error| Problem::bad_request(format!("{error}; or name packages")))?;
+        selection::titled(view.known(), &title).map_err(Problem::bad_request)?
+    } else {
+        parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?
+    };
     drop(view);
     let change = change.as_deref().map(parsed).transpose()?;
     let [like, supersedes] = [like, supersedes].map(|id| id.as_deref().map(parsed).transpose());

@@ -320,7 +320,7 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::NotesIssue => {
             let (issue, title, workaround) = (format!("#{}", b % 2), "it breaks".to_owned(), String::new());
             let show_stopper = !b.is_multiple_of(3);
-            let noted = IssueNoted { rollout, issue, title, show_stopper, workaround };
+            let noted = IssueNoted { rollout, issue, title, show_stopper, workaround, criticality: String::new() };
             Ask::NoteIssue { noted, reason: why }
         }
         What::ClosesIssue => Ask::CloseIssue { rollout, issue: format!("#{}", b % 2), reason: why },

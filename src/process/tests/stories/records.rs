@@ -328,6 +328,7 @@ fn early_adopters_accept_and_report_before_a_rollout_goes_on() {
         title: "it dies".into(),
         show_stopper: true,
         workaround: String::new(),
+        criticality: String::new(),
     };
     story.records(&member("tom", one), Ask::NoteIssue { noted, reason: String::new() });
     assert_eq!(story.stays(&srm, "Accepted"), "show_stopper");

@@ -1,7 +1,7 @@
 //! What people mean who name packages.
 
 use super::*;
-use crate::process::selection::{meant, new};
+use crate::process::selection::{meant, new, titled};
 
 fn dist() -> DistPath {
     DIST.parse().expect("a path")
@@ -61,4 +61,40 @@ fn new_is_what_no_open_rollout_names() {
     assert_eq!(new(story.known(), &dist()), Err("there is nothing new in untested/umd/3/sl6/x86_64".to_owned()));
     story.move_as(&[Role::ADMIN], "t", "Rejected").carried_out();
     assert!(new(story.known(), &dist()).is_err(), "what was withdrawn is not there any more");
+}
+
+/// S0-54: the title says which packages, for which systems and architectures.
+#[test]
+fn a_title_selects_packages() {
+    let mut story = story();
+    story.has_too("umd/3/sl5/i386").has_too("umd/3/sl5/x86_64");
+    for (dist, nevra) in [
+        ("umd/3/sl5/i386", "dpm-1.8.0-1.el5.i386"),
+        ("umd/3/sl5/x86_64", "dpm-1.8.0-1.el5.x86_64"),
+        ("umd/3/sl5/x86_64", "dpm-1.8.0-10.el5.x86_64"),
+        ("umd/3/sl5/x86_64", "CA-1.38-1.noarch"),
+        ("umd/3/sl6/x86_64", "ca-1.38-1.noarch"),
+    ] {
+        story.arrives_in(dist, nevra);
+    }
+    let selects = |title: &str| match titled(story.known(), &title.parse().expect("a title")) {
+        Ok(parts) => parts
+            .iter()
+            .flat_map(|part| part.packages.iter().map(move |nevra| format!("{}={nevra}", part.dist)))
+            .collect::<Vec<_>>(),
+        Err(why) => vec![why],
+    };
+    assert_eq!(selects("Staged Rollout EMI-1.0 DPM 1.8.0-1 SL5 x86_64"), ["umd/3/sl5/x86_64=dpm-1.8.0-1.el5.x86_64"]);
+    let all = ["umd/3/sl5/i386=dpm-1.8.0-1.el5.i386", "umd/3/sl5/x86_64=dpm-1.8.0-1.el5.x86_64"];
+    assert_eq!(selects("Staged Rollout EMI-1.0 DPM 1.8.0-1 SL5"), all);
+    // A short title is about all systems and architectures.
+    let both = ["umd/3/sl5/x86_64=CA-1.38-1.noarch", "umd/3/sl6/x86_64=ca-1.38-1.noarch"];
+    assert_eq!(selects("Staged Rollout CA 1.38"), both);
+    // Whatever was built from it belongs to it.
+    let built = ["umd/3/sl6/x86_64=bdii-5.2.22-1.el6.noarch", "umd/3/sl6/x86_64=bdii-config-5.2.22-1.el6.noarch"];
+    assert_eq!(selects("Staged Rollout EMI-1.0 bdii 5.2.22-1 SL6 x86_64"), built);
+    assert_eq!(
+        selects("Staged Rollout EMI-1.0 bdii 5.2.23 SL6 x86_64"),
+        ["no upload tree for SL6 x86_64 has bdii 5.2.23, which the title names; name the packages"]
+    );
 }

@@ -276,7 +276,14 @@ fn how_urgent_an_issue_is_is_decided_by_those_whose_task_that_is() {
     };
     assert_eq!(story.refuses(&dmsu, rank("#12", Priority::High)), "r has no issue #12");
     let (title, workaround) = ("it dies".to_owned(), String::new());
-    let noted = IssueNoted { rollout: id("r"), issue: "#12".into(), title, show_stopper: false, workaround };
+    let noted = IssueNoted {
+        rollout: id("r"),
+        issue: "#12".into(),
+        title,
+        show_stopper: false,
+        workaround,
+        criticality: String::new(),
+    };
     let note = Ask::NoteIssue { noted, reason: String::new() };
     story.records(&mary, note.clone());
     for other in [&mary, &admin] {

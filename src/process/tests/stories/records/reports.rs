@@ -103,7 +103,14 @@ fn an_issue_that_no_report_mentions_is_named_where_the_procedure_asks_for_it() {
         .records(&ida, report(CH, "see https://ggus.eu/?ticket_id=99", None));
     for (issue, title) in [("https://ggus.eu/?ticket_id=99", "it dies"), ("bug-12", "slow")] {
         let (title, workaround) = (title.to_owned(), String::new());
-        let noted = IssueNoted { rollout: id("r"), issue: issue.into(), title, show_stopper: false, workaround };
+        let noted = IssueNoted {
+            rollout: id("r"),
+            issue: issue.into(),
+            title,
+            show_stopper: false,
+            workaround,
+            criticality: String::new(),
+        };
         story.records(&tom, Ask::NoteIssue { noted, reason: String::new() });
     }
     story.passes(DAY * 6);
