@@ -208,7 +208,15 @@ fn team(n: usize) -> TeamName {
 
 fn registered(n: usize) -> TeamRegistered {
     let (products, stacks, node_types) = Default::default();
-    TeamRegistered { team: team(n), ngi: "NGI_X".to_owned(), products, stacks, node_types, observer: false }
+    TeamRegistered {
+        team: team(n),
+        ngi: "NGI_X".to_owned(),
+        products,
+        stacks,
+        node_types,
+        contacts: std::collections::BTreeSet::new(),
+        observer: false,
+    }
 }
 
 /// One task a rollout: so many teams roll out each bundle.

@@ -16,7 +16,7 @@ use super::world::World;
 use super::world::halts::HALTED;
 use crate::domain::gate::Finding;
 use crate::domain::moment::Elapsed;
-use crate::domain::names::{DistPath, HookName, TreeId, TreeName};
+use crate::domain::names::{DistPath, HookName, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::plan::{Item, Owner, Plan};
 
@@ -249,7 +249,11 @@ pub fn held(world: &World, rules: &Rules) -> BTreeMap<u64, Held> {
             let until = match (code, owner) {
                 (HALTED, _) => " until the halt ends".to_owned(),
                 (_, Owner::Rollout(_)) => "; withdraw it, or trust the key again".to_owned(),
-                (_, Owner::Bundle { .. }) => "; withdraw the rollout that has it, or trust the key again".to_owned(),
+                (_, Owner::Bundle { parts, .. }) => {
+                    let is_it = |rollout: &&RolloutId| world.objection(rules, &plan.part(rollout)).is_some();
+                    let rollouts: Vec<&str> = parts.keys().filter(is_it).map(RolloutId::as_str).collect();
+                    format!("; withdraw {}, or trust the key again", rollouts.join(", "))
+                }
                 (_, Owner::Restore { tree, from, .. }) => {
                     format!("; trust the key again, or give it up: `rolloutctl restore {tree} --to {from}`")
                 }

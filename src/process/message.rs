@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::decision::{Decision, Entry};
 use super::fact::incident::{ProblemOpened, ProblemRecurred};
 use super::fact::notice::Message;
-use super::fact::rollout::{Moved, Submitted};
+use super::fact::rollout::{Done, Moved, Submitted};
 use super::fact::task::{QuarantineOver, TaskBegun, TaskCreated, TaskDone, TaskReassigned};
 use super::fact::{Fact, Subject, halt, review};
 use super::gate::{acknowledged, exposure};
@@ -47,8 +47,18 @@ pub(super) fn with_messages(known: Known<'_>, mut decision: Decision) -> Decisio
         world.apply(seq, known.now.wall, entry.who.as_str(), &entry.fact);
     }
     let after = Known { world: &world, ..known };
-    let entries = decision.entries.iter().zip(first..);
-    let due: Vec<Message> = entries.flat_map(|(entry, cause)| messages(after, &entry.fact, cause)).collect();
+    let update = |entry: &Entry| match &entry.fact {
+        Fact::Done(Done { rollout: Some(rollout), .. }) => world.bundles.update_of(rollout),
+        _ => None,
+    };
+    // Of an update whose rollouts come out together, the last one releases it.
+    let releases = |n: usize| {
+        let own = update(&decision.entries[n]);
+        own.is_none() || !decision.entries[n + 1..].iter().any(|later| update(later) == own)
+    };
+    let entries = decision.entries.iter().zip(first..).enumerate();
+    let due: Vec<Message> =
+        entries.flat_map(|(n, (entry, cause))| messages(after, &entry.fact, cause, releases(n))).collect();
     decision.entries.extend(due.into_iter().map(Entry::of_daemon));
     decision
 }
@@ -81,8 +91,8 @@ fn may_enter(fact: &Fact) -> bool {
     matches!(fact, Fact::Submitted(_) | Fact::Done(_) | Fact::Moved(Moved { plan: None, .. }))
 }
 
-/// The messages that a fact calls for in the world after it.
-fn messages(known: Known<'_>, fact: &Fact, cause: u64) -> Vec<Message> {
+/// The messages that a fact calls for in the world after it; `releases` says whether it may release an update.
+fn messages(known: Known<'_>, fact: &Fact, cause: u64, releases: bool) -> Vec<Message> {
     let event = Event::of(known, fact);
     // Several distributions with one procedure are told once.
     let mut seen: Vec<(&str, &Notice)> = Vec::new();
@@ -90,6 +100,9 @@ fn messages(known: Known<'_>, fact: &Fact, cause: u64) -> Vec<Message> {
     for rules in event.procedures() {
         let procedure = rules.workflow.name();
         for notice in notices(rules, fact).filter(|notice| event.is_occasion(&notice.when)) {
+            if !releases && matches!(notice.when, Occasion::UpdateReleased) {
+                continue;
+            }
             if seen.contains(&(procedure, notice)) {
                 continue;
             }

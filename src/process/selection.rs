@@ -63,23 +63,31 @@ pub fn new(known: Known<'_>, dist: &DistPath) -> Result<Vec<Nevra>, String> {
 /// What a title selects of all upload trees (S0-54): the packages of that name and version, and what was built from a source
 /// package of that name and version, for its operating system and architecture, or for all if it names none.
 ///
-/// A distribution is for the system and the architecture that its path names, as `umd/3/sl5/x86_64`.
+/// A distribution is for the system and the architecture that its path names, as `umd/3/sl5/x86_64`; `only` names one.
 ///
 /// # Errors
-/// If that is nothing.
-pub fn titled(known: Known<'_>, title: &Title) -> Result<Vec<Part>, String> {
+/// If that is nothing, or more than one version or release of a package.
+pub fn titled(known: Known<'_>, title: &Title, only: Option<&DistPath>) -> Result<Vec<Part>, String> {
+    if let Some(dist) = only {
+        uploads(known, dist)?;
+    }
     let (component, version) = (title.subject.component.as_str(), title.subject.version.as_str());
+    // A release often ends with what it was built for: `1.8.0-1` is `1.8.0-1.el5`, too, and not `1.8.0-1.1`.
+    let is_tag = |rest: &str| rest.is_empty() || rest.starts_with('.') && rest[1..].starts_with(char::is_alphabetic);
+    let is_release = |nevra: &Nevra, release: &str| nevra.release().strip_prefix(release).is_some_and(is_tag);
     let is_it = |nevra: &Nevra| {
-        let whole = || format!("{}-{}", nevra.version(), nevra.release());
-        // A release often ends with what it was built for: `1.8.0-1` is `1.8.0-1.el5`, too.
-        let is_built = || whole().strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        nevra.name().eq_ignore_ascii_case(component) && (nevra.version() == version || is_built())
+        let is_version = match version.rsplit_once('-') {
+            None => nevra.version() == version,
+            Some((version, release)) => nevra.version() == version && is_release(nevra, release),
+        };
+        nevra.name().eq_ignore_ascii_case(component) && is_version
     };
     let is_of = |dist: &DistPath, word: Option<&str>| {
         word.is_none_or(|word| dist.as_str().split('/').any(|part| part.eq_ignore_ascii_case(word)))
     };
     let (os, arch) = (title.os.as_ref().map(Os::as_str), title.arch.as_ref().map(Arch::as_str));
-    let dists = known.rules.distributions.keys().filter(|dist| is_of(dist, os) && is_of(dist, arch));
+    let dists = known.rules.distributions.keys().filter(|dist| only.is_none_or(|only| only == *dist));
+    let dists = dists.filter(|dist| is_of(dist, os) && is_of(dist, arch));
     let of_dist = |dist: &DistPath| {
         let listing = known.world.trees.listing(&uploads(known, dist).ok()?);
         let built_from_it = |nevra: &Nevra| {
@@ -97,6 +105,15 @@ pub fn titled(known: Known<'_>, title: &Title) -> Result<Vec<Part>, String> {
         return Err(format!(
             "no upload tree{place} has {component} {version}, which the title names; name the packages"
         ));
+    }
+    for Part { dist, packages } in &found {
+        let same = |a: &&Nevra, b: &&Nevra| a.name() == b.name() && a.arch() == b.arch();
+        let twice = packages
+            .iter()
+            .find_map(|one| packages.iter().find(|other| *other != one && same(&one, other)).map(|other| (one, other)));
+        if let Some((one, other)) = twice {
+            return Err(format!("the title fits {one} and {other} in {dist}; name the packages"));
+        }
     }
     Ok(found)
 }

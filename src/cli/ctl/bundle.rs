@@ -199,9 +199,10 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
             client.post(&of(&bundle, "/approvals"), &ApproveBundleBody { state, only, role, reason }).await?
         }
         What::Move { bundle, state, only, no_wait, reason } => {
-            let moved = client.post(&of(&bundle, "/move"), &MoveBundleBody { state, only, reason }).await?;
+            let body = MoveBundleBody { state, only, reason };
+            let moved = client.post(&of(&bundle, "/move"), &body).await?;
             if !no_wait {
-                at_rest_all(client, &of(&bundle, "")).await?;
+                at_rest_all(client, &of(&bundle, ""), &body.only).await?;
             }
             moved
         }
@@ -215,7 +216,7 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
         }
         What::Correct { bundle, withdraw, apply: true, reason } => {
             let done = client.post(&of(&bundle, "/corrections"), &CorrectBody { withdraw, reason }).await?;
-            at_rest_all(client, &of(&bundle, "")).await?;
+            at_rest_all(client, &of(&bundle, ""), &[]).await?;
             done
         }
         What::Close { bundle, reason } => client.delete(&of(&bundle, ""), &CloseBundleBody { reason }).await?,
@@ -236,11 +237,16 @@ fn affected(bundle: &str, teams: &[AffectedBody], width: usize) -> String {
     table::lay_out(&["TEAM", "AFFECTED", "NODE TYPES", "ROLL-OUT TASK"], &rows, width)
 }
 
-/// Waits until nothing is being moved for any rollout of a bundle.
-async fn at_rest_all(client: &Client, path: &str) -> Result<(), Failure> {
-    let bundle: BundleBody = client.get(path).await?;
-    for member in bundle.rollouts {
-        let rollout = at_rest(client, &member.rollout).await?;
+/// Waits until nothing is being moved for these rollouts, or for any rollout of a bundle if none is named.
+async fn at_rest_all(client: &Client, path: &str, only: &[String]) -> Result<(), Failure> {
+    let all: Vec<String> = if only.is_empty() {
+        let bundle: BundleBody = client.get(path).await?;
+        bundle.rollouts.into_iter().map(|member| member.rollout).collect()
+    } else {
+        only.to_vec()
+    };
+    for rollout in all {
+        let rollout = at_rest(client, &rollout).await?;
         if rollout.moving {
             return Err(not_moved(&rollout, &own_name()));
         }

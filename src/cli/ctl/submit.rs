@@ -22,7 +22,7 @@ pub struct SubmitArgs {
     ///
     /// A pattern in quotes, such as 'bdii-*', is what the upload tree has of it, and a source package, bdii-5.2.22-1.el6.src, is
     /// all that was built from it. If none is named, the title selects them: their name and version, and for which
-    /// distributions.
+    /// distributions, unless --distribution names one.
     #[arg(required_unless_present_any = ["new", "title"])]
     packages: Vec<String>,
     /// Everything in the upload tree that no open rollout names
@@ -59,14 +59,16 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
         (true, Some(distribution)) => Some(distribution.clone()),
         (true, None) => Some(only_distribution(client).await?),
     };
-    let mut parts = if packages.is_empty() { vec![] } else { by_distribution(client, packages, distribution).await? };
+    let is_titled = packages.is_empty() && !new;
+    let only = distribution.clone().filter(|_| is_titled);
+    let mut parts = if is_titled { vec![] } else { by_distribution(client, packages, distribution).await? };
     if let Some(distribution) = news {
         match parts.iter_mut().find(|part| part.distribution == distribution) {
             Some(part) => part.new = true,
             None => parts.push(PartBody { distribution, packages: vec![], new: true }),
         }
     }
-    let body = SubmitBody { id: rollout, distribution: None, title, packages: vec![], parts, change, like, supersedes };
+    let body = SubmitBody { id: rollout, distribution: only, title, packages: vec![], parts, change, like, supersedes };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
     let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
     Ok(Outcome::done(if json { document(&made) } else { words }))

@@ -52,6 +52,11 @@ struct AddArgs {
     /// A node type that its site runs
     #[arg(long = "node-type", value_name = "TYPE")]
     node_types: Vec<String>,
+    /// Where the team can be reached: its mailing list, its page
+    ///
+    /// Not the address of a person: the logbook is kept for ever.
+    #[arg(long = "contact", value_name = "ADDRESS")]
+    contacts: Vec<String>,
     /// It only observes: its reports are kept, and do not count
     #[arg(long)]
     observer: bool,
@@ -70,10 +75,10 @@ pub async fn run(args: TeamArgs, client: &Client, json: bool) -> Result<Outcome,
             let teams: Vec<TeamBody> = client.get("/api/v1/teams").await?;
             Ok(Outcome::done(if json { document(&teams) } else { show(&teams, table::width()) }))
         }
-        What::Add(AddArgs { team, ngi, products, stacks, node_types, observer, reason }) => {
-            let [products, stacks, node_types] =
-                [products, stacks, node_types].map(|names| names.into_iter().collect());
-            let body = RegisterBody { ngi, products, stacks, node_types, observer, reason };
+        What::Add(AddArgs { team, ngi, products, stacks, node_types, contacts, observer, reason }) => {
+            let [products, stacks, node_types, contacts] =
+                [products, stacks, node_types, contacts].map(|names| names.into_iter().collect());
+            let body = RegisterBody { ngi, products, stacks, node_types, contacts, observer, reason };
             Ok(recorded(&client.put(&path(&team), &body).await?, json))
         }
         What::Remove { team, reason } => {
@@ -97,10 +102,11 @@ fn show(teams: &[TeamBody], width: usize) -> String {
     let row = |team: &TeamBody| {
         let kind = if team.observer { "observer" } else { "early adopter" };
         let (products, stacks) = (all(&team.products, "all"), all(&team.stacks, "all"));
-        vec![team.team.clone(), team.site.clone(), kind.to_owned(), products, stacks, all(&team.node_types, "")]
+        let (node_types, contacts) = (all(&team.node_types, ""), all(&team.contacts, ""));
+        vec![team.team.clone(), team.site.clone(), kind.to_owned(), products, stacks, node_types, contacts]
     };
     let rows: Vec<_> = teams.iter().map(row).collect();
-    table::lay_out(&["TEAM", "SITE", "KIND", "PRODUCTS", "STACKS", "NODE TYPES"], &rows, width)
+    table::lay_out(&["TEAM", "SITE", "KIND", "PRODUCTS", "STACKS", "NODE TYPES", "CONTACTS"], &rows, width)
 }
 
 #[cfg(test)]
@@ -117,6 +123,7 @@ mod tests {
             products: names(&["bdii", "dpm"]),
             stacks: names(&[]),
             node_types: names(&["UI", "WN"]),
+            contacts: names(&["ea-ngi-it@example.org"]),
             observer: false,
         };
         let observer = TeamBody {
@@ -126,6 +133,7 @@ mod tests {
             products: names(&[]),
             stacks: names(&[]),
             node_types: names(&[]),
+            contacts: names(&[]),
             observer: true,
         };
         insta::assert_snapshot!(show(&[team, observer], 120));

@@ -10,6 +10,7 @@ use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, Role, RolloutId};
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
+use crate::process::fact::rollout::Moved;
 use crate::process::fact::{Fact, count};
 use crate::process::gate::{Case, shrink};
 use crate::process::known::Known;
@@ -137,26 +138,30 @@ pub(in crate::process) fn approve(
         Ok(named) => named,
         Err(decision) => return decision,
     };
-    let (mut entries, mut findings, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut entries, mut findings, mut before) = (Vec::new(), Vec::new(), 0);
     for rollout in named {
+        if dossier::has_approved_already(known, caller, rollout, state) {
+            before += 1;
+            continue;
+        }
         let one = dossier::approve(known, caller, rollout, state, role, reason);
-        entries.extend(one.entries);
         match one.answer {
+            Some(Answer::Recorded { .. }) => entries.extend(one.entries),
             Some(Answer::Refused(judged)) => {
                 findings.extend(judged.findings.into_iter().map(|finding| finding.about(rollout)));
             }
-            Some(Answer::Recorded { .. }) | None => {}
-            Some(other) => others.push(other),
+            other => return Decision { entries: vec![], answer: other },
         }
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
     }
     if entries.is_empty() {
-        let nothing = || Answer::Conflict(format!("the bundle {id} has no rollouts"));
-        return Decision::answered(others.into_iter().next().unwrap_or_else(nothing));
+        let what = if before == 0 { "has no rollouts" } else { "has your approval already" };
+        return Decision::answered(Answer::Conflict(format!("the bundle {id} {what}")));
     }
-    let says = format!("approved {state} of {} of the bundle {id}", count(entries.len(), "rollout"));
+    let already = if before == 0 { String::new() } else { format!("; {before} had your approval already") };
+    let says = format!("approved {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
 }
 
@@ -220,13 +225,21 @@ pub(in crate::process) fn step(
     let of_each = cases
         .iter()
         .flat_map(|case| case.warnings().into_iter().map(|warning| format!("{}: {warning}", case.rollout.id)));
-    let warnings = in_part.chain(of_each).collect();
+    let warnings: Vec<String> = in_part.chain(of_each).collect();
     let says = format!(
         "moved {} of the bundle {id} to {state}; {}",
         count(entries.len(), "rollout"),
         count(packages, "package")
     );
-    entries.extend(together(id, &entries));
+    let moving = entries
+        .iter()
+        .filter(|entry| matches!(&entry.fact, Fact::Moved(Moved { plan: Some(plan), .. }) if !plan.is_withdrawal()));
+    let several = moving.count() > 1;
+    let as_one = together(id, &entries);
+    let apart = "their packages go into different trees of a distribution, so they move one after the other";
+    let apart = (several && as_one.is_none()).then(|| apart.to_owned());
+    let warnings: Vec<String> = apart.into_iter().chain(warnings).collect();
+    entries.extend(as_one);
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings }) }
 }
 

@@ -61,9 +61,14 @@ pub fn corrections(known: Known<'_>, id: &BundleId, withdraw: bool) -> Option<Co
     let announced: BTreeSet<RolloutId> = bundle.announced.iter().flatten().cloned().collect();
     let alive: Vec<&Rollout> = bundle.members.iter().filter_map(|id| alive(known, id)).collect();
     let is_alive = |id: &RolloutId| alive.iter().any(|rollout| rollout.id == *id);
-    let off = announced.iter().filter(|id| !is_alive(id)).cloned().collect();
+    // What is released with another bundle than its own is no stray of either (S1-30).
+    let is_with = |rollout: &RolloutId| known.world.bundles.is_released_with(rollout, id);
+    let is_guest = |rollout: &RolloutId| {
+        known.world.bundles.of(rollout).is_some() && self::alive(known, rollout).is_some() && is_with(rollout)
+    };
+    let off = announced.iter().filter(|id| !is_alive(id) && !is_guest(id)).cloned().collect();
     let mut found = Corrections { off, ..Corrections::default() };
-    for rollout in alive.iter().filter(|rollout| !announced.contains(&rollout.id)) {
+    for rollout in alive.iter().filter(|rollout| !announced.contains(&rollout.id) && is_with(&rollout.id)) {
         match withdrawal(known, rollout).filter(|_| withdraw) {
             Some(state) => found.withdrawn.push((rollout.id.clone(), state)),
             None => drop(found.on.insert(rollout.id.clone())),

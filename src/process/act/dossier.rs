@@ -49,6 +49,11 @@ pub(in crate::process) fn approve(
     recorded(known, caller, reason, Approved { rollout: id.clone(), state: state.to_string(), role: own.clone() })
 }
 
+/// Whether somebody has approved already that a rollout goes to a state.
+pub(super) fn has_approved_already(known: Known<'_>, caller: &Caller, id: &RolloutId, state: &str) -> bool {
+    of_state(known, id, state).is_ok_and(|toward| has_approved(known, caller, id, toward.state))
+}
+
 /// Takes one's own approval back.
 pub(in crate::process) fn disapprove(
     known: Known<'_>,

@@ -1,4 +1,5 @@
-//! Rollouts of a bundle move in one plan (S1-18): all their trees are staged before any is shown, in all distributions.
+//! Rollouts of a bundle move in one plan (S1-18): all their trees are staged before any is shown, in all distributions. What is
+//! withdrawn does not wait for anything else.
 //!
 //! Each has an entry for its own step, and one entry behind them says that they move together. If another step of one of
 //! them overtakes the plan while that is stuck (its withdrawal, or it is given up), the others still move together.
@@ -17,7 +18,7 @@ use crate::process::known::Known;
 pub(in crate::process) fn together(bundle: &BundleId, entries: &[Entry]) -> Option<Entry> {
     let plans = || {
         entries.iter().filter_map(|entry| match &entry.fact {
-            Fact::Moved(Moved { rollout, plan: Some(plan), .. }) => Some((rollout, 0, plan)),
+            Fact::Moved(Moved { rollout, plan: Some(plan), .. }) if !plan.is_withdrawal() => Some((rollout, 0, plan)),
             _ => None,
         })
     };

@@ -616,6 +616,8 @@ fn read_any(body: &str) -> Result<(Fact, u32, Option<Elapsed>), String> {
 pub(crate) mod samples {
     //! One of every fact, for tests of reading, folding and showing.
 
+    use std::collections::BTreeSet;
+
     use super::daemon::Started;
     use super::package::{Accepted, Lost};
     use super::rollout::{Awaits, Declined, Done, Moved, Staged, StagedTree, Submitted};
@@ -874,6 +876,7 @@ pub(crate) mod samples {
                 products: names("bdii"),
                 stacks: names("EMI"),
                 node_types: names("UI"),
+                contacts: BTreeSet::new(),
                 observer: true,
             }
             .into(),
@@ -1122,7 +1125,17 @@ pub(crate) mod samples {
         let (rollout, issue) = ("rt-1".parse().expect("an id"), "#12".to_owned());
         let (title, criticality) = ("it dies".to_owned(), "all sites with a WN".to_owned());
         let workaround = String::new();
-        vec![issue::IssueNoted { rollout, issue, title, show_stopper: false, workaround, criticality }.into()]
+        let team = team::TeamRegistered {
+            team: "ea-NGI_IT-INFN-T1".parse().expect("a team"),
+            ngi: "NGI_IT".into(),
+            products: BTreeSet::new(),
+            stacks: BTreeSet::new(),
+            node_types: BTreeSet::new(),
+            contacts: BTreeSet::from(["ea-ngi-it@example.org".to_owned()]),
+            observer: false,
+        };
+        let noted = issue::IssueNoted { rollout, issue, title, show_stopper: false, workaround, criticality };
+        vec![noted.into(), team.into()]
     }
 
     pub(crate) fn of_reminders() -> Vec<Fact> {
@@ -1431,6 +1444,7 @@ mod tests {
             "rollout.overridden\",\"kv\":1",
             "report.added\",\"kv\":1",
             "issue.noted\",\"kv\":1",
+            "team.registered\",\"kv\":1",
         ];
         let is_as_then = |line: &&str| !newer.iter().any(|kind| line.contains(&format!("\"kind\":\"{kind}")));
         let written = facts.iter().zip(sample.lines()).filter(|(_, line)| is_as_then(line));

@@ -25,6 +25,9 @@ pub struct TeamRegistered {
     /// The node types that its site runs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub node_types: BTreeSet<String>,
+    /// Where it can be reached: its mailing list, its page. Not people: the logbook is kept for ever. Version 1 does not say.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub contacts: BTreeSet<String>,
     /// Whether it only observes: its reports are kept, and count towards nothing (S0-12).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observer: bool,
@@ -40,9 +43,14 @@ pub struct TeamLeft {
 
 impl Kind for TeamRegistered {
     const NAME: &'static str = "team.registered";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Team(self.team.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 
@@ -56,10 +64,11 @@ impl Kind for TeamLeft {
 
 impl fmt::Display for TeamRegistered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { team, ngi, products, stacks, node_types, observer } = self;
+        let Self { team, ngi, products, stacks, node_types, contacts, observer } = self;
         let kind = if *observer { "observer team" } else { "team" };
         write!(f, "registered the {kind} {team} of {ngi}")?;
-        for (what, names) in [("products", products), ("stacks", stacks), ("node types", node_types)] {
+        let all = [("products", products), ("stacks", stacks), ("node types", node_types), ("contacts", contacts)];
+        for (what, names) in all {
             if !names.is_empty() {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 write!(f, "; {what}: {}", names.join(", "))?;

@@ -86,13 +86,23 @@ impl Bundles {
         Some((id, self.get(id)?))
     }
 
-    /// The open bundle with which a rollout is released: its own, unless the release notes of another one list it and those
-    /// of its own do not (S1-30).
-    pub fn releasing(&self, rollout: &RolloutId) -> Option<(&BundleId, &Bundle)> {
-        let lists = |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|listed| listed.contains(rollout));
+    /// The open bundles with which a rollout is released: its own, unless the release notes of others list it and those of
+    /// its own do not (S1-30). A bundle that announces nothing of its own releases nothing.
+    pub fn releasing(&self, rollout: &RolloutId) -> Vec<(&BundleId, &Bundle)> {
+        let lists =
+            |bundle: &Bundle, it: &RolloutId| bundle.announced.as_ref().is_some_and(|listed| listed.contains(it));
         let own = self.of(rollout);
-        let other = || self.listing(rollout).find(|(_, bundle)| !bundle.closed);
-        own.filter(|(_, bundle)| lists(bundle)).or_else(other).or(own)
+        let is_such = |bundle: &Bundle| !bundle.closed && bundle.members.iter().any(|member| lists(bundle, member));
+        let others: Vec<_> = match own {
+            Some((_, bundle)) if lists(bundle, rollout) => vec![],
+            _ => self.listing(rollout).filter(|(_, bundle)| is_such(bundle)).collect(),
+        };
+        if others.is_empty() { own.into_iter().collect() } else { others }
+    }
+
+    /// Whether a rollout is released with this bundle.
+    pub fn is_released_with(&self, rollout: &RolloutId, bundle: &BundleId) -> bool {
+        self.releasing(rollout).iter().any(|(id, _)| *id == bundle)
     }
 
     /// The bundles whose release notes list a rollout.

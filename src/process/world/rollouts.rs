@@ -382,6 +382,7 @@ impl Rollouts {
         };
         let shown: BTreeSet<TreeId> =
             plan.trees().into_iter().filter(|tree| !plans.iter().any(|one| hides(tree, one))).collect();
+        let decided = plans.iter().filter_map(|(_, number, _)| self.decided(*number)).min();
         for (rollout, number, _) in &plans {
             self.ended(*number);
             self.change(rollout, |known| known.plan = Some(stamp.seq));
@@ -389,7 +390,7 @@ impl Rollouts {
         if !shown.is_empty() {
             self.shown.insert(stamp.seq, shown);
         }
-        self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan), decided: Some(stamp.at) });
+        self.plans.insert(stamp.seq, UnderWay { plan: Arc::new(plan), decided });
     }
 
     /// Something else was decided for a rollout whose plan is not carried out yet. That of a bundle is taken apart: what it

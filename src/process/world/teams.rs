@@ -20,6 +20,8 @@ pub struct Team {
     pub stacks: BTreeSet<String>,
     /// The node types that its site runs.
     pub node_types: BTreeSet<String>,
+    /// Where it can be reached.
+    pub contacts: BTreeSet<String>,
     /// Whether it only observes.
     pub observer: bool,
 }
@@ -54,8 +56,8 @@ impl Teams {
     }
 
     pub(super) fn registered(&mut self, registered: &TeamRegistered) {
-        let TeamRegistered { team, ngi, products, stacks, node_types, observer } = registered.clone();
-        self.by_name.insert(team, Arc::new(Team { ngi, products, stacks, node_types, observer }));
+        let TeamRegistered { team, ngi, products, stacks, node_types, contacts, observer } = registered.clone();
+        self.by_name.insert(team, Arc::new(Team { ngi, products, stacks, node_types, contacts, observer }));
     }
 
     pub(super) fn left(&mut self, left: &TeamLeft) {

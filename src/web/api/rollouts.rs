@@ -37,7 +37,7 @@ pub struct SubmitBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
     /// One line for people; the first package if empty. If no packages are named, one that follows the naming convention
-    /// selects them: `Staged Rollout EMI-1.0 SE-DPM_mysql 1.8.0-1 SL5 x86_64`.
+    /// selects them, in that distribution if one is named: `Staged Rollout EMI-1.0 SE-DPM_mysql 1.8.0-1 SL5 x86_64`.
     #[serde(default)]
     pub title: String,
     /// Its packages in that distribution, each `name-[epoch:]version-release.arch`.
@@ -242,7 +242,8 @@ pub async fn submit(
     line("title", &asked.title)?;
     let rollout = parsed(&asked.id)?;
     let SubmitBody { distribution, title, packages, parts: further, change, like, supersedes, .. } = asked;
-    let is_titled = distribution.is_none() && packages.is_empty() && further.is_empty() && !title.is_empty();
+    let is_titled = packages.is_empty() && further.is_empty() && !title.is_empty();
+    let only = distribution.as_deref().filter(|_| is_titled).map(parsed).transpose()?;
     let parts = match distribution {
         Some(distribution) => vec![PartBody { distribution, packages, new: false }],
         None if packages.is_empty() && (is_titled || !further.is_empty()) => vec![],
@@ -251,7 +252,7 @@ pub async fn submit(
     let view = context.engine.shared().read();
     let parts = if is_titled {
         let title: Title = title.parse().map_err(|error| Problem::bad_request(format!("{error}; or name packages")))?;
-        selection::titled(view.known(), &title).map_err(Problem::bad_request)?
+        selection::titled(view.known(), &title, only.as_ref()).map_err(Problem::bad_request)?
     } else {
         parts.iter().chain(&further).map(|body| meant(&view, body)).collect::<Result<_, _>>()?
     };

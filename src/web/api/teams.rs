@@ -35,6 +35,9 @@ pub struct TeamBody {
     /// The node types that its site runs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub node_types: BTreeSet<String>,
+    /// Where it can be reached: its mailing list, its page.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub contacts: BTreeSet<String>,
     /// Whether it only observes: its reports are kept and do not count.
     #[serde(default)]
     pub observer: bool,
@@ -55,6 +58,9 @@ pub struct RegisterBody {
     /// The node types that its site runs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub node_types: BTreeSet<String>,
+    /// Where it can be reached: its mailing list, its page.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub contacts: BTreeSet<String>,
     /// Whether it only observes: its reports are kept and do not count.
     #[serde(default)]
     pub observer: bool,
@@ -80,10 +86,10 @@ pub async fn teams(State(context): State<Context>) -> Json<Vec<TeamBody>> {
 }
 
 fn team_body((name, team): (&TeamName, &Team)) -> TeamBody {
-    let Team { ngi, products, stacks, node_types, observer } = team.clone();
+    let Team { ngi, products, stacks, node_types, contacts, observer } = team.clone();
     // Nobody is registered whose name does not begin with the NGI.
     let site = name.split(|known| known == ngi).map_or(name.without_prefix(), |(_, site)| site).to_owned();
-    TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, observer }
+    TeamBody { team: name.to_string(), site, ngi, products, stacks, node_types, contacts, observer }
 }
 
 /// Enters a team, or replaces its entry.
@@ -102,12 +108,15 @@ pub async fn register(
 ) -> Result<Json<RecordedBody>, Problem> {
     let caller = caller(&context, client, &headers).await?;
     let Object(asked) = read?;
-    let RegisterBody { ngi, products, stacks, node_types, observer, reason } = asked;
+    let RegisterBody { ngi, products, stacks, node_types, contacts, observer, reason } = asked;
     line("NGI", &ngi)?;
     for name in products.iter().chain(&stacks).chain(&node_types) {
         line("name", name)?;
     }
-    let team = TeamRegistered { team: parsed(&team)?, ngi, products, stacks, node_types, observer };
+    for contact in &contacts {
+        line("contact", contact)?;
+    }
+    let team = TeamRegistered { team: parsed(&team)?, ngi, products, stacks, node_types, contacts, observer };
     line("reason", &reason)?;
     record(&context, caller, Ask::Register { team, reason }).await
 }

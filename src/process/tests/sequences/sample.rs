@@ -83,7 +83,7 @@ pub(super) fn id(n: usize) -> RolloutId {
 pub(super) fn registered(team: TeamName, observer: bool) -> TeamRegistered {
     let ngi = team.as_str()["ea-".len()..][..6].to_owned();
     let (products, stacks, node_types) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    TeamRegistered { team, ngi, products, stacks, node_types, observer }
+    TeamRegistered { team, ngi, products, stacks, node_types, contacts: BTreeSet::new(), observer }
 }
 
 /// Each role has somebody, a team has a member, and the rest may do everything.

@@ -97,7 +97,15 @@ fn team(text: &str) -> TeamName {
 /// That a team of early adopters is registered, which tests everything.
 fn registered(name: &str, ngi: &str) -> Ask {
     let (products, stacks, node_types) = Default::default();
-    let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
+    let team = TeamRegistered {
+        team: team(name),
+        ngi: ngi.into(),
+        products,
+        stacks,
+        node_types,
+        contacts: BTreeSet::new(),
+        observer: false,
+    };
     Ask::Register { team, reason: "because".into() }
 }
 
@@ -162,6 +170,7 @@ impl Story {
                 products: BTreeSet::new(),
                 stacks: BTreeSet::new(),
                 node_types: BTreeSet::new(),
+                contacts: BTreeSet::new(),
                 observer,
             };
             self.records(&srm, Ask::Register { team, reason: String::new() });
@@ -528,7 +537,15 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     // Roll-out tasks, with a quarantine (S1-22 to S1-27).
     for (name, ngi) in [("ea-NGI_IT-T1", "NGI_IT"), ("ea-NGI_CH-CSCS", "NGI_CH")] {
         let (products, stacks, node_types) = Default::default();
-        let team = TeamRegistered { team: team(name), ngi: ngi.into(), products, stacks, node_types, observer: false };
+        let team = TeamRegistered {
+            team: team(name),
+            ngi: ngi.into(),
+            products,
+            stacks,
+            node_types,
+            contacts: BTreeSet::new(),
+            observer: false,
+        };
         story.records(&ou, Ask::Register { team, reason: reason() });
     }
     let tasks = |teams: &[&str]| Ask::CreateTasks {
@@ -591,7 +608,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     assert_eq!(story.refuses(&mu, approve(&["r"])), "role");
     assert_eq!(story.refuses(&ou, approve(&["t"])), "t is not in the bundle B-1, nor do its release notes list it");
     story.records(&ou, approve(&["r"]));
-    assert_eq!(story.refuses(&ou, approve(&["r"])), "you have approved In Production of r already");
+    assert_eq!(story.refuses(&ou, approve(&["r"])), "the bundle B-1 has your approval already");
     story.records(&mu, moves("in production", &["r"])).carried_out();
     assert_eq!((story.trees(BDII), story.trees(DPM)), (vec!["production".to_owned()], vec!["delta".to_owned()]));
     assert_eq!(story.refuses(&mu, moves("in production", &["r"])), "the bundle B-1 is there already");

@@ -77,7 +77,7 @@ fn a_title_selects_packages() {
     ] {
         story.arrives_in(dist, nevra);
     }
-    let selects = |title: &str| match titled(story.known(), &title.parse().expect("a title")) {
+    let selects = |title: &str| match titled(story.known(), &title.parse().expect("a title"), None) {
         Ok(parts) => parts
             .iter()
             .flat_map(|part| part.packages.iter().map(move |nevra| format!("{}={nevra}", part.dist)))
@@ -97,4 +97,19 @@ fn a_title_selects_packages() {
         selects("Staged Rollout EMI-1.0 bdii 5.2.23 SL6 x86_64"),
         ["no upload tree for SL6 x86_64 has bdii 5.2.23, which the title names; name the packages"]
     );
+    // Neither another version nor one of two releases is meant.
+    for (title, why) in [
+        ("Staged Rollout EMI-1.0 bdii 5.2 SL6 x86_64", "no upload tree for SL6 x86_64 has bdii 5.2"),
+        ("Staged Rollout EMI-1.0 bdii 5 SL6 x86_64", "no upload tree for SL6 x86_64 has bdii 5,"),
+        (
+            "Staged Rollout EMI-1.0 dpm 1.8.0 SL5 x86_64",
+            "the title fits dpm-1.8.0-1.el5.x86_64 and dpm-1.8.0-10.el5.x86_64",
+        ),
+    ] {
+        assert!(selects(title)[0].starts_with(why), "{:?}", selects(title));
+    }
+    let title = "Staged Rollout CA 1.38".parse().expect("a title");
+    let only = |dist: &str| titled(story.known(), &title, Some(&dist.parse().expect("a path")));
+    assert_eq!(only("umd/3/sl6/x86_64").map(|parts| parts.len()), Ok(1));
+    assert!(only("umd/9").is_err_and(|why| why.contains("there is no distribution umd/9")));
 }

@@ -49,6 +49,7 @@ impl Story {
             products: BTreeSet::new(),
             stacks: BTreeSet::new(),
             node_types: BTreeSet::new(),
+            contacts: BTreeSet::new(),
             observer: false,
         };
         let teams = vec![name.clone()];

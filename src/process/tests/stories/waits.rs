@@ -21,7 +21,7 @@ fn bundle() -> BundleId {
 fn team(name: &str, observer: bool) -> TeamRegistered {
     let (products, stacks, node_types) = Default::default();
     let team: TeamName = name.parse().expect("a team");
-    TeamRegistered { team, ngi: "NGI_IT".into(), products, stacks, node_types, observer }
+    TeamRegistered { team, ngi: "NGI_IT".into(), products, stacks, node_types, contacts: BTreeSet::new(), observer }
 }
 
 /// `r` in the bundle B-1, of which two teams have a task, and `s` in none; both have been in delta for long enough.

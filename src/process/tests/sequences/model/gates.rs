@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Bundle, Check, Model, Package, Rollout, Task, ensure};
 use crate::domain::calendar::windows::Verdict;
-use crate::domain::names::{RolloutId, TreeName};
+use crate::domain::names::{BundleId, RolloutId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::report::Outcome;
 use crate::domain::task::TaskKind;
@@ -31,11 +31,15 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
         _ => gate.terms.tree(),
     };
     let bundle = || model.bundles.iter().find(|(_, bundle)| !bundle.closed && bundle.members.contains(id));
-    // One that its own bundle does not announce is released with another one that does.
-    let announces = |bundle: &Bundle| bundle.announced.as_ref().is_some_and(|all| all.contains(id));
-    let releasing = || {
-        let other = || model.bundles.iter().find(|(_, bundle)| !bundle.closed && announces(bundle));
-        bundle().filter(|(_, bundle)| announces(bundle)).or_else(other).or_else(bundle)
+    // One that its own bundle does not announce is released with others that do, if these announce something of their own.
+    let announces = |bundle: &Bundle, it: &RolloutId| bundle.announced.as_ref().is_some_and(|all| all.contains(it));
+    let releasing = |it: &RolloutId| -> Vec<(&BundleId, &Bundle)> {
+        let own = model.bundles.iter().find(|(_, bundle)| !bundle.closed && bundle.members.contains(it));
+        let own_too = |bundle: &Bundle| bundle.members.iter().any(|member| announces(bundle, member));
+        let others: Vec<_> =
+            model.bundles.iter().filter(|(_, b)| !b.closed && announces(b, it) && own_too(b)).collect();
+        let stays = others.is_empty() || own.is_some_and(|(_, bundle)| announces(bundle, it));
+        if stays { own.into_iter().collect() } else { others }
     };
     // A team counts that is registered and not only observes.
     let teams = || known.teams.iter().filter(|(team, _)| model.teams.get(*team) == Some(&false)).map(|(_, said)| said);
@@ -77,12 +81,18 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             let mut others = bundle.members.iter().filter(|other| *other != id).map(|other| &model.rollouts[other]);
             others.any(|other| other.state != known.state && is_further(&other.state))
         }),
-        "bundle_complete" => releasing().is_some_and(|(_, bundle)| {
+        "bundle_complete" => {
             let state = |id: &RolloutId| model.rollouts[id].state.clone();
-            let Some(announced) = &bundle.announced else { return false };
-            let there = announced.iter().all(|id| [known.state.as_str(), step.to.as_str()].contains(&&*state(id)));
-            there && bundle.members.iter().all(|id| state(id) != known.state || announced.contains(id))
-        }),
+            let is_complete = |(own, bundle): &(&BundleId, &Bundle)| {
+                let Some(announced) = &bundle.announced else { return false };
+                let there = announced.iter().all(|id| [known.state.as_str(), step.to.as_str()].contains(&&*state(id)));
+                let is_other = |id: &RolloutId| !releasing(id).iter().any(|(bundle, _)| bundle == own);
+                let fits = |id: &RolloutId| state(id) != known.state || announced.contains(id) || is_other(id);
+                there && bundle.members.iter().all(fits)
+            };
+            let all = releasing(id);
+            !all.is_empty() && all.iter().all(is_complete)
+        }
         "tasks_done" => bundle().is_some_and(|(bundle, _)| {
             let tasks = model.tasks.values().filter(|task| task.bundle == *bundle && task.kind == TaskKind::RollOut);
             let tasks: Vec<_> = tasks.filter(|task| model.teams.get(&task.team) == Some(&false)).collect();

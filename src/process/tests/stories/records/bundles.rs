@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::attributes::AttributeChanges;
+use crate::process::act::correct::corrections;
 use crate::process::act::step;
 use crate::process::affected::affected;
 use crate::process::outlook::outlook;
@@ -47,8 +48,12 @@ pub(super) fn moves(state: &str, only: &[&str]) -> Ask {
 
 /// All of `B-1` is to go into production.
 pub(super) fn approves() -> Ask {
-    let (bundle, state) = (named("B-1"), "In Production".to_owned());
-    Ask::ApproveBundle { bundle, state, only: vec![], role: None, reason: String::new() }
+    approves_of("B-1", &[])
+}
+
+fn approves_of(bundle: &str, only: &[&str]) -> Ask {
+    let (bundle, state) = (named(bundle), "In Production".to_owned());
+    Ask::ApproveBundle { bundle, state, only: ids(only), role: None, reason: String::new() }
 }
 
 fn overrides(rollout: &str, state: &str, gate: &str) -> Ask {
@@ -114,9 +119,9 @@ fn the_packages_of_a_bundle_move_in_one_plan() {
     assert!(ids(&["r", "s", "u"]).iter().all(|id| story.world.rollouts[id].plan.is_none()));
     let done = story.facts.iter().filter(|fact| matches!(fact, Fact::Done(done) if done.rollout.is_some()));
     assert_eq!(done.count(), 3, "it stands in the history of each");
-    // And back, in one plan as well.
+    // What is withdrawn does not wait for anything else.
     story.records(&ou(), moves("Rejected", &[]));
-    assert_eq!(plans(&story), [("r s u".to_owned(), 1)]);
+    assert_eq!(plans(&story), [("r".to_owned(), 1), ("s".to_owned(), 1), ("u".to_owned(), 1)]);
     story.carried_out();
     assert_eq!(lies(&story), "; ; ");
 }
@@ -278,6 +283,26 @@ fn a_rollout_of_another_bundle_is_released_with_the_one_that_announces_it() {
         reason: String::new(),
     };
     story.records(&mu(), announces("B-1", &all));
+    // Neither bundle has a stray, and the other one is complete without it.
+    let corrected =
+        |bundle: &str, withdraw| corrections(story.known(), &named(bundle), withdraw).expect("open").steps();
+    assert_eq!((corrected("B-1", true), corrected("B-2", true)), (vec![], vec!["v goes to Rejected".to_owned()]));
+    let mut apart = story.clone();
+    apart.records(&mu(), announces("B-2", &["v"])).records(&ou(), approves_of("B-2", &["v"]));
+    let alone = |bundle: &str, only: &[&str]| Ask::MoveBundle {
+        bundle: named(bundle),
+        state: "In Production".into(),
+        only: ids(only),
+        reason: String::new(),
+    };
+    apart.records(&mu(), alone("B-2", &["v"]));
+    // A bundle that announces nothing of its own releases nothing.
+    let mut hollow = story.clone();
+    hollow.records(&mu(), announces("B-1", &["r", "s"]));
+    hollow.records(&mu(), Ask::OpenBundle(BundleOpened { bundle: named("B-0"), title: String::new() }));
+    hollow.records(&mu(), announces("B-0", &["u"]));
+    assert_eq!(hollow.refuses(&mu(), alone("B-0", &["u"])), "bundle_incomplete");
+    assert_eq!(found(&hollow, "bundle_incomplete"), ["u: The release notes of the bundle B-2 list nothing yet."]);
     // What its own notes list is released with its own bundle.
     let mut own = story.clone();
     own.records(&mu(), announces("B-2", &["u"]));
@@ -662,7 +687,8 @@ fn teams_are_found_by_node_types_and_by_the_repository_that_they_use() {
     ] {
         let (products, stacks) = Default::default();
         let (ngi, node_types) = (ngi.to_owned(), types.map(str::to_owned).into());
-        let new = TeamRegistered { team: team(name), ngi, products, stacks, node_types, observer };
+        let new =
+            TeamRegistered { team: team(name), ngi, products, stacks, node_types, contacts: BTreeSet::new(), observer };
         story.records(&ou(), Ask::Register { team: new, reason: String::new() });
     }
     let says = |rollout: &str, node_type: &str| {

@@ -153,7 +153,15 @@ fn it_is_said_once_that_nobody_has_accepted_in_time() {
     watched.in_testing().records(&srm, assign(&one));
     let (products, stacks, node_types) = Default::default();
     let (name, ngi) = (team("ea-NGI_FR-WLCG"), "NGI_FR".to_owned());
-    let observer = TeamRegistered { team: name.clone(), ngi, products, stacks, node_types, observer: true };
+    let observer = TeamRegistered {
+        team: name.clone(),
+        ngi,
+        products,
+        stacks,
+        node_types,
+        contacts: BTreeSet::new(),
+        observer: true,
+    };
     watched.records(&srm, Ask::Register { team: observer, reason: String::new() }).records(&srm, assign(&name));
     watched.records(&srm, answer(&name, true)).records(&srm, answer(&one, false));
     assert_eq!(said(&mut watched), 1);
@@ -225,8 +233,15 @@ fn tasks_that_somebody_should_look_at_are_named_until_somebody_has() {
     let mut story = bundles::patches();
     let (ou, name) = (person("otto", &[Role::OU]), team("ea-NGI_IT-T1"));
     let (products, stacks, node_types) = Default::default();
-    let new =
-        TeamRegistered { team: name.clone(), ngi: "NGI_IT".into(), products, stacks, node_types, observer: false };
+    let new = TeamRegistered {
+        team: name.clone(),
+        ngi: "NGI_IT".into(),
+        products,
+        stacks,
+        node_types,
+        contacts: BTreeSet::new(),
+        observer: false,
+    };
     story.records(&ou, Ask::Register { team: new, reason: String::new() });
     let create = || Ask::CreateTasks {
         services: [].into(),

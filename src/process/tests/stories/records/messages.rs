@@ -120,6 +120,10 @@ fn a_bundle_and_its_update_are_announced_by_the_templates_of_the_procedure() {
     story.records(&mu, number);
     assert_eq!(due(&story)[3..], ["update-is-numbered"]);
     story.records(&ou, approves());
+    // Nor is one announced for each of its rollouts.
+    let mut whole = story.clone();
+    whole.records(&mu, moves("In Production", &[])).carried_out();
+    assert_eq!(due(&whole)[3..], ["update-is-numbered", "broadcast"]);
     // Half of an update is not announced.
     story.records(&mu, moves("In Production", &["r"])).carried_out();
     assert_eq!(due(&story)[3..], ["update-is-numbered"]);

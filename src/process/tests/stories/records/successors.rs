@@ -55,7 +55,15 @@ fn what_is_said_of_a_rollout_is_taken_over() {
     story.arrives(NEWER);
     for name in ["ea-NGI_IT-T1", "ea-NGI_CH-CSCS", "ea-NGI_UK-RAL"] {
         let (ngi, (products, stacks, node_types)) = (name[3..9].to_owned(), Default::default());
-        let team = TeamRegistered { team: team(name), ngi, products, stacks, node_types, observer: false };
+        let team = TeamRegistered {
+            team: team(name),
+            ngi,
+            products,
+            stacks,
+            node_types,
+            contacts: BTreeSet::new(),
+            observer: false,
+        };
         story.records(&ann(), Ask::Register { team, reason: String::new() });
     }
     // Nothing was said of it yet.

@@ -44,7 +44,15 @@ fn with_task(services: &[&str]) -> Story {
     story.records(&ann, Ask::Describe { rollout: id("r"), changes, reason: String::new() });
     let (products, stacks, node_types) = ([].into(), [].into(), ["CE".to_owned(), "WMS".to_owned()].into());
     let ngi = "NGI_IT".to_owned();
-    let team = TeamRegistered { team: team("ea-NGI_IT-T1"), ngi, products, stacks, node_types, observer: false };
+    let team = TeamRegistered {
+        team: team("ea-NGI_IT-T1"),
+        ngi,
+        products,
+        stacks,
+        node_types,
+        contacts: BTreeSet::new(),
+        observer: false,
+    };
     story.records(&ou, Ask::Register { team, reason: String::new() });
     story.records(&ou, Ask::OpenBundle(BundleOpened { bundle: named("B-1"), title: String::new() }));
     let join = Ask::JoinBundle { bundle: named("B-1"), rollouts: vec![id("r")], reason: String::new() };
@@ -73,7 +81,15 @@ fn a_task_is_about_the_services_that_the_bundle_changes_at_its_site_or_that_some
         let ou = person("olga", &[Role::OU]);
         let (products, stacks, node_types) = ([].into(), [].into(), ["BDII".to_owned()].into());
         let ngi = "NGI_CH".to_owned();
-        let other = TeamRegistered { team: team("ea-NGI_CH-T2"), ngi, products, stacks, node_types, observer: false };
+        let other = TeamRegistered {
+            team: team("ea-NGI_CH-T2"),
+            ngi,
+            products,
+            stacks,
+            node_types,
+            contacts: BTreeSet::new(),
+            observer: false,
+        };
         story.records(&ou, Ask::Register { team: other, reason: String::new() });
         let reassign = Ask::ReassignTask { task: 1, team: team("ea-NGI_CH-T2"), reason: "the first is closed".into() };
         story.records(&ou, reassign);
