@@ -81,7 +81,7 @@ pub(super) struct Dispatch {
     held: BTreeMap<u64, Held>,
     /// The moves that were judged by the rules in force, and how often a halt had begun or ended; `None` once the rules
     /// have changed.
-    judged: Option<(BTreeSet<u64>, u64)>,
+    judged: Option<(BTreeSet<Trouble>, u64)>,
 }
 
 impl Dispatch {
@@ -121,21 +121,19 @@ impl Dispatch {
 
     /// Whether the moves, the halts or the rules have changed since [`Dispatch::hold`] looked.
     pub(super) fn has_new_moves(&self, view: &View) -> bool {
-        let plans = view.world.rollouts.plans().map(|(number, _)| number);
         let halts = view.world.halts.changes;
-        !self.judged.as_ref().is_some_and(|(judged, then)| *then == halts && plans.eq(judged.iter().copied()))
+        !self.judged.as_ref().is_some_and(|(judged, then)| *then == halts && *judged == moves(view))
     }
 
     /// Finds out which moves are held, and reports them.
     pub(super) fn hold(&mut self, view: &mut View) -> Stirred {
-        let plans = view.world.rollouts.plans().map(|(number, _)| number).collect();
-        self.judged = Some((plans, view.world.halts.changes));
+        let alive = moves(view);
         let held = agenda::held(&view.world, &view.rules);
-        // A move that was carried out or given up, or that has nothing left to do, blocks nobody any more.
-        let plans = view.world.rollouts.plans();
-        let alive: BTreeSet<Trouble> = plans.map(|(number, plan)| Trouble::of_plan(plan, number)).collect();
+        // A move that was carried out or given up, or that has nothing left to do, blocks nobody any more. One that has
+        // nothing left to do in a distribution is another one in the eyes of whoever reads of it.
         let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
-        let over: Vec<Trouble> = self.failures.keys().filter(is_over).cloned().collect();
+        let over: Vec<Trouble> = self.failures.keys().chain(view.troubles.keys()).filter(is_over).cloned().collect();
+        self.judged = Some((alive, view.world.halts.changes));
         for key in over {
             self.failures.remove(&key);
             view.trouble(&key, None);
@@ -330,6 +328,11 @@ impl Dispatch {
     }
 }
 
+/// All moves that are not over, as people know them.
+fn moves(view: &View) -> BTreeSet<Trouble> {
+    view.world.rollouts.plans().map(|(number, plan)| Trouble::of_plan(plan, number)).collect()
+}
+
 /// Uploads that cannot be handled are for the uploaders to fix: people are told, and readiness does not change.
 fn report_waiting(view: &mut View, dist: &DistPath, waiting: &Backlog) {
     let before = view.uploads.insert(dist.clone(), waiting.clone());
@@ -390,6 +393,7 @@ mod tests {
     use crate::domain::checksum::Sha256;
     use crate::domain::names::TreeName;
     use crate::process::agenda::Kind;
+    use crate::process::fact::package::{Accepted, Lost};
     use crate::process::fact::rollout::Moved;
     use crate::process::fact::tree::Published;
     use crate::process::fact::{Fact, samples};
@@ -450,6 +454,40 @@ mod tests {
         assert_eq!(trouble(&view), None);
         dispatch.ended(&mut view, &work, &WorkEnd::failed("no room"), Instant::now());
         assert_eq!((trouble(&view), dispatch.failures.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_move_that_has_nothing_left_to_do_in_a_distribution_is_held_in_the_others_alone() {
+        let (mut view, mut dispatch) = (View::default(), Dispatch::default());
+        let accepted = samples::every_fact().into_iter().find_map(|fact| match fact {
+            Fact::Accepted(accepted) => Some(accepted),
+            _ => None,
+        });
+        let accepted = accepted.expect("one is taken in");
+        let takes_in = |path: &str, nevra: &str| {
+            let (dist, nevra) = (path.parse().expect("a path"), nevra.parse().expect("a nevra"));
+            Fact::Accepted(Accepted { dist, nevra, ..accepted.clone() })
+        };
+        let [one, other] =
+            [("umd/3/sl5/i386", "bdii-5.2.22-1.el5.i386"), ("umd/3/sl6/x86_64", "bdii-5.2.22-1.el6.x86_64")]
+                .map(|(path, nevra)| takes_in(path, nevra));
+        for (n, fact) in (1..).zip([one, other].iter().chain(&samples::of_several()[..2])) {
+            view.world.apply(n, Timestamp::UNIX_EPOCH, "me", fact);
+        }
+        let plan = view.world.rollouts.plans().next().expect("one is begun").1.clone();
+        for dist in plan.dists() {
+            Arc::make_mut(&mut view.rules).distributions.insert(dist.clone(), rules(&[]));
+        }
+        dispatch.hold(&mut view);
+        let said = |view: &View| view.troubles.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(said(&view), ["promote umd/3/sl5/i386 and umd/3/sl6/x86_64 (logbook entry 4)"]);
+        assert!(!dispatch.has_new_moves(&view));
+        let (dist, item) = (plan.moves[0].dist.clone(), plan.moves[0].items[0].clone());
+        let lost = Fact::Lost(Lost { dist, nevra: item.nevra, sha256: item.sha256 });
+        view.world.apply(5, Timestamp::UNIX_EPOCH, "me", &lost);
+        assert!(dispatch.has_new_moves(&view));
+        dispatch.hold(&mut view);
+        assert_eq!(said(&view), ["promote umd/3/sl6/x86_64 (logbook entry 4)"]);
     }
 
     #[test]
