@@ -12,7 +12,7 @@ use crate::site::{Site, Wish};
 /// a clear end instead of other bytes; that a mirror lags can be seen by its revision.
 #[test]
 fn a_client_with_old_metadata_finds_what_was_promised_and_then_a_clear_end() {
-    let mut site = Site::start(&Wish { grace_metadata: "6s", grace_packages: "6s", ..Wish::default() });
+    let mut site = Site::start(&Wish::default());
     let publish = |site: &mut Site, name: &str, number: usize| {
         site.drop_package(name, "1.0", &[]);
         site.wait("the package to be listed", |site| (packages(site, "untested") == number).then_some(()));
@@ -39,6 +39,9 @@ fn a_client_with_old_metadata_finds_what_was_promised_and_then_a_clear_end() {
     let lags = judge::read(&Source::Disk(mirror)).unwrap().unwrap();
     assert!(here["revision"].as_u64().unwrap() > seen.revision, "{here}");
     assert_eq!(lags.packages.len(), 1, "what the mirror has is whole all the same");
+    assert!(site.stop().success());
+    site.configure(r#"metadata = "24h", packages = "7d""#, r#"metadata = "1s", packages = "1s""#);
+    site.up();
     site.wait("the grace time to be over", |site| {
         let gone = seen.data.iter().all(|data| fetch(site, &data.location).status == 404);
         gone.then_some(())
