@@ -10,9 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-/// How many results of each thread may wait for the calling one: enough for neither to wait for each small one.
-const RESULTS: usize = 32;
-
 /// How many threads the admin allows; 0 while unset.
 static ALLOWED: AtomicUsize = AtomicUsize::new(0);
 
@@ -80,7 +77,7 @@ pub fn each<T: Sync, S, R: Send, E: Send>(
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(None);
     std::thread::scope(|scope| {
-        let (told, results) = mpsc::sync_channel(RESULTS * threads);
+        let (told, results) = mpsc::sync_channel(4 * threads);
         for _ in 0..threads {
             let (told, next, failed, begin, work) = (told.clone(), &next, &failed, &begin, &work);
             let thread = move || {

@@ -34,10 +34,12 @@ fn a_client_with_old_metadata_finds_what_was_promised_and_then_a_clear_end() {
         assert_eq!((answer.status, Some(answer.body.len() as u64)), (200, data.size), "{}", data.location);
     }
     // How far the mirror is can be compared with what the daemon says.
-    let trees = site.document("/api/v1/trees");
-    let here = trees.as_array().unwrap().iter().find(|shown| shown["tree"] == "untested").unwrap();
     let lags = judge::read(&Source::Disk(mirror)).unwrap().unwrap();
-    assert!(here["revision"].as_u64().unwrap() > seen.revision, "{here}");
+    site.wait("the daemon to say that it is ahead", |site| {
+        let trees = site.document("/api/v1/trees");
+        let here = trees.as_array().unwrap().iter().find(|shown| shown["tree"] == "untested").unwrap();
+        (here["revision"].as_u64().unwrap() > seen.revision).then_some(())
+    });
     assert_eq!(lags.packages.len(), 1, "what the mirror has is whole all the same");
     assert!(site.stop().success());
     site.configure(r#"metadata = "24h", packages = "7d""#, r#"metadata = "1s", packages = "1s""#);
