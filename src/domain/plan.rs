@@ -12,6 +12,7 @@
 //! tree as its target: what comes back leaves no tree, and what goes leaves the target itself. So both are done in one
 //! publication.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -172,15 +173,14 @@ impl Plan {
     }
 
     /// What it does for one of its rollouts, as the plan of that rollout.
-    #[must_use]
-    pub fn part(&self, rollout: &RolloutId) -> Self {
-        let Owner::Bundle { .. } = &self.owner else { return self.clone() };
+    pub fn part(&self, rollout: &RolloutId) -> Cow<'_, Self> {
+        let Owner::Bundle { .. } = &self.owner else { return Cow::Borrowed(self) };
         let of = |one: &Move| {
             let items = one.items.iter().filter(|item| item.of.as_ref() == Some(rollout));
             Move { items: items.map(|item| Item { of: None, ..item.clone() }).collect(), ..one.clone() }
         };
         let moves = self.moves.iter().map(of).filter(|one| !one.items.is_empty()).collect();
-        Self { owner: rollout.clone().into(), moves }
+        Cow::Owned(Self { owner: rollout.clone().into(), moves })
     }
 
     /// It has nothing to do any more for one of its rollouts.

@@ -81,7 +81,7 @@ pub(super) struct Dispatch {
     held: BTreeMap<u64, Held>,
     /// The moves that were judged by the rules in force, and how often a halt had begun or ended; `None` once the rules
     /// have changed.
-    judged: Option<(BTreeSet<Trouble>, u64)>,
+    judged: Option<(Vec<(u64, usize)>, u64)>,
 }
 
 impl Dispatch {
@@ -122,18 +122,19 @@ impl Dispatch {
     /// Whether the moves, the halts or the rules have changed since [`Dispatch::hold`] looked.
     pub(super) fn has_new_moves(&self, view: &View) -> bool {
         let halts = view.world.halts.changes;
-        !self.judged.as_ref().is_some_and(|(judged, then)| *then == halts && *judged == moves(view))
+        !self.judged.as_ref().is_some_and(|(judged, then)| *then == halts && moves(view).eq(judged.iter().copied()))
     }
 
     /// Finds out which moves are held, and reports them.
     pub(super) fn hold(&mut self, view: &mut View) -> Stirred {
-        let alive = moves(view);
+        self.judged = Some((moves(view).collect(), view.world.halts.changes));
         let held = agenda::held(&view.world, &view.rules);
         // A move that was carried out or given up, or that has nothing left to do, blocks nobody any more. One that has
         // nothing left to do in a distribution is another one in the eyes of whoever reads of it.
+        let plans = view.world.rollouts.plans();
+        let alive: BTreeSet<Trouble> = plans.map(|(number, plan)| Trouble::of_plan(plan, number)).collect();
         let is_over = |what: &&Trouble| matches!(what, Trouble::Promote(..)) && !alive.contains(*what);
         let over: Vec<Trouble> = self.failures.keys().chain(view.troubles.keys()).filter(is_over).cloned().collect();
-        self.judged = Some((alive, view.world.halts.changes));
         for key in over {
             self.failures.remove(&key);
             view.trouble(&key, None);
@@ -328,9 +329,9 @@ impl Dispatch {
     }
 }
 
-/// All moves that are not over, as people know them.
-fn moves(view: &View) -> BTreeSet<Trouble> {
-    view.world.rollouts.plans().map(|(number, plan)| Trouble::of_plan(plan, number)).collect()
+/// All moves that are not over, and in how many distributions each has something to do: that only becomes less.
+fn moves(view: &View) -> impl Iterator<Item = (u64, usize)> {
+    view.world.rollouts.plans().map(|(number, plan)| (number, plan.moves.len()))
 }
 
 /// Uploads that cannot be handled are for the uploaders to fix: people are told, and readiness does not change.

@@ -64,7 +64,7 @@ impl Known<'_> {
     pub fn stuck(self, rollout: &Rollout) -> Option<(Plan, String)> {
         let number = rollout.plan?;
         let plan = self.world.rollouts.plan(number)?;
-        self.stuck_plan(number, plan).map(|why| (plan.part(&rollout.id), why))
+        self.stuck_plan(number, plan).map(|why| (plan.part(&rollout.id).into_owned(), why))
     }
 
     /// What is in the way of a plan.

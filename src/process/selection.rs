@@ -1,6 +1,8 @@
 //! What somebody means who names packages of the upload tree: a pattern, a source package, everything new, or the title of a
 //! rollout.
 
+use std::collections::BTreeMap;
+
 use glob::Pattern;
 
 use super::act::submit::open_rollout_of;
@@ -107,12 +109,11 @@ pub fn titled(known: Known<'_>, title: &Title, only: Option<&DistPath>) -> Resul
         ));
     }
     for Part { dist, packages } in &found {
-        let same = |a: &&Nevra, b: &&Nevra| a.name() == b.name() && a.arch() == b.arch();
-        let twice = packages
-            .iter()
-            .find_map(|one| packages.iter().find(|other| *other != one && same(&one, other)).map(|other| (one, other)));
-        if let Some((one, other)) = twice {
-            return Err(format!("the title fits {one} and {other} in {dist}; name the packages"));
+        let mut known: BTreeMap<(&str, &str), &Nevra> = BTreeMap::new();
+        for nevra in packages {
+            if let Some(other) = known.insert((nevra.name(), nevra.arch()), nevra) {
+                return Err(format!("the title fits {other} and {nevra} in {dist}; name the packages"));
+            }
         }
     }
     Ok(found)

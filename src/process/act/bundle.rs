@@ -10,7 +10,6 @@ use crate::domain::gate::{Finding, Judgement, Verdict, judge};
 use crate::domain::names::{BundleId, Role, RolloutId};
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::bundle::{BundleAnnounced, BundleClosed, BundleJoined, BundleLeft, BundleOpened};
-use crate::process::fact::rollout::Moved;
 use crate::process::fact::{Fact, count};
 use crate::process::gate::{Case, shrink};
 use crate::process::known::Known;
@@ -167,8 +166,7 @@ pub(in crate::process) fn approve(
 
 /// The rollouts that somebody names of a bundle, all if none: its own, and others that its release notes list (S1-30).
 fn named<'b>(id: &BundleId, bundle: &'b Bundle, only: &'b [RolloutId]) -> Result<BTreeSet<&'b RolloutId>, Decision> {
-    let lists = |rollout: &RolloutId| bundle.announced.as_ref().is_some_and(|listed| listed.contains(rollout));
-    if let Some(other) = only.iter().find(|rollout| !bundle.members.contains(*rollout) && !lists(rollout)) {
+    if let Some(other) = only.iter().find(|rollout| !bundle.members.contains(*rollout) && !bundle.lists(rollout)) {
         let sentence = format!("{other} is not in the bundle {id}, nor do its release notes list it");
         return Err(Decision::answered(Answer::NotFound(sentence)));
     }
@@ -225,21 +223,16 @@ pub(in crate::process) fn step(
     let of_each = cases
         .iter()
         .flat_map(|case| case.warnings().into_iter().map(|warning| format!("{}: {warning}", case.rollout.id)));
-    let warnings: Vec<String> = in_part.chain(of_each).collect();
+    let mut warnings: Vec<String> = in_part.chain(of_each).collect();
     let says = format!(
         "moved {} of the bundle {id} to {state}; {}",
         count(entries.len(), "rollout"),
         count(packages, "package")
     );
-    let moving = entries
-        .iter()
-        .filter(|entry| matches!(&entry.fact, Fact::Moved(Moved { plan: Some(plan), .. }) if !plan.is_withdrawal()));
-    let several = moving.count() > 1;
-    let as_one = together(id, &entries);
-    let apart = "their packages go into different trees of a distribution, so they move one after the other";
-    let apart = (several && as_one.is_none()).then(|| apart.to_owned());
-    let warnings: Vec<String> = apart.into_iter().chain(warnings).collect();
-    entries.extend(as_one);
+    match together(id, &entries) {
+        Ok(as_one) => entries.extend(as_one),
+        Err(apart) => warnings.insert(0, apart.to_owned()),
+    }
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings }) }
 }
 

@@ -58,9 +58,8 @@ pub(in crate::process) fn ended(known: Known<'_>, work: &Work, ended: &WorkEnd) 
         }
         // A move may be over before its trees are staged: overtaken, or all its packages given up as lost.
         Found::Staged { plan, trees } => {
-            let own = |rollout: &RolloutId| world.rollouts.plan(*plan).map(|plan| plan.part(rollout).trees());
             let staged = |rollout: RolloutId| {
-                let own = own(&rollout).unwrap_or_default();
+                let own = world.rollouts.plan(*plan).map(|plan| plan.part(&rollout).trees()).unwrap_or_default();
                 let trees = trees.iter().filter(|tree| own.contains(&tree.id())).cloned().collect();
                 Staged { plan: *plan, rollout, trees }
             };

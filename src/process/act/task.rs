@@ -114,7 +114,7 @@ fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> 
         let rollout = known.world.rollouts.get(id)?;
         let span = known.rules.of(&rollout.parts).ok()?.workflow.settling()?;
         let found = settled::settled(known, rollout, span);
-        (found.verdict != Verdict::Pass).then(|| Finding { sentence: format!("{id}: {}", found.sentence), ..found })
+        (found.verdict != Verdict::Pass).then(|| found.about(id))
     };
     bundle.members.iter().filter_map(found).collect()
 }

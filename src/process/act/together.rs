@@ -15,18 +15,22 @@ use crate::process::fact::rollout::Moved;
 use crate::process::known::Known;
 
 /// What says that the rollouts of these entries move together, if several of them move packages.
-pub(in crate::process) fn together(bundle: &BundleId, entries: &[Entry]) -> Option<Entry> {
-    let plans = || {
-        entries.iter().filter_map(|entry| match &entry.fact {
-            Fact::Moved(Moved { rollout, plan: Some(plan), .. }) if !plan.is_withdrawal() => Some((rollout, 0, plan)),
-            _ => None,
-        })
-    };
-    let who = entries.first()?.who.clone();
-    Plan::together(bundle, plans())?;
-    let rollouts: BTreeSet<RolloutId> = plans().map(|(rollout, ..)| rollout.clone()).collect();
+///
+/// # Errors
+/// A warning, if they cannot be one plan.
+pub(in crate::process) fn together(bundle: &BundleId, entries: &[Entry]) -> Result<Option<Entry>, &'static str> {
+    let plans = entries.iter().filter_map(|entry| match &entry.fact {
+        Fact::Moved(Moved { rollout, plan: Some(plan), .. }) if !plan.is_withdrawal() => Some((rollout, 0, plan)),
+        _ => None,
+    });
+    let plans: Vec<(&RolloutId, u64, &Plan)> = plans.collect();
+    let (Some(first), 2..) = (entries.first(), plans.len()) else { return Ok(None) };
+    if Plan::together(bundle, plans.iter().copied()).is_none() {
+        return Err("their packages go into different trees of a distribution, so they move one after the other");
+    }
+    let rollouts = plans.into_iter().map(|(rollout, ..)| rollout.clone()).collect();
     let fact = BundleMoves { bundle: bundle.clone(), rollouts };
-    (fact.rollouts.len() > 1).then(|| Entry { who, why: String::new(), fact: fact.into() })
+    Ok(Some(Entry { who: first.who.clone(), why: String::new(), fact: fact.into() }))
 }
 
 /// A decision with what becomes of those that moved together with a rollout for which something else is decided now.

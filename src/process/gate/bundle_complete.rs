@@ -1,8 +1,8 @@
 //! Is the bundle complete: are those of its rollouts that are in this state exactly those that its release notes list
 //! (S1-21, S1-31)?
 //!
-//! A rollout that the release notes of another open bundle list, and not those of its own, is released with that one (S1-30): if several list it, all of them have to be
-//! complete.
+//! A rollout that the release notes of another open bundle list, and not those of its own, is released with that one (S1-30):
+//! if several list it, all of them have to be complete.
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};

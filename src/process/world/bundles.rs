@@ -43,6 +43,13 @@ pub struct Update {
     pub bundle: Option<BundleId>,
 }
 
+impl Bundle {
+    /// Whether its release notes list a rollout.
+    pub fn lists(&self, rollout: &RolloutId) -> bool {
+        self.announced.as_ref().is_some_and(|listed| listed.contains(rollout))
+    }
+}
+
 impl Update {
     /// How urgent it is: as the most urgent of its rollouts of which that is said (S1-61).
     pub fn urgency(&self, descriptions: &Descriptions) -> Option<Priority> {
@@ -89,12 +96,10 @@ impl Bundles {
     /// The open bundles with which a rollout is released: its own, unless the release notes of others list it and those of
     /// its own do not (S1-30). A bundle that announces nothing of its own releases nothing.
     pub fn releasing(&self, rollout: &RolloutId) -> Vec<(&BundleId, &Bundle)> {
-        let lists =
-            |bundle: &Bundle, it: &RolloutId| bundle.announced.as_ref().is_some_and(|listed| listed.contains(it));
         let own = self.of(rollout);
-        let is_such = |bundle: &Bundle| !bundle.closed && bundle.members.iter().any(|member| lists(bundle, member));
+        let is_such = |bundle: &Bundle| !bundle.closed && bundle.members.iter().any(|member| bundle.lists(member));
         let others: Vec<_> = match own {
-            Some((_, bundle)) if lists(bundle, rollout) => vec![],
+            Some((_, bundle)) if bundle.lists(rollout) => vec![],
             _ => self.listing(rollout).filter(|(_, bundle)| is_such(bundle)).collect(),
         };
         if others.is_empty() { own.into_iter().collect() } else { others }
@@ -165,8 +170,10 @@ impl Bundles {
     pub(super) fn announced(&mut self, BundleAnnounced { bundle, rollouts }: &BundleAnnounced) {
         let before = self.get(bundle).and_then(|known| known.announced.clone()).unwrap_or_default();
         for gone in before.iter().filter(|rollout| !rollouts.contains(*rollout)) {
-            if let Some(ids) = self.listing.get_mut(gone) {
-                ids.remove(bundle);
+            let Some(ids) = self.listing.get_mut(gone) else { continue };
+            ids.remove(bundle);
+            if ids.is_empty() {
+                self.listing.remove(gone);
             }
         }
         for rollout in rollouts {

@@ -401,7 +401,7 @@ impl Rollouts {
         self.ended(number);
         let Owner::Bundle { parts, .. } = &plan.owner else { return };
         for (other, entry) in parts.iter().filter(|(other, _)| *other != rollout) {
-            let part = plan.part(other);
+            let part = plan.part(other).into_owned();
             let shown: BTreeSet<TreeId> = part.trees().into_iter().filter(|tree| shown.contains(tree)).collect();
             if !shown.is_empty() {
                 self.shown.insert(*entry, shown);

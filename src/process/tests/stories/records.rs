@@ -536,17 +536,7 @@ fn a_bundle_moves_as_a_whole_or_in_part_and_only_when_it_is_complete() {
     assert_eq!(story.refuses(&mu, join("B-1", &["r"])), "in_bundle");
     // Roll-out tasks, with a quarantine (S1-22 to S1-27).
     for (name, ngi) in [("ea-NGI_IT-T1", "NGI_IT"), ("ea-NGI_CH-CSCS", "NGI_CH")] {
-        let (products, stacks, node_types) = Default::default();
-        let team = TeamRegistered {
-            team: team(name),
-            ngi: ngi.into(),
-            products,
-            stacks,
-            node_types,
-            contacts: BTreeSet::new(),
-            observer: false,
-        };
-        story.records(&ou, Ask::Register { team, reason: reason() });
+        story.records(&ou, registered(name, ngi));
     }
     let tasks = |teams: &[&str]| Ask::CreateTasks {
         services: [].into(),

@@ -54,17 +54,7 @@ fn what_is_said_of_a_rollout_is_taken_over() {
     let mut story = patches();
     story.arrives(NEWER);
     for name in ["ea-NGI_IT-T1", "ea-NGI_CH-CSCS", "ea-NGI_UK-RAL"] {
-        let (ngi, (products, stacks, node_types)) = (name[3..9].to_owned(), Default::default());
-        let team = TeamRegistered {
-            team: team(name),
-            ngi,
-            products,
-            stacks,
-            node_types,
-            contacts: BTreeSet::new(),
-            observer: false,
-        };
-        story.records(&ann(), Ask::Register { team, reason: String::new() });
+        story.records(&ann(), registered(name, &name[3..9]));
     }
     // Nothing was said of it yet.
     story.clone().submitted(&person("mia", &[Role::MU]), submits("n", &[NEWER], Some("r"), None));

@@ -23,6 +23,13 @@ fn publish(published: bool) -> Ask {
     Ask::PublishTaskReport { task: 1, published, reason: String::new() }
 }
 
+/// That a team is registered whose site runs these node types.
+fn runs(name: &str, ngi: &str, node_types: &[&str]) -> Ask {
+    let Ask::Register { team, reason } = registered(name, ngi) else { panic!("it registers") };
+    let node_types = node_types.iter().map(ToString::to_string).collect();
+    Ask::Register { team: TeamRegistered { node_types, ..team }, reason }
+}
+
 /// What whoever asked should know beside what was recorded.
 fn warnings(story: &Story) -> Vec<String> {
     match &story.answer {
@@ -42,18 +49,7 @@ fn with_task(services: &[&str]) -> Story {
     let node_types = ["CE", "BDII"].map(|name| name.parse().expect("a name")).into();
     let changes = AttributeChanges { node_types: Some(node_types), ..AttributeChanges::default() };
     story.records(&ann, Ask::Describe { rollout: id("r"), changes, reason: String::new() });
-    let (products, stacks, node_types) = ([].into(), [].into(), ["CE".to_owned(), "WMS".to_owned()].into());
-    let ngi = "NGI_IT".to_owned();
-    let team = TeamRegistered {
-        team: team("ea-NGI_IT-T1"),
-        ngi,
-        products,
-        stacks,
-        node_types,
-        contacts: BTreeSet::new(),
-        observer: false,
-    };
-    story.records(&ou, Ask::Register { team, reason: String::new() });
+    story.records(&ou, runs("ea-NGI_IT-T1", "NGI_IT", &["CE", "WMS"]));
     story.records(&ou, Ask::OpenBundle(BundleOpened { bundle: named("B-1"), title: String::new() }));
     let join = Ask::JoinBundle { bundle: named("B-1"), rollouts: vec![id("r")], reason: String::new() };
     story.records(&ou, join).passes(SETTLING);
@@ -79,18 +75,7 @@ fn a_task_is_about_the_services_that_the_bundle_changes_at_its_site_or_that_some
     for (named, then) in [(&[][..], &["BDII"][..]), (&["top BDII"], &["top BDII"])] {
         let mut story = with_task(named);
         let ou = person("olga", &[Role::OU]);
-        let (products, stacks, node_types) = ([].into(), [].into(), ["BDII".to_owned()].into());
-        let ngi = "NGI_CH".to_owned();
-        let other = TeamRegistered {
-            team: team("ea-NGI_CH-T2"),
-            ngi,
-            products,
-            stacks,
-            node_types,
-            contacts: BTreeSet::new(),
-            observer: false,
-        };
-        story.records(&ou, Ask::Register { team: other, reason: String::new() });
+        story.records(&ou, runs("ea-NGI_CH-T2", "NGI_CH", &["BDII"]));
         let reassign = Ask::ReassignTask { task: 1, team: team("ea-NGI_CH-T2"), reason: "the first is closed".into() };
         story.records(&ou, reassign);
         assert_eq!(services(&story), then);
