@@ -22,22 +22,23 @@ use crate::link::clock::Clock;
 use crate::process::fact::count;
 use crate::store::blocks::{Form, Key, Members};
 use crate::store::disk::{Kernel, Latched};
-use crate::store::folder::{Folder, Found, Terms};
+use crate::store::folder::{Folder, Found, Links, Terms};
 use crate::store::publication::Published;
 use crate::store::thread_pool;
 
 /// Writes repodata for a directory of packages, reading only new ones
 ///
-/// For repositories without rollouts. Packages may be in any subdirectory; links are not followed, and
-/// names that begin with a dot are skipped. With --keyring, only packages whose signatures the gate
-/// accepts are listed. The state directory is a cache and can be removed at any time.
+/// For repositories without rollouts. Packages may be in any subdirectory; names that begin with a dot
+/// are skipped. Links are followed only with --follow-links, and never out of DIR. With --keyring, only
+/// packages whose signatures the gate accepts are listed. The state directory is a cache and can be
+/// removed at any time.
 ///
 /// Superseded files stay in repodata/ for clients that still fetch them; a later run removes them once
 /// they are older than --keep.
 ///
 /// Example: rolloutd index --keyring /etc/pki/rpm-gpg /srv/mirror/el9
 ///
-/// Exit codes: 0 every package is listed, 1 some were refused, 2 it failed.
+/// Exit codes: 0 every package is listed, 1 some were refused or are behind links, 2 it failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct IndexArgs {
@@ -65,6 +66,9 @@ pub struct IndexArgs {
     /// OpenPGP secret key, without a passphrase, that signs repomd.xml
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
+    /// List packages behind links too, as long as these lead to something below DIR
+    #[arg(long)]
+    follow_links: bool,
     /// How long superseded metadata stays, for example 24h
     #[arg(long, value_name = "TIME", default_value = "24h")]
     keep: String,
@@ -96,7 +100,8 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let signer = args.signing_key.as_deref().map(|path| signer(path, now)).transpose()?;
     let disk = Latched::new(Kernel::below(vec![dir.clone()]));
     let who = format!("pid {}, rolloutd index {}", std::process::id(), dir.display());
-    let mut folder = Folder::open(&disk, &dir, &state, terms, &who).map_err(|e| fail(&e))?;
+    let links = if args.follow_links { Links::Followed } else { Links::Left };
+    let mut folder = Folder::open(&disk, &dir, &state, terms, links, &who).map_err(|e| fail(&e))?;
     let bar = progress();
     let found = folder.look(&disk, now, |seen, all| {
         bar.set_length(all as u64);
@@ -109,7 +114,7 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let form = Form { compression: args.compression, members, checksum: args.checksum };
     let published = folder.publish(&disk, form, signer.as_ref(), now).map_err(|e| fail(&e))?;
     let removed = folder.retire(&disk, &published, keep, now).map_err(|e| fail(&e))?;
-    let exit = if found.refused.is_empty() { Exit::Done } else { Exit::Refused };
+    let exit = if found.refused.is_empty() && found.links.is_empty() { Exit::Done } else { Exit::Refused };
     let text = if args.json { show_json(&found, &published, removed) } else { show(&found, &published) };
     Ok(Outcome { text, exit })
 }
@@ -164,8 +169,12 @@ fn show(found: &Found, published: &Published) -> String {
         text.push_str(&verify::one_line(&format!("note: {note}")));
         text.push('\n');
     }
-    if found.links > 0 {
-        let _ = writeln!(text, "note: {} not followed", count(found.links, "link"));
+    if let Some(first) = found.links.first() {
+        let links = count(found.links.len(), "link");
+        let line =
+            format!("{links} not followed, the first is {first}; --follow-links lists what lies behind them below DIR");
+        text.push_str(&verify::one_line(&line));
+        text.push('\n');
     }
     let (packages, revision, refused) = (published.packages, published.revision, found.refused.len());
     let Found { read, gone, .. } = found;
@@ -184,8 +193,8 @@ fn show_json(found: &Found, published: &Published, removed: usize) -> String {
         .collect();
     let notes: Vec<&String> = found.notes.iter().chain(&published.notes).collect();
     let document = json!({
-        "packages": published.packages, "read": found.read, "gone": found.gone, "links": found.links,
-        "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
+        "packages": published.packages, "read": found.read, "gone": found.gone, "links": found.links.len(),
+        "not_followed": found.links, "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
         "notes": notes, "blocks": {"found": published.blocks.found, "made": published.blocks.made},
         "removed": removed,
     });
@@ -204,7 +213,7 @@ mod tests {
             listed: 3,
             read: 2,
             gone: 1,
-            links: 1,
+            links: vec!["latest.rpm".into()],
             refused: vec![("a/bad.rpm".into(), Refusal::new(Code::Unsigned, "no\nsignature"))],
             notes: vec!["b.rpm: text was replaced or omitted in its summary".into()],
         };

@@ -260,7 +260,7 @@ fn read(path: &Path) -> Result<Contents, Unread> {
     if !before.is_file() {
         return Err(not_regular("not a regular file"));
     }
-    let contents = Reading::whole(ChecksumKind::Sha256, &mut file, &mut vec![0; PIECE])?;
+    let contents = Reading::new(ChecksumKind::Sha256).whole(&mut file, &mut vec![0; PIECE])?;
     let after = file.metadata()?;
     if contents.size != before.len() || after.len() != before.len() || after.modified()? != before.modified()? {
         return Err(Refusal::new(Code::Unstable, "it changed while it was being read").into());

@@ -12,6 +12,7 @@ use super::mentions::{Granted, Purpose};
 use super::reader::{Outcome, TEXT_MAX, read};
 use super::settings::{Distribution, Settings};
 use super::{directories, files, holidays, keyfiles, secrets, strays};
+use crate::domain::arch;
 use crate::domain::names::Role;
 use crate::domain::request::ChangePolicy;
 use crate::domain::workflow::{Effect, Workflow};
@@ -77,6 +78,7 @@ pub fn check(file: &Path, now: Timestamp) -> Report {
     if let Some(known) = procedures(&outcome, &mut findings) {
         roles(&outcome, &known, &mut findings);
     }
+    arches(&outcome, &mut findings);
     places(&outcome, &mut findings);
     changes(&outcome, &mut findings);
     reachability(&outcome, &mut findings);
@@ -141,6 +143,30 @@ fn skipping(outcome: &Outcome, number: usize, workflow: &Workflow, findings: &mu
         let what =
             format!("the step from {from} to {to} moves packages from {first} straight to {last}: nobody tests them");
         findings.note(&at, what, None);
+    }
+}
+
+/// What a distribution takes in that does not say it itself, and what it takes in that rpm does not know.
+fn arches(outcome: &Outcome, findings: &mut Findings) {
+    for (number, distribution) in &outcome.distributions {
+        let at = |key| outcome.places.of(&format!("distribution[{number}].{key}"));
+        match &distribution.arches {
+            None => {
+                if let Some(allowed) = arch::allowed_below(distribution.path.as_str()) {
+                    let what = format!("takes in packages of {} and refuses others", list_of(allowed.into_iter()));
+                    let hint = "name others, like `i686` or `src`, in `arches`".to_owned();
+                    findings.note(&at("path"), what, Some(hint));
+                }
+            }
+            Some(named) => {
+                for arch in named.iter().filter(|arch| !arch::is_known(arch)) {
+                    let what = format!(
+                        "rpm does not know `{arch}`: only sites that were told of it can install such packages"
+                    );
+                    findings.note(&at("arches"), what, did_you_mean(arch, arch::known()));
+                }
+            }
+        }
     }
 }
 

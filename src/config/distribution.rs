@@ -11,10 +11,10 @@ use super::calendar::windows;
 use super::mentions::{AdoptedException, Exception, Notebook, Purpose};
 use super::settings::{Adopted, Distribution, Grace, TREES};
 use super::values::{Names, date, fingerprint, set_of, span, url, words};
+use crate::domain::arch;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::names::{DistPath, TreeName};
-use crate::domain::nevra::Nevra;
 use crate::domain::refusal::Code;
 use crate::domain::trust::{Legacy, Lifted};
 use crate::format::complaint::Spot;
@@ -69,7 +69,7 @@ fn one(
     let compression = section.get("compression").map_or(Some(Compression::Gz), |v| v.one_of(&compressions));
     let blocks = section.get("blocks").map_or(Some(true), |v| v.switch());
     let grace = section.get("grace").map_or_else(|| Some(Grace::default()), |v| grace(v.section()?));
-    let arches = section.get("arches").map_or(Some(Vec::new()), |v| arches(&v));
+    let arches = section.get("arches").and_then(|v| arches(&v));
     let min_signers = section.get("min_signers").and_then(|v| Some(min_signers(&v.section()?, trees.as_deref())));
     let keys = section
         .need("keys", "keys = { \"*\" = [\"/etc/rolloutd/keys/RPM-GPG-KEY-example\"] }")
@@ -106,7 +106,7 @@ fn one(
         legacy,
         adopted,
         min_signers: trees.iter().map(asked).collect(),
-        arches: arches.unwrap_or_default(),
+        arches,
         windows,
         gpgkey_urls,
         node_types: node_types.unwrap_or_default(),
@@ -362,7 +362,14 @@ fn min_signers(section: &Section<'_, '_>, trees: Option<&[TreeName]>) -> BTreeMa
 }
 
 fn arches(value: &Value<'_, '_>) -> Option<Vec<String>> {
-    set_of(value, |element| element.read(|text| Nevra::new("name", 0, "1", "1", text).map(|_| text.to_owned())))
+    if value.list().is_some_and(|list| list.is_empty()) {
+        value.complain("is empty, so nothing could come in", None);
+        return None;
+    }
+    set_of(value, |element| {
+        element
+            .read(|text| if arch::is_arch(text) { Ok(text.to_owned()) } else { Err("not the name of an architecture") })
+    })
 }
 
 /// How the paths of two distributions overlap, if they do.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::arch;
 use crate::domain::calendar::weekdays::Weekdays;
 use crate::domain::calendar::windows::Rule;
 use crate::domain::checksum::ChecksumKind;
@@ -137,8 +138,8 @@ pub struct Distribution {
     pub adopted: Vec<Adopted>,
     /// How many signers every tree requires; at least 1.
     pub min_signers: BTreeMap<TreeName, usize>,
-    /// Architectures that may come in; empty means all.
-    pub arches: Vec<String>,
+    /// Architectures that may come in, if any are named.
+    pub arches: Option<Vec<String>>,
     /// Windows of its own, asked before those of the calendar.
     pub windows: Vec<Rule>,
     /// `gpgkey=` of the generated `.repo` file; empty means the keys that the daemon puts beside it.
@@ -150,6 +151,13 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    /// Architectures that may come in: those that are named, or those that the path allows. Empty if the path does not
+    /// end with an architecture; then it is whatever rpm knows.
+    pub fn arches(&self) -> Vec<String> {
+        let allowed = || arch::allowed_below(self.path.as_str()).unwrap_or_default();
+        self.arches.clone().unwrap_or_else(|| allowed().into_iter().map(str::to_owned).collect())
+    }
+
     /// What `tree` requires of a package's signatures.
     pub fn policy(&self, tree: &TreeName) -> Policy {
         let min_signers = self.min_signers.get(tree).copied().unwrap_or(1);

@@ -235,7 +235,7 @@ pub fn terms_of_adoption(
     wrong: &mut Vec<String>,
 ) -> Option<(Terms, BTreeSet<Code>)> {
     let ring = ring(dist, tree, wrong)?;
-    let terms = Terms { ring, policy: dist.policy(tree), checksum: dist.checksum, arches: dist.arches.clone() };
+    let terms = Terms { ring, policy: dist.policy(tree), checksum: dist.checksum, arches: dist.arches() };
     let excepted = dist.adopted.iter().filter(|exception| exception.tree == *tree && exception.until > now);
     Some((terms, excepted.map(|exception| exception.code).collect()))
 }
@@ -302,12 +302,7 @@ fn dist_settings(
             .map(|tree| (tree.clone(), root.join(tree.as_str()).join(dist.path.as_str())))
             .collect(),
         rejected: Arc::new(Evidence::new(state.join("rejected").join(&flat), settings.intake.rejected)),
-        terms: Arc::new(Terms {
-            ring,
-            policy: dist.policy(&upload),
-            checksum: dist.checksum,
-            arches: dist.arches.clone(),
-        }),
+        terms: Arc::new(Terms { ring, policy: dist.policy(&upload), checksum: dist.checksum, arches: dist.arches() }),
         examiner: Arc::clone(examiner),
         limits: Limits {
             max_package: settings.intake.max_package,

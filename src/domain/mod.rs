@@ -16,6 +16,8 @@ pub mod names;
 pub mod people;
 /// Why a file stays out: the one table of stable codes.
 pub mod refusal;
+/// Architectures of packages, and which of them a distribution takes.
+pub mod arch;
 /// Package identity: name, epoch, version, release, architecture, and their order.
 pub mod nevra;
 /// Titles, subjects, teams, files and replies as the procedures have people write them.

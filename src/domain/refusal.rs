@@ -81,7 +81,7 @@ codes! {
     /// Characters that no name may have (N2).
     NevraChars = "nevra_chars", "Name, version and release may have only the characters that rpm allows in a build.", "Rebuild the package under a plain name.";
     /// An unknown architecture (N3).
-    Arch = "arch", "The architecture must be one that rpm knows.", "Rebuild the package for a real architecture.";
+    Arch = "arch", "The architecture must be one that rpm knows or that `arches` of the distribution names.", "Rebuild the package for another architecture, or have its own added to `arches` in rolloutd's configuration.";
     /// Control characters in an identity field or in a dependency (N8).
     Text = "text", "Names, versions and dependencies must not have control characters or other characters that XML cannot carry.", "Rebuild the package without them.";
     /// A file name that cannot be listed (N11).
@@ -101,7 +101,7 @@ codes! {
     /// Header signed, payload not (S4, S5).
     PartiallySigned = "partially_signed", "Signatures must cover the header and, by a digest of SHA-256 or stronger, the payload.", "Rebuild with rpm 4.14 or newer and sign again, or grant the key a dated legacy exception.";
     /// Only a signature over header and payload together (S6).
-    LegacySignature = "legacy_signature", "Signatures over header and payload together need a legacy exception for the key.", "Sign the header too (rpm 4.14 or newer), or grant the key a dated legacy exception.";
+    LegacySignature = "legacy_signature", "Signatures over header and payload together need a legacy exception for the key.", "Rebuild the package and sign its header with rpm 4.14 or newer, or grant the key a dated legacy exception.";
     /// A signature that does not match the bytes (S7 to S9).
     BadSignature = "bad_signature", "Every signature in the package must be good.", "Sign the package again; it, or its signature, was altered.";
     /// Signed by a key that the ring does not have (S10).
@@ -132,8 +132,8 @@ codes! {
     WeakKey = "weak_key", "The key must be RSA or DSA of 2048 bits or more, or an elliptic curve.", "Sign with a stronger key, or grant the key a dated legacy exception.";
     /// An algorithm that this build does not know (S33).
     UnknownAlgorithm = "unknown_algorithm", "The signature's algorithms must be known to this program.", "Sign with RSA, ECDSA or EdDSA.";
-    /// A signature packet of version 2, 3 or 5 (S35).
-    SignatureVersion = "signature_version", "The signature packet must have version 4 or 6.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
+    /// A signature packet of version 2 or 5, or of version 3 with weak algorithms (S35).
+    SignatureVersion = "signature_version", "The signature packet must have version 4 or 6, or version 3 with RSA and SHA-2.", "Sign again with a modern tool, or grant the key a dated legacy exception.";
     /// Not a signature over a binary document (S36).
     SignatureType = "signature_type", "Only signatures over binary documents count.", "Sign the package with rpm itself.";
     /// An unknown critical subpacket (S37).
@@ -149,7 +149,7 @@ codes! {
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).
     Withdrawn = "withdrawn", "A package that a rollout withdrew cannot come back under the same name.", "Raise the release and rebuild.";
     /// A kind of package that the distribution does not carry (N7).
-    WrongKind = "wrong_kind", "The architecture is not one that this distribution carries.", "Upload it to a distribution that carries it.";
+    WrongKind = "wrong_kind", "The architecture is not one that this distribution takes.", "Upload it to a distribution that takes it, or have the architecture added to `arches` in rolloutd's configuration.";
 }
 
 impl fmt::Display for Code {

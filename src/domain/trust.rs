@@ -50,7 +50,7 @@ pub struct Legacy {
 /// A rule that a legacy exception may lift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lifted {
-    /// Signature packets of version 3 (S35).
+    /// Signature packets of version 3 with other algorithms than RSA and SHA-2 (S35).
     V3,
     /// Only a signature over header and payload together (tags 1002, 1005), as rpm made them before 4.14, when headers
     /// had no payload digest (S6, F20).

@@ -624,11 +624,12 @@ fn length_of(kind: u32, count: u32, rest: &[u8]) -> Option<u32> {
 
 /// The number of bytes up to and including the `count`th NUL.
 fn after_nuls(bytes: &[u8], count: usize) -> Option<usize> {
-    // Counting NULs a block at a time is many times faster than scanning each string.
+    // Counting NULs a block at a time is many times faster than scanning each string. A block has no more of them than
+    // a byte can count, and wrapping addition is what the compiler turns into vector instructions.
     let mut left = count;
     let mut before = 0;
-    for block in bytes.chunks(256) {
-        let here: usize = block.iter().map(|byte| usize::from(*byte == 0)).sum();
+    for block in bytes.chunks(usize::from(u8::MAX)) {
+        let here = usize::from(block.iter().fold(0_u8, |nuls, byte| nuls.wrapping_add(u8::from(*byte == 0))));
         if here >= left {
             let (at, _) = block.iter().enumerate().filter(|(_, byte)| **byte == 0).nth(left.checked_sub(1)?)?;
             return Some(before + at + 1);

@@ -56,7 +56,7 @@ pub struct Package {
     pub group: String,
     /// The host it was built on.
     pub build_host: String,
-    /// File name of the source package; empty for a source package.
+    /// File name of the source package; empty for a source package, and [`NO_SOURCE`] where nothing is said of it.
     pub source_rpm: String,
     /// Seconds since the epoch.
     pub build_time: u64,
@@ -102,6 +102,9 @@ pub struct Placed {
     pub location: String,
 }
 
+/// What stands for the source package of a package whose header says nothing about it.
+pub const NO_SOURCE: &str = "(none)";
+
 impl Package {
     /// Reads what repodata lists about a package. `signature` is needed only for the size of the uncompressed payload,
     /// which format 4 keeps there.
@@ -110,10 +113,15 @@ impl Package {
     /// [`Code::Nevra`], [`Code::NevraChars`], [`Code::Arch`], [`Code::Text`], [`Code::DepList`], [`Code::FileList`],
     /// [`Code::FileName`] and [`Code::HeaderLimits`]: whatever makes it impossible to list the package as it is.
     pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
-        let is_source = is_source(header);
         let mut free = FreeText { header, replaced: Vec::new() };
+        let files = FileList::read(header, &mut free.replaced)?;
+        let origin = Origin::of(header, &files);
+        let source_rpm = match origin {
+            Origin::Unsaid => NO_SOURCE.to_owned(),
+            Origin::Source | Origin::Built => free.field(tag::SOURCERPM, "sourcerpm"),
+        };
         let mut package = Self {
-            nevra: nevra(header, is_source)?,
+            nevra: nevra(header, origin == Origin::Source)?,
             summary: free.field(tag::SUMMARY, "summary"),
             description: free.field(tag::DESCRIPTION, "description"),
             packager: free.field(tag::PACKAGER, "packager"),
@@ -122,13 +130,13 @@ impl Package {
             vendor: free.field(tag::VENDOR, "vendor"),
             group: free.field(tag::GROUP, "group"),
             build_host: free.field(tag::BUILDHOST, "buildhost"),
-            source_rpm: free.field(tag::SOURCERPM, "sourcerpm"),
+            source_rpm,
             build_time: header.u64(tag::BUILDTIME).unwrap_or(0),
             installed_size: header.u64(tag::LONGSIZE).or_else(|| header.u64(tag::SIZE)).unwrap_or(0),
             archive_size: archive_size(header, signature),
             header_range: (layout.main.start, layout.main.end),
             dependencies: Dependencies::default(),
-            files: FileList::read(header)?,
+            files,
             changelog: Vec::new(),
             replaced_text: Vec::new(),
         };
@@ -139,9 +147,27 @@ impl Package {
     }
 }
 
-/// rpm itself marks a source package by this tag; the oldest ones only lack the name of a source package.
-fn is_source(header: &Header) -> bool {
-    header.u32(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !header.has(tag::SOURCERPM)
+/// What a header says of the source of its package, completed as rpm does it (`lib/package.cc`, `applyRetrofits`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A source package: it is marked as one, or has no mark, and its files are in no directory.
+    Source,
+    /// Built from a source package, which may be named.
+    Built,
+    /// Something other than rpmbuild has made it: it has neither mark nor name. rpm installs it, and says that its
+    /// source is `(none)`.
+    Unsaid,
+}
+
+impl Origin {
+    fn of(header: &Header, files: &FileList) -> Self {
+        match header.u32(tag::SOURCEPACKAGE) {
+            Some(mark) if mark != 0 => Self::Source,
+            _ if header.has(tag::SOURCEPACKAGE) || header.has(tag::SOURCERPM) => Self::Built,
+            _ if files.is_of_sources() => Self::Source,
+            _ => Self::Unsaid,
+        }
+    }
 }
 
 fn nevra(header: &Header, is_source: bool) -> Result<Nevra, Refusal> {
@@ -261,6 +287,7 @@ mod tests {
     use super::*;
     use crate::format::header::{Part, kind};
 
+    #[derive(Clone)]
     enum Value<'a> {
         Text(&'a [u8]),
         Texts(&'a [&'a [u8]]),
@@ -386,13 +413,32 @@ mod tests {
     }
 
     #[test]
-    fn a_package_without_a_source_is_a_source() {
-        let entries = [(tag::NAME, Text(b"a")), (tag::VERSION, Text(b"1")), (tag::RELEASE, Text(b"1"))];
+    fn a_package_is_a_source_where_its_tag_says_so() {
+        let plain = [
+            (tag::NAME, Text(b"a")),
+            (tag::VERSION, Text(b"1")),
+            (tag::RELEASE, Text(b"1")),
+            (tag::ARCH, Text(b"noarch")),
+        ];
         let signature = header(Part::Signature, &[(tag::sig::SIZE, Numbers(&[1]))]);
-        let package = Package::read(&header(Part::Main, &entries), &signature, &layout()).expect("a package");
-        assert_eq!(package.nevra.to_string(), "a-1-1.src");
+        let said = |marks: &[(u32, Value<'_>)]| {
+            let entries: Vec<_> = plain.iter().chain(marks).cloned().collect();
+            let package = Package::read(&header(Part::Main, &entries), &signature, &layout()).expect("a package");
+            (package.nevra.arch().to_owned(), package.source_rpm)
+        };
+        let pair = |arch: &str, source: &str| (arch.to_owned(), source.to_owned());
+        assert_eq!(said(&[]), pair("noarch", "(none)"));
+        assert_eq!(said(&[(tag::SOURCEPACKAGE, Numbers(&[0]))]), pair("noarch", ""));
+        assert_eq!(said(&[(tag::SOURCEPACKAGE, Numbers(&[1]))]), pair("src", ""));
+        let one = |names: &'static [&'static [u8]], dirs: &'static [&'static [u8]]| {
+            let (modes, zeros) = (Modes(&[0o100_644]), Numbers(&[0]));
+            let tags = [(tag::BASENAMES, Texts(names)), (tag::DIRNAMES, Texts(dirs)), (tag::DIRINDEXES, zeros.clone())];
+            [&tags[..], &[(tag::FILEMODES, modes), (tag::FILEFLAGS, zeros)]].concat()
+        };
+        assert_eq!(said(&one(&[b"tool.spec"], &[b""])), pair("src", ""), "as old rpm made them");
+        assert_eq!(said(&one(&[b"tool"], &[b"/usr/bin/"])), pair("noarch", "(none)"));
         let package = read_with([(tag::SOURCEPACKAGE, Numbers(&[1]))]).expect("a package");
-        assert_eq!(package.nevra.arch(), "src");
+        assert_eq!((package.nevra.arch(), package.source_rpm.as_str()), ("src", "tool-1.0-2.src.rpm"));
     }
 
     #[test]
@@ -402,7 +448,7 @@ mod tests {
         refuse([(tag::VERSION, Text(b"1-1"))], Code::NevraChars);
         refuse([(tag::NAME, Text(b"a\x1bb"))], Code::Text);
         refuse([(tag::RELEASE, Text(b"1\x80"))], Code::Text);
-        refuse([(tag::ARCH, Text(b"vax"))], Code::Arch);
+        refuse([(tag::ARCH, Text(b"x86-64"))], Code::Arch);
         refuse([(tag::ARCH, Text(b"x86_64/../.."))], Code::Arch);
     }
 
@@ -674,7 +720,9 @@ mod tests {
         assert_eq!(code((names, dirs, &[0, 0], &[0, 0], &[0, 0, 0])), Err(Code::FileList));
         assert_eq!(code((names, &[b"x/"], &[0, 0], &[0, 0], &[0, 0])).map(|files| files.len()), Ok(2), "relative");
         assert_eq!(code((&[b"a\n\x02"], dirs, &[0], &[0], &[0])), Err(Code::FileName));
-        assert_eq!(code((&[b"\x92"], dirs, &[0], &[0], &[0])), Err(Code::FileName));
+        let odd = with_files((&[b"it\x92s"], dirs, &[0], &[0], &[0])).expect("listed as createrepo_c lists it");
+        assert_eq!(odd.files.iter().map(|file| file.path).collect::<String>(), "/x/its");
+        assert_eq!(odd.replaced_text, ["file names"]);
         let odd = code((&[b"a\n\"'//../ \xe9"], dirs, &[0], &[0], &[0])).expect("representable");
         assert_eq!(odd.iter().map(|file| file.path).collect::<String>(), "/x/a\n\"'//../ é");
     }

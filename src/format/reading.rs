@@ -39,10 +39,20 @@ enum Stage {
         prefix: Vec<u8>,
         /// The prefix is not checked again before it has this many bytes.
         needed: u64,
+        signatures: Signatures,
     },
     Payload(Box<Streams>),
     /// After a refusal no more input is accepted.
     Refused(Refusal),
+}
+
+/// Whether anybody asks who signed the package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// Each is read and what it covers is hashed.
+    Read,
+    /// None is read, so [`Contents::judge`] refuses the package as unsigned.
+    Skipped,
 }
 
 /// Everything that the headers call for.
@@ -92,10 +102,9 @@ impl Reading {
     ///
     /// # Errors
     /// Like [`Reading::push`] and [`Reading::finish`], and if it cannot be read.
-    pub fn whole(kind: ChecksumKind, file: &mut impl Read, buffer: &mut [u8]) -> Result<Contents, Unread> {
-        let mut reading = Self::new(kind);
-        reading.push_all(file, buffer)?;
-        Ok(reading.finish()?)
+    pub fn whole(mut self, file: &mut impl Read, buffer: &mut [u8]) -> Result<Contents, Unread> {
+        self.push_all(file, buffer)?;
+        Ok(self.finish()?)
     }
 
     /// Reads a file to its end, which need not be the end of the package.
@@ -115,6 +124,11 @@ impl Reading {
 
     /// Starts on a file whose checksum in repodata will be of `kind`.
     pub fn new(kind: ChecksumKind) -> Self {
+        Self::with(kind, Signatures::Read)
+    }
+
+    /// The same, for callers that may not need the signatures.
+    pub fn with(kind: ChecksumKind, signatures: Signatures) -> Self {
         Self {
             size: 0,
             sha256: Hasher::new(Algorithm::Sha256),
@@ -123,7 +137,7 @@ impl Reading {
                 ChecksumKind::Sha1 => Some(Hasher::new(Algorithm::Sha1)),
                 ChecksumKind::Sha512 => Some(Hasher::new(Algorithm::Sha512)),
             },
-            stage: Stage::Headers { prefix: Vec::new(), needed: 0 },
+            stage: Stage::Headers { prefix: Vec::new(), needed: 0, signatures },
         }
     }
 
@@ -155,7 +169,7 @@ impl Reading {
         let streams = match self.stage {
             Stage::Payload(streams) => streams,
             Stage::Refused(refusal) => return Err(refusal),
-            Stage::Headers { prefix, needed } => {
+            Stage::Headers { prefix, needed, .. } => {
                 // What has arrived may already show that it is something else.
                 header::extent(&prefix)?;
                 let detail = format!("{} bytes, but its headers need {needed}", self.size);
@@ -173,13 +187,13 @@ impl Reading {
 impl Stage {
     fn push(&mut self, mut piece: &[u8]) -> Result<(), Refusal> {
         loop {
-            let (prefix, needed) = match self {
+            let (prefix, needed, signatures) = match self {
                 Self::Payload(streams) => {
                     streams.payload(piece);
                     return Ok(());
                 }
                 Self::Refused(refusal) => return Err(refusal.clone()),
-                Self::Headers { prefix, needed } => (prefix, needed),
+                Self::Headers { prefix, needed, signatures } => (prefix, needed, *signatures),
             };
             let missing = usize::try_from(needed.saturating_sub(prefix.len() as u64)).unwrap_or(usize::MAX);
             let (taken, rest) = piece.split_at(missing.min(piece.len()));
@@ -192,14 +206,14 @@ impl Stage {
                 // Always more than there is, so that this loop ends.
                 Extent::More(more) => *needed = more.max((prefix.len() as u64).saturating_add(1)),
                 Extent::Known(layout) if (prefix.len() as u64) < layout.main.end => *needed = layout.main.end,
-                Extent::Known(layout) => *self = Self::Payload(Box::new(Streams::start(prefix, layout)?)),
+                Extent::Known(layout) => *self = Self::Payload(Box::new(Streams::start(prefix, layout, signatures)?)),
             }
         }
     }
 }
 
 impl Streams {
-    fn start(prefix: &[u8], layout: Layout) -> Result<Self, Refusal> {
+    fn start(prefix: &[u8], layout: Layout, signatures: Signatures) -> Result<Self, Refusal> {
         let part = |range: std::ops::Range<u64>| {
             let ends = (usize::try_from(range.start), usize::try_from(range.end));
             let (Ok(start), Ok(end)) = ends else { return None };
@@ -235,7 +249,8 @@ impl Streams {
                 hasher.update(header.raw());
             }
         }
-        let signatures = claims.signatures.into_iter().map(|carried| Hashed::start(carried, header.raw())).collect();
+        let carried = claims.signatures.into_iter().filter(|_| signatures == Signatures::Read);
+        let signatures = carried.map(|carried| Hashed::start(carried, header.raw())).collect();
         Ok(Self {
             layout,
             header,

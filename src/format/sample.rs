@@ -235,9 +235,10 @@ fn dependency(text: &str) -> Result<Dependency, SampleError> {
 mod tests {
     use super::*;
     use crate::domain::checksum::ChecksumKind;
+    use crate::domain::refusal::Code;
     use crate::domain::trust::Policy;
     use crate::format::openpgp::Keyring;
-    use crate::format::reading::{Contents, Reading};
+    use crate::format::reading::{Contents, Reading, Signatures};
     use crate::format::signing;
     use sequoia_openpgp::cert::CertBuilder;
     use sequoia_openpgp::serialize::SerializeInto as _;
@@ -287,6 +288,24 @@ mod tests {
             let verdict = contents.judge(&ring, &Policy::default(), AT);
             assert_eq!(verdict.map(|accepted| accepted.fingerprints), Ok(vec![signer.fingerprint()]));
         }
+    }
+
+    #[test]
+    fn who_skips_the_signatures_learns_all_but_who_signed() {
+        let secret = signing::generate("Demo <demo@example.org>", recipe().build_time).unwrap().secret.into_bytes();
+        let signer = Signer::read(&secret, AT).unwrap();
+        let mut package = build(&recipe(), Some(&signer), AT).unwrap();
+        let ring = Keyring::read(&[("demo".to_owned(), signer.public_key_armored().unwrap().into_bytes())]).unwrap();
+        let skipped = |package: &[u8]| {
+            let reading = Reading::with(ChecksumKind::Sha256, Signatures::Skipped);
+            reading.whole(&mut &package[..], &mut [0; 64]).unwrap()
+        };
+        let (all, some) = (read(&package), skipped(&package));
+        assert_eq!((some.sha256, some.pkgid.clone(), some.size), (all.sha256, all.pkgid, all.size));
+        let verdict = some.judge(&ring, &Policy::default(), AT);
+        assert_eq!(verdict.map_err(|refusal| refusal.code), Err(Code::Unsigned), "nothing passes unread");
+        *package.last_mut().unwrap() ^= 1;
+        assert_eq!((skipped(&package).faults.len(), read(&package).faults.len()), (2, 2), "both payload digests");
     }
 
     #[test]

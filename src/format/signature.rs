@@ -169,11 +169,12 @@ impl Claims {
         let looked_at = |number: u32| signature.has(number) && !(ignore_legacy && number >= LEGACY_TAGS);
 
         claims.array_of_signatures(signature, main);
+        // The tags are named after algorithms, and say nothing about those: Ed25519 stands in that for DSA.
         for (number, what, range) in [
-            (sig::DSA, "DSA over the header", Range::Header),
-            (sig::RSA, "RSA over the header", Range::Header),
-            (sig::PGP, "RSA over header and payload", Range::HeaderAndPayload),
-            (sig::GPG, "DSA over header and payload", Range::HeaderAndPayload),
+            (sig::DSA, "over the header", Range::Header),
+            (sig::RSA, "over the header", Range::Header),
+            (sig::PGP, "over header and payload", Range::HeaderAndPayload),
+            (sig::GPG, "over header and payload", Range::HeaderAndPayload),
         ] {
             if looked_at(number) {
                 let packet = signature.bin(number).ok_or_else(|| wrong_type(number)).and_then(bounded);
@@ -531,7 +532,7 @@ mod tests {
         let ranges: Vec<_> = found.iter().map(|carried| carried.range).collect();
         assert_eq!(ranges, [Range::Header, Range::Header, Range::HeaderAndPayload, Range::HeaderAndPayload]);
         assert!(found.iter().all(|carried| carried.packet == Ok(vec![1, 2])));
-        assert_eq!(found[0].place, "tag 267 (DSA over the header)");
+        assert_eq!(found[0].place, "tag 267 (over the header)");
         let size = |bytes: usize| claims(&[(sig::RSA, Bin(vec![0; bytes])), sha256()], &[]).signatures.remove(0).packet;
         assert_eq!(size(SIGNATURE_MAX).map(|packet| packet.len()), Ok(64 * 1024));
         assert_eq!(size(SIGNATURE_MAX + 1).map_err(|refusal| refusal.code), Err(Code::SignatureFormat));

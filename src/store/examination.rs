@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::blocks;
+use crate::domain::arch;
 use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
@@ -166,11 +167,7 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     let file_time = match question {
         Question::MayItComeIn { at, file_time } | Question::MayItStay { at, file_time, .. } => {
             signed = contents.judge(&terms.ring, &terms.policy, *at)?;
-            let arch = package.nevra.arch();
-            if !terms.arches.is_empty() && !terms.arches.iter().any(|allowed| allowed == arch) {
-                let detail = format!("{arch} is not one of {}", terms.arches.join(", "));
-                return Err(Refusal::new(Code::WrongKind, detail));
-            }
+            may_be_of(package.nevra.arch(), &terms.arches)?;
             *file_time
         }
         Question::WhatIsIt { file_time, .. } => *file_time,
@@ -189,6 +186,16 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     let replaced_text = replaced_text.into_iter().map(str::to_owned).collect();
     let Contents { sha256, size, .. } = contents;
     Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, source, xml })
+}
+
+/// Whether a distribution takes packages of this architecture.
+fn may_be_of(arch: &str, allowed: &[String]) -> Result<(), Refusal> {
+    match (arch::is_known(arch), allowed) {
+        (true, []) => Ok(()),
+        (_, allowed) if allowed.iter().any(|allowed| allowed == arch) => Ok(()),
+        (true, allowed) => Err(Refusal::new(Code::WrongKind, format!("{arch} is not one of {}", allowed.join(", ")))),
+        (false, _) => Err(Refusal::new(Code::Arch, format!("rpm does not know {arch}, and it is not in `arches`"))),
+    }
 }
 
 /// Bytes that are not a question, an answer or terms.

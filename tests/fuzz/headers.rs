@@ -31,7 +31,7 @@ pub fn target(data: &[u8]) -> Outcome {
     let longest = 1 + dice.below(PIECE_MAX);
     let torn = in_pieces(kind, data, longest, &mut dice);
     let mut buffer = vec![0; longest];
-    let read = match Reading::whole(kind, &mut Cursor::new(data), &mut buffer) {
+    let read = match Reading::new(kind).whole(&mut Cursor::new(data), &mut buffer) {
         Ok(contents) => Ok(contents),
         Err(Unread::Refused(refusal)) => Err(refusal),
         Err(Unread::Failed(error)) => panic!("memory can be read: {error}"),

@@ -174,7 +174,7 @@ fn configure(site: &Site, rows: &[Row], rings: &[Vec<PathBuf>]) {
         let keys: BTreeSet<&PathBuf> = here().flat_map(|(_, ring)| ring).collect();
         let more = match distribution {
             TWO_SIGNERS => "min_signers = { \"*\" = 2 }\n",
-            ONE_ARCH => "arches = [\"x86_64\"]\n",
+            ONE_ARCH => "arches = [\"x86_64\", \"core2_64\"]\n",
             _ => "",
         };
         write!(

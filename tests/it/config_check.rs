@@ -377,6 +377,8 @@ fn what_the_daemons_user_may_not_read_or_write_is_said() {
             "@DIR@/rolloutd.toml:3:12: site.root: @DIR@/srv cannot be written to: permission denied",
             "@DIR@/rolloutd.toml:3:12: site.root: uploads go to @DIR@/incoming, and @DIR@/incoming cannot be created in @DIR@: permission denied",
             "@DIR@/rolloutd.toml:4:12: site.state: @DIR@/var cannot be created in @DIR@: permission denied",
+            "@DIR@/rolloutd.toml:8:13: note: distribution.path: takes in packages of \"noarch\", \"x86_64\", \"x86_64_v2\", \
+             \"x86_64_v3\", \"x86_64_v4\", \"amd64\", \"ia32e\" and refuses others",
             "@DIR@/rolloutd.toml:10:22: distribution.keys.\"*\": @DIR@/keys/RPM-GPG-KEY-example cannot be read: permission denied",
             "@DIR@/rolloutd.toml:15:19: token.secret.file: @DIR@/secrets/jane cannot be read: permission denied",
         ]

@@ -293,14 +293,7 @@ fn packages_of_el5_and_el6_come_in_by_their_exceptions_and_not_without() {
             "rpms/02strich+pyrpm/compat-libcap1-1.10-7.el7.x86_64.rpm",
             "6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5",
             Code::UnboundKey,
-            &[V3, HeaderPayload, Sha1],
-        ),
-        (
-            // CentOS 8: all modern but the version.
-            "rpms/artipie+artipie/wget-1.19.5-8.el8_1.1.x86_64.rpm",
-            "99DB70FAE1D7CE227FB6488205B555B38483C65D",
-            Code::SignatureVersion,
-            &[V3],
+            &[HeaderPayload, Sha1],
         ),
     ] {
         let file = corpus.bytes(path);

@@ -12,7 +12,7 @@ use rolloutd::domain::trust::{Legacy, Lifted, Policy};
 use rolloutd::format::openpgp::{Claim, KEY_FILE_MAX, Keyring};
 use rolloutd::format::reading::{Reading, Unread};
 use sequoia_openpgp::armor;
-use sequoia_openpgp::cert::Cert;
+use sequoia_openpgp::cert::{Cert, CipherSuite};
 use sequoia_openpgp::packet::key::{PrimaryRole, SecretParts, SubordinateRole};
 use sequoia_openpgp::packet::{Key, Packet};
 use sequoia_openpgp::serialize::SerializeInto as _;
@@ -170,9 +170,13 @@ fn s33_s34_rsa_keys_that_cannot_be_are_refused_quickly() {
 }
 
 #[test]
-fn s35_only_versions_4_and_6_are_accepted_and_3_with_its_exception() {
-    let by = Hand::new("a");
+fn s35_versions_4_and_6_are_accepted_and_3_with_rsa_and_sha_2_or_with_its_exception() {
+    let by = Hand::of_kind("a", CipherSuite::RSA2k);
     let draft = Draft::new();
+    let three = by.raw(&Raw::three(&by, 8), &draft.header());
+    let by_default = judge(&draft.clone().with(268, three).file(), &ring(&[&by])).unwrap();
+    assert_eq!(by_default.notes, ["tag 268 (over the header): a signature packet of version 3"]);
+    let by = Hand::new("a");
     let three = by.raw(&Raw::three(&by, 8), &draft.header());
     admitted_only_by(&draft.clone().with(268, three).file(), &by, Code::SignatureVersion, &[Lifted::V3]);
 
@@ -453,14 +457,14 @@ fn a_read_that_is_disturbed_goes_on_and_one_that_fails_is_no_verdict() {
     let file = Draft::new().file();
     let whole = |end| {
         let mut from = Disturbed { pieces: file.chunks(500), interrupted: false, end };
-        Reading::whole(ChecksumKind::Sha256, &mut from, &mut [0; 500])
+        Reading::new(ChecksumKind::Sha256).whole(&mut from, &mut [0; 500])
     };
     assert_eq!(whole(None).unwrap().sha256, read(&file).unwrap().sha256);
     match whole(Some(ErrorKind::PermissionDenied)) {
         Err(Unread::Failed(error)) => assert_eq!(error.kind(), ErrorKind::PermissionDenied),
         other => panic!("{other:?}"),
     }
-    match Reading::whole(ChecksumKind::Sha256, &mut &[1; 4096][..], &mut [0; 500]) {
+    match Reading::new(ChecksumKind::Sha256).whole(&mut &[1; 4096][..], &mut [0; 500]) {
         Err(Unread::Refused(refusal)) => assert_eq!(refusal.code, Code::NotRpm),
         other => panic!("{other:?}"),
     }

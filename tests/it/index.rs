@@ -18,7 +18,7 @@ use rolloutd::format::sample::Recipe;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::forge::{Draft, text};
+use crate::forge::{self, Draft, text, texts};
 use crate::metadata_readers::{elements, read};
 use crate::peers;
 use crate::site::{files_below, keys, package, recipe};
@@ -178,12 +178,19 @@ fn plain(xml: &[u8]) -> String {
     text
 }
 
-/// Checks that createrepo_c says the same of every package, in all three files.
+/// Checks that createrepo_c says the same of every package, in all three files. `ROLLOUTD_CREATEREPO_C` names another
+/// one than the system's.
 #[track_caller]
 pub(crate) fn check_against_createrepo_c(dir: &Path) {
+    compare_with_createrepo_c(dir, &["--skip-symlinks"]);
+}
+
+#[track_caller]
+fn compare_with_createrepo_c(dir: &Path, more: &[&str]) {
     let theirs = TempDir::with_prefix("createrepo_c-").unwrap();
-    let mut command = Command::new("createrepo_c");
-    command.args(["--quiet", "--no-database", "--skip-symlinks", "--outputdir"]).arg(theirs.path()).arg(dir);
+    let program = std::env::var_os("ROLLOUTD_CREATEREPO_C").unwrap_or_else(|| "createrepo_c".into());
+    let mut command = Command::new(program);
+    command.args(["--quiet", "--no-database"]).args(more).arg("--outputdir").arg(theirs.path()).arg(dir);
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", said(&out));
     for kind in ["primary", "filelists", "other"] {
@@ -215,6 +222,95 @@ fn createrepo_c_says_the_same_of_a_directory_with_directories_in_it() {
     place.put("twice/odd.rpm", &signed("odd", "1"));
     let said = place.index(&[]);
     assert!(said.starts_with("8 listed, 8 of them read now, 0 gone, 0 refused; revision "), "{said}");
+    check_against_createrepo_c(&place.packages());
+}
+
+/// Every tag that metadata shows, in the groups that come and go together.
+fn shown_tags() -> Vec<(&'static str, Vec<(u32, forge::Value)>)> {
+    use forge::Value::{Halves, I18n, Word, Words};
+    let i18n = |value: &str| I18n(vec![value.as_bytes().to_vec()]);
+    vec![
+        ("i18n-table", vec![(tag::HEADERI18NTABLE, texts(&["C"]))]),
+        ("epoch", vec![(tag::EPOCH, Word(2))]),
+        ("summary", vec![(tag::SUMMARY, i18n("a tool"))]),
+        ("description", vec![(tag::DESCRIPTION, i18n("It works."))]),
+        ("build-time", vec![(tag::BUILDTIME, Word(1_600_000_000))]),
+        ("build-host", vec![(tag::BUILDHOST, text("build.example"))]),
+        ("size", vec![(tag::SIZE, Word(42))]),
+        ("vendor", vec![(tag::VENDOR, text("a vendor"))]),
+        ("license", vec![(tag::LICENSE, text("MIT"))]),
+        ("packager", vec![(tag::PACKAGER, text("A Packager"))]),
+        ("group", vec![(tag::GROUP, i18n("Tools"))]),
+        ("url", vec![(tag::URL, text("https://tool.example"))]),
+        ("os", vec![(tag::OS, text("linux"))]),
+        ("source", vec![(tag::SOURCERPM, text("tool-1.0-1.src.rpm"))]),
+        ("source-mark", vec![(tag::SOURCEPACKAGE, Word(0))]),
+        (
+            "files",
+            vec![
+                (tag::BASENAMES, texts(&["tool"])),
+                (tag::DIRNAMES, texts(&["/usr/bin/"])),
+                (tag::DIRINDEXES, Words(vec![0])),
+                (tag::FILEMODES, Halves(vec![0o10_0755])),
+                (tag::FILEFLAGS, Words(vec![0])),
+            ],
+        ),
+        (
+            "provides",
+            vec![
+                (tag::PROVIDENAME, texts(&["tool"])),
+                (tag::PROVIDEFLAGS, Words(vec![8])),
+                (tag::PROVIDEVERSION, texts(&["2:1.0-1"])),
+            ],
+        ),
+        (
+            "requires",
+            vec![
+                (tag::REQUIRENAME, texts(&["/bin/sh"])),
+                (tag::REQUIREFLAGS, Words(vec![0])),
+                (tag::REQUIREVERSION, texts(&[""])),
+            ],
+        ),
+        (
+            "changelog",
+            vec![
+                (tag::CHANGELOGTIME, Words(vec![1_600_000_000])),
+                (tag::CHANGELOGNAME, texts(&["A Packager <a@tool.example>"])),
+                (tag::CHANGELOGTEXT, texts(&["- first"])),
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn createrepo_c_says_the_same_of_packages_that_lack_what_a_package_may_lack() {
+    if !peers::have(&["createrepo_c"]) {
+        return;
+    }
+    let place = Place::new();
+    let groups = shown_tags();
+    let without = |missing: &[&str]| {
+        let with = groups.iter().filter(|(name, _)| !missing.contains(name));
+        let all = groups.iter().flat_map(|(_, tags)| tags);
+        let bare = all.fold(Draft::new(), |draft, (tag, _)| draft.set(*tag, None));
+        with.flat_map(|(_, tags)| tags).fold(bare, |draft, (tag, value)| draft.set(*tag, Some(value.clone())))
+    };
+    for (name, _) in &groups {
+        place.put(&format!("{name}.rpm"), &without(&[name]).file());
+    }
+    let source = Some(forge::Value::Word(1));
+    for (name, draft) in [
+        ("nothing", without(&groups.iter().map(|(name, _)| *name).collect::<Vec<_>>())),
+        ("no word of a source", without(&["source", "source-mark"])),
+        ("a source", without(&["source", "source-mark"]).set(tag::SOURCEPACKAGE, source.clone())),
+        ("a source of a source", without(&["source-mark"]).set(tag::SOURCEPACKAGE, source)),
+    ] {
+        place.put(&format!("{name}.rpm"), &draft.file());
+    }
+    let said = place.index(&[]);
+    assert!(said.starts_with("23 listed, 23 of them read now, 0 gone, 0 refused; revision "), "{said}");
+    let primary = String::from_utf8(read(&place.packages(), "primary")).unwrap();
+    assert_eq!(primary.matches("<arch>src</arch>").count(), 2, "only what is marked as a source is one");
     check_against_createrepo_c(&place.packages());
 }
 
@@ -346,22 +442,91 @@ fn an_exception_of_the_policy_that_has_ended_is_judged_without() {
 }
 
 #[test]
-fn links_are_counted_and_not_followed() {
+fn links_are_followed_where_that_is_asked_for_and_never_out_of_the_directory() {
+    use std::os::unix::fs::symlink;
     let place = Place::with_packages();
-    let outside = place.path("outside");
+    let (packages, outside) = (place.packages(), place.path("outside"));
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("secret.rpm"), signed("secret", "1")).unwrap();
-    std::os::unix::fs::symlink(&outside, place.packages().join("way-out")).unwrap();
-    std::os::unix::fs::symlink(outside.join("secret.rpm"), place.packages().join("secret.rpm")).unwrap();
-    std::os::unix::fs::symlink("top-1.rpm", place.packages().join("again.rpm")).unwrap();
-    let said = place.index(&[]);
-    assert!(said.starts_with("note: 3 links not followed\n3 listed"), "{said}");
-    assert_eq!(place.listed(), set(["a/left-1.rpm", "b/c/right-1.rpm", "top-1.rpm"]));
-    // A directory that was listed and is a link now.
-    fs::rename(place.packages().join("a"), place.path("moved")).unwrap();
-    std::os::unix::fs::symlink(place.path("moved"), place.packages().join("a")).unwrap();
+    symlink(&outside, packages.join("way-out")).unwrap();
+    symlink(outside.join("secret.rpm"), packages.join("secret.rpm")).unwrap();
+    symlink("top-1.rpm", packages.join("again.rpm")).unwrap();
+    let run = |words: &[&str]| {
+        let out = place.run(words);
+        (out.status.code(), String::from_utf8(out.stdout).unwrap())
+    };
+    let (code, said) = run(&[]);
+    let first =
+        "3 links not followed, the first is again.rpm; --follow-links lists what lies behind them below DIR\n3 listed";
+    assert!(said.starts_with(first), "{said}");
+    assert_eq!((code, place.listed()), (Some(1), set(["a/left-1.rpm", "b/c/right-1.rpm", "top-1.rpm"])));
+
+    // A directory that was listed and is a link now, to another one that is listed; and links in a circle.
+    fs::rename(packages.join("a"), packages.join("real")).unwrap();
+    symlink("real", packages.join("a")).unwrap();
+    let (code, _) = run(&[]);
+    assert_eq!((code, place.listed()), (Some(1), set(["b/c/right-1.rpm", "real/left-1.rpm", "top-1.rpm"])));
+    symlink("../b", packages.join("real/to-b")).unwrap();
+    symlink("../real", packages.join("b/to-real")).unwrap();
+    symlink("nowhere.rpm", packages.join("nothing.rpm")).unwrap();
+    symlink("repodata", packages.join("metadata")).unwrap();
+    let (code, said) = run(&["--follow-links", "--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let refused: Vec<&str> = said["refused"].as_array().unwrap().iter().map(|r| r["file"].as_str().unwrap()).collect();
+    let circles = ["a/to-b/to-real", "b/to-real/to-b", "real/to-b/to-real"];
+    let ends = ["metadata", "nothing.rpm", "secret.rpm", "way-out"];
+    assert_eq!(refused.into_iter().collect::<BTreeSet<_>>(), circles.into_iter().chain(ends).collect::<BTreeSet<_>>());
+    let all = [
+        "a/left-1.rpm",
+        "a/to-b/c/right-1.rpm",
+        "again.rpm",
+        "b/c/right-1.rpm",
+        "b/to-real/left-1.rpm",
+        "real/left-1.rpm",
+        "real/to-b/c/right-1.rpm",
+        "top-1.rpm",
+    ];
+    assert_eq!((code, place.listed()), (Some(1), set(all)));
+
+    // Without what leads elsewhere, all is well, and nothing is read again.
+    for link in ["way-out", "secret.rpm", "nothing.rpm", "metadata", "real/to-b", "b/to-real"] {
+        fs::remove_file(packages.join(link)).unwrap();
+    }
+    let (code, said) = run(&["--follow-links"]);
+    assert!(said.starts_with("5 listed, 0 of them read now, 3 gone, 0 refused"), "{said}");
+    assert_eq!(code, Some(0));
+    if peers::have(&["createrepo_c"]) {
+        compare_with_createrepo_c(&packages, &[]);
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_a_note_and_keeps_what_is_known_of_it() {
+    if rustix::process::geteuid().is_root() && !peers::have(&["setpriv"]) {
+        return;
+    }
+    let place = Place::with_packages();
     place.index(&[]);
-    assert_eq!(place.listed(), set(["b/c/right-1.rpm", "top-1.rpm"]));
+    let closed = place.packages().join("lost+found");
+    fs::create_dir(&closed).unwrap();
+    let mode = |dir: &Path, mode| fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    mode(&closed, 0o000);
+    mode(&place.packages().join("a"), 0o000);
+    // root reads everything, so it has to give that up first.
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]);
+    let direct = place.command(&[]);
+    command.arg(direct.get_program()).args(direct.get_args());
+    for (name, value) in direct.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let out = command.output().unwrap();
+    mode(&place.packages().join("a"), 0o755);
+    mode(&closed, 0o755);
+    let text = said(&out);
+    assert!(text.contains("note: lost+found: the directory cannot be read: Permission denied"), "{text}");
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    assert_eq!(place.listed(), set(["a/left-1.rpm", "b/c/right-1.rpm", "top-1.rpm"]));
 }
 
 /// A run that can be halted and let go again; it ends with the test.
@@ -415,7 +580,7 @@ fn json_is_one_document_with_these_words() {
     assert_eq!(revision.as_u64(), Some(place.repomd().revision));
     assert_eq!(said["repomd"].take().as_str().map(str::len), Some(64));
     let expected = json!({
-        "packages": 3, "read": 3, "gone": 0, "links": 0, "refused": [], "revision": null, "repomd": null,
+        "packages": 3, "read": 3, "gone": 0, "links": 0, "not_followed": [], "refused": [], "revision": null, "repomd": null,
         "notes": [], "blocks": {"found": 0, "made": 3}, "removed": 0,
     });
     assert_eq!(said, expected);

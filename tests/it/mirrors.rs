@@ -14,7 +14,7 @@ use rolloutd::format::compress::Compression;
 use rolloutd::format::repomd::Repomd;
 use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::Kernel;
-use rolloutd::store::folder::{Folder, Terms};
+use rolloutd::store::folder::{Folder, Links, Terms};
 use serde_json::json;
 
 use crate::campaign::{self, Course, Ending};
@@ -62,7 +62,7 @@ fn a_mirror_that_copies_as_readme_says_never_stays_behind() {
     };
     let terms = Terms { checksum: ChecksumKind::Sha256, gate: None, name: "any".to_owned() };
     let disk = Kernel::default();
-    let mut folder = Folder::open(&disk, &source, &at("state"), terms, "a test").unwrap();
+    let mut folder = Folder::open(&disk, &source, &at("state"), terms, Links::Left, "a test").unwrap();
     let form = Form { compression: Compression::Gz, members: Members::Blocks, checksum: ChecksumKind::Sha256 };
     let (course, copied) = (Course::default(), AtomicUsize::new(0));
     let mut alike = 0;

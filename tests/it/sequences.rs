@@ -23,7 +23,7 @@ use rolloutd::format::compress::Compression;
 use rolloutd::format::sample::{Recipe, build};
 use rolloutd::store::blocks::{Form, Members};
 use rolloutd::store::disk::{Access, Disk, DiskError, Fresh, Kernel};
-use rolloutd::store::folder::{Folder, FolderError, Terms};
+use rolloutd::store::folder::{Folder, FolderError, Links, Terms};
 use rolloutd::store::lock::LockError;
 use tempfile::TempDir;
 
@@ -182,7 +182,7 @@ impl Room {
     fn open(&self, dir: &Path, state: &str) -> Folder {
         let terms = Terms { checksum: self.form.checksum, gate: None, name: "any".to_owned() };
         loop {
-            match Folder::open(&self.disk, dir, &self.place.path().join(state), terms.clone(), "a test") {
+            match Folder::open(&self.disk, dir, &self.place.path().join(state), terms.clone(), Links::Left, "a test") {
                 // A program that another test has just started holds our files until it is another program.
                 Err(FolderError::Lock(LockError::Held { .. })) => std::thread::yield_now(),
                 opened => return opened.unwrap(),

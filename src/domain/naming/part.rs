@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 use smol_str::SmolStr;
 
+use crate::domain::arch;
 use crate::domain::names::{BadName, name_type};
-use crate::domain::nevra;
 
 name_type! {
     /// A software stack, with or without its major version: `EMI-1.0`, `ARC`.
@@ -43,7 +43,7 @@ name_type! {
 name_type! {
     /// An operating system: `SL5`, `sl6`.
     Os, "operating system", |text| {
-        if nevra::is_arch(&text.to_ascii_lowercase()) {
+        if arch::is_known(&text.to_ascii_lowercase()) {
             return Err("it is an architecture");
         }
         begins_with_letter(text)?;
@@ -53,7 +53,7 @@ name_type! {
 name_type! {
     /// An architecture: `x86_64`.
     Arch, "architecture", |text| {
-        if nevra::is_arch(text) { Ok(()) } else { Err("packages cannot be of it; it is something like `x86_64`") }
+        if arch::is_known(text) { Ok(()) } else { Err("rpm does not know it; it is something like `x86_64`") }
     }
 }
 name_type! {

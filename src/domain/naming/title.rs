@@ -18,8 +18,8 @@ use std::str::FromStr;
 use super::convention::{Convention, Misnamed};
 use super::part::{Arch, Os, Product, Stack};
 use super::subject::Subject;
+use crate::domain::arch;
 use crate::domain::names::BadName;
-use crate::domain::nevra;
 
 /// The longest title, with room for blanks that people put in.
 pub const TITLE_MAX: usize = 256;
@@ -85,7 +85,7 @@ impl Title {
         };
         let (os, arch) = match rest {
             [] => (None, None),
-            [arch] if nevra::is_arch(&arch.to_ascii_lowercase()) => (None, Some(arch)),
+            [arch] if arch::is_known(&arch.to_ascii_lowercase()) => (None, Some(arch)),
             [os] => (Some(os), None),
             [os, arch] => (Some(os), Some(arch)),
             _ => return Err("it goes on after the architecture".to_owned()),

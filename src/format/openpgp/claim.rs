@@ -213,6 +213,9 @@ impl Claim {
             return refuse(Code::NotSigningKey, format!("{whose} is not marked for signing"));
         }
         let mut weaknesses = self.weaknesses_of_packet();
+        if self.signature.version() == 3 && weaknesses.is_empty() {
+            notes.push("a signature packet of version 3".to_owned());
+        }
         weaknesses.extend(weaknesses_of_binding(lifts, &whose));
         // If the expiry was changed since, the later self-signature may say that it was never valid then.
         for end in [when_made.end, on_arrival.end].into_iter().flatten() {
@@ -268,10 +271,18 @@ impl Claim {
     }
 
     /// S31 and S35.
+    ///
+    /// Build services still make packets of version 3, and rpm accepts them. With RSA and SHA-2 they are as strong as
+    /// those of version 4: what they hash ends with their type and time, so that no packet of one version can pass as
+    /// one of the other.
     fn weaknesses_of_packet(&self) -> Vec<Weakness> {
+        use HashAlgorithm::{SHA224, SHA256, SHA384, SHA512};
         let mut found = Vec::new();
         let version = self.signature.version();
-        if !matches!(version, 4 | 6) {
+        let by_rsa = matches!(self.signature.mpis(), mpi::Signature::RSA { .. });
+        let by_sha2 = matches!(self.signature.hash_algo(), SHA224 | SHA256 | SHA384 | SHA512);
+        let is_strong_3 = version == 3 && by_rsa && by_sha2;
+        if !matches!(version, 4 | 6) && !is_strong_3 {
             found.push(Weakness {
                 code: Code::SignatureVersion,
                 lifted_by: Some(Lifted::V3),

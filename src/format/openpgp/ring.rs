@@ -188,7 +188,11 @@ impl Keyring {
                     past = past.max(Some(end));
                     return Err(format!("{whose} expired on {end}"));
                 }
-                let weak: Vec<String> = weaknesses_of_binding(lifts, &whose).into_iter().map(|w| w.detail).collect();
+                let weak = weaknesses_of_binding(lifts, &whose).into_iter().map(|weakness| match weakness.lifted_by {
+                    Some(by) => format!("{} (a legacy exception would have to allow {by})", weakness.detail),
+                    None => weakness.detail,
+                });
+                let weak: Vec<String> = weak.collect();
                 Ok(Some((bound.end, weak)))
             });
             summary.keys.push(KeySummary {

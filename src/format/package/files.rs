@@ -3,10 +3,11 @@
 //! A header names a directory once for any number of files, so a few megabytes of it could expand to terabytes of
 //! paths; therefore they are kept as the header has them, and a path is built on demand.
 
-use super::identity;
 use super::texts::Texts;
+use super::{decode, note, shown};
 use crate::domain::refusal::{Code, Refusal};
 use crate::format::header::{HEADER_MAX, Header, tag};
+use crate::format::xml;
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +64,11 @@ pub struct FileList {
 }
 
 impl FileList {
-    /// Reads the files; the lists must match (H29), and every name must be text.
-    pub(super) fn read(header: &Header) -> Result<Self, Refusal> {
+    /// Reads the files; the lists must match (H29), and every name must be text that XML can carry.
+    ///
+    /// Bytes of an unknown code page are left out of a name, as createrepo_c leaves them out, and that is recorded in
+    /// `replaced`: old packages have such names, and only what is required by path is looked up by them.
+    pub(super) fn read(header: &Header, replaced: &mut Vec<&'static str>) -> Result<Self, Refusal> {
         let list = Self::named(header)?;
         let files = list.names.len();
         let (modes, flags) = (header.count(tag::FILEMODES) as usize, header.count(tag::FILEFLAGS) as usize);
@@ -76,7 +80,13 @@ impl FileList {
         kinds.extend(header.u16s(tag::FILEMODES).zip(header.u32s(tag::FILEFLAGS)).map(|(m, f)| FileKind::of(m, f)));
         // Relative paths are listed too (N11): source packages have them for sources, some build tools for everything.
         for path in list.paths() {
-            identity(&path, Code::FileName, "file name")?;
+            match decode(&path) {
+                (name, _) if xml::first_bad_char(&name).is_some() => {
+                    return Err(Refusal::new(Code::FileName, format!("file name `{}`", shown(&path))));
+                }
+                (_, true) => {}
+                (_, false) => note(replaced, "file names"),
+            }
         }
         Ok(Self { kinds, ..list })
     }
@@ -115,6 +125,15 @@ impl FileList {
 
     fn paths(&self) -> impl Iterator<Item = Vec<u8>> {
         self.parts().map(|parts| parts.concat())
+    }
+
+    /// Whether all of them are in the one directory without a name, where source packages have theirs.
+    pub(super) fn is_of_sources(&self) -> bool {
+        let is_bare = |name: &[u8]| !name.contains(&b'/');
+        !self.is_empty()
+            && self.dirs.len() == 1
+            && self.dirs.get(0).is_empty()
+            && (0..self.names.len()).all(|file| is_bare(self.names.get(file)))
     }
 
     /// The number of files.

@@ -97,7 +97,7 @@ impl DistSettings {
     fn read_again(&self, nevra: &Nevra, entry: &Entry, trees: &[TreeName]) -> Option<Result<Chunk, DiskError>> {
         let mut failed = None;
         for tree in trees {
-            match intake::read_again(&self.gate, &self.dir(tree).join(entry.location(nevra)), entry) {
+            match intake::read_again(&self.gate, &self.dir(tree).join(entry.location(nevra)), nevra, entry) {
                 Ok(chunk) => return Some(Ok(chunk)),
                 Err(error) => failed = Some(Err(error)),
             }

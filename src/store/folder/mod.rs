@@ -19,8 +19,8 @@
 //! A file that changed a moment ago is listed, and read again by the next scan: another change within the same tick of
 //! the file system's clock would leave the times unchanged.
 //!
-//! What never happens: a link is followed; a file is listed that the gate, if there is one, refuses, or that changed
-//! while it was read.
+//! What never happens: a link is followed that leads out of the directory, or any link unless it was asked for; a file
+//! is listed that the gate, if there is one, refuses, or that changed while it was read.
 
 /// The files in a directory.
 mod walk;
@@ -38,6 +38,7 @@ use jiff::Timestamp;
 
 use reader::Reader;
 use state::{Files, Shown, State};
+pub use walk::Links;
 use walk::{Stamp, Walk};
 
 use super::append_file::AppendFile;
@@ -80,8 +81,8 @@ pub struct Found {
     pub read: usize,
     /// Packages that are no longer listed.
     pub gone: usize,
-    /// Links that were not followed.
-    pub links: usize,
+    /// Links to packages and directories that were not followed.
+    pub links: Vec<String>,
     /// Files that are not listed, by their path, and why.
     pub refused: Vec<(String, Refusal)>,
     /// Remarks about what was read now.
@@ -125,6 +126,7 @@ pub struct Folder {
     /// What clients see, as long as the listing is unchanged.
     shown: Option<(Form, Published)>,
     terms: Terms,
+    links: Links,
     _lock: SiteLock,
 }
 
@@ -135,7 +137,14 @@ impl Folder {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn open(disk: &dyn Disk, dir: &Path, state: &Path, terms: Terms, who: &str) -> Result<Self, FolderError> {
+    pub fn open(
+        disk: &dyn Disk,
+        dir: &Path,
+        state: &Path,
+        terms: Terms,
+        links: Links,
+        who: &str,
+    ) -> Result<Self, FolderError> {
         disk.make_dir(state)?;
         let lock = lock_folder(state, dir, who)?;
         disk::sweep(disk, state)?;
@@ -162,6 +171,7 @@ impl Folder {
             files,
             shown: None,
             terms,
+            links,
             _lock: lock,
         };
         folder.shown = folder.recall();
@@ -179,12 +189,19 @@ impl Folder {
         now: Timestamp,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<Found, FolderError> {
-        let Walk { there, links, unfit, closed } = Walk::through(&self.dir)?;
+        let Walk { there, behind_links, links, unfit, closed } = Walk::through(&self.dir, self.links)?;
         let mut found = Found { links, refused: unfit, ..Found::default() };
+        found.notes.extend(
+            closed.iter().map(|(dir, why)| {
+                format!("{dir}: the directory cannot be read: {why}; what is known of it stays listed")
+            }),
+        );
         let mut gone = Vec::new();
         self.files.retain(|path, (stamp, _)| {
             // Files in a directory that cannot be listed now are not gone.
-            let unseen = || closed.iter().any(|dir| path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/')));
+            let unseen = || {
+                closed.iter().any(|(dir, _)| path.strip_prefix(dir.as_str()).is_some_and(|rest| rest.starts_with('/')))
+            };
             let stays = there.get(path) == Some(stamp) || unseen();
             if !stays {
                 gone.push(path.clone());
@@ -195,7 +212,8 @@ impl Folder {
         if !gone.is_empty() || !wanted.is_empty() {
             self.forget_shown()?;
         }
-        let reader = Reader { disk, dir: &self.dir, append_file: &self.append_file, terms: &self.terms, now };
+        let Self { dir, append_file, terms, .. } = &*self;
+        let reader = Reader { disk, dir, behind_links: &behind_links, append_file, terms, now };
         let mut read = Vec::new();
         let mut seen = 0;
         thread_pool::each(
@@ -504,8 +522,15 @@ mod tests {
 
         fn open(&self, state: &str) -> Folder {
             let terms = Terms { checksum: ChecksumKind::Sha256, gate: None, name: "any".to_owned() };
-            Folder::open(&Kernel::default(), self.dir.path(), &self.state.path().join(state), terms, "a test")
-                .expect("opened")
+            Folder::open(
+                &Kernel::default(),
+                self.dir.path(),
+                &self.state.path().join(state),
+                terms,
+                Links::Left,
+                "a test",
+            )
+            .expect("opened")
         }
 
         /// Late enough that no file counts as just changed.
@@ -704,7 +729,7 @@ mod tests {
         let refused: Vec<(&str, Code)> = found.refused.iter().map(|(path, r)| (path.as_str(), r.code)).collect();
         let expected =
             [("a\u{1}.rpm", Code::FileName), ("b\u{fffd}/c.rpm", Code::FileName), ("fifo.rpm", Code::NotRegular)];
-        assert_eq!((refused, found.links), (expected.to_vec(), 1));
+        assert_eq!((refused, found.links), (expected.to_vec(), vec!["link.rpm".to_owned()]));
     }
 
     #[test]

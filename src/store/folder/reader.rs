@@ -1,7 +1,8 @@
 //! Reads one file and makes its part of each metadata file.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -9,7 +10,7 @@ use super::walk::Stamp;
 use super::{FolderError, Terms};
 use crate::domain::refusal::{Code, Refusal};
 use crate::format::package::{Package, Placed};
-use crate::format::reading::{Reading, Unread};
+use crate::format::reading::{Reading, Signatures, Unread};
 use crate::store::append_file::AppendFile;
 use crate::store::blocks;
 use crate::store::disk::{Disk, DiskError};
@@ -26,6 +27,8 @@ pub(super) type Written = (Place, Vec<&'static str>);
 pub(super) struct Reader<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) dir: &'a Path,
+    /// Where packages lie that were reached through links.
+    pub(super) behind_links: &'a BTreeMap<String, PathBuf>,
     pub(super) append_file: &'a AppendFile,
     pub(super) terms: &'a Terms,
     pub(super) now: Timestamp,
@@ -49,10 +52,14 @@ impl Reader<'_> {
 
     fn xml(&self, path: &str, stamp: Stamp, buffer: &mut [u8]) -> Result<Xml, Refusal> {
         let unstable = || Refusal::new(Code::Unstable, "it changed while it was being read");
+        // A link that was changed since the walk is not followed.
+        let real = self.behind_links.get(path).map_or(Path::new(path), PathBuf::as_path);
         let not_regular = |error: DiskError| Refusal::new(Code::NotRegular, error.sentence());
-        let mut file = tree::open_beneath(self.dir, Path::new(path)).map_err(not_regular)?;
+        let mut file = tree::open_beneath(self.dir, real).map_err(not_regular)?;
         let unreadable = |error: std::io::Error| Refusal::new(Code::NotRegular, error.to_string());
-        let contents = Reading::whole(self.terms.checksum, &mut file, buffer).map_err(|unread| match unread {
+        let signatures = if self.terms.gate.is_some() { Signatures::Read } else { Signatures::Skipped };
+        let reading = Reading::with(self.terms.checksum, signatures);
+        let contents = reading.whole(&mut file, buffer).map_err(|unread| match unread {
             Unread::Refused(refusal) => refusal,
             Unread::Failed(error) => unreadable(error),
         })?;

@@ -17,7 +17,7 @@ use crate::store::disk::Disk;
 use crate::store::index::Place;
 
 /// Incremented whenever the tables or the XML of the same package change.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 /// What is known of each file.
 pub(super) type Files = BTreeMap<String, (Stamp, Place)>;

@@ -1,6 +1,7 @@
 //! The files in a directory: every package with the state of its file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -53,74 +54,162 @@ impl Stamp {
 pub(super) struct Walk {
     /// Packages by their path.
     pub(super) there: BTreeMap<String, Stamp>,
-    /// The number of links.
-    pub(super) links: usize,
+    /// Where those lie that were reached through a link, by the same path; relative as well.
+    pub(super) behind_links: BTreeMap<String, PathBuf>,
+    /// Links to packages and directories that were not followed.
+    pub(super) links: Vec<String>,
     /// What cannot be listed whatever its content, and why.
     pub(super) unfit: Vec<(String, Refusal)>,
-    /// Directories that cannot be read.
-    pub(super) closed: Vec<String>,
+    /// Directories that cannot be read, and why.
+    pub(super) closed: Vec<(String, std::io::Error)>,
 }
 
+/// What becomes of links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// They are counted.
+    Left,
+    /// They are followed as long as they lead to something below the directory.
+    Followed,
+}
+
+/// A directory that is still to be listed.
+#[derive(Default)]
+struct Todo {
+    /// Its path as it will be shown.
+    shown: PathBuf,
+    /// Where it lies, relative to the top, if a link led here.
+    real: Option<PathBuf>,
+    /// The directories in which the links lie that led here.
+    came_through: Vec<PathBuf>,
+}
+
+impl Todo {
+    fn real(&self) -> &Path {
+        self.real.as_deref().unwrap_or(&self.shown)
+    }
+
+    /// A directory in this one.
+    fn inner(&self, name: &OsStr) -> Self {
+        Self {
+            shown: self.shown.join(name),
+            real: self.real.as_ref().map(|real| real.join(name)),
+            came_through: self.came_through.clone(),
+        }
+    }
+}
+
+/// Directories that may be reached through links: links beside links can lead to the same ones in very many ways.
+const LINKED_DIRS_MAX: usize = 10_000;
+
 impl Walk {
-    pub(super) fn through(dir: &Path) -> Result<Self, DiskError> {
+    /// Walks through `dir`, an absolute path without links.
+    pub(super) fn through(dir: &Path, links: Links) -> Result<Self, DiskError> {
         let mut walk = Self::default();
-        let mut todo = vec![PathBuf::new()];
-        while let Some(below) = todo.pop() {
-            let top = below.as_os_str().is_empty();
-            let here = if top { dir.to_owned() } else { dir.join(&below) };
-            match walk.list(&here, &below) {
+        let mut todo = vec![Todo::default()];
+        let mut linked = 0;
+        while let Some(next) = todo.pop() {
+            let top = next.shown.as_os_str().is_empty();
+            linked += usize::from(next.real.is_some());
+            if linked > LINKED_DIRS_MAX {
+                let many = format!("links in it lead to more than {LINKED_DIRS_MAX} directories");
+                return Err(DiskError::new("list", dir, std::io::Error::other(many)));
+            }
+            match walk.list(dir, &next, links) {
                 Ok(dirs) => todo.extend(dirs),
                 // Somebody may be rearranging the directory right now.
                 Err(error) if !top && error.is_not_found() => {}
                 Err(error) if !top && error.source.kind() == std::io::ErrorKind::PermissionDenied => {
-                    let why =
-                        format!("the directory is not accessible: {}; its known packages stay listed", error.source);
-                    walk.unfit.push((below.display().to_string(), Refusal::new(Code::NotRegular, why)));
-                    walk.closed.extend(below.to_str().map(str::to_owned));
+                    walk.closed.push((next.shown.display().to_string(), error.source));
                 }
                 Err(error) => return Err(error),
             }
         }
+        walk.links.sort();
         Ok(walk)
     }
 
     /// Reads one directory and returns the directories in it.
-    fn list(&mut self, here: &Path, below: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    fn list(&mut self, dir: &Path, this: &Todo, links: Links) -> Result<Vec<Todo>, DiskError> {
         let mut dirs = Vec::new();
-        for entry in std::fs::read_dir(here).at("list", here)? {
-            let entry = entry.at("list", here)?;
+        // Joined with nothing, a path would end with a slash.
+        let here = if this.real().as_os_str().is_empty() { dir.to_owned() } else { dir.join(this.real()) };
+        for entry in std::fs::read_dir(&here).at("list", &here)? {
+            let entry = entry.at("list", &here)?;
             let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || (below.as_os_str().is_empty() && name == REPODATA) {
+            if name.as_encoded_bytes().starts_with(b".") || (this.real().as_os_str().is_empty() && name == REPODATA) {
                 continue;
             }
-            let path = below.join(&name);
+            let inner = this.inner(&name);
             let kind = entry.file_type().at("look at", &entry.path())?;
-            if kind.is_dir() {
-                dirs.push(path);
-            } else if name.as_encoded_bytes().ends_with(b".rpm") {
-                self.meet(&path, &entry)?;
-            } else if kind.is_symlink() && std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir()) {
-                self.links += 1;
+            let is_rpm = name.as_encoded_bytes().ends_with(b".rpm");
+            if kind.is_symlink() {
+                match std::fs::metadata(entry.path()) {
+                    Ok(meta) if is_rpm || meta.is_dir() => {
+                        if links == Links::Left {
+                            self.links.push(inner.shown.display().to_string());
+                        } else {
+                            dirs.extend(self.follow(dir, this, inner, &entry.path()));
+                        }
+                    }
+                    Err(_) if is_rpm && links == Links::Left => self.links.push(inner.shown.display().to_string()),
+                    Err(_) if is_rpm => {
+                        let nowhere = Refusal::new(Code::NotRegular, "the link leads nowhere");
+                        self.unfit.push((inner.shown.display().to_string(), nowhere));
+                    }
+                    _ => {}
+                }
+            } else if kind.is_dir() {
+                dirs.push(inner);
+            } else if is_rpm {
+                match entry.metadata() {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    meta => self.meet(inner, &meta.at("look at", &entry.path())?),
+                }
             }
         }
         Ok(dirs)
     }
 
-    fn meet(&mut self, path: &Path, entry: &std::fs::DirEntry) -> Result<(), DiskError> {
-        let meta = match entry.metadata() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            meta => meta.at("look at", &entry.path())?,
+    /// Goes where a link leads: gives the directory, or meets the file.
+    fn follow(&mut self, dir: &Path, this: &Todo, link: Todo, path: &Path) -> Option<Todo> {
+        let leads = std::fs::canonicalize(path).and_then(|target| Ok((std::fs::metadata(&target)?, target)));
+        let shown = link.shown.display().to_string();
+        let mut refuse = |detail: &str| {
+            self.unfit.push((shown.clone(), Refusal::new(Code::NotRegular, detail)));
+            None
         };
+        let Ok((meta, target)) = leads else { return refuse("the link leads nowhere") };
+        let Ok(real) = target.strip_prefix(dir) else { return refuse("the link leads out of the directory") };
+        let hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
+        if real.starts_with(REPODATA) || real.iter().any(hidden) {
+            return refuse("the link leads to what is no part of the repository");
+        }
+        let came_through: Vec<PathBuf> = link.came_through.iter().cloned().chain([this.real().to_owned()]).collect();
+        let there = Todo { shown: link.shown, real: Some(real.to_owned()), came_through };
+        if !meta.is_dir() {
+            self.meet(there, &meta);
+            return None;
+        }
+        if there.came_through.iter().any(|from| from.starts_with(real)) {
+            return refuse("the link leads to a directory that it is in");
+        }
+        Some(there)
+    }
+
+    fn meet(&mut self, file: Todo, meta: &std::fs::Metadata) {
         let mut refuse = |code, detail: &str| {
-            self.unfit.push((path.display().to_string(), Refusal::new(code, detail)));
+            self.unfit.push((file.shown.display().to_string(), Refusal::new(code, detail)));
         };
-        match path.to_str().filter(|path| xml::first_bad_char(path).is_none()) {
-            _ if meta.is_symlink() => self.links += 1,
+        match file.shown.to_str().filter(|path| xml::first_bad_char(path).is_none()) {
             _ if !meta.is_file() => refuse(Code::NotRegular, "it is not a regular file"),
             None => refuse(Code::FileName, "its own path is not text that XML can carry"),
-            Some(path) => drop(self.there.insert(path.to_owned(), Stamp::of(&meta))),
+            Some(path) => {
+                self.there.insert(path.to_owned(), Stamp::of(meta));
+                let real = file.real.map(|real| (path.to_owned(), real));
+                self.behind_links.extend(real);
+            }
         }
-        Ok(())
     }
 }
 

@@ -192,7 +192,7 @@ pub(super) fn set_time(copy: &disk::Fresh, seconds: u64, label: &Path) -> Result
 ///
 /// # Errors
 /// If the file does not exist, or is no longer the accepted bytes.
-pub fn read_again(gate: &Gate, path: &Path, entry: &Entry) -> Result<Chunk, DiskError> {
+pub fn read_again(gate: &Gate, path: &Path, nevra: &Nevra, entry: &Entry) -> Result<Chunk, DiskError> {
     let (expected, place) = (entry.sha256, entry.place.clone());
     let unfit = |why: String| DiskError::new("use", path, std::io::Error::other(why));
     let dir = path.parent().unwrap_or(Path::new("."));
@@ -202,7 +202,8 @@ pub fn read_again(gate: &Gate, path: &Path, entry: &Entry) -> Result<Chunk, Disk
         return Err(unfit("it is no regular file".to_owned()));
     }
     let file_time = u64::try_from(meta.mtime()).unwrap_or_default();
-    let question = Question::WhatIsIt { file_time, place: place.as_deref().map(str::to_owned) };
+    // The file stays where it lies, even if a package of these bytes would be named otherwise today.
+    let question = Question::WhatIsIt { file_time, place: Some(entry.location(nevra)) };
     match gate.examiner.examine(file, meta.len(), &gate.terms, &question).at("read", path)? {
         Answer::Good(known) if known.sha256 == expected => {
             let Known { sha256, pkgid, size, xml, .. } = *known;

@@ -37,9 +37,14 @@ fn identity(table: &mut Table) {
             table.bad("N2", &format!("the {what} {value:?}"), Code::NevraChars, &[usual()], file);
         }
     }
-    for arch in ["x86_64/../../etc", "vax", "..", "x86_64 ", "X86_64", "noarch\n"] {
+    for arch in ["x86_64/../../etc", "..", "x86_64 ", "x86-64", "noarch\n"] {
         let file = signed(table.draft().set(1022, Some(text(arch))));
         table.bad("N3", &format!("the architecture {arch:?}"), Code::Arch, &[usual()], file);
+    }
+    for arch in ["vax", "X86_64"] {
+        let file = signed(table.draft().set(1022, Some(text(arch))));
+        let what = format!("the architecture {arch:?}, which rpm does not know");
+        table.good("N3", &what, &[usual()], file).expecting(Code::Arch);
     }
     for (what, epoch, shows) in [
         ("no epoch", None, "epoch=\"0\""),
@@ -95,6 +100,11 @@ fn kinds(table: &mut Table) {
         .arriving_in(ONE_ARCH);
     let right = signed(table.draft().set(1022, Some(text("x86_64"))));
     table.good("N7", "the architecture that is allowed", &[usual()], right).arriving_in(ONE_ARCH);
+    let own = signed(table.draft().set(1022, Some(text("core2_64"))));
+    table
+        .good("N3", "an architecture of a build system, where it is named", &[usual()], own)
+        .showing("<arch>core2_64</arch>")
+        .arriving_in(ONE_ARCH);
     let debug = signed(Draft::new().set(1000, Some(text("tool-debuginfo"))));
     table.good("N7", "debug information", &[usual()], debug);
     let delta = [b"drpm\0\0\0\x01", &[0_u8; 200][..]].concat();

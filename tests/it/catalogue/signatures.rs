@@ -333,14 +333,23 @@ fn packets(table: &mut Table) {
     let three = |draft: &Draft, by: &Hand| by.raw(&Raw::three(by, 8), &draft.header());
     let draft = table.draft();
     let packet = three(&draft, by);
-    table.bad("S35", "version 3", Code::SignatureVersion, &[by], draft.with(268, packet).file());
+    table.bad("S35", "version 3 with EdDSA", Code::SignatureVersion, &[by], draft.with(268, packet).file());
     let own = Hand::new("lifted");
     let draft = table.draft();
     let packet = three(&draft, &own);
     table
-        .good("S35", "version 3 and its exception", &[&own], draft.with(268, packet).file())
+        .good("S35", "version 3 with EdDSA and its exception", &[&own], draft.with(268, packet).file())
         .allowing(&own, &[Lifted::V3])
         .noting("admitted by the legacy exception v3");
+    let rsa = Hand::of_kind("rsa", CipherSuite::RSA2k);
+    let draft = table.draft();
+    let packet = three(&draft, &rsa);
+    table
+        .good("S35", "version 3 with RSA and SHA-2", &[&rsa], draft.with(268, packet).file())
+        .noting("a signature packet of version 3");
+    let draft = table.draft();
+    let packet = rsa.raw(&Raw::three(&rsa, 2), &draft.header());
+    table.bad("S35", "version 3 with RSA and SHA-1", Code::WeakHash, &[&rsa], draft.with(268, packet).file());
     let own = Hand::new("lifted");
     let old = table.old();
     let (header, both) = (own.raw(&Raw::three(&own, 2), &old.header()), own.raw(&Raw::three(&own, 2), &old.both()));
