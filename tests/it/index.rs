@@ -179,7 +179,7 @@ fn plain(xml: &[u8]) -> String {
 }
 
 /// Checks that createrepo_c says the same of every package, in all three files. `ROLLOUTD_CREATEREPO_C` names another
-/// one than the system's.
+/// one than the system's; files in primary are not compared then, since 1.2.5 leaves out those of `/usr/bin`.
 #[track_caller]
 pub(crate) fn check_against_createrepo_c(dir: &Path) {
     compare_with_createrepo_c(dir, &["--skip-symlinks"]);
@@ -188,14 +188,17 @@ pub(crate) fn check_against_createrepo_c(dir: &Path) {
 #[track_caller]
 fn compare_with_createrepo_c(dir: &Path, more: &[&str]) {
     let theirs = TempDir::with_prefix("createrepo_c-").unwrap();
-    let program = std::env::var_os("ROLLOUTD_CREATEREPO_C").unwrap_or_else(|| "createrepo_c".into());
-    let mut command = Command::new(program);
+    let other = std::env::var_os("ROLLOUTD_CREATEREPO_C");
+    let mut command = Command::new(other.as_deref().unwrap_or("createrepo_c".as_ref()));
     command.args(["--quiet", "--no-database"]).args(more).arg("--outputdir").arg(theirs.path()).arg(dir);
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", said(&out));
     for kind in ["primary", "filelists", "other"] {
         let packages = |dir: &Path| {
-            let xml = plain(&read(dir, kind)).replace('\r', "");
+            let mut xml = plain(&read(dir, kind)).replace('\r', "");
+            if other.is_some() && kind == "primary" {
+                xml = xml.split_inclusive('\n').filter(|line| !line.starts_with("    <file")).collect();
+            }
             let element = |text: &str| text.split_once("</package>").map(|(element, _)| element.to_owned());
             let mut all: Vec<String> = xml.split("<package ").filter_map(element).collect();
             all.sort();
