@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::Parser as _;
 use rolloutd::cli::{exit, rolloutd as command};
 use rolloutd::domain::legible;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 fn main() -> ExitCode {
     let cli = command::Cli::parse();
@@ -35,15 +37,66 @@ fn with_others(cli: command::Cli) -> ExitCode {
     code
 }
 
-/// Standard error, for text of strangers; with colours or without.
-struct Legible(bool);
+/// Where lines of the log go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// A file or a pipe.
+    Plain,
+    /// A terminal.
+    Coloured,
+    /// The journal, which has its own clock and wants the priority before each line.
+    Journal,
+}
+
+impl Lines {
+    fn of_standard_error() -> Self {
+        // `JOURNAL_STREAM` is inherited by programs whose standard error is something else.
+        let journal = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+        let own = rustix::fs::fstat(io::stderr()).map(|meta| format!("{}:{}", meta.st_dev, meta.st_ino));
+        if own.is_ok_and(|own| own == journal) {
+            Self::Journal
+        } else if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+            Self::Coloured
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Legible;
+
+    fn make_writer(&self) -> Legible {
+        Legible { lines: *self, priority: "" }
+    }
+
+    /// Priorities as systemd reads them (sd-daemon(3)), so that `journalctl -p err` shows errors.
+    fn make_writer_for(&self, event: &Metadata<'_>) -> Legible {
+        let priority = match *event.level() {
+            _ if *self != Self::Journal => "",
+            Level::ERROR => "<3>",
+            Level::WARN => "<4>",
+            Level::INFO => "<6>",
+            Level::DEBUG | Level::TRACE => "<7>",
+        };
+        Legible { lines: *self, priority }
+    }
+}
+
+/// Standard error, for text of strangers.
+struct Legible {
+    lines: Lines,
+    priority: &'static str,
+}
 
 impl Write for Legible {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A line comes in one piece.
+        // An event comes in one piece.
         let text = String::from_utf8_lossy(bytes);
-        let text = if self.0 { legible::coloured(&text) } else { legible::lines(&text) };
-        io::stderr().lock().write_all(text.as_bytes()).map(|()| bytes.len())
+        let coloured = self.lines == Lines::Coloured;
+        let text = if coloured { legible::coloured(&text) } else { legible::lines(&text) };
+        let lines: String = text.split_inclusive('\n').flat_map(|line| [self.priority, line]).collect();
+        io::stderr().lock().write_all(lines.as_bytes()).map(|()| bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -59,9 +112,7 @@ fn log() {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).json().init();
         return;
     }
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Legible(colours)).with_ansi(colours);
-    // The journal has its own clock.
-    if std::env::var_os("JOURNAL_STREAM").is_some() { lines.without_time().init() } else { lines.init() }
+    let lines = Lines::of_standard_error();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(lines == Lines::Coloured);
+    if lines == Lines::Journal { log.without_time().init() } else { log.init() }
 }

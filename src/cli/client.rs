@@ -51,7 +51,10 @@ impl Client {
         // The daemon is local: a proxy from the environment would only see tokens that it should not.
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
         let http = http.map_err(|e| Failure::new(Exit::Usage, e))?;
-        Ok(Self { http, url: connection.url.trim_end_matches('/').to_owned(), token })
+        let url = connection.url.trim_end_matches('/');
+        // People write an address as they write it elsewhere.
+        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+        Ok(Self { http, url, token })
     }
 
     /// The daemon's address.

@@ -228,6 +228,7 @@ quiet = "500ms"
 path        = "{DIST}"
 procedure   = "{procedure}"
 trees       = ["untested", "testing", "delta", "production"]
+arches      = ["noarch", "x86_64"]
   [distribution.keys]
   "*" = ["{dir}/keys/RPM-GPG-KEY-example"]
 

@@ -84,7 +84,7 @@ impl Failure {
     }
 
     /// The failure as a problem document (RFC 9457): the daemon's own if it sent one. The hint is our extension.
-    fn document(&self) -> Value {
+    pub fn document(&self) -> Value {
         let sent = self.problem.as_ref().and_then(|problem| serde_json::to_value(problem).ok());
         let mut document = sent.unwrap_or_else(|| {
             let (kind, title) = match self.exit {

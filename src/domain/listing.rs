@@ -45,6 +45,12 @@ impl Entry {
     }
 }
 
+/// Packages of one name that [`Listing::nearest`] looks at.
+const SIMILAR_MAX: usize = 1000;
+
+/// Packages of a tree in which it looks for other names.
+const SEARCHED_MAX: usize = 1000;
+
 /// The packages that a tree lists, in the order of its metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
@@ -102,6 +108,22 @@ impl Listing {
     /// The packages of a name, in order.
     pub fn named<'l>(&'l self, name: &'l str) -> impl Iterator<Item = (&'l Nevra, &'l Entry)> {
         self.packages.range(Nevra::first_of(name)..).take_while(move |(nevra, _)| nevra.name() == name)
+    }
+
+    /// What was probably meant by the name of a package that is not listed: the most similar one of its name, or of a name that
+    /// differs in at most a third of its letters.
+    pub fn nearest(&self, nevra: &Nevra) -> Option<&Nevra> {
+        let whole = nevra.to_string();
+        let far = |other: &Nevra| strsim::osa_distance(&whole, &other.to_string());
+        let from = self.packages.range(Nevra::first_of(nevra.name())..).map(|(other, _)| other);
+        let of_name = from.take_while(|other| other.name() == nevra.name()).take(SIMILAR_MAX);
+        of_name.min_by_key(|other| far(other)).or_else(|| {
+            // Every name is looked at, so this is only for what people can have in view themselves.
+            let all = self.nevras().take(if self.len() <= SEARCHED_MAX { SEARCHED_MAX } else { 0 });
+            let (name, most) = (nevra.name().to_lowercase(), nevra.name().chars().count() / 3);
+            all.filter(|other| strsim::osa_distance(&name, &other.name().to_lowercase()) <= most)
+                .min_by_key(|other| far(other))
+        })
     }
 
     /// Lists a package; returns the previous entry.
@@ -258,5 +280,17 @@ mod tests {
         assert!(!one.is(&other) && one.contains(&nevra) && other.is_empty());
         other.insert(nevra, entry);
         assert_eq!(one, other);
+    }
+
+    #[test]
+    fn a_misspelt_package_has_a_neighbour_and_a_strange_one_has_none() {
+        let nevra = |text: &str| text.parse::<Nevra>().expect("a nevra");
+        let all = ["bdii-5.2.22-1.el6.noarch", "bdii-5.2.23-1.el6.noarch", "glite-yaim-core-5.1-1.noarch"];
+        let listing: Listing = all.iter().map(|text| (nevra(text), Sha256([1; 32]))).collect();
+        let near = |text: &str| listing.nearest(&nevra(text)).map(ToString::to_string);
+        assert_eq!(near("bdii-1:5.2.22-1.el6.noarch").as_deref(), Some(all[0]), "an epoch too many");
+        assert_eq!(near("bdii-5.2.23-2.el6.noarch").as_deref(), Some(all[1]));
+        assert_eq!(near("glite-yiam-core-5.1-1.noarch").as_deref(), Some(all[2]));
+        assert_eq!(near("dcap-2.47-1.x86_64"), None);
     }
 }

@@ -173,8 +173,8 @@ pub enum Ask {
         rollout: RolloutId,
         /// The state, in any spelling.
         state: String,
-        /// When, by the wall clock.
-        at: Timestamp,
+        /// When, by the wall clock; as soon as nothing is in the way, if no time is named.
+        at: Option<Timestamp>,
         /// Why.
         reason: String,
     },

@@ -7,7 +7,14 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::site::{Site, Wish};
+use crate::site::{DISTRIBUTION, Site, Wish};
+
+/// A text as links have it.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
 
 /// The one document on standard output.
 #[track_caller]
@@ -103,4 +110,76 @@ fn a_move_that_cannot_be_carried_out_is_not_done_and_says_why() {
     }
     fs::remove_file(&packages).unwrap();
     site.wait("the packages to move", |site| site.door.rests("rt-1").then_some(()));
+}
+
+#[test]
+fn what_is_where_is_found_with_one_command() {
+    let mut site = Site::start(&Wish::default());
+    let [one, two] = ["one", "two"].map(|name| site.drop_package(name, "1.0", &[]));
+    site.wait("the packages", |site| (site.document("/api/v1/trees")[0]["packages"] == 2).then_some(()));
+    // A package that is not there is said when it is named, and what was probably meant.
+    let misspelt = one.replace("-1.0-", "-1:1.0-");
+    let said = site.ctl_good(&["submit", "rt-1", &misspelt, &two]);
+    let missing = format!(
+        "1 of 2 packages are not there yet:\n  {misspelt} has not been taken into untested yet. Did you mean {one}?\n"
+    );
+    assert!(said.contains(&missing), "{said}");
+    site.ctl_good(&["cancel", "rt-1", "--reason", "misspelt"]);
+    site.submit("rt-2", &[&one]);
+    site.submit("rt-3", &[&two]);
+    site.ctl_good(&["move", "rt-2", "rt-3", "InVerification"]);
+    site.ctl_good(&["move", "rt-2", "StageRollOut"]);
+    let there = site.ctl_good(&["move", "rt-2", "StageRollOut"]);
+    assert_eq!(there, "rt-2 is in StageRollOut already; nothing moved.\n");
+
+    let rows = |words: &[&str]| {
+        let text = site.ctl_good(words);
+        text.lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&["packages"]), [format!("{one} testing"), format!("{two} untested")]);
+    assert_eq!(rows(&["packages", "testing"]), [format!("{one} testing")]);
+    assert_eq!(rows(&["packages", "all", "tw*"]), [format!("{two} untested")]);
+    let tree = format!("testing/{DISTRIBUTION}");
+    let all = document(&site.ctl(&["--json", "packages", &tree, "--limit", "1"]));
+    assert_eq!((all[0]["nevra"].as_str(), all[0]["rollouts"][0]["id"].as_str()), (Some(one.as_str()), Some("rt-2")));
+    let first = site.door.get("/api/v1/packages?limit=1").unwrap();
+    let next = format!("</api/v1/packages?limit=1&after={}>; rel=\"next\"", encoded(&format!("{DISTRIBUTION}/{one}")));
+    assert_eq!(first.header("link"), Some(next.as_str()));
+    let place = site.ctl_good(&["where", "two"]);
+    assert!(
+        place.starts_with(&format!("{two} in {DISTRIBUTION}\n  trees:     untested\n  rollout:   rt-3,")),
+        "{place}"
+    );
+    assert!(
+        site.ctl_good(&["log", "--package", &two]).contains(&format!("accepted {two} into")),
+        "what became of a package"
+    );
+    for (words, says) in [
+        (&["where", "three"][..], "no package `three` was ever accepted"),
+        (&["packages", "tseting"], "there is no tree tseting"),
+        (&["log", "rt-9"], "the logbook has no entry about the rollout rt-9"),
+        (&["log", "--package", "three-1-1.noarch"], "no package three-1-1.noarch was ever accepted"),
+    ] {
+        let out = site.ctl(words);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(1) && text.contains(says), "{words:?}: {text}");
+    }
+    let bare = site.address().to_string();
+    let out = Command::new(env!("CARGO_BIN_EXE_rolloutctl")).args(["--url", &bare, "list"]).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+
+    // What has to wait now is kept as a wish, and taken when it can be.
+    site.ctl_good(&["halt", "--reason", "wait"]);
+    let out = site.ctl(&["move", "rt-3", "StageRollOut"]);
+    let text = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(
+        text.contains("nothing was recorded; ") && text.contains("move rt-3 StageRollOut --when-possible"),
+        "{text}"
+    );
+    site.ctl_good(&["move", "rt-3", "StageRollOut", "--when-possible"]);
+    site.ctl_good(&["halt", "--end", "--reason", "go on"]);
+    site.wait("the wish", |site| (site.door.state("rt-3").as_deref() == Some("StageRollOut")).then_some(()));
 }

@@ -26,6 +26,8 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["log"],
     &["explain"],
     &["trees"],
+    &["packages"],
+    &["where"],
     &["diff"],
     &["restore"],
     &["procedure"],

@@ -277,6 +277,12 @@ fn started_by_systemd_it_works_confined_reloads_and_stops_in_order() {
     // systemd-nspawn keeps Landlock away from what runs in it; the unit lets the rest through.
     assert!(journal.contains("packages are read by a") && !journal.contains("NOT limits"), "{journal}");
     assert!(!journal.contains("NOT seccomp"), "{journal}");
+    // Each line has its priority, and the journal keeps that to itself.
+    let urgent = machine.does(&["journalctl", "--no-pager", "-o", "cat", "-p", "warning", "-u", "rolloutd.service"]);
+    assert!(
+        journal.contains(" INFO ") && !urgent.contains(" INFO ") && !journal.contains("<6>"),
+        "{journal}\n{urgent}"
+    );
 
     // A package uploaded by somebody else is taken in, and clients can read what became of it.
     let tree = format!("/srv/repo/sw/untested/{DISTRIBUTION}");

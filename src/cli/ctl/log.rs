@@ -30,6 +30,12 @@ pub struct LogArgs {
     /// Only entries about this tree, as production/umd/3/sl6/x86_64
     #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change"])]
     tree: Option<String>,
+    /// Only entries about this package, name-[epoch:]version-release.arch
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree"])]
+    package: Option<String>,
+    /// The distribution of the package; may be omitted if only one has it
+    #[arg(long, requires = "package")]
+    distribution: Option<String>,
     /// From this number on, instead of the newest
     #[arg(long)]
     from: Option<u64>,
@@ -37,7 +43,7 @@ pub struct LogArgs {
     #[arg(long, default_value_t = 100)]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "from", "limit"])]
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package", "from", "limit"])]
     verify: bool,
 }
 
@@ -46,7 +52,7 @@ pub struct LogArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LogArgs { rollout, bundle, team, change, tree, from, limit, verify } = args;
+    let LogArgs { rollout, bundle, team, change, tree, package, distribution, from, limit, verify } = args;
     if verify {
         let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
         let words = format!("the logbook is intact: {} entries, head {}\n", chain.entries, chain.head);
@@ -57,8 +63,15 @@ pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, 
     if let Some(from) = from {
         let _ = write!(query, "&from={from}");
     }
-    for (what, named) in [("rollout", rollout), ("bundle", bundle), ("team", team), ("change", change), ("tree", tree)]
-    {
+    for (what, named) in [
+        ("rollout", rollout),
+        ("bundle", bundle),
+        ("team", team),
+        ("change", change),
+        ("tree", tree),
+        ("package", package),
+        ("distribution", distribution),
+    ] {
         if let Some(named) = named {
             let _ = write!(query, "&{what}={}", escape(&named));
         }

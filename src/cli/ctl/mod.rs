@@ -26,6 +26,8 @@ pub mod explain;
 pub mod log;
 /// `rolloutctl trees`.
 pub mod trees;
+/// `packages`, `where`
+pub mod packages;
 /// `rolloutctl restore`.
 pub mod restore;
 /// `rolloutctl diff`.
@@ -121,6 +123,8 @@ enum Command {
     Log(log::LogArgs),
     Explain(explain::ExplainArgs),
     Trees(trees::TreesArgs),
+    Packages(packages::PackagesArgs),
+    Where(packages::WhereArgs),
     Diff(diff::DiffArgs),
     Restore(restore::RestoreArgs),
     Procedure(procedure::ProcedureArgs),
@@ -192,6 +196,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Log(args) => log::run(args, &client, json).await,
         Command::Explain(args) => explain::run(args, &client, json).await,
         Command::Trees(args) => trees::run(&client, args, json).await,
+        Command::Packages(args) => packages::packages(args, &client, json).await,
+        Command::Where(args) => packages::whereabouts(args, &client, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,
         Command::Restore(args) => restore::run(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,

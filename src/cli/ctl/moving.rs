@@ -1,4 +1,4 @@
-//! `rolloutctl move`: moves a rollout to another state, and its packages with it.
+//! `rolloutctl move`: moves rollouts to another state, and their packages with them.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::link::clock::Clock;
 use crate::web::api::asking::RecordedBody;
-use crate::web::api::holds::{DateBody, ReasonBody};
+use crate::web::api::holds::{DateBody, NOW, ReasonBody};
 use crate::web::api::moves::{MoveBody, MovedBody};
 use crate::web::api::rollouts::RolloutBody;
 
@@ -19,18 +19,23 @@ const MOVE_PATIENCE: Duration = Duration::from_mins(1);
 /// help.
 const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Moves a rollout to another state, and its packages where the procedure says so
+/// Moves rollouts to another state, and their packages where the procedure says so
 ///
-/// Exit codes: 0 the packages have moved; 1 the step was refused, or it was accepted but the packages cannot be moved,
-/// with the reason. The daemon keeps trying then.
+/// Several rollouts are moved one after the other; what is refused for one does not hold up the others. To move what belongs
+/// together at once, put it into a bundle.
+///
+/// What has moved goes back by the step that withdraws it, which `rolloutctl show` names, or by `rolloutctl restore`; machines
+/// follow with `dnf distro-sync`.
+///
+/// Exit codes: 0 the packages have moved, or the rollout was in that state; 1 a step was refused, or it was accepted but the
+/// packages cannot be moved, with the reason. The daemon keeps trying then.
 ///
 /// Example: rolloutctl move rt-1234 Production --at 2026-12-01T08:00
 #[derive(Debug, clap::Args)]
 pub struct MoveArgs {
-    /// The rollout, as `rolloutctl list` prints it
-    rollout: String,
-    /// The state to reach; spaces, dashes and case do not matter
-    state: String,
+    /// The rollouts, as `rolloutctl list` prints them, and the state to reach; its spaces, dashes and case do not matter
+    #[arg(required = true, num_args = 2.., value_names = ["ROLLOUT", "STATE"])]
+    words: Vec<String>,
     /// Why; recorded in the logbook
     #[arg(long, default_value = "")]
     reason: String,
@@ -40,6 +45,9 @@ pub struct MoveArgs {
     /// asked then.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// As soon as nothing is in the way: what has to wait now is kept as your wish
+    #[arg(long, conflicts_with = "at")]
+    when_possible: bool,
     /// Do not wait until the packages have moved
     #[arg(long)]
     no_wait: bool,
@@ -50,22 +58,101 @@ pub struct MoveArgs {
 /// # Errors
 /// If there is no daemon, it refuses, or the packages do not move.
 pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let MoveArgs { rollout, state, reason, at, no_wait } = args;
-    if let Some(at) = at {
-        let path = format!("/api/v1/rollouts/{}/date", escape(&rollout));
-        let done: RecordedBody = match at.as_str() {
-            "never" => client.delete(&path, &ReasonBody { reason }).await?,
-            _ => client.put(&path, &DateBody { state, at, reason }).await?,
+    let MoveArgs { mut words, reason, at, when_possible, no_wait } = args;
+    let state = words.pop().unwrap_or_default();
+    let at = at.or_else(|| when_possible.then(|| NOW.to_owned()));
+    let step = Step { state, reason, at, no_wait };
+    if let [rollout] = words.as_slice() {
+        return step.take(rollout, client, json).await;
+    }
+    let mut all = Vec::with_capacity(words.len());
+    for rollout in &words {
+        let ended = step.take(rollout, client, json).await;
+        // What stands in the way of asking at all stands in the way of the others too.
+        if let Err(failure) = ended.as_ref()
+            && failure.exit != Exit::Refused
+        {
+            return ended;
+        }
+        all.push(ended);
+    }
+    Ok(together(all, json))
+}
+
+/// What is to be done with each rollout.
+struct Step {
+    state: String,
+    reason: String,
+    at: Option<String>,
+    no_wait: bool,
+}
+
+impl Step {
+    async fn take(&self, rollout: &str, client: &Client, json: bool) -> Result<Outcome, Failure> {
+        let (state, reason) = (self.state.clone(), self.reason.clone());
+        if let Some(at) = self.at.clone() {
+            let path = format!("/api/v1/rollouts/{}/date", escape(rollout));
+            let done: RecordedBody = match at.as_str() {
+                "never" => client.delete(&path, &ReasonBody { reason }).await?,
+                _ => client.put(&path, &DateBody { state, at, reason }).await?,
+            };
+            return Ok(recorded(&done, json));
+        }
+        let path = format!("/api/v1/rollouts/{}/move", escape(rollout));
+        let moved: MovedBody = match client.post(&path, &MoveBody { state, reason }).await {
+            Ok(moved) => moved,
+            Err(failure) if is_there(&failure) => {
+                let now = one(client, rollout).await?;
+                let words = format!("{} is in {} already; nothing moved.\n", now.id, now.state);
+                return Ok(Outcome::done(if json { document(&now) } else { words }));
+            }
+            Err(failure) => return Err(may_wait(failure, rollout, &self.state, &own_name())),
         };
-        return Ok(recorded(&done, json));
+        let after = if self.no_wait { one(client, rollout).await? } else { at_rest(client, rollout).await? };
+        if after.moving && !self.no_wait {
+            return Err(not_moved(&after, &own_name()));
+        }
+        Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
     }
-    let path = format!("/api/v1/rollouts/{}/move", escape(&rollout));
-    let moved: MovedBody = client.post(&path, &MoveBody { state, reason }).await?;
-    let after = if no_wait { one(client, &rollout).await? } else { at_rest(client, &rollout).await? };
-    if after.moving && !no_wait {
-        return Err(not_moved(&after, &own_name()));
+}
+
+/// Whether a step was refused because the rollout is where it should go.
+fn is_there(failure: &Failure) -> bool {
+    failure.problem.iter().flat_map(|problem| &problem.findings).any(|finding| finding.code == "already")
+}
+
+/// A refusal, with what can be done where the step only has to wait.
+fn may_wait(failure: Failure, rollout: &str, state: &str, program: &str) -> Failure {
+    let findings = || failure.problem.iter().flat_map(|problem| &problem.findings);
+    let waits = findings().any(|finding| finding.verdict == "wait");
+    if !waits || findings().any(|finding| !matches!(finding.verdict.as_str(), "wait" | "pass")) {
+        return failure;
     }
-    Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+    let hint = format!(
+        "nothing was recorded; `{program} move {rollout} {state} --when-possible` takes the step when it can be taken"
+    );
+    failure.hint(hint)
+}
+
+/// One outcome of several.
+fn together(all: Vec<Result<Outcome, Failure>>, json: bool) -> Outcome {
+    let exit = if all.iter().any(Result::is_err) { Exit::Refused } else { Exit::Done };
+    if json {
+        let one = |ended: Result<Outcome, Failure>| match ended {
+            Ok(done) => serde_json::from_str(&done.text).unwrap_or_default(),
+            Err(failure) => failure.document(),
+        };
+        let all: Vec<serde_json::Value> = all.into_iter().map(one).collect();
+        return Outcome { text: document(&all), exit };
+    }
+    let one = |ended: Result<Outcome, Failure>| match ended {
+        Ok(done) => done.text,
+        Err(Failure { message, hint, .. }) => {
+            let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+            format!("{message}\n{hint}")
+        }
+    };
+    Outcome { text: all.into_iter().map(one).collect::<Vec<_>>().join("\n"), exit }
 }
 
 /// The rollout once nothing is being moved for it, or its present state if that takes too long.
@@ -108,6 +195,42 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::web::problem::{FindingBody, Problem};
+
+    fn refused(verdict: &str, code: &str) -> Failure {
+        let finding = FindingBody {
+            verdict: verdict.into(),
+            code: code.into(),
+            sentence: "Wait for 2 more days.".into(),
+            not_before: None,
+        };
+        let problem = Problem {
+            kind: "/problems/refused".into(),
+            title: "The step has to wait".into(),
+            status: 409,
+            detail: String::new(),
+            findings: vec![finding],
+        };
+        Failure::new(Exit::Refused, "The step has to wait").because(problem)
+    }
+
+    #[test]
+    fn what_has_to_wait_can_be_kept_as_a_wish_and_what_is_there_is_no_failure() {
+        let hint = |verdict, code| may_wait(refused(verdict, code), "rt-1234", "Production", "rolloutctl").hint;
+        let offered = "nothing was recorded; `rolloutctl move rt-1234 Production --when-possible` takes the step when it can \
+                       be taken";
+        assert_eq!((hint("wait", "exposure").as_deref(), hint("reject", "not_older")), (Some(offered), None));
+        assert!(is_there(&refused("reject", "already")) && !is_there(&refused("wait", "exposure")));
+    }
+
+    #[test]
+    fn several_moves_are_one_outcome() {
+        let all = || vec![Ok(Outcome::done("a is in Testing.\n".to_owned())), Err(refused("wait", "exposure"))];
+        assert_eq!(together(all(), false).text, "a is in Testing.\n\nThe step has to wait\n");
+        assert_eq!((together(all(), false).exit, together(all(), true).exit), (Exit::Refused, Exit::Refused));
+        let documents: serde_json::Value = serde_json::from_str(&together(all(), true).text).expect("one document");
+        assert_eq!(documents[1]["findings"][0]["code"], "exposure");
+    }
 
     fn failed(failure: Failure) -> String {
         assert_eq!(failure.exit, Exit::Refused);

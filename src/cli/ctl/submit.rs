@@ -1,12 +1,17 @@
 //! `rolloutctl submit`: a new rollout of one or more packages.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::process::fact::count;
 use crate::web::api::rollouts::{PartBody, RolloutBody, SubmitBody};
 use crate::web::api::trees::TreeBody;
+
+/// Sentences about packages that are not there.
+const SHOWN_MAX: usize = 20;
 
 /// Creates a rollout of one or more packages
 ///
@@ -70,8 +75,29 @@ pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcom
     }
     let body = SubmitBody { id: rollout, distribution: only, title, packages: vec![], parts, change, like, supersedes };
     let made: RolloutBody = client.post("/api/v1/rollouts", &body).await?;
-    let words = format!("created rollout {} in state {}.\n{}", made.id, made.state, next_steps(&made, &own_name()));
-    Ok(Outcome::done(if json { document(&made) } else { words }))
+    if json {
+        return Ok(Outcome::done(document(&made)));
+    }
+    let mut words = format!("created rollout {} in state {}.\n", made.id, made.state);
+    words.push_str(&what_is_missing(&made));
+    words.push_str(&next_steps(&made, &own_name()));
+    Ok(Outcome::done(words))
+}
+
+/// Which packages are not there, and what is to be said of them.
+fn what_is_missing(made: &RolloutBody) -> String {
+    if made.absent.is_empty() {
+        return String::new();
+    }
+    let all = count(made.packages.len(), "package");
+    let mut words = format!("{} of {all} are not there yet:\n", made.absent.len());
+    for finding in made.absent.iter().take(SHOWN_MAX) {
+        let _ = writeln!(words, "  {}", finding.sentence);
+    }
+    if made.absent.len() > SHOWN_MAX {
+        let _ = writeln!(words, "  and {} more", made.absent.len() - SHOWN_MAX);
+    }
+    words
 }
 
 /// Packages by distribution, each `PACKAGE` or `DISTRIBUTION=PACKAGE`.

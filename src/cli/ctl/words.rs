@@ -35,10 +35,20 @@ pub(super) fn own_name() -> String {
     std::env::var("ROLLOUTCTL_AS").unwrap_or_else(|_| "rolloutctl".to_owned())
 }
 
+/// How packages leave a tree again that no step takes out.
+fn way_back(program: &str) -> String {
+    format!(
+        "To take its packages out of a tree again: `{program} restore TREE --to REVISION`, with a revision that \
+         `{program} log --tree TREE` shows; machines follow with `dnf distro-sync`.\n"
+    )
+}
+
 /// A rollout's next steps, as commands to type.
 pub(super) fn next_steps(r: &RolloutBody, program: &str) -> String {
     if r.next.is_empty() {
-        return "This is a final state.\n".to_owned();
+        let is_listed = r.packages.iter().any(|package| !package.trees.is_empty());
+        let back = if is_listed { way_back(program) } else { String::new() };
+        return format!("This is a final state.\n{back}");
     }
     let mut text = "next:\n".to_owned();
     let rows: Vec<(String, &str)> =
@@ -77,6 +87,7 @@ pub(super) mod tests {
             dossier: None,
             packages: vec![],
             findings: vec![],
+            absent: vec![],
             next: vec![],
         }
     }

@@ -13,6 +13,9 @@ use crate::process::fact::change::{Scheduled, Unscheduled};
 use crate::process::known::Known;
 use crate::process::who::Caller;
 
+/// When a step is due that is to be taken as soon as nothing is in its way.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
 /// How far ahead.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24 * 366);
 
@@ -21,7 +24,7 @@ pub(in crate::process) fn schedule(
     known: Known<'_>,
     caller: &Caller,
     id: &RolloutId,
-    (state, at): (&str, Timestamp),
+    (state, at): (&str, Option<Timestamp>),
     reason: &str,
 ) -> Decision {
     let rollout = match open_rollout(known, id) {
@@ -47,6 +50,8 @@ pub(in crate::process) fn schedule(
         let sentence = format!("None of your roles may take a step to {state}.");
         findings.push(Finding::new(Verdict::NeedsAdmin, "role", sentence));
     }
+    // Whatever is due is looked at when its time comes, so that has to be ahead.
+    let at = at.unwrap_or(known.now.wall + SOON);
     let ahead = at.duration_since(known.now.wall);
     if ahead <= SignedDuration::ZERO || ahead > AHEAD_MAX {
         findings.push(reject("no_date", format!("{at:.0} is not within the next 366 days.")));

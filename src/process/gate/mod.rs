@@ -17,7 +17,7 @@ mod restored;
 /// Does the target trust who signed?
 mod trusted;
 /// Do the packages lie where they are moved from?
-mod present;
+pub mod present;
 /// Does the target list something newer?
 mod not_older;
 /// Have the packages been in the tree that they leave for long enough?

@@ -4,11 +4,15 @@ use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::TreeName;
 use crate::domain::nevra::Nevra;
-use crate::domain::rollout::Part;
+use crate::domain::rollout::{Part, Rollout};
 use crate::domain::terms::{GateForm, IN, Terms};
 use crate::domain::workflow::Transition;
+use crate::process::known::Known;
 use crate::process::rules::DistRules;
 use crate::process::world::Tree;
+
+/// Missing packages that are compared with what is there.
+const COMPARED_MAX: usize = 3;
 
 /// Asked whether the procedure names it or not: nothing can be moved from where it is not.
 pub(super) const GATE: Gate = Gate {
@@ -41,10 +45,10 @@ fn missing<'c>(
     let (world, dist) = (case.world, &part.dist);
     let here = world.trees.of_dist(dist, from).map(Tree::listing);
     let elsewhere = part.packages.iter().filter(move |nevra| here.is_none_or(|here| !here.contains(nevra)));
-    elsewhere.map(move |nevra| {
+    elsewhere.enumerate().map(move |(number, nevra)| {
         if world.packages.get(dist, nevra).is_none() {
-            let sentence = format!("{nevra} has not been taken into {} yet.", case.place(part, from));
-            return Finding::new(Verdict::Wait, "package_missing", sentence);
+            let near = here.filter(|_| number < COMPARED_MAX).and_then(|here| here.nearest(nevra));
+            return never_came(nevra, &case.place(part, from), near);
         }
         let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
         if !trees.is_empty() {
@@ -54,6 +58,31 @@ fn missing<'c>(
         // Listed nowhere, it was withdrawn or given up as lost.
         world.withdrawn(dist, nevra).unwrap_or_else(|| lost(rules, nevra, from))
     })
+}
+
+fn never_came(nevra: &Nevra, place: &str, near: Option<&Nevra>) -> Finding {
+    let near = near.map(|near| format!(" Did you mean {near}?")).unwrap_or_default();
+    Finding::new(Verdict::Wait, "package_missing", format!("{nevra} has not been taken into {place} yet.{near}"))
+}
+
+/// What is to be said of packages of a rollout that no tree lists, to whoever names them.
+pub fn absent(known: Known<'_>, rollout: &Rollout) -> Vec<Finding> {
+    let Known { world, rules, .. } = known;
+    let of_part = |part: &Part| {
+        let dist = part.dist.clone();
+        let from = rules.distributions.get(&dist).and_then(|rules| rules.trees.first());
+        let here = from.and_then(|from| world.trees.of_dist(&dist, from)).map(Tree::listing);
+        let is_absent = |nevra: &&Nevra| world.listed_in(&part.dist, nevra).next().is_none();
+        let said = |(number, nevra): (usize, &Nevra)| {
+            if world.packages.get(&dist, nevra).is_some() {
+                return world.withdrawn(&dist, nevra);
+            }
+            let near = here.filter(|_| number < COMPARED_MAX).and_then(|here| here.nearest(nevra));
+            Some(never_came(nevra, from.map_or("a tree", TreeName::as_str), near))
+        };
+        part.packages.iter().filter(is_absent).enumerate().filter_map(said).collect::<Vec<_>>()
+    };
+    rollout.parts.iter().flat_map(of_part).collect()
 }
 
 /// Only the upload tree gets it back.

@@ -21,13 +21,16 @@ pub struct ReasonBody {
     pub reason: String,
 }
 
+/// Stands for the time at which nothing is in the way any more.
+pub const NOW: &str = "now";
+
 /// A step at some time.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DateBody {
     /// The state to reach, in any spelling.
     pub state: String,
-    /// When: 2026-12-01T08:00Z, or without an offset by the clocks of the calendar.
+    /// When: 2026-12-01T08:00Z, or without an offset by the clocks of the calendar; `now` is as soon as nothing is in the way.
     pub at: String,
     /// Why; recorded in the logbook.
     #[serde(default)]
@@ -95,7 +98,8 @@ pub async fn schedule(
     let rollout = rollout_id(&id)?;
     line("reason", &asked.reason)?;
     line("state", &asked.state)?;
-    let at = context.engine.shared().read().rules.calendar.read(&asked.at).map_err(Problem::bad_request)?;
+    let read = |at: &str| context.engine.shared().read().rules.calendar.read(at).map_err(Problem::bad_request);
+    let at = if asked.at == NOW { None } else { Some(read(&asked.at)?) };
     record(&context, caller, Ask::Schedule { rollout, state: asked.state, at, reason: asked.reason }).await
 }
 

@@ -6,7 +6,11 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 
+use super::asking::parsed;
+use crate::domain::names::DistPath;
+use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, PersonId};
+use crate::engine::view::View;
 use crate::process::fact::{self, Subject};
 use crate::store::logbook::{Reader, Recorded};
 use crate::web::context::Context;
@@ -63,26 +67,65 @@ pub struct LogQuery {
     pub change: Option<String>,
     /// Only those about this tree, as `production/umd/3/sl6/x86_64`.
     pub tree: Option<String>,
+    /// Only those about this package, `name-[epoch:]version-release.arch`.
+    pub package: Option<String>,
+    /// The distribution of that package; may be left out if only one has it.
+    pub distribution: Option<String>,
 }
 
 impl LogQuery {
-    fn about(&self) -> Result<About, Problem> {
+    fn about(&self, view: &View) -> Result<About, Problem> {
+        let package = self.package.as_deref().map(|package| self.package(package, view)).transpose()?;
         let wanted = [
             self.rollout.as_ref().map(|named| Subject::rollout(named)),
             self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
             self.team.as_ref().map(|named| named.parse().ok().map(Subject::Team)),
             self.change.as_ref().map(|named| named.parse().ok().map(Subject::Change)),
             self.tree.as_ref().map(|named| named.parse().ok().map(Subject::Tree)),
+            package.map(|(dist, nevra)| Some(Subject::Package(dist, nevra))),
         ];
         let mut wanted = wanted.into_iter().flatten();
         match (wanted.next(), wanted.next()) {
             (_, Some(_)) => {
-                Err(Problem::bad_request("name a rollout, a bundle, a team, a change or a tree, and not several"))
+                let one = "name a rollout, a bundle, a team, a change, a tree or a package, and not several";
+                Err(Problem::bad_request(one))
             }
             (Some(Some(subject)), None) => Ok(About::One(subject)),
             (Some(None), None) => Ok(About::Nothing),
             (None, None) => Ok(About::Anything),
         }
+    }
+
+    /// A package and its distribution.
+    fn package(&self, package: &str, view: &View) -> Result<(DistPath, Nevra), Problem> {
+        let nevra: Nevra = parsed(package)?;
+        if let Some(dist) = &self.distribution {
+            return Ok((parsed(dist)?, nevra));
+        }
+        let packages = &view.world.packages;
+        let of: Vec<&DistPath> = packages.distributions().filter(|dist| packages.get(dist, &nevra).is_some()).collect();
+        match of[..] {
+            [dist] => Ok((dist.clone(), nevra)),
+            [] => Err(Problem::not_found(format!("no package {nevra} was ever accepted"))),
+            _ => {
+                let names: Vec<&str> = of.iter().map(|dist| dist.as_str()).collect();
+                Err(Problem::bad_request(format!("name the `distribution` of {nevra}: {}", names.join(" or "))))
+            }
+        }
+    }
+
+    /// What was asked for, in the words of whoever asked.
+    fn named(&self) -> String {
+        let all = [
+            ("rollout", &self.rollout),
+            ("bundle", &self.bundle),
+            ("team", &self.team),
+            ("change", &self.change),
+            ("tree", &self.tree),
+            ("package", &self.package),
+        ];
+        let named = all.into_iter().find_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
+        named.unwrap_or_default()
     }
 }
 
@@ -97,21 +140,30 @@ enum About {
 /// Entries of the logbook, oldest first.
 #[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogQuery),
     responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 400, body = Problem),
-        (status = 500, body = Problem)))]
+        (status = 404, description = "The logbook has never heard of it", body = Problem), (status = 500, body = Problem)))]
 pub async fn log(
     State(context): State<Context>,
     Query(query): Query<LogQuery>,
 ) -> Result<Json<Vec<EntryBody>>, Problem> {
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
-    let last = context.engine.shared().read().world.last;
-    let newest = (last + 1).saturating_sub(limit as u64);
-    let about = query.about()?;
+    let view = context.engine.shared().read();
+    let newest = (view.world.last + 1).saturating_sub(limit as u64);
+    let about = query.about(&view)?;
+    drop(view);
+    let (from, named) = (query.from, query.named());
     let read = move |logbook: &Reader| match &about {
-        About::One(subject) => logbook.about(&subject.to_string(), query.from, limit),
-        About::Nothing => Ok(vec![]),
-        About::Anything => logbook.read(query.from.unwrap_or(newest), limit),
+        About::One(subject) => {
+            let subject = subject.to_string();
+            let entries = logbook.about(&subject, from, limit)?;
+            // Nothing since a number is something else than nothing at all.
+            let is_known = !entries.is_empty() || (from.is_some() && !logbook.about(&subject, None, 1)?.is_empty());
+            Ok(is_known.then_some(entries))
+        }
+        About::Nothing => Ok(None),
+        About::Anything => logbook.read(from.unwrap_or(newest), limit).map(Some),
     };
     let entries = context.read_logbook(read).await?;
+    let entries = entries.ok_or_else(|| Problem::not_found(format!("the logbook has no entry about the {named}")))?;
     // Read after the entries, so that it knows everybody in them.
     let view = context.engine.shared().read();
     Ok(Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect()))

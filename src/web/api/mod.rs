@@ -69,6 +69,8 @@ pub mod incidents;
 pub mod releases;
 /// Gives lost packages up.
 pub mod packages;
+/// What is where.
+pub mod inventory;
 /// All trees.
 pub mod trees;
 /// Restores trees.
@@ -200,6 +202,7 @@ pub mod outbox;
     releases::told_of_emergency,
     releases::cancel_release,
     packages::lose,
+    inventory::packages,
     trees::trees,
     restore::restore_plan,
     restore::restore_tree,
@@ -305,6 +308,7 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/maintenances/{id}", delete(maintenances::call_off))
         .route("/api/v1/teams", get(teams::teams))
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
+        .route("/api/v1/packages", get(inventory::packages))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
         .route("/api/v1/trees", get(trees::trees))
         .route("/api/v1/trees/{tree}/restore", get(restore::restore_plan).post(restore::restore_tree))

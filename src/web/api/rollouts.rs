@@ -15,6 +15,7 @@ use crate::domain::request::Priority;
 use crate::domain::rollout::Part;
 use crate::engine::view::{After, RolloutView, View, Wanted};
 use crate::process::decision::Answer;
+use crate::process::gate::present::absent;
 use crate::process::input::Ask;
 use crate::process::selection;
 use crate::process::world::attributes::By;
@@ -124,6 +125,9 @@ pub struct RolloutBody {
     /// What restores of trees have taken away of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<FindingBody>,
+    /// What is to be said of packages that no tree lists; only where one rollout is asked for, or was created.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<FindingBody>,
     /// The states that it can go to.
     pub next: Vec<NextBody>,
 }
@@ -266,9 +270,11 @@ pub async fn submit(
     };
     match context.engine.ask(caller, ask).await? {
         Answer::Submitted(id) | Answer::Moved { rollout: id, .. } => {
-            let view = context.engine.shared().read().rollout(&id);
+            let inside = context.engine.shared().read();
+            let view = inside.rollout(&id);
             let view = view.ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
-            Ok((StatusCode::CREATED, Json(rollout_body(&view))))
+            let absent = finding_bodies(&absent(inside.known(), &view.rollout));
+            Ok((StatusCode::CREATED, Json(RolloutBody { absent, ..rollout_body(&view) })))
         }
         other => Err(problem(other)),
     }
@@ -297,7 +303,8 @@ pub async fn rollout(State(context): State<Context>, Path(id): Path<String>) -> 
     let inside = context.engine.shared().read();
     let view = inside.rollout(&id).ok_or_else(|| Problem::not_found(format!("there is no rollout {id}")))?;
     let dossier = Some(dossier_of(&inside, &id));
-    Ok(Json(RolloutBody { dossier, ..rollout_body(&view) }))
+    let absent = finding_bodies(&absent(inside.known(), &view.rollout));
+    Ok(Json(RolloutBody { dossier, absent, ..rollout_body(&view) }))
 }
 
 /// Packages as they are named for a rollout: by patterns, too.
@@ -346,6 +353,7 @@ fn rollout_body(view: &RolloutView) -> RolloutBody {
             })
             .collect(),
         findings: finding_bodies(&view.findings),
+        absent: vec![],
         next: view
             .next
             .iter()

@@ -416,6 +416,8 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
         What::Dates if b.is_multiple_of(6) => Ask::Unschedule { rollout, reason: why },
         What::Dates => {
             let at = site.wall().checked_add(HOUR * [1, 30, 170, 300, 0][b % 5]).ok()?;
+            // The second after each has its own turn.
+            let at = (b % 7 != 3).then_some(at);
             Ask::Schedule { state: state(site, &rollout, b), rollout, at, reason: why }
         }
         What::Declares => {

@@ -157,7 +157,7 @@ fn during_a_maintenance_nothing_goes_forward_and_wishes_are_carried_out_at_its_e
 }
 
 fn dated(state: &str, when: &str) -> Ask {
-    Ask::Schedule { rollout: id("r"), state: state.into(), at: at(when), reason: String::new() }
+    Ask::Schedule { rollout: id("r"), state: state.into(), at: Some(at(when)), reason: String::new() }
 }
 
 #[test]
@@ -194,6 +194,17 @@ fn a_step_with_a_date_is_taken_then_or_as_soon_as_it_can_be() {
     assert_eq!(halted.state("r"), "Testing");
     halted.records(&admin(), Ask::EndHalt { dist: None, reason: String::new() }).carried_out();
     assert_eq!(halted.state("r"), "Production");
+}
+
+#[test]
+fn a_step_is_taken_as_soon_as_it_can_be_where_somebody_wants_that() {
+    let mut story = in_testing();
+    story.records(&admin(), Ask::Halt { dist: None, reason: "wait".into() });
+    let soon = Ask::Schedule { rollout: id("r"), state: "Production".into(), at: None, reason: String::new() };
+    story.records(&admin(), soon).passes(DAY * 8).judge_all();
+    assert_eq!(story.state("r"), "Testing", "it is kept as a wish");
+    story.records(&admin(), Ask::EndHalt { dist: None, reason: String::new() }).carried_out();
+    assert_eq!(story.state("r"), "Production");
 }
 
 #[test]

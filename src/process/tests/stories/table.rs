@@ -248,7 +248,7 @@ fn a_rollout_of_one_stack_does_not_become_one_of_another_by_those_who_may_submit
     story.move_as(&[Role::ADMIN], "r", "Unverified").move_as(&[Role::ADMIN], "r", "InVerification");
     let at = story.now.checked_add(Duration::from_hours(24)).expect("a time");
     let (rollout, state) = (|| "r".parse::<RolloutId>().expect("an id"), || "StageRollOut".to_owned());
-    let date = Ask::Schedule { rollout: rollout(), state: state(), at, reason: String::new() };
+    let date = Ask::Schedule { rollout: rollout(), state: state(), at: Some(at), reason: String::new() };
     let over = Ask::Override { rollout: rollout(), state: state(), gate: "not_older".into(), reason: "urgent".into() };
     story.records(&manager(), date).records(&manager(), over);
     let has = |story: &Story| {
