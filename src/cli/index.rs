@@ -38,7 +38,8 @@ use crate::store::thread_pool;
 ///
 /// Example: rolloutd index --keyring /etc/pki/rpm-gpg /srv/mirror/el9
 ///
-/// Exit codes: 0 every package is listed, 1 some were refused or are behind links, 2 it failed.
+/// Exit codes: 0 every package is listed, 1 some were refused, are behind links or in directories that
+/// cannot be read, 2 it failed.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct IndexArgs {
@@ -114,7 +115,8 @@ pub fn run(args: &IndexArgs) -> Result<Outcome, Failure> {
     let form = Form { compression: args.compression, members, checksum: args.checksum };
     let published = folder.publish(&disk, form, signer.as_ref(), now).map_err(|e| fail(&e))?;
     let removed = folder.retire(&disk, &published, keep, now).map_err(|e| fail(&e))?;
-    let exit = if found.refused.is_empty() && found.links.is_empty() { Exit::Done } else { Exit::Refused };
+    let is_whole = found.refused.is_empty() && found.links.is_empty() && found.unread.is_empty();
+    let exit = if is_whole { Exit::Done } else { Exit::Refused };
     let text = if args.json { show_json(&found, &published, removed) } else { show(&found, &published) };
     Ok(Outcome { text, exit })
 }
@@ -169,7 +171,11 @@ fn show(found: &Found, published: &Published) -> String {
         text.push_str(&verify::one_line(&format!("note: {note}")));
         text.push('\n');
     }
-    if let Some(first) = found.links.first() {
+    for (link, why) in found.links.iter().filter_map(|(link, why)| Some((link, (*why)?))) {
+        text.push_str(&verify::one_line(&format!("{link}: the link was not followed: {why}")));
+        text.push('\n');
+    }
+    if let Some((first, None)) = found.links.first() {
         let links = count(found.links.len(), "link");
         let line =
             format!("{links} not followed, the first is {first}; --follow-links lists what lies behind them below DIR");
@@ -194,7 +200,8 @@ fn show_json(found: &Found, published: &Published, removed: usize) -> String {
     let notes: Vec<&String> = found.notes.iter().chain(&published.notes).collect();
     let document = json!({
         "packages": published.packages, "read": found.read, "gone": found.gone, "links": found.links.len(),
-        "not_followed": found.links, "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
+        "not_followed": found.links.iter().map(|(link, _)| link).collect::<Vec<_>>(), "unread": found.unread,
+        "refused": refused, "revision": published.revision, "repomd": published.repomd.to_hex(),
         "notes": notes, "blocks": {"found": published.blocks.found, "made": published.blocks.made},
         "removed": removed,
     });
@@ -213,7 +220,8 @@ mod tests {
             listed: 3,
             read: 2,
             gone: 1,
-            links: vec!["latest.rpm".into()],
+            links: vec![("latest.rpm".into(), None)],
+            unread: vec![],
             refused: vec![("a/bad.rpm".into(), Refusal::new(Code::Unsigned, "no\nsignature"))],
             notes: vec!["b.rpm: text was replaced or omitted in its summary".into()],
         };

@@ -115,7 +115,7 @@ impl Package {
     pub fn read(header: &Header, signature: &Header, layout: &Layout) -> Result<Self, Refusal> {
         let mut free = FreeText { header, replaced: Vec::new() };
         let files = FileList::read(header, &mut free.replaced)?;
-        let origin = Origin::of(header, &files);
+        let origin = Origin::of(header);
         let source_rpm = match origin {
             Origin::Unsaid => NO_SOURCE.to_owned(),
             Origin::Source | Origin::Built => free.field(tag::SOURCERPM, "sourcerpm"),
@@ -159,12 +159,31 @@ enum Origin {
     Unsaid,
 }
 
+/// Refuses a header whose two marks of a source package disagree. Whoever makes metadata goes by SOURCEPACKAGE, and rpm,
+/// which installs the package, by the absence of SOURCERPM: nobody builds such a package, and each takes it for another one.
+///
+/// # Errors
+/// [`Code::Nevra`], with what the header says.
+pub fn has_one_kind(header: &Header) -> Result<(), Refusal> {
+    let names_source = header.has(tag::SOURCERPM);
+    let said = match header.u32(tag::SOURCEPACKAGE) {
+        Some(0) if !names_source => {
+            "it is marked as no source package (tag 1106) and names no source package (tag 1044)"
+        }
+        Some(1..) if names_source => {
+            "it is marked as a source package (tag 1106) and names its source package (tag 1044)"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::new(Code::Nevra, format!("{said}: rpm and repositories take it for different packages")))
+}
+
 impl Origin {
-    fn of(header: &Header, files: &FileList) -> Self {
+    fn of(header: &Header) -> Self {
         match header.u32(tag::SOURCEPACKAGE) {
             Some(mark) if mark != 0 => Self::Source,
             _ if header.has(tag::SOURCEPACKAGE) || header.has(tag::SOURCERPM) => Self::Built,
-            _ if files.is_of_sources() => Self::Source,
+            _ if FileList::are_sources(header) => Self::Source,
             _ => Self::Unsaid,
         }
     }
@@ -439,6 +458,16 @@ mod tests {
         assert_eq!(said(&one(&[b"tool"], &[b"/usr/bin/"])), pair("noarch", "(none)"));
         let package = read_with([(tag::SOURCEPACKAGE, Numbers(&[1]))]).expect("a package");
         assert_eq!((package.nevra.arch(), package.source_rpm.as_str()), ("src", "tool-1.0-2.src.rpm"));
+        let mark = |mark: &'static [u32]| (tag::SOURCEPACKAGE, Numbers(mark));
+        let named = || (tag::SOURCERPM, Text(b"a-1-1.src.rpm"));
+        let kind = |tags: &[(u32, Value<'_>)]| {
+            let entries: Vec<_> = plain.iter().chain(tags).cloned().collect();
+            has_one_kind(&header(Part::Main, &entries)).map_err(|refusal| refusal.code)
+        };
+        for good in [&[mark(&[1])][..], &[named()], &[mark(&[0]), named()], &[]] {
+            assert_eq!(kind(good), Ok(()));
+        }
+        assert_eq!((kind(&[mark(&[0])]), kind(&[mark(&[1]), named()])), (Err(Code::Nevra), Err(Code::Nevra)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use glob::Pattern;
 
 use super::act::submit::open_rollout_of;
 use super::known::Known;
+use crate::domain::arch;
 use crate::domain::names::{DistPath, TreeId};
 use crate::domain::naming::part::{Arch, Os};
 use crate::domain::naming::title::Title;
@@ -22,10 +23,17 @@ pub fn meant(known: Known<'_>, dist: &DistPath, word: &str) -> Result<Vec<Nevra>
     let is_pattern = word.contains(['*', '?', '[']);
     let source = Nevra::of_source_file(word).or_else(|| word.parse::<Nevra>().ok().filter(Nevra::is_source));
     if !is_pattern && source.is_none() {
-        return word
-            .parse()
-            .map(|nevra| vec![nevra])
-            .map_err(|error: crate::domain::nevra::BadNevra| error.to_string());
+        let nevra: Nevra = word.parse().map_err(|error: crate::domain::nevra::BadNevra| error.to_string())?;
+        let is_used = || known.world.packages.of(dist).any(|(other, _)| other.arch() == nevra.arch());
+        if !arch::is_known(nevra.arch()) && !is_used() {
+            return Err(format!(
+                "`{}`: `{}` is no architecture that rpm knows, and no package of it was ever taken in; name the architecture \
+                 after the last dot, or upload the package first",
+                word.escape_debug(),
+                nevra.arch()
+            ));
+        }
+        return Ok(vec![nevra]);
     }
     let tree = uploads(known, dist)?;
     let built_from = |nevra: &Nevra, source: &Nevra| {

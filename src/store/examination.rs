@@ -28,7 +28,7 @@ use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
 use crate::domain::trust::{Accepted, Legacy, Policy};
 use crate::format::openpgp::Keyring;
-use crate::format::package::{Package, Placed};
+use crate::format::package::{self, Package, Placed};
 use crate::format::reading::{Contents, Reading, Unread};
 
 /// Bytes read at once.
@@ -167,6 +167,7 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     let file_time = match question {
         Question::MayItComeIn { at, file_time } | Question::MayItStay { at, file_time, .. } => {
             signed = contents.judge(&terms.ring, &terms.policy, *at)?;
+            package::has_one_kind(&contents.header)?;
             may_be_of(package.nevra.arch(), &terms.arches)?;
             *file_time
         }

@@ -9,6 +9,11 @@ use serde_json::Value;
 
 use crate::site::{DISTRIBUTION, Site, Wish};
 
+/// The first two columns of a table, without its head.
+fn rows_of(text: &str) -> Vec<String> {
+    text.lines().skip(1).map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
 /// A text as links have it.
 fn encoded(text: &str) -> String {
     text.bytes()
@@ -121,7 +126,7 @@ fn what_is_where_is_found_with_one_command() {
     let misspelt = one.replace("-1.0-", "-1:1.0-");
     let said = site.ctl_good(&["submit", "rt-1", &misspelt, &two]);
     let missing = format!(
-        "1 of 2 packages are not there yet:\n  {misspelt} has not been taken into untested yet. Did you mean {one}?\n"
+        "In no tree: 1 of 2 packages:\n  {misspelt} has not been taken into untested yet. Did you mean {one}?\n"
     );
     assert!(said.contains(&missing), "{said}");
     site.ctl_good(&["cancel", "rt-1", "--reason", "misspelt"]);
@@ -130,7 +135,10 @@ fn what_is_where_is_found_with_one_command() {
     site.ctl_good(&["move", "rt-2", "rt-3", "InVerification"]);
     site.ctl_good(&["move", "rt-2", "StageRollOut"]);
     let there = site.ctl_good(&["move", "rt-2", "StageRollOut"]);
-    assert_eq!(there, "rt-2 is in StageRollOut already; nothing moved.\n");
+    assert!(there.starts_with("rt-2 is in StageRollOut; nothing moved.\n"), "{there}");
+    let there = document(&site.ctl(&["--json", "move", "rt-2", "StageRollOut"]));
+    assert_eq!((there["state"].as_str(), there["packages"].as_u64()), (Some("StageRollOut"), Some(0)));
+    assert_eq!(rows_of(&site.ctl_good(&["packages", "one-*"])), [format!("{one} testing")]);
 
     let rows = |words: &[&str]| {
         let text = site.ctl_good(words);
@@ -158,7 +166,9 @@ fn what_is_where_is_found_with_one_command() {
         "what became of a package"
     );
     for (words, says) in [
-        (&["where", "three"][..], "no package `three` was ever accepted"),
+        (&["where", "three"][..], "nothing of the name `three` was ever accepted"),
+        (&["submit", "rt-4", "one-1.0-1"], "no version between two dashes"),
+        (&["submit", "rt-4", "one-1.0-1.el6"], "`el6` is no architecture that rpm knows"),
         (&["packages", "tseting"], "there is no tree tseting"),
         (&["log", "rt-9"], "the logbook has no entry about the rollout rt-9"),
         (&["log", "--package", "three-1-1.noarch"], "no package three-1-1.noarch was ever accepted"),
@@ -180,6 +190,8 @@ fn what_is_where_is_found_with_one_command() {
         "{text}"
     );
     site.ctl_good(&["move", "rt-3", "StageRollOut", "--when-possible"]);
+    let never = site.ctl(&["move", "rt-3", "Production", "--when-possible"]);
+    assert_eq!(never.status.code(), Some(1), "there is no such step, now or later");
     site.ctl_good(&["halt", "--end", "--reason", "go on"]);
     site.wait("the wish", |site| (site.door.state("rt-3").as_deref() == Some("StageRollOut")).then_some(()));
 }

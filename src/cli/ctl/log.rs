@@ -40,7 +40,7 @@ pub struct LogArgs {
     #[arg(long)]
     from: Option<u64>,
     /// At most this many entries
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
     #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package", "from", "limit"])]

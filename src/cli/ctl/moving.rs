@@ -6,6 +6,7 @@ use super::ask::{escape, one, recorded, warned};
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
+use crate::domain::workflow::quoted;
 use crate::link::clock::Clock;
 use crate::web::api::asking::RecordedBody;
 use crate::web::api::holds::{DateBody, NOW, ReasonBody};
@@ -27,11 +28,12 @@ const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 /// What has moved goes back by the step that withdraws it, which `rolloutctl show` names, or by `rolloutctl restore`; machines
 /// follow with `dnf distro-sync`.
 ///
-/// Exit codes: 0 the packages have moved, or the rollout was in that state; 1 a step was refused, or it was accepted but the
-/// packages cannot be moved, with the reason. The daemon keeps trying then.
+/// Exit codes: 0 the packages have moved, are where they should be, or will move as was asked for (--at, --when-possible);
+/// 1 a step was refused, or it was accepted but the packages cannot be moved, with the reason. The daemon keeps trying then.
 ///
 /// Example: rolloutctl move rt-1234 Production --at 2026-12-01T08:00
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "rolloutctl move [OPTIONS] ROLLOUT... STATE")]
 pub struct MoveArgs {
     /// The rollouts, as `rolloutctl list` prints them, and the state to reach; its spaces, dashes and case do not matter
     #[arg(required = true, num_args = 2.., value_names = ["ROLLOUT", "STATE"])]
@@ -60,21 +62,19 @@ pub struct MoveArgs {
 pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let MoveArgs { mut words, reason, at, when_possible, no_wait } = args;
     let state = words.pop().unwrap_or_default();
-    let at = at.or_else(|| when_possible.then(|| NOW.to_owned()));
-    let step = Step { state, reason, at, no_wait };
+    let step = Step { state, reason, at, when_possible, no_wait };
     if let [rollout] = words.as_slice() {
         return step.take(rollout, client, json).await;
     }
     let mut all = Vec::with_capacity(words.len());
-    for rollout in &words {
-        let ended = step.take(rollout, client, json).await;
+    for rollout in words {
+        let ended = step.take(&rollout, client, json).await;
         // What stands in the way of asking at all stands in the way of the others too.
-        if let Err(failure) = ended.as_ref()
-            && failure.exit != Exit::Refused
-        {
-            return ended;
+        let goes_on = !matches!(&ended, Err(failure) if failure.exit != Exit::Refused);
+        all.push((rollout, ended));
+        if !goes_on {
+            break;
         }
-        all.push(ended);
     }
     Ok(together(all, json))
 }
@@ -84,6 +84,7 @@ struct Step {
     state: String,
     reason: String,
     at: Option<String>,
+    when_possible: bool,
     no_wait: bool,
 }
 
@@ -102,9 +103,15 @@ impl Step {
         let moved: MovedBody = match client.post(&path, &MoveBody { state, reason }).await {
             Ok(moved) => moved,
             Err(failure) if is_there(&failure) => {
+                // Its packages may still be on their way.
                 let now = one(client, rollout).await?;
-                let words = format!("{} is in {} already; nothing moved.\n", now.id, now.state);
-                return Ok(Outcome::done(if json { document(&now) } else { words }));
+                MovedBody { id: now.id, state: now.state, packages: 0, warnings: vec![] }
+            }
+            Err(failure) if self.when_possible && only_waits(&failure) => {
+                let path = format!("/api/v1/rollouts/{}/date", escape(rollout));
+                let (state, reason) = (self.state.clone(), self.reason.clone());
+                let done: RecordedBody = client.put(&path, &DateBody { state, at: NOW.to_owned(), reason }).await?;
+                return Ok(recorded(&done, json));
             }
             Err(failure) => return Err(may_wait(failure, rollout, &self.state, &own_name())),
         };
@@ -121,35 +128,42 @@ fn is_there(failure: &Failure) -> bool {
     failure.problem.iter().flat_map(|problem| &problem.findings).any(|finding| finding.code == "already")
 }
 
+/// Whether a step was refused only because it has to wait.
+fn only_waits(failure: &Failure) -> bool {
+    let findings = || failure.problem.iter().flat_map(|problem| &problem.findings);
+    findings().any(|finding| finding.verdict == "wait")
+        && findings().all(|finding| matches!(finding.verdict.as_str(), "wait" | "pass"))
+}
+
 /// A refusal, with what can be done where the step only has to wait.
 fn may_wait(failure: Failure, rollout: &str, state: &str, program: &str) -> Failure {
-    let findings = || failure.problem.iter().flat_map(|problem| &problem.findings);
-    let waits = findings().any(|finding| finding.verdict == "wait");
-    if !waits || findings().any(|finding| !matches!(finding.verdict.as_str(), "wait" | "pass")) {
+    if !only_waits(&failure) {
         return failure;
     }
-    let hint = format!(
-        "nothing was recorded; `{program} move {rollout} {state} --when-possible` takes the step when it can be taken"
-    );
-    failure.hint(hint)
+    let command = format!("{program} move {rollout} {} --when-possible", quoted(state));
+    failure.hint(format!("nothing was recorded; `{command}` takes the step when it can be taken"))
 }
 
 /// One outcome of several.
-fn together(all: Vec<Result<Outcome, Failure>>, json: bool) -> Outcome {
-    let exit = if all.iter().any(Result::is_err) { Exit::Refused } else { Exit::Done };
+fn together(all: Vec<(String, Result<Outcome, Failure>)>, json: bool) -> Outcome {
+    let failed = all.iter().filter_map(|(_, ended)| Some(ended.as_ref().err()?.exit));
+    // What ended it all weighs more than a refusal.
+    let exit = failed.reduce(|a, b| if a == Exit::Refused { b } else { a }).unwrap_or(Exit::Done);
     if json {
-        let one = |ended: Result<Outcome, Failure>| match ended {
-            Ok(done) => serde_json::from_str(&done.text).unwrap_or_default(),
-            Err(failure) => failure.document(),
+        let one = |(rollout, ended): (String, Result<Outcome, Failure>)| match ended {
+            Ok(done) => {
+                let moved: serde_json::Value = serde_json::from_str(&done.text).unwrap_or_default();
+                serde_json::json!({ "rollout": rollout, "moved": moved })
+            }
+            Err(failure) => serde_json::json!({ "rollout": rollout, "problem": failure.document() }),
         };
-        let all: Vec<serde_json::Value> = all.into_iter().map(one).collect();
-        return Outcome { text: document(&all), exit };
+        return Outcome { text: document(&all.into_iter().map(one).collect::<Vec<_>>()), exit };
     }
-    let one = |ended: Result<Outcome, Failure>| match ended {
+    let one = |(rollout, ended): (String, Result<Outcome, Failure>)| match ended {
         Ok(done) => done.text,
         Err(Failure { message, hint, .. }) => {
             let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
-            format!("{message}\n{hint}")
+            format!("{rollout}: {message}\n{hint}")
         }
     };
     Outcome { text: all.into_iter().map(one).collect::<Vec<_>>().join("\n"), exit }
@@ -225,11 +239,18 @@ mod tests {
 
     #[test]
     fn several_moves_are_one_outcome() {
-        let all = || vec![Ok(Outcome::done("a is in Testing.\n".to_owned())), Err(refused("wait", "exposure"))];
-        assert_eq!(together(all(), false).text, "a is in Testing.\n\nThe step has to wait\n");
+        let all = || {
+            let moved = Ok(Outcome::done("{\"state\": \"Testing\"}\n".to_owned()));
+            vec![("a".to_owned(), moved), ("b".to_owned(), Err(refused("wait", "exposure")))]
+        };
+        assert_eq!(together(all(), false).text, "{\"state\": \"Testing\"}\n\nb: The step has to wait\n");
         assert_eq!((together(all(), false).exit, together(all(), true).exit), (Exit::Refused, Exit::Refused));
         let documents: serde_json::Value = serde_json::from_str(&together(all(), true).text).expect("one document");
-        assert_eq!(documents[1]["findings"][0]["code"], "exposure");
+        assert_eq!((&documents[0]["moved"]["state"], &documents[1]["rollout"]), (&"Testing".into(), &"b".into()));
+        assert_eq!(documents[1]["problem"]["findings"][0]["code"], "exposure");
+        let lost = Failure::new(Exit::NoDaemon, "no daemon responds");
+        let ended = together(all().into_iter().chain([("c".to_owned(), Err(lost))]).collect(), false);
+        assert_eq!(ended.exit, Exit::NoDaemon);
     }
 
     fn failed(failure: Failure) -> String {

@@ -24,7 +24,7 @@ pub struct PackagesArgs {
     #[arg(long)]
     distribution: Option<String>,
     /// At most this many
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: Option<usize>,
 }
 
@@ -35,7 +35,7 @@ pub struct PackagesArgs {
 /// Example: rolloutctl where bdii
 #[derive(Debug, clap::Args)]
 pub struct WhereArgs {
-    /// A name, or name-[epoch:]version-release.arch
+    /// A name, or name-[epoch:]version-release.arch, or a pattern in quotes
     package: String,
     /// Only in this distribution
     #[arg(long)]
@@ -49,9 +49,15 @@ pub struct WhereArgs {
 pub async fn packages(args: PackagesArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let PackagesArgs { tree, like, distribution, limit } = args;
     let width = table::width();
+    // A tree has no such letters in its name.
+    let (tree, like) = if like.is_none() && is_pattern(&tree) { ("all".to_owned(), Some(tree)) } else { (tree, like) };
     let tree = (tree != "all").then_some(tree);
     let all = asked(client, [("tree", tree), ("like", like), ("distribution", distribution)], limit).await?;
-    Ok(Outcome::done(if json { document(&all) } else { show_packages(&all, width) }))
+    let mut text = if json { document(&all) } else { show_packages(&all, width) };
+    if !json && limit.is_some_and(|limit| all.len() >= limit) {
+        text.push_str("There may be more: these are as many as --limit allows.\n");
+    }
+    Ok(Outcome::done(text))
 }
 
 /// Runs `where`.
@@ -60,11 +66,15 @@ pub async fn packages(args: PackagesArgs, client: &Client, json: bool) -> Result
 /// If there is no daemon, or nothing of that name.
 pub async fn whereabouts(args: WhereArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let WhereArgs { package, distribution } = args;
-    let words = [("name", Some(package.clone())), ("distribution", distribution), ("tree", None)];
+    let by = if is_pattern(&package) { "like" } else { "name" };
+    let words = [(by, Some(package.clone())), ("distribution", distribution), ("tree", None)];
     let all = asked(client, words, None).await?;
     if all.is_empty() {
-        let hint = "`rolloutctl uploads` and `rolloutctl rejected` show what is not taken in";
-        return Err(Failure::new(Exit::Refused, format!("no package `{package}` was ever accepted")).hint(hint));
+        let hint = "name it whole, or use a pattern such as 'bdii-*'; `rolloutctl uploads` and `rolloutctl rejected` show what is \
+                    not taken in";
+        return Err(
+            Failure::new(Exit::Refused, format!("nothing of the name `{package}` was ever accepted")).hint(hint)
+        );
     }
     Ok(Outcome::done(if json { document(&all) } else { show_whereabouts(&all) }))
 }
@@ -81,6 +91,10 @@ async fn asked(
         }
     }
     client.pages(&path, limit).await
+}
+
+fn is_pattern(word: &str) -> bool {
+    word.contains(['*', '?', '['])
 }
 
 /// Its trees, or why it is in none.

@@ -90,7 +90,7 @@ fn what_is_missing(made: &RolloutBody) -> String {
         return String::new();
     }
     let all = count(made.packages.len(), "package");
-    let mut words = format!("{} of {all} are not there yet:\n", made.absent.len());
+    let mut words = format!("In no tree: {} of {all}:\n", made.absent.len());
     for finding in made.absent.iter().take(SHOWN_MAX) {
         let _ = writeln!(words, "  {}", finding.sentence);
     }

@@ -127,13 +127,14 @@ impl FileList {
         self.parts().map(|parts| parts.concat())
     }
 
-    /// Whether all of them are in the one directory without a name, where source packages have theirs.
-    pub(super) fn is_of_sources(&self) -> bool {
-        let is_bare = |name: &[u8]| !name.contains(&b'/');
-        !self.is_empty()
-            && self.dirs.len() == 1
-            && self.dirs.get(0).is_empty()
-            && (0..self.names.len()).all(|file| is_bare(self.names.get(file)))
+    /// Whether a header has its files in the one directory without a name, where source packages have theirs
+    /// (`headerIsSourceHeuristic`). rpm looks at the directories alone, which it first finds in full names where there are
+    /// only those.
+    pub(super) fn are_sources(header: &Header) -> bool {
+        if header.has(tag::DIRNAMES) || !header.has(tag::OLDFILENAMES) {
+            return header.count(tag::DIRNAMES) == 1 && header.strings(tag::DIRNAMES).next() == Some(&b""[..]);
+        }
+        header.strings(tag::OLDFILENAMES).all(|name| !name.contains(&b'/'))
     }
 
     /// The number of files.

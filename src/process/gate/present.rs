@@ -75,7 +75,8 @@ pub fn absent(known: Known<'_>, rollout: &Rollout) -> Vec<Finding> {
         let is_absent = |nevra: &&Nevra| world.listed_in(&part.dist, nevra).next().is_none();
         let said = |(number, nevra): (usize, &Nevra)| {
             if world.packages.get(&dist, nevra).is_some() {
-                return world.withdrawn(&dist, nevra);
+                let (rules, from) = rules.distributions.get(&dist).zip(from)?;
+                return Some(world.withdrawn(&dist, nevra).unwrap_or_else(|| lost(rules, nevra, from)));
             }
             let near = here.filter(|_| number < COMPARED_MAX).and_then(|here| here.nearest(nevra));
             Some(never_came(nevra, from.map_or("a tree", TreeName::as_str), near))

@@ -61,6 +61,9 @@ use crate::format::signing::Signer;
 /// The XML is rewritten when more than this is unused, and more than is used.
 const WASTE_MAX: u64 = 64 << 20;
 
+/// Where a check of a file system puts what it finds.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// What is required of the packages.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -81,8 +84,10 @@ pub struct Found {
     pub read: usize,
     /// Packages that are no longer listed.
     pub gone: usize,
-    /// Links to packages and directories that were not followed.
-    pub links: Vec<String>,
+    /// Links to packages and directories that were not followed, and why, if that was asked for.
+    pub links: Vec<(String, Option<&'static str>)>,
+    /// Directories that could not be read, but for `lost+found`, which is root's own in each file system.
+    pub unread: Vec<String>,
     /// Files that are not listed, by their path, and why.
     pub refused: Vec<(String, Refusal)>,
     /// Remarks about what was read now.
@@ -191,11 +196,11 @@ impl Folder {
     ) -> Result<Found, FolderError> {
         let Walk { there, behind_links, links, unfit, closed } = Walk::through(&self.dir, self.links)?;
         let mut found = Found { links, refused: unfit, ..Found::default() };
-        found.notes.extend(
-            closed.iter().map(|(dir, why)| {
-                format!("{dir}: the directory cannot be read: {why}; what is known of it stays listed")
-            }),
-        );
+        let unread = closed.iter().map(|(dir, _)| dir).filter(|dir| *dir != LOST_AND_FOUND);
+        found.unread.extend(unread.cloned());
+        found.notes.extend(closed.iter().map(|(dir, why)| {
+            format!("{dir}: the directory cannot be read: {why}; what was listed of it stays listed")
+        }));
         let mut gone = Vec::new();
         self.files.retain(|path, (stamp, _)| {
             // Files in a directory that cannot be listed now are not gone.
@@ -729,7 +734,7 @@ mod tests {
         let refused: Vec<(&str, Code)> = found.refused.iter().map(|(path, r)| (path.as_str(), r.code)).collect();
         let expected =
             [("a\u{1}.rpm", Code::FileName), ("b\u{fffd}/c.rpm", Code::FileName), ("fifo.rpm", Code::NotRegular)];
-        assert_eq!((refused, found.links), (expected.to_vec(), vec!["link.rpm".to_owned()]));
+        assert_eq!((refused, found.links), (expected.to_vec(), vec![("link.rpm".to_owned(), None)]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::walk::Stamp;
 use super::{FolderError, Terms};
 use crate::domain::refusal::{Code, Refusal};
-use crate::format::package::{Package, Placed};
+use crate::format::package::{self, Package, Placed};
 use crate::format::reading::{Reading, Signatures, Unread};
 use crate::store::append_file::AppendFile;
 use crate::store::blocks;
@@ -69,7 +69,10 @@ impl Reader<'_> {
         }
         let package = Package::read(&contents.header, &contents.signature_header, &contents.layout)?;
         match &self.terms.gate {
-            Some((ring, policy)) => drop(contents.judge(ring, policy, self.now)?),
+            Some((ring, policy)) => {
+                contents.judge(ring, policy, self.now)?;
+                package::has_one_kind(&contents.header)?;
+            }
             // No signature is required, but bytes that contradict their own digests are damaged.
             None => {
                 if let Some(fault) = contents.faults.into_iter().next() {

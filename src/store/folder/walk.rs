@@ -56,8 +56,8 @@ pub(super) struct Walk {
     pub(super) there: BTreeMap<String, Stamp>,
     /// Where those lie that were reached through a link, by the same path; relative as well.
     pub(super) behind_links: BTreeMap<String, PathBuf>,
-    /// Links to packages and directories that were not followed.
-    pub(super) links: Vec<String>,
+    /// Links to packages and directories that were not followed, and why, if that was asked for.
+    pub(super) links: Vec<(String, Option<&'static str>)>,
     /// What cannot be listed whatever its content, and why.
     pub(super) unfit: Vec<(String, Refusal)>,
     /// Directories that cannot be read, and why.
@@ -144,20 +144,14 @@ impl Walk {
             let kind = entry.file_type().at("look at", &entry.path())?;
             let is_rpm = name.as_encoded_bytes().ends_with(b".rpm");
             if kind.is_symlink() {
-                match std::fs::metadata(entry.path()) {
-                    Ok(meta) if is_rpm || meta.is_dir() => {
-                        if links == Links::Left {
-                            self.links.push(inner.shown.display().to_string());
-                        } else {
-                            dirs.extend(self.follow(dir, this, inner, &entry.path()));
-                        }
-                    }
-                    Err(_) if is_rpm && links == Links::Left => self.links.push(inner.shown.display().to_string()),
-                    Err(_) if is_rpm => {
-                        let nowhere = Refusal::new(Code::NotRegular, "the link leads nowhere");
-                        self.unfit.push((inner.shown.display().to_string(), nowhere));
-                    }
-                    _ => {}
+                let leads_on = match std::fs::metadata(entry.path()) {
+                    Ok(meta) => is_rpm || meta.is_dir(),
+                    Err(_) => is_rpm,
+                };
+                if leads_on && links == Links::Left {
+                    self.links.push((inner.shown.display().to_string(), None));
+                } else if leads_on {
+                    dirs.extend(self.follow(dir, this, inner, &entry.path()));
                 }
             } else if kind.is_dir() {
                 dirs.push(inner);
@@ -175,15 +169,15 @@ impl Walk {
     fn follow(&mut self, dir: &Path, this: &Todo, link: Todo, path: &Path) -> Option<Todo> {
         let leads = std::fs::canonicalize(path).and_then(|target| Ok((std::fs::metadata(&target)?, target)));
         let shown = link.shown.display().to_string();
-        let mut refuse = |detail: &str| {
-            self.unfit.push((shown.clone(), Refusal::new(Code::NotRegular, detail)));
+        let mut leave = |why| {
+            self.links.push((shown.clone(), Some(why)));
             None
         };
-        let Ok((meta, target)) = leads else { return refuse("the link leads nowhere") };
-        let Ok(real) = target.strip_prefix(dir) else { return refuse("the link leads out of the directory") };
+        let Ok((meta, target)) = leads else { return leave("it leads nowhere") };
+        let Ok(real) = target.strip_prefix(dir) else { return leave("it leads out of the directory") };
         let hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
         if real.starts_with(REPODATA) || real.iter().any(hidden) {
-            return refuse("the link leads to what is no part of the repository");
+            return leave("it leads to what is no part of the repository");
         }
         let came_through: Vec<PathBuf> = link.came_through.iter().cloned().chain([this.real().to_owned()]).collect();
         let there = Todo { shown: link.shown, real: Some(real.to_owned()), came_through };
@@ -192,7 +186,7 @@ impl Walk {
             return None;
         }
         if there.came_through.iter().any(|from| from.starts_with(real)) {
-            return refuse("the link leads to a directory that it is in");
+            return leave("it would lead round in a circle");
         }
         Some(there)
     }

@@ -156,7 +156,7 @@ pub async fn log(
             let subject = subject.to_string();
             let entries = logbook.about(&subject, from, limit)?;
             // Nothing since a number is something else than nothing at all.
-            let is_known = !entries.is_empty() || (from.is_some() && !logbook.about(&subject, None, 1)?.is_empty());
+            let is_known = !entries.is_empty() || !logbook.about(&subject, None, 1)?.is_empty();
             Ok(is_known.then_some(entries))
         }
         About::Nothing => Ok(None),

@@ -93,6 +93,13 @@ fn kinds(table: &mut Table) {
         .good("N7", "a source package where one architecture is allowed", &[usual()], signed(source))
         .expecting(Code::WrongKind)
         .arriving_in(ONE_ARCH);
+    for (what, mark, source) in [
+        ("a binary package that is marked as a source package", 1, Some(text("tool-1.0-1.src.rpm"))),
+        ("a source package that is marked as none", 0, None),
+    ] {
+        let file = signed(table.draft().set(1044, source).set(1106, Some(Value::Word(mark))));
+        table.good("N7", what, &[usual()], file).expecting(Code::Nevra);
+    }
     let noarch = signed(table.draft());
     table
         .good("N7", "noarch where one architecture is allowed", &[usual()], noarch)
