@@ -193,7 +193,7 @@ fn nevra(header: &Header, is_source: bool) -> Result<Nevra, Refusal> {
     let part = |number, name: &str| {
         let missing = || Refusal::new(Code::Nevra, format!("no {name}"));
         let bytes = header.string(number).filter(|bytes| !bytes.is_empty()).ok_or_else(missing)?;
-        identity(bytes, Code::Text, name)
+        identity(bytes, name)
     };
     let name = part(tag::NAME, "name")?;
     let version = part(tag::VERSION, "version")?;
@@ -259,10 +259,10 @@ fn decode(bytes: &[u8]) -> (Cow<'_, str>, bool) {
 }
 
 /// Text in which nothing may be lost.
-fn identity<'a>(bytes: &'a [u8], code: Code, name: &str) -> Result<Cow<'a, str>, Refusal> {
+fn identity<'a>(bytes: &'a [u8], name: &str) -> Result<Cow<'a, str>, Refusal> {
     match decode(bytes) {
         (words, true) if xml::first_bad_char(&words).is_none() => Ok(words),
-        _ => Err(Refusal::new(code, format!("{name} `{}`", shown(bytes)))),
+        _ => Err(Refusal::new(Code::Text, format!("{name} `{}`", shown(bytes)))),
     }
 }
 

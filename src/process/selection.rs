@@ -14,18 +14,25 @@ use crate::domain::naming::title::Title;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Part;
 
+/// Whether a word stands for all packages that it fits, and not for one.
+pub fn is_pattern(word: &str) -> bool {
+    word.contains(['*', '?', '['])
+}
+
 /// The packages of a distribution that are meant by this word: one package, which need not be there, or those of its upload
 /// tree that a pattern with `*`, `?` or `[` fits, or a source package and what was built from it.
 ///
 /// # Errors
 /// A sentence for people.
 pub fn meant(known: Known<'_>, dist: &DistPath, word: &str) -> Result<Vec<Nevra>, String> {
-    let is_pattern = word.contains(['*', '?', '[']);
+    let is_pattern = is_pattern(word);
     let source = Nevra::of_source_file(word).or_else(|| word.parse::<Nevra>().ok().filter(Nevra::is_source));
     if !is_pattern && source.is_none() {
         let nevra: Nevra = word.parse().map_err(|error: crate::domain::nevra::BadNevra| error.to_string())?;
-        let is_used = || known.world.packages.of(dist).any(|(other, _)| other.arch() == nevra.arch());
-        if !arch::is_known(nevra.arch()) && !is_used() {
+        let packages = &known.world.packages;
+        let is_there = || packages.get(dist, &nevra).is_some();
+        let is_used = || packages.of(dist).any(|(other, _)| other.arch() == nevra.arch());
+        if !arch::is_known(nevra.arch()) && !is_there() && !is_used() {
             return Err(format!(
                 "`{}`: `{}` is no architecture that rpm knows, and no package of it was ever taken in; name the architecture \
                  after the last dot, or upload the package first",

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use percent_encoding::NON_ALPHANUMERIC;
 use serde_json::Value;
 
 use crate::site::{DISTRIBUTION, Site, Wish};
@@ -12,13 +13,6 @@ use crate::site::{DISTRIBUTION, Site, Wish};
 /// The first two columns of a table, without its head.
 fn rows_of(text: &str) -> Vec<String> {
     text.lines().skip(1).map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
-}
-
-/// A text as links have it.
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
 }
 
 /// The one document on standard output.
@@ -154,7 +148,10 @@ fn what_is_where_is_found_with_one_command() {
     let all = document(&site.ctl(&["--json", "packages", &tree, "--limit", "1"]));
     assert_eq!((all[0]["nevra"].as_str(), all[0]["rollouts"][0]["id"].as_str()), (Some(one.as_str()), Some("rt-2")));
     let first = site.door.get("/api/v1/packages?limit=1").unwrap();
-    let next = format!("</api/v1/packages?limit=1&after={}>; rel=\"next\"", encoded(&format!("{DISTRIBUTION}/{one}")));
+    let next = format!(
+        "</api/v1/packages?limit=1&after={}>; rel=\"next\"",
+        percent_encoding::utf8_percent_encode(&format!("{DISTRIBUTION}/{one}"), NON_ALPHANUMERIC)
+    );
     assert_eq!(first.header("link"), Some(next.as_str()));
     let place = site.ctl_good(&["where", "two"]);
     assert!(

@@ -64,11 +64,11 @@ pub async fn run(args: MoveArgs, client: &Client, json: bool) -> Result<Outcome,
     let state = words.pop().unwrap_or_default();
     let step = Step { state, reason, at, when_possible, no_wait };
     if let [rollout] = words.as_slice() {
-        return step.take(rollout, client, json).await;
+        return step.take(rollout, client).await.map(|taken| taken.outcome(json));
     }
     let mut all = Vec::with_capacity(words.len());
     for rollout in words {
-        let ended = step.take(&rollout, client, json).await;
+        let ended = step.take(&rollout, client).await;
         // What stands in the way of asking at all stands in the way of the others too.
         let goes_on = !matches!(&ended, Err(failure) if failure.exit != Exit::Refused);
         all.push((rollout, ended));
@@ -89,37 +89,63 @@ struct Step {
 }
 
 impl Step {
-    async fn take(&self, rollout: &str, client: &Client, json: bool) -> Result<Outcome, Failure> {
-        let (state, reason) = (self.state.clone(), self.reason.clone());
-        if let Some(at) = self.at.clone() {
-            let path = format!("/api/v1/rollouts/{}/date", escape(rollout));
-            let done: RecordedBody = match at.as_str() {
-                "never" => client.delete(&path, &ReasonBody { reason }).await?,
-                _ => client.put(&path, &DateBody { state, at, reason }).await?,
-            };
-            return Ok(recorded(&done, json));
+    async fn take(&self, rollout: &str, client: &Client) -> Result<Taken, Failure> {
+        if let Some(at) = &self.at {
+            return self.date(rollout, at, client).await;
         }
         let path = format!("/api/v1/rollouts/{}/move", escape(rollout));
-        let moved: MovedBody = match client.post(&path, &MoveBody { state, reason }).await {
+        let body = MoveBody { state: self.state.clone(), reason: self.reason.clone() };
+        let moved: MovedBody = match client.post(&path, &body).await {
             Ok(moved) => moved,
             Err(failure) if is_there(&failure) => {
                 // Its packages may still be on their way.
                 let now = one(client, rollout).await?;
                 MovedBody { id: now.id, state: now.state, packages: 0, warnings: vec![] }
             }
-            Err(failure) if self.when_possible && only_waits(&failure) => {
-                let path = format!("/api/v1/rollouts/{}/date", escape(rollout));
-                let (state, reason) = (self.state.clone(), self.reason.clone());
-                let done: RecordedBody = client.put(&path, &DateBody { state, at: NOW.to_owned(), reason }).await?;
-                return Ok(recorded(&done, json));
-            }
+            Err(failure) if self.when_possible && only_waits(&failure) => return self.date(rollout, NOW, client).await,
             Err(failure) => return Err(may_wait(failure, rollout, &self.state, &own_name())),
         };
         let after = if self.no_wait { one(client, rollout).await? } else { at_rest(client, rollout).await? };
         if after.moving && !self.no_wait {
             return Err(not_moved(&after, &own_name()));
         }
-        Ok(Outcome::done(if json { document(&moved) } else { show_moved(&moved, &after, &own_name()) }))
+        Ok(Taken::Moved(moved, Box::new(after)))
+    }
+
+    /// Gives the step a date, or takes it back.
+    async fn date(&self, rollout: &str, at: &str, client: &Client) -> Result<Taken, Failure> {
+        let path = format!("/api/v1/rollouts/{}/date", escape(rollout));
+        let (state, reason) = (self.state.clone(), self.reason.clone());
+        let done: RecordedBody = match at {
+            "never" => client.delete(&path, &ReasonBody { reason }).await?,
+            at => client.put(&path, &DateBody { state, at: at.to_owned(), reason }).await?,
+        };
+        Ok(Taken::Dated(done))
+    }
+}
+
+/// What became of a step.
+enum Taken {
+    /// It was taken; the rollout afterwards.
+    Moved(MovedBody, Box<RolloutBody>),
+    /// It will be.
+    Dated(RecordedBody),
+}
+
+impl Taken {
+    fn outcome(&self, json: bool) -> Outcome {
+        match self {
+            Self::Moved(moved, _) if json => Outcome::done(document(moved)),
+            Self::Moved(moved, after) => Outcome::done(show_moved(moved, after, &own_name())),
+            Self::Dated(done) => recorded(done, json),
+        }
+    }
+
+    fn value(&self) -> serde_json::Result<serde_json::Value> {
+        match self {
+            Self::Moved(moved, _) => serde_json::to_value(moved),
+            Self::Dated(done) => serde_json::to_value(done),
+        }
     }
 }
 
@@ -145,22 +171,19 @@ fn may_wait(failure: Failure, rollout: &str, state: &str, program: &str) -> Fail
 }
 
 /// One outcome of several.
-fn together(all: Vec<(String, Result<Outcome, Failure>)>, json: bool) -> Outcome {
+fn together(all: Vec<(String, Result<Taken, Failure>)>, json: bool) -> Outcome {
     let failed = all.iter().filter_map(|(_, ended)| Some(ended.as_ref().err()?.exit));
     // What ended it all weighs more than a refusal.
     let exit = failed.reduce(|a, b| if a == Exit::Refused { b } else { a }).unwrap_or(Exit::Done);
     if json {
-        let one = |(rollout, ended): (String, Result<Outcome, Failure>)| match ended {
-            Ok(done) => {
-                let moved: serde_json::Value = serde_json::from_str(&done.text).unwrap_or_default();
-                serde_json::json!({ "rollout": rollout, "moved": moved })
-            }
+        let one = |(rollout, ended): (String, Result<Taken, Failure>)| match ended {
+            Ok(taken) => serde_json::json!({ "rollout": rollout, "moved": taken.value().unwrap_or_default() }),
             Err(failure) => serde_json::json!({ "rollout": rollout, "problem": failure.document() }),
         };
         return Outcome { text: document(&all.into_iter().map(one).collect::<Vec<_>>()), exit };
     }
-    let one = |(rollout, ended): (String, Result<Outcome, Failure>)| match ended {
-        Ok(done) => done.text,
+    let one = |(rollout, ended): (String, Result<Taken, Failure>)| match ended {
+        Ok(taken) => taken.outcome(false).text,
         Err(Failure { message, hint, .. }) => {
             let hint = hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
             format!("{rollout}: {message}\n{hint}")
@@ -240,10 +263,12 @@ mod tests {
     #[test]
     fn several_moves_are_one_outcome() {
         let all = || {
-            let moved = Ok(Outcome::done("{\"state\": \"Testing\"}\n".to_owned()));
+            let moved = MovedBody { id: "a".into(), state: "Testing".into(), packages: 0, warnings: vec![] };
+            let moved = Ok(Taken::Moved(moved, Box::new(held_up(None))));
             vec![("a".to_owned(), moved), ("b".to_owned(), Err(refused("wait", "exposure")))]
         };
-        assert_eq!(together(all(), false).text, "{\"state\": \"Testing\"}\n\nb: The step has to wait\n");
+        let text = together(all(), false).text;
+        assert!(text.starts_with("a is in Testing; ") && text.ends_with("\n\nb: The step has to wait\n"), "{text}");
         assert_eq!((together(all(), false).exit, together(all(), true).exit), (Exit::Refused, Exit::Refused));
         let documents: serde_json::Value = serde_json::from_str(&together(all(), true).text).expect("one document");
         assert_eq!((&documents[0]["moved"]["state"], &documents[1]["rollout"]), (&"Testing".into(), &"b".into()));

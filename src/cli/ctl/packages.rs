@@ -8,6 +8,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
 use crate::cli::table;
 use crate::format::quantity;
+use crate::process::selection::is_pattern;
 use crate::web::api::inventory::PackageBody;
 
 /// Lists packages: the trees they are in, and the rollouts that name them
@@ -91,10 +92,6 @@ async fn asked(
         }
     }
     client.pages(&path, limit).await
-}
-
-fn is_pattern(word: &str) -> bool {
-    word.contains(['*', '?', '['])
 }
 
 /// Its trees, or why it is in none.

@@ -181,12 +181,12 @@ impl<'a> Raw<'a> {
     /// Its name and version as text; `None`, and a note, for one without a name or with an epoch that is not a number,
     /// which createrepo_c leaves out and no client could compare.
     fn text(self, what: &'static str, replaced: &mut Vec<&'static str>) -> Result<Option<Text<'a>>, Refusal> {
-        let name = identity(self.name, Code::Text, what)?;
+        let name = identity(self.name, what)?;
         if name.is_empty() {
             note(replaced, what);
             return Ok(None);
         }
-        let evr = identity(self.evr, Code::Text, what)?;
+        let evr = identity(self.evr, what)?;
         if !split_epoch(&evr).0.bytes().all(|b| b.is_ascii_digit()) {
             note(replaced, what);
             return Ok(None);
@@ -330,7 +330,7 @@ impl<'a> Known<'a> {
         let (mut asks_for_files, mut by_text) = (false, HashSet::new());
         for raw in list(header, &REQUIRES)? {
             last.insert(raw.name, None);
-            let name = identity(raw.name, Code::Text, REQUIRES.what).unwrap_or_default();
+            let name = identity(raw.name, REQUIRES.what).unwrap_or_default();
             if is_primary(&name) {
                 asks_for_files = true;
                 // Latin-1, which has another name as text.

@@ -60,6 +60,12 @@ pub(super) fn next_page(next: Option<String>) -> HeaderMap {
     link.and_then(|link| HeaderValue::from_str(&link).ok()).map(|link| (header::LINK, link)).into_iter().collect()
 }
 
+/// The path of a page: what was asked for, with the place after which it begins.
+pub(super) fn page_path(path: &str, parts: &[(&str, Option<&String>)]) -> String {
+    let parts = parts.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
+    format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+}
+
 /// A value in a link, percent-encoded.
 pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()

@@ -6,11 +6,11 @@ use axum::http::HeaderMap;
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
-use super::asking::{encoded, next_page, parsed};
+use super::asking::{next_page, page_path, parsed};
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::engine::view::View;
-use crate::process::world::packages::Package;
+use crate::process::world::packages::{Package, Packages};
 use crate::web::context::Context;
 use crate::web::problem::Problem;
 
@@ -118,8 +118,7 @@ impl PackagesQuery {
             ("limit", limit.as_ref()),
             ("after", Some(&after)),
         ];
-        let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
-        format!("/api/v1/packages?{}", parts.collect::<Vec<_>>().join("&"))
+        page_path("/api/v1/packages", &parts)
     }
 }
 
@@ -155,17 +154,41 @@ fn known(view: &View, wanted: &Wanted) -> Result<(), Problem> {
 
 fn page(view: &View, wanted: &Wanted) -> (Vec<PackageBody>, bool) {
     let world = &view.world;
-    let nevra: Option<Nevra> = wanted.name.as_deref().and_then(|name| name.parse().ok());
     let fits = |(dist, found, _): &(&DistPath, &Nevra, &Package)| {
         wanted.dist.as_ref().is_none_or(|dist_wanted| dist_wanted == *dist)
-            && wanted.name.as_ref().is_none_or(|name| found.name() == name || nevra.as_ref() == Some(found))
             && wanted.tree.as_ref().is_none_or(|tree| world.lists(dist, tree, found))
             && wanted.like.as_ref().is_none_or(|like| like.matches(&found.to_string()))
     };
-    let mut found = world.packages.after(wanted.after.as_ref()).filter(fits);
+    let all: Box<dyn Iterator<Item = _>> = match &wanted.name {
+        Some(name) => Box::new(named(&world.packages, name, wanted.after.as_ref())),
+        None => Box::new(world.packages.after(wanted.after.as_ref())),
+    };
+    let mut found = all.filter(fits);
     let page =
         found.by_ref().take(wanted.limit).map(|(dist, nevra, package)| body(view, dist, nevra, package)).collect();
     (page, found.next().is_none())
+}
+
+/// The packages of this name, or the one that it is the whole name of, in every distribution.
+fn named<'p>(
+    packages: &'p Packages,
+    name: &'p str,
+    after: Option<&'p (DistPath, Nevra)>,
+) -> impl Iterator<Item = (&'p DistPath, &'p Nevra, &'p Package)> {
+    let whole: Option<Nevra> = name.parse().ok();
+    let of_dist = move |dist: &'p DistPath| {
+        // A name can look like a whole one, so there may be both, and they come in the order of their names.
+        let mut found: Vec<(&Nevra, &Package)> = packages.named(dist, name).collect();
+        let one =
+            whole.as_ref().and_then(|whole| packages.from(dist, whole.clone()).next().filter(|(it, _)| *it == whole));
+        found.extend(one);
+        found.sort_by_key(|(nevra, _)| *nevra);
+        found.into_iter().map(move |(nevra, package)| (dist, nevra, package))
+    };
+    let is_after = move |(dist, nevra, _): &(&DistPath, &Nevra, &Package)| {
+        after.is_none_or(|(last, seen)| (*dist, *nevra) > (last, seen))
+    };
+    packages.distributions().flat_map(of_dist).filter(is_after)
 }
 
 fn body(view: &View, dist: &DistPath, nevra: &Nevra, package: &Package) -> PackageBody {

@@ -75,25 +75,34 @@ pub struct LogQuery {
 
 impl LogQuery {
     fn about(&self, view: &View) -> Result<About, Problem> {
-        let package = self.package.as_deref().map(|package| self.package(package, view)).transpose()?;
-        let wanted = [
-            self.rollout.as_ref().map(|named| Subject::rollout(named)),
-            self.bundle.as_ref().map(|named| named.parse().ok().map(Subject::Bundle)),
-            self.team.as_ref().map(|named| named.parse().ok().map(Subject::Team)),
-            self.change.as_ref().map(|named| named.parse().ok().map(Subject::Change)),
-            self.tree.as_ref().map(|named| named.parse().ok().map(Subject::Tree)),
-            package.map(|(dist, nevra)| Some(Subject::Package(dist, nevra))),
+        let all = [
+            ("rollout", &self.rollout),
+            ("bundle", &self.bundle),
+            ("team", &self.team),
+            ("change", &self.change),
+            ("tree", &self.tree),
+            ("package", &self.package),
         ];
-        let mut wanted = wanted.into_iter().flatten();
-        match (wanted.next(), wanted.next()) {
-            (_, Some(_)) => {
+        let named: Vec<(&str, &String)> =
+            all.into_iter().filter_map(|(what, name)| Some((what, name.as_ref()?))).collect();
+        let (what, name) = match named[..] {
+            [] => return Ok(About::Anything),
+            [one] => one,
+            _ => {
                 let one = "name a rollout, a bundle, a team, a change, a tree or a package, and not several";
-                Err(Problem::bad_request(one))
+                return Err(Problem::bad_request(one));
             }
-            (Some(Some(subject)), None) => Ok(About::One(subject)),
-            (Some(None), None) => Ok(About::Nothing),
-            (None, None) => Ok(About::Anything),
-        }
+        };
+        // What cannot be the name of a thing, nothing is about.
+        let subject = match what {
+            "rollout" => Subject::rollout(name),
+            "bundle" => name.parse().ok().map(Subject::Bundle),
+            "team" => name.parse().ok().map(Subject::Team),
+            "change" => name.parse().ok().map(Subject::Change),
+            "tree" => name.parse().ok().map(Subject::Tree),
+            _ => self.package(name, view).map(|(dist, nevra)| Some(Subject::Package(dist, nevra)))?,
+        };
+        Ok(About::One(subject, format!("{what} {name}")))
     }
 
     /// A package and its distribution.
@@ -113,28 +122,13 @@ impl LogQuery {
             }
         }
     }
-
-    /// What was asked for, in the words of whoever asked.
-    fn named(&self) -> String {
-        let all = [
-            ("rollout", &self.rollout),
-            ("bundle", &self.bundle),
-            ("team", &self.team),
-            ("change", &self.change),
-            ("tree", &self.tree),
-            ("package", &self.package),
-        ];
-        let named = all.into_iter().find_map(|(what, name)| Some(format!("{what} {}", name.as_ref()?)));
-        named.unwrap_or_default()
-    }
 }
 
 /// What the entries are to be about.
 enum About {
     Anything,
-    One(Subject),
-    /// Something that cannot be the name of a thing.
-    Nothing,
+    /// One thing, if there can be such a thing, and the words of whoever asked.
+    One(Option<Subject>, String),
 }
 
 /// Entries of the logbook, oldest first.
@@ -150,20 +144,20 @@ pub async fn log(
     let newest = (view.world.last + 1).saturating_sub(limit as u64);
     let about = query.about(&view)?;
     drop(view);
-    let (from, named) = (query.from, query.named());
-    let read = move |logbook: &Reader| match &about {
-        About::One(subject) => {
-            let subject = subject.to_string();
+    let from = query.from;
+    let read = move |logbook: &Reader| match about {
+        About::One(subject, named) => {
+            let subject = subject.map(|subject| subject.to_string());
+            let Some(subject) = subject else { return Ok(Err(named)) };
             let entries = logbook.about(&subject, from, limit)?;
             // Nothing since a number is something else than nothing at all.
             let is_known = !entries.is_empty() || !logbook.about(&subject, None, 1)?.is_empty();
-            Ok(is_known.then_some(entries))
+            Ok(if is_known { Ok(entries) } else { Err(named) })
         }
-        About::Nothing => Ok(None),
-        About::Anything => logbook.read(from.unwrap_or(newest), limit).map(Some),
+        About::Anything => logbook.read(from.unwrap_or(newest), limit).map(Ok),
     };
     let entries = context.read_logbook(read).await?;
-    let entries = entries.ok_or_else(|| Problem::not_found(format!("the logbook has no entry about the {named}")))?;
+    let entries = entries.map_err(|named| Problem::not_found(format!("the logbook has no entry about the {named}")))?;
     // Read after the entries, so that it knows everybody in them.
     let view = context.engine.shared().read();
     Ok(Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect()))

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, encoded, line, next_page, parsed, problem, rollout_id};
+use super::asking::{caller, line, next_page, page_path, parsed, problem, rollout_id};
 use super::attributes::{AboutBody, about};
 use super::dossier::{DossierBody, dossier_of};
 use crate::domain::naming::title::Title;
@@ -224,8 +224,7 @@ impl RolloutsQuery {
             ("limit", limit.as_ref()),
             ("after", Some(&next)),
         ];
-        let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
-        format!("{path}?{}", parts.collect::<Vec<_>>().join("&"))
+        page_path(path, &parts)
     }
 }
 
