@@ -17,6 +17,8 @@ use crate::config::settings::Settings;
 use crate::format::complaint::Complaint;
 use crate::link::clock::Clock;
 use crate::process::listed::Doubts;
+use crate::store::disk::user;
+use crate::store::ownership;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///
@@ -45,7 +47,8 @@ pub fn run(args: &CheckArgs) -> Outcome {
     if let Some(notes) = world.map(|(settings, world)| history::notes(settings, &world)) {
         report.findings.extend(notes);
     }
-    let warnings = report.settings.as_ref().map(|settings| of_trees(settings, now)).unwrap_or_default();
+    let warnings = |settings| as_root(settings).into_iter().chain(of_trees(settings, now)).collect();
+    let warnings: Vec<String> = report.settings.as_ref().map(warnings).unwrap_or_default();
     let text = if args.json {
         show_json(&report, &warnings)
     } else {
@@ -53,6 +56,18 @@ pub fn run(args: &CheckArgs) -> Outcome {
     };
     let exit = if report.complaints().next().is_some() { Exit::Refused } else { Exit::Done };
     Outcome { text, exit }
+}
+
+/// That root has checked, who may read and write everything, while the daemon is somebody else.
+fn as_root(settings: &Settings) -> Option<String> {
+    let owner = ownership::of_site(&settings.site.state);
+    (rustix::process::geteuid().is_root() && owner != 0).then(|| {
+        let daemon = user(owner);
+        format!(
+            "root may read and write everything, so this does not say whether {daemon} can, to whom the state belongs: run \
+             `sudo -u {daemon} rolloutd check`"
+        )
+    })
 }
 
 /// Warnings about trees in their present state.

@@ -1,7 +1,7 @@
 //! The HTTP client of `rolloutctl` for the daemon's API.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, header};
@@ -17,7 +17,8 @@ pub struct Connection {
     /// The daemon's address
     #[arg(long, env = "ROLLOUTCTL_URL", default_value = "http://127.0.0.1:8640", global = true)]
     pub url: String,
-    /// A file with the token that says who you are; needed to change something, and for `people`
+    /// A file with the token that says who you are; needed to change something, and for `people`. Without this,
+    /// `~/.config/rolloutctl/token` if it is there
     #[arg(long, env = "ROLLOUTCTL_TOKEN_FILE", global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -27,7 +28,44 @@ pub struct Connection {
 pub struct Client {
     http: reqwest::Client,
     url: String,
-    token: Option<String>,
+    token: Option<Token>,
+}
+
+/// A token, and the file that it is from.
+#[derive(Debug)]
+struct Token {
+    text: String,
+    file: PathBuf,
+}
+
+impl Token {
+    /// The one that was named, or the person's own.
+    fn find(named: Option<&Path>) -> Result<Option<Self>, Failure> {
+        let (file, must_be_there) =
+            match named.map(Path::to_owned).or_else(|| own_token_file().filter(|own| own.exists())) {
+                Some(file) => (file, named.is_some()),
+                None => return Ok(None),
+            };
+        let failed =
+            |e: String| Failure::new(Exit::Usage, format!("could not read the token in {}: {e}", file.display()));
+        let text = std::fs::read_to_string(&file).map_err(|e| {
+            let failure = failed(e.to_string());
+            if must_be_there { failure } else { failure.hint("name another with --token-file FILE") }
+        })?;
+        let text = text.trim().to_owned();
+        // What cannot stand in a header would come back as an error about the request.
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(failed("it must be one line of visible ASCII characters".to_owned()));
+        }
+        Ok(Some(Self { text, file }))
+    }
+}
+
+/// Where a person's token is looked for (XDG Base Directory Specification).
+fn own_token_file() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(config.join("rolloutctl/token"))
 }
 
 /// How long a response may take. The slowest walks the whole logbook.
@@ -39,15 +77,7 @@ impl Client {
     /// # Errors
     /// If the token file cannot be read.
     pub fn new(connection: &Connection) -> Result<Self, Failure> {
-        let token = match &connection.token_file {
-            Some(path) => Some(
-                std::fs::read_to_string(path)
-                    .map_err(|e| Failure::new(Exit::Usage, format!("could not read {}: {e}", path.display())))?
-                    .trim()
-                    .to_owned(),
-            ),
-            None => None,
-        };
+        let token = Token::find(connection.token_file.as_deref())?;
         // The daemon is local: a proxy from the environment would only see tokens that it should not.
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
         let http = http.map_err(|e| Failure::new(Exit::Usage, e))?;
@@ -86,7 +116,7 @@ impl Client {
     pub async fn file(&self, path: &str) -> Result<(String, Vec<u8>), Failure> {
         let mut request = self.http.get(format!("{}{path}", self.url));
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+            request = request.bearer_auth(&token.text);
         }
         let response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let status = response.status();
@@ -94,7 +124,7 @@ impl Client {
         let name = named.and_then(|it| Some(it.split_once("filename=\"")?.1.split_once('"')?.0.to_owned()));
         let name = name.unwrap_or_default();
         let bytes = response.bytes().await.map_err(|e| self.unreachable(&e))?;
-        if status.is_success() { Ok((name, bytes.into())) } else { Err(refused(status, &bytes, self.token.is_some())) }
+        if status.is_success() { Ok((name, bytes.into())) } else { Err(refused(status, &bytes, self.token.as_ref())) }
     }
 
     /// Reads a list page by page, up to `limit`.
@@ -162,7 +192,7 @@ impl Client {
     ) -> Result<(T, Option<String>), Failure> {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+            request = request.bearer_auth(&token.text);
         }
         if let Some(body) = body {
             request = request.json(body);
@@ -178,7 +208,7 @@ impl Client {
             })?;
             return Ok((answer, link));
         }
-        Err(refused(status, &bytes, self.token.is_some()))
+        Err(refused(status, &bytes, self.token.as_ref()))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -199,7 +229,7 @@ fn next_page(link: &str) -> Option<String> {
     (rest == "; rel=\"next\"" && path.starts_with('/')).then(|| path.to_owned())
 }
 
-fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
+fn refused(status: StatusCode, bytes: &[u8], token: Option<&Token>) -> Failure {
     let Ok(problem) = serde_json::from_slice::<Problem>(bytes) else {
         return Failure::new(Exit::Refused, format!("the daemon responded with {status}"));
     };
@@ -211,8 +241,12 @@ fn refused(status: StatusCode, bytes: &[u8], has_token: bool) -> Failure {
         }
     }
     let failure = Failure::new(Exit::Refused, message).because(problem);
-    if status == StatusCode::UNAUTHORIZED && !has_token {
-        return failure.hint("authenticate with --token-file FILE or ROLLOUTCTL_TOKEN_FILE");
+    match token {
+        _ if status != StatusCode::UNAUTHORIZED => failure,
+        None => failure.hint(
+            "authenticate with --token-file FILE or ROLLOUTCTL_TOKEN_FILE, or put your token into \
+             ~/.config/rolloutctl/token",
+        ),
+        Some(token) => failure.hint(format!("the token is from {}", token.file.display())),
     }
-    failure
 }

@@ -7,12 +7,12 @@ pub mod exit;
 pub mod client;
 /// Tables that fit the terminal.
 pub mod table;
+/// The configuration and the logbook, for commands that need no daemon.
+pub mod offline;
 /// `rolloutd verify`.
 pub mod verify;
 /// `rolloutd index`.
 pub mod index;
-/// The configuration and the logbook, for commands that need no daemon.
-pub mod offline;
 /// `rolloutd fsck`.
 pub mod fsck;
 /// `rolloutd backup`.
@@ -27,6 +27,10 @@ pub mod keys;
 pub mod run;
 /// `rolloutd demo`.
 pub mod demo;
+/// `rolloutd init`.
+pub mod init;
+/// `rolloutd man`, and the completions of shells.
+pub mod manual;
 /// `rolloutd gate`.
 pub mod gate;
 /// `rolloutd check`.

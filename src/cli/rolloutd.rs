@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
-use super::{adopt, backup, check, ctl, demo, fsck, gate, index, keys, restore, run, verify};
+use super::{adopt, backup, check, ctl, demo, fsck, gate, index, init, keys, manual, restore, run, verify};
 use crate::link::clock::Clock;
 
 /// Staged rollout for yum repositories.
@@ -31,6 +31,9 @@ enum Command {
     Restore(restore::RestoreArgs),
     Adopt(adopt::AdoptArgs),
     Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Man(manual::ManArgs),
+    Completions(manual::CompletionsArgs),
     #[command(hide = true)]
     Gate(gate::GateArgs),
     /// Runs `rolloutctl`, for the scripts of the example site.
@@ -64,7 +67,12 @@ impl Cli {
             Command::Restore(args) => args.json,
             Command::Adopt(args) => args.json,
             Command::Ctl(cli) => cli.json(),
-            Command::Run(_) | Command::Demo(_) | Command::Gate(_) => false,
+            Command::Run(_)
+            | Command::Demo(_)
+            | Command::Gate(_)
+            | Command::Init(_)
+            | Command::Man(_)
+            | Command::Completions(_) => false,
         }
     }
 }
@@ -95,6 +103,9 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Restore(args) => restore::run(&args, Clock::System.now()),
         Command::Adopt(args) => adopt::run(&args, Clock::System.now()),
         Command::Demo(args) => demo::run(args).await,
+        Command::Init(_) => Ok(init::run()),
+        Command::Man(args) => manual::pages(&args, [(Cli::command(), "8"), (ctl::Cli::command(), "1")]),
+        Command::Completions(args) => Ok(manual::completions(&args, Cli::command())),
         Command::Gate(_) => Err(Failure::new(Exit::Usage, "it needs a process of its own".to_owned())),
         Command::Ctl(cli) => ctl::run(cli).await,
     }

@@ -1,4 +1,4 @@
-//! `rolloutd verify`: the gate's verdict on files, without a daemon or a configuration.
+//! `rolloutd verify`: the gate's verdict on files, without a daemon: by a key ring, or as a distribution would judge them.
 //!
 //! Owns: the arguments, the small policy file, opening files safely, and how a verdict is written. The verdict itself
 //! comes from the gate's own functions.
@@ -7,15 +7,23 @@
 //! or an unusable file of the ring is silently skipped. If it was named directly it is an error; in a directory of
 //! keys, which may also hold other certificates and notes, it is skipped with a note.
 
+use super::offline;
 use crate::config::{files, values};
+use crate::daemon::prepare;
 use crate::domain::checksum::ChecksumKind;
 use crate::domain::legible;
+use crate::domain::names::{DistPath, TreeName};
+use crate::domain::nevra::Nevra;
 use crate::domain::refusal::{Code, Refusal};
-use crate::domain::trust::{Legacy, Lifted, Policy};
+use crate::domain::trust::{Accepted, Legacy, Lifted, Policy};
 use crate::format::complaint::Trouble;
 use crate::format::openpgp::{KEY_FILE_MAX, KeyComplaint, Keyring};
 use crate::format::package::Package;
 use crate::format::reading::{Contents, Reading, Unread};
+use crate::format::spelling::list_of;
+use crate::process::world::World;
+use crate::store::examination::{self, Terms};
+use crate::store::intake::place::{self, Standing};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -47,6 +55,10 @@ const POLICY_MAX: usize = 1024 * 1024;
 ///     until = "2027-06-30"
 ///     allow = ["v3", "header_payload", "sha1", "weak_key", "expired"]
 ///
+/// With --config the files are judged as the daemon would judge uploads: by the distribution's
+/// keys, exceptions and architectures, and by what it has accepted and withdrawn before, as far
+/// as you may read its logbook.
+///
 /// In a directory of keys, files without a usable certificate are named and skipped; a file named
 /// directly must have one.
 ///
@@ -55,11 +67,17 @@ const POLICY_MAX: usize = 1024 * 1024;
 #[command(verbatim_doc_comment)]
 pub struct VerifyArgs {
     /// File or directory with OpenPGP certificates; may be given several times
-    #[arg(long, value_name = "PATH", required = true)]
+    #[arg(long, value_name = "PATH", required_unless_present = "config")]
     pub keyring: Vec<PathBuf>,
     /// TOML file with `min_signers` and `[[legacy]]` exceptions
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// The daemon's configuration, instead of --keyring and --policy
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["keyring", "policy"])]
+    pub config: Option<PathBuf>,
+    /// The distribution to which the packages would be uploaded; may be omitted if there is only one
+    #[arg(long, requires = "config", value_name = "PATH")]
+    pub distribution: Option<String>,
     /// When the packages arrive, for example 2026-11-20T12:00:00Z; now by default
     #[arg(long, value_name = "TIME")]
     pub at: Option<Timestamp>,
@@ -102,6 +120,9 @@ pub enum VerifyError {
         /// What is wrong with it, and where.
         what: String,
     },
+    /// The configuration, or what it names.
+    #[error("{0}")]
+    Config(String),
     /// The verdicts could not be written.
     #[error("could not write the verdicts")]
     Output(#[from] io::Error),
@@ -115,19 +136,13 @@ pub enum VerifyError {
 /// # Errors
 /// If nothing could be judged at all; the exit code is then 2.
 pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8, VerifyError> {
-    let Ring { ring, left_out, .. } = ring(&args.keyring)?;
-    let mut notes = io::stderr();
-    for complaint in &left_out {
-        writeln!(notes, "note: not in the ring: {}", one_line(&complaint.to_string()))?;
-    }
-    let left_out: Vec<String> = left_out.iter().map(ToString::to_string).collect();
-    let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?;
+    let (judge, left_out) = judge(args)?;
     let at = args.at.unwrap_or(at);
     let bar = progress(args.files.len());
     let mut answers = Vec::new();
     let mut worst = 0;
     for path in &args.files {
-        let answer = Answer { keys_left_out: left_out.clone(), ..Answer::on(path, &ring, &policy, at) };
+        let answer = Answer { keys_left_out: left_out.clone(), ..Answer::on(path, &judge, at) };
         worst = worst.max(answer.exit_code());
         if args.json {
             answers.push(answer);
@@ -145,6 +160,24 @@ pub fn run(args: &VerifyArgs, at: Timestamp, out: &mut impl Write) -> Result<u8,
     Ok(worst)
 }
 
+/// By what files are judged, and files of keys that are not used.
+fn judge(args: &VerifyArgs) -> Result<(Judge, Vec<String>), VerifyError> {
+    if let Some(config) = &args.config {
+        let site = Site::of(config, args.distribution.as_deref())?;
+        if let Err(why) = &site.books {
+            let why = one_line(why);
+            writeln!(io::stderr(), "note: not compared with what was accepted and withdrawn before: {why}")?;
+        }
+        return Ok((Judge::Site(Box::new(site)), vec![]));
+    }
+    let Ring { ring, left_out, .. } = ring(&args.keyring)?;
+    for complaint in &left_out {
+        writeln!(io::stderr(), "note: not in the ring: {}", one_line(&complaint.to_string()))?;
+    }
+    let policy = args.policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?;
+    Ok((Judge::Ring(Box::new((ring, policy))), left_out.iter().map(ToString::to_string).collect()))
+}
+
 /// A bar on a terminal, and nothing elsewhere, where the lines show the progress.
 fn progress(files: usize) -> ProgressBar {
     if files < 2 {
@@ -155,6 +188,77 @@ fn progress(files: usize) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// By what files are judged.
+enum Judge {
+    /// Keys and what is required of signatures.
+    Ring(Box<(Keyring, Policy)>),
+    /// A distribution, as the daemon judges.
+    Site(Box<Site>),
+}
+
+impl Judge {
+    fn on(&self, contents: &Contents, package: Result<Package, Refusal>, at: Timestamp) -> Result<Accepted, Refusal> {
+        match self {
+            // The signatures are judged first; a package that cannot be listed is refused after that.
+            Self::Ring(by) => contents.judge(&by.0, &by.1, at).and_then(|accepted| package.map(|_| accepted)),
+            Self::Site(site) => site.judge(contents, &package?, at),
+        }
+    }
+}
+
+/// A distribution of a site.
+struct Site {
+    dist: DistPath,
+    terms: Terms,
+    max_package: u64,
+    /// What it has accepted and withdrawn; or why that is not known.
+    books: Result<World, String>,
+}
+
+impl Site {
+    fn of(config: &Path, dist: Option<&str>) -> Result<Self, VerifyError> {
+        let settings = offline::settings(config).map_err(|failure| VerifyError::Config(failure.message))?;
+        let all = || settings.distributions.iter().map(|one| one.path.as_str());
+        let found = match (dist, &settings.distributions[..]) {
+            (Some(named), all) => all.iter().find(|one| one.path.as_str() == named.trim_matches('/')),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        };
+        let found = found.ok_or_else(|| {
+            let known = list_of(all());
+            VerifyError::Config(match dist {
+                Some(named) => format!("there is no distribution `{}`; there are {known}", named.escape_debug()),
+                None => format!("name the distribution with --distribution: {known}"),
+            })
+        })?;
+        let mut wrong = Vec::new();
+        let terms = prepare::terms_of_uploads(found, &mut wrong);
+        let terms = terms.filter(|_| wrong.is_empty()).ok_or_else(|| VerifyError::Config(wrong.join("\n")))?;
+        let books = offline::world(&settings).map_err(|failure| failure.message);
+        Ok(Self { dist: found.path.clone(), terms, max_package: settings.intake.max_package, books })
+    }
+
+    fn judge(&self, contents: &Contents, package: &Package, at: Timestamp) -> Result<Accepted, Refusal> {
+        if contents.size > self.max_package {
+            let detail = format!("{} bytes, allowed are {}", contents.size, self.max_package);
+            return Err(Refusal::new(Code::TooLarge, detail));
+        }
+        let mut accepted = examination::judge(contents, package, &self.terms, at)?;
+        let Ok(world) = &self.books else { return Ok(accepted) };
+        let (nevra, dist) = (&package.nevra, &self.dist);
+        let known = world.packages.get(dist, nevra).map(|known| known.sha256);
+        let may_come_again = || world.packages.may_come_again(dist, nevra);
+        let is_listed = world.listed_in(dist, nevra).next().is_some();
+        if place::standing((nevra, contents.sha256), known, is_listed, may_come_again)? == Standing::Listed {
+            let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+            accepted.notes.push(format!("it is in {} already", trees.join(" and ")));
+        }
+        let of_name = world.packages.named(dist, nevra.name()).map(|(other, _)| other);
+        let of_file: Vec<_> = of_name.filter(|other| other.file_name() == nevra.file_name()).cloned().collect();
+        place::has_file_of_another(nevra, &of_file).map_or(Ok(accepted), Err)
+    }
 }
 
 /// One file's verdict in JSON.
@@ -175,7 +279,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn on(path: &Path, ring: &Keyring, policy: &Policy, at: Timestamp) -> Self {
+    fn on(path: &Path, judge: &Judge, at: Timestamp) -> Self {
         let mut answer = Self {
             file: path.to_string_lossy().into_owned(),
             verdict: "refused",
@@ -199,8 +303,7 @@ impl Answer {
         answer.sha256 = Some(contents.sha256.to_hex());
         let package = Package::read(&contents.header, &contents.signature_header, &contents.layout);
         answer.nevra = package.as_ref().ok().map(|package| package.nevra.to_string());
-        // The signatures are judged first; a package that cannot be listed is refused after that.
-        match contents.judge(ring, policy, at).and_then(|accepted| package.map(|_| accepted)) {
+        match judge.on(&contents, package, at) {
             Ok(accepted) => {
                 Self { verdict: "accepted", fingerprints: accepted.fingerprints, notes: accepted.notes, ..answer }
             }
@@ -234,7 +337,9 @@ impl Answer {
             (verdict, Some(code), Some(remedy)) => format!("{file}: {verdict} {code} {detail}. {remedy}"),
             (verdict @ "accepted", ..) => {
                 let nevra = self.nevra.as_deref().unwrap_or_default();
-                format!("{file}: {verdict} {nevra} by {}", self.fingerprints.join(", "))
+                let by = std::iter::once(self.fingerprints.join(", "));
+                let all: Vec<String> = by.chain(self.notes.iter().map(|note| one_line(note))).collect();
+                format!("{file}: {verdict} {nevra} by {}", all.join("; "))
             }
             (verdict, ..) => format!("{file}: {verdict} {detail}"),
         }
@@ -266,6 +371,19 @@ fn read(path: &Path) -> Result<Contents, Unread> {
         return Err(Refusal::new(Code::Unstable, "it changed while it was being read").into());
     }
     Ok(contents)
+}
+
+/// The name of the package in a file, by its header.
+///
+/// # Errors
+/// Why the file is no package that could be listed.
+pub fn nevra_of(path: &Path) -> Result<Nevra, String> {
+    let contents = read(path).map_err(|unread| match unread {
+        Unread::Refused(refusal) => refusal.to_string(),
+        Unread::Failed(error) => error.to_string(),
+    })?;
+    let package = Package::read(&contents.header, &contents.signature_header, &contents.layout);
+    package.map(|package| package.nevra).map_err(|refusal| refusal.to_string())
 }
 
 fn not_regular(what: &str) -> Unread {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::mentions::{Granted, Notebook, Purpose, SECRET_EXAMPLE};
-use super::settings::{HookKind, Outgoing, Sso, Token, Webhook};
+use super::settings::{Outgoing, Sso, Token, Webhook};
 use super::values::{Names, set_of, words};
 use crate::domain::names::{Actor, DistPath, HookName, Role};
 use crate::domain::naming::part::Stack;
@@ -16,6 +16,9 @@ use crate::domain::people;
 use crate::format::document::{Section, Value};
 use crate::process::notice;
 use crate::process::who::{Grant, SSO_SECRET, Scope};
+
+/// Trackers and forges whose own posts are not understood yet.
+const NOT_BUILT: [&str; 7] = ["rt", "zammad", "github", "gitlab", "gitea", "jira", "standard-webhooks"];
 
 /// Every valid `[[webhook]]`, in the order of the file.
 pub fn webhooks(value: &Value<'_, '_>, notebook: &mut Notebook) -> Vec<Webhook> {
@@ -29,19 +32,29 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
         names.note(name.as_str(), &v, "names two webhooks");
         Some(name)
     });
-    let kinds = [("rt", HookKind::Rt), ("generic", HookKind::Generic)];
-    let kind = section.need("kind", "kind = \"generic\"").and_then(|v| v.one_of(&kinds));
+    let kind = section.need("kind", "kind = \"generic\"").and_then(|v| generic(&v));
     let secrets = section.need("secret", SECRET_EXAMPLE).and_then(|v| secrets(&v, notebook));
-    let actor = match section.get("actor") {
-        Some(value) => actor(&value),
-        None => name.as_ref().and_then(|name| name.as_str().parse().ok()),
-    };
+    if let Some(actor) = section.get("actor") {
+        let remedy = "remove it: the logbook names whom the tracker names, such as `rt:jane`";
+        actor.complain("has no meaning in a webhook", Some(remedy.to_owned()));
+    }
     let granted = match (section.get("roles"), section.get("grant")) {
         (None, None) => Some(vec![Grant { role: Role::TRACKER, scope: Scope::Site }]),
         (roles, limited) => grants(roles, limited, notebook),
     };
     section.close();
-    Some(Webhook { name: name?, kind: kind?, secrets: secrets?, actor: actor?, grants: granted? })
+    kind?;
+    Some(Webhook { name: name?, secrets: secrets?, grants: granted? })
+}
+
+/// The one kind of body that is understood. A tracker whose own posts would be refused later is refused now.
+fn generic(kind: &Value<'_, '_>) -> Option<()> {
+    if let Some(name) = kind.text().filter(|text| NOT_BUILT.contains(text)) {
+        let remedy = "use \"generic\", and let the tracker post the JSON that README shows under \"Use it\"";
+        kind.complain(format!("the posts of `{name}` are not understood yet"), Some(remedy.to_owned()));
+        return None;
+    }
+    kind.one_of(&[("generic", ())])
 }
 
 /// Every valid `[[outgoing]]`, in the order of the file.

@@ -40,6 +40,8 @@ pub mod keyfiles;
 pub mod secrets;
 /// What the logbook has and the configuration no longer mentions.
 pub mod history;
+/// Every key, in the file that `rolloutd init` prints.
+pub mod reference;
 /// The text, and then everything that only the disk and the clock can tell.
 pub mod check;
 

@@ -197,23 +197,10 @@ pub struct Signing {
 pub struct Webhook {
     /// The last part of `/hooks/<name>`.
     pub name: HookName,
-    /// How bodies are read.
-    pub kind: HookKind,
     /// One file with the shared secret, or two while it is being replaced.
     pub secrets: Vec<PathBuf>,
-    /// The actor for this webhook's requests.
-    pub actor: Actor,
-    /// What that actor may do, and where.
+    /// What may be done in its name, and where.
     pub grants: Vec<Grant>,
-}
-
-/// How the bodies of a webhook are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HookKind {
-    /// Our own JSON.
-    Generic,
-    /// Request Tracker.
-    Rt,
 }
 
 /// `[[outgoing]]`

@@ -15,7 +15,7 @@ use crate::config::secrets::SECRET_MAX;
 use crate::config::settings::{Distribution, Settings, Token};
 use crate::domain::calendar::site::Calendar;
 use crate::domain::calendar::windows::Rule;
-use crate::domain::names::{DistPath, HookName, TreeName};
+use crate::domain::names::{Actor, DistPath, HookName, TreeName};
 use crate::domain::refusal::Code;
 use crate::domain::workflow::Workflow;
 use crate::format::openpgp::{Gravity, KEY_FILE_MAX, Keyring};
@@ -89,7 +89,7 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
     }
     let mut secrets = HookSecrets::default();
     for hook in &settings.webhooks {
-        let (who, via) = (hook.actor.clone(), Channel::Hook(hook.name.clone()));
+        let (who, via) = (Actor::recorded(hook.name.as_str()), Channel::Hook(hook.name.clone()));
         let caller = Caller { who, via, grants: hook.grants.clone() };
         rules.hooks.insert(hook.name.clone(), caller);
         for path in &hook.secrets {
@@ -225,6 +225,13 @@ fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp
         trust.certs.insert(cert.fingerprint, standing(cert.revoked));
     }
     trust
+}
+
+/// What a distribution requires of packages that are uploaded.
+pub fn terms_of_uploads(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Terms> {
+    let upload = dist.trees.first()?;
+    let ring = ring(dist, upload, wrong)?;
+    Some(Terms { ring, policy: dist.policy(upload), checksum: dist.checksum, arches: dist.arches() })
 }
 
 /// What a tree requires of packages that are already in it, and the refusal codes despite which some may stay.

@@ -186,7 +186,7 @@ pub trait Catalog: fmt::Debug + Sync {
     fn accepted(&self, nevra: &Nevra) -> Option<Sha256>;
 
     /// Whether a package was given up as lost: if its bytes are found, they are accepted again.
-    fn is_given_up(&self, nevra: &Nevra) -> bool;
+    fn may_come_again(&self, nevra: &Nevra) -> bool;
 
     /// The accepted packages of this name, listed now or formerly.
     fn of_name(&self, name: &str) -> Vec<Nevra>;
@@ -252,7 +252,7 @@ impl Catalog for Inventory {
         self.accepted.get(nevra).copied()
     }
 
-    fn is_given_up(&self, _: &Nevra) -> bool {
+    fn may_come_again(&self, _: &Nevra) -> bool {
         false
     }
 

@@ -104,6 +104,8 @@ impl fmt::Display for Owner {
         match self {
             Self::Rollout(rollout) => write!(f, "{rollout}"),
             Self::Bundle { bundle, .. } => write!(f, "the bundle {bundle}"),
+            // Packages are taken out, or a restore is given up.
+            Self::Restore { tree, to, from, .. } if to == from => write!(f, "the change of {tree} after revision {to}"),
             Self::Restore { tree, to, .. } => write!(f, "the restore of {tree} to revision {to}"),
         }
     }

@@ -86,9 +86,9 @@ mod tests {
     use crate::domain::plan::Owner;
     use crate::process::fact;
     use crate::process::fact::samples::{
-        every_fact, of_bundles, of_changes, of_extensions, of_failures, of_holds, of_incidents, of_messages, of_people,
-        of_records, of_releases, of_reminders, of_restores, of_reviews, of_several, of_silence, of_sources,
-        of_successions, of_task_reports, of_together,
+        every_fact, of_allowances, of_bundles, of_changes, of_extensions, of_failures, of_holds, of_incidents,
+        of_messages, of_people, of_records, of_releases, of_reminders, of_restores, of_reviews, of_several, of_silence,
+        of_sources, of_successions, of_task_reports, of_together,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -117,6 +117,7 @@ mod tests {
             of_reminders(),
             of_task_reports(),
             of_restores(),
+            of_allowances(),
             every_fact(),
         ]
         .concat();

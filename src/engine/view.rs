@@ -164,6 +164,8 @@ pub struct Wanted {
     pub with: Vec<(By, String)>,
     /// After this place in the order.
     pub after: Option<After>,
+    /// Whose last change is no older.
+    pub since: Option<Timestamp>,
     /// At most this many.
     pub limit: usize,
 }
@@ -264,6 +266,9 @@ impl View {
     /// A page of the rollouts that are wanted, the newest change first, and where the next page begins.
     pub fn rollouts(&self, wanted: &Wanted) -> (Vec<RolloutView>, Option<After>) {
         let mut found = self.matching(wanted);
+        if let Some(since) = wanted.since {
+            found.truncate(found.partition_point(|rollout| rollout.since >= since));
+        }
         let more = found.len() > wanted.limit;
         found.truncate(wanted.limit);
         let page: Vec<RolloutView> = found.iter().filter_map(|rollout| self.rollout(&rollout.id)).collect();
@@ -512,7 +517,8 @@ mod tests {
     #[test]
     fn the_pages_of_a_list_have_each_rollout_once_and_the_newest_first() {
         let view = with_rollouts(250);
-        let wanted = |limit| Wanted { dist: None, state: None, package: None, with: vec![], after: None, limit };
+        let wanted =
+            |limit| Wanted { dist: None, state: None, package: None, with: vec![], after: None, since: None, limit };
         let whole = all_pages(&view, wanted(1_000));
         assert_eq!((whole.len(), whole[0].as_str(), whole[249].as_str()), (250, "r249", "r0"));
         for limit in [1, 7, 125, 249, 250] {

@@ -45,8 +45,8 @@ impl Catalog for Books<'_> {
         self.view.world.packages.get(self.dist, nevra).map(|package| package.sha256)
     }
 
-    fn is_given_up(&self, nevra: &Nevra) -> bool {
-        self.view.world.packages.lost.contains(&(self.dist.clone(), nevra.clone()))
+    fn may_come_again(&self, nevra: &Nevra) -> bool {
+        self.view.world.packages.may_come_again(self.dist, nevra)
     }
 
     fn of_name(&self, name: &str) -> Vec<Nevra> {

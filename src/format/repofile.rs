@@ -52,6 +52,9 @@ pub struct Stanza<'a> {
     pub keys: &'a [String],
     /// Whether its metadata is signed.
     pub metadata: Metadata,
+    /// Whether its packages are tried before everybody gets them. Then clients look for new metadata each hour: yum's
+    /// own default is 6 hours, dnf's two days, and a test that begins two days late is two days shorter.
+    pub is_tried: bool,
 }
 
 /// The tree of production that early adopters of a tree need beside it. `None` where uploads arrive, and for production
@@ -74,7 +77,7 @@ pub fn write_for_early_adopters(production: Stanza<'_>, tested: Stanza<'_>, comp
 
 fn write_companion(companion: &Companion) -> String {
     let Companion { name, url, gpgkeys } = companion;
-    let mut out = format!("[{name}]\nname= {name}\nbaseurl={}\n", one_line(url));
+    let mut out = format!("[{name}]\nname={name}\nbaseurl={}\n", one_line(url));
     list_keys(&mut out, gpgkeys);
     out.push_str("gpgcheck=1\nenabled=1\n");
     out
@@ -105,7 +108,7 @@ pub fn id(path: &DistPath, tree: &TreeName) -> String {
 }
 
 /// The file of one tree.
-pub fn write(Stanza { path, tree, base_url, keys, metadata }: Stanza<'_>) -> String {
+pub fn write(Stanza { path, tree, base_url, keys, metadata, is_tried }: Stanza<'_>) -> String {
     let words = words(path, tree);
     let base_url = base_url.trim_end_matches('/');
     // The space before the name is in the documented stanza, and existing scripts expect it.
@@ -115,6 +118,9 @@ pub fn write(Stanza { path, tree, base_url, keys, metadata }: Stanza<'_>) -> Str
     out.push_str("gpgcheck=1\nenabled=1\nprotect=1\n");
     if metadata == Metadata::Signed {
         out.push_str("repo_gpgcheck=1\n");
+    }
+    if is_tried {
+        out.push_str("metadata_expire=1h\n");
     }
     out
 }
@@ -228,7 +234,7 @@ protect=1
         let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
         let path = "umd/3/sl6/x86_64".parse().expect("a path");
         let tree = "testing".parse().expect("a tree");
-        write(Stanza { path: &path, tree: &tree, base_url, keys: &keys, metadata })
+        write(Stanza { path: &path, tree: &tree, base_url, keys: &keys, metadata, is_tried: false })
     }
 
     #[test]
@@ -250,6 +256,7 @@ protect=1
             base_url: "http://repository.example.org/sw",
             keys: &keys,
             metadata: Metadata::Signed,
+            is_tried: tree != production,
         };
         let name = early_adopters_id(&path, delta, production);
         let file = write_for_early_adopters(stanza(production), stanza(delta), &companions);
@@ -290,6 +297,15 @@ protect=1
         let key = "http://emisoft.web.cern.ch/emisoft/dist/EMI/3/RPM-GPG-KEY-emi";
         let signed = example("http://repository.egi.eu/sw", &[key], Metadata::Signed);
         assert_eq!(signed, format!("{EXAMPLE}repo_gpgcheck=1\n"));
+    }
+
+    #[test]
+    fn clients_look_every_hour_for_what_is_tried() {
+        let (path, tree) = ("d".parse().expect("a path"), "testing".parse().expect("a tree"));
+        let stanza =
+            Stanza { path: &path, tree: &tree, base_url: "", keys: &[], metadata: Metadata::Signed, is_tried: true };
+        let production = write(Stanza { is_tried: false, ..stanza });
+        assert_eq!(write(stanza), production + "metadata_expire=1h\n");
     }
 
     #[test]

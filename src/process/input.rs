@@ -53,6 +53,28 @@ pub enum Input {
     Tick,
 }
 
+/// What is to be taken out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToClean {
+    /// The tree.
+    pub tree: TreeId,
+    /// Which packages.
+    pub what: Taken,
+    /// Whether many packages may leave the tree.
+    pub may_shrink: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which packages are to be taken out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// These.
+    Packages(BTreeSet<Nevra>),
+    /// All but so many of the newest of each name and architecture. Those of rollouts that go on stay, too.
+    AllBut(usize),
+}
+
 /// What a person may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -82,6 +104,17 @@ pub enum Ask {
     },
     /// To give an accepted package up whose bytes are nowhere any more.
     Lose {
+        /// The package.
+        nevra: Nevra,
+        /// Its distribution; the only one that has it when it is left out.
+        dist: Option<DistPath>,
+        /// Why.
+        reason: String,
+    },
+    /// To take packages out of a tree.
+    Clean(ToClean),
+    /// To let a package that was withdrawn come in again.
+    Allow {
         /// The package.
         nevra: Nevra,
         /// Its distribution; the only one that has it when it is left out.

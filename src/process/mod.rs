@@ -70,9 +70,9 @@ pub mod selection;
 use crate::domain::names::RolloutId;
 use act::succeed::Earlier;
 use act::{
-    adopter, bundle, check, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold, incident, issue,
-    lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task, task_report, team,
-    tied, together, told, update, wishes,
+    adopter, allow, bundle, check, clean, correct, describe, dossier, edit, ended, erase, give_up, halt, hint, hold,
+    incident, issue, lose, maintenance, release, request, restore, review, schedule, step, submit, succeed, task,
+    task_report, team, tied, together, told, update, wishes,
 };
 use decision::Decision;
 use input::{Ask, Input};
@@ -104,8 +104,12 @@ fn dispatch(known: Known<'_>, input: &Input) -> Decision {
         Input::Asked(caller, Ask::Lose { nevra, dist, reason }) => {
             lose::lose(known, caller, nevra, dist.as_ref(), reason)
         }
+        Input::Asked(caller, Ask::Allow { nevra, dist, reason }) => {
+            allow::allow(known, caller, nevra, dist.as_ref(), reason)
+        }
         Input::Asked(caller, Ask::GiveUp { rollout, reason }) => give_up::give_up(known, caller, rollout, reason),
         Input::Asked(caller, Ask::Restore(wanted)) => restore::restore(known, caller, wanted),
+        Input::Asked(caller, Ask::Clean(wanted)) => clean::clean(known, caller, wanted),
         Input::Asked(caller, Ask::Erase { person, reason }) => erase::erase(known, caller, person, reason),
         Input::Asked(caller, Ask::Move { rollout, state, reason }) => step::step(known, caller, rollout, state, reason),
         Input::Asked(caller, Ask::Halt { dist, reason }) => halt::halt(known, caller, dist.as_ref(), reason),

@@ -166,9 +166,7 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     let mut signed = Accepted { fingerprints: Vec::new(), keys: Vec::new(), notes: Vec::new() };
     let file_time = match question {
         Question::MayItComeIn { at, file_time } | Question::MayItStay { at, file_time, .. } => {
-            signed = contents.judge(&terms.ring, &terms.policy, *at)?;
-            package::has_one_kind(&contents.header)?;
-            may_be_of(package.nevra.arch(), &terms.arches)?;
+            signed = judge(contents, &package, terms, *at)?;
             *file_time
         }
         Question::WhatIsIt { file_time, .. } => *file_time,
@@ -187,6 +185,17 @@ fn known(contents: &Contents, terms: &Terms, question: &Question) -> Result<Know
     let replaced_text = replaced_text.into_iter().map(str::to_owned).collect();
     let Contents { sha256, size, .. } = contents;
     Ok(Known { nevra, sha256: *sha256, pkgid: placed.pkgid, size: *size, signed, replaced_text, source, xml })
+}
+
+/// Whether a package may come in by what is in it.
+///
+/// # Errors
+/// Why not.
+pub fn judge(contents: &Contents, package: &Package, terms: &Terms, at: Timestamp) -> Result<Accepted, Refusal> {
+    let signed = contents.judge(&terms.ring, &terms.policy, at)?;
+    package::has_one_kind(&contents.header)?;
+    may_be_of(package.nevra.arch(), &terms.arches)?;
+    Ok(signed)
 }
 
 /// Whether a distribution takes packages of this architecture.

@@ -17,6 +17,8 @@
 //! Mirrors and web caches compare time and size, and two publications in the same second often have both in common. So
 //! `repomd.xml` and its signature get the revision as their modification time, in seconds: it always increases.
 //!
+//! Beside a signature lies the key that made it, as `repomd.xml.key`: zypper asks for it where no `.repo` file names one.
+//!
 //! One call cannot rename two names, so a client that fetches `repomd.xml` and its signature before and after the
 //! renames sees a mismatched pair and has to retry. (Rejected: a directory for each generation behind a symbolic link,
 //! since zypper and mirrors follow paths, and web servers cache directories.)
@@ -51,10 +53,13 @@ use crate::format::signing::{Signer, SigningError};
 pub const REPOMD: &str = "repomd.xml";
 /// The file name of its detached signature.
 pub const REPOMD_ASC: &str = "repomd.xml.asc";
+/// The file name of the key that made it.
+pub const REPOMD_KEY: &str = "repomd.xml.key";
 
-/// Temporary names of the pair before it is renamed.
+/// Temporary names of the pair, and of the key, before they are renamed.
 const REPOMD_NEW: &str = ".rolloutd-repomd.xml";
 const REPOMD_ASC_NEW: &str = ".rolloutd-repomd.xml.asc";
+const REPOMD_KEY_NEW: &str = ".rolloutd-repomd.xml.key";
 
 /// A revision on disk that is further ahead of the clock than this was not made by us, and continuing from it would
 /// make clients believe in a far future (threats: fast-forward).
@@ -153,7 +158,10 @@ pub struct Staged {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signed {
+    /// By the key that lies there.
     Yes,
+    /// By one that has to be shown, too.
+    WithNewKey,
     No,
 }
 
@@ -206,7 +214,10 @@ pub fn stage(
         && known.whole
         && known.repomd.data == data
     {
-        let superseded = unnamed(&repodata, &data)?;
+        if let Some(key) = signer.map(|signer| key_to_show(spec, &repodata, signer)).transpose()?.flatten() {
+            disk::put(disk, &repodata.join(REPOMD_KEY), key.as_bytes(), Access::Everybody)?;
+        }
+        let superseded = unnamed(&repodata, &data, signer.is_some())?;
         let (revision, repomd) = (known.repomd.revision, known.sha256);
         keep_time(spec, &repodata, revision);
         let files = states(&repodata, &data).unwrap_or_default();
@@ -253,14 +264,17 @@ impl Staged {
     /// With the path that failed; another attempt ends in the same state.
     pub fn publish(mut self, disk: &dyn Disk) -> Result<Published, PublishError> {
         let at = |name: &str| self.repodata.join(name);
+        if self.signed == Signed::WithNewKey {
+            disk.rename(&at(REPOMD_KEY_NEW), &at(REPOMD_KEY))?;
+        }
         match self.signed {
-            Signed::Yes => disk.rename(&at(REPOMD_ASC_NEW), &at(REPOMD_ASC))?,
+            Signed::Yes | Signed::WithNewKey => disk.rename(&at(REPOMD_ASC_NEW), &at(REPOMD_ASC))?,
             // A signature that no longer matches is worse than none.
             Signed::No => disk.remove(&at(REPOMD_ASC))?,
         }
         disk.rename(&at(REPOMD_NEW), &at(REPOMD))?;
         disk.sync_dir(&self.repodata)?;
-        self.published.superseded = unnamed(&self.repodata, &self.data)?;
+        self.published.superseded = unnamed(&self.repodata, &self.data, self.signed != Signed::No)?;
         self.published.files = states(&self.repodata, &self.data).unwrap_or_default();
         Ok(self.published)
     }
@@ -333,10 +347,13 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
 pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Option<Published> {
     let repodata = spec.dir.join(REPODATA);
     let known = current(spec, &repodata, signer).ok()??;
+    if signer.is_some_and(|signer| !matches!(key_to_show(spec, &repodata, signer), Ok(None))) {
+        return None;
+    }
     if !known.whole || known.sha256 != last.repomd || states(&repodata, &known.repomd.data)? != last.files {
         return None;
     }
-    let superseded = unnamed(&repodata, &known.repomd.data).ok()?;
+    let superseded = unnamed(&repodata, &known.repomd.data, signer.is_some()).ok()?;
     let revision = known.repomd.revision;
     keep_time(spec, &repodata, revision);
     Some(Published { revision, superseded, blocks: Tally::default(), ..last.clone() })
@@ -448,15 +465,15 @@ pub fn file_checksum(mut file: File, kind: ChecksumKind) -> std::io::Result<Stri
     }
 }
 
-/// Whether a file in `repodata/` matches its name, which begins with the checksum of the content. `repomd.xml` and its
-/// signature are checked elsewhere.
+/// Whether a file in `repodata/` matches its name, which begins with the checksum of the content. `repomd.xml`, its
+/// signature and the key are checked elsewhere.
 pub fn is_named_by_content(name: &str, file: &File) -> bool {
     let (sum, _) = name.split_once('-').unwrap_or_default();
     let kind = match sum.len() {
         40 => ChecksumKind::Sha1,
         64 => ChecksumKind::Sha256,
         128 => ChecksumKind::Sha512,
-        _ => return [REPOMD, REPOMD_ASC].contains(&name),
+        _ => return [REPOMD, REPOMD_ASC, REPOMD_KEY].contains(&name),
     };
     file.try_clone().and_then(|file| file_checksum(file, kind)).is_ok_and(|found| found == sum)
 }
@@ -560,7 +577,9 @@ fn prepare_pair(
     let sign = |signer: &Signer| {
         let signature = signer.sign_detached_armored(bytes, now);
         let signature = signature.map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
-        Ok::<_, PublishError>(put(REPOMD_ASC_NEW, signature.as_bytes())?)
+        put(REPOMD_ASC_NEW, signature.as_bytes())?;
+        let Some(key) = key_to_show(spec, repodata, signer)? else { return Ok(Signed::Yes) };
+        Ok::<_, PublishError>(put(REPOMD_KEY_NEW, key.as_bytes()).map(|()| Signed::WithNewKey)?)
     };
     // None of these waits for another; on most file systems they are one commit.
     let (names, (pair, signed)) = thread_pool::both(
@@ -569,12 +588,21 @@ fn prepare_pair(
     );
     names?;
     pair?;
-    signed.map_or(Ok(Signed::No), |done| done.map(|()| Signed::Yes))
+    signed.unwrap_or(Ok(Signed::No))
 }
 
-/// Files in `repodata/` that are not in use, except temporary ones.
-fn unnamed(repodata: &Path, data: &[Data]) -> Result<Vec<String>, DiskError> {
-    let named: BTreeSet<&str> = data.iter().map(Data::file_name).chain([REPOMD, REPOMD_ASC]).collect();
+/// The signing key, as clients import it, if it does not lie beside the signature yet.
+fn key_to_show(spec: &Spec, repodata: &Path, signer: &Signer) -> Result<Option<String>, PublishError> {
+    let key = signer.public_key_armored();
+    let key = key.map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
+    let shown = tree::read_small(&repodata.join(REPOMD_KEY), key.len() as u64);
+    Ok((shown.as_deref() != Some(key.as_bytes())).then_some(key))
+}
+
+/// Files in `repodata/` that are not in use, except temporary ones. The key is in use where something is signed.
+fn unnamed(repodata: &Path, data: &[Data], is_signed: bool) -> Result<Vec<String>, DiskError> {
+    let ours = [REPOMD, REPOMD_ASC].into_iter().chain(is_signed.then_some(REPOMD_KEY));
+    let named: BTreeSet<&str> = data.iter().map(Data::file_name).chain(ours).collect();
     let mut found = Vec::new();
     for entry in std::fs::read_dir(repodata).at("list", repodata)? {
         let entry = entry.at("list", repodata)?;

@@ -1,12 +1,14 @@
-//! `/healthz` (alive), `/readyz` (503 with reasons until ready and whenever degraded), `/metrics`
-//! (Prometheus text).
+//! `/healthz` (alive), `/readyz` (503 with reasons until ready and whenever degraded), `/metrics` (OpenMetrics for those
+//! who ask for it, and Prometheus' older text format for all others).
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
@@ -14,6 +16,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +97,17 @@ struct StateLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    distribution: String,
+    code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DistLabels {
+    distribution: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WorkLabels {
     work: String,
     outcome: String,
@@ -115,11 +129,52 @@ struct CredentialLabels {
 }
 
 /// Metrics for Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text", body = String)))]
-pub async fn metrics(State(context): State<Context>) -> impl IntoResponse {
+#[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text, or OpenMetrics for who accepts it", body = String)))]
+pub async fn metrics(State(context): State<Context>, headers: HeaderMap) -> impl IntoResponse {
     let wrong = Kind::ALL.map(|kind| (kind, context.guesses().count(kind)));
     let text = encode(&context.engine.shared().read(), wrong, context.clock().now());
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    let mut accepted = headers.get_all(header::ACCEPT).iter().filter_map(|kinds| kinds.to_str().ok());
+    let (kind, text) = if accepted.any(|kinds| kinds.contains(OPEN_METRICS)) {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", older(&text))
+    };
+    ([(header::CONTENT_TYPE, kind)], text)
+}
+
+/// The media type of OpenMetrics.
+const OPEN_METRICS: &str = "application/openmetrics-text";
+
+/// OpenMetrics as Prometheus' older text format: that has neither units nor an end, a counter is called like its sample,
+/// and build information is a gauge.
+fn older(open_metrics: &str) -> String {
+    let kinds = open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let kinds: BTreeMap<&str, &str> = kinds.collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines() {
+        let mut words = line.splitn(4, ' ');
+        let (rest, suffix) = match [words.next(), words.next(), words.next()] {
+            [Some("#"), Some("UNIT" | "EOF"), _] => continue,
+            [Some("#"), Some("HELP" | "TYPE"), Some(name)] => match kinds.get(name) {
+                Some(&"counter") => (words.next(), Some((name, "_total"))),
+                Some(&"info") => {
+                    (words.next().map(|rest| if rest == "info" { "gauge" } else { rest }), Some((name, "_info")))
+                }
+                _ => (None, None),
+            },
+            _ => (None, None),
+        };
+        match suffix {
+            Some((name, suffix)) => {
+                let what = line.get(..6).unwrap_or_default();
+                let _ = writeln!(text, "{what} {name}{suffix} {}", rest.unwrap_or_default());
+            }
+            None => {
+                let _ = writeln!(text, "{line}");
+            }
+        }
+    }
+    text
 }
 
 fn encode(inside: &View, wrong: [(Kind, u64); 2], now: jiff::Timestamp) -> String {
@@ -155,6 +210,15 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2], now: jiff::Timestamp) -> Strin
         }
     }
     registry.register("uploads_waiting", "Uploads that are waiting", uploads);
+    let refusals = Family::<RefusalLabels, prometheus_client::metrics::counter::Counter>::default();
+    for ((dist, code), number) in &inside.world.packages.refusals {
+        let labels = RefusalLabels { distribution: dist.to_string(), code: code.clone() };
+        refusals.get_or_create(&labels).inc_by(*number);
+    }
+    registry.register("refused_files", "Uploaded files that were refused, since the logbook was begun", refusals);
+    register_waiting(&mut registry, inside, now);
+    let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The program", build);
     let notices = Family::<ReceiverLabels, Gauge>::default();
     for to in inside.rules.outgoing.keys() {
         notices.get_or_create(&ReceiverLabels { to: to.to_string() }).set(0);
@@ -185,6 +249,27 @@ fn encode(inside: &View, wrong: [(Kind, u64); 2], now: jiff::Timestamp) -> Strin
     // Writing to a string cannot fail.
     let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
     text
+}
+
+/// How long rollouts have waited that somebody wants to move as soon as possible.
+fn register_waiting(registry: &mut Registry, inside: &View, now: jiff::Timestamp) {
+    let mut oldest: BTreeMap<&DistPath, jiff::Timestamp> =
+        inside.rules.distributions.keys().map(|dist| (dist, now)).collect();
+    for rollout in inside.world.rollouts.waiting() {
+        let Some(since) = rollout.wanted.as_ref().map(|wanted| wanted.since) else { continue };
+        for part in &rollout.parts {
+            let of_dist = oldest.entry(&part.dist).or_insert(now);
+            *of_dist = (*of_dist).min(since);
+        }
+    }
+    let ages = Family::<DistLabels, Gauge>::default();
+    for (dist, since) in oldest {
+        let labels = DistLabels { distribution: dist.to_string() };
+        ages.get_or_create(&labels).set(now.duration_since(since).as_secs().max(0));
+    }
+    let help =
+        "For how long the rollout has waited that waits longest for a step that somebody wants as soon as possible";
+    registry.register_with_unit("rollout_waiting_longest", help, Unit::Seconds, ages);
 }
 
 /// Service levels (S3-39, S3-41).
@@ -270,8 +355,15 @@ mod tests {
         assert!(reasons(&inside).is_empty());
         let [words] = &warnings(&inside)[..] else { panic!("one") };
         assert!(words.starts_with("uploads d: a.rpm: no way in (and 1 more); let the daemon's user write"), "{words}");
+        let refused =
+            every_fact().into_iter().filter(|fact| matches!(fact, Fact::Refused(_) | Fact::RefusedTogether(_)));
+        for (n, fact) in refused.enumerate() {
+            inside.world.apply(n as u64 + 100, jiff::Timestamp::UNIX_EPOCH, "rolloutd", &fact);
+        }
         let figures = encode(&inside, [(Kind::Token, 0), (Kind::Signature, 0)], jiff::Timestamp::UNIX_EPOCH);
+        let figures = figures.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         insta::assert_snapshot!(sorted(&figures));
+        insta::assert_snapshot!(sorted(&older(&figures)));
     }
 
     /// The samples of each metric in order: they come in any.

@@ -71,7 +71,7 @@ struct Wrong<'a> {
 }
 
 /// A time as shown to people.
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -95,7 +95,8 @@ fn rows(entries: Vec<Recorded>, people: &People) -> Vec<EntryRow> {
     entries.into_iter().map(row).collect()
 }
 
-fn page(template: &impl Template) -> Response {
+/// An answer with a page of ours, which loads nothing but the style sheet and in which nothing runs.
+pub(super) fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => {
             // Nothing on a page runs, and nothing is loaded from elsewhere.
@@ -134,7 +135,7 @@ fn gates(mut why: Vec<(workflow::State, Judgement)>) -> Vec<(workflow::State, Ju
 
 /// All rollouts, trees and refused files.
 pub async fn index(State(context): State<Context>, Query(query): Query<RolloutsQuery>) -> Result<Response, Problem> {
-    let wanted = query.wanted()?;
+    let wanted = query.wanted(context.clock().now())?;
     let site = context.site();
     let template = {
         let inside = context.engine.shared().read();

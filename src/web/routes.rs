@@ -213,6 +213,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_directory_of_the_trees_is_listed_and_a_slash_that_is_missing_is_added() {
+        let (status, _, text) = ask_below("/sw", to("GET", "/sw/"), vec![]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(text.contains("<a href=\"a.repo\">a.repo</a>") && !text.contains("../"), "{text}");
+        let (status, headers, _) = ask_below("/sw", to("GET", "/sw"), vec![]).await;
+        assert_eq!((status, headers["location"].as_bytes()), (StatusCode::MOVED_PERMANENTLY, &b"/sw/"[..]));
+        let (status, ..) = ask_below("/sw", to("DELETE", "/sw/"), vec![]).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+        for path in ["/sw/none/", "/sw/../", "/sw//", "/sw//etc/", "/sw/a.repo/", "/swan"] {
+            let (status, ..) = ask_below("/sw", to("GET", path), vec![]).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[tokio::test]
     async fn people_get_a_page_and_programs_a_document() {
         for (path, accept, kind) in [
             ("/rollouts/nope", "text/html,application/xhtml+xml;q=0.9", "text/html; charset=utf-8"),

@@ -1,4 +1,5 @@
-//! Serves the trees, for small sites and the demo: what a plain web server would do, and just as suspicious.
+//! Serves the trees, for small sites and the demo: what a plain web server would do, and just as suspicious. Directories
+//! are listed, as such a server lists them.
 //!
 //! Whoever can put names into a tree can exchange them at any moment. So a path is walked once, directory by directory
 //! and through no link, and what was opened then is what is checked and sent: nothing is opened twice. Only regular
@@ -23,6 +24,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::context::Context;
+use super::directories::{self, Listing};
 use super::problem::Problem;
 use super::ranges::{Known, Selected};
 use super::readers::{NoAnswer, Readers};
@@ -69,20 +71,56 @@ impl Trees {
 #[derive(Clone, Copy, Debug)]
 pub struct Download;
 
-/// Serves one file below the site's root.
+/// What an address below the site's root asks for.
+enum Asked {
+    File(PathBuf),
+    /// The directory has a slash at its end; the root's is empty.
+    Directory(PathBuf),
+}
+
+impl Asked {
+    /// `None` for an address that leads nowhere.
+    fn of(below: &str) -> Option<Self> {
+        let Some(relative) = below.strip_prefix('/') else {
+            return below.is_empty().then(|| Self::File(PathBuf::new()));
+        };
+        match relative.strip_suffix('/') {
+            _ if relative.is_empty() => Some(Self::Directory(PathBuf::new())),
+            Some(dir) => is_plain(Path::new(dir)).then(|| Self::Directory(dir.into())),
+            None => is_plain(Path::new(relative)).then(|| Self::File(relative.into())),
+        }
+    }
+}
+
+/// Serves one file below the site's root, or lists a directory.
 pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
     let path = decoded(request.uri().path());
-    let below = path.as_deref().and_then(|path| path.strip_prefix(&*trees.prefix)?.strip_prefix('/'));
-    let Some(relative) = below.filter(|path| is_plain(Path::new(path))).map(PathBuf::from) else {
+    let below = path.as_deref().and_then(|path| path.strip_prefix(&*trees.prefix));
+    let Some((path, asked)) = path.as_deref().zip(below.and_then(Asked::of)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let kind = Kind::of(&relative);
+    let (Asked::File(relative) | Asked::Directory(relative)) = &asked;
+    let (kind, has_parent) = (Kind::of(relative), !relative.as_os_str().is_empty());
     let (method, headers) = (request.method().clone(), request.headers().clone());
     let readers = Arc::clone(trees.context.readers());
-    let root = trees.context.site().root.clone();
-    let work = move || begin(&root, &relative, &method, &headers);
+    let site = trees.context.site();
+    let root = site.root.clone();
+    let work = move || match &asked {
+        Asked::File(relative) => begin(&root, relative, &method, &headers),
+        Asked::Directory(relative) => match directories::list(&root, relative) {
+            Some(_) if method != Method::GET && method != Method::HEAD => Opened::WrongMethod,
+            Some(listing) => Opened::Directory(listing),
+            None => Opened::Missing,
+        },
+    };
     match readers.read(work).await {
         Ok(Opened::Missing) => StatusCode::NOT_FOUND.into_response(),
+        Ok(Opened::Directory(listing)) => directories::page(site.name.clone(), path.to_owned(), listing, has_parent),
+        // The links on the page of a directory begin there.
+        Ok(Opened::Elsewhere) => {
+            let address = format!("{}/", request.uri().path());
+            (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, address)]).into_response()
+        }
         Ok(Opened::Unsafe(why)) => {
             trees.say(&why);
             StatusCode::NOT_FOUND.into_response()
@@ -101,6 +139,10 @@ pub async fn serve(State(trees): State<Trees>, request: Request) -> Response {
 enum Opened {
     /// There is no such file, or none that may be served.
     Missing,
+    /// It is a directory, and the address lacks a slash at its end.
+    Elsewhere,
+    /// It is a directory.
+    Directory(Listing),
     /// It exists, but others can change it.
     Unsafe(String),
     /// It exists, but the method is not allowed.
@@ -121,6 +163,7 @@ struct Sending {
 fn begin(root: &Path, relative: &Path, method: &Method, headers: &HeaderMap) -> Opened {
     let (file, known) = match open(root, relative) {
         Ok(Some(opened)) => opened,
+        Ok(None) if tree::open_dir_beneath(root, relative).is_ok() => return Opened::Elsewhere,
         Ok(None) => return Opened::Missing,
         Err(why) => return Opened::Unsafe(why),
     };
@@ -308,7 +351,7 @@ impl Kind {
         let (xml, text) = ("application/xml", "text/plain; charset=utf-8");
         match (is_metadata, ending) {
             (true, "xml") if name == "repomd.xml" => Self::Head(xml),
-            (true, "asc") => Self::Head(text),
+            (true, "asc" | "key") => Self::Head(text),
             (true, "xml") => Self::Metadata(xml),
             (true, "gz") => Self::Metadata("application/gzip"),
             (true, "zst") => Self::Metadata("application/zstd"),
@@ -415,6 +458,7 @@ mod tests {
         for (path, shown, kept) in [
             ("testing/d/repodata/repomd.xml", true, false),
             ("testing/d/repodata/repomd.xml.asc", true, false),
+            ("testing/d/repodata/repomd.xml.key", true, false),
             ("testing/d/repodata/0a-primary.xml.gz", true, true),
             ("testing/d/repodata/0a-primary.xml.zst", true, true),
             ("testing/d/D_Testing.repo", true, false),

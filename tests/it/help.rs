@@ -15,6 +15,9 @@ const ROLLOUTD: &[&[&str]] = &[
     &["restore"],
     &["adopt"],
     &["demo"],
+    &["init"],
+    &["man"],
+    &["completions"],
 ];
 const ROLLOUTCTL: &[&[&str]] = &[
     &[],
@@ -132,6 +135,9 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["levels"],
     &["release", "cancel"],
     &["lost"],
+    &["allow"],
+    &["drop"],
+    &["retire"],
     &["people"],
     &["erase"],
     &["uploads"],
@@ -142,6 +148,7 @@ const ROLLOUTCTL: &[&[&str]] = &[
     &["notices", "show"],
     &["notices", "told"],
     &["check"],
+    &["completions"],
 ];
 
 fn help(program: &str, path: &str, commands: &[&[&str]]) -> String {

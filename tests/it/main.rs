@@ -29,6 +29,7 @@ mod corpus_metadata;
 mod corpus_verdicts;
 mod costs;
 mod ctl;
+mod daily;
 mod demo;
 mod differential;
 mod disagreement;

@@ -115,15 +115,18 @@ fn containers() -> bool {
     peers::have(&["systemd-nspawn", "nsenter", "unshare", "curl"]) && peers::root("a container with its own systemd")
 }
 
-/// What a package of rolloutd puts where, and a configuration for one distribution.
+/// A file below a directory.
+fn put(dir: &TempDir, path: &str, bytes: &[u8], mode: u32) {
+    let file = dir.path().join(path);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, bytes).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// What somebody installs by hand, and a configuration for one distribution.
 fn stage(drop_ins: &[(&str, &str)]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    let put = |path: &str, bytes: &[u8], mode: u32| {
-        let file = dir.path().join(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, bytes).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-    };
+    let dir = configured(drop_ins);
+    let put = |path: &str, bytes: &[u8], mode: u32| put(&dir, path, bytes, mode);
     put("usr/bin/rolloutd", &fs::read(env!("CARGO_BIN_EXE_rolloutd")).unwrap(), 0o755);
     for (file, place) in [
         ("rolloutd.service", "usr/lib/systemd/system/rolloutd.service"),
@@ -133,6 +136,13 @@ fn stage(drop_ins: &[(&str, &str)]) -> TempDir {
     ] {
         put(place, read(file).as_bytes(), 0o644);
     }
+    dir
+}
+
+/// A configuration for one distribution, and its keys.
+fn configured(drop_ins: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |path: &str, bytes: &[u8], mode: u32| put(&dir, path, bytes, mode);
     for (name, text) in drop_ins {
         put(&format!("etc/systemd/system/rolloutd.service.d/{name}"), text.as_bytes(), 0o644);
     }
@@ -183,7 +193,14 @@ const SECRETS: (&str, &str) = (
 
 impl Machine {
     fn boot(drop_ins: &[(&str, &str)]) -> Self {
-        let stage = stage(drop_ins);
+        let machine = Self::boot_with(stage(drop_ins));
+        machine.does(&["systemd-sysusers"]);
+        machine.does(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/rolloutd.conf"]);
+        machine
+    }
+
+    /// With these files in it.
+    fn boot_with(stage: TempDir) -> Self {
         let mut nspawn = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nspawn"))
             .arg(stage.path())
             .stdin(Stdio::piped())
@@ -193,10 +210,7 @@ impl Machine {
         let mut word = String::new();
         BufReader::new(nspawn.stdout.take().unwrap()).read_line(&mut word).unwrap();
         let init = word.trim().strip_prefix("ready ").expect("the container boots").to_owned();
-        let machine = Self { nspawn, init, _stage: stage };
-        machine.does(&["systemd-sysusers"]);
-        machine.does(&["systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/rolloutd.conf"]);
-        machine
+        Self { nspawn, init, _stage: stage }
     }
 
     fn run(&self, words: &[&str]) -> Output {
@@ -366,4 +380,99 @@ fn a_broken_configuration_stops_the_start_and_the_journal_says_why() {
     let journal = machine.journal();
     assert!(journal.contains("procedur"), "{journal}");
     assert!(!machine.run(&["test", "-e", "/srv/repo/sw/untested"]).status.success(), "nothing was touched");
+}
+
+/// How a package is installed or upgraded, and how it is removed.
+struct Manager {
+    kind: &'static str,
+    installs: &'static [&'static str],
+    removes: &'static [&'static str],
+}
+
+const DPKG: Manager = Manager { kind: "deb", installs: &["dpkg", "-i"], removes: &["dpkg", "-r", "rolloutd"] };
+/// On a system whose package manager it is not: it does not know that the C library is there.
+const RPM: Manager = Manager {
+    kind: "rpm",
+    installs: &["rpm", "--force-debian", "--nodeps", "-U"],
+    removes: &["rpm", "--force-debian", "-e", "rolloutd"],
+};
+
+impl Manager {
+    /// A package of the programs under test.
+    fn makes(&self, version: &str, dir: &TempDir) -> String {
+        let programs = Path::new(env!("CARGO_BIN_EXE_rolloutd")).parent().unwrap();
+        let out = Command::new(unit("package"))
+            .arg(self.kind)
+            .arg(dir.path().join("root"))
+            .args(["--version", version, "--programs"])
+            .arg(programs)
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{}", crate::site::said(&out));
+        let path = String::from_utf8(out.stdout).unwrap();
+        format!("/root/{}", Path::new(path.trim()).file_name().unwrap().to_str().unwrap())
+    }
+
+    /// A package is installed, the service is started, upgraded and removed; what belongs to the site stays.
+    fn is_good(&self) {
+        let stage = configured(&[SECRETS]);
+        let (first, second) = (self.makes("0.1.0", &stage), self.makes("0.1.1", &stage));
+        let machine = Machine::boot_with(stage);
+        let installs = |file: &str| machine.does(&[self.installs, &[file]].concat());
+        installs(&first);
+        machine.does(&["id", "-u", "rolloutd"]);
+        for path in [
+            "/usr/share/man/man8/rolloutd.8.gz",
+            "/usr/share/man/man1/rolloutctl-submit.1.gz",
+            "/usr/share/man/man5/rolloutd.toml.5.gz",
+            "/usr/share/bash-completion/completions/rolloutctl",
+            "/usr/share/doc/rolloutd/rolloutd.toml",
+        ] {
+            // A minimal Debian leaves documentation out.
+            let leaves_out = machine.run(&["test", "-e", "/etc/dpkg/dpkg.cfg.d/docker"]).status.success();
+            assert!(leaves_out || machine.run(&["test", "-s", path]).status.success(), "{path}");
+        }
+        assert!(!machine.run(&["systemctl", "is-enabled", "--quiet", "rolloutd"]).status.success());
+        machine.does(&["systemctl", "enable", "--now", "rolloutd"]);
+        machine.answers("/readyz");
+        machine.does(&["rolloutctl", "trees"]);
+        let incoming = format!("/srv/repo/incoming/{DISTRIBUTION}");
+        machine.does(&["install", "-m", "644", "/root/tool-1.0-1.noarch.rpm", &incoming]);
+        let placed = format!("/srv/repo/sw/untested/{DISTRIBUTION}/Packages/t/tool-1.0-1.noarch.rpm");
+        machine.until("the package in its place", |m| m.run(&["test", "-e", &placed]).status.success());
+
+        let before = machine.shows("MainPID");
+        installs(&second);
+        machine.until("the new program", |m| m.shows("ActiveState") == "active" && m.shows("MainPID") != before);
+        machine.answers("/readyz");
+
+        machine.does(self.removes);
+        assert_eq!(machine.shows("ActiveState"), "inactive");
+        for path in
+            ["/usr/bin/rolloutd", "/usr/lib/systemd/system/rolloutd.service", "/usr/share/man/man8/rolloutd.8.gz"]
+        {
+            assert!(!machine.run(&["test", "-e", path]).status.success(), "{path} stays");
+        }
+        for path in ["/etc/rolloutd/rolloutd.toml", "/var/lib/rolloutd/logbook.sqlite", &placed] {
+            assert!(machine.run(&["test", "-e", path]).status.success(), "{path} is gone");
+        }
+        installs(&second);
+        machine.does(&["systemctl", "start", "rolloutd"]);
+        machine.answers("/readyz");
+        assert!(machine.does(&["rolloutctl", "where", "tool"]).contains("untested"));
+    }
+}
+
+#[test]
+fn the_deb_is_installed_started_upgraded_and_removed() {
+    if containers() && peers::have(&["dpkg", "dpkg-deb", "objdump"]) {
+        DPKG.is_good();
+    }
+}
+
+#[test]
+fn the_rpm_is_installed_started_upgraded_and_removed() {
+    if containers() && peers::have(&["rpm", "rpmbuild"]) {
+        RPM.is_good();
+    }
 }

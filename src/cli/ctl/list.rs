@@ -1,5 +1,7 @@
 //! `rolloutctl list`: rollouts, newest change first.
 
+use std::collections::BTreeSet;
+
 use super::ask::escape;
 use super::words::{document, moment};
 use crate::cli::client::Client;
@@ -36,6 +38,9 @@ pub struct ListArgs {
     /// Only those that mend something so bad, in the same words
     #[arg(long)]
     severity: Option<String>,
+    /// Only those that have changed since: a time, a day, or how long ago, such as 7d
+    #[arg(long)]
+    since: Option<String>,
     /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -46,7 +51,8 @@ pub struct ListArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let ListArgs { state, distribution, package, product, component, node_type, priority, severity, limit } = args;
+    let ListArgs { state, distribution, package, product, component, node_type, priority, severity, since, limit } =
+        args;
     let width = table::width();
     let wanted = [
         ("state", state),
@@ -57,6 +63,7 @@ pub async fn run(args: ListArgs, client: &Client, json: bool) -> Result<Outcome,
         ("node_type", node_type),
         ("priority", priority),
         ("severity", severity),
+        ("since", since),
     ];
     let is_narrowed = wanted.iter().any(|(_, value)| value.is_some());
     let wanted = wanted.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", escape(&value?))));
@@ -75,6 +82,8 @@ fn show_list(all: &[RolloutBody], is_narrowed: bool, width: usize) -> String {
     // Few sites say it of their rollouts.
     let priority = |r: &RolloutBody| r.about.as_ref().and_then(|about| about.priority.clone());
     let has_priorities = all.iter().any(|r| priority(r).is_some());
+    // Where there is one distribution, or one was asked for, nobody has to be told.
+    let has_several = all.iter().flat_map(|r| &r.distributions).collect::<BTreeSet<_>>().len() > 1;
     let row = |r: &RolloutBody| {
         let state = match (r.moving, &r.trouble) {
             (false, _) if r.cancelled => format!("{} (cancelled)", r.state),
@@ -85,6 +94,9 @@ fn show_list(all: &[RolloutBody], is_narrowed: bool, width: usize) -> String {
             (true, Some(_)) => format!("{} (held up)", r.state),
         };
         let mut row = vec![r.id.clone(), state, moment(&r.since), r.packages.len().to_string()];
+        if has_several {
+            row.push(r.distributions.join(", "));
+        }
         if has_priorities {
             row.push(priority(r).unwrap_or_default());
         }
@@ -92,6 +104,7 @@ fn show_list(all: &[RolloutBody], is_narrowed: bool, width: usize) -> String {
         row
     };
     let mut head = vec!["ROLLOUT", "STATE", "SINCE", "PACKAGES"];
+    head.extend(has_several.then_some("DISTRIBUTION"));
     head.extend(has_priorities.then_some("PRIORITY"));
     head.push("TITLE");
     table::lay_out(&head, &all.iter().map(row).collect::<Vec<_>>(), width)

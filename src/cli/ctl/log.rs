@@ -13,7 +13,7 @@ use crate::web::api::log::{EntryBody, VerifiedBody};
 ///
 /// The oldest first: who did what, when and why.
 ///
-/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
+/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --who jane --since 7d · rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
     /// Only entries about this rollout
@@ -36,14 +36,23 @@ pub struct LogArgs {
     /// The distribution of the package; may be omitted if only one has it
     #[arg(long, requires = "package")]
     distribution: Option<String>,
+    /// Only entries by this person or program, such as jane or rt:jane
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    who: Option<String>,
+    /// Only entries of this kind, such as rollout.moved, or of all kinds that begin with this word, such as package
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    kind: Option<String>,
+    /// Only entries since: a time, a day, or how long ago, such as 7d
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    since: Option<String>,
     /// From this number on, instead of the newest
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["who", "kind", "since"])]
     from: Option<u64>,
     /// At most this many entries
     #[arg(long, default_value_t = 100, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package", "from", "limit"])]
+    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package", "who", "kind", "since", "from", "limit"])]
     verify: bool,
 }
 
@@ -52,7 +61,8 @@ pub struct LogArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let LogArgs { rollout, bundle, team, change, tree, package, distribution, from, limit, verify } = args;
+    let LogArgs { rollout, bundle, team, change, tree, package, distribution, who, kind, since, from, limit, verify } =
+        args;
     if verify {
         let chain: VerifiedBody = client.get("/api/v1/log/verify").await?;
         let words = format!("the logbook is intact: {} entries, head {}\n", chain.entries, chain.head);
@@ -71,12 +81,17 @@ pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, 
         ("tree", tree),
         ("package", package),
         ("distribution", distribution),
+        ("who", who),
+        ("kind", kind),
+        ("since", since),
     ] {
         if let Some(named) = named {
             let _ = write!(query, "&{what}={}", escape(&named));
         }
     }
-    let entries: Vec<EntryBody> = client.get(&query).await?;
+    // Pages go back in time, and each is in the order of time.
+    let mut entries: Vec<EntryBody> = client.pages(&query, Some(limit)).await?;
+    entries.sort_unstable_by_key(|entry| entry.seq);
     Ok(Outcome::done(if json { document(&entries) } else { show_log(&entries, width) }))
 }
 

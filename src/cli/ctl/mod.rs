@@ -3,10 +3,11 @@
 //! A command's file has its arguments, whose docs are the help, its requests to the daemon and its output. The parser
 //! is here.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::client::{Client, Connection};
 use super::exit::{Failure, Outcome};
+use super::manual;
 
 /// Output that the commands share.
 pub mod words;
@@ -30,12 +31,16 @@ pub mod trees;
 pub mod packages;
 /// `rolloutctl restore`.
 pub mod restore;
+/// `rolloutctl drop` and `retire`.
+pub mod clean;
 /// `rolloutctl diff`.
 pub mod diff;
 /// `rolloutctl procedure`.
 pub mod procedure;
 /// `rolloutctl calendar`.
 pub mod calendar;
+/// Packages that are named by files.
+mod named;
 /// `rolloutctl submit`.
 pub mod submit;
 /// `rolloutctl move`.
@@ -44,6 +49,8 @@ pub mod moving;
 pub mod give_up;
 /// `rolloutctl lost`.
 pub mod lost;
+/// `rolloutctl allow`.
+pub mod allow;
 /// `rolloutctl people`.
 pub mod people;
 /// `rolloutctl erase`.
@@ -127,6 +134,8 @@ enum Command {
     Where(packages::WhereArgs),
     Diff(diff::DiffArgs),
     Restore(restore::RestoreArgs),
+    Drop(clean::DropArgs),
+    Retire(clean::RetireArgs),
     Procedure(procedure::ProcedureArgs),
     Calendar(calendar::CalendarArgs),
     Submit(submit::SubmitArgs),
@@ -164,6 +173,7 @@ enum Command {
     Problem(incident::ProblemArgs),
     Levels(levels::LevelsArgs),
     Lost(lost::LostArgs),
+    Allow(allow::AllowArgs),
     People(people::PeopleArgs),
     #[command(visible_alias = "forget")]
     Erase(erase::EraseArgs),
@@ -171,6 +181,7 @@ enum Command {
     Rejected(rejected::RejectedArgs),
     Outbox(outbox::OutboxArgs),
     Check(check::CheckArgs),
+    Completions(manual::CompletionsArgs),
 }
 
 impl Cli {
@@ -185,6 +196,9 @@ impl Cli {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
+    if let Command::Completions(args) = &cli.command {
+        return Ok(manual::completions(args, Cli::command()));
+    }
     let client = Client::new(&cli.connection)?;
     let json = cli.json;
     match cli.command {
@@ -200,6 +214,8 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Where(args) => packages::whereabouts(args, &client, json).await,
         Command::Diff(args) => diff::run(args, &client, json).await,
         Command::Restore(args) => restore::run(args, &client, json).await,
+        Command::Drop(args) => clean::drop(args, &client, json).await,
+        Command::Retire(args) => clean::retire(args, &client, json).await,
         Command::Procedure(args) => procedure::run(args, &client, json).await,
         Command::Calendar(args) => calendar::run(args, &client, json).await,
         Command::Submit(args) => submit::run(args, &client, json).await,
@@ -237,11 +253,14 @@ pub async fn run(cli: Cli) -> Result<Outcome, Failure> {
         Command::Problem(args) => incident::problem(args, &client, json).await,
         Command::Team(args) => team::run(args, &client, json).await,
         Command::Lost(args) => lost::run(args, &client, json).await,
+        Command::Allow(args) => allow::run(args, &client, json).await,
         Command::People(_) => people::run(&client, json).await,
         Command::Erase(args) => erase::run(args, &client, json).await,
         Command::Uploads(_) => uploads::run(&client, json).await,
         Command::Rejected(args) => rejected::run(args, &client, json).await,
         Command::Outbox(_) => outbox::run(&client, json).await,
         Command::Check(_) => Ok(check::run(&client, json).await),
+        // It asks no daemon, and has ended above.
+        Command::Completions(_) => Ok(Outcome::done(String::new())),
     }
 }

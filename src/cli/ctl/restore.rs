@@ -62,10 +62,7 @@ pub struct RestoreArgs {
 /// If there is no daemon, it refuses, or the tree is not published.
 pub async fn run(args: RestoreArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
     let RestoreArgs { tree, to, reason, dry_run, also_rejected, may_shrink, limit, no_wait } = args;
-    let (name, distribution) = match tree.trim_end_matches('/').split_once('/') {
-        Some((name, distribution)) => (name, Some(distribution.to_owned())),
-        None => (tree.as_str(), None),
-    };
+    let (name, distribution) = parts(&tree);
     let path = format!("/api/v1/trees/{}/restore", escape(name));
     if dry_run {
         let of = distribution.map(|dist| format!("&distribution={}", escape(&dist))).unwrap_or_default();
@@ -78,12 +75,25 @@ pub async fn run(args: RestoreArgs, client: &Client, json: bool) -> Result<Outco
     }
     let body = RestoreBody { distribution, revision: to, also_rejected, may_shrink, reason };
     let done: RestoredBody = client.post(&path, &body).await?;
+    seen(client, &done, no_wait, json).await
+}
+
+/// Waits until clients see what was decided, and says so.
+pub(super) async fn seen(client: &Client, done: &RestoredBody, no_wait: bool, json: bool) -> Result<Outcome, Failure> {
     if let Some(entry) = done.entry.filter(|_| !no_wait)
         && let Some(restoring) = published(client, &done.tree, entry).await?
     {
-        return Err(not_published(&done, restoring, &own_name()));
+        return Err(not_published(done, restoring, &own_name()));
     }
-    Ok(Outcome::done(if json { document(&done) } else { show(&done, no_wait, &own_name()) }))
+    Ok(Outcome::done(if json { document(done) } else { show(done, no_wait, &own_name()) }))
+}
+
+/// A tree's name and its distribution, if that was named.
+pub(super) fn parts(tree: &str) -> (&str, Option<String>) {
+    match tree.trim_end_matches('/').split_once('/') {
+        Some((name, distribution)) => (name, Some(distribution.to_owned())),
+        None => (tree, None),
+    }
 }
 
 /// Waits until the tree shows it; what is in its way, if that takes too long.
@@ -109,8 +119,7 @@ async fn published(client: &Client, tree: &str, entry: u64) -> Result<Option<Res
 fn not_published(done: &RestoredBody, restoring: RestoringBody, program: &str) -> Failure {
     let RestoredBody { tree, back, .. } = done;
     let why = restoring.trouble.unwrap_or_else(|| "it takes longer than a minute, for no known reason".to_owned());
-    let words =
-        format!("{tree} is to be restored (logbook entry {}), but is not published yet: {why}", restoring.entry);
+    let words = format!("{tree} is to change (logbook entry {}), but is not published yet: {why}", restoring.entry);
     let back = back.unwrap_or_default();
     let hint = format!(
         "the daemon keeps trying; if it cannot be resolved: `{program} restore {tree} --to {back} --reason WHY` gives it up"
@@ -122,23 +131,29 @@ fn show(done: &RestoredBody, no_wait: bool, program: &str) -> String {
     let RestoredBody { tree, says, comes, goes, back, .. } = done;
     let (Some(entry), Some(back)) = (done.entry, back) else { return format!("{says}.\n") };
     let state = if no_wait { "is being published" } else { "is published" };
-    let (comes, goes) = (count(comes, "package"), count(goes, "package"));
+    let all = [(comes, "came back"), (goes, "went")].into_iter().filter(|(number, _)| **number > 0);
+    let all: Vec<String> = all.map(|(number, verb)| format!("{} {verb}", count(number, "package"))).collect();
+    let all = all.join(", ");
     format!(
-        "{tree} {state}: {comes} came back, {goes} went (logbook entry {entry}).\nThe way back: {program} restore {tree} --to \
+        "{tree} {state}: {all} (logbook entry {entry}).\nThe way back: {program} restore {tree} --to \
          {back} --reason WHY\n"
     )
 }
 
-fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> String {
+pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> String {
     let RestorePlanBody { tree, revision, back, verdict, findings, change, .. } = plan;
     let mut text = format!("{tree}: from revision {back} to what it listed at revision {revision}\n\n");
+    if revision == back {
+        text = format!("{tree}, which shows revision {back}\n\n");
+    }
     match change {
         Some(change) => text.push_str(&show_tree(change, width)),
+        None if revision == back => return text + "There is nothing to take out.\n" + &show_findings(findings),
         None if verdict == "pass" => return text + "There is nothing to do: it lists just that now.\n",
         None => text.push_str("There is nothing to do: it lists just that now.\n"),
     }
     let words = match verdict.as_str() {
-        "pass" => "It may be restored now.".to_owned(),
+        "pass" => "It may be done now.".to_owned(),
         verdict => format!("It would be refused: {verdict}"),
     };
     let _ = write!(text, "\n{words}\n{}", show_findings(findings));

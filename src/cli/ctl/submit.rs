@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use super::named;
 use super::words::{document, next_steps, own_name};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, Outcome};
@@ -28,8 +30,13 @@ pub struct SubmitArgs {
     /// A pattern in quotes, such as 'bdii-*', is what the upload tree has of it, and a source package, bdii-5.2.22-1.el6.src, is
     /// all that was built from it. If none is named, the title selects them: their name and version, and for which
     /// distributions, unless --distribution names one.
-    #[arg(required_unless_present_any = ["new", "title"])]
+    #[arg(required_unless_present_any = ["new", "title", "from"])]
     packages: Vec<String>,
+    /// Also the packages that a file names: a list with one a line, a package, a directory of packages, or - for standard input
+    ///
+    /// It is read here: of a package or a directory only the names are sent.
+    #[arg(long, value_name = "PATH")]
+    from: Vec<PathBuf>,
     /// Everything in the upload tree that no open rollout names
     #[arg(long)]
     new: bool,
@@ -58,7 +65,8 @@ pub struct SubmitArgs {
 /// # Errors
 /// If there is no daemon, or it refuses.
 pub async fn run(args: SubmitArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
-    let SubmitArgs { rollout, packages, new, distribution, title, change, like, supersedes } = args;
+    let SubmitArgs { rollout, mut packages, from, new, distribution, title, change, like, supersedes } = args;
+    packages.extend(named::packages(&from)?);
     let news = match (new, &distribution) {
         (false, _) => None,
         (true, Some(distribution)) => Some(distribution.clone()),

@@ -6,12 +6,16 @@ pub mod submit;
 pub mod step;
 /// A package is given up.
 pub mod lose;
+/// A withdrawn package may come in again.
+pub mod allow;
 /// A tree that somebody else has made comes under management, or leaves it again.
 pub mod adopt;
 /// A move is given up.
 pub mod give_up;
 /// A tree lists again what it listed before.
 pub mod restore;
+/// Packages are taken out of a tree.
+pub mod clean;
 /// Somebody is erased from the register of people.
 pub mod erase;
 /// Promotions are halted, and go on.

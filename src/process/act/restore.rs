@@ -18,7 +18,8 @@
 //!   has no state to go back to. To take it out of the other tree would change a tree that nobody has named. So that tree
 //!   is restored first, or the rollout is withdrawn. What was in both trees then may be so again.
 //! - A package that was rejected, unless the caller says so: somebody had a reason for its withdrawal.
-//! - A package that was given up as lost, also when somebody finds a file: it is taken in as an upload again, by the gate.
+//! - A package that was given up as lost, also when somebody finds a file, and one that may come in again: it is taken in as
+//!   an upload, by the gate.
 //! - A restore while anything is being moved in the tree, or while its last change is not published: the way back would
 //!   lead to something that nobody has seen.
 
@@ -256,6 +257,10 @@ fn of_packages(known: Known<'_>, wanted: &ToRestore, restored: &mut Restored) ->
             say(Against::Lost, name());
             continue;
         }
+        if world.packages.may_come_again(&id.dist, nevra) {
+            say(Against::Allowed, name());
+            continue;
+        }
         let moved_on: Vec<&str> = moved_on(known, wanted, nevra).map(TreeName::as_str).collect();
         if !moved_on.is_empty() {
             say(Against::Elsewhere, format!("{nevra} in {}", moved_on.join(" and ")));
@@ -306,6 +311,7 @@ enum Against {
     Unknown,
     OtherBytes,
     Lost,
+    Allowed,
     Missing,
     Elsewhere,
     Rejected,
@@ -322,6 +328,9 @@ impl Against {
                 ("other_bytes", format!("Accepted with other bytes since revision {revision}: {names}."))
             }
             Self::Lost => ("package_lost", format!("Given up as lost: {names}; upload the accepted files again.")),
+            Self::Allowed => {
+                ("package_allowed", format!("May come in again as uploads: {names}; upload the accepted files."))
+            }
             Self::Missing => (
                 "package_missing",
                 format!(

@@ -54,6 +54,7 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
         Fact::Accepted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Adopted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
+        Fact::Allowed(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
         Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
             let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, &item.nevra)));

@@ -277,6 +277,8 @@ facts! {
     RefusedTogether(package::RefusedTogether), "turned_away_together";
     /// An accepted package was given up, since its bytes are nowhere any more.
     Lost(package::Lost), "lost";
+    /// A package that was withdrawn may come in again.
+    Allowed(package::Allowed);
     /// A tree shows new metadata.
     Published(tree::Published), "published";
     /// Files whose time had come were removed.
@@ -619,7 +621,7 @@ pub(crate) mod samples {
     use std::collections::BTreeSet;
 
     use super::daemon::Started;
-    use super::package::{Accepted, Lost};
+    use super::package::{Accepted, Allowed, Lost};
     use super::rollout::{Awaits, Declined, Done, Moved, Staged, StagedTree, Submitted};
     use super::ticket::Heard;
     use super::tree::{Published, Retired};
@@ -1143,6 +1145,13 @@ pub(crate) mod samples {
         vec![super::task::QuarantineOver { task: 1, bundle, team }.into()]
     }
 
+    /// What packages that may come in again added.
+    pub(crate) fn of_allowances() -> Vec<Fact> {
+        let dist = "umd/3/sl6/x86_64".parse().expect("a path");
+        let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
+        vec![Allowed { dist, nevra, sha256: Sha256([7; 32]) }.into()]
+    }
+
     /// What rollouts that take the place of others added.
     pub(crate) fn of_successions() -> Vec<Fact> {
         let id = |text: &str| text.parse().expect("an id");
@@ -1341,6 +1350,7 @@ mod tests {
             .chain(samples::of_task_reports())
             .chain(samples::of_together())
             .chain(samples::of_issues())
+            .chain(samples::of_allowances())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1436,6 +1446,7 @@ mod tests {
         all.extend(samples::of_task_reports());
         all.extend(samples::of_together());
         all.extend(samples::of_issues());
+        all.extend(samples::of_allowances());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.

@@ -112,6 +112,18 @@ pub struct Lost {
     pub sha256: Sha256,
 }
 
+/// A package that was withdrawn may come in again, with the bytes that were accepted before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowed {
+    /// The distribution.
+    pub dist: DistPath,
+    /// Identity.
+    pub nevra: Nevra,
+    /// The bytes that were accepted.
+    pub sha256: Sha256,
+}
+
 /// For serde.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u64) -> bool {
@@ -231,6 +243,20 @@ impl Kind for Lost {
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+}
+
+impl Kind for Allowed {
+    const NAME: &'static str = "package.allowed";
+
+    fn about(&self) -> Vec<Subject> {
+        vec![Subject::Package(self.dist.clone(), self.nevra.clone())]
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "allowed {} of {} to come in again", self.nevra, self.dist)
     }
 }
 

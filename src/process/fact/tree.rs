@@ -52,7 +52,8 @@ pub struct Released {
     pub tree: TreeName,
 }
 
-/// A tree is to list again what it listed at an earlier revision. A plan follows from it, as from a step of a rollout.
+/// A tree is to list again what it listed at an earlier revision; or, where that is the revision that it shows, what it lists
+/// now without some packages. A plan follows from it, as from a step of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Restored {
@@ -62,7 +63,7 @@ pub struct Restored {
     pub tree: TreeName,
     /// The revision at which it listed what it is to list again.
     pub to: u64,
-    /// The number of the entry that published that revision.
+    /// The number of the entry that published that revision; 0 where packages are only taken out.
     pub published: u64,
     /// The revision that it shows until then.
     pub from: u64,
@@ -141,7 +142,11 @@ impl fmt::Display for Restored {
         if let Some(entry) = self.gives_up {
             return write!(f, "gave up the restore of {id} (logbook entry {entry}); it stays at revision {}", self.to);
         }
-        write!(f, "restored {id} to revision {} (logbook entry {})", self.to, self.published)?;
+        if self.to == self.from {
+            write!(f, "took packages out of {id}, which shows revision {}", self.from)?;
+        } else {
+            write!(f, "restored {id} to revision {} (logbook entry {})", self.to, self.published)?;
+        }
         for (all, verb) in [(&self.comes, "comes back"), (&self.goes, "goes")] {
             if !all.is_empty() {
                 let mut told: Vec<String> = all.iter().take(TOLD_MOST).map(|one| one.nevra.to_string()).collect();

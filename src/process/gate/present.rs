@@ -2,14 +2,14 @@
 
 use super::{Asked, Case, Gate};
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::TreeName;
+use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::{Part, Rollout};
 use crate::domain::terms::{GateForm, IN, Terms};
 use crate::domain::workflow::Transition;
 use crate::process::known::Known;
 use crate::process::rules::DistRules;
-use crate::process::world::Tree;
+use crate::process::world::{Tree, World};
 
 /// Missing packages that are compared with what is there.
 const COMPARED_MAX: usize = 3;
@@ -56,7 +56,7 @@ fn missing<'c>(
             return Finding::new(Verdict::Reject, "package_elsewhere", sentence);
         }
         // Listed nowhere, it was withdrawn or given up as lost.
-        world.withdrawn(dist, nevra).unwrap_or_else(|| lost(rules, nevra, from))
+        world.withdrawn(dist, nevra).unwrap_or_else(|| may_come_again(world, rules, (dist, nevra), from))
     })
 }
 
@@ -76,7 +76,8 @@ pub fn absent(known: Known<'_>, rollout: &Rollout) -> Vec<Finding> {
         let said = |(number, nevra): (usize, &Nevra)| {
             if world.packages.get(&dist, nevra).is_some() {
                 let (rules, from) = rules.distributions.get(&dist).zip(from)?;
-                return Some(world.withdrawn(&dist, nevra).unwrap_or_else(|| lost(rules, nevra, from)));
+                let may_come = || may_come_again(world, rules, (&dist, nevra), from);
+                return Some(world.withdrawn(&dist, nevra).unwrap_or_else(may_come));
             }
             let near = here.filter(|_| number < COMPARED_MAX).and_then(|here| here.nearest(nevra));
             Some(never_came(nevra, from.map_or("a tree", TreeName::as_str), near))
@@ -87,11 +88,16 @@ pub fn absent(known: Known<'_>, rollout: &Rollout) -> Vec<Finding> {
 }
 
 /// Only the upload tree gets it back.
-fn lost(rules: &DistRules, nevra: &Nevra, from: &TreeName) -> Finding {
+fn may_come_again(world: &World, rules: &DistRules, (dist, nevra): (&DistPath, &Nevra), from: &TreeName) -> Finding {
     let (verdict, then) = if rules.trees.first() == Some(from) {
         (Verdict::Wait, "upload the accepted file again")
     } else {
         (Verdict::Reject, "reject this rollout, upload the accepted file again and submit another")
     };
-    Finding::new(verdict, "package_lost", format!("{nevra} was given up as lost; {then}."))
+    let (code, was) = if world.packages.lost.contains(&(dist.clone(), nevra.clone())) {
+        ("package_lost", "was given up as lost")
+    } else {
+        ("package_allowed", "was withdrawn and may come in again")
+    };
+    Finding::new(verdict, code, format!("{nevra} {was}; {then}."))
 }

@@ -1189,6 +1189,51 @@ fn nothing_older_than_the_target_is_promoted() {
 }
 
 #[test]
+fn what_is_older_than_a_tree_further_on_is_not_tested_in_vain() {
+    let mut story = Story::new();
+    story.arrives("a-2-1.noarch").submit("new", &["a-2-1.noarch"]);
+    for state in ["InVerification", "StageRollOut", "UMDStore", "Production"] {
+        story.move_as(&[Role::ADMIN], "new", state).carried_out();
+    }
+    assert_eq!(story.trees("a-2-1.noarch"), ["production"]);
+    story.arrives(A).submit("old", &[A]).move_as(&[Role::ADMIN], "old", "InVerification");
+    story.move_as(&[Role::ADMIN], "old", "StageRollOut");
+    assert_eq!((story.codes(), story.trees(A)), (vec!["older_than_target"], vec!["untested".to_owned()]));
+    let Some(Answer::Refused(judged)) = &story.answer else { panic!("refused") };
+    let sentences: Vec<&str> = judged.findings.iter().map(|finding| &*finding.sentence).collect();
+    assert!(
+        sentences.contains(&"production already lists a-2-1.noarch, which is newer than a-1-1.noarch."),
+        "{sentences:?}"
+    );
+}
+
+#[test]
+fn what_was_withdrawn_comes_in_again_when_an_admin_lets_it() {
+    let mut story = Story::new();
+    let allow = |reason: &str| Ask::Allow { nevra: A.parse().expect("a nevra"), dist: None, reason: reason.into() };
+    story.arrives(A);
+    ask(&mut story, allow("it was a mistake"));
+    assert!(matches!(&story.answer, Some(Answer::Conflict(why)) if why.contains("untested")), "{:?}", story.answer);
+    for id in ["first", "second"] {
+        story.submit(id, &[A]).move_as(&[Role::ADMIN], id, "InVerification");
+        story.move_as(&[Role::ADMIN], id, "StageRollOut").carried_out();
+        story.move_as(&[Role::ADMIN], id, "Rejected").carried_out();
+        assert_eq!(story.trees(A), [""; 0]);
+        story.submit("again", &[A]);
+        assert_eq!(story.codes(), ["package_withdrawn"], "{id}");
+        story.tell(&Input::Asked(caller(&[Role::SRM]), allow(" ")));
+        assert_eq!(story.codes(), ["no_reason", "role"], "{id}");
+        ask(&mut story, allow("it was a mistake"));
+        assert!(matches!(story.answer, Some(Answer::Recorded { .. })), "{:?}", story.answer);
+        ask(&mut story, allow("it was a mistake"));
+        assert!(matches!(story.answer, Some(Answer::Conflict(_))), "it may already: {:?}", story.answer);
+        assert_eq!(story.trees(A), [""; 0], "it has to be uploaded");
+        story.arrives(A);
+        assert_eq!(story.trees(A), ["untested"]);
+    }
+}
+
+#[test]
 fn a_rollout_has_a_distribution_an_id_of_its_own_and_packages() {
     let mut story = Story::new();
     story.submit("r", &[]);

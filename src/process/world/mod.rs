@@ -96,7 +96,7 @@ use super::fact::change::{
 };
 use super::fact::incident::{IncidentChanged, IncidentClosed, ProblemChanged, ProblemClosed, ProblemRecurred};
 use super::fact::issue::{IssueClosed, IssueNoted, IssueRanked};
-use super::fact::package::Adopted;
+use super::fact::package::{Adopted, Allowed};
 use super::fact::release::{ReleaseCancelled, ReleaseScoped, ReleaseTold};
 use super::fact::report::{File, ReportPublished, Reported};
 use super::fact::request::{ChangeApproved, ChangeAssessed, ChangeDisapproved, ChangeTied, ChangeUntied, ChangeWent};
@@ -249,13 +249,14 @@ impl World {
             Fact::Adopted(adopted) => self.adopted(stamp, adopted),
             Fact::Released(released) => self.released(released),
             Fact::Restored(restored) => self.rollouts.restored(stamp, restored),
-            Fact::Refused(refused) => self.packages.refused(at, refused.clone()),
+            Fact::Refused(refused) => self.packages.refused(at, refused.clone(), 1),
             Fact::RefusedTogether(refused) => {
                 if let Some(first) = refused.first() {
-                    self.packages.refused(at, first);
+                    self.packages.refused(at, first, refused.count());
                 }
             }
             Fact::Lost(lost) => self.lost(lost),
+            Fact::Allowed(allowed) => self.allowed(allowed),
             Fact::Published(published) => {
                 let restored = published.plan.and_then(|number| self.rollouts.restores(number, &published.tree));
                 if let Some(plan) = published.plan {
@@ -409,6 +410,9 @@ impl World {
             Fact::Moved(moved) => self.rollouts.is_unknown(&moved.rollout),
             Fact::Lost(lost) if self.packages.get(&lost.dist, &lost.nevra).is_none() => {
                 Some(format!("{} was never accepted", lost.nevra))
+            }
+            Fact::Allowed(Allowed { dist, nevra, .. }) if !self.is_withdrawn(dist, nevra) => {
+                Some(format!("{nevra} was not withdrawn"))
             }
             Fact::BundleMoves(moves) => {
                 let alone = moves.rollouts.iter().find(|rollout| self.rollouts.plan_of(rollout).is_none());

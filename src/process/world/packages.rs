@@ -19,7 +19,7 @@ use crate::domain::listing::Entry;
 use crate::domain::moment::Elapsed;
 use crate::domain::names::{DistPath, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
-use crate::process::fact::package::{Accepted, Adopted, Lost, Refused};
+use crate::process::fact::package::{Accepted, Adopted, Allowed, Lost, Refused};
 use crate::process::fact::tree::Released;
 use crate::process::rules::{DistRules, Signers};
 
@@ -73,12 +73,16 @@ pub struct Packages {
     by_dist: OrdMap<DistPath, OrdMap<Nevra, Arc<Package>>>,
     /// Packages that were given up as lost: no tree lists them, and the same bytes may be taken in again.
     pub lost: OrdSet<(DistPath, Nevra)>,
+    /// Packages that were withdrawn, and the same bytes may be taken in again: somebody has said so.
+    allowed: OrdSet<(DistPath, Nevra)>,
     /// Packages that a restore has taken out of a tree to which they have not come back.
     aside: OrdMap<(DistPath, Nevra), SetAside>,
     /// The trees into which uploads were taken last.
     pub arrives: OrdMap<DistPath, TreeName>,
     /// The newest refused files, newest last.
     pub refused: Vector<(Timestamp, Refused)>,
+    /// How many files were refused, by distribution and code.
+    pub refusals: OrdMap<(DistPath, String), u64>,
     /// All sets of signers. They are few, and packages share them.
     signers: OrdSet<Arc<Signers>>,
     /// All source packages; those that were built from one share it.
@@ -89,6 +93,12 @@ impl Packages {
     /// One package of a distribution.
     pub fn get(&self, dist: &DistPath, nevra: &Nevra) -> Option<&Package> {
         self.by_dist.get(dist)?.get(nevra).map(|package| &**package)
+    }
+
+    /// Whether a package that no tree lists may be taken in again, with the same bytes.
+    pub fn may_come_again(&self, dist: &DistPath, nevra: &Nevra) -> bool {
+        let one = (dist.clone(), nevra.clone());
+        self.lost.contains(&one) || self.allowed.contains(&one)
     }
 
     /// The packages of a distribution, in order.
@@ -204,7 +214,10 @@ impl Packages {
         }
     }
 
-    pub(super) fn refused(&mut self, at: Timestamp, refused: Refused) {
+    /// Some files were refused, of which this is the first.
+    pub(super) fn refused(&mut self, at: Timestamp, refused: Refused, files: u64) {
+        let number = self.refusals.entry((refused.dist.clone(), refused.code.clone())).or_default();
+        *number = number.saturating_add(files);
         if self.refused.len() == REFUSED_KEPT {
             self.refused.pop_front();
         }
@@ -226,6 +239,7 @@ impl World {
     pub(super) fn accepted(&mut self, stamp: Stamp<'_>, accepted: &Accepted) {
         let Accepted { dist, tree, nevra, .. } = accepted;
         self.packages.lost.remove(&(dist.clone(), nevra.clone()));
+        self.packages.allowed.remove(&(dist.clone(), nevra.clone()));
         self.packages.arrives.insert(dist.clone(), tree.clone());
         let signers = self.packages.shared(&accepted.signers, &accepted.keys);
         let source = accepted.source.as_ref().map(|source| self.packages.shared_source(source));
@@ -300,6 +314,11 @@ impl World {
         }
     }
 
+    /// A withdrawn package may come in again.
+    pub(super) fn allowed(&mut self, Allowed { dist, nevra, .. }: &Allowed) {
+        self.packages.allowed.insert((dist.clone(), nevra.clone()));
+    }
+
     /// The trees that list a package, by name; none after a withdrawal.
     pub fn listed_in<'w>(&'w self, dist: &'w DistPath, nevra: &'w Nevra) -> impl Iterator<Item = &'w TreeName> {
         self.trees.of(dist).filter(|(_, tree)| tree.listing().contains(nevra)).map(|(name, _)| name)
@@ -310,18 +329,21 @@ impl World {
         self.trees.of_dist(dist, tree).is_some_and(|tree| tree.listing().contains(nevra))
     }
 
-    /// Whether a package was accepted and withdrawn: it is listed nowhere, and nobody has given it up as lost. Also one that
-    /// has left by a restore: its bytes are kept in the same place.
+    /// Whether a package was accepted and withdrawn: it is listed nowhere, and nobody has given it up as lost or let it come
+    /// again. Also one that has left by a restore: its bytes are kept in the same place.
     pub fn is_withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> bool {
         self.packages.get(dist, nevra).is_some()
             && !self.is_listed(dist, nevra)
-            && !self.packages.lost.contains(&(dist.clone(), nevra.clone()))
+            && !self.packages.may_come_again(dist, nevra)
     }
 
     /// Why a package that was withdrawn is not rolled out once more.
     pub fn withdrawn(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
         let withdrawn = || {
-            let sentence = format!("{nevra} was withdrawn and does not come back; raise its release.");
+            let sentence = format!(
+                "{nevra} was withdrawn and does not come back; raise its release. An admin may let it come in again: \
+                 `rolloutctl allow {nevra}`."
+            );
             Finding::new(Verdict::Reject, "package_withdrawn", sentence)
         };
         self.is_withdrawn(dist, nevra).then(|| self.left(dist, nevra).unwrap_or_else(withdrawn))

@@ -13,11 +13,12 @@ impl Distribution {
         let metadata =
             if self.settings.signer.is_some() { repofile::Metadata::Signed } else { repofile::Metadata::Unsigned };
         let own = self.key_urls(tree);
-        let stanza = Stanza { path, tree, base_url, keys: &own, metadata };
+        let is_tried = trees.last() != Some(tree);
+        let stanza = Stanza { path, tree, base_url, keys: &own, metadata, is_tried };
         let mut files = vec![(repofile::id(path, tree), repofile::write(stanza))];
         if let Some(production) = repofile::production_beside(trees, tree) {
             let theirs = self.key_urls(production);
-            let beside = Stanza { tree: production, keys: &theirs, ..stanza };
+            let beside = Stanza { tree: production, keys: &theirs, is_tried: false, ..stanza };
             let name = repofile::early_adopters_id(path, tree, production);
             files.push((name, repofile::write_for_early_adopters(beside, stanza, companions)));
         }

@@ -46,7 +46,7 @@ mod search;
 /// Copies an upload to an inode of our own, and judges it.
 mod copy;
 /// Gives a copy its name, or restores what a tree had lost.
-mod place;
+pub mod place;
 /// What is known of all uploads between two scans, and the scan itself.
 mod uploads;
 

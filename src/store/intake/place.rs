@@ -67,8 +67,8 @@ impl Catalog for Met<'_> {
         self.new.get(nevra).copied().or_else(|| self.catalog.accepted(nevra))
     }
 
-    fn is_given_up(&self, nevra: &Nevra) -> bool {
-        !self.new.contains_key(nevra) && self.catalog.is_given_up(nevra)
+    fn may_come_again(&self, nevra: &Nevra) -> bool {
+        !self.new.contains_key(nevra) && self.catalog.may_come_again(nevra)
     }
 
     fn of_name(&self, name: &str) -> Vec<Nevra> {
@@ -143,6 +143,41 @@ pub(super) fn make_durable(disk: &dyn Disk, names: &[&Named]) -> BTreeMap<PathBu
     lost
 }
 
+/// What a package is that may be there under its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody had the name before, or these very bytes may come in again.
+    Welcome,
+    /// A tree lists these very bytes.
+    Listed,
+}
+
+/// What a package is by its name: what was accepted under it, whether a tree lists that, and whether it may come in again.
+///
+/// # Errors
+/// If it must not come in under that name.
+pub fn standing(
+    (nevra, sha256): (&Nevra, Sha256),
+    accepted: Option<Sha256>,
+    is_listed: bool,
+    may_come_again: impl FnOnce() -> bool,
+) -> Result<Standing, Refusal> {
+    match accepted {
+        Some(known) if known != sha256 => {
+            Err(Refusal::new(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}")))
+        }
+        Some(_) if is_listed => Ok(Standing::Listed),
+        Some(_) if !may_come_again() => Err(Refusal::new(Code::Withdrawn, format!("{nevra} was withdrawn"))),
+        Some(_) | None => Ok(Standing::Welcome),
+    }
+}
+
+/// That another package has the file name that this one would get.
+pub fn has_file_of_another(nevra: &Nevra, of_that_file: &[Nevra]) -> Option<Refusal> {
+    let other = of_that_file.iter().find(|other| *other != nevra)?;
+    Some(Refusal::new(Code::FileNameTaken, format!("{nevra} would have the same file as {other}")))
+}
+
 /// Compares a copy with what is known, and gives it its name.
 pub(super) fn settle(
     disk: &dyn Disk,
@@ -159,12 +194,11 @@ pub(super) fn settle(
     };
     let Good { copy, nevra, signed, replaced_text, source, chunk } = *good;
     let sha256 = chunk.sha256;
-    let refused = |code, detail: String| Ok(Examined::Refused(Refusal::new(code, detail), Some(sha256)).into());
-    match met.accepted(&nevra) {
-        Some(known) if known != sha256 => {
-            return refused(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}"));
-        }
-        Some(_) if gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra)) => {
+    let accepted = met.accepted(&nevra);
+    let is_listed = accepted.is_some() && gate.trees.iter().any(|(tree, _)| met.lists(tree, &nevra));
+    match standing((&nevra, sha256), accepted, is_listed, || met.may_come_again(&nevra)) {
+        Err(refusal) => return Ok(Examined::Refused(refusal, Some(sha256)).into()),
+        Ok(Standing::Listed) => {
             if index.facts(&Entry::of(sha256)).is_none_or(|(size, _)| size != chunk.size) {
                 // The index was lost, and so was every file to regenerate it from; or it is wrong.
                 index.put(disk, &chunk)?;
@@ -172,13 +206,10 @@ pub(super) fn settle(
             restore(disk, gate, (index, &*met), file, stamp, (&nevra, sha256), copy)?;
             return Ok(Examined::Known.into());
         }
-        // The very bytes that were accepted once and lost since.
-        Some(_) if met.is_given_up(&nevra) => {}
-        Some(_) => return refused(Code::Withdrawn, format!("{nevra} was withdrawn")),
-        None => {}
+        Ok(Standing::Welcome) => {}
     }
-    if let Some(other) = met.of_file(&nevra.file_name()).into_iter().find(|other| *other != nevra) {
-        return refused(Code::FileNameTaken, format!("{nevra} would have the same file as {other}"));
+    if let Some(refusal) = has_file_of_another(&nevra, &met.of_file(&nevra.file_name())) {
+        return Ok(Examined::Refused(refusal, Some(sha256)).into());
     }
     let inode = inode(&copy, &file.relative)?;
     let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(nevra.location()))?;

@@ -5,9 +5,13 @@ use std::str::FromStr;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::names::RolloutId;
+use crate::format::quantity;
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::process::who::Caller;
@@ -79,6 +83,16 @@ pub(super) fn rollout_id(text: &str) -> Result<RolloutId, Problem> {
 /// Parses a name or an identity in a request.
 pub(super) fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))
+}
+
+/// A time in the past: itself, the beginning of a day in UTC, or how long ago it was.
+pub(super) fn since(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let ago = || now.checked_sub(quantity::duration(text).ok()?).ok();
+    text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| {
+        let text = text.escape_debug();
+        Problem::bad_request(format!("`{text}` is no time, such as 2026-11-20T12:00:00Z, 2026-11-20 or 7d"))
+    })
 }
 
 /// Checks that a text is a single line that may go into the logbook.

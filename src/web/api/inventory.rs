@@ -198,6 +198,8 @@ fn body(view: &View, dist: &DistPath, nevra: &Nevra, package: &Package) -> Packa
         "listed"
     } else if world.packages.lost.contains(&(dist.clone(), nevra.clone())) {
         "lost"
+    } else if world.packages.may_come_again(dist, nevra) {
+        "allowed"
     } else if world.packages.set_aside(dist, nevra).is_some() {
         "restored"
     } else {

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::asking::parsed;
+use super::asking::{self, next_page, page_path, parsed};
 use crate::domain::names::DistPath;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, PersonId};
 use crate::engine::view::View;
 use crate::process::fact::{self, Subject};
-use crate::store::logbook::{Reader, Recorded};
+use crate::store::logbook::{LogbookError, Reader, Recorded};
 use crate::web::context::Context;
 use crate::web::problem::Problem;
 
@@ -71,9 +73,91 @@ pub struct LogQuery {
     pub package: Option<String>,
     /// The distribution of that package; may be left out if only one has it.
     pub distribution: Option<String>,
+    /// Only those by this person or program.
+    pub who: Option<String>,
+    /// Only those of this kind, such as `rollout.moved`, or of all kinds that begin with this word, such as `rollout`.
+    pub kind: Option<String>,
+    /// Only those since: a time, a day, or how long ago, such as 7d.
+    pub since: Option<String>,
+    /// Only those before this number; taken from the link to the next page.
+    pub before: Option<u64>,
+}
+
+/// Most entries that are looked through for one response.
+const LOOKED_THROUGH: u64 = 100_000;
+
+/// What entries have to be like.
+struct Sieve {
+    who: Option<String>,
+    kind: Option<String>,
+    since: Option<Timestamp>,
+    before: Option<u64>,
+    people: People,
+}
+
+impl Sieve {
+    fn lets_through(&self, entry: &Recorded) -> bool {
+        let draft = &entry.draft;
+        let is_by = |who: &String| *who == draft.who || *self.people.shown(&draft.who) == **who;
+        let is_of = |kind: &String| {
+            let fact = fact::read(&draft.body);
+            let rest = fact.as_ref().ok().and_then(|fact| fact.kind().strip_prefix(&**kind));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.who.as_ref().is_none_or(is_by) && self.kind.as_ref().is_none_or(is_of)
+    }
+
+    /// The newest that fit, oldest first, and from which number on older ones have not been looked at.
+    fn newest(&self, logbook: &Reader, last: u64, limit: usize) -> Result<(Vec<Recorded>, Option<u64>), LogbookError> {
+        let mut found = Vec::new();
+        let begin = self.before.unwrap_or(u64::MAX).min(last.saturating_add(1));
+        let mut end = begin;
+        while end > 1 && begin - end < LOOKED_THROUGH {
+            let from = end.saturating_sub(LOG_AT_ONCE as u64).max(1);
+            let number = usize::try_from(end - from).unwrap_or_default();
+            for entry in logbook.read(from, number)?.into_iter().rev() {
+                if self.since.is_some_and(|since| entry.draft.at < since) {
+                    found.reverse();
+                    return Ok((found, None));
+                }
+                if self.lets_through(&entry) {
+                    let seq = entry.seq;
+                    found.push(entry);
+                    if found.len() == limit {
+                        found.reverse();
+                        return Ok((found, (seq > 1).then_some(seq)));
+                    }
+                }
+            }
+            end = from;
+        }
+        found.reverse();
+        Ok((found, (end > 1).then_some(end)))
+    }
 }
 
 impl LogQuery {
+    /// What entries have to be like, if that was said.
+    fn sieve(&self, view: &View, now: Timestamp) -> Result<Option<Sieve>, Problem> {
+        let since = self.since.as_deref().map(|text| asking::since(text, now)).transpose()?;
+        let (who, kind, before) = (self.who.clone(), self.kind.clone(), self.before);
+        let is_wanted = who.is_some() || kind.is_some() || since.is_some() || before.is_some();
+        Ok(is_wanted.then(|| Sieve { who, kind, since, before, people: view.people.clone() }))
+    }
+
+    /// The address of the entries before a number.
+    fn link(&self, before: u64) -> String {
+        let (limit, before) = (self.limit.map(|limit| limit.to_string()), before.to_string());
+        let parts = [
+            ("who", self.who.as_ref()),
+            ("kind", self.kind.as_ref()),
+            ("since", self.since.as_ref()),
+            ("limit", limit.as_ref()),
+            ("before", Some(&before)),
+        ];
+        page_path("/api/v1/log", &parts)
+    }
+
     fn about(&self, view: &View) -> Result<About, Problem> {
         let all = [
             ("rollout", &self.rollout),
@@ -131,19 +215,32 @@ enum About {
     One(Option<Subject>, String),
 }
 
-/// Entries of the logbook, oldest first.
+/// Entries of the logbook, oldest first. Where they are chosen by person, kind or time, the next page has older ones; a page
+/// may have none, since not all are looked through for one.
 #[utoipa::path(get, path = "/api/v1/log", tag = "log", params(LogQuery),
     responses((status = 200, description = "Entries", body = Vec<EntryBody>), (status = 400, body = Problem),
         (status = 404, description = "The logbook has never heard of it", body = Problem), (status = 500, body = Problem)))]
 pub async fn log(
     State(context): State<Context>,
     Query(query): Query<LogQuery>,
-) -> Result<Json<Vec<EntryBody>>, Problem> {
+) -> Result<(HeaderMap, Json<Vec<EntryBody>>), Problem> {
     let limit = query.limit.unwrap_or(100).min(LOG_AT_ONCE);
     let view = context.engine.shared().read();
     let newest = (view.world.last + 1).saturating_sub(limit as u64);
-    let about = query.about(&view)?;
+    let (about, last) = (query.about(&view)?, view.world.last);
+    let sieve = query.sieve(&view, context.clock().now())?;
     drop(view);
+    if let Some(sieve) = sieve {
+        if query.from.is_some() || matches!(about, About::One(..)) {
+            let why = "choose entries by what they are about, or by `who`, `kind` and `since`, and not by both";
+            return Err(Problem::bad_request(why));
+        }
+        let limit = limit.max(1);
+        let (entries, next) = context.read_logbook(move |logbook| sieve.newest(logbook, last, limit)).await?;
+        let view = context.engine.shared().read();
+        let next = next_page(next.map(|before| query.link(before)));
+        return Ok((next, Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect())));
+    }
     let from = query.from;
     let read = move |logbook: &Reader| match about {
         About::One(subject, named) => {
@@ -160,7 +257,7 @@ pub async fn log(
     let entries = entries.map_err(|named| Problem::not_found(format!("the logbook has no entry about the {named}")))?;
     // Read after the entries, so that it knows everybody in them.
     let view = context.engine.shared().read();
-    Ok(Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect()))
+    Ok((HeaderMap::new(), Json(entries.iter().map(|entry| entry_body(entry, &view.people)).collect())))
 }
 
 /// Verifies the whole chain of the logbook, which must contain everything that the running daemon wrote.

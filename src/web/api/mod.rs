@@ -202,10 +202,12 @@ pub mod outbox;
     releases::told_of_emergency,
     releases::cancel_release,
     packages::lose,
+    packages::allow,
     inventory::packages,
     trees::trees,
     restore::restore_plan,
     restore::restore_tree,
+    restore::clean_tree,
     diff::diff,
     procedures::procedures,
     calendar::calendar,
@@ -310,8 +312,10 @@ pub fn routes() -> Router<Context> {
         .route("/api/v1/teams/{team}", put(teams::register).delete(teams::remove_team))
         .route("/api/v1/packages", get(inventory::packages))
         .route("/api/v1/packages/{nevra}/lost", post(packages::lose))
+        .route("/api/v1/packages/{nevra}/allow", post(packages::allow))
         .route("/api/v1/trees", get(trees::trees))
         .route("/api/v1/trees/{tree}/restore", get(restore::restore_plan).post(restore::restore_tree))
+        .route("/api/v1/trees/{tree}/clean", post(restore::clean_tree))
         .route("/api/v1/diff", get(diff::diff))
         .route("/api/v1/procedures", get(procedures::procedures))
         .route("/api/v1/calendar", get(calendar::calendar))

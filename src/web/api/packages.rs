@@ -1,11 +1,12 @@
-//! `/api/v1/packages/{nevra}/lost`: gives up a package whose bytes no longer exist anywhere.
+//! `/api/v1/packages/{nevra}/lost` and `/allow`: gives up a package whose bytes no longer exist anywhere, and lets one that
+//! was withdrawn come in again.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, parsed, problem};
+use super::asking::{RecordedBody, caller, line, parsed, problem, record};
 use crate::process::decision::Answer;
 use crate::process::input::Ask;
 use crate::web::context::Context;
@@ -17,6 +18,17 @@ use crate::web::problem::Problem;
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoseBody {
+    /// Its distribution; may be omitted if only one has it.
+    #[serde(default)]
+    pub distribution: Option<String>,
+    /// Why; recorded in the logbook.
+    pub reason: String,
+}
+
+/// Lets a package that was withdrawn come in again.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowBody {
     /// Its distribution; may be omitted if only one has it.
     #[serde(default)]
     pub distribution: Option<String>,
@@ -61,4 +73,26 @@ pub async fn lose(
         }
         other => Err(problem(other)),
     }
+}
+
+/// Lets a package that was withdrawn come in again, with the bytes that were accepted before.
+#[utoipa::path(post, path = "/api/v1/packages/{nevra}/allow", tag = "trees", request_body = AllowBody, security(("token" = [])),
+    params(("nevra" = String, Path, description = "name-[epoch:]version-release.arch")),
+    responses((status = 200, description = "It may be uploaded again", body = RecordedBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It was not withdrawn, or is still being moved", body = Problem),
+        (status = 413, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub async fn allow(
+    State(context): State<Context>,
+    Path(nevra): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<AllowBody>, Problem>,
+) -> Result<Json<RecordedBody>, Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let nevra = parsed(&nevra)?;
+    let Object(AllowBody { distribution, reason }) = read?;
+    line("reason", &reason)?;
+    let dist = distribution.as_deref().map(parsed).transpose()?;
+    record(&context, caller, Ask::Allow { nevra, dist, reason }).await
 }

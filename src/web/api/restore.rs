@@ -1,4 +1,5 @@
-//! `/api/v1/trees/{tree}/restore`: a tree lists again what it listed at an earlier revision; or what that would do.
+//! `/api/v1/trees/{tree}/restore` and `/clean`: a tree lists again what it listed at an earlier revision, or lists some packages
+//! no longer; or what that would do.
 //!
 //! What it listed then is found by folding the logbook once more, and whether the bytes of what would come back are
 //! somewhere by looking at the disk. Both is done here, beside the engine, which judges all of it again.
@@ -19,10 +20,11 @@ use crate::domain::rollout::PACKAGES_MAX;
 use crate::engine::earlier::{Unknown, earlier};
 use crate::engine::folding::EngineError;
 use crate::engine::view::View;
-use crate::process::act::restore;
+use crate::process::act::clean;
+use crate::process::act::restore::{self, Planned};
 use crate::process::decision::Answer;
 use crate::process::earlier::ToRestore;
-use crate::process::input::Ask;
+use crate::process::input::{Ask, Taken, ToClean};
 use crate::process::outlook;
 use crate::store::promotion::{self, Places};
 use crate::web::context::{Context, SiteFacts};
@@ -106,6 +108,78 @@ pub struct RestorePlanBody {
     pub entry: u64,
 }
 
+/// Packages to be taken out of a tree.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CleanBody {
+    /// Its distribution; may be left out if only one has such a tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<String>,
+    /// The packages, `name-[epoch:]version-release.arch`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Instead of naming packages: all but so many of the newest of each name and architecture, and those of rollouts that go
+    /// on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<usize>,
+    /// Whether many packages may leave the tree: more than 50, or more than 10 and a tenth of it.
+    #[serde(default)]
+    pub may_shrink: bool,
+    /// Only tell what would be done.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Why; recorded in the logbook.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// What came of a request to take packages out.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum CleanedBody {
+    /// What would be done.
+    Planned(Box<RestorePlanBody>),
+    /// What was decided.
+    Done(RestoredBody),
+}
+
+/// Takes packages out of a tree. They are kept, and a restore brings them back.
+#[utoipa::path(post, path = "/api/v1/trees/{tree}/clean", tag = "trees", request_body = CleanBody, security(("token" = [])),
+    params(("tree" = String, Path, description = "The name of the tree")),
+    responses((status = 200, description = "There is nothing to do, or what would be done", body = CleanedBody),
+        (status = 202, description = "It was decided, and is published now", body = CleanedBody),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, description = "It must wait", body = Problem),
+        (status = 413, body = Problem), (status = 422, description = "It is refused", body = Problem), (status = 503, body = Problem)))]
+pub async fn clean_tree(
+    State(context): State<Context>,
+    Path(tree): Path<String>,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    read: Result<Object<CleanBody>, Problem>,
+) -> Result<(StatusCode, Json<CleanedBody>), Problem> {
+    let caller = caller(&context, client, &headers).await?;
+    let Object(CleanBody { distribution, packages, keep, may_shrink, dry_run, reason }) = read?;
+    line("reason", &reason)?;
+    let what = match (keep, packages.is_empty()) {
+        (Some(0), _) => return Err(Problem::bad_request("`keep` must be at least 1")),
+        (Some(newest), true) => Taken::AllBut(newest),
+        (None, false) => Taken::Packages(packages.iter().map(|text| parsed(text)).collect::<Result<_, _>>()?),
+        _ => return Err(Problem::bad_request("name packages, or say how many of the newest to `keep`")),
+    };
+    let view = context.engine.shared().read();
+    let id = named(&view, &tree, distribution.as_deref())?;
+    let wanted = ToClean { tree: id.clone(), what, may_shrink, reason };
+    if dry_run {
+        let planned =
+            context.reckon(move || plan_body(&view, clean::planned(view.known(), &caller, &wanted), id, PACKAGES_MAX));
+        return Ok((StatusCode::OK, Json(CleanedBody::Planned(Box::new(planned.await?)))));
+    }
+    drop(view);
+    let (status, done) = decided(&id, context.engine.ask(caller, Ask::Clean(wanted)).await?)?;
+    Ok((status, Json(CleanedBody::Done(done))))
+}
+
 /// What a restore would do, and everything that stands in its way; nothing is changed.
 #[utoipa::path(get, path = "/api/v1/trees/{tree}/restore", tag = "trees", security(("token" = [])),
     params(("tree" = String, Path, description = "The name of the tree"), RestoreQuery),
@@ -128,17 +202,7 @@ pub async fn restore_plan(
     let view = context.engine.shared().read();
     let reckoned = context.reckon(move || {
         let planned = restore::planned(view.known(), &caller, &wanted);
-        let id = wanted.tree;
-        let change = planned.plan.map(|plan| tree_body(outlook::in_tree(&view.world, &plan, id.clone()), limit));
-        RestorePlanBody {
-            tree: id.to_string(),
-            revision,
-            back: planned.restored.from,
-            verdict: planned.judged.verdict.to_string(),
-            findings: findings(&planned.judged),
-            change,
-            entry: view.world.last,
-        }
+        plan_body(&view, planned, wanted.tree, limit)
     });
     Ok(Json(reckoned.await?))
 }
@@ -164,14 +228,32 @@ pub async fn restore_tree(
     line("reason", &reason)?;
     let id = named(&context.engine.shared().read(), &tree, distribution.as_deref())?;
     let wanted = wanted(&context, id.clone(), revision, (also_rejected, may_shrink), reason).await?;
+    let (status, done) = decided(&id, context.engine.ask(caller, Ask::Restore(wanted)).await?)?;
+    Ok((status, Json(done)))
+}
+
+/// What would be done to a tree.
+fn plan_body(view: &View, planned: Planned, id: TreeId, limit: usize) -> RestorePlanBody {
+    RestorePlanBody {
+        tree: id.to_string(),
+        revision: planned.restored.to,
+        back: planned.restored.from,
+        verdict: planned.judged.verdict.to_string(),
+        findings: findings(&planned.judged),
+        change: planned.plan.map(|plan| tree_body(outlook::in_tree(&view.world, &plan, id), limit)),
+        entry: view.world.last,
+    }
+}
+
+/// What was decided about a tree.
+fn decided(id: &TreeId, answer: Answer) -> Result<(StatusCode, RestoredBody), Problem> {
     let tree = id.to_string();
-    match context.engine.ask(caller, Ask::Restore(wanted)).await? {
+    match answer {
         Answer::Restores { entry, says, comes, goes, back } => {
-            let body = RestoredBody { tree, entry: Some(entry), says, comes, goes, back: Some(back) };
-            Ok((StatusCode::ACCEPTED, Json(body)))
+            Ok((StatusCode::ACCEPTED, RestoredBody { tree, entry: Some(entry), says, comes, goes, back: Some(back) }))
         }
         Answer::Nothing(says) => {
-            Ok((StatusCode::OK, Json(RestoredBody { tree, entry: None, says, comes: 0, goes: 0, back: None })))
+            Ok((StatusCode::OK, RestoredBody { tree, entry: None, says, comes: 0, goes: 0, back: None }))
         }
         other => Err(problem(other)),
     }

@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
-use super::asking::{caller, line, next_page, page_path, parsed, problem, rollout_id};
+use jiff::Timestamp;
+
+use super::asking::{self, caller, line, next_page, page_path, parsed, problem, rollout_id};
 use super::attributes::{AboutBody, about};
 use super::dossier::{DossierBody, dossier_of};
 use crate::domain::naming::title::Title;
@@ -171,6 +173,8 @@ pub struct RolloutsQuery {
     pub priority: Option<String>,
     /// Only those that mend something so bad, in the same words.
     pub severity: Option<String>,
+    /// Only those that have changed since: a time, a day, or how long ago, such as 7d.
+    pub since: Option<String>,
     /// Only those after this place; taken from the link to the next page.
     pub after: Option<String>,
     /// How many at most; 100 by default, no more than 1,000.
@@ -182,7 +186,7 @@ impl RolloutsQuery {
     ///
     /// # Errors
     /// If something is not a valid name of its kind.
-    pub fn wanted(&self) -> Result<Wanted, Problem> {
+    pub fn wanted(&self, now: Timestamp) -> Result<Wanted, Problem> {
         fn read<T: FromStr<Err: ToString>>(text: Option<&String>) -> Result<Option<T>, Problem> {
             text.map(|text| text.parse().map_err(|e: T::Err| Problem::bad_request(e.to_string()))).transpose()
         }
@@ -191,6 +195,7 @@ impl RolloutsQuery {
             state: self.state.clone(),
             package: read(self.package.as_ref())?,
             with: self.with()?,
+            since: self.since.as_deref().map(|text| asking::since(text, now)).transpose()?,
             after: read(self.after.as_ref())?,
             limit: self.limit.unwrap_or(ROLLOUTS_AT_ONCE).clamp(1, ROLLOUTS_MOST),
         })
@@ -221,6 +226,7 @@ impl RolloutsQuery {
             ("node_type", self.node_type.as_ref()),
             ("priority", self.priority.as_ref()),
             ("severity", self.severity.as_ref()),
+            ("since", self.since.as_ref()),
             ("limit", limit.as_ref()),
             ("after", Some(&next)),
         ];
@@ -287,7 +293,7 @@ pub async fn rollouts(
     State(context): State<Context>,
     Query(query): Query<RolloutsQuery>,
 ) -> Result<(HeaderMap, Json<Vec<RolloutBody>>), Problem> {
-    let wanted = query.wanted()?;
+    let wanted = query.wanted(context.clock().now())?;
     let (page, next) = context.engine.shared().read().rollouts(&wanted);
     let next = next.map(|next| query.link("/api/v1/rollouts", &next));
     Ok((next_page(next), Json(page.iter().map(rollout_body).collect())))

@@ -213,6 +213,12 @@ impl Model {
         match fact {
             Fact::Accepted(accepted) => self.accepted(accepted)?,
             Fact::Lost(lost) => self.lost(&(lost.dist.clone(), lost.nevra.clone()))?,
+            Fact::Allowed(allowed) => {
+                let was = self.gone.insert((allowed.dist.clone(), allowed.nevra.clone()), "allowed");
+                ensure(was == Some("withdrawn"), || format!("{} may come again and is {was:?}", allowed.nevra))?;
+                let has_role = matches!(cause, Cause::Asked(roles) if roles.contains(&Role::ADMIN));
+                ensure(has_role, || "somebody who is no admin allows a package".to_owned())?;
+            }
             Fact::Submitted(new) => {
                 ensure(!self.rollouts.contains_key(&new.rollout), || format!("{} is there already", new.rollout))?;
                 let all =
@@ -598,6 +604,14 @@ impl Model {
             None => ensure(open.is_empty(), || format!("{open:?} go on in {id}"))?,
         }
         let Some(plan) = restored.plan(self.wall) else { return Ok(()) };
+        if restored.to == restored.from && restored.gives_up.is_none() {
+            ensure(restored.comes.is_empty(), || "something comes although packages are only taken out".to_owned())?;
+            for one in &restored.goes {
+                let package = (id.dist.clone(), one.nevra.clone());
+                let lies = self.lies.get(&package).is_some_and(|trees| trees.contains_key(&id.tree));
+                ensure(lies, || format!("{} is taken out of {id} and is not there", one.nevra))?;
+            }
+        }
         for one in restored.comes.iter().filter(|_| restored.gives_up.is_none()) {
             let package = (id.dist.clone(), one.nevra.clone());
             let was = self.been.contains(&(package.clone(), id.tree.clone()));

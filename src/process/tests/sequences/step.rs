@@ -15,6 +15,7 @@ use crate::domain::checksum::Sha256;
 use crate::domain::incident;
 use crate::domain::names::{BundleId, ChangeId, DistPath, MaintenanceId, RolloutId, TreeId};
 use crate::domain::naming::team::TeamName;
+use crate::domain::nevra::Nevra;
 use crate::domain::report::{Outcome, Sections};
 use crate::domain::request::{ChangeKind, Status, Wanted};
 use crate::domain::rollout::{Changes, Part};
@@ -29,7 +30,7 @@ use crate::process::fact::maintenance::MaintenanceDeclared;
 use crate::process::fact::package::Accepted;
 use crate::process::fact::release::ReleasePlanned;
 use crate::process::fact::report::Reported;
-use crate::process::input::{Ask, Found, Hint, Input, WorkEnd};
+use crate::process::input::{Ask, Found, Hint, Input, Taken, ToClean, WorkEnd};
 use crate::process::rules::{Standing, Trust};
 
 /// What happens.
@@ -97,6 +98,8 @@ pub(super) enum What {
     Breaks,
     Mends,
     Loses,
+    Allows,
+    Cleans,
     Restores,
     DrivesBundle,
 }
@@ -165,6 +168,8 @@ const OFTEN: &[(u32, What)] = &[
     (3, What::Breaks),
     (6, What::Mends),
     (3, What::Loses),
+    (6, What::Allows),
+    (4, What::Cleans),
     (8, What::Restores),
     (14, What::DrivesBundle),
 ];
@@ -440,6 +445,21 @@ fn asks(site: &Site, Step { what, a, b, who }: Step, rollout: &RolloutId) -> Opt
             let (dist, nevra) = package(dist, nevra);
             Ask::Lose { nevra, dist: Some(dist), reason: why }
         }
+        What::Allows => {
+            let (dist, nevra) = PACKAGES[a % PACKAGES.len()];
+            let (dist, nevra) = package(dist, nevra);
+            Ask::Allow { nevra, dist: Some(dist), reason: why }
+        }
+        What::Cleans => {
+            let trees: Vec<_> = site.world.trees.iter().map(|(id, _)| id.clone()).collect();
+            let tree = trees.get(a % trees.len().max(1))?.clone();
+            let listed: Vec<Nevra> = site.world.trees.listing(&tree).nevras().cloned().collect();
+            let what = match b % 4 {
+                0 => Taken::AllBut(1),
+                _ => Taken::Packages(listed.get(b % listed.len().max(1)).cloned().into_iter().collect()),
+            };
+            Ask::Clean(ToClean { tree, what, may_shrink: false, reason: why })
+        }
         What::Restores => Ask::Restore(restored(site, a, b, why)?),
         _ => return None,
     })
@@ -483,7 +503,8 @@ fn state(site: &Site, rollout: &RolloutId, n: usize) -> String {
 fn uploads(site: &mut Site, (dist, nevra): &(&str, &str)) -> Check {
     let package: Package = package(dist, nevra);
     // What is known already is put back by the store, or refused.
-    if site.model.lies.contains_key(&package) && site.model.gone.get(&package) != Some(&"lost") {
+    let may_come = [Some(&"lost"), Some(&"allowed")].contains(&site.model.gone.get(&package));
+    if site.model.lies.contains_key(&package) && !may_come {
         return Ok(());
     }
     let took = Accepted {

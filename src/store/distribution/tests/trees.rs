@@ -260,6 +260,8 @@ fn client_sees(tree: &Path) -> Option<Vec<String>> {
     let bytes = std::fs::read(tree.join("repodata/repomd.xml")).ok()?;
     let signature = std::fs::read(tree.join("repodata/repomd.xml.asc")).expect("signed");
     assert!(keys().1.made(&signature, &bytes), "the signature fits");
+    let key = std::fs::read_to_string(tree.join("repodata/repomd.xml.key")).expect("beside the signature");
+    assert_eq!(key, keys().1.public_key_armored().expect("a key"));
     client_that_asks_for_no_signature_sees(tree)
 }
 
@@ -1347,6 +1349,17 @@ fn an_inspection_publishes_what_is_missing_or_in_another_form() {
     let second = dist.inspect(&untested, &settled(&first), now()).expect("made again").expect("published");
     assert!(second.revision > first.revision);
     assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+    // The key beside the signature is gone, or another.
+    for other in [None, Some("another key")] {
+        let key = site.untested().join("repodata/repomd.xml.key");
+        match other {
+            None => Kernel::default().remove(&key).expect("removed"),
+            Some(text) => disk::put(&Kernel::default(), &key, text.as_bytes(), Access::Everybody).expect("written"),
+        }
+        let same = dist.inspect(&untested, &settled(&second), now()).expect("put back");
+        assert!(same.is_none_or(|same| same.revision == second.revision), "nothing else has changed");
+        assert_eq!(client_sees(&site.untested()).map(|seen| seen.len()), Some(1));
+    }
     // The settings have changed.
     let mut settings = site.settings();
     settings.form.compression = Compression::Zst;
@@ -1359,7 +1372,7 @@ fn an_inspection_publishes_what_is_missing_or_in_another_form() {
         .filter(|name| !third.superseded.contains(name))
         .collect();
     assert_eq!(names.iter().filter(|name| name.ends_with(".xml.zst")).count(), 3, "{names:?}");
-    assert!(!names.contains(&"repomd.xml.asc".to_owned()));
+    assert!(!names.iter().any(|name| ["repomd.xml.asc", "repomd.xml.key"].contains(&&**name)), "{names:?}");
 }
 
 #[test]

@@ -51,7 +51,10 @@ fn holds(model: &Model, id: &RolloutId, known: &Rollout, (step, gate): (&Transit
             tree.is_some_and(|tree| model.has_been(known, tree, span))
         }
         "not_older" => match &step.effect {
-            Effect::Move { to, .. } => known.packages.iter().all(|package| !is_older(model, known, package, to)),
+            Effect::Move { to, .. } => known.packages.iter().all(|package| {
+                let further = rules.distributions[&package.0].trees.iter().skip_while(|tree| *tree != to);
+                further.into_iter().all(|tree| !is_older(model, known, package, tree))
+            }),
             _ => true,
         },
         "calendar" => known.packages.iter().all(|(dist, _)| {

@@ -1,0 +1,34 @@
+//! `rolloutctl allow`: lets a withdrawn package come in again.
+
+use super::ask::{escape, recorded};
+use crate::cli::client::Client;
+use crate::cli::exit::{Failure, Outcome};
+use crate::web::api::packages::AllowBody;
+
+/// Lets a package that was withdrawn come in again
+///
+/// Only the file that was accepted before: other bytes of the same name are refused as ever. Upload it once more; then it
+/// lies in the first tree and can be submitted in a new rollout. What left a tree by a restore comes back by a restore.
+///
+/// Example: rolloutctl allow bdii-5.2.22-1.el6.noarch --reason "the withdrawal was a mistake"
+#[derive(Debug, clap::Args)]
+pub struct AllowArgs {
+    /// The package: name-[epoch:]version-release.arch
+    nevra: String,
+    /// Why; recorded in the logbook
+    #[arg(long)]
+    reason: String,
+    /// The distribution; may be omitted if only one has it
+    #[arg(long)]
+    distribution: Option<String>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// If there is no daemon, or it refuses.
+pub async fn run(args: AllowArgs, client: &Client, json: bool) -> Result<Outcome, Failure> {
+    let AllowArgs { nevra, reason, distribution } = args;
+    let path = format!("/api/v1/packages/{}/allow", escape(&nevra));
+    Ok(recorded(&client.post(&path, &AllowBody { distribution, reason }).await?, json))
+}

@@ -1,0 +1,55 @@
+//! A package that was withdrawn may come in again.
+//!
+//! Only the very bytes that were accepted before: clients and caches know the name by them. What left by a restore comes
+//! back by a restore.
+
+use super::lose::of_one_distribution;
+use super::{missing_reason, recorded};
+use crate::domain::gate::{Finding, Verdict};
+use crate::domain::names::{DistPath, TreeName};
+use crate::domain::nevra::Nevra;
+use crate::process::decision::{Answer, Decision};
+use crate::process::fact::package::Allowed;
+use crate::process::known::Known;
+use crate::process::rights;
+use crate::process::who::Caller;
+
+/// Allows a withdrawn package to come in again.
+pub(in crate::process) fn allow(
+    known: Known<'_>,
+    caller: &Caller,
+    nevra: &Nevra,
+    dist: Option<&DistPath>,
+    reason: &str,
+) -> Decision {
+    let world = known.world;
+    let (dist, package) = match of_one_distribution(world, nevra, dist) {
+        Ok(found) => found,
+        Err(answer) => return Decision::answered(answer),
+    };
+    let mut findings: Vec<Finding> = rights::ALLOW.lacking(caller, [dist]).into_iter().collect();
+    findings.extend(missing_reason(reason, "It needs a reason, since somebody had one for the withdrawal."));
+    if !findings.is_empty() {
+        return Decision::refused(findings);
+    }
+    let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+    if !trees.is_empty() {
+        let why = format!("{nevra} is in {} of {dist}: it was not withdrawn", trees.join(" and "));
+        return Decision::answered(Answer::Conflict(why));
+    }
+    if world.packages.may_come_again(dist, nevra) {
+        return Decision::answered(Answer::Conflict(format!("{nevra} may come into {dist} already: upload it again")));
+    }
+    if world.packages.set_aside(dist, nevra).is_some() {
+        return Decision::refused(world.withdrawn(dist, nevra).into_iter().collect());
+    }
+    if let Some((number, plan)) = world
+        .rollouts
+        .plans_in(dist)
+        .find(|(_, plan)| plan.of(dist).is_some_and(|one| one.items.iter().any(|item| item.nevra == *nevra)))
+    {
+        let sentence = format!("{nevra} is still being moved for {} (logbook entry {number}).", plan.owner);
+        return Decision::refused(vec![Finding::new(Verdict::Wait, "busy", sentence)]);
+    }
+    recorded(known, caller, reason, Allowed { dist: dist.clone(), nevra: nevra.clone(), sha256: package.sha256 })
+}
