@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::{offline, table, verify};
 use crate::config::settings::Settings;
 use crate::daemon::expiry::WARN_DAYS;
-use crate::domain::names::{DistPath, TreeId, TreeName};
+use crate::domain::names::{DistPath, RolloutId, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
 use crate::format::openpgp::{CertSummary, Gravity, KeySummary};
 use crate::link::clock::Clock;
@@ -25,7 +25,7 @@ use crate::process::world::World;
 /// Lists the keys that trees trust, until when, and what each signed
 ///
 /// With a fingerprint, or its end, lists all packages that this key signed, by tree; withdrawn ones
-/// come last. Work through this list if a key was stolen. First put its revocation into its file in the
+/// come last, and then the rollouts that are to be rejected. Work through this list if a key was stolen. First put its revocation into its file in the
 /// ring and reload the daemon: from then on no rollout moves what it signed.
 ///
 /// Example: rolloutd keys 5C1A3D9E8F7B6A59
@@ -61,6 +61,10 @@ struct Known {
     withdrawn: BTreeSet<Nevra>,
     /// How many of these may have been signed by another key of its certificate.
     perhaps: usize,
+    /// The rollouts of packages that trees list, each with its state; looked for when one key is asked about.
+    rollouts: BTreeMap<RolloutId, String>,
+    /// How many of these packages belong to no rollout.
+    alone: usize,
 }
 
 impl Known {
@@ -88,6 +92,18 @@ impl Known {
         }
         if trees.is_empty() {
             self.withdrawn.insert(nevra.clone());
+        }
+    }
+
+    /// Looks for the rollouts by which its packages came to where they are.
+    fn find_rollouts(&mut self, world: &World) {
+        for (tree, packages) in &self.signed {
+            for nevra in packages {
+                let naming = world.rollouts.naming(&tree.dist, nevra).filter(|rollout| !rollout.cancelled);
+                let mut found = naming.map(|rollout| (rollout.id.clone(), rollout.state.to_string())).peekable();
+                self.alone += usize::from(found.peek().is_none());
+                self.rollouts.extend(found);
+            }
         }
     }
 
@@ -126,7 +142,13 @@ pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
     let now = Clock::System.now();
     let settings = offline::settings(&args.config)?;
     let world = offline::world(&settings)?;
-    let keys = gather(&settings, &world, now)?;
+    let mut keys = gather(&settings, &world, now)?;
+    if let Some(wanted) = &args.key {
+        let fingerprint = one(&keys, wanted)?.0.clone();
+        if let Some(key) = keys.get_mut(&fingerprint) {
+            key.find_rollouts(&world);
+        }
+    }
     let asked: BTreeMap<&String, &Known> = match &args.key {
         None => keys.iter().filter(|(_, key)| key.is_worth_a_line()).collect(),
         Some(wanted) => BTreeMap::from([one(&keys, wanted)?]),
@@ -245,6 +267,17 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
         let _ = writeln!(text, "withdrawn {nevra}");
     }
     let _ = writeln!(text, "{} listed, {} withdrawn", key.listed(), key.withdrawn.len());
+    for (rollout, state) in &key.rollouts {
+        let _ = writeln!(text, "rollout {rollout} ({state})");
+    }
+    let is_stolen = key.worry(now).is_some_and(|(_, bad)| bad);
+    if is_stolen && !key.rollouts.is_empty() {
+        let _ = writeln!(text, "these are to be rejected; `rolloutctl show ROLLOUT` names the step that withdraws");
+    }
+    if is_stolen && key.alone > 0 {
+        let packages = count(key.alone, "package");
+        let _ = writeln!(text, "{packages} of no rollout: `rolloutctl drop TREE PACKAGE` takes such out");
+    }
     if key.perhaps > 0 {
         let packages = count(key.perhaps, "package");
         let _ = writeln!(text, "for {packages} of these it was not recorded which key of the certificate signed");
@@ -269,6 +302,7 @@ fn show_json(keys: &BTreeMap<&String, &Known>, now: Timestamp) -> String {
             "signed": signed,
             "withdrawn": texts(&key.withdrawn),
             "perhaps": key.perhaps,
+            "rollouts": key.rollouts,
         })
     });
     format!("{:#}\n", json!({ "keys": all.collect::<Vec<_>>() }))
@@ -302,6 +336,8 @@ mod tests {
         stolen.has_signed(&dist, &nevra, &[&testing]);
         stolen.has_signed(&dist, &"b-1-1.noarch".parse().expect("a package"), &[]);
         stolen.perhaps = 1;
+        stolen.rollouts.insert("rt-1".parse().expect("an id"), "Production".to_owned());
+        stolen.alone = 1;
         let mut unknown = Known::default();
         unknown.has_signed(&dist, &nevra, &[&testing]);
         let all = [

@@ -34,10 +34,6 @@ fn webhook(mut section: Section<'_, '_>, names: &mut Names, notebook: &mut Noteb
     });
     let kind = section.need("kind", "kind = \"generic\"").and_then(|v| generic(&v));
     let secrets = section.need("secret", SECRET_EXAMPLE).and_then(|v| secrets(&v, notebook));
-    if let Some(actor) = section.get("actor") {
-        let remedy = "remove it: the logbook names whom the tracker names, such as `rt:jane`";
-        actor.complain("has no meaning in a webhook", Some(remedy.to_owned()));
-    }
     let granted = match (section.get("roles"), section.get("grant")) {
         (None, None) => Some(vec![Grant { role: Role::TRACKER, scope: Scope::Site }]),
         (roles, limited) => grants(roles, limited, notebook),

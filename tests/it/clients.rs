@@ -206,6 +206,25 @@ pub(crate) fn run_as_root() -> bool {
     root
 }
 
+/// zypper takes the key that lies beside the signature, where no `.repo` file names one.
+#[test]
+fn zypper_needs_no_repo_file() {
+    if !peers::have(&CLIENTS) || !run_as_root() {
+        return;
+    }
+    let site = site_with_a_staged_rollout(&Wish::default());
+    let url = site.plain_url("testing");
+    let refreshes = || {
+        let machine = Machine::new();
+        assert!(machine.zypper(&["addrepo", "--gpgcheck-strict", &url, "tested"]).status.success());
+        (machine.zypper(&["refresh", "--force"]).status.success(), machine)
+    };
+    let (is_good, machine) = refreshes();
+    assert!(is_good && machine.zypper(&["install", "demo"]).status.success() && machine.has("demo", "1.0"));
+    fs::remove_file(site.tree("testing").join("repodata/repomd.xml.key")).unwrap();
+    assert!(!refreshes().0, "without it nobody knows whose signature it is");
+}
+
 #[test]
 fn dnf_and_zypper_install_from_testing_after_the_webhook_and_from_production_after_the_move() {
     if !peers::have(&CLIENTS) || !run_as_root() {
