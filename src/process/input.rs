@@ -1,4 +1,7 @@
 //! Everything that can wake the engine. What is not listed here cannot happen.
+//!
+//! The file is long because it is a list: one entry for each request, with its fields and what they mean. Cut up by subject it
+//! would no longer show in one place what can happen.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
