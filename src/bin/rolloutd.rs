@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
 use rolloutd::cli::{exit, rolloutd as command};
 use rolloutd::domain::legible;
 use tracing::{Level, Metadata};
@@ -12,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 fn main() -> ExitCode {
-    let cli = command::Cli::parse();
+    let cli = command::Cli::of_process();
     cli.alone().unwrap_or_else(|| with_others(cli))
 }
 

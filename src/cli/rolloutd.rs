@@ -1,8 +1,9 @@
 //! `rolloutd ...`: the daemon and everything that works without one.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::exit::{Exit, Failure, Outcome, chain};
 use super::{adopt, backup, check, ctl, demo, fsck, gate, index, init, keys, manual, restore, run, verify};
@@ -42,6 +43,21 @@ enum Command {
 }
 
 impl Cli {
+    /// What this process was asked to do; ends it after help, and after an error.
+    ///
+    /// A script of the example site is called by its own name in help and errors.
+    pub fn of_process() -> Self {
+        let words: Vec<OsString> = std::env::args_os().collect();
+        match words.get(1..) {
+            Some(words) if words.first().is_some_and(|word| word == "ctl") => {
+                let program = ctl::Cli::command().bin_name(ctl::own_name());
+                let found = ctl::Cli::from_arg_matches(&program.get_matches_from(words));
+                Self { command: Command::Ctl(found.unwrap_or_else(|error| error.exit())) }
+            }
+            _ => Self::parse(),
+        }
+    }
+
     /// Runs the command that confines itself, if it is that one: it needs a process of its own.
     pub fn alone(&self) -> Option<ExitCode> {
         match &self.command {

@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use super::client::{Client, Connection};
 use super::exit::{Failure, Outcome};
 use super::manual;
+pub use words::own_name;
 
 /// Output that the commands share.
 pub mod words;

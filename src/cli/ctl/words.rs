@@ -31,7 +31,7 @@ pub(super) fn show_findings(findings: &[FindingBody]) -> String {
 }
 
 /// How this program was called; the example site has its own script for it.
-pub(super) fn own_name() -> String {
+pub fn own_name() -> String {
     std::env::var("ROLLOUTCTL_AS").unwrap_or_else(|_| "rolloutctl".to_owned())
 }
 
