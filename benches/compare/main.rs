@@ -23,6 +23,7 @@ mod plot;
 mod configuration;
 
 mod limit;
+mod neighbour;
 mod table;
 mod tracker;
 mod worker;
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant};
 use rolloutd::format::compress::Compression;
 use rolloutd::format::repomd::Repomd;
 
+use neighbour::Neighbour;
 use plot::Plot;
 use table::{Row, Table};
 use tracker::Tracker;
@@ -266,7 +268,7 @@ fn compare(number: usize, runs: usize) -> Table {
         }
     }
     let daemon_peak = daemon.peak();
-    let hooks = (number <= PROMOTED_MOST).then(|| promoted(number));
+    let hooks = (number <= PROMOTED_MOST).then(|| promoted(number, &daemon.dir()));
     let reference = peers.iter().find(|peer| peer.program == "createrepo_c").map(|peer| table::median(&taken(peer)));
     let first = nothing.as_ref().map(|peer| table::median(&taken(peer)));
     let mut table = Table::new(number, table::median(&times.limit), reference, first);
@@ -277,12 +279,23 @@ fn compare(number: usize, runs: usize) -> Table {
     table.push(row("daemon: nothing changed", &times.same, daemon_peak).alone());
     table.push(row("daemon: one package moves, two trees shown", &times.moved, daemon_peak));
     table.push(row("daemon: 100 uploads at once", &times.burst, daemon_peak));
-    if let Some((taken, peak)) = &hooks {
-        let what = format!("whole daemon: from webhook to new repomd.xml in both trees ({} times)", taken.len());
-        table.push(row(&what, taken, *peak));
-        let mut sorted = taken.clone();
-        sorted.sort();
-        table.push(row("the same, 99 of 100 are faster", &[sorted[(sorted.len() * 99).div_ceil(100) - 1]], *peak));
+    if let Some(Promoted { quiet, busy, limit, speed, peak }) = &hooks {
+        let slow = |times: &[Duration]| {
+            let mut sorted = times.to_vec();
+            sorted.sort();
+            [sorted[(sorted.len() * 99).div_ceil(100) - 1]]
+        };
+        let what = format!("whole daemon: from webhook to new repomd.xml in both trees ({} times)", quiet.len());
+        table.push(row(&what, quiet, *peak));
+        table.push(row("the same, 99 of 100 are faster", &slow(quiet), *peak));
+        let who = format!("a neighbour that writes {speed:.0} MiB/s to the same disk");
+        table.push(row(&format!("the limit beside {who}"), limit, None));
+        table.push(row(
+            &format!("from webhook to both trees beside that neighbour ({} times)", busy.len()),
+            busy,
+            *peak,
+        ));
+        table.push(row("the same, 99 of 100 are faster", &slow(busy), *peak));
     }
     table.push(row("daemon: start, all packages known", &[daemon.started], daemon_peak).alone());
     table.push(row("rolloutd index, own process: one package more", &taken(&index), peak(&index)));
@@ -311,13 +324,39 @@ const PROMOTED_MOST: usize = 20_000;
 /// How often something is promoted by webhook.
 const PROMOTIONS: usize = 300;
 
-/// What promotions by webhook took, and the daemon's peak memory.
-fn promoted(number: usize) -> (Vec<Duration>, Option<u64>) {
+/// What promotions by webhook took.
+struct Promoted {
+    /// While nobody else writes.
+    quiet: Vec<Duration>,
+    /// Beside a neighbour.
+    busy: Vec<Duration>,
+    /// The limit beside that neighbour.
+    limit: Vec<Duration>,
+    /// How many MiB the neighbour wrote a second.
+    speed: f64,
+    /// The daemon's peak memory.
+    peak: Option<u64>,
+}
+
+fn promoted(number: usize, dir: &Path) -> Promoted {
     eprintln!("{number}: a daemon takes in {} packages and promotes half of them", 2 * number);
     let mut tracker = Tracker::start(number);
-    let taken = (0..PROMOTIONS).map(|_| tracker.one()).collect();
-    (taken, tracker.peak())
+    let quiet = (0..PROMOTIONS).map(|_| tracker.one()).collect();
+    eprintln!("{number}: the same beside a neighbour that writes");
+    let neighbour = Neighbour::start();
+    let (mut busy, mut limit) = (Vec::new(), Vec::new());
+    for n in 0..PROMOTIONS {
+        // They alternate, as the neighbour is not always as loud.
+        if n % LIMIT_EVERY == 0 {
+            limit.push(limit::run(dir));
+        }
+        busy.push(tracker.one());
+    }
+    Promoted { quiet, busy, limit, speed: neighbour.speed(), peak: tracker.peak() }
 }
+
+/// After so many promotions beside a neighbour the limit is measured once.
+const LIMIT_EVERY: usize = 15;
 
 /// What was measured of the daemon.
 #[derive(Default)]

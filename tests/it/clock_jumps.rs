@@ -162,7 +162,7 @@ impl Story {
         let of_tree = |tree| {
             let (dir, published) = (self.site.tree(tree), self.listed(tree));
             let packages = published.packages.into_values().map(|listed| listed.location);
-            let repomd = ["repodata/repomd.xml", "repodata/repomd.xml.asc"].map(str::to_owned);
+            let repomd = ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"].map(|name| format!("repodata/{name}"));
             let named: Vec<PathBuf> =
                 packages.chain(published.files).chain(repomd).map(|file| dir.join(file)).collect();
             let all = [files_below(&dir.join("Packages")), files_below(&dir.join("repodata"))].concat();
