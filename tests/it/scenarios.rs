@@ -374,7 +374,7 @@ fn bare(site: &Site, tree: &str) -> bool {
     let Some(shown) = published(site, tree) else { return false };
     let mut named: BTreeSet<_> = shown.packages.values().map(|package| dir.join(&package.location)).collect();
     named.extend(shown.files.iter().map(|file| dir.join(file)));
-    named.extend(["repomd.xml", "repomd.xml.asc"].map(|name| dir.join("repodata").join(name)));
+    named.extend(["repomd.xml", "repomd.xml.asc", "repomd.xml.key"].map(|name| dir.join("repodata").join(name)));
     let there = [files_below(&dir.join("repodata")), files_below(&dir.join("Packages"))].concat();
     there.into_iter().all(|file| named.contains(&file))
 }
