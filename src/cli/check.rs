@@ -4,7 +4,7 @@
 //! packages that their rings do not trust are a problem for clients, but no reason to keep the daemon from starting,
 //! and it reports them itself. Nothing is changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -47,7 +47,7 @@ pub fn run(args: &CheckArgs) -> Outcome {
     if let Some(notes) = world.map(|(settings, world)| history::notes(settings, &world)) {
         report.findings.extend(notes);
     }
-    let warnings = |settings| as_root(settings).into_iter().chain(of_trees(settings, now)).collect();
+    let warnings = |settings| as_root(settings, &args.config).into_iter().chain(of_trees(settings, now)).collect();
     let warnings: Vec<String> = report.settings.as_ref().map(warnings).unwrap_or_default();
     let text = if args.json {
         show_json(&report, &warnings)
@@ -59,13 +59,14 @@ pub fn run(args: &CheckArgs) -> Outcome {
 }
 
 /// That root has checked, who may read and write everything, while the daemon is somebody else.
-fn as_root(settings: &Settings) -> Option<String> {
+fn as_root(settings: &Settings, config: &Path) -> Option<String> {
     let owner = ownership::of_site(&settings.site.state);
     (rustix::process::geteuid().is_root() && owner != 0).then(|| {
         let daemon = user(owner);
         format!(
             "root may read and write everything, so this does not say whether {daemon} can, to whom the state belongs: run \
-             `sudo -u {daemon} rolloutd check`"
+             `sudo -u {daemon} rolloutd check --config {}`",
+            config.display()
         )
     })
 }

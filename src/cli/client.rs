@@ -243,10 +243,11 @@ fn refused(status: StatusCode, bytes: &[u8], token: Option<&Token>) -> Failure {
     let failure = Failure::new(Exit::Refused, message).because(problem);
     match token {
         _ if status != StatusCode::UNAUTHORIZED => failure,
-        None => failure.hint(
-            "authenticate with --token-file FILE or ROLLOUTCTL_TOKEN_FILE, or put your token into \
-             ~/.config/rolloutctl/token",
-        ),
+        None => {
+            let own = own_token_file()
+                .map_or_else(String::new, |file| format!(", or put your token into {}", file.display()));
+            failure.hint(format!("authenticate with --token-file FILE or ROLLOUTCTL_TOKEN_FILE{own}"))
+        }
         Some(token) => failure.hint(format!("the token is from {}", token.file.display())),
     }
 }

@@ -120,9 +120,16 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 pub fn finish(program: &str, json: bool, result: Result<Outcome, Failure>) -> ExitCode {
     let (out, err, exit) = say(program, json, result);
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
     let _ = io::stderr().lock().write_all(err.as_bytes());
-    exit.into()
+    match written {
+        // Whoever redirects it would take a part for the whole.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr().lock(), "{program}: could not write the output: {error}");
+            if exit == Exit::Done { Exit::Refused.into() } else { exit.into() }
+        }
+        _ => exit.into(),
+    }
 }
 
 /// The text for standard output and for standard error.

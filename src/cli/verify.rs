@@ -10,7 +10,7 @@
 use super::offline;
 use crate::config::{files, values};
 use crate::daemon::prepare;
-use crate::domain::checksum::ChecksumKind;
+use crate::domain::checksum::{ChecksumKind, Sha256};
 use crate::domain::legible;
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
@@ -31,7 +31,8 @@ use jiff::tz::TimeZone;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -165,8 +166,8 @@ fn judge(args: &VerifyArgs) -> Result<(Judge, Vec<String>), VerifyError> {
     if let Some(config) = &args.config {
         let site = Site::of(config, args.distribution.as_deref())?;
         if let Err(why) = &site.books {
-            let why = one_line(why);
-            writeln!(io::stderr(), "note: not compared with what was accepted and withdrawn before: {why}")?;
+            let why = why.lines().next().unwrap_or_default();
+            writeln!(io::stderr(), "note: {NOT_COMPARED}: {}", one_line(why))?;
         }
         return Ok((Judge::Site(Box::new(site)), vec![]));
     }
@@ -208,6 +209,9 @@ impl Judge {
     }
 }
 
+/// What is said where the logbook cannot be read.
+const NOT_COMPARED: &str = "not compared with what was accepted and withdrawn before";
+
 /// A distribution of a site.
 struct Site {
     dist: DistPath,
@@ -215,6 +219,8 @@ struct Site {
     max_package: u64,
     /// What it has accepted and withdrawn; or why that is not known.
     books: Result<World, String>,
+    /// What was accepted just now: the daemon would take the first of two files of a name.
+    met: RefCell<BTreeMap<Nevra, Sha256>>,
 }
 
 impl Site {
@@ -237,7 +243,8 @@ impl Site {
         let terms = prepare::terms_of_uploads(found, &mut wrong);
         let terms = terms.filter(|_| wrong.is_empty()).ok_or_else(|| VerifyError::Config(wrong.join("\n")))?;
         let books = offline::world(&settings).map_err(|failure| failure.message);
-        Ok(Self { dist: found.path.clone(), terms, max_package: settings.intake.max_package, books })
+        let (dist, max_package) = (found.path.clone(), settings.intake.max_package);
+        Ok(Self { dist, terms, max_package, books, met: RefCell::default() })
     }
 
     fn judge(&self, contents: &Contents, package: &Package, at: Timestamp) -> Result<Accepted, Refusal> {
@@ -246,8 +253,16 @@ impl Site {
             return Err(Refusal::new(Code::TooLarge, detail));
         }
         let mut accepted = examination::judge(contents, package, &self.terms, at)?;
-        let Ok(world) = &self.books else { return Ok(accepted) };
         let (nevra, dist) = (&package.nevra, &self.dist);
+        let met = *self.met.borrow_mut().entry(nevra.clone()).or_insert(contents.sha256);
+        if met != contents.sha256 {
+            let detail = format!("{nevra} is another of these files, {met}, this is {}", contents.sha256);
+            return Err(Refusal::new(Code::DuplicateNevra, detail));
+        }
+        let Ok(world) = &self.books else {
+            accepted.notes.push(NOT_COMPARED.to_owned());
+            return Ok(accepted);
+        };
         let known = world.packages.get(dist, nevra).map(|known| known.sha256);
         let may_come_again = || world.packages.may_come_again(dist, nevra);
         let is_listed = world.listed_in(dist, nevra).next().is_some();

@@ -147,7 +147,7 @@ codes! {
     /// Another package has the same file name (it contains no epoch).
     FileNameTaken = "file_name_taken", "File names have no epoch, so two packages that differ only in the epoch would be one file.", "Raise the version or the release.";
     /// Older bytes were rejected or withdrawn by a rollout (S0-03).
-    Withdrawn = "withdrawn", "A package that a rollout withdrew cannot come back under the same name.", "Raise the release and rebuild; if the withdrawal was a mistake, an admin can let the same file in again (`rolloutctl allow`).";
+    Withdrawn = "withdrawn", "A package that was withdrawn or taken out of a tree cannot come back by itself under the same name.", "Raise the release and rebuild; if it left by mistake, an admin can let the same file in again (`rolloutctl allow`).";
     /// A kind of package that the distribution does not carry (N7).
     WrongKind = "wrong_kind", "The architecture is not one that this distribution takes.", "Upload it to a distribution that takes it, or have the architecture added to `arches` in rolloutd's configuration.";
 }

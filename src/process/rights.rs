@@ -37,8 +37,8 @@ rights! {
     MAINTENANCE = "declare maintenances and call them off", [ADMIN, SRM, OU], false;
     /// A tree that lists again what it listed before.
     RESTORE = "restore trees, and take packages out of them", [ADMIN], false;
-    /// A package that was withdrawn.
-    ALLOW = "let withdrawn packages come in again", [ADMIN], false;
+    /// A package that was withdrawn or taken out of a tree.
+    ALLOW = "let packages come in again", [ADMIN], false;
     /// A rollout on hold (S3-08).
     STALL = "put a rollout on hold and let it go on", [ADMIN, VERIFIER, SRM, MU, OU, MAINTAINER], false;
     /// The registry of early adopters.

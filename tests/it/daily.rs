@@ -49,7 +49,11 @@ fn what_was_withdrawn_may_come_in_again_and_verify_says_so_before() {
         let (code, told) = verify(&site, &file);
         assert!(code == Some(1) && told.contains("refused withdrawn"), "{told}");
         let told = said(&site.ctl(&["submit", "again", "--distribution", DISTRIBUTION, &nevra]));
-        assert!(told.contains("package_withdrawn") && told.contains(&format!("rolloutctl allow {nevra}")), "{told}");
+        assert!(
+            told.contains("package_withdrawn")
+                && told.contains(&format!("rolloutctl allow {nevra} --distribution {DISTRIBUTION} --reason WHY")),
+            "{told}"
+        );
         let told = site.ctl_good(&["allow", &nevra, "--reason", "the withdrawal was a mistake"]);
         assert!(told.contains("to come in again"), "{told}");
         assert!(site.ctl_good(&["where", &nevra]).contains("allowed"));
@@ -62,6 +66,8 @@ fn what_was_withdrawn_may_come_in_again_and_verify_says_so_before() {
     site.go_through("third", &["InVerification", "StageRollOut", "Production"]);
     assert_eq!(listed(&site, "production"), [nevra.as_str()]);
     assert!(site.rolloutd(&["fsck"]).status.success());
+    // The file that lay there before was no upload.
+    assert!(site.rejected().is_empty(), "{:?}", site.rejected());
 }
 
 #[test]
@@ -88,6 +94,13 @@ fn a_mistaken_upload_and_old_versions_are_taken_out_and_brought_back() {
     let back = told.split("--to ").nth(1).unwrap().split_whitespace().next().unwrap();
     site.ctl_good(&["restore", "untested", "--to", back, "--reason", "it was the right one"]);
     assert_eq!(listed(&site, "untested"), ["bdii-10.0-1.noarch", "bdii-2.0-1.noarch"]);
+    // One of those that went comes back alone, by its file.
+    site.drop_package("bdii", "1.0", &[]);
+    site.wait_for_rejected("withdrawn", 1);
+    site.ctl_good(&["allow", &first, "--reason", "it is still in use"]);
+    site.drop_package("bdii", "1.0", &[]);
+    site.wait("it to come in again", |site| listed(site, "untested").contains(&first).then_some(()));
+    assert!(said(&site.ctl(&["log", "--kind", "rollot"])).contains("did you mean \"rollout\"?"));
     assert!(site.ctl_good(&["log", "--kind", "tree.restored"]).contains("took packages out of untested"));
     assert!(site.rolloutd(&["fsck"]).status.success());
 }
@@ -204,7 +217,7 @@ fn a_persons_own_token_is_found_and_an_error_names_its_file() {
     };
     let submit = ["submit", "mine", "--distribution", DISTRIBUTION, &nevra];
     let (code, told) = ctl(&submit);
-    assert!(code == Some(1) && told.contains("~/.config/rolloutctl/token"), "{told}");
+    assert!(code == Some(1) && told.contains(file.to_str().unwrap()), "{told}");
     fs::write(&file, "a-token-that-nobody-knows").unwrap();
     let (code, told) = ctl(&submit);
     assert!(code == Some(1) && told.contains(file.to_str().unwrap()), "{told}");

@@ -1,14 +1,14 @@
-//! `rolloutctl allow`: lets a withdrawn package come in again.
+//! `rolloutctl allow`: lets a package come in again that was withdrawn or taken out of a tree.
 
 use super::ask::{escape, recorded};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::packages::AllowBody;
 
-/// Lets a package that was withdrawn come in again
+/// Lets a package come in again that was withdrawn or taken out of a tree
 ///
 /// Only the file that was accepted before: other bytes of the same name are refused as ever. Upload it once more; then it
-/// lies in the first tree and can be submitted in a new rollout. What left a tree by a restore comes back by a restore.
+/// lies in the first tree and can be submitted in a new rollout.
 ///
 /// Example: rolloutctl allow bdii-5.2.22-1.el6.noarch --reason "the withdrawal was a mistake"
 #[derive(Debug, clap::Args)]

@@ -42,7 +42,7 @@ pub struct ListArgs {
     #[arg(long)]
     since: Option<String>,
     /// At most this many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: Option<usize>,
 }
 

@@ -96,6 +96,9 @@ pub async fn run(args: LogArgs, client: &Client, json: bool) -> Result<Outcome, 
 }
 
 fn show_log(entries: &[EntryBody], width: usize) -> String {
+    if entries.is_empty() {
+        return "There are no such entries.\n".to_owned();
+    }
     let row = |e: &EntryBody| {
         let says = if e.why.is_empty() { e.says.clone() } else { format!("{} ({})", e.says, e.why) };
         vec![e.seq.to_string(), moment(&e.at), e.who.clone(), says]

@@ -55,7 +55,11 @@ fn list(from: impl Read) -> Result<Vec<String>, String> {
         return Err(format!("it is longer than {LIST_MAX} bytes"));
     }
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-    let names = lines.filter(|line| !line.is_empty()).map(|line| line.rsplit('/').next().unwrap_or(line));
+    // `DISTRIBUTION=PACKAGE` has slashes, too.
+    let names = lines.filter(|line| !line.is_empty()).map(|line| match line.rsplit_once('/') {
+        Some((_, name)) if !line.contains('=') => name,
+        _ => line,
+    });
     Ok(names.map(|name| name.strip_suffix(".rpm").unwrap_or(name).to_owned()).collect())
 }
 
@@ -66,8 +70,8 @@ mod tests {
 
     #[test]
     fn a_list_has_a_package_a_line_and_remarks() {
-        let text = "# of the build\nbdii-5.2.22-1.el6.noarch\n\n  /srv/new/b-1-1.x86_64.rpm  # new\nbdii-*\n";
-        let names = ["bdii-5.2.22-1.el6.noarch", "b-1-1.x86_64", "bdii-*"];
+        let text = "# of the build\nbdii-5.2.22-1.el6.noarch\numd/3/sl5/i386=a-1-1.i386\n\n  /srv/new/b-1-1.x86_64.rpm  # new\nbdii-*\n";
+        let names = ["bdii-5.2.22-1.el6.noarch", "umd/3/sl5/i386=a-1-1.i386", "b-1-1.x86_64", "bdii-*"];
         assert_eq!(list(text.as_bytes()), Ok(names.map(str::to_owned).to_vec()));
         assert!(list(&vec![b'a'; 2 << 20][..]).is_err());
     }

@@ -1,13 +1,15 @@
-//! A package that was withdrawn may come in again.
+//! A package that was withdrawn, or taken out of a tree, may come in again.
 //!
-//! Only the very bytes that were accepted before: clients and caches know the name by them. What left by a restore comes
-//! back by a restore.
+//! Only the very bytes that were accepted before: clients and caches know the name by them. A package that a restore has
+//! taken away from a rollout that has not arrived comes back by a restore: that rollout waits for it where it was.
 
+use super::clean::rollout_under_way;
 use super::lose::of_one_distribution;
 use super::{missing_reason, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
+use crate::domain::rollout::Rollout;
 use crate::process::decision::{Answer, Decision};
 use crate::process::fact::package::Allowed;
 use crate::process::known::Known;
@@ -40,8 +42,11 @@ pub(in crate::process) fn allow(
     if world.packages.may_come_again(dist, nevra) {
         return Decision::answered(Answer::Conflict(format!("{nevra} may come into {dist} already: upload it again")));
     }
-    if world.packages.set_aside(dist, nevra).is_some() {
-        return Decision::refused(world.withdrawn(dist, nevra).into_iter().collect());
+    if let Some(Rollout { id, state, .. }) = rollout_under_way(known, dist, nevra) {
+        let sentence = format!(
+            "{nevra} belongs to {id}, which is in {state}: cancel or withdraw that, or bring it back by a restore."
+        );
+        return Decision::refused(vec![Finding::new(Verdict::Reject, "in_rollout", sentence)]);
     }
     if let Some((number, plan)) = world
         .rollouts

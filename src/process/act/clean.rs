@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::restore::{self, Planned};
 use crate::domain::gate::{Finding, Verdict, judge};
 use crate::domain::listing::Listing;
+use crate::domain::names::DistPath;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
 use crate::domain::workflow::{Effect, Workflow};
@@ -51,11 +52,7 @@ struct Found {
 
 fn found(known: Known<'_>, ToClean { tree: id, what, may_shrink, reason }: &ToClean) -> Found {
     let listing = known.world.trees.listing(id);
-    let workflow = known.rules.distributions.get(&id.dist).map(|rules| &rules.workflow);
-    let in_rollout = |nevra: &Nevra| {
-        let mut naming = known.world.rollouts.naming(&id.dist, nevra);
-        naming.find(|rollout| workflow.is_some_and(|workflow| has_a_way(workflow, rollout)))
-    };
+    let in_rollout = |nevra: &Nevra| rollout_under_way(known, &id.dist, nevra);
     let mut findings = Vec::new();
     let goes: BTreeSet<Nevra> = match what {
         Taken::AllBut(newest) => {
@@ -94,6 +91,12 @@ fn found(known: Known<'_>, ToClean { tree: id, what, may_shrink, reason }: &ToCl
         reason: reason.clone(),
     };
     Found { to_restore, findings }
+}
+
+/// The rollout of a package that has not arrived.
+pub(super) fn rollout_under_way<'k>(known: Known<'k>, dist: &DistPath, nevra: &Nevra) -> Option<&'k Rollout> {
+    let workflow = &known.rules.distributions.get(dist)?.workflow;
+    known.world.rollouts.naming(dist, nevra).find(|rollout| has_a_way(workflow, rollout))
 }
 
 /// Whether a rollout still has a way to go. One that can only be withdrawn has arrived.

@@ -66,7 +66,7 @@ pub(in crate::process) fn restore(known: Known<'_>, caller: &Caller, wanted: &To
     let (restored, mut findings) = all(known, caller, wanted);
     let is_over = restored.gives_up.is_none() && restored.comes.is_empty() && restored.goes.is_empty();
     if !is_over {
-        findings.extend(missing_reason(&wanted.reason, "A restore needs a reason, for everybody who uses the tree."));
+        findings.extend(missing_reason(&wanted.reason, "It needs a reason, for everybody who uses the tree."));
     }
     if !findings.is_empty() {
         return Decision::refused(findings);
@@ -296,7 +296,12 @@ fn moved_on<'k>(known: Known<'k>, wanted: &'k ToRestore, nevra: &'k Nevra) -> im
 /// Why a package counts as rejected, behind its name: it was withdrawn, or its rollout was after it had gone.
 fn why_rejected(known: Known<'_>, dist: &DistPath, nevra: &Nevra) -> Option<String> {
     let workflow = known.rules.distributions.get(dist).map(|rules| &rules.workflow);
-    let is_withdrawn = |rollout: &&Rollout| workflow.is_some_and(|workflow| workflow.withdraws_to(&rollout.state));
+    // What was rejected before it came in again was another time.
+    let came = known.world.packages.get(dist, nevra).map(|package| package.accepted);
+    let is_withdrawn = |rollout: &&Rollout| {
+        workflow.is_some_and(|workflow| workflow.withdraws_to(&rollout.state))
+            && came.is_none_or(|came| rollout.since >= came)
+    };
     let rollout = known.world.rollouts.naming(dist, nevra).find(is_withdrawn);
     if let Some(Rollout { id, state, .. }) = rollout {
         return Some(format!(" ({id} is in {state})"));

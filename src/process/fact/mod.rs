@@ -209,6 +209,9 @@ macro_rules! facts {
         })*
 
         impl Fact {
+            /// The names of all kinds.
+            pub const KINDS: &[&str] = &[$(<$type as Kind>::NAME),*];
+
             /// The name of its kind.
             pub fn kind(&self) -> &'static str {
                 match self {

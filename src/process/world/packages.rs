@@ -73,7 +73,7 @@ pub struct Packages {
     by_dist: OrdMap<DistPath, OrdMap<Nevra, Arc<Package>>>,
     /// Packages that were given up as lost: no tree lists them, and the same bytes may be taken in again.
     pub lost: OrdSet<(DistPath, Nevra)>,
-    /// Packages that were withdrawn, and the same bytes may be taken in again: somebody has said so.
+    /// Packages that were withdrawn or taken out of a tree, and the same bytes may be taken in again: somebody has said so.
     allowed: OrdSet<(DistPath, Nevra)>,
     /// Packages that a restore has taken out of a tree to which they have not come back.
     aside: OrdMap<(DistPath, Nevra), SetAside>,
@@ -240,6 +240,7 @@ impl World {
         let Accepted { dist, tree, nevra, .. } = accepted;
         self.packages.lost.remove(&(dist.clone(), nevra.clone()));
         self.packages.allowed.remove(&(dist.clone(), nevra.clone()));
+        self.packages.aside.remove(&(dist.clone(), nevra.clone()));
         self.packages.arrives.insert(dist.clone(), tree.clone());
         let signers = self.packages.shared(&accepted.signers, &accepted.keys);
         let source = accepted.source.as_ref().map(|source| self.packages.shared_source(source));
@@ -342,7 +343,7 @@ impl World {
         let withdrawn = || {
             let sentence = format!(
                 "{nevra} was withdrawn and does not come back; raise its release. An admin may let it come in again: \
-                 `rolloutctl allow {nevra}`."
+                 `rolloutctl allow {nevra} --distribution {dist} --reason WHY`."
             );
             Finding::new(Verdict::Reject, "package_withdrawn", sentence)
         };
@@ -353,8 +354,9 @@ impl World {
     fn left(&self, dist: &DistPath, nevra: &Nevra) -> Option<Finding> {
         let SetAside { entry, tree, from } = self.packages.set_aside(dist, nevra)?;
         let sentence = format!(
-            "{nevra} left {tree} by a restore (logbook entry {entry}); `rolloutctl restore {tree}/{dist} --to {from}` would \
-             bring it back."
+            "{nevra} was taken out of {tree} (logbook entry {entry}); `rolloutctl restore {tree}/{dist} --to {from} --reason WHY` \
+             brings it back, with all that the tree listed then, and `rolloutctl allow {nevra} --distribution {dist} --reason WHY` \
+             lets it come in again."
         );
         Some(Finding::new(Verdict::Wait, "package_set_aside", sentence))
     }
@@ -373,8 +375,8 @@ impl World {
             let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
             let have = if all.len() == 1 { "has" } else { "have" };
             let sentence = format!(
-                "{}{more} {have} left {tree}/{dist} by a restore (logbook entry {entry}); the way back is `rolloutctl restore \
-                 {tree}/{dist} --to {from}`.",
+                "{}{more} {have} been taken out of {tree}/{dist} (logbook entry {entry}); the way back is `rolloutctl restore \
+                 {tree}/{dist} --to {from} --reason WHY`.",
                 named.join(", ")
             );
             Finding::new(Verdict::Pass, "package_set_aside", sentence)

@@ -167,7 +167,9 @@ pub fn standing(
             Err(Refusal::new(Code::DuplicateNevra, format!("{nevra} is known as {known}, this is {sha256}")))
         }
         Some(_) if is_listed => Ok(Standing::Listed),
-        Some(_) if !may_come_again() => Err(Refusal::new(Code::Withdrawn, format!("{nevra} was withdrawn"))),
+        Some(_) if !may_come_again() => {
+            Err(Refusal::new(Code::Withdrawn, format!("{nevra} came in before and is in no tree any more")))
+        }
         Some(_) | None => Ok(Standing::Welcome),
     }
 }
@@ -212,7 +214,15 @@ pub(super) fn settle(
         return Ok(Examined::Refused(refusal, Some(sha256)).into());
     }
     let inode = inode(&copy, &file.relative)?;
-    let named = give_name(disk, gate, file, stamp, copy, &gate.home.join(nevra.location()))?;
+    let place = gate.home.join(nevra.location());
+    // Where the same bytes lay before they left, their file stays for clients for a while.
+    let is_ours = |meta: &std::fs::Metadata| ownership::sealed(meta) && index.made(sha256, meta.ino());
+    let named = if std::fs::symlink_metadata(&place).is_ok_and(|meta| is_ours(&meta)) {
+        disk.name(copy, &place)?;
+        Named { dir: place.parent().unwrap_or(&gate.home).to_owned(), upload: None }
+    } else {
+        give_name(disk, gate, file, stamp, copy, &place)?
+    };
     index.put(disk, &chunk)?;
     index.has_made(sha256, inode)?;
     met.new.insert(nevra.clone(), sha256);

@@ -13,7 +13,8 @@ use crate::domain::names::DistPath;
 use crate::domain::nevra::Nevra;
 use crate::domain::people::{People, PersonId};
 use crate::engine::view::View;
-use crate::process::fact::{self, Subject};
+use crate::format::spelling::did_you_mean;
+use crate::process::fact::{self, Fact, Subject};
 use crate::store::logbook::{LogbookError, Reader, Recorded};
 use crate::web::context::Context;
 use crate::web::problem::Problem;
@@ -86,6 +87,11 @@ pub struct LogQuery {
 /// Most entries that are looked through for one response.
 const LOOKED_THROUGH: u64 = 100_000;
 
+/// Whether a kind is this one, or one of those that begin with this word.
+fn begins_with(kind: &str, words: &str) -> bool {
+    kind.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// What entries have to be like.
 struct Sieve {
     who: Option<String>,
@@ -101,8 +107,7 @@ impl Sieve {
         let is_by = |who: &String| *who == draft.who || *self.people.shown(&draft.who) == **who;
         let is_of = |kind: &String| {
             let fact = fact::read(&draft.body);
-            let rest = fact.as_ref().ok().and_then(|fact| fact.kind().strip_prefix(&**kind));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            fact.is_ok_and(|fact| begins_with(fact.kind(), kind))
         };
         self.who.as_ref().is_none_or(is_by) && self.kind.as_ref().is_none_or(is_of)
     }
@@ -141,6 +146,17 @@ impl LogQuery {
     fn sieve(&self, view: &View, now: Timestamp) -> Result<Option<Sieve>, Problem> {
         let since = self.since.as_deref().map(|text| asking::since(text, now)).transpose()?;
         let (who, kind, before) = (self.who.clone(), self.kind.clone(), self.before);
+        if let Some(kind) = &kind
+            && !Fact::KINDS.iter().any(|known| begins_with(known, kind))
+        {
+            let words = Fact::KINDS.iter().flat_map(|known| [*known, known.split('.').next().unwrap_or_default()]);
+            let near = did_you_mean(kind, words)
+                .unwrap_or_else(|| "kinds are such as `rollout.moved` and `package`".to_owned());
+            return Err(Problem::bad_request(format!(
+                "there are no entries of the kind `{}`: {near}",
+                kind.escape_debug()
+            )));
+        }
         let is_wanted = who.is_some() || kind.is_some() || since.is_some() || before.is_some();
         Ok(is_wanted.then(|| Sieve { who, kind, since, before, people: view.people.clone() }))
     }

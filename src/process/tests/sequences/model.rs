@@ -215,7 +215,9 @@ impl Model {
             Fact::Lost(lost) => self.lost(&(lost.dist.clone(), lost.nevra.clone()))?,
             Fact::Allowed(allowed) => {
                 let was = self.gone.insert((allowed.dist.clone(), allowed.nevra.clone()), "allowed");
-                ensure(was == Some("withdrawn"), || format!("{} may come again and is {was:?}", allowed.nevra))?;
+                ensure(matches!(was, Some("withdrawn" | "set aside")), || {
+                    format!("{} may come again and is {was:?}", allowed.nevra)
+                })?;
                 let has_role = matches!(cause, Cause::Asked(roles) if roles.contains(&Role::ADMIN));
                 ensure(has_role, || "somebody who is no admin allows a package".to_owned())?;
             }
