@@ -65,7 +65,7 @@ fn a_tree_is_restored_to_before_a_rollout_and_back_while_dnf_looks_on() {
     // Beforehand: what it would do, and what was never there.
     let to = first.to_string();
     let plan = site.ctl_good(&["restore", TREE, "--to", &to, "--dry-run"]);
-    assert!(plan.contains("1 package (") && plan.contains("goes") && plan.contains("may be restored now"), "{plan}");
+    assert!(plan.contains("1 package (") && plan.contains("goes") && plan.contains("may be done now"), "{plan}");
     let never = site.ctl(&["restore", TREE, "--to", "5", "--reason", "x"]);
     assert_eq!(never.status.code(), Some(1));
     assert!(said(&never).contains("the nearest are") && said(&never).contains(&to), "{}", said(&never));
@@ -83,7 +83,7 @@ fn a_tree_is_restored_to_before_a_rollout_and_back_while_dnf_looks_on() {
     );
     assert_eq!(sees(), ["demo-1"]);
     let show = site.ctl_good(&["show", "two"]);
-    assert!(show.contains("Production since") && show.contains("has left production"), "{show}");
+    assert!(show.contains("Production since") && show.contains("has been taken out of production"), "{show}");
     let log = site.ctl_good(&["log", "two"]);
     assert!(log.contains("restored") && log.contains("demo 2 loses data"), "{log}");
     assert!(site.ctl_good(&["log", "--tree", TREE]).contains("restored"));
@@ -107,7 +107,7 @@ fn a_tree_is_restored_to_before_a_rollout_and_back_while_dnf_looks_on() {
     wait_until_well(&mut site);
     assert_eq!(fsck(&site, true), (Vec::new(), Some(0)));
     let show = site.ctl_good(&["show", "two"]);
-    assert!(!show.contains("has left production"), "{show}");
+    assert!(!show.contains("has been taken out of production"), "{show}");
     let entries = site.entries_after(0);
     let kinds: Vec<&Value> = entries.iter().map(|entry| &entry["what"]["kind"]).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "tree.restored").count(), 2);
