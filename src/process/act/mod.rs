@@ -6,8 +6,6 @@ pub mod submit;
 pub mod step;
 /// A package is given up.
 pub mod lose;
-/// A withdrawn package may come in again.
-pub mod allow;
 /// A tree that somebody else has made comes under management, or leaves it again.
 pub mod adopt;
 /// A move is given up.
@@ -16,6 +14,8 @@ pub mod give_up;
 pub mod restore;
 /// Packages are taken out of a tree.
 pub mod clean;
+/// A package that was withdrawn or taken out may come in again.
+pub mod allow;
 /// Somebody is erased from the register of people.
 pub mod erase;
 /// Promotions are halted, and go on.
