@@ -221,6 +221,9 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
     let (count, plural) = (moved.packages, if moved.packages == 1 { "package" } else { "packages" });
     let packages = match (count, after.moving) {
         (0, _) => "nothing moved".to_owned(),
+        (_, false) if after.packages.iter().all(|package| package.trees.is_empty()) => {
+            format!("{count} {plural} withdrawn")
+        }
         (_, false) => format!("{count} {plural} moved"),
         (_, true) => format!("{count} {plural} moving; `{program} show {}` shows the progress", moved.id),
     };
