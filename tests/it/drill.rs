@@ -52,9 +52,11 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     let (list, code) = asked(&site, &[&key[24..]]);
     assert_eq!(code, Some(1), "{list}");
     let owner = "Example repository <repository@example.org>";
+    let then = "these are to be rejected; `rolloutctl show ROLLOUT` names the step that withdraws";
     let wanted = format!(
         "{key} {owner}\nrevoked\nproduction/umd/3/sl6/x86_64 first-1.0-1.noarch\n\
-         testing/umd/3/sl6/x86_64 second-1.0-1.noarch\n2 listed, 0 withdrawn\n"
+         testing/umd/3/sl6/x86_64 second-1.0-1.noarch\n2 listed, 0 withdrawn\nrollout 1 (Production)\n\
+         rollout 2 (StageRollOut)\n{then}\n"
     );
     assert_eq!(list, wanted);
 
@@ -76,7 +78,8 @@ fn of_a_compromised_key_everything_is_known_and_nothing_moves_any_more() {
     site.ctl_good(&["move", "2", "Rejected"]);
     site.wait("the withdrawal", |site| site.door.rests("2").then_some(()));
     let (list, _) = asked(&site, &[&key]);
-    assert!(list.ends_with("withdrawn second-1.0-1.noarch\n1 listed, 1 withdrawn\n"), "{list}");
+    assert!(list.contains("withdrawn second-1.0-1.noarch\n1 listed, 1 withdrawn\nrollout 1 (Production)\n"), "{list}");
+    assert!(!list.contains("rollout 2"), "{list}");
 }
 
 #[test]

@@ -235,6 +235,7 @@ fn show_moved(moved: &MovedBody, after: &RolloutBody, program: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::ctl::words::tests::{held_up, waiting};
+    use crate::web::api::rollouts::RolloutPackage;
     use crate::web::problem::{FindingBody, Problem};
 
     fn refused(verdict: &str, code: &str) -> Failure {
@@ -308,7 +309,9 @@ mod tests {
                 .collect(),
         };
         let moving = RolloutBody { moving: true, ..waiting() };
-        let all = [(0, waiting()), (1, waiting()), (2, moving)];
+        let nowhere = |package| RolloutPackage { trees: vec![], ..package };
+        let gone = RolloutBody { packages: waiting().packages.into_iter().map(nowhere).collect(), ..waiting() };
+        let all = [(0, waiting()), (1, waiting()), (2, moving), (2, gone)];
         let told = all.map(|(packages, after)| show_moved(&moved(packages), &after, "rolloutctl"));
         insta::assert_snapshot!(told.join("\n"));
     }
