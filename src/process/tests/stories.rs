@@ -1230,6 +1230,8 @@ fn what_was_withdrawn_comes_in_again_when_an_admin_lets_it() {
         assert_eq!(story.trees(A), [""; 0], "it has to be uploaded");
         story.arrives(A);
         assert_eq!(story.trees(A), ["untested"]);
+        let package = story.world.packages.get(&DIST.parse().expect("a path"), &A.parse().expect("a nevra"));
+        assert!(package.is_some_and(|package| package.accepted == story.now), "it has come in now");
     }
 }
 

@@ -254,6 +254,12 @@ impl World {
             adopted: None,
         };
         self.lies_in(&TreeId { dist: dist.clone(), tree: tree.clone() }, nevra, package, (None, stamp.since));
+        // One that comes in again is as it was, but for the time.
+        if let Some(known) = self.packages.by_dist.entry(dist.clone()).or_default().get_mut(nevra)
+            && known.accepted != stamp.at
+        {
+            Arc::make_mut(known).accepted = stamp.at;
+        }
     }
 
     /// A package is listed where it lies.

@@ -311,6 +311,11 @@ impl Site {
         all.chain(notices).filter(|work| !work.dists().any(|dist| busy.contains(dist))).collect()
     }
 
+    /// Whether files of a distribution are being removed: nothing is taken in there meanwhile, since both have its lane.
+    pub(super) fn retires(&self, dist: &DistPath) -> bool {
+        matches!(&self.running, Some(Work::Retire(tree, _)) if tree.dist == *dist)
+    }
+
     /// A piece of work begins.
     pub(super) fn begins(&mut self, which: usize) {
         let todo = self.todo();

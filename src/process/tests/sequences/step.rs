@@ -504,7 +504,7 @@ fn uploads(site: &mut Site, (dist, nevra): &(&str, &str)) -> Check {
     let package: Package = package(dist, nevra);
     // What is known already is put back by the store, or refused.
     let may_come = [Some(&"lost"), Some(&"allowed")].contains(&site.model.gone.get(&package));
-    if site.model.lies.contains_key(&package) && !may_come {
+    if site.retires(&package.0) || site.model.lies.contains_key(&package) && !may_come {
         return Ok(());
     }
     let took = Accepted {
