@@ -215,9 +215,10 @@ pub(super) fn settle(
     }
     let inode = inode(&copy, &file.relative)?;
     let place = gate.home.join(nevra.location());
+    let is_upload = gate.dir.join(&file.relative) == place;
     // Where the same bytes lay before they left, their file stays for clients for a while.
     let is_ours = |meta: &std::fs::Metadata| ownership::sealed(meta) && index.made(sha256, meta.ino());
-    let named = if std::fs::symlink_metadata(&place).is_ok_and(|meta| is_ours(&meta)) {
+    let named = if !is_upload && std::fs::symlink_metadata(&place).is_ok_and(|meta| is_ours(&meta)) {
         disk.name(copy, &place)?;
         Named { dir: place.parent().unwrap_or(&gate.home).to_owned(), upload: None }
     } else {
