@@ -320,6 +320,29 @@ impl View {
     }
 
     /// Whether a state has this name, in any spelling that the distribution's procedure knows.
+    /// That a distribution or a state is asked for which there is not and never was.
+    pub fn unknown(&self, wanted: &Wanted) -> Option<String> {
+        let (rules, rollouts) = (&self.rules, &self.world.rollouts);
+        let is_known = |dist: &DistPath| {
+            rules.distributions.contains_key(dist) || rollouts.distributions().any(|known| known == dist)
+        };
+        if let Some(dist) = wanted.dist.as_ref().filter(|dist| !is_known(dist)) {
+            return Some(rules.no_distribution(dist));
+        }
+        let named = wanted.state.as_ref()?;
+        let all = rules.distributions.iter().filter(|(dist, _)| wanted.dist.as_ref().is_none_or(|one| one == *dist));
+        let workflows: Vec<_> = all.map(|(_, rules)| &rules.workflow).collect();
+        let has_one = rollouts.states().any(|(_, state, _)| state.as_str() == named);
+        if has_one || workflows.iter().any(|workflow| workflow.state(named).is_ok()) {
+            return None;
+        }
+        let mut states: Vec<&str> =
+            workflows.iter().flat_map(|workflow| workflow.states()).map(State::as_str).collect();
+        states.sort_unstable();
+        states.dedup();
+        Some(format!("no procedure has the state `{}`; there are {}", named.escape_debug(), states.join(", ")))
+    }
+
     fn is_called(&self, dist: &DistPath, state: &State, named: &str) -> bool {
         let rules = self.rules.distributions.get(dist);
         let named_one = rules.and_then(|rules| rules.workflow.state(named).ok());

@@ -140,6 +140,8 @@ fn the_logbook_is_asked_by_person_kind_and_time_and_rollouts_by_time() {
     assert!(!site.ctl_good(&["log", "--since", "2099-01-01"]).contains("first"));
     assert!(said(&site.ctl(&["log", "--since", "yesterday"])).contains("is no time, such as"));
     assert!(site.ctl_good(&["list", "--since", "1d"]).contains("first"));
+    assert!(said(&site.ctl(&["list", "--state", "Bogus"])).contains("no procedure has the state `Bogus`; there are "));
+    assert!(said(&site.ctl(&["list", "--distribution", "no/such"])).contains("there is no distribution no/such"));
     assert!(site.ctl_good(&["list", "--since", "2099-01-01"]).contains("no such rollouts"));
     // Each page has a part, and all of them together everything.
     let all = site.ctl_good(&["log", "--kind", "tree", "--limit", "1000", "--json"]);

@@ -288,13 +288,18 @@ pub async fn submit(
 /// Rollouts, newest change first, a page at a time: `Link: <...>; rel="next"` leads to the next one.
 #[utoipa::path(get, path = "/api/v1/rollouts", tag = "rollouts", params(RolloutsQuery),
     responses((status = 200, description = "A page of rollouts", body = Vec<RolloutBody>),
-        (status = 400, body = Problem)))]
+        (status = 400, body = Problem),
+        (status = 404, description = "There is no such distribution or state", body = Problem)))]
 pub async fn rollouts(
     State(context): State<Context>,
     Query(query): Query<RolloutsQuery>,
 ) -> Result<(HeaderMap, Json<Vec<RolloutBody>>), Problem> {
     let wanted = query.wanted(context.clock().now())?;
-    let (page, next) = context.engine.shared().read().rollouts(&wanted);
+    let view = context.engine.shared().read();
+    if let Some(why) = view.unknown(&wanted) {
+        return Err(Problem::not_found(why));
+    }
+    let (page, next) = view.rollouts(&wanted);
     let next = next.map(|next| query.link("/api/v1/rollouts", &next));
     Ok((next_page(next), Json(page.iter().map(rollout_body).collect())))
 }
