@@ -265,9 +265,8 @@ impl Site {
         };
         let known = world.packages.get(dist, nevra).map(|known| known.sha256);
         let may_come_again = || world.packages.may_come_again(dist, nevra);
-        let is_listed = world.listed_in(dist, nevra).next().is_some();
-        if place::standing((nevra, contents.sha256), known, is_listed, may_come_again)? == Standing::Listed {
-            let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+        let trees: Vec<&str> = world.listed_in(dist, nevra).map(TreeName::as_str).collect();
+        if place::standing((nevra, contents.sha256), known, !trees.is_empty(), may_come_again)? == Standing::Listed {
             accepted.notes.push(format!("it is in {} already", trees.join(" and ")));
         }
         let of_name = world.packages.named(dist, nevra.name()).map(|(other, _)| other);

@@ -231,7 +231,12 @@ fn trust_of(dist: &Distribution, tree: &TreeName, ring: &Keyring, now: Timestamp
 pub fn terms_of_uploads(dist: &Distribution, wrong: &mut Vec<String>) -> Option<Terms> {
     let upload = dist.trees.first()?;
     let ring = ring(dist, upload, wrong)?;
-    Some(Terms { ring, policy: dist.policy(upload), checksum: dist.checksum, arches: dist.arches() })
+    Some(terms(dist, upload, ring))
+}
+
+/// What a tree requires of packages.
+fn terms(dist: &Distribution, tree: &TreeName, ring: Keyring) -> Terms {
+    Terms { ring, policy: dist.policy(tree), checksum: dist.checksum, arches: dist.arches() }
 }
 
 /// What a tree requires of packages that are already in it, and the refusal codes despite which some may stay.
@@ -241,8 +246,7 @@ pub fn terms_of_adoption(
     now: Timestamp,
     wrong: &mut Vec<String>,
 ) -> Option<(Terms, BTreeSet<Code>)> {
-    let ring = ring(dist, tree, wrong)?;
-    let terms = Terms { ring, policy: dist.policy(tree), checksum: dist.checksum, arches: dist.arches() };
+    let terms = terms(dist, tree, ring(dist, tree, wrong)?);
     let excepted = dist.adopted.iter().filter(|exception| exception.tree == *tree && exception.until > now);
     Some((terms, excepted.map(|exception| exception.code).collect()))
 }
@@ -309,7 +313,7 @@ fn dist_settings(
             .map(|tree| (tree.clone(), root.join(tree.as_str()).join(dist.path.as_str())))
             .collect(),
         rejected: Arc::new(Evidence::new(state.join("rejected").join(&flat), settings.intake.rejected)),
-        terms: Arc::new(Terms { ring, policy: dist.policy(&upload), checksum: dist.checksum, arches: dist.arches() }),
+        terms: Arc::new(terms(dist, &upload, ring)),
         examiner: Arc::clone(examiner),
         limits: Limits {
             max_package: settings.intake.max_package,

@@ -185,7 +185,7 @@ pub trait Catalog: fmt::Debug + Sync {
     /// The bytes accepted under an identity, even if no tree lists them any more.
     fn accepted(&self, nevra: &Nevra) -> Option<Sha256>;
 
-    /// Whether a package was given up as lost: if its bytes are found, they are accepted again.
+    /// Whether the bytes that were accepted before may come in again: they were given up as lost, or somebody allowed it.
     fn may_come_again(&self, nevra: &Nevra) -> bool;
 
     /// The accepted packages of this name, listed now or formerly.

@@ -319,8 +319,7 @@ impl View {
         found
     }
 
-    /// Whether a state has this name, in any spelling that the distribution's procedure knows.
-    /// That a distribution or a state is asked for which there is not and never was.
+    /// What to say of a distribution or a state that is asked for and never was.
     pub fn unknown(&self, wanted: &Wanted) -> Option<String> {
         let (rules, rollouts) = (&self.rules, &self.world.rollouts);
         let is_known = |dist: &DistPath| {
@@ -343,6 +342,7 @@ impl View {
         Some(format!("no procedure has the state `{}`; there are {}", named.escape_debug(), states.join(", ")))
     }
 
+    /// Whether a state has this name, in any spelling that the distribution's procedure knows.
     fn is_called(&self, dist: &DistPath, state: &State, named: &str) -> bool {
         let rules = self.rules.distributions.get(dist);
         let named_one = rules.and_then(|rules| rules.workflow.state(named).ok());

@@ -142,10 +142,11 @@ fn show(done: &RestoredBody, no_wait: bool, program: &str) -> String {
 
 pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> String {
     let RestorePlanBody { tree, revision, back, verdict, findings, change, .. } = plan;
-    let mut text = format!("{tree}: from revision {back} to what it listed at revision {revision}\n\n");
-    if revision == back {
-        text = format!("{tree}, which shows revision {back}\n\n");
-    }
+    let mut text = if revision == back {
+        format!("{tree}, which shows revision {back}\n\n")
+    } else {
+        format!("{tree}: from revision {back} to what it listed at revision {revision}\n\n")
+    };
     match change {
         Some(change) => text.push_str(&show_tree(change, width)),
         None if revision == back => return text + "There is nothing to take out.\n" + &show_findings(findings),

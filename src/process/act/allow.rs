@@ -4,8 +4,7 @@
 //! taken away from a rollout that has not arrived comes back by a restore: that rollout waits for it where it was.
 
 use super::clean::rollout_under_way;
-use super::lose::of_one_distribution;
-use super::{missing_reason, recorded};
+use super::{missing_reason, package, recorded};
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, TreeName};
 use crate::domain::nevra::Nevra;
@@ -25,9 +24,9 @@ pub(in crate::process) fn allow(
     reason: &str,
 ) -> Decision {
     let world = known.world;
-    let (dist, package) = match of_one_distribution(world, nevra, dist) {
+    let (dist, package) = match package(world, nevra, dist) {
         Ok(found) => found,
-        Err(answer) => return Decision::answered(answer),
+        Err(refusal) => return refusal,
     };
     let mut findings: Vec<Finding> = rights::ALLOW.lacking(caller, [dist]).into_iter().collect();
     findings.extend(missing_reason(reason, "It needs a reason, since somebody had one for the withdrawal."));

@@ -7,13 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::has_a_way;
 use super::restore::{self, Planned};
 use crate::domain::gate::{Finding, Verdict, judge};
 use crate::domain::listing::Listing;
 use crate::domain::names::DistPath;
 use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::{Effect, Workflow};
 use crate::process::decision::{Answer, Decision};
 use crate::process::earlier::{Earlier, ToRestore};
 use crate::process::input::{Taken, ToClean};
@@ -97,12 +97,6 @@ fn found(known: Known<'_>, ToClean { tree: id, what, may_shrink, reason }: &ToCl
 pub(super) fn rollout_under_way<'k>(known: Known<'k>, dist: &DistPath, nevra: &Nevra) -> Option<&'k Rollout> {
     let workflow = &known.rules.distributions.get(dist)?.workflow;
     known.world.rollouts.naming(dist, nevra).find(|rollout| has_a_way(workflow, rollout))
-}
-
-/// Whether a rollout still has a way to go. One that can only be withdrawn has arrived.
-fn has_a_way(workflow: &Workflow, rollout: &Rollout) -> bool {
-    let forward = || workflow.leaving(&rollout.state).any(|step| step.effect != Effect::Withdraw);
-    rollout.plan.is_some() || (!rollout.cancelled && forward())
 }
 
 /// All but the newest of each name and architecture.

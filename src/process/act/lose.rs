@@ -1,5 +1,6 @@
 //! A package is given up, since its bytes are nowhere any more.
 
+use super::package;
 use crate::domain::gate::{Finding, Verdict};
 use crate::domain::names::{DistPath, Role, TreeId, TreeName};
 use crate::domain::nevra::Nevra;
@@ -8,33 +9,6 @@ use crate::process::decision::{Answer, Decision, Entry};
 use crate::process::fact::package::Lost;
 use crate::process::known::Known;
 use crate::process::who::Caller;
-use crate::process::world::World;
-use crate::process::world::packages::Package;
-
-/// An accepted package of the distribution that was named, or of the only one that has it.
-///
-/// # Errors
-/// That none has it, or several.
-pub(super) fn of_one_distribution<'w>(
-    world: &'w World,
-    nevra: &Nevra,
-    dist: Option<&DistPath>,
-) -> Result<(&'w DistPath, &'w Package), Answer> {
-    let wanted = |one: &&DistPath| dist.is_none_or(|dist| *one == dist);
-    let has = |dist: &'w DistPath| Some((dist, world.packages.get(dist, nevra)?));
-    let found: Vec<(&DistPath, &Package)> = world.packages.distributions().filter(wanted).filter_map(has).collect();
-    match found[..] {
-        [one] => Ok(one),
-        [] => {
-            let place = dist.map(|dist| format!(" into {dist}")).unwrap_or_default();
-            Err(Answer::NotFound(format!("{nevra} was never accepted{place}")))
-        }
-        _ => {
-            let all: Vec<&str> = found.iter().map(|(dist, _)| dist.as_str()).collect();
-            Err(Answer::Conflict(format!("{nevra} is in {}: say which distribution", all.join(" and "))))
-        }
-    }
-}
 
 /// Gives a package up. Nothing is given up that may be there: a tree must have been found without it, and every tree
 /// that lists it, since one that has it gives it back to the others.
@@ -46,9 +20,9 @@ pub(in crate::process) fn lose(
     reason: &str,
 ) -> Decision {
     let world = known.world;
-    let (dist, package) = match of_one_distribution(world, nevra, dist) {
+    let (dist, package) = match package(world, nevra, dist) {
         Ok(found) => found,
-        Err(answer) => return Decision::answered(answer),
+        Err(refusal) => return refusal,
     };
     let mut findings = Vec::new();
     if !caller.may(&[Role::ADMIN], Some(dist)) {

@@ -77,10 +77,13 @@ use super::decision::{Answer, Decision, Entry};
 use super::fact::Fact;
 use super::known::Known;
 use super::who::Caller;
+use super::world::World;
+use super::world::packages::Package;
 use crate::domain::gate::{Finding, Verdict};
-use crate::domain::names::RolloutId;
+use crate::domain::names::{DistPath, RolloutId};
+use crate::domain::nevra::Nevra;
 use crate::domain::rollout::Rollout;
-use crate::domain::workflow::Workflow;
+use crate::domain::workflow::{Effect, Workflow};
 
 /// A decision that only records a fact; whoever asked is told the sentence that the logbook has.
 fn recorded(known: Known<'_>, caller: &Caller, reason: &str, fact: impl Into<Fact>) -> Decision {
@@ -115,10 +118,40 @@ fn rollout<'w>(known: Known<'w>, id: &RolloutId) -> Result<&'w Rollout, Decision
         .ok_or_else(|| Decision::answered(Answer::NotFound(format!("there is no rollout {id}"))))
 }
 
+/// An accepted package of the distribution that was named, or of the only one that has it; or the answer that none has it,
+/// or several.
+fn package<'w>(
+    world: &'w World,
+    nevra: &Nevra,
+    dist: Option<&DistPath>,
+) -> Result<(&'w DistPath, &'w Package), Decision> {
+    let wanted = |one: &&DistPath| dist.is_none_or(|dist| *one == dist);
+    let has = |dist: &'w DistPath| Some((dist, world.packages.get(dist, nevra)?));
+    let found: Vec<(&DistPath, &Package)> = world.packages.distributions().filter(wanted).filter_map(has).collect();
+    match found[..] {
+        [one] => Ok(one),
+        [] => {
+            let place = dist.map(|dist| format!(" into {dist}")).unwrap_or_default();
+            Err(Decision::answered(Answer::NotFound(format!("{nevra} was never accepted{place}"))))
+        }
+        _ => {
+            let all: Vec<&str> = found.iter().map(|(dist, _)| dist.as_str()).collect();
+            let why = format!("{nevra} is in {}: say which distribution", all.join(" and "));
+            Err(Decision::answered(Answer::Conflict(why)))
+        }
+    }
+}
+
 /// Whether a rollout has a way to go: until it has come to its end, its packages are nobody else's.
 fn goes_on(workflow: &Workflow, rollout: &Rollout) -> bool {
     let has_steps = || workflow.leaving(&rollout.state).next().is_some();
     rollout.plan.is_some() || (!rollout.cancelled && has_steps())
+}
+
+/// Whether a rollout still has a way to go. One that can only be withdrawn has arrived.
+fn has_a_way(workflow: &Workflow, rollout: &Rollout) -> bool {
+    let forward = || workflow.leaving(&rollout.state).any(|step| step.effect != Effect::Withdraw);
+    rollout.plan.is_some() || (!rollout.cancelled && forward())
 }
 
 /// A rollout that was not cancelled, or the answer that there is none.

@@ -50,11 +50,12 @@ pub fn stirred(world: &World, fact: &Fact) -> BTreeSet<RolloutId> {
     if rollouts.number_waiting() == 0 {
         return BTreeSet::new();
     }
+    let naming = |dist, nevra| rollouts.naming(dist, nevra).map(|rollout| rollout.id.clone()).collect();
     let all: BTreeSet<RolloutId> = match fact {
-        Fact::Accepted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
-        Fact::Adopted(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
-        Fact::Lost(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
-        Fact::Allowed(t) => rollouts.naming(&t.dist, &t.nevra).map(|rollout| rollout.id.clone()).collect(),
+        Fact::Accepted(t) => naming(&t.dist, &t.nevra),
+        Fact::Adopted(t) => naming(&t.dist, &t.nevra),
+        Fact::Lost(t) => naming(&t.dist, &t.nevra),
+        Fact::Allowed(t) => naming(&t.dist, &t.nevra),
         Fact::Done(Done { plan, .. }) | Fact::Published(Published { plan: Some(plan), .. }) => {
             let Some(plan) = rollouts.plan(*plan) else { return BTreeSet::new() };
             let items = plan.moves.iter().flat_map(|one| one.items.iter().map(|item| (&one.dist, &item.nevra)));

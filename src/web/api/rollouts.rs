@@ -5,9 +5,8 @@ use std::str::FromStr;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
-use serde::{Deserialize, Serialize};
-
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::asking::{self, caller, line, next_page, page_path, parsed, problem, rollout_id};
 use super::attributes::{AboutBody, about};
