@@ -25,8 +25,9 @@ use crate::process::world::World;
 /// Lists the keys that trees trust, until when, and what each signed
 ///
 /// With a fingerprint, or its end, lists all packages that this key signed, by tree; withdrawn ones
-/// come last, and then the rollouts that are to be rejected. Work through this list if a key was stolen. First put its revocation into its file in the
-/// ring and reload the daemon: from then on no rollout moves what it signed.
+/// come last, and then the rollouts that are to be rejected. Work through this list if a key was
+/// stolen. First put its revocation into its file in the ring and reload the daemon: from then on no
+/// rollout moves what it signed.
 ///
 /// Example: rolloutd keys 5C1A3D9E8F7B6A59
 ///
@@ -145,21 +146,20 @@ pub fn run(args: &KeysArgs) -> Result<Outcome, Failure> {
     let mut keys = gather(&settings, &world, now)?;
     if let Some(wanted) = &args.key {
         let fingerprint = one(&keys, wanted)?.0.clone();
-        if let Some(key) = keys.get_mut(&fingerprint) {
+        keys.retain(|other, _| *other == fingerprint);
+        for key in keys.values_mut() {
             key.find_rollouts(&world);
         }
-    }
-    let asked: BTreeMap<&String, &Known> = match &args.key {
-        None => keys.iter().filter(|(_, key)| key.is_worth_a_line()).collect(),
-        Some(wanted) => BTreeMap::from([one(&keys, wanted)?]),
-    };
-    let care = asked.values().any(|key| key.worry(now).is_some_and(|(_, bad)| bad));
-    let text = if args.json {
-        show_json(&asked, now)
-    } else if args.key.is_some() {
-        asked.iter().map(|(fingerprint, key)| show_one(fingerprint, key, now)).collect()
     } else {
-        show(&asked, now, table::width())
+        keys.retain(|_, key| key.is_worth_a_line());
+    }
+    let care = keys.values().any(|key| key.worry(now).is_some_and(|(_, bad)| bad));
+    let text = if args.json {
+        show_json(&keys, now)
+    } else if args.key.is_some() {
+        keys.iter().map(|(fingerprint, key)| show_one(fingerprint, key, now)).collect()
+    } else {
+        show(&keys, now, table::width())
     };
     Ok(Outcome { text, exit: if care { Exit::Refused } else { Exit::Done } })
 }
@@ -241,13 +241,13 @@ fn name(key: &Known) -> String {
     }
 }
 
-fn show(keys: &BTreeMap<&String, &Known>, now: Timestamp, width: usize) -> String {
-    let row = |(fingerprint, key): (&&String, &&Known)| {
+fn show(keys: &BTreeMap<String, Known>, now: Timestamp, width: usize) -> String {
+    let row = |(fingerprint, key): (&String, &Known)| {
         let end = key.expiry().map_or_else(|| "-".to_owned(), day);
         let worry = key.worry(now).map_or_else(String::new, |(worry, _)| format!("{worry}! "));
         let number = |n: usize| n.to_string();
         let (rings, listed, withdrawn) = (number(key.rings.len()), number(key.listed()), number(key.withdrawn.len()));
-        vec![(*fingerprint).clone(), end, rings, listed, withdrawn, format!("{worry}{}", name(key))]
+        vec![fingerprint.clone(), end, rings, listed, withdrawn, format!("{worry}{}", name(key))]
     };
     let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
     table::lay_out(&["KEY", "EXPIRES", "RINGS", "LISTED", "WITHDRAWN", "OWNER"], &rows, width)
@@ -285,7 +285,7 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
     text
 }
 
-fn show_json(keys: &BTreeMap<&String, &Known>, now: Timestamp) -> String {
+fn show_json(keys: &BTreeMap<String, Known>, now: Timestamp) -> String {
     let texts = |all: &BTreeSet<Nevra>| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let all = keys.iter().map(|(fingerprint, key)| {
         let signed: BTreeMap<String, Vec<String>> =
@@ -340,15 +340,14 @@ mod tests {
         stolen.alone = 1;
         let mut unknown = Known::default();
         unknown.has_signed(&dist, &nevra, &[&testing]);
-        let all = [
+        let keys = BTreeMap::from([
             ("AAAA".to_owned(), known(None, false)),
             ("BBBB".to_owned(), known(Some("2026-12-01T00:00:00Z"), false)),
             ("CCCC".to_owned(), known(Some("2026-11-01T00:00:00Z"), false)),
             ("DDDD".to_owned(), stolen),
             ("EEEE".to_owned(), unknown),
-        ];
-        let keys = all.iter().map(|(fingerprint, key)| (fingerprint, key)).collect();
-        let told = [show(&keys, now, 120), show_one("DDDD", &all[3].1, now)];
+        ]);
+        let told = [show(&keys, now, 120), show_one("DDDD", &keys["DDDD"], now)];
         insta::assert_snapshot!(told.join("\n"));
     }
 }

@@ -225,7 +225,7 @@ fn signing_key(mention: &Mention, now: Timestamp, findings: &mut Findings) {
         Ok(signer) => signer,
         Err(error) => return findings.complain(&mention.at, format!("{}: {error}", mention.path.display()), None),
     };
-    let public = signer.public_key_armored().map(String::into_bytes).unwrap_or_default();
+    let public = signer.public_key_armored().as_bytes().to_vec();
     for cert in Keyring::read(&[(String::new(), public)]).map(|ring| ring.certs(now)).unwrap_or_default() {
         expiry(&mention.at, &cert, now, findings);
     }

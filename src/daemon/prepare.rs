@@ -63,8 +63,8 @@ pub fn prepare(settings: &Settings, examiner: &Arc<dyn Examiner>, now: Timestamp
         signer.ok().map(Arc::new)
     });
     let mut rules = Rules::default();
-    let public = signer.as_ref().and_then(|signer| signer.public_key_armored().ok());
-    let own = public.and_then(|armored| Keyring::read(&[(String::new(), armored.into_bytes())]).ok());
+    let public = signer.as_ref().map(|signer| signer.public_key_armored().as_bytes().to_vec());
+    let own = public.and_then(|armored| Keyring::read(&[(String::new(), armored)]).ok());
     rules.expiries.extend(own.iter().flat_map(|ring| expiries(ring, now)));
     rules.signing_until = rules.expiries.values().min().copied();
     let almanac = Almanac::of(&settings.calendar, now, &mut wrong);
@@ -300,8 +300,7 @@ fn dist_settings(
     let flat = dist.path.flat();
     let mut metadata_key = None;
     if let Some(signer) = &signer {
-        let armored = signer.public_key_armored().map_err(|e| wrong.push(format!("signing key: {e}"))).ok()?;
-        metadata_key = Some((METADATA_KEY.to_owned(), armored.into_bytes()));
+        metadata_key = Some((METADATA_KEY.to_owned(), signer.public_key_armored().as_bytes().to_vec()));
     }
     let gate = Gate {
         dir: settings.site.incoming.join(dist.path.as_str()),

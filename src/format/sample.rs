@@ -283,7 +283,7 @@ mod tests {
             let contents = read(&build(&recipe(), Some(&signer), AT).unwrap());
             assert!(contents.signature_header.has(tag), "old rpm looks for the signature in tag {tag}");
             assert_eq!((contents.faults.as_slice(), contents.notes.as_slice()), (&[][..], &[][..]));
-            let public = signer.public_key_armored().unwrap().into_bytes();
+            let public = signer.public_key_armored().as_bytes().to_vec();
             let ring = Keyring::read(&[("demo".to_owned(), public)]).unwrap();
             let verdict = contents.judge(&ring, &Policy::default(), AT);
             assert_eq!(verdict.map(|accepted| accepted.fingerprints), Ok(vec![signer.fingerprint()]));
@@ -295,7 +295,7 @@ mod tests {
         let secret = signing::generate("Demo <demo@example.org>", recipe().build_time).unwrap().secret.into_bytes();
         let signer = Signer::read(&secret, AT).unwrap();
         let mut package = build(&recipe(), Some(&signer), AT).unwrap();
-        let ring = Keyring::read(&[("demo".to_owned(), signer.public_key_armored().unwrap().into_bytes())]).unwrap();
+        let ring = Keyring::read(&[("demo".to_owned(), signer.public_key_armored().as_bytes().to_vec())]).unwrap();
         let skipped = |package: &[u8]| {
             let reading = Reading::with(ChecksumKind::Sha256, Signatures::Skipped);
             reading.whole(&mut &package[..], &mut [0; 64]).unwrap()

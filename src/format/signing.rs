@@ -117,7 +117,10 @@ pub enum SigningError {
 
 /// A secret key that signs.
 pub struct Signer {
+    /// Without secrets.
     cert: Cert,
+    /// The certificate, armored; each publication asks for it.
+    public_key: String,
     pair: Pair,
     /// The hash used with the key; for ECDSA the curve decides.
     hash: HashAlgorithm,
@@ -146,7 +149,10 @@ impl Signer {
         }
         let pair = Pair::new(&chosen(&cert, at)?)?;
         let hash = pair.hash();
-        Ok(Self { cert: cert.strip_secret_key_material(), pair, hash })
+        let cert = cert.strip_secret_key_material();
+        let public_key =
+            guarded(|| keyfile::armored(&cert)).and_then(|armored| armored).map_err(SigningError::Library)?;
+        Ok(Self { cert, public_key, pair, hash })
     }
 
     /// Fingerprint of the certificate (its primary key), upper-case hexadecimal.
@@ -165,9 +171,8 @@ impl Signer {
     }
 
     /// The certificate without secrets, armored, as clients import it.
-    pub fn public_key_armored(&self) -> Result<String, SigningError> {
-        let public = self.cert.clone().strip_secret_key_material();
-        guarded(|| keyfile::armored(&public)).and_then(|armored| armored).map_err(SigningError::Library)
+    pub fn public_key_armored(&self) -> &str {
+        &self.public_key
     }
 
     /// Signs `bytes` and returns the armored detached signature, as in `repomd.xml.asc`.
@@ -326,7 +331,7 @@ mod tests {
 
     fn verifies(signer: &Signer, bytes: &[u8], armored: &str) -> bool {
         let packet = unarmored(armored);
-        let public = Cert::from_bytes(signer.public_key_armored().unwrap().as_bytes()).unwrap();
+        let public = Cert::from_bytes(signer.public_key_armored().as_bytes()).unwrap();
         let mine = signer.signing_fingerprint();
         let key = public.keys().find(|k| k.key().fingerprint().to_hex() == mine).unwrap();
         packet.verify_message(key.key(), bytes).is_ok()
@@ -337,7 +342,7 @@ mod tests {
         let made = generate("Example <example@example.org>", at(MADE)).unwrap();
         let signer = Signer::read(made.secret.as_bytes(), at(MADE + 1)).unwrap();
         assert_eq!(signer.fingerprint(), made.fingerprint);
-        assert_eq!(signer.public_key_armored().unwrap(), made.public);
+        assert_eq!(signer.public_key_armored(), made.public);
 
         let first = signer.sign_detached_armored(b"<repomd/>", at(MADE + 2)).unwrap();
         let again = signer.sign_detached_armored(b"<repomd/>", at(MADE + 2)).unwrap();
@@ -367,7 +372,7 @@ mod tests {
         let revocation = revocation.build(&mut by, &cert, &gone, None).unwrap();
         let cert = cert.insert_packets(vec![Packet::from(gone.clone()), revocation.into()]).unwrap().0;
         let signer = Signer::read(&cert.as_tsk().to_vec().unwrap(), at(MADE + 1)).unwrap();
-        let public = Cert::from_bytes(signer.public_key_armored().unwrap().as_bytes()).unwrap();
+        let public = Cert::from_bytes(signer.public_key_armored().as_bytes()).unwrap();
         let subkeys: Vec<_> = public.keys().subkeys().map(|sub| sub.key().fingerprint().to_hex()).collect();
         assert_eq!(subkeys, [signer.signing_fingerprint()]);
         assert!(!public.is_tsk() && signer.signing_fingerprint() != gone.fingerprint().to_hex());

@@ -214,7 +214,7 @@ pub fn stage(
         && known.whole
         && known.repomd.data == data
     {
-        if let Some(key) = signer.map(|signer| key_to_show(spec, &repodata, signer)).transpose()?.flatten() {
+        if let Some(key) = signer.and_then(|signer| key_to_show(&repodata, signer)) {
             disk::put(disk, &repodata.join(REPOMD_KEY), key.as_bytes(), Access::Everybody)?;
         }
         let superseded = unnamed(&repodata, &data, signer.is_some())?;
@@ -347,7 +347,7 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
 pub fn unchanged(spec: &Spec, signer: Option<&Signer>, last: &Published) -> Option<Published> {
     let repodata = spec.dir.join(REPODATA);
     let known = current(spec, &repodata, signer).ok()??;
-    if signer.is_some_and(|signer| !matches!(key_to_show(spec, &repodata, signer), Ok(None))) {
+    if signer.is_some_and(|signer| key_to_show(&repodata, signer).is_some()) {
         return None;
     }
     if !known.whole || known.sha256 != last.repomd || states(&repodata, &known.repomd.data)? != last.files {
@@ -578,7 +578,7 @@ fn prepare_pair(
         let signature = signer.sign_detached_armored(bytes, now);
         let signature = signature.map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
         put(REPOMD_ASC_NEW, signature.as_bytes())?;
-        let Some(key) = key_to_show(spec, repodata, signer)? else { return Ok(Signed::Yes) };
+        let Some(key) = key_to_show(repodata, signer) else { return Ok(Signed::Yes) };
         Ok::<_, PublishError>(put(REPOMD_KEY_NEW, key.as_bytes()).map(|()| Signed::WithNewKey)?)
     };
     // None of these waits for another; on most file systems they are one commit.
@@ -592,11 +592,10 @@ fn prepare_pair(
 }
 
 /// The signing key, as clients import it, if it does not lie beside the signature yet.
-fn key_to_show(spec: &Spec, repodata: &Path, signer: &Signer) -> Result<Option<String>, PublishError> {
+fn key_to_show<'s>(repodata: &Path, signer: &'s Signer) -> Option<&'s str> {
     let key = signer.public_key_armored();
-    let key = key.map_err(|source| PublishError::Sign { dir: spec.dir.clone(), source })?;
     let shown = tree::read_small(&repodata.join(REPOMD_KEY), key.len() as u64);
-    Ok((shown.as_deref() != Some(key.as_bytes())).then_some(key))
+    (shown.as_deref() != Some(key.as_bytes())).then_some(key)
 }
 
 /// Files in `repodata/` that are not in use, except temporary ones. The key is in use where something is signed.

@@ -13,37 +13,39 @@ use crate::web::api::log::{EntryBody, VerifiedBody};
 ///
 /// The oldest first: who did what, when and why.
 ///
-/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --who jane --since 7d · rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
+/// Examples: rolloutctl log · rolloutctl log rt-1234 · rolloutctl log --who jane --since 7d ·
+/// rolloutctl log --bundle BUNDLE-2011-12 · rolloutctl log --verify
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
     /// Only entries about this rollout
+    #[arg(group = "subject")]
     rollout: Option<String>,
     /// Only entries about this bundle
-    #[arg(long, conflicts_with = "rollout")]
+    #[arg(long, group = "subject")]
     bundle: Option<String>,
     /// Only entries about this team of early adopters
-    #[arg(long, conflicts_with_all = ["rollout", "bundle"])]
+    #[arg(long, group = "subject")]
     team: Option<String>,
     /// Only entries about this change
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team"])]
+    #[arg(long, group = "subject")]
     change: Option<String>,
     /// Only entries about this tree, as production/umd/3/sl6/x86_64
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change"])]
+    #[arg(long, group = "subject")]
     tree: Option<String>,
     /// Only entries about this package, name-[epoch:]version-release.arch
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree"])]
+    #[arg(long, group = "subject")]
     package: Option<String>,
     /// The distribution of the package; may be omitted if only one has it
     #[arg(long, requires = "package")]
     distribution: Option<String>,
     /// Only entries by this person or program, such as jane or rt:jane
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    #[arg(long, conflicts_with = "subject")]
     who: Option<String>,
     /// Only entries of this kind, such as rollout.moved, or of all kinds that begin with this word, such as package
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    #[arg(long, conflicts_with = "subject")]
     kind: Option<String>,
     /// Only entries since: a time, a day, or how long ago, such as 7d
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package"])]
+    #[arg(long, conflicts_with = "subject")]
     since: Option<String>,
     /// From this number on, instead of the newest
     #[arg(long, conflicts_with_all = ["who", "kind", "since"])]
@@ -52,7 +54,7 @@ pub struct LogArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Verify the whole hash chain instead: is every entry as it was written?
-    #[arg(long, conflicts_with_all = ["rollout", "bundle", "team", "change", "tree", "package", "who", "kind", "since", "from", "limit"])]
+    #[arg(long, conflicts_with_all = ["subject", "who", "kind", "since", "from", "limit"])]
     verify: bool,
 }
 

@@ -261,7 +261,7 @@ fn client_sees(tree: &Path) -> Option<Vec<String>> {
     let signature = std::fs::read(tree.join("repodata/repomd.xml.asc")).expect("signed");
     assert!(keys().1.made(&signature, &bytes), "the signature fits");
     let key = std::fs::read_to_string(tree.join("repodata/repomd.xml.key")).expect("beside the signature");
-    assert_eq!(key, keys().1.public_key_armored().expect("a key"));
+    assert_eq!(key, keys().1.public_key_armored());
     client_that_asks_for_no_signature_sees(tree)
 }
 
