@@ -1,7 +1,8 @@
 //! A site whose state directory is gone: its trees are held. Whatever is asked meanwhile, and at whatever call the
 //! daemon is killed or the disk fails, clients see what they saw, and with its own state all goes on.
 //!
-//! `ROLLOUTD_SWEEP=all` strikes every call that changes a file; otherwise a sample of them is struck.
+//! `ROLLOUTD_SWEEP=all` strikes every call that changes a file; otherwise a sample of them is struck. The other
+//! variables are those of `kill_sweep`.
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
 
 use std::collections::BTreeMap;
@@ -12,14 +13,13 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::calls::{Calls, Order, can_be_counted};
-use crate::campaign;
 use crate::disagreement::{packages, settled, wait_until_well};
 use crate::fsck::fsck;
-use crate::random::Random;
+use crate::kill_sweep::{Campaign, Extent, Figures, Named, Part, report};
 use crate::scenarios::{keep, restore};
-use crate::site::{DISTRIBUTION, Site, files_below, keys, package, recipe, tell};
+use crate::site::{DISTRIBUTION, Site, files_below, keys, package, recipe};
 
-/// How many calls are struck in an ordinary run, in each of the two ways.
+/// How many calls of each story are struck in an ordinary run, in each of the two ways.
 const SAMPLE: usize = 3;
 
 /// How long a daemon is waited for that answers nothing, or cannot say that its trees are held.
@@ -87,21 +87,37 @@ fn play(site: &mut Site, order: Order, trees: Held, before: &BTreeMap<PathBuf, V
     counted
 }
 
+/// Which trees are held while people go on.
+struct Story {
+    name: &'static str,
+    trees: Held,
+}
+
+impl Named for Story {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+const STORIES: [Story; 2] = [
+    Story { name: "all trees are held", trees: &["untested", "testing", "production"] },
+    // So a package comes in, and a move into a tree that is held is asked for.
+    Story { name: "the tree of uploads is new", trees: &["testing", "production"] },
+];
+
 #[test]
 fn a_tree_that_is_held_stays_as_it_is_whatever_call_is_struck() {
-    sweep(&["untested", "testing", "production"]);
-}
-
-/// The tree of the uploads is new, so that a package comes in and a move into a tree that is held is asked for.
-#[test]
-fn a_move_into_a_tree_that_is_held_changes_nothing_whatever_call_is_struck() {
-    sweep(&["testing", "production"]);
-}
-
-fn sweep(trees: Held) {
     if !can_be_counted() {
         return;
     }
+    let campaign = Campaign::of("ROLLOUTD_SWEEP", SAMPLE, 20);
+    let found = campaign.each(&STORIES, STORIES.len(), |story, part| sweep(story, part, &campaign));
+    report(&format!("a kill or a failing disk while trees are held (ROLLOUTD_SEED={})", campaign.seed), &found);
+}
+
+/// Strikes this part's calls, each in two ways.
+fn sweep(story: &Story, part: Part, campaign: &Campaign) -> Figures {
+    let trees = story.trees;
     let mut site = settled();
     site.drop_package("third", "1.0", &[]);
     site.wait("the third package", |site| (packages(site, "untested") == 1).then_some(()));
@@ -116,23 +132,21 @@ fn sweep(trees: Held) {
     site.drop_file("fourth.rpm", &package(&recipe("fourth", "1.0", &[]), Some(&keys().ours.1)));
     keep(&site, "held");
     let before = shown(&site, trees);
-    let seed = campaign::seed();
-    let all = play(&mut site, Order::Count, trees, &before);
-    let wanted = if std::env::var("ROLLOUTD_SWEEP").is_ok_and(|v| v == "all") { all.len() } else { SAMPLE };
-    let mut random = Random(seed);
-    let mut struck: Vec<usize> = (1..=all.len()).collect();
-    while struck.len() > wanted {
-        struck.swap_remove(random.place(struck.len()));
+    let mut figures = Figures { calls: play(&mut site, Order::Count, trees, &before).len(), ..Figures::default() };
+    let mut struck: Vec<usize> = (1..=figures.calls).filter(|number| part.has(*number)).collect();
+    if let Extent::Some(wanted) = campaign.extent {
+        let mut random = part.random(campaign, story);
+        while struck.len() > wanted {
+            struck.swap_remove(random.place(struck.len()));
+        }
     }
-    for number in &struck {
-        play(&mut site, Order::Kill(*number), trees, &before);
-        play(&mut site, Order::FailFrom(["ENOSPC", "EIO"][number % 2], *number), trees, &before);
+    for number in struck {
+        for order in [Order::Kill(number), Order::FailFrom(["ENOSPC", "EIO"][number % 2], number)] {
+            figures.points += 1;
+            let what = format!("{}, {order:?}", story.name);
+            figures.judge(&what, &mut site, |site| play(site, order, trees, &before));
+        }
     }
-    tell(&format!(
-        "held trees: ROLLOUTD_SEED={seed}: {} of {} calls struck twice, nothing changed",
-        struck.len(),
-        all.len()
-    ));
     // With its own state all goes on.
     restore(&mut site, "held");
     fs::rename(&state, site.path("wrong")).unwrap();
@@ -146,4 +160,5 @@ fn sweep(trees: Held) {
     site.wait("the second in production", |site| (packages(site, "production") == 2).then_some(()));
     site.wait("the upload", |site| (packages(site, "untested") == 2).then_some(()));
     assert_eq!(fsck(&site, true), (vec![], Some(0)));
+    figures
 }
