@@ -87,8 +87,8 @@ mod tests {
     use crate::process::fact;
     use crate::process::fact::samples::{
         every_fact, of_allowances, of_bundles, of_changes, of_extensions, of_failures, of_holds, of_incidents,
-        of_messages, of_people, of_records, of_releases, of_reminders, of_restores, of_reviews, of_several, of_silence,
-        of_sources, of_successions, of_task_reports, of_together,
+        of_mentions, of_messages, of_people, of_records, of_releases, of_reminders, of_restores, of_reviews,
+        of_several, of_silence, of_sources, of_successions, of_task_reports, of_together,
     };
     use crate::store::disk;
     use crate::store::logbook::{Draft, SqliteLogbook};
@@ -116,6 +116,7 @@ mod tests {
             of_incidents(),
             of_reminders(),
             of_task_reports(),
+            of_mentions(),
             of_restores(),
             of_allowances(),
             every_fact(),

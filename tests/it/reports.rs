@@ -2,8 +2,12 @@
 #![expect(clippy::disallowed_methods, reason = "a test is no part of the daemon, and breaks things as people do")]
 
 use std::fs;
+use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
+
+use zip::CompressionMethod;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::cast::{good, listed, refused, site};
 use crate::fsck::fsck;
@@ -13,9 +17,16 @@ use crate::site::{Site, request, said};
 const IT: &str = "ea-NGI_IT-INFN-T1";
 const CH: &str = "ea-NGI_CH-CSCS";
 
-/// An OpenDocument text, as far as anybody looks.
+/// An OpenDocument text. Nothing of it is compressed, so that it is as long as it looks.
 pub(crate) fn odt(text: &str) -> Vec<u8> {
-    [b"PK\x03\x04".as_slice(), &[0; 26], b"mimetypeapplication/vnd.oasis.opendocument.text", text.as_bytes()].concat()
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let body = format!("<document><text><p>{text}</p></text></document>");
+    for (name, content) in [("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", &body)] {
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file(name, stored).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
 }
 
 /// A rollout in the staged rollout of EGI, accepted by two teams.

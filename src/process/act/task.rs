@@ -244,7 +244,7 @@ pub(in crate::process) fn done(
 /// none.
 fn missing(number: u64, task: &Task) -> Vec<String> {
     match &task.report {
-        Some(report) => task.unmentioned(&report.text).map(unmentioned).collect(),
+        Some(report) => task.unmentioned(&report.text, report.file.as_ref()).map(unmentioned).collect(),
         None => {
             vec![format!("there is no report on task {number}: `task report {number} --text TEXT` or `--file FILE`")]
         }

@@ -53,7 +53,7 @@ pub(in crate::process) fn report(
     let (bundle, team) = (task.bundle.clone(), task.team.clone());
     let reported = TaskReported { task: number, bundle, team, text: text.to_owned(), file: file.cloned() };
     let mut decision = recorded(known, caller, "", reported);
-    warn(&mut decision, task.unmentioned(text).map(unmentioned));
+    warn(&mut decision, task.unmentioned(text, file).map(unmentioned));
     decision
 }
 

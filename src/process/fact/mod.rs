@@ -895,7 +895,12 @@ pub(crate) mod samples {
                 outcome: crate::domain::report::Outcome::Warning,
                 summary: "2,000 jobs a day".into(),
                 sections: crate::domain::report::Sections::default(),
-                file: Some(report::File { name: "report.odt".into(), sha256: Sha256([3; 32]), size: 1234 }),
+                file: Some(report::File {
+                    name: "report.odt".into(),
+                    sha256: Sha256([3; 32]),
+                    size: 1234,
+                    mentions: [].into(),
+                }),
             }
             .into(),
             issue::IssueNoted {
@@ -1109,7 +1114,7 @@ pub(crate) mod samples {
         let bundle = || "BUNDLE-2011-12".parse::<BundleId>().expect("an id");
         let team = || "ea-NGI_IT-INFN-T1".parse::<TeamName>().expect("a team");
         let issue = || "https://ggus.eu/?ticket_id=99".to_owned();
-        let file = super::report::File { name: "a.txt".into(), sha256: Sha256([7; 32]), size: 9 };
+        let file = super::report::File { name: "a.txt".into(), sha256: Sha256([7; 32]), size: 9, mentions: [].into() };
         let (text, area) = ("see #99".to_owned(), Some("Beta Service".to_owned()));
         vec![
             TaskIssue { task: 1, bundle: bundle(), team: team(), issue: issue(), area, taken_back: false }.into(),
@@ -1153,6 +1158,23 @@ pub(crate) mod samples {
         let dist = "umd/3/sl6/x86_64".parse().expect("a path");
         let nevra = "bdii-1:5.2.22-1.el6.noarch".parse().expect("a nevra");
         vec![Allowed { dist, nevra, sha256: Sha256([7; 32]) }.into()]
+    }
+
+    /// What the files of reports mention.
+    pub(crate) fn of_mentions() -> Vec<Fact> {
+        let mentions = |fact: Fact| match fact {
+            Fact::Reported(mut reported) => {
+                reported.file.as_mut()?.mentions = ["#99".to_owned()].into();
+                Some(Fact::Reported(reported))
+            }
+            Fact::TaskReported(mut reported) => {
+                reported.file.as_mut()?.mentions = ["#99".to_owned(), "bug-7".to_owned()].into();
+                Some(Fact::TaskReported(reported))
+            }
+            _ => None,
+        };
+        let all = [of_records(), of_task_reports()].concat();
+        all.into_iter().filter_map(mentions).collect()
     }
 
     /// What rollouts that take the place of others added.
@@ -1354,6 +1376,7 @@ mod tests {
             .chain(samples::of_together())
             .chain(samples::of_issues())
             .chain(samples::of_allowances())
+            .chain(samples::of_mentions())
         {
             assert_eq!(read(&write(&fact)), Ok(fact));
         }
@@ -1450,6 +1473,7 @@ mod tests {
         all.extend(samples::of_together());
         all.extend(samples::of_issues());
         all.extend(samples::of_allowances());
+        all.extend(samples::of_mentions());
         let wanted: String = all.iter().map(|fact| write(fact) + "\n").collect();
         assert_eq!(facts, all, "the file should be\n{wanted}");
         // A kind that has a newer version is written in that one.
@@ -1457,6 +1481,8 @@ mod tests {
             "rollout.awaits\",\"kv\":3",
             "rollout.overridden\",\"kv\":1",
             "report.added\",\"kv\":1",
+            "report.added\",\"kv\":2",
+            "task.reported\",\"kv\":1",
             "issue.noted\",\"kv\":1",
             "team.registered\",\"kv\":1",
         ];

@@ -1,5 +1,6 @@
 //! Facts about reports: what a team has found (S0-45 to S0-47).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use super::{Kind, Subject};
 use crate::domain::checksum::Sha256;
 use crate::domain::names::RolloutId;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::{Outcome, Sections};
+use crate::domain::report::{self, Outcome, Sections};
 
 /// A team has reported. A later report of the same team takes the place of an earlier one; both stay in the logbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,11 +54,21 @@ pub struct File {
     pub sha256: Sha256,
     /// Its length in bytes.
     pub size: u64,
+    /// The words in it that may [mention](crate::domain::report::references) an issue (S1-25); earlier versions have none.
+    #[serde(default)]
+    pub mentions: BTreeSet<String>,
+}
+
+impl File {
+    /// Whether it mentions an issue.
+    pub fn mentions(&self, issue: &str) -> bool {
+        self.mentions.iter().any(|word| report::mentions(word, issue))
+    }
 }
 
 impl Kind for Reported {
     const NAME: &'static str = "report.added";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Rollout(self.rollout.clone()), Subject::Team(self.team.clone())]

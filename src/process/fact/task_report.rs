@@ -62,9 +62,14 @@ pub struct TaskIssue {
 
 impl Kind for TaskReported {
     const NAME: &'static str = "task.reported";
+    const VERSION: u32 = 2;
 
     fn about(&self) -> Vec<Subject> {
         vec![Subject::Bundle(self.bundle.clone()), Subject::Team(self.team.clone())]
+    }
+
+    fn upcast(_: u32, body: &str) -> Result<Self, String> {
+        serde_json::from_str(body).map_err(|e| e.to_string())
     }
 }
 

@@ -61,6 +61,7 @@ impl Report {
     pub fn mentions(&self, issue: &str) -> bool {
         let texts = std::iter::once(self.summary.as_str()).chain(self.sections.said());
         texts.into_iter().any(|text| report::mentions(text, issue))
+            || self.file.as_ref().is_some_and(|file| file.mentions(issue))
     }
 }
 

@@ -64,16 +64,21 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether it mentions an issue. What a file says nobody has read.
+    /// Whether it mentions an issue, in its text or in its file (S1-25).
     pub fn mentions(&self, issue: &str) -> bool {
-        report::mentions(&self.text, issue)
+        mentions(&self.text, self.file.as_ref(), issue)
     }
 }
 
+/// Whether a report mentions an issue.
+fn mentions(text: &str, file: Option<&File>, issue: &str) -> bool {
+    report::mentions(text, issue) || file.is_some_and(|file| file.mentions(issue))
+}
+
 impl Task {
-    /// The issues that a text does not mention.
-    pub fn unmentioned(&self, text: &str) -> impl Iterator<Item = &str> {
-        self.issues.keys().map(String::as_str).filter(move |issue| !report::mentions(text, issue))
+    /// The issues that a report with this text and this file does not mention.
+    pub fn unmentioned(&self, text: &str, file: Option<&File>) -> impl Iterator<Item = &str> {
+        self.issues.keys().map(String::as_str).filter(move |issue| !mentions(text, file, issue))
     }
 
     /// The files of all reports.

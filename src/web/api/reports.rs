@@ -18,7 +18,7 @@ use super::asking::{RecordedBody, bearer, caller, line, parsed, problem, record,
 use super::report_texts::{ReportsBody, incomplete, reports_of, summary, template};
 use crate::domain::naming::report_file::Format;
 use crate::domain::naming::team::TeamName;
-use crate::domain::report::Sections;
+use crate::domain::report::{Sections, references};
 use crate::domain::rollout::Rollout;
 use crate::engine::view::View;
 use crate::format::report_file;
@@ -166,7 +166,8 @@ pub(super) fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Ve
     let unreadable = |why: String| Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, why);
     let format = Format::of(name).map_err(|why| unreadable(format!("`{}`: {why}", name.escape_debug())))?;
     report_file::check(format, &bytes).map_err(|why| unreadable(format!("the file {} {why}", name.escape_debug())))?;
-    Ok((File { name: name.clone(), sha256: reports::sum(&bytes), size }, bytes))
+    let mentions = references(&report_file::text(format, &bytes));
+    Ok((File { name: name.clone(), sha256: reports::sum(&bytes), size, mentions }, bytes))
 }
 
 /// The reports of a rollout.

@@ -1,6 +1,7 @@
 //! Reports with their files: what they are called, what they say, and who may read them.
 
 use super::*;
+use crate::domain::report::references;
 use crate::process::fact::report::{File, ReportPublished};
 
 const IT: &str = "ea-NGI_IT-T1";
@@ -8,7 +9,7 @@ const CH: &str = "ea-NGI_CH-CSCS";
 const TITLE: &str = "Staged Rollout EMI-1.0 bdii 5.2.22-1 SL6 x86_64";
 
 fn file(name: &str, byte: u8) -> File {
-    File { name: name.into(), sha256: Sha256([byte; 32]), size: 9 }
+    File { name: name.into(), sha256: Sha256([byte; 32]), size: 9, mentions: [].into() }
 }
 
 fn report(of: &str, summary: &str, file: Option<File>) -> Ask {
@@ -119,6 +120,10 @@ fn an_issue_that_no_report_mentions_is_named_where_the_procedure_asks_for_it() {
     assert_eq!(judged.findings[0].sentence, "No report mentions the issue bug-12.");
     let close = Ask::CloseIssue { rollout: id("r"), issue: "bug-12".into(), reason: String::new() };
     story.clone().records(&srm, close).moves(&srm, "Accepted");
+    // Its file may say so, or the report itself.
+    let mut with_file = story.clone();
+    let file = File { mentions: references("as in bug-12, slowly"), ..file("report.odt", 1) };
+    with_file.records(&tom, report(IT, "it works", Some(file))).moves(&srm, "Accepted");
     let sections = Sections { tests: "as in bug-12, slowly".into(), ..Sections::default() };
     let (rollout, summary) = (id("r"), String::new());
     let reported = Reported { rollout, team: team(IT), outcome: Outcome::Warning, summary, sections, file: None };

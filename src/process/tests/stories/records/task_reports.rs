@@ -3,6 +3,7 @@
 use super::bundles::named;
 use super::*;
 use crate::domain::attributes::AttributeChanges;
+use crate::domain::report::references;
 use crate::domain::task::TaskKind;
 use crate::process::fact::bundle::BundleOpened;
 use crate::process::fact::report::File;
@@ -15,7 +16,8 @@ fn issue(issue: &str, area: Option<&str>, taken_back: bool) -> Ask {
 }
 
 fn report(text: &str, file: Option<(&str, u8)>) -> Ask {
-    let file = file.map(|(name, byte)| File { name: name.into(), sha256: Sha256([byte; 32]), size: 9 });
+    let file =
+        file.map(|(name, byte)| File { name: name.into(), sha256: Sha256([byte; 32]), size: 9, mentions: [].into() });
     Ask::ReportTask { task: 1, text: text.into(), file }
 }
 
@@ -118,6 +120,12 @@ fn a_team_reports_on_its_task_and_what_it_has_found_has_to_be_mentioned() {
     assert_eq!(warnings(&story), ["the report does not mention the issue bug #4711"]);
     // A report can still come, and then it is in order.
     story.records(&team, report("see #99 and bug #4711", Some(("report.odt", 1))));
+    assert_eq!(warnings(&story), [""; 0]);
+    // What its file says counts, too.
+    let mut by_file = report("it works", Some(("report.odt", 2)));
+    let Ask::ReportTask { file: Some(file), .. } = &mut by_file else { panic!("it has a file") };
+    file.mentions = references("Both <https://ggus.eu/?ticket_id=99> and bug #4711.");
+    story.records(&team, by_file);
     assert_eq!(warnings(&story), [""; 0]);
     // One that turns out to be none is taken back; one that was never there is not.
     story.records(&team, issue(GGUS, None, true));
