@@ -22,10 +22,9 @@ use crate::store::ownership;
 
 /// Checks the configuration, the keys and the directories, and changes nothing
 ///
-/// All complaints are printed at once, with file, line and column; notes are for information only.
-/// Warnings name trees that list packages signed by no key of their ring, if the logbook can be read:
-/// sites refuse those. Run this as the user that runs the daemon, because it checks whether files are
-/// readable and directories writable.
+/// Prints all complaints at once, with file, line and column; notes are for information only. If the logbook is
+/// readable, warnings name trees that list packages signed by no key in their ring: sites refuse those packages. Run
+/// this as the user that runs the daemon: it checks that files are readable and directories writable.
 ///
 /// Example: sudo -u rolloutd rolloutd check --config /etc/rolloutd/rolloutd.toml
 #[derive(Debug, clap::Args)]

@@ -24,10 +24,10 @@ use crate::process::world::World;
 
 /// Lists the keys that trees trust, until when, and what each signed
 ///
-/// With a fingerprint, or its end, lists all packages that this key signed, by tree; withdrawn ones
-/// come last, and then the rollouts that are to be rejected. Work through this list if a key was
-/// stolen. First put its revocation into its file in the ring and reload the daemon: from then on no
-/// rollout moves what it signed.
+/// With a fingerprint, or its last digits, lists all packages that this key signed, by tree, then those
+/// that were withdrawn, and then the rollouts to reject. Work through this list if a key was stolen.
+/// First put its revocation into its file in the ring and reload the daemon: from then on no rollout
+/// moves what it signed.
 ///
 /// Example: rolloutd keys 5C1A3D9E8F7B6A59
 ///

@@ -6,7 +6,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Failure, Outcome};
 use crate::web::api::people::{EraseBody, ErasedBody};
 
-/// Erases who somebody is; what they did stays in the logbook
+/// Erases a person's identity; what they did stays in the logbook
 ///
 /// The logbook names people by an id, and the register says who that is. This removes somebody from the register: from
 /// then on they are shown as an erased person. If they come again, they get a new id. It cannot be undone. Somebody who

@@ -12,13 +12,13 @@ use crate::web::api::levels::{LevelBody, LevelsBody, TimelyBody};
 
 /// Shows the service levels: availability, reliability, and how fast things were done
 ///
-/// Availability is the share of time in which the daemon has run, reliability that of the time without scheduled maintenance.
-/// The configuration says what was agreed, in `[service_levels]`. Exit code 1 if something that was agreed was not kept.
+/// Availability is the share of time in which the daemon ran; reliability does not count scheduled maintenance.
+/// `[service_levels]` in the configuration says what was agreed. Exit code 1 if an agreed level was not kept.
 ///
 /// Example: rolloutctl levels --days 90
 #[derive(Debug, clap::Args)]
 pub struct LevelsArgs {
-    /// Over so many days [default: `within` of the configuration, 30 days]
+    /// Over how many days [default: `within` of the configuration, 30 days]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=366))]
     days: Option<u16>,
 }

@@ -16,10 +16,10 @@ use crate::web::api::inventory::PackageBody;
 /// Example: rolloutctl packages testing 'bdii-*'
 #[derive(Debug, clap::Args)]
 pub struct PackagesArgs {
-    /// Only what this tree lists: testing, or testing/umd/3/sl6/x86_64; `all` is every tree and none
+    /// Only what this tree lists: testing, or testing/umd/3/sl6/x86_64; `all` includes packages in no tree
     #[arg(default_value = "all")]
     tree: String,
-    /// Only those that this pattern fits, in quotes
+    /// Only those that match this pattern, in quotes
     like: Option<String>,
     /// Only those of this distribution
     #[arg(long)]
@@ -29,7 +29,7 @@ pub struct PackagesArgs {
     limit: Option<usize>,
 }
 
-/// Says of a package in which trees it is, and why not
+/// Shows which trees a package is in, and why it is not in others
 ///
 /// Exit codes: 0 it is known, 1 nothing of that name was ever accepted.
 ///

@@ -31,9 +31,9 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct ShowArgs {
-    /// The procedure's name, or a distribution that follows it; all of them if it is left out
+    /// The procedure's name, or a distribution that follows it; by default, all procedures
     name: Option<String>,
-    /// A drawing in the language of Graphviz
+    /// A drawing in DOT, the language of Graphviz
     #[arg(long, conflicts_with = "json")]
     dot: bool,
     /// A drawing in SVG, of one procedure

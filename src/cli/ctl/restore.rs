@@ -20,20 +20,21 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How much longer after the daemon reports trouble.
 const TROUBLE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Lets a tree list again what it listed at an earlier revision, also after Production
+/// Makes a tree list again what it listed at an earlier revision, even after Production
 ///
-/// It is published under a new revision: some packages come back, others go and are kept, and rollouts stay in their states.
-/// `rolloutctl log --tree TREE` shows the revisions. The way back is a restore to the revision before, which the answer names.
+/// The tree is published under a new revision: some packages come back, others leave it and are kept, and rollouts stay
+/// in their states. `rolloutctl log --tree TREE` shows the revisions. To undo it, restore the previous revision, which
+/// the answer names.
 ///
-/// Exit codes: 0 clients see it, or there was nothing to do; with --dry-run, it may be done now. 1 it was or would be refused,
-/// with all reasons, or it was decided and cannot be published yet; the daemon keeps trying then.
+/// Exit codes: 0 clients see it, or there was nothing to do; with --dry-run, it may be done now. 1 it was or would be
+/// refused, with all reasons, or it was decided but cannot be published yet; the daemon then keeps trying.
 ///
 /// Example: rolloutctl restore production/umd/3/sl6/x86_64 --to 1795172517 --reason "bdii 5.2.23 loses data"
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// The tree, as `rolloutctl trees` has it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
+    /// The tree, as `rolloutctl trees` prints it: TREE/DISTRIBUTION; TREE alone if only one distribution has it
     tree: String,
-    /// The revision at which it listed what it is to list again
+    /// The revision whose packages the tree is to list again
     #[arg(long, value_name = "REVISION")]
     to: u64,
     /// Why; recorded in the logbook
@@ -42,10 +43,10 @@ pub struct RestoreArgs {
     /// Show what would come back, what would go and what stands in the way, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Also bring packages back that were withdrawn or rejected since
+    /// Also bring back packages that were withdrawn or rejected since
     #[arg(long)]
     also_rejected: bool,
-    /// Also if many packages leave the tree: more than 50, or more than 10 and a tenth of it
+    /// Even if many packages leave the tree: more than 50, or more than 10 and a tenth of it
     #[arg(long)]
     may_shrink: bool,
     /// With --dry-run, at most this many packages

@@ -6,7 +6,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::table;
 use crate::web::api::todo::DutyBody;
 
-/// Shows what you have to do or can do now, the most urgent first
+/// Shows what you have to do and what you can do now, most urgent first
 ///
 /// Example: rolloutctl todo
 #[derive(Debug, clap::Args)]

@@ -17,7 +17,7 @@ use crate::process::rights;
 use crate::process::who::Caller;
 use crate::process::world::bundles::Bundle;
 
-/// Opens a bundle under an id that no other one has ever had (S1-16).
+/// Opens a bundle under an id that was never used before (S1-16).
 pub(in crate::process) fn open(known: Known<'_>, caller: &Caller, opened: &BundleOpened) -> Decision {
     if let Some(there) = known.world.bundles.get(&opened.bundle) {
         let what = if there.closed { "was used already" } else { "is open already" };

@@ -102,7 +102,7 @@ pub(in crate::process) fn extend(
     recorded(known, caller, reason, Extended { rollout: id.clone(), seconds: by.as_secs() })
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state.
+/// Overrides a gate for a rollout's next step to a state.
 pub(in crate::process) fn overrule(
     known: Known<'_>,
     caller: &Caller,

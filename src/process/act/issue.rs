@@ -9,7 +9,7 @@ use crate::process::known::Known;
 use crate::process::rights;
 use crate::process::who::Caller;
 
-/// Notes an issue, or what has changed about it; a closed one is open again.
+/// Records an issue, or what has changed about it; reopens a closed one.
 pub(in crate::process) fn note(known: Known<'_>, caller: &Caller, noted: &IssueNoted, reason: &str) -> Decision {
     let rollout = match open_rollout(known, &noted.rollout) {
         Ok(rollout) => rollout,

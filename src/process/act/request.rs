@@ -46,7 +46,7 @@ pub(in crate::process) fn record(known: Known<'_>, caller: &Caller, wanted: &Wan
     recorded(known, caller, "", ChangeRecorded { change, title, origin, category, priority, kind, rule })
 }
 
-/// Says what work a change is, and how urgent it is (S3-13).
+/// Assesses a change: what work it is, and how urgent (S3-13).
 pub(in crate::process) fn assess(
     known: Known<'_>,
     caller: &Caller,

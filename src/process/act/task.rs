@@ -119,7 +119,7 @@ fn unsettled(known: Known<'_>, bundle: &Bundle, kind: TaskKind) -> Vec<Finding> 
     bundle.members.iter().filter_map(found).collect()
 }
 
-/// The site was changed: the task is in progress, and its quarantine begins (S1-26).
+/// Records that the site was changed: the task is in progress, and its quarantine begins (S1-26).
 pub(in crate::process) fn begin(
     known: Known<'_>,
     caller: &Caller,
@@ -164,8 +164,8 @@ pub(in crate::process) fn extend(
     recorded(known, caller, reason, TaskExtended { task: number, bundle, team, by: by.as_secs() })
 }
 
-/// Gives a roll-out task that was not begun to another team (S1-28). Where a site was changed already, that team is the one that
-/// has to report and, if it comes to that, to go back.
+/// Gives a roll-out task that has not begun to another team (S1-28). Where a site was changed already, that team is the
+/// one that has to report and, if it comes to that, to go back.
 pub(in crate::process) fn reassign(
     known: Known<'_>,
     caller: &Caller,

@@ -19,7 +19,7 @@ use crate::process::who::Caller;
 /// Rollouts of one change. More are several changes.
 const ROLLOUTS_MAX: usize = 1_000;
 
-/// Says that rollouts carry a change out. A rollout carries out no more than one.
+/// Records that rollouts carry out a change. A rollout carries out no more than one.
 pub(in crate::process) fn tie(
     known: Known<'_>,
     caller: &Caller,
@@ -103,7 +103,7 @@ pub(in crate::process) fn submit_for(
     decision
 }
 
-/// Lets a gate not hold a rollout up on its next step to a state, since it carries out an emergency. The emergency is the
+/// Overrides a gate for a rollout's next step to a state, since it carries out an emergency. The emergency is the
 /// reason, so no other one is needed; and it allows no more than to hurry.
 pub(in crate::process) fn hasten(
     known: Known<'_>,

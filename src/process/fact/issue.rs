@@ -14,7 +14,7 @@ use crate::domain::request::Priority;
 pub struct IssueNoted {
     /// The rollout.
     pub rollout: RolloutId,
-    /// Its address or number in the tracker where it is followed.
+    /// Its address or number in its tracker.
     pub issue: String,
     /// One line for people.
     pub title: String,

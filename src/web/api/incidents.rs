@@ -155,7 +155,7 @@ pub struct ChangeProblemBody {
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CloseBody {
-    /// What has solved it; recorded in the logbook.
+    /// What solved it; recorded in the logbook.
     pub reason: String,
 }
 

@@ -39,7 +39,7 @@ pub struct RestoreBody {
     /// Its distribution; may be left out if only one has such a tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<String>,
-    /// The revision at which it listed what it is to list again.
+    /// The revision whose packages the tree is to list again.
     pub revision: u64,
     /// Whether packages that were rejected come back, too.
     #[serde(default)]
