@@ -85,7 +85,7 @@ fn of_trees(settings: &Settings, now: Timestamp) -> Vec<String> {
             "nothing is published there until it is back; set `off = true` under [signing] if sites should go without"
         };
         words.extend(signed.map(|(dist, tree)| {
-            format!("{tree}/{} is signed, but there is no signing key any more: {then}", dist.path)
+            format!("{tree}/{} is signed, but there is no longer a signing key: {then}", dist.path)
         }));
     }
     words

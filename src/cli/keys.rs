@@ -272,11 +272,11 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
     }
     let is_stolen = key.worry(now).is_some_and(|(_, bad)| bad);
     if is_stolen && !key.rollouts.is_empty() {
-        let _ = writeln!(text, "these are to be rejected; `rolloutctl show ROLLOUT` names the step that withdraws");
+        let _ = writeln!(text, "reject these; `rolloutctl show ROLLOUT` names the step that withdraws");
     }
     if is_stolen && key.alone > 0 {
         let packages = count(key.alone, "package");
-        let _ = writeln!(text, "{packages} of no rollout: `rolloutctl drop TREE PACKAGE` takes such out");
+        let _ = writeln!(text, "{packages} in no rollout: `rolloutctl drop TREE PACKAGE` takes them out");
     }
     if key.perhaps > 0 {
         let packages = count(key.perhaps, "package");

@@ -249,7 +249,7 @@ impl Site {
 
     fn judge(&self, contents: &Contents, package: &Package, at: Timestamp) -> Result<Accepted, Refusal> {
         if contents.size > self.max_package {
-            let detail = format!("{} bytes, allowed are {}", contents.size, self.max_package);
+            let detail = format!("{} bytes; at most {} are allowed", contents.size, self.max_package);
             return Err(Refusal::new(Code::TooLarge, detail));
         }
         let mut accepted = examination::judge(contents, package, &self.terms, at)?;

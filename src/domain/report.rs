@@ -19,7 +19,7 @@ pub enum Outcome {
 
 /// Text that is no outcome.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no outcome; there are success, warning and fail", .0.escape_debug())]
+#[error("`{}` is not a valid outcome; choose from success, warning and fail", .0.escape_debug())]
 pub struct NoOutcome(pub String);
 
 impl Outcome {

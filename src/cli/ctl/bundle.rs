@@ -226,7 +226,7 @@ pub async fn run(args: BundleArgs, client: &Client, json: bool) -> Result<Outcom
 
 fn affected(bundle: &str, teams: &[AffectedBody], width: usize) -> String {
     if teams.is_empty() {
-        return format!("{bundle} concerns no team of the registry.\n");
+        return format!("{bundle} concerns no team in the registry.\n");
     }
     let row = |one: &AffectedBody| {
         let how = if one.directly { "directly" } else { "indirectly" };

@@ -39,11 +39,11 @@ pub async fn run(args: CalendarArgs, client: &Client, json: bool) -> Result<Outc
 fn show(calendar: &CalendarBody, width: usize) -> String {
     let mut text = String::new();
     let whose = calendar.distribution.as_deref().unwrap_or("the site");
-    let _ = writeln!(text, "calendar of {whose}, by the clocks of {}", calendar.timezone);
+    let _ = writeln!(text, "calendar of {whose}, time zone {}", calendar.timezone);
     let today = match (&calendar.holiday, calendar.working_day) {
         (Some(name), _) => format!("a holiday, {name}"),
         (None, true) => "a working day".to_owned(),
-        (None, false) => "no working day".to_owned(),
+        (None, false) => "not a working day".to_owned(),
     };
     let _ = writeln!(text, "now:                   {}, {today}", calendar.local);
     let why = calendar.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();

@@ -94,7 +94,7 @@ async fn clean(client: &Client, tree: &str, body: &CleanBody, no_wait: bool, jso
             let exit = if plan.verdict == "pass" { Exit::Done } else { Exit::Refused };
             let mut text = if json { document(&plan) } else { show_plan(&plan, table::width(), &own_name()) };
             if !json && body.keep.is_some() && plan.change.is_some() && exit == Exit::Done {
-                text.push_str("Nothing was changed. With --yes --reason WHY it is done.\n");
+                text.push_str("Nothing was changed. To do it, add --yes --reason WHY.\n");
             }
             Ok(Outcome { text, exit })
         }

@@ -34,7 +34,7 @@ pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome
     let path = format!("/api/v1/people/{}", escape(&person));
     let erased: ErasedBody = client.delete(&path, &EraseBody { reason }).await?;
     let words = if erased.erased {
-        format!("{} is an erased person now.\n", erased.id)
+        format!("{} is now an erased person.\n", erased.id)
     } else {
         format!(
             "{} is recorded as erased, but the register cannot be written now. It is tried again and again; \

@@ -47,8 +47,10 @@ fn show(levels: &LevelsBody, width: usize) -> String {
     let span = |seconds: u64| about_duration(Duration::from_secs(seconds));
     let _ = write!(text, "\nFrom {} to {}", moment(&levels.from), moment(&levels.to));
     let _ = match (levels.down_seconds, levels.announced_seconds) {
-        (0, _) => writeln!(text, " the daemon was always there."),
-        (down, 0) => writeln!(text, " the daemon did not run for {}, which nobody had announced.", span(down)),
+        (0, _) => writeln!(text, " the daemon ran without interruption."),
+        (down, 0) => {
+            writeln!(text, " the daemon did not run for {}, none of it during scheduled maintenance.", span(down))
+        }
         (down, announced) if announced >= down => {
             writeln!(text, " the daemon did not run for {}, all of it during scheduled maintenance.", span(down))
         }
@@ -127,10 +129,14 @@ mod tests {
         insta::assert_snapshot!(show(&levels, 80));
         let last = |levels: &LevelsBody| show(levels, 80).lines().last().unwrap_or_default().to_owned();
         levels.announced_seconds = 0;
-        assert!(last(&levels).ends_with("did not run for 1h 24m, which nobody had announced."), "{}", last(&levels));
+        assert!(
+            last(&levels).ends_with("did not run for 1h 24m, none of it during scheduled maintenance."),
+            "{}",
+            last(&levels)
+        );
         levels.announced_seconds = 5_000;
         assert!(last(&levels).ends_with("all of it during scheduled maintenance."), "{}", last(&levels));
         levels.down_seconds = 0;
-        assert!(last(&levels).ends_with("the daemon was always there."), "{}", last(&levels));
+        assert!(last(&levels).ends_with("the daemon ran without interruption."), "{}", last(&levels));
     }
 }

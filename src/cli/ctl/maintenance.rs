@@ -94,7 +94,7 @@ pub async fn run(args: MaintenanceArgs, client: &Client, json: bool) -> Result<O
 
 fn list(all: &[MaintenanceBody], width: usize) -> String {
     if all.is_empty() {
-        return "No maintenance is coming or going on.\n".to_owned();
+        return "No maintenance is scheduled or in progress.\n".to_owned();
     }
     let row = |one: &MaintenanceBody| {
         let place = one.distribution.clone().unwrap_or_else(|| "everywhere".to_owned());

@@ -210,7 +210,7 @@ pub(super) async fn at_rest(client: &Client, rollout: &str) -> Result<RolloutBod
 
 /// The failure of a step that was accepted while its packages did not move.
 pub(super) fn not_moved(after: &RolloutBody, program: &str) -> Failure {
-    let why = after.trouble.as_deref().unwrap_or("it takes longer than a minute, for no known reason");
+    let why = after.trouble.as_deref().unwrap_or("it is taking longer than a minute, for no known reason");
     let words = format!("{} is in {}, but its packages have not moved yet: {why}", after.id, after.state);
     let give_up = format!("; if it cannot be resolved: `{program} give-up {} --reason WHY`", after.id);
     let give_up = after.trouble.as_ref().map_or("", |_| &give_up);

@@ -71,11 +71,9 @@ pub async fn whereabouts(args: WhereArgs, client: &Client, json: bool) -> Result
     let words = [(by, Some(package.clone())), ("distribution", distribution), ("tree", None)];
     let all = asked(client, words, None).await?;
     if all.is_empty() {
-        let hint = "name it whole, or use a pattern such as 'bdii-*'; `rolloutctl uploads` and `rolloutctl rejected` show what is \
-                    not taken in";
-        return Err(
-            Failure::new(Exit::Refused, format!("nothing of the name `{package}` was ever accepted")).hint(hint)
-        );
+        let hint = "give the full name, or a pattern such as 'bdii-*'; `rolloutctl uploads` and `rolloutctl rejected` \
+                    show what was not taken in";
+        return Err(Failure::new(Exit::Refused, format!("no package named `{package}` was ever accepted")).hint(hint));
     }
     Ok(Outcome::done(if json { document(&all) } else { show_whereabouts(&all) }))
 }

@@ -164,7 +164,7 @@ pub(super) fn content(path: &Path) -> Result<FileBody, Failure> {
         |why: &dyn std::fmt::Display| Failure::new(Exit::Usage, format!("could not read {}: {why}", path.display()));
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > FILE_MAX {
-        return Err(unreadable(&format!("it has {size} bytes, and a report at most {FILE_MAX}")));
+        return Err(unreadable(&format!("it has {size} bytes; a report may have at most {FILE_MAX}")));
     }
     let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -184,7 +184,7 @@ pub(super) async fn save(client: &Client, path: &str, output: Option<PathBuf>, j
         }
     };
     if std::fs::symlink_metadata(&to).is_ok() {
-        let message = format!("{} exists already, and stays as it is", to.display());
+        let message = format!("{} already exists and is not overwritten", to.display());
         return Err(Failure::new(Exit::Usage, message).hint("choose another name with --output FILE"));
     }
     let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -229,7 +229,7 @@ fn show(all: &ReportsBody) -> String {
     if let Some(description) = &all.description {
         let _ = writeln!(text, "document: {description}");
     }
-    let complete = if all.complete { "All reports are there." } else { "Reports are missing." };
+    let complete = if all.complete { "All reports are in." } else { "Reports are missing." };
     let _ = writeln!(text, "{complete}");
     text
 }

@@ -119,7 +119,7 @@ async fn published(client: &Client, tree: &str, entry: u64) -> Result<Option<Res
 /// The failure of a restore that was decided and is not published.
 fn not_published(done: &RestoredBody, restoring: RestoringBody, program: &str) -> Failure {
     let RestoredBody { tree, back, .. } = done;
-    let why = restoring.trouble.unwrap_or_else(|| "it takes longer than a minute, for no known reason".to_owned());
+    let why = restoring.trouble.unwrap_or_else(|| "it is taking longer than a minute, for no known reason".to_owned());
     let words = format!("{tree} is to change (logbook entry {}), but is not published yet: {why}", restoring.entry);
     let back = back.unwrap_or_default();
     let hint = format!(
@@ -151,8 +151,8 @@ pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> 
     match change {
         Some(change) => text.push_str(&show_tree(change, width)),
         None if revision == back => return text + "There is nothing to take out.\n" + &show_findings(findings),
-        None if verdict == "pass" => return text + "There is nothing to do: it lists just that now.\n",
-        None => text.push_str("There is nothing to do: it lists just that now.\n"),
+        None if verdict == "pass" => return text + "There is nothing to do: it already lists exactly that.\n",
+        None => text.push_str("There is nothing to do: it already lists exactly that.\n"),
     }
     let words = match verdict.as_str() {
         "pass" => "It may be done now.".to_owned(),
@@ -160,7 +160,7 @@ pub(super) fn show_plan(plan: &RestorePlanBody, width: usize, program: &str) -> 
     };
     let _ = write!(text, "\n{words}\n{}", show_findings(findings));
     if change.is_some() {
-        let _ = writeln!(text, "The way back would be: {program} restore {tree} --to {back} --reason WHY");
+        let _ = writeln!(text, "To undo it: {program} restore {tree} --to {back} --reason WHY");
     }
     text
 }
@@ -175,7 +175,8 @@ mod tests {
         RestoredBody {
             tree: "production/umd/3/sl6/x86_64".into(),
             entry,
-            says: "production/umd/3/sl6/x86_64 lists now what it listed at revision 7; there is nothing to do".into(),
+            says: "production/umd/3/sl6/x86_64 already lists what it listed at revision 7; there is nothing to do"
+                .into(),
             comes: 1,
             goes: 2,
             back: entry.map(|_| 1_795_172_517),

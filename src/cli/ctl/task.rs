@@ -249,7 +249,7 @@ async fn of_node_type(client: &Client, node_type: &str) -> Result<Vec<String>, F
     let found: Vec<String> = all.into_iter().filter(runs).map(|team| team.team).collect();
     if found.is_empty() {
         let hint = "`rolloutctl team list` shows who runs what";
-        return Err(Failure::new(Exit::Refused, format!("no team of the registry runs {node_type}")).hint(hint));
+        return Err(Failure::new(Exit::Refused, format!("no team in the registry runs {node_type}")).hint(hint));
     }
     Ok(found)
 }
@@ -269,7 +269,7 @@ async fn concerned(client: &Client, bundle: &str, roll_back: bool) -> Result<(Ve
         (false, ..) => return Ok((found, have)),
         (true, false, _) => format!("every team that {bundle} concerns has such a task already"),
         (true, true, true) => format!("{bundle} affects teams only indirectly, and those have nothing to roll out"),
-        (true, true, false) => format!("{bundle} concerns no team of the registry"),
+        (true, true, false) => format!("{bundle} concerns no team in the registry"),
     };
     let hint = "`rolloutctl bundle affected` lists them; `describe ROLLOUT --node-type TYPE` says what a rollout is for, and \
                 `team add` who runs it";

@@ -93,7 +93,7 @@ fn path(team: &str) -> String {
 
 fn show(teams: &[TeamBody], width: usize) -> String {
     if teams.is_empty() {
-        return "No team is registered. `rolloutctl team add --help` says how to enter one.\n".to_owned();
+        return "No team is registered. `rolloutctl team add --help` says how to add one.\n".to_owned();
     }
     let all = |names: &BTreeSet<String>, none: &str| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

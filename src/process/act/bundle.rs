@@ -250,7 +250,7 @@ pub(super) fn open_bundle<'w>(known: Known<'w>, id: &BundleId) -> Result<&'w Bun
 fn cannot_join(known: Known<'_>, id: &BundleId, bundle: &Bundle, rollout: &RolloutId) -> Option<Finding> {
     let reject = |code, sentence| Some(Finding::new(Verdict::Reject, code, sentence));
     let Ok(found) = open_rollout(known, rollout) else {
-        return reject("no_rollout", format!("There is no rollout {rollout} that is open."));
+        return reject("no_rollout", format!("There is no open rollout {rollout}."));
     };
     if bundle.members.contains(rollout) {
         return reject("in_bundle", format!("{rollout} is in {id} already."));

@@ -89,11 +89,11 @@ pub(in crate::process) fn extend(
     let is_exposed = |step: &Transition| step.gates.iter().any(|gate| gate.name == gate::EXPOSURE);
     let workflow = known.rules.of(&rollout.parts).map(|rules| &rules.workflow);
     if !workflow.is_ok_and(|workflow| workflow.leaving(&rollout.state).any(is_exposed)) {
-        let sentence = format!("No step from {} asks how long the packages have been exposed.", rollout.state);
+        let sentence = format!("No step from {} requires exposure.", rollout.state);
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     }
     if by > EXTENSION_MAX || by.is_zero() {
-        let sentence = "An extension is longer than nothing and no longer than 180 days.";
+        let sentence = "An extension must be longer than zero and at most 180 days.";
         findings.push(Finding::new(Verdict::Reject, "too_long", sentence));
     }
     if !findings.is_empty() {
@@ -141,7 +141,7 @@ pub(super) fn overriding(
         let sentence = format!("`{}` cannot be overridden; these can: {names}.", gate.escape_debug());
         findings.push(Finding::new(Verdict::Reject, "not_overridable", sentence));
     } else if !steps.iter().any(|step| step.from == rollout.state && asks(step)) {
-        let sentence = format!("The step from {} to {state} does not ask {gate}.", rollout.state);
+        let sentence = format!("The step from {} to {state} has no gate {gate}.", rollout.state);
         findings.push(Finding::new(Verdict::Reject, "not_asked", sentence));
     }
     let (rollout, state, gate) = (id.clone(), state.to_string(), gate.to_owned());

@@ -123,7 +123,7 @@ pub(in crate::process) fn hasten(
     let mut findings: Vec<Finding> = rights::HASTEN.lacking_for(caller, there).into_iter().collect();
     let mut no = |code, sentence: String| findings.push(Finding::new(Verdict::Reject, code, sentence));
     if request.kind != ChangeKind::Emergency {
-        no("no_emergency", format!("{id} is no emergency but {}; it overrides nothing.", request.kind));
+        no("no_emergency", format!("{id} is not an emergency but {}; it overrides nothing.", request.kind));
     }
     if request.status == Status::Stalled {
         no("change_stalled", format!("{id} is stalled; nothing is hurried for it."));
@@ -133,7 +133,7 @@ pub(in crate::process) fn hasten(
     }
     if !gate::HASTENED.contains(&gate) {
         let names = gate::HASTENED.join(", ");
-        no("not_overridable", format!("An emergency does not override `{}`, but {names}.", gate.escape_debug()));
+        no("not_overridable", format!("An emergency does not override `{}`, only {names}.", gate.escape_debug()));
     }
     let mut decision = match dossier::overriding(known, of, (state, gate), Some(id)) {
         Ok((_, mut wrong)) if !findings.is_empty() || !wrong.is_empty() => {

@@ -97,7 +97,7 @@ impl PackagesQuery {
             }
             other => other.map(parsed).transpose()?,
         };
-        let no_pattern = |error| Problem::bad_request(format!("`like` is no pattern: {error}"));
+        let no_pattern = |error| Problem::bad_request(format!("`like` is not a valid pattern: {error}"));
         let like = self.like.as_deref().map(Pattern::new).transpose().map_err(no_pattern)?;
         let after = self.after.as_deref().map(|after| {
             let (dist, nevra) = after.rsplit_once('/').unwrap_or(("", after));

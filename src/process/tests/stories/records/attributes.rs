@@ -126,7 +126,7 @@ fn what_a_procedure_asks_somebody_to_look_at_is_ticked_for_these_packages_only()
     let Some(Answer::Refused(judged)) = &story.answer else { panic!("{:?}", story.answer) };
     let said: Vec<&str> = judged.findings.iter().map(|finding| finding.sentence.as_str()).collect();
     assert!(said.contains(&"No link to: release-notes, source-tag."), "{said:?}");
-    assert!(said.contains(&"Nobody has ticked: documentation-reviewed, license-named, tests-passed."), "{said:?}");
+    assert!(said.contains(&"Not ticked yet: documentation-reviewed, license-named, tests-passed."), "{said:?}");
     assert_eq!(story.refuses(&eve, tick("tests-passed", true)), "role");
     assert_eq!(story.refuses(&mary, tick("horoscope", true)), "not_asked");
     assert_eq!(

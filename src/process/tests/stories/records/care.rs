@@ -214,8 +214,8 @@ fn a_bundle_and_its_notes_are_made_to_agree_by_one_command() {
     };
     assert_eq!(
         warned(&story, TaskKind::RollOut),
-        "B-1 and its release notes do not agree; `bundle correct B-1` would mend that: come off the release notes: t; come \
-         on the release notes: s"
+        "B-1 and its release notes do not agree; `bundle correct B-1` would fix that: come off the release notes: t; \
+         come on the release notes: s"
     );
     assert_eq!(warned(&story, TaskKind::RollBack), "");
     let mut listed = story.clone();
