@@ -101,7 +101,7 @@ fn show_rejected(page: &RejectedBody, from: usize) -> String {
         let size = quantity::show_size(file.size);
         let _ = writeln!(text, "{} of {} ({size}{since}{times})", file.name, file.distribution);
         let _ = writeln!(text, "  file:    {}", file.file);
-        let _ = writeln!(text, "  why:     {} {}", file.code, file.found);
+        let _ = writeln!(text, "  why:     {} ({})", file.found, file.code);
         let _ = writeln!(text, "  to fix:  {}", file.remedy);
     }
     let bytes = quantity::show_size(page.bytes);

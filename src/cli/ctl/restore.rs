@@ -136,7 +136,7 @@ fn show(done: &RestoredBody, no_wait: bool, program: &str) -> String {
     let all: Vec<String> = all.map(|(number, verb)| format!("{} {verb}", count(number, "package"))).collect();
     let all = all.join(", ");
     format!(
-        "{tree} {state}: {all} (logbook entry {entry}).\nThe way back: {program} restore {tree} --to \
+        "{tree} {state}: {all} (logbook entry {entry}).\nTo undo it: {program} restore {tree} --to \
          {back} --reason WHY\nIt also undoes what changes there until then.\n"
     )
 }

@@ -177,9 +177,9 @@ fn how_much_a_rollout_matters_decides_which_gates_are_asked() {
         }
     };
     assert_eq!(matters(&story, Some(Importance::Minor), 2), "moved");
-    assert_eq!(matters(&story, None, 8), "0 of 1 report came");
-    assert_eq!(matters(&story, Some(Importance::Normal), 8), "0 of 1 report came");
-    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports came | 0 of 1 approval for otag.");
+    assert_eq!(matters(&story, None, 8), "0 of 1 report received");
+    assert_eq!(matters(&story, Some(Importance::Normal), 8), "0 of 1 report received");
+    assert_eq!(matters(&story, Some(Importance::Major), 8), "0 of 3 reports received | 0 of 1 approval for otag.");
     let early = matters(&story, Some(Importance::Major), 2);
     assert!(early.starts_with("The packages have to be in testing for 1w, until"), "{early}");
 }

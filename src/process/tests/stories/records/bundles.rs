@@ -410,13 +410,13 @@ fn roll_out_tasks_wait_until_the_bundle_has_settled() {
     story.passes(Duration::from_secs(1));
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
     let [said] = found(&story, "settling").try_into().expect("one");
-    assert!(said.starts_with("s: Its state and its bundle have to stay as they are for 2h"), "{said}");
+    assert!(said.starts_with("s: Its state and its bundle must not change for 2h"), "{said}");
     // On hold, no time passes.
     let hold = Ask::Stall { rollout: id("s"), reason: "wait".into() };
     story.records(&person("ann", &[Role::ADMIN]), hold).passes(SETTLING * 9);
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
     let [said] = found(&story, "settling").try_into().expect("one");
-    assert!(said.ends_with("; 2h of it are left when s goes on."), "{said}");
+    assert!(said.ends_with("; 2h remain once s goes on."), "{said}");
     story.records(&person("ann", &[Role::ADMIN]), Ask::Resume { rollout: id("s"), reason: String::new() });
     story.passes(Duration::from_secs(2 * 3_600 - 2));
     assert_eq!(story.refuses(&ou(), roll_out()), "settling");
