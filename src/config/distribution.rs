@@ -142,7 +142,7 @@ fn procedure(
 fn own_windows(value: &Value<'_, '_>, has_clocks: bool) -> Vec<Rule> {
     if !has_clocks {
         let hint = "add [calendar] with timezone = \"Europe/Zurich\"".to_owned();
-        value.complain("there is no [calendar], so nobody knows by which clocks", Some(hint));
+        value.complain("there is no [calendar], so the time zone is unknown", Some(hint));
     }
     windows(value)
 }

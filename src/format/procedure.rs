@@ -91,7 +91,7 @@ pub fn read(text: &str, file: &Path, gates: &[GateForm], kinds: &[&'static str])
     let mended = Mended::new(if is_long { "" } else { text });
     let (sheet, root) = Sheet::new(text, &mended, file);
     if is_long {
-        sheet.top(&root).complain(format!("is larger than {FILE_MAX} bytes, which no procedure is"), None);
+        sheet.top(&root).complain(format!("is larger than {FILE_MAX} bytes, too large for a procedure"), None);
         return Err(sheet.into_complaints());
     }
     let mut top = sheet.top(&root);

@@ -90,7 +90,7 @@ impl PackagesQuery {
             Some(tree) if tree.contains('/') => {
                 let id: TreeId = parsed(tree)?;
                 if dist.as_ref().is_some_and(|dist| *dist != id.dist) {
-                    return Err(Problem::bad_request(format!("{tree} is no tree of {}", id.dist)));
+                    return Err(Problem::bad_request(format!("{tree} is not a tree of {}", id.dist)));
                 }
                 dist = Some(id.dist);
                 Some(id.tree)

@@ -283,7 +283,7 @@ fn candidate(view: &View, id: &RolloutId) -> Option<CandidateBody> {
 }
 
 fn day(text: &str) -> Result<Date, Problem> {
-    text.parse().map_err(|_| Problem::bad_request(format!("`{}` is no day such as 2027-02-01", text.escape_debug())))
+    text.parse().map_err(|_| Problem::bad_request(format!("`{}` is not a day such as 2027-02-01", text.escape_debug())))
 }
 
 /// Plans a release, or plans it anew.

@@ -157,8 +157,9 @@ pub(super) fn decoded(FileBody { name, content }: &FileBody) -> Result<(File, Ve
         let why = format!("a report has at most {} bytes", reports::FILE_MAX);
         Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE, why)
     };
-    let bytes =
-        STANDARD.decode(content).map_err(|error| Problem::bad_request(format!("the file is no base64: {error}")))?;
+    let bytes = STANDARD
+        .decode(content)
+        .map_err(|error| Problem::bad_request(format!("the file is not valid base64: {error}")))?;
     let size = bytes.len() as u64;
     if size > reports::FILE_MAX {
         return Err(too_large());

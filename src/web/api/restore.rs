@@ -323,7 +323,7 @@ fn never(id: &TreeId, revision: u64, unknown: Unknown) -> Problem {
             Finding::new(Verdict::Reject, "unknown_revision", sentence)
         }
         Unknown::Unclear => {
-            let sentence = format!("The logbook of then does not say what {id} listed at revision {revision}.");
+            let sentence = format!("The logbook does not say what {id} listed at revision {revision}.");
             Finding::new(Verdict::Reject, "unclear_revision", sentence)
         }
     };
