@@ -63,7 +63,7 @@ fn as_root(settings: &Settings, config: &Path) -> Option<String> {
     (rustix::process::geteuid().is_root() && owner != 0).then(|| {
         let daemon = user(owner);
         format!(
-            "root may read and write everything, so this does not say whether {daemon} can, to whom the state belongs: run \
+            "root can read and write everything, so this does not show whether {daemon}, who owns the state, can: run \
              `sudo -u {daemon} rolloutd check --config {}`",
             config.display()
         )

@@ -37,7 +37,7 @@ pub async fn run(args: EraseArgs, client: &Client, json: bool) -> Result<Outcome
         format!("{} is now an erased person.\n", erased.id)
     } else {
         format!(
-            "{} is recorded as erased, but the register cannot be written now. It is tried again and again; \
+            "{} is recorded as erased, but the register cannot be written now. The daemon keeps trying; \
              `rolloutctl check` says what is in the way.\n",
             erased.id
         )

@@ -116,7 +116,7 @@ fn subject(rollout: &RolloutBody, summary: &str) -> Result<String, Failure> {
         let why = about.and_then(|about| about.unnamed.clone()).unwrap_or_default();
         let message = format!("the title of {} does not follow the naming convention: {why}", rollout.id);
         let hint =
-            "`rolloutctl edit ID --title \"Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64\"` gives it one that does";
+            "`rolloutctl edit ID --title \"Staged Rollout EMI-1.0 bdii-site 1.0.1 SL5 x86_64\"` sets one that does";
         return Err(Failure::new(Exit::Refused, message).hint(hint));
     };
     let more = if summary.is_empty() { String::new() } else { format!(": {summary}") };

@@ -43,7 +43,7 @@ fn show(levels: &LevelsBody, width: usize) -> String {
     };
     let row = |level: &LevelBody| vec![level.what.clone(), agreed(level), was(level), kept(level).to_owned()];
     let rows: Vec<_> = levels.levels.iter().map(row).collect();
-    let mut text = table::lay_out(&["LEVEL", "AGREED", "WAS", "KEPT"], &rows, width);
+    let mut text = table::lay_out(&["LEVEL", "AGREED", "ACTUAL", "MET"], &rows, width);
     let span = |seconds: u64| about_duration(Duration::from_secs(seconds));
     let _ = write!(text, "\nFrom {} to {}", moment(&levels.from), moment(&levels.to));
     let _ = match (levels.down_seconds, levels.announced_seconds) {
