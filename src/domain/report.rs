@@ -68,7 +68,7 @@ impl Sections {
     /// Their headings, each with the question that it answers.
     pub const ASKED: [(&str, &str); 4] = [
         ("Release notes", "Are the release notes correct and complete?"),
-        ("Tests", "Which tests were made, and how did they end?"),
+        ("Tests", "Which tests were run, and with what result?"),
         ("Metrics", "What was the load, such as jobs or transfers a day?"),
         ("VOs", "Which virtual organisations are configured for the service?"),
     ];

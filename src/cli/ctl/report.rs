@@ -213,7 +213,7 @@ fn show(all: &ReportsBody) -> String {
             sent.file.as_ref().map_or_else(|| "none".to_owned(), |it| format!("{} ({} bytes)", it.name, it.size));
         let _ = writeln!(text, "  file         {file}");
         if !sent.missing.is_empty() {
-            let _ = writeln!(text, "  says nothing of {}", sent.missing.join(", "));
+            let _ = writeln!(text, "  says nothing about {}", sent.missing.join(", "));
         }
     }
     for (what, teams) in [("not reported", &all.waiting), ("no file", &all.without_file)] {

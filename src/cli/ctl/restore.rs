@@ -132,12 +132,12 @@ fn show(done: &RestoredBody, no_wait: bool, program: &str) -> String {
     let RestoredBody { tree, says, comes, goes, back, .. } = done;
     let (Some(entry), Some(back)) = (done.entry, back) else { return format!("{says}.\n") };
     let state = if no_wait { "is being published" } else { "is published" };
-    let all = [(comes, "came back"), (goes, "went")].into_iter().filter(|(number, _)| **number > 0);
+    let all = [(comes, "brought back"), (goes, "taken out")].into_iter().filter(|(number, _)| **number > 0);
     let all: Vec<String> = all.map(|(number, verb)| format!("{} {verb}", count(number, "package"))).collect();
     let all = all.join(", ");
     format!(
         "{tree} {state}: {all} (logbook entry {entry}).\nTo undo it: {program} restore {tree} --to \
-         {back} --reason WHY\nIt also undoes what changes there until then.\n"
+         {back} --reason WHY\nThis also undoes what changes there until then.\n"
     )
 }
 

@@ -147,7 +147,7 @@ pub(super) fn would_be_recorded(context: &Context, caller: &Caller, ask: &Ask) -
     let would = decide(view.known(), &Input::Asked(caller.clone(), ask.clone()));
     match would.answer {
         Some(Answer::Recorded { .. }) => Ok(()),
-        other => Err(other.map_or_else(|| Problem::bad_request("nothing would come of it"), problem)),
+        other => Err(other.map_or_else(|| Problem::bad_request("nothing would be recorded"), problem)),
     }
 }
 
