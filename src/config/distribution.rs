@@ -367,8 +367,9 @@ fn arches(value: &Value<'_, '_>) -> Option<Vec<String>> {
         return None;
     }
     set_of(value, |element| {
-        element
-            .read(|text| if arch::is_arch(text) { Ok(text.to_owned()) } else { Err("not the name of an architecture") })
+        element.read(
+            |text| if arch::is_arch(text) { Ok(text.to_owned()) } else { Err("is not the name of an architecture") },
+        )
     })
 }
 
