@@ -146,7 +146,7 @@ fn show(Adoption { survey, done }: &Adoption, id: &TreeId) -> String {
         let places: Vec<&str> = all.iter().map(|(place, _)| place.as_str()).collect();
         let _ = writeln!(text, "{code}: {} ({})", count(all.len(), "file"), some(places.into_iter()));
         if let Some((_, refusal)) = all.first() {
-            let _ = writeln!(text, "    {} {}", refusal.code.rule(), refusal.detail.escape_debug());
+            let _ = writeln!(text, "    {} Found: {}", refusal.code.rule(), refusal.detail.escape_debug());
         }
     }
     let list = |text: &mut String, all: &[String], what: &str| {

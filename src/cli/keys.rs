@@ -280,7 +280,7 @@ fn show_one(fingerprint: &str, key: &Known, now: Timestamp) -> String {
     }
     if key.perhaps > 0 {
         let packages = count(key.perhaps, "package");
-        let _ = writeln!(text, "for {packages} of these it was not recorded which key of the certificate signed");
+        let _ = writeln!(text, "{packages} of these: which key of the certificate signed was not recorded");
     }
     text
 }
