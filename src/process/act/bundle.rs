@@ -160,7 +160,8 @@ pub(in crate::process) fn approve(
         return Decision::answered(Answer::Conflict(format!("the bundle {id} {what}")));
     }
     let already = if before == 0 { String::new() } else { format!("; {before} had your approval already") };
-    let says = format!("approved {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
+    let says =
+        format!("approved the step to {state} of {} of the bundle {id}{already}", count(entries.len(), "rollout"));
     Decision { entries, answer: Some(Answer::Recorded { entry: known.world.last + 1, says, warnings: vec![] }) }
 }
 

@@ -33,18 +33,18 @@ pub(in crate::process) fn approve(
     };
     let wanted = steps.iter().copied().flat_map(approvals::roles).cloned().collect::<Vec<Role>>();
     if wanted.is_empty() {
-        let sentence = format!("No step to {state} asks for approvals.");
+        let sentence = format!("No step to {state} requires approvals.");
         return Decision::refused(vec![Finding::new(Verdict::Reject, "not_asked", sentence)]);
     }
     let has = |role: &&Role| caller.may_for([*role], rollout);
     let own = wanted.iter().filter(|wanted| role.is_none_or(|role| role == *wanted)).find(has);
     let Some(own) = own else {
         let roles: Vec<&str> = wanted.iter().map(Role::as_str).collect();
-        let sentence = format!("The step to {state} asks for approvals of {}.", roles.join(" and "));
+        let sentence = format!("The step to {state} requires approvals by {}.", roles.join(" and "));
         return Decision::refused(vec![Finding::new(Verdict::NeedsAdmin, "role", sentence)]);
     };
     if has_approved(known, caller, id, state) {
-        return Decision::answered(Answer::Conflict(format!("you have approved {state} of {id} already")));
+        return Decision::answered(Answer::Conflict(format!("you have already approved the step of {id} to {state}")));
     }
     recorded(known, caller, reason, Approved { rollout: id.clone(), state: state.to_string(), role: own.clone() })
 }
@@ -67,7 +67,7 @@ pub(in crate::process) fn disapprove(
         Err(decision) => return decision,
     };
     if !has_approved(known, caller, id, state) {
-        return Decision::answered(Answer::Conflict(format!("you have not approved {state} of {id}")));
+        return Decision::answered(Answer::Conflict(format!("you have not approved the step of {id} to {state}")));
     }
     recorded(known, caller, reason, Disapproved { rollout: id.clone(), state: state.to_string() })
 }

@@ -82,7 +82,7 @@ impl Kind for IssueRanked {
 
 impl fmt::Display for IssueRanked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the issue {} of {} has the priority {}", self.issue, self.rollout, self.priority)
+        write!(f, "set the priority of the issue {} of {} to {}", self.issue, self.rollout, self.priority)
     }
 }
 

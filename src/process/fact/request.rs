@@ -169,7 +169,7 @@ impl fmt::Display for ChangeApproved {
 
 impl fmt::Display for ChangeDisapproved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took back the approval of the change {}", self.change)
+        write!(f, "withdrew the approval of the change {}", self.change)
     }
 }
 

@@ -430,7 +430,10 @@ fn an_approval_counts_once_for_each_person_and_only_for_these_packages() {
     assert_eq!(story.refuses(&person("eve", &[Role::EA]), approve(None)), "role");
     assert_eq!(story.refuses(&srm, approve(Some(Role::VERIFIER))), "role");
     story.records(&both, approve(None));
-    assert_eq!(story.refuses(&both, approve(Some(Role::VERIFIER))), "you have approved Production of r already");
+    assert_eq!(
+        story.refuses(&both, approve(Some(Role::VERIFIER))),
+        "you have already approved the step of r to Production"
+    );
     assert_eq!(story.stays(&srm, "Production"), "approvals");
     // Whoever submitted it may approve, and does not count.
     story.records(&mary, approve(None));
@@ -439,7 +442,7 @@ fn an_approval_counts_once_for_each_person_and_only_for_these_packages() {
     let take_back = Ask::Disapprove { rollout: id("r"), state: "Production".into(), reason: String::new() };
     let mut other = story.clone();
     other.records(&both, take_back.clone());
-    assert_eq!(other.refuses(&both, take_back), "you have not approved Production of r");
+    assert_eq!(other.refuses(&both, take_back), "you have not approved the step of r to Production");
     assert_eq!(other.stays(&srm, "Production"), "approvals");
     story.moves(&srm, "Production");
     let state = Ask::Approve { rollout: id("r"), state: "Testing".into(), role: None, reason: String::new() };
